@@ -1,0 +1,36 @@
+"""The cheapest mix of GPU instances to serve LLM traffic within a latency target, region by region.
+
+The same answer as ``melange-cloud plan``, from a script or a notebook::
+
+    import melange_cloud
+
+    plan = melange_cloud.answer(melange_cloud.Question(regions=("us-east-1", "us-central1"), workload="chat",
+                                                      peak_requests_per_s=40, tpot_ms=60))
+    plan.regions[0].usd_per_month      # cheapest first
+    melange_cloud.frames(plan)["allocations"]
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from melange_cloud.domain import Plan, RegionPlan
+    from melange_cloud.planner import Question, answer
+    from melange_cloud.report.frames import frames
+
+__all__ = ["Plan", "Question", "RegionPlan", "answer", "frames"]
+
+_HOMES = {
+    "Plan": "melange_cloud.domain",
+    "RegionPlan": "melange_cloud.domain",
+    "Question": "melange_cloud.planner",
+    "answer": "melange_cloud.planner",
+    "frames": "melange_cloud.report.frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that ``import melange_cloud`` is instant."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,124 @@
+"""Which regions a question is about: names, globs and ``all``."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from melange_cloud.domain import PROVIDERS, Offer, Region
+from melange_cloud.errors import BadInput
+
+_GLOB_SIGNS = frozenset("*?[")
+_GOVERNMENT_PREFIX = "us-gov"
+_SUGGESTIONS_SHOWN = 4
+_LOCAL_ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)-[a-z]{3,4}-\d+[a-z]?")
+_ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)[a-z]|(?P<gcp_region>[a-z]+-[a-z]+\d+)-[a-z]")
+
+
+def with_sheet_regions(regions: Iterable[Region], offers: Iterable[Offer]) -> tuple[Region, ...]:
+    """The regions and those that only a user's offers bring (place ``-``), sorted by provider and name."""
+    known = {(region.provider, region.name): region for region in regions}
+    for offer in offers:
+        key = (offer.instance_type.provider, offer.region)
+        known.setdefault(key, Region(*key, place="-"))
+    return tuple(known[key] for key in sorted(known))
+
+
+def select_regions(
+    patterns: Sequence[str],
+    provider: str | None,
+    regions: Sequence[Region],
+    priced: Collection[tuple[str, str]] | None = None,
+) -> tuple[Region, ...]:
+    """The regions that the patterns mean, sorted by provider and name, each once.
+
+    Args:
+        patterns: region names, globs (``eu-*``), ``all``, each with a provider before it if wanted
+            (``aws:us-east-1``, ``gcp:all``); upper and lower case are the same.
+        provider: only this provider's regions; None for both.
+        regions: what there is to choose from (``load_regions``, ``with_sheet_regions``).
+        priced: (provider, name) pairs that have prices (``Catalog.priced_regions``). Where given, ``all`` and globs
+            leave out regions without a price, unless they match no other; a name always selects its region.
+
+    GovCloud regions cannot be rented by everybody: only a pattern that begins with ``us-gov`` selects them.
+
+    Raises:
+        BadInput: a pattern selects nothing; one line per such pattern, with close matches over both providers.
+    """
+    if provider is not None and provider not in PROVIDERS:
+        raise BadInput(f"unknown provider '{provider}': use {' or '.join(PROVIDERS)}")
+    if not patterns:
+        raise BadInput("no region is asked for: give a name, a glob or 'all'")
+    selected: dict[tuple[str, str], Region] = {}
+    faults = []
+    for pattern in patterns:
+        try:
+            found = _matches(pattern, provider, regions, priced)
+        except BadInput as fault:
+            faults.append(str(fault))
+        else:
+            selected.update({(region.provider, region.name): region for region in found})
+    if faults:
+        raise BadInput("\n".join(dict.fromkeys(faults)))
+    return tuple(selected[key] for key in sorted(selected))
+
+
+def _matches(
+    pattern: str, provider: str | None, regions: Sequence[Region], priced: Collection[tuple[str, str]] | None
+) -> list[Region]:
+    prefix, colon, name = pattern.strip().rpartition(":")
+    prefix, name = prefix.lower(), name.lower()
+    if colon and prefix not in PROVIDERS:
+        raise BadInput(f"unknown provider '{prefix}' in region '{pattern}': use {' or '.join(PROVIDERS)}")
+    if colon and provider is not None and prefix != provider:
+        raise BadInput(f"region '{pattern}' is one of {prefix}, but only {provider} is asked for: drop one of the two")
+    wanted = prefix or provider
+    candidates = [region for region in regions if wanted in (None, region.provider)]
+    if name != "all" and not _GLOB_SIGNS & set(name):
+        found = [region for region in candidates if region.name.lower() == name]
+        if not found:
+            raise BadInput(_unknown(pattern, name, wanted, regions))
+        return found
+    glob = "*" if name == "all" else name
+    found = [region for region in candidates if fnmatchcase(region.name.lower(), glob)]
+    if not found:
+        raise BadInput(f"no region matches '{pattern}'{_hint(name, regions)}")
+    if not name.startswith(_GOVERNMENT_PREFIX):
+        government = [region.name for region in found if region.government]
+        found = [region for region in found if not region.government]
+        if not found:
+            raise BadInput(f"'{pattern}' matches GovCloud regions only: name them ({', '.join(government)})")
+    if priced is not None:
+        found = [region for region in found if (region.provider, region.name) in priced] or found
+    return found
+
+
+def _unknown(pattern: str, name: str, provider: str | None, regions: Sequence[Region]) -> str:
+    """Why a name selects nothing, with the cure."""
+    elsewhere = [region for region in regions if region.name.lower() == name]
+    if elsewhere and provider is not None:
+        return f"{name} is a region of {elsewhere[0].provider}, not of {provider}{_hint(name, regions, provider)}"
+    zone = _LOCAL_ZONE.fullmatch(name)
+    if zone and any(region.name == zone["region"] for region in regions):
+        return f"{name} is a local zone, which has its own prices and is not planned: its region is {zone['region']}"
+    zone = _ZONE.fullmatch(name)
+    for parent in (zone["region"], zone["gcp_region"]) if zone else ():
+        if any(region.name == parent for region in regions):
+            return f"{name} is a zone: prices are by region, use {parent}"
+    return f"unknown region '{pattern}'{_hint(name, regions)}"
+
+
+def _hint(name: str, regions: Iterable[Region], provider: str | None = None) -> str:
+    """Close matches over both providers, or one, each with its provider; ``us-east-1`` and ``us-east1`` are close."""
+    pool = [region for region in regions if provider in (None, region.provider)]
+    plain = name.translate(str.maketrans("", "", "*?[]"))
+    squeezed = plain.replace("-", "")
+    close = [region for region in pool if region.name.lower().replace("-", "") == squeezed]
+    if len(plain) > 3:
+        close += [region for region in pool if plain in region.place.lower()]
+    order = get_close_matches(plain, sorted({region.name for region in pool}), n=_SUGGESTIONS_SHOWN)
+    close += [region for word in order for region in pool if region.name == word]
+    shown = list(dict.fromkeys(f"{region.name} ({region.provider}, {region.place})" for region in close))
+    if not shown:
+        return ": 'all' selects every region"
+    return f": did you mean {' or '.join(shown[:_SUGGESTIONS_SHOWN])}?"

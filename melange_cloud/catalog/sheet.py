@@ -1,0 +1,270 @@
+"""Reads a user's own price sheet: a CSV file, one offer a row.
+
+Nothing is guessed: a sheet with one fault gives no offer at all, and every fault of the file is reported at once.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
+from melange_cloud.catalog.snapshot import load_instance_types, load_regions
+from melange_cloud.catalog.table import Row, did_you_mean, read_rows
+from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
+from melange_cloud.errors import BadFile, Fault
+
+REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
+SHEET_COLUMNS = (
+    *REQUIRED_COLUMNS,
+    "gpu",
+    "gpu_count",
+    "vcpus",
+    "memory_gib",
+    "sold_as",
+    "list_usd_per_hour",
+    "currency",
+    "contract",
+    "source",
+    "origin",
+    "as_of_from",
+    "as_of_to",
+    "confirmed",
+)
+"""Every column that a price sheet may have; ``origin`` is accepted and ignored, since the sheet's is ``user``."""
+
+_SOLD_AS = {
+    "on_demand": ("on_demand", "capacity_block", "unknown"),
+    "spot": ("spot", "unknown"),
+    "commit_1y": ("commitment", "unknown"),
+    "commit_3y": ("commitment", "unknown"),
+}
+"""What a purchase can be sold as, its default first."""
+
+_ODD_FACTOR = 5.0
+"""DESIGN.md: five times off the same type's price elsewhere is refused unless confirmed. The dearest shipped cell is
+1.5 times its median on demand, and 4.0 times for spot."""
+
+_REGION_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_TYPE_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
+_AWS_SERIES = re.compile(r"[a-z]+")
+# The local clock may be a day behind that of the machine which dated the price.
+_CLOCK_SLACK = timedelta(days=1)
+
+
+class _Facts(NamedTuple):
+    """The facts of an instance type that a row may state; the names are the columns'."""
+
+    gpu: str | None
+    gpu_count: int | None
+    vcpus: int | None
+    memory_gib: float | None
+
+
+class _Stated(NamedTuple):
+    """An instance type that only the sheet knows, and the line that described it first."""
+
+    instance_type: InstanceType
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An offer as a row states it, and whether the user confirmed its price."""
+
+    row: Row
+    offer: Offer
+    confirmed: bool
+
+
+def read_price_sheet(
+    path: Path, *, today: date, reference: Catalog, accept_odd_prices: bool = False
+) -> tuple[Offer, ...]:
+    """The offers of a user's price sheet, origin ``user``, sorted by provider, region, instance type and purchase.
+
+    Args:
+        path: a CSV file in UTF-8 with the columns provider, region, instance_type, purchase and usd_per_hour (USD per
+            hour of one instance, net) and any other of SHEET_COLUMNS. gpu, gpu_count, vcpus and memory_gib are needed
+            for an instance type that we do not know.
+        today: a row without as_of_from and as_of_to is taken as stated today; one with one of them, as of that day.
+        reference: the catalog whose prices in other regions tell what is odd.
+        accept_odd_prices: let prices pass that are five times off, either way, the median of the same type's price in
+            other regions. A row's ``confirmed`` = ``yes`` does so for that row.
+
+    Raises:
+        BadFile: all the faults of the file, each with line, column and cure.
+    """
+    faults: list[Fault] = []
+    rows = read_rows(path, SHEET_COLUMNS, REQUIRED_COLUMNS, faults)
+    entries: list[_Entry] = []
+    line_of: dict[OfferKey, int] = {}
+    stated: dict[tuple[str, str], _Stated] = {}
+    for row in rows:
+        key = _key(row, line_of)
+        facts = _facts(row)
+        instance_type = _instance_type(row, facts, stated) if key else None
+        entry = _entry(row, key, instance_type, path, today)
+        if entry:
+            entries.append(entry)
+    if not accept_odd_prices:
+        _refuse_odd_prices([entry for entry in entries if not entry.confirmed], entries, reference)
+    if faults:
+        raise BadFile(sorted(faults, key=lambda fault: fault.line or 0))
+    return tuple(sorted((entry.offer for entry in entries), key=key_of))
+
+
+def _key(row: Row, line_of: dict[OfferKey, int]) -> OfferKey | None:
+    """What the row prices; None, with faults, where that is not said, unknown or said before."""
+    row.required("provider")
+    provider = row.word("provider", PROVIDERS)
+    region = row.required("region")
+    if region and not _REGION_NAME.fullmatch(region):
+        row.fault("region", f"'{region}' is not a region name: write it as the provider does (us-east-1, europe-west4)")
+        region = None
+    elif region and provider:
+        providers = [known.provider for known in load_regions() if known.name == region]
+        if providers and provider not in providers:
+            row.fault("region", f"{region} is a region of {providers[0]}, not of {provider}: correct one of the two")
+            region = None
+    name = row.required("instance_type")
+    if name and not _TYPE_NAME.fullmatch(name):
+        row.fault("instance_type", f"'{name}' is not an instance type's name: write it as the provider does")
+        name = None
+    row.required("purchase")
+    purchase = row.word("purchase", PURCHASES)
+    if not (provider and region and name and purchase):
+        return None
+    key = (provider, region, name, purchase)
+    if key in line_of:
+        row.fault("instance_type", f"{' '.join(key)} is priced in line {line_of[key]} already: keep one of the two")
+        return None
+    line_of[key] = row.line
+    return key
+
+
+def _facts(row: Row) -> _Facts:
+    """What the row says of its instance type; an empty cell, and one with a fault, is None."""
+    return _Facts(row.word("gpu", GPUS), row.count("gpu_count"), row.count("vcpus"), row.positive("memory_gib"))
+
+
+def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _Stated]) -> InstanceType | None:
+    """The instance type that the row names: one that we know, or one that the row describes in full."""
+    provider, name = row.text("provider"), row.text("instance_type")
+    types = load_instance_types()
+    known = types.get((provider, name))
+    says = "it has"
+    if known is None:
+        elsewhere = [other for other, type_name in sorted(types) if type_name == name]
+        if elsewhere:
+            row.fault("instance_type", f"{name} is a type of {elsewhere[0]}, not of {provider}: correct one of the two")
+            return None
+        missing = [field for field in facts._fields if not row.text(field)]
+        if missing:
+            hint = did_you_mean(name, [type_name for other, type_name in types if other == provider])
+            row.fault(
+                "instance_type",
+                f"unknown instance type '{name}'{hint or ':'} a new one needs {', '.join(missing)} too",
+            )
+            return None
+        gpu, gpu_count, vcpus, memory_gib = facts
+        if not (gpu and gpu_count and vcpus and memory_gib):
+            return None
+        new = InstanceType(provider, name, gpu, gpu_count, vcpus, memory_gib, _quota_family(provider, name))
+        known, line = stated.setdefault((provider, name), _Stated(new, row.line))
+        says = f"line {line} says"
+    for field, value in facts._asdict().items():
+        if value is not None and value != getattr(known, field):
+            row.fault(
+                field, f"{row.text(field)} contradicts {name}: {says} {getattr(known, field)}; correct or drop it"
+            )
+    return known
+
+
+def _quota_family(provider: str, name: str) -> str:
+    """The quota of a type that we do not know, by its vendor's habit: AWS by first letter, Google by series."""
+    series = name.lower().partition("-")[0]
+    if provider == "aws":
+        letters = _AWS_SERIES.match(series)
+        # gr6 draws on the quota of g6, p5en on that of p5.
+        series = letters[0][0] if letters and letters[0][0] in "gp" else letters[0] if letters else series
+    return f"{provider}:{series.upper()}"
+
+
+def _entry(
+    row: Row, key: OfferKey | None, instance_type: InstanceType | None, path: Path, today: date
+) -> _Entry | None:
+    """The row's offer; every cell is read, so that every fault is found, even where none can come of it."""
+    row.required("usd_per_hour")
+    usd_per_hour = row.positive("usd_per_hour")
+    list_usd_per_hour = row.positive("list_usd_per_hour")
+    if row.text("currency").upper() not in ("", "USD"):
+        row.fault("currency", f"'{row.text('currency')}' is not USD: convert the price, and write USD or nothing")
+    confirmed = row.word("confirmed", ("yes", "no")) == "yes"
+    as_of_from, as_of_to = _dates(row, today)
+    purchase = row.text("purchase")
+    sold_as = row.word("sold_as", _SOLD_AS[purchase]) if purchase in _SOLD_AS else None
+    if key is None or instance_type is None or usd_per_hour is None:
+        return None
+    offer = Offer(
+        instance_type=instance_type,
+        region=row.text("region"),
+        purchase=purchase,
+        sold_as=sold_as or _SOLD_AS[purchase][0],
+        usd_per_hour=usd_per_hour,
+        list_usd_per_hour=list_usd_per_hour or usd_per_hour,
+        origin="user",
+        source=row.text("source") or path.name,
+        as_of_from=as_of_from,
+        as_of_to=as_of_to,
+        contract=row.text("contract"),
+    )
+    return _Entry(row, offer, confirmed)
+
+
+def _dates(row: Row, today: date) -> tuple[date, date]:
+    as_of_from, as_of_to = row.day("as_of_from"), row.day("as_of_to")
+    first = as_of_from or as_of_to or today
+    last = as_of_to or first
+    if first > last:
+        row.fault("as_of_from", f"{first} is after as_of_to {last}: exchange them")
+    elif first > today + _CLOCK_SLACK:
+        row.fault("as_of_from" if as_of_from else "as_of_to", f"{first} is in the future: write when it was true")
+    return first, last
+
+
+def _refuse_odd_prices(doubted: Sequence[_Entry], entries: Sequence[_Entry], reference: Catalog) -> None:
+    """Add a fault to each row whose price is far off the same type's in other regions.
+
+    The reference speaks alone where it knows the type: a sheet that is wrong throughout, in cents or in another
+    currency, agrees with itself.
+    """
+    from statistics import median  # brings fractions and random, which only a sheet needs
+
+    known = _prices_by_region(reference.offers)
+    sheet = _prices_by_region([entry.offer for entry in entries])
+    for entry in doubted:
+        offer = entry.offer
+        key = (offer.instance_type.provider, offer.instance_type.name, offer.purchase)
+        for prices, whose in ((known, "known"), (sheet, "the sheet's")):
+            elsewhere = [price for region, price in prices.get(key, {}).items() if region != offer.region]
+            if elsewhere:
+                usual = median(elsewhere)
+                factor = max(offer.usd_per_hour / usual, usual / offer.usd_per_hour)
+                if factor >= _ODD_FACTOR:
+                    entry.row.fault(
+                        "usd_per_hour",
+                        f"{offer.usd_per_hour:g} is {factor:.1f} times off {usual:g}, the median of {whose} prices of "
+                        f"{offer.instance_type.name} in other regions: correct it, or confirm it with "
+                        "--accept-odd-prices or a column confirmed = yes",
+                    )
+                break
+
+
+def _prices_by_region(offers: Sequence[Offer]) -> Mapping[tuple[str, str, str], dict[str, float]]:
+    prices: dict[tuple[str, str, str], dict[str, float]] = {}
+    for offer in offers:
+        key = (offer.instance_type.provider, offer.instance_type.name, offer.purchase)
+        prices.setdefault(key, {})[offer.region] = offer.usd_per_hour
+    return prices

@@ -1,0 +1,125 @@
+"""Reads the shipped snapshot, ``pricing/`` (its README explains the files, their sources and dates).
+
+Start-up time counts: one price file is read per purchase asked for, with csv and dataclasses alone.
+"""
+
+import csv
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+
+from melange_cloud.catalog.catalog import Catalog, key_of
+from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
+from melange_cloud.errors import BadInput
+from melange_cloud.shipped import shipped
+
+_FILE_OF_PURCHASE = {
+    "on_demand": "on_demand.csv",
+    "spot": "spot.csv",
+    "commit_1y": "commitments.csv",
+    "commit_3y": "commitments.csv",
+}
+PRICE_COLUMNS = (
+    "provider",
+    "region",
+    "instance_type",
+    "purchase",
+    "sold_as",
+    "contract",
+    "usd_per_hour",
+    "source",
+    "as_of_from",
+    "as_of_to",
+)
+INSTANCE_TYPE_COLUMNS = ("provider", "instance_type", "gpu", "gpu_count", "vcpus", "memory_gib", "quota_family")
+REGION_COLUMNS = ("provider", "region", "place", "government")
+EXCLUDED_COLUMNS = ("provider", "region", "instance_type", "reason", "listed_usd_per_hour")
+
+
+def _rows(name: str, columns: tuple[str, ...]) -> Iterator[list[str]]:
+    """The rows of a shipped file below its header.
+
+    Raises:
+        ValueError: the header is not ``columns``, which means a broken installation.
+    """
+    with (shipped("pricing") / name).open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        if tuple(next(reader)) != columns:
+            raise ValueError(f"pricing/{name} has other columns than {', '.join(columns)}: install melange-cloud again")
+        yield from reader
+
+
+@cache
+def load_instance_types() -> dict[tuple[str, str], InstanceType]:
+    """Every instance type that the snapshot knows, by (provider, name); do not change the dict, it is shared."""
+    return {
+        (provider, name): InstanceType(provider, name, gpu, int(gpu_count), int(vcpus), float(memory_gib), family)
+        for provider, name, gpu, gpu_count, vcpus, memory_gib, family in _rows(
+            "instance_types.csv", INSTANCE_TYPE_COLUMNS
+        )
+    }
+
+
+@cache
+def load_regions() -> tuple[Region, ...]:
+    """The public regions and GovCloud of both vendors, priced or not, sorted by provider and name."""
+    return tuple(
+        Region(provider, name, place, government == "true")
+        for provider, name, place, government in _rows("regions.csv", REGION_COLUMNS)
+    )
+
+
+@cache
+def _sources() -> tuple[dict[str, str], dict[str, str]]:
+    """The full text of every source id and of every reason code."""
+    tables = tomllib.loads((shipped("pricing") / "sources.toml").read_text(encoding="utf-8"))
+    return {name: table["source"] for name, table in tables["source"].items()}, tables["reason"]
+
+
+@cache
+def _excluded() -> tuple[Excluded, ...]:
+    _, reasons = _sources()
+    return tuple(
+        Excluded(provider, region, instance_type, reasons[reason])
+        for provider, region, instance_type, reason, _ in _rows("excluded.csv", EXCLUDED_COLUMNS)
+    )
+
+
+@cache
+def load_snapshot(purchase: str | None = None) -> Catalog:
+    """The shipped catalog: every offer of ``purchase``, or of all purchases where None; origin ``snapshot``.
+
+    Raises:
+        BadInput: an unknown purchase.
+    """
+    if purchase is None:
+        offers = [offer for word in PURCHASES for offer in load_snapshot(word).offers]
+        return Catalog(tuple(sorted(offers, key=key_of)), _excluded())
+    if purchase not in _FILE_OF_PURCHASE:
+        raise BadInput(f"unknown purchase '{purchase}': use {', '.join(PURCHASES)}")
+    types = load_instance_types()
+    sources, _ = _sources()
+    day = cache(date.fromisoformat)
+    snapshot = []
+    for provider, region, name, bought, sold_as, contract, usd_per_hour, source, as_of_from, as_of_to in _rows(
+        _FILE_OF_PURCHASE[purchase], PRICE_COLUMNS
+    ):
+        if bought == purchase:
+            price = float(usd_per_hour)
+            snapshot.append(
+                Offer(
+                    instance_type=types[provider, name],
+                    region=region,
+                    purchase=bought,
+                    sold_as=sold_as,
+                    usd_per_hour=price,
+                    list_usd_per_hour=price,
+                    origin="snapshot",
+                    source=sources[source],
+                    as_of_from=day(as_of_from),
+                    as_of_to=day(as_of_to),
+                    contract=contract,
+                )
+            )
+    return Catalog(tuple(snapshot), _excluded())

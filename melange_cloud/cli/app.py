@@ -1,0 +1,78 @@
+"""Joins the command groups; turns expected errors into one line and an exit code."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from melange_cloud.cli import plan, profiles, solve, workloads
+from melange_cloud.errors import MelangeError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+class ErrorsInOneLine(TyperGroup):
+    """Prints a MelangeError's text on stderr and exits with its code; sits on the group so that tests see it too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except MelangeError as error:
+            for line in str(error).splitlines():
+                typer.echo(f"melange-cloud: {line}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt:
+            typer.echo("melange-cloud: interrupted, nothing was written", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader (head, less) has what it wanted. Python would complain once more while flushing at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+
+
+app = typer.Typer(
+    cls=ErrorsInOneLine,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"melange-cloud {version('melange-cloud')}")
+        raise typer.Exit
+
+
+@app.callback()
+def melange_cloud(
+    ctx: typer.Context,
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Which GPU instances to rent, and how many of each, to serve LLM traffic in time for the least money.
+
+    melange-cloud plan --region us-east-1
+
+    Exit codes: 0 plan found; 1 expected failure; 2 wrong usage or bad input; 3 no plan can serve this workload;
+    5 prices unavailable; 6 time limit reached without proof.
+    """
+    ctx.default_map = plan.defaults_from_file()
+
+
+app.command("plan")(plan.plan)
+app.command("solve")(solve.solve)
+app.add_typer(workloads.app, name="workloads")
+app.add_typer(profiles.app, name="profiles")
+
+
+def main() -> None:
+    """Entry point of the ``melange-cloud`` script."""
+    app()

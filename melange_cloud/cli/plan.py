@@ -1,0 +1,241 @@
+"""``melange-cloud plan``: reads options, asks the planner, prints."""
+
+import inspect
+import os
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from melange_cloud import settings
+from melange_cloud.cli.output import colour, emit, width
+from melange_cloud.errors import BadInput
+
+if TYPE_CHECKING:
+    from melange_cloud.domain import Plan
+
+EXAMPLES = """
+Examples:
+
+melange-cloud plan --region us-east-1
+
+melange-cloud plan --region us-east-1 --workload chat --rate 40 --tpot-ms 60
+
+melange-cloud plan --region all --provider gcp --gpu L4 --gpu A100-40GB
+
+melange-cloud plan --region 'eu-*' --max-gpus A10G=8 --spare 1 --format json --out plan.json
+"""
+
+
+class Format(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+class Show(StrEnum):
+    """What a table shows in addition."""
+
+    ROUTING = "routing"
+    LEFT_OUT = "left-out"
+
+
+WHERE, WHAT, FLEET, HOW, OUTPUT = "Where", "What is served", "Which fleets may be", "How it is solved", "Output"
+
+
+def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
+    environment = "MELANGE_CLOUD_" + names[0].lstrip("-").replace("-", "_").upper()
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, envvar=environment, show_envvar=False, **more)
+
+
+def plan(
+    region: Annotated[
+        list[str] | None,
+        _option(WHERE, "Region name, glob ('eu-*') or all; repeatable. GovCloud only when named.", "--region"),
+    ] = None,
+    provider: Annotated[str | None, _option(WHERE, "aws or gcp; both unless given.", "--provider")] = None,
+    model: Annotated[str | None, _option(WHAT, "Model [default: llama-3.1-8b].", "--model")] = None,
+    precision: Annotated[
+        str | None, _option(WHAT, "bf16, fp16 or fp8 [default: the model's own].", "--precision")
+    ] = None,
+    era: Annotated[str | None, _option(WHAT, "Engine era of the profiles; see `profiles list`.", "--era")] = None,
+    workload: Annotated[
+        str | None,
+        _option(WHAT, "Shipped name, workload file (.json) or histogram (.csv) [default: conversation].", "--workload"),
+    ] = None,
+    rate: Annotated[float | None, _option(WHAT, "Requests/s in the busiest hour [default: 10].", "--rate")] = None,
+    mean_rate: Annotated[
+        float | None, _option(WHAT, "Mean requests/s over the month; divides $/1M tokens.", "--mean-rate")
+    ] = None,
+    tpot_ms: Annotated[
+        float | None, _option(WHAT, "Target for the mean time per output token, ms [default: 100].", "--tpot-ms")
+    ] = None,
+    headroom: Annotated[float | None, _option(WHAT, "Fraction added to the rate [default: 0.2].", "--headroom")] = None,
+    router: Annotated[
+        str | None,
+        _option(
+            WHAT,
+            "What the load balancer knows of a request: plain (nothing), prompt (its input length), oracle (its output "
+            "length too, as the paper assumes) [default: plain].",
+            "--router",
+        ),
+    ] = None,
+    gpu: Annotated[
+        list[str] | None,
+        _option(FLEET, "Only these GPUs: L4, A10G, A100-40GB, A100-80GB, H100, or H100:2 (two per replica).", "--gpu"),
+    ] = None,
+    purchase: Annotated[
+        str | None, _option(FLEET, "on_demand, spot, commit_1y or commit_3y [default: on_demand].", "--purchase")
+    ] = None,
+    sold_as: Annotated[
+        str | None,
+        _option(FLEET, "proven, or any: also offers that may not be sold this way [default: proven].", "--sold-as"),
+    ] = None,
+    max_gpus: Annotated[
+        list[str] | None, _option(FLEET, "At most so many GPUs per region: H100=8; repeatable.", "--max-gpus")
+    ] = None,
+    max_instances: Annotated[
+        list[str] | None,
+        _option(FLEET, "At most so many instances per region: p5.48xlarge=2; repeatable.", "--max-instances"),
+    ] = None,
+    max_vcpus: Annotated[
+        list[str] | None,
+        _option(FLEET, "At most so many vCPUs of a quota family per region: aws:G=96; repeatable.", "--max-vcpus"),
+    ] = None,
+    spare: Annotated[
+        int | None, _option(FLEET, "1: the fleet survives losing any one instance [default: 0].", "--spare")
+    ] = None,
+    min_host_memory_gib: Annotated[
+        float | None,
+        _option(FLEET, "Least host memory of an instance, GiB [default: weights + 8].", "--min-host-memory-gib"),
+    ] = None,
+    prices: Annotated[
+        Path | None, _option(FLEET, "Your own price sheet (CSV); outranks the shipped prices.", "--prices")
+    ] = None,
+    accept_odd_prices: Annotated[
+        bool,
+        _option(FLEET, "Take prices five times off the same type's elsewhere.", "--accept-odd-prices"),
+    ] = False,
+    solver: Annotated[str | None, _option(HOW, "auto, glpk, cbc or highs [default: auto].", "--solver")] = None,
+    time_limit: Annotated[
+        int | None, _option(HOW, "Whole seconds per solve; without it a solve runs until proven.", "--time-limit")
+    ] = None,
+    hours_per_month: Annotated[
+        float | None, _option(HOW, "Hours in a billed month [default: 730].", "--hours-per-month")
+    ] = None,
+    show: Annotated[
+        list[Show] | None, _option(OUTPUT, "Also show: routing (which sizes go where), left-out.", "--show")
+    ] = None,
+    all_rows: Annotated[bool, _option(OUTPUT, "Every region in the comparison.", "--all-rows")] = False,
+    format_: Annotated[Format, _option(OUTPUT, "table, json, csv or markdown.", "--format")] = Format.TABLE,
+    out: Annotated[Path | None, _option(OUTPUT, "Write to this file instead of stdout.", "--out")] = None,
+) -> None:
+    """Find the cheapest fleet for each region that meets the latency target, and what else it could be."""
+    if not region:
+        raise BadInput("plan needs --region NAME (such as us-east-1), a glob ('eu-*') or all")
+    from melange_cloud import planner
+
+    question = planner.Question(
+        regions=tuple(region),
+        provider=provider,
+        model=model,
+        precision=precision,
+        era=era,
+        workload=workload,
+        peak_requests_per_s=rate,
+        mean_requests_per_s=mean_rate,
+        headroom=headroom,
+        tpot_ms=tpot_ms,
+        router=router,
+        gpus=tuple(gpu or ()),
+        purchase=purchase,
+        sold_as=sold_as,
+        max_gpus=_limits("--max-gpus", max_gpus),
+        max_instances=_limits("--max-instances", max_instances),
+        max_vcpus=_limits("--max-vcpus", max_vcpus),
+        spare=spare,
+        min_host_memory_gib=min_host_memory_gib,
+        solver=solver,
+        time_limit_s=time_limit,
+        hours_per_month=hours_per_month,
+        prices=prices,
+        accept_odd_prices=accept_odd_prices,
+    )
+    with _progress() as on_region:
+        answer = planner.answer(question, now=_now(), on_region=on_region)
+    _print(answer, format_, frozenset(item.value for item in show or ()), all_rows, out)
+    code = planner.exit_code(answer)
+    if code:
+        raise typer.Exit(code)
+
+
+plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
+
+
+def defaults_from_file() -> dict[str, Any]:
+    """The settings file's values, in the shape that the option parser takes as its map of defaults."""
+    path = settings.settings_path()
+    if path is None:
+        return {}
+    parameters = inspect.signature(plan).parameters
+    defaults = settings.read_settings(path, {"plan": set(parameters) - {"out", "format_"}}).get("plan", {})
+    for name, value in defaults.items():
+        if isinstance(value, str) and "list[" in str(parameters[name].annotation):
+            defaults[name] = [value]
+    typer.echo(f"settings from {path}: {', '.join(sorted(defaults)) or 'none'}", err=True)
+    return {"plan": defaults}
+
+
+def _print(answer: "Plan", format_: Format, show: frozenset[str], all_rows: bool, out: Path | None) -> None:
+    from melange_cloud import report
+
+    if format_ is Format.JSON:
+        emit(report.as_json(answer), out)
+    elif format_ is Format.MARKDOWN:
+        emit(report.as_markdown(answer), out)
+    elif format_ is Format.CSV:
+        for line in report.banner_lines(answer, width()):
+            typer.echo(line, err=True)
+        emit(report.as_csv(answer), out)
+    else:
+        in_colour = colour() and out is None
+        emit(report.table(answer, width=width(), colour=in_colour, show=show, all_rows=all_rows), out)
+
+
+def _limits(option: str, words: list[str] | None) -> dict[str, int]:
+    limits: dict[str, int] = {}
+    for word in (part.strip() for text in words or () for part in text.split(",")):
+        name, equals, number = word.rpartition("=")
+        if not equals or not name or not number.isdigit():
+            raise BadInput(f"{option} {word}: give NAME=WHOLE NUMBER")
+        if name in limits and limits[name] != int(number):
+            raise BadInput(f"{option} {name}: given twice, as {limits[name]} and {number}")
+        limits[name] = int(number)
+    return limits
+
+
+def _now() -> datetime | None:
+    """The clock, unless SOURCE_DATE_EPOCH (reproducible-builds.org) fixes the time for byte-identical output."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return None
+    if not epoch.isdigit():
+        raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: seconds since 1970, a whole number")
+    return datetime.fromtimestamp(int(epoch), UTC)
+
+
+def _progress() -> AbstractContextManager[Any]:
+    """A bar on stderr while many regions are solved; nothing off a terminal."""
+    import sys
+
+    if not sys.stderr.isatty():
+        return nullcontext(None)
+    from melange_cloud.cli.progress import region_bar
+
+    return region_bar()

@@ -1,0 +1,58 @@
+"""``melange-cloud solve``: the paper's own input, solved exactly."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from melange_cloud.cli.output import emit, width
+from melange_cloud.errors import BadInput, NoPlan
+
+TIME_LIMIT_REACHED = 6
+
+
+class Format(StrEnum):
+    """How the answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def solve(
+    file: Annotated[
+        Path, typer.Argument(help="JSON in the format of the paper's release (README, 'The paper's input').")
+    ],
+    slices: Annotated[
+        int | None,
+        typer.Option("--slices", help="Cut every bucket into N equal slices, as the paper does; else shares."),
+    ] = None,
+    solver: Annotated[str, typer.Option("--solver", help="auto, glpk, cbc or highs.")] = "auto",
+    time_limit: Annotated[int | None, typer.Option("--time-limit", help="Whole seconds.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of stdout.")] = None,
+) -> None:
+    """Solve the paper's own input: GPU costs, MaxTput tables and a distribution over buckets.
+
+    Example:
+
+    melange-cloud solve examples/paper-toy/input.json --slices 3
+    """
+    if slices is not None and slices < 1:
+        raise BadInput(f"--slices {slices}: a whole number of at least 1")
+    if time_limit is not None and time_limit < 1:
+        raise BadInput(f"--time-limit {time_limit}: whole seconds, at least 1")
+    from melange_cloud import paper, report
+    from melange_cloud import solver as solvers
+    from melange_cloud.domain import Status
+
+    question = paper.read_paper_input(file)
+    solution = solvers.solve(paper.to_problem(question), solver=solver, time_limit_s=time_limit, slices=slices)
+    if solution.status is Status.INFEASIBLE:
+        raise NoPlan(f"{file}: {solution.reason}")
+    if format_ is Format.JSON:
+        emit(report.solution_as_json(solution), out)
+    else:
+        emit(report.solution_table(solution, slices=slices, asked=question.slice_factor, width=width()), out)
+    if solution.status is not Status.OPTIMAL:
+        raise typer.Exit(TIME_LIMIT_REACHED)

@@ -1,0 +1,245 @@
+"""The answer in the user's words: a Plan holds one RegionPlan per region asked for.
+
+Field names are those of the JSON that ``--format json`` prints (README, "The JSON"). Money is USD; a month has
+``request.hours_per_month`` hours; shares and errors are fractions; None is "no data".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from melange_cloud.domain.problem import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked, defaults filled in.
+
+    Attributes:
+        workload: the shipped name, or the path of the user's file.
+        workload_title: what it is, for people (``Azure 2023 conversations, 19,366 requests``).
+        peak_requests_per_s: the busiest hour's rate; planned_requests_per_s = peak x (1 + headroom).
+        mean_requests_per_s: the month's mean rate, None where not given.
+        gpus: the GPUs that the plan was restricted to, None where not restricted.
+        sold_as: ``proven`` (only what can really be bought that way) or ``any``.
+        min_host_memory_gib: the floor on an instance's memory; None is weights + 8 GiB.
+        host_memory_floor_gib: the floor that was applied, GiB.
+        max_gpus, max_instances, max_vcpus: quotas per region, by GPU, instance type and ``provider:family``.
+    """
+
+    model: str
+    precision: str
+    era: str
+    workload: str
+    workload_title: str
+    mean_input_tokens: float
+    mean_output_tokens: float
+    peak_requests_per_s: float
+    mean_requests_per_s: float | None
+    headroom: float
+    planned_requests_per_s: float
+    tpot_ms: float
+    router: str
+    purchase: str
+    sold_as: str
+    gpus: tuple[str, ...] | None
+    spare: int
+    max_gpus: Mapping[str, int]
+    max_instances: Mapping[str, int]
+    max_vcpus: Mapping[str, int]
+    min_host_memory_gib: float | None
+    host_memory_floor_gib: float
+    hours_per_month: float
+    solver: str
+    time_limit_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """One line of a fleet: so many instances of one offer, all given to one degree of tensor parallelism.
+
+    ``vcpus`` and ``memory_gib`` are per instance; ``busy`` is the busy share of its kind's replicas.
+    """
+
+    instance_type: str
+    gpu: str
+    gpu_count: int
+    tensor_parallel: int
+    purchase: str
+    sold_as: str
+    contract: str
+    instances: int
+    replicas: int
+    vcpus: int
+    memory_gib: float
+    quota_family: str
+    busy: float
+    usd_per_hour_each: float
+    list_usd_per_hour_each: float
+    usd_per_hour: float
+    price_origin: str
+    price_source: str
+    price_as_of_from: date
+    price_as_of_to: date
+
+
+@dataclass(frozen=True, slots=True)
+class KindUse:
+    """What one kind carries: replicas, how many of them are kept busy, its part of requests and of tokens.
+
+    ``grade`` and ``error`` are those of the profile cells it serves: the grade with most load, the load-weighted mean
+    error.
+    """
+
+    gpu: str
+    tensor_parallel: int
+    replicas: int
+    busy_replicas: float
+    requests_share: float
+    tokens_share: float
+    grade: str
+    error: float
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingLine:
+    """The part ``share`` of one bucket's traffic that one kind serves."""
+
+    input_tokens: tuple[int, int]
+    output_tokens: tuple[int, int]
+    mean_input_tokens: float
+    mean_output_tokens: float
+    bucket_requests_per_s: float
+    gpu: str
+    tensor_parallel: int
+    max_tput_requests_per_s: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SingleGpuFleet:
+    """The cheapest fleet of one kind alone; ``saving_fraction`` is what the plan saves against it."""
+
+    gpu: str
+    tensor_parallel: int
+    status: Status
+    reason: str
+    usd_per_hour: float | None
+    instances: Mapping[str, int]
+    saving_fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The same question with one thing changed (a spare, a tighter target, a smaller host memory).
+
+    ``option`` is what to type to get it; ``reason`` says why there is no fleet, or what drives the change.
+    """
+
+    name: str
+    option: str
+    status: Status
+    reason: str
+    usd_per_hour: float | None
+    instances: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An instance type that has a price here and may not enter the plan, and why.
+
+    ``code`` groups reasons: ``sold_as``, ``host_memory``, ``gpu_not_asked``, ``no_profile``, ``cannot_serve``,
+    ``excluded``.
+    """
+
+    instance_type: str
+    reason: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaNeed:
+    """The account quota, by the vendor's own name, that the fleet needs; ``unit`` is vCPU or GPU."""
+
+    name: str
+    needed: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPlan:
+    """The answer for one region.
+
+    Attributes:
+        reason: why there is no fleet; empty where there is one.
+        usd_per_month_range: cost if every profile is better / worse by its stated error; a None end means that no
+            fleet serves the load there (or that it was not found in time).
+        lower_bound_usd_per_hour: no fleet can cost less.
+        usd_per_million_tokens: cost over ``million_tokens_per_month`` (input + output tokens of the mean rate, else the
+            peak rate, all month).
+        single_gpu: one kind alone, each; a tensor parallel degree that a smaller one makes needless is not listed.
+        routers: USD/h of the cheapest fleet under each router; None where it has none.
+    """
+
+    provider: str
+    region: str
+    place: str
+    status: Status
+    reason: str
+    solver: str
+    usd_per_hour: float | None
+    usd_per_month: float | None
+    usd_per_month_range: tuple[float | None, float | None]
+    lower_bound_usd_per_hour: float | None
+    usd_per_million_tokens: float | None
+    million_tokens_per_month: float
+    allocations: tuple[Allocation, ...]
+    kinds: tuple[KindUse, ...]
+    routing: tuple[RoutingLine, ...]
+    single_gpu: tuple[SingleGpuFleet, ...]
+    what_if: tuple[WhatIf, ...]
+    routers: Mapping[str, float | None]
+    left_out: tuple[LeftOut, ...]
+    quota_needs: tuple[QuotaNeed, ...]
+
+    @property
+    def gap(self) -> float | None:
+        """(cost - bound) / cost; None where either is unknown."""
+        if self.usd_per_hour is None or self.lower_bound_usd_per_hour is None or self.usd_per_hour == 0:
+            return None
+        return max(0.0, (self.usd_per_hour - self.lower_bound_usd_per_hour) / self.usd_per_hour)
+
+    @property
+    def best_single(self) -> SingleGpuFleet | None:
+        """The cheapest fleet of one GPU kind, None where no kind can do it alone."""
+        fleets = [fleet for fleet in self.single_gpu if fleet.usd_per_hour is not None]
+        return min(
+            fleets, key=lambda fleet: (fleet.usd_per_hour or 0.0, fleet.gpu, fleet.tensor_parallel), default=None
+        )
+
+    @property
+    def instance_counts(self) -> dict[str, int]:
+        """Instances by instance type, whatever the degree."""
+        counts: dict[str, int] = {}
+        for allocation in self.allocations:
+            counts[allocation.instance_type] = counts.get(allocation.instance_type, 0) + allocation.instances
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One question, answered.
+
+    Attributes:
+        generated_at: when, UTC.
+        notices: sentences that must be shown with the answer, the banners first.
+        defaulted: names of the request's fields that the user did not set.
+        regions: cheapest first; regions without a fleet last, by name.
+    """
+
+    generated_at: datetime
+    notices: tuple[str, ...]
+    defaulted: tuple[str, ...]
+    request: Request
+    regions: tuple[RegionPlan, ...]

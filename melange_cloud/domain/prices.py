@@ -1,0 +1,70 @@
+"""Instance types, offers and regions: what the clouds sell."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """A rentable machine shape (GCP says "machine type").
+
+    ``quota_family`` names the vCPU quota it counts against, as ``--max-vcpus`` spells it: ``aws:G``, ``gcp:A2``.
+    """
+
+    provider: str
+    name: str
+    gpu: str
+    gpu_count: int
+    vcpus: int
+    memory_gib: float
+    quota_family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An instance type in one region at one price.
+
+    Attributes:
+        region: the provider's own name of the region.
+        purchase: one of PURCHASES.
+        sold_as: whether it can really be bought so: ``on_demand``, ``capacity_block``, ``spot``, ``commitment`` or
+            ``unknown``.
+        usd_per_hour: net price of one instance, USD/h, any upfront part spread over the term.
+        list_usd_per_hour: price before the user's own discounts, USD/h.
+        origin: ``live``, ``cached``, ``snapshot`` or ``user``.
+        source: where the figure was read.
+        as_of_from, as_of_to: the dates that bound when the figure was true.
+        contract: what is signed (``RI 1y standard no upfront``), empty for on demand and spot.
+    """
+
+    instance_type: InstanceType
+    region: str
+    purchase: str
+    sold_as: str
+    usd_per_hour: float
+    list_usd_per_hour: float
+    origin: str
+    source: str
+    as_of_from: date
+    as_of_to: date
+    contract: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A (region, instance type) pair that has a price somewhere and is left out of the catalog on purpose."""
+
+    provider: str
+    region: str
+    instance_type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A provider's region, and the place it stands in as people say it (``US East (N. Virginia)``)."""
+
+    provider: str
+    name: str
+    place: str
+    government: bool = False

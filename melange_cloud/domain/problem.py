@@ -1,0 +1,128 @@
+"""The question as numbers, and the solver's answer as numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from melange_cloud.domain.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class OfferNumbers:
+    """An offer as the model sees it. ``name`` is the instance type's, unique within a Problem."""
+
+    name: str
+    gpu: str
+    gpu_count: int
+    vcpus: int
+    quota_family: str
+    usd_per_hour: float
+
+    def replicas_per_instance(self, kind: Kind) -> int:
+        """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or too few are aboard."""
+        return self.gpu_count // kind.tensor_parallel if kind.gpu == self.gpu else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Upper limits per region: GPUs by GPU, instances by instance type, vCPUs by quota family."""
+
+    max_gpus: Mapping[str, int] = field(default_factory=dict)
+    max_instances: Mapping[str, int] = field(default_factory=dict)
+    max_vcpus: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.max_gpus or self.max_instances or self.max_vcpus)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One region's question, as plain numbers keyed by plain strings: all that the model needs.
+
+    Attributes:
+        offers: what may be rented, sorted by name.
+        kinds: what may serve, sorted; each hosted by at least one offer.
+        planned_requests_per_s: by bucket name; buckets with traffic only. Requests/s, headroom included.
+        row_of_bucket: what the router can tell apart; bucket name -> row name.
+        max_tput_requests_per_s: by (bucket name, kind); absent where the kind cannot serve the bucket. Positive.
+        quotas: upper limits; empty where none.
+        spare: 0, or 1 where the fleet must survive losing any one instance.
+    """
+
+    offers: tuple[OfferNumbers, ...]
+    kinds: tuple[Kind, ...]
+    planned_requests_per_s: Mapping[str, float]
+    row_of_bucket: Mapping[str, str]
+    max_tput_requests_per_s: Mapping[tuple[str, Kind], float]
+    quotas: Quotas = Quotas()
+    spare: int = 0
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows that have traffic, sorted."""
+        return tuple(sorted({self.row_of_bucket[bucket] for bucket in self.planned_requests_per_s}))
+
+    def load_of_rows(self) -> dict[tuple[str, Kind], float]:
+        """Replicas that each kind would keep busy by serving a whole row; only (row, kind) pairs that are servable.
+
+        A pair is servable where the kind has a MaxTput for *every* bucket with traffic in the row.
+        """
+        loads: dict[tuple[str, Kind], float] = {}
+        for kind in self.kinds:
+            unservable = set()
+            for bucket in sorted(self.planned_requests_per_s):
+                row = self.row_of_bucket[bucket]
+                max_tput = self.max_tput_requests_per_s.get((bucket, kind))
+                if max_tput is None:
+                    unservable.add(row)
+                else:
+                    load = self.planned_requests_per_s[bucket] / max_tput
+                    loads[row, kind] = loads.get((row, kind), 0.0) + load
+            for row in unservable:
+                loads.pop((row, kind), None)
+        return loads
+
+
+class Status(StrEnum):
+    """How the search ended; read before any value."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+    INFEASIBLE = "infeasible"
+    UNKNOWN = "unknown"
+
+    @property
+    def has_fleet(self) -> bool:
+        """Whether a fleet was found, proven cheapest or not."""
+        return self in (Status.OPTIMAL, Status.FEASIBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """The solver's answer as numbers, verified in plain arithmetic.
+
+    Attributes:
+        instances: by (offer name, kind); positive counts only. Empty unless ``status.has_fleet``.
+        shares: by (row, kind); positive shares only, summing to 1 per row.
+        usd_per_hour: cost of the instances, USD/h; None without a fleet.
+        lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        solver: the solver whose answer this is (``glpk``, ``cbc``, ``highs``, or ``covering`` where none was needed).
+        reason: why there is no fleet, one clause; empty otherwise.
+    """
+
+    status: Status
+    instances: Mapping[tuple[str, Kind], int] = field(default_factory=dict)
+    shares: Mapping[tuple[str, Kind], float] = field(default_factory=dict)
+    usd_per_hour: float | None = None
+    lower_bound_usd_per_hour: float | None = None
+    solver: str = ""
+    reason: str = ""
+
+    @property
+    def gap(self) -> float | None:
+        """(cost - bound) / cost, or None where either is unknown."""
+        if self.usd_per_hour is None or self.lower_bound_usd_per_hour is None:
+            return None
+        if self.usd_per_hour == 0:
+            return 0.0
+        return max(0.0, (self.usd_per_hour - self.lower_bound_usd_per_hour) / self.usd_per_hour)

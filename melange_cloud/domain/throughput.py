@@ -1,0 +1,50 @@
+"""Operating points and what is derived from them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What one replica did at one concurrency for one request size.
+
+    Attributes:
+        concurrency: requests in flight on the replica (closed loop).
+        requests_per_s: completed requests per second.
+        tpot_ms: mean time per output token after the first, ms.
+        ttft_ms: mean time to the first token, ms.
+        origin: ``measured`` or ``estimated``.
+        grade: one of GRADES.
+        error: the fraction by which ``requests_per_s`` may be off, either way.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    concurrency: int
+    requests_per_s: float
+    tpot_ms: float
+    ttft_ms: float
+    origin: str
+    grade: str
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTput:
+    """The highest rate that one replica sustains for a request size within the SLO.
+
+    ``limited_by`` says what stops it there: ``tpot`` (the latency target) or ``saturation`` (memory, batch limit or
+    compute: more requests in flight are not possible or bring nothing).
+    """
+
+    requests_per_s: float
+    grade: str
+    error: float
+    origin: str
+    limited_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unservable:
+    """Why a kind cannot serve a request size: one clause, fit for "L4: ..."."""
+
+    reason: str

@@ -1,0 +1,71 @@
+"""Expected failures, each with the exit code that the CLI returns for it.
+
+Everything that a user can cause or mend is a MelangeError whose text is one line (or one line per fault): what is
+wrong, where (file, line, field), and the cure. Anything else is a bug and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class MelangeError(Exception):
+    """An expected failure (exit code 1)."""
+
+    exit_code = 1
+
+
+class BadInput(MelangeError):
+    """Wrong usage, or a file or value that cannot be right (exit code 2)."""
+
+    exit_code = 2
+
+
+class NoPlan(MelangeError):
+    """No fleet can serve this workload (exit code 3)."""
+
+    exit_code = 3
+
+
+class PricesUnavailable(MelangeError):
+    """Prices are missing or too old for what was asked (exit code 5)."""
+
+    exit_code = 5
+
+
+class SolverFailed(MelangeError):
+    """A solver was not found, was killed or answered nonsense (exit code 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one file: where, what, and the cure, in words."""
+
+    path: Path | str
+    message: str
+    line: int | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.path}"
+        if self.line is not None:
+            place += f", line {self.line}"
+        if self.field is not None:
+            place += f", {self.field}"
+        return f"{place}: {self.message}"
+
+
+class BadFile(BadInput):
+    """All the faults of a file (or of several), reported together.
+
+    Args:
+        faults: at least one; shown one per line, at most ``shown`` of them.
+        shown: how many are printed before the rest is counted.
+    """
+
+    def __init__(self, faults: Iterable[Fault], shown: int = 10) -> None:
+        self.faults = tuple(faults)
+        lines = [str(fault) for fault in self.faults[:shown]]
+        if len(self.faults) > shown:
+            lines.append(f"... and {len(self.faults) - shown} more faults")
+        super().__init__("\n".join(lines))

@@ -1,0 +1,267 @@
+"""Problem + Solution -> RegionPlan: what the numbers mean to the user."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from melange_cloud.domain import (
+    Allocation,
+    Bucket,
+    Kind,
+    KindUse,
+    LeftOut,
+    MaxTput,
+    Offer,
+    Problem,
+    QuotaNeed,
+    Region,
+    RegionPlan,
+    Request,
+    RoutingLine,
+    SingleGpuFleet,
+    Solution,
+    Status,
+    Unservable,
+    WhatIf,
+)
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around a region's fleet: the alternatives, and what did not enter.
+
+    ``usd_per_hour_range`` is (every profile better by its error, every profile worse), USD/h.
+    """
+
+    single_gpu: tuple[SingleGpuFleet, ...] = ()
+    what_if: tuple[WhatIf, ...] = ()
+    routers: Mapping[str, float | None] | None = None
+    usd_per_hour_range: tuple[float | None, float | None] = (None, None)
+    left_out: tuple[LeftOut, ...] = ()
+    quota_needs: tuple[QuotaNeed, ...] = ()
+
+
+def million_tokens_per_month(request: Request) -> float:
+    """Input + output tokens of a month, in millions: the mean rate where known, else the peak rate, no headroom."""
+    requests_per_s = request.mean_requests_per_s or request.peak_requests_per_s
+    tokens_per_request = request.mean_input_tokens + request.mean_output_tokens
+    return requests_per_s * SECONDS_PER_HOUR * request.hours_per_month * tokens_per_request / 1e6
+
+
+def without_fleet(
+    region: Region, request: Request, status: Status, reason: str, solver: str, surroundings: Surroundings
+) -> RegionPlan:
+    """A region's place in the answer where there is no fleet to show; ``solver`` is empty where none was asked."""
+    return RegionPlan(
+        provider=region.provider,
+        region=region.name,
+        place=region.place,
+        status=status,
+        reason=reason,
+        solver=solver,
+        usd_per_hour=None,
+        usd_per_month=None,
+        usd_per_month_range=(None, None),
+        lower_bound_usd_per_hour=None,
+        usd_per_million_tokens=None,
+        million_tokens_per_month=million_tokens_per_month(request),
+        allocations=(),
+        kinds=(),
+        routing=(),
+        single_gpu=surroundings.single_gpu,
+        what_if=surroundings.what_if,
+        routers=surroundings.routers or {},
+        left_out=surroundings.left_out,
+        quota_needs=(),
+    )
+
+
+def with_fleet(
+    region: Region,
+    request: Request,
+    problem: Problem,
+    solution: Solution,
+    offers: Mapping[str, Offer],
+    buckets: Sequence[Bucket],
+    max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    surroundings: Surroundings,
+) -> RegionPlan:
+    """The answer for one region where a fleet was found.
+
+    Args:
+        offers: by instance type name.
+        buckets: with traffic, in the order in which they are shown.
+        max_tput: the figures that the problem was posed with.
+    """
+    if solution.usd_per_hour is None:
+        raise ValueError("a solution with a fleet has a cost")
+    routing = _routing(problem, solution, buckets, max_tput)
+    kinds = _kinds(problem, solution, buckets, max_tput, routing)
+    busy = {Kind(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
+    allocations = tuple(
+        _allocation(offers[name], kind, count, busy.get(kind, 0.0))
+        for (name, kind), count in sorted(solution.instances.items(), key=lambda item: (item[0][1], item[0][0]))
+    )
+    hours = request.hours_per_month
+    million_tokens = million_tokens_per_month(request)
+    low, high = surroundings.usd_per_hour_range
+    return RegionPlan(
+        provider=region.provider,
+        region=region.name,
+        place=region.place,
+        status=solution.status,
+        reason="",
+        solver=solution.solver,
+        usd_per_hour=solution.usd_per_hour,
+        usd_per_month=solution.usd_per_hour * hours,
+        usd_per_month_range=(None if low is None else low * hours, None if high is None else high * hours),
+        lower_bound_usd_per_hour=solution.lower_bound_usd_per_hour,
+        usd_per_million_tokens=solution.usd_per_hour * hours / million_tokens,
+        million_tokens_per_month=million_tokens,
+        allocations=allocations,
+        kinds=kinds,
+        routing=routing,
+        single_gpu=surroundings.single_gpu,
+        what_if=surroundings.what_if,
+        routers=surroundings.routers or {},
+        left_out=surroundings.left_out,
+        quota_needs=surroundings.quota_needs,
+    )
+
+
+def single_gpu_fleet(kind: Kind, solution: Solution, plan_usd_per_hour: float | None) -> SingleGpuFleet:
+    """What one kind alone would cost, beside the plan."""
+    saving = None
+    if solution.usd_per_hour and plan_usd_per_hour is not None:
+        saving = 1 - plan_usd_per_hour / solution.usd_per_hour
+    return SingleGpuFleet(
+        gpu=kind.gpu,
+        tensor_parallel=kind.tensor_parallel,
+        status=solution.status,
+        reason=solution.reason,
+        usd_per_hour=solution.usd_per_hour,
+        instances=instance_counts(solution),
+        saving_fraction=saving,
+    )
+
+
+def instance_counts(solution: Solution) -> dict[str, int]:
+    """Instances by instance type, whatever degree they are given to."""
+    counts: dict[str, int] = {}
+    for (name, _), count in sorted(solution.instances.items()):
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+def _allocation(offer: Offer, kind: Kind, instances: int, busy: float) -> Allocation:
+    machine = offer.instance_type
+    return Allocation(
+        instance_type=machine.name,
+        gpu=machine.gpu,
+        gpu_count=machine.gpu_count,
+        tensor_parallel=kind.tensor_parallel,
+        purchase=offer.purchase,
+        sold_as=offer.sold_as,
+        contract=offer.contract,
+        instances=instances,
+        replicas=instances * (machine.gpu_count // kind.tensor_parallel),
+        vcpus=machine.vcpus,
+        memory_gib=machine.memory_gib,
+        quota_family=machine.quota_family,
+        busy=busy,
+        usd_per_hour_each=offer.usd_per_hour,
+        list_usd_per_hour_each=offer.list_usd_per_hour,
+        usd_per_hour=offer.usd_per_hour * instances,
+        price_origin=offer.origin,
+        price_source=offer.source,
+        price_as_of_from=offer.as_of_from,
+        price_as_of_to=offer.as_of_to,
+    )
+
+
+def _routing(
+    problem: Problem,
+    solution: Solution,
+    buckets: Sequence[Bucket],
+    max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
+) -> tuple[RoutingLine, ...]:
+    lines = []
+    for bucket in buckets:
+        row = problem.row_of_bucket[bucket.name]
+        for kind in problem.kinds:
+            share = solution.shares.get((row, kind), 0.0)
+            cell = max_tput[bucket.name, kind]
+            if share > 0 and isinstance(cell, MaxTput):
+                lines.append(
+                    RoutingLine(
+                        input_tokens=(bucket.input_low_tokens, bucket.input_high_tokens),
+                        output_tokens=(bucket.output_low_tokens, bucket.output_high_tokens),
+                        mean_input_tokens=bucket.mean_input_tokens,
+                        mean_output_tokens=bucket.mean_output_tokens,
+                        bucket_requests_per_s=problem.planned_requests_per_s[bucket.name],
+                        gpu=kind.gpu,
+                        tensor_parallel=kind.tensor_parallel,
+                        max_tput_requests_per_s=cell.requests_per_s,
+                        share=share,
+                    )
+                )
+    return tuple(lines)
+
+
+def _kinds(
+    problem: Problem,
+    solution: Solution,
+    buckets: Sequence[Bucket],
+    max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    routing: Sequence[RoutingLine],
+) -> tuple[KindUse, ...]:
+    replicas: dict[Kind, int] = {}
+    offer_by_name = {offer.name: offer for offer in problem.offers}
+    for (name, kind), count in solution.instances.items():
+        replicas[kind] = replicas.get(kind, 0) + count * offer_by_name[name].replicas_per_instance(kind)
+    bucket_by_size = {
+        (bucket.input_low_tokens, bucket.output_low_tokens, bucket.input_high_tokens, bucket.output_high_tokens): bucket
+        for bucket in buckets
+    }
+    all_requests = sum(problem.planned_requests_per_s.values())
+    all_tokens = sum(
+        problem.planned_requests_per_s[bucket.name] * (bucket.mean_input_tokens + bucket.mean_output_tokens)
+        for bucket in buckets
+    )
+    uses = []
+    for kind in sorted(replicas):
+        lines = [line for line in routing if Kind(line.gpu, line.tensor_parallel) == kind]
+        loads_by_grade: dict[str, float] = {}
+        load = weighted_error = requests = tokens = 0.0
+        origins = set()
+        for line in lines:
+            bucket = bucket_by_size[
+                line.input_tokens[0], line.output_tokens[0], line.input_tokens[1], line.output_tokens[1]
+            ]
+            cell = max_tput[bucket.name, kind]
+            if isinstance(cell, Unservable):
+                raise ValueError(f"{kind} was given {bucket.name}, which it cannot serve")
+            part = line.share * line.bucket_requests_per_s
+            busy = part / cell.requests_per_s
+            load += busy
+            weighted_error += busy * cell.error
+            loads_by_grade[cell.grade] = loads_by_grade.get(cell.grade, 0.0) + busy
+            requests += part
+            tokens += part * (bucket.mean_input_tokens + bucket.mean_output_tokens)
+            origins.add(cell.origin)
+        uses.append(
+            KindUse(
+                gpu=kind.gpu,
+                tensor_parallel=kind.tensor_parallel,
+                replicas=replicas[kind],
+                busy_replicas=load,
+                requests_share=requests / all_requests,
+                tokens_share=tokens / all_tokens,
+                # Ties go to the worse grade: grades sort from A (best) to D.
+                grade=max(loads_by_grade, key=lambda grade: (loads_by_grade[grade], grade), default="-"),
+                error=weighted_error / load if load else 0.0,
+                origin="measured" if origins == {"measured"} else "estimated",
+            )
+        )
+    return tuple(uses)

@@ -1,0 +1,259 @@
+"""A question as it was asked becomes a Request: defaults filled in and named, impossible values refused.
+
+A field that is None was not set. The defaults stand here and nowhere else.
+"""
+
+import difflib
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from melange_cloud import profiles, workload
+from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
+from melange_cloud.errors import BadInput
+from melange_cloud.problem import HOST_MEMORY_BESIDE_WEIGHTS_GIB
+
+T = TypeVar("T")
+
+DEFAULT_MODEL = "llama-3.1-8b"
+DEFAULT_WORKLOAD = "conversation"
+DEFAULT_PEAK_REQUESTS_PER_S = 10.0
+DEFAULT_TPOT_MS = 100.0
+DEFAULT_HEADROOM = 0.2
+DEFAULT_ROUTER = "plain"
+DEFAULT_PURCHASE = "on_demand"
+DEFAULT_SOLVER = "auto"
+DEFAULT_HOURS_PER_MONTH = 730.0
+
+MOST_REQUESTS_PER_S = 1e6
+"""Beyond this the counts of instances outgrow the solvers' tolerances (they are relative to 1e6 or so)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a caller may ask of the planner; None means "the default", and the answer will say so.
+
+    Attributes:
+        regions: names, globs, ``aws:NAME``, or ``all``.
+        provider: ``aws`` or ``gcp``; None is both.
+        model, precision, era: whose throughput profiles; see ``melange-cloud profiles list``.
+        workload: a shipped name, or the path of a workload file or histogram.
+        peak_requests_per_s: the busiest hour's rate, requests/s.
+        mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
+        headroom: fraction added to the peak rate.
+        tpot_ms: target for the mean time per output token, ms.
+        router: what the load balancer knows: ``plain``, ``prompt`` or ``oracle``.
+        gpus: restrict to these, as ``L4`` or ``H100:2`` (GPU at one degree of tensor parallelism).
+        purchase: ``on_demand``, ``spot``, ``commit_1y`` or ``commit_3y``.
+        sold_as: ``proven`` or ``any``.
+        max_gpus, max_instances, max_vcpus: quotas per region.
+        spare: 1 for a fleet that survives losing any one instance.
+        min_host_memory_gib: least memory of an instance, GiB; None is weights + 8.
+        solver, time_limit_s: who solves, and for how many whole seconds at most per solve.
+        hours_per_month: hours in a billed month.
+        prices: the user's own price sheet.
+        accept_odd_prices: take prices that are five times off the same type's in other regions.
+    """
+
+    regions: tuple[str, ...]
+    provider: str | None = None
+    model: str | None = None
+    precision: str | None = None
+    era: str | None = None
+    workload: str | None = None
+    peak_requests_per_s: float | None = None
+    mean_requests_per_s: float | None = None
+    headroom: float | None = None
+    tpot_ms: float | None = None
+    router: str | None = None
+    gpus: tuple[str, ...] = ()
+    purchase: str | None = None
+    sold_as: str | None = None
+    max_gpus: Mapping[str, int] = field(default_factory=dict)
+    max_instances: Mapping[str, int] = field(default_factory=dict)
+    max_vcpus: Mapping[str, int] = field(default_factory=dict)
+    spare: int | None = None
+    min_host_memory_gib: float | None = None
+    solver: str | None = None
+    time_limit_s: int | None = None
+    hours_per_month: float | None = None
+    prices: Path | None = None
+    accept_odd_prices: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A Request with what is needed to answer it, all of it checked."""
+
+    request: Request
+    defaulted: tuple[str, ...]
+    workload: Workload
+    may_use: frozenset[Kind] | None
+    notes: tuple[str, ...]
+
+
+def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
+    """Fill in the defaults and check every value.
+
+    Args:
+        question: what was set.
+        machines: the instance types that quotas may name.
+
+    Raises:
+        BadInput: a value that cannot be right; the message names the option and the cure.
+        BadFile: a workload file with faults.
+    """
+    defaulted: list[str] = []
+
+    def chosen(name: str, value: T | None, default: T) -> T:
+        if value is None:
+            defaulted.append(name)
+            return default
+        return value
+
+    model = profiles.find_model(chosen("model", question.model, DEFAULT_MODEL))
+    era = profiles.resolve_era(model.name, chosen("era", question.era, profiles.DEFAULT_ERA))
+    if question.precision is None:
+        defaulted.append("precision")
+    precision = profiles.resolve_precision(model.name, era, question.precision)
+    traffic = workload.load_workload(chosen("workload", question.workload, DEFAULT_WORKLOAD))
+    peak = _positive("--rate", chosen("peak_requests_per_s", question.peak_requests_per_s, DEFAULT_PEAK_REQUESTS_PER_S))
+    mean = None if question.mean_requests_per_s is None else _positive("--mean-rate", question.mean_requests_per_s)
+    if mean is not None and mean > peak:
+        raise BadInput(f"--mean-rate {mean:g} is above --rate {peak:g}: the busiest hour cannot be below the mean")
+    headroom = chosen("headroom", question.headroom, DEFAULT_HEADROOM)
+    if not 0 <= headroom <= 10:
+        raise BadInput(f"--headroom {headroom:g}: give a fraction from 0 to 10, such as 0.2 for 20 %")
+    planned = peak * (1 + headroom)
+    if planned > MOST_REQUESTS_PER_S:
+        raise BadInput(
+            f"--rate {peak:g}: planned {planned:g} requests/s, more than the {MOST_REQUESTS_PER_S:,.0f} that can be "
+            "solved exactly; plan a part of the traffic and multiply"
+        )
+    gpus, may_use = _gpus(question.gpus)
+    floor = question.min_host_memory_gib
+    if floor is None:
+        defaulted.append("min_host_memory_gib")
+    elif not (math.isfinite(floor) and floor >= 0):
+        raise BadInput(f"--min-host-memory-gib {floor:g}: give 0 or more GiB")
+    purchase = None if question.purchase is None else purchase_of(question)
+    request = Request(
+        model=model.name,
+        precision=precision,
+        era=era,
+        workload=traffic.name,
+        workload_title=traffic.title,
+        mean_input_tokens=traffic.mean_input_tokens,
+        mean_output_tokens=traffic.mean_output_tokens,
+        peak_requests_per_s=peak,
+        mean_requests_per_s=mean,
+        headroom=headroom,
+        planned_requests_per_s=planned,
+        tpot_ms=_positive("--tpot-ms", chosen("tpot_ms", question.tpot_ms, DEFAULT_TPOT_MS)),
+        router=_one_of("--router", chosen("router", question.router, DEFAULT_ROUTER), ROUTERS),
+        purchase=chosen("purchase", purchase, DEFAULT_PURCHASE),
+        sold_as=_one_of("--sold-as", chosen("sold_as", question.sold_as, "proven"), ("proven", "any")),
+        gpus=gpus,
+        spare=_spare(chosen("spare", question.spare, 0)),
+        max_gpus=_quota("--max-gpus", question.max_gpus, GPUS),
+        max_instances=_quota("--max-instances", question.max_instances, {machine.name for machine in machines}),
+        max_vcpus=_quota("--max-vcpus", question.max_vcpus, {machine.quota_family for machine in machines}),
+        min_host_memory_gib=floor,
+        host_memory_floor_gib=model.weight_gib(precision) + HOST_MEMORY_BESIDE_WEIGHTS_GIB if floor is None else floor,
+        hours_per_month=_hours(chosen("hours_per_month", question.hours_per_month, DEFAULT_HOURS_PER_MONTH)),
+        solver=chosen("solver", question.solver, DEFAULT_SOLVER),
+        time_limit_s=_time_limit(question.time_limit_s),
+    )
+    return Asked(
+        request=request,
+        defaulted=tuple(defaulted),
+        workload=traffic,
+        may_use=may_use,
+        # What is odd about a shipped trace stands in `workloads show`; what a user's file left open must be said here.
+        notes=() if traffic.name in workload.list_workloads() else traffic.notes,
+    )
+
+
+def purchase_of(question: Question) -> str:
+    """The purchase asked for, spelled as PURCHASES does."""
+    return _one_of("--purchase", question.purchase or DEFAULT_PURCHASE, PURCHASES)
+
+
+def close_matches(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean A or B?)``, or the whole list where nothing is close."""
+    names = sorted(known)
+    lowered = {name.lower(): name for name in names}
+    close = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+
+
+def _positive(option: str, number: float) -> float:
+    if not (math.isfinite(number) and number > 0):
+        raise BadInput(f"{option} {number:g}: give a positive number")
+    return float(number)
+
+
+def _hours(hours: float) -> float:
+    if not 0 < hours <= 744:
+        raise BadInput(f"--hours-per-month {hours:g}: a month has 672 to 744 hours (730 on average); give 1 to 744")
+    return float(hours)
+
+
+def _one_of(option: str, word: str, known: Iterable[str]) -> str:
+    normal = word.lower().replace("-", "_")
+    if normal not in known:
+        raise BadInput(f"{option} {word}: {close_matches(normal, known)}")
+    return normal
+
+
+def _spare(spare: int) -> int:
+    if spare not in (0, 1):
+        raise BadInput(f"--spare {spare}: 0, or 1 for a fleet that survives losing any one instance")
+    return spare
+
+
+def _time_limit(seconds: int | None) -> int | None:
+    if seconds is not None and seconds < 1:
+        raise BadInput(f"--time-limit {seconds}: whole seconds, at least 1")
+    return seconds
+
+
+def _gpus(words: Iterable[str]) -> tuple[tuple[str, ...] | None, frozenset[Kind] | None]:
+    by_lower = {gpu.lower(): gpu for gpu in GPUS}
+    shown: list[str] = []
+    kinds: set[Kind] = set()
+    for word in (part.strip() for text in words for part in text.split(",")):
+        name, _, degree = word.partition(":")
+        gpu = by_lower.get(name.lower())
+        if gpu is None:
+            raise BadInput(f"--gpu {word}: {close_matches(name, GPUS)}")
+        if degree and not (degree.isdigit() and int(degree) > 0):
+            raise BadInput(f"--gpu {word}: after the colon comes the tensor parallel degree, such as {gpu}:2")
+        degrees = [int(degree)] if degree else list(profiles.TENSOR_PARALLEL_DEGREES)
+        if degree and int(degree) not in profiles.TENSOR_PARALLEL_DEGREES:
+            known = ", ".join(str(tp) for tp in profiles.TENSOR_PARALLEL_DEGREES)
+            raise BadInput(f"--gpu {word}: tensor parallel degrees with profiles are {known}")
+        kinds.update(Kind(gpu, tp) for tp in degrees)
+        shown.append(f"{gpu}:{degree}" if degree else gpu)
+    if not kinds:
+        return None, None
+    return tuple(sorted(set(shown))), frozenset(kinds)
+
+
+def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict[str, int]:
+    names = sorted(known)
+    by_lower = {name.lower(): name for name in names}
+    checked: dict[str, int] = {}
+    for word, limit in limits.items():
+        name = by_lower.get(word.lower())
+        if name is None:
+            raise BadInput(f"{option} {word}={limit}: {close_matches(word, names)}")
+        if limit < 0:
+            raise BadInput(f"{option} {word}={limit}: a limit is 0 or more")
+        checked[name] = limit
+    return dict(sorted(checked.items()))
+
+
+__all__ = ["DEFAULT_PURCHASE", "Asked", "Question", "purchase_of", "resolve"]

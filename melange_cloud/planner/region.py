@@ -1,0 +1,216 @@
+"""One region's plan: the fleet, what else it could be, and the range that profile errors span."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from melange_cloud import catalog
+from melange_cloud.domain import (
+    ROUTERS,
+    Excluded,
+    LeftOut,
+    MaxTput,
+    Offer,
+    Problem,
+    QuotaNeed,
+    Quotas,
+    Region,
+    RegionPlan,
+    Request,
+    SingleGpuFleet,
+    Solution,
+    Status,
+    WhatIf,
+)
+from melange_cloud.plan import Surroundings, instance_counts, single_gpu_fleet, with_fleet, without_fleet
+from melange_cloud.planner.question import Asked
+from melange_cloud.planner.solving import Solving
+from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alone
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """MaxTput of every bucket on every kind, at the target and at half of it; GPUs without a profile and why."""
+
+    max_tput: MaxTputTable
+    max_tput_at_half_tpot: MaxTputTable
+    no_profile: Mapping[str, str]
+
+
+def plan_region(
+    region: Region,
+    asked: Asked,
+    offers: Sequence[Offer],
+    excluded: Sequence[Excluded],
+    evaluated: Evaluated,
+    solving: Solving,
+    *,
+    detailed: bool,
+) -> RegionPlan:
+    """Plan one region.
+
+    Args:
+        detailed: also ask what a spare, a tighter target and smaller hosts would cost; a comparison of many regions
+            does without.
+    """
+    request = asked.request
+    rules = Rules(
+        router=request.router,
+        sold_as_any=request.sold_as == "any",
+        host_memory_floor_gib=request.host_memory_floor_gib,
+        may_use=asked.may_use,
+        quotas=_quotas_here(request, offers),
+        spare=request.spare,
+    )
+
+    def pose_with(table: MaxTputTable, changed: Rules) -> Posed:
+        return pose(
+            offers, table, evaluated.no_profile, asked.workload.buckets, request.planned_requests_per_s, changed
+        )
+
+    posed = pose_with(evaluated.max_tput, rules)
+    left_out = (*posed.left_out, *_excluded(excluded, offers))
+    if posed.problem is None:
+        status = Status.UNKNOWN if posed.no_data else Status.INFEASIBLE
+        surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
+        return without_fleet(region, request, status, posed.reason, "", surroundings)
+    solution = solving.solve(posed.problem)
+    alone = _alone(asked, evaluated, posed, solving, solution.usd_per_hour)
+    if not solution.status.has_fleet:
+        surroundings = Surroundings(single_gpu=alone, left_out=left_out)
+        solver = solution.solver or request.solver
+        return without_fleet(region, request, solution.status, solution.reason, solver, surroundings)
+    by_name = {offer.instance_type.name: offer for offer in offers}
+    surroundings = Surroundings(
+        single_gpu=alone,
+        what_if=_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else (),
+        routers=_routers(evaluated, posed, solving, pose_with, rules),
+        usd_per_hour_range=_range(posed, evaluated.max_tput, solving),
+        left_out=left_out,
+        quota_needs=_quota_needs(region, by_name, solution),
+    )
+    return with_fleet(
+        region, request, posed.problem, solution, by_name, asked.workload.buckets, evaluated.max_tput, surroundings
+    )
+
+
+PoseWith = Callable[[MaxTputTable, Rules], Posed]
+
+
+def _what_ifs(
+    request: Request, evaluated: Evaluated, posed: Posed, solving: Solving, pose_with: PoseWith, rules: Rules
+) -> tuple[WhatIf, ...]:
+    """A spare, half the TPOT target, and hosts of any memory, each alone."""
+    answers = []
+    if rules.spare == 0:
+        spared = pose_with(evaluated.max_tput, replace(rules, spare=1))
+        answers.append(_what_if("survive losing any one instance", "--spare 1", spared, solving))
+    half_ms = f"{request.tpot_ms / 2:g}"
+    tighter = pose_with(evaluated.max_tput_at_half_tpot, rules)
+    lost = {kind: reason for kind, reason in tighter.refused_kinds.items() if kind not in posed.refused_kinds}
+    note = "; ".join(f"{kind} cannot: {reason}" for kind, reason in sorted(lost.items()))
+    answers.append(_what_if(f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, solving, note))
+    small = [item.instance_type for item in posed.left_out if item.code == "host_memory"]
+    if small:
+        any_host = pose_with(evaluated.max_tput, replace(rules, host_memory_floor_gib=0.0))
+        name = f"with {', '.join(small)} (less host memory)"
+        answers.append(_what_if(name, "--min-host-memory-gib 0", any_host, solving))
+    return tuple(answers)
+
+
+def _alone(
+    asked: Asked, evaluated: Evaluated, posed: Posed, solving: Solving, plan_usd_per_hour: float | None
+) -> tuple[SingleGpuFleet, ...]:
+    """The cheapest fleet of each kind alone, or why it has none."""
+    if posed.problem is None:
+        return _refused_alone(posed)
+    fleets = list(_refused_alone(posed))
+    for kind in posed.problem.kinds:
+        obstacle = why_not_alone(kind, asked.workload.buckets, evaluated.max_tput)
+        if obstacle is None:
+            solution = solving.solve_alone(posed.problem, kind)
+        else:
+            solution = Solution(Status.INFEASIBLE, reason=obstacle)
+        fleets.append(single_gpu_fleet(kind, solution, plan_usd_per_hour))
+    return tuple(sorted(fleets, key=lambda fleet: (fleet.gpu, fleet.tensor_parallel)))
+
+
+def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
+    return tuple(
+        single_gpu_fleet(kind, Solution(Status.INFEASIBLE, reason=reason), None)
+        for kind, reason in sorted(posed.refused_kinds.items())
+    )
+
+
+def _routers(
+    evaluated: Evaluated, posed: Posed, solving: Solving, pose_with: PoseWith, rules: Rules
+) -> dict[str, float | None]:
+    """USD/h of the cheapest fleet under each router, the asked one included."""
+    costs: dict[str, float | None] = {}
+    for router in ROUTERS:
+        other = posed if router == rules.router else pose_with(evaluated.max_tput, replace(rules, router=router))
+        costs[router] = None if other.problem is None else solving.solve(other.problem).usd_per_hour
+    return costs
+
+
+def _range(posed: Posed, table: MaxTputTable, solving: Solving) -> tuple[float | None, float | None]:
+    """USD/h if every profile is better, and if every profile is worse, by its stated error."""
+    problem = posed.problem
+    if problem is None:
+        return None, None
+
+    def scaled(sign: int) -> Problem:
+        changed = {}
+        for (bucket, kind), requests_per_s in problem.max_tput_requests_per_s.items():
+            cell = table[bucket, kind]
+            error = cell.error if isinstance(cell, MaxTput) else 0.0
+            changed[bucket, kind] = requests_per_s * (1 + sign * error)
+        return replace(problem, max_tput_requests_per_s=changed)
+
+    return solving.solve(scaled(1)).usd_per_hour, solving.solve(scaled(-1)).usd_per_hour
+
+
+def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str = "") -> WhatIf:
+    solution = (
+        Solution(Status.INFEASIBLE, reason=posed.reason) if posed.problem is None else solving.solve(posed.problem)
+    )
+    return WhatIf(
+        name=name,
+        option=option,
+        status=solution.status,
+        reason=solution.reason or note,
+        usd_per_hour=solution.usd_per_hour,
+        instances=instance_counts(solution),
+    )
+
+
+def _excluded(excluded: Sequence[Excluded], offers: Sequence[Offer]) -> list[LeftOut]:
+    priced = {offer.instance_type.name for offer in offers}
+    return [
+        LeftOut(pair.instance_type, pair.reason, "excluded") for pair in excluded if pair.instance_type not in priced
+    ]
+
+
+def _quotas_here(request: Request, offers: Sequence[Offer]) -> Quotas:
+    """The quotas that touch an offer of this region."""
+    machines = [offer.instance_type for offer in offers]
+
+    def touching(limits: Mapping[str, int], names: set[str]) -> dict[str, int]:
+        return {name: limit for name, limit in limits.items() if name in names}
+
+    return Quotas(
+        max_gpus=touching(request.max_gpus, {machine.gpu for machine in machines}),
+        max_instances=touching(request.max_instances, {machine.name for machine in machines}),
+        max_vcpus=touching(request.max_vcpus, {machine.quota_family for machine in machines}),
+    )
+
+
+def _quota_needs(region: Region, offers: Mapping[str, Offer], solution: Solution) -> tuple[QuotaNeed, ...]:
+    """The account quotas that the fleet draws on, by the vendor's names."""
+    needed: dict[tuple[str, str], int] = {}
+    for name, count in instance_counts(solution).items():
+        offer = offers[name]
+        quota = catalog.quota_of(region.provider, name, offer.purchase)
+        if quota is not None:
+            each = offer.instance_type.vcpus if quota.unit == "vCPU" else offer.instance_type.gpu_count
+            needed[quota.name, quota.unit] = needed.get((quota.name, quota.unit), 0) + each * count
+    return tuple(QuotaNeed(name, count, unit) for (name, unit), count in sorted(needed.items()))

@@ -1,0 +1,104 @@
+"""Solves Problems, each different one once: regions with the same prices share their answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from melange_cloud import solver
+from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Solving:
+    """A solver with its limit, and what it has answered so far."""
+
+    solver: str
+    time_limit_s: int | None
+    _answers: dict[object, Solution] = field(default_factory=dict)
+
+    def solve(self, problem: Problem) -> Solution:
+        """The cheapest fleet of a Problem."""
+        return self._once(("mix", _key(problem)), lambda: self._solve(problem))
+
+    def solve_alone(self, problem: Problem, kind: Kind) -> Solution:
+        """The cheapest fleet of one kind alone."""
+        return self._once(
+            (kind, _key(problem)),
+            lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self.time_limit_s),
+        )
+
+    def _solve(self, problem: Problem) -> Solution:
+        solution = solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s)
+        if solution.status is Status.INFEASIBLE and problem.quotas:
+            return replace(solution, reason=self._blame_quotas(problem) or solution.reason)
+        return solution
+
+    def _once(self, key: object, compute: Callable[[], Solution]) -> Solution:
+        if key not in self._answers:
+            self._answers[key] = compute()
+        return self._answers[key]
+
+    def _blame_quotas(self, problem: Problem) -> str:
+        """Which quota makes it impossible and what it would need, found by lifting each one alone, then all."""
+        blamed = []
+        for option, name, limit in _limits(problem.quotas):
+            lifted = self.solve(replace(problem, quotas=_without(problem.quotas, option, name)))
+            if lifted.status.has_fleet:
+                needed = _used(problem, lifted, option, name)
+                blamed.append(f"{option} {name}={limit} is too low: the cheapest fleet without it uses {needed}")
+        if blamed:
+            return "; ".join(blamed)
+        lifted = self.solve(replace(problem, quotas=Quotas()))
+        if not lifted.status.has_fleet:
+            return ""
+        needs = ", ".join(
+            f"{option} {name}={_used(problem, lifted, option, name)} (is {limit})"
+            for option, name, limit in _limits(problem.quotas)
+            if _used(problem, lifted, option, name) > limit
+        )
+        return f"the quotas together are too low: the cheapest fleet without them needs {needs}"
+
+
+def _key(problem: Problem) -> object:
+    return (
+        problem.offers,
+        problem.kinds,
+        tuple(sorted(problem.planned_requests_per_s.items())),
+        tuple(sorted(problem.row_of_bucket.items())),
+        tuple(sorted(problem.max_tput_requests_per_s.items())),
+        tuple(_limits(problem.quotas)),
+        problem.spare,
+    )
+
+
+def _limits(quotas: Quotas) -> list[tuple[str, str, int]]:
+    named: dict[str, Mapping[str, int]] = {
+        "--max-gpus": quotas.max_gpus,
+        "--max-instances": quotas.max_instances,
+        "--max-vcpus": quotas.max_vcpus,
+    }
+    return [(option, name, limit) for option, limits in named.items() for name, limit in sorted(limits.items())]
+
+
+def _without(quotas: Quotas, option: str, name: str) -> Quotas:
+    def less(limits: Mapping[str, int], of: str) -> dict[str, int]:
+        return {key: limit for key, limit in limits.items() if (of, key) != (option, name)}
+
+    return Quotas(
+        max_gpus=less(quotas.max_gpus, "--max-gpus"),
+        max_instances=less(quotas.max_instances, "--max-instances"),
+        max_vcpus=less(quotas.max_vcpus, "--max-vcpus"),
+    )
+
+
+def _used(problem: Problem, solution: Solution, option: str, name: str) -> int:
+    by_name = {offer.name: offer for offer in problem.offers}
+    total = 0
+    for (offer_name, _), count in solution.instances.items():
+        offer = by_name[offer_name]
+        if option == "--max-instances":
+            total += count * (offer.name == name)
+        elif option == "--max-gpus":
+            total += count * offer.gpu_count * (offer.gpu == name)
+        else:
+            total += count * offer.vcpus * (offer.quota_family == name)
+    return total

@@ -1,0 +1,340 @@
+"""Offers, MaxTput figures and buckets become a Problem: plain numbers, with everything that cannot serve set aside.
+
+What is left out is never dropped in silence: each instance type that has a price and may not enter comes back with its
+reason, and a workload that no GPU here can serve is refused with bucket, GPU, reason and share of the traffic.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from melange_cloud.domain import (
+    Bucket,
+    Kind,
+    LeftOut,
+    MaxTput,
+    Offer,
+    OfferNumbers,
+    Problem,
+    Quotas,
+    Unservable,
+)
+
+HOST_MEMORY_BESIDE_WEIGHTS_GIB = 8.0
+"""Host memory that loading a model needs beside its weights: runtime, page cache, pinned buffers (DESIGN.md)."""
+
+MaxTputTable = Mapping[tuple[str, Kind], MaxTput | Unservable]
+"""By (bucket name, kind): every bucket with traffic, every kind that has a profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A Problem, or why there is none.
+
+    Attributes:
+        problem: None where nothing can serve the workload.
+        reason: why not, one clause; empty where there is a problem.
+        no_data: the reason is that figures are missing, not that the fleet is impossible.
+        left_out: instance types with a price that may not enter, sorted by name.
+        refused_kinds: kinds that are offered here and cannot serve alone what the router sends them, with the reason.
+    """
+
+    problem: Problem | None
+    reason: str
+    no_data: bool
+    left_out: tuple[LeftOut, ...]
+    refused_kinds: Mapping[Kind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may enter and what the router knows.
+
+    Attributes:
+        router: ``plain``, ``prompt`` or ``oracle``.
+        sold_as_any: let in offers whose purchase is not proven possible.
+        host_memory_floor_gib: the least memory of an instance, GiB.
+        may_use: the kinds asked for; None is any.
+        quotas: upper limits.
+        spare: 0 or 1.
+    """
+
+    router: str
+    sold_as_any: bool
+    host_memory_floor_gib: float
+    may_use: frozenset[Kind] | None
+    quotas: Quotas
+    spare: int
+
+
+def row_of_bucket(buckets: Iterable[Bucket], router: str) -> dict[str, str]:
+    """What the router can tell apart: each bucket (oracle), each input range (prompt), nothing (plain)."""
+    if router == "plain":
+        return {bucket.name: "all" for bucket in buckets}
+    return {bucket.name: bucket.name if router == "oracle" else bucket.input_name for bucket in buckets}
+
+
+def pose(
+    offers: Sequence[Offer],
+    max_tput: MaxTputTable,
+    no_profile: Mapping[str, str],
+    buckets: Sequence[Bucket],
+    planned_requests_per_s: float,
+    rules: Rules,
+) -> Posed:
+    """Pose one region's question.
+
+    Args:
+        offers: of one region and one purchase.
+        max_tput: for every bucket and every kind that has a profile.
+        no_profile: GPU -> why it has no profile for this model and precision.
+        buckets: with traffic; shares sum to 1.
+        planned_requests_per_s: peak rate with headroom, requests/s.
+        rules: what may enter.
+    """
+    profiled = {kind for _, kind in max_tput}
+    asked = profiled if rules.may_use is None else profiled & rules.may_use
+    asked_gpus = None if rules.may_use is None else {kind.gpu for kind in rules.may_use}
+    left_out: list[LeftOut] = []
+    candidates: list[Offer] = []
+    for offer in offers:
+        refusal = _may_not_enter(offer, asked, asked_gpus, no_profile, rules)
+        if refusal is None:
+            candidates.append(offer)
+        else:
+            left_out.append(refusal)
+
+    row_of = row_of_bucket(buckets, rules.router)
+    kinds_here = sorted(kind for kind in asked if any(_hosts(offer, kind) for offer in candidates))
+    useful, refused_kinds = _split_by_service(kinds_here, max_tput, buckets, row_of)
+    useful = without_needless_degrees(useful, candidates, max_tput, buckets)
+    entering: list[Offer] = []
+    for offer in candidates:
+        if any(_hosts(offer, kind) for kind in useful):
+            entering.append(offer)
+        else:
+            left_out.append(_cannot_serve(offer, refused_kinds))
+    left_out.sort(key=lambda item: item.instance_type)
+
+    def refused(reason: str, *, no_data: bool = False) -> Posed:
+        return Posed(None, reason, no_data, tuple(left_out), refused_kinds)
+
+    if not offers:
+        return refused("no data: no price here for this purchase", no_data=True)
+    if not candidates:
+        return refused(_why_no_candidate(left_out))
+    if not entering:
+        return refused(_why_nothing_serves(refused_kinds, candidates))
+    unserved = _unserved_row(useful, max_tput, buckets, row_of)
+    if unserved is not None:
+        return refused(unserved)
+    numbers = [
+        OfferNumbers(
+            name=offer.instance_type.name,
+            gpu=offer.instance_type.gpu,
+            gpu_count=offer.instance_type.gpu_count,
+            vcpus=offer.instance_type.vcpus,
+            quota_family=offer.instance_type.quota_family,
+            usd_per_hour=offer.usd_per_hour,
+        )
+        for offer in entering
+    ]
+    problem = Problem(
+        offers=tuple(prune(numbers, rules.quotas)),
+        kinds=tuple(useful),
+        planned_requests_per_s={bucket.name: planned_requests_per_s * bucket.share for bucket in buckets},
+        row_of_bucket=row_of,
+        max_tput_requests_per_s={
+            (bucket.name, kind): cell.requests_per_s
+            for bucket in buckets
+            for kind in useful
+            if isinstance(cell := max_tput[bucket.name, kind], MaxTput)
+        },
+        quotas=rules.quotas,
+        spare=rules.spare,
+    )
+    return Posed(problem, "", False, tuple(left_out), refused_kinds)
+
+
+def prune(offers: Iterable[OfferNumbers], quotas: Quotas) -> list[OfferNumbers]:
+    """Drop offers that another of the same GPU makes needless: at least as many GPUs at no higher price.
+
+    Never against an offer that a quota limits: when that one is used up, the dearer one is what is left. Of two that
+    are alike the first by name stays.
+    """
+    by_name = sorted(offers, key=lambda offer: offer.name)
+
+    def limited(offer: OfferNumbers) -> bool:
+        return (
+            offer.name in quotas.max_instances or offer.gpu in quotas.max_gpus or offer.quota_family in quotas.max_vcpus
+        )
+
+    def dominates(other: OfferNumbers, offer: OfferNumbers) -> bool:
+        if other.gpu != offer.gpu or limited(other):
+            return False
+        if other.gpu_count < offer.gpu_count or other.usd_per_hour > offer.usd_per_hour:
+            return False
+        alike = other.gpu_count == offer.gpu_count and other.usd_per_hour == offer.usd_per_hour
+        return not alike or other.name < offer.name or limited(offer)
+
+    return [offer for offer in by_name if not any(dominates(other, offer) for other in by_name if other is not offer)]
+
+
+def without_needless_degrees(
+    kinds: Sequence[Kind], offers: Iterable[Offer], max_tput: MaxTputTable, buckets: Sequence[Bucket]
+) -> list[Kind]:
+    """Drop a tensor parallel degree when a smaller one of the same GPU serves as much per GPU, size by size.
+
+    Whatever fleet uses the larger degree, its instances given to the smaller one host (larger / smaller) times the
+    replicas, which together carry at least the same and leave no less when an instance is lost. So the cost never
+    rises, and of fleets that cost the same the one with the simpler replicas is found. Holds where the larger degree
+    divides every instance's GPUs; others are kept.
+    """
+
+    def serves_no_more(kind: Kind, smaller: Kind) -> bool:
+        for bucket in buckets:
+            cell, smaller_cell = max_tput[bucket.name, kind], max_tput[bucket.name, smaller]
+            if isinstance(cell, Unservable):
+                continue
+            if isinstance(smaller_cell, Unservable):
+                return False
+            if cell.requests_per_s / kind.tensor_parallel > smaller_cell.requests_per_s / smaller.tensor_parallel:
+                return False
+        return True
+
+    counts: dict[str, set[int]] = {}
+    for offer in offers:
+        counts.setdefault(offer.instance_type.gpu, set()).add(offer.instance_type.gpu_count)
+
+    def needless(kind: Kind) -> bool:
+        whole = all(count % kind.tensor_parallel == 0 for count in counts[kind.gpu] if count >= kind.tensor_parallel)
+        return whole and any(
+            smaller.gpu == kind.gpu
+            and smaller.tensor_parallel < kind.tensor_parallel
+            and kind.tensor_parallel % smaller.tensor_parallel == 0
+            and serves_no_more(kind, smaller)
+            for smaller in kinds
+        )
+
+    return [kind for kind in kinds if not needless(kind)]
+
+
+def _may_not_enter(
+    offer: Offer,
+    asked: Iterable[Kind],
+    asked_gpus: set[str] | None,
+    no_profile: Mapping[str, str],
+    rules: Rules,
+) -> LeftOut | None:
+    machine = offer.instance_type
+    if asked_gpus is not None and machine.gpu not in asked_gpus:
+        return LeftOut(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
+    if offer.sold_as == "unknown" and not rules.sold_as_any:
+        return LeftOut(
+            machine.name, f"a price is listed, buying it {offer.purchase.replace('_', ' ')} is doubtful", "sold_as"
+        )
+    if offer.sold_as == "capacity_block" and not rules.sold_as_any:
+        return LeftOut(machine.name, "sold by Capacity Block only", "sold_as")
+    if not any(kind.gpu == machine.gpu for kind in asked):
+        reason = no_profile.get(machine.gpu, f"no profile for {machine.gpu}")
+        return LeftOut(machine.name, f"{machine.gpu}: {reason}", "no_profile")
+    if machine.memory_gib < rules.host_memory_floor_gib:
+        # One text for all sizes, so that a table can name the types together.
+        return LeftOut(machine.name, f"host memory < {rules.host_memory_floor_gib:.3g} GiB", "host_memory")
+    return None
+
+
+def _hosts(offer: Offer, kind: Kind) -> bool:
+    return offer.instance_type.gpu == kind.gpu and offer.instance_type.gpu_count >= kind.tensor_parallel
+
+
+def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str]) -> LeftOut:
+    machine = offer.instance_type
+    for kind, reason in refused_kinds.items():
+        if _hosts(offer, kind):
+            return LeftOut(machine.name, f"{kind}: {reason}", "cannot_serve")
+    return LeftOut(machine.name, f"{machine.gpu_count} {machine.gpu}: the model needs more together", "cannot_serve")
+
+
+def _split_by_service(
+    kinds: Iterable[Kind], max_tput: MaxTputTable, buckets: Sequence[Bucket], row_of: Mapping[str, str]
+) -> tuple[list[Kind], dict[Kind, str]]:
+    """Kinds that can serve at least one row whole, and those that cannot, with the largest obstacle."""
+    useful: list[Kind] = []
+    refused: dict[Kind, str] = {}
+    rows = set(row_of.values())
+    for kind in kinds:
+        obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], Unservable)]
+        if {row_of[bucket.name] for bucket in obstacles} != rows:
+            useful.append(kind)
+        else:
+            refused[kind] = _describe_obstacles(kind, obstacles, max_tput)
+    return useful, refused
+
+
+def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable) -> str | None:
+    """Why a kind cannot serve every bucket, with the share of requests; None where it can."""
+    obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], Unservable)]
+    return _describe_obstacles(kind, obstacles, max_tput) if obstacles else None
+
+
+def _describe_obstacles(kind: Kind, obstacles: Sequence[Bucket], max_tput: MaxTputTable) -> str:
+    """Name the obstacle with most traffic, and the share of requests that all of them hold."""
+    total = sum(bucket.share for bucket in obstacles)
+    reasons = {cell.reason for bucket in obstacles if isinstance(cell := max_tput[bucket.name, kind], Unservable)}
+    if len(reasons) == 1 and total > 1 - 1e-9:
+        return reasons.pop()
+    worst = max(obstacles, key=lambda bucket: (bucket.share, bucket.name))
+    cell = max_tput[worst.name, kind]
+    why = cell.reason if isinstance(cell, Unservable) else ""
+    others = "" if len(obstacles) == 1 else f" and {len(obstacles) - 1} more sizes, {percent(total)} in all"
+    return f"{describe_bucket(worst)} ({percent(worst.share)} of requests{others}): {why}"
+
+
+def describe_bucket(bucket: Bucket) -> str:
+    """The bucket's ranges for people: ``input 2,001-4,000 output 251-500``."""
+    return (
+        f"input {bucket.input_low_tokens + 1:,}-{bucket.input_high_tokens:,} "
+        f"output {bucket.output_low_tokens + 1:,}-{bucket.output_high_tokens:,}"
+    )
+
+
+def percent(fraction: float) -> str:
+    """A share of traffic, never rounded to a nothing that it is not."""
+    return f"{100 * fraction:.1f} %" if fraction >= 0.0005 else "< 0.1 %"
+
+
+def _unserved_row(
+    kinds: Sequence[Kind], max_tput: MaxTputTable, buckets: Sequence[Bucket], row_of: Mapping[str, str]
+) -> str | None:
+    """The row with most traffic that no kind serves whole, in words; None where each has one."""
+    unserved: dict[str, list[Bucket]] = {}
+    for bucket in buckets:
+        unserved.setdefault(row_of[bucket.name], []).append(bucket)
+    for kind in kinds:
+        obstacles = {row_of[b.name] for b in buckets if isinstance(max_tput[b.name, kind], Unservable)}
+        unserved = {row: members for row, members in unserved.items() if row in obstacles}
+    if not unserved:
+        return None
+    members = max(unserved.values(), key=lambda row: (sum(bucket.share for bucket in row), row[0].name))
+    reasons = []
+    for kind in kinds:
+        refused = [bucket for bucket in members if isinstance(max_tput[bucket.name, kind], Unservable)]
+        reasons.append(f"{kind}: {_describe_obstacles(kind, refused, max_tput)}")
+    total = sum(bucket.share for row in unserved.values() for bucket in row)
+    return f"no GPU here serves all sizes ({percent(total)} of requests have none); " + "; ".join(reasons)
+
+
+def _why_no_candidate(left_out: Sequence[LeftOut]) -> str:
+    codes = {item.code for item in left_out}
+    if codes == {"gpu_not_asked"}:
+        return "none of the GPUs asked for has a price here"
+    shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
+    more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    return f"every instance type is left out: {shown}{more}"
+
+
+def _why_nothing_serves(refused_kinds: Mapping[Kind, str], candidates: Iterable[Offer]) -> str:
+    if not refused_kinds:
+        gpus = sorted({offer.instance_type.gpu for offer in candidates})
+        return f"no instance here hosts a replica on {', '.join(gpus)}: the model needs more GPUs together"
+    return "; ".join(f"{kind}: {reason}" for kind, reason in sorted(refused_kinds.items()))

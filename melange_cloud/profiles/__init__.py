@@ -1,0 +1,43 @@
+"""Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
+
+from melange_cloud.profiles.files import check_profile_file, read_profile_file
+from melange_cloud.profiles.library import (
+    find_era,
+    find_gpus,
+    find_model,
+    load_profiles,
+    resolve_era,
+    resolve_precision,
+)
+from melange_cloud.profiles.profile import Cell, Profile
+from melange_cloud.profiles.specs import (
+    DEFAULT_ERA,
+    TENSOR_PARALLEL_DEGREES,
+    Era,
+    Gpu,
+    Model,
+    load_eras,
+    load_gpus,
+    load_models,
+)
+
+__all__ = [
+    "DEFAULT_ERA",
+    "TENSOR_PARALLEL_DEGREES",
+    "Cell",
+    "Era",
+    "Gpu",
+    "Model",
+    "Profile",
+    "check_profile_file",
+    "find_era",
+    "find_gpus",
+    "find_model",
+    "load_eras",
+    "load_gpus",
+    "load_models",
+    "load_profiles",
+    "read_profile_file",
+    "resolve_era",
+    "resolve_precision",
+]

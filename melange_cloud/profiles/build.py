@@ -1,0 +1,177 @@
+"""Makes profiles/throughput from gpus.toml, models.toml, eras.toml and calibration.toml, byte for byte the same."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from melange_cloud.domain import OperatingPoint
+from melange_cloud.errors import BadInput
+from melange_cloud.profiles.estimator import DoesNotFit, Replica, rounded
+from melange_cloud.profiles.files import FORMAT, format_profile
+from melange_cloud.profiles.specs import (
+    Calibration,
+    Era,
+    Gpu,
+    Model,
+    load_calibrations,
+    load_eras,
+    load_gpus,
+    load_models,
+)
+
+ERROR_OF_GRADE = {"A": 0.1, "B": 0.25, "C": 0.3, "D": 0.5}
+"""The fraction by which a rate of a grade may be off; profiles/README.md says how often it was off by more."""
+
+INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 24000, 32000, 48000, 64000, 96000)
+OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)
+"""The grid: the paper's bucket edges (to 16,000 in, 2,000 out), and more where the rate bends or requests are long."""
+
+LONG_INPUT_TOKENS = 4000
+SHORT_TOKENS = 100
+OVERHEAD_READ_S = 0.0015
+"""Where a replica reads all its weights in less, a step is mostly overhead, and a server's front end limits the rate:
+Llama-3.1-8B on 8 GPUs was measured at half the estimate."""
+
+
+def profile_key(model: str, precision: str, gpu: str, era: str) -> Path:
+    """A profile file's place under profiles/throughput."""
+    return Path(era) / model / precision / f"{gpu}.csv"
+
+
+def grid(limit_tokens: int) -> list[tuple[int, int]]:
+    """The request sizes of a profile whose requests have at most ``limit_tokens`` input + output tokens, sorted.
+
+    Inputs that reach the limit exactly with an output of the grid are added, and for short contexts outputs that do so
+    with an input: a cell that the limit cuts then has only its far corner beyond, and hardly a servable size is lost.
+    """
+    edge = limit_tokens // 10 * 10 if limit_tokens > 10_000 else limit_tokens
+    inputs = {*INPUT_TOKENS, *(edge - output_tokens for output_tokens in OUTPUT_TOKENS)}
+    outputs = set(OUTPUT_TOKENS)
+    if limit_tokens <= 2 * max(OUTPUT_TOKENS):
+        outputs |= {edge - input_tokens for input_tokens in INPUT_TOKENS}
+        inputs |= {edge - output_tokens for output_tokens in outputs}
+    least_input, least_output = min(INPUT_TOKENS), min(OUTPUT_TOKENS)
+    return [
+        (input_tokens, output_tokens)
+        for input_tokens in sorted(tokens for tokens in inputs if tokens >= least_input)
+        for output_tokens in sorted(tokens for tokens in outputs if tokens >= least_output)
+        if input_tokens + output_tokens <= limit_tokens
+    ]
+
+
+def grade_of(replica: Replica, input_tokens: int, output_tokens: int) -> str:
+    """How far an estimate may be trusted: the calibration's grade, less where its measurements do not reach."""
+    grade = replica.calibration.grade.get(str(replica.tensor_parallel), "D")
+    if replica.is_a_sliver or replica.weight_read_s < OVERHEAD_READ_S:
+        return "D"
+    if input_tokens > LONG_INPUT_TOKENS:
+        return "C" if grade == "B" else "D"
+    if min(input_tokens, output_tokens) < SHORT_TOKENS:
+        return max(grade, "C")
+    return grade
+
+
+def replicas(model: Model, gpu: Gpu, era: Era, precision: str, calibration: Calibration) -> Iterator[Replica]:
+    """The replicas of a GPU that get a profile, tensor parallel degree rising."""
+    for degree in era.tensor_parallel:
+        replica = Replica(model, gpu, degree, era, precision, calibration)
+        if not replica.refusal:
+            yield replica
+
+
+def profile_text(model: Model, gpu: Gpu, era: Era, precision: str, calibration: Calibration) -> str | None:
+    """The text of one profile file; None where no replica fits."""
+    made = list(replicas(model, gpu, era, precision, calibration))
+    if not made:
+        return None
+    header = {
+        "format": FORMAT,
+        "model": model.name,
+        "precision": precision,
+        "gpu": gpu.name,
+        "era": era.name,
+        "max_total_tokens": str(era.context(model)),
+        "max_num_seqs": str(era.max_num_seqs),
+        "source": "estimated by melange-cloud, no row is measured; KV cache in 16 bits",
+        "calibration": f"{calibration.name} - {calibration.rests_on}",
+        "made by": "melange-cloud profiles build",
+        "weights_gib": f"{rounded(model.weight_gib(precision)):g}",
+        "weight_read_ms": " ".join(f"{r.tensor_parallel}={rounded(1000 * r.weight_read_s):g}" for r in made),
+        "cache_tokens": " ".join(f"{r.tensor_parallel}={r.cache_tokens}" for r in made),
+    }
+    return format_profile(header, (row for replica in made for row in _rows(replica)))
+
+
+def _rows(replica: Replica) -> Iterator[tuple[int, OperatingPoint]]:
+    for input_tokens, output_tokens in grid(min(replica.era.context(replica.model), replica.cache_tokens)):
+        estimates = replica.estimate(input_tokens, output_tokens)
+        if isinstance(estimates, DoesNotFit):
+            continue
+        grade = grade_of(replica, input_tokens, output_tokens)
+        for estimate in estimates:
+            yield (
+                replica.tensor_parallel,
+                OperatingPoint(
+                    input_tokens,
+                    output_tokens,
+                    estimate.concurrency,
+                    estimate.requests_per_s,
+                    estimate.tpot_ms,
+                    estimate.ttft_ms,
+                    "estimated",
+                    grade,
+                    ERROR_OF_GRADE[grade],
+                ),
+            )
+
+
+def build(models: Iterable[str] | None = None) -> dict[Path, str]:
+    """All shipped profiles: text by place under profiles/throughput.
+
+    Args:
+        models: restrict to these names; None is all.
+    """
+    wanted = None if models is None else set(models)
+    texts: dict[Path, str] = {}
+    for era in load_eras().values():
+        for name, precisions in sorted(era.models.items()):
+            if wanted is not None and name not in wanted:
+                continue
+            for precision in precisions:
+                for gpu in load_gpus().values():
+                    constants = "fp8" if precision == "fp8" else "fp16"
+                    calibration = load_calibrations().get((gpu.name, era.name, constants))
+                    if calibration is None:
+                        continue
+                    text = profile_text(load_models()[name], gpu, era, precision, calibration)
+                    if text is not None:
+                        texts[profile_key(name, precision, gpu.name, era.name)] = text
+    return texts
+
+
+def differences(texts: dict[Path, str], folder: Path) -> list[str]:
+    """How the files under ``folder`` differ from ``texts``, one line per file; empty where they are the same."""
+    lines = []
+    for place, text in sorted(texts.items()):
+        file = folder / place
+        if not file.is_file():
+            lines.append(f"{place}: is missing")
+        elif file.read_bytes() != text.encode():
+            lines.append(f"{place}: differs")
+    strays = {path.relative_to(folder) for path in folder.rglob("*.csv")} - texts.keys()
+    lines.extend(f"{place}: is not made from the TOML files" for place in sorted(strays))
+    return lines
+
+
+def write(texts: dict[Path, str], folder: Path) -> None:
+    """Write the profiles under ``folder``; other files there stay.
+
+    Raises:
+        BadInput: a file cannot be written.
+    """
+    for place, text in sorted(texts.items()):
+        file = folder / place
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+        except OSError as error:
+            raise BadInput(f"{file}: cannot be written ({error.strerror}); choose another --out") from error

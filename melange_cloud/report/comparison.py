@@ -1,0 +1,288 @@
+"""The page of several regions: one row per region or group of equals, cheapest first, those without a plan last."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from melange_cloud.domain import Kind, Plan, RegionPlan, Status
+from melange_cloud.report import words
+from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled
+from melange_cloud.report.one_region import left_out_sheet
+from melange_cloud.report.routing import routing_sheet
+from melange_cloud.report.text import (
+    GLUE,
+    UNKNOWN,
+    clean,
+    difference,
+    glued,
+    joined,
+    number,
+    usd_per_million,
+    usd_per_month,
+)
+from melange_cloud.report.winner import PRICES_APART_DAYS, SAME_COST, Undecided, undecided
+
+__all__ = ["Undecided", "comparison", "groups", "undecided"]
+
+_FIRST_ROWS = 12
+_RUNS_OF_RANKS = 2
+_NAMED_REGIONS = 6
+_REGIONS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Cells, and how many regions they stand for; ``fleet`` is what the fleet cell says where no row stands above."""
+
+    cells: tuple[str, ...]
+    regions: int
+    fleet: str = ""
+
+
+def comparison(
+    plan: Plan, *, wide: bool, all_rows: bool = False, show: frozenset[str] = frozenset()
+) -> Iterator[Block]:
+    """The blocks of the page.
+
+    Args:
+        plan: regions may be none; they are shown by cost whatever their order.
+        wide: whether there is room for places, $/1M tokens, the best single GPU and dates.
+        all_rows: every region that has a fleet, not the cheapest and the last only.
+        show: as for ``report.table``.
+    """
+    if plan.notices:
+        yield Notices(words.notices(plan))
+    allocations = [line for region in plan.regions for line in region.allocations]
+    head = f"{_regions_by_provider(plan)}: {words.bought(plan, allocations)}; residency and latency not considered"
+    yield Paragraph((head, *words.question(plan, words.merged_kinds(plan.regions)), *words.legend(plan)))
+    grouped = groups(plan)
+    yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
+    if any(_is_old(plan, region) for group in grouped for region in group):
+        yield Paragraph((f"! price older than {words.OLD_PRICE_DAYS} days",))
+    counted = {key: regions for key, regions in _without_plan(plan).items() if len(regions) > _REGIONS_IN_A_ROW}
+    if counted:
+        providers = [provider for provider, _ in counted]
+        names = (
+            _names(regions) + (f": {why}" if providers.count(provider) > 1 else "")
+            for (provider, why), regions in counted.items()
+        )
+        yield Labelled((("No plan in", tuple(names)),))
+    verdict = undecided(plan)
+    if verdict is not None:
+        yield Paragraph((_verdict(verdict, grouped),), strong=True)
+    for region in plan.regions:
+        name = f"{clean(region.provider)} {clean(region.region)}"
+        if "routing" in show and region.routing:
+            yield Titled(f"Which sizes go where in {name}", routing_sheet(region, wide=wide))
+        if "left-out" in show and region.left_out:
+            yield Titled(f"Left out in {name}", left_out_sheet(region))
+    if "left-out" not in show and any(region.left_out for region in plan.regions):
+        yield Labelled((("Left out", ("some instance types; which and why: --show left-out.",)),))
+    yield Labelled(words.not_included(plan))
+
+
+def groups(plan: Plan) -> list[list[RegionPlan]]:
+    """Regions with a fleet, cheapest first; those of one provider, one fleet and one cost stand together."""
+    priced = sorted(
+        (region for region in plan.regions if region.usd_per_hour is not None),
+        key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region),
+    )
+    grouped: list[list[RegionPlan]] = []
+    for region in priced:
+        cost = region.usd_per_hour or 0.0
+        home = next(
+            (
+                group
+                for group in reversed(grouped)
+                if group[0].provider == region.provider
+                and abs(cost - (group[0].usd_per_hour or 0.0)) <= SAME_COST * cost
+                and _fleet_key(group[0]) == _fleet_key(region)
+            ),
+            None,
+        )
+        if home is None:
+            grouped.append([region])
+        else:
+            home.append(region)
+    return grouped
+
+
+def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool, all_rows: bool) -> Sheet:
+    """The table; where narrow, the later regions of a group share a row."""
+    columns = (
+        (
+            Column("#", right=True),
+            Column("Region", least=18),
+            Column("Where", drop=2, least=11),
+            Column("$/month", right=True),
+            Column("vs #1", right=True),
+            Column("$/1M tok", right=True, drop=3),
+            Column("Fleet", least=16),
+            Column("Best single", right=True, drop=1),
+            Column("Price date"),
+        )
+        if wide
+        else (
+            Column("#", right=True),
+            Column("Region", least=18),
+            Column("$/month", right=True),
+            Column("vs #1", right=True, drop=2),
+            Column("Fleet", least=16),
+            Column("Age", right=True, drop=1),
+        )
+    )
+    rows = _priced_rows(plan, grouped, wide=wide)
+    if not all_rows and len(rows) > _FIRST_ROWS + 2:
+        hidden = sum(row.regions for row in rows[_FIRST_ROWS:-1])
+        more = tuple(
+            "..." if at == 0 else f"{hidden} more: --all-rows" if at == 1 else "" for at in range(len(columns))
+        )
+        fleet_at = [column.header for column in columns].index("Fleet")
+        last = (*rows[-1].cells[:fleet_at], rows[-1].fleet, *rows[-1].cells[fleet_at + 1 :])
+        rows = [*rows[:_FIRST_ROWS], _Row(more, hidden), _Row(last, rows[-1].regions)]
+    return Sheet(columns, tuple(row.cells for row in [*rows, *_rows_without_plan(plan, wide=wide)]))
+
+
+def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> list[_Row]:
+    rows: list[_Row] = []
+    rank, above, cheapest = 1, None, grouped[0][0].usd_per_hour if grouped else None
+    for group in grouped:
+        parts = [[region] for region in group] if wide else [group[:1], group[1:]]
+        for part in parts:
+            if not part:
+                continue
+            first = part[0]
+            key = (first.provider, _fleet_key(first))
+            against = UNKNOWN if not rows else difference(first.usd_per_hour, cheapest)
+            proof = ""
+            if first.status is Status.FEASIBLE:
+                doubt = words.above_cheapest(first)
+                proof = f" (not proven{f', at most +{doubt}' if doubt else ''})"
+            fleet_in_full = _fleet_text(first) + proof
+            fleet = f"same{proof}" if key == above else fleet_in_full
+            head = (str(rank) if part[0] is group[0] else "", _names(part), *([clean(first.place)] if wide else []))
+            money = (usd_per_month(first.usd_per_month), against)
+            tail = (
+                (usd_per_million(first.usd_per_million_tokens), fleet, _best_single(first), _price_date(plan, first))
+                if wide
+                else (fleet, _age(plan, part))
+            )
+            rows.append(_Row((*head, *money, *tail), len(part), fleet_in_full))
+            above = key
+        rank += len(group)
+    return rows
+
+
+def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
+    """The regions without a fleet by provider and by what is said of them, sorted."""
+    alike: dict[tuple[str, str], list[RegionPlan]] = {}
+    for region in sorted(plan.regions, key=lambda region: (region.provider, region.region)):
+        if region.usd_per_hour is None:
+            alike.setdefault((region.provider, words.no_fleet(region)), []).append(region)
+    return alike
+
+
+def _rows_without_plan(plan: Plan, *, wide: bool) -> list[_Row]:
+    """One row per reason; many regions of one reason are counted there and named below the table."""
+    rows = []
+    for (provider, why), regions in _without_plan(plan).items():
+        many = len(regions) > _REGIONS_IN_A_ROW
+        names = f"{len(regions)}{GLUE}{glued(provider)}{GLUE}regions" if many else _names(regions)
+        where = (names, *([clean(regions[0].place) if len(regions) == 1 else ""] if wide else []))
+        money = (UNKNOWN, UNKNOWN, UNKNOWN, why, UNKNOWN, UNKNOWN) if wide else (UNKNOWN, UNKNOWN, why, UNKNOWN)
+        rows.append(_Row((UNKNOWN, *where, *money), len(regions)))
+    return rows
+
+
+def _regions_by_provider(plan: Plan) -> str:
+    counts: dict[str, int] = {}
+    for region in plan.regions:
+        counts[clean(region.provider)] = counts.get(clean(region.provider), 0) + 1
+    if not counts:
+        return "no region"
+    by_provider = ", ".join(f"{provider}{GLUE}{count}" for provider, count in sorted(counts.items()))
+    no_government = "" if any("gov" in region.region for region in plan.regions) else ", no GovCloud"
+    return f"{len(plan.regions)} regions ({by_provider}{no_government if 'aws' in counts else ''})"
+
+
+def _names(regions: list[RegionPlan]) -> str:
+    return f"{clean(regions[0].provider)} {', '.join(glued(region.region) for region in regions)}"
+
+
+def _fleet_key(region: RegionPlan) -> tuple[tuple[str, int, int], ...]:
+    return tuple(sorted((line.instance_type, line.tensor_parallel, line.instances) for line in region.allocations))
+
+
+def _fleet_text(region: RegionPlan) -> str:
+    """As ``text.fleet``, with the degree where a replica needs several GPUs."""
+    return f"{GLUE}+ ".join(
+        f"{number(count)}{GLUE}{glued(name)}{f'{GLUE}TP{degree}' if degree > 1 else ''}"
+        for name, degree, count in _fleet_key(region)
+    )
+
+
+def _best_single(region: RegionPlan) -> str:
+    single = region.best_single
+    if single is None:
+        return "none"
+    kind = glued(Kind(clean(single.gpu), single.tensor_parallel))
+    if single.instances == region.instance_counts:
+        return kind
+    return f"{kind}{GLUE}{difference(single.usd_per_hour, region.usd_per_hour, 0)}"
+
+
+def _is_old(plan: Plan, region: RegionPlan) -> bool:
+    day = words.oldest_price(region)
+    return day is not None and words.age_days(plan, day) > words.OLD_PRICE_DAYS
+
+
+def _price_date(plan: Plan, region: RegionPlan) -> str:
+    day = words.oldest_price(region)
+    return UNKNOWN if day is None else f"{day}{f'{GLUE}!' if _is_old(plan, region) else ''}"
+
+
+def _age(plan: Plan, regions: list[RegionPlan]) -> str:
+    days = [words.age_days(plan, day) for region in regions if (day := words.oldest_price(region)) is not None]
+    if not days:
+        return UNKNOWN
+    return f"{max(days)}d{f'{GLUE}!' if max(days) > words.OLD_PRICE_DAYS else ''}"
+
+
+def _verdict(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
+    """Which ranks cannot be told apart and why, or that #1 is the cheapest; always against what is known."""
+    unproven = ""
+    if verdict.unproven:
+        count = len(verdict.unproven)
+        some = ", ".join(f"{clean(region.provider)} {clean(region.region)}" for region in verdict.unproven)
+        who = some if count <= _NAMED_REGIONS else f"{count} regions"
+        unproven = f" {who} {'is' if count == 1 else 'are'} not proven and could cost less."
+    apart = ""
+    if verdict.prices_apart_days > PRICES_APART_DAYS:
+        apart = f"their prices are up to {number(verdict.prices_apart_days)}{GLUE}days apart"
+    if verdict.spread <= SAME_COST:
+        also = f"; {apart}" if apart else ""
+        clearly = "is the cheapest of those proven" if verdict.unproven else "is clearly cheapest within what is known"
+        return f"#1 {clearly} (profile errors, prices of the dates shown){also}.{unproven}"
+    ranks = _ranks(verdict, grouped)
+    spread = f"{verdict.spread * 100:.1f}{GLUE}%"
+    return (
+        f"{ranks} lie within {spread}: inside the profiles' errors on what differs between them"
+        f"{f', and {apart}' if apart else ''}. No clear winner.{unproven}"
+    )
+
+
+def _ranks(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
+    """The ranks of the ties as places in the list, runs shortened: ``1 to 7 and 9``."""
+    order = [region for group in grouped for region in group]
+    places = [at for at, region in enumerate(order, start=1) if region in verdict.ties]
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    if len(runs) > _RUNS_OF_RANKS:
+        return f"{len(places)} of the first {places[-1]} regions"
+    return joined(
+        f"{run[0]}{GLUE}to{GLUE}{run[-1]}" if len(run) > 1 and len(places) > 2 else joined(map(str, run))
+        for run in runs
+    )

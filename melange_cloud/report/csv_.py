@@ -1,0 +1,151 @@
+"""A Plan as CSV: one row per allocation, each row enough to know what its price is and since when."""
+
+import csv
+from datetime import UTC, datetime
+from io import StringIO
+
+from melange_cloud.domain import Allocation, Plan, RegionPlan
+from melange_cloud.report.text import clean, known
+
+COLUMNS = (
+    "generated_at",
+    "provider",
+    "region",
+    "place",
+    "status",
+    "reason",
+    "model",
+    "precision",
+    "era",
+    "workload",
+    "peak_requests_per_s",
+    "planned_requests_per_s",
+    "tpot_ms",
+    "router",
+    "hours_per_month",
+    "defaulted",
+    "region_usd_per_hour",
+    "region_usd_per_month",
+    "region_lower_bound_usd_per_hour",
+    "instance_type",
+    "gpu",
+    "gpu_count",
+    "tensor_parallel",
+    "purchase",
+    "sold_as",
+    "contract",
+    "instances",
+    "replicas",
+    "vcpus",
+    "memory_gib",
+    "busy",
+    "requests_share",
+    "tokens_share",
+    "usd_per_hour_each",
+    "list_usd_per_hour_each",
+    "usd_per_hour",
+    "usd_per_month",
+    "price_origin",
+    "price_source",
+    "price_as_of_from",
+    "price_as_of_to",
+    "profile_origin",
+    "profile_grade",
+    "profile_error",
+)
+"""The columns, in their order; ``requests_share`` and ``tokens_share`` are the row's own and sum to 1 per region."""
+
+
+def as_csv(plan: Plan) -> str:
+    """One row per region and allocation under a header of COLUMNS.
+
+    A region without a fleet has one row that tells its status and reason; what is not known is an empty cell. Figures
+    are not rounded. Text is put on one line, so that a line is a row.
+    """
+    text = StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for region in plan.regions:
+        common = _common(plan, region)
+        for line in region.allocations:
+            writer.writerow(_cells(common | _allocation(plan, region, line)))
+        if not region.allocations:
+            writer.writerow(_cells(common | {"purchase": plan.request.purchase}))
+    return text.getvalue()
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 to the second, with Z; a time without a zone is taken as UTC."""
+    aware = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _cells(values: dict[str, object]) -> dict[str, str]:
+    return {name: _cell(value) for name, value in values.items()}
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and known(value) is None):
+        return ""
+    return clean(value)
+
+
+def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
+    request = plan.request
+    return {
+        "generated_at": utc(plan.generated_at),
+        "provider": region.provider,
+        "region": region.region,
+        "place": region.place,
+        "status": region.status.value,
+        "reason": region.reason,
+        "model": request.model,
+        "precision": request.precision,
+        "era": request.era,
+        "workload": request.workload,
+        "peak_requests_per_s": request.peak_requests_per_s,
+        "planned_requests_per_s": request.planned_requests_per_s,
+        "tpot_ms": request.tpot_ms,
+        "router": request.router,
+        "hours_per_month": request.hours_per_month,
+        "defaulted": " ".join(plan.defaulted),
+        "region_usd_per_hour": region.usd_per_hour,
+        "region_usd_per_month": region.usd_per_month,
+        "region_lower_bound_usd_per_hour": region.lower_bound_usd_per_hour,
+    }
+
+
+def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, object]:
+    values: dict[str, object] = {
+        "instance_type": line.instance_type,
+        "gpu": line.gpu,
+        "gpu_count": line.gpu_count,
+        "tensor_parallel": line.tensor_parallel,
+        "purchase": line.purchase,
+        "sold_as": line.sold_as,
+        "contract": line.contract,
+        "instances": line.instances,
+        "replicas": line.replicas,
+        "vcpus": line.vcpus,
+        "memory_gib": line.memory_gib,
+        "busy": line.busy,
+        "usd_per_hour_each": line.usd_per_hour_each,
+        "list_usd_per_hour_each": line.list_usd_per_hour_each,
+        "usd_per_hour": line.usd_per_hour,
+        "usd_per_month": line.usd_per_hour * plan.request.hours_per_month,
+        "price_origin": line.price_origin,
+        "price_source": line.price_source,
+        "price_as_of_from": line.price_as_of_from,
+        "price_as_of_to": line.price_as_of_to,
+    }
+    for use in region.kinds:
+        if (use.gpu, use.tensor_parallel) == (line.gpu, line.tensor_parallel) and use.replicas:
+            part = line.replicas / use.replicas
+            values |= {
+                "requests_share": use.requests_share * part,
+                "tokens_share": use.tokens_share * part,
+                "profile_origin": use.origin,
+                "profile_grade": use.grade,
+                "profile_error": use.error,
+            }
+    return values

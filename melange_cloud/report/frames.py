@@ -1,0 +1,35 @@
+"""A Plan as pandas data frames, one per list of the JSON."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from melange_cloud.domain import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LISTS = ("allocations", "kinds", "routing", "single_gpu", "what_if", "left_out", "quota_needs")
+
+
+def frames(plan: Plan) -> "dict[str, pd.DataFrame]":
+    """The answer as data frames, ready to join on provider and region.
+
+    Returns:
+        ``regions`` (one row per region: status, reason, money, and ``usd_per_hour_ROUTER`` for each router) and one
+        frame for each of allocations, kinds, routing, single_gpu, what_if, left_out and quota_needs. Units are those of
+        the JSON: USD/h, USD/month, requests/s, tokens, fractions. A frame without rows has no columns.
+    """
+    import pandas as pd
+
+    regions: list[dict[str, Any]] = []
+    lists: dict[str, list[dict[str, Any]]] = {name: [] for name in _LISTS}
+    for region in plan.regions:
+        record = asdict(region)
+        where = {"provider": region.provider, "region": region.region}
+        for name in _LISTS:
+            lists[name].extend({**where, **item} for item in record.pop(name))
+        low, high = record.pop("usd_per_month_range")
+        routers = {f"usd_per_hour_{router}": cost for router, cost in record.pop("routers").items()}
+        status = record.pop("status").value
+        regions.append({**record, "status": status, "usd_per_month_low": low, "usd_per_month_high": high, **routers})
+    return {"regions": pd.DataFrame(regions), **{name: pd.DataFrame(rows) for name, rows in lists.items()}}

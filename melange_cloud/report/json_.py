@@ -1,0 +1,52 @@
+"""A Plan as the documented JSON: the fields of domain/plan.py under their own names, nothing rounded."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from melange_cloud.domain import Plan, RegionPlan
+from melange_cloud.report.csv_ import utc
+from melange_cloud.report.text import known
+
+SCHEMA_VERSION = 1
+PLAN_SCHEMA = Path(__file__).with_name("plan.schema.json")
+"""The JSON Schema (draft 2020-12) that describes the document."""
+
+
+def as_json(plan: Plan) -> str:
+    """The document that PLAN_SCHEMA describes: two blanks of indent, a newline at the end, same Plan, same bytes.
+
+    Figures are written so that they read back as the same floats; None and what is not finite are null. The text is
+    plain ASCII, so no terminal and no file encoding can spoil it.
+    """
+    document = {"schema_version": SCHEMA_VERSION, **_fields(plan)}
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _fields(thing: Any) -> dict[str, object]:
+    return {field.name: _plain(getattr(thing, field.name)) for field in fields(thing)}
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Enum():
+            return value.value
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return known(value)
+        case datetime():
+            return utc(value)
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): _plain(value[key]) for key in sorted(value)}
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case RegionPlan():
+            return {**_fields(value), "gap": _plain(value.gap)}
+    return _fields(value)

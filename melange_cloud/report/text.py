@@ -1,0 +1,151 @@
+"""Numbers and outside text as people read them. ``GLUE`` is a space at which no line may break.
+
+Unknown (None, NaN, infinite) is ``-`` everywhere.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from rich.cells import cell_len
+
+GLUE = "\u00a0"
+UNKNOWN = "-"
+_TOO_LONG_TO_READ = 1e15
+_PIECES = re.compile(r"([0-9]{1,18})|([^0-9]+)")
+
+
+def clean(text: object) -> str:
+    """Text from outside on one line: blanks collapsed, everything unprintable (escapes, surrogates) made visible."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(text).split()))
+
+
+def known(value: float | None) -> float | None:
+    """The value, None where it is not a finite number."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """With thousands separators; beyond 10^15 in powers of ten."""
+    value = known(value)
+    if value is None:
+        return UNKNOWN
+    return f"{value:.3e}" if abs(value) >= _TOO_LONG_TO_READ else f"{value:,.{decimals}f}"
+
+
+def quantity(value: float | None) -> str:
+    """At least four significant digits, no trailing zeros: ``12``, ``0.001``, ``1,155``, ``3.333``."""
+    value = known(value)
+    if value is None:
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    text = number(value, max(0, 3 - math.floor(math.log10(abs(value)))))
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def usd_per_month(value: float | None) -> str:
+    """USD per month, without the sign: whole dollars from 10 on, else cents."""
+    value = known(value)
+    return UNKNOWN if value is None else number(value, 0 if abs(value) >= 10 else 2)
+
+
+def usd_per_million(value: float | None) -> str:
+    """USD per million tokens, without the sign: three significant digits or cents, whichever tells more."""
+    value = known(value)
+    if value is None:
+        return UNKNOWN
+    decimals = 2 if value == 0 else max(2, 2 - math.floor(math.log10(abs(value))))
+    return number(value, decimals)
+
+
+def dollars(text: str) -> str:
+    """A formatted amount as it stands in a sentence."""
+    return text if text == UNKNOWN else f"${text}"
+
+
+def percent(fraction: float | None) -> str:
+    """A share as whole percents: ``92 %``; what is above nothing never reads 0 %."""
+    fraction = known(fraction)
+    if fraction is None:
+        return UNKNOWN
+    return f"<1{GLUE}%" if 0 < fraction < 0.005 else f"{number(fraction * 100)}{GLUE}%"
+
+
+def percents_of_whole(shares: Iterable[float]) -> list[str]:
+    """Shares that sum to 1, as whole percents that sum to 100 (the largest remainders are rounded up)."""
+    values = [100 * share for share in shares]
+    whole = [math.floor(value + 1e-9) for value in values]
+    missing = round(sum(values)) - sum(whole)
+    by_remainder = sorted(range(len(values)), key=lambda at: (whole[at] - values[at], at))
+    for at in by_remainder[: max(0, missing)]:
+        whole[at] += 1
+    return [
+        f"<1{GLUE}%" if count == 0 and value > 0 else f"{number(count)}{GLUE}%"
+        for count, value in zip(whole, values, strict=True)
+    ]
+
+
+def plus_minus(error: float) -> str:
+    """A relative error, never understated: ``±30 %``."""
+    return f"±{math.ceil(error * 100 - 1e-6)}{GLUE}%"
+
+
+def difference(value: float | None, reference: float | None, decimals: int = 1) -> str:
+    """How much dearer ``value`` is than ``reference``: ``+7.6 %``, ``-1.9 %``, ``0 %``."""
+    value, reference = known(value), known(reference)
+    if value is None or not reference:
+        return UNKNOWN
+    relative = value / reference - 1
+    if abs(relative) <= 1e-6:
+        return f"0{GLUE}%"
+    return f"{'+' if relative > 0 else '-'}{number(abs(relative) * 100, decimals if abs(relative) < 1 else 0)}{GLUE}%"
+
+
+def fleet(instances: Mapping[str, int]) -> str:
+    """``7 g5.2xlarge + 4 g6.2xlarge``; a line may break after a plus only."""
+    return f"{GLUE}+ ".join(f"{number(count)}{GLUE}{glued(name)}" for name, count in sorted(instances.items()))
+
+
+def glued(text: object) -> str:
+    """Cleaned text that stays on one line where it fits one."""
+    return clean(text).replace(" ", GLUE)
+
+
+def joined(items: Iterable[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    *head, tail = items
+    return f"{', '.join(head)} {last} {tail}" if head else tail
+
+
+def once(items: Iterable[str]) -> list[str]:
+    """The items in their order, repetitions and empty ones left out."""
+    return [item for item in dict.fromkeys(items) if item]
+
+
+def by_number(text: str) -> list[tuple[int, str]]:
+    """A key that sorts 16 before 128: the text in pieces, digits by their value."""
+    return [(int(digits or -1), words) for digits, words in _PIECES.findall(text)]
+
+
+def wrap(text: str, width: int, hang: int = 0) -> list[str]:
+    """Lines of at most ``width`` columns, broken at blanks; a word that is longer than a line is folded.
+
+    Lines after the first are indented by ``hang`` columns. At least one line comes back.
+    """
+    lines: list[str] = []
+    line, used = "", 0
+    for word in text.split(" "):
+        if line.strip(" ") and used + 1 + cell_len(word) <= width:
+            line, used = f"{line} {word}", used + 1 + cell_len(word)
+            continue
+        if line.strip(" "):
+            lines.append(line)
+        line = " " * hang if lines else ""
+        used = len(line)
+        for char in word:
+            if used + cell_len(char) > width:
+                lines.append(line)
+                line, used = " " * hang, hang
+            line, used = line + char, used + cell_len(char)
+    return [line.replace(GLUE, " ").rstrip() for line in [*lines, line]]

@@ -1,0 +1,286 @@
+"""The question and the answer in sentences, shared by every page."""
+
+import math
+from collections.abc import Iterable
+from datetime import date
+
+from melange_cloud.domain import Allocation, Kind, KindUse, Plan, RegionPlan, Status
+from melange_cloud.report.text import (
+    GLUE,
+    clean,
+    difference,
+    dollars,
+    glued,
+    joined,
+    once,
+    plus_minus,
+    quantity,
+    usd_per_million,
+    usd_per_month,
+)
+
+OLD_PRICE_DAYS = 180
+PURCHASE = {
+    "on_demand": "on demand",
+    "spot": "spot",
+    "commit_1y": "1-year commitment",
+    "commit_3y": "3-year commitment",
+}
+ROUTER = {
+    "plain": "weighted load balancer",
+    "prompt": "sends by prompt length",
+    "oracle": "sends by prompt and answer length, which none knows",
+}
+
+
+def notices(plan: Plan) -> tuple[str, ...]:
+    """The plan's notices, each once."""
+    return tuple(once(clean(notice) for notice in plan.notices))
+
+
+def legend(plan: Plan) -> tuple[str, ...]:
+    """What the star means, unless a notice says it already."""
+    said = any("* =" in notice for notice in plan.notices)
+    return ("* default",) if plan.defaulted and not said else ()
+
+
+def star(plan: Plan, field: str) -> str:
+    """The mark of a value that the user did not set."""
+    return "*" if field in plan.defaulted else ""
+
+
+def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
+    """How these are bought, for how many hours they are billed, and whether at list price."""
+    allocations = tuple(allocations)
+    request = plan.request
+    contracts = once(clean(allocation.contract) for allocation in allocations)
+    named = f" ({'; '.join(sorted(contracts))})" if contracts else ""
+    text = f"{PURCHASE.get(request.purchase, clean(request.purchase))}{star(plan, 'purchase')}{named}, billed "
+    text += f"{quantity(request.hours_per_month)}{GLUE}h/month{star(plan, 'hours_per_month')}"
+    if not allocations:
+        return text
+    discounted = any(
+        not math.isclose(allocation.usd_per_hour_each, allocation.list_usd_per_hour_each, rel_tol=1e-6)
+        for allocation in allocations
+    )
+    return f"{text} {'after your discounts' if discounted else 'at list price'}"
+
+
+def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
+    """The model and its profiles, the traffic, the rate and the target, the router, and what else was asked."""
+    request = plan.request
+    model = f"{clean(request.model)}{star(plan, 'model')} {clean(request.precision)}{star(plan, 'precision')}"
+    profiles = f"profiles of engine era {clean(request.era)}{star(plan, 'era')}"
+    trust = profile_trust(kinds)
+    title = clean(request.workload_title)
+    lines = [
+        f"{model}, {profiles}{f': {trust}' if trust else ''}",
+        f"{clean(request.workload)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
+        f"{quantity(round(request.mean_input_tokens))} in / {quantity(round(request.mean_output_tokens))} out tokens",
+        f"peak {quantity(request.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')} + "
+        f"{quantity(request.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
+        f"{quantity(request.planned_requests_per_s)}"
+        f"{_mean_rate(plan)}; mean TPOT <={GLUE}{quantity(request.tpot_ms)}{GLUE}ms{star(plan, 'tpot_ms')}; "
+        "TTFT not limited",
+        f"router {clean(request.router)}{star(plan, 'router')}: {ROUTER.get(request.router, 'unknown here')}",
+    ]
+    asked = _restrictions(plan)
+    return (*lines, *([asked] if asked else []))
+
+
+def _mean_rate(plan: Plan) -> str:
+    mean = plan.request.mean_requests_per_s
+    return "" if mean is None else f"; mean {quantity(mean)}{GLUE}req/s"
+
+
+def _restrictions(plan: Plan) -> str:
+    """What narrows the answer; empty where nothing does."""
+    request = plan.request
+    parts = []
+    if request.gpus is not None:
+        parts.append(f"only {joined(clean(gpu) for gpu in request.gpus)}")
+    if request.spare:
+        parts.append("the fleet survives losing any one instance")
+    if request.sold_as == "any":
+        parts.append("however it is sold")
+    if request.min_host_memory_gib is not None:
+        parts.append(f"host memory >={GLUE}{quantity(request.min_host_memory_gib)}{GLUE}GiB")
+    limits = [
+        f"{glued(name)}{GLUE}<={GLUE}{limit}{unit}"
+        for mapping, unit in (
+            (request.max_gpus, f"{GLUE}GPUs"),
+            (request.max_instances, ""),
+            (request.max_vcpus, f"{GLUE}vCPU"),
+        )
+        for name, limit in sorted(mapping.items())
+    ]
+    if limits:
+        parts.append(f"quota {', '.join(limits)}")
+    return f"asked for: {'; '.join(parts)}" if parts else ""
+
+
+def merged_kinds(regions: Iterable[RegionPlan]) -> tuple[KindUse, ...]:
+    """One KindUse per kind over all regions, that with the largest error."""
+    largest: dict[Kind, KindUse] = {}
+    for region in regions:
+        for use in region.kinds:
+            kind = Kind(use.gpu, use.tensor_parallel)
+            if kind not in largest or use.error > largest[kind].error:
+                largest[kind] = use
+    return tuple(largest[kind] for kind in sorted(largest))
+
+
+def profile_trust(kinds: Iterable[KindUse]) -> str:
+    """``estimated (grade C), ±30 % on A10G and L4``, one part per origin and grade.
+
+    Kinds that serve nothing (rented as spares) have no profile cells to trust; empty where no kind is left.
+    """
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for use in kinds:
+        if use.requests_share:
+            errors = groups.setdefault((clean(use.origin), clean(use.grade)), {})
+            errors.setdefault(plus_minus(use.error), []).append(glued(Kind(clean(use.gpu), use.tensor_parallel)))
+    return "; ".join(
+        f"{origin} (grade{GLUE}{grade}), " + ", ".join(f"{error} on {joined(names)}" for error, names in errors.items())
+        for (origin, grade), errors in groups.items()
+    )
+
+
+def proof(region: RegionPlan, hours_per_month: float) -> str:
+    """Whether the fleet is the cheapest, and by how much it may not be."""
+    if region.status is Status.OPTIMAL:
+        return "Proven cheapest."
+    above = above_cheapest(region)
+    if above is None or region.lower_bound_usd_per_hour is None:
+        return "Not proven cheapest: no bound was found."
+    bound = dollars(usd_per_month(region.lower_bound_usd_per_hour * hours_per_month))
+    return f"Not proven: at most {above} above the cheapest (bound {bound})."
+
+
+def above_cheapest(region: RegionPlan) -> str | None:
+    """By how many percent the fleet's cost may exceed the cheapest fleet's, rounded up; None without a bound."""
+    cost, bound = region.usd_per_hour, region.lower_bound_usd_per_hour
+    if cost is None or bound is None or bound <= 0:
+        return None
+    return f"{math.ceil(max(0.0, cost / bound - 1) * 1000 - 1e-6) / 10:,.1f}{GLUE}%"
+
+
+def per_million(plan: Plan, region: RegionPlan) -> str:
+    """Cost per million tokens with what it was divided by; empty where unknown."""
+    if region.usd_per_million_tokens is None:
+        return ""
+    tokens = f"{quantity(round(region.million_tokens_per_month, 1))}{GLUE}million/month"
+    when = (
+        f"if the peak lasts all month ({tokens})"
+        if plan.request.mean_requests_per_s is None
+        else f"at the mean rate ({tokens})"
+    )
+    return f"${usd_per_million(region.usd_per_million_tokens)} per 1M tokens in+out {when}."
+
+
+def cost_range(region: RegionPlan) -> str:
+    """What the cost would be if the profiles err; a missing end is said, never filled."""
+    better, worse = region.usd_per_month_range
+    errors = once(plus_minus(use.error) for use in region.kinds)
+    by = errors[0].lstrip("±") + " " if len(errors) == 1 else ""
+    tail = "" if by else " by their ±"
+    if better is None and worse is None:
+        return "What the profiles' errors do to the cost: no data."
+    if better is None or worse is None:
+        one, other = (f"{by}better", f"{by}worse") if worse is None else (f"{by}worse", f"{by}better")
+        amount = dollars(usd_per_month(better if worse is None else worse))
+        return f"If profiles are {one}{tail}: {amount}; if {other}: no fleet was found."
+    return (
+        f"If profiles are {by}better or worse{tail}: "
+        f"{dollars(usd_per_month(better))} to {dollars(usd_per_month(worse))}."
+    )
+
+
+def against_single(region: RegionPlan) -> str:
+    """What the mix saves against one GPU kind, set against the profiles' errors; empty where it saves nothing."""
+    single = region.best_single
+    if single is None or single.saving_fraction is None or single.saving_fraction <= 1e-6 or not region.kinds:
+        return ""
+    error = max(use.error for use in region.kinds)
+    kind = glued(Kind(clean(single.gpu), single.tensor_parallel))
+    text = f"The mix saves {single.saving_fraction * 100:.1f}{GLUE}% against {kind} alone"
+    return f"{text}, less than the profiles' {plus_minus(error)}." if single.saving_fraction < error else f"{text}."
+
+
+def list_price(plan: Plan, region: RegionPlan) -> str:
+    """What the fleet would cost without the user's own discounts; empty where there are none."""
+    listed = sum(line.list_usd_per_hour_each * line.instances for line in region.allocations)
+    if region.usd_per_hour is None or math.isclose(listed, region.usd_per_hour, rel_tol=1e-6):
+        return ""
+    change = difference(region.usd_per_hour, listed)
+    return (
+        f"Your discounts change the list price of ${usd_per_month(listed * plan.request.hours_per_month)} by {change}."
+    )
+
+
+def odd_sales(region: RegionPlan) -> tuple[str, ...]:
+    """A sentence for what stands in the fleet and cannot simply be bought as asked."""
+    odd: dict[str, list[str]] = {}
+    for allocation in region.allocations:
+        if allocation.sold_as in ("capacity_block", "unknown"):
+            odd.setdefault(allocation.sold_as, []).append(glued(allocation.instance_type))
+    return tuple(
+        f"{joined(once(names))}: "
+        + ("sold only by Capacity Block." if sold_as == "capacity_block" else "doubtful whether it can be bought so.")
+        for sold_as, names in odd.items()
+    )
+
+
+def no_fleet(region: RegionPlan) -> str:
+    """Why there is no fleet: refused, or not known."""
+    reason = clean(region.reason)
+    if region.status is Status.INFEASIBLE:
+        return f"infeasible: {reason}" if reason else "infeasible"
+    return f"{clean(region.status)}: {reason or 'nothing was found in time'}"
+
+
+def price_lines(region: RegionPlan) -> tuple[str, ...]:
+    """Where the fleet's prices come from and when they were true, one line per source."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for use in region.allocations:
+        key = (clean(use.price_origin), _dates(use.price_as_of_from, use.price_as_of_to), clean(use.price_source))
+        groups.setdefault(key, []).append(glued(use.instance_type))
+    alone = len(groups) == 1
+    return tuple(
+        f"{'' if alone else ', '.join(once(names)) + ': '}{origin}, {dates}: {source}"
+        for (origin, dates, source), names in groups.items()
+    )
+
+
+def _dates(first: date, last: date) -> str:
+    return f"{last}" if first == last else f"{first} to {last}"
+
+
+def oldest_price(region: RegionPlan) -> date | None:
+    """The date until which the oldest price in the fleet was known to be true; None without a fleet."""
+    return min((allocation.price_as_of_to for allocation in region.allocations), default=None)
+
+
+def age_days(plan: Plan, day: date) -> int:
+    """Days from ``day`` to the plan's making, never negative."""
+    return max(0, (plan.generated_at.date() - day).days)
+
+
+def not_included(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What the answer does not cover, as labelled lines."""
+    entries = [
+        (
+            "Capacity",
+            (
+                "not checked. Not included: disks, load balancer, egress, Kubernetes, support, tax. "
+                "Nights are billed like peaks.",
+            ),
+        )
+    ]
+    if plan.request.purchase == "spot":
+        entries.append(("Spot", ("interruptible, price at one moment.",)))
+    if plan.request.purchase in ("commit_1y", "commit_3y"):
+        years = plan.request.purchase[-2]
+        span = f"{years}{GLUE}year{'' if years == '1' else 's'}"
+        entries.append(("Commitment", (f"a 24x7 obligation for {span}, used or not.",)))
+    return tuple(entries)

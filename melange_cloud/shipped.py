@@ -1,0 +1,19 @@
+"""Finds the data that ships with melange-cloud, in a checkout and in an installed wheel alike."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(folder: str) -> Path:
+    """The shipped folder ``pricing`` or ``profiles``.
+
+    A wheel carries them as ``melange_cloud/_data/<folder>``; a checkout has them beside the package.
+
+    Raises:
+        FileNotFoundError: neither is there, which means a broken installation.
+    """
+    for candidate in (_PACKAGE / "_data" / folder, _PACKAGE.parent / folder):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"melange-cloud is installed without its {folder}/ data: install it again")

@@ -1,0 +1,249 @@
+"""A Problem goes in, a verified Solution comes out: which solver is asked, what is believed, how it is made exact."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from math import fsum
+from time import monotonic
+
+from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
+from melange_cloud.errors import BadInput, SolverFailed
+from melange_cloud.solver.answers import Ending, Nonsense
+from melange_cloud.solver.checks import (
+    cost_usd_per_hour,
+    equal_within,
+    lower_bound_usd_per_hour,
+    quota_uses,
+    refuse_numbers,
+    verify,
+    whole_replicas,
+    why_impossible,
+    with_traffic,
+)
+from melange_cloud.solver.covering import GaveUp, cover
+from melange_cloud.solver.model import create_model
+from melange_cloud.solver.programs import Program, find_highs, programs_for
+from melange_cloud.solver.recover import Instances, best_fleet, items_of, quota_limits, read_values
+from melange_cloud.solver.run import failure, run
+
+FIRST_TRY_S = 2
+"""What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""
+
+CONTRADICTION = 1e-6
+"""A proven bound above a known fleet's cost by more than this (a fraction, and USD/h) is wrong and not imprecise."""
+
+
+def solve(
+    problem: Problem, *, solver: str = "auto", time_limit_s: int | None = None, slices: int | None = None
+) -> Solution:
+    """The cheapest fleet for ``problem``, verified in plain arithmetic.
+
+    Args:
+        problem: the question.
+        solver: one of SOLVERS.
+        time_limit_s: whole seconds, at least 1, for the whole search; None for none.
+        slices: None for continuous shares; N splits each row into N equal pieces.
+
+    Returns:
+        OPTIMAL; FEASIBLE with a bound; INFEASIBLE with the reason; or UNKNOWN where no fleet was found in time.
+
+    Raises:
+        BadInput: an option or a number that cannot be answered.
+        SolverFailed: no solver could be found, started, or believed.
+    """
+    _refuse_options(time_limit_s, slices)
+    problem = with_traffic(problem)
+    refuse_numbers(problem)
+    programs = programs_for(solver)
+    if reason := why_impossible(problem):
+        return Solution(Status.INFEASIBLE, reason=reason)
+    return _Search(problem, solver, time_limit_s, slices).through(programs)
+
+
+def cheapest_single_kind(
+    problem: Problem, kind: Kind, *, solver: str = "auto", time_limit_s: int | None = None
+) -> Solution:
+    """The same question with ``kind`` alone: every share is 1, so that an exact covering answers it.
+
+    Args, Returns and Raises are those of ``solve``, which is asked where quotas make the covering too long.
+    """
+    _refuse_options(time_limit_s, None)
+    problem = with_traffic(problem)
+    refuse_numbers(problem)
+    alone = replace(
+        problem,
+        kinds=(kind,),
+        offers=tuple(offer for offer in problem.offers if offer.replicas_per_instance(kind)),
+    )
+    if not alone.offers:
+        return Solution(Status.INFEASIBLE, reason=f"no offer hosts {kind}")
+    if reason := why_impossible(alone):
+        return Solution(Status.INFEASIBLE, reason=reason)
+    try:
+        instances = _instances_of_one(alone, kind)
+    except GaveUp:
+        return solve(alone, solver=solver, time_limit_s=time_limit_s)
+    if instances is None:
+        needed = _instances_of_one(replace(alone, quotas=Quotas()), kind) or {}
+        return Solution(Status.INFEASIBLE, reason=_exceeded(alone, needed))
+    cost = cost_usd_per_hour(alone, instances)
+    shares = {(row, kind): 1.0 for row in alone.rows}
+    return _verified(alone, Solution(Status.OPTIMAL, instances, shares, cost, cost, "covering"))
+
+
+def _instances_of_one(problem: Problem, kind: Kind) -> Instances | None:
+    """The cheapest instances with which ``kind`` serves everything; None where the quotas leave too little."""
+    demand = whole_replicas(fsum(load for (_, k), load in problem.load_of_rows().items() if k == kind))
+    counts = cover(items_of(problem, kind), demand, quota_limits(problem), problem.spare)
+    return None if counts is None else {(name, kind): count for name, count in sorted(counts.items())}
+
+
+def _best_of_one_kind(problem: Problem) -> Solution | None:
+    """A fleet to start from, which no optimum may exceed: the cheapest of one kind; None where none is found soon."""
+    loads = problem.load_of_rows()
+    best: Solution | None = None
+    for kind in problem.kinds:
+        if all((row, kind) in loads for row in problem.rows):
+            try:
+                instances = _instances_of_one(problem, kind)
+            except GaveUp:
+                continue
+            if instances:
+                cost = cost_usd_per_hour(problem, instances)
+                if best is None or cost < (best.usd_per_hour or 0.0):
+                    shares = {(row, kind): 1.0 for row in problem.rows}
+                    best = Solution(Status.FEASIBLE, instances, shares, cost, None, "covering")
+    return best
+
+
+class _Search:
+    """One question put to one program after another, until an answer is proven or time is up."""
+
+    def __init__(self, problem: Problem, solver: str, time_limit_s: int | None, slices: int | None) -> None:
+        self.problem, self.solver, self.time_limit_s, self.slices = problem, solver, time_limit_s, slices
+        self.ends_at = None if time_limit_s is None else monotonic() + time_limit_s
+        self.bound = lower_bound_usd_per_hour(problem)
+        self.best = _best_of_one_kind(problem)
+
+    def through(self, programs: Iterable[Program]) -> Solution:
+        """The answer of the first program that proves one, else the best of all."""
+        queue = list(programs)
+        failures: list[SolverFailed] = []
+        answers = 0
+        infeasible: list[Program] = []
+        while queue:
+            program = queue.pop(0)
+            limit_s = self._time_for(program, last=not queue)
+            if limit_s == 0:
+                break
+            try:
+                ending = self._ask(program, limit_s)
+            except SolverFailed as failed:
+                failures.append(failed)
+                continue
+            answers += 1
+            if ending.status is Status.INFEASIBLE:
+                infeasible.append(program)
+            if self._is_proven() or len(infeasible) > 1:
+                break
+            if ending.status in (Status.OPTIMAL, Status.INFEASIBLE) and not queue:
+                queue += self._second_opinion(program)
+        if failures and not answers:
+            raise SolverFailed("; ".join(str(failed) for failed in failures))
+        return self._conclusion(infeasible)
+
+    def _second_opinion(self, program: Program) -> list[Program]:
+        """HiGHS, on what one program is not believed alone: that there is no fleet, or one that hangs on tolerances.
+
+        CBC's development build (cbcbox 2.935) calls some questions infeasible that are not, and GLPK some with millions
+        of replicas. GLPK also takes 1.00001 instances for one, and has no option against it.
+        """
+        highs = find_highs()
+        return [highs] if highs is not None and program.solver != "highs" else []
+
+    def _conclusion(self, infeasible: list[Program]) -> Solution:
+        if self.best is not None and self.best.usd_per_hour is not None:
+            if self._is_proven():
+                solution = replace(self.best, status=Status.OPTIMAL, lower_bound_usd_per_hour=self.best.usd_per_hour)
+            else:
+                solution = replace(self.best, lower_bound_usd_per_hour=self.bound)
+            return _verified(self.problem, solution)
+        if infeasible:
+            return Solution(Status.INFEASIBLE, solver=infeasible[-1].solver, reason=self._why_infeasible())
+        within = f" within {self.time_limit_s} s" if self.time_limit_s else ""
+        return Solution(Status.UNKNOWN, lower_bound_usd_per_hour=self.bound, reason=f"no fleet was found{within}")
+
+    def _time_for(self, program: Program, last: bool) -> int | None:
+        left_s = None if self.ends_at is None else max(0, round(self.ends_at - monotonic()))
+        if self.solver == "auto" and program.solver == "glpk" and not last:
+            return FIRST_TRY_S if left_s is None else min(FIRST_TRY_S, left_s)
+        return left_s
+
+    def _ask(self, program: Program, limit_s: int | None) -> Ending:
+        """One program's answer, taken into ``best`` and ``bound``."""
+        model = create_model(self.problem, self.slices)
+        ending = run(program, model, limit_s)
+        if ending.status is Status.INFEASIBLE and self.best is not None:
+            raise failure(program, "it calls a question infeasible that has an answer")
+        if ending.status.has_fleet:
+            try:
+                instances, shares = read_values(self.problem, model, self.slices, ending)
+            except Nonsense as nonsense:
+                raise failure(program, str(nonsense)) from None
+            fleet = best_fleet(self.problem, instances, shares, program, even=self.slices is None)
+            if fleet is not None:
+                self._take(
+                    Solution(Status.FEASIBLE, *fleet, cost_usd_per_hour(self.problem, fleet[0]), None, program.solver)
+                )
+        if ending.bound is not None:
+            known = None if self.best is None else self.best.usd_per_hour
+            if known is not None and ending.bound > known * (1 + CONTRADICTION) + CONTRADICTION:
+                raise failure(
+                    program,
+                    f"it proves that {ending.bound:.6f} USD/h is the least, and a fleet costs {known:.6f}",
+                )
+            self.bound = max(self.bound, ending.bound)
+        return ending
+
+    def _take(self, found: Solution) -> None:
+        if found.usd_per_hour is not None and (
+            self.best is None or self.best.usd_per_hour is None or found.usd_per_hour <= self.best.usd_per_hour
+        ):
+            self.best = found
+
+    def _is_proven(self) -> bool:
+        if self.best is None or self.best.usd_per_hour is None:
+            return False
+        return self.best.usd_per_hour <= self.bound + equal_within(self.best.usd_per_hour)
+
+    def _why_infeasible(self) -> str:
+        free = solve(
+            replace(self.problem, quotas=Quotas()),
+            solver=self.solver,
+            time_limit_s=self.time_limit_s,
+            slices=self.slices,
+        )
+        return _exceeded(self.problem, free.instances)
+
+
+def _exceeded(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> str:
+    """The reason where quotas leave no fleet, given the cheapest without them (empty where that is not known)."""
+    over = [
+        f"{option}={most} (it needs {used})"
+        for option, (used, most) in quota_uses(problem, instances).items()
+        if used > most
+    ]
+    reason = "the quotas leave too little for any fleet"
+    return f"{reason}; the cheapest without them exceeds {', '.join(over)}" if over else reason
+
+
+def _refuse_options(time_limit_s: int | None, slices: int | None) -> None:
+    if time_limit_s is not None and (time_limit_s != int(time_limit_s) or time_limit_s < 1):
+        raise BadInput(f"--time-limit {time_limit_s}: give whole seconds, at least 1")
+    if slices is not None and (slices != int(slices) or slices < 1):
+        raise BadInput(f"--slices {slices}: give a whole number, at least 1")
+
+
+def _verified(problem: Problem, solution: Solution) -> Solution:
+    if wrong := verify(problem, solution):
+        raise SolverFailed(f"{solution.solver} failed: its answer is wrong: {wrong[0]}; try another --solver")
+    return solution

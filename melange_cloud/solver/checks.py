@@ -1,0 +1,192 @@
+"""What can be said about a Problem or a Solution in plain arithmetic, without any solver."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil, fsum, isfinite
+
+from melange_cloud.domain import Kind, Problem, Solution
+from melange_cloud.errors import BadInput
+
+FIT_TOLERANCE = 1e-6
+"""Fraction by which a kind may be over-full, and a row's shares may miss 1: what solvers' tolerances leave."""
+
+WHOLE_TOLERANCE = 1e-10
+"""Fraction of a load that floating point may have added: 3.0000000000000004 replicas are three."""
+
+MOST_REPLICAS = 10_000_000
+"""Where answers stop being exact: solvers work to about 1e-9 of a number, which here is a hundredth of a replica."""
+
+
+def refuse_numbers(problem: Problem) -> None:
+    """Refuses numbers that no solver answers rightly.
+
+    Raises:
+        BadInput: a rate, MaxTput or price that is not a positive finite number, or more than MOST_REPLICAS.
+    """
+    numbers = [(f"planned rate of {bucket}", rate) for bucket, rate in problem.planned_requests_per_s.items()]
+    numbers += [(f"MaxTput of {kind} at {bucket}", t) for (bucket, kind), t in problem.max_tput_requests_per_s.items()]
+    numbers += [(f"price of {offer.name}", offer.usd_per_hour) for offer in problem.offers]
+    for what, number in numbers:
+        if not (isfinite(number) and number > 0):
+            raise BadInput(f"{what}: {number} is not a positive finite number")
+    loads = problem.load_of_rows()
+    least = fsum(
+        min((load for (served, _), load in loads.items() if served == row), default=0.0) for row in problem.rows
+    )
+    if least > MOST_REPLICAS:
+        raise BadInput(
+            f"this rate keeps {least:,.0f} replicas busy or more; plans are exact up to {MOST_REPLICAS:,}: lower --rate"
+        )
+
+
+def why_impossible(problem: Problem) -> str:
+    """Why no fleet can serve ``problem`` whatever the quotas, one clause; empty where one can."""
+    if not problem.rows:
+        return "there is no traffic"
+    if not problem.offers:
+        return "there are no offers"
+    hosted = {kind for kind in problem.kinds if any(offer.replicas_per_instance(kind) for offer in problem.offers)}
+    servable = {row for row, kind in problem.load_of_rows() if kind in hosted}
+    stranded = [row for row in problem.rows if row not in servable]
+    return f"no GPU on offer can serve all requests of {', '.join(stranded)}" if stranded else ""
+
+
+def with_traffic(problem: Problem) -> Problem:
+    """``problem`` without the buckets whose rate is 0."""
+    planned = {bucket: rate for bucket, rate in problem.planned_requests_per_s.items() if rate != 0}
+    return replace(problem, planned_requests_per_s=planned)
+
+
+def lower_bound_usd_per_hour(problem: Problem) -> float:
+    """Each row on the kind that serves it for least, in fractions of instances: no fleet costs less. USD/h."""
+    loads = problem.load_of_rows()
+    per_replica = {
+        kind: min(
+            (offer.usd_per_hour / hosts for offer in problem.offers if (hosts := offer.replicas_per_instance(kind))),
+            default=float("inf"),
+        )
+        for kind in problem.kinds
+    }
+    return fsum(min(load * per_replica[k] for (r, k), load in loads.items() if r == row) for row in problem.rows)
+
+
+def cost_usd_per_hour(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> float:
+    """What ``instances`` cost, USD/h; to the nano-USD, so that 3.67 + 2 x 1.01 is 5.69."""
+    price = {offer.name: offer.usd_per_hour for offer in problem.offers}
+    return round(fsum(price[name] * count for (name, _), count in sorted(instances.items())), 9)
+
+
+def replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[Kind, int]:
+    """Replicas by kind, of kinds that have any."""
+    replicas: dict[Kind, int] = {}
+    for offer in problem.offers:
+        for kind in problem.kinds:
+            if held := offer.replicas_per_instance(kind) * instances.get((offer.name, kind), 0):
+                replicas[kind] = replicas.get(kind, 0) + held
+    return replicas
+
+
+def usable_replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[Kind, int]:
+    """Replicas by kind that may be filled: all, or without a spare asked for all but the largest instance's."""
+    usable = replicas_of(problem, instances)
+    if problem.spare:
+        for kind in usable:
+            usable[kind] -= max(
+                offer.replicas_per_instance(kind)
+                for offer in problem.offers
+                if instances.get((offer.name, kind), 0) > 0
+            )
+    return usable
+
+
+def busy_replicas_of(problem: Problem, shares: Mapping[tuple[str, Kind], float]) -> dict[Kind, float]:
+    """Replicas kept busy by kind, of kinds that serve anything."""
+    loads = problem.load_of_rows()
+    busy: dict[Kind, float] = {}
+    for row, kind in sorted(shares):
+        if shares[row, kind] > 0:
+            busy[kind] = busy.get(kind, 0.0) + shares[row, kind] * loads[row, kind]
+    return busy
+
+
+def whole_replicas(busy_replicas: float) -> int:
+    """The replicas that hold a load: at least one, however small the load."""
+    return max(1, ceil(busy_replicas * (1 - WHOLE_TOLERANCE)))
+
+
+def quota_uses(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[str, tuple[int, int]]:
+    """What ``instances`` use of each quota and what it allows, by the quota's option: ``--max-gpus H100``."""
+    count: dict[str, int] = {}
+    for (name, _), instances_of in instances.items():
+        count[name] = count.get(name, 0) + instances_of
+    quotas = problem.quotas
+    uses: dict[str, tuple[int, int]] = {}
+    for gpu, most in sorted(quotas.max_gpus.items()):
+        used = sum(o.gpu_count * count.get(o.name, 0) for o in problem.offers if o.gpu == gpu)
+        uses[f"--max-gpus {gpu}"] = (used, most)
+    for name, most in sorted(quotas.max_instances.items()):
+        uses[f"--max-instances {name}"] = (count.get(name, 0), most)
+    for family, most in sorted(quotas.max_vcpus.items()):
+        used = sum(o.vcpus * count.get(o.name, 0) for o in problem.offers if o.quota_family == family)
+        uses[f"--max-vcpus {family}"] = (used, most)
+    return uses
+
+
+def breaches(
+    problem: Problem,
+    instances: Mapping[tuple[str, Kind], int],
+    shares: Mapping[tuple[str, Kind], float],
+    tolerance: float = FIT_TOLERANCE,
+) -> list[str]:
+    """What is wrong with a fleet and its shares, each one clause; empty where nothing is."""
+    found = []
+    loads = problem.load_of_rows()
+    hosted = {
+        (offer.name, kind) for offer in problem.offers for kind in problem.kinds if offer.replicas_per_instance(kind)
+    }
+    found += [
+        f"{count} instances of {name} for {kind}"
+        for (name, kind), count in sorted(instances.items())
+        if count < 0 or (name, kind) not in hosted
+    ]
+    found += [
+        f"a share {share} of {row} on {kind}"
+        for (row, kind), share in sorted(shares.items())
+        if not 0 <= share <= 1 + tolerance or (row, kind) not in loads
+    ]
+    if found:
+        return found
+    for row in problem.rows:
+        served = fsum(share for (r, _), share in shares.items() if r == row)
+        if abs(served - 1) > tolerance:
+            found.append(f"{served:.9g} of {row} is served instead of 1")
+    usable = usable_replicas_of(problem, instances)
+    for kind, busy in sorted(busy_replicas_of(problem, shares).items()):
+        room = usable.get(kind, 0)
+        if room < 1 or busy > room * (1 + tolerance):
+            found.append(f"{kind} is given the load of {busy:.9g} replicas and may fill {room}")
+    found += [
+        f"{option}={most} is exceeded: {used}"
+        for option, (used, most) in quota_uses(problem, instances).items()
+        if used > most
+    ]
+    return found
+
+
+def verify(problem: Problem, solution: Solution) -> list[str]:
+    """What is wrong with ``solution``: cost, bound, coverage, capacity, spare, quotas; empty where nothing is."""
+    if not solution.status.has_fleet:
+        return []
+    found = breaches(problem, solution.instances, solution.shares)
+    if not found:
+        cost = cost_usd_per_hour(problem, solution.instances)
+        if solution.usd_per_hour is None or abs(solution.usd_per_hour - cost) > equal_within(cost):
+            found.append(f"the cost is {cost} USD/h and not {solution.usd_per_hour}")
+        if solution.lower_bound_usd_per_hour is None or solution.lower_bound_usd_per_hour > cost + equal_within(cost):
+            found.append(f"{solution.lower_bound_usd_per_hour} USD/h is no lower bound of {cost}")
+    return found
+
+
+def equal_within(usd_per_hour: float) -> float:
+    """By how much two costs may differ and be called equal, USD/h."""
+    return max(1e-6, 1e-7 * usd_per_hour)

@@ -1,0 +1,210 @@
+"""Exact covering in whole numbers: the cheapest instances that hold so many replicas of one kind.
+
+A solver's instances are right to its tolerances, and among equal costs it may return 134 instances where 26 do. Here
+cost comes first, then fewest instances, then a fixed order of the items; all in integers, so that no tolerance is left.
+Prices are whole nano-USD per hour: a net price such as 1.006 x 0.8777 is no whole number of micro-USD, and rounding it
+there would make equal costs unequal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+NODE_BUDGET = 20_000
+"""Nodes of the search under quotas (about 0.1 s) before it gives up and the caller keeps what it has."""
+
+Rank = tuple[int, int, tuple[int, ...]]
+"""Nano-USD/h, instances, and the negated counts in the items' fixed order: what ``cover`` minimises."""
+
+
+class GaveUp(Exception):
+    """The search under quotas spent its node budget; neither a covering nor its absence is proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One offer as it hosts one kind; ``limits`` names the quotas that each instance uses up, and how much of each."""
+
+    name: str
+    replicas_per_instance: int
+    nano_usd_per_hour: int
+    limits: tuple[tuple[str, int], ...] = ()
+
+
+def cover(
+    items: Iterable[Item], demand_replicas: int, left: Mapping[str, int] | None = None, spare: int = 0
+) -> dict[str, int] | None:
+    """The cheapest counts by item name that hold ``demand_replicas``; positive counts only.
+
+    Args:
+        items: what may be rented, names unique, each hosting at least one replica.
+        demand_replicas: replicas needed; 0 needs nothing.
+        left: what is left of each quota, by its name in ``Item.limits``; a quota that is not named does not limit.
+        spare: 1 where the replicas must still be there after losing any one instance.
+
+    Returns:
+        Least cost, then fewest instances, then more of the item that is cheaper per replica, larger, first by name.
+        None where there is no item, or where the quotas leave too little.
+
+    Raises:
+        GaveUp: quotas bind and the search spent NODE_BUDGET.
+    """
+    if demand_replicas <= 0:
+        return {}
+    ordered = sorted(items, key=_price_per_replica)
+    counts = _cover_with_spare(ordered, demand_replicas, None) if spare else _cover_freely(ordered, demand_replicas)
+    if counts is not None and left and not _fits(ordered, counts, left):
+        counts = (
+            _cover_with_spare(ordered, demand_replicas, left)
+            if spare
+            else _cover_within(ordered, demand_replicas, left)
+        )
+    return counts
+
+
+def nano_usd(usd: float) -> int:
+    """``usd`` in whole nano-USD."""
+    return round(usd * 1e9)
+
+
+def nano_usd_of(items: Iterable[Item], counts: Mapping[str, int]) -> int:
+    """What ``counts`` cost, nano-USD/h."""
+    return sum(item.nano_usd_per_hour * counts.get(item.name, 0) for item in items)
+
+
+def uses(items: Iterable[Item], counts: Mapping[str, int]) -> dict[str, int]:
+    """How much of each quota ``counts`` uses up."""
+    used: dict[str, int] = {}
+    for item in items:
+        for quota, each in item.limits:
+            used[quota] = used.get(quota, 0) + each * counts.get(item.name, 0)
+    return used
+
+
+def _fits(items: Iterable[Item], counts: Mapping[str, int], left: Mapping[str, int]) -> bool:
+    return all(used <= left[quota] for quota, used in uses(items, counts).items() if quota in left)
+
+
+def _price_per_replica(item: Item) -> tuple[Fraction, int, str]:
+    return (Fraction(item.nano_usd_per_hour, item.replicas_per_instance), -item.replicas_per_instance, item.name)
+
+
+def _rank(items: Sequence[Item], counts: Mapping[str, int]) -> Rank:
+    return nano_usd_of(items, counts), sum(counts.values()), tuple(-counts.get(item.name, 0) for item in items)
+
+
+def _plus(rank: Rank, item: Item, at: int, count: int) -> Rank:
+    spent, instances, negated = rank
+    negated = (*negated[:at], negated[at] - count, *negated[at + 1 :])
+    return spent + item.nano_usd_per_hour * count, instances + count, negated
+
+
+def _cover_with_spare(
+    items: Sequence[Item], demand_replicas: int, left: Mapping[str, int] | None
+) -> dict[str, int] | None:
+    """One instance of the largest item used, whichever that is, on top of a covering by items no larger."""
+    best: dict[str, int] | None = None
+    for largest in items:
+        no_larger = [item for item in items if item.replicas_per_instance <= largest.replicas_per_instance]
+        if left is None:
+            rest = _cover_freely(no_larger, demand_replicas)
+        elif _fits([largest], {largest.name: 1}, left):
+            taken = uses([largest], {largest.name: 1})
+            rest = _cover_within(
+                no_larger, demand_replicas, {quota: most - taken.get(quota, 0) for quota, most in left.items()}
+            )
+        else:
+            continue
+        if rest is not None:
+            counts = rest | {largest.name: rest.get(largest.name, 0) + 1}
+            if best is None or _rank(items, counts) < _rank(items, best):
+                best = counts
+    return best
+
+
+def _cover_freely(items: Sequence[Item], demand_replicas: int) -> dict[str, int] | None:
+    """Without quotas, in time that does not grow with the demand; ``items`` in their fixed order.
+
+    Let r be the replicas of the first item. Of any r other items some hold a multiple of r together (pigeonhole), and
+    first items replace those at no higher cost and in no more instances. So fewer than r other items are ever needed,
+    and they hold fewer than r times the largest item's replicas.
+    """
+    if not items:
+        return None
+    first_of_its_size: dict[int, Item] = {}
+    for item in items:
+        first_of_its_size.setdefault(item.replicas_per_instance, item)
+    offered = list(first_of_its_size.values())
+    size = offered[0].replicas_per_instance
+    largest = max(item.replicas_per_instance for item in offered)
+    most = min((size - 1) * largest, demand_replicas - 1 + largest)
+
+    exactly: list[Rank | None] = [(0, 0, (0,) * len(offered))] + [None] * most
+    answers = []
+    for held in range(most + 1):
+        ways = [exactly[held]] if held == 0 else []
+        for at, item in enumerate(offered[1:], start=1):
+            before = exactly[held - item.replicas_per_instance] if held >= item.replicas_per_instance else None
+            if before is not None:
+                ways.append(_plus(before, item, at, 1))
+        cheapest = min((way for way in ways if way is not None), default=None)
+        exactly[held] = cheapest
+        if cheapest is not None:
+            missing = max(0, demand_replicas - held)
+            answers.append(_plus(cheapest, offered[0], 0, -(-missing // size)))
+    return {item.name: -count for item, count in zip(offered, min(answers)[2], strict=True) if count}
+
+
+def _cover_within(items: Sequence[Item], demand_replicas: int, left: Mapping[str, int]) -> dict[str, int] | None:
+    """Under quotas: depth first, most of the cheaper item first, so that the first of equals is the one wanted."""
+    nodes = 0
+    best: tuple[int, int] | None = None
+    best_counts: dict[str, int] | None = None
+    counts: dict[str, int] = {}
+    remaining = dict(left)
+    largest_after = [
+        max((item.replicas_per_instance for item in items[at:]), default=0) for at in range(len(items) + 1)
+    ]
+
+    def search(at: int, missing: int, spent: int, instances: int) -> None:
+        nonlocal nodes, best, best_counts
+        if missing <= 0:
+            best, best_counts = (spent, instances), {name: count for name, count in counts.items() if count}
+            return
+        if at == len(items):
+            return
+        item = items[at]
+        most = -(-missing // item.replicas_per_instance)
+        for quota, each in item.limits:
+            if quota in remaining and each:
+                most = min(most, remaining[quota] // each)
+        for count in range(most, -1, -1):
+            nodes += 1
+            if nodes > NODE_BUDGET:
+                raise GaveUp
+            still = missing - count * item.replicas_per_instance
+            least = (spent + count * item.nano_usd_per_hour, instances + count)
+            if still > 0:
+                if at + 1 == len(items):
+                    break
+                after = items[at + 1]
+                least = (
+                    least[0] + -(-still * after.nano_usd_per_hour // after.replicas_per_instance),
+                    least[1] + -(-still // largest_after[at + 1]),
+                )
+            if best is not None and least >= best:
+                if still > 0 and least[0] > best[0]:
+                    break
+                continue
+            for quota, each in item.limits:
+                if quota in remaining:
+                    remaining[quota] -= count * each
+            counts[item.name] = count
+            search(at + 1, still, spent + count * item.nano_usd_per_hour, instances + count)
+            counts[item.name] = 0
+            for quota, each in item.limits:
+                if quota in remaining:
+                    remaining[quota] += count * each
+
+    search(0, demand_replicas, 0, 0)
+    return best_counts

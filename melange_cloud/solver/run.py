@@ -1,0 +1,131 @@
+"""Runs one solver on one model and says how it ended; the model's variables get the values found.
+
+Pyomo writes the model as an LP file, which all three solvers read. GLPK and CBC are started here and not by Pyomo,
+whose interfaces take a killed program for one that answered, and print to stdout when an answer makes no sense.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+from math import isfinite
+from pathlib import Path
+from typing import Any, TextIO
+
+from melange_cloud.domain import Status
+from melange_cloud.errors import SolverFailed
+from melange_cloud.solver.answers import Ending, Nonsense, read_cbc, read_glpk
+from melange_cloud.solver.highs import run_highs
+from melange_cloud.solver.programs import CURES, Program
+
+GRACE_S = 2
+"""Seconds that a program may run beyond the time limit that it was given before it is killed."""
+
+
+def write_lp(model: Any, stream: TextIO, symbolic: bool = False) -> dict[str, Any]:
+    """Writes ``model`` as an LP file; returns its variables by their names in it."""
+    from pyomo.core.base.var import VarData
+    from pyomo.repn.plugins.lp_writer import LPWriter
+
+    written = LPWriter().write(model, stream, symbolic_solver_labels=symbolic)
+    return {name: part for name, part in written.symbol_map.bySymbol.items() if isinstance(part, VarData)}
+
+
+def run(program: Program, model: Any, time_limit_s: int | None = None) -> Ending:
+    """Solves ``model`` with all gaps 0.
+
+    Args:
+        program: what solves it.
+        model: its variables get the values, where the ending has any.
+        time_limit_s: whole seconds, at least 1; None for no limit.
+
+    Raises:
+        SolverFailed: the program cannot be started, was killed, failed, or answered nonsense.
+    """
+    with tempfile.TemporaryDirectory(prefix="melange-cloud-") as folder:
+        lp = Path(folder) / "model.lp"
+        with lp.open("w", encoding="ascii") as stream:
+            variables = write_lp(model, stream)
+        try:
+            if program.executable is None:
+                ending = run_highs(lp, time_limit_s)
+            elif program.solver == "glpk":
+                ending = _run_glpk(program, lp, time_limit_s)
+            else:
+                ending = _run_cbc(program, lp, time_limit_s)
+            if ending.status.has_fleet:
+                for name, variable in variables.items():
+                    if name not in ending.values:
+                        raise Nonsense("its answer leaves out variables")
+                    if not isfinite(ending.values[name]):
+                        raise Nonsense(f"{ending.values[name]} in its answer is not a number")
+                    variable.set_value(ending.values[name], skip_validation=True)
+        except Nonsense as nonsense:
+            raise failure(program, str(nonsense)) from None
+    return ending
+
+
+def failure(program: Program, happened: str) -> SolverFailed:
+    """The error that says what happened to ``program``, and the cure."""
+    where = "" if program.executable is None else f" ({program.executable})"
+    return SolverFailed(f"{program.solver}{where} failed: {happened}; {CURES[program.solver]}")
+
+
+def _run_glpk(program: Program, lp: Path, time_limit_s: int | None) -> Ending:
+    columns, answer = lp.with_name("columns.glp"), lp.with_name("answer.txt")
+    options = ["--lp", str(lp), "--mipgap", "0", "--wglp", str(columns), "--write", str(answer)]
+    if time_limit_s is not None:
+        options += ["--tmlim", str(time_limit_s)]
+    log = _run_program(program, options, lp.parent, time_limit_s)
+    return Ending(Status.UNKNOWN) if log is None else read_glpk(log, columns, answer)
+
+
+def _run_cbc(program: Program, lp: Path, time_limit_s: int | None) -> Ending:
+    answer = lp.with_name("answer.txt")
+    options = [str(lp), "-ratioGap", "0", "-allowableGap", "0"]
+    if time_limit_s is not None:
+        options += ["-sec", str(time_limit_s), "-timeMode", "elapsed"]
+    options += ["-printingOptions", "all", "-solve", "-solu", str(answer)]
+    log = _run_program(program, options, lp.parent, time_limit_s)
+    return Ending(Status.UNKNOWN) if log is None else read_cbc(log, answer)
+
+
+def _run_program(program: Program, options: list[str], folder: Path, time_limit_s: int | None) -> str | None:
+    """The program's output; None where it had to be stopped for time. Nothing that it started is left behind."""
+    log = folder / "log.txt"
+    with log.open("wb") as output:
+        try:
+            # Its own process group, so that what it starts can be ended with it.
+            process = subprocess.Popen(
+                [str(program.executable), *options],
+                cwd=folder,
+                env=program.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        except OSError as error:
+            raise failure(program, f"it cannot be started ({error.strerror})") from None
+        try:
+            process.wait(None if time_limit_s is None else time_limit_s + GRACE_S)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            _end(process)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    if process.returncode < 0:
+        raise failure(program, f"it was killed by {signal.Signals(-process.returncode).name}")
+    if process.returncode > 0:
+        last = text.strip().splitlines()[-1:]
+        raise failure(
+            program, f"it ended with exit code {process.returncode}" + (f" ({last[0][:160]})" if last else "")
+        )
+    return text
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

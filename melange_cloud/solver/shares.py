@@ -1,0 +1,79 @@
+"""The shares for a fleet that is chosen: its busiest kind is as little busy as can be, whatever solver chose it."""
+
+from collections.abc import Mapping
+from math import fsum
+
+from melange_cloud.domain import Kind, Problem
+from melange_cloud.solver.checks import FIT_TOLERANCE, replicas_of, usable_replicas_of
+from melange_cloud.solver.model import create_share_model
+from melange_cloud.solver.programs import Program, find_highs
+from melange_cloud.solver.run import run
+
+NO_SHARE = 1e-9
+"""A smaller share is a solver's way to write 0."""
+
+SLACK = 1e-9
+"""What the second question gives on the answer of the first, as a fraction."""
+
+Shares = dict[tuple[str, Kind], float]
+
+
+def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], program: Program) -> Shares | None:
+    """Shares with the lowest highest busy share, then the fewest busy replicas; None where the fleet is too small.
+
+    Args:
+        problem: the question; any kind with instances may be used.
+        instances: the fleet.
+        program: solves the LP, needed for several rows and kinds, where HiGHS is not there: always asking the same
+            solver makes the routing the same whichever chose the fleet.
+    """
+    replicas = replicas_of(problem, instances)
+    usable = {kind: room for kind, room in usable_replicas_of(problem, instances).items() if room > 0}
+    loads = {pair: load for pair, load in problem.load_of_rows().items() if pair[1] in usable}
+    if any(all((row, kind) not in loads for kind in usable) for row in problem.rows):
+        return None
+    if len(problem.rows) == 1:
+        return _even_shares_of_one_row(problem.rows[0], loads, replicas, usable)
+    if len(usable) == 1:
+        return dict.fromkeys(loads, 1.0)
+    scale = fsum(min(load for (r, _), load in loads.items() if r == row) for row in problem.rows)
+    replicas = {kind: replicas[kind] for kind in usable}
+    program = find_highs() or program
+    first = create_share_model(problem, replicas, usable, scale)
+    if not run(program, first).status.has_fleet:
+        return None
+    lowest = max(0.0, first.highest_busy_share.value)
+    second = create_share_model(problem, replicas, usable, scale, lowest * (1 + SLACK))
+    model = second if run(program, second).status.has_fleet else first
+    kinds = {str(kind): kind for kind in usable}
+    return cleaned({(row, kinds[name]): model.share[row, name].value for row, name in model.SERVABLE})
+
+
+def cleaned(shares: Mapping[tuple[str, Kind], float]) -> Shares:
+    """Without the shares that are 0, each row's scaled to sum to 1; a row without any stays empty."""
+    kept = {pair: min(1.0, share) for pair, share in shares.items() if share > NO_SHARE}
+    total: dict[str, float] = {}
+    for (row, _), share in sorted(kept.items()):
+        total[row] = total.get(row, 0.0) + share
+    return {(row, kind): share / total[row] for (row, kind), share in sorted(kept.items())}
+
+
+def _even_shares_of_one_row(
+    row: str, loads: Mapping[tuple[str, Kind], float], replicas: Mapping[Kind, int], usable: Mapping[Kind, int]
+) -> Shares | None:
+    """In closed form: all kinds equally busy, except those that are full before (a spare takes part of their room)."""
+    serving = sorted(kind for kind in usable if (row, kind) in loads)
+    if fsum(usable[kind] / loads[row, kind] for kind in serving) < 1 - FIT_TOLERANCE:
+        return None
+    shares: Shares = {}
+    rest = 1.0
+    while serving:
+        busy = rest / fsum(replicas[kind] / loads[row, kind] for kind in serving)
+        full = [kind for kind in serving if busy * replicas[kind] > usable[kind]]
+        for kind in full or serving:
+            shares[row, kind] = (usable[kind] if full else busy * replicas[kind]) / loads[row, kind]
+        if not full:
+            break
+        rest -= fsum(shares[row, kind] for kind in full)
+        serving = [kind for kind in serving if kind not in full]
+    return cleaned(shares)

@@ -1,0 +1,60 @@
+"""From a shipped name or a path to a Workload."""
+
+from pathlib import Path
+
+from melange_cloud.domain import Workload
+from melange_cloud.errors import BadInput
+from melange_cloud.shipped import shipped
+from melange_cloud.workload.file import WorkloadFile, parse_workload_file
+from melange_cloud.workload.histogram import parse_histogram
+from melange_cloud.workload.reading import read_text
+
+
+def list_workloads() -> tuple[str, ...]:
+    """The names of the shipped workloads, sorted."""
+    return tuple(sorted(path.stem for path in _folder().glob("*.json")))
+
+
+def load_workload(name_or_path: str | Path) -> Workload:
+    """A workload by shipped name, or from a workload file (.json) or a histogram (.csv).
+
+    A shipped name wins over a file of the same name; ``./chat`` or ``chat.json`` is always a path.
+
+    Raises:
+        BadInput: there is no such name or file, or the file is neither .json nor .csv.
+        BadFile: all that is wrong with the file.
+    """
+    return load_workload_file(name_or_path).workload
+
+
+def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
+    """As ``load_workload``, with the arrival rates that the source saw, where the file holds them."""
+    text = str(name_or_path)
+    names = list_workloads()
+    if text in names:
+        path = _folder() / f"{text}.json"
+    else:
+        path = Path(text)
+        if not (path.suffix or len(path.parts) > 1 or path.is_file()):
+            raise BadInput(_unknown(text, names))
+    kind = path.suffix.lower()
+    if kind == ".json":
+        return parse_workload_file(read_text(path), path)
+    if kind == ".csv":
+        return WorkloadFile(parse_histogram(read_text(path), path))
+    raise BadInput(
+        f"{path}: a workload file must end in .json (workload) or .csv (histogram); "
+        "make one of a trace with melange-cloud workloads from-trace"
+    )
+
+
+def _folder() -> Path:
+    return shipped("profiles") / "workloads"
+
+
+def _unknown(name: str, names: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name.lower(), names)
+    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    return f"no workload is called {name!r}.{meant} Shipped are {', '.join(names)}; or give a .json or .csv file"

@@ -1,0 +1,81 @@
+"""Ranges of request sizes: (low, high] in tokens, written ``1-25`` for (0, 25] where people read them."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+INPUT_EDGES_TOKENS = (25, 100, 250, 500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 24_000, 32_000)
+"""Upper edges of the input ranges: the paper's ten (arXiv 2404.14527), then 24,000 and 32,000; beyond, each doubles."""
+
+OUTPUT_EDGES_TOKENS = (25, 100, 250, 500, 1_000, 2_000, 4_000, 8_000)
+"""Upper edges of the output ranges: the paper's six, then 4,000 and 8,000; beyond, each doubles."""
+
+LONGEST_TOKENS = 1_000_000_000
+"""No request is longer. Far above any model's context, and below times in Unix seconds read from a wrong column."""
+
+TokenRange = tuple[int, int]
+
+
+def range_of(size_tokens: int, edges_tokens: Sequence[int]) -> TokenRange:
+    """The range (low, high] that holds a size; the first one holds 0 too. Past the last edge, edges double."""
+    position = bisect_left(edges_tokens, size_tokens)
+    if position < len(edges_tokens):
+        return (edges_tokens[position - 1] if position else 0), edges_tokens[position]
+    low, high = edges_tokens[-1], 2 * edges_tokens[-1]
+    while high < size_tokens:
+        low, high = high, min(2 * high, LONGEST_TOKENS)
+    return low, high
+
+
+def holds(tokens: TokenRange, mean_tokens: float) -> bool:
+    """Whether requests of the range can have this mean size. The first range holds requests of 0 tokens too."""
+    low, high = tokens
+    return low < mean_tokens <= high or low == mean_tokens == 0
+
+
+def label(tokens: TokenRange) -> str:
+    """A range as people write it: (25, 100] is ``26-100``."""
+    return f"{tokens[0] + 1}-{tokens[1]}"
+
+
+def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[tuple[int, str]]:
+    """What is wrong with (input range, output range) cells taken together.
+
+    Input ranges must be equal or disjoint, because a ``prompt`` router tells requests apart by them alone; the output
+    ranges of one input range must be disjoint.
+
+    Returns:
+        (position of the offending cell, what it does: ``input range 26-100 overlaps 1-50``), by position.
+    """
+    found: list[tuple[int, str]] = []
+    by_input: dict[TokenRange, list[int]] = {}
+    for position, (input_tokens, _) in enumerate(cells):
+        by_input.setdefault(input_tokens, []).append(position)
+    for tokens, other in _overlaps(sorted(by_input)):
+        found += [
+            (position, f"input range {label(tokens)} overlaps {label(other)} of another bucket")
+            for position in by_input[tokens]
+        ]
+    for positions in by_input.values():
+        by_output: dict[TokenRange, int] = {}
+        for position in positions:
+            tokens = cells[position][1]
+            if tokens in by_output:
+                found.append((position, f"the same bucket stands twice (output range {label(tokens)})"))
+            else:
+                by_output[tokens] = position
+        for tokens, other in _overlaps(sorted(by_output)):
+            found.append(
+                (by_output[tokens], f"output range {label(tokens)} overlaps {label(other)} of the same input range")
+            )
+    return sorted(found)
+
+
+def _overlaps(ranges: Sequence[TokenRange]) -> list[tuple[TokenRange, TokenRange]]:
+    """Pairs (range, an earlier one that reaches into it) of sorted, distinct ranges."""
+    found = []
+    widest = (0, 0)
+    for tokens in ranges:
+        if tokens[0] < widest[1]:
+            found.append((tokens, widest))
+        widest = max(widest, tokens, key=lambda each: each[1])
+    return found

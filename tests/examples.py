@@ -1,0 +1,57 @@
+"""Runs the folders of examples/ and says what of their answers is compared.
+
+Accept new answers, after reading what changed and why: `python -m tests.examples`.
+"""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from melange_cloud.cli.app import app
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+NOW = {"SOURCE_DATE_EPOCH": "1795305600"}  # 2026-11-22: price ages in the answers stay the same
+
+
+def folders() -> list[Path]:
+    return sorted(path.parent for path in EXAMPLES.glob("*/command.txt"))
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """What the example's command answers, as JSON."""
+    program, *arguments = shlex.split((folder / "command.txt").read_text(encoding="utf-8"))
+    assert program == "melange-cloud"
+    result = CliRunner().invoke(app, [*arguments, "--format", "json"], env=NOW)
+    assert result.exit_code == 0, result.output
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def summary(document: dict[str, Any]) -> dict[str, Any]:
+    """What an example stands for: status, cost and fleet, of every region or of the paper's input."""
+    if "regions" not in document:
+        return {key: document[key] for key in ("status", "usd_per_hour", "instances")}
+    return {
+        "regions": [
+            {
+                "region": f"{region['provider']} {region['region']}",
+                "status": region["status"],
+                "usd_per_hour": region["usd_per_hour"],
+                "usd_per_month": region["usd_per_month"],
+                "instances": {
+                    f"{line['instance_type']} tp{line['tensor_parallel']}": line["instances"]
+                    for line in region["allocations"]
+                },
+            }
+            for region in document["regions"]
+        ]
+    }
+
+
+if __name__ == "__main__":
+    for example in folders():
+        text = json.dumps(summary(run(example)), indent=2) + "\n"
+        (example / "expected.json").write_text(text, encoding="utf-8")

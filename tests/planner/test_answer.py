@@ -1,0 +1,127 @@
+"""`import melange_cloud`: the same answer as the CLI, as objects and frames; and what the planner promises."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import melange_cloud
+from melange_cloud import planner, report
+from melange_cloud.domain import Status
+from melange_cloud.errors import BadInput
+from tests.examples import EXAMPLES, run
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def ask(*regions, **question):
+    return melange_cloud.answer(melange_cloud.Question(regions=regions or ("us-east-1",), **question), now=NOW)
+
+
+def cost(*regions, **question):
+    return ask(*regions, **question).regions[0].usd_per_hour
+
+
+def test_the_objects_and_the_cli_agree():
+    document = run(EXAMPLES / "conversation-us-east-1")
+    assert json.loads(report.as_json(ask()))["regions"] == document["regions"]
+
+
+def test_frames_hold_what_the_objects_hold():
+    plan = ask("us-east-1", "us-central1", workload="chat", peak_requests_per_s=20)
+    frames = melange_cloud.frames(plan)
+    assert list(frames["regions"]["region"]) == [region.region for region in plan.regions]
+    assert frames["regions"]["usd_per_month"].tolist() == [region.usd_per_month for region in plan.regions]
+    total = frames["allocations"].groupby("region")["usd_per_hour"].sum()
+    assert all(total[region.region] == pytest.approx(region.usd_per_hour) for region in plan.regions)
+    covered = frames["routing"].groupby(["region", "input_tokens", "output_tokens"])["share"].sum()
+    assert covered.tolist() == pytest.approx([1.0] * len(covered))
+
+
+def test_a_mean_rate_divides_the_price_per_token():
+    peak, mean = ask(peak_requests_per_s=10), ask(peak_requests_per_s=10, mean_requests_per_s=5)
+    assert mean.regions[0].usd_per_hour == peak.regions[0].usd_per_hour
+    assert mean.regions[0].usd_per_million_tokens == pytest.approx(2 * peak.regions[0].usd_per_million_tokens)
+    region = peak.regions[0]
+    tokens = 10 * 3600 * 730 * (peak.request.mean_input_tokens + peak.request.mean_output_tokens) / 1e6
+    assert region.million_tokens_per_month == pytest.approx(tokens)
+    assert region.usd_per_month / tokens == pytest.approx(region.usd_per_million_tokens)
+
+
+def test_cheapest_first_and_regions_without_a_plan_last():
+    plan = ask("all", gpus=("A10G",))
+    costs = [region.usd_per_hour for region in plan.regions]
+    known = [usd for usd in costs if usd is not None]
+    assert costs[: len(known)] == sorted(known)
+    assert None in costs
+    assert not any(region.region.startswith("us-gov") for region in plan.regions)
+
+
+def test_govcloud_is_planned_when_named():
+    assert ask("us-gov-west-1").regions[0].status is Status.OPTIMAL
+
+
+def test_relaxing_host_memory_gives_what_the_plan_promised():
+    promised = {what.option: what.usd_per_hour for what in ask().regions[0].what_if}
+    assert cost(min_host_memory_gib=0.0) == pytest.approx(promised["--min-host-memory-gib 0"])
+
+
+def test_doubtful_offers_enter_only_when_asked():
+    with_any = ask(sold_as="any", gpus=("H100",)).regions[0]
+    proven = ask(gpus=("H100",)).regions[0]
+    assert with_any.instance_counts == {"p5.4xlarge": 1}
+    assert "p5.4xlarge" not in proven.instance_counts
+    assert {"p5.4xlarge"} == {item.instance_type for item in proven.left_out if item.code == "sold_as"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        (("optimal",), 0),
+        (("optimal", "infeasible"), 0),
+        (("feasible",), 6),
+        (("feasible", "infeasible"), 0),
+        (("infeasible", "no data"), 5),
+        (("infeasible", "unknown"), 6),
+        (("infeasible",), 3),
+    ],
+)
+def test_exit_codes(rules, code):
+    from dataclasses import replace
+
+    plan = ask()
+    regions = tuple(
+        replace(plan.regions[0], status=Status.UNKNOWN, solver="")
+        if word == "no data"
+        else replace(plan.regions[0], status=Status(word), solver="glpk")
+        for word in rules
+    )
+    assert planner.exit_code(replace(plan, regions=regions)) == code
+
+
+def test_question_that_cannot_be_right():
+    with pytest.raises(BadInput, match="--tpot-ms -1"):
+        ask(tpot_ms=-1.0)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    rate=st.floats(0.01, 300),
+    router=st.sampled_from(["plain", "prompt"]),
+    tpot_ms=st.sampled_from([60.0, 100.0, 150.0]),
+    name=st.sampled_from(["chat", "conversation", "mixed"]),
+)
+def test_what_a_user_expects_of_any_plan(rate, router, tpot_ms, name):
+    asked = {"workload": name, "router": router, "tpot_ms": tpot_ms}
+    region = ask(peak_requests_per_s=rate, **asked).regions[0]
+    assert region.status is Status.OPTIMAL
+    slack = 1e-6
+    assert cost(peak_requests_per_s=rate * 1.5, **asked) >= region.usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate, **{**asked, "tpot_ms": tpot_ms * 1.5}) <= region.usd_per_hour + slack
+    assert cost(peak_requests_per_s=rate, spare=1, **asked) >= region.usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate, max_gpus={"H100": 8}, **asked) >= region.usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate, gpus=("A10G", "A100-40GB"), **asked) >= region.usd_per_hour - slack
+    low, high = region.usd_per_month_range
+    assert low - slack <= region.usd_per_month <= high + slack

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from melange_cloud.errors import BadInput
+from melange_cloud.profiles import check_profile_file, load_profiles
+from melange_cloud.profiles.build import INPUT_TOKENS, OUTPUT_TOKENS, build, differences, grid, write
+from melange_cloud.shipped import shipped
+
+THROUGHPUT = shipped("profiles") / "throughput"
+SHIPPED_BYTES_AT_MOST = 8_000_000
+
+
+def test_the_shipped_profiles_are_made_from_the_toml_files_byte_for_byte() -> None:
+    texts = build(["llama-2-7b"])
+    assert len(texts) == 10
+    for place, text in texts.items():
+        assert (THROUGHPUT / place).read_bytes() == text.encode(), f"{place}: run `melange-cloud profiles build`"
+
+
+def test_every_shipped_file_is_made_and_sound() -> None:
+    files = sorted(THROUGHPUT.rglob("*.csv"))
+    assert differences(build(), THROUGHPUT) == []
+    for file in files:
+        check_profile_file(file)
+    assert sum(file.stat().st_size for file in files) < SHIPPED_BYTES_AT_MOST
+
+
+def test_every_shipped_rate_rises_with_concurrency_and_every_tpot_respects_the_weights() -> None:
+    for model, precision in (("llama-3.1-8b", "bf16"), ("llama-3.1-70b", "fp8"), ("llama-2-7b", "fp16")):
+        for profile in load_profiles(model, precision)[0].values():
+            assert profile.weight_read_ms is not None
+            for points in profile.points.values():
+                rates = [point.requests_per_s for point in points]
+                assert rates == sorted(rates)
+                assert all(point.tpot_ms >= profile.weight_read_ms for point in points)
+                assert all(point.concurrency <= profile.max_num_seqs for point in points)
+
+
+def test_differences_name_the_files(tmp_path: Path) -> None:
+    texts = {Path("a/b.csv"): "1\n", Path("a/c.csv"): "2\n"}
+    write(texts, tmp_path)
+    assert differences(texts, tmp_path) == []
+    (tmp_path / "a/b.csv").write_text("1\r\n")
+    (tmp_path / "a/c.csv").unlink()
+    (tmp_path / "a/d.csv").write_text("")
+    assert differences(texts, tmp_path) == [
+        "a/b.csv: differs",
+        "a/c.csv: is missing",
+        "a/d.csv: is not made from the TOML files",
+    ]
+
+
+def test_writing_leaves_other_files_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("x")
+    write({Path("a.csv"): "1\n"}, tmp_path)
+    assert mine.read_text() == "x"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a file, no folder")
+    with pytest.raises(BadInput, match="choose another --out"):
+        write({Path("a/b.csv"): "1\n"}, tmp_path)
+
+
+@pytest.mark.parametrize("limit", [4096, 12_572, 18_000, 27_381, 131_072])
+def test_the_grid_reaches_its_limit_and_not_beyond(limit: int) -> None:
+    sizes = grid(limit)
+    assert sizes == sorted(set(sizes))
+    assert all(input_tokens + output_tokens <= limit for input_tokens, output_tokens in sizes)
+    assert max(input_tokens + output_tokens for input_tokens, output_tokens in sizes) > limit - 10
+    for size in ((i, o) for i in INPUT_TOKENS for o in OUTPUT_TOKENS if i + o <= limit):
+        assert size in sizes

@@ -1,0 +1,131 @@
+import dataclasses
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melange_cloud.profiles import load_eras, load_gpus, load_models
+from melange_cloud.profiles.estimator import DoesNotFit, Estimate, Replica
+from melange_cloud.profiles.specs import load_calibrations
+
+
+def replica(model: str = "llama-3.1-8b", gpu: str = "H100", degree: int = 1, precision: str = "bf16") -> Replica:
+    known = load_calibrations()
+    constants = known.get((gpu, "2025", precision)) or known[gpu, "2025", "fp16"]
+    return Replica(load_models()[model], load_gpus()[gpu], degree, load_eras()["2025"], precision, constants)
+
+
+def points(of: Replica, input_tokens: int, output_tokens: int) -> tuple[Estimate, ...]:
+    found = of.estimate(input_tokens, output_tokens)
+    return () if isinstance(found, DoesNotFit) else found
+
+
+replicas = st.builds(
+    replica,
+    model=st.sampled_from(["llama-3.1-8b", "llama-2-7b", "llama-3.1-70b"]),
+    gpu=st.sampled_from(["L4", "A10G", "A100-40GB", "A100-80GB", "H100"]),
+    degree=st.sampled_from([1, 2, 4, 8]),
+    precision=st.just("bf16"),
+) | st.builds(
+    replica,
+    model=st.sampled_from(["llama-3.1-8b", "llama-3.1-70b"]),
+    gpu=st.sampled_from(["L4", "H100"]),
+    degree=st.sampled_from([1, 2, 4, 8]),
+    precision=st.just("fp8"),
+)
+inputs = st.integers(25, 40_000)
+outputs = st.integers(4, 4_096)
+
+
+@given(replicas, inputs, outputs)
+def test_rate_and_tpot_rise_with_concurrency(of: Replica, input_tokens: int, output_tokens: int) -> None:
+    found = points(of, input_tokens, output_tokens)
+    for before, after in itertools.pairwise(found):
+        assert before.concurrency < after.concurrency
+        assert before.requests_per_s <= after.requests_per_s
+        assert before.tpot_ms <= after.tpot_ms
+
+
+@given(replicas, inputs, outputs)
+def test_no_token_comes_sooner_than_the_weights_can_be_read(of: Replica, input_tokens: int, output_tokens: int) -> None:
+    weight_bytes = of.model.weight_bytes(of.precision)
+    least_ms = 1000 * weight_bytes / (of.tensor_parallel * of.gpu.bandwidth_gb_per_s * 1e9)
+    assert all(point.tpot_ms >= least_ms for point in points(of, input_tokens, output_tokens))
+
+
+@given(replicas, inputs, outputs, st.integers(1, 3000), st.integers(1, 1000), st.sampled_from([1, 2, 8, 64, 256]))
+def test_longer_requests_never_raise_the_rate(
+    of: Replica, input_tokens: int, output_tokens: int, more_input: int, more_output: int, concurrency: int
+) -> None:
+    def best(input_tokens: int, output_tokens: int) -> float:
+        return max((p.requests_per_s for p in points(of, input_tokens, output_tokens)), default=0.0)
+
+    def at(input_tokens: int, output_tokens: int) -> float | None:
+        found = of.estimate(input_tokens, output_tokens, (concurrency,))
+        return found[0].requests_per_s if not isinstance(found, DoesNotFit) and found else None
+
+    for longer in ((input_tokens + more_input, output_tokens), (input_tokens, output_tokens + more_output)):
+        assert best(*longer) <= best(input_tokens, output_tokens)
+        longer_rate = at(*longer)
+        if longer_rate is not None:
+            shorter_rate = at(input_tokens, output_tokens)
+            assert shorter_rate is not None
+            assert longer_rate <= shorter_rate
+
+
+@given(replicas, inputs, outputs)
+def test_littles_law_holds(of: Replica, input_tokens: int, output_tokens: int) -> None:
+    for point in points(of, input_tokens, output_tokens):
+        in_flight = point.requests_per_s * (point.ttft_ms + (output_tokens - 1) * point.tpot_ms) / 1000
+        assert in_flight == pytest.approx(point.concurrency, rel=1e-3)
+
+
+def test_one_request_alone_waits_for_nobody() -> None:
+    of = replica()
+    point = of.estimate(1000, 100, (1,))
+    assert not isinstance(point, DoesNotFit)
+    assert point[0].ttft_ms == pytest.approx(1000 * of.prefill_s(1000), rel=1e-4)
+
+
+@given(inputs, outputs)
+@settings(max_examples=30)
+def test_the_ladder_doubles_and_ends_at_the_largest(input_tokens: int, output_tokens: int) -> None:
+    of = replica(gpu="A10G")
+    found = points(of, input_tokens, output_tokens)
+    if not found:
+        return
+    largest = of.largest_concurrency(input_tokens, output_tokens)
+    assert found[-1].concurrency == largest <= of.era.max_num_seqs
+    assert [point.concurrency for point in found[:-1]] == [2**power for power in range(len(found) - 1)]
+    held = input_tokens + of.era.growth * output_tokens
+    assert largest == 1 or largest * held <= of.cache_tokens
+    assert largest == of.era.max_num_seqs or (largest + 1) * held > of.cache_tokens
+
+
+def test_what_does_not_fit_says_how_much_is_missing() -> None:
+    of = replica("llama-3.1-70b", "L4", 1)
+    found = of.estimate(100, 100)
+    assert isinstance(found, DoesNotFit)
+    assert found.missing_gib == pytest.approx(131.4 - (22.0 * 0.9 - 1.5) + 200 * 327680 / 2**30, abs=0.1)
+    assert of.refusal.startswith("131.4 GiB of bf16 weights do not fit on one L4: 113.1 GiB are missing")
+    assert replica(gpu="A10G", precision="fp8").refusal == "A10G has no fp8"
+    assert not replica(gpu="L4").refusal
+
+
+def test_a_sliver_of_memory_is_refused() -> None:
+    of = replica("llama-3.1-70b", "H100", 1, "fp8")
+    smaller = dataclasses.replace(of, gpu=dataclasses.replace(of.gpu, cuda_memory_gib=of.gpu.cuda_memory_gib - 1.5))
+    assert of.is_a_sliver
+    assert not of.refusal
+    assert "too few requests at once" in smaller.refusal
+
+
+def test_sixteen_bit_weights_agree_with_the_published_checkpoints() -> None:
+    models = load_models()
+    assert models["llama-3.1-8b"].weight_gib("bf16") == pytest.approx(14.96, abs=0.01)
+    assert models["llama-3.1-70b"].weight_gib("bf16") == pytest.approx(131.42, abs=0.01)
+    assert models["llama-2-7b"].weight_gib("fp16") == pytest.approx(12.55, abs=0.01)
+    assert models["llama-3.1-8b"].weight_gib("fp8") == pytest.approx(9.08e9 / 2**30, rel=0.01)
+    assert models["llama-3.1-8b"].cache_bytes_per_token == 131072
+    assert models["llama-2-7b"].cache_bytes_per_token == 524288

@@ -1,0 +1,55 @@
+"""Runs what the README shows. Accept new output, after reading what changed: `python -m tests.readme`.
+
+A block after `<!-- run -->` is a console block: `$ command`, then what it prints at 80 columns. The picture of the table is
+made here too.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+from typer.testing import CliRunner
+
+from melange_cloud.cli.app import app
+from tests.examples import NOW
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+PICTURE = ROOT / "examples" / "conversation-us-east-1" / "table.svg"
+PICTURED = "melange-cloud plan --region us-east-1"
+RUN = re.compile(r"<!-- run -->\n```console\n\$ (?P<command>[^\n]+)\n(?P<output>.*?)```\n", re.DOTALL)
+COLUMNS = 80
+
+
+def output_of(command: str) -> str:
+    """What a README command prints, relative to the project's root."""
+    program, *arguments = shlex.split(command)
+    if program == "cat":
+        return (ROOT / arguments[0]).read_text(encoding="utf-8")
+    assert program == "melange-cloud", command
+    result = CliRunner().invoke(app, arguments, env={**NOW, "COLUMNS": str(COLUMNS), "NO_COLOR": "1"})
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def picture() -> str:
+    """The first plan as an SVG of a terminal; without rich's web fonts, so that it loads nothing."""
+    console = Console(record=True, width=COLUMNS, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console.print(Text(f"$ {PICTURED}\n", style="bold"))
+    console.print(Text(output_of(PICTURED)))
+    svg = console.export_svg(title="melange-cloud", unique_id="melange-cloud")
+    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+
+
+def with_outputs(text: str) -> str:
+    """The README with every shown output as it is now."""
+    return RUN.sub(
+        lambda block: f"<!-- run -->\n```console\n$ {block['command']}\n{output_of(block['command'])}```\n", text
+    )
+
+
+if __name__ == "__main__":
+    README.write_text(with_outputs(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PICTURE.write_text(picture(), encoding="utf-8")

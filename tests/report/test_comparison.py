@@ -1,0 +1,229 @@
+"""Several regions: order, groups, dates, what is folded away, and whether there is a winner."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from math import sqrt
+
+import pytest
+
+from melange_cloud import report
+from melange_cloud.domain import Plan, RegionPlan, Status
+from melange_cloud.report.comparison import groups
+from melange_cloud.report.winner import undecided
+from tests.report import plans
+from tests.report.plans import A2, G2, G5, G6, allocation, no_plan, plan, region_plan
+
+REGIONS = plans.mix_of_regions()
+
+
+def page(plan: Plan, width: int = 80, *, all_rows: bool = False) -> str:
+    return report.table(plan, width=width, colour=False, all_rows=all_rows)
+
+
+def verdict(plan: Plan) -> str:
+    return " ".join(page(plan, 200).split())
+
+
+def test_equal_plans_of_one_provider_are_one_group() -> None:
+    grouped = [[region.region for region in group] for group in groups(plan(*REGIONS))]
+    assert grouped == [
+        ["us-east-1", "us-east-2", "us-west-2"],
+        ["us-central1", "us-east1"],
+        ["eu-north-1"],
+        ["sa-east-1"],
+    ]
+
+
+def test_equal_cost_is_no_group_where_fleet_or_provider_differ() -> None:
+    one = region_plan((allocation(G5, 4, price=1.0),), region="a")
+    other_fleet = region_plan((allocation(G6, 4, price=1.0),), region="b")
+    other_provider = region_plan((allocation(G5, 4, price=1.0),), region="c", provider="gcp")
+    assert [len(group) for group in groups(plan(one, other_fleet, other_provider))] == [1, 1, 1]
+    barely = region_plan((allocation(G5, 4, price=1.0 + 1e-9),), region="d")
+    assert [len(group) for group in groups(plan(one, barely))] == [2]
+    just_not = region_plan((allocation(G5, 4, price=1.0 + 1e-5),), region="d")
+    assert [len(group) for group in groups(plan(one, just_not))] == [1, 1]
+
+
+def test_ranks_count_the_regions_above() -> None:
+    shown = page(plan(*REGIONS))
+    ranks = re.findall(r"^ +(\d+)  (?:aws|gcp) ", shown, re.MULTILINE)
+    assert ranks == ["1", "4", "6", "7"]
+    assert re.search(r"^ +4  gcp us-central1 +9,102  \+0.6 %", shown, re.MULTILINE)
+    assert re.search(r"us-east-2,? .*0 %  same", shown)
+
+
+def test_order_is_by_cost_whatever_the_order_given() -> None:
+    assert page(plan(*reversed(REGIONS))) == page(plan(*REGIONS))
+
+
+def test_old_prices_are_marked_and_the_mark_explained() -> None:
+    narrow, wide = page(plan(*REGIONS)), page(plan(*REGIONS), 120)
+    assert re.search(r"eu-north-1 .*306d !$", narrow, re.MULTILINE)
+    assert re.search(r"us-central1 .*115d$", narrow, re.MULTILINE)
+    assert re.search(r"us-east-2 .*2026-01-20 !$", wide, re.MULTILINE)
+    assert "! price older than 180 days" in narrow
+    assert "older than" not in page(plan(REGIONS[0], REGIONS[3]))
+
+
+@pytest.mark.parametrize(("day", "marked"), [(date(2026, 5, 26), False), (date(2026, 5, 25), True)])
+def test_a_price_is_old_after_180_days(day: date, marked: bool) -> None:
+    region = region_plan((allocation(G5, 2), allocation(G6, 1, as_of=day)))
+    assert ("d !" in page(plan(region, REGIONS[3]))) is marked
+
+
+def test_the_date_is_that_of_the_oldest_price_until_which_it_was_true() -> None:
+    line = replace(allocation(G6, 1), price_as_of_from=date(2024, 1, 1), price_as_of_to=date(2026, 7, 1))
+    region = region_plan((allocation(G5, 2), line))
+    assert "2026-07-01" in page(plan(region, REGIONS[3]), 120)
+
+
+def test_the_best_single_type_is_set_against_the_plan() -> None:
+    assert re.search(r"us-east-1 .*A10G \+8 %  2026-07-20", page(plan(*REGIONS), 120))
+
+
+def test_long_lists_are_folded_and_the_last_stays() -> None:
+    folded, whole = page(plans.forty_regions()), page(plans.forty_regions(), all_rows=True)
+    assert len(re.findall(r"aa-north-\d+", folded)) == 13
+    assert "aa-north-35" in folded
+    assert re.search(r"\.\.\.  23 more: --all-rows", folded)
+    assert len(re.findall(r"aa-north-\d+", whole)) == 36
+    assert "--all-rows" not in whole
+
+
+def test_regions_without_a_plan_stay_with_their_reason_and_no_money() -> None:
+    for width in (80, 120):
+        shown = page(plans.forty_regions(), width)
+        for region in ("zz-0", "zz-1", "zz-2", "zz-3"):
+            assert region in shown
+        assert re.search(r"^ +-  aws zz-0, zz-2 +- +- ", shown, re.MULTILINE)
+    assert "infeasible: H100 <= 1 is too few" in page(plans.forty_regions(), 200)
+
+
+def test_many_regions_without_a_plan_are_counted_in_the_table_and_named_below() -> None:
+    bare = [no_plan(f"zz-{at}") for at in range(9)]
+    for width in (60, 80, 120):
+        shown = page(plan(REGIONS[0], *bare), width)
+        assert re.search(r"^ -  9 aws regions +- .* infeasible:", shown, re.MULTILINE)
+        named = " ".join(shown[shown.index("No plan in") :].split())
+        assert named.startswith("No plan in aws zz-0, zz-1, zz-2, zz-3, zz-4, zz-5, zz-6, zz-7, zz-8 ")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_names_of_regions_and_types_are_not_folded(width: int) -> None:
+    line = replace(allocation(G5, 123), instance_type="a2-ultragpu-16g")
+    region = region_plan((line, allocation(G6, 4)), provider="gcp", region="northamerica-northeast1")
+    shown = page(plan(REGIONS[0], region), width)
+    assert "northamerica-northeast1" in shown
+    assert "a2-ultragpu-16g" in shown
+
+
+def test_missing_data_is_not_called_infeasible() -> None:
+    shown = page(plans.pages()["commitment"], 120)
+    assert "unknown: no data: no 1-year" in shown
+    assert "infeasible" not in shown
+
+
+def test_an_unproven_region_says_so_in_its_row() -> None:
+    region = replace(REGIONS[0], status=Status.FEASIBLE, lower_bound_usd_per_hour=12.0)
+    assert "not proven, at most +3.3 %" in " ".join(page(plan(region, REGIONS[3]), 200).split())
+
+
+def fleet(usd_per_hour: dict[str, float], region: str, **changes: object) -> RegionPlan:
+    machines = {"A10G": G5, "L4": G6, "A100-40GB": A2}
+    lines = [allocation(machines[gpu], 1, price=price) for gpu, price in usd_per_hour.items()]
+    return region_plan(lines, region=region, **changes)
+
+
+def test_the_same_fleet_at_a_higher_price_is_decided_whatever_the_profiles_do() -> None:
+    cheap, dear = fleet({"A10G": 10.0, "L4": 5.0}, "a"), fleet({"A10G": 10.5, "L4": 5.0}, "b")
+    found = undecided(plan(cheap, dear))
+    assert found is not None
+    assert found.ties == (cheap,)
+    assert found.clear
+    assert "#1 is clearly cheapest" in verdict(plan(cheap, dear))
+
+
+def test_another_fleet_is_undecided_up_to_the_errors_on_what_differs() -> None:
+    # A10G and L4 err by 30 %: hypot(10 x 0.3, 15.5 x 0.3) = 5.53 > 5.5, but hypot(10 x 0.3, 19 x 0.3) = 6.4 < 9.
+    cheap = fleet({"A10G": 10.0}, "a")
+    near, far = fleet({"L4": 15.5}, "b"), fleet({"L4": 19.0}, "c")
+    found = undecided(plan(cheap, near, far))
+    assert found is not None
+    assert found.ties == (cheap, near)
+    assert found.spread == pytest.approx(0.55)
+    assert not found.clear
+    assert "1 and 2 lie within 55.0 %" in verdict(plan(cheap, near, far))
+    assert "No clear winner." in verdict(plan(cheap, near, far))
+
+
+def test_the_doubt_is_exactly_the_errors_in_quadrature() -> None:
+    cheap = fleet({"A10G": 10.0, "L4": 4.0}, "a")
+    # Against it: A100 +x at 18 %, L4 -4 at 30 %, A10G -10 at 30 %; level where x - 14 = hypot(0.18 x, 1.2, 3).
+    a, b, c = 1 - 0.18**2, -2 * 14, 14**2 - 1.2**2 - 3**2
+    level = (-b + sqrt(b**2 - 4 * a * c)) / (2 * a)
+    inside, outside = fleet({"A100-40GB": level - 1e-4}, "b"), fleet({"A100-40GB": level + 1e-3}, "b")
+    assert len(undecided(plan(cheap, inside)).ties) == 2  # type: ignore[union-attr]
+    assert len(undecided(plan(cheap, outside)).ties) == 1  # type: ignore[union-attr]
+
+
+def test_ranks_that_tie_need_not_be_neighbours() -> None:
+    cheap = fleet({"A10G": 10.0}, "a")
+    same_dearer = fleet({"A10G": 12.0}, "b")
+    other = fleet({"L4": 13.0}, "c")
+    assert "1 and 3 lie within 30.0 %" in verdict(plan(cheap, same_dearer, other))
+
+
+def test_equal_regions_alone_do_not_blur_the_winner() -> None:
+    found = undecided(plan(*REGIONS[:3], REGIONS[5]))
+    assert found is not None
+    assert found.ties == REGIONS[:3]
+    assert found.clear
+    assert found.prices_apart_days == 181
+    assert "#1 is clearly cheapest" in verdict(plan(*REGIONS[:3], REGIONS[5]))
+    assert "their prices are up to 181 days apart" in verdict(plan(*REGIONS[:3], REGIONS[5]))
+
+
+def test_dates_that_lie_close_are_not_mentioned() -> None:
+    told = verdict(plan(REGIONS[0], REGIONS[3]))
+    assert "No clear winner" in told
+    assert "days apart" not in told
+
+
+def test_a_region_that_was_not_finished_keeps_number_one_from_being_clear() -> None:
+    cheap, dear = fleet({"A10G": 10.0}, "a"), fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE)
+    open_ = replace(dear, lower_bound_usd_per_hour=9.0)
+    found = undecided(plan(cheap, open_))
+    assert found is not None
+    assert found.unproven == (open_,)
+    assert "clearly" not in verdict(plan(cheap, open_))
+    assert "aws b is not proven and could cost less." in verdict(plan(cheap, open_))
+    closed = replace(dear, lower_bound_usd_per_hour=10.5)
+    assert "clearly cheapest" in verdict(plan(cheap, closed))
+    unknown = no_plan("c", status=Status.UNKNOWN, reason="nothing found in 1 s")
+    assert "aws c is not proven" in verdict(plan(cheap, closed, unknown))
+    assert "clearly cheapest" in verdict(plan(cheap, closed, no_plan("c")))
+    no_data = no_plan("c", status=Status.UNKNOWN, reason="no data: no price here", solver="")
+    assert "clearly cheapest" in verdict(plan(cheap, closed, no_data))
+
+
+def test_nothing_is_said_of_a_winner_where_nothing_competes() -> None:
+    assert undecided(plan(REGIONS[0], no_plan("b"))) is None
+    assert undecided(plan(no_plan("a"), no_plan("b"))) is None
+    assert undecided(plan()) is None
+    assert "cheapest" not in verdict(plan(REGIONS[0], no_plan("b")))
+
+
+def test_degrees_tell_fleets_apart() -> None:
+    four, eight = (region_plan((allocation(plans.P4DE, 1, degree=degree),), region=f"r{degree}") for degree in (4, 8))
+    assert len(groups(plan(four, eight))) == 2
+    shown = page(plan(four, eight), 120)
+    assert "1 p4de.24xlarge TP4" in shown
+    assert "1 p4de.24xlarge TP8" in shown
+
+
+def test_a_fleet_like_the_one_above_is_same_only_within_a_provider() -> None:
+    lines = (allocation(G2, 3),)
+    shown = page(plan(region_plan(lines, region="a"), region_plan(lines, region="b", provider="gcp")))
+    assert "same" not in shown

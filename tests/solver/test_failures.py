@@ -1,0 +1,223 @@
+"""Solvers that break, lie or hang, put in place of glpsol: each ends in one line or in the next solver's answer."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from melange_cloud.domain import Quotas, Status
+from melange_cloud.errors import SolverFailed
+from melange_cloud.solver import find_programs, solve
+from melange_cloud.solver.programs import CBC_VARIABLE, GLPSOL_VARIABLE
+from tests.solver.problems import A10G, toy
+
+ROOT = Path(__file__).parent.parent.parent
+
+ANSWER = """
+    import re, sys
+    at = {name: sys.argv[sys.argv.index(name) + 1] for name in ("--lp", "--write", "--wglp")}
+    names = [n for n in dict.fromkeys(re.findall(r"\\bx\\d+\\b", open(at["--lp"]).read()))][1:]
+    open(at["--wglp"], "w").write("".join(f"n j {i} {name}\\n" for i, name in enumerate(names, 1)))
+    def write(status, objective, values):
+        text = f"s mip 1 {len(names)} {status} {objective}\\n"
+        open(at["--write"], "w").write(text + "".join(f"j {i} {v}\\n" for i, v in enumerate(values, 1)))
+"""
+"""Finds what glpsol was asked, and defines ``write``, which answers as glpsol does."""
+
+FAKES = {
+    "prints nonsense": ("print('I am not a solver')", "without writing an answer"),
+    "writes nonsense": (f"{ANSWER}    open(at['--write'], 'w').write('s mip what o ever\\n')", "cannot be read"),
+    "writes an empty answer": (f"{ANSWER}    open(at['--write'], 'w')", "cannot be read"),
+    "exits 1": ("print('out of memory'); raise SystemExit(1)", "exit code 1 .out of memory."),
+    "kills itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
+    "serves nothing": (f"{ANSWER}    write('o', 0, [0] * len(names))", "is served instead of 1"),
+    "rents too little": (f"{ANSWER}    write('o', 4.68, [0, 1] + [0, 1] * 4)", "may fill 1"),
+    "rents a fraction": (f"{ANSWER}    write('o', 1, [0.5, 0.5] + [1, 0] * 4)", "a whole number"),
+    "leaves out a variable": (f"{ANSWER}    write('o', 4.68, [1, 1])", "leaves out variables"),
+    "answers NaN": (f"{ANSWER}    write('o', 'nan', ['nan'] * len(names))", "not a number"),
+    "misstates its cost": (f"{ANSWER}    write('o', 0.01, [2, 0] + [1, 0] * 4)", "0.01 USD/h .* 7.34"),
+    "finds it infeasible": (f"{ANSWER}    write('n', 0, [0] * len(names))", "infeasible that has an answer"),
+    "proves too much": (f"{ANSWER}    write('o', 36.7, [10, 0] + [1, 0] * 4)", "a fleet costs 7.34"),
+    "says nothing": (f"{ANSWER}    write('u', 0, [0] * len(names))", "stopped without an answer"),
+}
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    """Puts a Python text in place of glpsol."""
+
+    def put(text):
+        program = tmp_path / "glpsol"
+        program.write_text(f"#!{sys.executable}\n{textwrap.dedent('    ' + text)}\n", encoding="utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv(GLPSOL_VARIABLE, str(program))
+        return program
+
+    return put
+
+
+def running(program):
+    """Processes whose command line names ``program``, which may be its child."""
+    listed = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(program) in line and " Z" not in line]
+
+
+@pytest.mark.parametrize("what", sorted(FAKES))
+def test_a_broken_solver_ends_in_one_line_with_the_cure(fake, what):
+    text, expected = FAKES[what]
+    program = fake(text)
+    with pytest.raises(SolverFailed, match=expected) as caught:
+        solve(toy(), solver="glpk")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(program) in message
+    assert "--solver highs" in message
+    assert running(program) == []
+
+
+@pytest.mark.parametrize("what", sorted(FAKES))
+def test_auto_falls_through_to_the_next_solver(fake, what):
+    fake(FAKES[what][0])
+    solution = solve(toy())
+    assert solution.status is Status.OPTIMAL
+    assert solution.usd_per_hour == 4.68
+    assert solution.solver in ("cbc", "highs")
+
+
+def test_a_file_that_is_not_a_program_is_refused(tmp_path, monkeypatch):
+    for name, mode in (("missing", None), ("not_executable", 0o644), ("not_a_program", 0o755)):
+        path = tmp_path / name
+        if mode is not None:
+            path.write_bytes(b"\x00\x01\x02")
+            path.chmod(mode)
+        monkeypatch.setenv(GLPSOL_VARIABLE, str(path))
+        with pytest.raises(SolverFailed, match="cannot be started") as caught:
+            solve(toy(), solver="glpk")
+        assert str(path) in str(caught.value)
+        assert solve(toy()).usd_per_hour == 4.68
+
+
+def test_a_solver_that_sleeps_beyond_the_limit_is_ended_with_all_it_started(fake):
+    program = fake(
+        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', __file__])"
+    )
+    began = time.monotonic()
+    solution = solve(toy(), solver="glpk", time_limit_s=1)
+    assert time.monotonic() - began < 10
+    assert running(program) == []
+    assert solution.status is Status.FEASIBLE
+    assert (solution.usd_per_hour, solution.solver) == (7.34, "covering")
+    assert 0 < solution.lower_bound_usd_per_hour < 4.68
+
+
+def test_no_fleet_found_in_time_is_unknown_and_not_infeasible(fake):
+    fake("import time; time.sleep(60)")
+    mixed_only = toy(quotas=Quotas(max_gpus={"A10G": 1, "A100-80GB": 1}))
+    solution = solve(mixed_only, solver="glpk", time_limit_s=1)
+    assert solution.status is Status.UNKNOWN
+    assert solution.usd_per_hour is None
+    assert "within 1 s" in solution.reason
+    assert solution.lower_bound_usd_per_hour > 0
+
+
+def test_a_bound_is_kept_when_time_runs_out(fake):
+    fake(
+        f"{ANSWER}    print('TIME LIMIT EXCEEDED; SEARCH TERMINATED')\n"
+        "    print('+    9: mip =   7.34e+00 >=   4.5e+00  38.7% (2; 0)')\n"
+        "    write('f', 7.34, [2, 0] + [1, 0] * 4)"
+    )
+    solution = solve(toy(), solver="glpk", time_limit_s=1)
+    assert solution.status is Status.FEASIBLE
+    assert solution.usd_per_hour == 7.34
+    assert solution.lower_bound_usd_per_hour == pytest.approx(4.5)
+    assert solution.gap == pytest.approx((7.34 - 4.5) / 7.34)
+
+
+def test_an_infeasible_answer_is_checked_by_a_second_solver(fake):
+    """GLPK is right that neither GPU can do it alone, and wrong that both cannot."""
+    fake(f"{ANSWER}    write('n', 0, [0] * len(names))")
+    solution = solve(toy(quotas=Quotas(max_gpus={"A10G": 1, "A100-80GB": 1})), solver="glpk")
+    assert (solution.status, solution.usd_per_hour, solution.solver) == (Status.OPTIMAL, 4.68, "highs")
+
+
+@pytest.mark.parametrize("solver", ["glpk", "highs"])
+def test_ctrl_c_passes_through_and_leaves_no_process(fake, solver, tmp_path):
+    program = fake("import time; time.sleep(60)")
+    script = f"""
+        import sys, threading, _thread
+        from melange_cloud.solver import answer, highs
+        from tests.solver.problems import toy
+        if {solver!r} == "highs":
+            class Slow:
+                def run(self):
+                    self.stop = threading.Event(); self.stop.wait(60)
+                def cancelSolve(self):
+                    print("cancelled"); self.stop.set()
+            print("started", flush=True)
+            work = lambda: highs._interruptible(Slow())
+        else:
+            print("started", flush=True)
+            work = lambda: answer.solve(toy(), solver="glpk")
+        try:
+            work()
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "started\n"
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert output.splitlines()[-1] == "interrupted"
+    assert ("cancelled" in output) == (solver == "highs")
+    assert running(program) == []
+
+
+def test_the_embedded_glpsol_starts_without_help_from_the_user(monkeypatch):
+    for variable in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", GLPSOL_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("PATH", os.defpath)
+    program = find_programs()["glpk"]
+    assert program.executable.parent.parent.name == "cmeel.prefix"
+    assert solve(toy(), solver="glpk").solver == "glpk"
+    assert "LD_LIBRARY_PATH" not in os.environ
+
+
+def test_a_named_program_comes_before_the_embedded_one(tmp_path, monkeypatch):
+    monkeypatch.setenv(GLPSOL_VARIABLE, str(tmp_path / "mine"))
+    monkeypatch.setenv(CBC_VARIABLE, str(tmp_path / "my_cbc"))
+    found = find_programs()
+    assert str(found["glpk"]) == f"{tmp_path / 'mine'} (named by {GLPSOL_VARIABLE})"
+    assert found["cbc"].executable == tmp_path / "my_cbc"
+    assert str(found["highs"]) == "the Python package highspy"
+
+
+def test_a_solver_that_is_not_here_is_named_with_the_cure(monkeypatch):
+    monkeypatch.delenv(CBC_VARIABLE, raising=False)
+    monkeypatch.setenv("PATH", "")
+    if "cbc" in find_programs():
+        pytest.skip("cbcbox is installed")
+    with pytest.raises(SolverFailed, match=r"--solver cbc: not found; use --solver highs, or .*melange-cloud\[cbc\]"):
+        solve(toy(), solver="cbc")
+
+
+def test_importing_the_solver_imports_neither_pyomo_nor_highs():
+    script = (
+        "import sys, melange_cloud.solver; print(sorted({'pyomo', 'highspy', 'numpy', 'pandas'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output == "[]\n"
+
+
+def test_a_solve_prints_nothing(capfd):
+    for solver in find_programs():
+        assert solve(replace(toy(), spare=1), solver=solver).instances[("A10G", A10G)] > 0
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,48 @@
+"""Files are written whole or not at all."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from melange_cloud.errors import MelangeError
+from melange_cloud.files import write_whole
+
+
+def test_writes_and_replaces(tmp_path):
+    path = tmp_path / "out.txt"
+    write_whole(path, "one\n")
+    path.chmod(0o640)
+    write_whole(path, "two\n")
+    assert path.read_text() == "two\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_half_way_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_keeps_pointing(tmp_path):
+    target, link = tmp_path / "target.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_whole(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_what_is_not_a_file_is_written_to_as_it_is():
+    write_whole(Path(os.devnull), "gone")
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(MelangeError, match="cannot be written: No such file or directory"):
+        write_whole(tmp_path / "no" / "out.txt", "x")
