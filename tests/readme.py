@@ -1,11 +1,12 @@
 """Runs what the README shows. Accept new output, after reading what changed: `python -m tests.readme`.
 
-A block after `<!-- run -->` is a console block: `$ command`, then what it prints at 80 columns. The picture of the table is
-made here too.
+A block after `<!-- run -->` is a console block: `$ command`, then what it prints at 80 columns. The picture of the
+table is made here too.
 """
 
 import re
 import shlex
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -36,7 +37,7 @@ def output_of(command: str) -> str:
 
 def picture() -> str:
     """The first plan as an SVG of a terminal; without rich's web fonts, so that it loads nothing."""
-    console = Console(record=True, width=COLUMNS, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(record=True, width=COLUMNS, file=StringIO())
     console.print(Text(f"$ {PICTURED}\n", style="bold"))
     console.print(Text(output_of(PICTURED)))
     svg = console.export_svg(title="melange-cloud", unique_id="melange-cloud")

@@ -122,6 +122,9 @@ def plan(
         bool,
         _option(FLEET, "Take prices five times off the same type's elsewhere.", "--accept-odd-prices"),
     ] = False,
+    offline: Annotated[
+        bool, _option(FLEET, "Never touch the network: shipped prices and your own sheet only.", "--offline")
+    ] = False,
     solver: Annotated[str | None, _option(HOW, "auto, glpk, cbc or highs [default: auto].", "--solver")] = None,
     time_limit: Annotated[
         int | None, _option(HOW, "Whole seconds per solve; without it a solve runs until proven.", "--time-limit")
@@ -137,6 +140,7 @@ def plan(
     out: Annotated[Path | None, _option(OUTPUT, "Write to this file instead of stdout.", "--out")] = None,
 ) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and what else it could be."""
+    _ = offline  # nothing that this command reads today lies beyond the network
     if not region:
         raise BadInput("plan needs --region NAME (such as us-east-1), a glob ('eu-*') or all")
     from melange_cloud import planner

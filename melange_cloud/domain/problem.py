@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
 
 from melange_cloud.domain.kinds import Kind
 
@@ -35,7 +37,7 @@ class Quotas:
         return bool(self.max_gpus or self.max_instances or self.max_vcpus)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """One region's question, as plain numbers keyed by plain strings: all that the model needs.
 
@@ -57,16 +59,20 @@ class Problem:
     quotas: Quotas = Quotas()
     spare: int = 0
 
-    @property
+    @cached_property
     def rows(self) -> tuple[str, ...]:
         """The rows that have traffic, sorted."""
         return tuple(sorted({self.row_of_bucket[bucket] for bucket in self.planned_requests_per_s}))
 
-    def load_of_rows(self) -> dict[tuple[str, Kind], float]:
+    def load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
         """Replicas that each kind would keep busy by serving a whole row; only (row, kind) pairs that are servable.
 
         A pair is servable where the kind has a MaxTput for *every* bucket with traffic in the row.
         """
+        return self._load_of_rows
+
+    @cached_property
+    def _load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
         loads: dict[tuple[str, Kind], float] = {}
         for kind in self.kinds:
             unservable = set()
@@ -80,7 +86,7 @@ class Problem:
                     loads[row, kind] = loads.get((row, kind), 0.0) + load
             for row in unservable:
                 loads.pop((row, kind), None)
-        return loads
+        return MappingProxyType(loads)
 
 
 class Status(StrEnum):

@@ -1,9 +1,10 @@
 """Request sizes and how often each comes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bucket:
     """Requests with input tokens in (low, high] and output tokens in (low, high], with the mean size of those seen.
 
@@ -20,7 +21,7 @@ class Bucket:
     share: float
     longest_total_tokens: int | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """A plain key that sorts by size, such as ``in00025-00100_out00100-00250``."""
         return (
@@ -28,7 +29,7 @@ class Bucket:
             f"_out{self.output_low_tokens:06d}-{self.output_high_tokens:06d}"
         )
 
-    @property
+    @cached_property
     def input_name(self) -> str:
         """The key of the bucket's input range, which is all that a ``prompt`` router can tell apart."""
         return f"in{self.input_low_tokens:06d}-{self.input_high_tokens:06d}"

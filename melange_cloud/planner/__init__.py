@@ -49,14 +49,14 @@ def answer(
     priced = {*prices.priced_regions, *catalog.load_snapshot(DEFAULT_PURCHASE).priced_regions}
     selected = catalog.select_regions(question.regions, question.provider, regions, priced)
     offers = {region: prices.offers_in(region.provider, region.name, purchase) for region in selected}
-    evaluated = _evaluate(asked, offers)
+    detailed = len(selected) == 1
+    evaluated = _evaluate(asked, offers, detailed=detailed)
     solving = Solving(asked.request.solver, asked.request.time_limit_s)
     plans = []
     for done, region in enumerate(selected):
         if on_region is not None:
             on_region(done, len(selected), region.name)
         excluded = prices.excluded_in(region.provider, region.name, purchase)
-        detailed = len(selected) == 1
         plans.append(plan_region(region, asked, offers[region], excluded, evaluated, solving, detailed=detailed))
     return Plan(
         generated_at=moment,
@@ -87,7 +87,7 @@ def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
     return no_fleet, round(region.usd_per_hour or 0.0, 6), region.provider, region.region
 
 
-def _evaluate(asked: Asked, offers: Mapping[Region, Sequence[Offer]]) -> Evaluated:
+def _evaluate(asked: Asked, offers: Mapping[Region, Sequence[Offer]], *, detailed: bool) -> Evaluated:
     """MaxTput of every bucket on every kind whose GPU has a price in one of the regions."""
     request = asked.request
     gpus = sorted({offer.instance_type.gpu for group in offers.values() for offer in group})
@@ -104,7 +104,7 @@ def _evaluate(asked: Asked, offers: Mapping[Region, Sequence[Offer]]) -> Evaluat
 
     return Evaluated(
         max_tput=table(request.tpot_ms),
-        max_tput_at_half_tpot=table(request.tpot_ms / 2),
+        max_tput_at_half_tpot=table(request.tpot_ms / 2) if detailed else {},
         no_profile={str(key): reason for key, reason in no_profile.items()},
     )
 

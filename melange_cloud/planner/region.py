@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from melange_cloud import catalog
 from melange_cloud.domain import (
-    ROUTERS,
     Excluded,
     LeftOut,
     MaxTput,
@@ -29,7 +28,10 @@ from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alon
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """MaxTput of every bucket on every kind, at the target and at half of it; GPUs without a profile and why."""
+    """MaxTput of every bucket on every kind, at the target and at half of it; GPUs without a profile and why.
+
+    The figures at half the target are empty where nobody asks what that would cost.
+    """
 
     max_tput: MaxTputTable
     max_tput_at_half_tpot: MaxTputTable
@@ -106,15 +108,24 @@ def _what_ifs(
         answers.append(_what_if("survive losing any one instance", "--spare 1", spared, solving))
     half_ms = f"{request.tpot_ms / 2:g}"
     tighter = pose_with(evaluated.max_tput_at_half_tpot, rules)
-    lost = {kind: reason for kind, reason in tighter.refused_kinds.items() if kind not in posed.refused_kinds}
-    note = "; ".join(f"{kind} cannot: {reason}" for kind, reason in sorted(lost.items()))
-    answers.append(_what_if(f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, solving, note))
-    small = [item.instance_type for item in posed.left_out if item.code == "host_memory"]
+    answers.append(_what_if(f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, solving, _lost(posed, tighter)))
+    small = {item.instance_type for item in posed.left_out if item.code == "host_memory"}
     if small:
         any_host = pose_with(evaluated.max_tput, replace(rules, host_memory_floor_gib=0.0))
-        name = f"with {', '.join(small)} (less host memory)"
-        answers.append(_what_if(name, "--min-host-memory-gib 0", any_host, solving))
+        relaxed = _what_if("hosts of any memory", "--min-host-memory-gib 0", any_host, solving)
+        entering = sorted(small & set(relaxed.instances))
+        if entering:
+            answers.append(replace(relaxed, name=f"with {', '.join(entering)} (less host memory)"))
     return tuple(answers)
+
+
+def _lost(posed: Posed, tighter: Posed) -> str:
+    """Which kinds a tighter target rules out; with the reason where it is one for all sizes."""
+    before = set() if posed.problem is None else set(posed.problem.kinds)
+    lost = {kind: reason for kind, reason in sorted(tighter.refused_kinds.items()) if kind in before}
+    short = [f"{kind} cannot ({reason})" for kind, reason in lost.items() if "of requests" not in reason]
+    others = [str(kind) for kind, reason in lost.items() if "of requests" in reason]
+    return "; ".join([*short, *([f"{', '.join(others)} cannot"] if others else [])])
 
 
 def _alone(
@@ -144,12 +155,27 @@ def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
 def _routers(
     evaluated: Evaluated, posed: Posed, solving: Solving, pose_with: PoseWith, rules: Rules
 ) -> dict[str, float | None]:
-    """USD/h of the cheapest fleet under each router, the asked one included."""
-    costs: dict[str, float | None] = {}
-    for router in ROUTERS:
+    """USD/h of the cheapest fleet under each router, the asked one included.
+
+    A router that knows more never costs more (oracle <= prompt <= plain), so where the best and the least informed cost
+    the same, the one between them does too.
+    """
+
+    def solved(router: str) -> Solution:
         other = posed if router == rules.router else pose_with(evaluated.max_tput, replace(rules, router=router))
-        costs[router] = None if other.problem is None else solving.solve(other.problem).usd_per_hour
-    return costs
+        if other.problem is None:
+            return Solution(Status.INFEASIBLE, reason=other.reason)
+        return solving.solve_for_cost(other.problem)
+
+    ends = {router: solved(router) for router in ("plain", "oracle")}
+    decided = all(solution.status is Status.OPTIMAL for solution in ends.values())
+    level = decided and ends["plain"].usd_per_hour == ends["oracle"].usd_per_hour
+    prompt = ends["plain"] if level else solved("prompt")
+    return {
+        "plain": ends["plain"].usd_per_hour,
+        "prompt": prompt.usd_per_hour,
+        "oracle": ends["oracle"].usd_per_hour,
+    }
 
 
 def _range(posed: Posed, table: MaxTputTable, solving: Solving) -> tuple[float | None, float | None]:
@@ -166,12 +192,14 @@ def _range(posed: Posed, table: MaxTputTable, solving: Solving) -> tuple[float |
             changed[bucket, kind] = requests_per_s * (1 + sign * error)
         return replace(problem, max_tput_requests_per_s=changed)
 
-    return solving.solve(scaled(1)).usd_per_hour, solving.solve(scaled(-1)).usd_per_hour
+    return solving.solve_for_cost(scaled(1)).usd_per_hour, solving.solve_for_cost(scaled(-1)).usd_per_hour
 
 
 def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str = "") -> WhatIf:
     solution = (
-        Solution(Status.INFEASIBLE, reason=posed.reason) if posed.problem is None else solving.solve(posed.problem)
+        Solution(Status.INFEASIBLE, reason=posed.reason)
+        if posed.problem is None
+        else solving.solve_for_cost(posed.problem)
     )
     return WhatIf(
         name=name,

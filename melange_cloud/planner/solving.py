@@ -17,7 +17,14 @@ class Solving:
 
     def solve(self, problem: Problem) -> Solution:
         """The cheapest fleet of a Problem."""
-        return self._once(("mix", _key(problem)), lambda: self._solve(problem))
+        return self._once(("mix", _key(problem)), lambda: self._solve(problem, even=True))
+
+    def solve_for_cost(self, problem: Problem) -> Solution:
+        """The cheapest fleet of a Problem, where nobody will look at its shares."""
+        key = _key(problem)
+        if ("mix", key) in self._answers:
+            return self._answers["mix", key]
+        return self._once(("cost", key), lambda: self._solve(problem, even=False))
 
     def solve_alone(self, problem: Problem, kind: Kind) -> Solution:
         """The cheapest fleet of one kind alone."""
@@ -26,8 +33,8 @@ class Solving:
             lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self.time_limit_s),
         )
 
-    def _solve(self, problem: Problem) -> Solution:
-        solution = solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s)
+    def _solve(self, problem: Problem, *, even: bool) -> Solution:
+        solution = solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s, even=even)
         if solution.status is Status.INFEASIBLE and problem.quotas:
             return replace(solution, reason=self._blame_quotas(problem) or solution.reason)
         return solution
@@ -41,13 +48,13 @@ class Solving:
         """Which quota makes it impossible and what it would need, found by lifting each one alone, then all."""
         blamed = []
         for option, name, limit in _limits(problem.quotas):
-            lifted = self.solve(replace(problem, quotas=_without(problem.quotas, option, name)))
+            lifted = self.solve_for_cost(replace(problem, quotas=_without(problem.quotas, option, name)))
             if lifted.status.has_fleet:
                 needed = _used(problem, lifted, option, name)
                 blamed.append(f"{option} {name}={limit} is too low: the cheapest fleet without it uses {needed}")
         if blamed:
             return "; ".join(blamed)
-        lifted = self.solve(replace(problem, quotas=Quotas()))
+        lifted = self.solve_for_cost(replace(problem, quotas=Quotas()))
         if not lifted.status.has_fleet:
             return ""
         needs = ", ".join(

@@ -10,16 +10,8 @@ from melange_cloud.profiles.library import (
     resolve_precision,
 )
 from melange_cloud.profiles.profile import Cell, Profile
-from melange_cloud.profiles.specs import (
-    DEFAULT_ERA,
-    TENSOR_PARALLEL_DEGREES,
-    Era,
-    Gpu,
-    Model,
-    load_eras,
-    load_gpus,
-    load_models,
-)
+from melange_cloud.profiles.spec_files import load_eras, load_gpus, load_models
+from melange_cloud.profiles.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
 
 __all__ = [
     "DEFAULT_ERA",

@@ -7,16 +7,8 @@ from melange_cloud.domain import OperatingPoint
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles.estimator import DoesNotFit, Replica, rounded
 from melange_cloud.profiles.files import FORMAT, format_profile
-from melange_cloud.profiles.specs import (
-    Calibration,
-    Era,
-    Gpu,
-    Model,
-    load_calibrations,
-    load_eras,
-    load_gpus,
-    load_models,
-)
+from melange_cloud.profiles.spec_files import load_calibrations, load_eras, load_gpus, load_models
+from melange_cloud.profiles.specs import Calibration, Era, Gpu, Model
 
 ERROR_OF_GRADE = {"A": 0.1, "B": 0.25, "C": 0.3, "D": 0.5}
 """The fraction by which a rate of a grade may be off; profiles/README.md says how often it was off by more."""

@@ -28,7 +28,7 @@ COLUMNS = (
 ORIGINS = ("measured", "estimated")
 
 _SIZE_COLUMNS = 3
-_BEFORE_TRUST = 4
+_RATE, _TPOT, _BEFORE_TRUST = 4, 5, 7
 _SIGNS_OF_DAMAGE = (",,", ",-", ",0,", ",0.0,", ",0\n", "nan", "inf", "NaN", "Inf", "NAN", "INF", " ", "\t", '"')
 
 
@@ -71,12 +71,12 @@ class ProfileFile:
     """A profile file with its rows still text.
 
     Attributes:
-        rows: by kind and (input_tokens, output_tokens): (line number, the row's text after the size).
+        rows: by kind and (input_tokens, output_tokens): its rows as text.
     """
 
     path: Path
     header: Header
-    rows: Mapping[Kind, Mapping[tuple[int, int], list[tuple[int, str]]]] = field(repr=False)
+    rows: Mapping[Kind, Mapping[tuple[int, int], list[str]]] = field(repr=False)
 
     def points(self, kind: Kind, size: tuple[int, int]) -> tuple[OperatingPoint, ...]:
         """The operating points of one size, as the file orders them.
@@ -85,10 +85,10 @@ class ProfileFile:
             BadFile: a row of this size is broken.
         """
         faults: list[Fault] = []
-        points = [_parse_point(self.path, line, size, text.split(","), faults) for line, text in self.rows[kind][size]]
+        rows = [row.split(",")[_SIZE_COLUMNS:] for row in self.rows[kind][size]]
+        points = [_parse_point(self.path, None, size, fields, faults) for fields in rows]
         if faults:
-            check_profile_file(self.path)
-            raise BadFile(faults)
+            check_profile_file(self.path)  # names the lines, which are not kept
         return tuple(point for point in points if point is not None)
 
     def rates(self, kind: Kind, size: tuple[int, int]) -> Rates:
@@ -99,23 +99,22 @@ class ProfileFile:
         Raises:
             BadFile: a row of this size is broken.
         """
-        points: list[tuple[float, float]] = []
-        trusts: set[str] = set()
+        rows = self.rows[kind][size]
         try:
-            for _, text in self.rows[kind][size]:
-                _, requests_per_s, tpot_ms, _, trust = text.split(",", _BEFORE_TRUST)
-                points.append((float(tpot_ms), float(requests_per_s)))
-                trusts.add(trust)
-            fields = [trust.split(",") for trust in trusts]
-            errors = [float(error) for _, _, error in fields]
+            split = [row.split(",", _BEFORE_TRUST) for row in rows]
+            points = [(float(fields[_TPOT]), float(fields[_RATE])) for fields in split]
+            trusts = [trust.split(",") for trust in sorted({fields[_BEFORE_TRUST] for fields in split})]
+            errors = [float(error) for _, _, error in trusts]
         except ValueError:
             check_profile_file(self.path)
             raise
-        sound = all(0 < value < math.inf for point in points for value in point) and all(0 < e < 1 for e in errors)
-        if not sound or any(origin not in ORIGINS or grade not in GRADES for origin, grade, _ in fields):
+        points.sort()
+        sound = all(0 < tpot_ms < math.inf and 0 < rate < math.inf for tpot_ms, rate in points)
+        sound = sound and all(0 < error < 1 for error in errors)
+        if not sound or any(origin not in ORIGINS or grade not in GRADES for origin, grade, _ in trusts):
             check_profile_file(self.path)
-        origin = "measured" if all(origin == "measured" for origin, _, _ in fields) else "estimated"
-        return Rates(sorted(points), max(grade for _, grade, _ in fields), max(errors), origin)
+        origin = "measured" if all(origin == "measured" for origin, _, _ in trusts) else "estimated"
+        return Rates(points, max(grade for _, grade, _ in trusts), max(errors), origin)
 
 
 @cache
@@ -127,29 +126,28 @@ def read_profile_file(path: Path) -> ProfileFile:
     """
     text = _read(path)
     faults: list[Fault] = []
-    head, start, body = _split(path, text, faults)
+    head, _, body = _split(path, text, faults)
     header = _parse_header(path, head, faults)
-    if faults:
+    if faults or header is None:
         raise BadFile(faults)
-    assert header is not None  # noqa: S101  without faults there is a header; this tells the type checker
-    damaged = any(sign in body for sign in _SIGNS_OF_DAMAGE)
-    rows: dict[Kind, dict[tuple[int, int], list[tuple[int, str]]]] = {}
-    last = ("", "", "")
-    group: list[tuple[int, str]] = []
     lines = body.splitlines()
-    if damaged or body.count(",") != len(lines) * (len(COLUMNS) - 1):
+    damaged = any(sign in body for sign in _SIGNS_OF_DAMAGE)
+    if damaged or not lines or body.count(",") != len(lines) * (len(COLUMNS) - 1):
         check_profile_file(path)
-    for number, line in enumerate(lines, start=start):
-        degree, input_tokens, output_tokens, rest = line.split(",", _SIZE_COLUMNS)
-        if (degree, input_tokens, output_tokens) != last:
-            last = (degree, input_tokens, output_tokens)
+    rows: dict[Kind, dict[tuple[int, int], list[str]]] = {}
+    group: list[str] = []
+    prefix = "\n"
+    for line in lines:
+        if not line.startswith(prefix):
+            *size_fields, _ = line.split(",", _SIZE_COLUMNS)
+            prefix = ",".join(size_fields) + ","
             try:
-                kind, size = Kind(header.gpu, int(degree)), (int(input_tokens), int(output_tokens))
+                degree, input_tokens, output_tokens = map(int, size_fields)
             except ValueError:
                 check_profile_file(path)
                 raise
-            group = rows.setdefault(kind, {}).setdefault(size, [])
-        group.append((number, rest))
+            group = rows.setdefault(Kind(header.gpu, degree), {}).setdefault((input_tokens, output_tokens), [])
+        group.append(line)
     return ProfileFile(path, header, rows)
 
 
@@ -279,7 +277,7 @@ def _by_degree(path: Path, found: tuple[int, str] | None, key: str, faults: list
 
 
 def _parse_point(
-    path: Path, line: int, size: tuple[int, int], fields: list[str], faults: list[Fault]
+    path: Path, line: int | None, size: tuple[int, int], fields: list[str], faults: list[Fault]
 ) -> OperatingPoint | None:
     """A row after its size, checked; None and at least one fault where it is broken."""
     before = len(faults)
@@ -304,14 +302,14 @@ def _parse_point(
     return point if len(faults) == before else None
 
 
-def _whole(path: Path, line: int, field: str, text: str, faults: list[Fault]) -> int:
+def _whole(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     faults.append(Fault(path, f"is {text!r}; it must be a whole number above 0", line, field))
     return 1
 
 
-def _positive(path: Path, line: int, field: str, text: str, faults: list[Fault]) -> float:
+def _positive(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -322,7 +320,7 @@ def _positive(path: Path, line: int, field: str, text: str, faults: list[Fault])
     return value
 
 
-def _word(path: Path, line: int, field: str, text: str, words: tuple[str, ...], faults: list[Fault]) -> str:
+def _word(path: Path, line: int | None, field: str, text: str, words: tuple[str, ...], faults: list[Fault]) -> str:
     if text not in words:
         faults.append(Fault(path, f"is {text!r}; it must be one of {', '.join(words)}", line, field))
     return text

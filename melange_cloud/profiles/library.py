@@ -8,17 +8,8 @@ from melange_cloud.domain import GPUS, Kind
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles.files import read_profile_file
 from melange_cloud.profiles.profile import Profile
-from melange_cloud.profiles.specs import (
-    DEFAULT_ERA,
-    PRECISIONS,
-    TENSOR_PARALLEL_DEGREES,
-    Era,
-    Model,
-    load_calibrations,
-    load_eras,
-    load_gpus,
-    load_models,
-)
+from melange_cloud.profiles.spec_files import load_calibrations, load_eras, load_gpus, load_models
+from melange_cloud.profiles.specs import DEFAULT_ERA, PRECISIONS, TENSOR_PARALLEL_DEGREES, Era, Model
 from melange_cloud.shipped import shipped
 
 _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
@@ -90,10 +81,9 @@ def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
     wanted = set()
     for name in names:
         if name.lower() not in by_plain:
-            close = difflib.get_close_matches(name.lower(), by_plain, n=2)
-            hint = (
-                f"did you mean {' or '.join(by_plain[c] for c in close)}?" if close else f"there are {', '.join(GPUS)}"
-            )
+            begins = [gpu for gpu in GPUS if name and gpu.lower().startswith(name.lower())]
+            close = begins or [by_plain[match] for match in difflib.get_close_matches(name.lower(), by_plain, n=2)]
+            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(GPUS)}"
             raise BadInput(f"no profile of the GPU {name!r}: {hint}")
         wanted.add(by_plain[name.lower()])
     return tuple(gpu for gpu in GPUS if gpu in wanted)

@@ -136,7 +136,7 @@ class Profile:
         if u * v > 0 and (high_in, high_out) not in rows and u + v <= 1 + _ON_A_LINE:
             # the far corner lies beyond a limit: the plane through the other three
             weights = [(low_in, low_out, max(0.0, 1 - u - v)), (high_in, low_out, u), (low_in, high_out, v)]
-        corners: list[tuple[float, MaxTput]] = []
+        seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
         for corner_in, corner_out, weight in weights:
             if weight == 0:
                 continue
@@ -148,16 +148,13 @@ class Profile:
             corner = self._at(corner_in, corner_out, tpot_ms)
             if isinstance(corner, Unservable):
                 return corner
-            corners.append((weight, corner))
-        if len(corners) == 1:
-            return corners[0][1]
-        return MaxTput(
-            requests_per_s=1 / math.fsum(weight / corner.requests_per_s for weight, corner in corners),
-            grade=max(corner.grade for _, corner in corners),
-            error=max(corner.error for _, corner in corners),
-            origin="measured" if all(corner.origin == "measured" for _, corner in corners) else "estimated",
-            limited_by="tpot" if any(corner.limited_by == "tpot" for _, corner in corners) else "saturation",
-        )
+            if weight == 1:
+                return corner
+            seconds += weight / corner.requests_per_s
+            grade, error = max(grade, corner.grade), max(error, corner.error)
+            origin = corner.origin if origin == "measured" else origin
+            limited_by = corner.limited_by if limited_by == "saturation" else limited_by
+        return MaxTput(1 / seconds, grade, error, origin, limited_by)
 
     def cells(self, tpot_ms: float = math.inf) -> list[Cell]:
         """MaxTput at every size of the grid, sorted by size.

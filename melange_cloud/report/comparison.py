@@ -283,6 +283,5 @@ def _ranks(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
     if len(runs) > _RUNS_OF_RANKS:
         return f"{len(places)} of the first {places[-1]} regions"
     return joined(
-        f"{run[0]}{GLUE}to{GLUE}{run[-1]}" if len(run) > 1 and len(places) > 2 else joined(map(str, run))
-        for run in runs
+        place for run in runs for place in ([f"{run[0]}{GLUE}to{GLUE}{run[-1]}"] if len(run) > 2 else map(str, run))
     )

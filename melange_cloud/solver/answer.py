@@ -14,6 +14,7 @@ from melange_cloud.solver.checks import (
     lower_bound_usd_per_hour,
     quota_uses,
     refuse_numbers,
+    replicas_of,
     verify,
     whole_replicas,
     why_impossible,
@@ -24,6 +25,7 @@ from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs import Program, find_highs, programs_for
 from melange_cloud.solver.recover import Instances, best_fleet, items_of, quota_limits, read_values
 from melange_cloud.solver.run import failure, run
+from melange_cloud.solver.shares import Shares
 
 FIRST_TRY_S = 2
 """What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""
@@ -33,7 +35,12 @@ CONTRADICTION = 1e-6
 
 
 def solve(
-    problem: Problem, *, solver: str = "auto", time_limit_s: int | None = None, slices: int | None = None
+    problem: Problem,
+    *,
+    solver: str = "auto",
+    time_limit_s: int | None = None,
+    slices: int | None = None,
+    even: bool = True,
 ) -> Solution:
     """The cheapest fleet for ``problem``, verified in plain arithmetic.
 
@@ -42,6 +49,7 @@ def solve(
         solver: one of SOLVERS.
         time_limit_s: whole seconds, at least 1, for the whole search; None for none.
         slices: None for continuous shares; N splits each row into N equal pieces.
+        even: False spares the search for even shares, where only the cost is asked for.
 
     Returns:
         OPTIMAL; FEASIBLE with a bound; INFEASIBLE with the reason; or UNKNOWN where no fleet was found in time.
@@ -56,7 +64,7 @@ def solve(
     programs = programs_for(solver)
     if reason := why_impossible(problem):
         return Solution(Status.INFEASIBLE, reason=reason)
-    return _Search(problem, solver, time_limit_s, slices).through(programs)
+    return _Search(problem, solver, time_limit_s, slices, even).through(programs)
 
 
 def cheapest_single_kind(
@@ -98,9 +106,12 @@ def _instances_of_one(problem: Problem, kind: Kind) -> Instances | None:
 
 
 def _best_of_one_kind(problem: Problem) -> Solution | None:
-    """A fleet to start from, which no optimum may exceed: the cheapest of one kind; None where none is found soon."""
+    """A fleet to start from, which no optimum may exceed: the cheapest of one kind; None where none is found soon.
+
+    Of fleets that cost the same, the one with the fewest instances, then the least busy one.
+    """
     loads = problem.load_of_rows()
-    best: Solution | None = None
+    found: list[tuple[float, int, float, Kind, Instances]] = []
     for kind in problem.kinds:
         if all((row, kind) in loads for row in problem.rows):
             try:
@@ -108,18 +119,22 @@ def _best_of_one_kind(problem: Problem) -> Solution | None:
             except GaveUp:
                 continue
             if instances:
+                busy = fsum(loads[row, kind] for row in problem.rows) / replicas_of(problem, instances)[kind]
                 cost = cost_usd_per_hour(problem, instances)
-                if best is None or cost < (best.usd_per_hour or 0.0):
-                    shares = {(row, kind): 1.0 for row in problem.rows}
-                    best = Solution(Status.FEASIBLE, instances, shares, cost, None, "covering")
-    return best
+                found.append((round(cost, 6), sum(instances.values()), busy, kind, instances))
+    if not found:
+        return None
+    *_, kind, instances = min(found)
+    shares = {(row, kind): 1.0 for row in problem.rows}
+    return Solution(Status.FEASIBLE, instances, shares, cost_usd_per_hour(problem, instances), None, "covering")
 
 
 class _Search:
     """One question put to one program after another, until an answer is proven or time is up."""
 
-    def __init__(self, problem: Problem, solver: str, time_limit_s: int | None, slices: int | None) -> None:
+    def __init__(self, problem: Problem, solver: str, time_limit_s: int | None, slices: int | None, even: bool) -> None:
         self.problem, self.solver, self.time_limit_s, self.slices = problem, solver, time_limit_s, slices
+        self.even = even
         self.ends_at = None if time_limit_s is None else monotonic() + time_limit_s
         self.bound = lower_bound_usd_per_hour(problem)
         self.best = _best_of_one_kind(problem)
@@ -189,7 +204,7 @@ class _Search:
                 instances, shares = read_values(self.problem, model, self.slices, ending)
             except Nonsense as nonsense:
                 raise failure(program, str(nonsense)) from None
-            fleet = best_fleet(self.problem, instances, shares, program, even=self.slices is None)
+            fleet = self._made_exact(instances, shares, program, ending)
             if fleet is not None:
                 self._take(
                     Solution(Status.FEASIBLE, *fleet, cost_usd_per_hour(self.problem, fleet[0]), None, program.solver)
@@ -204,10 +219,25 @@ class _Search:
             self.bound = max(self.bound, ending.bound)
         return ending
 
+    def _made_exact(
+        self, instances: Instances, shares: Shares, program: Program, ending: Ending
+    ) -> tuple[Instances, Shares] | None:
+        """The solver's fleet covered anew, its shares evened; None where one of a single kind is as good."""
+        if ending.status is Status.OPTIMAL and not self._is_better(cost_usd_per_hour(self.problem, instances)):
+            return None
+        if self.slices is not None:
+            return best_fleet(self.problem, instances, shares, program, even=False)
+        fleet = None if self.even else best_fleet(self.problem, instances, shares, program, even=False)
+        return fleet or best_fleet(self.problem, instances, shares, program, even=True)
+
+    def _is_better(self, usd_per_hour: float) -> bool:
+        """Whether a fleet is cheaper than the best known, which is the simpler one where they cost the same."""
+        if self.best is None or self.best.usd_per_hour is None:
+            return True
+        return usd_per_hour < self.best.usd_per_hour - equal_within(self.best.usd_per_hour)
+
     def _take(self, found: Solution) -> None:
-        if found.usd_per_hour is not None and (
-            self.best is None or self.best.usd_per_hour is None or found.usd_per_hour <= self.best.usd_per_hour
-        ):
+        if found.usd_per_hour is not None and self._is_better(found.usd_per_hour):
             self.best = found
 
     def _is_proven(self) -> bool:

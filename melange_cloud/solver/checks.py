@@ -7,14 +7,17 @@ from math import ceil, fsum, isfinite
 from melange_cloud.domain import Kind, Problem, Solution
 from melange_cloud.errors import BadInput
 
+SHARE_TOLERANCE = 1e-6
+"""By how much the shares of a row may miss 1."""
+
 FIT_TOLERANCE = 1e-6
-"""Fraction by which a kind may be over-full, and a row's shares may miss 1: what solvers' tolerances leave."""
+"""By how many replicas a kind may be over-full, and by what hundredth part of its room."""
 
 WHOLE_TOLERANCE = 1e-10
 """Fraction of a load that floating point may have added: 3.0000000000000004 replicas are three."""
 
-MOST_REPLICAS = 10_000_000
-"""Where answers stop being exact: solvers work to about 1e-9 of a number, which here is a hundredth of a replica."""
+MOST_REPLICAS = 1_000_000
+"""Where answers stop being exact: solvers work to about 1e-7 of a number, which here is a tenth of a replica."""
 
 
 def refuse_numbers(problem: Problem) -> None:
@@ -29,10 +32,7 @@ def refuse_numbers(problem: Problem) -> None:
     for what, number in numbers:
         if not (isfinite(number) and number > 0):
             raise BadInput(f"{what}: {number} is not a positive finite number")
-    loads = problem.load_of_rows()
-    least = fsum(
-        min((load for (served, _), load in loads.items() if served == row), default=0.0) for row in problem.rows
-    )
+    least = least_replicas(problem)
     if least > MOST_REPLICAS:
         raise BadInput(
             f"this rate keeps {least:,.0f} replicas busy or more; plans are exact up to {MOST_REPLICAS:,}: lower --rate"
@@ -49,6 +49,12 @@ def why_impossible(problem: Problem) -> str:
     servable = {row for row, kind in problem.load_of_rows() if kind in hosted}
     stranded = [row for row in problem.rows if row not in servable]
     return f"no GPU on offer can serve all requests of {', '.join(stranded)}" if stranded else ""
+
+
+def least_replicas(problem: Problem) -> float:
+    """Replicas kept busy where every row is served by the kind that is fastest at it."""
+    loads = problem.load_of_rows()
+    return fsum(min((load for (r, _), load in loads.items() if r == row), default=0.0) for row in problem.rows)
 
 
 def with_traffic(problem: Problem) -> Problem:
@@ -136,9 +142,17 @@ def breaches(
     problem: Problem,
     instances: Mapping[tuple[str, Kind], int],
     shares: Mapping[tuple[str, Kind], float],
-    tolerance: float = FIT_TOLERANCE,
+    share_tolerance: float = SHARE_TOLERANCE,
+    fit_tolerance: float = FIT_TOLERANCE,
 ) -> list[str]:
-    """What is wrong with a fleet and its shares, each one clause; empty where nothing is."""
+    """What is wrong with a fleet and its shares, each one clause; empty where nothing is.
+
+    Args:
+        problem: the question.
+        instances: the fleet.
+        shares: who serves what.
+        share_tolerance, fit_tolerance: see SHARE_TOLERANCE and FIT_TOLERANCE.
+    """
     found = []
     loads = problem.load_of_rows()
     hosted = {
@@ -152,18 +166,18 @@ def breaches(
     found += [
         f"a share {share} of {row} on {kind}"
         for (row, kind), share in sorted(shares.items())
-        if not 0 <= share <= 1 + tolerance or (row, kind) not in loads
+        if not 0 <= share <= 1 + share_tolerance or (row, kind) not in loads
     ]
     if found:
         return found
     for row in problem.rows:
         served = fsum(share for (r, _), share in shares.items() if r == row)
-        if abs(served - 1) > tolerance:
+        if abs(served - 1) > share_tolerance:
             found.append(f"{served:.9g} of {row} is served instead of 1")
     usable = usable_replicas_of(problem, instances)
     for kind, busy in sorted(busy_replicas_of(problem, shares).items()):
         room = usable.get(kind, 0)
-        if room < 1 or busy > room * (1 + tolerance):
+        if room < 1 or busy > room + fit_tolerance * (1 + room / 100):
             found.append(f"{kind} is given the load of {busy:.9g} replicas and may fill {room}")
     found += [
         f"{option}={most} is exceeded: {used}"

@@ -57,14 +57,25 @@ def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
 
 
 def _interruptible(highs: Any) -> None:
-    """Runs HiGHS in a thread, since Ctrl-C is not seen while its C++ holds the main thread."""
+    """Runs HiGHS in a thread, since Ctrl-C is not seen while its C++ holds the main thread.
+
+    An event says that it has ended: Thread.join() takes a thread for finished once Ctrl-C has interrupted it, and
+    leaving while HiGHS runs aborts the process.
+    """
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            highs.run()
+        finally:
+            ended.set()
+
     highs.HandleUserInterrupt = True
-    thread = threading.Thread(target=highs.run, daemon=True)
-    thread.start()
+    threading.Thread(target=work, daemon=True).start()
     try:
-        while thread.is_alive():
-            thread.join(0.5)
+        while not ended.wait(0.5):
+            pass
     except KeyboardInterrupt:
         highs.cancelSolve()
-        thread.join()
+        ended.wait()
         raise

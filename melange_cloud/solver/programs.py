@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from melange_cloud.errors import BadInput, SolverFailed
@@ -73,6 +74,7 @@ def programs_for(solver: str) -> list[Program]:
     return [programs[solver]]
 
 
+@cache
 def find_highs() -> Program | None:
     """HiGHS, where it is installed."""
     if importlib.util.find_spec("highspy") is None:
@@ -97,6 +99,7 @@ def _named_by(variable: str, solver: str) -> Program | None:
     return Program(solver, Path(path), f"named by {variable}") if path else None
 
 
+@cache
 def _in_distribution(distribution: str, file: str) -> Program | None:
     try:
         path = Path(str(importlib.metadata.distribution(distribution).locate_file(file)))
@@ -110,6 +113,7 @@ def _on_path(name: str, solver: str) -> Program | None:
     return Program(solver, Path(path), "found on PATH") if path else None
 
 
+@cache
 def _in_cbcbox() -> Program | None:
     if importlib.util.find_spec("cbcbox") is None:
         return None

@@ -6,8 +6,10 @@ whose interfaces take a killed program for one that answered, and print to stdou
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
+import sys
 import tempfile
 from math import isfinite
 from pathlib import Path
@@ -109,7 +111,7 @@ def _run_program(program: Program, options: list[str], folder: Path, time_limit_
         except OSError as error:
             raise failure(program, f"it cannot be started ({error.strerror})") from None
         try:
-            process.wait(None if time_limit_s is None else time_limit_s + GRACE_S)
+            _wait(process, None if time_limit_s is None else time_limit_s + GRACE_S)
         except subprocess.TimeoutExpired:
             return None
         finally:
@@ -123,6 +125,22 @@ def _run_program(program: Program, options: list[str], folder: Path, time_limit_
             program, f"it ended with exit code {process.returncode}" + (f" ({last[0][:160]})" if last else "")
         )
     return text
+
+
+def _wait(process: "subprocess.Popen[bytes]", timeout_s: float | None) -> None:
+    """Wait for the end of a process; ``Popen.wait`` looks for it at growing intervals, as long as a small solve itself.
+
+    Raises:
+        subprocess.TimeoutExpired: it still runs.
+    """
+    if sys.platform == "linux":
+        ended = os.pidfd_open(process.pid)
+        try:
+            select.select([ended], [], [], timeout_s)
+        finally:
+            os.close(ended)
+        timeout_s = None if process.poll() is not None else 0
+    process.wait(timeout_s)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

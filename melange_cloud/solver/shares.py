@@ -1,10 +1,16 @@
 """The shares for a fleet that is chosen: its busiest kind is as little busy as can be, whatever solver chose it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import fsum
 
 from melange_cloud.domain import Kind, Problem
-from melange_cloud.solver.checks import FIT_TOLERANCE, replicas_of, usable_replicas_of
+from melange_cloud.solver.checks import (
+    FIT_TOLERANCE,
+    SHARE_TOLERANCE,
+    least_replicas,
+    replicas_of,
+    usable_replicas_of,
+)
 from melange_cloud.solver.model import create_share_model
 from melange_cloud.solver.programs import Program, find_highs
 from melange_cloud.solver.run import run
@@ -36,7 +42,9 @@ def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], pro
         return _even_shares_of_one_row(problem.rows[0], loads, replicas, usable)
     if len(usable) == 1:
         return dict.fromkeys(loads, 1.0)
-    scale = fsum(min(load for (r, _), load in loads.items() if r == row) for row in problem.rows)
+    if len(usable) == 2:
+        return _even_shares_of_two_kinds(problem.rows, loads, replicas, usable)
+    scale = least_replicas(problem)
     replicas = {kind: replicas[kind] for kind in usable}
     program = find_highs() or program
     first = create_share_model(problem, replicas, usable, scale)
@@ -58,12 +66,46 @@ def cleaned(shares: Mapping[tuple[str, Kind], float]) -> Shares:
     return {(row, kind): share / total[row] for (row, kind), share in sorted(kept.items())}
 
 
+def _even_shares_of_two_kinds(
+    rows: Sequence[str],
+    loads: Mapping[tuple[str, Kind], float],
+    replicas: Mapping[Kind, int],
+    usable: Mapping[Kind, int],
+) -> Shares | None:
+    """In closed form: rows go to the first kind in the order of how much better it is at them, until both are as busy.
+
+    That order loses least on the second kind for what is put on the first (a fractional knapsack), so no other shares
+    lower both loads; the fewest busy replicas come with it. A kind that is full before (a spare) takes no more.
+    """
+    one, other = sorted(usable)
+    forced = [row for row in rows if (row, other) not in loads]
+    free = [row for row in rows if (row, other) in loads and (row, one) in loads]
+    free.sort(key=lambda row: (loads[row, one] / loads[row, other], row))
+    shares = {(row, one): 1.0 for row in forced}
+    shares.update({(row, other): 1.0 for row in rows if (row, one) not in loads})
+    on_one = fsum(loads[row, one] for row in forced)
+    on_other = fsum(loads[row, other] for row in rows if (row, other) in loads)
+    for row in free:
+        per_one, per_other = loads[row, one], loads[row, other]
+        # The part of the row that makes both equally busy, or more where the other kind is full, or less where this is.
+        level = (on_other * replicas[one] - on_one * replicas[other]) / (
+            per_one * replicas[other] + per_other * replicas[one]
+        )
+        part = max(level, (on_other - usable[other]) / per_other)
+        part = min(max(part, 0.0), 1.0, max(0.0, (usable[one] - on_one) / per_one))
+        shares[row, one], shares[row, other] = part, 1 - part
+        on_one += part * per_one
+        on_other -= part * per_other
+    fits = on_one <= usable[one] * (1 + FIT_TOLERANCE) and on_other <= usable[other] * (1 + FIT_TOLERANCE)
+    return cleaned(shares) if fits else None
+
+
 def _even_shares_of_one_row(
     row: str, loads: Mapping[tuple[str, Kind], float], replicas: Mapping[Kind, int], usable: Mapping[Kind, int]
 ) -> Shares | None:
     """In closed form: all kinds equally busy, except those that are full before (a spare takes part of their room)."""
     serving = sorted(kind for kind in usable if (row, kind) in loads)
-    if fsum(usable[kind] / loads[row, kind] for kind in serving) < 1 - FIT_TOLERANCE:
+    if fsum(usable[kind] / loads[row, kind] for kind in serving) < 1 - SHARE_TOLERANCE:
         return None
     shares: Shares = {}
     rest = 1.0

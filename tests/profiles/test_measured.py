@@ -5,7 +5,7 @@ import pytest
 from melange_cloud.domain import Kind, MaxTput
 from melange_cloud.profiles import Profile, load_eras, load_gpus, load_models, load_profiles
 from melange_cloud.profiles.estimator import DoesNotFit, Replica
-from melange_cloud.profiles.specs import load_calibrations
+from melange_cloud.profiles.spec_files import load_calibrations
 
 SATURATED = [
     # NVIDIA TensorRT-LLM performance overview v0.10-v0.14 (Apache-2.0, 2024): in-flight batching, all requests queued

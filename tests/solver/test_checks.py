@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from melange_cloud.domain import OfferNumbers, Quotas
+from melange_cloud.domain import OfferNumbers, Quotas, Status
 from melange_cloud.solver import find_programs, solve, verify
 from melange_cloud.solver.checks import busy_replicas_of, lower_bound_usd_per_hour, replicas_of, usable_replicas_of
+from melange_cloud.solver.model import create_share_model
+from melange_cloud.solver.run import run
 from melange_cloud.solver.shares import even_shares
 from tests.solver.problems import A10G, A100, L4, one_row, problems, toy
 
@@ -88,3 +90,41 @@ def test_several_rows_are_shared_so_that_the_busiest_kind_is_least_busy():
     shares = even_shares(problem, instances, HIGHS)
     busy, replicas = busy_replicas_of(problem, shares), replicas_of(problem, instances)
     assert busy[A10G] / replicas[A10G] == pytest.approx(busy[A100] / replicas[A100])
+
+
+def highest_busy_share(problem, instances, shares):
+    busy, replicas = busy_replicas_of(problem, shares), replicas_of(problem, instances)
+    return max(busy[kind] / replicas[kind] for kind in busy)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(quotas=False))
+def test_no_shares_keep_the_busiest_kind_less_busy(problem):
+    solution = solve(problem)
+    replicas, usable = replicas_of(problem, solution.instances), usable_replicas_of(problem, solution.instances)
+    model = create_share_model(problem, replicas, usable, 1.0)
+    assert run(HIGHS, model).status is Status.OPTIMAL
+    found = highest_busy_share(problem, solution.instances, solution.shares)
+    assert found == pytest.approx(model.highest_busy_share.value, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+@pytest.mark.parametrize("program", [HIGHS, GLPK])
+def test_three_kinds_and_several_rows_are_shared_by_the_linear_program(spare, program, monkeypatch):
+    monkeypatch.setattr("melange_cloud.solver.shares.find_highs", lambda: None)
+    problem = toy("oracle", spare=spare)
+    max_tput = {(bucket, L4): 0.5 + 0.25 * n for n, bucket in enumerate(problem.row_of_bucket)}
+    problem = replace(
+        problem,
+        kinds=(A100, A10G, L4),
+        offers=(*problem.offers, OfferNumbers("L4", "L4", 2, 8, "gcp:G2", 1.4)),
+        max_tput_requests_per_s={**problem.max_tput_requests_per_s, **max_tput},
+    )
+    instances = {("A100-80GB", A100): 1 + spare, ("A10G", A10G): 3, ("L4", L4): 2}
+    shares = even_shares(problem, instances, program)
+    busy, usable = busy_replicas_of(problem, shares), usable_replicas_of(problem, instances)
+    assert set(busy) == set(usable) == {A100, A10G, L4}
+    assert all(busy[kind] <= usable[kind] + 1e-9 for kind in usable)
+    even = busy[A100] / (1 + spare)
+    assert busy[A10G] / 3 == pytest.approx(even)
+    assert busy[L4] / 4 == pytest.approx(even)

@@ -1,0 +1,187 @@
+"""Reads gpus.toml, models.toml, eras.toml and calibration.toml.
+
+Each file says in its header what its fields mean; here every field is declared with its type and its limits, and all
+the faults of a file are reported together.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from melange_cloud.domain import GPUS, GRADES
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.specs import PRECISIONS, Calibration, Era, Gpu, Model
+from melange_cloud.profiles.toml import TomlReader, read_toml
+from melange_cloud.shipped import shipped
+
+
+def read_models(path: Path) -> dict[str, Model]:
+    """The models of a ``models.toml``, by name.
+
+    Raises:
+        BadFile: a field is missing, unknown or out of range, or the parameter count contradicts the shape.
+    """
+    faults: list[Fault] = []
+    models: dict[str, Model] = {}
+    for name, table in read_toml(path).items():
+        reader = TomlReader(path, name, table, faults)
+        model = Model(
+            name=name,
+            title=reader.text("title"),
+            also_known_as=reader.texts("also_known_as", []),
+            parameters=reader.count("parameters"),
+            layers=reader.count("layers"),
+            hidden=reader.count("hidden"),
+            heads=reader.count("heads"),
+            kv_heads=reader.count("kv_heads"),
+            head_dim=reader.count("head_dim"),
+            intermediate=reader.count("intermediate"),
+            vocab=reader.count("vocab"),
+            tied_embeddings=reader.flag("tied_embeddings"),
+            max_model_len=reader.count("max_model_len"),
+            native_precision=reader.word("native_precision", PRECISIONS),
+            source=reader.text("source"),
+            date=reader.day("date"),
+        )
+        reader.finish()
+        tables = 1 if model.tied_embeddings else 2
+        by_shape = model.layer_parameters + tables * model.head_parameters
+        if abs(model.parameters - by_shape) > 0.01 * by_shape:
+            reader.fault("parameters", f"is {model.parameters:,}, but the shape has about {by_shape:,}; correct either")
+        models[name] = model
+    if faults:
+        raise BadFile(faults)
+    return models
+
+
+def read_gpus(path: Path) -> dict[str, Gpu]:
+    """The GPUs of a ``gpus.toml``, by name, in the order of GPUS.
+
+    Raises:
+        BadFile: a field is missing, unknown or out of range, or a GPU is not one of GPUS.
+    """
+    faults: list[Fault] = []
+    gpus: dict[str, Gpu] = {}
+    for name, table in read_toml(path).items():
+        if name not in GPUS:
+            faults.append(Fault(path, f"is not a GPU that melange-cloud plans with: {', '.join(GPUS)}", field=name))
+            continue
+        reader = TomlReader(path, name, table, faults)
+        gpus[name] = Gpu(
+            name=name,
+            memory_gib=reader.number("memory_gib", 1, 1000),
+            cuda_memory_gib=reader.number("cuda_memory_gib", 1, 1000),
+            bandwidth_gb_per_s=reader.number("bandwidth_gb_per_s", 1, 100_000),
+            fp16_tflops=reader.number("fp16_tflops", 1, 100_000),
+            fp8_tflops=reader.number("fp8_tflops", 1, 100_000) if "fp8_tflops" in table else None,
+            link=reader.text("link"),
+            source=reader.text("source"),
+            date=reader.day("date"),
+        )
+        reader.finish()
+    if faults:
+        raise BadFile(faults)
+    return {name: gpus[name] for name in GPUS if name in gpus}
+
+
+def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
+    """The eras of an ``eras.toml``, by name.
+
+    Raises:
+        BadFile: a field is missing, unknown or out of range, or a model is not in ``models``.
+    """
+    faults: list[Fault] = []
+    eras: dict[str, Era] = {}
+    for name, table in read_toml(path).items():
+        reader = TomlReader(path, name, table, faults)
+        limits = reader.mapping("max_total_tokens")
+        profiled = reader.mapping("models")
+        era = Era(
+            name=name,
+            title=reader.text("title"),
+            memory_utilization=reader.number("memory_utilization", 0.1, 1),
+            activations_gib=reader.number("activations_gib", 0, 100),
+            growth=reader.number("growth", 0, 1),
+            max_num_seqs=reader.count("max_num_seqs"),
+            tensor_parallel=reader.degrees("tensor_parallel"),
+            models={model: tuple(precisions) for model, precisions in profiled.items()},
+            max_total_tokens=limits,
+        )
+        reader.finish()
+        for model in (*era.models, *limits):
+            if model not in models:
+                reader.fault("models", f"names {model!r}, which models.toml does not have")
+        for model, tokens in limits.items():
+            if not isinstance(tokens, int) or tokens < 1:
+                reader.fault("max_total_tokens", f"of {model} is {tokens!r}; it must be a whole number of tokens")
+        for precision in sorted({precision for precisions in era.models.values() for precision in precisions}):
+            if precision not in PRECISIONS:
+                reader.fault("models", f"names the precision {precision!r}; known are {', '.join(PRECISIONS)}")
+        eras[name] = era
+    if faults:
+        raise BadFile(faults)
+    return eras
+
+
+def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
+    """The constants of a ``calibration.toml``, by (GPU, era, precision); ``fp16`` stands for both 16-bit precisions.
+
+    Raises:
+        BadFile: a field is missing, unknown or out of range, or a row appears twice.
+    """
+    faults: list[Fault] = []
+    calibrations: dict[tuple[str, str, str], Calibration] = {}
+    for number, table in enumerate(read_toml(path).get("calibration", []), start=1):
+        reader = TomlReader(path, f"calibration {number}", table, faults)
+        row = Calibration(
+            gpu=reader.word("gpu", GPUS),
+            era=reader.text("era"),
+            precision=reader.word("precision", ("fp16", "fp8")),
+            read_weights=reader.number("read_weights", 0.05, 1),
+            read_cache=reader.number("read_cache", 0.05, 1),
+            decode=reader.number("decode", 0.05, 1),
+            prefill=reader.number("prefill", 0.05, 1),
+            step_s=reader.number("step_s", 0, 1),
+            step_per_request_s=reader.number("step_per_request_s", 0, 1),
+            prefill_s=reader.number("prefill_s", 0, 1),
+            cache_loss=reader.number("cache_loss", 0, 10),
+            link_gb_per_s=reader.number("link_gb_per_s", 0.1, 10_000),
+            link_latency_s=reader.number("link_latency_s", 0, 1),
+            grade=reader.mapping("grade"),
+            rests_on=reader.text("rests_on"),
+        )
+        reader.finish()
+        for grade in row.grade.values():
+            if grade not in GRADES:
+                reader.fault("grade", f"is {grade!r}; it must be one of {', '.join(GRADES)}")
+        key = (row.gpu, row.era, row.precision)
+        if key in calibrations:
+            reader.fault("gpu", f"has a second row for {row.name}; keep one")
+        calibrations[key] = row
+    if faults:
+        raise BadFile(faults)
+    return calibrations
+
+
+@cache
+def load_models() -> dict[str, Model]:
+    """The shipped models, by name."""
+    return read_models(shipped("profiles") / "models.toml")
+
+
+@cache
+def load_gpus() -> dict[str, Gpu]:
+    """The shipped GPU data sheets, by name, least memory bandwidth first."""
+    return read_gpus(shipped("profiles") / "gpus.toml")
+
+
+@cache
+def load_eras() -> dict[str, Era]:
+    """The shipped engine eras, by name."""
+    return read_eras(shipped("profiles") / "eras.toml", load_models())
+
+
+@cache
+def load_calibrations() -> dict[tuple[str, str, str], Calibration]:
+    """The shipped constants of the estimator, by (GPU, era, precision)."""
+    return read_calibrations(shipped("profiles") / "calibration.toml")

@@ -1,0 +1,105 @@
+"""Takes declared fields out of TOML tables and collects what is wrong with them."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.specs import TENSOR_PARALLEL_DEGREES
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        BadFile: it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadFile([Fault(path, f"cannot be read as TOML: {error}")]) from error
+
+
+class TomlReader:
+    """Takes declared fields out of one TOML table and collects what is wrong with them."""
+
+    def __init__(self, path: Path, place: str, table: Mapping[str, Any], faults: list[Fault]) -> None:
+        self._path, self._place, self._table, self._faults = path, place, table, faults
+        self._seen: set[str] = set()
+
+    def fault(self, field: str, message: str) -> None:
+        """Note a fault at a field of this table."""
+        self._faults.append(Fault(self._path, message, field=f"{self._place}.{field}"))
+
+    def _take(self, field: str, accepts: Callable[[Any], bool], wanted: str, default: Any, fallback: Any) -> Any:
+        self._seen.add(field)
+        if field not in self._table:
+            if default is None:
+                self.fault(field, f"is missing; it must be {wanted}")
+                return fallback
+            return default
+        value = self._table[field]
+        if not accepts(value):
+            self.fault(field, f"is {value!r}; it must be {wanted}")
+            return fallback
+        return value
+
+    def text(self, field: str) -> str:
+        """A text that is not empty."""
+        return str(self._take(field, lambda v: isinstance(v, str) and v != "", "a text", None, "?"))
+
+    def word(self, field: str, words: tuple[str, ...]) -> str:
+        """One of a closed list."""
+        return str(self._take(field, lambda v: v in words, "one of " + ", ".join(words), None, words[0]))
+
+    def texts(self, field: str, default: list[str] | None = None) -> tuple[str, ...]:
+        """A list of texts."""
+        wanted = "a list of texts"
+        return tuple(
+            self._take(field, lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), wanted, default, [])
+        )
+
+    def degrees(self, field: str) -> tuple[int, ...]:
+        """A list of tensor parallel degrees."""
+        wanted = f"a list out of {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}"
+
+        def accepts(value: Any) -> bool:
+            return isinstance(value, list) and value != [] and all(x in TENSOR_PARALLEL_DEGREES for x in value)
+
+        return tuple(self._take(field, accepts, wanted, None, [1]))
+
+    def number(self, field: str, low: float, high: float, default: float | None = None) -> float:
+        """A number in [low, high]."""
+        wanted = f"a number from {low:g} to {high:g}"
+
+        def accepts(value: Any) -> bool:
+            return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+        return float(self._take(field, accepts, wanted, default, low))
+
+    def count(self, field: str, low: int = 1) -> int:
+        """A whole number of at least ``low``."""
+        wanted = f"a whole number of at least {low}"
+        return int(
+            self._take(field, lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low, wanted, None, low)
+        )
+
+    def flag(self, field: str) -> bool:
+        """True or false."""
+        return bool(self._take(field, lambda v: isinstance(v, bool), "true or false", None, False))
+
+    def day(self, field: str) -> date:
+        """A date."""
+        value = self._take(field, lambda v: isinstance(v, date), "a date such as 2024-07-23", None, date.min)
+        return value if isinstance(value, date) else date.min
+
+    def mapping(self, field: str) -> dict[str, Any]:
+        """A table of its own, empty where absent."""
+        return dict(self._take(field, lambda v: isinstance(v, dict), "a table", {}, {}))
+
+    def finish(self) -> None:
+        """Note fields that nobody asked for: a misspelt optional field must not be passed over."""
+        for field in self._table.keys() - self._seen:
+            self.fault(field, "is not a known field; remove it or spell it as its neighbours do")
