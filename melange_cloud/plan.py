@@ -83,6 +83,7 @@ def with_fleet(
     problem: Problem,
     solution: Solution,
     offers: Mapping[str, Offer],
+    price_ages: Mapping[str, str],
     buckets: Sequence[Bucket],
     max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
     surroundings: Surroundings,
@@ -91,6 +92,7 @@ def with_fleet(
 
     Args:
         offers: by instance type name.
+        price_ages: by instance type name, in words (``live``, ``cached 3 h``, ``snapshot 2026-07-30``).
         buckets: with traffic, in the order in which they are shown.
         max_tput: the figures that the problem was posed with.
     """
@@ -100,7 +102,7 @@ def with_fleet(
     kinds = _kinds(problem, solution, buckets, max_tput, routing)
     busy = {Kind(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
     allocations = tuple(
-        _allocation(offers[name], kind, count, busy.get(kind, 0.0))
+        _allocation(offers[name], price_ages[name], kind, count, busy.get(kind, 0.0))
         for (name, kind), count in sorted(solution.instances.items(), key=lambda item: (item[0][1], item[0][0]))
     )
     hours = request.hours_per_month
@@ -154,7 +156,7 @@ def instance_counts(solution: Solution) -> dict[str, int]:
     return counts
 
 
-def _allocation(offer: Offer, kind: Kind, instances: int, busy: float) -> Allocation:
+def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: float) -> Allocation:
     machine = offer.instance_type
     return Allocation(
         instance_type=machine.name,
@@ -174,6 +176,7 @@ def _allocation(offer: Offer, kind: Kind, instances: int, busy: float) -> Alloca
         list_usd_per_hour_each=offer.list_usd_per_hour,
         usd_per_hour=offer.usd_per_hour * instances,
         price_origin=offer.origin,
+        price_age=price_age,
         price_source=offer.source,
         price_as_of_from=offer.as_of_from,
         price_as_of_to=offer.as_of_to,

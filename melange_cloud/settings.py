@@ -14,6 +14,9 @@ from melange_cloud.errors import BadFile, BadInput, Fault
 
 FILE_NAME = "melange-cloud.toml"
 
+ARRAYS = frozenset({"discount"})
+"""Arrays of tables, written ``[[discount]]``, which ``read_array`` reads."""
+
 
 def settings_path() -> Path | None:
     """The settings file in force, None where there is none.
@@ -42,19 +45,14 @@ def read_settings(path: Path, known: Mapping[str, Collection[str]]) -> dict[str,
     Raises:
         BadFile: not TOML, or tables or keys that nobody reads; all of them together.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadFile([Fault(path, f"not TOML: {error}")]) from error
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read: {error.strerror or error}")]) from error
+    document = _document(path)
     faults: list[Fault] = []
     settings: dict[str, dict[str, object]] = {}
     for table, content in document.items():
+        if table in ARRAYS:
+            continue
         if table not in known or not isinstance(content, dict):
-            faults.append(
-                Fault(path, f"unknown table; known: {', '.join(f'[{name}]' for name in sorted(known))}", field=table)
-            )
+            faults.append(Fault(path, f"unknown table; known: {', '.join(_table_names(known))}", field=table))
             continue
         settings[table] = {}
         for key, value in content.items():
@@ -62,9 +60,52 @@ def read_settings(path: Path, known: Mapping[str, Collection[str]]) -> dict[str,
             if name in known[table]:
                 settings[table][name] = value
                 continue
-            close = difflib.get_close_matches(name, known[table], n=2)
-            cure = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(known[table]))}"
-            faults.append(Fault(path, f"unknown key; {cure}", field=f"[{table}] {key}"))
+            faults.append(Fault(path, _unknown_key(name, known[table]), field=f"[{table}] {key}"))
     if faults:
         raise BadFile(faults)
     return settings
+
+
+def read_array(path: Path, name: str, known: Collection[str]) -> list[dict[str, object]]:
+    """The tables of one of ARRAYS, in the order of the file; none where the file has none.
+
+    Args:
+        known: the keys that each may hold (with underscores; the file may use dashes).
+
+    Raises:
+        BadFile: not TOML, not written as ``[[name]]``, or keys that nobody reads; all of them together.
+    """
+    tables = _document(path).get(name, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise BadFile([Fault(path, f"is not an array of tables: write [[{name}]] above each", field=name)])
+    faults: list[Fault] = []
+    read: list[dict[str, object]] = []
+    for number, table in enumerate(tables, 1):
+        read.append({key.replace("-", "_"): value for key, value in table.items()})
+        faults.extend(
+            Fault(path, _unknown_key(key, known), field=f"[[{name}]] {number}, {key}")
+            for key in read[-1]
+            if key not in known
+        )
+    if faults:
+        raise BadFile(faults)
+    return read
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadFile([Fault(path, f"not TOML: {error}")]) from error
+    except OSError as error:
+        raise BadFile([Fault(path, f"cannot be read: {error.strerror or error}")]) from error
+
+
+def _table_names(known: Collection[str]) -> list[str]:
+    return [f"[{name}]" for name in sorted(known)] + [f"[[{name}]]" for name in sorted(ARRAYS)]
+
+
+def _unknown_key(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=2)
+    cure = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(known))}"
+    return f"unknown key; {cure}"

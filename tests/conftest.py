@@ -2,10 +2,17 @@ import os
 
 import pytest
 
+# Before any test starts a process: nothing may look for credentials beyond this machine.
+os.environ.update(AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true")
+CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_")
+
 
 @pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch):
+def no_settings_of_this_machine(monkeypatch, tmp_path_factory):
     """What a user may have set, and what pytest-xdist sets (COLUMNS), must not shape an answer."""
-    for name in list(os.environ):
-        if name in ("COLUMNS", "NO_COLOR", "SOURCE_DATE_EPOCH") or name.startswith("MELANGE_CLOUD_"):
+    for name in set(os.environ) - {"AWS_EC2_METADATA_DISABLED"}:
+        if name in ("COLUMNS", "NO_COLOR", "SOURCE_DATE_EPOCH") or name.startswith(("MELANGE_CLOUD_", *CREDENTIALS)):
             monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(home / "cache"))

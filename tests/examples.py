@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from melange_cloud.cli.app import app
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-NOW = {"SOURCE_DATE_EPOCH": "1795305600"}  # 2026-11-22: price ages in the answers stay the same
+NOW = {"SOURCE_DATE_EPOCH": "1795305600", "MELANGE_CLOUD_OFFLINE": "1"}  # 2026-11-22: the same ages, the same prices
 
 
 def folders() -> list[Path]:

@@ -1,25 +1,64 @@
-"""What can be rented, where and for how much: the shipped snapshot, the user's price sheet, and regions.
+"""What can be rented, where and for how much: the shipped snapshot, fetched prices, the user's sheet, and regions.
 
 Prices are USD per hour of one instance; memory is GiB. Every offer says where its figure was read and which dates
 bound it.
 """
 
-from melange_cloud.catalog.catalog import Catalog, with_sheet
+from melange_cloud.catalog.cache import (
+    CLOCK_TOLERANCE,
+    cache_file,
+    cache_folder,
+    is_fresh,
+    is_future,
+    kept_days,
+    metadata_not_there,
+    read_cache,
+    remember_metadata,
+    store,
+)
+from melange_cloud.catalog.cache_format import EVERY_REGION, Asked, Cached, Part
+from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of, with_sheet
+from melange_cloud.catalog.difference import Change, Difference, difference
+from melange_cloud.catalog.discounts import Discount, load_discounts, with_discounts
+from melange_cloud.catalog.odd import odd_prices
 from melange_cloud.catalog.quotas import Quota, quota_of
 from melange_cloud.catalog.regions import select_regions, with_sheet_regions
 from melange_cloud.catalog.sheet import SHEET_COLUMNS, read_price_sheet
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions, load_snapshot
 
 __all__ = [
+    "CLOCK_TOLERANCE",
+    "EVERY_REGION",
     "SHEET_COLUMNS",
+    "Asked",
+    "Cached",
     "Catalog",
+    "Change",
+    "Difference",
+    "Discount",
+    "OfferKey",
+    "Part",
     "Quota",
+    "cache_file",
+    "cache_folder",
+    "difference",
+    "is_fresh",
+    "is_future",
+    "kept_days",
+    "key_of",
+    "load_discounts",
     "load_instance_types",
     "load_regions",
     "load_snapshot",
+    "metadata_not_there",
+    "odd_prices",
     "quota_of",
+    "read_cache",
     "read_price_sheet",
+    "remember_metadata",
     "select_regions",
+    "store",
+    "with_discounts",
     "with_sheet",
     "with_sheet_regions",
 ]

@@ -45,8 +45,9 @@ def select_regions(
     Raises:
         BadInput: a pattern selects nothing; one line per such pattern, with close matches over both providers.
     """
-    if provider is not None and provider not in PROVIDERS:
-        raise BadInput(f"unknown provider '{provider}': use {' or '.join(PROVIDERS)}")
+    providers = _providers(regions)
+    if provider is not None and provider not in providers:
+        raise BadInput(f"unknown provider '{provider}': use {' or '.join(providers)}")
     if not patterns:
         raise BadInput("no region is asked for: give a name, a glob or 'all'")
     selected: dict[tuple[str, str], Region] = {}
@@ -68,8 +69,9 @@ def _matches(
 ) -> list[Region]:
     prefix, colon, name = pattern.strip().rpartition(":")
     prefix, name = prefix.lower(), name.lower()
-    if colon and prefix not in PROVIDERS:
-        raise BadInput(f"unknown provider '{prefix}' in region '{pattern}': use {' or '.join(PROVIDERS)}")
+    providers = _providers(regions)
+    if colon and prefix not in providers:
+        raise BadInput(f"unknown provider '{prefix}' in region '{pattern}': use {' or '.join(providers)}")
     if colon and provider is not None and prefix != provider:
         raise BadInput(f"region '{pattern}' is one of {prefix}, but only {provider} is asked for: drop one of the two")
     wanted = prefix or provider
@@ -91,6 +93,11 @@ def _matches(
     if priced is not None:
         found = [region for region in found if (region.provider, region.name) in priced] or found
     return found
+
+
+def _providers(regions: Iterable[Region]) -> tuple[str, ...]:
+    """AWS, GCP, and those that only plug-in clouds bring."""
+    return tuple(dict.fromkeys([*PROVIDERS, *sorted({region.provider for region in regions})]))
 
 
 def _unknown(pattern: str, name: str, provider: str | None, regions: Sequence[Region]) -> str:

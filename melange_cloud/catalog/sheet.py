@@ -4,13 +4,14 @@ Nothing is guessed: a sheet with one fault gives no offer at all, and every faul
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
+from melange_cloud.catalog.odd import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.catalog.table import Row, did_you_mean, read_rows
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
@@ -42,10 +43,6 @@ _SOLD_AS = {
     "commit_3y": ("commitment", "unknown"),
 }
 """What a purchase can be sold as, its default first."""
-
-_ODD_FACTOR = 5.0
-"""DESIGN.md: five times off the same type's price elsewhere is refused unless confirmed. The dearest shipped cell is
-1.5 times its median on demand, and 4.0 times for spot."""
 
 _REGION_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TYPE_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
@@ -235,36 +232,12 @@ def _dates(row: Row, today: date) -> tuple[date, date]:
 
 
 def _refuse_odd_prices(doubted: Sequence[_Entry], entries: Sequence[_Entry], reference: Catalog) -> None:
-    """Add a fault to each row whose price is far off the same type's in other regions.
-
-    The reference speaks alone where it knows the type: a sheet that is wrong throughout, in cents or in another
-    currency, agrees with itself.
-    """
-    from statistics import median  # brings fractions and random, which only a sheet needs
-
-    known = _prices_by_region(reference.offers)
-    sheet = _prices_by_region([entry.offer for entry in entries])
-    for entry in doubted:
-        offer = entry.offer
-        key = (offer.instance_type.provider, offer.instance_type.name, offer.purchase)
-        for prices, whose in ((known, "known"), (sheet, "the sheet's")):
-            elsewhere = [price for region, price in prices.get(key, {}).items() if region != offer.region]
-            if elsewhere:
-                usual = median(elsewhere)
-                factor = max(offer.usd_per_hour / usual, usual / offer.usd_per_hour)
-                if factor >= _ODD_FACTOR:
-                    entry.row.fault(
-                        "usd_per_hour",
-                        f"{offer.usd_per_hour:g} is {factor:.1f} times off {usual:g}, the median of {whose} prices of "
-                        f"{offer.instance_type.name} in other regions: correct it, or confirm it with "
-                        "--accept-odd-prices or a column confirmed = yes",
-                    )
-                break
-
-
-def _prices_by_region(offers: Sequence[Offer]) -> Mapping[tuple[str, str, str], dict[str, float]]:
-    prices: dict[tuple[str, str, str], dict[str, float]] = {}
-    for offer in offers:
-        key = (offer.instance_type.provider, offer.instance_type.name, offer.purchase)
-        prices.setdefault(key, {})[offer.region] = offer.usd_per_hour
-    return prices
+    """Add a fault to each row whose price is far off the same type's in other regions."""
+    row_of = {key_of(entry.offer): entry.row for entry in doubted}
+    own = [entry.offer for entry in entries]
+    for odd in odd_prices([entry.offer for entry in doubted], own, reference.offers):
+        row_of[key_of(odd.offer)].fault(
+            "usd_per_hour",
+            odd.words("the sheet's")
+            + ": correct it, or confirm it with --accept-odd-prices or a column confirmed = yes",
+        )

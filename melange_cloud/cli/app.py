@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from melange_cloud.cli import plan, profiles, solve, workloads
+from melange_cloud.cli import plan, prices, profiles, solve, workloads
 from melange_cloud.errors import MelangeError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -69,6 +69,7 @@ def melange_cloud(
 
 app.command("plan")(plan.plan)
 app.command("solve")(solve.solve)
+app.add_typer(prices.app, name="prices")
 app.add_typer(workloads.app, name="workloads")
 app.add_typer(profiles.app, name="profiles")
 

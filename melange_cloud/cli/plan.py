@@ -46,7 +46,8 @@ class Show(StrEnum):
     LEFT_OUT = "left-out"
 
 
-WHERE, WHAT, FLEET, HOW, OUTPUT = "Where", "What is served", "Which fleets may be", "How it is solved", "Output"
+WHERE, WHAT, FLEET, PRICES = "Where", "What is served", "Which fleets may be", "Prices"
+HOW, OUTPUT = "How it is solved", "Output"
 
 
 def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
@@ -116,14 +117,23 @@ def plan(
         _option(FLEET, "Least host memory of an instance, GiB [default: weights + 8].", "--min-host-memory-gib"),
     ] = None,
     prices: Annotated[
-        Path | None, _option(FLEET, "Your own price sheet (CSV); outranks the shipped prices.", "--prices")
+        Path | None, _option(PRICES, "Your own price sheet (CSV); outranks the shipped prices.", "--prices")
     ] = None,
     accept_odd_prices: Annotated[
         bool,
-        _option(FLEET, "Take prices five times off the same type's elsewhere.", "--accept-odd-prices"),
+        _option(PRICES, "Take prices five times off the same type's elsewhere.", "--accept-odd-prices"),
     ] = False,
     offline: Annotated[
-        bool, _option(FLEET, "Never touch the network: shipped prices and your own sheet only.", "--offline")
+        bool, _option(PRICES, "Never touch the network: your sheet, fresh cached prices, shipped prices.", "--offline")
+    ] = False,
+    refresh: Annotated[
+        bool, _option(PRICES, "Ask the clouds even where cached prices are fresh.", "--refresh")
+    ] = False,
+    max_age: Annotated[
+        str | None, _option(PRICES, "How old a cached price may be: 90m, 12h, 3d [default: 1d].", "--max-age")
+    ] = None,
+    require_fresh: Annotated[
+        bool, _option(PRICES, "Exit 5 rather than use a price older than --max-age.", "--require-fresh")
     ] = False,
     solver: Annotated[str | None, _option(HOW, "auto, glpk, cbc or highs [default: auto].", "--solver")] = None,
     time_limit: Annotated[
@@ -140,10 +150,10 @@ def plan(
     out: Annotated[Path | None, _option(OUTPUT, "Write to this file instead of stdout.", "--out")] = None,
 ) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and what else it could be."""
-    _ = offline  # nothing that this command reads today lies beyond the network
     if not region:
         raise BadInput("plan needs --region NAME (such as us-east-1), a glob ('eu-*') or all")
-    from melange_cloud import planner
+    from melange_cloud import catalog, planner
+    from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of
 
     question = planner.Question(
         regions=tuple(region),
@@ -170,9 +180,11 @@ def plan(
         hours_per_month=hours_per_month,
         prices=prices,
         accept_odd_prices=accept_odd_prices,
+        trust=Trust(offline, refresh, require_fresh, DEFAULT_MAX_AGE if max_age is None else age_of(max_age)),
+        discounts=catalog.load_discounts(),
     )
-    with _progress() as on_region:
-        answer = planner.answer(question, now=_now(), on_region=on_region)
+    with _progress() as (on_region, on_fetch):
+        answer = planner.answer(question, now=_now(), on_region=on_region, on_fetch=on_fetch)
     _print(answer, format_, frozenset(item.value for item in show or ()), all_rows, out)
     code = planner.exit_code(answer)
     if code:
@@ -235,11 +247,11 @@ def _now() -> datetime | None:
 
 
 def _progress() -> AbstractContextManager[Any]:
-    """A bar on stderr while many regions are solved; nothing off a terminal."""
+    """Bars on stderr while clouds are asked and regions solved; nothing off a terminal."""
     import sys
 
     if not sys.stderr.isatty():
-        return nullcontext(None)
-    from melange_cloud.cli.progress import region_bar
+        return nullcontext((None, None))
+    from melange_cloud.cli.progress import plan_bars
 
-    return region_bar()
+    return plan_bars()

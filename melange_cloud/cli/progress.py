@@ -1,27 +1,54 @@
-"""A progress bar on stderr that vanishes when its work is done."""
+"""Progress bars on stderr that vanish when their work is done."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+OnRegion = Callable[[int, int, str], None]
+OnFetch = Callable[[str, int, int | None], None]
 
 
 @contextmanager
-def region_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """Yields a callback (regions done, regions in all, name of the next)."""
-    bar = Progress(
-        TextColumn("solving"),
-        BarColumn(),
-        MofNCompleteColumn(),
+def plan_bars() -> Iterator[tuple[OnRegion, OnFetch]]:
+    """Yields the planner's two callbacks, which share one display: regions solved, and what is asked of the clouds."""
+    with _bars() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_region(done: int, total: int, name: str) -> None:
+            if total > 1:
+                _show(bar, tasks, "solving", done, total, f"solving {name}")
+
+        def on_fetch(what: str, done: int, total: int | None) -> None:
+            _show(bar, tasks, what, done, total, f"asking {what}")
+
+        yield on_region, on_fetch
+
+
+@contextmanager
+def fetch_bar() -> Iterator[OnFetch]:
+    """Yields a callback (what is fetched, units done, units in all or None), with a bar for each thing fetched."""
+    with _bars() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_fetch(what: str, done: int, total: int | None) -> None:
+            _show(bar, tasks, what, done, total, f"asking {what}")
+
+        yield on_fetch
+
+
+def _bars() -> Progress:
+    return Progress(
         TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
         console=Console(stderr=True),
         transient=True,
     )
-    with bar:
-        task = bar.add_task("", total=None, visible=False)
 
-        def on_region(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=name, visible=total > 1)
 
-        yield on_region
+def _show(bar: Progress, tasks: dict[str, TaskID], key: str, done: int, total: int | None, text: str) -> None:
+    if key not in tasks:
+        tasks[key] = bar.add_task(text, total=None)
+    bar.update(tasks[key], completed=done, total=total, description=text)

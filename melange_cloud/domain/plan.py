@@ -59,6 +59,7 @@ class Allocation:
     """One line of a fleet: so many instances of one offer, all given to one degree of tensor parallelism.
 
     ``vcpus`` and ``memory_gib`` are per instance; ``busy`` is the busy share of its kind's replicas.
+    ``price_age`` is the origin with its age in words: ``live``, ``cached 3 h``, ``snapshot 2026-07-30``.
     """
 
     instance_type: str
@@ -78,6 +79,7 @@ class Allocation:
     list_usd_per_hour_each: float
     usd_per_hour: float
     price_origin: str
+    price_age: str
     price_source: str
     price_as_of_from: date
     price_as_of_to: date

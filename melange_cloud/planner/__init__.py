@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import Kind, MaxTput, Offer, Plan, Region, RegionPlan, Status, Unservable
+from melange_cloud.planner import prices as market
 from melange_cloud.planner.question import DEFAULT_PURCHASE, Asked, Question, purchase_of, resolve
 from melange_cloud.planner.region import Evaluated, plan_region
 from melange_cloud.planner.solving import Solving
@@ -20,6 +21,7 @@ def answer(
     *,
     now: datetime | None = None,
     on_region: Callable[[int, int, str], None] | None = None,
+    on_fetch: Callable[[str, int, int | None], None] | None = None,
 ) -> Plan:
     """The cheapest fleet for each region that the question names.
 
@@ -27,28 +29,47 @@ def answer(
         question: what is asked; fields left None take their defaults and are named in ``Plan.defaulted``.
         now: the time that price ages are counted to; None is the clock.
         on_region: called with (regions done, regions in all, name of the next) before each region.
+        on_fetch: called with (what is read, units done, units in all or None) while clouds are asked.
 
     Raises:
         BadInput, BadFile: the question or one of its files cannot be right.
+        PricesUnavailable: fresh prices were required and are not to be had.
         SolverFailed: the solver asked for is missing or broken.
     """
     moment = datetime.now(UTC) if now is None else now
     purchase = purchase_of(question)
-    prices = catalog.load_snapshot(purchase)
-    regions = catalog.load_regions()
+    installed = market.plug_ins()
+    regions = market.known_regions(installed)
+    sheet: tuple[Offer, ...] = ()
     if question.prices is not None:
+        reference = catalog.load_snapshot(purchase)
         sheet = catalog.read_price_sheet(
-            question.prices, accept_odd_prices=question.accept_odd_prices, reference=prices, today=moment.date()
+            question.prices, accept_odd_prices=question.accept_odd_prices, reference=reference, today=moment.date()
         )
-        prices = catalog.with_sheet(prices, sheet)
         regions = catalog.with_sheet_regions(regions, sheet)
+    # A region that sells GPUs on demand stays in a comparison of another purchase, with "no data" where that is so.
+    priced = {
+        *catalog.load_snapshot(purchase).priced_regions,
+        *catalog.load_snapshot(DEFAULT_PURCHASE).priced_regions,
+        *((offer.instance_type.provider, offer.region) for offer in sheet),
+    }
+    selected = catalog.select_regions(question.regions, question.provider, regions, priced)
+    gathered = market.gather(
+        selected,
+        [purchase],
+        trust=question.trust,
+        sheet=sheet,
+        discounts=question.discounts,
+        now=moment,
+        progress=on_fetch,
+        sources=installed,
+    )
+    prices = gathered.catalog
     machines = {**catalog.load_instance_types()}
     machines.update({(o.instance_type.provider, o.instance_type.name): o.instance_type for o in prices.offers})
     asked = resolve(question, list(machines.values()))
-    # A region that sells GPUs on demand stays in a comparison of another purchase, with "no data" where that is so.
-    priced = {*prices.priced_regions, *catalog.load_snapshot(DEFAULT_PURCHASE).priced_regions}
-    selected = catalog.select_regions(question.regions, question.provider, regions, priced)
     offers = {region: prices.offers_in(region.provider, region.name, purchase) for region in selected}
+    ages = {catalog.key_of(o): gathered.age_words(o, moment) for group in offers.values() for o in group}
     detailed = len(selected) == 1
     evaluated = _evaluate(asked, offers, detailed=detailed)
     solving = Solving(asked.request.solver, asked.request.time_limit_s)
@@ -57,10 +78,13 @@ def answer(
         if on_region is not None:
             on_region(done, len(selected), region.name)
         excluded = prices.excluded_in(region.provider, region.name, purchase)
-        plans.append(plan_region(region, asked, offers[region], excluded, evaluated, solving, detailed=detailed))
+        plans.append(plan_region(region, asked, offers[region], ages, excluded, evaluated, solving, detailed=detailed))
     return Plan(
         generated_at=moment,
-        notices=_notices(asked, [offer for region in selected for offer in offers[region]], moment),
+        notices=(
+            *_notices(asked, [offer for region in selected for offer in offers[region]], moment),
+            *gathered.notes,
+        ),
         defaulted=asked.defaulted,
         request=asked.request,
         regions=tuple(sorted(plans, key=_cheapest_first)),

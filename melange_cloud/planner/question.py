@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from melange_cloud import profiles, workload
+from melange_cloud.catalog import Discount
 from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
 from melange_cloud.errors import BadInput
+from melange_cloud.planner.trust import Trust
 from melange_cloud.problem import HOST_MEMORY_BESIDE_WEIGHTS_GIB
 
 T = TypeVar("T")
@@ -55,6 +57,8 @@ class Question:
         hours_per_month: hours in a billed month.
         prices: the user's own price sheet.
         accept_odd_prices: take prices that are five times off the same type's in other regions.
+        trust: whether clouds are asked, and how old a price may be; the default asks those there are credentials for.
+        discounts: laid over all but the user's own sheet.
     """
 
     regions: tuple[str, ...]
@@ -81,6 +85,8 @@ class Question:
     hours_per_month: float | None = None
     prices: Path | None = None
     accept_odd_prices: bool = False
+    trust: Trust = field(default_factory=Trust)
+    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def plan_region(
     region: Region,
     asked: Asked,
     offers: Sequence[Offer],
+    price_ages: Mapping[catalog.OfferKey, str],
     excluded: Sequence[Excluded],
     evaluated: Evaluated,
     solving: Solving,
@@ -51,6 +52,7 @@ def plan_region(
     """Plan one region.
 
     Args:
+        price_ages: how old each price is, in words.
         detailed: also ask what a spare, a tighter target and smaller hosts would cost; a comparison of many regions
             does without.
     """
@@ -90,8 +92,17 @@ def plan_region(
         left_out=left_out,
         quota_needs=_quota_needs(region, by_name, solution),
     )
+    ages = {offer.instance_type.name: price_ages[catalog.key_of(offer)] for offer in offers}
     return with_fleet(
-        region, request, posed.problem, solution, by_name, asked.workload.buckets, evaluated.max_tput, surroundings
+        region,
+        request,
+        posed.problem,
+        solution,
+        by_name,
+        ages,
+        asked.workload.buckets,
+        evaluated.max_tput,
+        surroundings,
     )
 
 

@@ -237,10 +237,15 @@ def _is_old(plan: Plan, region: RegionPlan) -> bool:
 
 def _price_date(plan: Plan, region: RegionPlan) -> str:
     day = words.oldest_price(region)
+    if fetched := words.fetched_words(region):
+        return fetched
     return UNKNOWN if day is None else f"{day}{f'{GLUE}!' if _is_old(plan, region) else ''}"
 
 
 def _age(plan: Plan, regions: list[RegionPlan]) -> str:
+    fetched = {words.fetched_words(region) for region in regions}
+    if "" not in fetched:
+        return ", ".join(sorted(fetched))
     days = [words.age_days(plan, day) for region in regions if (day := words.oldest_price(region)) is not None]
     if not days:
         return UNKNOWN

@@ -243,7 +243,8 @@ def price_lines(region: RegionPlan) -> tuple[str, ...]:
     """Where the fleet's prices come from and when they were true, one line per source."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for use in region.allocations:
-        key = (clean(use.price_origin), _dates(use.price_as_of_from, use.price_as_of_to), clean(use.price_source))
+        origin = clean(use.price_age if use.price_origin == "cached" else use.price_origin)
+        key = (origin, _dates(use.price_as_of_from, use.price_as_of_to), clean(use.price_source))
         groups.setdefault(key, []).append(glued(use.instance_type))
     alone = len(groups) == 1
     return tuple(
@@ -254,6 +255,14 @@ def price_lines(region: RegionPlan) -> tuple[str, ...]:
 
 def _dates(first: date, last: date) -> str:
     return f"{last}" if first == last else f"{first} to {last}"
+
+
+def fetched_words(region: RegionPlan) -> str:
+    """``live`` or ``cached 3 h`` where every price of the fleet was asked of its cloud; empty otherwise."""
+    if not all(allocation.price_origin in ("live", "cached") for allocation in region.allocations):
+        return ""
+    cached = [clean(line.price_age) for line in region.allocations if line.price_origin == "cached"]
+    return min(cached, default="live" if region.allocations else "")
 
 
 def oldest_price(region: RegionPlan) -> date | None:

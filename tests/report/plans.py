@@ -123,6 +123,7 @@ def allocation(
         list_usd_per_hour_each=each,
         usd_per_hour=each * instances,
         price_origin="snapshot",
+        price_age="snapshot 2026-07-20",
         price_source="AWS price list, bulk file",
         price_as_of_from=as_of,
         price_as_of_to=as_of,

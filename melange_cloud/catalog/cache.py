@@ -1,0 +1,221 @@
+"""The prices that were fetched, kept between runs: one JSON file per provider in the user's cache folder.
+
+A file holds prices and times and no secret. It is written whole under one lock, for its owner alone, and what cannot be
+read is treated as absent, with one note. A *part* is one (region, purchase) with the time at which it was asked for; a
+whole part replaces older prices, one that is not whole lies over them. Which pairs were asked for, whatever came of it,
+is kept apart, so that a region without a price is not asked for again and again.
+"""
+
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from melange_cloud.catalog.cache_format import (
+    FORMAT,
+    Asked,
+    Cached,
+    OtherVersionError,
+    Part,
+    as_text,
+    moment_of,
+    parsed,
+)
+from melange_cloud.errors import MelangeError
+from melange_cloud.files import write_whole
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A time that is further ahead than this is a clock gone wrong, not another process that was quicker."""
+
+_FOLDER_VARIABLE = "MELANGE_CLOUD_CACHE_DIR"
+_LOCK_WAIT_S = 10
+_DAYS_KEPT = 90
+_METADATA_FILE = "metadata.json"
+_NOT_THERE_FOR = timedelta(days=1)
+
+
+def cache_folder() -> Path:
+    """Where the files lie: MELANGE_CLOUD_CACHE_DIR, else the user's cache folder as the system has it."""
+    named = os.environ.get(_FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("melange-cloud", appauthor=False)
+
+
+def cache_file(provider: str) -> Path:
+    """The provider's file."""
+    return cache_folder() / f"{provider}.json"
+
+
+def is_future(moment: datetime, now: datetime) -> bool:
+    """Whether a time is ahead of the clock by more than CLOCK_TOLERANCE; nothing of such a time is fresh."""
+    return moment > now + CLOCK_TOLERANCE
+
+
+def is_fresh(moment: datetime, now: datetime, max_age: timedelta) -> bool:
+    """Whether a time is at most ``max_age`` old, and not in the future."""
+    return now - moment <= max_age and not is_future(moment, now)
+
+
+def read_cache(
+    provider: str,
+    purchases: Collection[str] | None = None,
+    regions: Collection[str] | None = None,
+    *,
+    on: date | None = None,
+) -> Cached:
+    """What was fetched from a provider, restricted to purchases and regions where they are given.
+
+    Args:
+        on: the file as it was at the end of that day (UTC), or of the last day before it with one; None is now.
+    """
+    path = cache_file(provider) if on is None else _file_of_day(provider, on)
+    if path is None:
+        return Cached()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return Cached()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        return Cached(notes=(f"{path}: cannot be read ({why}): its prices are not used",))
+    again = f"its prices are not used; `melange-cloud prices refresh --provider {provider}` writes it anew"
+    try:
+        return parsed(provider, text, purchases, regions)
+    except OtherVersionError:
+        return Cached(notes=(f"{path}: written by another version of melange-cloud: {again}",))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError):
+        return Cached(notes=(f"{path}: torn or not ours: {again}",))
+
+
+def store(provider: str, parts: Iterable[Part], asked: Iterable[Asked], now: datetime) -> tuple[str, ...]:
+    """Put fetched parts into a provider's file; all else in it stays, newer parts too.
+
+    Returns:
+        One note where the file cannot be written; the prices are then good for this run alone.
+    """
+    from filelock import FileLock, Timeout
+
+    path = cache_file(provider)
+    unkept = "these prices are not kept for the next run"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(path.parent / "lock", timeout=_LOCK_WAIT_S, mode=0o600):
+            old = read_cache(provider)
+            merged = Cached(_merged_parts(old.parts, parts, now), _merged_asked(old.asked, asked, now))
+            write_whole(path, as_text(provider, merged), private=True)
+            _keep_day(path, provider, now.astimezone(UTC).date())
+    except Timeout:
+        return (f"{path}: another melange-cloud holds its lock: {unkept}",)
+    except OSError as error:
+        return (f"{path}: cannot be written ({error.strerror or error}): {unkept}; see {_FOLDER_VARIABLE}",)
+    except MelangeError as error:
+        return (f"{str(error).rpartition(';')[0]}: {unkept}; see {_FOLDER_VARIABLE}",)
+    return ()
+
+
+def kept_days(provider: str) -> tuple[date, ...]:
+    """The days (UTC) whose prices are kept, oldest first; on each, the last that were written."""
+    days = []
+    for path in cache_folder().glob(f"{provider}-????-??-??.json"):
+        try:
+            days.append(date.fromisoformat(path.stem.removeprefix(f"{provider}-")))
+        except ValueError:  # a file of somebody else
+            continue
+    return tuple(sorted(days))
+
+
+def metadata_not_there(provider: str, now: datetime) -> bool:
+    """Whether the provider's metadata server was asked on this machine within a day, and is not there."""
+    moment = _metadata_absences().get(provider)
+    return moment is not None and is_fresh(moment, now, _NOT_THERE_FOR)
+
+
+def remember_metadata(there: Mapping[str, bool], now: datetime) -> None:
+    """Keep which metadata servers are not there, for this machine; forget those that are.
+
+    Where it cannot be kept it is found out again next time, which costs a third of a second.
+    """
+    absences = {provider: moment for provider, moment in _metadata_absences().items() if provider not in there}
+    absences.update({provider: now for provider, answers in there.items() if not answers})
+    document = {
+        "format": FORMAT,
+        "machine": _machine(),
+        "not_there": {provider: moment.isoformat() for provider, moment in sorted(absences.items())},
+    }
+    path = cache_folder() / _METADATA_FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, json.dumps(document, indent=1) + "\n", private=True)
+    except (OSError, MelangeError):
+        return
+
+
+def _metadata_absences() -> dict[str, datetime]:
+    try:
+        document = json.loads((cache_folder() / _METADATA_FILE).read_text(encoding="utf-8"))
+        if document["format"] != FORMAT or document["machine"] != _machine():
+            return {}
+        return {provider: moment_of(text) for provider, text in document["not_there"].items()}
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _machine() -> str:
+    """The machine's name: a home folder on a network is shared by machines with and without a metadata server."""
+    from socket import gethostname
+
+    return gethostname()
+
+
+def _merged_parts(old: Iterable[Part], new: Iterable[Part], now: datetime) -> tuple[Part, ...]:
+    """The newest whole part of each pair, and the newest of the others where that is newer still.
+
+    A part from the future gives way to anything: else a clock gone wrong once would hold its prices for ever.
+    """
+
+    def order(part: Part) -> tuple[bool, datetime]:
+        return not is_future(part.fetched_at, now), part.fetched_at
+
+    newest: dict[tuple[str, str, bool], Part] = {}
+    for part in (*old, *new):
+        key = (part.region, part.purchase, part.whole)
+        if key not in newest or order(part) >= order(newest[key]):
+            newest[key] = part
+    return tuple(
+        newest[region, purchase, whole]
+        for region, purchase, whole in sorted(newest)
+        if whole
+        or (region, purchase, True) not in newest
+        or order(newest[region, purchase, True]) < order(newest[region, purchase, False])
+    )
+
+
+def _merged_asked(old: Iterable[Asked], new: Iterable[Asked], now: datetime) -> tuple[Asked, ...]:
+    newest: dict[tuple[str, str], Asked] = {}
+    for asked in (*old, *new):
+        key = (asked.region, asked.purchase)
+        if key not in newest or asked.at >= newest[key].at or is_future(newest[key].at, now):
+            newest[key] = asked
+    return tuple(newest[key] for key in sorted(newest))
+
+
+def _keep_day(path: Path, provider: str, today: date) -> None:
+    """Keep the file as the day's, by a second name for it, and let days go that are older than _DAYS_KEPT."""
+    kept = path.with_name(f"{provider}-{today}.json")
+    try:
+        kept.unlink(missing_ok=True)
+        kept.hardlink_to(path)
+    except OSError:  # a file system without links keeps no days; `prices diff` by date says so
+        return
+    for day in kept_days(provider):
+        if (today - day).days > _DAYS_KEPT:
+            path.with_name(f"{provider}-{day}.json").unlink(missing_ok=True)
+
+
+def _file_of_day(provider: str, day: date) -> Path | None:
+    days = [kept for kept in kept_days(provider) if kept <= day]
+    return cache_folder() / f"{provider}-{days[-1]}.json" if days else None

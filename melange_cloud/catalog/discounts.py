@@ -1,0 +1,169 @@
+"""The user's own discounts: ``[[discount]]`` tables of melange-cloud.toml, laid over list prices.
+
+    [[discount]]
+    provider = "aws"          # each of the four may be left out: it then matches all
+    region = "us-*"           # a name or a glob
+    family = "p5"             # the type's name up to one of its dots or dashes, or a glob: a2-highgpu, "g?"
+    purchase = "on_demand"
+    percent = 12.5            # off the list price; or usd_per_hour = 1.23, the net price of one instance
+
+Of several that match an offer, the last in the file counts, alone: write the general ones first. The user's own price
+sheet states net prices already, and is left as it is.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+from melange_cloud.catalog.odd import ODD_FACTOR
+from melange_cloud.catalog.snapshot import load_instance_types, load_regions
+from melange_cloud.catalog.table import did_you_mean
+from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.settings import read_array, settings_path
+
+KEYS = ("provider", "region", "family", "purchase", "percent", "usd_per_hour")
+_GLOB_SIGNS = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """One ``[[discount]]``: which offers it is for (None is any), and percent off or USD/h net of one instance.
+
+    ``path`` and ``number`` (from 1) say where it stands.
+    """
+
+    path: Path
+    number: int
+    provider: str | None = None
+    region: str | None = None
+    family: str | None = None
+    purchase: str | None = None
+    percent: float | None = None
+    usd_per_hour: float | None = None
+
+    def matches(self, offer: Offer) -> bool:
+        """Whether the discount is for this offer."""
+        return (
+            self.provider in (None, offer.instance_type.provider)
+            and self.purchase in (None, offer.purchase)
+            and (self.region is None or fnmatchcase(offer.region, self.region))
+            and (self.family is None or _is_of_family(offer.instance_type.name, self.family))
+        )
+
+    def net_usd_per_hour(self, list_usd_per_hour: float) -> float:
+        """What is paid, USD/h of one instance."""
+        if self.usd_per_hour is not None:
+            return self.usd_per_hour
+        return list_usd_per_hour * (1 - (self.percent or 0.0) / 100)
+
+
+def load_discounts() -> tuple[Discount, ...]:
+    """The discounts of the settings file in force, in its order; none where there is no such file.
+
+    Raises:
+        BadFile: all the faults of the tables, each with its cure.
+    """
+    path = settings_path()
+    if path is None:
+        return ()
+    faults: list[Fault] = []
+    discounts = [
+        _discount(path, number, table, faults) for number, table in enumerate(read_array(path, "discount", KEYS), 1)
+    ]
+    if faults:
+        raise BadFile(faults)
+    return tuple(discounts)
+
+
+def with_discounts(offers: Iterable[Offer], discounts: Sequence[Discount]) -> tuple[Offer, ...]:
+    """The offers at net prices; ``list_usd_per_hour`` keeps the list price. Offers of origin ``user`` stay.
+
+    Raises:
+        BadFile: a ``usd_per_hour`` that is five times off the list price of an offer, which then is of another size.
+    """
+    if not discounts:
+        return tuple(offers)
+    faults: dict[int, Fault] = {}
+    net = []
+    for offer in offers:
+        discount = next((one for one in reversed(discounts) if one.matches(offer)), None)
+        if discount is None or offer.origin == "user":
+            net.append(offer)
+            continue
+        usd_per_hour = discount.net_usd_per_hour(offer.list_usd_per_hour)
+        if discount.usd_per_hour is not None and not (
+            1 / ODD_FACTOR < usd_per_hour / offer.list_usd_per_hour < ODD_FACTOR
+        ):
+            faults.setdefault(
+                discount.number,
+                Fault(
+                    discount.path,
+                    f"{usd_per_hour:g} is five times off the list price of {offer.instance_type.name} in "
+                    f"{offer.region}, {offer.list_usd_per_hour:g}: it is the price of one whole instance, so name the "
+                    "type in family, or use percent",
+                    field=f"[[discount]] {discount.number}, usd_per_hour",
+                ),
+            )
+        net.append(replace(offer, usd_per_hour=usd_per_hour))
+    if faults:
+        raise BadFile(faults[number] for number in sorted(faults))
+    return tuple(net)
+
+
+def _is_of_family(name: str, family: str) -> bool:
+    """Whether the glob matches the name, or its beginning up to one of its dots or dashes."""
+    beginnings = [name[:index] for index, sign in enumerate(name) if sign in ".-"]
+    return any(fnmatchcase(beginning, family) for beginning in (*beginnings, name))
+
+
+@cache
+def _known_regions() -> frozenset[str]:
+    return frozenset(region.name for region in load_regions())
+
+
+def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fault]) -> Discount:
+    """The table as a Discount; what is wrong with it is added to ``faults``."""
+
+    def fault(key: str, message: str) -> None:
+        faults.append(Fault(path, message, field=f"[[discount]] {number}, {key}"))
+
+    def word(key: str) -> str | None:
+        value = table.get(key)
+        if value is None or (isinstance(value, str) and value):
+            return value
+        fault(key, f"{value!r} is not a text: write it in quotes")
+        return None
+
+    def amount(key: str) -> float | None:
+        value = table.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            fault(key, f"{value!r} is not a number: write it as 12.5, without quotes")
+            return None
+        return float(value)
+
+    provider, region, family, purchase = word("provider"), word("region"), word("family"), word("purchase")
+    percent, usd_per_hour = amount("percent"), amount("usd_per_hour")
+    foreign = provider is not None and provider not in PROVIDERS
+    if purchase is not None and purchase not in PURCHASES:
+        fault("purchase", f"unknown '{purchase}'{did_you_mean(purchase, PURCHASES) or ':'} use {', '.join(PURCHASES)}")
+    if provider is not None and foreign and did_you_mean(provider, PROVIDERS):
+        fault("provider", f"unknown '{provider}'{did_you_mean(provider, PROVIDERS)}")
+    if region is not None and not foreign and not any(fnmatchcase(name, region) for name in _known_regions()):
+        fault("region", f"no region matches '{region}'{did_you_mean(region, sorted(_known_regions()))}")
+    if family is not None and not foreign and not _GLOB_SIGNS & set(family):
+        names = [name for of, name in load_instance_types() if provider in (None, of)]
+        if not any(_is_of_family(name, family) for name in names):
+            fault("family", f"no instance type is of family '{family}'{did_you_mean(family, names)}")
+    if ("percent" in table) == ("usd_per_hour" in table):
+        fault("percent", "give either percent or usd_per_hour")
+    if percent is not None and not 0 <= percent < 100:
+        fault("percent", f"{percent:g}: 0 to 100, and less than 100, since nothing is free")
+    if usd_per_hour is not None and usd_per_hour <= 0:
+        fault("usd_per_hour", f"{usd_per_hour:g}: a price above zero, USD per hour of one instance")
+    return Discount(path, number, provider, region, family, purchase, percent, usd_per_hour)

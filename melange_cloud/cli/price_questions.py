@@ -1,0 +1,167 @@
+"""What the ``prices`` commands ask: which prices, of which regions and purchases, from where."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from melange_cloud.errors import BadInput, PricesUnavailable
+
+if TYPE_CHECKING:
+    from melange_cloud.catalog import Catalog, OfferKey
+    from melange_cloud.domain import Offer, Region
+    from melange_cloud.planner.prices import Gathered
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The options that say which prices will do."""
+
+    offline: bool
+    refresh: bool
+    max_age: str
+    require_fresh: bool
+    sheet: Path | None
+    accept_odd_prices: bool
+
+
+def gathered_prices(
+    asking: Asking, provider: str | None, region: list[str] | None, purchases: Sequence[str]
+) -> "tuple[Gathered, list[Offer], datetime]":
+    """The prices by the order of trust, those of the regions asked for, and the time they are seen from."""
+    from melange_cloud import catalog
+    from melange_cloud.planner import prices
+
+    trust = prices.Trust(asking.offline, asking.refresh, asking.require_fresh, prices.age_of(asking.max_age))
+    now = datetime.now(UTC)
+    discounts = catalog.load_discounts()
+    sources = prices.plug_ins()
+    sheet: tuple[Offer, ...] = ()
+    if asking.sheet is not None:
+        sheet = catalog.read_price_sheet(
+            asking.sheet,
+            today=now.date(),
+            reference=catalog.load_snapshot(),
+            accept_odd_prices=asking.accept_odd_prices,
+        )
+        sheet = tuple(offer for offer in sheet if offer.purchase in purchases)
+    regions = catalog.with_sheet_regions(prices.known_regions(sources), sheet)
+    selected = select(region or ["all"], provider, regions)
+    with fetch_progress() as progress:
+        gathered = prices.gather(
+            selected, purchases, trust=trust, sheet=sheet, discounts=discounts, progress=progress, sources=sources
+        )
+    names = {(one.provider, one.name) for one in selected}
+    offers = [offer for offer in gathered.catalog.offers if (offer.instance_type.provider, offer.region) in names]
+    return gathered, offers, datetime.now(UTC)
+
+
+def side(name: str, purchases: Sequence[str]) -> "Catalog":
+    """One side of a comparison.
+
+    Raises:
+        BadInput: it is none of what we compare.
+        PricesUnavailable: nothing is kept of that day, or in the cache.
+    """
+    from melange_cloud import catalog
+
+    if name == "snapshot":
+        return catalog.load_snapshot()
+    day = _day(name)
+    if name == "cache" or day is not None:
+        return _cache(day, purchases)
+    if not Path(name).exists():
+        raise BadInput(f"'{name}' is neither snapshot, cache, a day such as 2026-11-22, nor a file")
+    offers = catalog.read_price_sheet(
+        Path(name), today=datetime.now(UTC).date(), reference=catalog.Catalog(()), accept_odd_prices=True
+    )
+    return catalog.Catalog(offers)
+
+
+def _cache(day: date | None, purchases: Sequence[str]) -> "Catalog":
+    """All that the cache holds, however old, now or at the end of a day."""
+    from melange_cloud import catalog
+    from melange_cloud.domain import PROVIDERS
+    from melange_cloud.planner.prices import plug_ins
+
+    offers: dict[OfferKey, Offer] = {}
+    for provider in dict.fromkeys([*PROVIDERS, *plug_ins().by_provider]):
+        cached = catalog.read_cache(provider, purchases, on=day)
+        tell(cached.notes)
+        for part in sorted(cached.parts, key=lambda part: not part.whole):
+            offers.update({catalog.key_of(offer): offer for offer in part.offers})
+    if not offers:
+        when = "" if day is None else f" from {day} or before"
+        raise PricesUnavailable(f"the cache holds no prices{when}: run `melange-cloud prices refresh`")
+    return catalog.Catalog(tuple(offers[key] for key in sorted(offers)))
+
+
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name) if len(name) == 10 else None
+    except ValueError:
+        return None
+
+
+def select(patterns: list[str], provider: str | None, regions: "Sequence[Region]") -> "tuple[Region, ...]":
+    """The regions that the patterns mean; see ``catalog.select_regions``."""
+    from melange_cloud.catalog import select_regions
+
+    return select_regions(patterns, provider.lower() if provider else None, regions)
+
+
+def purchases_of(words: list[str] | None) -> tuple[str, ...]:
+    """What ``--purchase`` says; all where it says nothing.
+
+    Raises:
+        BadInput: an unknown word.
+    """
+    from melange_cloud.domain import PURCHASES
+
+    if not words:
+        return PURCHASES
+    asked = [word.strip().lower().replace("-", "_") for text in words for word in text.split(",")]
+    return tuple(_known(word, PURCHASES, "--purchase") for word in dict.fromkeys(asked))
+
+
+def gpus_of(words: list[str] | None) -> frozenset[str]:
+    """What ``--gpu`` says; empty where it says nothing.
+
+    Raises:
+        BadInput: an unknown GPU.
+    """
+    from melange_cloud.domain import GPUS
+
+    return frozenset(_known(word.strip(), GPUS, "--gpu") for text in words or () for word in text.split(","))
+
+
+def _known(word: str, known: Iterable[str], option: str) -> str:
+    by_lower = {name.lower(): name for name in known}
+    if word.lower() not in by_lower:
+        raise BadInput(f"{option} {word}: use {', '.join(by_lower.values())}")
+    return by_lower[word.lower()]
+
+
+def place_of(offer: "Offer") -> tuple[str, str, str, str]:
+    """By which a list of offers is sorted."""
+    return (offer.instance_type.provider, offer.region, offer.instance_type.name, offer.purchase)
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Print notes on stderr."""
+    for line in lines:
+        typer.echo(line, err=True)
+
+
+def fetch_progress() -> "AbstractContextManager[Callable[[str, int, int | None], None] | None]":
+    """A bar on stderr while the clouds are asked; nothing off a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext(None)
+    from melange_cloud.cli.progress import fetch_bar
+
+    return fetch_bar()

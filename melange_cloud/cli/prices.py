@@ -1,0 +1,246 @@
+"""``melange-cloud prices``: fetches, lists, compares and exports prices, and says what stands in their way."""
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from melange_cloud.cli.output import emit
+from melange_cloud.cli.price_questions import (
+    Asking,
+    fetch_progress,
+    gathered_prices,
+    gpus_of,
+    place_of,
+    purchases_of,
+    select,
+    side,
+    tell,
+)
+from melange_cloud.errors import BadInput, PricesUnavailable
+
+if TYPE_CHECKING:
+    from melange_cloud.catalog import Catalog
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Prices: fetch them live, list, compare and export them, and find out why they are old.",
+    epilog="Example: melange-cloud prices list --region us-east-1 --gpu H100 --purchase on_demand",
+)
+
+
+class Format(StrEnum):
+    """How a result is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ListFormat(StrEnum):
+    """How prices are listed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+Provider = Annotated[str | None, typer.Option("--provider", help="aws, gcp or a plug-in's; all unless given.")]
+Regions = Annotated[
+    list[str] | None, typer.Option("--region", help="Region name, glob ('eu-*') or all; repeatable [default: all].")
+]
+Purchases = Annotated[
+    list[str] | None,
+    typer.Option("--purchase", help="on_demand, spot, commit_1y, commit_3y; repeatable [default: all]."),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Ask the clouds, however fresh the cache is.")]
+MaxAge = Annotated[str, typer.Option("--max-age", help="Oldest cached price that will do: 90m, 12h, 3d.")]
+Sheet = Annotated[Path | None, typer.Option("--prices", help="Your own price sheet (CSV); outranks all others.")]
+OddPrices = Annotated[
+    bool, typer.Option("--accept-odd-prices", help="Take prices five times off the same type's elsewhere.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of stdout.")]
+
+
+@app.command(epilog="Example: melange-cloud prices refresh --provider aws --region us-east-1")
+def refresh(
+    provider: Provider = None,
+    region: Regions = None,
+    purchase: Purchases = None,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public", help="AWS without credentials: stream its public list, about 300 MB a region, no spot prices."
+        ),
+    ] = False,
+) -> None:
+    """Fetch live prices into the cache, from all clouds side by side."""
+    from melange_cloud.planner import prices
+
+    sources = prices.plug_ins()
+    tell(sources.problems)
+    regions = prices.known_regions(sources)
+    selected: dict[str, Sequence[str] | None] = {}
+    if region or provider:
+        for one in select(region or ["all"], provider, regions):
+            selected[one.provider] = [*(selected.get(one.provider) or ()), one.name]
+    if not region:
+        selected = dict.fromkeys(selected or sorted({one.provider for one in regions}))
+    if public and "aws" not in selected:
+        raise BadInput("--public is about AWS's public price list: ask for a region of aws")
+    with fetch_progress() as progress:
+        outcomes = prices.refresh(selected, purchases_of(purchase), public=public, progress=progress, sources=sources)
+    read = False
+    for outcome in outcomes:
+        tell([*outcome.problems, *outcome.notes, *([outcome.failure] if outcome.failure else [])])
+        if outcome.fetched is not None:
+            read = True
+            offers = outcome.fetched.offers
+            count = len({offer.region for offer in offers})
+            each = ", ".join(
+                f"{sum(offer.purchase == bought for offer in offers)} {bought}"
+                for bought in dict.fromkeys(offer.purchase for offer in offers)
+            )
+            typer.echo(
+                f"{outcome.provider}: {len(offers)} prices of {count} regions in {outcome.seconds:.1f} s ({each})"
+            )
+    if not read:
+        raise PricesUnavailable("no price could be read: `melange-cloud prices doctor` says what is missing")
+
+
+@app.command("list", epilog="Example: melange-cloud prices list --region 'eu-*' --gpu L4 --gpu A10G --format csv")
+def list_(
+    provider: Provider = None,
+    region: Regions = None,
+    gpu: Annotated[list[str] | None, typer.Option("--gpu", help="Only these GPUs, such as H100; repeatable.")] = None,
+    purchase: Purchases = None,
+    instance_type: Annotated[
+        list[str] | None, typer.Option("--instance-type", help="Name or glob ('g6.*'); repeatable.")
+    ] = None,
+    offline: Offline = False,
+    refresh: Refresh = False,
+    max_age: MaxAge = "1d",
+    require_fresh: Annotated[
+        bool, typer.Option("--require-fresh", help="Refuse anything older than --max-age (exit code 5).")
+    ] = False,
+    prices: Sheet = None,
+    accept_odd_prices: OddPrices = False,
+    format_: Annotated[ListFormat, typer.Option("--format", help="How to show it.")] = ListFormat.TABLE,
+    out: Out = None,
+) -> None:
+    """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
+    from melange_cloud.cli import price_tables
+
+    asking = Asking(offline, refresh, max_age, require_fresh, prices, accept_odd_prices)
+    gathered, offers, now = gathered_prices(asking, provider, region, purchases_of(purchase))
+    wanted_gpus = gpus_of(gpu)
+    offers = [
+        offer
+        for offer in offers
+        if (not wanted_gpus or offer.instance_type.gpu in wanted_gpus)
+        and (not instance_type or any(fnmatchcase(offer.instance_type.name, glob) for glob in instance_type))
+    ]
+    offers.sort(key=lambda offer: (offer.usd_per_hour / offer.instance_type.gpu_count, *place_of(offer)))
+    notices = list(gathered.notes)
+    if any(offer.purchase == "spot" for offer in offers):
+        notices.append(price_tables.SPOT_NOTE)
+    if format_ is ListFormat.JSON:
+        emit(price_tables.offers_json(offers, notices, now), out)
+        return
+    tell(gathered.notes)
+    if format_ is ListFormat.CSV:
+        tell(notices[len(gathered.notes) :])
+        emit(price_tables.offers_csv(offers), out)
+    else:
+        emit(price_tables.offers_table(offers, lambda offer: gathered.age_words(offer, now)), out)
+
+
+@app.command(epilog="Example: melange-cloud prices diff snapshot cache --provider aws")
+def diff(
+    before: Annotated[str, typer.Argument(help="snapshot, cache, a day (2026-11-22) or a price sheet.")] = "snapshot",
+    after: Annotated[str, typer.Argument(help="The same; what it is compared with.")] = "cache",
+    provider: Provider = None,
+    region: Regions = None,
+    purchase: Purchases = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    out: Out = None,
+) -> None:
+    """Compare prices: what moved and by how much, what appeared, what vanished.
+
+    Only what both sides cover is compared, by region and purchase. Prices are before discounts.
+    """
+    from melange_cloud import catalog
+    from melange_cloud.cli import price_tables
+    from melange_cloud.planner.prices import known_regions, plug_ins
+
+    purchases = purchases_of(purchase)
+    sides = (side(before, purchases), side(after, purchases))
+    known = catalog.with_sheet_regions(known_regions(plug_ins()), [offer for one in sides for offer in one.offers])
+    selected = {(one.provider, one.name) for one in select(region or ["all"], provider, known)}
+    if not region:
+        selected |= {(one.provider, one.name) for one in known if one.government and provider in (None, one.provider)}
+    found = catalog.difference(*(_within(one, selected, purchases) for one in sides))
+    show = price_tables.difference_json if format_ is Format.JSON else price_tables.difference_table
+    emit(show(found, (before, after)), out)
+
+
+@app.command(epilog="Example: melange-cloud prices export --provider gcp --out prices.csv")
+def export(
+    out: Out = None,
+    provider: Provider = None,
+    region: Regions = None,
+    purchase: Purchases = None,
+    offline: Offline = False,
+    refresh: Refresh = False,
+    max_age: MaxAge = "1d",
+    prices: Sheet = None,
+    accept_odd_prices: OddPrices = False,
+) -> None:
+    """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
+    from melange_cloud.cli import price_tables
+    from melange_cloud.domain import PROVIDERS
+
+    asking = Asking(offline, refresh, max_age, False, prices, accept_odd_prices)
+    gathered, offers, _ = gathered_prices(asking, provider, region, purchases_of(purchase))
+    tell(gathered.notes)
+    foreign = sorted({offer.instance_type.provider for offer in offers} - set(PROVIDERS))
+    if foreign:
+        tell([f"left out, since a price sheet holds aws and gcp alone: {', '.join(foreign)}"])
+    kept = [offer for offer in offers if offer.instance_type.provider in PROVIDERS]
+    emit(price_tables.offers_csv(sorted(kept, key=place_of), price_tables.EXPORT_COLUMNS), out)
+
+
+@app.command(epilog="Example: melange-cloud prices doctor")
+def doctor(
+    offline: Offline = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    out: Out = None,
+) -> None:
+    """Say which credentials, endpoints and permissions there are, how old all prices are, and what mends each.
+
+    Exit code 5 where something is set up and does not work.
+    """
+    from melange_cloud.cli import price_tables
+    from melange_cloud.planner.doctor import examine
+
+    checks = examine(offline=offline)
+    emit(price_tables.checks_json(checks) if format_ is Format.JSON else price_tables.checks_table(checks), out)
+    if any(check.status == "failed" for check in checks):
+        raise typer.Exit(PricesUnavailable.exit_code)
+
+
+def _within(prices: "Catalog", regions: Collection[tuple[str, str]], purchases: Collection[str]) -> "Catalog":
+    """The offers of some regions and purchases."""
+    from melange_cloud.catalog import Catalog
+
+    return Catalog(
+        tuple(
+            offer
+            for offer in prices.offers
+            if (offer.instance_type.provider, offer.region) in regions and offer.purchase in purchases
+        )
+    )

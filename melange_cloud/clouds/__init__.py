@@ -1,0 +1,159 @@
+"""The only place that knows a vendor: each module asks one cloud for its prices and answers in Offers.
+
+A third party adds a cloud by an entry point in the group ``melange_cloud.clouds`` that names a class or function which,
+called without arguments, returns a PriceSource; where it also has ``regions`` (NewRegions), these can be asked for by
+name. AWS and GCP need no entry point: they are there in a bare checkout, and are imported only when they are asked.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from melange_cloud.domain import PROVIDERS, PURCHASES, Excluded, InstanceType, Offer, Region
+
+ENTRY_POINTS = "melange_cloud.clouds"
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with (what is being read, units done, units in all or None where unknown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one cloud answered.
+
+    Attributes:
+        offers: origin ``live``; dates are the day of the answer (UTC).
+        excluded: (region, instance type) pairs with a price that is no offer of ours, and why.
+        complete: the (region, purchase) pairs that were read whole; only these may replace older prices.
+        problems: one line per part that could not be read, each with its cure; empty where all went well.
+    """
+
+    offers: tuple[Offer, ...]
+    excluded: tuple[Excluded, ...]
+    complete: frozenset[tuple[str, str]]
+    problems: tuple[str, ...]
+
+
+class PriceSource(Protocol):
+    """One cloud's live prices."""
+
+    provider: str
+    """The provider's short name as options spell it, such as ``aws``."""
+
+    def fetch(
+        self,
+        regions: Sequence[str] | None,
+        purchases: Sequence[str],
+        instance_types: Sequence[InstanceType],
+        progress: Progress | None = None,
+    ) -> Fetched:
+        """Ask the cloud.
+
+        Args:
+            regions: region names; None is all.
+            purchases: of PURCHASES.
+            instance_types: the shapes that we know; others are left out and said.
+
+        Raises:
+            PricesUnavailable: nothing at all could be read; one line with the cure.
+        """
+        ...
+
+
+@runtime_checkable
+class NewRegions(Protocol):
+    """What a plug-in has in addition where its regions are none of those that ship with melange-cloud."""
+
+    regions: tuple[Region, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The clouds that can be asked, by provider, and one line for each plug-in that is broken."""
+
+    by_provider: Mapping[str, PriceSource]
+    problems: tuple[str, ...] = ()
+
+
+def load_sources(
+    *,
+    known_types: Mapping[str, Collection[str]] | None = None,
+    ask_metadata: bool = True,
+    public: bool = False,
+) -> Sources:
+    """AWS, GCP and every plug-in; nothing is asked, and no SDK is imported.
+
+    Args: see ``built_in``.
+    """
+    found = plug_ins()
+    ours = {
+        provider: built_in(provider, known_types=known_types, ask_metadata=ask_metadata, public=public)
+        for provider in PROVIDERS
+    }
+    return Sources({**ours, **found.by_provider}, found.problems)
+
+
+def built_in(
+    provider: Literal["aws", "gcp"] | str,
+    *,
+    known_types: Mapping[str, Collection[str]] | None = None,
+    ask_metadata: bool = True,
+    public: bool = False,
+) -> PriceSource:
+    """The source of one of PROVIDERS.
+
+    Args:
+        known_types: GCP region -> machine types, where Google's own list of them cannot be had.
+        ask_metadata: False where GCP's metadata server is known not to be there.
+        public: AWS's public price list, which needs no credentials, in place of its APIs.
+
+    Raises:
+        KeyError: the provider is none of ours.
+    """
+    if provider == "aws":
+        from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices
+
+        return PublicAwsPrices() if public else AwsPrices()
+    if provider == "gcp":
+        from melange_cloud.clouds.gcp import GcpPrices
+
+        return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata)
+    raise KeyError(provider)
+
+
+def plug_ins() -> Sources:
+    """The clouds that third parties have installed."""
+    from importlib.metadata import entry_points
+
+    sources: dict[str, PriceSource] = {}
+    problems = []
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
+        origin = f"plug-in cloud '{point.name}' ({point.value})"
+        try:
+            source = point.load()()
+            provider = source.provider
+        except Exception as error:  # foreign code may raise anything, and must not take the other clouds with it
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            problems.append(f"{origin} cannot be loaded ({why}): mend or uninstall it")
+            continue
+        if not isinstance(provider, str) or not callable(getattr(source, "fetch", None)):
+            problems.append(f"{origin} is no PriceSource, which has `provider` and `fetch`: mend or uninstall it")
+        elif provider in PROVIDERS or provider in sources:
+            problems.append(f"{origin} says that it is '{provider}', which is taken: it is left out; uninstall it")
+        else:
+            sources[provider] = source
+    return Sources(sources, tuple(problems))
+
+
+def in_one_go(
+    provider: str, regions: Sequence[str] | None, purchases: Sequence[str]
+) -> tuple[Sequence[str] | None, tuple[str, ...]]:
+    """The regions and purchases that the same calls answer, so that nothing is asked for twice.
+
+    Google's list cannot be asked in parts; AWS's holds reserved instances beside on demand.
+    """
+    if provider == "gcp":
+        return None, PURCHASES
+    if provider == "aws" and set(purchases) - {"spot"}:
+        return regions, tuple(purchase for purchase in PURCHASES if purchase != "spot" or "spot" in purchases)
+    return regions, tuple(purchases)

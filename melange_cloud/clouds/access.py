@@ -1,0 +1,170 @@
+"""Whether there could be credentials for a cloud, found without importing an SDK (boto3 alone takes 0.3 s).
+
+A sign is the name of the place where credentials may lie, never what lies there; whether they are any good is for the
+SDK to say.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_ANSWER_S = 0.3
+"""A metadata server is on the same machine or nowhere; the SDKs wait for it for seconds."""
+
+_AWS_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+_AWS_WORDS = (
+    "aws_access_key_id",
+    "credential_process",
+    "credential_source",
+    "ec2_metadata_service_endpoint",
+    "login_session",
+    "role_arn",
+    "sso_",
+    "web_identity_token_file",
+)
+"""What a profile with credentials holds; one with a region alone has none of these."""
+
+_METADATA_HOST = "169.254.169.254"
+_AWS_METADATA_IPV6 = "fd00:ec2::254"
+
+
+_NO_CREDENTIALS = ("aws: no credentials", "no Google credentials")
+"""How our sources begin to say so; a test holds them to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What there is to a cloud's credentials here.
+
+    Attributes:
+        signs: where they may lie.
+        metadata: host and port of the metadata server that may hold some; None where the user has ruled it out.
+        cure: how to get live prices without any.
+    """
+
+    signs: tuple[str, ...]
+    metadata: tuple[str, int] | None
+    cure: str
+
+
+def access(provider: str) -> Access | None:
+    """What there is here for ``aws`` or ``gcp``; None for any other cloud, which has to be asked."""
+    if provider == "aws":
+        cure = "run `aws configure` or set AWS_PROFILE (without any: `melange-cloud prices refresh --public`)"
+        return Access(tuple(_aws_signs()), _aws_metadata(), cure)
+    if provider == "gcp":
+        cure = "set MELANGE_CLOUD_GCP_API_KEY or run `gcloud auth application-default login`"
+        return Access(tuple(_gcp_signs()), _gcp_metadata(), cure)
+    return None
+
+
+def says_none(failure: str) -> bool:
+    """Whether a source failed for want of credentials, and not for what they may do."""
+    return any(words in failure for words in _NO_CREDENTIALS)
+
+
+def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:
+    """Whether each cloud's metadata server is there; all are asked side by side, for a third of a second."""
+    import threading
+
+    answers: dict[tuple[str, int], bool | None] = {}
+
+    def ask(address: tuple[str, int]) -> None:
+        answers[address] = _is_google(address)
+
+    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in set(servers.values())]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_ANSWER_S * 2)  # connecting and answering have their own limit each
+    found = {}
+    for provider, address in servers.items():
+        google = answers.get(address)
+        found[provider] = google is not None and google is (provider == "gcp")
+    return found
+
+
+def _is_google(address: tuple[str, int]) -> bool | None:
+    """Whether Google's metadata server answers there, or another; None where nobody does. Both use one address."""
+    import socket
+
+    try:
+        with socket.create_connection(address, _ANSWER_S) as connection:
+            connection.settimeout(_ANSWER_S)
+            connection.sendall(b"GET / HTTP/1.0\r\nHost: metadata\r\nMetadata-Flavor: Google\r\n\r\n")
+            head = b""
+            while b"\r\n\r\n" not in head and len(head) < 8192:
+                more = connection.recv(4096)
+                if not more:
+                    break
+                head += more
+    except OSError:
+        return None
+    return b"metadata-flavor: google" in head.lower() if head.startswith(b"HTTP/") else None
+
+
+def _aws_signs() -> list[str]:
+    signs = [name for name in _AWS_VARIABLES if os.environ.get(name)]
+    files = (
+        Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"),
+        Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config"),
+        Path(os.environ.get("BOTO_CONFIG") or "~/.boto"),
+        Path("/etc/boto.cfg"),
+    )
+    return signs + [str(file) for file in files if _holds(file.expanduser(), _AWS_WORDS)]
+
+
+def _aws_metadata() -> tuple[str, int] | None:
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        return None
+    named = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+    if named:
+        return _address(named)
+    ipv6 = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "").lower() == "ipv6"
+    return (_AWS_METADATA_IPV6 if ipv6 else _METADATA_HOST), 80
+
+
+def _gcp_signs() -> list[str]:
+    signs = [name for name in ("MELANGE_CLOUD_GCP_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS") if os.environ.get(name)]
+    if os.environ.get("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "").startswith("http://"):
+        signs.append("MELANGE_CLOUD_GCP_BILLING_ENDPOINT")  # on this machine, which needs no credentials
+    folder = os.environ.get("CLOUDSDK_CONFIG")
+    roaming = os.environ.get("APPDATA") if os.name == "nt" else None
+    gcloud = Path(folder) if folder else Path(roaming or "~/.config") / "gcloud"
+    file = gcloud / "application_default_credentials.json"
+    if file.expanduser().is_file():
+        signs.append(str(file))
+    return signs
+
+
+def _gcp_metadata() -> tuple[str, int] | None:
+    if os.environ.get("NO_GCE_CHECK", "").lower() == "true":
+        return None
+    named = os.environ.get("GCE_METADATA_HOST") or os.environ.get("GCE_METADATA_IP")
+    return _address(f"http://{named}") if named else (_METADATA_HOST, 80)
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Host and port; None where it is no address, which the SDK then says."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port or 80) if parts.hostname else None
+    except ValueError:
+        return None
+
+
+def _holds(file: Path, words: tuple[str, ...]) -> bool:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return any(word in text for word in words)

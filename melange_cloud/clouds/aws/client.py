@@ -1,0 +1,187 @@
+"""The one place where boto3 is set up: credentials, endpoints, time-outs, retries; and how pages are turned."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from melange_cloud.clouds.aws.faults import UnreadError, malformed, vendor_faults
+from melange_cloud.clouds.aws.metadata import ask_metadata_briefly
+from melange_cloud.errors import PricesUnavailable
+
+HOW_TO_GET_LIVE_PRICES = (
+    "aws: no credentials, so no live prices: run `aws configure` or set AWS_PROFILE, or read the public price list "
+    "with `melange-cloud prices refresh --public`"
+)
+_PRICING_REGIONS = {
+    "eu": "eu-central-1",
+    "me": "eu-central-1",
+    "af": "eu-central-1",
+    "il": "eu-central-1",
+    "ap": "ap-south-1",
+}
+"""The nearest of the three regions that answer price questions (PRICES.md section 1); us-east-1 for all others."""
+_MOST_PAGES = 1000
+_OPERATIONS = {
+    "ec2": ("DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"),
+    "pricing": ("GetProducts",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait and how often to ask; throttling and 5xx are asked again after botocore's standard back-off.
+
+    The defaults end a region that does not answer within half a minute; botocore's own would take five minutes.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 15.0
+    pricing_attempts: int = 4
+    ec2_attempts: int = 2
+
+
+class _OurOperations:
+    """botocore's loader without the 800 operations of EC2 that we never call.
+
+    A client gets a method for each, which took half of the time of asking every region.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
+        model = self._loader.load_service_model(service_name, type_name, api_version)
+        if type_name != "service-2" or service_name not in _OPERATIONS:
+            return model
+        return {**model, "operations": {name: model["operations"][name] for name in _OPERATIONS[service_name]}}
+
+
+class Clients:
+    """boto3 clients, made when first asked for; safe to call from several threads.
+
+    Args:
+        session: a boto3 Session of the caller; None makes one from the environment (AWS_PROFILE and all the rest).
+        patience: time-outs and attempts.
+    """
+
+    def __init__(self, session: Any = None, patience: Patience | None = None) -> None:
+        self._session = session
+        self._patience = patience or Patience()
+        self._made: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def credentials_from(self) -> str | None:
+        """Where boto3's chain finds credentials (``env``, ``shared-credentials-file``, ``sso``, ``iam-role``, ...).
+
+        None where there are none; nothing is sent to AWS, a metadata server is asked briefly unless
+        AWS_EC2_METADATA_DISABLED says that there is none.
+
+        Raises:
+            PricesUnavailable: the settings name credentials that cannot be loaded.
+        """
+        try:
+            with vendor_faults("sts:GetCallerIdentity"):
+                credentials = self._open_session().get_credentials()
+        except UnreadError as error:
+            raise PricesUnavailable(f"aws: {error}") from error
+        return None if credentials is None else str(credentials.method)
+
+    def regions(self) -> tuple[str, ...]:
+        """Every region of the account's partition that boto3 knows; nothing is asked."""
+        session = self._open_session()
+        try:
+            with vendor_faults("ec2:DescribeRegions"):
+                partition = session.get_partition_for_region(session.region_name or "us-east-1")
+        except UnreadError:  # AWS_REGION names a region that boto3 does not know
+            partition = "aws"
+        return tuple(sorted(session.get_available_regions("ec2", partition_name=partition)))
+
+    def pricing(self) -> Any:
+        """The client of the price list, in the region nearest to the session's.
+
+        Raises:
+            UnreadError: it cannot be made.
+        """
+        home = self._open_session().region_name or ""
+        region = _PRICING_REGIONS.get(home.partition("-")[0], "us-east-1")
+        return self._client("pricing", region, self._patience.pricing_attempts)
+
+    def ec2(self, region: str) -> Any:
+        """The client of EC2 in a region.
+
+        Raises:
+            UnreadError: it cannot be made.
+        """
+        return self._client("ec2", region, self._patience.ec2_attempts)
+
+    def _open_session(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                import boto3
+                import botocore.session
+
+                core = botocore.session.Session()
+                core.register_component("data_loader", _OurOperations(core.get_component("data_loader")))
+                with vendor_faults("sts:GetCallerIdentity"):
+                    ask_metadata_briefly(core)
+                    self._session = boto3.session.Session(botocore_session=core)
+            return self._session
+
+    def _client(self, service: str, region: str, attempts: int) -> Any:
+        session = self._open_session()
+        with self._lock:  # boto3 sessions are not thread-safe, its clients are
+            if (service, region) not in self._made:
+                from botocore.config import Config
+
+                config = Config(
+                    connect_timeout=self._patience.connect_s,
+                    read_timeout=self._patience.read_s,
+                    retries={"mode": "standard", "total_max_attempts": attempts},
+                    max_pool_connections=32,
+                )
+                try:
+                    with vendor_faults(service):
+                        self._made[service, region] = session.client(service, region_name=region, config=config)
+                except ValueError as error:
+                    raise UnreadError(f"{error}: correct AWS_ENDPOINT_URL_{service.upper()}") from error
+            return self._made[service, region]
+
+
+def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> Iterator[list[Any]]:
+    """The lists under ``key``, page by page; an empty page is one like any other.
+
+    Args:
+        action: the permission that the call needs, for its error.
+
+    Raises:
+        UnreadError: refused, unreachable, cut short, or pages without end.
+    """
+    seen: set[str] = set()
+    token = ""
+    for _ in range(_MOST_PAGES):
+        answer = _whole(call, key, action, {**asked, "NextToken": token} if token else asked)
+        yield answer[key]
+        token = answer.get("NextToken") or ""
+        if not token:
+            return
+        if token in seen:
+            break
+        seen.add(token)
+    raise UnreadError("its pages never end, the same ones come again: try again, and look at any proxy in between")
+
+
+def _whole(call: Callable[..., Any], key: str, action: str, asked: dict[str, object]) -> Any:
+    """An answer that holds the list; asked twice, since botocore takes broken JSON for an empty answer."""
+    for _ in range(2):
+        try:
+            with vendor_faults(action):
+                answer = call(**asked)
+        except (AttributeError, TypeError, ValueError):  # what botocore's parsers do with JSON that is no object
+            continue
+        if isinstance(answer.get(key), list):
+            return answer
+    raise UnreadError(malformed(f"no {key} in it"))

@@ -1,0 +1,155 @@
+"""What went wrong with AWS, in words that say how to mend it; no exception of an SDK passes this module."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_CLOCK_TOLERANCE_S = 300  # AWS refuses a signature that is more than five minutes off
+_SHOWN = 12
+
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
+_CLOCK_WORDS = ("signature expired", "signature not yet current")
+_CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    }
+)
+_NOT_ENABLED = "the region is not enabled for this account, or the credentials are not valid there"
+_LOG_IN = "log in again (`aws sso login`, or new keys)"
+
+
+class UnreadError(Exception):
+    """A part that could not be read; the text is why, and its cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One part that could not be read: what it is, of which region or price, and why with the cure."""
+
+    what: str
+    where: str
+    why: str
+
+
+def problem_lines(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """One line per cause, naming every part that it touches (the first dozen, then a count); sorted."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        causes.setdefault((problem.what, problem.why), []).append(problem.where)
+    lines = []
+    for (what, why), places in sorted(causes.items()):
+        shown = sorted(set(places))
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        lines.append(f"aws {what} {', '.join(shown[:_SHOWN])}{more}: {why}")
+    return tuple(lines)
+
+
+@contextmanager
+def vendor_faults(action: str) -> Iterator[None]:
+    """Turn whatever boto3 raises into UnreadError.
+
+    Args:
+        action: the permission that the calls need, such as ``pricing:GetProducts``.
+
+    Raises:
+        UnreadError: with the cause and the cure.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
+    try:
+        yield
+    except ClientError as error:
+        raise UnreadError(_refusal(error, action)) from error
+    except ResponseParserError as error:
+        raise UnreadError(malformed("it is no XML or JSON")) from error
+    except BotoCoreError as error:
+        raise UnreadError(_failure(error)) from error
+
+
+def malformed(how: str) -> str:
+    """Why an answer cannot be read, with the cure."""
+    return f"the answer is cut short or malformed ({how}): try again, and look at any proxy in between"
+
+
+def _refusal(error: Any, action: str) -> str:
+    """Why AWS said no. ``error`` is a ClientError."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    answered = error.response.get("ResponseMetadata", {})
+    status = int(answered.get("HTTPStatusCode", 0))
+    skew_s = _clock_skew_s(answered.get("HTTPHeaders", {}).get("date", ""))
+    if code in _CLOCK or any(words in message.lower() for words in _CLOCK_WORDS) or _is_refused_by_clock(code, skew_s):
+        off = f"{abs(skew_s) / 60:.0f} minutes off" if abs(skew_s) > _CLOCK_TOLERANCE_S else "off"
+        return f"the clock of this machine is {off}, so AWS refuses its signature: set the clock"
+    if code in _DENIED:
+        return f"these credentials may not: allow {action} in their IAM policy"
+    if code in _EXPIRED:
+        return f"the credentials have expired: {_LOG_IN}"
+    if code == "OptInRequired" or (code == "AuthFailure" and action.startswith("ec2:")):
+        return f"{_NOT_ENABLED}: enable it in the account's AWS Regions settings, or ask for other regions"
+    if code in _CREDENTIALS:
+        return f"AWS does not accept the credentials ({code}): check them with `aws sts get-caller-identity`"
+    if code in _THROTTLED or status == 429:
+        return "AWS asks for fewer calls, also after waiting: try again in a minute"
+    if status >= 500:
+        return f"AWS fails (HTTP {status}), also when asked again: try again later"
+    return f"AWS refuses ({code or status}: {' '.join(message.split())[:200]}): check the region and the endpoint"
+
+
+def _clock_skew_s(date: str) -> float:
+    """How far this machine's clock is ahead of the date that AWS answers with, seconds; 0 where it says none."""
+    try:
+        return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _is_refused_by_clock(code: str, skew_s: float) -> bool:
+    return code in _CREDENTIALS and abs(skew_s) > _CLOCK_TOLERANCE_S
+
+
+def _failure(error: Any) -> str:
+    """Why there is no answer. ``error`` is a BotoCoreError."""
+    from botocore import exceptions
+
+    if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
+        return f"no answer in time from {_endpoint(error)}: try again, or look at the network and HTTPS_PROXY"
+    if isinstance(error, exceptions.SSLError):
+        return f"the certificate of {_endpoint(error)} is not trusted: name your own authority in AWS_CA_BUNDLE"
+    if isinstance(error, exceptions.ProxyConnectionError):
+        return "the proxy cannot be reached: check HTTPS_PROXY"
+    if isinstance(error, (exceptions.EndpointConnectionError, exceptions.HTTPClientError)):
+        return f"{_endpoint(error)} cannot be reached: look at the network, HTTPS_PROXY and AWS_ENDPOINT_URL_*"
+    login_error = getattr(exceptions, "LoginError", exceptions.SSOError)  # younger than the boto3 that we ask for
+    if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError, login_error)):
+        return f"the login of this profile has ended: {_LOG_IN}"
+    text = " ".join(str(error).split())
+    return f"the AWS settings of this machine cannot be used ({text}): check AWS_PROFILE and ~/.aws"
+
+
+def _endpoint(error: Any) -> str:
+    return str(error.kwargs.get("endpoint_url") or "AWS").rstrip("/")

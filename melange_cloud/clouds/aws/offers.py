@@ -1,0 +1,134 @@
+"""Turns what was read into Offers, and says what is no offer and why."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from melange_cloud.clouds import Fetched
+from melange_cloud.clouds.aws.faults import Problem, problem_lines
+from melange_cloud.clouds.aws.products import PriceList
+from melange_cloud.domain import Excluded, InstanceType, Offer
+from melange_cloud.errors import PricesUnavailable
+
+PROVIDER = "aws"
+LISTED = ("on_demand", "commit_1y", "commit_3y")
+"""The purchases that the price list holds."""
+_ON_DEMAND_REGIONS = {"p5.4xlarge": frozenset({"ap-northeast-1", "ap-south-1", "ap-southeast-3", "eu-west-2"})}
+"""Types that are priced in more regions than sell them on demand (elsewhere by Capacity Block only, as of 2026-08)."""
+_KEEPS = "refused; an older price stays, or give your own with --prices"
+_UNKNOWN = "AWS prices it, but melange-cloud does not know this instance type"
+_NOT_OFFERED = "AWS prices it, but DescribeInstanceTypeOfferings does not list it in this region"
+
+
+@dataclass
+class Answers:
+    """Gathers the offers of one fetch.
+
+    Args:
+        shapes: the instance types that we know, by name.
+        day: the day of the answers (UTC).
+    """
+
+    shapes: Mapping[str, InstanceType]
+    day: date
+    problems: list[Problem] = field(default_factory=list)
+    _offers: list[Offer] = field(default_factory=list)
+    _excluded: dict[tuple[str, str], str] = field(default_factory=dict)
+    _faulty: set[tuple[str, str]] = field(default_factory=set)
+
+    def add_list(self, products: PriceList, source: str, offered: Mapping[str, Collection[str]]) -> None:
+        """Add the price list.
+
+        Args:
+            source: where it was read.
+            offered: region -> the types that it offers, for the regions that could be asked; settles ``sold_as``.
+        """
+        priced, refused = products.settle()
+        for pair in products.unknown:
+            self._excluded[pair] = _UNKNOWN
+        for refusal in refused:
+            self.refuse(refusal.region, refusal.purchase, refusal.where, refusal.why)
+        for price in priced:
+            types_there = offered.get(price.region)
+            if types_there is not None and price.instance_type not in types_there:
+                self._excluded[price.region, price.instance_type] = _NOT_OFFERED
+                continue
+            sold_as = "commitment"
+            if price.purchase == "on_demand":
+                sold_as = _sold_as(price.instance_type, price.region, settled=types_there is not None)
+            origin = f"{source}, published {price.published}" if price.published else source
+            self.add(
+                price.region, price.instance_type, price.purchase, sold_as, price.usd_per_hour, origin, price.contract
+            )
+
+    def add(
+        self,
+        region: str,
+        instance_type: str,
+        purchase: str,
+        sold_as: str,
+        usd_per_hour: Decimal,
+        source: str,
+        contract: str = "",
+    ) -> None:
+        """Add one offer."""
+        self._offers.append(
+            Offer(
+                instance_type=self.shapes[instance_type],
+                region=region,
+                purchase=purchase,
+                sold_as=sold_as,
+                usd_per_hour=float(usd_per_hour),
+                list_usd_per_hour=float(usd_per_hour),
+                origin="live",
+                source=source,
+                as_of_from=self.day,
+                as_of_to=self.day,
+                contract=contract,
+            )
+        )
+
+    def refuse(self, region: str, purchase: str, where: str, why: str) -> None:
+        """Note a price that cannot be right; its (region, purchase), or all of the region, is then not complete."""
+        self.problems.append(Problem("price of", where, f"{why}: {_KEEPS}"))
+        self._faulty.add((region, purchase))
+
+    def fetched(self, read: Iterable[tuple[str, str]]) -> Fetched:
+        """The result.
+
+        Args:
+            read: the (region, purchase) pairs whose answers came whole; of these, complete are those with an offer and
+                without a refused price.
+
+        Raises:
+            PricesUnavailable: there is no offer at all.
+        """
+        lines = problem_lines(self.problems)
+        if not self._offers:
+            more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+            raise PricesUnavailable(
+                lines[0] + more if lines else "aws: no price for these regions and purchases: ask for others"
+            )
+        held = {(offer.region, offer.purchase) for offer in self._offers}
+        complete = {
+            (region, purchase)
+            for region, purchase in set(read) & held
+            if (region, purchase) not in self._faulty and (region, "") not in self._faulty
+        }
+        return Fetched(
+            offers=tuple(
+                sorted(self._offers, key=lambda offer: (offer.region, offer.instance_type.name, offer.purchase))
+            ),
+            excluded=tuple(
+                Excluded(PROVIDER, region, name, reason) for (region, name), reason in sorted(self._excluded.items())
+            ),
+            complete=frozenset(complete),
+            problems=lines,
+        )
+
+
+def _sold_as(instance_type: str, region: str, settled: bool) -> str:
+    if settled or region in _ON_DEMAND_REGIONS.get(instance_type, {region}):
+        return "on_demand"
+    return "unknown"

@@ -1,0 +1,258 @@
+"""Reads the products of the AWS price list: the same shape from GetProducts and from the public files.
+
+A product is one SKU with its attributes and its terms. GetProducts is asked with filters, yet every attribute is
+checked again here: without ``marketoption`` a Capacity Block passes for an H100 at $0.00, without ``tenancy`` a
+dedicated host's price wins, without ``locationType`` a local zone's.
+"""
+
+import json
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+ATTRIBUTES = {
+    "operatingSystem": "Linux",
+    "tenancy": "Shared",
+    "capacitystatus": "Used",
+    "preInstalledSw": "NA",
+    "marketoption": "OnDemand",
+    "licenseModel": "No License required",
+}
+"""What a plain Linux instance has; asked of GetProducts and checked again."""
+GPU_FAMILY = "GPU instance"
+_CHECKED = {**ATTRIBUTES, "locationType": "AWS Region", "operation": "RunInstances"}
+
+YEARS_OF_PURCHASE = {"commit_1y": 1, "commit_3y": 3}
+_LEASES = {1: "1yr", 3: "3yr"}
+_HOURS_PER_YEAR = 8760
+_PAYMENTS = ("No Upfront", "Partial Upfront", "All Upfront")
+_MICRO_USD = Decimal("0.000001")
+_FOREIGN_SHAPE = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What reading a product of another shape than documented raises; ValueError covers broken JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """One price of one product, USD/h; ``contract`` as in Offer. ``published`` is the list's own date, as text."""
+
+    region: str
+    instance_type: str
+    purchase: str
+    contract: str
+    usd_per_hour: Decimal
+    sku: str
+    published: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A price that cannot be right; ``purchase`` is empty where it concerns all of the product's prices."""
+
+    region: str
+    instance_type: str
+    purchase: str
+    sku: str
+    why: str
+
+    @property
+    def where(self) -> str:
+        """The price, in words, with its SKU."""
+        purchase = f" {self.purchase}" if self.purchase else ""
+        return f"{self.instance_type}{purchase} in {self.region or 'no region'} (SKU {self.sku})"
+
+
+class _FaultyError(Exception):
+    """Why a price is refused."""
+
+
+class PriceList:
+    """Collects products, page by page and from several threads; settles at the end what is left.
+
+    Reserved instances: standard class only. Offers have one price per commitment, so one payment option stands for it:
+    no upfront where it is sold, else partial upfront, else all upfront; the contract says which. Its price is the
+    hourly part plus the upfront part spread over the term: hourly + upfront / (years * 8760), to the micro-USD.
+
+    Args:
+        instance_types: names that we know. Others with a GPU are noted in ``unknown``.
+        purchases: of PURCHASES; spot is not in the list.
+        regions: names; None is all.
+    """
+
+    def __init__(
+        self, instance_types: Collection[str], purchases: Collection[str], regions: Collection[str] | None
+    ) -> None:
+        self.unknown: set[tuple[str, str]] = set()
+        """(region, instance type) pairs with a GPU and an on-demand price that we have no shape for."""
+        self._instance_types = frozenset(instance_types)
+        self._purchases = tuple(purchases)
+        self._regions = None if regions is None else frozenset(regions)
+        self._products: dict[tuple[str, str], dict[str, tuple[Priced | Refused, ...]]] = {}
+        self._refused: list[Refused] = []
+        self._lock = threading.Lock()
+
+    def add_json(self, text: object) -> None:
+        """Add an item of GetProducts' PriceList, which is JSON in a string.
+
+        Raises:
+            ValueError: not JSON, or not a product; nobody knows which price is missing.
+        """
+        if not isinstance(text, str):
+            raise ValueError("an item of PriceList is not a string")
+        self.add(json.loads(text))
+
+    def add(self, document: Any) -> None:
+        """Add a product; one that is not a plain Linux instance in a region that is asked for is passed over.
+
+        Raises:
+            ValueError: it has no product, SKU or attributes.
+        """
+        try:
+            sku = str(document["product"]["sku"])
+            attributes = document["product"]["attributes"]
+            region, instance_type = str(attributes.get("regionCode", "")), str(attributes.get("instanceType", ""))
+        except _FOREIGN_SHAPE as error:
+            raise ValueError("an item of the price list is not a product") from error
+        if not is_plain_instance(attributes) or (self._regions is not None and region not in self._regions):
+            return
+        if instance_type not in self._instance_types:
+            if attributes.get("instanceFamily") == GPU_FAMILY:
+                with self._lock:
+                    self.unknown.add((region, instance_type))
+            return
+        read = tuple(_read(document, region, instance_type, sku, self._purchases))
+        with self._lock:
+            skus = self._products.setdefault((region, instance_type), {})
+            if skus.setdefault(sku, read) != read:
+                self._refused.append(Refused(region, instance_type, "", sku, "is answered twice with different prices"))
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """The regions with a product of our instance types, whether its price is used or refused."""
+        return frozenset(region for region, _ in self._products)
+
+    def settle(self) -> tuple[tuple[Priced, ...], tuple[Refused, ...]]:
+        """The prices to use and those refused, both sorted; two products for one (region, type) refuse each other."""
+        priced: list[Priced] = []
+        refused = list(self._refused)
+        contradictory = {(refusal.region, refusal.instance_type) for refusal in refused}
+        for (region, instance_type), skus in self._products.items():
+            if len(skus) > 1:
+                both = " and ".join(sorted(skus))
+                refused.append(
+                    Refused(region, instance_type, "", both, "is listed more than once, and only one is true")
+                )
+            elif (region, instance_type) not in contradictory:
+                for entry in next(iter(skus.values())):
+                    if isinstance(entry, Priced):
+                        priced.append(entry)
+                    else:
+                        refused.append(entry)
+        priced.sort(key=lambda entry: (entry.region, entry.instance_type, entry.purchase))
+        refused.sort(key=lambda entry: (entry.why, entry.region, entry.instance_type, entry.purchase, entry.sku))
+        return tuple(priced), tuple(refused)
+
+
+def is_plain_instance(attributes: Mapping[str, str]) -> bool:
+    """Whether it is a Linux instance on shared hardware in a region, bought on demand, with nothing installed.
+
+    The free-trial product has no instance type and no region.
+    """
+    return (
+        bool(attributes.get("regionCode"))
+        and bool(attributes.get("instanceType"))
+        and all(attributes.get(name) == value for name, value in _CHECKED.items())
+    )
+
+
+def _read(
+    document: Mapping[str, Any], region: str, instance_type: str, sku: str, purchases: Sequence[str]
+) -> Iterator[Priced | Refused]:
+    published = str(document.get("publicationDate", ""))[:10]
+    for purchase in purchases:
+        try:
+            found = _price(document.get("terms", {}), purchase)
+        except _FaultyError as fault:
+            yield Refused(region, instance_type, purchase, sku, str(fault))
+        except _FOREIGN_SHAPE:
+            yield Refused(region, instance_type, purchase, sku, "has another shape than AWS documents")
+        else:
+            if found is not None:
+                contract, usd_per_hour = found
+                yield Priced(region, instance_type, purchase, contract, usd_per_hour, sku, published)
+
+
+def _price(terms: Mapping[str, Any], purchase: str) -> tuple[str, Decimal] | None:
+    """(contract, USD/h), None where the product is not sold so."""
+    if purchase == "on_demand":
+        return _on_demand(terms)
+    if purchase in YEARS_OF_PURCHASE:
+        return _reserved(terms, YEARS_OF_PURCHASE[purchase])
+    return None
+
+
+def _on_demand(terms: Mapping[str, Any]) -> tuple[str, Decimal] | None:
+    sold = list(terms.get("OnDemand", {}).values())
+    if not sold:
+        return None
+    dimensions = [dimension for term in sold for dimension in term["priceDimensions"].values()]
+    if len(dimensions) != 1:
+        raise _FaultyError(f"has {len(dimensions)} on-demand prices instead of one")
+    dimension = dimensions[0]
+    _expect_hours(dimension)
+    if dimension.get("endRange", "Inf") not in ("Inf", ""):
+        raise _FaultyError(f"is a price for {dimension['endRange']} hours only")
+    return "", _positive(_usd(dimension))
+
+
+def _reserved(terms: Mapping[str, Any], years: int) -> tuple[str, Decimal] | None:
+    by_payment: dict[str, list[Mapping[str, Any]]] = {}
+    for term in terms.get("Reserved", {}).values():
+        signed = term["termAttributes"]
+        if signed["LeaseContractLength"] == _LEASES[years] and signed["OfferingClass"] == "standard":
+            by_payment.setdefault(signed["PurchaseOption"], []).append(term)
+    payment = next((payment for payment in _PAYMENTS if payment in by_payment), None)
+    if payment is None:
+        return None
+    contract = f"RI {years}y standard {payment.lower()}"
+    if len(by_payment[payment]) > 1:
+        raise _FaultyError(f"has {len(by_payment[payment])} prices for {contract} instead of one")
+    hourly, upfront = [], []
+    for dimension in by_payment[payment][0]["priceDimensions"].values():
+        if dimension["unit"] == "Quantity":
+            upfront.append(_usd(dimension))
+        else:
+            _expect_hours(dimension)
+            hourly.append(_usd(dimension))
+    expected_hourly = (0, 1) if payment == "All Upfront" else (1,)
+    expected_upfront = (0,) if payment == "No Upfront" else (1,)
+    if len(hourly) not in expected_hourly or len(upfront) not in expected_upfront:
+        raise _FaultyError(f"has {len(hourly)} hourly and {len(upfront)} upfront prices for {contract}")
+    if min(hourly + upfront) < 0:
+        raise _FaultyError(f"is {min(hourly + upfront)} USD, a negative price")
+    if not upfront:
+        return contract, _positive(hourly[0])
+    effective = sum(hourly, Decimal(0)) + upfront[0] / (years * _HOURS_PER_YEAR)
+    return contract, _positive(effective.quantize(_MICRO_USD))
+
+
+def _expect_hours(dimension: Mapping[str, Any]) -> None:
+    if dimension["unit"] != "Hrs":
+        raise _FaultyError(f"is priced by '{dimension['unit']}', not by the hour")
+
+
+def _usd(dimension: Mapping[str, Any]) -> Decimal:
+    amounts = dimension["pricePerUnit"]
+    if "USD" not in amounts:
+        raise _FaultyError(f"is priced in {' and '.join(sorted(amounts)) or 'no currency'}, not in USD")
+    amount = Decimal(amounts["USD"])
+    if not amount.is_finite():
+        raise _FaultyError(f"is {amount} USD, which is no price")
+    return amount
+
+
+def _positive(usd_per_hour: Decimal) -> Decimal:
+    if usd_per_hour <= 0:
+        raise _FaultyError(f"is {usd_per_hour.normalize():f} USD/h, which is no price")
+    return usd_per_hour

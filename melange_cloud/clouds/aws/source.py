@@ -1,0 +1,172 @@
+"""Live AWS prices through boto3: the price list, the spot prices of the moment, and what each region offers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal
+
+from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, Clients, pages
+from melange_cloud.clouds.aws.faults import Problem, UnreadError, malformed
+from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
+from melange_cloud.clouds.aws.pool import side_by_side
+from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList
+from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
+from melange_cloud.domain import InstanceType
+from melange_cloud.errors import PricesUnavailable
+
+_LIST_ACTION = "pricing:GetProducts"
+_LIST_SOURCE = "AWS Price List API (GetProducts)"
+_PAGE_PRODUCTS = 100
+_THREADS = 64
+"""Enough for every region's two questions at once; more than 30 regions wait on the network, not on this machine."""
+_NO_PRICE = "it has no price for any of our instance types: check the region's name, or leave it out"
+_WORDS = {
+    "list of region": "price list of",
+    "list of type": "price list of",
+    "offerings": "types on offer in",
+    "spot": "spot prices of",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One chain of calls: what it asks, about which region or type, and the answer or why there is none."""
+
+    kind: Literal["list of region", "list of type", "offerings", "spot"]
+    about: str
+    ask: Callable[[], Any] = field(compare=False)
+
+
+class AwsPrices:
+    """The PriceSource of AWS.
+
+    Up to as many named regions as there are instance types are asked one chain of pages each (which also shows types
+    that nobody knows); more, or all, are asked one chain per type. All chains, and all of EC2, run side by side. Where
+    EC2 may not be asked, the price list stands alone and one problem line says so.
+
+    Args:
+        clients: the boto3 clients; None makes them from the environment.
+        now: the time, UTC; dates the offers and asks for the spot prices of that moment.
+    """
+
+    provider = PROVIDER
+
+    def __init__(self, clients: Clients | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clients = clients or Clients()
+        self._now = now
+
+    def fetch(
+        self,
+        regions: Sequence[str] | None,
+        purchases: Sequence[str],
+        instance_types: Sequence[InstanceType],
+        progress: Progress | None = None,
+    ) -> Fetched:
+        """Ask AWS; see PriceSource.
+
+        Raises:
+            PricesUnavailable: no credentials, or nothing at all could be read.
+        """
+        if self._clients.credentials_from() is None:
+            raise PricesUnavailable(HOW_TO_GET_LIVE_PRICES)
+        shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
+        now = self._now()
+        listed = [purchase for purchase in LISTED if purchase in purchases]
+        answers = Answers(shapes, now.date())
+        regions = None if regions is None else sorted(set(regions))
+        products = PriceList(shapes, listed, regions)
+        parts = self._parts(regions, listed, "spot" in purchases, tuple(shapes), products, now)
+
+        unread: set[tuple[str, str]] = set()
+        offered: dict[str, frozenset[str]] = {}
+        spot: dict[str, SpotPrices] = {}
+        if progress is not None:
+            progress(PROVIDER, 0, len(parts))
+        for done, (index, answer) in enumerate(side_by_side([partial(_outcome, part) for part in parts], _THREADS), 1):
+            part = parts[index]
+            if isinstance(answer, UnreadError):
+                unread.add((part.kind, part.about))
+                answers.problems.append(Problem(_WORDS[part.kind], part.about, str(answer)))
+            elif part.kind == "offerings":
+                offered[part.about] = answer
+            elif part.kind == "spot":
+                spot[part.about] = answer
+            if progress is not None:
+                progress(PROVIDER, done, len(parts))
+
+        answers.add_list(products, _LIST_SOURCE, offered)
+        read = {(region, "spot") for region in spot}
+        if not any(kind == "list of type" for kind, _ in unread):
+            whole = {region for region in regions or products.regions if ("list of region", region) not in unread}
+            read |= {(region, purchase) for region in whole for purchase in listed}
+            if listed:
+                answers.problems += [Problem("price list of", region, _NO_PRICE) for region in whole - products.regions]
+        for region, prices in spot.items():
+            for name, why in prices.refused.items():
+                answers.refuse(region, "spot", f"{name} spot in {region}", why)
+            for name, usd_per_hour in prices.usd_per_hour.items():
+                source = f"EC2 spot price history, cheapest zone at {now:%Y-%m-%d %H:%M} UTC"
+                answers.add(region, name, "spot", "spot", usd_per_hour, source)
+        return answers.fetched(read)
+
+    def _parts(
+        self,
+        regions: Sequence[str] | None,
+        listed: Sequence[str],
+        with_spot: bool,
+        names: Sequence[str],
+        products: PriceList,
+        now: datetime,
+    ) -> list[_Part]:
+        parts: list[_Part] = []
+        if listed and regions is not None and len(regions) <= len(names):
+            for region in regions:
+                only = {"regionCode": region, "instanceFamily": GPU_FAMILY}
+                parts.append(_Part("list of region", region, partial(self._read_list, products, only)))
+        elif listed:
+            parts += [
+                _Part("list of type", name, partial(self._read_list, products, {"instanceType": name}))
+                for name in names
+            ]
+        for region in self._clients.regions() if regions is None else regions:
+            if with_spot:
+                parts.append(_Part("spot", region, partial(self._read_spot, region, names, now)))
+            if listed:
+                parts.append(_Part("offerings", region, partial(self._read_offerings, region, names)))
+        return parts
+
+    def _read_spot(self, region: str, names: Sequence[str], now: datetime) -> SpotPrices:
+        return spot_prices(self._clients.ec2(region), region, names, now)
+
+    def _read_offerings(self, region: str, names: Sequence[str]) -> frozenset[str]:
+        return offered_types(self._clients.ec2(region), region, names)
+
+    def _read_list(self, products: PriceList, only: dict[str, str]) -> None:
+        filters = [
+            {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in sorted((ATTRIBUTES | only).items())
+        ]
+        client = self._clients.pricing()
+        for page in pages(
+            client.get_products,
+            "PriceList",
+            _LIST_ACTION,
+            ServiceCode="AmazonEC2",
+            FormatVersion="aws_v1",
+            Filters=filters,
+            MaxResults=_PAGE_PRODUCTS,
+        ):
+            for item in page:
+                try:
+                    products.add_json(item)
+                except ValueError as error:
+                    raise UnreadError(malformed(str(error))) from error
+
+
+def _outcome(part: _Part) -> Any:
+    """The answer, or the UnreadError as a value: a part that cannot be read never ends the others."""
+    try:
+        return part.ask()
+    except UnreadError as error:
+        return error

@@ -1,0 +1,80 @@
+"""What EC2 says about a region: which types it offers, and the spot prices of the moment."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from melange_cloud.clouds.aws.client import pages
+from melange_cloud.clouds.aws.faults import UnreadError, malformed
+
+SPOT_ACTION = "ec2:DescribeSpotPriceHistory"
+OFFERINGS_ACTION = "ec2:DescribeInstanceTypeOfferings"
+_PRODUCT = "Linux/UNIX"
+
+
+@dataclass(frozen=True, slots=True)
+class SpotPrices:
+    """The spot prices of one region: instance type -> USD/h in the cheapest zone; types refused, with the reason."""
+
+    usd_per_hour: dict[str, Decimal]
+    refused: dict[str, str]
+
+
+def offered_types(ec2: Any, region: str, instance_types: Collection[str]) -> frozenset[str]:
+    """Those of the types that the region offers in at least one zone.
+
+    Raises:
+        UnreadError: it could not be asked.
+    """
+    only = [{"Name": "instance-type", "Values": sorted(instance_types)}]
+    found: set[str] = set()
+    for page in pages(
+        ec2.describe_instance_type_offerings,
+        "InstanceTypeOfferings",
+        OFFERINGS_ACTION,
+        LocationType="region",
+        Filters=only,
+    ):
+        found.update(row.get("InstanceType", "") for row in page if row.get("Location", region) == region)
+    return frozenset(found & set(instance_types))
+
+
+def spot_prices(ec2: Any, region: str, instance_types: Collection[str], now: datetime) -> SpotPrices:
+    """The price of each type in its cheapest zone at the moment ``now``; local zones do not count.
+
+    Raises:
+        UnreadError: it could not be asked.
+    """
+    zone_of_region = re.compile(re.escape(region) + "[a-z]")
+    newest: dict[tuple[str, str], tuple[datetime, str]] = {}
+    for page in pages(
+        ec2.describe_spot_price_history,
+        "SpotPriceHistory",
+        SPOT_ACTION,
+        InstanceTypes=sorted(instance_types),
+        ProductDescriptions=[_PRODUCT],
+        StartTime=now,
+    ):
+        for row in page:
+            try:
+                name, zone, at = row["InstanceType"], row["AvailabilityZone"], row["Timestamp"]
+                product, price = row["ProductDescription"], row["SpotPrice"]
+            except KeyError as error:
+                raise UnreadError(malformed(f"a spot price without {error}")) from error
+            if name in instance_types and product == _PRODUCT and zone_of_region.fullmatch(zone):
+                newest[name, zone] = max(newest.get((name, zone), (at, price)), (at, price))
+    prices: dict[str, Decimal] = {}
+    refused: dict[str, str] = {}
+    for (name, zone), (_, text) in sorted(newest.items()):
+        try:
+            price = Decimal(text)
+        except ArithmeticError:
+            price = Decimal("nan")
+        if not (price.is_finite() and price > 0):
+            refused[name] = f"is '{text}' USD/h in {zone}, which is no price"
+        else:
+            prices[name] = min(prices.get(name, price), price)
+    return SpotPrices({name: price for name, price in prices.items() if name not in refused}, refused)

@@ -1,0 +1,287 @@
+"""Where Google's libraries are met: credentials, clients, time-outs, retries, and their errors in our words.
+
+Nothing of Google's is imported before it is needed (google-cloud-compute alone takes a second).
+"""
+
+import http.client
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from melange_cloud.errors import BadInput, PricesUnavailable
+
+BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
+COMPUTE_ENDPOINT = "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"
+API_KEY = "MELANGE_CLOUD_GCP_API_KEY"
+PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
+HOW_TO_GET_LIVE_PRICES = f"set {API_KEY}, or run: gcloud auth application-default login"
+
+_SCOPES = (
+    "https://www.googleapis.com/auth/cloud-billing.readonly",
+    "https://www.googleapis.com/auth/compute.readonly",
+)
+_METADATA_IP = "169.254.169.254"
+_METADATA_WAIT_S = 0.3
+_CHECK_THE_WAY = f"check the network, proxies, and {BILLING_ENDPOINT} and {COMPUTE_ENDPOINT} where they are set"
+_INSTALL = "install google-cloud-billing and google-cloud-compute"
+_SHOWN_CHARACTERS = 200
+
+
+class NoCredentials(PricesUnavailable):
+    """Nobody has set up access to Google here: a normal state of a machine, not a failure worth an alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for Google.
+
+    Attributes:
+        answer_s: seconds without a byte after which one attempt is given up.
+        give_up_s: seconds after which no further attempt at the same page is begun.
+        first_wait_s, longest_wait_s: the pause before the second attempt, and at most; doubled in between.
+        connect_s: seconds to reach Google at all; a machine without a network does not wait for ``give_up_s``.
+    """
+
+    answer_s: float = 15.0
+    give_up_s: float = 45.0
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 8.0
+    connect_s: float = 5.0
+
+
+def endpoint(variable: str) -> tuple[str | None, bool]:
+    """The address that an environment variable sets instead of Google's own, and whether it is on this machine.
+
+    Raises:
+        BadInput: not an address, or plain http to another machine, where anyone may read along and answer.
+    """
+    address = os.environ.get(variable, "").rstrip("/")
+    if not address:
+        return None, False
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise BadInput(f"{variable}={address}: not an address; write https://host or http://127.0.0.1:port")
+    if parts.scheme == "https":
+        return address, False
+    if not _is_loopback(host):
+        raise BadInput(f"{variable}={address}: plain http only to this machine (http://127.0.0.1:port); use https://")
+    return address, True
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def named_project() -> str | None:
+    """The project that the environment names for the list of machine types."""
+    return next((os.environ[name] for name in PROJECTS if os.environ.get(name)), None)
+
+
+def _adc_file() -> bool:
+    """Whether application default credentials are set up as a file: where Google's documentation puts it."""
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return True
+    folder = os.environ.get("CLOUDSDK_CONFIG")
+    home = Path(os.environ["APPDATA"]) if os.name == "nt" and "APPDATA" in os.environ else Path("~/.config")
+    known = Path(folder) if folder else home.expanduser() / "gcloud"
+    return (known / "application_default_credentials.json").is_file()
+
+
+def _on_google_cloud() -> bool:
+    """Whether a metadata server answers; google-auth's own probe waits for up to twelve seconds."""
+    if os.environ.get("NO_GCE_CHECK", "").lower() == "true":
+        return False
+    host = os.environ.get("GCE_METADATA_HOST") or os.environ.get("GCE_METADATA_IP") or _METADATA_IP
+    connection = http.client.HTTPConnection(host, timeout=_METADATA_WAIT_S)
+    try:
+        connection.request("GET", "/", headers={"Metadata-Flavor": "Google"})
+        return connection.getresponse().headers.get("Metadata-Flavor") == "Google"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def find_credentials(patience: Patience, ask_metadata: bool = True) -> Any:
+    """Application default credentials, refreshed, so that expired ones are known before the first call.
+
+    Args:
+        ask_metadata: False where the metadata server is known not to be there.
+
+    Raises:
+        NoCredentials: there are none; found within a third of a second, before anything of Google's is imported.
+        PricesUnavailable: there are some, and Google does not take them.
+    """
+    if not _adc_file() and not (ask_metadata and _on_google_cloud()):
+        raise NoCredentials(f"no Google credentials: for live GCP prices {HOW_TO_GET_LIVE_PRICES}")
+    with vendor_errors("Google's sign-in", "run: gcloud auth application-default login", patience):
+        import warnings
+        from functools import partial
+
+        import google.auth
+        from google.auth.transport.requests import Request
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # google-auth's advice about quota projects is no part of our output
+            credentials, _ = google.auth.default(scopes=_SCOPES)
+        credentials.refresh(partial(Request(), timeout=patience.answer_s))
+        return credentials
+
+
+def billing_client(api_key: str | None, credentials: Callable[[], Any], patience: Patience) -> Any:
+    """A ``CloudCatalogClient`` over REST: anonymous on the loopback, else by API key, else with ``credentials``.
+
+    Raises:
+        BadInput: the endpoint is not an address that we use.
+        PricesUnavailable: no credentials, or Google does not take them.
+    """
+    address, local = endpoint(BILLING_ENDPOINT)
+    found = None if local or api_key else credentials()
+    with vendor_errors("Google's price list", HOW_TO_GET_LIVE_PRICES, patience):
+        from google.api_core.client_options import ClientOptions
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud.billing_v1 import CloudCatalogClient
+
+        return CloudCatalogClient(
+            credentials=AnonymousCredentials() if local else found,
+            transport="rest",  # gRPC cannot be sent through an http:// endpoint or an HTTP proxy
+            client_options=ClientOptions(api_endpoint=address, api_key=None if local else api_key),
+        )
+
+
+def machine_types_client(project: str, credentials: Callable[[], Any], patience: Patience) -> Any:
+    """A ``MachineTypesClient``: anonymous on the loopback, else with ``credentials`` (an API key is not enough).
+
+    Raises:
+        BadInput: the endpoint is not an address that we use.
+        PricesUnavailable: no credentials, or Google does not take them.
+    """
+    address, local = endpoint(COMPUTE_ENDPOINT)
+    try:
+        found = None if local else credentials()
+    except NoCredentials as error:
+        raise PricesUnavailable(
+            f"the machine types of project {project} cannot be asked for with an API key alone: "
+            "run: gcloud auth application-default login"
+        ) from error
+    with vendor_errors("Google's list of machine types", HOW_TO_GET_LIVE_PRICES, patience):
+        from google.api_core.client_options import ClientOptions
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud.compute_v1 import MachineTypesClient
+
+        return MachineTypesClient(
+            credentials=AnonymousCredentials() if local else found,
+            client_options=ClientOptions(api_endpoint=address),
+        )
+
+
+def call_options(patience: Patience) -> dict[str, Any]:
+    """``timeout`` and ``retry`` of a call: every attempt has its own time-out; 429, 5xx and lost answers go again."""
+    from google.api_core.exceptions import ServerError, TooManyRequests
+    from google.api_core.retry import Retry, if_exception_type
+    from google.api_core.timeout import ConstantTimeout
+    from google.auth.exceptions import TransportError
+    from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
+
+    passing = if_exception_type(
+        TooManyRequests, ServerError, TransportError, ChunkedEncodingError, ConnectionError, Timeout
+    )
+    return {
+        "timeout": ConstantTimeout((patience.connect_s, patience.answer_s)),
+        "retry": Retry(
+            predicate=lambda error: passing(error) and not _nobody_there(error),
+            initial=patience.first_wait_s,
+            maximum=patience.longest_wait_s,
+            multiplier=2.0,
+            timeout=patience.give_up_s,
+        ),
+    }
+
+
+def _nobody_there(error: BaseException) -> bool:
+    """Whether no connection came about (no network, no such host, refused): trying again would only cost time."""
+    from requests.exceptions import ConnectTimeout
+    from urllib3.exceptions import NewConnectionError
+
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, ConnectTimeout) or isinstance(cause, NewConnectionError)
+
+
+def pages(ask: Callable[[], Any], what: str, cure: str, patience: Patience) -> Iterator[Any]:
+    """The pages of a paged call, every one exactly once.
+
+    Raises:
+        PricesUnavailable: a page could not be read, or Google sends the reader in circles.
+    """
+    with vendor_errors(what, cure, patience):
+        seen: set[str] = set()
+        for page in ask().pages:
+            yield page
+            token = page.next_page_token
+            if token in seen:
+                raise PricesUnavailable(f"{what} repeats the page '{token}' for ever: try again later")
+            if token:
+                seen.add(token)
+
+
+@contextmanager
+def vendor_errors(what: str, cure: str, patience: Patience) -> Iterator[None]:
+    """Turn whatever Google's libraries raise into PricesUnavailable: one line that says what failed and the cure."""
+    try:
+        from google.api_core import exceptions as api
+        from google.auth import exceptions as auth
+        from google.protobuf.json_format import ParseError
+        from requests import exceptions as http_
+    except ModuleNotFoundError as error:
+        raise PricesUnavailable(f"{what} cannot be read without {error.name}: {_INSTALL}") from error
+    try:
+        yield
+    except api.Forbidden as error:
+        raise PricesUnavailable(f"{what}: access denied ({_said(error)}): {cure}") from error
+    except (api.Unauthorized, auth.RefreshError, auth.InvalidOperation, auth.DefaultCredentialsError) as error:
+        raise PricesUnavailable(
+            f"{what}: the credentials have expired or are not valid ({_said(error)}): {HOW_TO_GET_LIVE_PRICES}"
+        ) from error
+    except api.RetryError as error:
+        raise PricesUnavailable(
+            f"{what}: no good answer within {patience.give_up_s:g} s ({_said(error.cause)}): try again later"
+        ) from error
+    except api.BadRequest as error:
+        raise PricesUnavailable(f"{what} was not given ({_said(error)}): check {API_KEY} and the project") from error
+    except (api.GoogleAPIError, auth.GoogleAuthError, http_.RequestException) as error:
+        raise PricesUnavailable(f"{what} cannot be read ({_said(error)}): {_CHECK_THE_WAY}") from error
+    except (ParseError, UnicodeDecodeError) as error:
+        raise PricesUnavailable(
+            f"{what} is not the JSON that Google documents ({_said(error)}): {_CHECK_THE_WAY}"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise PricesUnavailable(f"{what} cannot be read without {error.name}: {_INSTALL}") from error
+
+
+def _said(error: BaseException | None) -> str:
+    """What a vendor's exception says, in one short line."""
+    from requests import exceptions as http_
+
+    if isinstance(error, http_.Timeout):
+        return "it hangs"
+    if isinstance(error, http_.ChunkedEncodingError):
+        return "the answer breaks off"
+    if isinstance(error, http_.ConnectionError):
+        return "no connection"
+    text = str(getattr(error, "message", "") or error or "no reason given").splitlines()[0]
+    text = re.sub(r"^[A-Z]+ https?://\S+: ", "", text)
+    code = getattr(error, "code", None)
+    text = f"{int(code)} {text}" if isinstance(code, int) else text
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."

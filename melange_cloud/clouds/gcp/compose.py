@@ -1,0 +1,108 @@
+"""The price of a machine type: vCPUs + memory + GPUs + the local SSD that comes with it, or no price at all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from melange_cloud.clouds.gcp.skus import LOCAL_SSD, PartPrices, memory_part, vcpu_part
+from melange_cloud.domain import PURCHASES, InstanceType
+
+_MICRO_USD = Decimal("0.000001")
+"""Prices are kept in whole micro-USD, as the covering that chooses the instances counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    hosts: tuple[str, ...]
+    gpu_part: str
+    local_ssd_gib_per_gpu: int = 0
+
+
+_FAMILIES = {
+    "g2-standard": _Family(("G2",), "L4 GPU"),
+    "a2-highgpu": _Family(("A2",), "A100 40GB GPU"),
+    "a2-megagpu": _Family(("A2",), "A100 40GB GPU"),
+    "a2-ultragpu": _Family(("A2",), "A100 80GB GPU", local_ssd_gib_per_gpu=375),
+    "a3-highgpu": _Family(("A3",), "H100 GPU", local_ssd_gib_per_gpu=750),
+    "a3-megagpu": _Family(("A3Plus", "A3"), "H100 Mega GPU", local_ssd_gib_per_gpu=750),
+}
+_SPOT_ONLY = frozenset({"a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"})
+"""Their parts are priced on demand, but Google starts them only as Spot, Flex-start or on a reservation."""
+
+NO_STANDARD_ON_DEMAND = "no standard on-demand: sold as Spot, Flex-start or reservation only"
+NOT_ORDERABLE = "a3-edgegpu is not generally orderable"
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A machine type's price in one region for one purchase.
+
+    Attributes:
+        usd_per_hour: of one instance, in whole micro-USD; None where a part has no price.
+        missing: what has no price, in words; empty where there is one.
+    """
+
+    usd_per_hour: Decimal | None
+    missing: tuple[str, ...]
+
+
+def family_of(name: str) -> str:
+    """``a2-highgpu`` for ``a2-highgpu-1g``."""
+    return name.rpartition("-")[0]
+
+
+def can_compose(machine: InstanceType) -> bool:
+    """Whether we know which parts the machine type is made of."""
+    return family_of(machine.name) in _FAMILIES
+
+
+def sold(machine: InstanceType, purchase: str) -> bool:
+    """Whether Google sells the machine type so, where its parts have a price."""
+    return purchase == "spot" or machine.name not in _SPOT_ONLY
+
+
+def gpu_listed(machine: InstanceType, region: str, parts: PartPrices) -> bool:
+    """Whether Google lists the machine type's GPU there for any purchase, whatever became of the price."""
+    part = _FAMILIES[family_of(machine.name)].gpu_part
+    keys = [(region, purchase, part) for purchase in PURCHASES]
+    return any(key in parts.usd_per_hour or key in parts.faults for key in keys)
+
+
+def _host(hosts: tuple[str, ...], region: str, purchase: str, parts: PartPrices) -> str:
+    """The first host family of which Google lists anything there; never one family's vCPU with another's memory."""
+    for host in hosts[:-1]:
+        keys = [(region, purchase, part) for part in (vcpu_part(host), memory_part(host))]
+        if any(key in parts.usd_per_hour or key in parts.faults for key in keys):
+            return host
+    return hosts[-1]
+
+
+def _needed(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> Iterator[tuple[str, Decimal]]:
+    """(part, how many vCPUs, GiB or GPUs of it) that the machine type is made of."""
+    family = _FAMILIES[family_of(machine.name)]
+    host = _host(family.hosts, region, purchase, parts)
+    yield vcpu_part(host), Decimal(machine.vcpus)
+    yield memory_part(host), Decimal(str(machine.memory_gib))
+    yield family.gpu_part, Decimal(machine.gpu_count)
+    if family.local_ssd_gib_per_gpu:
+        yield LOCAL_SSD, Decimal(family.local_ssd_gib_per_gpu * machine.gpu_count)
+
+
+def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> Composed:
+    """Add up the parts of a machine type that ``can_compose`` knows; one missing part is no price, never less."""
+    gpu = (region, purchase, _FAMILIES[family_of(machine.name)].gpu_part)
+    usd_per_hour = Decimal(0)
+    missing = []
+    for part, amount in _needed(machine, region, purchase, parts):
+        key = (region, purchase, part)
+        if key in parts.usd_per_hour:
+            usd_per_hour += amount * parts.usd_per_hour[key]
+        elif key in parts.faults:
+            missing.append(f"{part}: {parts.faults[key]}")
+        else:
+            unread = parts.unread.get((region, purchase), ()) if key == gpu else ()
+            hint = f" (not understood: {', '.join(unread[:3])})" if unread else ""
+            missing.append(f"no SKU for {part}{hint}")
+    if missing:
+        return Composed(None, tuple(missing))
+    return Composed(usd_per_hour.quantize(_MICRO_USD), ())

@@ -1,0 +1,68 @@
+"""Which machine types exist in which region, as the Compute API lists them zone by zone."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from melange_cloud.clouds.gcp.client import Patience, call_options, pages
+
+_WHAT = "Google's list of machine types"
+_FILTER = 'name eq "[ag][0-9].*"'
+"""Google's GPU machines are named a<n> and g<n>: one page or two instead of a hundred."""
+
+_OUR_ACCELERATORS = frozenset(
+    {"nvidia-l4", "nvidia-tesla-a100", "nvidia-a100-80gb", "nvidia-h100-80gb", "nvidia-h100-mega-80gb"}
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Machine types by region.
+
+    Attributes:
+        types: region -> names of the types that we know and it has; a region without any is not in it.
+        strangers: region -> names of types with a GPU of ours that we do not know.
+        unsure: regions with a zone that Google could not ask: a type that is not listed may still be there.
+    """
+
+    types: Mapping[str, frozenset[str]]
+    strangers: Mapping[str, frozenset[str]]
+    unsure: frozenset[str]
+
+
+def region_of(scope: str) -> str:
+    """``us-central1`` for ``zones/us-central1-a``."""
+    return scope.removeprefix("zones/").rpartition("-")[0]
+
+
+def list_machine_types(client: Any, project: str, known: Collection[str], patience: Patience) -> Listing:
+    """Ask for every zone at once; zones come in no order, most of them empty with a NO_RESULTS warning.
+
+    Args:
+        client: a ``MachineTypesClient``.
+        known: names of the machine types that we know.
+
+    Raises:
+        PricesUnavailable: the list could not be read whole; one line with the cure.
+    """
+    types: dict[str, set[str]] = defaultdict(set)
+    strangers: dict[str, set[str]] = defaultdict(set)
+    unsure: set[str] = set()
+    cure = f"grant compute.machineTypes.list (role Compute Viewer) on project {project}, or name another project"
+    ask = {"project": project, "filter": _FILTER, "max_results": 500}
+    for page in pages(lambda: client.aggregated_list(request=ask, **call_options(patience)), _WHAT, cure, patience):
+        unsure.update(region_of(scope) for scope in page.unreachables)
+        for zone, scoped in page.items.items():
+            if scoped.warning.code and not scoped.warning.code.startswith("NO_RESULTS"):
+                unsure.add(region_of(zone))
+            for machine in scoped.machine_types:
+                if machine.name in known:
+                    types[region_of(zone)].add(machine.name)
+                elif any(gpu.guest_accelerator_type in _OUR_ACCELERATORS for gpu in machine.accelerators):
+                    strangers[region_of(zone)].add(machine.name)
+    return Listing(_frozen(types), _frozen(strangers), frozenset(unsure))
+
+
+def _frozen(names: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {region: frozenset(names[region]) for region in sorted(names)}

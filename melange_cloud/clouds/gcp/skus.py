@@ -1,0 +1,275 @@
+"""Which SKU prices which part of a machine, and how its price is read.
+
+Google's free text is the only key. Every rule is anchored at both ends that Google fixes and re-checks usage type,
+family and group, since look-alikes (Dynamic Workload Scheduler, sole tenancy, reservations) carry the usage type of
+the real thing at half its price or at none. The place in the text ("Americas") says nothing: ``serviceRegions`` does.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+COMPUTE_ENGINE = "services/6F81-5844-456A"
+"""Compute Engine in Google's public price list; the same for everybody."""
+
+LOCAL_SSD = "local SSD"
+HOSTS = ("G2", "A2", "A3", "A3Plus")
+"""Host families as SKU texts spell them; A3Plus is the host of a3-megagpu where Google lists it apart."""
+
+_HOURS_PER_BILLED_MONTH = 730
+_GIB_PER_GB = Decimal("1.073741824")
+_PER_GIB_HOUR = {"GiBy.h": Decimal(1), "GBy.h": _GIB_PER_GB}
+_UNITS_OF_GROUP = {
+    "CPU": {"h": Decimal(1)},
+    "GPU": {"h": Decimal(1)},
+    "RAM": _PER_GIB_HOUR,
+    "LocalSSD": {
+        **_PER_GIB_HOUR,
+        "GiBy.mo": Decimal(1) / _HOURS_PER_BILLED_MONTH,
+        "GBy.mo": _GIB_PER_GB / _HOURS_PER_BILLED_MONTH,
+    },
+}
+
+_GPU_TEXT = {
+    "L4 GPU": "Nvidia L4",
+    "A100 40GB GPU": "Nvidia Tesla A100",
+    "A100 80GB GPU": "Nvidia Tesla A100 80GB",
+    "H100 GPU": "Nvidia H100 80GB",
+    # The Americas say Plus where everybody else says Mega; the scheduler's SKUs say Mega 80GB.
+    "H100 Mega GPU": "Nvidia H100 (?:80GB Mega|Mega 80GB|80GB Plus)",
+}
+
+_SCHEDULED = (
+    "Reserved|Sole Tenancy|Custom|Premium|suspended|DWS|Defined Duration|Calendar Mode|Flex Start|Virtual Workstation"
+)
+_EXCLUDED = {
+    "on_demand": f"{_SCHEDULED}|Spot|Preemptible|Commitment",
+    "spot": f"{_SCHEDULED}|Commitment",
+    "commit_1y": f"{_SCHEDULED}|Spot|Preemptible|dollar based",
+    "commit_3y": f"{_SCHEDULED}|Spot|Preemptible|dollar based",
+}
+_USAGE_TYPES = {
+    "on_demand": frozenset({"OnDemand"}),
+    "spot": frozenset({"Preemptible"}),
+    "commit_1y": frozenset({"Commit1Yr"}),
+    "commit_3y": frozenset({"Commit3Yr"}),
+}
+_WORTH_A_LOOK = re.compile(r"\b(?:G2|A2|A3|A3Plus|L4|A100|H100|SSD)\b", re.IGNORECASE)
+_OUR_GPU = re.compile(r"\b(?:L4|A100|H100)\b", re.IGNORECASE)
+
+
+def vcpu_part(host: str) -> str:
+    """The part that one vCPU of a host family is priced by."""
+    return f"{host} vCPU"
+
+
+def memory_part(host: str) -> str:
+    """The part that one GiB of a host family's memory is priced by."""
+    return f"{host} memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One SKU read as the price of one part, or as the reason why it prices nothing.
+
+    Attributes:
+        part: such as ``A2 vCPU``, ``L4 GPU``, ``local SSD``.
+        purchase: one of PURCHASES.
+        regions: where Google charges it, as ``serviceRegions`` has them.
+        usd_per_hour: per vCPU, GPU or GiB; None where ``fault`` says why it is refused.
+    """
+
+    part: str
+    purchase: str
+    regions: tuple[str, ...]
+    sku_id: str
+    description: str
+    usd_per_hour: Decimal | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    part: str
+    purchase: str
+    family: str
+    group: str
+    usage_types: frozenset[str]
+    text: re.Pattern[str]
+    excluded: re.Pattern[str]
+
+
+def _texts(purchase: str) -> Iterator[tuple[str, str, str]]:
+    """(part, group, text as a regular expression) of one purchase."""
+    years = {"commit_1y": "1 Years?", "commit_3y": "3 Years?"}.get(purchase)
+    somewhere = r"(?: (?:running )?in .+)?"
+    for host in HOSTS:
+        for part, group, word in ((vcpu_part(host), "CPU", "Core"), (memory_part(host), "RAM", "Ram")):
+            if purchase == "on_demand":
+                yield part, group, f"{host} Instance {word} running in .+"
+            elif purchase == "spot":
+                yield part, group, f"(?:Spot )?Preemptible {host} Instance {word} running in .+"
+            else:
+                committed = "(?:Cpu|Core)" if word == "Core" else word
+                yield part, group, f"Commitment v1: {host} (?:Instance )?{committed} (?:running )?in .+ for {years}"
+    for part, gpu in _GPU_TEXT.items():
+        if purchase == "on_demand":
+            yield part, "GPU", f"{gpu} GPU running in .+"
+        elif purchase == "spot":
+            yield part, "GPU", f"{gpu} GPU attached to (?:Spot )?Preemptible VMs (?:running )?in .+"
+        else:
+            yield part, "GPU", f"Commitment v1: {gpu} GPU (?:running )?in .+ for {years}"
+    if purchase == "on_demand":
+        yield LOCAL_SSD, "LocalSSD", f"SSD backed Local Storage{somewhere}"
+    elif purchase == "spot":
+        yield LOCAL_SSD, "LocalSSD", f"SSD backed Local Storage attached to (?:Spot )?Preemptible VMs?{somewhere}"
+    else:
+        yield LOCAL_SSD, "LocalSSD", f"Commitment v1: Local SSD (?:running )?in .+ for {years}"
+
+
+def _rules() -> Iterator[_Rule]:
+    for purchase, usage_types in _USAGE_TYPES.items():
+        excluded = re.compile(rf"\b(?:{_EXCLUDED[purchase]})\b", re.IGNORECASE)
+        for part, group, text in _texts(purchase):
+            yield _Rule(
+                part=part,
+                purchase=purchase,
+                family="Storage" if group == "LocalSSD" else "Compute",
+                group=group,
+                usage_types=usage_types,
+                text=re.compile(text, re.IGNORECASE),
+                excluded=excluded,
+            )
+
+
+_RULES = tuple(_rules())
+
+
+def _price(sku: Any, group: str) -> tuple[Decimal | None, str]:
+    """USD per hour of one vCPU, GPU or GiB, or None and why the SKU's price is refused."""
+    if not sku.pricing_info:
+        return None, "has no price"
+    newest = max(sku.pricing_info, key=lambda entry: (entry.effective_time.seconds, entry.effective_time.nanos))
+    expression = newest.pricing_expression
+    hours = _UNITS_OF_GROUP[group].get(expression.usage_unit)
+    if hours is None:
+        return None, f"is priced per '{expression.usage_unit}', not per {' or '.join(_UNITS_OF_GROUP[group])}"
+    first = [rate.unit_price for rate in expression.tiered_rates if rate.start_usage_amount == 0]
+    if len(first) != 1:
+        return None, f"has {len(first)} prices for the first unit, not one"
+    if first[0].currency_code != "USD":
+        return None, f"is priced in '{first[0].currency_code}', not in USD"
+    usd = Decimal(first[0].units) + Decimal(first[0].nanos).scaleb(-9)
+    if usd <= 0:
+        return None, f"has the price {usd.normalize():f}"
+    return usd * hours, ""
+
+
+def read_sku(sku: Any) -> Component | None:
+    """What a SKU prices for us; None where it is none of ours.
+
+    Args:
+        sku: a protobuf ``google.cloud.billing.v1.Sku`` (the raw message, not its proto-plus wrapper, which takes ten
+            times as long over the tens of thousands of SKUs that Compute Engine has).
+    """
+    if not _WORTH_A_LOOK.search(sku.description):
+        return None
+    category = sku.category
+    for rule in _RULES:
+        if (
+            category.usage_type in rule.usage_types
+            and category.resource_family == rule.family
+            and (category.resource_group == rule.group or rule.group == "LocalSSD")
+            and rule.text.fullmatch(sku.description)
+            and not rule.excluded.search(sku.description)
+        ):
+            usd_per_hour, fault = _price(sku, rule.group)
+            return Component(
+                part=rule.part,
+                purchase=rule.purchase,
+                regions=tuple(sku.service_regions),
+                sku_id=sku.sku_id,
+                description=sku.description,
+                usd_per_hour=usd_per_hour,
+                fault=fault,
+            )
+    return None
+
+
+def unread_gpu(sku: Any) -> str | None:
+    """The purchase that a SKU of one of our GPUs belongs to although no rule knows its wording; None otherwise.
+
+    Ask only about SKUs of which ``read_sku`` says None. Google has renamed a GPU before (Mega, Plus).
+    """
+    if sku.category.resource_group != "GPU" or not _OUR_GPU.search(sku.description):
+        return None
+    for purchase, usage_types in _USAGE_TYPES.items():
+        if sku.category.usage_type in usage_types:
+            lookalike = re.search(rf"\b(?:{_EXCLUDED[purchase]})\b", sku.description, re.IGNORECASE)
+            return None if lookalike else purchase
+    return None
+
+
+@dataclass(frozen=True)
+class PartPrices:
+    """What every part costs in every region.
+
+    Attributes:
+        usd_per_hour: by (region, purchase, part), per vCPU, GPU or GiB.
+        faults: by (region, purchase, part): listed by Google, but refused, and why, with the SKUs.
+        unread: by (region, purchase): SKUs of our GPUs whose wording no rule knows.
+    """
+
+    usd_per_hour: Mapping[tuple[str, str, str], Decimal]
+    faults: Mapping[tuple[str, str, str], str]
+    unread: Mapping[tuple[str, str], tuple[str, ...]]
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """Every region in which Google lists a part of ours, whatever became of its price."""
+        return frozenset(region for region, _, _ in (*self.usd_per_hour, *self.faults))
+
+
+def _settle(candidates: Iterable[Component]) -> tuple[Decimal | None, str]:
+    """The one price of a part in a region, or None and why there is none.
+
+    One SKU on two pages (a page sent twice) is one SKU. Two SKUs are an error: taking either is a guess.
+    """
+    distinct = sorted({(found.sku_id, found.usd_per_hour, found.fault): found for found in candidates}.items(), key=str)
+    found = [component for _, component in distinct]
+    if len(found) > 1:
+        named = " and ".join(
+            f"SKU {one.sku_id} ('{one.description}', {one.fault or f'{one.usd_per_hour:.9f} USD/h'})" for one in found
+        )
+        return None, f"{len(found)} SKUs price the same part: {named}"
+    if found[0].usd_per_hour is None:
+        return None, f"SKU {found[0].sku_id} ('{found[0].description}') {found[0].fault}"
+    return found[0].usd_per_hour, ""
+
+
+def part_prices(skus: Iterable[Any]) -> PartPrices:
+    """The price of every part in every region, from raw ``Sku`` messages in any order."""
+    candidates: dict[tuple[str, str, str], list[Component]] = defaultdict(list)
+    unread: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for sku in skus:
+        component = read_sku(sku)
+        if component is not None:
+            for region in component.regions:
+                candidates[region, component.purchase, component.part].append(component)
+            continue
+        purchase = unread_gpu(sku)
+        if purchase is not None:
+            for region in sku.service_regions:
+                unread[region, purchase].add(f"SKU {sku.sku_id} '{sku.description}'")
+    prices: dict[tuple[str, str, str], Decimal] = {}
+    faults: dict[tuple[str, str, str], str] = {}
+    for key in sorted(candidates):
+        usd_per_hour, fault = _settle(candidates[key])
+        if usd_per_hour is None:
+            faults[key] = fault
+        else:
+            prices[key] = usd_per_hour
+    return PartPrices(prices, faults, {place: tuple(sorted(texts)) for place, texts in unread.items()})

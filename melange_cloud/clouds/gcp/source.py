@@ -1,0 +1,266 @@
+"""GcpPrices: live GCP prices as Offers."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache, partial
+from typing import Any
+
+from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds.gcp.client import (
+    API_KEY,
+    BILLING_ENDPOINT,
+    Patience,
+    billing_client,
+    call_options,
+    find_credentials,
+    machine_types_client,
+    named_project,
+    pages,
+)
+from melange_cloud.clouds.gcp.compose import (
+    NO_STANDARD_ON_DEMAND,
+    NOT_ORDERABLE,
+    can_compose,
+    compose,
+    gpu_listed,
+    sold,
+)
+from melange_cloud.clouds.gcp.machines import Listing, list_machine_types
+from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
+from melange_cloud.domain import Excluded, InstanceType, Offer
+from melange_cloud.errors import PricesUnavailable
+
+_SOURCE = f"Cloud Billing Catalog API {COMPUTE_ENGINE}"
+_WHAT = "Google's price list"
+_ALLOW_BILLING = "enable the Cloud Billing API (cloudbilling.googleapis.com) in the project of the key or credentials"
+_SKUS_PER_PAGE = 5000
+_SOLD_AS = {"on_demand": "on_demand", "spot": "spot", "commit_1y": "commitment", "commit_3y": "commitment"}
+_CONTRACT = {"commit_1y": "CUD 1y", "commit_3y": "CUD 3y"}
+_SHOWN = 3
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True)
+class GcpPrices:
+    """One fetch asks for the whole price list (Google cannot filter it) and, with a project, for all machine types.
+
+    Attributes:
+        api_key: of the Cloud Billing API; else MELANGE_CLOUD_GCP_API_KEY, else application default credentials.
+        project: whose list of machine types is asked for; else MELANGE_CLOUD_GCP_PROJECT or GOOGLE_CLOUD_PROJECT.
+        known_types: region -> machine types, where Google's own list cannot be had; empty: wherever all parts have
+            a price.
+        ask_metadata: False where the metadata server is known not to be there.
+        patience: time-outs and retries.
+        billing, machines: ready-made clients (CloudCatalogClient with transport ``rest``, MachineTypesClient).
+        today: the day that offers are dated.
+    """
+
+    provider = "gcp"
+
+    api_key: str | None = field(default=None, repr=False)
+    project: str | None = None
+    known_types: Mapping[str, Collection[str]] = field(default_factory=dict)
+    ask_metadata: bool = True
+    patience: Patience = field(default_factory=Patience)
+    billing: Any = None
+    machines: Any = None
+    today: Callable[[], date] = _today
+
+    def fetch(
+        self,
+        regions: Sequence[str] | None,
+        purchases: Sequence[str],
+        instance_types: Sequence[InstanceType],
+        progress: Progress | None = None,
+    ) -> Fetched:
+        """Ask Google; see PriceSource.
+
+        A pair in ``excluded`` has a price somewhere in Google's list, or a machine type, and no offer for at least one
+        of ``purchases``; its reason names the purchases. A (region, purchase) with a refused SKU, or without any SKU,
+        is not ``complete``.
+
+        Raises:
+            NoCredentials: none are set up (a PricesUnavailable).
+            PricesUnavailable: the price list could not be read whole.
+            BadInput: an endpoint in the environment is not an address that we use.
+        """
+        ours = [machine for machine in instance_types if machine.provider == self.provider]
+        credentials = cache(partial(find_credentials, self.patience, self.ask_metadata))
+        key = self.api_key or os.environ.get(API_KEY)
+        billing = self.billing or billing_client(key, credentials, self.patience)
+        listing = self._begin_listing({machine.name for machine in ours}, credentials)
+        parts = self._read_parts(billing, progress)
+        problems: list[str] = []
+        types: Listing | None = None
+        if listing is not None:
+            try:
+                types = listing.result()
+            except PricesUnavailable as error:
+                instead = (
+                    "machine types are taken from what is known offline"
+                    if self.known_types
+                    else "a type is taken to be wherever all its parts have a price"
+                )
+                problems.append(f"{error}; {instead}")
+        found = parts.regions | (types.types.keys() if types else set())
+        asked = sorted(found if regions is None else set(regions))
+        answer = _Answer(parts, types, self.known_types, ours, tuple(purchases), self.today())
+        problems += [
+            f"{_WHAT} has no GPU price in region '{region}': check its name"
+            for region in asked
+            if region not in parts.regions
+        ]
+        problems += _refused(parts, asked, purchases)
+        return Fetched(
+            offers=tuple(offer for region in asked for offer in answer.offers(region)),
+            excluded=tuple(pair for region in asked for pair in answer.excluded(region)),
+            complete=frozenset(
+                (region, purchase) for region in asked for purchase in purchases if _read_whole(parts, region, purchase)
+            ),
+            problems=tuple(problems),
+        )
+
+    def _begin_listing(self, known: Collection[str], credentials: Callable[[], Any]) -> "Future[Listing] | None":
+        """The list of machine types, read while the price list is; None without a project."""
+        project = self.project or named_project()
+        if project is None:
+            return None
+        future: Future[Listing] = Future()
+
+        def read() -> None:
+            try:
+                client = self.machines or machine_types_client(project, credentials, self.patience)
+                future.set_result(list_machine_types(client, project, known, self.patience))
+            except BaseException as error:  # raised again where the result is asked for
+                future.set_exception(error)
+
+        # A daemon: a hanging answer must not keep the program from ending on Ctrl-C.
+        threading.Thread(target=read, name="gcp machine types", daemon=True).start()
+        return future
+
+    def _read_parts(self, billing: Any, progress: Progress | None) -> PartPrices:
+        """The whole price list.
+
+        Raises:
+            PricesUnavailable: a page could not be read, or there is nothing of ours in any.
+        """
+        parts = part_prices(self._skus(billing, progress))
+        if not parts.regions:
+            raise PricesUnavailable(f"{_WHAT} holds no GPU machine of ours: is {BILLING_ENDPOINT} set by mistake?")
+        return parts
+
+    def _skus(self, billing: Any, progress: Progress | None) -> Iterator[Any]:
+        ask = {"parent": COMPUTE_ENGINE, "page_size": _SKUS_PER_PAGE, "currency_code": "USD"}
+        done = 0
+        for page in pages(
+            lambda: billing.list_skus(request=ask, **call_options(self.patience)), _WHAT, _ALLOW_BILLING, self.patience
+        ):
+            skus = type(page).pb(page).skus
+            yield from skus
+            done += len(skus)
+            if progress is not None:
+                progress("GCP price lines", done, None)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What Google said, asked region by region."""
+
+    parts: PartPrices
+    listing: Listing | None
+    known_types: Mapping[str, Collection[str]]
+    machines: Sequence[InstanceType]
+    purchases: tuple[str, ...]
+    today: date
+
+    def _exists(self, machine: InstanceType, region: str) -> bool | None:
+        """Whether the region has the machine type; None where nobody knows."""
+        if self.listing is not None:
+            if machine.name in self.listing.types.get(region, ()):
+                return True
+            if region not in self.listing.unsure:
+                return False
+        if self.known_types:
+            return machine.name in self.known_types.get(region, ())
+        return None
+
+    def offers(self, region: str) -> Iterator[Offer]:
+        for machine in sorted(self.machines, key=lambda machine: machine.name):
+            if not can_compose(machine) or self._exists(machine, region) is False:
+                continue
+            for purchase in self.purchases:
+                usd_per_hour = compose(machine, region, purchase, self.parts).usd_per_hour
+                if usd_per_hour is None or not sold(machine, purchase):
+                    continue
+                yield Offer(
+                    instance_type=machine,
+                    region=region,
+                    purchase=purchase,
+                    sold_as=_SOLD_AS[purchase],
+                    usd_per_hour=float(usd_per_hour),
+                    list_usd_per_hour=float(usd_per_hour),
+                    origin="live",
+                    source=_SOURCE,
+                    as_of_from=self.today,
+                    as_of_to=self.today,
+                    contract=_CONTRACT.get(purchase, ""),
+                )
+
+    def excluded(self, region: str) -> Iterator[Excluded]:
+        reasons = {machine.name: self._why_not(machine, region) for machine in self.machines}
+        if self.listing is not None:
+            for name in self.listing.strangers.get(region, ()):
+                edge = name.startswith("a3-edgegpu")
+                reasons[name] = NOT_ORDERABLE if edge else "a machine type that melange-cloud does not know yet"
+        for name in sorted(reasons):
+            if reasons[name]:
+                yield Excluded("gcp", region, name, reasons[name])
+
+    def _why_not(self, machine: InstanceType, region: str) -> str:
+        """Why the machine type lacks an offer for some purchases; empty where it has them all or never was there."""
+        exists = self._exists(machine, region)
+        if not can_compose(machine):
+            return "melange-cloud does not know which parts its price is made of" if exists else ""
+        composed = {purchase: compose(machine, region, purchase, self.parts) for purchase in self.purchases}
+        if exists is False:
+            priced = any(one.usd_per_hour is not None for one in composed.values())
+            return "the price list has it, but no such machine type exists in this region" if priced else ""
+        if exists is None and not gpu_listed(machine, region, self.parts):
+            return ""
+        whys: dict[str, list[str]] = defaultdict(list)
+        for purchase, one in composed.items():
+            if not sold(machine, purchase):
+                whys[NO_STANDARD_ON_DEMAND].append(purchase)
+            elif one.missing:
+                whys["; ".join(one.missing)].append(purchase)
+        return "; ".join(
+            why if why == NO_STANDARD_ON_DEMAND else f"no {' or '.join(bought)} price: {why}"
+            for why, bought in whys.items()
+        )
+
+
+def _read_whole(parts: PartPrices, region: str, purchase: str) -> bool:
+    """Whether Google lists anything there for the purchase, and none of it was refused."""
+    place = (region, purchase)
+    return any(key[:2] == place for key in parts.usd_per_hour) and all(key[:2] != place for key in parts.faults)
+
+
+def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]) -> list[str]:
+    """One line per SKU (or clash of SKUs) that was refused, with the regions that lose a price by it."""
+    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (region, purchase, part), fault in parts.faults.items():
+        if region in regions and purchase in purchases:
+            places[fault, part].append(region)
+    lines = []
+    for (fault, part), where in sorted(places.items()):
+        more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
+        lines.append(f"refused, so no price with {part} in {', '.join(where[:_SHOWN])}{more}: {fault}")
+    return lines

@@ -1,0 +1,185 @@
+"""What stands between the user and fresh prices: one check a line, each with what mends it. No secret is ever shown."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlsplit
+
+from melange_cloud import catalog, clouds
+from melange_cloud.clouds.access import access, answering
+from melange_cloud.domain import PROVIDERS, PURCHASES
+from melange_cloud.planner.asking import Wanted, ask
+from melange_cloud.planner.prices import source_of
+from melange_cloud.planner.trust import DEFAULT_MAX_AGE, words_of_age
+
+_ASKED_REGION = {"aws": "us-east-1", "gcp": "us-central1"}
+_ASKED_PURCHASES = ("on_demand", "spot")
+_ENDPOINTS = {
+    "aws": ("AWS_ENDPOINT_URL_PRICING", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"),
+    "gcp": ("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"),
+}
+_PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        about: a provider, ``cache``, ``snapshot`` or ``plug-ins``.
+        what: what was looked at.
+        status: ``ok``; ``missing``: not set up, which may be meant; ``failed``: it is set up and does not work.
+        found: what was found.
+        cure: the one line that mends it; empty where all is well.
+    """
+
+    about: str
+    what: str
+    status: str
+    found: str
+    cure: str = ""
+
+
+def examine(*, offline: bool = False, sources: clouds.Sources | None = None) -> tuple[Check, ...]:
+    """Look at credentials, endpoints, permissions, and at how old everything is.
+
+    Args:
+        offline: ask nobody.
+        sources: whom to ask in place of what is installed.
+    """
+    sources = clouds.plug_ins() if sources is None else sources
+    now = datetime.now(UTC)
+    checks: list[Check] = []
+    reachable: list[str] = []
+    for provider in PROVIDERS:
+        credentials = _credentials(provider, offline)
+        checks.append(credentials)
+        checks += _settings(provider)
+        if credentials.status == "ok":
+            reachable.append(provider)
+    if not offline:
+        checks += _asked(reachable, sources, now)
+    checks += [Check("plug-ins", "loading", "failed", *_split(problem)) for problem in sources.problems]
+    checks += [
+        Check("plug-ins", provider, "ok", "installed")
+        for provider in sorted(sources.by_provider)
+        if provider not in PROVIDERS
+    ]
+    checks += _cache([*PROVIDERS, *(name for name in sorted(sources.by_provider) if name not in PROVIDERS)], now)
+    checks += _snapshot(now)
+    return tuple(checks)
+
+
+def _credentials(provider: str, offline: bool) -> Check:
+    found = access(provider)
+    if found is None:
+        return Check(provider, "credentials", "ok", "its plug-in looks for them")
+    if found.signs:
+        return Check(provider, "credentials", "ok", f"looked for in {', '.join(found.signs)}")
+    if found.metadata is not None and not offline:
+        if answering({provider: found.metadata})[provider]:
+            return Check(provider, "credentials", "ok", "looked for at the metadata server of this machine")
+        return Check(provider, "credentials", "missing", "none, and no metadata server answers", found.cure)
+    return Check(provider, "credentials", "missing", "none", found.cure)
+
+
+def _settings(provider: str) -> Iterator[Check]:
+    for name in _ENDPOINTS[provider]:
+        if os.environ.get(name):
+            yield Check(provider, "endpoint", "ok", f"{name} = {_without_secret(os.environ[name])}")
+    if provider == "gcp":
+        project = next((name for name in _PROJECTS if os.environ.get(name)), None)
+        if project:
+            yield Check("gcp", "project", "ok", f"{project} = {os.environ[project]}")
+        else:
+            yield Check(
+                "gcp",
+                "project",
+                "missing",
+                "none: machine types are taken from the shipped snapshot, so newer regions are not seen",
+                "set MELANGE_CLOUD_GCP_PROJECT to a project of yours",
+            )
+
+
+def _asked(providers: list[str], sources: clouds.Sources, now: datetime) -> Iterator[Check]:
+    """What each cloud answers when it is asked for the prices of one region; nothing of it is kept."""
+    wanted = {provider: Wanted([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
+    for provider, outcome in ask(wanted, partial(source_of, sources, now, False), keep=False).items():
+        if outcome.fetched is None:
+            found, cure = _split(outcome.failure)
+            yield Check(provider, "prices", "failed", found, cure)
+            continue
+        region = _ASKED_REGION[provider]
+        for purchase in _ASKED_PURCHASES:
+            count = sum(offer.purchase == purchase and offer.region == region for offer in outcome.fetched.offers)
+            if count:
+                found = f"{count} {purchase} prices of {region} in {outcome.seconds:.1f} s"
+                yield Check(provider, "prices", "ok", found)
+        for problem in outcome.problems:
+            found, cure = _split(problem)
+            yield Check(provider, "prices", "failed", found, cure)
+
+
+def _cache(providers: list[str], now: datetime) -> Iterator[Check]:
+    folder = catalog.cache_folder()
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        yield Check("cache", "folder", "ok", str(folder))
+    else:
+        cure = "set MELANGE_CLOUD_CACHE_DIR to a folder that can be written"
+        yield Check("cache", "folder", "failed", f"{folder} cannot be written", cure)
+    for provider in providers:
+        cached = catalog.read_cache(provider)
+        for note in cached.notes:
+            yield Check("cache", provider, "failed", *_split(note))
+        again = f"melange-cloud prices refresh --provider {provider}"
+        times = [part.fetched_at for part in cached.parts]
+        if not times:
+            if not cached.notes:
+                yield Check("cache", provider, "missing", "empty", again)
+            continue
+        if catalog.is_future(max(times), now):
+            found = f"dated {max(times):%Y-%m-%d %H:%M} UTC, ahead of this machine's clock"
+            yield Check("cache", provider, "failed", found, f"set the clock, then: {again}")
+            continue
+        count = sum(len(part.offers) for part in cached.parts)
+        youngest, oldest = words_of_age(now - max(times)), words_of_age(now - min(times))
+        age = youngest if youngest == oldest else f"{youngest} to {oldest}"
+        stale = not catalog.is_fresh(min(times), now, DEFAULT_MAX_AGE)
+        regions = len({part.region for part in cached.parts})
+        found = f"{count} prices of {regions} regions, {age} old"
+        yield Check("cache", provider, "missing" if stale else "ok", found, again if stale else "")
+
+
+def _snapshot(now: datetime) -> Iterator[Check]:
+    for provider in PROVIDERS:
+        for purchase in PURCHASES:
+            dates = [
+                offer.as_of_to
+                for offer in catalog.load_snapshot(purchase).offers
+                if offer.instance_type.provider == provider
+            ]
+            if dates:
+                days = (now.date() - min(dates)).days
+                found = f"{len(dates)} prices, as of {min(dates)} to {max(dates)}, up to {days} days old"
+                yield Check("snapshot", f"{provider} {purchase}", "ok", found)
+
+
+def _split(line: str) -> tuple[str, str]:
+    """What is wrong, and the cure, which our lines end with."""
+    found, colon, cure = line.rpartition(": ")
+    return (found, cure) if colon else (line, "")
+
+
+def _without_secret(address: str) -> str:
+    """The address without a user name and password in it."""
+    try:
+        parts = urlsplit(address)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "(not an address)"
+    return f"{parts.scheme}://{host}{parts.path}"

@@ -1,0 +1,70 @@
+"""What is said of prices that are older than they might be."""
+
+from collections.abc import Mapping, Sequence
+
+from melange_cloud.catalog import Catalog
+from melange_cloud.clouds.access import access
+from melange_cloud.domain import Offer
+from melange_cloud.errors import PricesUnavailable
+from melange_cloud.planner.trust import Trust, words_of_age
+
+_SHOWN = 6
+
+
+def used_words(prices: Catalog, provider: str, regions: Sequence[str]) -> str:
+    """How many prices of which origin there are, in words."""
+    counts: dict[str, int] = {}
+    for offer in prices.offers:
+        if offer.instance_type.provider == provider and offer.region in regions:
+            counts[offer.origin] = counts.get(offer.origin, 0) + 1
+    return ", ".join(f"{counts[origin]} {origin}" for origin in sorted(counts)) + " prices" if counts else "no price"
+
+
+def how_to_get_live_prices(
+    prices: Catalog, unreachable: Sequence[str], regions_of: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """One line for all the clouds that were not asked for want of credentials, and whose prices are the snapshot's."""
+    cures = []
+    for provider in unreachable:
+        found = access(provider)
+        names = regions_of[provider]
+        origins = {
+            offer.origin
+            for offer in prices.offers
+            if offer.instance_type.provider == provider and offer.region in names
+        }
+        if found is not None and (not origins or "snapshot" in origins):
+            cures.append(f"{provider}: {found.cure}")
+    return [f"live prices need credentials - {'; '.join(cures)}"] if cures else []
+
+
+def refuse_old(prices: Catalog, regions_of: Mapping[str, Sequence[str]], trust: Trust, notes: Sequence[str]) -> None:
+    """Refuse prices of these regions that are neither live, nor fresh in the cache, nor the user's own.
+
+    Raises:
+        PricesUnavailable: there are some; it names them, says why, and what mends it.
+    """
+    old: dict[tuple[str, str, str], list[Offer]] = {}
+    for offer in prices.offers:
+        provider = offer.instance_type.provider
+        if offer.origin == "snapshot" and offer.region in regions_of.get(provider, ()):
+            old.setdefault((provider, offer.region, offer.purchase), []).append(offer)
+    if not old:
+        return
+    lines = [
+        f"{provider} {region} {purchase}: {len(offers)} prices of the shipped snapshot, as of "
+        f"{min(offer.as_of_to for offer in offers)}"
+        for (provider, region, purchase), offers in sorted(old.items())
+    ]
+    more = [f"... and {len(lines) - _SHOWN} more regions"] if len(lines) > _SHOWN else []
+    raise PricesUnavailable(
+        "\n".join(
+            [
+                f"--require-fresh: prices older than --max-age ({words_of_age(trust.max_age)}):",
+                *lines[:_SHOWN],
+                *more,
+                *notes,
+                "run `melange-cloud prices refresh`, see `melange-cloud prices doctor`, or drop --require-fresh",
+            ]
+        )
+    )

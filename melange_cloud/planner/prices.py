@@ -1,0 +1,270 @@
+"""The prices of a plan: the only place where what the clouds answer and what the catalog holds meet.
+
+Order of trust: the user's own sheet; live prices, or cached ones that are no older than ``max_age``; the shipped
+snapshot. What is older than ``max_age`` is not used, and said.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from melange_cloud import catalog, clouds
+from melange_cloud.catalog import Catalog, OfferKey
+from melange_cloud.clouds import plug_ins
+from melange_cloud.clouds.access import access, answering, says_none
+from melange_cloud.domain import Offer, Region
+from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of, shortened
+from melange_cloud.planner.layers import Layers
+from melange_cloud.planner.price_words import how_to_get_live_prices, refuse_old, used_words
+from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of, words_of_age
+
+_UNCLEAN_FOR = timedelta(hours=1)
+"""How long what could not be read is not asked for again; a region without a price is asked for every ``max_age``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What was gathered.
+
+    Attributes:
+        catalog: the offers, each with its origin; every region's, of the purchases asked for.
+        notes: for stderr and the answer's notices, one line each.
+        fetched_at: when each ``live`` and ``cached`` offer was asked for, UTC.
+    """
+
+    catalog: Catalog
+    notes: tuple[str, ...]
+    fetched_at: Mapping[OfferKey, datetime]
+
+    def age_words(self, offer: Offer, now: datetime) -> str:
+        """``live``, ``cached 3 h``, ``snapshot 2026-07-30`` or ``user 2026-07-30``."""
+        if offer.origin == "live":
+            return "live"
+        moment = self.fetched_at.get(catalog.key_of(offer))
+        if offer.origin == "cached" and moment is not None:
+            return f"{offer.origin} {words_of_age(now - moment)}"
+        return f"{offer.origin} {offer.as_of_to}"
+
+
+def known_regions(installed: clouds.Sources) -> tuple[Region, ...]:
+    """The regions that ship with melange-cloud and those that plug-in clouds bring, sorted."""
+    regions = {(region.provider, region.name): region for region in catalog.load_regions()}
+    for provider, source in installed.by_provider.items():
+        if isinstance(source, clouds.NewRegions):
+            regions.update({(provider, region.name): region for region in source.regions})
+    return tuple(regions[key] for key in sorted(regions))
+
+
+def gather(
+    selected: Sequence[Region],
+    purchases: Sequence[str],
+    *,
+    trust: Trust | None = None,
+    sheet: Sequence[Offer] = (),
+    discounts: Sequence[catalog.Discount] = (),
+    now: datetime | None = None,
+    progress: clouds.Progress | None = None,
+    sources: clouds.Sources | None = None,
+) -> Gathered:
+    """The prices of the regions by the order of trust; other regions keep the snapshot's.
+
+    Without a sign of credentials nothing is imported and nothing waits; a cache that is fresh makes no call.
+
+    Args:
+        trust: which prices will do; None is the default.
+        sheet: the user's own offers, which outrank all others.
+        discounts: laid over all but the sheet's prices.
+        now: the time that ages are counted to; None is the clock.
+        progress: told how far each cloud is.
+        sources: whom to ask in place of what is installed; AWS and GCP are added where they are missing.
+
+    Raises:
+        PricesUnavailable: ``require_fresh``, and a price of these regions is older than ``max_age``.
+        BadInput: a setting that cannot be right.
+    """
+    trust = Trust() if trust is None else trust
+    moment = datetime.now(UTC) if now is None else now
+    sources = plug_ins() if sources is None else sources
+    regions_of: dict[str, list[str]] = {}
+    for region in selected:
+        regions_of.setdefault(region.provider, []).append(region.name)
+    cached = {
+        provider: catalog.read_cache(provider, purchases, frozenset(names)) for provider, names in regions_of.items()
+    }
+    notes = [*sources.problems, *(note for provider in cached for note in cached[provider].notes)]
+    wanted: dict[str, Wanted] = {}
+    unreachable: list[str] = []
+    if not trust.offline:
+        for provider, names in regions_of.items():
+            due = _due(cached[provider], names, purchases, trust, moment)
+            if due:
+                wanted[provider] = _wanted(provider, due, purchases, known_regions(sources))
+        unreachable = _without_access(wanted, moment, ask_again=trust.refresh)
+    outcomes = ask(
+        {provider: wanted[provider] for provider in wanted if provider not in unreachable},
+        partial(source_of, sources, moment, False),
+        progress,
+    )
+    table = Layers(purchases)
+    for provider, names in regions_of.items():
+        outcome = outcomes.get(provider)
+        answered = outcome is not None and outcome.fetched is not None
+        notes += _lay_cached(table, provider, cached[provider].parts, trust.max_age, moment, answered)
+        if outcome is not None and outcome.fetched is not None:
+            for part in parts_of(outcome.fetched, outcome.asked_at):
+                if part.region in names and part.purchase in purchases:
+                    table.lay(provider, part)
+    listed = table.laid()
+    final = catalog.with_sheet(Catalog(catalog.with_discounts(listed.offers, discounts), listed.excluded), sheet)
+    for provider, outcome in outcomes.items():
+        notes += [*shortened(outcome.problems, provider), *outcome.notes]
+        if _only_metadata(provider) and says_none(outcome.failure):
+            # Something answers at that address, as on many other clouds, and has no credentials for this one.
+            catalog.remember_metadata({provider: False}, outcome.asked_at)
+            unreachable.append(provider)
+        elif outcome.failure:
+            notes.append(f"{outcome.failure} (used instead: {used_words(final, provider, regions_of[provider])})")
+    notes += how_to_get_live_prices(final, unreachable, regions_of)
+    if trust.require_fresh:
+        refuse_old(final, regions_of, trust, notes)
+    return Gathered(final, tuple(dict.fromkeys(notes)), table.fetched_at)
+
+
+def refresh(
+    selected: Mapping[str, Sequence[str] | None],
+    purchases: Sequence[str],
+    *,
+    public: bool = False,
+    progress: clouds.Progress | None = None,
+    sources: clouds.Sources | None = None,
+) -> tuple[Outcome, ...]:
+    """Ask the clouds, all side by side, and put what they answer into the cache.
+
+    Args:
+        selected: provider -> region names; None is all regions.
+        public: read AWS's public price list, which needs no credentials and has no spot prices.
+
+    Raises:
+        BadInput: a setting that cannot be right, or a provider that nobody knows.
+    """
+    sources = plug_ins() if sources is None else sources
+    now = datetime.now(UTC)
+    wanted = {}
+    for provider, regions in selected.items():
+        bought = [purchase for purchase in purchases if purchase != "spot" or not (public and provider == "aws")]
+        if bought:
+            wanted[provider] = Wanted(*clouds.in_one_go(provider, regions, bought))
+    return tuple(ask(wanted, partial(source_of, sources, now, public), progress).values())
+
+
+def source_of(given: clouds.Sources, now: datetime, public: bool, provider: str) -> clouds.PriceSource:
+    """The given source of a provider, else the built-in one."""
+    if provider in given.by_provider:
+        return given.by_provider[provider]
+    known_types: dict[str, set[str]] = {}
+    if provider == "gcp":
+        for offer in catalog.load_snapshot().offers:
+            if offer.instance_type.provider == provider:
+                known_types.setdefault(offer.region, set()).add(offer.instance_type.name)
+    ask_metadata = not catalog.metadata_not_there(provider, now)
+    return clouds.built_in(provider, known_types=known_types, ask_metadata=ask_metadata, public=public)
+
+
+def _due(
+    cached: catalog.Cached, names: Sequence[str], purchases: Sequence[str], trust: Trust, now: datetime
+) -> list[str]:
+    """The regions that have to be asked for."""
+    if trust.refresh:
+        return list(names)
+    fresh = {
+        (part.region, part.purchase)
+        for part in cached.parts
+        if part.whole and catalog.is_fresh(part.fetched_at, now, trust.max_age)
+    }
+    for asked in cached.asked:
+        if catalog.is_fresh(asked.at, now, trust.max_age if asked.clean else min(trust.max_age, _UNCLEAN_FOR)):
+            fresh.add((asked.region, asked.purchase))
+    return [
+        name
+        for name in names
+        if any(not {(name, purchase), (catalog.EVERY_REGION, purchase)} & fresh for purchase in purchases)
+    ]
+
+
+def _wanted(provider: str, due: Sequence[str], purchases: Sequence[str], regions: Sequence[Region]) -> Wanted:
+    """What to ask for; all regions at once is fewer calls than each by name."""
+    every = {region.name for region in regions if region.provider == provider and not region.government}
+    return Wanted(*clouds.in_one_go(provider, None if len(every) > 1 and every <= set(due) else due, purchases))
+
+
+def _without_access(providers: Iterable[str], now: datetime, *, ask_again: bool) -> list[str]:
+    """Those of the clouds for which there is no sign of credentials here, which are therefore not asked."""
+    without = []
+    servers = {}
+    for provider in providers:
+        found = access(provider)
+        if found is None or found.signs:
+            continue
+        if found.metadata is not None and (ask_again or not catalog.metadata_not_there(provider, now)):
+            servers[provider] = found.metadata
+        else:
+            without.append(provider)
+    if servers:
+        there = answering(servers)
+        catalog.remember_metadata(there, datetime.now(UTC))
+        without += [provider for provider in servers if not there[provider]]
+    return sorted(without)
+
+
+def _only_metadata(provider: str) -> bool:
+    found = access(provider)
+    return found is not None and not found.signs
+
+
+def _lay_cached(
+    table: Layers,
+    provider: str,
+    parts: Sequence[catalog.Part],
+    max_age: timedelta,
+    now: datetime,
+    answered: bool,
+) -> list[str]:
+    """Lay what is fresh enough over the snapshot, whole parts first; say what is not, unless it was asked for anew."""
+    too_old, ahead = [], []
+    for part in sorted(parts, key=lambda part: not part.whole):
+        if catalog.is_future(part.fetched_at, now):
+            ahead.append(part.fetched_at)
+        elif catalog.is_fresh(part.fetched_at, now, max_age):
+            table.lay(provider, part)
+        elif part.whole:
+            too_old.append(part.fetched_at)
+    notes = []
+    if ahead:
+        notes.append(
+            f"{provider}: cached prices are dated {max(ahead):%Y-%m-%d %H:%M} UTC, which is ahead of this machine's "
+            f"clock ({now:%Y-%m-%d %H:%M} UTC), and are not used: check the clock, then "
+            f"`melange-cloud prices refresh --provider {provider}`"
+        )
+    if too_old and not answered:
+        days = -(-(now - min(too_old)) // timedelta(days=1))
+        notes.append(
+            f"{provider}: cached prices are {words_of_age(now - min(too_old))} old, more than --max-age allows "
+            f"({words_of_age(max_age)}), and are not used; --max-age {days}d takes them"
+        )
+    return notes
+
+
+__all__ = [
+    "DEFAULT_MAX_AGE",
+    "Gathered",
+    "Outcome",
+    "Trust",
+    "age_of",
+    "gather",
+    "known_regions",
+    "plug_ins",
+    "refresh",
+    "source_of",
+    "words_of_age",
+]

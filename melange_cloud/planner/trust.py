@@ -1,0 +1,58 @@
+"""How old a price may be, and how ages are written."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from melange_cloud.errors import BadInput
+
+DEFAULT_MAX_AGE = timedelta(days=1)
+"""On-demand prices move a few times a year; a day-old spot price is of about the right size, and says its age."""
+
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Which prices will do.
+
+    Attributes:
+        offline: never touch the network.
+        refresh: ask the clouds, however fresh the cache is.
+        require_fresh: refuse to answer with anything older than ``max_age``.
+        max_age: how old a cached price may be.
+
+    Raises:
+        BadInput: offline and refresh at once.
+    """
+
+    offline: bool = False
+    refresh: bool = False
+    require_fresh: bool = False
+    max_age: timedelta = DEFAULT_MAX_AGE
+
+    def __post_init__(self) -> None:
+        if self.offline and self.refresh:
+            raise BadInput("--offline and --refresh contradict each other: drop one")
+
+
+def age_of(text: str) -> timedelta:
+    """What ``--max-age`` says: ``90m``, ``12h`` or ``3d``.
+
+    Raises:
+        BadInput: anything else.
+    """
+    number, unit = text.strip()[:-1], text.strip()[-1:].lower()
+    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > 5:
+        raise BadInput(f"--max-age {text}: give whole minutes, hours or days, such as 90m, 12h or 3d")
+    return int(number) * _UNITS[unit]
+
+
+def words_of_age(age: timedelta) -> str:
+    """``under 1 min``, ``12 min``, ``3 h`` or ``4 days``."""
+    minutes = int(age / timedelta(minutes=1))
+    if minutes < 1:
+        return "under 1 min"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"

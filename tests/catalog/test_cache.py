@@ -1,0 +1,328 @@
+"""The cache: what goes in comes out, what is broken is absent with one note, two processes do not hurt each other."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melange_cloud import catalog
+from melange_cloud.catalog import Asked, Part, cache_format, read_cache, store
+from melange_cloud.domain import Excluded, InstanceType
+from tests.builders import offer
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NEW_TYPE = InstanceType("aws", "g9.xlarge", "L4", 1, 4, 16.0, "aws:G")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def priced(usd_per_hour=1.0, name="g6.xlarge", region="us-east-1", purchase="on_demand"):
+    machine = catalog.load_instance_types().get(("aws", name), replace(NEW_TYPE, name=name))
+    made = offer(usd_per_hour=usd_per_hour, purchase=purchase)
+    return replace(made, instance_type=machine, region=region, origin="live", as_of_to=date(2026, 11, 22))
+
+
+def part(*offers, at=NOW, whole=True, region="us-east-1", purchase="on_demand", excluded=()):
+    return Part(region, purchase, at, whole, offers, tuple(excluded))
+
+
+def kept(parts, asked=(), now=NOW):
+    assert store("aws", parts, asked, now) == ()
+    return read_cache("aws")
+
+
+def test_what_goes_in_comes_out_as_cached():
+    why = Excluded("aws", "us-east-1", "p4d.24xlarge", "not offered")
+    first = priced(0.8048)
+    cached = kept([part(first, priced(2.0, "g9.xlarge"), excluded=[why])], [Asked("*", "spot", NOW, False)])
+    (found,) = cached.parts
+    assert found.fetched_at == NOW
+    assert found.whole
+    assert found.excluded == (why,)
+    assert found.offers == (replace(first, origin="cached"), replace(priced(2.0, "g9.xlarge"), origin="cached"))
+    assert cached.asked == (Asked("*", "spot", NOW, False),)
+    assert cached.notes == ()
+
+
+@given(st.floats(min_value=1e-6, max_value=1e6), st.integers(min_value=0, max_value=10**6))
+def test_no_digit_of_a_price_or_a_time_is_lost(usd_per_hour, seconds):
+    at = NOW - timedelta(seconds=seconds, microseconds=seconds)
+    text = cache_format.as_text("aws", catalog.Cached((part(priced(usd_per_hour), at=at),)))
+    (found,) = cache_format.parsed("aws", text, None, None).parts
+    assert found.offers[0].usd_per_hour == usd_per_hour
+    assert found.fetched_at == at
+
+
+def test_an_empty_cache_is_no_note(folder):
+    assert read_cache("aws") == catalog.Cached()
+    assert not folder.exists()
+
+
+def test_only_what_is_asked_for_is_read():
+    store(
+        "aws",
+        [part(priced()), part(priced(region="eu-west-1"), region="eu-west-1"), part(priced(), purchase="spot")],
+        [Asked("*", "on_demand", NOW, True)],
+        NOW,
+    )
+    cached = read_cache("aws", ["on_demand"], ["us-east-1"])
+    assert [(one.region, one.purchase) for one in cached.parts] == [("us-east-1", "on_demand")]
+    assert len(cached.asked) == 1
+
+
+def test_files_are_for_their_owner_alone(folder):
+    kept([part(priced())])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for file in folder.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_a_file_that_others_could_read_is_closed_when_it_is_written_again(folder):
+    kept([part(priced())])
+    (folder / "aws.json").chmod(0o644)
+    kept([part(priced(2.0), at=NOW + timedelta(seconds=1))])
+    assert (folder / "aws.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_holds_no_secret(folder, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.setenv("MELANGE_CLOUD_GCP_API_KEY", "very-secret")
+    kept([part(priced())])
+    assert all("very-secret" not in file.read_text() for file in folder.iterdir())
+
+
+def test_each_pair_keeps_its_own_time():
+    kept([part(priced(), at=NOW - timedelta(hours=3))])
+    cached = kept([part(priced(0.3, purchase="spot"), purchase="spot")])
+    assert {one.purchase: one.fetched_at for one in cached.parts} == {
+        "on_demand": NOW - timedelta(hours=3),
+        "spot": NOW,
+    }
+
+
+def test_a_whole_part_replaces_what_was_there():
+    kept([part(priced(), priced(2.0, "g6.2xlarge"), at=NOW - timedelta(hours=3)), part(priced(3.0), whole=False)])
+    (found,) = kept([part(priced(4.0))]).parts
+    assert [one.usd_per_hour for one in found.offers] == [4.0]
+
+
+def test_a_part_that_is_not_whole_leaves_the_older_whole_one():
+    kept([part(priced(1.0), at=NOW - timedelta(hours=3))])
+    parts = kept([part(priced(2.0), whole=False)]).parts
+    assert [(one.whole, one.offers[0].usd_per_hour) for one in parts] == [(False, 2.0), (True, 1.0)]
+
+
+def test_an_older_answer_that_is_written_later_does_not_win():
+    kept([part(priced(2.0), at=NOW)], [Asked("us-east-1", "on_demand", NOW, True)])
+    earlier = NOW - timedelta(minutes=1)
+    cached = kept([part(priced(1.0), at=earlier)], [Asked("us-east-1", "on_demand", earlier, False)])
+    assert cached.parts[0].offers[0].usd_per_hour == 2.0
+    assert cached.asked[0].at == NOW
+
+
+def test_a_part_from_the_future_gives_way():
+    kept([part(priced(2.0), at=NOW + timedelta(days=9))], [Asked("*", "spot", NOW + timedelta(days=9), True)])
+    cached = kept([part(priced(1.0), at=NOW)], [Asked("*", "spot", NOW, True)])
+    assert cached.parts[0].offers[0].usd_per_hour == 1.0
+    assert cached.asked[0].at == NOW
+
+
+@pytest.mark.parametrize(
+    ("age", "fresh"),
+    [(0, True), (3600, True), (3601, False), (-299, True), (-301, False), (-86400, False)],
+)
+def test_freshness_has_two_ends(age, fresh):
+    assert catalog.is_fresh(NOW - timedelta(seconds=age), NOW, timedelta(hours=1)) is fresh
+
+
+def torn(text):
+    return text[: len(text) // 2]
+
+
+def changed(**changes):
+    return lambda text: json.dumps({**json.loads(text), **changes})
+
+
+def with_price(value):
+    def change(text):
+        document = json.loads(text)
+        document["parts"][0]["offers"][0][2] = value
+        return json.dumps(document)
+
+    return change
+
+
+def with_time(value):
+    def change(text):
+        document = json.loads(text)
+        document["parts"][0]["fetched_at"] = value
+        return json.dumps(document)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (torn, "torn or not ours"),
+        (lambda text: "", "torn or not ours"),
+        (lambda text: "[]", "torn or not ours"),
+        (lambda text: text.replace("us-east-1", "\0\0"), "torn or not ours"),
+        (lambda text: "[" * 100_000, "torn or not ours"),
+        (changed(provider="gcp"), "torn or not ours"),
+        (changed(parts=[{"region": "us-east-1"}]), "torn or not ours"),
+        (changed(asked=[["us-east-1", "on_demand"]]), "torn or not ours"),
+        (changed(sources=[]), "torn or not ours"),
+        (with_price(0), "torn or not ours"),
+        (with_price(-1), "torn or not ours"),
+        (with_price("0.8"), "torn or not ours"),
+        (with_price(float("nan")), "torn or not ours"),
+        (with_time("2026-11-22T12:00:00"), "torn or not ours"),
+        (with_time("yesterday"), "torn or not ours"),
+        (changed(format=0), "another version"),
+        (changed(format=2), "another version"),
+        (changed(offer_columns=["instance_type"]), "another version"),
+    ],
+)
+def test_a_broken_file_is_absent_with_one_note_and_is_mended_by_the_next_write(folder, harm, said):
+    file = folder / "aws.json"
+    kept([part(priced())], [Asked("us-east-1", "on_demand", NOW, True)])
+    file.write_text(harm(file.read_text()))
+    broken = read_cache("aws")
+    assert (broken.parts, broken.asked) == ((), ())
+    (note,) = broken.notes
+    assert said in note
+    assert str(file) in note
+    assert "melange-cloud prices refresh --provider aws" in note
+    assert kept([part(priced())]).notes == ()
+
+
+def test_bytes_that_are_no_text_are_absent_with_a_note(folder):
+    folder.mkdir()
+    (folder / "aws.json").write_bytes(b"\xff\xfe\x00")
+    assert "not text" in read_cache("aws").notes[0]
+
+
+def test_a_folder_in_the_way_is_a_note(folder):
+    (folder / "aws.json").mkdir(parents=True)
+    assert "cannot be read" in read_cache("aws").notes[0]
+    (note,) = store("aws", [part(priced())], [], NOW)
+    assert "not kept" in note
+
+
+def test_a_folder_that_cannot_be_made_is_a_note(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    (note,) = store("aws", [part(priced())], [], NOW)
+    assert "cannot be written" in note
+    assert "MELANGE_CLOUD_CACHE_DIR" in note
+    catalog.remember_metadata({"aws": False}, NOW)
+    assert not catalog.metadata_not_there("aws", NOW)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_folder_is_a_note(folder):
+    folder.mkdir(mode=0o500)
+    (note,) = store("aws", [part(priced())], [], NOW)
+    assert "not kept" in note
+
+
+def test_a_full_disk_is_a_note_and_leaves_the_old_file_whole(folder):
+    kept([part(priced(1.0))])
+    before = (folder / "aws.json").read_text()
+    code = textwrap.dedent(
+        """
+        import resource
+        from tests.catalog.test_cache import *
+        many = [priced(2.0, f"g9.{n}xlarge") for n in range(500)]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        print(store("aws", [part(*many, at=NOW + timedelta(minutes=1))], [], NOW))
+        """
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "cannot be written" in ran.stdout
+    assert "not kept" in ran.stdout
+    assert (folder / "aws.json").read_text() == before
+    assert not [file.name for file in folder.iterdir() if file.name.startswith(".")]
+
+
+def test_two_processes_that_write_at_once_lose_nothing():
+    code = textwrap.dedent(
+        """
+        import sys
+        from tests.catalog.test_cache import *
+        region = sys.argv[1]
+        for n in range(25):
+            at = NOW + timedelta(seconds=n)
+            assert store("aws", [part(priced(n + 1.0, region=region), region=region, at=at)], [], at) == ()
+            assert read_cache("aws").notes == ()
+        """
+    )
+    regions = ["us-east-1", "eu-west-1", "ap-south-1"]
+    running = [subprocess.Popen([sys.executable, "-c", code, region]) for region in regions]
+    assert [one.wait(60) for one in running] == [0, 0, 0]
+    found = {one.region: one.offers[0].usd_per_hour for one in read_cache("aws").parts}
+    assert found == dict.fromkeys(regions, 25.0)
+
+
+def test_a_lock_that_is_held_is_waited_for_and_then_a_note(folder, monkeypatch):
+    from filelock import FileLock
+
+    from melange_cloud.catalog import cache
+
+    monkeypatch.setattr(cache, "_LOCK_WAIT_S", 0.1)
+    folder.mkdir()
+    with FileLock(folder / "lock"):
+        (note,) = store("aws", [part(priced())], [], NOW)
+    assert "holds its lock" in note
+
+
+def test_the_last_prices_of_each_day_are_kept():
+    kept([part(priced(1.0), at=NOW)])
+    kept([part(priced(2.0), at=NOW + timedelta(hours=1))], now=NOW + timedelta(hours=1))
+    tomorrow = NOW + timedelta(days=1)
+    kept([part(priced(3.0), at=tomorrow)], now=tomorrow)
+
+    def on(day):
+        parts = read_cache("aws", on=day).parts
+        return parts[0].offers[0].usd_per_hour if parts else None
+
+    assert catalog.kept_days("aws") == (date(2026, 11, 22), date(2026, 11, 23))
+    assert on(date(2026, 11, 21)) is None
+    assert on(date(2026, 11, 22)) == 2.0
+    assert on(date(2026, 11, 30)) == 3.0
+    later = NOW + timedelta(days=91)
+    kept([part(priced(4.0), at=later)], now=later)
+    assert catalog.kept_days("aws") == (date(2026, 11, 23), date(2027, 2, 21))
+
+
+def test_a_metadata_server_that_is_not_there_is_remembered_for_a_day():
+    catalog.remember_metadata({"aws": False, "gcp": True}, NOW)
+    assert catalog.metadata_not_there("aws", NOW + timedelta(hours=23))
+    assert not catalog.metadata_not_there("aws", NOW + timedelta(hours=25))
+    assert not catalog.metadata_not_there("gcp", NOW)
+    catalog.remember_metadata({"aws": True}, NOW)
+    assert not catalog.metadata_not_there("aws", NOW)
+
+
+def test_what_another_machine_remembers_is_not_ours(folder):
+    catalog.remember_metadata({"aws": False}, NOW)
+    file = folder / "metadata.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "machine": "another"}))
+    assert not catalog.metadata_not_there("aws", NOW)
+
+
+def test_the_folder_is_the_users_own_unless_named(monkeypatch):
+    monkeypatch.delenv("MELANGE_CLOUD_CACHE_DIR")
+    assert "melange-cloud" in str(catalog.cache_folder())

@@ -1,0 +1,454 @@
+"""``melange-cloud prices``: what each command prints, where, and with which exit code."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from melange_cloud import catalog
+from melange_cloud.cli.app import app
+from melange_cloud.domain import PURCHASES
+from tests.clouds.aws_cloud import FakeAws, operation_of, product, recorded, recorded_spot, refusal
+from tests.clouds.loopback import Loopback, Reply
+from tests.live import both_clouds, machine_of_its_own, point_at
+
+COLUMNS = [
+    "provider",
+    "region",
+    "instance_type",
+    "gpu",
+    "gpu_count",
+    "purchase",
+    "sold_as",
+    "usd_per_hour",
+    "list_usd_per_hour",
+    "origin",
+    "source",
+    "as_of_from",
+    "as_of_to",
+]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path, alone):
+    with machine_of_its_own(monkeypatch, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    made = []
+
+    def start(answer=None):
+        server = Loopback(answer or both_clouds())
+        made.append(server)
+        server.__enter__()
+        point_at(server, monkeypatch)
+        return server
+
+    yield start
+    for server in made:
+        server.close()
+
+
+def prices(*arguments, code=0):
+    result = CliRunner().invoke(app, ["prices", *arguments], env={"COLUMNS": "160"})
+    assert result.exit_code == code, result.output
+    return result
+
+
+def listed(*arguments):
+    return json.loads(prices("list", *arguments, "--format", "json").stdout)
+
+
+# refresh
+
+
+def test_refresh_says_what_was_read_on_stdout_and_fills_the_cache(serve):
+    serve()
+    result = prices("refresh")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("aws: 28 prices of 3 regions in ")
+    assert "on_demand" in lines[0]
+    assert lines[1].startswith("gcp: ")
+    assert result.stderr == ""
+    assert {row["origin"] for row in listed("--region", "us-east-1")["rows"]} == {"cached"}
+
+
+def test_refresh_asks_for_what_is_named_alone(serve):
+    server = serve()
+    prices("refresh", "--provider", "aws", "--region", "us-east-1", "--purchase", "spot")
+    assert {operation_of(request) for request in server.requests} == {("DescribeSpotPriceHistory", "us-east-1")}
+    asked = len(server.requests)
+    prices("refresh", "--region", "gcp:*")
+    assert {request.path[:12] for request in server.requests[asked:]} == {"/v1/services"}
+
+
+def test_refresh_of_one_cloud_that_fails_leaves_the_other(serve):
+    serve(both_clouds(aws=FakeAws(fault=refusal("ExpiredTokenException"))))
+    result = prices("refresh")
+    assert "credentials have expired: log in again" in result.stderr
+    assert result.stdout.startswith("gcp: ")
+
+
+def test_refresh_that_reads_nothing_ends_with_5():
+    result = prices("refresh", code=5)
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3
+    assert "prices refresh --public" in lines[0]
+    assert "MELANGE_CLOUD_GCP_API_KEY" in lines[1]
+    assert "prices doctor" in lines[2]
+
+
+def test_the_public_list_is_read_without_credentials(serve, monkeypatch):
+    serve()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    result = prices("refresh", "--public", "--region", "us-east-1")
+    assert result.stdout.startswith("aws: ")
+    assert "spot" not in result.output
+    rows = listed("--region", "us-east-1", "--purchase", "on_demand")["rows"]
+    assert {row["source"].partition(",")[0] for row in rows} == {"AWS public price list (AmazonEC2 index.csv)"}
+
+
+def test_public_is_about_aws():
+    assert "ask for a region of aws" in prices("refresh", "--public", "--provider", "gcp", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--region", "us-esat-1"], "or us-east-1 (aws,"),
+        (["--provider", "azure"], "unknown provider 'azure'"),
+        (["--purchase", "rental"], "--purchase rental: use on_demand, spot"),
+    ],
+)
+@pytest.mark.parametrize("command", ["refresh", "list", "export"])
+def test_a_word_that_nobody_knows_is_bad_input(command, arguments, said):
+    assert said in prices(command, *arguments, code=2).stderr
+
+
+def test_ctrl_c_ends_a_refresh_that_hangs(serve, cache):
+    server = serve(lambda request: Reply(fault="hang"))
+    start = "from melange_cloud.cli.app import main; main()"
+    asking = subprocess.Popen(
+        [sys.executable, "-c", start, "prices", "refresh"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    began = time.monotonic()
+    while not server.requests and time.monotonic() - began < 20:
+        time.sleep(0.02)
+    asking.send_signal(signal.SIGINT)
+    interrupted = time.monotonic()
+    out, err = asking.communicate(timeout=10)
+    assert time.monotonic() - interrupted < 3
+    assert asking.returncode == 130
+    assert out == ""
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert not (cache / "aws.json").exists()
+
+
+# list
+
+
+def test_the_rows_of_a_list_have_the_documented_columns():
+    answer = listed("--region", "us-east-1")
+    assert answer["schema_version"] == 1
+    assert list(answer["rows"][0]) == COLUMNS
+    assert len(answer["rows"]) > 20
+    text = prices("list", "--region", "us-east-1", "--format", "csv").stdout
+    assert text.splitlines()[0].split(",") == COLUMNS
+
+
+def test_a_list_is_sorted_by_usd_per_gpu_hour_and_filtered():
+    rows = listed("--gpu", "h100", "--gpu", "L4", "--purchase", "on-demand", "--provider", "aws")["rows"]
+    each = [row["usd_per_hour"] / row["gpu_count"] for row in rows]
+    assert each == sorted(each)
+    assert {row["gpu"] for row in rows} == {"H100", "L4"}
+    assert {row["purchase"] for row in rows} == {"on_demand"}
+    assert {row["provider"] for row in rows} == {"aws"}
+    some = listed("--instance-type", "p5.*", "--region", "eu-*")["rows"]
+    assert {row["instance_type"] for row in some} <= {"p5.48xlarge", "p5.4xlarge"}
+    assert all(row["region"].startswith("eu-") for row in some)
+
+
+def test_live_rows_and_snapshot_rows_say_what_they_are(serve):
+    serve(both_clouds(gcp=lambda request: Reply("?", status=403)))
+    answer = listed("--region", "us-east-1", "--region", "us-central1", "--purchase", "on_demand")
+    origins = {row["provider"]: row["origin"] for row in answer["rows"]}
+    assert origins == {"aws": "live", "gcp": "snapshot"}
+    assert any("gcp" in notice for notice in answer["notices"])
+    today = datetime.now(UTC).date().isoformat()
+    assert {row["as_of_to"] for row in answer["rows"] if row["provider"] == "aws"} == {today}
+
+
+def test_a_table_tells_ages_and_warns_of_spot(serve):
+    serve()
+    text = prices("list", "--region", "us-east-1", "--gpu", "H100").stdout
+    assert "live" in text
+    assert "spot: interruptible, price at one moment" in text
+    assert "6.8800  55.0400  8 H100" in text
+    assert "interruptible" not in prices("list", "--region", "us-east-1", "--purchase", "on_demand").stdout
+
+
+def test_the_spot_warning_is_in_json_too():
+    assert "spot: interruptible, price at one moment" in listed("--purchase", "spot", "--gpu", "L4")["notices"]
+
+
+def test_without_credentials_a_list_is_the_snapshot_and_one_line_on_stderr():
+    result = prices("list", "--region", "us-east-1", "--format", "csv", "--purchase", "on_demand")
+    assert len(result.stderr.splitlines()) == 1
+    assert {row["origin"] for row in csv.DictReader(io.StringIO(result.stdout))} == {"snapshot"}
+
+
+def test_require_fresh_ends_with_5():
+    result = prices("list", "--region", "us-east-1", "--require-fresh", code=5)
+    assert result.stdout == ""
+    assert "as of 2026-07-20" in result.stderr
+
+
+def test_an_age_that_is_none_is_bad_input():
+    assert "90m, 12h or 3d" in prices("list", "--max-age", "soon", code=2).stderr
+
+
+def test_offline_and_refresh_are_bad_input_together():
+    assert "drop one" in prices("list", "--offline", "--refresh", code=2).stderr
+
+
+def test_offline_asks_nobody(serve):
+    server = serve()
+    prices("list", "--offline")
+    prices("export", "--offline")
+    prices("doctor", "--offline")
+    assert not server.requests
+
+
+def test_list_and_net_price_are_both_shown(alone):
+    (alone / "melange-cloud.toml").write_text('[[discount]]\nfamily = "p5"\npercent = 25\n')
+    row = listed("--region", "us-east-1", "--instance-type", "p5.48xlarge", "--purchase", "on_demand")["rows"][0]
+    assert (row["usd_per_hour"], row["list_usd_per_hour"]) == (41.28, 55.04)
+    text = prices("list", "--region", "us-east-1", "--purchase", "on_demand").stdout
+    assert "list $/h" in text
+    assert "41.2800" in text
+    assert "55.0400" in text
+    assert "list $/h" not in prices("list", "--region", "us-east-1", "--gpu", "L4").stdout
+
+
+def test_a_wrong_discount_is_bad_input(alone):
+    (alone / "melange-cloud.toml").write_text("[[discount]]\npercent = 250\n")
+    assert "[[discount]] 1, percent: 250" in prices("list", code=2).stderr
+
+
+# export
+
+
+def test_an_exported_sheet_reads_back_row_for_row(tmp_path):
+    sheet = tmp_path / "prices.csv"
+    result = prices("export", "--offline", "--out", str(sheet))
+    assert result.stdout == ""
+    before = {tuple(row.values())[:6]: row for row in listed("--offline")["rows"]}
+    after = {tuple(row.values())[:6]: row for row in listed("--offline", "--prices", str(sheet))["rows"]}
+    assert before.keys() == after.keys()
+    assert len(before) > 1800
+    for key, row in after.items():
+        assert row == {**before[key], "origin": "user"}
+    diff = json.loads(prices("diff", "snapshot", str(sheet), "--format", "json").stdout)
+    assert diff["changes"] == []
+
+
+def test_a_listed_csv_is_a_price_sheet_too(tmp_path):
+    sheet = tmp_path / "some.csv"
+    prices("list", "--offline", "--region", "us-*", "--format", "csv", "--out", str(sheet))
+    offers = catalog.read_price_sheet(
+        sheet, today=datetime.now(UTC).date(), reference=catalog.load_snapshot(), accept_odd_prices=False
+    )
+    assert len(offers) > 100
+    assert {offer.origin for offer in offers} == {"user"}
+
+
+def test_what_a_user_has_confirmed_stays_confirmed(tmp_path):
+    mine, exported = tmp_path / "mine.csv", tmp_path / "exported.csv"
+    mine.write_text(
+        "provider,region,instance_type,purchase,usd_per_hour,confirmed\naws,us-east-1,g6.xlarge,on_demand,9.99,yes\n"
+    )
+    only = ["--offline", "--region", "us-east-1", "--purchase", "on_demand"]
+    prices("export", *only, "--prices", str(mine), "--out", str(exported))
+    rows = listed(*only, "--prices", str(exported), "--instance-type", "g6.xlarge")["rows"]
+    assert rows[0]["usd_per_hour"] == 9.99
+
+
+# diff
+
+
+def test_a_diff_says_what_moved_appeared_and_vanished(serve):
+    dearer = [product("g6.xlarge", usd="0.8853000000", sku="A"), product("g5.2xlarge", usd="1.2120000000", sku="B")]
+    serve(both_clouds(FakeAws(dearer)))
+    prices("refresh", "--region", "us-east-1", "--purchase", "on_demand")
+    diff = json.loads(prices("diff", "--format", "json").stdout)
+    assert (diff["before"], diff["after"], diff["same"]) == ("snapshot", "cache", 1)
+    changes = {(one["change"], one["instance_type"]): one for one in diff["changes"]}
+    moved = changes["moved", "g6.xlarge"]
+    assert (moved["before_usd_per_hour"], moved["after_usd_per_hour"]) == (0.8048, 0.8853)
+    assert moved["fraction"] == pytest.approx(0.1, abs=1e-3)
+    assert ("vanished", "p5.48xlarge") in changes
+    assert {one["region"] for one in diff["changes"]} == {"us-east-1"}
+    assert len(diff["only_before"]) > 50
+    table = prices("diff", "cache", "snapshot").stdout
+    assert "-9.1 %" in table
+    assert "1 moved," in table
+    assert "not compared: " in table
+
+
+def test_a_diff_by_day(serve):
+    serve()
+    prices("refresh", "--region", "us-east-1", "--purchase", "on_demand")
+    today = datetime.now(UTC).date()
+    same = json.loads(prices("diff", today.isoformat(), "cache", "--format", "json").stdout)
+    assert same["changes"] == []
+    assert same["same"] >= 4
+    old = (today - timedelta(days=400)).isoformat()
+    assert f"no prices from {old} or before" in prices("diff", old, "cache", code=5).stderr
+
+
+def test_a_diff_with_an_empty_cache_says_how_to_fill_it():
+    assert "prices refresh" in prices("diff", code=5).stderr
+
+
+def test_a_diff_with_nothing_known_is_bad_input():
+    assert "neither snapshot, cache, a day" in prices("diff", "yesterday", "snapshot", code=2).stderr
+
+
+def test_a_diff_of_one_provider_leaves_the_other_out(tmp_path):
+    sheet = tmp_path / "prices.csv"
+    prices("export", "--offline", "--out", str(sheet))
+    for provider in ("aws", "gcp"):
+        diff = json.loads(prices("diff", "snapshot", str(sheet), "--provider", provider, "--format", "json").stdout)
+        rows = [offer for offer in catalog.load_snapshot().offers if offer.instance_type.provider == provider]
+        government = [row for row in rows if row.region.startswith("us-gov")]
+        assert diff["same"] == len(rows) - len(government)
+        assert {place[0] for place in diff["only_before"]} <= {"aws"}
+
+
+# doctor
+
+
+def test_the_doctor_without_anything_names_what_mends_it():
+    result = prices("doctor")
+    assert "missing aws credentials" in result.stdout
+    assert "-> run `aws configure`" in result.stdout
+    assert "missing gcp credentials" in result.stdout
+    assert "-> set MELANGE_CLOUD_GCP_API_KEY" in result.stdout
+    assert "missing cache aws: empty" in result.stdout
+    assert "ok      snapshot aws on_demand: 368 prices" in result.stdout
+
+
+def test_the_doctor_shows_permissions_that_miss_and_no_secret(serve, monkeypatch):
+    def no_ec2(request, operation, region):
+        return refusal("UnauthorizedOperation", 403)(request, operation, region) if "Describe" in operation else None
+
+    server = serve(both_clouds(FakeAws(recorded("gpu_products.json"), recorded_spot(), fault=no_ec2)))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    monkeypatch.setenv("MELANGE_CLOUD_GCP_API_KEY", "very-secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", server.url.replace("http://", "http://me:very-secret@"))
+    result = prices("doctor", "--format", "json", code=5)
+    checks = json.loads(result.stdout)["checks"]
+    failed = {check["cure"] for check in checks if check["status"] == "failed"}
+    assert failed == {
+        "allow ec2:DescribeInstanceTypeOfferings in their IAM policy",
+        "allow ec2:DescribeSpotPriceHistory in their IAM policy",
+    }
+    answered = [check["found"] for check in checks if check["what"] == "prices" and check["status"] == "ok"]
+    assert any("on_demand prices of us-east-1" in found for found in answered)
+    assert any("spot prices of us-central1" in found for found in answered)
+    assert "secret" not in result.output
+    assert not catalog.read_cache("aws").parts
+
+
+def test_the_doctor_tells_the_age_of_the_cache(serve, cache):
+    serve()
+    prices("refresh", "--region", "us-east-1")
+    assert "under 1 min old" in prices("doctor", "--offline").stdout
+    file = cache / "aws.json"
+    file.write_text(file.read_text().replace(datetime.now(UTC).strftime('fetched_at":"%Y-'), 'fetched_at":"2020-'))
+    text = prices("doctor", "--offline").stdout
+    assert "days old" in text
+    assert "-> melange-cloud prices refresh --provider aws" in text
+    file.write_text("torn")
+    assert "torn or not ours" in prices("doctor", "--offline", code=5).stdout
+
+
+# all of them
+
+
+@pytest.mark.parametrize("command", [[], ["refresh"], ["list"], ["diff"], ["export"], ["doctor"]])
+def test_every_help_has_an_example(command):
+    assert "Example: melange-cloud prices" in prices(*command, "--help").output.replace("\n  ", " ")
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from melange_cloud.cli.app import app\n"
+        "try: app(['prices', 'list', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'pyomo', 'boto3', 'botocore', 'google', 'filelock'} & set(sys.modules)))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+# the example plug-in
+
+
+@pytest.fixture(scope="module")
+def nimbus(tmp_path_factory):
+    """The example's folder of installed packages, made by pip without a network."""
+    target = tmp_path_factory.mktemp("nimbus")
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    example = ROOT / "examples" / "plug-in-cloud"
+    subprocess.run([*install, "--target", str(target), str(example)], check=True, capture_output=True)
+    return target
+
+
+def test_the_example_plug_in_is_installed_listed_refreshed_and_doctored(nimbus):
+    environment = {**os.environ, "PYTHONPATH": f"{nimbus}{os.pathsep}{ROOT}", "COLUMNS": "160"}
+
+    def run(*arguments):
+        start = "from melange_cloud.cli.app import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", start, "prices", *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+
+    result = run("list", "--provider", "nimbus", "--format", "json")
+    rows = json.loads(result.stdout)["rows"]
+    assert [(row["region"], row["instance_type"], row["usd_per_hour"], row["origin"]) for row in rows] == [
+        ("nimbus-north-1", "n1.l4", 0.55, "live"),
+        ("nimbus-south-1", "n1.l4", 0.55, "live"),
+        ("nimbus-north-1", "n8.h100", 24.0, "live"),
+        ("nimbus-south-1", "n8.h100", 24.0, "live"),
+    ]
+    cached = json.loads(run("list", "--region", "nimbus-north-1", "--format", "json").stdout)["rows"]
+    assert {row["origin"] for row in cached} == {"cached"}
+    assert run("refresh", "--provider", "nimbus").stdout.startswith("nimbus: 4 prices of 2 regions")
+    assert "ok      plug-ins nimbus: installed" in run("doctor", "--offline").stdout
+    exported = run("export", "--provider", "nimbus")
+    assert "left out" in exported.stderr
+    assert len(exported.stdout.splitlines()) == 1
+
+
+def test_purchases_are_those_of_the_tool():
+    assert {row["purchase"] for row in listed("--offline")["rows"]} == set(PURCHASES)

@@ -1,0 +1,235 @@
+"""The public price list, streamed from the loopback server without credentials."""
+
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from melange_cloud.clouds import Fetched
+from melange_cloud.clouds.aws import PublicAwsPrices
+from melange_cloud.domain import InstanceType
+from melange_cloud.errors import PricesUnavailable
+from tests.clouds.aws_cloud import FakeAws, dimension, expected_rows, product, public_lines, public_list, recorded
+from tests.clouds.loopback import Loopback, Reply, Request, in_turn
+
+TYPES = [
+    InstanceType("aws", "g5.2xlarge", "A10G", 1, 8, 32, "aws:G"),
+    InstanceType("aws", "g6.xlarge", "L4", 1, 4, 16, "aws:G"),
+    InstanceType("aws", "p4d.24xlarge", "A100-40GB", 8, 96, 1152, "aws:P"),
+    InstanceType("aws", "p5.48xlarge", "H100", 8, 192, 2048, "aws:P"),
+]
+LISTED = ("on_demand", "commit_1y", "commit_3y")
+
+
+def fetch(server: Loopback, regions: list[str] | None = None, **named: object) -> Fetched:
+    asked = {"purchases": ("on_demand",), "instance_types": TYPES, **named}
+    return PublicAwsPrices(server.url, timeout_s=0.5, wait_s=0.01).fetch(regions, **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("regions", [None, ["us-east-1", "us-west-2", "eu-west-1"]])
+def test_the_public_list_gives_the_known_figures_row_for_row(monkeypatch, regions) -> None:
+    with Loopback(FakeAws(recorded("gpu_products.json") + recorded("traps.json"))) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", server.url)
+        fetched = PublicAwsPrices().fetch(regions, LISTED, TYPES)
+    assert [
+        (offer.region, offer.instance_type.name, offer.purchase, offer.usd_per_hour, offer.sold_as)
+        for offer in fetched.offers
+    ] == [
+        (row["region"], row["instance_type"], row["purchase"], float(row["usd_per_hour"]), row["sold_as"])
+        for row in expected_rows()
+        if row["purchase"] != "spot"
+    ]
+    assert fetched.problems == ()
+    assert fetched.complete == {
+        (region, purchase)
+        for region in ("us-east-1", "us-west-2", "eu-west-1")
+        for purchase in ("on_demand", "commit_1y")
+    }
+    assert {offer.source for offer in fetched.offers} == {
+        "AWS public price list (AmazonEC2 index.csv), published 2025-09-12"
+    }
+
+
+def test_reserved_terms_of_the_list_are_effective_prices() -> None:
+    [made] = recorded("reserved_terms.json")
+    made["product"]["attributes"]["instanceFamily"] = "GPU instance"
+    made["terms"]["Reserved"] = {
+        key: term
+        for key, term in made["terms"]["Reserved"].items()
+        if term["termAttributes"]["PurchaseOption"] == "Partial Upfront"
+    }
+    small = InstanceType("aws", "m4.large", "L4", 1, 2, 8, "aws:G")
+    with Loopback(FakeAws([made])) as server:
+        fetched = fetch(server, purchases=LISTED, instance_types=[small])
+    assert {offer.purchase: (offer.usd_per_hour, offer.contract) for offer in fetched.offers} == {
+        "on_demand": (0.12, ""),
+        "commit_1y": (0.078041, "RI 1y standard partial upfront"),
+        "commit_3y": (0.056006, "RI 3y standard partial upfront"),
+    }
+
+
+def test_lines_of_a_product_need_not_be_neighbours_and_look_alikes_never_get_in() -> None:
+    good = recorded("gpu_products.json")
+    bad = [
+        product("g6.xlarge", sku="WIN", usd="1.5", operatingSystem="Windows"),
+        product("g6.xlarge", sku="DED", usd="0.9", tenancy="Dedicated"),
+        product("g6.xlarge", sku="BOX", usd="0.8", capacitystatus="UnusedCapacityReservation"),
+        product("g6.xlarge", sku="SQL", usd="0.8", preInstalledSw="SQL Std"),
+        product("g6.xlarge", sku="LAX", usd="0.1", locationType="AWS Local Zone"),
+    ]
+    lines = sorted(public_lines([*good, *bad, *recorded("traps.json")]), key=lambda line: line[::-1])
+    body = public_list([]) + "".join(line for line in lines if '"eu-west-1"' not in line and '"us-west-2"' not in line)
+    with Loopback(in_turn(Reply(body))) as server:
+        fetched = fetch(server, ["us-east-1"])
+    assert {offer.instance_type.name: offer.usd_per_hour for offer in fetched.offers} == {
+        "g5.2xlarge": 1.212,
+        "g6.xlarge": 0.8048,
+        "p4d.24xlarge": 21.957642,
+        "p5.48xlarge": 55.04,
+    }
+    assert fetched.problems == ()
+
+
+def test_an_empty_software_column_means_none() -> None:
+    with Loopback(FakeAws([product(preInstalledSw="")])) as server:
+        assert len(fetch(server).offers) == 1
+
+
+def test_memory_stays_bounded_and_progress_is_told() -> None:
+    junk = next(public_lines([product("m7i.large", sku="JUNK", instanceFamily="General purpose")])).encode() * 100
+    pieces = 300
+
+    def body() -> Iterator[bytes]:
+        yield public_list([product()]).encode()
+        for _ in range(pieces):
+            yield junk
+
+    told: list[tuple[str, int, int | None]] = []
+    with Loopback(lambda _: Reply(body())) as server:
+        source = PublicAwsPrices(server.url)
+        tracemalloc.start()
+        fetched = source.fetch(["us-east-1"], ["on_demand"], TYPES, lambda *step: told.append(step))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    size_bytes = pieces * len(junk)
+    assert len(fetched.offers) == 1
+    assert size_bytes > 8_000_000
+    assert peak_bytes < 5_000_000
+    assert told[-1][1] > size_bytes
+    assert len(told) > 8
+    assert [step[1] for step in told] == sorted(step[1] for step in told)
+    assert {step[0] for step in told} == {"aws us-east-1"}
+
+
+def test_progress_knows_the_length_where_the_server_says_it() -> None:
+    told: list[tuple[str, int, int | None]] = []
+    with Loopback(FakeAws([product()])) as server:
+        fetch(server, ["us-east-1"], progress=lambda *step: told.append(step))
+    assert told[-1][1] == told[-1][2]
+
+
+def test_local_and_wavelength_zones_are_no_regions() -> None:
+    zones = ["us-west-2-lax-1", "us-east-1-wl1-bos-wlz-1"]
+    everywhere = [product(region=region) for region in ["us-east-1", "us-gov-west-1", *zones]]
+    with Loopback(FakeAws(everywhere)) as server:
+        fetched = fetch(server)
+        assert not [request.path for request in server.requests if any(zone in request.path for zone in zones)]
+    assert {offer.region for offer in fetched.offers} == {"us-east-1", "us-gov-west-1"}
+
+
+def test_an_unknown_gpu_type_is_left_out_and_said() -> None:
+    with Loopback(FakeAws([product(), product("p9.48xlarge", sku="NEW")])) as server:
+        fetched = fetch(server)
+    assert [(left_out.region, left_out.instance_type) for left_out in fetched.excluded] == [
+        ("us-east-1", "p9.48xlarge")
+    ]
+
+
+def test_spot_needs_credentials_and_that_is_said() -> None:
+    with Loopback(FakeAws([product()])) as server:
+        fetched = fetch(server, purchases=("on_demand", "spot"))
+    assert fetched.problems == (
+        "aws spot prices of every region: the public price list has none: they need credentials (`aws configure`)",
+    )
+
+
+def test_foreign_money_and_zero_are_refused_with_their_sku() -> None:
+    yuan, free = product(sku="YUAN"), product("g5.2xlarge", sku="FREE", usd="0.0000000000")
+    dimension(yuan)["pricePerUnit"] = {"CNY": "5.7"}
+    with Loopback(FakeAws([yuan, free, product("p5.48xlarge", sku="P5", usd="55.04")])) as server:
+        fetched = fetch(server)
+    assert [offer.instance_type.name for offer in fetched.offers] == ["p5.48xlarge"]
+    assert fetched.complete == frozenset()
+    assert [("YUAN" in line, "FREE" in line) for line in fetched.problems] == [(False, True), (True, False)]
+
+
+@pytest.mark.parametrize(
+    ("first", "attempts"),
+    [
+        (Reply("busy", status=503), 2),
+        (Reply("slow down", status=429), 2),
+        (Reply(public_list([product()]), fault="truncate"), 2),
+        (Reply(fault="drop"), 2),
+        (Reply(fault="hang"), 2),
+    ],
+)
+def test_what_another_attempt_may_mend_is_tried_again(first: Reply, attempts: int) -> None:
+    with Loopback(in_turn(first, Reply(public_list([product()])))) as server:
+        fetched = fetch(server, ["us-east-1"])
+        assert len(server.requests) == attempts
+    assert len(fetched.offers) == 1
+    assert fetched.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply("busy", status=503), "HTTP 503"),
+        (Reply("no such key", status=403), "check the region's name"),
+        (Reply("gone", status=410), "HTTP 410"),
+        (Reply(fault="hang"), "no answer in time"),
+        (Reply(fault="drop"), "breaks off or cannot be reached"),
+        (Reply(public_list([product()]), fault="truncate"), "cut short or malformed"),
+        (Reply("<html>sign in</html>"), "no header that begins with SKU"),
+        (Reply(""), "no header that begins with SKU"),
+        (Reply(public_list([product()]).replace('"MarketOption"', '"Other"')), "no column 'MarketOption'"),
+        (Reply(public_list([product()]).replace('"AWS Region","g6.xlarge"', '"g6.xlarge"')), "90 fields instead of 91"),
+        (Reply(b"\xff\xfe\x00" + public_list([product()]).encode()), "no CSV"),
+        (Reply("x" * 100_000), "a line longer than 65536 bytes"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_one_line_with_the_cure(reply: Reply, said: str) -> None:
+    began = time.monotonic()
+    with Loopback(in_turn(reply)) as server, pytest.raises(PricesUnavailable) as caught:
+        fetch(server, ["us-east-1"])
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("aws public price list of us-east-1: ")
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - began < 5
+
+
+def test_regions_fail_one_by_one() -> None:
+    fake = FakeAws([product(), product(region="eu-west-1", sku="EU")])
+
+    def answer(request: Request) -> Reply:
+        return Reply("busy", status=500) if "eu-west-1" in request.path else fake(request)
+
+    with Loopback(answer) as server:
+        fetched = fetch(server)
+    assert [offer.region for offer in fetched.offers] == ["us-east-1"]
+    assert fetched.complete == {("us-east-1", "on_demand")}
+    assert fetched.problems == (
+        "aws public price list of eu-west-1: AWS fails (HTTP 500), also when asked again: try again later",
+    )
+
+
+@pytest.mark.parametrize("index", ["{", "[]", '{"regions": 5}', "{}"])
+def test_a_broken_index_of_regions_is_one_line(index: str) -> None:
+    with Loopback(in_turn(Reply(index))) as server, pytest.raises(PricesUnavailable, match="no list of regions"):
+        fetch(server)
+
+
+def test_only_http_addresses_are_opened() -> None:
+    with pytest.raises(PricesUnavailable, match="no http address"):
+        PublicAwsPrices("file:///etc/passwd").fetch(["us-east-1"], ["on_demand"], TYPES)

@@ -1,0 +1,668 @@
+"""The order of trust, with the real SDKs against 127.0.0.1: what is used, what is said, and what is not asked for."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from melange_cloud import catalog, clouds
+from melange_cloud.catalog import Asked, Discount, Part, read_cache, store
+from melange_cloud.clouds import Fetched, Sources
+from melange_cloud.clouds.aws import AwsPrices
+from melange_cloud.clouds.aws.client import Clients
+from melange_cloud.clouds.aws.client import Patience as AwsPatience
+from melange_cloud.clouds.gcp import GcpPrices
+from melange_cloud.clouds.gcp import Patience as GcpPatience
+from melange_cloud.domain import PURCHASES, InstanceType, Offer, Region
+from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.planner import prices
+from melange_cloud.planner.prices import Trust
+from tests.clouds.aws_cloud import FakeAws, product, recorded, recorded_spot, refusal
+from tests.clouds.loopback import Loopback, Reply, in_turn
+from tests.live import both_clouds, machine_of_its_own, point_at
+
+OFFLINE, REFRESH = Trust(offline=True), Trust(refresh=True)
+
+
+def regions(*names):
+    return [region for region in catalog.load_regions() if region.name in names]
+
+
+EAST, CENTRAL = regions("us-east-1")[0], regions("us-central1")[0]
+BOTH = [EAST, CENTRAL]
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    with machine_of_its_own(monkeypatch, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """A loopback server that both SDKs are pointed at, with the recorded answers or others."""
+    made = []
+
+    def start(answer=None, latency_s=0.0):
+        server = Loopback(answer or both_clouds(), latency_s)
+        made.append(server)
+        server.__enter__()
+        point_at(server, monkeypatch)
+        return server
+
+    yield start
+    for server in made:
+        server.close()
+
+
+def quick(**more):
+    """Both clouds with little patience."""
+    aws = AwsPrices(Clients(patience=AwsPatience(connect_s=1, read_s=0.5, pricing_attempts=1, ec2_attempts=1)))
+    gcp = GcpPrices(patience=GcpPatience(answer_s=0.5, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02))
+    return Sources({"aws": aws, "gcp": gcp, **more})
+
+
+def origins(gathered, *where, purchase="on_demand"):
+    return {
+        offer.origin for region in where for offer in gathered.catalog.offers_in(region.provider, region.name, purchase)
+    }
+
+
+def price_of(gathered, name, region=EAST, purchase="on_demand"):
+    found = [
+        offer
+        for offer in gathered.catalog.offers_in(region.provider, region.name, purchase)
+        if offer.instance_type.name == name
+    ]
+    return found[0] if found else None
+
+
+def put(usd_per_hour=0.5, age=timedelta(0), region="us-east-1", whole=True, name="g6.xlarge", clean=True):
+    """Something in the cache, as if fetched ``age`` ago."""
+    at = datetime.now(UTC) - age
+    machine = catalog.load_instance_types()["aws", name]
+    offer = Offer(
+        machine, region, "on_demand", "on_demand", usd_per_hour, usd_per_hour, "live", "test", at.date(), at.date()
+    )
+    parts = [Part(region, "on_demand", at, whole, (offer,))]
+    assert store("aws", parts, [Asked(region, "on_demand", at, clean)], at) == ()
+
+
+# Live, then cached
+
+
+def test_live_then_cached_without_a_call(serve):
+    server = serve()
+    live = prices.gather(BOTH, ["on_demand"])
+    assert origins(live, EAST) == {"live"}
+    assert origins(live, CENTRAL) == {"live"}
+    assert live.notes == ()
+    asked = len(server.requests)
+    assert asked == 3  # one page of AWS's list, its offerings, one page of Google's: machine types need a project
+    warm = prices.gather(BOTH, ["on_demand"])
+    assert len(server.requests) == asked
+    assert origins(warm, EAST, CENTRAL) == {"cached"}
+    assert warm.notes == ()
+    assert [replace(one, origin="live") for one in warm.catalog.offers_in("aws", "us-east-1", "on_demand")] == list(
+        live.catalog.offers_in("aws", "us-east-1", "on_demand")
+    )
+
+
+def test_one_answer_of_google_serves_every_region_and_purchase(serve):
+    server = serve()
+    prices.gather([CENTRAL], ["on_demand"])
+    asked = len(server.requests)
+    west = regions("europe-west4")
+    assert origins(prices.gather([CENTRAL], ["spot"]), CENTRAL, purchase="spot") == {"cached"}
+    assert origins(prices.gather(west, ["on_demand"]), *west) == {"cached"}
+    assert len(server.requests) == asked
+
+
+def test_aws_commitments_come_with_on_demand_and_spot_does_not(serve):
+    server = serve(both_clouds(FakeAws(recorded("gpu_products.json") + recorded("reserved_terms.json"))))
+    prices.gather([EAST], ["on_demand"])
+    asked = len(server.requests)
+    prices.gather([EAST], ["commit_1y"])
+    assert len(server.requests) == asked
+    prices.gather([EAST], ["spot"])
+    assert len(server.requests) > asked
+
+
+def test_only_the_providers_and_regions_of_the_question_are_asked(serve):
+    server = serve()
+    prices.gather([EAST], ["on_demand"])
+    assert not [request for request in server.requests if request.path.startswith("/v1/services")]
+    asked = len(server.requests)
+    prices.gather([EAST, *regions("eu-west-1")], ["on_demand"])
+    assert {request.json()["Filters"][-1]["Value"] for request in server.requests[asked:] if "target" in str(request)}
+    assert all(b"us-east-1" not in request.body for request in server.requests[asked:])
+
+
+def test_after_a_refresh_of_everything_no_region_is_asked_for_again(serve):
+    server = serve()
+    outcomes = prices.refresh({"aws": None, "gcp": None}, PURCHASES)
+    assert [one.failure for one in outcomes] == ["", ""]
+    asked = len(server.requests)
+    everywhere = [region for region in catalog.load_regions() if not region.government]
+    for purchase in PURCHASES:
+        prices.gather(everywhere, [purchase])
+    assert len(server.requests) == asked
+
+
+def test_a_region_without_a_price_is_not_asked_for_at_every_plan(serve):
+    server = serve()
+    asked = []
+    for _ in range(2):
+        gathered = prices.gather(regions("us-east-1", "eu-north-1"), ["on_demand"])
+        asked.append(len(server.requests))
+    assert origins(gathered, *regions("eu-north-1")) == {"snapshot"}
+    assert asked[0] == asked[1]
+
+
+def test_refresh_asks_however_fresh_the_cache_is(serve):
+    server = serve()
+    prices.gather([EAST], ["on_demand"])
+    asked = len(server.requests)
+    assert origins(prices.gather([EAST], ["on_demand"], trust=REFRESH), EAST) == {"live"}
+    assert len(server.requests) == 2 * asked
+
+
+def test_offline_asks_nobody_and_takes_what_is_cached(serve):
+    server = serve()
+    cold = prices.gather(BOTH, ["on_demand"], trust=OFFLINE)
+    assert origins(cold, *BOTH) == {"snapshot"}
+    assert cold.notes == ()
+    prices.gather([EAST], ["on_demand"])
+    asked = len(server.requests)
+    assert origins(prices.gather(BOTH, ["on_demand"], trust=OFFLINE), EAST) == {"cached"}
+    assert len(server.requests) == asked
+
+
+def test_ages_are_told_in_words(serve):
+    put(age=timedelta(hours=3))
+    gathered = prices.gather(BOTH, ["on_demand"], trust=OFFLINE)
+    now = datetime.now(UTC)
+    assert gathered.age_words(price_of(gathered, "g6.xlarge"), now) == "cached 3 h"
+    assert gathered.age_words(price_of(gathered, "g2-standard-4", CENTRAL), now) == "snapshot 2026-07-30"
+    serve()
+    live = prices.gather([EAST], ["on_demand"], trust=REFRESH)
+    assert live.age_words(price_of(live, "g6.xlarge"), now) == "live"
+
+
+# Without credentials
+
+
+def test_without_credentials_nothing_heavy_is_imported_nothing_waits_and_one_line_says_how(cache):
+    code = (
+        "import json, sys, time\n"
+        "from melange_cloud import catalog\n"
+        "from melange_cloud.planner import prices\n"
+        "chosen = [r for r in catalog.load_regions() if r.name in ('us-east-1', 'us-central1')]\n"
+        "began = time.perf_counter()\n"
+        "notes = prices.gather(chosen, ['on_demand']).notes\n"
+        "took_s = time.perf_counter() - began\n"
+        "heavy = [m for m in sys.modules if m.split('.')[0] in ('boto3', 'botocore', 'google', 'requests', 'grpc')]\n"
+        "print(json.dumps([notes, took_s, heavy]))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    notes, took_s, heavy = json.loads(ran.stdout)
+    assert heavy == []
+    assert took_s < 1
+    (note,) = notes
+    for cure in ("aws configure", "prices refresh --public", "MELANGE_CLOUD_GCP_API_KEY", "gcloud auth"):
+        assert cure in note
+    assert not cache.exists()
+
+
+def test_metadata_servers_are_asked_once_briefly_and_side_by_side(monkeypatch):
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.delenv("NO_GCE_CHECK")
+    with Loopback(in_turn(Reply(fault="hang"))) as one, Loopback(in_turn(Reply(fault="hang"))) as other:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", one.url)
+        monkeypatch.setenv("GCE_METADATA_HOST", other.url.removeprefix("http://"))
+        began = time.monotonic()
+        first = prices.gather(BOTH, ["on_demand"])
+        took_s = time.monotonic() - began
+        second = prices.gather(BOTH, ["on_demand"])
+        assert len(one.requests) == len(other.requests) == 1
+    assert took_s < 0.6  # 0.3 s, and not twice
+    assert first.notes == second.notes
+    assert len(first.notes) == 1
+
+
+def test_a_metadata_server_that_answers_is_a_sign(monkeypatch):
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.delenv("NO_GCE_CHECK")
+    from melange_cloud.clouds.access import access, answering
+
+    with Loopback(lambda request: Reply("x", headers={"Metadata-Flavor": "Google"})) as google:
+        host, port = google.url.removeprefix("http://").split(":")
+        assert answering({"aws": (host, int(port)), "gcp": (host, int(port))}) == {"aws": False, "gcp": True}
+        assert len(google.requests) == 1
+    with Loopback(lambda request: Reply("?", status=401)) as aws:
+        host, port = aws.url.removeprefix("http://").split(":")
+        assert answering({"aws": (host, int(port)), "gcp": (host, int(port))}) == {"aws": True, "gcp": False}
+    assert access("aws").metadata == ("169.254.169.254", 80)
+
+
+def test_a_metadata_server_without_credentials_is_remembered_as_none(monkeypatch):
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.delenv("NO_GCE_CHECK")
+    with Loopback(lambda request: Reply("?", status=404)) as one:
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", one.url)
+        first = prices.gather([EAST], ["on_demand"])
+        asked = len(one.requests)
+        second = prices.gather([EAST], ["on_demand"])
+        assert len(one.requests) == asked > 1
+        (note,) = first.notes
+        assert note.startswith("live prices need credentials - aws: run `aws configure`")
+        assert second.notes == first.notes
+
+
+def test_our_sources_say_in_these_words_that_they_have_no_credentials():
+    from melange_cloud.clouds.access import says_none
+
+    outcomes = prices.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
+    assert [says_none(outcome.failure) for outcome in outcomes] == [True, True]
+    assert not says_none("aws price list of us-east-1: these credentials may not: allow pricing:GetProducts")
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("[default]\nregion = us-east-1\n", False),
+        ("[default]\naws_access_key_id = AKIA\n", True),
+        ("[profile a]\nsso_session = b\n", True),
+        ("[profile a]\ncredential_process = /bin/x\n", True),
+    ],
+)
+def test_a_profile_with_a_region_alone_is_no_sign(monkeypatch, tmp_path, text, sign):
+    from melange_cloud.clouds.access import access
+
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert bool(access("aws").signs) is sign
+
+
+def test_googles_own_file_is_a_sign_and_its_content_is_not_shown(tmp_path, monkeypatch):
+    from melange_cloud.clouds.access import access
+
+    assert access("gcp").signs == ()
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    (tmp_path / "application_default_credentials.json").write_text('{"refresh_token": "very-secret"}')
+    monkeypatch.setenv("MELANGE_CLOUD_GCP_API_KEY", "very-secret")
+    assert len(access("gcp").signs) == 2
+    assert "secret" not in str(access("gcp"))
+
+
+# What goes wrong
+
+
+def test_one_cloud_failing_does_not_fail_the_other(serve):
+    serve(both_clouds(aws=FakeAws(fault=refusal("AccessDeniedException"))))
+    gathered = prices.gather(BOTH, ["on_demand"])
+    assert origins(gathered, EAST) == {"snapshot"}
+    assert origins(gathered, CENTRAL) == {"live"}
+    (note,) = gathered.notes
+    assert "allow pricing:GetProducts" in note
+    assert "(used instead:" in note
+    assert "snapshot prices)" in note
+
+
+def test_the_other_cloud_failing_does_not_fail_the_one(serve):
+    serve(both_clouds(gcp=in_turn(Reply('{"skus": [', status=200))))
+    gathered = prices.gather(BOTH, ["on_demand"], sources=quick())
+    assert origins(gathered, EAST) == {"live"}
+    assert origins(gathered, CENTRAL) == {"snapshot"}
+    assert gathered.notes[0].startswith("gcp: Google's price list is not the JSON")
+
+
+def test_a_server_that_is_killed_in_the_middle_leaves_older_prices(serve):
+    server = serve()
+    prices.gather([EAST], ["on_demand"])
+    server.close()
+    gathered = prices.gather(BOTH, ["on_demand"], trust=REFRESH, sources=quick())
+    assert origins(gathered, EAST) == {"cached"}
+    assert origins(gathered, CENTRAL) == {"snapshot"}
+    assert len(gathered.notes) == 2
+    assert "cached prices)" in gathered.notes[0]
+    assert "snapshot prices)" in gathered.notes[1]
+
+
+def test_a_hanging_cloud_does_not_hold_up_the_other_for_longer_than_its_own_patience(serve):
+    serve(both_clouds(aws=in_turn(Reply(fault="hang"))))
+    began = time.monotonic()
+    gathered = prices.gather(BOTH, ["on_demand"], sources=quick())
+    assert time.monotonic() - began < 5
+    assert origins(gathered, CENTRAL) == {"live"}
+    assert "no answer in time" in gathered.notes[0]
+
+
+def test_half_a_region_lies_over_what_is_older(serve):
+    """One price that cannot be right: the others are live, it keeps its snapshot price, and the next plan is warm."""
+    answered = [product("g6.xlarge", usd="0.9000000000", sku="A"), product("g5.2xlarge", usd="0.0000000000", sku="B")]
+    server = serve(both_clouds(FakeAws(answered)))
+    gathered = prices.gather([EAST], ["on_demand"])
+    assert price_of(gathered, "g6.xlarge").usd_per_hour == 0.9
+    assert price_of(gathered, "g6.xlarge").origin == "live"
+    assert price_of(gathered, "g5.2xlarge").origin == "snapshot"
+    assert price_of(gathered, "p5.48xlarge").origin == "snapshot"
+    (note,) = [note for note in gathered.notes if "g5.2xlarge" in note]
+    assert "B" in note
+    asked = len(server.requests)
+    warm = prices.gather([EAST], ["on_demand"])
+    assert len(server.requests) == asked
+    assert price_of(warm, "g6.xlarge").origin == "cached"
+    assert price_of(warm, "g5.2xlarge").origin == "snapshot"
+
+
+def test_what_could_not_be_read_is_asked_for_again_after_an_hour(serve):
+    put(age=timedelta(minutes=59), whole=False, clean=False)
+    server = serve()
+    prices.gather([EAST], ["on_demand"])
+    assert not server.requests
+    put(age=timedelta(minutes=61), region="us-west-2", whole=False, clean=False)
+    prices.gather(regions("us-west-2"), ["on_demand"])
+    assert server.requests
+
+
+def test_an_odd_price_is_refused_with_its_type_named(serve):
+    products = [*recorded("gpu_products.json"), product("g6.xlarge", "us-east-2", usd="8.0480000000", sku="ODD")]
+    serve(both_clouds(FakeAws(products)))
+    east = regions("us-east-2")
+    gathered = prices.gather(east, ["on_demand"])
+    assert price_of(gathered, "g6.xlarge", east[0]).origin == "snapshot"
+    (note,) = gathered.notes
+    assert "g6.xlarge on_demand in us-east-2 is odd: 8.048 is 8.0 times off" in note
+    assert not [part for part in read_cache("aws").parts if part.region == "us-east-2" and part.whole]
+
+
+def test_a_type_that_a_whole_answer_lacks_is_gone_and_not_taken_from_the_snapshot(serve):
+    serve(both_clouds(FakeAws([product("g6.xlarge")])))
+    gathered = prices.gather([EAST], ["on_demand"])
+    assert [offer.instance_type.name for offer in gathered.catalog.offers_in("aws", "us-east-1", "on_demand")] == [
+        "g6.xlarge"
+    ]
+
+
+def test_what_the_region_prices_and_does_not_offer_is_left_out_with_the_reason(serve):
+    serve(both_clouds(FakeAws(recorded("gpu_products.json"), offered={"us-east-1": ["g6.xlarge"]})))
+    for _ in ("live", "cached"):
+        gathered = prices.gather([EAST], ["on_demand"])
+        left_out = {one.instance_type: one.reason for one in gathered.catalog.excluded_in("aws", "us-east-1")}
+        assert "DescribeInstanceTypeOfferings" in left_out["p5.48xlarge"]
+
+
+def test_a_broken_cache_is_one_note_and_the_clouds_are_asked(serve, cache):
+    put()
+    (cache / "aws.json").write_text("{")
+    serve()
+    gathered = prices.gather([EAST], ["on_demand"])
+    assert origins(gathered, EAST) == {"live"}
+    (note,) = gathered.notes
+    assert "torn" in note
+    assert origins(prices.gather([EAST], ["on_demand"]), EAST) == {"cached"}
+
+
+def test_a_cache_that_cannot_be_written_is_one_note(serve, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    serve()
+    gathered = prices.gather([EAST], ["on_demand"])
+    assert origins(gathered, EAST) == {"live"}
+    (note,) = gathered.notes
+    assert "cannot be written" in note
+
+
+# Ages
+
+
+def test_older_than_max_age_is_not_used_and_said():
+    put(age=timedelta(hours=30))
+    old = prices.gather([EAST], ["on_demand"], trust=OFFLINE)
+    assert origins(old, EAST) == {"snapshot"}
+    (note,) = old.notes
+    assert note == (
+        "aws: cached prices are 30 h old, more than --max-age allows (24 h), and are not used; --max-age 2d takes them"
+    )
+    taken = prices.gather([EAST], ["on_demand"], trust=Trust(offline=True, max_age=timedelta(days=2)))
+    assert origins(taken, EAST) == {"cached"}
+    assert taken.notes == ()
+
+
+def test_the_users_clock_decides_about_ages():
+    put()
+    later = datetime.now(UTC) + timedelta(days=3)
+    assert origins(prices.gather([EAST], ["on_demand"], trust=OFFLINE, now=later), EAST) == {"snapshot"}
+
+
+def test_a_time_in_the_future_is_not_fresh(serve):
+    put(age=timedelta(hours=-2))
+    gathered = prices.gather([EAST], ["on_demand"], trust=OFFLINE)
+    assert origins(gathered, EAST) == {"snapshot"}
+    (note,) = gathered.notes
+    assert "ahead of this machine's clock" in note
+    serve()
+    assert origins(prices.gather([EAST], ["on_demand"]), EAST) == {"live"}
+    assert prices.gather([EAST], ["on_demand"]).notes == ()
+
+
+def test_require_fresh_refuses_and_says_what_and_how():
+    put(age=timedelta(hours=30))
+    trust = Trust(offline=True, require_fresh=True)
+    with pytest.raises(PricesUnavailable) as found:
+        prices.gather([EAST], ["on_demand"], trust=trust)
+    said = str(found.value)
+    assert "aws us-east-1 on_demand: " in said
+    assert "as of 2026-07-20" in said
+    assert "prices refresh" in said
+    assert "30 h old" in said
+    assert found.value.exit_code == 5
+
+
+def test_require_fresh_is_content_with_live_then_with_cached(serve):
+    serve()
+    trust = Trust(require_fresh=True)
+    assert origins(prices.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"live"}
+    assert origins(prices.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"cached"}
+
+
+def test_require_fresh_looks_at_the_regions_of_the_question_alone():
+    put()
+    trust = Trust(offline=True, require_fresh=True)
+    assert origins(prices.gather([EAST], ["on_demand"], trust=trust), EAST) == {"cached"}
+
+
+def test_offline_and_refresh_contradict_each_other():
+    with pytest.raises(BadInput, match="drop one"):
+        Trust(offline=True, refresh=True)
+
+
+@pytest.mark.parametrize(("text", "hours"), [("90m", 1.5), ("12h", 12), ("3d", 72), ("0h", 0)])
+def test_an_age_is_read(text, hours):
+    assert prices.age_of(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["", "d", "3", "1.5h", "-1h", "a day", "1e3h", "999999d", "²h"])
+def test_an_age_that_is_none_is_refused(text):
+    with pytest.raises(BadInput, match="90m, 12h or 3d"):
+        prices.age_of(text)
+
+
+# The user's own
+
+
+def test_the_users_sheet_outranks_live_prices_and_discounts(serve, tmp_path):
+    serve()
+    machine = catalog.load_instance_types()["aws", "g6.xlarge"]
+    today = datetime.now(UTC).date()
+    mine = Offer(machine, "us-east-1", "on_demand", "on_demand", 0.7, 0.8, "user", "mine", today, today)
+    half = Discount(tmp_path, 1, percent=50)
+    gathered = prices.gather([EAST], ["on_demand"], sheet=[mine], discounts=[half])
+    assert price_of(gathered, "g6.xlarge") == mine
+    assert gathered.age_words(mine, datetime.now(UTC)) == f"user {today}"
+    listed = price_of(gathered, "p5.48xlarge")
+    assert (listed.usd_per_hour, listed.list_usd_per_hour, listed.origin) == (27.52, 55.04, "live")
+
+
+def test_the_cache_keeps_list_prices(serve, tmp_path):
+    serve()
+    half = Discount(tmp_path, 1, percent=50)
+    prices.gather([EAST], ["on_demand"], discounts=[half])
+    assert price_of(prices.gather([EAST], ["on_demand"]), "p5.48xlarge").usd_per_hour == 55.04
+    assert price_of(prices.gather([EAST], ["on_demand"], discounts=[half]), "p5.48xlarge").usd_per_hour == 27.52
+
+
+# Plug-ins
+
+
+class Nimbus:
+    provider = "nimbus"
+    regions = (Region("nimbus", "nimbus-1", "-"),)
+
+    def __init__(self, *offers, error=None):
+        self.offers, self.error = offers, error
+
+    def fetch(self, regions, purchases, instance_types, progress=None):
+        if self.error:
+            raise self.error
+        return Fetched(self.offers, (), frozenset({("nimbus-1", "on_demand")}), ())
+
+
+def cloudy(usd_per_hour=0.5, name="n1", **changes):
+    machine = InstanceType("nimbus", name, changes.pop("gpu", "L4"), 1, 4, 16.0, "nimbus:N")
+    machine = replace(machine, provider=changes.pop("provider", "nimbus"))
+    today = datetime.now(UTC).date()
+    offer = Offer(
+        machine, "nimbus-1", "on_demand", "on_demand", usd_per_hour, usd_per_hour, "live", "test", today, today
+    )
+    return replace(offer, **changes)
+
+
+def test_a_plug_in_cloud_is_asked_kept_and_read_back():
+    sources = Sources({"nimbus": Nimbus(cloudy())})
+    (region,) = [one for one in prices.known_regions(sources) if one.provider == "nimbus"]
+    live = prices.gather([region], ["on_demand"], sources=sources)
+    assert origins(live, region) == {"live"}
+    sources = Sources({"nimbus": Nimbus(error=AssertionError("asked again"))})
+    warm = prices.gather([region], ["on_demand"], sources=sources)
+    assert origins(warm, region) == {"cached"}
+    assert price_of(warm, "n1", region).instance_type == cloudy().instance_type
+
+
+@pytest.mark.parametrize(
+    ("offers", "said"),
+    [
+        ([cloudy(0.0)], "is 0 USD/h"),
+        ([cloudy(-1.0)], "is -1 USD/h"),
+        ([cloudy(float("nan"))], "is nan USD/h"),
+        ([cloudy(0.5), cloudy(0.6)], "has two prices, 0.5 and 0.6"),
+        ([cloudy(gpu="B200")], "has 1 GPUs 'B200'"),
+        ([cloudy(provider="aws")], "is said to be of 'aws'"),
+        ([cloudy(purchase="rental")], "is bought as 'rental'"),
+    ],
+)
+def test_what_a_plug_in_answers_is_checked(offers, said):
+    nimbus = Nimbus(cloudy(name="fine"), *offers)
+    gathered = prices.gather(list(nimbus.regions), ["on_demand"], sources=Sources({"nimbus": nimbus}))
+    assert {offer.instance_type.name for offer in gathered.catalog.offers_in("nimbus", "nimbus-1", "on_demand")} == {
+        "fine"
+    }
+    (note,) = gathered.notes
+    assert said in note
+    assert "n1" in note
+
+
+def test_a_plug_in_that_crashes_is_one_line_and_stops_nobody(serve):
+    serve()
+    nimbus = Nimbus(error=ZeroDivisionError("division by zero"))
+    gathered = prices.gather([EAST, *nimbus.regions], ["on_demand"], sources=Sources({"nimbus": nimbus}))
+    assert origins(gathered, EAST) == {"live"}
+    (note,) = gathered.notes
+    assert "nimbus: its plug-in fails (ZeroDivisionError: division by zero)" in note
+
+
+PLUG_INS = {
+    "good": "class C:\n    provider = 'nimbus'\n    def fetch(self, *_): ...\n",
+    "syntax": "class C(\n",
+    "crash": "1 / 0\n",
+    "fails": "class C:\n    def __init__(self): raise OSError('no licence')\n",
+    "nothing": "C = dict\n",
+    "number": "class C:\n    provider = 7\n    fetch = 1\n",
+    "thief": "class C:\n    provider = 'aws'\n    def fetch(self, *_): ...\n",
+    "twin": "class C:\n    provider = 'nimbus'\n    def fetch(self, *_): ...\n",
+}
+
+
+def test_a_broken_plug_in_is_one_line_each(tmp_path, monkeypatch):
+    info = tmp_path / "x-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: x\nVersion: 1\n")
+    lines = [f"{name} = plug_{name}:C" for name in [*PLUG_INS, "gone"]]
+    (info / "entry_points.txt").write_text("[melange_cloud.clouds]\n" + "\n".join(lines))
+    for name, code in PLUG_INS.items():
+        (tmp_path / f"plug_{name}.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = clouds.load_sources()
+    assert set(found.by_provider) == {"aws", "gcp", "nimbus"}
+    assert isinstance(found.by_provider["aws"], AwsPrices)
+    assert len(found.problems) == len(PLUG_INS)  # all but the good one, and the one that is gone
+    for name in {*PLUG_INS, "gone"} - {"good"}:
+        (line,) = [line for line in found.problems if f"plug_{name}:C" in line]
+        assert "\n" not in line
+        assert "uninstall" in line
+
+
+# Two at once
+
+
+def test_two_processes_that_refresh_at_once_leave_one_whole_cache(serve):
+    server = serve(latency_s=0.05)
+    code = (
+        "from melange_cloud.planner import prices\n"
+        "for outcome in prices.refresh({'aws': ['us-east-1', 'us-west-2'], 'gcp': None}, ['on_demand', 'spot']):\n"
+        "    assert outcome.fetched.offers and not outcome.failure and not outcome.notes, outcome\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
+    assert [one.wait(60) for one in running] == [0, 0, 0]
+    assert server.requests
+    for provider, region in (("aws", "us-east-1"), ("gcp", "us-central1")):
+        cached = read_cache(provider)
+        assert cached.notes == ()
+        assert [part for part in cached.parts if part.region == region and part.whole]
+
+
+def test_both_clouds_are_asked_side_by_side(serve):
+    serve(latency_s=0.3)
+    prices.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])  # the SDKs are imported
+    began = time.monotonic()
+    aws, gcp = prices.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
+    took_s = time.monotonic() - began
+    assert min(aws.seconds, gcp.seconds) > 0.3
+    assert took_s < aws.seconds + gcp.seconds - 0.2
+
+
+def test_progress_is_told_for_each_cloud(serve):
+    serve()
+    told = []
+    prices.gather(BOTH, ["on_demand"], progress=lambda what, done, total: told.append((what, done, total)))
+    assert ("aws", 2, 2) in told
+    assert any(what.startswith("GCP") for what, _, _ in told)
+
+
+def test_the_public_list_needs_no_credentials_and_then_serves_the_plan(serve, monkeypatch):
+    server = serve(both_clouds(FakeAws(recorded("gpu_products.json"), recorded_spot())))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    (outcome,) = prices.refresh({"aws": ["us-east-1"]}, PURCHASES, public=True)
+    assert outcome.failure == ""
+    assert outcome.problems == ()
+    asked = len(server.requests)
+    gathered = prices.gather([EAST], ["on_demand"])
+    assert origins(gathered, EAST) == {"cached"}
+    assert gathered.notes == ()
+    assert len(server.requests) == asked
