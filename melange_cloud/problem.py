@@ -120,6 +120,8 @@ def pose(
 
     if not offers:
         return refused("no data: no price here for this purchase", no_data=True)
+    if all(item.code == "gpu_not_asked" for item in left_out) and not candidates:
+        return refused("no data: no price here for the GPUs asked for", no_data=True)
     if not candidates:
         return refused(_why_no_candidate(left_out))
     if not entering:
@@ -286,7 +288,11 @@ def _describe_obstacles(kind: Kind, obstacles: Sequence[Bucket], max_tput: MaxTp
     worst = max(obstacles, key=lambda bucket: (bucket.share, bucket.name))
     cell = max_tput[worst.name, kind]
     why = cell.reason if isinstance(cell, Unservable) else ""
-    others = "" if len(obstacles) == 1 else f" and {len(obstacles) - 1} more sizes, {percent(total)} in all"
+    others = (
+        ""
+        if len(obstacles) == 1
+        else f" and {len(obstacles) - 1} more size{'s' if len(obstacles) > 2 else ''}, {percent(total)} in all"
+    )
     return f"{describe_bucket(worst)} ({percent(worst.share)} of requests{others}): {why}"
 
 
@@ -325,9 +331,6 @@ def _unserved_row(
 
 
 def _why_no_candidate(left_out: Sequence[LeftOut]) -> str:
-    codes = {item.code for item in left_out}
-    if codes == {"gpu_not_asked"}:
-        return "none of the GPUs asked for has a price here"
     shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
     more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
     return f"every instance type is left out: {shown}{more}"

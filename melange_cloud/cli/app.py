@@ -1,6 +1,7 @@
 """Joins the command groups; turns expected errors into one line and an exit code."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -8,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from melange_cloud.cli import plan, prices, profiles, solve, workloads
+from melange_cloud.cli.output import note
 from melange_cloud.errors import MelangeError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -23,10 +25,10 @@ class ErrorsInOneLine(TyperGroup):
             return super().invoke(ctx)
         except MelangeError as error:
             for line in str(error).splitlines():
-                typer.echo(f"melange-cloud: {line}", err=True)
+                note(f"melange-cloud: {line}")
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
-            typer.echo("melange-cloud: interrupted, nothing was written", err=True)
+            note("melange-cloud: interrupted, nothing was written")
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader (head, less) has what it wanted. Python would complain once more while flushing at exit.
@@ -64,7 +66,8 @@ def melange_cloud(
     Exit codes: 0 plan found; 1 expected failure; 2 wrong usage or bad input; 3 no plan can serve this workload;
     5 prices unavailable; 6 time limit reached without proof.
     """
-    ctx.default_map = plan.defaults_from_file()
+    if ctx.invoked_subcommand == "plan":
+        ctx.default_map = plan.defaults_from_file()
 
 
 app.command("plan")(plan.plan)
@@ -74,6 +77,14 @@ app.add_typer(workloads.app, name="workloads")
 app.add_typer(profiles.app, name="profiles")
 
 
+def _end_by_signal(number: int, _: Any) -> None:
+    # As an exception, so that a solver that runs is ended and its files are removed on the way out.
+    raise SystemExit(128 + number)
+
+
 def main() -> None:
     """Entry point of the ``melange-cloud`` script."""
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end_by_signal)
     app()

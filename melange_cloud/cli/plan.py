@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from melange_cloud import settings
-from melange_cloud.cli.output import colour, emit, width
-from melange_cloud.errors import BadInput
+from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.errors import BadFile, BadInput, Fault
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Plan
@@ -201,11 +201,32 @@ def defaults_from_file() -> dict[str, Any]:
         return {}
     parameters = inspect.signature(plan).parameters
     defaults = settings.read_settings(path, {"plan": set(parameters) - {"out", "format_"}}).get("plan", {})
+    faults = []
     for name, value in defaults.items():
-        if isinstance(value, str) and "list[" in str(parameters[name].annotation):
+        wanted = str(get_args(parameters[name].annotation)[0])
+        if "list[" in wanted and isinstance(value, str):
             defaults[name] = [value]
-    typer.echo(f"settings from {path}: {', '.join(sorted(defaults)) or 'none'}", err=True)
+        elif cure := _wrong_type(wanted, value):
+            faults.append(Fault(path, f"{value!r}: {cure}", field=f"[plan] {name.replace('_', '-')}"))
+    if faults:
+        raise BadFile(faults)
+    note(f"settings from {path}: {', '.join(sorted(defaults)) or 'none'}")
     return {"plan": defaults}
+
+
+def _wrong_type(wanted: str, value: object) -> str:
+    """What to give instead, where a settings file's value is none that the option could take; empty where it is."""
+    whole, number = isinstance(value, int) and not isinstance(value, bool), type(value) in (int, float)
+    kinds = (
+        ("list[", isinstance(value, list) and all(isinstance(item, str) for item in value), "text or a list of texts"),
+        ("float", number, "a number"),
+        ("int", whole, "a whole number"),
+        ("bool", isinstance(value, bool), "true or false"),
+    )
+    for word, fits, cure in kinds:
+        if word in wanted:
+            return "" if fits else f"give {cure}"
+    return "" if isinstance(value, str) else "give text"
 
 
 def _print(answer: "Plan", format_: Format, show: frozenset[str], all_rows: bool, out: Path | None) -> None:
@@ -217,7 +238,7 @@ def _print(answer: "Plan", format_: Format, show: frozenset[str], all_rows: bool
         emit(report.as_markdown(answer), out)
     elif format_ is Format.CSV:
         for line in report.banner_lines(answer, width()):
-            typer.echo(line, err=True)
+            note(line)
         emit(report.as_csv(answer), out)
     else:
         in_colour = colour() and out is None
@@ -243,14 +264,17 @@ def _now() -> datetime | None:
         return None
     if not epoch.isdigit():
         raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: seconds since 1970, a whole number")
-    return datetime.fromtimestamp(int(epoch), UTC)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: no date that a calendar has") from error
 
 
 def _progress() -> AbstractContextManager[Any]:
     """Bars on stderr while clouds are asked and regions solved; nothing off a terminal."""
     import sys
 
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return nullcontext((None, None))
     from melange_cloud.cli.progress import plan_bars
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.cli.output import width
+from melange_cloud.cli.output import rendered
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Difference
@@ -180,7 +180,6 @@ def as_json(answer: Mapping[str, Any]) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> str:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -189,6 +188,4 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: int) -
         table.add_column(heading, justify="right" if index < right else "left", no_wrap=index < len(headings) - 2)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    page = io.StringIO()
-    Console(file=page, width=width(), force_terminal=False, force_jupyter=False, color_system=None).print(table)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    return rendered(table)

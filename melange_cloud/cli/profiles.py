@@ -1,6 +1,5 @@
 """``melange-cloud profiles``: lists and shows throughput profiles, and makes the shipped ones anew."""
 
-import io
 import json
 import math
 from enum import StrEnum
@@ -9,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from melange_cloud.cli.output import emit, width
+from melange_cloud.cli.output import emit, rendered
 from melange_cloud.errors import BadInput, MelangeError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from melange_cloud.profiles import Profile
 
 SCHEMA_VERSION = 1
@@ -199,7 +196,7 @@ def _show_table(profile: "Profile", tpot_ms: float | None) -> str:
     header = profile.file.header
     target = "at saturation" if tpot_ms is None else f"within {tpot_ms:g} ms per output token"
     reach = min(profile.max_total_tokens, profile.cache_tokens or profile.max_total_tokens)
-    return _rendered(
+    return rendered(
         Group(
             Text(f"{profile.model} {profile.precision} on {profile.kind}, era {profile.era}"),
             Text(f"Requests/s of one replica {target}, by input and output tokens, with grade"),
@@ -237,17 +234,8 @@ def _list_table(held: list[dict[str, Any]], eras: dict[str, str]) -> str:
         ),
         Text("Reach: longest input + output, tokens; less where memory ends before."),
     ]
-    return _rendered(Group(table, Text(), *notes, *legend))
+    return rendered(Group(table, Text(), *notes, *legend))
 
 
 def _as_json(answer: dict[str, Any]) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
-
-
-def _rendered(content: "RenderableType") -> str:
-    from rich.console import Console
-
-    page = io.StringIO()
-    console = Console(file=page, width=width(), force_terminal=False, force_jupyter=False, color_system=None)
-    console.print(content)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"

@@ -1,6 +1,5 @@
 """``melange-cloud workloads``: lists, shows and makes request mixes."""
 
-import io
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -8,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.output import emit, width
+from melange_cloud.cli.output import emit, rendered
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from melange_cloud.domain import Workload
     from melange_cloud.workload import WorkloadFile
 
@@ -61,7 +58,7 @@ def list_() -> None:
             f"{workload.mean_output_tokens:,.0f}",
             f"{len(workload.buckets)}",
         )
-    emit(_rendered(table), None)
+    emit(rendered(table), None)
 
 
 @app.command(epilog="Example: melange-cloud workloads show conversation --format json")
@@ -243,13 +240,4 @@ def _as_table(held: "WorkloadFile") -> str:
     ]
     for term, fact in lines:
         facts.add_row(term, Text(fact))
-    return _rendered(Group(Text(f"{workload.name}: {workload.title}"), Text(), table, Text(), facts))
-
-
-def _rendered(content: "RenderableType") -> str:
-    from rich.console import Console
-
-    page = io.StringIO()
-    console = Console(file=page, width=width(), force_terminal=False, force_jupyter=False, color_system=None)
-    console.print(content)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
+    return rendered(Group(Text(f"{workload.name}: {workload.title}"), Text(), table, Text(), facts))

@@ -152,7 +152,7 @@ class LeftOut:
     """An instance type that has a price here and may not enter the plan, and why.
 
     ``code`` groups reasons: ``sold_as``, ``host_memory``, ``gpu_not_asked``, ``no_profile``, ``cannot_serve``,
-    ``excluded``.
+    ``excluded``, ``no_data``.
     """
 
     instance_type: str

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import Kind, MaxTput, Offer, Plan, Region, RegionPlan, Status, Unservable
 from melange_cloud.planner import prices as market
-from melange_cloud.planner.question import DEFAULT_PURCHASE, Asked, Question, purchase_of, resolve
+from melange_cloud.planner.question import DEFAULT_PURCHASE, Asked, Question, close_matches, purchase_of, resolve
 from melange_cloud.planner.region import Evaluated, plan_region
 from melange_cloud.planner.solving import Solving
 
@@ -83,6 +83,7 @@ def answer(
         generated_at=moment,
         notices=(
             *_notices(asked, [offer for region in selected for offer in offers[region]], moment),
+            *_unknown_regions(sheet),
             *gathered.notes,
         ),
         defaulted=asked.defaulted,
@@ -144,6 +145,17 @@ def _notices(asked: Asked, offers: Sequence[Offer], now: datetime) -> tuple[str,
         notices.append(f"SNAPSHOT PRICES, NOT LIVE - {_snapshot_age(snapshot, now)}")
     notices.extend(f"{asked.request.workload}: {note}" for note in asked.notes)
     return tuple(notices)
+
+
+def _unknown_regions(sheet: Sequence[Offer]) -> list[str]:
+    """A region that nobody knows is a new one or a slip, and a slip means that a shipped price was used."""
+    known = {(region.provider, region.name) for region in catalog.load_regions()}
+    names = sorted({(o.instance_type.provider, o.region) for o in sheet} - known)
+    return [
+        f"the price sheet names a region that we do not know, {provider} {name}: "
+        f"{close_matches(name, [region for of, region in known if of == provider])}"
+        for provider, name in names
+    ]
 
 
 def _snapshot_age(offers: Sequence[Offer], now: datetime) -> str:

@@ -88,6 +88,13 @@ class Question:
     trust: Trust = field(default_factory=Trust)
     discounts: tuple[Discount, ...] = ()
 
+    def __post_init__(self) -> None:
+        """One region may be given as a word, and the sheet as text, as notebooks do."""
+        if isinstance(self.regions, str):
+            object.__setattr__(self, "regions", (self.regions,))
+        if isinstance(self.prices, str):
+            object.__setattr__(self, "prices", Path(self.prices))
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -262,4 +269,4 @@ def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict
     return dict(sorted(checked.items()))
 
 
-__all__ = ["DEFAULT_PURCHASE", "Asked", "Question", "purchase_of", "resolve"]
+__all__ = ["DEFAULT_PURCHASE", "Asked", "Question", "close_matches", "purchase_of", "resolve"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from melange_cloud import catalog
 from melange_cloud.domain import (
     Excluded,
+    Kind,
     LeftOut,
     MaxTput,
     Offer,
@@ -72,11 +73,18 @@ def plan_region(
         )
 
     posed = pose_with(evaluated.max_tput, rules)
-    left_out = (*posed.left_out, *_excluded(excluded, offers))
+    unpriced = _without_price(region, request, offers, asked.may_use)
+    left_out = (*posed.left_out, *_excluded(excluded, offers), *unpriced)
     if posed.problem is None:
-        status = Status.UNKNOWN if posed.no_data else Status.INFEASIBLE
         surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
-        return without_fleet(region, request, status, posed.reason, "", surroundings)
+        if posed.no_data:
+            return without_fleet(region, request, Status.UNKNOWN, posed.reason, "", surroundings)
+        if unpriced:
+            # What cannot be ruled out for want of a price is not impossible.
+            names = ", ".join(item.instance_type for item in unpriced)
+            reason = f"no data: no {_bought(request)} price for {names}; of those with a price, {posed.reason}"
+            return without_fleet(region, request, Status.UNKNOWN, reason, "", surroundings)
+        return without_fleet(region, request, Status.INFEASIBLE, posed.reason, "", surroundings)
     solution = solving.solve(posed.problem)
     alone = _alone(asked, evaluated, posed, solving, solution.usd_per_hour)
     if not solution.status.has_fleet:
@@ -226,6 +234,26 @@ def _excluded(excluded: Sequence[Excluded], offers: Sequence[Offer]) -> list[Lef
     priced = {offer.instance_type.name for offer in offers}
     return [
         LeftOut(pair.instance_type, pair.reason, "excluded") for pair in excluded if pair.instance_type not in priced
+    ]
+
+
+def _bought(request: Request) -> str:
+    return {"commit_1y": "1-year commitment", "commit_3y": "3-year commitment"}.get(request.purchase, request.purchase)
+
+
+def _without_price(
+    region: Region, request: Request, offers: Sequence[Offer], may_use: frozenset[Kind] | None
+) -> list[LeftOut]:
+    """Instance types that are sold on demand here and have no price for the purchase asked for."""
+    priced = {offer.instance_type.name for offer in offers}
+    gpus = None if may_use is None else {kind.gpu for kind in may_use}
+    sold = catalog.load_snapshot("on_demand").offers_in(region.provider, region.name, "on_demand")
+    return [
+        LeftOut(offer.instance_type.name, f"no data: no {_bought(request)} price", "no_data")
+        for offer in sold
+        if offer.instance_type.name not in priced
+        and offer.sold_as == "on_demand"
+        and (gpus is None or offer.instance_type.gpu in gpus)
     ]
 
 

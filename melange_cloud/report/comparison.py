@@ -264,14 +264,17 @@ def _verdict(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
     if verdict.prices_apart_days > PRICES_APART_DAYS:
         apart = f"their prices are up to {number(verdict.prices_apart_days)}{GLUE}days apart"
     if verdict.spread <= SAME_COST:
+        if len(verdict.ties) > 1:
+            level = f"{_ranks(verdict, grouped)} are equally cheap; the others are dearer, profile errors included."
+            return level + (f" No clear winner among them: {apart}." if apart else "") + unproven
         also = f"; {apart}" if apart else ""
         clearly = "is the cheapest of those proven" if verdict.unproven else "is clearly cheapest within what is known"
         return f"#1 {clearly} (profile errors, prices of the dates shown){also}.{unproven}"
     ranks = _ranks(verdict, grouped)
     spread = f"{verdict.spread * 100:.1f}{GLUE}%"
     return (
-        f"{ranks} lie within {spread}: inside the profiles' errors on what differs between them"
-        f"{f', and {apart}' if apart else ''}. No clear winner.{unproven}"
+        f"{ranks} lie within {spread}: any of them could turn out cheapest if the profiles are off by their stated "
+        f"errors{f', and {apart}' if apart else ''}. No clear winner.{unproven}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from melange_cloud.domain import ROUTERS, Kind, LeftOut, Plan, RegionPlan, SingleGpuFleet, Status
+from melange_cloud.domain import ROUTERS, LeftOut, Plan, RegionPlan, SingleGpuFleet, Status
 from melange_cloud.report import words
 from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
 from melange_cloud.report.routing import routing_sheet
@@ -150,7 +150,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         rows.append((label, instances, month, difference(usd_per_hour, cost)))
 
     for gpu in cheapest_of_each_gpu(region):
-        best, kind = gpu[0], glued(Kind(clean(gpu[0].gpu), gpu[0].tensor_parallel))
+        best, kind = gpu[0], words.one_kind(region, gpu[0].gpu, gpu[0].tensor_parallel)
         if best.usd_per_hour is None:
             add(f"{clean(best.gpu)} only: {_why_not(gpu)}", "", None)
             continue

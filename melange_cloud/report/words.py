@@ -63,7 +63,12 @@ def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
         not math.isclose(allocation.usd_per_hour_each, allocation.list_usd_per_hour_each, rel_tol=1e-6)
         for allocation in allocations
     )
-    return f"{text} {'after your discounts' if discounted else 'at list price'}"
+    if discounted:
+        return f"{text} after your discounts"
+    own = {allocation.price_origin == "user" for allocation in allocations}
+    return (
+        f"{text} at {'your own price' if own == {True} else 'list price' if own == {False} else 'list or your price'}"
+    )
 
 
 def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
@@ -196,13 +201,20 @@ def cost_range(region: RegionPlan) -> str:
     )
 
 
+def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int) -> str:
+    """A kind's name; with its degree also where it is 1 if the fleet itself uses several degrees of that GPU."""
+    kind = glued(Kind(clean(gpu), tensor_parallel))
+    several = sum(use.gpu == gpu for use in region.kinds) > 1
+    return f"{kind}{GLUE}x1" if several and tensor_parallel == 1 else kind
+
+
 def against_single(region: RegionPlan) -> str:
     """What the mix saves against one GPU kind, set against the profiles' errors; empty where it saves nothing."""
     single = region.best_single
     if single is None or single.saving_fraction is None or single.saving_fraction <= 1e-6 or not region.kinds:
         return ""
     error = max(use.error for use in region.kinds)
-    kind = glued(Kind(clean(single.gpu), single.tensor_parallel))
+    kind = one_kind(region, single.gpu, single.tensor_parallel)
     text = f"The mix saves {single.saving_fraction * 100:.1f}{GLUE}% against {kind} alone"
     return f"{text}, less than the profiles' {plus_minus(error)}." if single.saving_fraction < error else f"{text}."
 

@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import jsonschema
 import pytest
@@ -193,6 +195,38 @@ def test_missing_prices_are_no_data_and_exit_5(run):
     assert "infeasible" not in result.stdout
 
 
+@pytest.mark.parametrize("restricted", [("--gpu", "H100"), ("--tpot-ms", "5")])
+def test_a_gpu_whose_price_is_not_known_is_no_data_not_infeasible(run, restricted):
+    """In us-east-1 the shipped data have no 1-year price of p5.48xlarge, which could serve."""
+    result = run("plan", "--region", "us-east-1", "--purchase", "commit_1y", *restricted, "--format", "json")
+    assert result.exit_code == 5
+    region = json.loads(result.stdout)["regions"][0]
+    assert region["status"] == "unknown"
+    assert region["reason"].startswith("no data")
+    left_out = {item["instance_type"]: item["code"] for item in region["left_out"]}
+    assert left_out["p5.48xlarge"] == "no_data"
+
+
+def test_what_has_no_price_for_the_purchase_is_listed_beside_a_plan(run):
+    shown = run("plan", "--region", "us-east-1", "--purchase", "commit_1y").stdout
+    assert "p5.48xlarge: no data: no 1-year commitment price" in " ".join(shown.split())
+
+
+def test_a_sheet_for_a_region_that_nobody_knows_is_not_passed_over_in_silence(run, tmp_path):
+    sheet = "provider,region,instance_type,purchase,usd_per_hour\n"
+    (tmp_path / "ours.csv").write_text(f"{sheet}aws,us-east-9,g5.2xlarge,on_demand,0.97\n")
+    document = run.json("plan", "--region", "us-east-1", "--prices", "ours.csv")
+    assert any("aws us-east-9: did you mean us-east-" in notice for notice in document["notices"])
+
+
+def test_own_prices_are_not_called_list_prices(run, tmp_path):
+    sheet = "provider,region,instance_type,purchase,usd_per_hour\n"
+    (tmp_path / "ours.csv").write_text(f"{sheet}aws,us-east-1,g5.2xlarge,on_demand,0.97\n")
+    shown = run("plan", "--region", "us-east-1", "--gpu", "A10G", "--prices", "ours.csv").stdout
+    assert "at your own price" in " ".join(shown.split())
+    assert "at list price" in " ".join(run("plan", "--region", "us-east-1").stdout.split())
+
+
 def test_a_region_without_a_plan_stays_in_the_comparison(run):
     document = run.json("plan", "--region", "us-east-1", "--region", "us-east4", "--gpu", "A10G")
     by_name = {region["region"]: region for region in document["regions"]}
@@ -291,6 +325,65 @@ def test_a_settings_file_with_faults_names_all_of_them(run, tmp_path):
     assert "did you mean rate" in result.stderr
     assert "colour" in result.stderr
     assert "plann" in result.stderr
+
+
+def test_values_of_the_wrong_type_in_the_settings_file_are_named_together(run, tmp_path):
+    (tmp_path / "melange-cloud.toml").write_text("[plan]\nrate = true\ntime-limit = 1.5\nrouter = 3\nregion = 5\n")
+    result = run("plan", "--region", "us-east-1")
+    assert result.exit_code == 2
+    lines = result.stderr.splitlines()
+    assert len(lines) == 4
+    assert all("melange-cloud.toml, [plan] " in line for line in lines)
+    assert run("workloads", "list").exit_code == 0
+
+
+def test_a_full_or_closed_stdout_is_one_line(tmp_path):
+    command = " ".join(f"'{part}'" for part in (*MELANGE, "plan", "--region", "us-east-1"))
+    for redirect in (">/dev/full", ">&-"):
+        ran = subprocess.run(["sh", "-c", f"{command} {redirect}"], capture_output=True, text=True, cwd=tmp_path)
+        assert ran.returncode == 1, ran
+        assert len(ran.stderr.splitlines()) == 1
+        assert "give --out FILE" in ran.stderr
+
+
+def test_a_closed_stderr_does_not_lose_the_answer(tmp_path):
+    command = " ".join(f"'{part}'" for part in (*MELANGE, "plan", "--region", "us-east-1", "--format", "csv"))
+    for redirect in ("2>&-", "2>/dev/full"):
+        ran = subprocess.run(["sh", "-c", f"{command} {redirect}"], capture_output=True, text=True, cwd=tmp_path)
+        assert ran.returncode == 0
+        assert "g5.2xlarge" in ran.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_solver_too_and_leaves_no_file(tmp_path, number):
+    pid_file, temporary = tmp_path / "pid", tmp_path / "tmp"
+    temporary.mkdir()
+    fake = tmp_path / "glpsol"
+    fake.write_text(f"#!/bin/sh\necho $$ > {pid_file}\nexec sleep 60\n")
+    fake.chmod(0o755)
+    environment = {**os.environ, "MELANGE_CLOUD_GLPSOL": str(fake), "TMPDIR": str(temporary)}
+    running = subprocess.Popen(
+        [*MELANGE, "plan", "--region", "us-east-1", "--solver", "glpk"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while not (pid_file.exists() and pid_file.read_text().strip()):
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.send_signal(number)
+    running.communicate(timeout=20)
+    assert running.returncode == 128 + number
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("epoch", ["99999999999999", "soon"])
+def test_a_source_date_that_cannot_be_is_bad_input(run, epoch):
+    result = run("plan", "--region", "us-east-1", SOURCE_DATE_EPOCH=epoch)
+    assert result.exit_code == 2
+    assert f"SOURCE_DATE_EPOCH={epoch}" in result.stderr
 
 
 def test_a_closed_pipe_is_no_traceback():
