@@ -265,7 +265,9 @@ def _verdict(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
         apart = f"their prices are up to {number(verdict.prices_apart_days)}{GLUE}days apart"
     if verdict.spread <= SAME_COST:
         if len(verdict.ties) > 1:
-            level = f"{_ranks(verdict, grouped)} are equally cheap; the others are dearer, profile errors included."
+            more = len(verdict.ties) < sum(map(len, grouped))
+            others = "; the others are dearer, profile errors included" if more else ""
+            level = f"{_ranks(verdict, grouped)} are equally cheap{others}."
             return level + (f" No clear winner among them: {apart}." if apart else "") + unproven
         also = f"; {apart}" if apart else ""
         clearly = "is the cheapest of those proven" if verdict.unproven else "is clearly cheapest within what is known"
