@@ -1,6 +1,6 @@
 """What starting costs, as ratios within one run: `python -m tests.benchmarks.start_up`.
 
-`plan --region us-east-1` against a Python that only imports pandas, pyomo.environ, typer and rich; `--region all`
+`plan --region us-east-1 --offline` against a Python that only imports pandas, pyomo.environ, typer and rich; `--region all`
 against one region; `--help` against those imports. Medians of RUNS runs each, interleaved so that a busy machine hits
 all alike.
 """
@@ -21,8 +21,8 @@ COMMANDS = {
         "import pandas, pyomo.environ, typer, rich",
     ),
     "--help": (*MELANGE, "--help"),
-    "plan --region us-east-1": (*MELANGE, "plan", "--region", "us-east-1"),
-    "plan --region all": (*MELANGE, "plan", "--region", "all"),
+    "plan --region us-east-1": (*MELANGE, "plan", "--region", "us-east-1", "--offline"),
+    "plan --region all": (*MELANGE, "plan", "--region", "all", "--offline"),
 }
 
 
