@@ -1,8 +1,8 @@
 """What starting costs, as ratios within one run: `python -m tests.benchmarks.start_up`.
 
-`plan --region us-east-1 --offline` against a Python that only imports pandas, pyomo.environ, typer and rich; `--region all`
-against one region; `--help` against those imports. Medians of RUNS runs each, interleaved so that a busy machine hits
-all alike.
+`plan --region us-east-1 --offline` against a Python that only imports pandas, pyomo.environ, typer and rich;
+`--region all` against one region; `--help` against those imports. Medians of RUNS runs each, interleaved so that a busy
+machine hits all alike.
 """
 
 import os
