@@ -20,14 +20,14 @@ WIDTH_OFF_A_TERMINAL = 120
 
 def width() -> int:
     """Columns to fill: the terminal's; where there is none, COLUMNS or 120 (CI logs and files are not 80 wide)."""
-    if _is_terminal(sys.stdout) or os.environ.get("COLUMNS", "").isdigit():
+    if is_terminal(sys.stdout) or os.environ.get("COLUMNS", "").isdigit():
         return max(40, shutil.get_terminal_size().columns)
     return WIDTH_OFF_A_TERMINAL
 
 
 def colour() -> bool:
     """Whether stdout takes colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
-    return _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def emit(text: str, out: Path | None) -> None:
@@ -55,7 +55,8 @@ def note(text: str) -> None:
             typer.echo(text, err=True)
 
 
-def _is_terminal(stream: IO[str] | None) -> bool:
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether somebody watches the stream; a closed one is None."""
     return stream is not None and stream.isatty()
 
 

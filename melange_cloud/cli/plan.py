@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from melange_cloud import settings
-from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.output import colour, emit, is_terminal, note, width
 from melange_cloud.errors import BadFile, BadInput, Fault
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def _progress() -> AbstractContextManager[Any]:
     """Bars on stderr while clouds are asked and regions solved; nothing off a terminal."""
     import sys
 
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return nullcontext((None, None))
     from melange_cloud.cli.progress import plan_bars
 

@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from melange_cloud.cli.output import is_terminal, note
 from melange_cloud.errors import BadInput, PricesUnavailable
 
 if TYPE_CHECKING:
@@ -155,12 +154,12 @@ def place_of(offer: "Offer") -> tuple[str, str, str, str]:
 def tell(lines: Iterable[str]) -> None:
     """Print notes on stderr."""
     for line in lines:
-        typer.echo(line, err=True)
+        note(line)
 
 
 def fetch_progress() -> "AbstractContextManager[Callable[[str, int, int | None], None] | None]":
     """A bar on stderr while the clouds are asked; nothing off a terminal."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return nullcontext(None)
     from melange_cloud.cli.progress import fetch_bar
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from melange_cloud.cli.output import emit, rendered
+from melange_cloud.cli.output import emit, note, rendered
 from melange_cloud.errors import BadInput, MelangeError
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def build(
         different = making.differences(texts, folder)
         if different:
             raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to make them anew"]))
-        typer.echo(f"{len(texts)} profiles are as the TOML files make them", err=True)
+        note(f"{len(texts)} profiles are as the TOML files make them")
         return
     making.write(texts, folder)
-    typer.echo(f"wrote {len(texts)} profiles to {folder}", err=True)
+    note(f"wrote {len(texts)} profiles to {folder}")
 
 
 def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None) -> "Profile":

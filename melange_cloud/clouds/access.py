@@ -137,13 +137,18 @@ def _gcp_signs() -> list[str]:
     signs = [name for name in ("MELANGE_CLOUD_GCP_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS") if os.environ.get(name)]
     if os.environ.get("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "").startswith("http://"):
         signs.append("MELANGE_CLOUD_GCP_BILLING_ENDPOINT")  # on this machine, which needs no credentials
-    folder = os.environ.get("CLOUDSDK_CONFIG")
-    roaming = os.environ.get("APPDATA") if os.name == "nt" else None
-    gcloud = Path(folder) if folder else Path(roaming or "~/.config") / "gcloud"
-    file = gcloud / "application_default_credentials.json"
+    file = application_default_file()
     if file.expanduser().is_file():
         signs.append(str(file))
     return signs
+
+
+def application_default_file() -> Path:
+    """Where gcloud puts application default credentials, ``~`` not yet expanded."""
+    folder = os.environ.get("CLOUDSDK_CONFIG")
+    roaming = os.environ.get("APPDATA") if os.name == "nt" else None
+    gcloud = Path(folder) if folder else Path(roaming or "~/.config") / "gcloud"
+    return gcloud / "application_default_credentials.json"
 
 
 def _gcp_metadata() -> tuple[str, int] | None:

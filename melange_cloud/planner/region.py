@@ -73,8 +73,9 @@ def plan_region(
         )
 
     posed = pose_with(evaluated.max_tput, rules)
-    unpriced = _without_price(region, request, offers, asked.may_use)
-    left_out = (*posed.left_out, *_excluded(excluded, offers), *unpriced)
+    set_aside = _excluded(excluded, offers)
+    unpriced = _without_price(region, request, offers, set_aside, asked.may_use)
+    left_out = (*posed.left_out, *set_aside, *unpriced)
     if posed.problem is None:
         surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
         if posed.no_data:
@@ -242,16 +243,20 @@ def _bought(request: Request) -> str:
 
 
 def _without_price(
-    region: Region, request: Request, offers: Sequence[Offer], may_use: frozenset[Kind] | None
+    region: Region,
+    request: Request,
+    offers: Sequence[Offer],
+    set_aside: Sequence[LeftOut],
+    may_use: frozenset[Kind] | None,
 ) -> list[LeftOut]:
-    """Instance types that are sold on demand here and have no price for the purchase asked for."""
-    priced = {offer.instance_type.name for offer in offers}
+    """Instance types that are sold on demand here and have no price for the purchase asked for, nor a reason for it."""
+    known = {offer.instance_type.name for offer in offers} | {item.instance_type for item in set_aside}
     gpus = None if may_use is None else {kind.gpu for kind in may_use}
     sold = catalog.load_snapshot("on_demand").offers_in(region.provider, region.name, "on_demand")
     return [
         LeftOut(offer.instance_type.name, f"no data: no {_bought(request)} price", "no_data")
         for offer in sold
-        if offer.instance_type.name not in priced
+        if offer.instance_type.name not in known
         and offer.sold_as == "on_demand"
         and (gpus is None or offer.instance_type.gpu in gpus)
     ]

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from melange_cloud.clouds.access import application_default_file
 from melange_cloud.errors import BadInput, PricesUnavailable
 
 BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
@@ -93,10 +93,7 @@ def _adc_file() -> bool:
     """Whether application default credentials are set up as a file: where Google's documentation puts it."""
     if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         return True
-    folder = os.environ.get("CLOUDSDK_CONFIG")
-    home = Path(os.environ["APPDATA"]) if os.name == "nt" and "APPDATA" in os.environ else Path("~/.config")
-    known = Path(folder) if folder else home.expanduser() / "gcloud"
-    return (known / "application_default_credentials.json").is_file()
+    return application_default_file().expanduser().is_file()
 
 
 def _on_google_cloud() -> bool:
