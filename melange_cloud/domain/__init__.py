@@ -20,7 +20,7 @@ from melange_cloud.domain.plan import (
 )
 from melange_cloud.domain.prices import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
-from melange_cloud.domain.throughput import MaxTput, OperatingPoint, Unservable
+from melange_cloud.domain.throughput import MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.domain.workload import Bucket, Workload
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Request",
     "RoutingLine",
     "SingleGpuFleet",
+    "Slo",
     "Solution",
     "Status",
     "Unservable",

@@ -1,6 +1,24 @@
 """Operating points and what is derived from them."""
 
+import math
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """A latency target, ms. Infinite where nothing is asked; all that are finite must hold.
+
+    Attributes:
+        tpot_ms: mean time per output token after the first.
+        p99_tpot_ms: its 99th percentile over requests; only measured profiles know it.
+        ttft_ms: mean time to the first token.
+        e2e_ms: mean time from request to last token: TTFT + (output_tokens - 1) x TPOT.
+    """
+
+    tpot_ms: float = math.inf
+    p99_tpot_ms: float = math.inf
+    ttft_ms: float = math.inf
+    e2e_ms: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +33,7 @@ class OperatingPoint:
         origin: ``measured`` or ``estimated``.
         grade: one of GRADES.
         error: the fraction by which ``requests_per_s`` may be off, either way.
+        p99_tpot_ms: 99th percentile of TPOT over requests, ms; None where not known.
     """
 
     input_tokens: int
@@ -26,6 +45,7 @@ class OperatingPoint:
     origin: str
     grade: str
     error: float
+    p99_tpot_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

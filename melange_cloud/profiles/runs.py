@@ -1,0 +1,58 @@
+"""One run of a benchmark tool against one server, whatever the tool: what importers read and `measure` makes."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRun:
+    """A load test at one request size and one asked rate or concurrency; sizes and latencies are means unless named.
+
+    Attributes:
+        tool: who measured, as ``vllm bench serve`` or ``guidellm``.
+        source: file (and line or index in it) for messages.
+        model: as the tool names it; empty where it does not.
+        input_tokens, output_tokens: mean size of the *completed* requests, tokens.
+        requests_per_s: completed requests per second (achieved, not asked).
+        asked_requests_per_s: the open-loop rate asked for; None where closed loop or "inf".
+        max_concurrency: requests in flight at most, as asked; None where not limited.
+        concurrency: mean requests in flight, where the tool says so or it can be derived (Little's law); else None.
+        tpot_ms, p99_tpot_ms: time per output token *after the first*, ms; None where the tool cannot tell.
+        ttft_ms, p99_ttft_ms: time to the first token, ms; None where the tool cannot tell.
+        completed, failed: requests.
+        duration_s: wall time of the run, s; None where not stated.
+        measured_on: date; None where the tool does not write one.
+        engine: server and version where stated; else empty.
+        labels: what the user wrote into the file (``--metadata``), as gpu, tp, precision; keys lower case.
+    """
+
+    tool: str
+    source: str
+    model: str
+    input_tokens: float
+    output_tokens: float
+    requests_per_s: float
+    asked_requests_per_s: float | None
+    max_concurrency: int | None
+    concurrency: float | None
+    tpot_ms: float | None
+    p99_tpot_ms: float | None
+    ttft_ms: float | None
+    p99_ttft_ms: float | None
+    completed: int
+    failed: int
+    duration_s: float | None
+    measured_on: date | None
+    engine: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the tool sent as fast as it could: no rate and no concurrency asked for."""
+        return self.asked_requests_per_s is None and self.max_concurrency is None
+
+    @property
+    def failed_fraction(self) -> float:
+        """Failed over all finished requests."""
+        finished = self.completed + self.failed
+        return self.failed / finished if finished else 0.0
