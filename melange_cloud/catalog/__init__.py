@@ -20,11 +20,14 @@ from melange_cloud.catalog.cache_format import EVERY_REGION, Asked, Cached, Part
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of, with_sheet
 from melange_cloud.catalog.difference import Change, Difference, difference
 from melange_cloud.catalog.discounts import Discount, load_discounts, with_discounts
+from melange_cloud.catalog.fleet import read_fleet
 from melange_cloud.catalog.odd import odd_prices
 from melange_cloud.catalog.quotas import Quota, quota_of
 from melange_cloud.catalog.regions import select_regions, with_sheet_regions
+from melange_cloud.catalog.renewal import Renewal, renew_folder
+from melange_cloud.catalog.renewal_checks import worth_a_look
 from melange_cloud.catalog.sheet import SHEET_COLUMNS, read_price_sheet
-from melange_cloud.catalog.snapshot import load_instance_types, load_regions, load_snapshot
+from melange_cloud.catalog.snapshot import load_instance_types, load_regions, load_snapshot, read_snapshot
 
 __all__ = [
     "CLOCK_TOLERANCE",
@@ -39,6 +42,7 @@ __all__ = [
     "OfferKey",
     "Part",
     "Quota",
+    "Renewal",
     "cache_file",
     "cache_folder",
     "difference",
@@ -54,11 +58,15 @@ __all__ = [
     "odd_prices",
     "quota_of",
     "read_cache",
+    "read_fleet",
     "read_price_sheet",
+    "read_snapshot",
     "remember_metadata",
+    "renew_folder",
     "select_regions",
     "store",
     "with_discounts",
     "with_sheet",
     "with_sheet_regions",
+    "worth_a_look",
 ]

@@ -9,7 +9,8 @@ Place = tuple[str, str, str]
 """Provider, region, purchase."""
 
 _SAME_FRACTION = 1e-6
-"""Sources round to six decimals or fewer; a smaller move is none."""
+_SAME_USD = 1.5e-6
+"""Sources round to six decimals or fewer, each in its own way; a smaller move is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,14 @@ class Change:
         if self.before is None:
             return "appeared"
         return "vanished" if self.after is None else "moved"
+
+    @property
+    def is_none(self) -> bool:
+        """Whether both sides have the price, and it differs by rounding alone."""
+        if self.before is None or self.after is None:
+            return False
+        usd_per_hour = abs(self.after.usd_per_hour - self.before.usd_per_hour)
+        return usd_per_hour <= max(_SAME_USD, _SAME_FRACTION * self.before.usd_per_hour)
 
     @property
     def fraction(self) -> float | None:
@@ -57,15 +66,19 @@ class Difference:
     only_after: frozenset[Place]
 
 
-def difference(before: Catalog, after: Catalog) -> Difference:
-    """Compare net prices, offer by offer, wherever both catalogs have any price of the same purchase in the region."""
+def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> Difference:
+    """Compare net prices, offer by offer, wherever both catalogs have any price of the same purchase in the region.
+
+    Args:
+        both_whole: neither catalog is a part: where one has no price at all, those of the other appeared or vanished.
+    """
     covered = [{_place(offer) for offer in side.offers} for side in (before, after)]
-    both = covered[0] & covered[1]
+    both = covered[0] | covered[1] if both_whole else covered[0] & covered[1]
     old, new = ({key_of(offer): offer for offer in side.offers if _place(offer) in both} for side in (before, after))
     changes = []
     for key in sorted(old.keys() | new.keys()):
         change = Change(new.get(key) or old[key], old.get(key), new.get(key))
-        if change.fraction is None or abs(change.fraction) > _SAME_FRACTION:
+        if not change.is_none:
             changes.append(change)
     return Difference(
         changes=tuple(changes),

@@ -4,7 +4,7 @@ Nothing is guessed: a sheet with one fault gives no offer at all, and every faul
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ SHEET_COLUMNS = (
     "gpu_count",
     "vcpus",
     "memory_gib",
+    "quota_family",
     "sold_as",
     "list_usd_per_hour",
     "currency",
@@ -46,18 +47,20 @@ _SOLD_AS = {
 
 _REGION_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TYPE_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
+_QUOTA_FAMILY = re.compile(r"[a-z0-9-]+:[A-Za-z0-9._-]+")
 _AWS_SERIES = re.compile(r"[a-z]+")
 # The local clock may be a day behind that of the machine which dated the price.
 _CLOCK_SLACK = timedelta(days=1)
 
 
 class _Facts(NamedTuple):
-    """The facts of an instance type that a row may state; the names are the columns'."""
+    """The facts of an instance type that a row may state, all but the last if it is new; the names are the columns'."""
 
     gpu: str | None
     gpu_count: int | None
     vcpus: int | None
     memory_gib: float | None
+    quota_family: str | None
 
 
 class _Stated(NamedTuple):
@@ -77,16 +80,22 @@ class _Entry:
 
 
 def read_price_sheet(
-    path: Path, *, today: date, reference: Catalog, accept_odd_prices: bool = False
+    path: Path,
+    *,
+    today: date,
+    reference: Catalog,
+    providers: Collection[str] = PROVIDERS,
+    accept_odd_prices: bool = False,
 ) -> tuple[Offer, ...]:
     """The offers of a user's price sheet, origin ``user``, sorted by provider, region, instance type and purchase.
 
     Args:
         path: a CSV file in UTF-8 with the columns provider, region, instance_type, purchase and usd_per_hour (USD per
             hour of one instance, net) and any other of SHEET_COLUMNS. gpu, gpu_count, vcpus and memory_gib are needed
-            for an instance type that we do not know.
+            for an instance type that we do not know, ``quota_family`` may be given (aws:G).
         today: a row without as_of_from and as_of_to is taken as stated today; one with one of them, as of that day.
         reference: the catalog whose prices in other regions tell what is odd.
+        providers: whose prices it may hold: ours, and those of the plug-in clouds that are installed.
         accept_odd_prices: let prices pass that are five times off, either way, the median of the same type's price in
             other regions. A row's ``confirmed`` = ``yes`` does so for that row.
 
@@ -99,7 +108,7 @@ def read_price_sheet(
     line_of: dict[OfferKey, int] = {}
     stated: dict[tuple[str, str], _Stated] = {}
     for row in rows:
-        key = _key(row, line_of)
+        key = _key(row, line_of, tuple(providers))
         facts = _facts(row)
         instance_type = _instance_type(row, facts, stated) if key else None
         entry = _entry(row, key, instance_type, path, today)
@@ -112,15 +121,15 @@ def read_price_sheet(
     return tuple(sorted((entry.offer for entry in entries), key=key_of))
 
 
-def _key(row: Row, line_of: dict[OfferKey, int]) -> OfferKey | None:
+def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...]) -> OfferKey | None:
     """What the row prices; None, with faults, where that is not said, unknown or said before."""
     row.required("provider")
-    provider = row.word("provider", PROVIDERS)
+    provider = row.word("provider", known_providers, or_else=", or install the plug-in of another cloud")
     region = row.required("region")
     if region and not _REGION_NAME.fullmatch(region):
         row.fault("region", f"'{region}' is not a region name: write it as the provider does (us-east-1, europe-west4)")
         region = None
-    elif region and provider:
+    elif region and provider in PROVIDERS:  # a plug-in cloud may call its region us-east-1 too
         providers = [known.provider for known in load_regions() if known.name == region]
         if providers and provider not in providers:
             row.fault("region", f"{region} is a region of {providers[0]}, not of {provider}: correct one of the two")
@@ -143,7 +152,11 @@ def _key(row: Row, line_of: dict[OfferKey, int]) -> OfferKey | None:
 
 def _facts(row: Row) -> _Facts:
     """What the row says of its instance type; an empty cell, and one with a fault, is None."""
-    return _Facts(row.word("gpu", GPUS), row.count("gpu_count"), row.count("vcpus"), row.positive("memory_gib"))
+    family = row.text("quota_family") or None
+    if family and not _QUOTA_FAMILY.fullmatch(family):
+        row.fault("quota_family", f"'{family}' is no quota family: write provider:NAME, such as aws:G")
+        family = None
+    return _Facts(row.word("gpu", GPUS), row.count("gpu_count"), row.count("vcpus"), row.positive("memory_gib"), family)
 
 
 def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _Stated]) -> InstanceType | None:
@@ -153,11 +166,11 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
     known = types.get((provider, name))
     says = "it has"
     if known is None:
-        elsewhere = [other for other, type_name in sorted(types) if type_name == name]
+        elsewhere = [other for other, type_name in sorted(types) if type_name == name and provider in PROVIDERS]
         if elsewhere:
             row.fault("instance_type", f"{name} is a type of {elsewhere[0]}, not of {provider}: correct one of the two")
             return None
-        missing = [field for field in facts._fields if not row.text(field)]
+        missing = [field for field in facts._fields if field != "quota_family" and not row.text(field)]
         if missing:
             hint = did_you_mean(name, [type_name for other, type_name in types if other == provider])
             row.fault(
@@ -165,10 +178,11 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
                 f"unknown instance type '{name}'{hint or ':'} a new one needs {', '.join(missing)} too",
             )
             return None
-        gpu, gpu_count, vcpus, memory_gib = facts
+        gpu, gpu_count, vcpus, memory_gib, family = facts
         if not (gpu and gpu_count and vcpus and memory_gib):
             return None
-        new = InstanceType(provider, name, gpu, gpu_count, vcpus, memory_gib, _quota_family(provider, name))
+        family = family or _quota_family(provider, name)
+        new = InstanceType(provider, name, gpu, gpu_count, vcpus, memory_gib, family)
         known, line = stated.setdefault((provider, name), _Stated(new, row.line))
         says = f"line {line} says"
     for field, value in facts._asdict().items():

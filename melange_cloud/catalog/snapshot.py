@@ -5,16 +5,17 @@ Start-up time counts: one price file is read per purchase asked for, with csv an
 
 import csv
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 from melange_cloud.catalog.catalog import Catalog, key_of
 from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
 from melange_cloud.errors import BadInput
 from melange_cloud.shipped import shipped
 
-_FILE_OF_PURCHASE = {
+FILE_OF_PURCHASE = {
     "on_demand": "on_demand.csv",
     "spot": "spot.csv",
     "commit_1y": "commitments.csv",
@@ -37,15 +38,15 @@ REGION_COLUMNS = ("provider", "region", "place", "government")
 EXCLUDED_COLUMNS = ("provider", "region", "instance_type", "reason", "listed_usd_per_hour")
 
 
-def _rows(name: str, columns: tuple[str, ...]) -> Iterator[list[str]]:
-    """The rows of a shipped file below its header.
+def _rows(name: str, columns: tuple[str, ...], folder: Path | None = None) -> Iterator[list[str]]:
+    """The rows of a file of the folder (None: the shipped one) below its header.
 
     Raises:
         ValueError: the header is not ``columns``, which means a broken installation.
     """
-    with (shipped("pricing") / name).open(encoding="utf-8", newline="") as file:
+    with ((folder or shipped("pricing")) / name).open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, strict=True)
-        if tuple(next(reader)) != columns:
+        if tuple(next(reader, ())) != columns:
             raise ValueError(f"pricing/{name} has other columns than {', '.join(columns)}: install melange-cloud again")
         yield from reader
 
@@ -70,20 +71,27 @@ def load_regions() -> tuple[Region, ...]:
     )
 
 
-@cache
-def _sources() -> tuple[dict[str, str], dict[str, str]]:
+def _words(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     """The full text of every source id and of every reason code."""
-    tables = tomllib.loads((shipped("pricing") / "sources.toml").read_text(encoding="utf-8"))
+    tables = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))
     return {name: table["source"] for name, table in tables["source"].items()}, tables["reason"]
 
 
 @cache
-def _excluded() -> tuple[Excluded, ...]:
-    _, reasons = _sources()
+def _shipped_words() -> tuple[dict[str, str], dict[str, str]]:
+    return _words(shipped("pricing"))
+
+
+def _excluded(folder: Path, reasons: Mapping[str, str]) -> tuple[Excluded, ...]:
     return tuple(
         Excluded(provider, region, instance_type, reasons[reason])
-        for provider, region, instance_type, reason, _ in _rows("excluded.csv", EXCLUDED_COLUMNS)
+        for provider, region, instance_type, reason, _ in _rows("excluded.csv", EXCLUDED_COLUMNS, folder)
     )
+
+
+@cache
+def _shipped_excluded() -> tuple[Excluded, ...]:
+    return _excluded(shipped("pricing"), _shipped_words()[1])
 
 
 @cache
@@ -95,19 +103,35 @@ def load_snapshot(purchase: str | None = None) -> Catalog:
     """
     if purchase is None:
         offers = [offer for word in PURCHASES for offer in load_snapshot(word).offers]
-        return Catalog(tuple(sorted(offers, key=key_of)), _excluded())
-    if purchase not in _FILE_OF_PURCHASE:
+        return Catalog(tuple(sorted(offers, key=key_of)), _shipped_excluded())
+    if purchase not in FILE_OF_PURCHASE:
         raise BadInput(f"unknown purchase '{purchase}': use {', '.join(PURCHASES)}")
+    return Catalog(_offers(shipped("pricing"), purchase, _shipped_words()[0]), _shipped_excluded())
+
+
+def read_snapshot(folder: Path) -> Catalog:
+    """The catalog of another folder of the same form, as ``load_snapshot()`` gives the shipped one.
+
+    Instance types are those of the shipped folder.
+
+    Raises:
+        OSError, ValueError, KeyError: it is not of that form.
+    """
+    sources, reasons = _words(folder)
+    offers = [offer for purchase in PURCHASES for offer in _offers(folder, purchase, sources)]
+    return Catalog(tuple(sorted(offers, key=key_of)), _excluded(folder, reasons))
+
+
+def _offers(folder: Path, purchase: str, sources: Mapping[str, str]) -> tuple[Offer, ...]:
     types = load_instance_types()
-    sources, _ = _sources()
     day = cache(date.fromisoformat)
-    snapshot = []
+    offers = []
     for provider, region, name, bought, sold_as, contract, usd_per_hour, source, as_of_from, as_of_to in _rows(
-        _FILE_OF_PURCHASE[purchase], PRICE_COLUMNS
+        FILE_OF_PURCHASE[purchase], PRICE_COLUMNS, folder
     ):
         if bought == purchase:
             price = float(usd_per_hour)
-            snapshot.append(
+            offers.append(
                 Offer(
                     instance_type=types[provider, name],
                     region=region,
@@ -122,4 +146,4 @@ def load_snapshot(purchase: str | None = None) -> Catalog:
                     contract=contract,
                 )
             )
-    return Catalog(tuple(snapshot), _excluded())
+    return tuple(offers)

@@ -54,12 +54,12 @@ class Row:
             return None
         return self.text(field)
 
-    def word(self, field: str, known: Sequence[str]) -> str | None:
-        """One of the known words."""
+    def word(self, field: str, known: Sequence[str], or_else: str = "") -> str | None:
+        """One of the known words; ``or_else`` is what else the user could do about an unknown one."""
         word = self.text(field)
         if not word or word in known:
             return word or None
-        self.fault(field, f"unknown '{word}'{did_you_mean(word, known) or ':'} use {', '.join(known)}")
+        self.fault(field, f"unknown '{word}'{did_you_mean(word, known) or ':'} use {', '.join(known)}{or_else}")
         return None
 
     def positive(self, field: str) -> float | None:
@@ -105,11 +105,11 @@ class Row:
         return None
 
 
-def read_rows(path: Path, columns: Sequence[str], required: Sequence[str], faults: list[Fault]) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str], faults: list[Fault]) -> list[Row]:
     """The rows of a CSV file below its header; faults in its shape are added to ``faults``.
 
     Args:
-        columns: every column that the file may have.
+        columns: every column that the file may have; None is any.
         required: the columns that it must have.
 
     Raises:
@@ -128,7 +128,7 @@ def read_rows(path: Path, columns: Sequence[str], required: Sequence[str], fault
         if names.count(name) > 1
     )
     for name in dict.fromkeys(names):
-        if name not in columns:
+        if columns is not None and name not in columns:
             hint = did_you_mean(name, columns) or f": the columns are {', '.join(columns)}"
             faults.append(Fault(path, f"unknown column '{name}'{hint}", line=first_line, field="header"))
     missing = [name for name in required if name not in names]
@@ -148,7 +148,7 @@ def read_rows(path: Path, columns: Sequence[str], required: Sequence[str], fault
                 )
             )
     if not rows and not faults:
-        faults.append(Fault(path, "has a header and no rows: give one price a line"))
+        faults.append(Fault(path, "has a header and no rows: give one instance type a line"))
     return rows
 
 

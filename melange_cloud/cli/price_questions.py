@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import is_terminal, note
 from melange_cloud.errors import BadInput, PricesUnavailable
 
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
     from melange_cloud.catalog import Catalog, OfferKey
     from melange_cloud.domain import Offer, Region
     from melange_cloud.planner.prices import Gathered
+
+
+class Format(StrEnum):
+    """How a result is shown."""
+
+    TABLE = "table"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +46,16 @@ def gathered_prices(
     from melange_cloud.planner import prices
 
     trust = prices.Trust(asking.offline, asking.refresh, asking.require_fresh, prices.age_of(asking.max_age))
-    now = datetime.now(UTC)
+    moment = now()
     discounts = catalog.load_discounts()
     sources = prices.plug_ins()
     sheet: tuple[Offer, ...] = ()
     if asking.sheet is not None:
         sheet = catalog.read_price_sheet(
             asking.sheet,
-            today=now.date(),
+            today=moment.date(),
             reference=catalog.load_snapshot(),
+            providers=prices.known_providers(sources),
             accept_odd_prices=asking.accept_odd_prices,
         )
         sheet = tuple(offer for offer in sheet if offer.purchase in purchases)
@@ -53,11 +63,18 @@ def gathered_prices(
     selected = select(region or ["all"], provider, regions)
     with fetch_progress() as progress:
         gathered = prices.gather(
-            selected, purchases, trust=trust, sheet=sheet, discounts=discounts, progress=progress, sources=sources
+            selected,
+            purchases,
+            trust=trust,
+            sheet=sheet,
+            discounts=discounts,
+            now=moment,
+            progress=progress,
+            sources=sources,
         )
     names = {(one.provider, one.name) for one in selected}
     offers = [offer for offer in gathered.catalog.offers if (offer.instance_type.provider, offer.region) in names]
-    return gathered, offers, datetime.now(UTC)
+    return gathered, offers, moment
 
 
 def side(name: str, purchases: Sequence[str]) -> "Catalog":
@@ -68,6 +85,7 @@ def side(name: str, purchases: Sequence[str]) -> "Catalog":
         PricesUnavailable: nothing is kept of that day, or in the cache.
     """
     from melange_cloud import catalog
+    from melange_cloud.planner.prices import known_providers, plug_ins
 
     if name == "snapshot":
         return catalog.load_snapshot()
@@ -77,7 +95,11 @@ def side(name: str, purchases: Sequence[str]) -> "Catalog":
     if not Path(name).exists():
         raise BadInput(f"'{name}' is neither snapshot, cache, a day such as 2026-11-22, nor a file")
     offers = catalog.read_price_sheet(
-        Path(name), today=datetime.now(UTC).date(), reference=catalog.Catalog(()), accept_odd_prices=True
+        Path(name),
+        today=now().date(),
+        reference=catalog.Catalog(()),
+        providers=known_providers(plug_ins()),
+        accept_odd_prices=True,
     )
     return catalog.Catalog(offers)
 
@@ -85,19 +107,27 @@ def side(name: str, purchases: Sequence[str]) -> "Catalog":
 def _cache(day: date | None, purchases: Sequence[str]) -> "Catalog":
     """All that the cache holds, however old, now or at the end of a day."""
     from melange_cloud import catalog
-    from melange_cloud.domain import PROVIDERS
-    from melange_cloud.planner.prices import plug_ins
+    from melange_cloud.planner.prices import known_providers, plug_ins
 
     offers: dict[OfferKey, Offer] = {}
-    for provider in dict.fromkeys([*PROVIDERS, *plug_ins().by_provider]):
+    for provider in known_providers(plug_ins()):
         cached = catalog.read_cache(provider, purchases, on=day)
         tell(cached.notes)
         for part in sorted(cached.parts, key=lambda part: not part.whole):
             offers.update({catalog.key_of(offer): offer for offer in part.offers})
     if not offers:
-        when = "" if day is None else f" from {day} or before"
+        when = "" if day is None else f" from {day} or before{_kept_since()}"
         raise PricesUnavailable(f"the cache holds no prices{when}: run `melange-cloud prices refresh`")
     return catalog.Catalog(tuple(offers[key] for key in sorted(offers)))
+
+
+def _kept_since() -> str:
+    """The first day whose prices are kept, in words; nothing where there is none."""
+    from melange_cloud import catalog
+    from melange_cloud.planner.prices import known_providers, plug_ins
+
+    days = [day for provider in known_providers(plug_ins()) for day in catalog.kept_days(provider)[:1]]
+    return f", the first that it keeps is {min(days)}" if days else ""
 
 
 def _day(name: str) -> date | None:

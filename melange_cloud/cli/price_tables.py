@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import os
+import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.cli.output import rendered
+from melange_cloud.cli.output import is_terminal, width
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Difference
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     from melange_cloud.planner.doctor import Check
 
 SCHEMA_VERSION = 1
+_GAP = 2
+"""Spaces between two columns, or one where that keeps a row in one line."""
+
 SPOT_NOTE = "spot: interruptible, price at one moment"
 
 COLUMNS = (
@@ -34,7 +40,10 @@ COLUMNS = (
 )
 """The columns of ``prices list`` in JSON and CSV; ``--prices FILE`` reads the CSV."""
 
-EXPORT_COLUMNS = (*COLUMNS, "vcpus", "memory_gib", "contract", "confirmed")
+SHAPE_COLUMNS = ("vcpus", "memory_gib", "quota_family")
+"""What a price sheet needs besides, to know an instance type that does not ship with melange-cloud."""
+
+EXPORT_COLUMNS = (*COLUMNS, *SHAPE_COLUMNS, "contract", "confirmed")
 """What ``prices export`` writes besides, so that nothing is lost on the way through a price sheet."""
 
 
@@ -57,14 +66,25 @@ def row_of(offer: "Offer") -> dict[str, Any]:
         "as_of_to": offer.as_of_to.isoformat(),
         "vcpus": machine.vcpus,
         "memory_gib": machine.memory_gib,
+        "quota_family": machine.quota_family,
         "contract": offer.contract,
         # The user has confirmed what stands in a sheet; it need not be confirmed again.
         "confirmed": "yes" if offer.origin == "user" else "",
     }
 
 
-def offers_csv(offers: Sequence["Offer"], columns: Sequence[str] = COLUMNS) -> str:
-    """The offers as CSV with a header."""
+def offers_csv(offers: Sequence["Offer"], columns: Sequence[str] | None = None) -> str:
+    """The offers as CSV with a header.
+
+    Args:
+        columns: None is COLUMNS, and SHAPE_COLUMNS where there is a type that does not ship with melange-cloud.
+    """
+    from melange_cloud.catalog import load_instance_types
+
+    if columns is None:
+        known = load_instance_types()
+        new = any((offer.instance_type.provider, offer.instance_type.name) not in known for offer in offers)
+        columns = (*COLUMNS, *SHAPE_COLUMNS) if new else COLUMNS
     page = io.StringIO()
     writer = csv.DictWriter(page, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -80,8 +100,10 @@ def offers_json(offers: Sequence["Offer"], notices: Sequence[str], now: datetime
 
 def offers_table(offers: Sequence["Offer"], age_words: Callable[["Offer"], str]) -> str:
     """The offers as a table."""
+    if not offers:
+        return "no price matches: loosen --region, --gpu, --instance-type, --purchase or --provider\n"
     discounted = any(offer.usd_per_hour != offer.list_usd_per_hour for offer in offers)
-    headings = ["$/GPU-h", "$/h", *(["list $/h"] if discounted else []), "GPU", "Instance type", "Region", "Purchase"]
+    headings = ["$/GPU-h", "$/h", *(["list $/h"] if discounted else []), "GPU", "Instance", "Region", "Purchase"]
     rows = []
     for offer in offers:
         machine = offer.instance_type
@@ -99,14 +121,20 @@ def offers_table(offers: Sequence["Offer"], age_words: Callable[["Offer"], str])
                 age_words(offer),
             ]
         )
-    notes = [f"{len(offers)} prices, USD per hour of one instance, cheapest per GPU-hour first"]
+    count = "1 price" if len(offers) == 1 else f"{len(offers)} prices"
+    notes = [f"{count}, USD per hour of one instance, cheapest per GPU-hour first"]
     if any(offer.purchase == "spot" for offer in offers):
         notes.append(SPOT_NOTE)
-    return _table([*headings, "Price"], rows, right=3 if discounted else 2) + "\n" + "\n".join(notes) + "\n"
+    return table([*headings, "Price"], rows, right=3 if discounted else 2) + "\n" + paragraphs(notes)
 
 
 def difference_json(found: "Difference", sides: tuple[str, str]) -> str:
     """What changed, as JSON."""
+    return as_json(changes_of(found, sides))
+
+
+def changes_of(found: "Difference", sides: tuple[str, str]) -> dict[str, Any]:
+    """What changed, by the keys of the JSON answer."""
     changes = [
         {
             "change": change.word,
@@ -122,16 +150,14 @@ def difference_json(found: "Difference", sides: tuple[str, str]) -> str:
         }
         for change in found.changes
     ]
-    return as_json(
-        {
-            "before": sides[0],
-            "after": sides[1],
-            "same": found.same,
-            "only_before": [list(place) for place in sorted(found.only_before)],
-            "only_after": [list(place) for place in sorted(found.only_after)],
-            "changes": changes,
-        }
-    )
+    return {
+        "before": sides[0],
+        "after": sides[1],
+        "same": found.same,
+        "only_before": [list(place) for place in sorted(found.only_before)],
+        "only_after": [list(place) for place in sorted(found.only_after)],
+        "changes": changes,
+    }
 
 
 def difference_table(found: "Difference", sides: tuple[str, str]) -> str:
@@ -148,23 +174,24 @@ def difference_table(found: "Difference", sides: tuple[str, str]) -> str:
         ]
         for change in found.changes
     ]
-    headings = ["Change", "By", f"{sides[0]} $/h", f"{sides[1]} $/h", "Instance type", "Region", "Purchase"]
+    headings = ["Change", "By", "Before $/h", "After $/h", "Instance", "Region", "Purchase"]
     counts = {word: sum(change.word == word for change in found.changes) for word in ("moved", "appeared", "vanished")}
     summary = ", ".join(f"{count} {word}" for word, count in counts.items())
     lines = [f"{summary}, {found.same} the same, from {sides[0]} to {sides[1]}"]
     for side, only in zip(sides, (found.only_before, found.only_after), strict=True):
         if only:
-            lines.append(f"not compared: {len(only)} pairs of region and purchase that only {side} has")
-    return (_table(headings, rows, right=0) + "\n" if rows else "") + "\n".join(lines) + "\n"
+            pairs = "pair" if len(only) == 1 else "pairs"
+            lines.append(f"not compared: {len(only)} {pairs} of region and purchase that only {side} has")
+    return (table(headings, rows, right=0) + "\n" if rows else "") + paragraphs(lines)
 
 
 def checks_table(checks: Sequence["Check"]) -> str:
     """The doctor's checks, each with its cure in the line below."""
     lines = []
     for check in checks:
-        lines.append(f"{check.status:<8}{check.about} {check.what}: {check.found}")
+        lines += _wrapped(f"{check.about} {check.what}: {check.found}", " " * 8, f"{check.status:<8}")
         if check.cure:
-            lines.append(f"{'':<8}-> {check.cure}")
+            lines += _wrapped(check.cure, " " * 11, f"{'':<8}-> ")
     return "\n".join(lines) + "\n"
 
 
@@ -179,13 +206,45 @@ def as_json(answer: Mapping[str, Any]) -> str:
     return json.dumps({"schema_version": SCHEMA_VERSION, **answer}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> str:
-    from rich.table import Table
-    from rich.text import Text
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> str:
+    """A table, the first ``right`` columns aligned right; what does not fit beside them stands in a line below."""
+    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+    page = _page()
+    gaps = len(widths) - 1
+    gap = 1 if sum(widths) + gaps <= page < sum(widths) + gaps * _GAP else _GAP
+    beside = max(
+        (count for count in range(1, len(widths) + 1) if sum(widths[:count]) + gap * (count - 1) <= page), default=1
+    )
+    lines = []
+    for row in (headings, *rows):
+        cells = [
+            cell.rjust(widths[column]) if column < right else cell.ljust(widths[column])
+            for column, cell in enumerate(row[:beside])
+        ]
+        lines.append((" " * gap).join(cells).rstrip())
+        lines += _wrapped((" " * gap).join(row[beside:]), "    ")
+    return "\n".join(lines) + "\n"
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index < right else "left", no_wrap=index < len(headings) - 2)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return rendered(table)
+
+def paragraphs(texts: Sequence[str]) -> str:
+    """Sentences, each in lines of the page's width."""
+    return "\n".join(line for text in texts for line in _wrapped(text, "  ", "")) + "\n"
+
+
+def _page() -> int:
+    """Columns to fill: the terminal's, or COLUMNS; where there is neither, a row is a line for grep and awk."""
+    bounded = is_terminal(sys.stdout) or os.environ.get("COLUMNS", "").isdigit()
+    return width() if bounded else sys.maxsize
+
+
+def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
+    """The text in lines of the page's width, no word or command torn at a hyphen; none for no text."""
+    return textwrap.wrap(
+        text,
+        _page(),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        replace_whitespace=False,
+    )

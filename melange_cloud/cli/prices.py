@@ -1,6 +1,6 @@
 """``melange-cloud prices``: fetches, lists, compares and exports prices, and says what stands in their way."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from melange_cloud.cli import clock
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.price_questions import (
     Asking,
+    Format,
     fetch_progress,
     gathered_prices,
     gpus_of,
@@ -20,10 +22,14 @@ from melange_cloud.cli.price_questions import (
     side,
     tell,
 )
+from melange_cloud.cli.renewal import renew
 from melange_cloud.errors import BadInput, PricesUnavailable
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Catalog
+    from melange_cloud.domain import Excluded
+
+_SHOWN = 12
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,13 +37,6 @@ app = typer.Typer(
     help="Prices: fetch them live, list, compare and export them, and find out why they are old.",
     epilog="Example: melange-cloud prices list --region us-east-1 --gpu H100 --purchase on_demand",
 )
-
-
-class Format(StrEnum):
-    """How a result is shown."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class ListFormat(StrEnum):
@@ -99,15 +98,16 @@ def refresh(
         tell([*outcome.problems, *outcome.notes, *([outcome.failure] if outcome.failure else [])])
         if outcome.fetched is not None:
             read = True
+            tell(_unknown(outcome.provider, outcome.fetched.excluded))
             offers = outcome.fetched.offers
             count = len({offer.region for offer in offers})
             each = ", ".join(
                 f"{sum(offer.purchase == bought for offer in offers)} {bought}"
                 for bought in dict.fromkeys(offer.purchase for offer in offers)
             )
-            typer.echo(
-                f"{outcome.provider}: {len(offers)} prices of {count} regions in {outcome.seconds:.1f} s ({each})"
-            )
+            places = "1 region" if count == 1 else f"{count} regions"
+            found = "1 price" if len(offers) == 1 else f"{len(offers)} prices"
+            typer.echo(f"{outcome.provider}: {found} of {places} in {outcome.seconds:.1f} s ({each})")
     if not read:
         raise PricesUnavailable("no price could be read: `melange-cloud prices doctor` says what is missing")
 
@@ -202,16 +202,11 @@ def export(
 ) -> None:
     """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
     from melange_cloud.cli import price_tables
-    from melange_cloud.domain import PROVIDERS
 
     asking = Asking(offline, refresh, max_age, False, prices, accept_odd_prices)
     gathered, offers, _ = gathered_prices(asking, provider, region, purchases_of(purchase))
     tell(gathered.notes)
-    foreign = sorted({offer.instance_type.provider for offer in offers} - set(PROVIDERS))
-    if foreign:
-        tell([f"left out, since a price sheet holds aws and gcp alone: {', '.join(foreign)}"])
-    kept = [offer for offer in offers if offer.instance_type.provider in PROVIDERS]
-    emit(price_tables.offers_csv(sorted(kept, key=place_of), price_tables.EXPORT_COLUMNS), out)
+    emit(price_tables.offers_csv(sorted(offers, key=place_of), price_tables.EXPORT_COLUMNS), out)
 
 
 @app.command(epilog="Example: melange-cloud prices doctor")
@@ -227,10 +222,25 @@ def doctor(
     from melange_cloud.cli import price_tables
     from melange_cloud.planner.doctor import examine
 
-    checks = examine(offline=offline)
+    checks = examine(offline=offline, now=clock.now())
     emit(price_tables.checks_json(checks) if format_ is Format.JSON else price_tables.checks_table(checks), out)
     if any(check.status == "failed" for check in checks):
         raise typer.Exit(PricesUnavailable.exit_code)
+
+
+app.command("renew", epilog="Example: melange-cloud prices renew --out renewed-pricing")(renew)
+
+
+def _unknown(provider: str, excluded: "Iterable[Excluded]") -> list[str]:
+    """One line for the instance types that the cloud prices and nobody here knows."""
+    from melange_cloud.catalog import load_instance_types
+
+    known = load_instance_types()
+    names = sorted({pair.instance_type for pair in excluded} - {name for of, name in known if of == provider})
+    if not names:
+        return []
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{provider}: left out, since melange-cloud does not know them: {', '.join(names[:_SHOWN])}{more}"]
 
 
 def _within(prices: "Catalog", regions: Collection[tuple[str, str]], purchases: Collection[str]) -> "Catalog":

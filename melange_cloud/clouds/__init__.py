@@ -78,6 +78,7 @@ class Sources:
 def load_sources(
     *,
     known_types: Mapping[str, Collection[str]] | None = None,
+    known_sold_as: Mapping[tuple[str, str], str] | None = None,
     ask_metadata: bool = True,
     public: bool = False,
 ) -> Sources:
@@ -87,7 +88,9 @@ def load_sources(
     """
     found = plug_ins()
     ours = {
-        provider: built_in(provider, known_types=known_types, ask_metadata=ask_metadata, public=public)
+        provider: built_in(
+            provider, known_types=known_types, known_sold_as=known_sold_as, ask_metadata=ask_metadata, public=public
+        )
         for provider in PROVIDERS
     }
     return Sources({**ours, **found.by_provider}, found.problems)
@@ -97,6 +100,7 @@ def built_in(
     provider: Literal["aws", "gcp"] | str,
     *,
     known_types: Mapping[str, Collection[str]] | None = None,
+    known_sold_as: Mapping[tuple[str, str], str] | None = None,
     ask_metadata: bool = True,
     public: bool = False,
 ) -> PriceSource:
@@ -104,6 +108,7 @@ def built_in(
 
     Args:
         known_types: GCP region -> machine types, where Google's own list of them cannot be had.
+        known_sold_as: AWS (region, instance type) -> ``sold_as`` of its on-demand price, where EC2 cannot be asked.
         ask_metadata: False where GCP's metadata server is known not to be there.
         public: AWS's public price list, which needs no credentials, in place of its APIs.
 
@@ -113,7 +118,7 @@ def built_in(
     if provider == "aws":
         from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices
 
-        return PublicAwsPrices() if public else AwsPrices()
+        return PublicAwsPrices(known_sold_as=known_sold_as) if public else AwsPrices(known_sold_as=known_sold_as)
     if provider == "gcp":
         from melange_cloud.clouds.gcp import GcpPrices
 

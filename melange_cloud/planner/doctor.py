@@ -30,7 +30,8 @@ class Check:
     Attributes:
         about: a provider, ``cache``, ``snapshot`` or ``plug-ins``.
         what: what was looked at.
-        status: ``ok``; ``missing``: not set up, which may be meant; ``failed``: it is set up and does not work.
+        status: ``ok``; ``missing``: not set up, which may be meant; ``old``: older than a day; ``failed``: it is set up
+            and does not work.
         found: what was found.
         cure: the one line that mends it; empty where all is well.
     """
@@ -42,15 +43,18 @@ class Check:
     cure: str = ""
 
 
-def examine(*, offline: bool = False, sources: clouds.Sources | None = None) -> tuple[Check, ...]:
+def examine(
+    *, offline: bool = False, now: datetime | None = None, sources: clouds.Sources | None = None
+) -> tuple[Check, ...]:
     """Look at credentials, endpoints, permissions, and at how old everything is.
 
     Args:
         offline: ask nobody.
+        now: the time that ages are counted to; None is the clock.
         sources: whom to ask in place of what is installed.
     """
     sources = clouds.plug_ins() if sources is None else sources
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) if now is None else now
     checks: list[Check] = []
     reachable: list[str] = []
     for provider in PROVIDERS:
@@ -152,7 +156,7 @@ def _cache(providers: list[str], now: datetime) -> Iterator[Check]:
         stale = not catalog.is_fresh(min(times), now, DEFAULT_MAX_AGE)
         regions = len({part.region for part in cached.parts})
         found = f"{count} prices of {regions} regions, {age} old"
-        yield Check("cache", provider, "missing" if stale else "ok", found, again if stale else "")
+        yield Check("cache", provider, "old" if stale else "ok", found, again if stale else "")
 
 
 def _snapshot(now: datetime) -> Iterator[Check]:
@@ -165,7 +169,8 @@ def _snapshot(now: datetime) -> Iterator[Check]:
             ]
             if dates:
                 days = (now.date() - min(dates)).days
-                found = f"{len(dates)} prices, as of {min(dates)} to {max(dates)}, up to {days} days old"
+                as_of = " to ".join(str(day) for day in sorted({min(dates), max(dates)}))
+                found = f"{len(dates)} prices, as of {as_of}, up to {days} days old"
                 yield Check("snapshot", f"{provider} {purchase}", "ok", found)
 
 

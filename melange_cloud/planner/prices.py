@@ -13,7 +13,7 @@ from melange_cloud import catalog, clouds
 from melange_cloud.catalog import Catalog, OfferKey
 from melange_cloud.clouds import plug_ins
 from melange_cloud.clouds.access import access, answering, says_none
-from melange_cloud.domain import Offer, Region
+from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of, shortened
 from melange_cloud.planner.layers import Layers
 from melange_cloud.planner.price_words import how_to_get_live_prices, refuse_old, used_words
@@ -54,6 +54,11 @@ def known_regions(installed: clouds.Sources) -> tuple[Region, ...]:
         if isinstance(source, clouds.NewRegions):
             regions.update({(provider, region.name): region for region in source.regions})
     return tuple(regions[key] for key in sorted(regions))
+
+
+def known_providers(installed: clouds.Sources) -> tuple[str, ...]:
+    """AWS, GCP, then the plug-in clouds, whose prices a sheet may hold too."""
+    return tuple(dict.fromkeys([*PROVIDERS, *installed.by_provider]))
 
 
 def gather(
@@ -163,12 +168,19 @@ def source_of(given: clouds.Sources, now: datetime, public: bool, provider: str)
     if provider in given.by_provider:
         return given.by_provider[provider]
     known_types: dict[str, set[str]] = {}
-    if provider == "gcp":
-        for offer in catalog.load_snapshot().offers:
-            if offer.instance_type.provider == provider:
-                known_types.setdefault(offer.region, set()).add(offer.instance_type.name)
-    ask_metadata = not catalog.metadata_not_there(provider, now)
-    return clouds.built_in(provider, known_types=known_types, ask_metadata=ask_metadata, public=public)
+    known_sold_as: dict[tuple[str, str], str] = {}
+    for offer in catalog.load_snapshot().offers:
+        if offer.instance_type.provider == provider:
+            known_types.setdefault(offer.region, set()).add(offer.instance_type.name)
+            if offer.purchase == "on_demand":
+                known_sold_as[offer.region, offer.instance_type.name] = offer.sold_as
+    return clouds.built_in(
+        provider,
+        known_types=known_types,
+        known_sold_as=known_sold_as,
+        ask_metadata=not catalog.metadata_not_there(provider, now),
+        public=public,
+    )
 
 
 def _due(
@@ -262,6 +274,7 @@ __all__ = [
     "Trust",
     "age_of",
     "gather",
+    "known_providers",
     "known_regions",
     "plug_ins",
     "refresh",

@@ -46,6 +46,21 @@ def test_what_one_side_does_not_cover_has_not_vanished():
     assert found.only_after == {("aws", "eu-west-1", "on_demand")}
 
 
+def test_between_whole_catalogs_it_has():
+    here, spot = offer("a"), offer("a", purchase="spot", sold_as="spot")
+    there = replace(here, region="eu-west-1")
+    found = difference(catalog(here, spot), catalog(here, there), both_whole=True)
+    assert sorted((one.word, one.offer.region, one.offer.purchase) for one in found.changes) == [
+        ("appeared", "eu-west-1", "on_demand"),
+        ("vanished", "us-east-1", "spot"),
+    ]
+
+
+def test_the_last_digit_of_six_is_no_move():
+    found = difference(catalog(offer("a", usd_per_hour=0.516214)), catalog(offer("a", usd_per_hour=0.516213)))
+    assert found.changes == ()
+
+
 def test_the_other_way_round_is_the_mirror_image():
     snapshot = load_snapshot("on_demand")
     moved = [replace(one, usd_per_hour=one.usd_per_hour * 2) for one in snapshot.offers[::7]]

@@ -1,10 +1,15 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
 from tests.examples import NOW
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +18,16 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MELANGE_CLOUD_CONFIG", raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def nimbus(tmp_path_factory):
+    """The folder of installed packages of the example of a plug-in cloud, made by pip without a network."""
+    target = tmp_path_factory.mktemp("nimbus")
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    example = ROOT / "examples" / "plug-in-cloud"
+    subprocess.run([*install, "--target", str(target), str(example)], check=True, capture_output=True)
+    return target
 
 
 @pytest.fixture

@@ -92,6 +92,23 @@ def test_a_server_killed_between_plans_still_plans_and_says_so(server):
     assert sum("used instead" in notice for notice in document["notices"]) == 2
 
 
+def test_a_server_killed_in_the_middle_of_a_plan_still_plans_and_says_so(monkeypatch):
+    answers = both_clouds()
+
+    def until_killed(request):
+        if request.number >= 1:
+            server.close()
+        return answers(request)
+
+    with Loopback(until_killed) as server:
+        point_at(server, monkeypatch)
+        document = plan(*BOTH)
+    assert all(region["status"] == "optimal" for region in document["regions"])
+    assert set.union(*origins(document).values()) <= {"live", "snapshot"}
+    assert "snapshot" in set.union(*origins(document).values())
+    assert any("used instead" in notice for notice in document["notices"])
+
+
 def test_require_fresh_refuses_the_snapshot_with_exit_5():
     result = plan("--region", "us-east-1", "--require-fresh", code=5)
     assert "--require-fresh" in result.stderr

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -62,8 +62,10 @@ def fetch(
     regions: Sequence[str] | None = ("us-east-1",),
     purchases: Sequence[str] = ("on_demand",),
     patience: Patience = BRIEF,
+    known_sold_as: Mapping[tuple[str, str], str] | None = None,
 ) -> Fetched:
-    return AwsPrices(Clients(patience=patience), now=lambda: NOW).fetch(regions, purchases, TYPES)
+    source = AwsPrices(Clients(patience=patience), now=lambda: NOW, known_sold_as=known_sold_as)
+    return source.fetch(regions, purchases, TYPES)
 
 
 def only(operation: str, fault: Callable[[Request, str, str], Reply | None]):
@@ -177,7 +179,7 @@ def test_offerings_settle_a_doubtful_sale(aws) -> None:
     doubtful = [product("p5.4xlarge", "us-east-1", "6.88", "US"), product("p5.4xlarge", "eu-west-2", "8.944", "EU")]
     denied = only("DescribeInstanceTypeOfferings", refusal("UnauthorizedOperation", 403))
     with aws(FakeAws(doubtful, fault=denied)):
-        unsettled = fetch(["us-east-1", "eu-west-2"])
+        unsettled = fetch(["us-east-1", "eu-west-2"], known_sold_as={("eu-west-2", "p5.4xlarge"): "on_demand"})
     with aws(FakeAws(doubtful)):
         settled = fetch(["us-east-1", "eu-west-2"])
     assert {offer.region: offer.sold_as for offer in unsettled.offers} == {
@@ -237,17 +239,43 @@ def test_many_pages_are_read_to_the_end(aws) -> None:
     assert len(fetched.offers) == 4
 
 
-def test_a_repeated_token_ends_and_the_region_is_not_complete(aws) -> None:
+def test_a_repeated_token_ends_and_nothing_of_its_chain_is_taken(aws) -> None:
     again = only(
         "GetProducts",
         lambda request, *_: Reply(FakeAws([product()])._products(bare(request)).body | {"NextToken": "1"}),
     )
     with aws(FakeAws([product()], fault=again)) as server:
-        fetched = fetch()
+        with pytest.raises(PricesUnavailable, match="its pages never end"):
+            fetch()
         assert calls(server, "GetProducts") == 2
-    assert len(fetched.offers) == 1
-    assert fetched.complete == frozenset()
-    assert "its pages never end" in fetched.problems[0]
+
+
+@pytest.mark.parametrize("regions", [["eu-west-1", "us-east-1"], None])
+def test_a_chain_that_breaks_off_gives_nothing_and_spoils_no_other(aws, regions) -> None:
+    """By region the chain is a region's, by type a type's."""
+    torn = {"regionCode": "us-east-1"} if regions else {"instanceType": "g6.xlarge"}
+
+    def breaks(request: Request, operation: str, region: str) -> Reply | None:
+        if operation != "GetProducts" or "NextToken" not in request.json():
+            return None
+        asked = {entry["Field"]: entry["Value"] for entry in request.json()["Filters"]}
+        return Reply(fault="truncate", body="{}") if torn.items() <= asked.items() else None
+
+    products = [
+        product(name, region, usd, f"{region} {name}")
+        for region in ("us-east-1", "eu-west-1")
+        for name, usd in (("g6.xlarge", "0.8048"), ("g5.2xlarge", "1.212"))
+    ]
+    with aws(FakeAws(products, page=1, fault=breaks)):
+        fetched = fetch(regions)
+    held = {(offer.region, offer.instance_type.name) for offer in fetched.offers}
+    if regions:
+        assert held == {("eu-west-1", "g6.xlarge"), ("eu-west-1", "g5.2xlarge")}
+        assert fetched.complete == {("eu-west-1", "on_demand")}
+    else:
+        assert held == {("eu-west-1", "g5.2xlarge"), ("us-east-1", "g5.2xlarge")}
+        assert fetched.complete == frozenset()
+    assert len(fetched.problems) == 1
 
 
 # Faults of the service

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from melange_cloud.clouds.aws.products import PriceList
+from melange_cloud.clouds.aws.products import PriceList, parsed
 from tests.clouds.aws_cloud import Product, dimension, product, recorded
 
 PURCHASES = ("on_demand", "commit_1y", "commit_3y")
@@ -16,7 +16,7 @@ def prices_of(*products: Product, regions: tuple[str, ...] | None = None, names:
     known = names or ("g5.2xlarge", "g6.xlarge", "p4d.24xlarge", "p5.48xlarge")
     read = PriceList(known, PURCHASES, regions)
     for made in products:
-        read.add_json(json.dumps(made))
+        read.add(parsed(json.dumps(made)))
     return read
 
 
@@ -209,4 +209,4 @@ def test_terms_of_another_shape_are_refused_by_name(terms: object) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"product": {}}', '{"product": {"sku": "A"}}', None, 5])
 def test_an_item_that_is_no_product_is_an_error(text: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  json's own message or ours
-        prices_of().add_json(text)
+        parsed(text)

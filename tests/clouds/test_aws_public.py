@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from melange_cloud.catalog import load_snapshot
 from melange_cloud.clouds import Fetched
 from melange_cloud.clouds.aws import PublicAwsPrices
 from melange_cloud.domain import InstanceType
@@ -31,7 +32,9 @@ def fetch(server: Loopback, regions: list[str] | None = None, **named: object) -
 def test_the_public_list_gives_the_known_figures_row_for_row(monkeypatch, regions) -> None:
     with Loopback(FakeAws(recorded("gpu_products.json") + recorded("traps.json"))) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", server.url)
-        fetched = PublicAwsPrices().fetch(regions, LISTED, TYPES)
+        shipped = load_snapshot("on_demand").offers
+        known = {(offer.region, offer.instance_type.name): offer.sold_as for offer in shipped}
+        fetched = PublicAwsPrices(known_sold_as=known).fetch(regions, LISTED, TYPES)
     assert [
         (offer.region, offer.instance_type.name, offer.purchase, offer.usd_per_hour, offer.sold_as)
         for offer in fetched.offers

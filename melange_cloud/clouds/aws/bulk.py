@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO, TypeVar
@@ -48,6 +48,7 @@ class PublicAwsPrices:
         timeout_s: to connect, and between two reads.
         wait_s: before the second attempt; twice as long before the third.
         now: the time, UTC; dates the offers.
+        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, which the list does not say.
     """
 
     provider = PROVIDER
@@ -58,11 +59,13 @@ class PublicAwsPrices:
         timeout_s: float = 20.0,
         wait_s: float = 1.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        known_sold_as: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self._url = (url or os.environ.get("AWS_ENDPOINT_URL_PRICING") or _PUBLIC_URL).rstrip("/")
         self._timeout_s = timeout_s
         self._wait_s = wait_s
         self._now = now
+        self._known_sold_as = known_sold_as or {}
         self._telling = threading.Lock()
 
     def fetch(
@@ -81,7 +84,7 @@ class PublicAwsPrices:
             raise PricesUnavailable(f"aws: '{self._url}' is no http address: correct AWS_ENDPOINT_URL_PRICING")
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         listed = [purchase for purchase in LISTED if purchase in purchases]
-        answers = Answers(shapes, self._now().date())
+        answers = Answers(shapes, self._now().date(), self._known_sold_as)
         names: list[str] = []
         try:
             if listed:

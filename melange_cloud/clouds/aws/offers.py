@@ -14,8 +14,6 @@ from melange_cloud.errors import PricesUnavailable
 PROVIDER = "aws"
 LISTED = ("on_demand", "commit_1y", "commit_3y")
 """The purchases that the price list holds."""
-_ON_DEMAND_REGIONS = {"p5.4xlarge": frozenset({"ap-northeast-1", "ap-south-1", "ap-southeast-3", "eu-west-2"})}
-"""Types that are priced in more regions than sell them on demand (elsewhere by Capacity Block only, as of 2026-08)."""
 _KEEPS = "refused; an older price stays, or give your own with --prices"
 _UNKNOWN = "AWS prices it, but melange-cloud does not know this instance type"
 _NOT_OFFERED = "AWS prices it, but DescribeInstanceTypeOfferings does not list it in this region"
@@ -28,10 +26,13 @@ class Answers:
     Args:
         shapes: the instance types that we know, by name.
         day: the day of the answers (UTC).
+        known_sold_as: (region, instance type) -> what an on-demand price is ``sold_as`` where EC2 has not said it;
+            ``unknown`` for any other, since a price alone does not prove that anybody can rent it.
     """
 
     shapes: Mapping[str, InstanceType]
     day: date
+    known_sold_as: Mapping[tuple[str, str], str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _offers: list[Offer] = field(default_factory=list)
     _excluded: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -56,7 +57,8 @@ class Answers:
                 continue
             sold_as = "commitment"
             if price.purchase == "on_demand":
-                sold_as = _sold_as(price.instance_type, price.region, settled=types_there is not None)
+                known = self.known_sold_as.get((price.region, price.instance_type), "unknown")
+                sold_as = known if types_there is None else "on_demand"
             origin = f"{source}, published {price.published}" if price.published else source
             self.add(
                 price.region, price.instance_type, price.purchase, sold_as, price.usd_per_hour, origin, price.contract
@@ -126,9 +128,3 @@ class Answers:
             complete=frozenset(complete),
             problems=lines,
         )
-
-
-def _sold_as(instance_type: str, region: str, settled: bool) -> str:
-    if settled or region in _ON_DEMAND_REGIONS.get(instance_type, {region}):
-        return "on_demand"
-    return "unknown"

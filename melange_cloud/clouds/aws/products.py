@@ -92,28 +92,13 @@ class PriceList:
         self._refused: list[Refused] = []
         self._lock = threading.Lock()
 
-    def add_json(self, text: object) -> None:
-        """Add an item of GetProducts' PriceList, which is JSON in a string.
-
-        Raises:
-            ValueError: not JSON, or not a product; nobody knows which price is missing.
-        """
-        if not isinstance(text, str):
-            raise ValueError("an item of PriceList is not a string")
-        self.add(json.loads(text))
-
     def add(self, document: Any) -> None:
         """Add a product; one that is not a plain Linux instance in a region that is asked for is passed over.
 
         Raises:
             ValueError: it has no product, SKU or attributes.
         """
-        try:
-            sku = str(document["product"]["sku"])
-            attributes = document["product"]["attributes"]
-            region, instance_type = str(attributes.get("regionCode", "")), str(attributes.get("instanceType", ""))
-        except _FOREIGN_SHAPE as error:
-            raise ValueError("an item of the price list is not a product") from error
+        sku, attributes, region, instance_type = _identity(document)
         if not is_plain_instance(attributes) or (self._regions is not None and region not in self._regions):
             return
         if instance_type not in self._instance_types:
@@ -152,6 +137,29 @@ class PriceList:
         priced.sort(key=lambda entry: (entry.region, entry.instance_type, entry.purchase))
         refused.sort(key=lambda entry: (entry.why, entry.region, entry.instance_type, entry.purchase, entry.sku))
         return tuple(priced), tuple(refused)
+
+
+def parsed(text: object) -> Any:
+    """The product in an item of GetProducts' PriceList, which is JSON in a string.
+
+    Raises:
+        ValueError: not JSON, or not a product; nobody knows which price is missing.
+    """
+    if not isinstance(text, str):
+        raise ValueError("an item of PriceList is not a string")
+    document = json.loads(text)
+    _identity(document)
+    return document
+
+
+def _identity(document: Any) -> tuple[str, Mapping[str, str], str, str]:
+    """SKU, attributes, region and instance type, the last two empty where it has none."""
+    try:
+        attributes = document["product"]["attributes"]
+        region, instance_type = attributes.get("regionCode", ""), attributes.get("instanceType", "")
+        return str(document["product"]["sku"]), attributes, str(region), str(instance_type)
+    except _FOREIGN_SHAPE as error:
+        raise ValueError("an item of the price list is not a product") from error
 
 
 def is_plain_instance(attributes: Mapping[str, str]) -> bool:

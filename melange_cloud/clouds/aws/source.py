@@ -1,6 +1,6 @@
 """Live AWS prices through boto3: the price list, the spot prices of the moment, and what each region offers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +11,7 @@ from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, Clients, pag
 from melange_cloud.clouds.aws.faults import Problem, UnreadError, malformed
 from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
 from melange_cloud.clouds.aws.pool import side_by_side
-from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList
+from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
@@ -49,13 +49,20 @@ class AwsPrices:
     Args:
         clients: the boto3 clients; None makes them from the environment.
         now: the time, UTC; dates the offers and asks for the spot prices of that moment.
+        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, where EC2 may not be asked.
     """
 
     provider = PROVIDER
 
-    def __init__(self, clients: Clients | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        clients: Clients | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        known_sold_as: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
         self._clients = clients or Clients()
         self._now = now
+        self._known_sold_as = known_sold_as or {}
 
     def fetch(
         self,
@@ -74,7 +81,7 @@ class AwsPrices:
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         now = self._now()
         listed = [purchase for purchase in LISTED if purchase in purchases]
-        answers = Answers(shapes, now.date())
+        answers = Answers(shapes, now.date(), self._known_sold_as)
         regions = None if regions is None else sorted(set(regions))
         products = PriceList(shapes, listed, regions)
         parts = self._parts(regions, listed, "spot" in purchases, tuple(shapes), products, now)
@@ -144,10 +151,12 @@ class AwsPrices:
         return offered_types(self._clients.ec2(region), region, names)
 
     def _read_list(self, products: PriceList, only: dict[str, str]) -> None:
+        """Add one chain of pages, none of it where a page is missing: that could hold a price's contradiction."""
         filters = [
             {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in sorted((ATTRIBUTES | only).items())
         ]
         client = self._clients.pricing()
+        chain: list[Any] = []
         for page in pages(
             client.get_products,
             "PriceList",
@@ -157,11 +166,12 @@ class AwsPrices:
             Filters=filters,
             MaxResults=_PAGE_PRODUCTS,
         ):
-            for item in page:
-                try:
-                    products.add_json(item)
-                except ValueError as error:
-                    raise UnreadError(malformed(str(error))) from error
+            try:
+                chain += [parsed(item) for item in page]
+            except ValueError as error:
+                raise UnreadError(malformed(str(error))) from error
+        for document in chain:
+            products.add(document)
 
 
 def _outcome(part: _Part) -> Any:

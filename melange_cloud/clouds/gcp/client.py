@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from melange_cloud.clouds.access import application_default_file
+from melange_cloud.clouds.gcp.one_service import machine_types_client_class
 from melange_cloud.errors import BadInput, PricesUnavailable
 
 BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
@@ -176,9 +177,8 @@ def machine_types_client(project: str, credentials: Callable[[], Any], patience:
     with vendor_errors("Google's list of machine types", HOW_TO_GET_LIVE_PRICES, patience):
         from google.api_core.client_options import ClientOptions
         from google.auth.credentials import AnonymousCredentials
-        from google.cloud.compute_v1 import MachineTypesClient
 
-        return MachineTypesClient(
+        return machine_types_client_class()(
             credentials=AnonymousCredentials() if local else found,
             client_options=ClientOptions(api_endpoint=address),
         )

@@ -42,6 +42,7 @@ _SKUS_PER_PAGE = 5000
 _SOLD_AS = {"on_demand": "on_demand", "spot": "spot", "commit_1y": "commitment", "commit_3y": "commitment"}
 _CONTRACT = {"commit_1y": "CUD 1y", "commit_3y": "CUD 3y"}
 _SHOWN = 3
+_KEEPS = "an older price stays, or give your own with --prices"
 
 
 def _today() -> date:
@@ -262,5 +263,5 @@ def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]
     lines = []
     for (fault, part), where in sorted(places.items()):
         more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-        lines.append(f"refused, so no price with {part} in {', '.join(where[:_SHOWN])}{more}: {fault}")
+        lines.append(f"gcp: refused, so no price with {part} in {', '.join(where[:_SHOWN])}{more}: {fault}: {_KEEPS}")
     return lines

@@ -1,0 +1,268 @@
+"""Renews a pricing folder: what the clouds answer is laid over the rows that are there, and written in the same form.
+
+A (region, purchase) that was read whole replaces its rows; of any other, the prices that were read replace theirs. A
+row that was not answered stays as it is, with its own source and dates. Same folder and same answers, same bytes.
+"""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from melange_cloud.catalog.cache_format import Part
+from melange_cloud.catalog.catalog import Catalog, OfferKey
+from melange_cloud.catalog.snapshot import (
+    EXCLUDED_COLUMNS,
+    FILE_OF_PURCHASE,
+    PRICE_COLUMNS,
+    load_instance_types,
+    load_regions,
+    read_snapshot,
+)
+from melange_cloud.domain import Offer
+from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.files import write_together
+
+RENEWED_FILES = (*dict.fromkeys(FILE_OF_PURCHASE.values()), "excluded.csv", "sources.toml")
+_WHAT = (
+    "What the cloud itself answered to `melange-cloud prices renew` on the day that stands in each row; where it "
+    "prices parts alone (vCPU, memory, GPU, local SSD), their sum."
+)
+_CHECKED = (
+    "When it was read: above zero, USD per hour, one price line each, not five times off the same type elsewhere."
+)
+_NOT_OF_A_SOURCE_ID = re.compile(r"\(.*?\)|\S*/\S*")
+_REASONS_HEAD = "# Why a pair stands in excluded.csv, as a plan says it."
+_LONGEST_CODE = 48
+
+_Pair = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What a renewal did.
+
+    Attributes:
+        before, after: the folder's prices.
+        renewed: the prices whose rows are new; all other rows are as they were.
+        notes: what was left out, and why; one line each.
+    """
+
+    before: Catalog
+    after: Catalog
+    renewed: frozenset[OfferKey]
+    notes: tuple[str, ...]
+
+
+def renew_folder(
+    folder: Path,
+    answers: Mapping[str, Sequence[Part]],
+    beside: Mapping[str, str] | None = None,
+    base: Path | None = None,
+) -> Renewal:
+    """Renew the five RENEWED_FILES of a folder, all or none.
+
+    Args:
+        folder: of the form of ``pricing/``, or not there yet.
+        answers: provider -> what it answered, by region and purchase.
+        beside: file name -> text of what is written with them, where the folder is not there yet.
+        base: the folder whose rows are renewed; None is ``folder`` itself.
+
+    Raises:
+        BadInput: the base is no such folder.
+        MelangeError: the folder cannot be written; nothing was changed.
+    """
+    base = base or folder
+    try:
+        before = read_snapshot(base)
+        rows = _Rows.of(base)
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise BadInput(f"{base}: no pricing folder that can be read ({' '.join(str(error).split())})") from error
+    for provider, parts in answers.items():
+        # On demand first: what is left out there is left out of the commitments too.
+        for part in sorted(parts, key=lambda part: part.purchase != "on_demand"):
+            rows.lay(provider, part)
+    after = write_together(folder, {**(beside or {}), **rows.texts()}, read_snapshot)
+    return Renewal(before, after, frozenset(rows.taken), tuple(rows.notes()))
+
+
+@dataclass
+class _Rows:
+    """The rows of a folder as text, and what is laid over them."""
+
+    prices: dict[OfferKey, tuple[str, ...]]
+    excluded: dict[_Pair, tuple[str, str]]  # reason text, listed price
+    sources: dict[str, dict[str, object]]
+    codes: dict[str, str]  # reason text -> code
+    head: str
+    taken: set[OfferKey] = field(default_factory=set)
+    _strange_regions: dict[tuple[str, str], int] = field(default_factory=dict)
+    _strange_types: set[tuple[str, str]] = field(default_factory=set)
+    _held: list[_Pair] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Rows":
+        words = (folder / "sources.toml").read_text(encoding="utf-8")
+        tables = tomllib.loads(words)
+        prices = {}
+        for name in dict.fromkeys(FILE_OF_PURCHASE.values()):
+            for row in _read(folder / name, PRICE_COLUMNS):
+                prices[row[0], row[1], row[2], row[3]] = row
+        excluded = {
+            (provider, region, name): (tables["reason"][reason], listed)
+            for provider, region, name, reason, listed in _read(folder / "excluded.csv", EXCLUDED_COLUMNS)
+        }
+        codes = {text: code for code, text in tables["reason"].items()}
+        return cls(prices, excluded, tables["source"], codes, words.partition("[source.")[0])
+
+    def lay(self, provider: str, part: Part) -> None:
+        """Lay an answer over the rows."""
+        known = {region.name for region in load_regions() if region.provider == provider}
+        if part.region not in known:
+            count = self._strange_regions.get((provider, part.region), 0)
+            self._strange_regions[provider, part.region] = count + len(part.offers)
+            return
+        listed = part.purchase != "spot"
+        reasons = self._reasons(provider, part)
+        held = self._not_settled(provider, part, reasons) if listed else set()
+        self._held += sorted(held)
+        if part.whole:
+            for key in [
+                key for key in self.prices if (key[0], key[1], key[3]) == (provider, part.region, part.purchase)
+            ]:
+                del self.prices[key]
+        if part.whole and part.purchase == "on_demand":
+            for pair in [pair for pair in self.excluded if pair[:2] == (provider, part.region) and pair not in held]:
+                if pair not in reasons:
+                    del self.excluded[pair]
+        for offer in part.offers:
+            name = offer.instance_type.name
+            if (provider, part.region, name) not in held:
+                key = (provider, part.region, name, part.purchase)
+                self.prices[key] = self._row(offer)
+                self.taken.add(key)
+        for pair, reason in reasons.items():
+            old_reason, listed_usd_per_hour = self.excluded.get(pair, ("", ""))
+            self.excluded[pair] = (reason, listed_usd_per_hour if reason == old_reason else "")
+
+    def _reasons(self, provider: str, part: Part) -> dict[_Pair, str]:
+        """Why the pairs of the part that we know are no offers; what nobody knows is noted."""
+        types = load_instance_types()
+        reasons = {}
+        for pair in part.excluded:
+            if (provider, pair.instance_type) in types:
+                reasons[provider, pair.region, pair.instance_type] = pair.reason
+            else:
+                self._strange_types.add((provider, pair.instance_type))
+        return reasons
+
+    def _not_settled(self, provider: str, part: Part, reasons: Mapping[_Pair, str]) -> set[_Pair]:
+        """Pairs left out so far that now have a price alone: nobody has said that they can be bought."""
+        pairs = {(provider, part.region, offer.instance_type.name): offer for offer in part.offers}
+        return {
+            pair
+            for pair, offer in pairs.items()
+            if pair in self.excluded and pair not in reasons and (offer.sold_as == "unknown" or pair in self._held)
+        }
+
+    def _row(self, offer: Offer) -> tuple[str, ...]:
+        machine = offer.instance_type
+        wording = offer.source.partition(", ")[0]
+        source = _code(_NOT_OF_A_SOURCE_ID.sub(" ", wording), "-")
+        if not source.startswith(f"{machine.provider}-"):
+            source = f"{machine.provider}-{source}"
+        self.sources[source] = {"source": wording, "what": _WHAT, "checked": _CHECKED, "derived": False}
+        return (
+            machine.provider,
+            offer.region,
+            machine.name,
+            offer.purchase,
+            offer.sold_as,
+            offer.contract,
+            f"{Decimal(repr(offer.list_usd_per_hour)):f}",
+            source,
+            offer.as_of_from.isoformat(),
+            offer.as_of_to.isoformat(),
+        )
+
+    def texts(self) -> dict[str, str]:
+        """The RENEWED_FILES."""
+        texts = {}
+        for name in dict.fromkeys(FILE_OF_PURCHASE.values()):
+            rows = [self.prices[key] for key in sorted(self.prices) if FILE_OF_PURCHASE[key[3]] == name]
+            texts[name] = _csv(PRICE_COLUMNS, rows)
+        kept = {
+            pair: said for pair, said in self.excluded.items() if (*pair, "on_demand") not in self.prices
+        }  # a pair that is sold after all is not left out
+        codes = self._codes({reason for reason, _ in kept.values()})
+        texts["excluded.csv"] = _csv(
+            EXCLUDED_COLUMNS, [(*pair, codes[kept[pair][0]], kept[pair][1]) for pair in sorted(kept)]
+        )
+        used = {row[PRICE_COLUMNS.index("source")] for row in self.prices.values()}
+        tables = [f"[source.{name}]\n{_toml(self.sources[name])}" for name in sorted(used)]
+        reasons = _toml({code: text for text, code in sorted(codes.items(), key=lambda said: said[1])})
+        texts["sources.toml"] = self.head + "\n".join(tables) + f"\n{_REASONS_HEAD}\n\n[reason]\n{reasons}"
+        return texts
+
+    def _codes(self, reasons: set[str]) -> dict[str, str]:
+        """A short code for every reason: the one that it had, else made of its words."""
+        codes = {reason: self.codes[reason] for reason in reasons if reason in self.codes}
+        for reason in sorted(reasons - codes.keys()):
+            code = _code(reason, "_")[:_LONGEST_CODE].rstrip("_")
+            taken = set(codes.values())
+            codes[reason] = next(
+                one for one in [code, *(f"{code}_{n}" for n in range(2, len(taken) + 3))] if one not in taken
+            )
+        return codes
+
+    def notes(self) -> list[str]:
+        """What was left out."""
+        notes = [
+            f"{provider} {region}: {count} prices left out, since regions.csv does not have the region; add it with "
+            "its place and renew again"
+            for (provider, region), count in sorted(self._strange_regions.items())
+        ]
+        if self._strange_types:
+            names = ", ".join(f"{provider} {name}" for provider, name in sorted(self._strange_types))
+            notes.append(f"instance types that instance_types.csv does not have, left out: {names}")
+        if self._held:
+            names = ", ".join(f"{region} {name}" for _, region, name in sorted(set(self._held)))
+            notes.append(
+                f"still left out, since a price alone does not say that anybody can buy it, and what is on offer could "
+                f"not be asked: {names}"
+            )
+        return notes
+
+
+def _read(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        next(reader)
+        rows = []
+        for row in reader:
+            if len(row) != len(columns):
+                raise BadFile([Fault(path, f"has {len(row)} values for {len(columns)} columns", line=reader.line_num)])
+            rows.append(tuple(row))
+    return rows
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return page.getvalue()
+
+
+def _toml(values: Mapping[str, object]) -> str:
+    # JSON's strings and booleans are TOML's too.
+    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items())
+
+
+def _code(text: str, joint: str) -> str:
+    return joint.join(re.findall(r"[a-z0-9]+", text.lower()))

@@ -1,0 +1,128 @@
+"""Renews the shipped snapshot, or another folder of its form, from what both clouds answer now."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from melange_cloud import catalog, clouds
+from melange_cloud.clouds.gcp.client import named_project
+from melange_cloud.domain import PROVIDERS, PURCHASES
+from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of
+from melange_cloud.planner.prices import source_of
+from melange_cloud.shipped import shipped
+
+_ENDPOINTS = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_PRICING",
+    "AWS_ENDPOINT_URL_EC2",
+    "MELANGE_CLOUD_GCP_BILLING_ENDPOINT",
+    "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT",
+)
+_PRICE_FILE = "on_demand.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a renewal did.
+
+    Attributes:
+        folder: which folder was written.
+        outcomes: how each cloud answered.
+        renewal: the prices before and after.
+        difference: what changed.
+        checks: what to look at before these prices are committed, one line each.
+        notes: what could not be read, was left out or stays; one line each.
+    """
+
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+    renewal: catalog.Renewal
+    difference: catalog.Difference
+    checks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def renew(folder: Path | None = None, *, public: bool = False, progress: clouds.Progress | None = None) -> Renewed:
+    """Ask both clouds for all regions and purchases, and write what they answer over the folder's rows.
+
+    A cloud that fails keeps its rows. Nothing is taken from the cache or put there, no discount is laid over a price,
+    and no plug-in is asked.
+
+    Args:
+        folder: a folder of the form of ``pricing/``, made as a copy of it where it is not there; None: the checkout's.
+        public: read AWS's public price list, which needs no credentials and has no spot prices.
+
+    Raises:
+        PricesUnavailable: no cloud answered; nothing was changed.
+        BadInput: the folder cannot be one, or None where melange-cloud is installed.
+        MelangeError: the folder cannot be written; nothing was changed.
+    """
+    target, base = _places(folder)
+    wanted = {
+        provider: Wanted(None, [one for one in PURCHASES if one != "spot" or not (public and provider == "aws")])
+        for provider in PROVIDERS
+    }
+    now = datetime.now(UTC)
+    given = clouds.Sources({})
+    outcomes = ask(wanted, partial(source_of, given, now, public), progress, keep=False)
+    notes = [line for outcome in outcomes.values() for line in (*outcome.problems, outcome.failure) if line]
+    answers = {
+        provider: parts_of(outcome.fetched, outcome.asked_at)
+        for provider, outcome in outcomes.items()
+        if outcome.fetched is not None
+    }
+    if not answers:
+        raise PricesUnavailable("\n".join([*notes, "no price could be read, and nothing was changed"]))
+    beside = {} if target == base else _other_files(base)
+    renewal = catalog.renew_folder(target, answers, beside, base)
+    found = catalog.difference(renewal.before, renewal.after, both_whole=True)
+    notes += [f"{provider}: all of its rows stay as they were" for provider in outcomes if provider not in answers]
+    notes += [*renewal.notes, *_circumstances(outcomes.keys() & answers.keys())]
+    return Renewed(
+        folder=target,
+        outcomes=tuple(outcomes.values()),
+        renewal=renewal,
+        difference=found,
+        checks=catalog.worth_a_look(found, renewal),
+        notes=tuple(notes),
+    )
+
+
+def _places(folder: Path | None) -> tuple[Path, Path]:
+    """The folder to write, and the one whose rows are renewed."""
+    ours = shipped("pricing")
+    installed = ours.parent.name == "_data"
+    if installed and (folder is None or folder.resolve() == ours.resolve()):
+        raise BadInput(
+            "this melange-cloud is installed, and its prices belong to the package: run it in a checkout, or give "
+            "--out FOLDER"
+        )
+    if folder is None:
+        return ours, ours
+    if not folder.exists():
+        return folder, ours
+    if not (folder / _PRICE_FILE).is_file():
+        raise BadInput(f"--out {folder}: there, and no pricing folder (no {_PRICE_FILE}): name one, or a new place")
+    return folder, folder
+
+
+def _other_files(base: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(base.iterdir()) if path.is_file()}
+
+
+def _circumstances(answered: Collection[str]) -> list[str]:
+    """What shaped the answers, and a reader of the folder could not see."""
+    notes = []
+    if "gcp" in answered and named_project() is None:
+        notes.append(
+            "gcp: no project is named (MELANGE_CLOUD_GCP_PROJECT), so that a machine type is taken to be where the "
+            "shipped snapshot has it: new regions of a type are not seen"
+        )
+    set_ = [name for name in _ENDPOINTS if os.environ.get(name)]
+    if set_:
+        notes.append(f"not asked at the clouds themselves, but where {', '.join(set_)} says")
+    return notes
