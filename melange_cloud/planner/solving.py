@@ -47,10 +47,10 @@ class Solving:
     def _blame_quotas(self, problem: Problem) -> str:
         """Which quota makes it impossible and what it would need, found by lifting each one alone, then all."""
         blamed = []
-        for option, name, limit in _limits(problem.quotas):
-            lifted = self.solve_for_cost(replace(problem, quotas=_without(problem.quotas, option, name)))
+        for option, name, limit in limits_of(problem.quotas):
+            lifted = self.solve_for_cost(replace(problem, quotas=without_limit(problem.quotas, option, name)))
             if lifted.status.has_fleet:
-                needed = _used(problem, lifted, option, name)
+                needed = used_of(problem, lifted, option, name)
                 blamed.append(f"{option} {name}={limit} is too low: the cheapest fleet without it uses {needed}")
         if blamed:
             return "; ".join(blamed)
@@ -58,9 +58,9 @@ class Solving:
         if not lifted.status.has_fleet:
             return ""
         needs = ", ".join(
-            f"{option} {name}={_used(problem, lifted, option, name)} (is {limit})"
-            for option, name, limit in _limits(problem.quotas)
-            if _used(problem, lifted, option, name) > limit
+            f"{option} {name}={used_of(problem, lifted, option, name)} (is {limit})"
+            for option, name, limit in limits_of(problem.quotas)
+            if used_of(problem, lifted, option, name) > limit
         )
         return f"the quotas together are too low: the cheapest fleet without them needs {needs}"
 
@@ -72,12 +72,13 @@ def _key(problem: Problem) -> object:
         tuple(sorted(problem.planned_requests_per_s.items())),
         tuple(sorted(problem.row_of_bucket.items())),
         tuple(sorted(problem.max_tput_requests_per_s.items())),
-        tuple(_limits(problem.quotas)),
+        tuple(limits_of(problem.quotas)),
         problem.spare,
     )
 
 
-def _limits(quotas: Quotas) -> list[tuple[str, str, int]]:
+def limits_of(quotas: Quotas) -> list[tuple[str, str, int]]:
+    """Every quota as (option, name, limit)."""
     named: dict[str, Mapping[str, int]] = {
         "--max-gpus": quotas.max_gpus,
         "--max-instances": quotas.max_instances,
@@ -86,7 +87,9 @@ def _limits(quotas: Quotas) -> list[tuple[str, str, int]]:
     return [(option, name, limit) for option, limits in named.items() for name, limit in sorted(limits.items())]
 
 
-def _without(quotas: Quotas, option: str, name: str) -> Quotas:
+def without_limit(quotas: Quotas, option: str, name: str) -> Quotas:
+    """The other quotas."""
+
     def less(limits: Mapping[str, int], of: str) -> dict[str, int]:
         return {key: limit for key, limit in limits.items() if (of, key) != (option, name)}
 
@@ -97,7 +100,19 @@ def _without(quotas: Quotas, option: str, name: str) -> Quotas:
     )
 
 
-def _used(problem: Problem, solution: Solution, option: str, name: str) -> int:
+def with_limit(quotas: Quotas, option: str, name: str, limit: int) -> Quotas:
+    """The quotas with another limit for one of them."""
+    others = without_limit(quotas, option, name)
+    match option:
+        case "--max-gpus":
+            return replace(others, max_gpus={**others.max_gpus, name: limit})
+        case "--max-instances":
+            return replace(others, max_instances={**others.max_instances, name: limit})
+    return replace(others, max_vcpus={**others.max_vcpus, name: limit})
+
+
+def used_of(problem: Problem, solution: Solution, option: str, name: str) -> int:
+    """What a fleet uses of a quota: GPUs, instances or vCPUs."""
     by_name = {offer.name: offer for offer in problem.offers}
     total = 0
     for (offer_name, _), count in solution.instances.items():

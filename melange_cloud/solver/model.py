@@ -31,7 +31,7 @@ Expressions
 """
 
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from melange_cloud.domain import Kind, Problem
@@ -75,7 +75,7 @@ def create_model(problem: Problem, slices: int | None = None) -> Any:
 def create_share_model(
     problem: Problem,
     replicas: Mapping[Kind, int],
-    usable_replicas: Mapping[Kind, int],
+    usable_replicas: Mapping[Kind, float],
     scale: float,
     highest_busy_share: float | None = None,
 ) -> Any:
@@ -84,7 +84,8 @@ def create_share_model(
     Args:
         problem: the question.
         replicas: the fleet; kinds with replicas only.
-        usable_replicas: what each kind may fill: its replicas, less the largest instance where a spare is asked for.
+        usable_replicas: what each kind may fill: its replicas, less the largest instance where a spare is asked for;
+            infinite where any load may be put on it.
         scale: replicas; loads are divided by it, so that a tiny and a huge workload look alike to a solver.
         highest_busy_share: None for the first question; its answer, for the second.
     """
@@ -113,7 +114,12 @@ def create_share_model(
     model.every_request_is_served = pyo.Constraint(model.ROWS, rule=_every_request_is_served)
     model.no_kind_is_busier = pyo.Constraint(model.KINDS, rule=_no_kind_is_busier)
     model.load_fits_in_usable_replicas = pyo.Constraint(
-        model.KINDS, rule=lambda model, k: model.busy_replicas[k] <= model.usable_replicas[k] / scale
+        model.KINDS,
+        rule=lambda model, k: (
+            model.busy_replicas[k] <= model.usable_replicas[k] / scale
+            if model.usable_replicas[k] < inf
+            else pyo.Constraint.Skip
+        ),
     )
     return model
 

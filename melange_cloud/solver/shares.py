@@ -1,18 +1,19 @@
 """The shares for a fleet that is chosen: its busiest kind is as little busy as can be, whatever solver chose it."""
 
 from collections.abc import Mapping, Sequence
-from math import fsum
+from math import fsum, inf
 
 from melange_cloud.domain import Kind, Problem
 from melange_cloud.solver.checks import (
     FIT_TOLERANCE,
     SHARE_TOLERANCE,
+    busy_replicas_of,
     least_replicas,
     replicas_of,
     usable_replicas_of,
 )
 from melange_cloud.solver.model import create_share_model
-from melange_cloud.solver.programs import Program, find_highs
+from melange_cloud.solver.programs import Program, find_highs, programs_for
 from melange_cloud.solver.run import run
 
 NO_SHARE = 1e-9
@@ -33,8 +34,29 @@ def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], pro
         program: solves the LP, needed for several rows and kinds, where HiGHS is not there: always asking the same
             solver makes the routing the same whichever chose the fleet.
     """
-    replicas = replicas_of(problem, instances)
+    return _even(problem, replicas_of(problem, instances), usable_replicas_of(problem, instances), program)
+
+
+def most_traffic(problem: Problem, instances: Mapping[tuple[str, Kind], int], *, solver: str = "auto") -> float:
+    """By how much all rates may be multiplied until a fleet is full; 0 where it cannot serve some row at any rate.
+
+    Args:
+        problem: the question; its quotas are not looked at.
+        instances: the fleet; a spare that the problem asks for stays free.
+        solver: as for ``solve``; needed for several rows and more than two kinds.
+    """
+    (program, *_) = programs_for(solver)
     usable = {kind: room for kind, room in usable_replicas_of(problem, instances).items() if room > 0}
+    shares = _even(problem, usable, dict.fromkeys(usable, inf), program)
+    if shares is None:
+        return 0.0
+    return 1 / max(busy / usable[kind] for kind, busy in busy_replicas_of(problem, shares).items())
+
+
+def _even(
+    problem: Problem, replicas: Mapping[Kind, int], usable_replicas: Mapping[Kind, float], program: Program
+) -> Shares | None:
+    usable = {kind: room for kind, room in usable_replicas.items() if room > 0}
     loads = {pair: load for pair, load in problem.load_of_rows().items() if pair[1] in usable}
     if any(all((row, kind) not in loads for kind in usable) for row in problem.rows):
         return None
@@ -70,7 +92,7 @@ def _even_shares_of_two_kinds(
     rows: Sequence[str],
     loads: Mapping[tuple[str, Kind], float],
     replicas: Mapping[Kind, int],
-    usable: Mapping[Kind, int],
+    usable: Mapping[Kind, float],
 ) -> Shares | None:
     """In closed form: rows go to the first kind in the order of how much better it is at them, until both are as busy.
 
@@ -101,7 +123,7 @@ def _even_shares_of_two_kinds(
 
 
 def _even_shares_of_one_row(
-    row: str, loads: Mapping[tuple[str, Kind], float], replicas: Mapping[Kind, int], usable: Mapping[Kind, int]
+    row: str, loads: Mapping[tuple[str, Kind], float], replicas: Mapping[Kind, int], usable: Mapping[Kind, float]
 ) -> Shares | None:
     """In closed form: all kinds equally busy, except those that are full before (a spare takes part of their room)."""
     serving = sorted(kind for kind in usable if (row, kind) in loads)

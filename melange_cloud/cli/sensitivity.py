@@ -1,0 +1,143 @@
+"""``melange-cloud sensitivity``: reads options, asks the planner, prints or draws."""
+
+import inspect
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from melange_cloud.cli import plan
+from melange_cloud.cli.clock import now
+from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.errors import BadInput
+
+if TYPE_CHECKING:
+    from melange_cloud.domain import Sensitivity
+
+EXAMPLES = """How the cost and the fleet move with one quantity; every change is computed, not sampled.
+
+Examples:
+
+melange-cloud sensitivity --region us-east-1 --over rate --from 1 --to 32
+
+melange-cloud sensitivity --region us-east-1 --over rate --to 32 --out rate.svg
+
+melange-cloud sensitivity --region us-east-1 --over price:A10G --rate 40
+
+melange-cloud sensitivity --region us-east-1 --over throughput:L4
+
+melange-cloud sensitivity --region us-east-1 --over router
+"""
+
+PICTURES = {".png": "png", ".svg": "svg"}
+
+
+class Format(StrEnum):
+    """How a sweep is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def sensitivity(
+    over: Annotated[
+        str,
+        typer.Option(
+            "--over",
+            help="rate, tpot, price:GPU, throughput:GPU or router.",
+            rich_help_panel=plan.WHAT,
+        ),
+    ],
+    from_: Annotated[
+        float | None,
+        typer.Option(
+            "--from",
+            help="Lowest value: requests/s, ms, or times today's price or throughput.",
+            rich_help_panel=plan.WHAT,
+        ),
+    ] = None,
+    to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=plan.WHAT)] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="Every stretch in the table.", rich_help_panel=plan.OUTPUT)
+    ] = False,
+    format_: Annotated[
+        Format, typer.Option("--format", help="table, json or csv.", rich_help_panel=plan.OUTPUT)
+    ] = Format.TABLE,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write to this file instead of stdout; .png or .svg draws the picture.",
+            rich_help_panel=plan.OUTPUT,
+        ),
+    ] = None,
+    **asked: Any,
+) -> None:
+    """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
+    picture = None if out is None else PICTURES.get(out.suffix.lower())
+    if picture is not None:
+        if format_ is not Format.TABLE:
+            raise BadInput(f"--out {out} is a picture and --format {format_.value} is none: drop one of the two")
+        from melange_cloud.report.plots import can_draw
+
+        can_draw()
+        if over.strip().lower() == "router":
+            raise BadInput(f"--out {out}: three routers are a table, not a picture; use --format")
+    from melange_cloud.planner.sensitivity import sensitivity as swept
+    from melange_cloud.report.sensitivity import has_fleet
+
+    question = plan.question_of(asked)
+    with plan.progress() as (_, on_fetch):
+        answer = swept(question, over, from_, to, now=now(), on_fetch=on_fetch)
+    if out is not None and picture is not None:
+        _draw(answer, picture, out)
+    else:
+        _print(answer, format_, all_rows, out)
+    if not has_fleet(answer):
+        raise typer.Exit(3)
+
+
+def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
+    from melange_cloud.files import write_whole
+    from melange_cloud.report.plots import drawn
+    from melange_cloud.report.sensitivity import sensitivity_chart
+
+    for notice in answer.notices:
+        note(notice)
+    write_whole(out, drawn(sensitivity_chart(answer), picture))
+    note(f"wrote {out}")
+
+
+def _print(answer: "Sensitivity", format_: Format, all_rows: bool, out: Path | None) -> None:
+    from melange_cloud.report.sensitivity import sensitivity_csv, sensitivity_json, sensitivity_table
+
+    if format_ is Format.JSON:
+        emit(sensitivity_json(answer), out)
+    elif format_ is Format.CSV:
+        for notice in answer.notices:
+            note(notice)
+        emit(sensitivity_csv(answer), out)
+    else:
+        emit(sensitivity_table(answer, width=width(), colour=colour() and out is None, all_rows=all_rows), out)
+
+
+def _with_the_options_of_plan() -> None:
+    """Typer reads a command's options from its signature: this one's own, and plan's for the question itself."""
+    own = inspect.signature(sensitivity).parameters
+    shared = {
+        name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(plan.plan).parameters.items()
+        if name not in plan.ONLY_OF_A_PLAN
+    }
+    mine = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name != "asked"
+    ]
+    parameters = [*mine, *shared.values()]
+    sensitivity.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    sensitivity.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    sensitivity.__doc__ = f"{sensitivity.__doc__}\n\n{EXAMPLES}"
+
+
+_with_the_options_of_plan()

@@ -1,0 +1,96 @@
+"""How the cheapest fleet moves with one quantity. Money is USD per hour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from melange_cloud.domain.plan import Request
+from melange_cloud.domain.problem import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A range of one quantity over which one fleet stays the cheapest.
+
+    ``usd_per_hour_at_low`` and ``_at_high`` differ only where the quantity is a price. Without a fleet (``status``)
+    they are None and ``reason`` says why.
+    """
+
+    low: float
+    high: float
+    status: Status
+    instances: Mapping[str, int]
+    usd_per_hour_at_low: float | None
+    usd_per_hour_at_high: float | None
+    reason: str = ""
+
+    def usd_per_hour(self, at: float) -> float | None:
+        """The cost at a value of the quantity within the stretch, USD/h."""
+        if self.usd_per_hour_at_low is None or self.usd_per_hour_at_high is None:
+            return None
+        if self.high == self.low:
+            return self.usd_per_hour_at_low
+        part = (at - self.low) / (self.high - self.low)
+        return self.usd_per_hour_at_low + part * (self.usd_per_hour_at_high - self.usd_per_hour_at_low)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The cheapest fleet under one of several choices, as a router."""
+
+    name: str
+    status: Status
+    instances: Mapping[str, int]
+    usd_per_hour: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one quantity does to the cheapest fleet.
+
+    Attributes:
+        over: ``rate``, ``tpot``, ``price``, ``throughput`` or ``router``.
+        gpu: whose price or throughput; empty for the others.
+        unit: of the quantity: ``requests/s``, ``ms``, ``times``.
+        asked: the value at which the plan stands; None for a router.
+        low, high: what was asked for; None for a router.
+        error: by how much the throughput may be off by its profile, a fraction; None for the others.
+        step: of two changes within this fraction of the quantity one may be missed.
+        stretches: low to high without gaps; empty for a router.
+        singles: the same for each kind alone, by its name.
+        choices: the routers.
+    """
+
+    over: str
+    gpu: str
+    unit: str
+    asked: float | None
+    low: float | None
+    high: float | None
+    error: float | None
+    step: float
+    stretches: tuple[Stretch, ...]
+    singles: Mapping[str, tuple[Stretch, ...]]
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """One region's question, with one quantity let loose.
+
+    Attributes:
+        generated_at: when, UTC.
+        notices, defaulted, request: as in a Plan.
+        price_as_of: the dates of the prices in words.
+    """
+
+    generated_at: datetime
+    notices: tuple[str, ...]
+    defaulted: tuple[str, ...]
+    request: Request
+    provider: str
+    region: str
+    place: str
+    price_as_of: str
+    sweep: Sweep

@@ -1,0 +1,99 @@
+"""The next-cheapest fleets that differ in kind.
+
+Fleets that differ by one instance are no choice in a meeting. An alternative here does without some GPU that each
+cheaper fleet listed before it uses. Children of a fleet in a search tree each forbid one more of its GPUs, and the
+cheapest leaf comes next, so that no fleet that differs in kind is passed over for a dearer one.
+"""
+
+import heapq
+from dataclasses import dataclass, replace
+
+from melange_cloud.domain import Alternative, Kind, Problem, Solution, Status
+from melange_cloud.plan import instance_counts
+from melange_cloud.planner.solving import Solving
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFleet:
+    """The cheapest fleet without some GPUs; ``solution`` has one."""
+
+    without: frozenset[str]
+    solution: Solution
+
+
+def other_fleets(problem: Problem, solution: Solution, solving: Solving, count: int) -> list[OtherFleet]:
+    """At most ``count`` fleets that differ in kind from ``solution`` and from one another, cheapest first."""
+    found: list[OtherFleet] = []
+    gpus_used = [_gpus(solution)]
+    waiting: list[tuple[float, int, list[str], Solution]] = []
+    seen: set[frozenset[str]] = set()
+
+    def branch(forbidden: frozenset[str], used: frozenset[str]) -> None:
+        for gpu in sorted(used):
+            fewer = forbidden | {gpu}
+            if fewer in seen:
+                continue
+            seen.add(fewer)
+            answer = solving.solve_for_cost(without_gpus(problem, fewer))
+            if answer.usd_per_hour is not None:
+                heapq.heappush(waiting, (round(answer.usd_per_hour, 6), len(fewer), sorted(fewer), answer))
+
+    branch(frozenset(), gpus_used[0])
+    while waiting and len(found) < count:
+        _, _, names, answer = heapq.heappop(waiting)
+        forbidden, used = frozenset(names), _gpus(answer)
+        # What uses all that an earlier one uses differs from it in number, not in kind.
+        if not any(earlier <= used for earlier in gpus_used):
+            gpus_used.append(used)
+            found.append(OtherFleet(forbidden, solving.solve(without_gpus(problem, forbidden))))
+        branch(forbidden, used)
+    return found
+
+
+def without_gpus(problem: Problem, forbidden: frozenset[str]) -> Problem:
+    """The same question without some GPUs."""
+    return replace(
+        problem,
+        kinds=tuple(kind for kind in problem.kinds if kind.gpu not in forbidden),
+        offers=tuple(offer for offer in problem.offers if offer.gpu not in forbidden),
+    )
+
+
+def as_alternative(problem: Problem, other: OtherFleet, plan_usd_per_hour: float) -> Alternative:
+    """An alternative in the user's words."""
+    cost = other.solution.usd_per_hour or 0.0
+    return Alternative(
+        without=tuple(sorted(other.without)),
+        instances=instance_counts(other.solution),
+        usd_per_hour=cost,
+        busy_usd_per_hour=busy_usd_per_hour(problem, other.solution),
+        more_fraction=cost / plan_usd_per_hour - 1,
+        proven=other.solution.status is Status.OPTIMAL,
+    )
+
+
+def busy_usd_per_hour(problem: Problem, solution: Solution) -> float:
+    """The part of a fleet's cost that its load keeps busy, USD/h."""
+    cost, replicas, busy = usd_and_replicas(problem, solution)
+    return sum(cost[kind] * min(1.0, busy.get(kind, 0.0) / replicas[kind]) for kind in sorted(cost))
+
+
+def usd_and_replicas(
+    problem: Problem, solution: Solution
+) -> tuple[dict[Kind, float], dict[Kind, int], dict[Kind, float]]:
+    """By kind of the fleet: what it costs, USD/h; its replicas; the replicas that the load keeps busy."""
+    offers = {offer.name: offer for offer in problem.offers}
+    cost: dict[Kind, float] = {}
+    replicas: dict[Kind, int] = {}
+    busy: dict[Kind, float] = {}
+    for (name, kind), count in sorted(solution.instances.items()):
+        cost[kind] = cost.get(kind, 0.0) + offers[name].usd_per_hour * count
+        replicas[kind] = replicas.get(kind, 0) + offers[name].replicas_per_instance(kind) * count
+    loads = problem.load_of_rows()
+    for (row, kind), share in sorted(solution.shares.items()):
+        busy[kind] = busy.get(kind, 0.0) + share * loads[row, kind]
+    return cost, replicas, busy
+
+
+def _gpus(solution: Solution) -> frozenset[str]:
+    return frozenset(kind.gpu for _, kind in solution.instances)

@@ -1,0 +1,247 @@
+"""Why this fleet: what limits it, what came second, what each size costs, which quota binds, who would enter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from melange_cloud.domain import (
+    Alternative,
+    BindingQuota,
+    Bucket,
+    BucketCost,
+    EntryPrice,
+    Explanation,
+    Kind,
+    KindLimits,
+    LimitShare,
+    MaxTput,
+    OfferNumbers,
+    Problem,
+    Solution,
+)
+from melange_cloud.planner.alternatives import as_alternative, busy_usd_per_hour, other_fleets, usd_and_replicas
+from melange_cloud.planner.entry import entry_price
+from melange_cloud.planner.solving import Solving, limits_of, used_of, with_limit, without_limit
+from melange_cloud.problem import MaxTputTable
+from melange_cloud.profiles import Profile
+from melange_cloud.profiles.limits import prompt_s, what_saturates
+
+THOUSAND, MILLION = 1e3, 1e6
+SECONDS_PER_HOUR = 3600
+
+
+def explain(
+    problem: Problem,
+    solution: Solution,
+    offers: Sequence[OfferNumbers],
+    buckets: Sequence[Bucket],
+    table: MaxTputTable,
+    profiles: Mapping[Kind, Profile],
+    solving: Solving,
+    alternatives: int,
+) -> Explanation:
+    """Explain a fleet.
+
+    Args:
+        problem, solution: the question and its answer, which has a fleet.
+        offers: all that may be rented here, needless ones included.
+        buckets: with traffic.
+        table: MaxTput of every bucket on every kind.
+        profiles: what the table was made from.
+        solving: answers the changed questions.
+        alternatives: how many other fleets to list, at least 1.
+    """
+    cost = solution.usd_per_hour
+    if cost is None:
+        raise ValueError("a solution with a fleet has a cost")
+    others = tuple(
+        as_alternative(problem, other, cost) for other in other_fleets(problem, solution, solving, max(1, alternatives))
+    )
+    busy = busy_usd_per_hour(problem, solution)
+    return Explanation(
+        limits=_limits(problem, solution, buckets, table, profiles),
+        idle_usd_per_hour=cost - busy,
+        runner_up=others[0] if others else None,
+        runner_up_lost=_why_it_lost(others[0], cost, busy) if others else "",
+        alternatives=others,
+        bucket_costs=_bucket_costs(problem, solution, buckets),
+        quotas=_binding_quotas(problem, solution, solving),
+        entry_prices=_entry_prices(problem, solution, offers, solving, cost),
+    )
+
+
+def _limits(
+    problem: Problem,
+    solution: Solution,
+    buckets: Sequence[Bucket],
+    table: MaxTputTable,
+    profiles: Mapping[Kind, Profile],
+) -> tuple[KindLimits, ...]:
+    """By kind, the load of the buckets that it serves, by what stops it there; and the time that prompts take."""
+    found = []
+    for kind in sorted({kind for _, kind in solution.instances}):
+        loads: dict[str, float] = {}
+        prompts: float | None = 0.0
+        for bucket in buckets:
+            share = solution.shares.get((problem.row_of_bucket[bucket.name], kind), 0.0)
+            cell = table[bucket.name, kind]
+            if share <= 0 or not isinstance(cell, MaxTput):
+                continue
+            requests_per_s = share * problem.planned_requests_per_s[bucket.name]
+            size = bucket.mean_input_tokens, bucket.mean_output_tokens
+            limit = cell.limited_by
+            if limit == "saturation":
+                limit = what_saturates(profiles[kind], *size)
+            loads[limit] = loads.get(limit, 0.0) + requests_per_s / cell.requests_per_s
+            each_s = prompt_s(profiles[kind], *size)
+            prompts = None if prompts is None or each_s is None else prompts + requests_per_s * each_s
+        total = sum(loads.values())
+        most_first = sorted(loads.items(), key=lambda item: (-item[1], item[0]))
+        shares = tuple(LimitShare(limited_by, load / total) for limited_by, load in most_first)
+        prefill_share = None if prompts is None or not total else min(1.0, prompts / total)
+        found.append(KindLimits(kind.gpu, kind.tensor_parallel, shares, prefill_share))
+    return tuple(found)
+
+
+def _why_it_lost(other: Alternative, usd_per_hour: float, busy_usd_per_hour: float) -> str:
+    """Whether its GPUs are dearer at the work, or whole instances leave more of them idle: the larger part first."""
+    dearer = other.busy_usd_per_hour - busy_usd_per_hour
+    idler = (other.usd_per_hour - other.busy_usd_per_hour) - (usd_per_hour - busy_usd_per_hour)
+    work = f"the work itself costs {other.busy_usd_per_hour:.2f} USD/h on its GPUs against {busy_usd_per_hour:.2f} here"
+    idle = (
+        f"whole instances leave {other.usd_per_hour - other.busy_usd_per_hour:.2f} USD/h of it idle against "
+        f"{usd_per_hour - busy_usd_per_hour:.2f} here"
+    )
+    if abs(other.usd_per_hour - usd_per_hour) <= max(1e-6, 1e-7 * usd_per_hour):
+        return "it costs the same; of equal fleets the simpler one is taken"
+    if dearer >= idler:
+        return f"{work}, and {idle}" if idler > 0 else f"{work}, though {idle}"
+    return f"{idle}, and {work}" if dearer > 0 else f"{idle}, though {work}"
+
+
+def _bucket_costs(problem: Problem, solution: Solution, buckets: Sequence[Bucket]) -> tuple[BucketCost, ...]:
+    """Each kind's cost goes to the buckets by the busy time that they take of it, idle time in proportion."""
+    cost, _, busy = usd_and_replicas(problem, solution)
+    all_requests_per_s = sum(problem.planned_requests_per_s.values())
+    found = []
+    for bucket in buckets:
+        requests_per_s = problem.planned_requests_per_s[bucket.name]
+        usd_per_hour = 0.0
+        for kind in sorted(cost):
+            share = solution.shares.get((problem.row_of_bucket[bucket.name], kind), 0.0)
+            if share > 0:
+                load = share * requests_per_s / problem.max_tput_requests_per_s[bucket.name, kind]
+                usd_per_hour += cost[kind] * load / busy[kind]
+        requests_per_hour = requests_per_s * SECONDS_PER_HOUR
+        tokens = bucket.mean_input_tokens + bucket.mean_output_tokens
+        found.append(
+            BucketCost(
+                input_tokens=(bucket.input_low_tokens, bucket.input_high_tokens),
+                output_tokens=(bucket.output_low_tokens, bucket.output_high_tokens),
+                mean_input_tokens=bucket.mean_input_tokens,
+                mean_output_tokens=bucket.mean_output_tokens,
+                requests_share=requests_per_s / all_requests_per_s,
+                cost_share=usd_per_hour / sum(cost.values()),
+                usd_per_thousand_requests=usd_per_hour / requests_per_hour * THOUSAND,
+                usd_per_million_tokens=usd_per_hour / (requests_per_hour * tokens) * MILLION,
+            )
+        )
+    return tuple(sorted(found, key=lambda entry: (-entry.usd_per_thousand_requests, entry.input_tokens)))
+
+
+def _binding_quotas(problem: Problem, solution: Solution, solving: Solving) -> tuple[BindingQuota, ...]:
+    """The quotas without which, each alone, a cheaper fleet is found; and what higher limits save."""
+    cost = solution.usd_per_hour or 0.0
+    found = []
+    for option, name, limit in limits_of(problem.quotas):
+        without = solving.solve_for_cost(replace(problem, quotas=without_limit(problem.quotas, option, name)))
+        if without.usd_per_hour is None or not _is_cheaper(without.usd_per_hour, cost):
+            continue
+        saving = _Savings(problem, cost, option, name, solving)
+        enough = max(limit + 1, used_of(problem, without, option, name))
+        next_limit = saving.first_useful(limit, enough)
+        found.append(
+            BindingQuota(
+                option=option,
+                name=name,
+                limit=limit,
+                used=used_of(problem, solution, option, name),
+                saving_of_one_more_usd_per_hour=saving.at(limit + 1),
+                next_useful_limit=next_limit,
+                next_saving_usd_per_hour=saving.at(next_limit),
+                without_usd_per_hour=without.usd_per_hour,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Savings:
+    """What a fleet gets cheaper by where one quota is higher: never less for a higher limit."""
+
+    problem: Problem
+    usd_per_hour: float
+    option: str
+    name: str
+    solving: Solving
+
+    def at(self, limit: int) -> float:
+        """USD/h saved at a limit; 0 where nothing is."""
+        quotas = with_limit(self.problem.quotas, self.option, self.name, limit)
+        cost = self.solving.solve_for_cost(replace(self.problem, quotas=quotas)).usd_per_hour
+        return self.usd_per_hour - cost if cost is not None and _is_cheaper(cost, self.usd_per_hour) else 0.0
+
+    def first_useful(self, useless: int, useful: int) -> int:
+        """The lowest limit that saves anything, between one that saves nothing and one that does."""
+        while useful - useless > 1:
+            middle = (useless + useful) // 2
+            if self.at(middle) > 0:
+                useful = middle
+            else:
+                useless = middle
+        return useful
+
+
+def _is_cheaper(usd_per_hour: float, than: float) -> bool:
+    return usd_per_hour < than - max(1e-6, 1e-7 * than)
+
+
+def _entry_prices(
+    problem: Problem, solution: Solution, offers: Sequence[OfferNumbers], solving: Solving, usd_per_hour: float
+) -> tuple[EntryPrice, ...]:
+    """Every offer that is not in the fleet, the one that needs the smallest fall of its price first.
+
+    Two offers with the same GPU and as many of it host the same: one price answers for both, unless quotas tell them
+    apart or one is in the fleet, whose price is then the one to beat.
+    """
+    rented = {name for name, _ in solution.instances}
+    known: dict[tuple[str, int, str], float | None] = {}
+    found = []
+    for offer in offers:
+        if offer.name in rented:
+            continue
+        alike = (offer.gpu, offer.gpu_count, offer.name if problem.quotas else "")
+        if alike not in known:
+            # The offers that are like it are set aside: each would enter below the same price.
+            others = tuple(o for o in problem.offers if o.name in rented or not _alike(o, offer))
+            known[alike] = entry_price(replace(problem, offers=others), solving, offer, usd_per_hour)
+        price = known[alike]
+        found.append(
+            EntryPrice(
+                instance_type=offer.name,
+                gpu=offer.gpu,
+                gpu_count=offer.gpu_count,
+                usd_per_hour_each=offer.usd_per_hour,
+                enters_below_usd_per_hour_each=price,
+                why="" if price is not None else "no fleet is cheaper with it, whatever it costs",
+            )
+        )
+
+    def fall(entry: EntryPrice) -> tuple[float, str]:
+        price = entry.enters_below_usd_per_hour_each
+        return (1.0 if price is None else 1 - price / entry.usd_per_hour_each), entry.instance_type
+
+    return tuple(sorted(found, key=fall))
+
+
+def _alike(one: OfferNumbers, other: OfferNumbers) -> bool:
+    return (one.gpu, one.gpu_count) == (other.gpu, other.gpu_count)

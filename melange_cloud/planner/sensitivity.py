@@ -1,0 +1,292 @@
+"""One region's question with one quantity let loose: rate, TPOT target, a GPU's price or throughput, or the router."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from melange_cloud.domain import (
+    GPUS,
+    ROUTERS,
+    Choice,
+    Kind,
+    MaxTput,
+    Problem,
+    Region,
+    Sensitivity,
+    Solution,
+    Status,
+    Stretch,
+    Sweep,
+)
+from melange_cloud.errors import BadInput
+from melange_cloud.plan import instance_counts
+from melange_cloud.planner import notices_of
+from melange_cloud.planner.evaluated import Evaluated, evaluate
+from melange_cloud.planner.market import Market, OnFetch, open_market
+from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
+from melange_cloud.planner.region import pose_in, rules_of
+from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.sweep import (
+    STEP,
+    over_easing,
+    over_price,
+    over_rate,
+    scaled_throughput,
+)
+from melange_cloud.problem import Posed
+
+OVER = ("rate", "tpot", "price", "throughput", "router")
+TPOT_STEP = 1e-3
+"""Of a TPOT target: profiles are not known more nearly."""
+
+SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
+"""The ranges where none is asked for, in multiples of the plan's own value."""
+
+DEFAULT_ERROR = 0.5
+
+
+def sensitivity(
+    question: Question,
+    over: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    now: datetime | None = None,
+    on_fetch: OnFetch | None = None,
+) -> Sensitivity:
+    """The cheapest fleet over a range of one quantity; every change of it is computed.
+
+    Args:
+        question: of one region; the other quantities stay as asked.
+        over: ``rate`` (requests/s in the busiest hour), ``tpot`` (ms), ``price:GPU`` and ``throughput:GPU`` (times
+            today's), or ``router``.
+        low, high: the range; None takes SPANS about the asked value, and for a throughput its profile's error.
+        now: the time that price ages are counted to; None is the clock.
+        on_fetch: see ``market.OnFetch``.
+
+    Raises:
+        BadInput, BadFile: the question, the quantity or its range cannot be right.
+        PricesUnavailable: fresh prices were required and are not to be had.
+        SolverFailed: the solver asked for is missing or broken.
+    """
+    what, gpu = _quantity(over)
+    moment = datetime.now(UTC) if now is None else now
+    market = open_market(question, moment, on_fetch)
+    if len(market.regions) != 1:
+        raise BadInput(f"sensitivity is of one region, and --region names {len(market.regions)}")
+    (region,) = market.regions
+    asked = resolve(question, market.machines)
+    evaluated = evaluate(asked.request, asked.workload.buckets, market.every_offer)
+    sweep = _Swept(region, asked, market, evaluated).over(what, gpu, low, high)
+    offers = market.offers[region]
+    return Sensitivity(
+        generated_at=moment,
+        notices=(*notices_of(asked, market), *market.notes),
+        defaulted=asked.defaulted,
+        request=asked.request,
+        provider=region.provider,
+        region=region.name,
+        place=region.place,
+        price_as_of=", ".join(sorted({market.ages[key] for key in market.ages})) if offers else "none",
+        sweep=sweep,
+    )
+
+
+def _quantity(over: str) -> tuple[str, str]:
+    """``price:a10g`` as (``price``, ``A10G``)."""
+    what, _, name = over.strip().lower().partition(":")
+    if what not in OVER:
+        raise BadInput(f"--over {over}: {close_matches(what, OVER)}")
+    if what not in ("price", "throughput"):
+        if name:
+            raise BadInput(f"--over {over}: only price and throughput are of a GPU, such as price:A10G")
+        return what, ""
+    by_lower = {gpu.lower(): gpu for gpu in GPUS}
+    if name not in by_lower:
+        hint = close_matches(name, GPUS) if name else f"name a GPU, such as {what}:A10G"
+        raise BadInput(f"--over {over}: {hint}")
+    return what, by_lower[name]
+
+
+Swept = tuple[tuple[Stretch, ...], dict[str, tuple[Stretch, ...]]]
+"""The stretches of the plan, and of each kind alone by its name."""
+
+
+class _Swept:
+    """One region's question, and the sweeps of it."""
+
+    def __init__(self, region: Region, asked: Asked, market: Market, evaluated: Evaluated) -> None:
+        self.asked, self.evaluated = asked, evaluated
+        self.offers = market.offers[region]
+        self.rules = rules_of(asked, self.offers)
+        self.solving = Solving(asked.request.solver, asked.request.time_limit_s)
+        self.posed = pose_in(asked, self.offers, evaluated, evaluated.max_tput, self.rules)
+
+    def over(self, what: str, gpu: str, low: float | None, high: float | None) -> Sweep:
+        """The sweep over one quantity."""
+        request = self.asked.request
+        if what == "router":
+            if low is not None or high is not None:
+                raise BadInput("--from and --to: a router has no range")
+            return _sweep(what, "", "", choices=self._routers())
+        error = self._error_of(gpu) if what == "throughput" else None
+        asked = {"rate": request.peak_requests_per_s, "tpot": request.tpot_ms}.get(what, 1.0)
+        low, high = _range(what, asked, error, low, high)
+        unit = {"rate": "requests/s", "tpot": "ms"}.get(what, "times")
+        if gpu and self.posed.problem is not None and not self._may_enter(gpu):
+            raise BadInput(f"--over {what}:{gpu}: no offer with {gpu} may enter this plan; see `plan --show left-out`")
+        sweeps: dict[str, Callable[[float, float], Swept]] = {
+            "rate": self._over_rate,
+            "tpot": self._over_tpot,
+            "price": partial(self._over_price, gpu),
+            "throughput": partial(self._over_throughput, gpu),
+        }
+        stretches, singles = sweeps[what](low, high)
+        step = TPOT_STEP if what == "tpot" else STEP
+        return _sweep(
+            what, gpu, unit, asked=asked, low=low, high=high, error=error, step=step, stretches=stretches,
+            singles=singles,
+        )  # fmt: skip
+
+    def _may_enter(self, gpu: str) -> bool:
+        return any(offer.gpu == gpu for offer in self.posed.entering)
+
+    def _error_of(self, gpu: str) -> float:
+        """The largest stated error of a GPU's MaxTput over the workload, a fraction."""
+        errors = [
+            cell.error
+            for (_, kind), cell in self.evaluated.stated.items()
+            if kind.gpu == gpu and isinstance(cell, MaxTput)
+        ]
+        return max(errors, default=DEFAULT_ERROR)
+
+    def _over_rate(self, low: float, high: float) -> Swept:
+        problem = self.posed.problem
+        if problem is None:
+            return self._nothing(low, high)
+        peak = self.asked.request.peak_requests_per_s
+        if high / peak * sum(problem.planned_requests_per_s.values()) > MOST_REQUESTS_PER_S:
+            raise BadInput(
+                f"--to {high:g}: more than the {MOST_REQUESTS_PER_S:,.0f} requests/s that are solved exactly"
+            )
+
+        def swept(of: Problem, solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
+            found = over_rate(of, low / peak, high / peak, solve, self.solving.solver)
+            return tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found)
+
+        return swept(problem, self.solving.solve_for_cost), {
+            name: swept(problem, alone) for name, alone in self._alone(problem).items()
+        }
+
+    def _over_tpot(self, low: float, high: float) -> Swept:
+        def problem_at(tpot_ms: float) -> Problem | None:
+            table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms))
+            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problem
+
+        loosest = problem_at(high)
+        if loosest is None:
+            return self._nothing(low, high)
+
+        def of_kinds(tpot_ms: float, kinds: frozenset[Kind]) -> Problem | None:
+            table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms), sorted(kinds))
+            rates = {key: cell.requests_per_s for key, cell in table.items() if isinstance(cell, MaxTput)}
+            offers = tuple(o for o in loosest.offers if any(o.replicas_per_instance(kind) for kind in kinds))
+            return replace(loosest, kinds=tuple(sorted(kinds)), offers=offers, max_tput_requests_per_s=rates)
+
+        def swept(at: Callable[[float], Problem | None], solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
+            solver = self.solving.solver
+            return over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problem_at=of_kinds)
+
+        def of_kind(kind: Kind, tpot_ms: float) -> Problem | None:
+            return of_kinds(tpot_ms, frozenset({kind}))
+
+        posed = (loosest, self.posed.problem, problem_at(low))
+        kinds = sorted({kind for problem in posed if problem is not None for kind in problem.kinds})
+        return swept(problem_at, self.solving.solve_for_cost), {
+            str(kind): swept(partial(of_kind, kind), partial(self._solve_alone, kind)) for kind in kinds
+        }
+
+    def _over_price(self, gpu: str, low: float, high: float) -> Swept:
+        problem = self.posed.problem
+        if problem is None:
+            return self._nothing(low, high)
+        return over_price(problem, gpu, low, high, self.solving.solve_for_cost), {
+            name: over_price(problem, gpu, low, high, alone) for name, alone in self._alone(problem).items()
+        }
+
+    def _over_throughput(self, gpu: str, low: float, high: float) -> Swept:
+        problem = self.posed.problem
+        if problem is None:
+            return self._nothing(low, high)
+
+        def problem_at(factor: float) -> Problem:
+            return scaled_throughput(problem, gpu, factor)
+
+        solver = self.solving.solver
+        return over_easing(problem_at, low, high, self.solving.solve_for_cost, solver), {
+            name: over_easing(problem_at, low, high, alone, solver) for name, alone in self._alone(problem).items()
+        }
+
+    def _routers(self) -> tuple[Choice, ...]:
+        choices = []
+        for router in ROUTERS:
+            table = self.evaluated.max_tput
+            posed = pose_in(self.asked, self.offers, self.evaluated, table, replace(self.rules, router=router))
+            found = (
+                Solution(_why_none(posed), reason=posed.reason)
+                if posed.problem is None
+                else self.solving.solve_for_cost(posed.problem)
+            )
+            choices.append(Choice(router, found.status, instance_counts(found), found.usd_per_hour, found.reason))
+        return tuple(choices)
+
+    def _alone(self, problem: Problem) -> dict[str, Callable[[Problem], Solution]]:
+        """How each kind that serves everything answers alone, by its name."""
+        loads = problem.load_of_rows()
+        able = [kind for kind in problem.kinds if all((row, kind) in loads for row in problem.rows)]
+        return {str(kind): partial(self._solve_alone, kind) for kind in able}
+
+    def _solve_alone(self, kind: Kind, problem: Problem) -> Solution:
+        if kind not in problem.kinds or any((row, kind) not in problem.load_of_rows() for row in problem.rows):
+            return Solution(Status.INFEASIBLE, reason=f"{kind} cannot serve all of it alone")
+        return self.solving.solve_alone(problem, kind)
+
+    def _nothing(self, low: float, high: float) -> Swept:
+        return (Stretch(low, high, _why_none(self.posed), {}, None, None, self.posed.reason),), {}
+
+
+def _why_none(posed: Posed) -> Status:
+    return Status.UNKNOWN if posed.no_data else Status.INFEASIBLE
+
+
+def _range(what: str, asked: float, error: float | None, low: float | None, high: float | None) -> tuple[float, float]:
+    if error is None:
+        below, above = SPANS[what]
+    else:
+        below, above = max(0.05, 1 - error), 1 + error
+    begin, end = asked * below if low is None else low, asked * above if high is None else high
+    for option, value in (("--from", begin), ("--to", end)):
+        if not (math.isfinite(value) and value > 0):
+            raise BadInput(f"{option} {value:g}: give a positive number")
+    if begin >= end:
+        raise BadInput(f"--from {begin:g} --to {end:g}: the range is empty; give a --to above --from")
+    return begin, end
+
+
+def _sweep(
+    over: str,
+    gpu: str,
+    unit: str,
+    *,
+    asked: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    error: float | None = None,
+    step: float = 0.0,
+    stretches: tuple[Stretch, ...] = (),
+    singles: dict[str, tuple[Stretch, ...]] | None = None,
+    choices: tuple[Choice, ...] = (),
+) -> Sweep:
+    return Sweep(over, gpu, unit, asked, low, high, error, step, stretches, singles or {}, choices)

@@ -1,0 +1,213 @@
+"""How the cheapest fleet moves with one quantity: the places where it changes are computed, not sampled.
+
+Two shapes cover all quantities. Where more of it makes the question harder (rate) or easier (TPOT target, a GPU's
+throughput), the least cost is a staircase: a fleet that is cheapest stays so towards the hard side for as long as it
+serves, since no harder question has a cheaper answer. So from the easy end the next change lies where this fleet is
+full, and the search goes on just beyond. Where the quantity is a price, each fleet's cost is a straight line in it and
+the least cost their lower envelope: two fleets' lines cross where a third may be cheaper, else they change there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from melange_cloud.domain import Kind, Problem, Solution, Status, Stretch
+from melange_cloud.plan import instance_counts
+from melange_cloud.solver import most_traffic
+
+STEP = 1e-5
+"""Two changes nearer than this fraction of the quantity are taken for one."""
+
+MOST_STRETCHES = 2000
+
+Solve = Callable[[Problem], Solution]
+
+
+def scaled_rates(problem: Problem, factor: float) -> Problem:
+    """The same question at ``factor`` times all rates."""
+    planned = {bucket: factor * rate for bucket, rate in problem.planned_requests_per_s.items()}
+    return replace(problem, planned_requests_per_s=planned)
+
+
+def scaled_price(problem: Problem, gpu: str, factor: float) -> Problem:
+    """The same question at ``factor`` times the prices of all offers with a GPU."""
+    offers = tuple(
+        replace(offer, usd_per_hour=factor * offer.usd_per_hour) if offer.gpu == gpu else offer
+        for offer in problem.offers
+    )
+    return replace(problem, offers=offers)
+
+
+def scaled_throughput(problem: Problem, gpu: str, factor: float) -> Problem:
+    """The same question at ``factor`` times MaxTput on all kinds of a GPU."""
+    changed = {
+        (bucket, kind): factor * rate if kind.gpu == gpu else rate
+        for (bucket, kind), rate in problem.max_tput_requests_per_s.items()
+    }
+    return replace(problem, max_tput_requests_per_s=changed)
+
+
+def over_rate(problem: Problem, low: float, high: float, solve: Solve, solver: str) -> tuple[Stretch, ...]:
+    """The cheapest fleet from ``low`` to ``high`` times the problem's rates.
+
+    Args:
+        problem: the question at 1 times its rates.
+        low, high: factors, 0 < low < high.
+        solve: answers one question.
+        solver: see ``solver.most_traffic``.
+    """
+    stretches: list[Stretch] = []
+    at = low
+    while at <= high and len(stretches) < MOST_STRETCHES:
+        solution = solve(scaled_rates(problem, at))
+        begin = stretches[-1].high if stretches else low
+        if not solution.status.has_fleet:
+            stretches.append(_stretch(begin, high, solution))
+            break
+        full = most_traffic(problem, solution.instances, solver=solver)
+        end = min(high, max(full, at))
+        stretches.append(_stretch(begin, end, solution))
+        at = end * (1 + STEP)
+    return _joined(stretches)
+
+
+def over_easing(
+    problem_at: Callable[[float], Problem | None],
+    low: float,
+    high: float,
+    solve: Solve,
+    solver: str,
+    *,
+    relative_step: float = STEP,
+    fleet_problem_at: Callable[[float, frozenset[Kind]], Problem | None] | None = None,
+) -> tuple[Stretch, ...]:
+    """The cheapest fleet where more of the quantity makes the question easier, never harder.
+
+    Args:
+        problem_at: the question at a value; None where nothing serves it there.
+        low, high: values, 0 < low < high.
+        solve: answers one question.
+        solver: see ``solver.most_traffic``.
+        relative_step: how nearly the changes are found.
+        fleet_problem_at: the question for some kinds alone, where that is less work; None asks ``problem_at``.
+    """
+
+    def alone_at(at: float, kinds: frozenset[Kind]) -> Problem | None:
+        problem = problem_at(at) if fleet_problem_at is None else fleet_problem_at(at, kinds)
+        return problem if problem is not None and kinds <= set(problem.kinds) else None
+
+    def serves(solution: Solution, at: float) -> bool:
+        problem = alone_at(at, frozenset(kind for _, kind in solution.instances))
+        return problem is not None and most_traffic(problem, solution.instances, solver=solver) >= 1
+
+    stretches: list[Stretch] = []
+    at = high
+    while at >= low and len(stretches) < MOST_STRETCHES:
+        problem = problem_at(at)
+        solution = Solution(Status.INFEASIBLE) if problem is None else solve(problem)
+        end = stretches[-1].low if stretches else high
+        if not solution.status.has_fleet:
+            stretches.append(_stretch(low, end, solution))
+            break
+        begin = min(at, _lowest_that_serves(partial(serves, solution), low, at, relative_step))
+        stretches.append(_stretch(begin, end, solution))
+        if begin <= low:
+            break
+        at = begin * (1 - relative_step)
+    return _joined(list(reversed(stretches)))
+
+
+def _lowest_that_serves(serves: Callable[[float], bool], low: float, high: float, relative_step: float) -> float:
+    """The lowest value at which a fleet still serves, by halving; it does at ``high``."""
+    if serves(low):
+        return low
+    while high - low > relative_step * high / 2:
+        middle = (low + high) / 2
+        if serves(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def over_price(problem: Problem, gpu: str, low: float, high: float, solve: Solve) -> tuple[Stretch, ...]:
+    """The cheapest fleet from ``low`` to ``high`` times the prices of one GPU.
+
+    Args:
+        problem: the question at 1 times its prices.
+        low, high: factors, 0 < low < high.
+        solve: answers one question.
+    """
+
+    def solved(at: float) -> Solution:
+        return solve(scaled_price(problem, gpu, at))
+
+    def line(solution: Solution) -> tuple[float, float]:
+        """Cost of the others, and of the GPU's offers at 1 times their prices, USD/h."""
+        price = {offer.name: (offer.gpu, offer.usd_per_hour) for offer in problem.offers}
+        parts = {True: 0.0, False: 0.0}
+        for (name, _), count in sorted(solution.instances.items()):
+            of, usd_per_hour = price[name]
+            parts[of == gpu] += count * usd_per_hour
+        return parts[False], parts[True]
+
+    def cost(solution: Solution, at: float) -> float:
+        fixed, moving = line(solution)
+        return fixed + at * moving
+
+    def between(begin: float, first: Solution, end: float, last: Solution) -> list[tuple[float, float, Solution]]:
+        (fixed, moving), (other_fixed, other_moving) = line(first), line(last)
+        if abs(moving - other_moving) <= 1e-9:
+            return [(begin, end, first)]
+        crossing = min(max((other_fixed - fixed) / (moving - other_moving), begin), end)
+        if crossing - begin <= STEP * crossing or end - crossing <= STEP * crossing:
+            return [(begin, crossing, first), (crossing, end, last)]
+        third = solved(crossing)
+        if not third.status.has_fleet or cost(third, crossing) >= cost(first, crossing) * (1 - 1e-7) - 1e-6:
+            return [(begin, crossing, first), (crossing, end, last)]
+        return [*between(begin, first, crossing, third), *between(crossing, third, end, last)]
+
+    first, last = solved(low), solved(high)
+    if not first.status.has_fleet or not last.status.has_fleet:
+        return (_stretch(low, high, first if not first.status.has_fleet else last),)
+    return _joined(
+        [
+            Stretch(begin, end, fleet.status, instance_counts(fleet), cost(fleet, begin), cost(fleet, end))
+            for begin, end, fleet in between(low, first, high, last)
+            if end > begin
+        ]
+    )
+
+
+def _stretch(low: float, high: float, solution: Solution) -> Stretch:
+    cost = solution.usd_per_hour
+    return Stretch(low, high, solution.status, instance_counts(solution), cost, cost, solution.reason)
+
+
+def _joined(stretches: list[Stretch]) -> tuple[Stretch, ...]:
+    """Neighbours with the same instances are one: only their degrees, or nothing at all, changed between them."""
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        before = joined[-1] if joined else None
+        if before is not None and (before.instances, before.status) == (stretch.instances, stretch.status):
+            joined[-1] = replace(before, high=stretch.high, usd_per_hour_at_high=stretch.usd_per_hour_at_high)
+        else:
+            joined.append(stretch)
+    return tuple(joined)
+
+
+def at_points(stretches: tuple[Stretch, ...], points: list[float]) -> list[Stretch | None]:
+    """The stretch that holds each point; None outside. Points and stretches rise."""
+    found: list[Stretch | None] = []
+    at = 0
+    for point in points:
+        while at < len(stretches) - 1 and point > stretches[at].high:
+            at += 1
+        inside = bool(stretches) and stretches[at].low <= point <= stretches[at].high
+        found.append(stretches[at] if inside else None)
+    return found
+
+
+def changes(stretches: tuple[Stretch, ...]) -> list[tuple[float, Mapping[str, int]]]:
+    """Where the fleet changes, and to which instances."""
+    return [(stretch.low, stretch.instances) for stretch in stretches[1:]]

@@ -1,0 +1,334 @@
+"""How the plan moves with one quantity: the places where it changes, a plot in the terminal, JSON, CSV, a picture."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from io import StringIO
+
+from melange_cloud.domain import Sensitivity, Status, Stretch
+from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, Titled
+from melange_cloud.report.csv_ import utc
+from melange_cloud.report.json_ import plain
+from melange_cloud.report.plots import COLOURS, OTHER_COLOUR, Chart, Line, Lines
+from melange_cloud.report.terminal import terminal
+from melange_cloud.report.text import (
+    GLUE,
+    UNKNOWN,
+    clean,
+    difference,
+    fleet,
+    number,
+    plus_minus,
+    quantity,
+    usd_per_month,
+)
+
+SCHEMA_VERSION = 1
+ROWS_SHOWN = 24
+PLOT_POINTS = 60
+PICTURE_POINTS = 400
+
+BARS = "▁▂▃▄▅▆▇█"
+"""A column of a plot, lowest to highest; ``·`` stands where there is no fleet."""
+
+AXIS = {
+    "rate": "Rate in the busiest hour, requests/s",
+    "tpot": "Target for the mean TPOT, ms",
+    "price": "Price of {gpu}, times today's",
+    "throughput": "Throughput of {gpu}, times its profile's",
+    "router": "Router",
+}
+
+
+def sensitivity_table(answer: Sensitivity, *, width: int, colour: bool, all_rows: bool = False) -> str:
+    """For a terminal of ``width`` columns: what was asked, where the fleet changes, and how the cost moves."""
+    return terminal(_blocks(answer, width=width, all_rows=all_rows), width=width, colour=colour)
+
+
+def sensitivity_json(answer: Sensitivity) -> str:
+    """The fields of domain/sensitivity.py under their own names, nothing rounded; what is not known is null."""
+    document = {"schema_version": SCHEMA_VERSION, **_fields(answer)}
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _fields(answer: Sensitivity) -> dict[str, object]:
+    found = plain(answer)
+    if not isinstance(found, dict):
+        raise TypeError("a dataclass becomes a dict")
+    return found
+
+
+def sensitivity_csv(answer: Sensitivity) -> str:
+    """One row per stretch, or per router: of the plan (``mix``) first, then of each kind alone."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("generated_at", "provider", "region", "over", "gpu", "unit", "fleet_of", "low", "high", "status",
+         "usd_per_hour_at_low", "usd_per_hour_at_high", "instances", "reason")
+    )  # fmt: skip
+    sweep = answer.sweep
+    head = (utc(answer.generated_at), answer.provider, answer.region, sweep.over, sweep.gpu, sweep.unit)
+    for name, stretches in (("mix", sweep.stretches), *sorted(sweep.singles.items())):
+        for part in stretches:
+            costs = ("" if cost is None else cost for cost in (part.usd_per_hour_at_low, part.usd_per_hour_at_high))
+            writer.writerow(
+                (
+                    *head,
+                    name,
+                    part.low,
+                    part.high,
+                    part.status.value,
+                    *costs,
+                    _plain(part.instances),
+                    clean(part.reason),
+                )
+            )
+    for choice in sweep.choices:
+        cost = "" if choice.usd_per_hour is None else choice.usd_per_hour
+        writer.writerow(
+            (*head, choice.name, "", "", choice.status.value, cost, cost, _plain(choice.instances),
+             clean(choice.reason))
+        )  # fmt: skip
+    return text.getvalue()
+
+
+def _plain(instances: object) -> str:
+    return fleet(instances).replace(GLUE, " ") if isinstance(instances, dict) else ""
+
+
+def title(answer: Sensitivity) -> tuple[str, ...]:
+    """What is shown, of what, at whose prices."""
+    request, sweep = answer.request, answer.sweep
+    rate = "" if sweep.over == "rate" else f", peak {quantity(request.peak_requests_per_s)}{GLUE}req/s"
+    tpot = "" if sweep.over == "tpot" else f", mean TPOT <={GLUE}{quantity(request.tpot_ms)}{GLUE}ms"
+    router = "" if sweep.over == "router" else f", router {clean(request.router)}"
+    return (
+        f"{clean(answer.provider)} {clean(answer.region)}: {clean(request.model)} {clean(request.precision)}, profiles "
+        f"of engine era {clean(request.era)}",
+        f"{clean(request.workload)}{rate} + {quantity(request.headroom * 100)}{GLUE}% headroom{tpot}{router}",
+        f"{clean(request.purchase).replace('_', ' ')} prices: {clean(answer.price_as_of)}",
+    )
+
+
+def _blocks(answer: Sensitivity, *, width: int, all_rows: bool) -> Iterator[Block]:
+    if answer.notices:
+        yield Notices(tuple(dict.fromkeys(clean(notice) for notice in answer.notices)))
+    sweep = answer.sweep
+    yield Paragraph(title(answer))
+    if sweep.choices:
+        yield Titled("What a better router saves", _choices(answer))
+        return
+    yield Paragraph((_summary(answer),), strong=True)
+    yield Titled(_rows_title(sweep.stretches, all_rows), _stretches(answer, all_rows=all_rows))
+    yield Paragraph(tuple(_plot(answer, width)))
+
+
+def _summary(answer: Sensitivity) -> str:
+    sweep = answer.sweep
+    costs = [cost for part in sweep.stretches for cost in (part.usd_per_hour_at_low, part.usd_per_hour_at_high) if cost]
+    what = AXIS[sweep.over].format(gpu=clean(sweep.gpu))
+    if not costs:
+        return f"{what}: no fleet from {quantity(sweep.low)} to {quantity(sweep.high)}."
+    hours = answer.request.hours_per_month
+    changes = len(sweep.stretches) - 1
+    error = "" if sweep.error is None else f" Its profile may be off by {plus_minus(sweep.error)}."
+    return (
+        f"{what}, from {quantity(sweep.low)} to {quantity(sweep.high)}: ${usd_per_month(min(costs) * hours)} to "
+        f"${usd_per_month(max(costs) * hours)} a month; the fleet changes {number(changes)} "
+        f"time{'' if changes == 1 else 's'}.{error}"
+    )
+
+
+def _rows_title(stretches: Sequence[Stretch], all_rows: bool) -> str:
+    if all_rows or len(stretches) <= ROWS_SHOWN:
+        return "Where the fleet changes"
+    return f"Where the fleet changes: {ROWS_SHOWN} of {len(stretches)} stretches, those about the plan (--all-rows)"
+
+
+def _stretches(answer: Sensitivity, *, all_rows: bool) -> Sheet:
+    sweep, hours = answer.sweep, answer.request.hours_per_month
+    shown = list(sweep.stretches)
+    asked = sweep.asked or 0.0
+    if not all_rows and len(shown) > ROWS_SHOWN:
+        here = next((at for at, part in enumerate(shown) if part.high >= asked), len(shown) - 1)
+        first = min(max(0, here - ROWS_SHOWN // 2), len(shown) - ROWS_SHOWN)
+        shown = shown[first : first + ROWS_SHOWN]
+    rows = []
+    for part in shown:
+        single = _best_single(answer, (part.low + part.high) / 2)
+        cost = part.usd_per_hour((part.low + part.high) / 2)
+        here = part.low <= asked <= part.high
+        month = usd_per_month(None if part.usd_per_hour_at_low is None else part.usd_per_hour_at_low * hours)
+        if part.usd_per_hour_at_low != part.usd_per_hour_at_high and part.usd_per_hour_at_high is not None:
+            month = f"{month} to {usd_per_month(part.usd_per_hour_at_high * hours)}"
+        rows.append(
+            (
+                quantity(part.low),
+                quantity(part.high),
+                f"{fleet(part.instances) or clean(part.reason or part.status.value)}{' <- the plan' if here else ''}",
+                month,
+                UNKNOWN if single is None else f"{single[0]} {difference(single[1], cost)}",
+            )
+        )
+    return Sheet(
+        (
+            Column("From", right=True),
+            Column("to", right=True),
+            Column("Fleet", least=20, hang=2),
+            Column("$/month", right=True),
+            Column("Best single", drop=1),
+        ),
+        tuple(rows),
+    )
+
+
+def _best_single(answer: Sensitivity, at: float) -> tuple[str, float] | None:
+    costs = [(cost, name) for name, cost in _singles_at(answer, at).items() if cost is not None]
+    if not costs:
+        return None
+    cost, name = min(costs)
+    return name, cost
+
+
+def _singles_at(answer: Sensitivity, at: float) -> dict[str, float | None]:
+    return {name: _cost_at(stretches, at) for name, stretches in sorted(answer.sweep.singles.items())}
+
+
+def _cost_at(stretches: Sequence[Stretch], at: float) -> float | None:
+    for part in stretches:
+        if part.low <= at <= part.high:
+            return part.usd_per_hour(at)
+    return None
+
+
+def _points(answer: Sensitivity, count: int) -> list[float]:
+    low, high = answer.sweep.low or 0.0, answer.sweep.high or 0.0
+    return [low + (high - low) * at / (count - 1) for at in range(count)]
+
+
+def _plot(answer: Sensitivity, width: int) -> Iterator[str]:
+    """One line of bars for the cost, one for each kind alone against it."""
+    sweep, hours = answer.sweep, answer.request.hours_per_month
+    names = [name for name, parts in sorted(sweep.singles.items()) if any(part.usd_per_hour_at_low for part in parts)]
+    label = max([len("Cost"), *(len(f"{name} only") for name in names)])
+    count = max(10, min(PLOT_POINTS, width - label - 34))
+    points = _points(answer, count)
+    costs = [_cost_at(sweep.stretches, at) for at in points]
+    yield f"{AXIS[sweep.over].format(gpu=clean(sweep.gpu))}, {quantity(sweep.low)} to {quantity(sweep.high)}"
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return
+    low, high = (f"${usd_per_month(cost * hours)}" for cost in (min(known), max(known)))
+    yield _kept(f"{'Cost':<{label}}  {_bars(costs, 0.0, max(known))}  {low} to {high} a month")
+    ratios = {
+        name: [
+            None if cost is None or single is None else single / cost
+            for cost, single in zip(costs, (_cost_at(sweep.singles[name], at) for at in points), strict=True)
+        ]
+        for name in names
+    }
+    top = max((ratio for line in ratios.values() for ratio in line if ratio is not None), default=1.0)
+    for name, line in ratios.items():
+        drawn = [ratio for ratio in line if ratio is not None]
+        if drawn:
+            least, most = (difference(ratio, 1.0, 0) for ratio in (min(drawn), max(drawn)))
+            yield _kept(f"{f'{name} only':<{label}}  {_bars(line, 1.0, top)}  {least} to {most} over the mix")
+
+
+def _kept(text: str) -> str:
+    """A line of a plot, whose blanks hold its columns in place."""
+    return text.replace(" ", GLUE)
+
+
+def _bars(values: Sequence[float | None], low: float, high: float) -> str:
+    span = high - low
+    bars = []
+    for value in values:
+        if value is None:
+            bars.append("·")
+            continue
+        part = (value - low) / span if span > 0 else 0.0
+        bars.append(BARS[min(len(BARS) - 1, max(0, int(part * len(BARS))))])
+    return "".join(bars)
+
+
+def _choices(answer: Sensitivity) -> Sheet:
+    hours = answer.request.hours_per_month
+    asked = next((choice for choice in answer.sweep.choices if choice.name == answer.request.router), None)
+    reference = None if asked is None else asked.usd_per_hour
+    rows = tuple(
+        (
+            f"{clean(choice.name)}{' <- the plan' if choice is asked else ''}",
+            fleet(choice.instances) or clean(choice.reason or choice.status.value),
+            usd_per_month(None if choice.usd_per_hour is None else choice.usd_per_hour * hours),
+            difference(choice.usd_per_hour, reference),
+        )
+        for choice in answer.sweep.choices
+    )
+    return Sheet(
+        (
+            Column("Router"),
+            Column("Fleet", least=16, hang=2),
+            Column("$/month", right=True),
+            Column("vs plan", right=True),
+        ),
+        rows,
+    )
+
+
+def sensitivity_chart(answer: Sensitivity) -> Chart:
+    """The paper's main figure: each single-GPU fleet's cost over the mix's; beside it the cost itself."""
+    sweep, hours = answer.sweep, answer.request.hours_per_month
+    points = _points(answer, PICTURE_POINTS)
+    costs = [_cost_at(sweep.stretches, at) for at in points]
+    low, high = sweep.low or 0.0, sweep.high or 0.0
+    ticks = _round_ticks(low, high)
+    axis = AXIS[sweep.over].format(gpu=sweep.gpu)
+    relative = []
+    for name, stretches in sorted(sweep.singles.items()):
+        line = tuple(
+            (at, single / cost)
+            for at, cost in zip(points, costs, strict=True)
+            if cost and (single := _cost_at(stretches, at)) is not None
+        )
+        if line:
+            gpu = name.split(" ")[0]
+            relative.append(Line(f"{name} only", line, COLOURS.get(gpu, OTHER_COLOUR), dashed=name != gpu, marks=False))
+    month = tuple((at, cost * hours) for at, cost in zip(points, costs, strict=True) if cost is not None)
+    panels = [Lines("Cost of the cheapest fleet", axis, "USD per month", (Line("mix", month, marks=False),), ticks)]
+    if relative:
+        panels.insert(
+            0,
+            Lines(
+                "Single-GPU fleets against the mix",
+                axis,
+                "cost / cost of the mix",
+                tuple(relative),
+                ticks,
+                level=1.0,
+                y_doubling=True,
+            ),
+        )
+    return Chart(
+        f"{answer.provider} {answer.region}: cost by {axis[0].lower()}{axis[1:]}",
+        tuple(panels),
+        columns=len(panels),
+        subtitle=tuple(line.replace(GLUE, " ") for line in title(answer)),
+        notes=("Steps are whole instances; every change of the fleet is computed, not sampled.",),
+        panel_inches=(6.2, 3.8),
+    )
+
+
+def _round_ticks(low: float, high: float) -> tuple[float, ...]:
+    """Some six round values between two."""
+    rough = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(part * power for part in (1, 2, 5, 10) if part * power >= rough)
+    return tuple(step * at for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1))
+
+
+def has_fleet(answer: Sensitivity) -> bool:
+    """Whether any value of the quantity has a fleet."""
+    statuses = [*(part.status for part in answer.sweep.stretches), *(c.status for c in answer.sweep.choices)]
+    return any(status in (Status.OPTIMAL, Status.FEASIBLE) for status in statuses)

@@ -1,0 +1,137 @@
+"""The fleet that changes least against one that runs, among those that cost at most so much."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from melange_cloud.domain import Problem, Solution, Status
+from melange_cloud.errors import SolverFailed
+from melange_cloud.solver.answers import Nonsense
+from melange_cloud.solver.checks import breaches, cost_usd_per_hour, equal_within, refuse_numbers, with_traffic
+from melange_cloud.solver.model import create_model
+from melange_cloud.solver.programs import Program, programs_for
+from melange_cloud.solver.recover import Instances, read_values
+from melange_cloud.solver.run import failure, run
+from melange_cloud.solver.shares import even_shares
+
+
+def least_change(
+    problem: Problem,
+    current: Mapping[str, int],
+    most_usd_per_hour: float,
+    *,
+    solver: str = "auto",
+    time_limit_s: int | None = None,
+) -> Solution:
+    """The fewest instances rented or given back, then the least cost.
+
+    Args:
+        problem: the question; it has a fleet that costs at most ``most_usd_per_hour``.
+        current: instances that run, by offer name; names that the problem does not hold are not counted.
+        most_usd_per_hour: what the fleet may cost.
+        solver, time_limit_s: as for ``solve``; the limit holds for each of two solves.
+
+    Returns:
+        OPTIMAL where the least change and its least cost are proven; FEASIBLE where time ended before; UNKNOWN where
+        nothing was found. ``lower_bound_usd_per_hour`` is the cost itself: nothing is said of cheaper fleets here.
+
+    Raises:
+        SolverFailed: no solver could be found, started, or believed.
+    """
+    problem = with_traffic(problem)
+    refuse_numbers(problem)
+    most = most_usd_per_hour + equal_within(most_usd_per_hour)
+    failures: list[SolverFailed] = []
+    best: Solution | None = None
+    programs = programs_for(solver)
+    for program in reversed(programs) if solver == "auto" else programs:
+        try:
+            found = _through(problem, current, most, program, time_limit_s)
+        except SolverFailed as failed:
+            failures.append(failed)
+            continue
+        if found.status is Status.OPTIMAL:
+            return found
+        best = found if best is None or found.status.has_fleet else best
+    if best is None:
+        raise SolverFailed("; ".join(str(failed) for failed in failures))
+    return best
+
+
+def _through(
+    problem: Problem, current: Mapping[str, int], most: float, program: Program, time_limit_s: int | None
+) -> Solution:
+    """One program: first the fewest changes, then the least cost with so many."""
+    fewest = _ask(problem, current, most, None, program, time_limit_s)
+    if fewest is None:
+        return Solution(Status.UNKNOWN, solver=program.solver, reason="no fleet was found in time")
+    instances, proven = fewest
+    cheapest = _ask(problem, current, most, changes(problem, current, instances), program, time_limit_s)
+    if cheapest is not None:
+        instances, proven = cheapest[0], proven and cheapest[1]
+    shares = even_shares(problem, instances, program)
+    if shares is None or (wrong := breaches(problem, instances, shares)):
+        why = "it is too small" if shares is None else wrong[0]
+        raise failure(program, f"the fleet that changes least is wrong: {why}")
+    cost = cost_usd_per_hour(problem, instances)
+    status = Status.OPTIMAL if proven else Status.FEASIBLE
+    return Solution(status, instances, shares, cost, cost, program.solver)
+
+
+def changes(problem: Problem, current: Mapping[str, int], instances: Instances) -> int:
+    """Instances rented and given back, of the problem's offers."""
+    planned: dict[str, int] = {}
+    for (name, _), count in instances.items():
+        planned[name] = planned.get(name, 0) + count
+    return sum(abs(planned.get(offer.name, 0) - current.get(offer.name, 0)) for offer in problem.offers)
+
+
+def _ask(
+    problem: Problem,
+    current: Mapping[str, int],
+    most_usd_per_hour: float,
+    most_changes: int | None,
+    program: Program,
+    time_limit_s: int | None,
+) -> tuple[Instances, bool] | None:
+    model = _model(problem, current, most_usd_per_hour, most_changes)
+    ending = run(program, model, time_limit_s)
+    if ending.status is Status.INFEASIBLE:
+        raise failure(program, "it calls a question infeasible that has an answer")
+    if not ending.status.has_fleet:
+        return None
+    try:
+        instances, _ = read_values(problem, model, None, replace(ending, objective=None))
+    except Nonsense as nonsense:
+        raise failure(program, str(nonsense)) from None
+    return instances, ending.status is Status.OPTIMAL
+
+
+def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: float, most_changes: int | None) -> Any:
+    """``create_model`` with these more, per offer o:
+
+    rented[o], given_back[o] >= 0    instances more or fewer than today
+    instances_change[o]              Σ_k instances[o, k] - current[o] = rented[o] - given_back[o]
+    cost_stays_within                usd_per_hour <= most_usd_per_hour
+
+    and as objective the changes, or the cost with at most so many.
+    """
+    import pyomo.core as pyo
+
+    model = create_model(problem)
+    model.rented = pyo.Var(model.OFFERS, domain=pyo.NonNegativeReals)
+    model.given_back = pyo.Var(model.OFFERS, domain=pyo.NonNegativeReals)
+    model.instances_change = pyo.Constraint(
+        model.OFFERS,
+        rule=lambda m, o: (
+            sum(m.instances[p, k] for p, k in m.HOSTING if p == o) - current.get(o, 0) == m.rented[o] - m.given_back[o]
+        ),
+    )
+    all_changes = sum(model.rented[o] + model.given_back[o] for o in model.OFFERS)
+    model.cost_stays_within = pyo.Constraint(expr=model.usd_per_hour.expr <= most_usd_per_hour)
+    if most_changes is None:
+        model.usd_per_hour.deactivate()
+        model.all_changes = pyo.Objective(expr=all_changes, sense=pyo.minimize)
+    else:
+        model.changes_stay_within = pyo.Constraint(expr=all_changes <= most_changes + 0.5)
+    return model

@@ -1,0 +1,93 @@
+"""A sweep says of every value what a solve at that value says."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from melange_cloud.domain import Problem, Status, Stretch
+from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.sweep import (
+    STEP,
+    over_easing,
+    over_price,
+    over_rate,
+    scaled_price,
+    scaled_rates,
+    scaled_throughput,
+)
+from tests.solver.problems import problems, toy
+
+
+def cost_at(stretches: tuple[Stretch, ...], at: float) -> float | None:
+    return next(part.usd_per_hour(at) for part in stretches if part.low <= at <= part.high)
+
+
+def far_from_a_change(stretches: tuple[Stretch, ...], at: float) -> bool:
+    return all(abs(at - part.low) > 10 * STEP * at and abs(at - part.high) > 10 * STEP * at for part in stretches)
+
+
+def solving() -> Solving:
+    return Solving("highs", None)
+
+
+def test_the_toy_over_rate_by_hand() -> None:
+    """On the paper's toy an A10G alone is full at 1 / (.2/2 + .1/1 + .5/5 + .2/2) = 2.5 requests/s."""
+    stretches = over_rate(toy("plain", 1.0), 0.5, 12.0, solving().solve_for_cost, "highs")
+    assert dict(stretches[0].instances) == {"A10G": 1}
+    assert stretches[0].high == pytest.approx(2.5)
+    assert dict(stretches[1].instances) == {"A10G": 2}
+    assert stretches[1].high == pytest.approx(5.0)
+    assert stretches[-1].high == 12.0
+    assert all(one.high == two.low for one, two in pairwise(stretches))
+
+
+@settings(max_examples=6, deadline=None)
+@given(problem=problems(spare=0), at=st.floats(0.3, 3.0))
+def test_over_rate_is_what_a_solve_says(problem: Problem, at: float) -> None:
+    answers = solving()
+    stretches = over_rate(problem, 0.3, 3.0, answers.solve_for_cost, "highs")
+    assume(far_from_a_change(stretches, at))
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).usd_per_hour)
+
+
+@settings(max_examples=6, deadline=None)
+@given(problem=problems(spare=1, quotas=False), at=st.floats(0.3, 3.0))
+def test_over_rate_with_a_spare(problem: Problem, at: float) -> None:
+    answers = solving()
+    stretches = over_rate(problem, 0.3, 3.0, answers.solve_for_cost, "highs")
+    assume(far_from_a_change(stretches, at))
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).usd_per_hour)
+
+
+@settings(max_examples=6, deadline=None)
+@given(problem=problems(), at=st.floats(0.2, 4.0))
+def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
+    answers = solving()
+    gpu = problem.offers[0].gpu
+    stretches = over_price(problem, gpu, 0.2, 4.0, answers.solve_for_cost)
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_price(problem, gpu, at)).usd_per_hour)
+
+
+@settings(max_examples=6, deadline=None)
+@given(problem=problems(), at=st.floats(0.5, 2.0))
+def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> None:
+    answers = solving()
+    gpu = problem.offers[0].gpu
+    stretches = over_easing(
+        lambda factor: scaled_throughput(problem, gpu, factor), 0.5, 2.0, answers.solve_for_cost, "highs"
+    )
+    assume(far_from_a_change(stretches, at))
+    changed = scaled_throughput(problem, gpu, at)
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(changed).usd_per_hour)
+
+
+def test_a_rate_that_no_quota_allows_ends_the_sweep_with_its_reason() -> None:
+    limited = replace(toy("plain", 1.0), quotas=replace(toy().quotas, max_gpus={"A10G": 2, "A100-80GB": 0}))
+    stretches = over_rate(limited, 0.5, 12.0, solving().solve_for_cost, "highs")
+    assert stretches[-1].status is Status.INFEASIBLE
+    assert stretches[-1].low == pytest.approx(5.0)
+    assert stretches[-1].usd_per_hour(6.0) is None
+    assert "--max-gpus" in stretches[-1].reason
