@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from melange_cloud.domain import (
     Allocation,
     Bucket,
+    CurrentFleet,
+    ErrorBars,
+    Explanation,
     Kind,
     KindUse,
     LeftOut,
@@ -29,22 +32,21 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands around a region's fleet: the alternatives, and what did not enter.
-
-    ``usd_per_hour_range`` is (every profile better by its error, every profile worse), USD/h.
-    """
+    """What stands around a region's fleet: the alternatives, and what did not enter."""
 
     single_gpu: tuple[SingleGpuFleet, ...] = ()
     what_if: tuple[WhatIf, ...] = ()
     routers: Mapping[str, float | None] | None = None
-    usd_per_hour_range: tuple[float | None, float | None] = (None, None)
+    error_bars: ErrorBars | None = None
+    explanation: Explanation | None = None
+    current: CurrentFleet | None = None
     left_out: tuple[LeftOut, ...] = ()
     quota_needs: tuple[QuotaNeed, ...] = ()
 
 
 def million_tokens_per_month(request: Request) -> float:
-    """Input + output tokens of a month, in millions: the mean rate where known, else the peak rate, no headroom."""
-    requests_per_s = request.mean_requests_per_s or request.peak_requests_per_s
+    """Input + output tokens served in a month, in millions: the mean rate where known, else the peak, no headroom."""
+    requests_per_s = (request.mean_requests_per_s or request.peak_requests_per_s) * request.served_requests_share
     tokens_per_request = request.mean_input_tokens + request.mean_output_tokens
     return requests_per_s * SECONDS_PER_HOUR * request.hours_per_month * tokens_per_request / 1e6
 
@@ -107,7 +109,7 @@ def with_fleet(
     )
     hours = request.hours_per_month
     million_tokens = million_tokens_per_month(request)
-    low, high = surroundings.usd_per_hour_range
+    bars = surroundings.error_bars
     return RegionPlan(
         provider=region.provider,
         region=region.name,
@@ -117,7 +119,7 @@ def with_fleet(
         solver=solution.solver,
         usd_per_hour=solution.usd_per_hour,
         usd_per_month=solution.usd_per_hour * hours,
-        usd_per_month_range=(None if low is None else low * hours, None if high is None else high * hours),
+        usd_per_month_range=(None, None) if bars is None else (bars.better.usd_per_month, bars.worse.usd_per_month),
         lower_bound_usd_per_hour=solution.lower_bound_usd_per_hour,
         usd_per_million_tokens=solution.usd_per_hour * hours / million_tokens,
         million_tokens_per_month=million_tokens,
@@ -129,6 +131,9 @@ def with_fleet(
         routers=surroundings.routers or {},
         left_out=surroundings.left_out,
         quota_needs=surroundings.quota_needs,
+        error_bars=bars,
+        explanation=surroundings.explanation,
+        current=surroundings.current,
     )
 
 

@@ -36,6 +36,8 @@ class Posed:
         no_data: the reason is that figures are missing, not that the fleet is impossible.
         left_out: instance types with a price that may not enter, sorted by name.
         refused_kinds: kinds that are offered here and cannot serve alone what the router sends them, with the reason.
+        unknown_kinds: those of them of which it is not known whether they can.
+        entering: the offers that may be rented, sorted by name: also those that others make needless.
     """
 
     problem: Problem | None
@@ -43,6 +45,8 @@ class Posed:
     no_data: bool
     left_out: tuple[LeftOut, ...]
     refused_kinds: Mapping[Kind, str]
+    unknown_kinds: frozenset[Kind] = frozenset()
+    entering: tuple[OfferNumbers, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def pose(
     left_out: list[LeftOut] = []
     candidates: list[Offer] = []
     for offer in offers:
-        refusal = _may_not_enter(offer, asked, asked_gpus, no_profile, rules)
+        refusal = may_not_enter(offer, asked, asked_gpus, no_profile, rules)
         if refusal is None:
             candidates.append(offer)
         else:
@@ -106,17 +110,18 @@ def pose(
     row_of = row_of_bucket(buckets, rules.router)
     kinds_here = sorted(kind for kind in asked if any(_hosts(offer, kind) for offer in candidates))
     useful, refused_kinds = _split_by_service(kinds_here, max_tput, buckets, row_of)
+    unknown = frozenset(kind for kind in refused_kinds if _may_serve(kind, max_tput, buckets, row_of))
     useful = without_needless_degrees(useful, candidates, max_tput, buckets)
     entering: list[Offer] = []
     for offer in candidates:
         if any(_hosts(offer, kind) for kind in useful):
             entering.append(offer)
         else:
-            left_out.append(_cannot_serve(offer, refused_kinds))
+            left_out.append(_cannot_serve(offer, refused_kinds, unknown))
     left_out.sort(key=lambda item: item.instance_type)
 
     def refused(reason: str, *, no_data: bool = False) -> Posed:
-        return Posed(None, reason, no_data, tuple(left_out), refused_kinds)
+        return Posed(None, reason, no_data, tuple(left_out), refused_kinds, unknown)
 
     if not offers:
         return refused("no data: no price here for this purchase", no_data=True)
@@ -125,10 +130,10 @@ def pose(
     if not candidates:
         return refused(_why_no_candidate(left_out))
     if not entering:
-        return refused(_why_nothing_serves(refused_kinds, candidates))
+        return refused(_why_nothing_serves(refused_kinds, candidates), no_data=bool(unknown))
     unserved = _unserved_row(useful, max_tput, buckets, row_of)
     if unserved is not None:
-        return refused(unserved)
+        return refused(unserved, no_data=any(_may_serve(kind, max_tput, buckets, row_of) for kind in kinds_here))
     numbers = [
         OfferNumbers(
             name=offer.instance_type.name,
@@ -154,7 +159,8 @@ def pose(
         quotas=rules.quotas,
         spare=rules.spare,
     )
-    return Posed(problem, "", False, tuple(left_out), refused_kinds)
+    every_offer = tuple(sorted(numbers, key=lambda offer: offer.name))
+    return Posed(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer)
 
 
 def prune(offers: Iterable[OfferNumbers], quotas: Quotas) -> list[OfferNumbers]:
@@ -220,13 +226,21 @@ def without_needless_degrees(
     return [kind for kind in kinds if not needless(kind)]
 
 
-def _may_not_enter(
+def may_not_enter(
     offer: Offer,
     asked: Iterable[Kind],
     asked_gpus: set[str] | None,
     no_profile: Mapping[str, str],
     rules: Rules,
 ) -> LeftOut | None:
+    """Why an offer may not enter a plan; None where it may.
+
+    Args:
+        asked: the kinds that have a profile and are asked for.
+        asked_gpus: the GPUs asked for; None is any.
+        no_profile: GPU -> why it has no profile.
+        rules: of which the sale and the host memory are looked at.
+    """
     machine = offer.instance_type
     if asked_gpus is not None and machine.gpu not in asked_gpus:
         return LeftOut(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
@@ -249,11 +263,11 @@ def _hosts(offer: Offer, kind: Kind) -> bool:
     return offer.instance_type.gpu == kind.gpu and offer.instance_type.gpu_count >= kind.tensor_parallel
 
 
-def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str]) -> LeftOut:
+def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str], unknown: frozenset[Kind]) -> LeftOut:
     machine = offer.instance_type
     for kind, reason in refused_kinds.items():
         if _hosts(offer, kind):
-            return LeftOut(machine.name, f"{kind}: {reason}", "cannot_serve")
+            return LeftOut(machine.name, f"{kind}: {reason}", "no_data" if kind in unknown else "cannot_serve")
     return LeftOut(machine.name, f"{machine.gpu_count} {machine.gpu}: the model needs more together", "cannot_serve")
 
 
@@ -271,6 +285,17 @@ def _split_by_service(
         else:
             refused[kind] = _describe_obstacles(kind, obstacles, max_tput)
     return useful, refused
+
+
+def _may_serve(kind: Kind, max_tput: MaxTputTable, buckets: Sequence[Bucket], row_of: Mapping[str, str]) -> bool:
+    """Whether nothing but missing data keeps a kind from some row."""
+    missing: set[str] = set()
+    impossible: set[str] = set()
+    for bucket in buckets:
+        cell = max_tput[bucket.name, kind]
+        if isinstance(cell, Unservable):
+            (missing if cell.no_data else impossible).add(row_of[bucket.name])
+    return bool(missing - impossible)
 
 
 def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable) -> str | None:
@@ -340,4 +365,13 @@ def _why_nothing_serves(refused_kinds: Mapping[Kind, str], candidates: Iterable[
     if not refused_kinds:
         gpus = sorted({offer.instance_type.gpu for offer in candidates})
         return f"no instance here hosts a replica on {', '.join(gpus)}: the model needs more GPUs together"
-    return "; ".join(f"{kind}: {reason}" for kind, reason in sorted(refused_kinds.items()))
+    named: dict[str, list[str]] = {}
+    for gpu in sorted({kind.gpu for kind in refused_kinds}):
+        *smaller, largest = sorted(kind for kind in refused_kinds if kind.gpu == gpu)
+        reason = refused_kinds[largest]
+        # Each degree has a reason of its own; that of the largest, which comes closest, stands for all.
+        others = [f"x{kind.tensor_parallel}" for kind in smaller if refused_kinds[kind] != reason]
+        name = gpu if smaller and not others else str(largest)
+        neither = f" ({', '.join(others)} neither)" if others else ""
+        named.setdefault(f"{reason}{neither}", []).append(name)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in named.items())

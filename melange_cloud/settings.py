@@ -14,8 +14,33 @@ from melange_cloud.errors import BadFile, BadInput, Fault
 
 FILE_NAME = "melange-cloud.toml"
 
+PREFIX = "MELANGE_CLOUD_"
+VARIABLES = frozenset(
+    PREFIX + name
+    for name in (
+        "CACHE_DIR", "CBC", "CONFIG", "GCP_API_KEY", "GCP_BILLING_ENDPOINT", "GCP_COMPUTE_ENDPOINT", "GCP_PROJECT",
+        "GLPSOL", "PROFILES",
+    )
+)  # fmt: skip
+"""Environment variables that are read, beside one for each option of ``plan``."""
+
 ARRAYS = frozenset({"discount"})
 """Arrays of tables, written ``[[discount]]``, which ``read_array`` reads."""
+
+
+def unread_variables(options: Collection[str]) -> list[str]:
+    """What to say of MELANGE_CLOUD_* variables that nobody reads: a line each, with the one that may be meant.
+
+    Args:
+        options: the variables of options.
+    """
+    known = VARIABLES | set(options)
+    lines = []
+    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+        close = difflib.get_close_matches(name, sorted(known), n=2)
+        hint = f": did you mean {' or '.join(close)}?" if close else ""
+        lines.append(f"{name} is set and nobody reads it{hint}")
+    return lines
 
 
 def settings_path() -> Path | None:

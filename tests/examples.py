@@ -30,8 +30,49 @@ def run(folder: Path) -> dict[str, Any]:
     return document
 
 
+def reasons(region: dict[str, Any]) -> dict[str, Any]:
+    """Of a plan that starts from a fleet of today: what it changes, and why the cheapest is the cheapest."""
+    current, explanation = region["current"], region["explanation"]
+    if current is None:
+        return {}
+    entry_prices = {
+        entry["instance_type"]: entry["enters_below_usd_per_hour_each"] for entry in explanation["entry_prices"]
+    }
+    return {
+        "changes": current["changes"],
+        "runner_up": explanation["runner_up"]["instances"],
+        "quotas": {
+            f"{quota['option']} {quota['name']}": round(quota["saving_of_one_more_usd_per_hour"], 6)
+            for quota in explanation["quotas"]
+        },
+        "enters_below_usd_per_hour": {
+            name: price if price is None else round(price, 4) for name, price in entry_prices.items()
+        },
+    }
+
+
 def summary(document: dict[str, Any]) -> dict[str, Any]:
-    """What an example stands for: status, cost and fleet, of every region or of the paper's input."""
+    """What an example stands for: status, cost and fleet, of every region or of the paper's input; heat map; sweep."""
+    if "cells" in document:
+        return {
+            f"{cell['input_tokens']}x{cell['output_tokens']}": [
+                f"{'' if cell['clear'] else '~'}{one['gpu']} {one['tokens_per_s_per_usd_per_hour']:.0f}"
+                for one in cell["ranked"]
+            ]
+            for cell in document["cells"]
+        }
+    if "sweep" in document:
+        return {
+            "stretches": [
+                {
+                    "from": round(part["low"], 4),
+                    "to": round(part["high"], 4),
+                    "usd_per_hour": part["usd_per_hour_at_low"],
+                    "instances": part["instances"],
+                }
+                for part in document["sweep"]["stretches"]
+            ]
+        }
     if "regions" not in document:
         return {key: document[key] for key in ("status", "usd_per_hour", "instances")}
     return {
@@ -45,6 +86,7 @@ def summary(document: dict[str, Any]) -> dict[str, Any]:
                     f"{line['instance_type']} tp{line['tensor_parallel']}": line["instances"]
                     for line in region["allocations"]
                 },
+                **reasons(region),
             }
             for region in document["regions"]
         ]
@@ -52,6 +94,9 @@ def summary(document: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    from tests import pictures
+
     for example in folders():
         text = json.dumps(summary(run(example)), indent=2) + "\n"
         (example / "expected.json").write_text(text, encoding="utf-8")
+    pictures.make()

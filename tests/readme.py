@@ -1,7 +1,8 @@
 """Runs what the README shows. Accept new output, after reading what changed: `python -m tests.readme`.
 
-A block after `<!-- run -->` is a console block: `$ command`, then what it prints at 80 columns. The picture of the
-table is made here too.
+A block after `<!-- run -->` is a console block: `$ command`, then what it prints at 80 columns. After
+`<!-- run from "A" to "B" -->` it shows only the lines from the first that holds A to the last before one that holds B.
+The picture of the table is made here too.
 """
 
 import re
@@ -20,7 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PICTURE = ROOT / "examples" / "conversation-us-east-1" / "table.svg"
 PICTURED = "melange-cloud plan --region us-east-1"
-RUN = re.compile(r"<!-- run -->\n```console\n\$ (?P<command>[^\n]+)\n(?P<output>.*?)```\n", re.DOTALL)
+RUN = re.compile(
+    r"<!-- run(?P<part> from \"(?P<first>[^\"\n]+)\" to \"(?P<last>[^\"\n]+)\")? -->\n"
+    r"```console\n\$ (?P<command>[^\n]+)\n(?P<output>.*?)```\n",
+    re.DOTALL,
+)
 COLUMNS = 80
 
 
@@ -44,11 +49,25 @@ def picture() -> str:
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
+def shown_output(block: re.Match[str]) -> str:
+    """What a block has to show now."""
+    output = output_of(block["command"])
+    if block["part"] is None:
+        return output
+    lines = output.splitlines(keepends=True)
+    begin = next(at for at, line in enumerate(lines) if block["first"] in line)
+    end = next(at for at, line in enumerate(lines) if at > begin and block["last"] in line)
+    return "".join([" ...\n", *lines[begin:end]]).rstrip() + "\n"
+
+
 def with_outputs(text: str) -> str:
     """The README with every shown output as it is now."""
-    return RUN.sub(
-        lambda block: f"<!-- run -->\n```console\n$ {block['command']}\n{output_of(block['command'])}```\n", text
-    )
+
+    def anew(block: re.Match[str]) -> str:
+        head = f"<!-- run{block['part'] or ''} -->\n```console\n$ {block['command']}\n"
+        return f"{head}{shown_output(block)}```\n"
+
+    return RUN.sub(anew, text)
 
 
 if __name__ == "__main__":

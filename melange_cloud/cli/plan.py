@@ -1,9 +1,10 @@
 """``melange-cloud plan``: reads options, asks the planner, prints."""
 
 import inspect
-import os
+import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from melange_cloud import settings
+from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, is_terminal, note, width
 from melange_cloud.errors import BadFile, BadInput, Fault
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Plan
+    from melange_cloud.planner import Question
 
 EXAMPLES = """
 Examples:
@@ -23,6 +26,14 @@ Examples:
 melange-cloud plan --region us-east-1
 
 melange-cloud plan --region us-east-1 --workload chat --rate 40 --tpot-ms 60
+
+melange-cloud plan --region us-east-1 --tpot-ms 60 --ttft-ms 500 --pessimistic
+
+melange-cloud plan --region us-east-1 --rate 40 --explain --alternatives 5
+
+melange-cloud plan --region us-east-1 --rate 40 --current fleet.csv --stay-within 2%
+
+melange-cloud plan --region us-east-1 --region us-central1 --compare-purchases
 
 melange-cloud plan --region all --provider gcp --gpu L4 --gpu A100-40GB
 
@@ -70,13 +81,33 @@ def plan(
         str | None,
         _option(WHAT, "Shipped name, workload file (.json) or histogram (.csv) [default: conversation].", "--workload"),
     ] = None,
-    rate: Annotated[float | None, _option(WHAT, "Requests/s in the busiest hour [default: 10].", "--rate")] = None,
+    rate: Annotated[
+        str | None,
+        _option(
+            WHAT,
+            "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5 [default: 10].",
+            "--rate",
+        ),
+    ] = None,
     mean_rate: Annotated[
         float | None, _option(WHAT, "Mean requests/s over the month; divides $/1M tokens.", "--mean-rate")
     ] = None,
     tpot_ms: Annotated[
         float | None, _option(WHAT, "Target for the mean time per output token, ms [default: 100].", "--tpot-ms")
     ] = None,
+    p99_tpot_ms: Annotated[
+        float | None,
+        _option(WHAT, "Also: target for the 99th percentile of TPOT, ms (measured profiles only).", "--p99-tpot-ms"),
+    ] = None,
+    ttft_ms: Annotated[
+        float | None, _option(WHAT, "Also: target for the mean time to the first token, ms, no queue.", "--ttft-ms")
+    ] = None,
+    e2e_ms: Annotated[
+        float | None, _option(WHAT, "Also: target for the mean time from request to last token, ms.", "--e2e-ms")
+    ] = None,
+    drop_unservable: Annotated[
+        bool, _option(WHAT, "Plan without the request sizes that no GPU here can serve.", "--drop-unservable")
+    ] = False,
     headroom: Annotated[float | None, _option(WHAT, "Fraction added to the rate [default: 0.2].", "--headroom")] = None,
     router: Annotated[
         str | None,
@@ -87,6 +118,9 @@ def plan(
             "--router",
         ),
     ] = None,
+    pessimistic: Annotated[
+        bool, _option(WHAT, "Plan at the low end of every profile: MaxTput x (1 - error).", "--pessimistic")
+    ] = False,
     gpu: Annotated[
         list[str] | None,
         _option(FLEET, "Only these GPUs: L4, A10G, A100-40GB, A100-80GB, H100, or H100:2 (two per replica).", "--gpu"),
@@ -142,6 +176,32 @@ def plan(
     hours_per_month: Annotated[
         float | None, _option(HOW, "Hours in a billed month [default: 730].", "--hours-per-month")
     ] = None,
+    explain: Annotated[
+        bool, _option(OUTPUT, "Say why this fleet: limits, runner-up, cost by size, quotas, entry prices.", "--explain")
+    ] = False,
+    alternatives: Annotated[
+        int | None,
+        _option(
+            OUTPUT, "With reasons: so many next-cheapest fleets that differ in kind [default: 3].", "--alternatives"
+        ),
+    ] = None,
+    current: Annotated[
+        Path | None,
+        _option(FLEET, "The fleet that runs today (CSV or JSON, or a plan's output): change it least.", "--current"),
+    ] = None,
+    stay_within: Annotated[
+        str | None,
+        _option(FLEET, "With --current: how much dearer than the cheapest it may be [default: 2%].", "--stay-within"),
+    ] = None,
+    compare_purchases: Annotated[
+        bool,
+        _option(
+            OUTPUT,
+            "Also: the same question on demand, under 1- and 3-year commitments and on spot, side by side, with the "
+            "break-even of each commitment.",
+            "--compare-purchases",
+        ),
+    ] = False,
     show: Annotated[
         list[Show] | None, _option(OUTPUT, "Also show: routing (which sizes go where), left-out.", "--show")
     ] = None,
@@ -150,48 +210,88 @@ def plan(
     out: Annotated[Path | None, _option(OUTPUT, "Write to this file instead of stdout.", "--out")] = None,
 ) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and what else it could be."""
-    if not region:
-        raise BadInput("plan needs --region NAME (such as us-east-1), a glob ('eu-*') or all")
-    from melange_cloud import catalog, planner
-    from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of
-
-    question = planner.Question(
-        regions=tuple(region),
-        provider=provider,
-        model=model,
-        precision=precision,
-        era=era,
-        workload=workload,
-        peak_requests_per_s=rate,
-        mean_requests_per_s=mean_rate,
-        headroom=headroom,
-        tpot_ms=tpot_ms,
-        router=router,
-        gpus=tuple(gpu or ()),
-        purchase=purchase,
-        sold_as=sold_as,
-        max_gpus=_limits("--max-gpus", max_gpus),
-        max_instances=_limits("--max-instances", max_instances),
-        max_vcpus=_limits("--max-vcpus", max_vcpus),
-        spare=spare,
-        min_host_memory_gib=min_host_memory_gib,
-        solver=solver,
-        time_limit_s=time_limit,
-        hours_per_month=hours_per_month,
-        prices=prices,
-        accept_odd_prices=accept_odd_prices,
-        trust=Trust(offline, refresh, require_fresh, DEFAULT_MAX_AGE if max_age is None else age_of(max_age)),
-        discounts=catalog.load_discounts(),
+    question = question_of(locals())
+    wants_reasons = True if explain or alternatives is not None else None if format_ is Format.JSON else False
+    question = replace(
+        question,
+        explain=wants_reasons,
+        alternatives=alternatives,
+        current=current,
+        stay_within=None if stay_within is None else _fraction("--stay-within", stay_within),
+        compare_purchases=compare_purchases,
     )
-    with _progress() as (on_region, on_fetch):
-        answer = planner.answer(question, now=_now(), on_region=on_region, on_fetch=on_fetch)
+    from melange_cloud import planner
+
+    with progress() as (on_region, on_fetch):
+        answer = planner.answer(question, now=now(), on_region=on_region, on_fetch=on_fetch)
     _print(answer, format_, frozenset(item.value for item in show or ()), all_rows, out)
+    if wants_reasons and len(answer.regions) > 1 and format_ is not Format.JSON:
+        note("--explain: the reasons stand on the page of one region; --format json has them for every region")
     code = planner.exit_code(answer)
     if code:
         raise typer.Exit(code)
 
 
 plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
+
+
+def variables() -> list[str]:
+    """The environment variables of the options."""
+    options = [get_args(parameter.annotation)[1] for parameter in inspect.signature(plan).parameters.values()]
+    return [str(option.envvar) for option in options]
+
+
+ONLY_OF_A_PLAN = frozenset(
+    {"explain", "alternatives", "current", "stay_within", "compare_purchases", "show", "format_", "all_rows", "out"}
+)
+"""The parameters that say how a plan's one answer is shown; the others are the question."""
+
+
+def question_of(values: Mapping[str, Any]) -> "Question":
+    """The question that the options ask, by their parameters' names; ``sensitivity`` has most of them too."""
+    if not values["region"]:
+        raise BadInput("give --region NAME (such as us-east-1), a glob ('eu-*') or all")
+    from melange_cloud import catalog, planner
+    from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of
+
+    return planner.Question(
+        regions=tuple(values["region"]),
+        provider=values["provider"],
+        model=values["model"],
+        precision=values["precision"],
+        era=values["era"],
+        workload=values["workload"],
+        peak_requests_per_s=values["rate"],
+        mean_requests_per_s=values["mean_rate"],
+        drop_unservable=values["drop_unservable"],
+        headroom=values["headroom"],
+        tpot_ms=values["tpot_ms"],
+        p99_tpot_ms=values["p99_tpot_ms"],
+        ttft_ms=values["ttft_ms"],
+        e2e_ms=values["e2e_ms"],
+        pessimistic=values["pessimistic"],
+        router=values["router"],
+        gpus=tuple(values["gpu"] or ()),
+        purchase=values["purchase"],
+        sold_as=values["sold_as"],
+        max_gpus=_limits("--max-gpus", values["max_gpus"]),
+        max_instances=_limits("--max-instances", values["max_instances"]),
+        max_vcpus=_limits("--max-vcpus", values["max_vcpus"]),
+        spare=values["spare"],
+        min_host_memory_gib=values["min_host_memory_gib"],
+        solver=values["solver"],
+        time_limit_s=values["time_limit"],
+        hours_per_month=values["hours_per_month"],
+        prices=values["prices"],
+        accept_odd_prices=values["accept_odd_prices"],
+        trust=Trust(
+            values["offline"],
+            values["refresh"],
+            values["require_fresh"],
+            DEFAULT_MAX_AGE if values["max_age"] is None else age_of(values["max_age"]),
+        ),
+        discounts=catalog.load_discounts(),
+    )
 
 
 def defaults_from_file() -> dict[str, Any]:
@@ -206,12 +306,15 @@ def defaults_from_file() -> dict[str, Any]:
         wanted = str(get_args(parameters[name].annotation)[0])
         if "list[" in wanted and isinstance(value, str):
             defaults[name] = [value]
+        elif name == "rate" and type(value) in (int, float):
+            defaults[name] = str(value)  # the option takes words too, so its type is text
         elif cure := _wrong_type(wanted, value):
             faults.append(Fault(path, f"{value!r}: {cure}", field=f"[plan] {name.replace('_', '-')}"))
     if faults:
         raise BadFile(faults)
     note(f"settings from {path}: {', '.join(sorted(defaults)) or 'none'}")
-    return {"plan": defaults}
+    own = inspect.signature(plan).parameters.keys() - ONLY_OF_A_PLAN
+    return {"plan": defaults, "sensitivity": {name: value for name, value in defaults.items() if name in own}}
 
 
 def _wrong_type(wanted: str, value: object) -> str:
@@ -245,6 +348,18 @@ def _print(answer: "Plan", format_: Format, show: frozenset[str], all_rows: bool
         emit(report.table(answer, width=width(), colour=in_colour, show=show, all_rows=all_rows), out)
 
 
+def _fraction(option: str, word: str) -> float:
+    """``2%`` and ``0.02`` are the same."""
+    number, percent, rest = word.strip().partition("%")
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if rest or not math.isfinite(value) or value < 0:
+        raise BadInput(f"{option} {word}: give a fraction such as 2% or 0.02")
+    return value / 100 if percent else value
+
+
 def _limits(option: str, words: list[str] | None) -> dict[str, int]:
     limits: dict[str, int] = {}
     for word in (part.strip() for text in words or () for part in text.split(",")):
@@ -257,20 +372,7 @@ def _limits(option: str, words: list[str] | None) -> dict[str, int]:
     return limits
 
 
-def _now() -> datetime | None:
-    """The clock, unless SOURCE_DATE_EPOCH (reproducible-builds.org) fixes the time for byte-identical output."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if not epoch:
-        return None
-    if not epoch.isdigit():
-        raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: seconds since 1970, a whole number")
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (OverflowError, ValueError, OSError) as error:
-        raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: no date that a calendar has") from error
-
-
-def _progress() -> AbstractContextManager[Any]:
+def progress() -> AbstractContextManager[Any]:
     """Bars on stderr while clouds are asked and regions solved; nothing off a terminal."""
     import sys
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from melange_cloud.cli.output import emit, note, rendered
+from melange_cloud.cli import profile_calibration, profile_estimate, profile_heatmap, profile_import, profile_measure
+from melange_cloud.cli.output import emit, note, rendered, width
 from melange_cloud.errors import BadInput, MelangeError
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ def list_(format_: FormatOption = Format.TABLE, out: Out = None) -> None:
                         "left_out": {str(kind_or_gpu): reason for kind_or_gpu, reason in missing.items()},
                     }
                 )
+    own = _own_rows()
     if format_ is Format.JSON:
         eras = {era.name: era.title for era in load_eras().values()}
-        emit(_as_json({"schema_version": SCHEMA_VERSION, "eras": eras, "profiles": held}), out)
+        emit(_as_json({"schema_version": SCHEMA_VERSION, "eras": eras, "profiles": held, "own": own}), out)
     else:
-        emit(_list_table(held, {era.name: era.title for era in load_eras().values()}), out)
+        emit(_list_table(held, {era.name: era.title for era in load_eras().values()}, own), out)
 
 
 @app.command(epilog="Example: melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7")
@@ -75,16 +77,28 @@ def show(
     tpot_ms: Annotated[
         float | None, typer.Option("--tpot-ms", help="Target for the mean time per output token, ms; default: none.")
     ] = None,
+    p99_tpot_ms: Annotated[
+        float | None, typer.Option("--p99-tpot-ms", help="Target for its 99th percentile, ms; where measured.")
+    ] = None,
+    ttft_ms: Annotated[
+        float | None, typer.Option("--ttft-ms", help="Target for the mean time to the first token, ms.")
+    ] = None,
+    e2e_ms: Annotated[
+        float | None, typer.Option("--e2e-ms", help="Target for the mean time from request to last token, ms.")
+    ] = None,
     era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
     format_: FormatOption = Format.TABLE,
     out: Out = None,
 ) -> None:
     """Show one profile: MaxTput by request size, with its grade and where it comes from."""
-    if tpot_ms is not None and not 0 < tpot_ms < math.inf:
-        raise BadInput(f"--tpot-ms {tpot_ms:g}: milliseconds above 0, such as 100")
+    targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
+    asked = {name: limit_ms for name, limit_ms in targets.items() if limit_ms is not None}
+    for name, limit_ms in asked.items():
+        if not 0 < limit_ms < math.inf:
+            raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
     profile = _find(model, gpu, tensor_parallel, era, precision)
-    emit(_show_json(profile, tpot_ms) if format_ is Format.JSON else _show_table(profile, tpot_ms), out)
+    emit(show_json(profile, asked) if format_ is Format.JSON else show_table(profile, asked), out)
 
 
 @app.command(epilog="Example: melange-cloud profiles build --check")
@@ -126,10 +140,11 @@ def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, pr
     return found[kind]
 
 
-def _show_json(profile: "Profile", tpot_ms: float | None) -> str:
-    from melange_cloud.domain import MaxTput, Unservable
+def show_json(profile: "Profile", targets: dict[str, float]) -> str:
+    """MaxTput by size as ``profiles show --format json`` has it; ``targets`` are fields of Slo, ms."""
+    from melange_cloud.domain import MaxTput, Slo, Unservable
 
-    cells = profile.cells(math.inf if tpot_ms is None else tpot_ms)
+    cells = profile.cells(Slo(**targets))
     return _as_json(
         {
             "schema_version": SCHEMA_VERSION,
@@ -138,7 +153,10 @@ def _show_json(profile: "Profile", tpot_ms: float | None) -> str:
             "tensor_parallel": profile.kind.tensor_parallel,
             "era": profile.era,
             "precision": profile.precision,
-            "target_tpot_ms": tpot_ms,
+            "target_tpot_ms": targets.get("tpot_ms"),
+            "target_p99_tpot_ms": targets.get("p99_tpot_ms"),
+            "target_ttft_ms": targets.get("ttft_ms"),
+            "target_e2e_ms": targets.get("e2e_ms"),
             "max_total_tokens": profile.max_total_tokens,
             "max_num_seqs": profile.max_num_seqs,
             "source": profile.source,
@@ -170,48 +188,114 @@ def _show_json(profile: "Profile", tpot_ms: float | None) -> str:
     )
 
 
-def _show_table(profile: "Profile", tpot_ms: float | None) -> str:
+CORNER = "Input \\ output"
+GAP = 2
+
+
+def show_table(profile: "Profile", targets: dict[str, float]) -> str:
+    """MaxTput by size as ``profiles show`` prints it; ``targets`` as for ``show_json``."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    from melange_cloud.domain import MaxTput
+    from melange_cloud.domain import MaxTput, Slo
     from melange_cloud.profiles.build import INPUT_TOKENS, OUTPUT_TOKENS
 
     shown = {
         (cell.input_tokens, cell.output_tokens): f"{cell.served.requests_per_s:.3g} {cell.served.grade}"
         if isinstance(cell.served, MaxTput)
         else "-"
-        for cell in profile.cells(math.inf if tpot_ms is None else tpot_ms)
+        for cell in profile.cells(Slo(**targets))
         if cell.input_tokens in INPUT_TOKENS and cell.output_tokens in OUTPUT_TOKENS
     }
     outputs = sorted({output_tokens for _, output_tokens in shown})
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("Input \\ output", justify="right", no_wrap=True)
-    for output_tokens in outputs:
-        table.add_column(f"{output_tokens:,}", justify="right", no_wrap=True)
-    for input_tokens in sorted({input_tokens for input_tokens, _ in shown}):
-        row = [shown.get((input_tokens, output_tokens), "") for output_tokens in outputs]
-        table.add_row(f"{input_tokens:,}", *row)
+    tables: list[Table | Text] = []
+    for part in _that_fit(outputs, shown):
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+        table.add_column(CORNER, justify="right", no_wrap=True)
+        for output_tokens in part:
+            table.add_column(f"{output_tokens:,}", justify="right", no_wrap=True)
+        for input_tokens in sorted({input_tokens for input_tokens, _ in shown}):
+            row = [shown.get((input_tokens, output_tokens), "") for output_tokens in part]
+            table.add_row(f"{input_tokens:,}", *row)
+        tables += [Text(), table]
     header = profile.file.header
-    target = "at saturation" if tpot_ms is None else f"within {tpot_ms:g} ms per output token"
+    measured = [Text(line) for line in _measured_lines(profile, targets)]
+    words = {"tpot_ms": "per output token", "p99_tpot_ms": "p99 TPOT", "ttft_ms": "TTFT", "e2e_ms": "end to end"}
+    within = [f"{limit_ms:g} ms {words[name]}" for name, limit_ms in targets.items()]
+    target = f"within {', '.join(within)}" if within else "at saturation"
     reach = min(profile.max_total_tokens, profile.cache_tokens or profile.max_total_tokens)
     return rendered(
         Group(
             Text(f"{profile.model} {profile.precision} on {profile.kind}, era {profile.era}"),
             Text(f"Requests/s of one replica {target}, by input and output tokens, with grade"),
-            Text(),
-            table,
+            *tables,
+            *measured,
             Text(),
             Text("Grade A measured, B ±25 %, C ±30 %, D ±50 % (borrowed, or near a limit); - cannot be served in time"),
             Text(f"Reach {reach:,} tokens, at most {profile.max_num_seqs} requests at once"),
-            Text(f"Source: {header.source}"),
+            Text(f"Source: {profile.source}"),
             Text(f"Calibration: {header.calibration}"),
         )
     )
 
 
-def _list_table(held: list[dict[str, Any]], eras: dict[str, str]) -> str:
+def _that_fit(outputs: list[int], shown: dict[tuple[int, int], str]) -> list[list[int]]:
+    """The output columns in groups that fit the width, one table each: no figure is cut."""
+    parts: list[list[int]] = [[]]
+    used = len(CORNER)
+    for output_tokens in outputs:
+        cells = (text for (_, tokens), text in shown.items() if tokens == output_tokens)
+        wide = GAP + max(len(f"{output_tokens:,}"), *(len(text) for text in cells))
+        if parts[-1] and used + wide + GAP > width():
+            parts.append([])
+            used = len(CORNER)
+        parts[-1].append(output_tokens)
+        used += wide
+    return parts
+
+
+def _measured_lines(profile: "Profile", targets: dict[str, float]) -> list[str]:
+    """The measured sizes, which seldom are those of the grid, one per line; none where nothing was measured."""
+    from melange_cloud.domain import MaxTput, Slo
+
+    lines = []
+    for cell in profile.cells(Slo(**targets)):
+        if not isinstance(cell.served, MaxTput) or cell.served.origin != "measured":
+            continue
+        points = profile.points[cell.input_tokens, cell.output_tokens]
+        sources = "; ".join(sorted({point.source.partition(";")[0] for point in points if point.source}))
+        days = sorted({f"{point.measured_on}" for point in points if point.measured_on is not None})
+        served = f"{cell.served.requests_per_s:.3g} requests/s {cell.served.grade}, limit: {cell.served.limited_by}"
+        where = f"{cell.input_tokens:,} + {cell.output_tokens:,} tokens"
+        lines.append(", ".join([f"  {where}: {served}", *days[-1:], *([sources] if sources else [])]))
+    return ["", "Measured:", *lines, *profile.notes] if lines else list(profile.notes)
+
+
+def _own_rows() -> list[dict[str, Any]]:
+    """The user's own profiles, one row per file and tensor parallel degree."""
+    from melange_cloud.profiles.own import own_profiles
+
+    return [
+        {
+            "origin": "yours",
+            "era": file.header.era,
+            "model": file.header.model,
+            "precision": file.header.precision,
+            "gpu": kind.gpu,
+            "tensor_parallel": kind.tensor_parallel,
+            "sizes": len(sizes),
+            "points": sum(len(rows) for rows in sizes.values()),
+            "source": file.header.source,
+            "saved": file.header.saved,
+            "file": str(file.path),
+        }
+        for file in own_profiles()
+        for kind, sizes in sorted(file.rows.items())
+    ]
+
+
+def _list_table(held: list[dict[str, Any]], eras: dict[str, str], own: list[dict[str, Any]]) -> str:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -234,8 +318,24 @@ def _list_table(held: list[dict[str, Any]], eras: dict[str, str]) -> str:
         ),
         Text("Reach: longest input + output, tokens; less where memory ends before."),
     ]
-    return rendered(Group(table, Text(), *notes, *legend))
+    mine = [
+        Text(
+            f"  {row['era']} {row['model']} {row['precision']} on {row['tensor_parallel']} x {row['gpu']}: "
+            f"sizes: {row['sizes']}, {row['source']}: {row['file']}"
+        )
+        for row in own
+    ]
+    yours = [Text(), Text("Yours, which outrank these (delete a file to take it back):"), *mine] if mine else []
+    return rendered(Group(table, Text(), *notes, *legend, *yours))
 
 
 def _as_json(answer: dict[str, Any]) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
+
+
+app.command(epilog=profile_heatmap.EXAMPLES)(profile_heatmap.heatmap)
+app.command(epilog=profile_estimate.EXAMPLES)(profile_estimate.estimate)
+app.command("import", epilog=profile_import.EXAMPLES)(profile_import.import_)
+app.command(epilog=profile_measure.EXAMPLE)(profile_measure.measure)
+app.command(epilog=profile_calibration.CALIBRATE_EXAMPLE)(profile_calibration.calibrate)
+app.command(epilog=profile_calibration.VALIDATE_EXAMPLE)(profile_calibration.validate)

@@ -38,6 +38,26 @@ def fetch_bar() -> Iterator[OnFetch]:
         yield on_fetch
 
 
+@contextmanager
+def reading_bar() -> Iterator[Callable[[int, int], None]]:
+    """Yields a callback (bytes read, bytes in all) with a bar for the files that are read."""
+    with _bars() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_bytes(done: int, total: int) -> None:
+            _show(bar, tasks, "reading", done, total, "reading")
+
+        yield on_bytes
+
+
+@contextmanager
+def steps_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields a callback (steps done, steps in all) that moves one bar."""
+    with _bars() as bar:
+        tasks: dict[str, TaskID] = {}
+        yield lambda done, total: _show(bar, tasks, text, done, total, text)
+
+
 def _bars() -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),

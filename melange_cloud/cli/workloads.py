@@ -1,20 +1,19 @@
 """``melange-cloud workloads``: lists, shows and makes request mixes."""
 
-import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.output import emit, rendered
+from melange_cloud.cli.output import emit, is_terminal, note, rendered
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Workload
-    from melange_cloud.workload import WorkloadFile
-
-SCHEMA_VERSION = 1
+    from melange_cloud.workload import Edges, Trace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,9 +30,55 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class Where(StrEnum):
+    """Where buckets end, unless edges are given."""
+
+    PAPER = "paper"
+    AUTO = "auto"
+
+
+class Unit(StrEnum):
+    """What times that are numbers count."""
+
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    MICROSECONDS = "us"
+    NANOSECONDS = "ns"
+
+
+class Zeros(StrEnum):
+    """What a window without any request is."""
+
+    AUTO = "auto"
+    GAP = "gap"
+    RATE = "rate"
+
+
+class At(StrEnum):
+    """Which of a workload's rates is meant."""
+
+    MEAN = "mean"
+    P95 = "p95"
+    PEAK = "peak"
+
+
 Out = Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite --out if it exists.")]
 Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
+Title = Annotated[str | None, typer.Option("--title", help="What it is; default: made from the name.")]
+Source = Annotated[str | None, typer.Option("--source", help="Where it comes from; default: the file's name.")]
+Licence = Annotated[str | None, typer.Option("--licence", help="Under which it may be passed on.")]
+Dated = Annotated[
+    str | None, typer.Option("--dated", help="When the traffic was seen; default: from the times, where dated.")
+]
+ZeroWindows = Annotated[
+    Zeros,
+    typer.Option(
+        "--zeros",
+        help="Windows without a request are a gap in the collection, a rate of 0, or auto: a gap where the usual "
+        "window holds 10,000 requests or more.",
+    ),
+]
 
 
 @app.command("list", epilog="Example: melange-cloud workloads list")
@@ -42,21 +87,28 @@ def list_() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from melange_cloud.workload import list_workloads, load_workload
+    from melange_cloud.workload import list_workloads, load_workload_file
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("Name", "What it is"):
         table.add_column(heading, overflow="fold")
-    for heading in ("Mean in", "Mean out", "Buckets"):
+    for heading in ("Mean in", "Mean out", "Buckets", "Mean/s", "Peak/s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in list_workloads():
-        workload = load_workload(name)
+        held = load_workload_file(name)
+        workload, rates = held.workload, held.arrival_rates
         table.add_row(
             Text(name),
             Text(workload.title),
             f"{workload.mean_input_tokens:,.0f}",
             f"{workload.mean_output_tokens:,.0f}",
             f"{len(workload.buckets)}",
+            *(
+                f"{rate:,.3g}" if rate < 1000 else f"{rate:,.0f}"
+                for rate in (rates.mean_requests_per_s, rates.peak_requests_per_s)
+            )
+            if rates
+            else ("-", "-"),
         )
     emit(rendered(table), None)
 
@@ -66,58 +118,156 @@ def show(
     name_or_file: Annotated[
         str, typer.Argument(metavar="NAME|FILE", help="A shipped workload, a workload file or a histogram (.csv).")
     ],
+    buckets: Annotated[bool, typer.Option("--buckets", help="Also list every bucket with its mean sizes.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Show a workload: its buckets with shares and mean sizes, its source and its licence."""
+    """Show a workload: sizes as a heat map, means and quantiles, the rate over time, source and licence."""
+    from melange_cloud.cli import workload_page
     from melange_cloud.workload import load_workload_file
 
     _may_write(out, force)
     held = load_workload_file(name_or_file)
-    emit(_as_json(held) if format_ is Format.JSON else _as_table(held), out)
+    if format_ is Format.JSON:
+        emit(workload_page.as_json(held), out)
+    else:
+        emit(workload_page.as_page(held, buckets=buckets, in_colour=out is None), out)
 
 
 @app.command(
     "from-trace",
-    epilog="Example: melange-cloud workloads from-trace requests.csv.gz --name mine --out mine.json",
+    epilog="Example: melange-cloud workloads from-trace 'logs/*.jsonl.gz' --name mine --out mine.json",
 )
 def from_trace(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE", help="CSV, gzip or not, with columns input_tokens, output_tokens and optionally arrival_s."
+            metavar="FILE...",
+            help="CSV, JSON Lines (both gzip or not) or Parquet, one row per request; globs may be quoted.",
         ),
     ],
-    name: Annotated[str | None, typer.Option("--name", help="Short name; default: the file's.")] = None,
-    title: Annotated[str | None, typer.Option("--title", help="What it is; default: name and requests.")] = None,
-    source: Annotated[
-        str | None, typer.Option("--source", help="Where it comes from; default: the file's name.")
+    input_column: Annotated[str | None, typer.Option("--input-column", help="Column of input tokens.")] = None,
+    output_column: Annotated[str | None, typer.Option("--output-column", help="Column of output tokens.")] = None,
+    time_column: Annotated[str | None, typer.Option("--time-column", help="Column of arrival times.")] = None,
+    time_unit: Annotated[
+        Unit | None, typer.Option("--time-unit", help="Of times that are numbers; default: by name and size.")
     ] = None,
-    licence: Annotated[str, typer.Option("--licence", help="Under which it may be passed on.")] = "not stated",
-    note: Note = None,
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", help="Of times that carry none, such as Europe/Berlin; default: UTC.")
+    ] = None,
     ignore_times: Annotated[
         bool, typer.Option("--ignore-times", help="The times are not real: keep no arrival rates.")
     ] = False,
+    zeros: ZeroWindows = Zeros.AUTO,
+    edges: Annotated[
+        Where,
+        typer.Option("--edges", help="Where buckets end: as in the paper, or auto: few buckets, little error in load."),
+    ] = Where.PAPER,
+    input_edges: Annotated[
+        str | None, typer.Option("--input-edges", help="Upper edges of the input ranges: 100,1000,8000.")
+    ] = None,
+    output_edges: Annotated[
+        str | None, typer.Option("--output-edges", help="Upper edges of the output ranges: 50,500.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Short name; default: the first file's.")] = None,
+    title: Title = None,
+    source: Source = None,
+    licence: Licence = None,
+    dated: Dated = None,
+    note_: Note = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Make a workload file from a trace: one row per request, nothing clamped, nothing dropped."""
-    from melange_cloud.workload import read_trace, workload_from_requests, write_workload
+    """Make a workload file from traces: nothing clamped, rows that cannot be read are counted and shown.
+
+    Columns are found by themselves in Azure LLM traces, BurstGPT, Mooncake, ServeGen, vLLM and OpenAI-style usage
+    records (usage.prompt_tokens), or named by the options.
+    """
+    from melange_cloud.workload import AskedColumns, read_trace, write_workload
 
     _may_write(out, force)
-    trace = read_trace(file)
-    name = name or file.name.split(".")[0] or "trace"
-    workload = workload_from_requests(
-        trace.input_tokens,
-        trace.output_tokens,
-        name=name,
-        title=title or f"{name}, {len(trace.input_tokens):,} requests",
-        source=source or file.name,
-        licence=licence,
-        notes=note or (),
+    asked = AskedColumns(
+        input_column, output_column, time_column, time_unit.value if time_unit else None, time_zone, ignore_times
     )
-    emit(write_workload(workload, None if ignore_times else trace.arrival_rates()), out)
+    with _progress() as on_bytes:
+        trace = read_trace(files, asked, _edges(edges, input_edges, output_edges), zeros=zeros.value, on_bytes=on_bytes)
+    _tell(trace)
+    name = name or Path(files[0]).name.split(".")[0].strip("*?-_") or "trace"
+    held = trace.workload_file(
+        name=name,
+        title=title or f"{name}, {trace.requests:,} requests",
+        source=source or ", ".join(Path(file).name for file in files),
+        licence=licence or "not stated",
+        notes=note_ or (),
+        dated=dated or "",
+    )
+    emit(write_workload(held), out)
+
+
+@app.command(
+    "from-counts",
+    epilog="Example: melange-cloud workloads from-counts --histogram counts.csv --rates per-hour.csv --out mine.json",
+)
+def from_counts(
+    histogram: Annotated[
+        str,
+        typer.Option(
+            "--histogram",
+            metavar="NAME|FILE",
+            help="Sizes: a histogram (.csv, also .csv.gz, also by hours), or a workload.",
+        ),
+    ],
+    rates: Annotated[
+        Path | None,
+        typer.Option("--rates", help="Arrivals: a CSV of times with requests, or requests_per_s, per window."),
+    ] = None,
+    rates_source: Annotated[
+        str | None, typer.Option("--rates-source", help="Whose arrivals they are; default: the file's name.")
+    ] = None,
+    mean_input: Annotated[float | None, typer.Option("--mean-input", help="Mean input tokens of all requests.")] = None,
+    mean_output: Annotated[
+        float | None, typer.Option("--mean-output", help="Mean output tokens of all requests.")
+    ] = None,
+    longest_input: Annotated[
+        int | None, typer.Option("--longest-input", help="Where the open input range (>32000) ends.")
+    ] = None,
+    longest_output: Annotated[
+        int | None, typer.Option("--longest-output", help="Where the open output range (>4000) ends.")
+    ] = None,
+    zeros: ZeroWindows = Zeros.AUTO,
+    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --out.")] = None,
+    title: Title = None,
+    source: Source = None,
+    licence: Licence = None,
+    dated: Dated = None,
+    note_: Note = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Make a workload file from a histogram, with the arrivals of the same or of another source."""
+    from dataclasses import replace
+
+    from melange_cloud.cli.workload_page import rates_in_words
+    from melange_cloud.workload import Sizes, read_histogram, read_rates, with_rates, write_workload
+
+    _may_write(out, force)
+    sizes = Sizes(mean_input, mean_output, longest_input, longest_output)
+    held = read_histogram(histogram, sizes)
+    if rates is not None:
+        found = read_rates(rates, zeros.value)
+        note(f"{rates}: {rates_in_words(found)}")
+        held = with_rates(held, found, rates_source or rates.name)
+    workload = held.workload
+    named = replace(
+        workload,
+        name=name or (out.stem if out else workload.name),
+        title=title or workload.title,
+        source=source or workload.source,
+        licence=licence or workload.licence,
+        notes=(*(note_ or ()), *workload.notes),
+    )
+    emit(write_workload(replace(held, workload=named, dated=dated or held.dated)), out)
 
 
 @app.command(epilog="Example: melange-cloud workloads mix chat=0.8 document=0.2 --name mixed --out mixed.json")
@@ -127,11 +277,14 @@ def mix(
     ],
     name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --out, else mix.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="What it is; default: the parts.")] = None,
-    note: Note = None,
+    note_: Note = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Make a workload file from several workloads, each with its fraction of the requests."""
+    """Make a workload file from several workloads, each with its fraction of the requests.
+
+    Arrival rates are not mixed: give the mixture its own with `workloads from-counts --rates`, or plan with --rate.
+    """
     from melange_cloud import workload
 
     _may_write(out, force)
@@ -145,9 +298,87 @@ def mix(
         weighted,
         name or (out.stem if out else "mix"),
         title or " + ".join(f"{100 * weight:g} % {part}" for part, (_, weight) in weighted.items()),
-        notes=note or (),
+        notes=note_ or (),
     )
-    emit(workload.write_workload(mixed), out)
+    emit(workload.write_workload(workload.WorkloadFile(mixed)), out)
+
+
+@app.command(epilog="Example: melange-cloud workloads scale code-week --rate 25 --at p95 --out ours.json")
+def scale(
+    name_or_file: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped workload or a workload file.")],
+    times: Annotated[float | None, typer.Option("--times", help="So many times the arrivals.")] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="So that the rate named by --at is this.")] = None,
+    at: Annotated[At, typer.Option("--at", help="What --rate sets: mean, p95 or peak.")] = At.PEAK,
+    longest: Annotated[
+        int | None,
+        typer.Option("--longest", help="Leave out buckets with requests over so many tokens, input + output."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Short name; default: that of --out, else as before.")
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+) -> None:
+    """Make a workload file of the same shape at another rate, or without its longest requests."""
+    from dataclasses import replace
+
+    from melange_cloud import workload
+
+    _may_write(out, force)
+    if times is None and rate is None and longest is None:
+        raise BadInput("say what to change: --times 2, --rate 25 or --longest 8192")
+    held = workload.load_workload_file(name_or_file)
+    if longest is not None:
+        held = workload.without_longest(held, longest)
+    if times is not None or rate is not None:
+        held = workload.scale(held, times=times, rate=rate, at=at.value)
+    called = name or (out.stem if out else held.workload.name)
+    emit(workload.write_workload(replace(held, workload=replace(held.workload, name=called))), out)
+
+
+def _edges(where: Where, input_edges: str | None, output_edges: str | None) -> "Edges | None":
+    from melange_cloud.workload import Edges, checked_edges, fine_edges
+
+    if input_edges is None and output_edges is None:
+        return fine_edges() if where is Where.AUTO else None
+    if where is Where.AUTO:
+        raise BadInput("--edges auto finds the edges itself: leave out --input-edges and --output-edges, or --edges")
+    usual = Edges()
+    return Edges(
+        usual.input_tokens if input_edges is None else checked_edges(input_edges, "--input-edges"),
+        usual.output_tokens if output_edges is None else checked_edges(output_edges, "--output-edges"),
+    )
+
+
+def _tell(trace: "Trace") -> None:
+    """On stderr: what was read, as what, and what was not."""
+    from melange_cloud.cli.workload_page import rates_in_words
+
+    by_words: dict[str, list[Path]] = {}
+    for path, words in trace.taken.items():
+        by_words.setdefault(words, []).append(path)
+    for words, paths in by_words.items():
+        note(f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {words}")
+    for row in trace.unreadable_rows:
+        note(f"left out: {row}")
+    if trace.unreadable:
+        rows = trace.requests + trace.unreadable
+        note(f"{trace.unreadable:,} of {rows:,} rows could not be read and are left out")
+    buckets = int((trace.grid.counts > 0).sum())
+    note(f"{trace.requests:,} requests in {buckets} buckets; load error at most {100 * trace.load_error:.2g} %")
+    if trace.arrival_rates is not None:
+        note(f"arrivals: {rates_in_words(trace.arrival_rates)}")
+
+
+def _progress() -> AbstractContextManager[Callable[[int, int], None] | None]:
+    """A bar on stderr while files are read; nothing off a terminal."""
+    import sys
+
+    if not is_terminal(sys.stderr):
+        return nullcontext(None)
+    from melange_cloud.cli.progress import reading_bar
+
+    return reading_bar()
 
 
 def _name_and_weight(part: str) -> tuple[str, float]:
@@ -164,80 +395,3 @@ def _name_and_weight(part: str) -> tuple[str, float]:
 def _may_write(out: Path | None, force: bool) -> None:
     if out is not None and out.is_file() and not force:
         raise BadInput(f"{out}: exists; choose another --out, or overwrite it with --force")
-
-
-def _as_json(held: "WorkloadFile") -> str:
-    """The JSON of ``show``; null is "the file does not hold it"."""
-    workload, arrivals = held.workload, held.arrival_rates
-    answer = {
-        "schema_version": SCHEMA_VERSION,
-        "name": workload.name,
-        "title": workload.title,
-        "requests": workload.requests,
-        "rows_unreadable": None,
-        "input_tokens": {"mean": workload.mean_input_tokens, "p50": None, "p90": None, "p99": None},
-        "output_tokens": {"mean": workload.mean_output_tokens, "p50": None, "p90": None, "p99": None},
-        "requests_per_s": {
-            "mean": arrivals.mean_requests_per_s if arrivals else None,
-            "p95": arrivals.p95_requests_per_s if arrivals else None,
-            "peak": arrivals.peak_requests_per_s if arrivals else None,
-            "window_s": arrivals.window_s if arrivals else None,
-        },
-        "buckets": [
-            {
-                "input_tokens": [bucket.input_low_tokens, bucket.input_high_tokens],
-                "output_tokens": [bucket.output_low_tokens, bucket.output_high_tokens],
-                "mean_input_tokens": bucket.mean_input_tokens,
-                "mean_output_tokens": bucket.mean_output_tokens,
-                "share": bucket.share,
-                "longest_total_tokens": bucket.longest_total_tokens,
-            }
-            for bucket in workload.buckets
-        ],
-        "source": workload.source,
-        "licence": workload.licence,
-        "notes": list(workload.notes),
-    }
-    return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
-
-
-def _as_table(held: "WorkloadFile") -> str:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    workload, arrivals = held.workload, held.arrival_rates
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("Input tokens", "Output tokens", "Mean in", "Mean out", "Longest", "Share"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for bucket in workload.buckets:
-        longest = bucket.longest_total_tokens
-        table.add_row(
-            f"{bucket.input_low_tokens + 1:,}-{bucket.input_high_tokens:,}",
-            f"{bucket.output_low_tokens + 1:,}-{bucket.output_high_tokens:,}",
-            f"{bucket.mean_input_tokens:,.1f}",
-            f"{bucket.mean_output_tokens:,.1f}",
-            "-" if longest is None else f"{longest:,}",
-            f"{100 * bucket.share:.2f} %" if bucket.share >= 0.00005 else "< 0.01 %",
-        )
-    facts = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    lines = [
-        ("Requests", "-" if workload.requests is None else f"{workload.requests:,}"),
-        ("Mean sizes", f"{workload.mean_input_tokens:,.0f} in, {workload.mean_output_tokens:,.0f} out tokens"),
-        (
-            "Arrivals",
-            "no data"
-            if arrivals is None
-            else f"mean {arrivals.mean_requests_per_s:.2f}, p95 {arrivals.p95_requests_per_s:.2f}, "
-            f"peak {arrivals.peak_requests_per_s:.2f} requests/s, over {arrivals.windows:,} windows of "
-            f"{arrivals.window_s:,} s",
-        ),
-        ("Source", workload.source),
-        ("Licence", workload.licence),
-        *(("Note", note) for note in workload.notes),
-    ]
-    for term, fact in lines:
-        facts.add_row(term, Text(fact))
-    return rendered(Group(Text(f"{workload.name}: {workload.title}"), Text(), table, Text(), facts))

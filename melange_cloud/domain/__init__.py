@@ -5,12 +5,26 @@ Every quantity carries its unit in its name: ``usd_per_hour``, ``requests_per_s`
 no synonyms.
 """
 
+from melange_cloud.domain.coverage import Coverage, OutsideBucket, TrafficShare
+from melange_cloud.domain.explanation import (
+    Alternative,
+    BindingQuota,
+    BucketCost,
+    CurrentFleet,
+    EntryPrice,
+    Explanation,
+    KindLimits,
+    LimitShare,
+)
 from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
 from melange_cloud.domain.plan import (
     Allocation,
+    AtThroughput,
+    ErrorBars,
     KindUse,
     LeftOut,
     Plan,
+    ProfileSwing,
     QuotaNeed,
     RegionPlan,
     Request,
@@ -20,8 +34,11 @@ from melange_cloud.domain.plan import (
 )
 from melange_cloud.domain.prices import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
+from melange_cloud.domain.purchases import PurchasePlan
+from melange_cloud.domain.sensitivity import Choice, Sensitivity, Stretch, Sweep
+from melange_cloud.domain.sure import Sure
 from melange_cloud.domain.throughput import MaxTput, OperatingPoint, Slo, Unservable
-from melange_cloud.domain.workload import Bucket, Workload
+from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 
 __all__ = [
     "GPUS",
@@ -30,28 +47,51 @@ __all__ = [
     "PURCHASES",
     "ROUTERS",
     "Allocation",
+    "Alternative",
+    "ArrivalRates",
+    "AtThroughput",
+    "BindingQuota",
     "Bucket",
+    "BucketCost",
+    "Choice",
+    "Coverage",
+    "CurrentFleet",
+    "Drift",
+    "EntryPrice",
+    "ErrorBars",
     "Excluded",
+    "Explanation",
     "InstanceType",
     "Kind",
+    "KindLimits",
     "KindUse",
     "LeftOut",
+    "LimitShare",
     "MaxTput",
     "Offer",
     "OfferNumbers",
     "OperatingPoint",
+    "OutsideBucket",
     "Plan",
     "Problem",
+    "ProfileSwing",
+    "PurchasePlan",
     "QuotaNeed",
     "Quotas",
     "Region",
     "RegionPlan",
     "Request",
     "RoutingLine",
+    "Sensitivity",
     "SingleGpuFleet",
     "Slo",
     "Solution",
     "Status",
+    "Stretch",
+    "Sure",
+    "Sweep",
+    "TokenFigures",
+    "TrafficShare",
     "Unservable",
     "WhatIf",
     "Workload",

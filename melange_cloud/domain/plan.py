@@ -4,11 +4,16 @@ Field names are those of the JSON that ``--format json`` prints (README, "The JS
 ``request.hours_per_month`` hours; shares and errors are fractions; None is "no data".
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from melange_cloud.domain.coverage import Coverage
+from melange_cloud.domain.explanation import CurrentFleet, Explanation
 from melange_cloud.domain.problem import Status
+from melange_cloud.domain.purchases import PurchasePlan
+from melange_cloud.domain.throughput import Slo
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,11 @@ class Request:
         min_host_memory_gib: the floor on an instance's memory; None is weights + 8 GiB.
         host_memory_floor_gib: the floor that was applied, GiB.
         max_gpus, max_instances, max_vcpus: quotas per region, by GPU, instance type and ``provider:family``.
+        p99_tpot_ms, ttft_ms, e2e_ms: further targets, ms (see ``Slo``); None where not asked.
+        rate_source: which of the workload's own arrivals the rates are; empty where they were given as numbers.
+        served_requests_share, served_tokens_share: part of the traffic asked for that is planned for; below 1 where
+            buckets that no GPU can serve were dropped. Mean sizes and planned rate are of this part.
+        pessimistic: whether the plan stands at the low end of every profile, MaxTput x (1 - error).
     """
 
     model: str
@@ -52,6 +62,19 @@ class Request:
     hours_per_month: float
     solver: str
     time_limit_s: int | None
+    p99_tpot_ms: float | None = None
+    ttft_ms: float | None = None
+    e2e_ms: float | None = None
+    pessimistic: bool = False
+    rate_source: str = ""
+    served_requests_share: float = 1.0
+    served_tokens_share: float = 1.0
+
+    @property
+    def slo(self) -> Slo:
+        """All targets, infinite where none is asked."""
+        further = (math.inf if ms is None else ms for ms in (self.p99_tpot_ms, self.ttft_ms, self.e2e_ms))
+        return Slo(self.tpot_ms, *further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +171,57 @@ class WhatIf:
 
 
 @dataclass(frozen=True, slots=True)
+class AtThroughput:
+    """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
+
+    ``usd_per_month`` is None where no fleet was found; ``same_mix`` tells whether the fleet is built of the same kinds
+    as the plan's, whatever their counts (None without a fleet).
+    """
+
+    usd_per_month: float | None
+    instances: Mapping[str, int]
+    same_mix: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSwing:
+    """What the error of one profile alone does to the cost, all others as stated.
+
+    Attributes:
+        error: by how much its MaxTput may be off: the mean over the workload, weighted by load.
+        in_fleet: whether the fleet at the stated throughput uses it.
+        usd_per_month_if_better, usd_per_month_if_worse: cost of the cheapest fleet then; None where none was found.
+        swing_usd_per_month: the difference of the two; None where one is missing.
+        measure: the command that takes in a measurement of this profile.
+    """
+
+    gpu: str
+    tensor_parallel: int
+    error: float
+    in_fleet: bool
+    usd_per_month_if_better: float | None
+    usd_per_month_if_worse: float | None
+    swing_usd_per_month: float | None
+    measure: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBars:
+    """What the profiles' errors do to the answer.
+
+    Attributes:
+        better, stated, worse: every profile at the high end of its error, as stated, at its low end.
+        profiles: the profile whose error matters most first: it is the one to measure. Empty in a comparison of
+            regions; profiles outside the fleet that were proven to matter less than the first may be missing.
+    """
+
+    better: AtThroughput
+    stated: AtThroughput
+    worse: AtThroughput
+    profiles: tuple[ProfileSwing, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """An instance type that has a price here and may not enter the plan, and why.
 
@@ -182,6 +256,11 @@ class RegionPlan:
             peak rate, all month).
         single_gpu: one kind alone, each; a tensor parallel degree that a smaller one makes needless is not listed.
         routers: USD/h of the cheapest fleet under each router; None where it has none.
+        error_bars: None without a fleet.
+        explanation: why this fleet; None without one, or where it was not asked for.
+        current: the fleet that runs today, where it was given; the plan then changes least against it.
+        coverage: what the profiles know of the traffic asked for.
+        purchases: the same question bought in each way; None where that was not asked for.
     """
 
     provider: str
@@ -204,6 +283,11 @@ class RegionPlan:
     routers: Mapping[str, float | None]
     left_out: tuple[LeftOut, ...]
     quota_needs: tuple[QuotaNeed, ...]
+    error_bars: ErrorBars | None = None
+    explanation: Explanation | None = None
+    current: CurrentFleet | None = None
+    coverage: Coverage | None = None
+    purchases: tuple[PurchasePlan, ...] | None = None
 
     @property
     def gap(self) -> float | None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +27,39 @@ class OperatingPoint:
     """What one replica did at one concurrency for one request size.
 
     Attributes:
-        concurrency: requests in flight on the replica (closed loop).
+        concurrency: requests in flight on the replica, rounded; None where not known.
         requests_per_s: completed requests per second.
-        tpot_ms: mean time per output token after the first, ms.
-        ttft_ms: mean time to the first token, ms.
+        tpot_ms: mean time per output token after the first, ms; None where not known, as at a rate "inf".
+        ttft_ms: mean time to the first token, ms; None where not known.
         origin: ``measured`` or ``estimated``.
         grade: one of GRADES.
         error: the fraction by which ``requests_per_s`` may be off, either way.
         p99_tpot_ms: 99th percentile of TPOT over requests, ms; None where not known.
+        source: of a measured point, the tool and its file; else empty.
+        measured_on: of a measured point, the date; None where not known.
     """
 
     input_tokens: int
     output_tokens: int
-    concurrency: int
+    concurrency: int | None
     requests_per_s: float
-    tpot_ms: float
-    ttft_ms: float
+    tpot_ms: float | None
+    ttft_ms: float | None
     origin: str
     grade: str
     error: float
     p99_tpot_ms: float | None = None
+    source: str = ""
+    measured_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MaxTput:
     """The highest rate that one replica sustains for a request size within the SLO.
 
-    ``limited_by`` says what stops it there: ``tpot`` (the latency target) or ``saturation`` (memory, batch limit or
-    compute: more requests in flight are not possible or bring nothing).
+    ``limited_by`` says what stops it there: a target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``), ``saturation``
+    (memory, batch limit or compute: more requests in flight are not possible or bring nothing) or ``load`` (no higher
+    load was measured).
     """
 
     requests_per_s: float
@@ -65,6 +71,10 @@ class MaxTput:
 
 @dataclass(frozen=True, slots=True)
 class Unservable:
-    """Why a kind cannot serve a request size: one clause, fit for "L4: ..."."""
+    """Why a kind cannot serve a request size: one clause, fit for "L4: ...".
+
+    ``no_data`` where it is not known whether it can: the profile lacks what a target asks for.
+    """
 
     reason: str
+    no_data: bool = False

@@ -1,7 +1,12 @@
 """Request sizes and how often each comes."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from functools import cached_property
+
+HOURS_PER_WEEK = 168
+SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,86 @@ class Workload:
     def mean_output_tokens(self) -> float:
         """Mean output tokens per request."""
         return sum(bucket.share * bucket.mean_output_tokens for bucket in self.buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFigures:
+    """Tokens per request, of input or output: the mean, and the least size that 50, 90, 99 % of requests do not exceed.
+
+    None is not known.
+    """
+
+    mean: float
+    p50: int | None = None
+    p90: int | None = None
+    p99: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far the mix moves: total variation distance between the histogram of each window and that of the whole.
+
+    From 0 (always the same mix) to 1 (nothing in common). Windows with few requests differ by chance alone.
+    """
+
+    window_s: int
+    windows: int
+    mean: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalRates:
+    """Arrival rates that a source saw, requests/s, counted in ``windows`` whole windows of ``window_s`` seconds.
+
+    Attributes:
+        p95_requests_per_s: interpolated linearly between the two windows next to it, as ``quantile`` does.
+        requests_by_window: requests in each window in the order of time, None where the collection had a gap (gaps
+            count in no figure); empty where only the figures are known.
+        starts_at: start of the first window, UTC; None where the source's times have no date.
+        source: whose arrivals they are, where the sizes come from elsewhere; empty where from the same.
+    """
+
+    window_s: int
+    windows: int
+    mean_requests_per_s: float
+    p95_requests_per_s: float
+    peak_requests_per_s: float
+    requests_by_window: tuple[float | None, ...] = ()
+    starts_at: datetime | None = None
+    source: str = ""
+
+    @property
+    def gaps(self) -> int:
+        """Windows in which the source was not collecting."""
+        return sum(requests is None for requests in self.requests_by_window)
+
+    def quantile(self, percent: str | float) -> float | None:
+        """The rate that ``percent`` % of the windows do not exceed, requests/s; None where only figures are known.
+
+        Args:
+            percent: from 0 to 100; text such as ``99.5`` is taken to its last digit.
+        """
+        requests = sorted(count for count in self.requests_by_window if count is not None)
+        if not requests:
+            return None
+        # Fractions place the quantile: 0.95 * 60 is not 57 in floating point.
+        place = Fraction(str(percent)) / 100 * (len(requests) - 1)
+        below = int(place)
+        above = min(below + 1, len(requests) - 1)
+        count = requests[below] + (requests[above] - requests[below]) * float(place - below)
+        return count / self.window_s
+
+    def hour_of_week(self) -> tuple[float | None, ...]:
+        """Mean requests/s of each of the week's 168 hours, None for hours that were not seen; empty under two days.
+
+        Hour 0 is Monday 00:00 UTC where ``starts_at`` is known, else the first hour of the source (weekday unknown).
+        """
+        if self.window_s != SECONDS_PER_HOUR or len(self.requests_by_window) < 48:
+            return ()
+        first = 0 if self.starts_at is None else self.starts_at.weekday() * 24 + self.starts_at.hour
+        seen: list[list[float]] = [[] for _ in range(HOURS_PER_WEEK)]
+        for position, requests in enumerate(self.requests_by_window):
+            if requests is not None:
+                seen[(first + position) % HOURS_PER_WEEK].append(requests)
+        return tuple(sum(counts) / len(counts) / self.window_s if counts else None for counts in seen)

@@ -3,14 +3,18 @@
 The CLI's ``plan`` command and ``import melange_cloud`` both call ``answer``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from melange_cloud import catalog, profiles
-from melange_cloud.domain import Kind, MaxTput, Offer, Plan, Region, RegionPlan, Status, Unservable
-from melange_cloud.planner import prices as market
-from melange_cloud.planner.question import DEFAULT_PURCHASE, Asked, Question, close_matches, purchase_of, resolve
-from melange_cloud.planner.region import Evaluated, plan_region
+from melange_cloud.domain import PURCHASES, Offer, Plan, RegionPlan, Status
+from melange_cloud.errors import BadInput
+from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
+from melange_cloud.planner.evaluated import Evaluated, evaluate
+from melange_cloud.planner.market import Market, open_markets, snapshot_notice
+from melange_cloud.planner.purchases import compare_purchases
+from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
+from melange_cloud.planner.region import plan_region
 from melange_cloud.planner.solving import Solving
 
 __all__ = ["Question", "answer"]
@@ -38,53 +42,37 @@ def answer(
     """
     moment = datetime.now(UTC) if now is None else now
     purchase = purchase_of(question)
-    installed = market.plug_ins()
-    regions = market.known_regions(installed)
-    sheet: tuple[Offer, ...] = ()
-    if question.prices is not None:
-        reference = catalog.load_snapshot(purchase)
-        sheet = catalog.read_price_sheet(
-            question.prices, accept_odd_prices=question.accept_odd_prices, reference=reference, today=moment.date()
-        )
-        regions = catalog.with_sheet_regions(regions, sheet)
-    # A region that sells GPUs on demand stays in a comparison of another purchase, with "no data" where that is so.
-    priced = {
-        *catalog.load_snapshot(purchase).priced_regions,
-        *catalog.load_snapshot(DEFAULT_PURCHASE).priced_regions,
-        *((offer.instance_type.provider, offer.region) for offer in sheet),
-    }
-    selected = catalog.select_regions(question.regions, question.provider, regions, priced)
-    gathered = market.gather(
-        selected,
-        [purchase],
-        trust=question.trust,
-        sheet=sheet,
-        discounts=question.discounts,
-        now=moment,
-        progress=on_fetch,
-        sources=installed,
-    )
-    prices = gathered.catalog
-    machines = {**catalog.load_instance_types()}
-    machines.update({(o.instance_type.provider, o.instance_type.name): o.instance_type for o in prices.offers})
-    asked = resolve(question, list(machines.values()))
-    offers = {region: prices.offers_in(region.provider, region.name, purchase) for region in selected}
-    ages = {catalog.key_of(o): gathered.age_words(o, moment) for group in offers.values() for o in group}
-    detailed = len(selected) == 1
-    evaluated = _evaluate(asked, offers, detailed=detailed)
+    bought = dict.fromkeys([purchase, *PURCHASES]) if question.compare_purchases else [purchase]
+    markets = open_markets(question, tuple(bought), moment, on_fetch)
+    market = markets[purchase]
+    if question.current is not None and len(market.regions) > 1:
+        raise BadInput(f"--current is the fleet of one region, and --region names {len(market.regions)}")
+    asked = resolve(question, market.machines)
+    detailed = len(market.regions) == 1
+    every_offer = [offer for other in markets.values() for offer in other.every_offer]
+    evaluated = evaluate(asked.request, asked.workload.buckets, every_offer)
+    traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.drop_unservable)
+    if traffic.dropped:
+        asked = without(asked, traffic.outside)
     solving = Solving(asked.request.solver, asked.request.time_limit_s)
     plans = []
-    for done, region in enumerate(selected):
+    for done, region in enumerate(market.regions):
         if on_region is not None:
-            on_region(done, len(selected), region.name)
-        excluded = prices.excluded_in(region.provider, region.name, purchase)
-        plans.append(plan_region(region, asked, offers[region], ages, excluded, evaluated, solving, detailed=detailed))
+            on_region(done, len(market.regions), region.name)
+        plan = plan_region(region, asked, market, evaluated, solving, detailed=detailed)
+        kinds = kinds_in_question(market.offers[region], evaluated.max_tput, asked)
+        covered = coverage(plan, traffic, kinds, evaluated.max_tput, evaluated.profiles)
+        compared = None
+        if question.compare_purchases:
+            compared = compare_purchases(region, asked, markets, evaluated, solving)
+        plans.append(replace(plan, coverage=covered, purchases=compared))
     return Plan(
         generated_at=moment,
         notices=(
-            *_notices(asked, [offer for region in selected for offer in offers[region]], moment),
-            *_unknown_regions(sheet),
-            *gathered.notes,
+            *notices_of(asked, market, every_offer),
+            *unreached_notice(traffic),
+            *market.notes,
+            *profile_notes(evaluated),
         ),
         defaulted=asked.defaulted,
         request=asked.request,
@@ -112,59 +100,29 @@ def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
     return no_fleet, round(region.usd_per_hour or 0.0, 6), region.provider, region.region
 
 
-def _evaluate(asked: Asked, offers: Mapping[Region, Sequence[Offer]], *, detailed: bool) -> Evaluated:
-    """MaxTput of every bucket on every kind whose GPU has a price in one of the regions."""
-    request = asked.request
-    gpus = sorted({offer.instance_type.gpu for group in offers.values() for offer in group})
-    by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus)
-
-    def table(tpot_ms: float) -> dict[tuple[str, Kind], MaxTput | Unservable]:
-        return {
-            (bucket.name, kind): profile.max_tput(
-                bucket.mean_input_tokens, bucket.mean_output_tokens, tpot_ms, bucket.longest_total_tokens
-            )
-            for kind, profile in sorted(by_kind.items())
-            for bucket in asked.workload.buckets
-        }
-
-    return Evaluated(
-        max_tput=table(request.tpot_ms),
-        max_tput_at_half_tpot=table(request.tpot_ms / 2) if detailed else {},
-        no_profile={str(key): reason for key, reason in no_profile.items()},
-    )
+def profile_notes(evaluated: Evaluated) -> tuple[str, ...]:
+    """Where the user's own measurements contradict each other, and which is used."""
+    return tuple(note for _, profile in sorted(evaluated.profiles.items()) for note in profile.notes)
 
 
-def _notices(asked: Asked, offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
+def notices_of(asked: Asked, market: Market, offers: Sequence[Offer] | None = None) -> tuple[str, ...]:
+    """The banners, and what else of the question must be said with the answer.
+
+    Args:
+        offers: all that the answer stands on, where that is more than the market's own.
+    """
     notices = []
     unset = {"workload": "--workload", "peak_requests_per_s": "--rate", "tpot_ms": "--tpot-ms"}
     if {"workload", "peak_requests_per_s"} & set(asked.defaulted):
         options = " ".join(option for name, option in unset.items() if name in asked.defaulted)
         notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}   (* = default)")
-    snapshot = [offer for offer in offers if offer.origin == "snapshot"]
-    if snapshot:
-        notices.append(f"SNAPSHOT PRICES, NOT LIVE - {_snapshot_age(snapshot, now)}")
+    notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
+    if asked.request.pessimistic:
+        notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error)")
+    if asked.request.ttft_ms is not None or asked.request.e2e_ms is not None:
+        notices.append(
+            "targets hold at every request size; TTFT in profiles is a mean without queueing, and rates are those of a "
+            "steady number of requests in flight: requests that arrive at random wait longer, so leave headroom"
+        )
     notices.extend(f"{asked.request.workload}: {note}" for note in asked.notes)
     return tuple(notices)
-
-
-def _unknown_regions(sheet: Sequence[Offer]) -> list[str]:
-    """A region that nobody knows is a new one or a slip, and a slip means that a shipped price was used."""
-    known = {(region.provider, region.name) for region in catalog.load_regions()}
-    names = sorted({(o.instance_type.provider, o.region) for o in sheet} - known)
-    return [
-        f"the price sheet names a region that we do not know, {provider} {name}: "
-        f"{close_matches(name, [region for of, region in known if of == provider])}"
-        for provider, name in names
-    ]
-
-
-def _snapshot_age(offers: Sequence[Offer], now: datetime) -> str:
-    parts = []
-    for provider in sorted({offer.instance_type.provider for offer in offers}):
-        dates = [offer.as_of_to for offer in offers if offer.instance_type.provider == provider]
-        oldest, newest = min(dates), max(dates)
-        span = f"of {newest}" if oldest == newest else f"of {oldest} to {newest}"
-        days = sorted({(now.date() - newest).days, (now.date() - oldest).days})
-        age = f"{days[0]} days old" if len(days) == 1 else f"{days[0]} to {days[1]} days old"
-        parts.append(f"{provider.upper()} list {span}, {age}")
-    return "; ".join(parts)

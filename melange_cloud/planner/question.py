@@ -14,6 +14,7 @@ from melange_cloud import profiles, workload
 from melange_cloud.catalog import Discount
 from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
 from melange_cloud.errors import BadInput
+from melange_cloud.planner.rates import rate_of
 from melange_cloud.planner.trust import Trust
 from melange_cloud.problem import HOST_MEMORY_BESIDE_WEIGHTS_GIB
 
@@ -28,6 +29,11 @@ DEFAULT_ROUTER = "plain"
 DEFAULT_PURCHASE = "on_demand"
 DEFAULT_SOLVER = "auto"
 DEFAULT_HOURS_PER_MONTH = 730.0
+LEAST_HOURS_OF_A_MONTH = 672.0
+"""Those of February; with fewer, the fleet runs a part of the month."""
+DEFAULT_ALTERNATIVES = 3
+MOST_ALTERNATIVES = 20
+DEFAULT_STAY_WITHIN = 0.02
 
 MOST_REQUESTS_PER_S = 1e6
 """Beyond this the counts of instances outgrow the solvers' tolerances (they are relative to 1e6 or so)."""
@@ -42,10 +48,14 @@ class Question:
         provider: ``aws`` or ``gcp``; None is both.
         model, precision, era: whose throughput profiles; see ``melange-cloud profiles list``.
         workload: a shipped name, or the path of a workload file or histogram.
-        peak_requests_per_s: the busiest hour's rate, requests/s.
+        peak_requests_per_s: the busiest hour's rate, requests/s; or ``mean``, ``p95``, ``peak`` or another quantile
+            (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too.
         mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
         headroom: fraction added to the peak rate.
         tpot_ms: target for the mean time per output token, ms.
+        p99_tpot_ms, ttft_ms, e2e_ms: further targets, ms: 99th percentile of TPOT over requests, mean time to the first
+            token, mean time from request to last token.
+        pessimistic: plan at the low end of every profile, MaxTput x (1 - error).
         router: what the load balancer knows: ``plain``, ``prompt`` or ``oracle``.
         gpus: restrict to these, as ``L4`` or ``H100:2`` (GPU at one degree of tensor parallelism).
         purchase: ``on_demand``, ``spot``, ``commit_1y`` or ``commit_3y``.
@@ -59,6 +69,12 @@ class Question:
         accept_odd_prices: take prices that are five times off the same type's in other regions.
         trust: whether clouds are asked, and how old a price may be; the default asks those there are credentials for.
         discounts: laid over all but the user's own sheet.
+        drop_unservable: plan without the buckets that no GPU can serve, instead of refusing.
+        explain: say why the fleet is what it is, which takes many solves; None says it of one region, not of several.
+        alternatives: how many of the next-cheapest fleets that differ in kind the explanation lists.
+        current: a file with the fleet that runs today; the plan then changes least against it.
+        stay_within: by what fraction the plan may then cost more than the cheapest.
+        compare_purchases: also answer the question under every other purchase.
     """
 
     regions: tuple[str, ...]
@@ -67,10 +83,14 @@ class Question:
     precision: str | None = None
     era: str | None = None
     workload: str | None = None
-    peak_requests_per_s: float | None = None
+    peak_requests_per_s: float | str | None = None
     mean_requests_per_s: float | None = None
     headroom: float | None = None
     tpot_ms: float | None = None
+    p99_tpot_ms: float | None = None
+    ttft_ms: float | None = None
+    e2e_ms: float | None = None
+    pessimistic: bool = False
     router: str | None = None
     gpus: tuple[str, ...] = ()
     purchase: str | None = None
@@ -87,24 +107,35 @@ class Question:
     accept_odd_prices: bool = False
     trust: Trust = field(default_factory=Trust)
     discounts: tuple[Discount, ...] = ()
+    drop_unservable: bool = False
+    explain: bool | None = False
+    alternatives: int | None = None
+    current: Path | None = None
+    stay_within: float | None = None
+    compare_purchases: bool = False
 
     def __post_init__(self) -> None:
         """One region may be given as a word, and the sheet as text, as notebooks do."""
         if isinstance(self.regions, str):
             object.__setattr__(self, "regions", (self.regions,))
-        if isinstance(self.prices, str):
-            object.__setattr__(self, "prices", Path(self.prices))
+        for name in ("prices", "current"):
+            if isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, Path(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A Request with what is needed to answer it, all of it checked."""
+    """A Request with what is needed to answer it, all of it checked; the last four are those of the Question."""
 
     request: Request
     defaulted: tuple[str, ...]
     workload: Workload
     may_use: frozenset[Kind] | None
     notes: tuple[str, ...]
+    explain: bool | None
+    alternatives: int
+    current: Path | None
+    stay_within: float
 
 
 def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
@@ -126,14 +157,18 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
             return default
         return value
 
-    model = profiles.find_model(chosen("model", question.model, DEFAULT_MODEL))
-    era = profiles.resolve_era(model.name, chosen("era", question.era, profiles.DEFAULT_ERA))
+    model, era = chosen("model", question.model, DEFAULT_MODEL), chosen("era", question.era, profiles.DEFAULT_ERA)
     if question.precision is None:
         defaulted.append("precision")
-    precision = profiles.resolve_precision(model.name, era, question.precision)
-    traffic = workload.load_workload(chosen("workload", question.workload, DEFAULT_WORKLOAD))
-    peak = _positive("--rate", chosen("peak_requests_per_s", question.peak_requests_per_s, DEFAULT_PEAK_REQUESTS_PER_S))
-    mean = None if question.mean_requests_per_s is None else _positive("--mean-rate", question.mean_requests_per_s)
+    choice = profiles.choose(model, question.precision, era)
+    held = workload.load_workload_file(chosen("workload", question.workload, DEFAULT_WORKLOAD))
+    traffic = held.workload
+    default_rate: float | str = DEFAULT_PEAK_REQUESTS_PER_S
+    rate = rate_of(chosen("peak_requests_per_s", question.peak_requests_per_s, default_rate), held)
+    peak = _positive("--rate", rate.requests_per_s)
+    mean = rate.mean_requests_per_s
+    if question.mean_requests_per_s is not None:
+        mean = _positive("--mean-rate", question.mean_requests_per_s)
     if mean is not None and mean > peak:
         raise BadInput(f"--mean-rate {mean:g} is above --rate {peak:g}: the busiest hour cannot be below the mean")
     headroom = chosen("headroom", question.headroom, DEFAULT_HEADROOM)
@@ -152,10 +187,16 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
     elif not (math.isfinite(floor) and floor >= 0):
         raise BadInput(f"--min-host-memory-gib {floor:g}: give 0 or more GiB")
     purchase = None if question.purchase is None else purchase_of(question)
+    hours_per_month = _hours(chosen("hours_per_month", question.hours_per_month, DEFAULT_HOURS_PER_MONTH))
+    if purchase is not None and purchase.startswith("commit_") and hours_per_month < LEAST_HOURS_OF_A_MONTH:
+        raise BadInput(
+            f"--hours-per-month {hours_per_month:g}: a commitment is billed for every hour, used or not: give "
+            f"{LEAST_HOURS_OF_A_MONTH:g} to 744, or see --compare-purchases"
+        )
     request = Request(
-        model=model.name,
-        precision=precision,
-        era=era,
+        model=choice.model,
+        precision=choice.precision,
+        era=choice.era,
         workload=traffic.name,
         workload_title=traffic.title,
         mean_input_tokens=traffic.mean_input_tokens,
@@ -174,10 +215,15 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         max_instances=_quota("--max-instances", question.max_instances, {machine.name for machine in machines}),
         max_vcpus=_quota("--max-vcpus", question.max_vcpus, {machine.quota_family for machine in machines}),
         min_host_memory_gib=floor,
-        host_memory_floor_gib=model.weight_gib(precision) + HOST_MEMORY_BESIDE_WEIGHTS_GIB if floor is None else floor,
-        hours_per_month=_hours(chosen("hours_per_month", question.hours_per_month, DEFAULT_HOURS_PER_MONTH)),
+        host_memory_floor_gib=_host_memory_floor_gib(choice) if floor is None else floor,
+        hours_per_month=hours_per_month,
         solver=chosen("solver", question.solver, DEFAULT_SOLVER),
         time_limit_s=_time_limit(question.time_limit_s),
+        p99_tpot_ms=_target("--p99-tpot-ms", question.p99_tpot_ms),
+        ttft_ms=_target("--ttft-ms", question.ttft_ms),
+        e2e_ms=_target("--e2e-ms", question.e2e_ms),
+        pessimistic=question.pessimistic,
+        rate_source=rate.words,
     )
     return Asked(
         request=request,
@@ -186,6 +232,10 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         may_use=may_use,
         # What is odd about a shipped trace stands in `workloads show`; what a user's file left open must be said here.
         notes=() if traffic.name in workload.list_workloads() else traffic.notes,
+        explain=question.explain,
+        alternatives=_alternatives(question.alternatives),
+        current=question.current,
+        stay_within=_stay_within(question),
     )
 
 
@@ -208,6 +258,19 @@ def _positive(option: str, number: float) -> float:
     return float(number)
 
 
+def _host_memory_floor_gib(choice: profiles.Choice) -> float:
+    if choice.weight_gib is None:
+        raise BadInput(
+            f"--model {choice.model}: its weights are not in your profiles: give --min-host-memory-gib, such as the "
+            f"weights + {HOST_MEMORY_BESIDE_WEIGHTS_GIB:g} GiB"
+        )
+    return choice.weight_gib + HOST_MEMORY_BESIDE_WEIGHTS_GIB
+
+
+def _target(option: str, ms: float | None) -> float | None:
+    return None if ms is None else _positive(option, ms)
+
+
 def _hours(hours: float) -> float:
     if not 0 < hours <= 744:
         raise BadInput(f"--hours-per-month {hours:g}: a month has 672 to 744 hours (730 on average); give 1 to 744")
@@ -219,6 +282,24 @@ def _one_of(option: str, word: str, known: Iterable[str]) -> str:
     if normal not in known:
         raise BadInput(f"{option} {word}: {close_matches(normal, known)}")
     return normal
+
+
+def _alternatives(count: int | None) -> int:
+    if count is None:
+        return DEFAULT_ALTERNATIVES
+    if not 1 <= count <= MOST_ALTERNATIVES:
+        raise BadInput(f"--alternatives {count}: give 1 to {MOST_ALTERNATIVES}")
+    return count
+
+
+def _stay_within(question: Question) -> float:
+    if question.stay_within is None:
+        return DEFAULT_STAY_WITHIN
+    if question.current is None:
+        raise BadInput("--stay-within needs --current FILE: the fleet that runs today")
+    if not 0 <= question.stay_within <= 10:
+        raise BadInput(f"--stay-within {question.stay_within:g}: give a fraction of 0 or more, such as 2%")
+    return question.stay_within
 
 
 def _spare(spare: int) -> int:

@@ -1,4 +1,4 @@
-"""One region's plan: the fleet, what else it could be, and the range that profile errors span."""
+"""One region's plan: the fleet, and what else it could be."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from melange_cloud import catalog
 from melange_cloud.domain import (
     Excluded,
+    Explanation,
     Kind,
     LeftOut,
-    MaxTput,
     Offer,
-    Problem,
     QuotaNeed,
     Quotas,
     Region,
@@ -22,29 +21,20 @@ from melange_cloud.domain import (
     WhatIf,
 )
 from melange_cloud.plan import Surroundings, instance_counts, single_gpu_fleet, with_fleet, without_fleet
+from melange_cloud.planner.current import current_fleet, least_changed, with_offers_of
+from melange_cloud.planner.error_bars import Ends, error_bars
+from melange_cloud.planner.evaluated import Evaluated
+from melange_cloud.planner.explain import explain
+from melange_cloud.planner.market import Market
 from melange_cloud.planner.question import Asked
 from melange_cloud.planner.solving import Solving
 from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alone
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """MaxTput of every bucket on every kind, at the target and at half of it; GPUs without a profile and why.
-
-    The figures at half the target are empty where nobody asks what that would cost.
-    """
-
-    max_tput: MaxTputTable
-    max_tput_at_half_tpot: MaxTputTable
-    no_profile: Mapping[str, str]
-
-
 def plan_region(
     region: Region,
     asked: Asked,
-    offers: Sequence[Offer],
-    price_ages: Mapping[catalog.OfferKey, str],
-    excluded: Sequence[Excluded],
+    market: Market,
     evaluated: Evaluated,
     solving: Solving,
     *,
@@ -53,12 +43,101 @@ def plan_region(
     """Plan one region.
 
     Args:
-        price_ages: how old each price is, in words.
         detailed: also ask what a spare, a tighter target and smaller hosts would cost; a comparison of many regions
             does without.
     """
+    request, offers = asked.request, market.offers[region]
+
+    def pose_with(table: MaxTputTable, changed: Rules) -> Posed:
+        return pose_in(asked, offers, evaluated, table, changed)
+
+    here = pose_here(region, asked, market, evaluated)
+    posed, rules, left_out = here.posed, here.rules, here.left_out
+    if posed.problem is None:
+        surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
+        return without_fleet(region, request, here.status, here.reason, "", surroundings)
+    today = None if asked.current is None else catalog.read_fleet(asked.current, region)
+    solution = solving.solve(posed.problem)
+    problem, planned = posed.problem, solution
+    if today is not None and solution.status.has_fleet:
+        problem = with_offers_of(problem, posed.entering, today)
+        planned = least_changed(problem, solution, today, asked.stay_within, solving)
+    alone = _alone(asked, evaluated, posed, solving, planned.usd_per_hour)
+    if not solution.status.has_fleet:
+        surroundings = Surroundings(single_gpu=alone, left_out=left_out)
+        solver = solution.solver or request.solver
+        return without_fleet(region, request, solution.status, solution.reason, solver, surroundings)
+    by_name = {offer.instance_type.name: offer for offer in offers}
+    current = None
+    if today is not None:
+        current = current_fleet(problem, solution, planned, today, asked.stay_within, by_name, left_out, solving)
+    bars = error_bars(
+        Ends(evaluated.better, evaluated.stated, evaluated.worse),
+        lambda table: pose_with(table, rules),
+        planned,
+        asked.workload.buckets,
+        solving,
+        request.hours_per_month,
+        detailed=detailed,
+    )
+    surroundings = Surroundings(
+        single_gpu=alone,
+        what_if=_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else (),
+        routers=_routers(evaluated, posed, solving, pose_with, rules),
+        error_bars=bars,
+        explanation=_explained(posed, solution, asked, evaluated, solving) if _explains(asked, detailed) else None,
+        current=current,
+        left_out=left_out,
+        quota_needs=_quota_needs(region, by_name, planned),
+    )
+    ages = {offer.instance_type.name: market.ages[catalog.key_of(offer)] for offer in offers}
+    return with_fleet(
+        region,
+        request,
+        problem,
+        planned,
+        by_name,
+        ages,
+        asked.workload.buckets,
+        evaluated.max_tput,
+        surroundings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A region's question, posed; ``status`` and ``reason`` say why there is no fleet where there is no Problem."""
+
+    posed: Posed
+    rules: Rules
+    left_out: tuple[LeftOut, ...]
+    status: Status
+    reason: str
+
+
+def pose_here(region: Region, asked: Asked, market: Market, evaluated: Evaluated) -> Here:
+    """Pose a region's question with what can be bought there as asked, and say what cannot."""
+    request, offers = asked.request, market.offers[region]
+    rules = rules_of(asked, offers)
+    posed = pose_in(asked, offers, evaluated, evaluated.max_tput, rules)
+    set_aside = _excluded(market.excluded[region], offers)
+    unpriced = _without_price(region, request, offers, set_aside, asked.may_use)
+    left_out = (*posed.left_out, *set_aside, *unpriced)
+    status, reason = Status.INFEASIBLE, posed.reason
+    if posed.no_data:
+        status = Status.UNKNOWN
+    elif unpriced:
+        # What cannot be ruled out for want of a price is not impossible.
+        names = ", ".join(item.instance_type for item in unpriced)
+        status = Status.UNKNOWN
+        reason = f"no data: no {_bought(request)} price for {names}; of those with a price, {posed.reason}"
+    return Here(posed, rules, left_out, status, reason)
+
+
+def rules_of(asked: Asked, offers: Sequence[Offer]) -> Rules:
+    """What may enter a region's plan, and what the router knows."""
     request = asked.request
-    rules = Rules(
+    return Rules(
         router=request.router,
         sold_as_any=request.sold_as == "any",
         host_memory_floor_gib=request.host_memory_floor_gib,
@@ -67,51 +146,31 @@ def plan_region(
         spare=request.spare,
     )
 
-    def pose_with(table: MaxTputTable, changed: Rules) -> Posed:
-        return pose(
-            offers, table, evaluated.no_profile, asked.workload.buckets, request.planned_requests_per_s, changed
-        )
 
-    posed = pose_with(evaluated.max_tput, rules)
-    set_aside = _excluded(excluded, offers)
-    unpriced = _without_price(region, request, offers, set_aside, asked.may_use)
-    left_out = (*posed.left_out, *set_aside, *unpriced)
+def pose_in(asked: Asked, offers: Sequence[Offer], evaluated: Evaluated, table: MaxTputTable, rules: Rules) -> Posed:
+    """A region's question, under a table and rules that may differ from the asked ones."""
+    planned = asked.request.planned_requests_per_s
+    return pose(offers, table, evaluated.no_profile, asked.workload.buckets, planned, rules)
+
+
+def _explains(asked: Asked, detailed: bool) -> bool:
+    return detailed if asked.explain is None else asked.explain
+
+
+def _explained(
+    posed: Posed, solution: Solution, asked: Asked, evaluated: Evaluated, solving: Solving
+) -> Explanation | None:
     if posed.problem is None:
-        surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
-        if posed.no_data:
-            return without_fleet(region, request, Status.UNKNOWN, posed.reason, "", surroundings)
-        if unpriced:
-            # What cannot be ruled out for want of a price is not impossible.
-            names = ", ".join(item.instance_type for item in unpriced)
-            reason = f"no data: no {_bought(request)} price for {names}; of those with a price, {posed.reason}"
-            return without_fleet(region, request, Status.UNKNOWN, reason, "", surroundings)
-        return without_fleet(region, request, Status.INFEASIBLE, posed.reason, "", surroundings)
-    solution = solving.solve(posed.problem)
-    alone = _alone(asked, evaluated, posed, solving, solution.usd_per_hour)
-    if not solution.status.has_fleet:
-        surroundings = Surroundings(single_gpu=alone, left_out=left_out)
-        solver = solution.solver or request.solver
-        return without_fleet(region, request, solution.status, solution.reason, solver, surroundings)
-    by_name = {offer.instance_type.name: offer for offer in offers}
-    surroundings = Surroundings(
-        single_gpu=alone,
-        what_if=_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else (),
-        routers=_routers(evaluated, posed, solving, pose_with, rules),
-        usd_per_hour_range=_range(posed, evaluated.max_tput, solving),
-        left_out=left_out,
-        quota_needs=_quota_needs(region, by_name, solution),
-    )
-    ages = {offer.instance_type.name: price_ages[catalog.key_of(offer)] for offer in offers}
-    return with_fleet(
-        region,
-        request,
+        return None
+    return explain(
         posed.problem,
         solution,
-        by_name,
-        ages,
+        posed.entering,
         asked.workload.buckets,
         evaluated.max_tput,
-        surroundings,
+        evaluated.profiles,
+        solving,
+        asked.alternatives,
     )
 
 
@@ -127,7 +186,7 @@ def _what_ifs(
         spared = pose_with(evaluated.max_tput, replace(rules, spare=1))
         answers.append(_what_if("survive losing any one instance", "--spare 1", spared, solving))
     half_ms = f"{request.tpot_ms / 2:g}"
-    tighter = pose_with(evaluated.max_tput_at_half_tpot, rules)
+    tighter = pose_with(evaluated.at(replace(request.slo, tpot_ms=request.tpot_ms / 2)), rules)
     answers.append(_what_if(f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, solving, _lost(posed, tighter)))
     small = {item.instance_type for item in posed.left_out if item.code == "host_memory"}
     if small:
@@ -167,7 +226,9 @@ def _alone(
 
 def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
     return tuple(
-        single_gpu_fleet(kind, Solution(Status.INFEASIBLE, reason=reason), None)
+        single_gpu_fleet(
+            kind, Solution(Status.UNKNOWN if kind in posed.unknown_kinds else Status.INFEASIBLE, reason=reason), None
+        )
         for kind, reason in sorted(posed.refused_kinds.items())
     )
 
@@ -196,23 +257,6 @@ def _routers(
         "prompt": prompt.usd_per_hour,
         "oracle": ends["oracle"].usd_per_hour,
     }
-
-
-def _range(posed: Posed, table: MaxTputTable, solving: Solving) -> tuple[float | None, float | None]:
-    """USD/h if every profile is better, and if every profile is worse, by its stated error."""
-    problem = posed.problem
-    if problem is None:
-        return None, None
-
-    def scaled(sign: int) -> Problem:
-        changed = {}
-        for (bucket, kind), requests_per_s in problem.max_tput_requests_per_s.items():
-            cell = table[bucket, kind]
-            error = cell.error if isinstance(cell, MaxTput) else 0.0
-            changed[bucket, kind] = requests_per_s * (1 + sign * error)
-        return replace(problem, max_tput_requests_per_s=changed)
-
-    return solving.solve_for_cost(scaled(1)).usd_per_hour, solving.solve_for_cost(scaled(-1)).usd_per_hour
 
 
 def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str = "") -> WhatIf:

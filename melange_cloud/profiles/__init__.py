@@ -1,5 +1,6 @@
 """Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
 
+from melange_cloud.profiles.choice import Choice, choose
 from melange_cloud.profiles.files import check_profile_file, read_profile_file
 from melange_cloud.profiles.library import (
     find_era,
@@ -17,11 +18,13 @@ __all__ = [
     "DEFAULT_ERA",
     "TENSOR_PARALLEL_DEGREES",
     "Cell",
+    "Choice",
     "Era",
     "Gpu",
     "Model",
     "Profile",
     "check_profile_file",
+    "choose",
     "find_era",
     "find_gpus",
     "find_model",

@@ -68,6 +68,8 @@ def replicas(model: Model, gpu: Gpu, era: Era, precision: str, calibration: Cali
         replica = Replica(model, gpu, degree, era, precision, calibration)
         if not replica.refusal:
             yield replica
+            if era.fewest_gpus:
+                return
 
 
 def profile_text(model: Model, gpu: Gpu, era: Era, precision: str, calibration: Calibration) -> str | None:
@@ -83,7 +85,7 @@ def profile_text(model: Model, gpu: Gpu, era: Era, precision: str, calibration: 
         "era": era.name,
         "max_total_tokens": str(era.context(model)),
         "max_num_seqs": str(era.max_num_seqs),
-        "source": "estimated by melange-cloud, no row is measured; KV cache in 16 bits",
+        "source": f"estimated by melange-cloud, no row is measured; KV cache in {_cache_bits(era, precision)} bits",
         "calibration": f"{calibration.name} - {calibration.rests_on}",
         "made by": "melange-cloud profiles build",
         "weights_gib": f"{rounded(model.weight_gib(precision)):g}",
@@ -91,6 +93,10 @@ def profile_text(model: Model, gpu: Gpu, era: Era, precision: str, calibration: 
         "cache_tokens": " ".join(f"{r.tensor_parallel}={r.cache_tokens}" for r in made),
     }
     return format_profile(header, (row for replica in made for row in _rows(replica)))
+
+
+def _cache_bits(era: Era, precision: str) -> int:
+    return 8 * era.cache_bytes_per_element(precision)
 
 
 def _rows(replica: Replica) -> Iterator[tuple[int, OperatingPoint]]:

@@ -1,47 +1,34 @@
-"""What one replica does at a concurrency: continuous batching on a roofline, in closed form.
+"""What one replica does at a concurrency: continuous batching on the roofline of ``roofline.py``.
 
-Symbols (seconds, bytes, tokens; constants are fields of Calibration):
+In closed loop, n requests are in flight: each is prefilled, then decodes for D = O - 1 steps, and the next one takes
+its place. Of the n, b decode; the others wait for their first token. In its time a request sees every other one
+prefilled once: those that are not while it decodes, while it waits::
 
-    tp        GPUs of the replica           n    requests in flight (closed loop): the concurrency
-    BW, TF    bandwidth, peak of one GPU    D    decode steps of a request, O - 1: prefill gives the first token
-    I, O      input and output tokens       P    parameters multiplied per token
-    W         bytes of weights read         c    mean context of a decoding request, I + O/2
-    kv        cache bytes of one token
+    begin = prefill of its own, alone + step(b) (n - 1) / 2n      half a step of the others goes by first
+    ttft  = begin + (n - 1 - b (n - 1)/n) prefill(b)
+    rate  = n / (ttft + D tpot(b))                                Little's law
+    b     = n D step(b) / (begin + D step(b))                     which makes b = rate D tpot(b)
 
-A decode step reads the weights once for all, reads each request's cache, and talks over the link::
-
-    linear   = max(W / (tp BW read_weights), 2 P n / (tp TF decode))
-    cache    = n c kv / (min(tp, kv_heads) BW read_cache) (1 + cache_loss log2 tp)
-    network  = 2 layers (link_latency + n hidden 4 (tp - 1)/tp / link)                       0 where tp = 1
-    step     = linear + cache + network + step_s + step_per_request_s n
-
-A prefill is compute, and the same link for I tokens::
-
-    prefill  = (2 P_layers I + 2 layers heads head_dim I^2) / (tp TF prefill) + prefill_s + network of I tokens
-
-An engine prefills a request as soon as a slot is free, so all n decode in every step; while one request decodes, each
-of the others is prefilled once, and holds it up::
-
-    tpot     = step + (n - 1) prefill / D
-    ttft     = prefill + step (n - 1) / 2n        a new request waits for half a step of the others
-    rate     = n / (ttft + D tpot)                Little's law
-
-The largest n is limited by memory, n (I + growth O) kv <= room, and by max_num_seqs.
-The linear part *plus* the cache read, not the larger of them: attention does not overlap the matrix products.
+Where fewer in flight do more, the rest wait. The largest n is limited by memory and by max_num_seqs: a request holds
+blocks of the cache for I + growth O tokens.
 """
 
 import math
 from dataclasses import dataclass
 
-from melange_cloud.profiles.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, Gpu, Model
+from melange_cloud.profiles.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s, work_of
+from melange_cloud.profiles.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, FrontEnd, Gpu, Model
 
 _DIGITS = 5
+_SETTLED = 1e-9
+_ROUNDS = 200
 
 LEAST_CACHE_TOKENS = 4096
 """A replica whose KV cache holds less is refused: it would run two or three ordinary requests at once."""
 
 SLIVER = 0.1
-"""Below this ratio of KV cache to weights a sliver of memory decides the batch: 70B at TP 2 on 80 GB is off by 60 %."""
+"""Below this ratio of KV cache to weights a sliver of memory decides the batch: 70B in 16 bits on 2 x 80 GB was
+measured at 0.4 to 1.2 times the estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +53,8 @@ class Replica:
     """A model on ``tensor_parallel`` GPUs with an engine of one era: what is estimated.
 
     Args:
-        cache_bytes_per_element: 2 as engines do by default, 1 where the cache is kept in fp8.
+        cache_bytes_per_element: 2 or 1 (fp8); None is what the era keeps at this precision.
+        front_end: the server process before the engine; by default none, or several, so that it never limits.
     """
 
     model: Model
@@ -75,7 +63,20 @@ class Replica:
     era: Era
     precision: str
     calibration: Calibration
-    cache_bytes_per_element: float = BYTES_PER_ELEMENT_16_BIT
+    cache_bytes_per_element: float | None = None
+    front_end: FrontEnd = NO_FRONT_END
+
+    @property
+    def _element_bytes(self) -> float:
+        if self.cache_bytes_per_element is not None:
+            return self.cache_bytes_per_element
+        return self.era.cache_bytes_per_element(self.precision)
+
+    @property
+    def work(self) -> Work:
+        """What its steps move and multiply."""
+        era, cache = self.era, self._element_bytes
+        return work_of(self.model, self.gpu, self.tensor_parallel, self.precision, cache, era.mixed_steps)
 
     @property
     def weight_read_s(self) -> float:
@@ -86,7 +87,7 @@ class Replica:
     def cache_bytes_per_token(self) -> float:
         """KV cache of one token over all GPUs, bytes; heads that are fewer than GPUs are kept more than once."""
         copies = max(1.0, self.tensor_parallel / self.model.kv_heads)
-        return self.model.cache_bytes_per_token * copies * self.cache_bytes_per_element / BYTES_PER_ELEMENT_16_BIT
+        return self.model.cache_bytes_per_token * copies * self._element_bytes / BYTES_PER_ELEMENT_16_BIT
 
     @property
     def cache_bytes(self) -> float:
@@ -111,18 +112,29 @@ class Replica:
             return f"{weights} do not fit on {on}: {-self.cache_bytes / GIB:.1f} GiB are missing"
         if self.cache_tokens < LEAST_CACHE_TOKENS:
             return f"{weights} leave room for {self.cache_tokens:,} tokens on {on}: too few requests at once"
+        if self.cache_share < self.era.least_cache_share:
+            return (
+                f"{weights} leave {self.cache_bytes / GIB:.1f} GiB for the cache on {on}: "
+                f"a sliver, whose rates were measured at 0.4 to 1.2 times the estimate"
+            )
         return ""
+
+    @property
+    def cache_share(self) -> float:
+        """KV cache over weights."""
+        return self.cache_bytes / self.model.weight_bytes(self.precision)
 
     @property
     def is_a_sliver(self) -> bool:
         """Whether so little memory is left that its rounding, which engines do differently, decides the batch."""
-        return self.cache_bytes < SLIVER * self.model.weight_bytes(self.precision)
+        return self.cache_share < SLIVER
 
     def largest_concurrency(self, input_tokens: int, output_tokens: int) -> int:
         """Requests of a size that run at once; 0 where not even one fits."""
         if input_tokens + output_tokens > self.cache_tokens:
             return 0
-        held = input_tokens + self.era.growth * output_tokens
+        block = self.era.block_tokens
+        held = math.ceil((input_tokens + self.era.growth * output_tokens) / block) * block
         return max(1, min(self.era.max_num_seqs, math.floor(self.cache_tokens / held)))
 
     def estimate(
@@ -138,60 +150,50 @@ class Replica:
         if largest == 0:
             needed = (input_tokens + output_tokens) * self.cache_bytes_per_token
             return DoesNotFit((needed - self.cache_bytes) / GIB)
-        if concurrencies is None:
-            doublings = tuple(2**power for power in range(largest.bit_length()) if 2**power < largest)
-            concurrencies = (*doublings, largest)
-        return tuple(self._at(n, input_tokens, output_tokens) for n in concurrencies if n <= largest)
+        doublings = tuple(2**power for power in range(largest.bit_length()) if 2**power < largest)
+        wanted = concurrencies or (*doublings, largest)
+        work, points = self.work, dict[int, Estimate]()
+        best: Estimate | None = None
+        for n in sorted({*doublings, *wanted}):
+            if n <= largest:
+                best = _not_slower(best, self._at(work, n, input_tokens, output_tokens), output_tokens - 1)
+                points[n] = best
+        return tuple(points[n] for n in wanted if n in points)
 
-    def _at(self, concurrency: int, input_tokens: int, output_tokens: int) -> Estimate:
-        steps = output_tokens - 1
-        prefill_s = self.prefill_s(input_tokens)
-        step_s = self.step_s(concurrency, input_tokens + output_tokens / 2)
-        tpot_s = step_s + (concurrency - 1) * prefill_s / steps
-        ttft_s = prefill_s + step_s * (concurrency - 1) / (2 * concurrency)
+    def _at(self, work: Work, concurrency: int, input_tokens: int, output_tokens: int) -> Estimate:
+        steps, k = output_tokens - 1, self.calibration
+        others = (concurrency - 1) / concurrency
+        own_s = prefill_s(work, k, input_tokens)
+        context = input_tokens + output_tokens / 2
+        decoding = float(concurrency)
+        for _ in range(_ROUNDS):
+            each_step_s = step_s(work, k, max(decoding, 1.0), context)
+            begin_s = own_s + each_step_s * others / 2
+            settled = concurrency * steps * each_step_s / (begin_s + steps * each_step_s)
+            if abs(settled - decoding) <= _SETTLED * concurrency:
+                break
+            decoding = settled
+        each_s = tpot_s(work, k, decoding, (input_tokens, output_tokens), others, self.front_end)
+        queued = concurrency - 1 - decoding * others
+        ttft_s = begin_s + queued * prefill_s(work, k, input_tokens, max(decoding, 1.0))
         return Estimate(
             concurrency=concurrency,
-            requests_per_s=rounded(concurrency / (ttft_s + steps * tpot_s)),
-            tpot_ms=rounded(1000 * tpot_s),
+            requests_per_s=rounded(concurrency / (ttft_s + steps * each_s)),
+            tpot_ms=rounded(1000 * each_s),
             ttft_ms=rounded(1000 * ttft_s),
         )
 
-    def step_s(self, requests: int, context_tokens: float) -> float:
-        """Time of one decode step of ``requests`` requests with a mean context, s."""
-        k, tp, model = self.calibration, self.tensor_parallel, self.model
-        read_bytes = model.weight_bytes(self.precision)
-        if not model.tied_embeddings:
-            read_bytes -= BYTES_PER_ELEMENT_16_BIT * model.head_parameters  # a step reads n rows of the embedding table
-        bandwidth = self.gpu.bandwidth_gb_per_s * 1e9
-        read_s = max(read_bytes / (tp * bandwidth * k.read_weights), self.weight_read_s)
-        flops = 2 * (model.layer_parameters + model.head_parameters) * requests
-        linear_s = max(read_s, flops / (tp * self._peak_flops * k.decode))
-        cache_bytes = requests * context_tokens * model.cache_bytes_per_token
-        cache_bytes *= self.cache_bytes_per_element / BYTES_PER_ELEMENT_16_BIT
-        cache_s = cache_bytes / (min(tp, model.kv_heads) * bandwidth * k.read_cache)
-        cache_s *= 1 + k.cache_loss * math.log2(tp)
-        network_s = requests * self._network_s_per_token + (2 * model.layers * k.link_latency_s if tp > 1 else 0.0)
-        return linear_s + cache_s + network_s + k.step_s + k.step_per_request_s * requests
-
-    @property
-    def _peak_flops(self) -> float:
-        peak = self.gpu.peak_tflops(self.precision)
-        if peak is None:
-            raise ValueError(f"{self.gpu.name} has no {self.precision}")
-        return peak * 1e12
-
-    @property
-    def _network_s_per_token(self) -> float:
-        tp, model = self.tensor_parallel, self.model
-        moved = 2 * BYTES_PER_ELEMENT_16_BIT * model.hidden * (tp - 1) / tp
-        return 2 * model.layers * moved / (self.calibration.link_gb_per_s * 1e9)
-
     def prefill_s(self, input_tokens: float) -> float:
-        """Time that one request's prefill takes from the replica, s."""
-        k, tp, model = self.calibration, self.tensor_parallel, self.model
-        attention = 2 * model.layers * model.heads * model.head_dim * input_tokens**2
-        flops = 2 * model.layer_parameters * input_tokens + 2 * model.head_parameters + attention
-        return flops / (tp * self._peak_flops * k.prefill) + k.prefill_s + input_tokens * self._network_s_per_token
+        """Time that one request's prefill takes on an idle replica, s."""
+        return prefill_s(self.work, self.calibration, input_tokens)
+
+
+def _not_slower(fewer: Estimate | None, point: Estimate, steps: int) -> Estimate:
+    """The point, or where fewer in flight do more (prefill-bound, by a percent): those, and the others wait."""
+    if fewer is None or fewer.requests_per_s <= point.requests_per_s:
+        return point
+    n, rate = point.concurrency, fewer.requests_per_s
+    return Estimate(n, rate, fewer.tpot_ms, rounded(1000 * n / rate - steps * fewer.tpot_ms))
 
 
 def rounded(value: float) -> float:

@@ -1,5 +1,8 @@
 """The profile file: ``# key: value`` lines, a line of column names, one row per operating point.
 
+Version 1 holds estimates, thousands of rows whose every field is known. Version 2 holds measurements: its rows also
+have a p99 TPOT, a date and a source, and concurrency and latencies are empty where the benchmark tool does not tell.
+
 Reading keeps the rows as text, grouped by tensor parallel degree and size, and parses a size when it is asked for: a
 plan looks at a tenth of a file. What cheap signs of damage betray (a missing comma, ``nan``, a zero) has the whole
 file checked row by row, as does ``check_profile_file``, and every fault is reported with its line and field.
@@ -8,27 +11,36 @@ file checked row by row, as does ``check_profile_file``, and every fault is repo
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from melange_cloud.domain import GPUS, GRADES, Kind, OperatingPoint
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.points import Point
 
 FORMAT = "melange-cloud profile 1"
+MEASURED_FORMAT = "melange-cloud profile 2"
 REQUIRED = (
     "format", "model", "precision", "gpu", "era", "max_total_tokens", "max_num_seqs", "source", "calibration",
     "made by",
 )  # fmt: skip
-OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens")
+OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine")
 COLUMNS = (
     "tensor_parallel", "input_tokens", "output_tokens", "concurrency", "requests_per_s", "tpot_ms", "ttft_ms", "origin",
     "grade", "error",
 )  # fmt: skip
+MEASURED_COLUMNS = (
+    "tensor_parallel", "input_tokens", "output_tokens", "concurrency", "requests_per_s", "tpot_ms", "p99_tpot_ms",
+    "ttft_ms", "origin", "grade", "error", "measured_on", "source",
+)  # fmt: skip
+_COLUMNS_OF = {FORMAT: COLUMNS, MEASURED_FORMAT: MEASURED_COLUMNS}
+_MAY_BE_EMPTY = ("concurrency", "tpot_ms", "p99_tpot_ms", "ttft_ms", "measured_on", "source")
 ORIGINS = ("measured", "estimated")
 
 _SIZE_COLUMNS = 3
-_RATE, _TPOT, _BEFORE_TRUST = 4, 5, 7
+_RATE, _TPOT, _TTFT, _BEFORE_TRUST = 4, 5, 6, 7
 _SIGNS_OF_DAMAGE = (",,", ",-", ",0,", ",0.0,", ",0\n", "nan", "inf", "NaN", "Inf", "NAN", "INF", " ", "\t", '"')
 
 
@@ -41,7 +53,11 @@ class Header:
         weights_gib: weights of the model in this precision, GiB; None where not stated.
         weight_read_ms: by tensor parallel degree, time to read all weights once; empty where not stated.
         cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty where not stated.
+        saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
+        engine: the server that was measured and its version; empty where not stated.
     """
+
+    format: str
 
     model: str
     precision: str
@@ -55,12 +71,14 @@ class Header:
     weights_gib: float | None
     weight_read_ms: Mapping[int, float]
     cache_tokens: Mapping[int, int]
+    saved: str = ""
+    engine: str = ""
 
 
 class Rates(NamedTuple):
-    """The points of one size: (tpot_ms, requests_per_s) sorted; worst grade, largest error; origin of all."""
+    """The points of one size, TPOT rising; worst grade, largest error; origin of all."""
 
-    points: list[tuple[float, float]]
+    points: list[Point]
     grade: str
     error: float
     origin: str
@@ -85,8 +103,8 @@ class ProfileFile:
             BadFile: a row of this size is broken.
         """
         faults: list[Fault] = []
-        rows = [row.split(",")[_SIZE_COLUMNS:] for row in self.rows[kind][size]]
-        points = [_parse_point(self.path, None, size, fields, faults) for fields in rows]
+        columns = _COLUMNS_OF[self.header.format]
+        points = [_parse_point(self.path, None, columns, row.split(","), faults) for row in self.rows[kind][size]]
         if faults:
             check_profile_file(self.path)  # names the lines, which are not kept
         return tuple(point for point in points if point is not None)
@@ -100,16 +118,29 @@ class ProfileFile:
             BadFile: a row of this size is broken.
         """
         rows = self.rows[kind][size]
+        if self.header.format == MEASURED_FORMAT:
+            return rates_of(self.points(kind, size))
         try:
             split = [row.split(",", _BEFORE_TRUST) for row in rows]
-            points = [(float(fields[_TPOT]), float(fields[_RATE])) for fields in split]
+            steps = size[1] - 1
+            points = [
+                Point(
+                    tpot_ms := float(fields[_TPOT]),
+                    float(fields[_RATE]),
+                    ttft_ms := float(fields[_TTFT]),
+                    ttft_ms + steps * tpot_ms,
+                )
+                for fields in split
+            ]
             trusts = [trust.split(",") for trust in sorted({fields[_BEFORE_TRUST] for fields in split})]
             errors = [float(error) for _, _, error in trusts]
         except ValueError:
             check_profile_file(self.path)
             raise
         points.sort()
-        sound = all(0 < tpot_ms < math.inf and 0 < rate < math.inf for tpot_ms, rate in points)
+        sound = all(
+            0 < p.tpot_ms < math.inf and 0 < p.requests_per_s < math.inf and 0 < p.ttft_ms < math.inf for p in points
+        )
         sound = sound and all(0 < error < 1 for error in errors)
         if not sound or any(origin not in ORIGINS or grade not in GRADES for origin, grade, _ in trusts):
             check_profile_file(self.path)
@@ -124,15 +155,24 @@ def read_profile_file(path: Path) -> ProfileFile:
     Raises:
         BadFile: the header or the columns are wrong, or the rows show damage.
     """
-    text = _read(path)
+    return parse_profile(path, _read(path))
+
+
+def parse_profile(path: Path, text: str) -> ProfileFile:
+    """A profile from its text; ``path`` is where it lies or will lie.
+
+    Raises:
+        BadFile: as ``read_profile_file``.
+    """
     faults: list[Fault] = []
     head, _, body = _split(path, text, faults)
     header = _parse_header(path, head, faults)
     if faults or header is None:
         raise BadFile(faults)
     lines = body.splitlines()
-    damaged = any(sign in body for sign in _SIGNS_OF_DAMAGE)
-    if damaged or not lines or body.count(",") != len(lines) * (len(COLUMNS) - 1):
+    columns = _COLUMNS_OF[header.format]
+    damaged = header.format == MEASURED_FORMAT or any(sign in body for sign in _SIGNS_OF_DAMAGE)
+    if damaged or not lines or body.count(",") != len(lines) * (len(columns) - 1):
         check_profile_file(path)
     rows: dict[Kind, dict[tuple[int, int], list[str]]] = {}
     group: list[str] = []
@@ -159,17 +199,20 @@ def check_profile_file(path: Path) -> None:
     """
     faults: list[Fault] = []
     head, start, body = _split(path, _read(path), faults)
-    _parse_header(path, head, faults)
+    header = _parse_header(path, head, faults)
+    columns = COLUMNS if header is None else _COLUMNS_OF[header.format]
+    # Measured points are told apart by their rate too: concurrency is rounded, and empty where not known.
+    named = _SIZE_COLUMNS + (2 if columns == MEASURED_COLUMNS else 1)
     lines = body.splitlines()
     seen: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(lines, start=start):
         fields = line.split(",")
-        if len(fields) != len(COLUMNS):
-            faults.append(Fault(path, f"has {len(fields)} fields; it must have {len(COLUMNS)}", line=number))
+        if len(fields) != len(columns):
+            faults.append(Fault(path, f"has {len(fields)} fields; it must have {len(columns)}", line=number))
             continue
-        _, *size = (_whole(path, number, COLUMNS[i], fields[i], faults) for i in range(_SIZE_COLUMNS))
-        _parse_point(path, number, (size[0], size[1]), fields[_SIZE_COLUMNS:], faults)
-        key = tuple(fields[: _SIZE_COLUMNS + 1])
+        _whole(path, number, columns[0], fields[0], faults)
+        _parse_point(path, number, columns, fields, faults)
+        key = tuple(fields[:named])
         if key in seen:
             faults.append(Fault(path, f"repeats line {seen[key]}; keep one of the two", number, "concurrency"))
         seen[key] = number
@@ -179,21 +222,43 @@ def check_profile_file(path: Path) -> None:
         raise BadFile(faults)
 
 
+def rates_of(points: Iterable[OperatingPoint]) -> Rates:
+    """What MaxTput needs of the points of one size; at least one."""
+    held = list(points)
+    origin = "measured" if all(point.origin == "measured" for point in held) else "estimated"
+    brief = sorted(_brief(point) for point in held)
+    return Rates(brief, max(point.grade for point in held), max(point.error for point in held), origin)
+
+
+def _brief(point: OperatingPoint) -> Point:
+    tpot_ms, ttft_ms, p99_ms = (
+        math.inf if value is None else value for value in (point.tpot_ms, point.ttft_ms, point.p99_tpot_ms)
+    )
+    e2e_ms = ttft_ms if point.output_tokens == 1 else ttft_ms + (point.output_tokens - 1) * tpot_ms
+    return Point(tpot_ms, point.requests_per_s, ttft_ms, e2e_ms, p99_ms)
+
+
 def format_profile(header: Mapping[str, str], kinds_and_points: Iterable[tuple[int, OperatingPoint]]) -> str:
     """The text of a profile file.
 
     Args:
-        header: values by key, in the order in which they are to stand.
+        header: values by key, in the order in which they are to stand; ``format`` decides the columns.
         kinds_and_points: (tensor_parallel, point), sorted.
     """
+    columns = _COLUMNS_OF[header["format"]]
     lines = [f"# {key}: {value}" for key, value in header.items()]
-    lines.append(",".join(COLUMNS))
+    lines.append(",".join(columns))
     lines.extend(
-        f"{degree},{p.input_tokens},{p.output_tokens},{p.concurrency},{p.requests_per_s:g},{p.tpot_ms:g},{p.ttft_ms:g},"
-        f"{p.origin},{p.grade},{p.error:g}"
-        for degree, p in kinds_and_points
+        ",".join([str(degree), *(_field(getattr(point, column)) for column in columns[1:])])
+        for degree, point in kinds_and_points
     )
     return "\n".join(lines) + "\n"
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _read(path: Path) -> str:
@@ -214,8 +279,10 @@ def _split(path: Path, text: str, faults: list[Fault]) -> tuple[list[str], int, 
         head.append(line)
     columns, _, body = rest.partition("\n")
     number = len(head) + 1
-    if columns != ",".join(COLUMNS):
-        faults.append(Fault(path, f"has the columns {columns!r}; they must be {','.join(COLUMNS)}", line=number))
+    measured = any(line.partition(":")[2].strip() == MEASURED_FORMAT for line in head)
+    wanted = ",".join(MEASURED_COLUMNS if measured else COLUMNS)
+    if columns != wanted:
+        faults.append(Fault(path, f"has the columns {columns!r}; they must be {wanted}", line=number))
     return head, number + 1, body
 
 
@@ -238,7 +305,7 @@ def _parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header |
     )
     if len(faults) > before:
         return None
-    for key, wanted in (("format", (FORMAT,)), ("gpu", GPUS)):
+    for key, wanted in (("format", tuple(_COLUMNS_OF)), ("gpu", GPUS)):
         number, value = found[key]
         if value not in wanted:
             faults.append(Fault(path, f"is {value!r}; it must be {' or '.join(wanted)}", number, key))
@@ -248,7 +315,10 @@ def _parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header |
     reads = _by_degree(path, found.get("weight_read_ms"), "weight_read_ms", faults)
     cache_tokens = _by_degree(path, found.get("cache_tokens"), "cache_tokens", faults)
     weights = found.get("weights_gib")
+    if found["format"][1] not in _COLUMNS_OF:
+        return None
     return Header(
+        format=found["format"][1],
         model=found["model"][1],
         precision=found["precision"][1],
         gpu=found["gpu"][1],
@@ -261,6 +331,8 @@ def _parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header |
         weights_gib=_positive(path, weights[0], "weights_gib", weights[1], faults) if weights else None,
         weight_read_ms=reads,
         cache_tokens={degree: int(tokens) for degree, tokens in cache_tokens.items()},
+        saved=found["saved"][1] if "saved" in found else "",
+        engine=found["engine"][1] if "engine" in found else "",
     )
 
 
@@ -277,29 +349,47 @@ def _by_degree(path: Path, found: tuple[int, str] | None, key: str, faults: list
 
 
 def _parse_point(
-    path: Path, line: int | None, size: tuple[int, int], fields: list[str], faults: list[Fault]
+    path: Path, line: int | None, columns: tuple[str, ...], fields: list[str], faults: list[Fault]
 ) -> OperatingPoint | None:
-    """A row after its size, checked; None and at least one fault where it is broken."""
+    """A row, checked; None and at least one fault where it is broken."""
     before = len(faults)
-    if len(fields) != len(COLUMNS) - _SIZE_COLUMNS:
-        wrong = len(fields) + _SIZE_COLUMNS
-        faults.append(Fault(path, f"has {wrong} fields; it must have {len(COLUMNS)}", line=line))
+    if len(fields) != len(columns):
+        faults.append(Fault(path, f"has {len(fields)} fields; it must have {len(columns)}", line=line))
         return None
-    concurrency, requests_per_s, tpot_ms, ttft_ms, origin, grade, error = fields
+    row = dict(zip(columns, fields, strict=True))
+    may_be_empty = _MAY_BE_EMPTY if columns == MEASURED_COLUMNS else ()
+
+    def unknown(column: str) -> bool:
+        return row.get(column, "") == "" and (column in may_be_empty or column not in columns)
+
+    def number(column: str) -> float | None:
+        return None if unknown(column) else _positive(path, line, column, row[column], faults)
+
     point = OperatingPoint(
-        input_tokens=size[0],
-        output_tokens=size[1],
-        concurrency=_whole(path, line, "concurrency", concurrency, faults),
-        requests_per_s=_positive(path, line, "requests_per_s", requests_per_s, faults),
-        tpot_ms=_positive(path, line, "tpot_ms", tpot_ms, faults),
-        ttft_ms=_positive(path, line, "ttft_ms", ttft_ms, faults),
-        origin=_word(path, line, "origin", origin, ORIGINS, faults),
-        grade=_word(path, line, "grade", grade, GRADES, faults),
-        error=_positive(path, line, "error", error, faults),
+        input_tokens=_whole(path, line, "input_tokens", row["input_tokens"], faults),
+        output_tokens=_whole(path, line, "output_tokens", row["output_tokens"], faults),
+        concurrency=None if unknown("concurrency") else _whole(path, line, "concurrency", row["concurrency"], faults),
+        requests_per_s=_positive(path, line, "requests_per_s", row["requests_per_s"], faults),
+        tpot_ms=number("tpot_ms"),
+        ttft_ms=number("ttft_ms"),
+        origin=_word(path, line, "origin", row["origin"], ORIGINS, faults),
+        grade=_word(path, line, "grade", row["grade"], GRADES, faults),
+        error=_positive(path, line, "error", row["error"], faults),
+        p99_tpot_ms=number("p99_tpot_ms"),
+        source=row.get("source", ""),
+        measured_on=None if unknown("measured_on") else _day(path, line, row["measured_on"], faults),
     )
     if point.error >= 1:
-        faults.append(Fault(path, f"is {error}; it must be a fraction under 1, such as 0.25", line, "error"))
+        faults.append(Fault(path, f"is {row['error']}; it must be a fraction under 1, such as 0.25", line, "error"))
     return point if len(faults) == before else None
+
+
+def _day(path: Path, line: int | None, text: str, faults: list[Fault]) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        faults.append(Fault(path, f"is {text!r}; it must be a date such as 2026-11-22", line, "measured_on"))
+        return None
 
 
 def _whole(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> int:

@@ -3,10 +3,12 @@
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from melange_cloud.domain import GPUS, Kind
 from melange_cloud.errors import BadInput
-from melange_cloud.profiles.files import read_profile_file
+from melange_cloud.profiles.files import ProfileFile, read_profile_file
+from melange_cloud.profiles.own import own_estimates, own_files, own_folder, own_precisions, plain_name
 from melange_cloud.profiles.profile import Profile
 from melange_cloud.profiles.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.profiles.specs import DEFAULT_ERA, PRECISIONS, TENSOR_PARALLEL_DEGREES, Era, Model
@@ -63,7 +65,7 @@ def resolve_era(model: str, era: str | None = None) -> str:
         BadInput: the model or the era is unknown, or the era has no profile of the model.
     """
     found, where = find_model(model), find_era(era)
-    if found.name not in where.models:
+    if found.name not in where.models and not own_precisions(where.name, found.name):
         others = [name for name, other in load_eras().items() if found.name in other.models]
         raise BadInput(f"no profile of {found.name} in era {where.name}: it has {', '.join(others)}")
     return where.name
@@ -98,13 +100,15 @@ def resolve_precision(model: str, era: str | None = None, precision: str | None 
         BadInput: the model, the era or the precision is unknown, or the era has no such profile of the model.
     """
     found, where = find_model(model), find_era(resolve_era(model, era))
-    shipped_precisions = where.models[found.name]
+    shipped_precisions = where.models.get(found.name, ())
     wanted = (precision or found.native_precision).lower()
     if wanted in shipped_precisions:
         return wanted
     sixteen_bit = [name for name in shipped_precisions if name != "fp8"]
     if wanted in PRECISIONS and wanted != "fp8" and sixteen_bit:
         return sixteen_bit[0]
+    if wanted in own_precisions(where.name, found.name):
+        return wanted
     raise BadInput(
         f"no {precision} profile of {found.name} in era {where.name}: there are {', '.join(shipped_precisions)}"
     )
@@ -121,6 +125,9 @@ def load_profiles(
         era: None is DEFAULT_ERA.
         gpus: None is all.
 
+    Measured profiles, the shipped ones and the user's, are pinned over the estimates; their ``notes`` say where the
+    user's contradict each other.
+
     Returns:
         The profiles by kind, sorted by GPU (as GPUS) and degree. Then why there is none, one clause each: by GPU where
         it has no profile at all, by kind where it has profiles at other degrees.
@@ -129,17 +136,29 @@ def load_profiles(
         BadInput: a name is unknown.
         BadFile: a profile file is broken.
     """
-    found, where = find_model(model), find_era(era)
+    where = find_era(era)
+    if is_own_model(model, where.name):
+        return _load_own(model, precision, where, find_gpus(gpus))
+    found = find_model(model)
     resolved = resolve_precision(model, era, precision)
     profiles: dict[Kind, Profile] = {}
     missing: dict[str | Kind, str] = {}
+    measured_here = shipped("profiles") / "measured"
+    has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
-        path = shipped("profiles") / "throughput" / where.name / found.name / resolved / f"{gpu}.csv"
-        rows: Iterable[Kind] = ()
-        if path.is_file():
-            file = read_profile_file(path)
-            rows = sorted(file.rows)
-            profiles.update({kind: Profile(file, kind) for kind in rows})
+        place = Path(where.name) / found.name / resolved / f"{gpu}.csv"
+        file = _read_if_there(shipped("profiles") / "throughput" / place)
+        held: dict[Kind, Profile] = {} if file is None else {kind: Profile(file, kind) for kind in file.rows}
+        if has_own:
+            held.update(_own_estimates(where.name, found.name, resolved, gpu))
+        measured = _read_if_there(measured_here / place) if has_measured else None
+        own = own_files(where.name, found.name, resolved, gpu) if has_own else []
+        if measured is not None or own:
+            from melange_cloud.profiles.pinned import pin
+
+            held = pin(held, [] if measured is None else [measured], own)
+        rows = sorted(held)
+        profiles.update({kind: held[kind] for kind in rows})
         reasons: dict[str | Kind, str] = {
             kind: _why_not(found, where, resolved, kind)
             for kind in (Kind(gpu, degree) for degree in TENSOR_PARALLEL_DEGREES)
@@ -150,6 +169,71 @@ def load_profiles(
         else:
             missing[gpu] = reasons[Kind(gpu, max(where.tensor_parallel))]
     return profiles, missing
+
+
+def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profile | None:
+    """The estimate alone, whatever was measured: the shipped one, else the user's; None where there is none.
+
+    Args:
+        model, precision, era: exactly as they are called.
+    """
+    file = _read_if_there(shipped("profiles") / "throughput" / era / model / precision / f"{kind.gpu}.csv")
+    if file is not None and kind in file.rows:
+        return Profile(file, kind)
+    return _own_estimates(era, model, precision, kind.gpu).get(kind)
+
+
+def is_own_model(model: str, era: str | None = None) -> bool:
+    """Whether a model is not shipped, but the user measured it in an era."""
+    folder = own_folder()
+    if not folder.is_dir() or not plain_name(model, or_else=""):
+        return False
+    try:
+        find_model(model)
+    except BadInput:
+        return (folder / find_era(era).name / plain_name(model)).is_dir()
+    return False
+
+
+def _load_own(
+    model: str, precision: str | None, era: Era, gpus: Iterable[str]
+) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
+    """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
+    from melange_cloud.profiles.pinned import pin
+
+    resolved = own_precision(model, precision, era.name)
+    profiles: dict[Kind, Profile] = {}
+    missing: dict[str | Kind, str] = {}
+    for gpu in gpus:
+        held = pin(_own_estimates(era.name, model, resolved, gpu), [], own_files(era.name, model, resolved, gpu))
+        profiles.update(sorted(held.items()))
+        if not held:
+            missing[gpu] = f"{plain_name(model)} was neither measured on {gpu} nor estimated (profiles estimate --save)"
+    return profiles, missing
+
+
+def _own_estimates(era: str, model: str, precision: str, gpu: str) -> dict[Kind, Profile]:
+    return {kind: Profile(file, kind) for file in own_estimates(era, model, precision, gpu) for kind in file.rows}
+
+
+def own_precision(model: str, precision: str | None, era: str) -> str:
+    """The precision that is meant of a model that only the user knows; None is the only one there is.
+
+    Raises:
+        BadInput: there is no such one, or several to choose from.
+    """
+    there = own_precisions(era, model)
+    wanted = precision.lower() if precision else there[0] if len(there) == 1 else None
+    if wanted not in there:
+        raise BadInput(
+            f"no {precision or 'one'} precision of {plain_name(model)} in your profiles: there are {', '.join(there)}; "
+            "choose with --precision"
+        )
+    return wanted
+
+
+def _read_if_there(path: Path) -> ProfileFile | None:
+    return read_profile_file(path) if path.is_file() else None
 
 
 def _why_not(model: Model, era: Era, precision: str, kind: Kind) -> str:

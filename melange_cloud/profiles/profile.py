@@ -1,8 +1,10 @@
-"""A profile, and the MaxTput that it gives for any request size under a TPOT target.
+"""A profile, and the MaxTput that it gives for any request size within an SLO.
 
-At a size of the grid: the highest rate over the operating points within the target; between the slowest of them and the
-next, which misses it, rate and TPOT are taken to move on a straight line. Between sizes: the replica-seconds that a
-request costs, 1 / MaxTput, are interpolated in input and output tokens, which they follow nearly linearly.
+At a size of the grid: the highest rate over the operating points within all targets; between the slowest of them and
+the next, which misses one, the rate follows the latency on a line (``points.py``). Between sizes, under TPOT targets:
+the replica-seconds that a request costs, 1 / MaxTput, are interpolated in input and output tokens, which they follow
+nearly linearly. TTFT and E2E targets are for the request's own size, not for its neighbours' on the grid: its operating
+points are interpolated first, and then held against the targets.
 """
 
 import math
@@ -11,14 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Unservable
+from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.profiles.files import ProfileFile, Rates
+from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
 
 _ON_A_LINE = 1e-9
 
-_NEAR_FLOOR = 1.5
-"""Where a target T is less than this times the TPOT F of a replica at its lightest load, grade D: the batch grows as
-T - F, so an error in the estimated TPOT comes back T / (T - F) > 3 times in the rate."""
+NO_TARGET = Slo()
+
+NEAR_FLOOR = 1.5
+"""Where a target T is less than this times the latency F of a replica at its lightest load, grade D: the batch grows as
+T - F, so an error in the estimated latency comes back T / (T - F) > 3 times in the rate."""
 _NEAR_FLOOR_GRADE, _NEAR_FLOOR_ERROR = "D", 0.5
 
 
@@ -38,12 +43,14 @@ class Profile:
 
     Attributes:
         file: the profile file, which may hold other degrees too.
+        notes: what a user must know of it, such as measurements that contradict each other; one line each.
     """
 
     file: ProfileFile
     kind: Kind
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
     _rates: dict[tuple[int, int], Rates] = field(default_factory=dict, repr=False)
-    _corners: dict[tuple[int, int, float], MaxTput | Unservable] = field(default_factory=dict, repr=False)
+    _corners: dict[tuple[int, int, Slo], MaxTput | Unservable] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> str:
@@ -96,6 +103,10 @@ class Profile:
         return {size: self.file.points(self.kind, size) for size in self.sizes}
 
     @cached_property
+    def _held(self) -> frozenset[tuple[int, int]]:
+        return frozenset(self.sizes)
+
+    @cached_property
     def _inputs(self) -> list[int]:
         return sorted({size[0] for size in self.sizes})
 
@@ -104,13 +115,13 @@ class Profile:
         return sorted({size[1] for size in self.sizes})
 
     def max_tput(
-        self, input_tokens: float, output_tokens: float, tpot_ms: float, longest_total_tokens: int | None = None
+        self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
     ) -> MaxTput | Unservable:
-        """The highest rate that one replica sustains for requests of a size with a mean TPOT within a target.
+        """The highest rate that one replica sustains for requests of a size within an SLO.
 
         Args:
             input_tokens, output_tokens: mean size of the requests; smaller ones than the grid's count as its smallest.
-            tpot_ms: the target, ms.
+            slo: the targets, all of which hold.
             longest_total_tokens: the largest input + output of any of the requests, where known.
 
         Raises:
@@ -120,59 +131,44 @@ class Profile:
         too_long = self._too_long(math.ceil(longest - _ON_A_LINE))
         if too_long:
             return Unservable(too_long)
-        low_in, high_in, u = _cell(self._inputs, input_tokens)
-        low_out, high_out, v = _cell(self._outputs, output_tokens)
-        if u > 1:
-            return Unservable(f"the profile stops at {self._inputs[-1]:,} input tokens, needs {input_tokens:,.0f}")
-        if v > 1:
-            return Unservable(f"the profile stops at {self._outputs[-1]:,} output tokens, needs {output_tokens:,.0f}")
-        rows = self.file.rows[self.kind]
-        weights = [
-            (low_in, low_out, (1 - u) * (1 - v)),
-            (high_in, low_out, u * (1 - v)),
-            (low_in, high_out, (1 - u) * v),
-            (high_in, high_out, u * v),
-        ]
-        if u * v > 0 and (high_in, high_out) not in rows and u + v <= 1 + _ON_A_LINE:
-            # the far corner lies beyond a limit: the plane through the other three
-            weights = [(low_in, low_out, max(0.0, 1 - u - v)), (high_in, low_out, u), (low_in, high_out, v)]
-        seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
-        for corner_in, corner_out, weight in weights:
-            if weight == 0:
-                continue
-            if (corner_in, corner_out) not in rows:
-                return Unservable(
-                    f"{input_tokens:,.0f} + {output_tokens:,.0f} tokens lie between profiled sizes of which "
-                    f"{corner_in:,} + {corner_out:,} is out of reach"
-                )
-            corner = self._at(corner_in, corner_out, tpot_ms)
-            if isinstance(corner, Unservable):
-                return corner
-            if weight == 1:
-                return corner
-            seconds += weight / corner.requests_per_s
-            grade, error = max(grade, corner.grade), max(error, corner.error)
-            origin = corner.origin if origin == "measured" else origin
-            limited_by = corner.limited_by if limited_by == "saturation" else limited_by
-        return MaxTput(1 / seconds, grade, error, origin, limited_by)
+        corners = self._around(input_tokens, output_tokens)
+        if isinstance(corners, Unservable):
+            return corners
+        if len(corners) == 1:
+            return self._at(corners[0][0], slo)
+        # The targets limit the load one by one, so the rate within all is the least of the rates within each.
+        within_tpot = self._between(corners, Slo(tpot_ms=slo.tpot_ms, p99_tpot_ms=slo.p99_tpot_ms))
+        if isinstance(within_tpot, Unservable) or min(slo.ttft_ms, slo.e2e_ms) == math.inf:
+            return within_tpot
+        points = interpolated([(self._points_of(size).points, weight) for size, weight in corners])
+        rest = Slo(ttft_ms=slo.ttft_ms, e2e_ms=slo.e2e_ms)
+        asked = "e2e" if slo.e2e_ms < math.inf else "ttft"
+        found = best_within(points, rest) if points else Missed(asked, math.inf, math.inf)
+        if isinstance(found, Missed):
+            return Unservable(found.reason((input_tokens, output_tokens)), no_data=found.least_ms == math.inf)
+        if found.requests_per_s >= within_tpot.requests_per_s:
+            return within_tpot
+        grade, error = within_tpot.grade, within_tpot.error
+        if within_tpot.origin == "estimated" and _is_near_floor(found, points[0], rest):
+            grade, error = max(grade, _NEAR_FLOOR_GRADE), max(error, _NEAR_FLOOR_ERROR)
+        return MaxTput(found.requests_per_s, grade, error, within_tpot.origin, found.limited_by)
 
-    def cells(self, tpot_ms: float = math.inf) -> list[Cell]:
+    def cells(self, slo: Slo = NO_TARGET) -> list[Cell]:
         """MaxTput at every size of the grid, sorted by size.
 
         Args:
-            tpot_ms: the target, ms; infinite asks for saturation.
+            slo: the targets; by default none, which asks for saturation.
 
         Raises:
             BadFile: a row is broken.
         """
         cells = []
         for size in self.sizes:
-            served = self._at(*size, tpot_ms)
+            served = self._at(size, slo)
             reached_ms = None
             if isinstance(served, MaxTput):
-                fast_enough = [point for point in self._points_of(size).points if point[0] <= tpot_ms]
-                best_ms, _ = max(fast_enough, key=lambda point: point[1])
-                reached_ms = tpot_ms if served.limited_by == "tpot" else best_ms
+                best = best_within(self._points_of(size).points, slo)
+                reached_ms = best.tpot_ms if isinstance(best, Best) and best.tpot_ms < math.inf else None
             cells.append(Cell(*size, served, reached_ms))
         return cells
 
@@ -186,10 +182,48 @@ class Profile:
             )
         return ""
 
-    def _at(self, input_tokens: int, output_tokens: int, tpot_ms: float) -> MaxTput | Unservable:
-        key = (input_tokens, output_tokens, tpot_ms)
+    def _around(self, input_tokens: float, output_tokens: float) -> list[tuple[tuple[int, int], float]] | Unservable:
+        """The sizes of the grid about a size, with weights above 0 that sum to 1."""
+        low_in, high_in, u = _cell(self._inputs, input_tokens)
+        low_out, high_out, v = _cell(self._outputs, output_tokens)
+        if u > 1:
+            return Unservable(f"the profile stops at {self._inputs[-1]:,} input tokens, needs {input_tokens:,.0f}")
+        if v > 1:
+            return Unservable(f"the profile stops at {self._outputs[-1]:,} output tokens, needs {output_tokens:,.0f}")
+        weights = [
+            ((low_in, low_out), (1 - u) * (1 - v)),
+            ((high_in, low_out), u * (1 - v)),
+            ((low_in, high_out), (1 - u) * v),
+            ((high_in, high_out), u * v),
+        ]
+        if u * v > 0 and (high_in, high_out) not in self._held and u + v <= 1 + _ON_A_LINE:
+            # the far corner lies beyond a limit: the plane through the other three
+            weights = [((low_in, low_out), max(0.0, 1 - u - v)), ((high_in, low_out), u), ((low_in, high_out), v)]
+        weights = [(size, weight) for size, weight in weights if weight > 0]
+        for (corner_in, corner_out), _ in weights:
+            if (corner_in, corner_out) not in self._held:
+                return Unservable(
+                    f"{input_tokens:,.0f} + {output_tokens:,.0f} tokens lie between profiled sizes of which "
+                    f"{corner_in:,} + {corner_out:,} is out of reach"
+                )
+        return weights
+
+    def _between(self, corners: list[tuple[tuple[int, int], float]], slo: Slo) -> MaxTput | Unservable:
+        seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
+        for size, weight in corners:
+            corner = self._at(size, slo)
+            if isinstance(corner, Unservable):
+                return corner
+            seconds += weight / corner.requests_per_s
+            grade, error = max(grade, corner.grade), max(error, corner.error)
+            origin = corner.origin if origin == "measured" else origin
+            limited_by = corner.limited_by if limited_by == "saturation" else limited_by
+        return MaxTput(1 / seconds, grade, error, origin, limited_by)
+
+    def _at(self, size: tuple[int, int], slo: Slo) -> MaxTput | Unservable:
+        key = (*size, slo)
         if key not in self._corners:
-            self._corners[key] = self._evaluate((input_tokens, output_tokens), tpot_ms)
+            self._corners[key] = self._evaluate(size, slo)
         return self._corners[key]
 
     def _points_of(self, size: tuple[int, int]) -> Rates:
@@ -197,28 +231,28 @@ class Profile:
             self._rates[size] = self.file.rates(self.kind, size)
         return self._rates[size]
 
-    def _evaluate(self, size: tuple[int, int], tpot_ms: float) -> MaxTput | Unservable:
-        rates, grade, error, origin = self._points_of(size)
-        if rates[0][0] > tpot_ms:
-            return Unservable(self._too_slow(size, rates[0][0], tpot_ms))
-        best, limited_by = 0.0, "saturation"
-        before_ms = 0.0
-        for point_tpot_ms, requests_per_s in rates:
-            if point_tpot_ms > tpot_ms:
-                if requests_per_s > best:
-                    part = (tpot_ms - before_ms) / (point_tpot_ms - before_ms)
-                    best += part * (requests_per_s - best)
-                    limited_by = "tpot"
-                break
-            best, before_ms = max(best, requests_per_s), point_tpot_ms
-        if limited_by == "tpot" and origin == "estimated" and tpot_ms < _NEAR_FLOOR * rates[0][0]:
+    def _evaluate(self, size: tuple[int, int], slo: Slo) -> MaxTput | Unservable:
+        points, grade, error, origin = self._points_of(size)
+        found = best_within(points, slo)
+        if isinstance(found, Missed):
+            return Unservable(self._too_slow(size, found, slo), no_data=found.least_ms == math.inf)
+        if origin == "estimated" and _is_near_floor(found, points[0], slo):
             grade, error = max(grade, _NEAR_FLOOR_GRADE), max(error, _NEAR_FLOOR_ERROR)
-        return MaxTput(best, grade, error, origin, limited_by)
+        return MaxTput(found.requests_per_s, grade, error, origin, found.limited_by)
 
-    def _too_slow(self, size: tuple[int, int], least_ms: float, tpot_ms: float) -> str:
-        if self.weight_read_ms is not None and self.weight_read_ms > tpot_ms:
-            return f"{self.weight_read_ms:.3g} ms to read the weights > {tpot_ms:g} ms"
-        return f"{least_ms:.3g} ms per token at its lightest load at {size[0]:,} + {size[1]:,} tokens > {tpot_ms:g} ms"
+    def _too_slow(self, size: tuple[int, int], missed: Missed, slo: Slo) -> str:
+        if missed.target == "tpot" and self.weight_read_ms is not None and self.weight_read_ms > slo.tpot_ms:
+            return f"{self.weight_read_ms:.3g} ms to read the weights > {slo.tpot_ms:g} ms"
+        return missed.reason(size)
+
+
+def _is_near_floor(best: Best, lightest: Point, slo: Slo) -> bool:
+    if best.limited_by == "saturation":
+        return False
+    field_name = f"{best.limited_by}_ms"
+    limit_ms: float = getattr(slo, field_name)
+    least_ms: float = getattr(lightest, field_name)
+    return limit_ms < NEAR_FLOOR * least_ms
 
 
 def _cell(edges: list[int], tokens: float) -> tuple[int, int, float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.profiles.specs import PRECISIONS, Calibration, Era, Gpu, Model
+from melange_cloud.profiles.specs import PRECISIONS, Calibration, Era, FrontEnd, Gpu, Model
 from melange_cloud.profiles.toml import TomlReader, read_toml
 from melange_cloud.shipped import shipped
 
@@ -42,6 +42,7 @@ def read_models(path: Path) -> dict[str, Model]:
             native_precision=reader.word("native_precision", PRECISIONS),
             source=reader.text("source"),
             date=reader.day("date"),
+            block_scaled_fp8=reader.flag("block_scaled_fp8") if "block_scaled_fp8" in table else False,
         )
         reader.finish()
         tables = 1 if model.tied_embeddings else 2
@@ -102,8 +103,13 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
             memory_utilization=reader.number("memory_utilization", 0.1, 1),
             activations_gib=reader.number("activations_gib", 0, 100),
             growth=reader.number("growth", 0, 1),
+            block_tokens=reader.count("block_tokens"),
             max_num_seqs=reader.count("max_num_seqs"),
+            mixed_steps=reader.flag("mixed_steps"),
+            fp8_cache=reader.flag("fp8_cache"),
+            least_cache_share=reader.number("least_cache_share", 0, 1),
             tensor_parallel=reader.degrees("tensor_parallel"),
+            fewest_gpus=reader.flag("fewest_gpus"),
             models={model: tuple(precisions) for model, precisions in profiled.items()},
             max_total_tokens=limits,
         )
@@ -138,17 +144,27 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             era=reader.text("era"),
             precision=reader.word("precision", ("fp16", "fp8")),
             read_weights=reader.number("read_weights", 0.05, 1),
-            read_cache=reader.number("read_cache", 0.05, 1),
-            decode=reader.number("decode", 0.05, 1),
-            prefill=reader.number("prefill", 0.05, 1),
+            read_cache=reader.number("read_cache", 0.05, 1.2),
+            compute=reader.number("compute", 0.05, 1),
+            block_scaled=reader.number("block_scaled", 0.05, 1),
+            attention=reader.number("attention", 0.05, 1),
             step_s=reader.number("step_s", 0, 1),
             step_per_request_s=reader.number("step_per_request_s", 0, 1),
+            sampling_s=reader.number("sampling_s", 0, 1),
             prefill_s=reader.number("prefill_s", 0, 1),
             cache_loss=reader.number("cache_loss", 0, 10),
             link_gb_per_s=reader.number("link_gb_per_s", 0.1, 10_000),
             link_latency_s=reader.number("link_latency_s", 0, 1),
+            switch_share=reader.number("switch_share", 0, 2),
+            front_end=FrontEnd(*reader.triple("front_end", ("step_s", "per_request_s", "per_prefill_s"))),
+            engine_step_s=reader.seconds("engine_step_s"),
+            engine_cache_loss=reader.seconds("engine_cache_loss"),
             grade=reader.mapping("grade"),
             rests_on=reader.text("rests_on"),
+            rows=reader.mapping("rows"),
+            fitted=reader.texts("fitted", []),
+            chosen=reader.texts("chosen", []),
+            borrowed=reader.text("borrowed") if "borrowed" in table else "",
         )
         reader.finish()
         for grade in row.grade.values():

@@ -1,7 +1,7 @@
 """GPUs, models, engine eras and the estimator's constants: what is known beforehand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 GIB = 2**30
@@ -22,6 +22,8 @@ class Model:
         parameters: all of them, embeddings included.
         max_model_len: the context that the model declares, tokens.
         native_precision: the precision of the published weights.
+        block_scaled_fp8: whether the published fp8 weights carry a scale per block of 128 x 128, not per matrix, which
+            is slower to multiply.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Model:
     native_precision: str
     source: str
     date: date
+    block_scaled_fp8: bool = False
 
     @property
     def layer_parameters(self) -> int:
@@ -92,9 +95,15 @@ class Era:
     """An engine era: engines of one time, with the limits they are started with.
 
     Attributes:
-        tensor_parallel: the degrees that profiles are made for.
-        models: the models that have profiles, with their precisions.
+        activations_gib: what an engine keeps per GPU beside weights and cache, GiB.
         growth: a request in flight holds cache for input + growth x output tokens.
+        block_tokens: the cache is handed out in blocks of so many tokens.
+        mixed_steps: whether one step prefills and decodes, reading the weights once for both.
+        fp8_cache: whether the KV cache of an fp8 profile is kept in 8 bits too.
+        least_cache_share: a replica with less cache than this share of its weights is refused.
+        tensor_parallel: the degrees that profiles are made for.
+        fewest_gpus: whether of these only the smallest that fits gets a profile.
+        models: the models that have profiles, with their precisions.
         max_total_tokens: by model, the longest input + output that the engine was started for, where it is not the
             model's own.
     """
@@ -104,8 +113,13 @@ class Era:
     memory_utilization: float
     activations_gib: float
     growth: float
+    block_tokens: int
     max_num_seqs: int
+    mixed_steps: bool
+    fp8_cache: bool
+    least_cache_share: float
     tensor_parallel: tuple[int, ...]
+    fewest_gpus: bool
     models: Mapping[str, tuple[str, ...]]
     max_total_tokens: Mapping[str, int]
 
@@ -113,20 +127,49 @@ class Era:
         """Longest input + output of one request, tokens."""
         return self.max_total_tokens.get(model.name, model.max_model_len)
 
+    def cache_bytes_per_element(self, precision: str) -> int:
+        """Bytes of one number in the KV cache of a profile at a precision."""
+        return 1 if precision == "fp8" and self.fp8_cache else BYTES_PER_ELEMENT_16_BIT
+
+
+@dataclass(frozen=True, slots=True)
+class FrontEnd:
+    """What the HTTP server and scheduler in front of the GPU, one process, need of a step, s.
+
+    Attributes:
+        step_s: of every step.
+        per_request_s: for every request in it: its token is turned into text and sent.
+        per_prefill_s: for every request that begins.
+    """
+
+    step_s: float
+    per_request_s: float
+    per_prefill_s: float
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The estimator's constants for one (GPU, era, precision); the formulas are those of ``estimator.py``.
+    """The estimator's constants for one (GPU, era, precision); the formulas are those of ``roofline.py``.
 
     Attributes:
         read_weights, read_cache: fraction of the memory bandwidth reached when reading weights and KV cache.
-        decode, prefill: fraction of the peak FLOP/s reached in decode steps and in prefill.
+        compute: fraction of the peak FLOP/s reached in matrix products.
+        block_scaled: what of ``compute`` is left with block-scaled fp8 weights.
+        attention: fraction of the 16-bit peak FLOP/s reached by the attention of a prefill.
         step_s, step_per_request_s: time that a step takes on top, fixed and per request in it, s.
+        sampling_s: time per request, GPU and 100,000 words of vocabulary that choosing a token takes, s.
         prefill_s: time that a prefill takes on top, s.
         cache_loss: KV reads slow down by 1 + cache_loss x log2(tensor_parallel).
         link_gb_per_s, link_latency_s: all-reduce bandwidth, GB/s, and latency, s.
+        switch_share: of an all-reduce's transfer, the part left where the switch of 8 GPUs adds up.
+        front_end: of servers that were measured; profiles are of the engine behind it.
+        engine_step_s, engine_cache_loss: by engine, where it was measured and differs; ``step_s`` and ``cache_loss``
+            are the means over engines.
         grade: by tensor parallel degree; degrees that are not named are D.
         rests_on: the measurements, or what it was borrowed from.
+        rows: measured rows of the fit, by source.
+        fitted, chosen: names of the constants that the rows determine, and of those that were set beforehand.
+        borrowed: the row that the others come from; empty where all are its own.
     """
 
     gpu: str
@@ -134,18 +177,33 @@ class Calibration:
     precision: str
     read_weights: float
     read_cache: float
-    decode: float
-    prefill: float
+    compute: float
+    block_scaled: float
+    attention: float
     step_s: float
     step_per_request_s: float
+    sampling_s: float
     prefill_s: float
     cache_loss: float
     link_gb_per_s: float
     link_latency_s: float
+    switch_share: float
+    front_end: FrontEnd
+    engine_step_s: Mapping[str, float]
+    engine_cache_loss: Mapping[str, float]
     grade: Mapping[str, str]
     rests_on: str
+    rows: Mapping[str, int]
+    fitted: tuple[str, ...]
+    chosen: tuple[str, ...]
+    borrowed: str
 
     @property
     def name(self) -> str:
         """How a profile's header names it."""
         return f"{self.gpu}, {self.era}, {self.precision}"
+
+    def of_engine(self, engine: str) -> "Calibration":
+        """The constants of one engine."""
+        step_s = self.engine_step_s.get(engine, self.step_s)
+        return replace(self, step_s=step_s, cache_loss=self.engine_cache_loss.get(engine, self.cache_loss))

@@ -1,5 +1,6 @@
 """Takes declared fields out of TOML tables and collects what is wrong with them."""
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -98,6 +99,24 @@ class TomlReader:
     def mapping(self, field: str) -> dict[str, Any]:
         """A table of its own, empty where absent."""
         return dict(self._take(field, lambda v: isinstance(v, dict), "a table", {}, {}))
+
+    def seconds(self, field: str) -> dict[str, float]:
+        """A table of numbers of at least 0 by name, empty where absent."""
+        table = self.mapping(field)
+        for name, value in table.items():
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+                self.fault(field, f"of {name!r} is {value!r}; it must be a number of at least 0")
+                return {}
+        return {name: float(value) for name, value in table.items()}
+
+    def triple(self, field: str, names: tuple[str, str, str]) -> tuple[float, float, float]:
+        """Three numbers of a table; all 0 where it is absent."""
+        table = self.seconds(field)
+        if table and set(table) != set(names):
+            self.fault(field, f"has {', '.join(table)}; it must have {', '.join(names)}")
+            return 0.0, 0.0, 0.0
+        first, second, third = (table.get(name, 0.0) for name in names)
+        return first, second, third
 
     def finish(self) -> None:
         """Note fields that nobody asked for: a misspelt optional field must not be passed over."""

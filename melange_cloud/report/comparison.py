@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from melange_cloud.domain import Kind, Plan, RegionPlan, Status
+from melange_cloud.domain import Kind, Plan, RegionPlan, Status, Sure
+from melange_cloud.domain.doubt import SAME_COST
+from melange_cloud.domain.sure import PRICES_APART_DAYS
 from melange_cloud.report import words
-from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled
+from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
 from melange_cloud.report.one_region import left_out_sheet
+from melange_cloud.report.purchases import purchases_of_regions
 from melange_cloud.report.routing import routing_sheet
+from melange_cloud.report.standing import Standing, standings, worst
+from melange_cloud.report.sure import cell, legend
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -19,7 +24,7 @@ from melange_cloud.report.text import (
     usd_per_million,
     usd_per_month,
 )
-from melange_cloud.report.winner import PRICES_APART_DAYS, SAME_COST, Undecided, undecided
+from melange_cloud.report.winner import Undecided, undecided
 
 __all__ = ["Undecided", "comparison", "groups", "undecided"]
 
@@ -58,6 +63,8 @@ def comparison(
     yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
     if any(_is_old(plan, region) for group in grouped for region in group):
         yield Paragraph((f"! price older than {words.OLD_PRICE_DAYS} days",))
+    if meaning := legend(standing.sure for standing in standings(plan).values() if standing.premium_fraction):
+        yield Paragraph((meaning,))
     counted = {key: regions for key, regions in _without_plan(plan).items() if len(regions) > _REGIONS_IN_A_ROW}
     if counted:
         providers = [provider for provider, _ in counted]
@@ -68,7 +75,8 @@ def comparison(
         yield Labelled((("No plan in", tuple(names)),))
     verdict = undecided(plan)
     if verdict is not None:
-        yield Paragraph((_verdict(verdict, grouped),), strong=True)
+        yield Paragraph((_verdict(plan, verdict, grouped),), strong=True)
+    yield from purchases_of_regions(plan, all_rows=all_rows)
     for region in plan.regions:
         name = f"{clean(region.provider)} {clean(region.region)}"
         if "routing" in show and region.routing:
@@ -111,21 +119,25 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
     columns = (
         (
             Column("#", right=True),
-            Column("Region", least=18),
-            Column("Where", drop=2, least=11),
+            Column("Region", least=19),
+            Column("Where", drop=4, least=11),
             Column("$/month", right=True),
             Column("vs #1", right=True),
-            Column("$/1M tok", right=True, drop=3),
+            Column("Move saves", right=True, drop=3),
+            Column("Sure", least=9, drop=1),
+            Column("$/1M tok", right=True, drop=5),
             Column("Fleet", least=16),
-            Column("Best single", right=True, drop=1),
+            Column("Best single", right=True, drop=2),
             Column("Price date"),
         )
         if wide
         else (
             Column("#", right=True),
-            Column("Region", least=18),
+            Column("Region", least=19),
             Column("$/month", right=True),
             Column("vs #1", right=True, drop=2),
+            Column("Move saves", right=True, drop=4),
+            Column("Sure", least=9, drop=3),
             Column("Fleet", least=16),
             Column("Age", right=True, drop=1),
         )
@@ -139,12 +151,14 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
         fleet_at = [column.header for column in columns].index("Fleet")
         last = (*rows[-1].cells[:fleet_at], rows[-1].fleet, *rows[-1].cells[fleet_at + 1 :])
         rows = [*rows[:_FIRST_ROWS], _Row(more, hidden), _Row(last, rows[-1].regions)]
-    return Sheet(columns, tuple(row.cells for row in [*rows, *_rows_without_plan(plan, wide=wide)]))
+    sheet = Sheet(columns, tuple(row.cells for row in [*rows, *_rows_without_plan(plan, wide=wide)]))
+    return sheet if standings(plan) else without(sheet, frozenset({"Move saves", "Sure"}))
 
 
 def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> list[_Row]:
     rows: list[_Row] = []
     rank, above, cheapest = 1, None, grouped[0][0].usd_per_hour if grouped else None
+    standing = standings(plan)
     for group in grouped:
         parts = [[region] for region in group] if wide else [group[:1], group[1:]]
         for part in parts:
@@ -160,7 +174,9 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
             fleet_in_full = _fleet_text(first) + proof
             fleet = f"same{proof}" if key == above else fleet_in_full
             head = (str(rank) if part[0] is group[0] else "", _names(part), *([clean(first.place)] if wide else []))
-            money = (usd_per_month(first.usd_per_month), against)
+            names = ((region.provider, region.region) for region in part)
+            stands = [standing[name] for name in names if name in standing]
+            money = (usd_per_month(first.usd_per_month), against, *_moving(stands, cheapest=not rows))
             tail = (
                 (usd_per_million(first.usd_per_million_tokens), fleet, _best_single(first), _price_date(plan, first))
                 if wide
@@ -170,6 +186,14 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
             above = key
         rank += len(group)
     return rows
+
+
+def _moving(stands: list[Standing], *, cheapest: bool) -> tuple[str, str]:
+    """What moving to the cheapest saves, and how sure that is; the cheapest itself moves nowhere."""
+    if cheapest or not stands:
+        return UNKNOWN, UNKNOWN
+    saving = stands[0].saving_usd_per_month
+    return usd_per_month(saving) if saving >= 0.005 else "0", cell(worst(stands).sure)
 
 
 def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
@@ -188,7 +212,8 @@ def _rows_without_plan(plan: Plan, *, wide: bool) -> list[_Row]:
         many = len(regions) > _REGIONS_IN_A_ROW
         names = f"{len(regions)}{GLUE}{glued(provider)}{GLUE}regions" if many else _names(regions)
         where = (names, *([clean(regions[0].place) if len(regions) == 1 else ""] if wide else []))
-        money = (UNKNOWN, UNKNOWN, UNKNOWN, why, UNKNOWN, UNKNOWN) if wide else (UNKNOWN, UNKNOWN, why, UNKNOWN)
+        nothing = (UNKNOWN,) * 4
+        money = (*nothing, UNKNOWN, why, UNKNOWN, UNKNOWN) if wide else (*nothing, why, UNKNOWN)
         rows.append(_Row((UNKNOWN, *where, *money), len(regions)))
     return rows
 
@@ -252,7 +277,7 @@ def _age(plan: Plan, regions: list[RegionPlan]) -> str:
     return f"{max(days)}d{f'{GLUE}!' if max(days) > words.OLD_PRICE_DAYS else ''}"
 
 
-def _verdict(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
+def _verdict(plan: Plan, verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
     """Which ranks cannot be told apart and why, or that #1 is the cheapest; always against what is known."""
     unproven = ""
     if verdict.unproven:
@@ -271,13 +296,24 @@ def _verdict(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
             return level + (f" No clear winner among them: {apart}." if apart else "") + unproven
         also = f"; {apart}" if apart else ""
         clearly = "is the cheapest of those proven" if verdict.unproven else "is clearly cheapest within what is known"
-        return f"#1 {clearly} (profile errors, prices of the dates shown){also}.{unproven}"
+        return f"#1 {clearly} (profile errors, prices of the dates shown){also}.{_if_prices_hold(plan)}{unproven}"
     ranks = _ranks(verdict, grouped)
     spread = f"{verdict.spread * 100:.1f}{GLUE}%"
     return (
         f"{ranks} lie within {spread}: any of them could turn out cheapest if the profiles are off by their stated "
         f"errors{f', and {apart}' if apart else ''}. No clear winner.{unproven}"
     )
+
+
+def _if_prices_hold(plan: Plan) -> str:
+    """How many regions are dearer by prices that were not true at the same time."""
+    apart = [standing for standing in standings(plan).values() if standing.sure is Sure.PRICES_APART]
+    count = sum(standing.premium_fraction > 0 for standing in apart)
+    if not count:
+        return ""
+    days = max(standing.prices_apart_days for standing in apart)
+    who = "One region is" if count == 1 else f"{number(count)}{GLUE}regions are"
+    return f" {who} dearer only if prices up to {number(days)}{GLUE}days apart still hold."
 
 
 def _ranks(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:

@@ -4,8 +4,17 @@ import csv
 from datetime import UTC, datetime
 from io import StringIO
 
-from melange_cloud.domain import Allocation, Plan, RegionPlan
+from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
+from melange_cloud.report.standing import Standing, standings
 from melange_cloud.report.text import clean, known
+
+PURCHASE_COLUMNS = tuple(
+    f"region_{purchase}_{figure}"
+    for purchase in PURCHASES
+    for figure in ("contract", "usd_per_month", "break_even_fraction")
+    if figure == "usd_per_month" or purchase.startswith("commit_")
+)
+"""The same question under each purchase; empty where that was not asked for, or is not known."""
 
 COLUMNS = (
     "generated_at",
@@ -21,12 +30,21 @@ COLUMNS = (
     "peak_requests_per_s",
     "planned_requests_per_s",
     "tpot_ms",
+    "p99_tpot_ms",
+    "ttft_ms",
+    "e2e_ms",
+    "pessimistic",
     "router",
     "hours_per_month",
     "defaulted",
     "region_usd_per_hour",
     "region_usd_per_month",
     "region_lower_bound_usd_per_hour",
+    "region_premium_fraction",
+    "region_saving_usd_per_month",
+    "region_sure",
+    "region_price_age_days",
+    *PURCHASE_COLUMNS,
     "instance_type",
     "gpu",
     "gpu_count",
@@ -66,8 +84,10 @@ def as_csv(plan: Plan) -> str:
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
+    compared = standings(plan)
     for region in plan.regions:
-        common = _common(plan, region)
+        common = _common(plan, region) | _standing(compared.get((region.provider, region.region)))
+        common |= _purchases(region)
         for line in region.allocations:
             writer.writerow(_cells(common | _allocation(plan, region, line)))
         if not region.allocations:
@@ -107,6 +127,10 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "peak_requests_per_s": request.peak_requests_per_s,
         "planned_requests_per_s": request.planned_requests_per_s,
         "tpot_ms": request.tpot_ms,
+        "p99_tpot_ms": request.p99_tpot_ms,
+        "ttft_ms": request.ttft_ms,
+        "e2e_ms": request.e2e_ms,
+        "pessimistic": "true" if request.pessimistic else "false",
         "router": request.router,
         "hours_per_month": request.hours_per_month,
         "defaulted": " ".join(plan.defaulted),
@@ -114,6 +138,28 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "region_usd_per_month": region.usd_per_month,
         "region_lower_bound_usd_per_hour": region.lower_bound_usd_per_hour,
     }
+
+
+def _standing(standing: Standing | None) -> dict[str, object]:
+    """Against the cheapest region; nothing where there is none other."""
+    if standing is None:
+        return {}
+    return {
+        "region_premium_fraction": standing.premium_fraction,
+        "region_saving_usd_per_month": standing.saving_usd_per_month,
+        "region_sure": standing.sure.value,
+        "region_price_age_days": standing.price_age_days,
+    }
+
+
+def _purchases(region: RegionPlan) -> dict[str, object]:
+    """The region's cost under each purchase; a break-even stands for commitments only."""
+    values: dict[str, object] = {}
+    for bought in region.purchases or ():
+        values[f"region_{bought.purchase}_usd_per_month"] = bought.usd_per_month
+        values[f"region_{bought.purchase}_contract"] = "; ".join(bought.contracts)
+        values[f"region_{bought.purchase}_break_even_fraction"] = bought.break_even_fraction
+    return {name: value for name, value in values.items() if name in PURCHASE_COLUMNS}
 
 
 def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, object]:

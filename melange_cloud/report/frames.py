@@ -16,19 +16,23 @@ def frames(plan: Plan) -> "dict[str, pd.DataFrame]":
 
     Returns:
         ``regions`` (one row per region: status, reason, money, and ``usd_per_hour_ROUTER`` for each router) and one
-        frame for each of allocations, kinds, routing, single_gpu, what_if, left_out and quota_needs. Units are those of
-        the JSON: USD/h, USD/month, requests/s, tokens, fractions. A frame without rows has no columns.
+        frame for each of allocations, kinds, routing, single_gpu, what_if, left_out, quota_needs, purchases and
+        profile_swings (``error_bars.profiles``). Units are those of the JSON: USD/h, USD/month, requests/s, tokens,
+        fractions. A frame without rows has no columns.
     """
     import pandas as pd
 
     regions: list[dict[str, Any]] = []
-    lists: dict[str, list[dict[str, Any]]] = {name: [] for name in _LISTS}
+    lists: dict[str, list[dict[str, Any]]] = {name: [] for name in (*_LISTS, "profile_swings", "purchases")}
     for region in plan.regions:
         record = asdict(region)
         where = {"provider": region.provider, "region": region.region}
         for name in _LISTS:
             lists[name].extend({**where, **item} for item in record.pop(name))
         low, high = record.pop("usd_per_month_range")
+        bars = record.pop("error_bars") or {"profiles": ()}
+        lists["profile_swings"].extend({**where, **swing} for swing in bars["profiles"])
+        lists["purchases"].extend({**where, **bought} for bought in record.pop("purchases") or ())
         routers = {f"usd_per_hour_{router}": cost for router, cost in record.pop("routers").items()}
         status = record.pop("status").value
         regions.append({**record, "status": status, "usd_per_month_low": low, "usd_per_month_high": high, **routers})

@@ -10,6 +10,7 @@ from typing import Any
 
 from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.report.csv_ import utc
+from melange_cloud.report.standing import standings
 from melange_cloud.report.text import known
 
 SCHEMA_VERSION = 1
@@ -23,15 +24,25 @@ def as_json(plan: Plan) -> str:
     Figures are written so that they read back as the same floats; None and what is not finite are null. The text is
     plain ASCII, so no terminal and no file encoding can spoil it.
     """
-    document = {"schema_version": SCHEMA_VERSION, **_fields(plan)}
+    compared = standings(plan)
+    regions = [
+        {**_region(region), "comparison": plain(compared.get((region.provider, region.region)))}
+        for region in plan.regions
+    ]
+    document = {"schema_version": SCHEMA_VERSION, **_fields(plan), "regions": regions}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
 def _fields(thing: Any) -> dict[str, object]:
-    return {field.name: _plain(getattr(thing, field.name)) for field in fields(thing)}
+    return {field.name: plain(getattr(thing, field.name)) for field in fields(thing)}
 
 
-def _plain(value: object) -> object:
+def _region(region: RegionPlan) -> dict[str, object]:
+    return {**_fields(region), "gap": plain(region.gap)}
+
+
+def plain(value: object) -> object:
+    """A value as JSON holds it: dataclasses become objects of their fields, None and what is not finite null."""
     match value:
         case Enum():
             return value.value
@@ -44,9 +55,9 @@ def _plain(value: object) -> object:
         case date():
             return value.isoformat()
         case Mapping():
-            return {str(key): _plain(value[key]) for key in sorted(value)}
+            return {str(key): plain(value[key]) for key in sorted(value)}
         case tuple() | list():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case RegionPlan():
-            return {**_fields(value), "gap": _plain(value.gap)}
+            return _region(value)
     return _fields(value)

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from melange_cloud.domain import ROUTERS, LeftOut, Plan, RegionPlan, SingleGpuFleet, Status
 from melange_cloud.report import words
 from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
+from melange_cloud.report.coverage import coverage_lines
+from melange_cloud.report.current import current_lines
+from melange_cloud.report.error_bars import error_lines
+from melange_cloud.report.purchases import purchases_of_one
 from melange_cloud.report.routing import routing_sheet
 from melange_cloud.report.text import (
     GLUE,
@@ -23,11 +27,13 @@ from melange_cloud.report.text import (
     quantity,
     usd_per_month,
 )
+from melange_cloud.report.why import why
 
 _BETTER_ROUTER = {
     "prompt": "a router that sends by prompt length (--router prompt)",
     "oracle": "a router that also knew answer lengths: the limit (--router oracle)",
 }
+_REASONS_IN_FULL = 2
 _CODES = ("sold_as", "host_memory", "cannot_serve", "no_profile", "excluded", "gpu_not_asked")
 
 
@@ -48,6 +54,8 @@ def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[st
     else_ = what_else(plan, region, wide=wide)
     if else_.rows:
         yield Titled("What else it could be", else_)
+    yield from purchases_of_one(plan, region)
+    yield from why(plan, region, wide=wide)
     if region.left_out and "left-out" in show:
         yield Titled("Left out", left_out_sheet(region))
     yield Labelled(tuple(_foot(plan, region, grouped="left-out" not in show)))
@@ -129,10 +137,11 @@ def _answer(plan: Plan, region: RegionPlan) -> list[str]:
     tokens = words.per_million(plan, region)
     lines = [
         " ".join(once([words.proof(region, plan.request.hours_per_month), tokens])),
-        words.cost_range(region),
+        *error_lines(plan, region),
         words.against_single(region),
         words.list_price(plan, region),
         *words.odd_sales(region),
+        *current_lines(plan, region),
     ]
     return once(lines)
 
@@ -202,7 +211,10 @@ def _why_not(degrees: list[SingleGpuFleet]) -> str:
         reasons.setdefault(clean(single.reason) or missing, []).append(f"x{single.tensor_parallel}")
     if len(reasons) == 1:
         return next(iter(reasons))
-    return "; ".join(f"{joined(names)} {reason}" for reason, names in reasons.items())
+    if len(reasons) <= _REASONS_IN_FULL:
+        return "; ".join(f"{joined(names)} {reason}" for reason, names in reasons.items())
+    *others, (reason, names) = reasons.items()
+    return f"{joined(names)} {reason}; {joined(name for _, smaller in others for name in smaller)} neither"
 
 
 def left_out_groups(region: RegionPlan) -> list[tuple[str, list[str]]]:
@@ -225,6 +237,8 @@ def left_out_sheet(region: RegionPlan) -> Sheet:
 
 
 def _foot(plan: Plan, region: RegionPlan, *, grouped: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if coverage := coverage_lines(region):
+        yield "Coverage", coverage
     if grouped and region.left_out:
         yield "Left out", tuple(f"{', '.join(names)}: {reason}" for reason, names in left_out_groups(region))
     if region.quota_needs:

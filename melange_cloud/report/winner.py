@@ -1,13 +1,10 @@
 """Whether the cheapest region is clearly the cheapest, as far as profiles and prices can tell."""
 
 from dataclasses import dataclass
-from math import hypot
 
-from melange_cloud.domain import Kind, Plan, RegionPlan, Status
+from melange_cloud.domain import Plan, RegionPlan, Status, Sure
+from melange_cloud.domain.doubt import SAME_COST, errors_of_kinds, how_sure, side
 from melange_cloud.report.words import oldest_price
-
-PRICES_APART_DAYS = 90
-SAME_COST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +32,18 @@ class Undecided:
 def undecided(plan: Plan) -> Undecided | None:
     """Which regions cannot be told from the cheapest one; None where fewer than two regions have a fleet.
 
-    A profile describes a kind (GPU, tensor_parallel) in every region alike: if it is too good, it is so everywhere, and
-    what a kind costs moves in all regions together; different kinds err independently, so their errors add up in
-    quadrature. Region B cannot be told from the cheapest region A where
-
-        usd_per_hour(B) - usd_per_hour(A)
-            <=  square root of the sum over kinds of ((usd_per_hour of the kind in B - in A) x its error)^2
-
+    Region B cannot be told from the cheapest region A where the difference is no more than ``domain.doubt.doubt_usd``.
     Equal fleets at equal prices cancel; what is left is how differently the two are built. A fleet of other GPUs can
     thus be level at +10 %, while the same fleet at a price that is 10 % higher is dearer whatever the profiles do.
     """
-    priced = sorted(
-        (region for region in plan.regions if region.usd_per_hour is not None),
-        key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region),
-    )
+    priced = cheapest_first(plan)
     if len(priced) < 2:
         return None
     cheapest = priced[0]
     lowest = cheapest.usd_per_hour or 0.0
-    errors: dict[Kind, float] = {}
-    for region in priced:
-        for use in region.kinds:
-            kind = Kind(use.gpu, use.tensor_parallel)
-            errors[kind] = max(use.error, errors.get(kind, 0.0))
-    reference = _usd_per_hour_of_kinds(cheapest)
-    ties = [cheapest]
-    for region in priced[1:]:
-        costs = _usd_per_hour_of_kinds(region)
-        doubt = hypot(
-            *(
-                (costs.get(kind, 0.0) - reference.get(kind, 0.0)) * errors.get(kind, 0.0)
-                for kind in sorted({*costs, *reference})
-            )
-        )
-        if (region.usd_per_hour or 0.0) - lowest <= doubt + SAME_COST * lowest:
-            ties.append(region)
+    errors, reference = errors_of_kinds(priced), side(cheapest)
+    level = (Sure.EQUAL, Sure.WITHIN_PROFILE_ERROR)
+    ties = [cheapest, *(region for region in priced[1:] if how_sure(reference, side(region), errors) in level)]
     dates = sorted(day for day in map(oldest_price, ties) if day is not None)
     unproven = tuple(
         region
@@ -87,9 +61,9 @@ def undecided(plan: Plan) -> Undecided | None:
     )
 
 
-def _usd_per_hour_of_kinds(region: RegionPlan) -> dict[Kind, float]:
-    costs: dict[Kind, float] = {}
-    for line in region.allocations:
-        kind = Kind(line.gpu, line.tensor_parallel)
-        costs[kind] = costs.get(kind, 0.0) + line.usd_per_hour
-    return costs
+def cheapest_first(plan: Plan) -> list[RegionPlan]:
+    """The regions that have a fleet; those of one cost by name."""
+    return sorted(
+        (region for region in plan.regions if region.usd_per_hour is not None),
+        key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region),
+    )

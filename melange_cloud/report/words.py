@@ -12,6 +12,7 @@ from melange_cloud.report.text import (
     dollars,
     glued,
     joined,
+    number,
     once,
     plus_minus,
     quantity,
@@ -82,15 +83,40 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
         f"{model}, {profiles}{f': {trust}' if trust else ''}",
         f"{clean(request.workload)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
         f"{quantity(round(request.mean_input_tokens))} in / {quantity(round(request.mean_output_tokens))} out tokens",
-        f"peak {quantity(request.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')} + "
+        f"peak {quantity(request.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')}"
+        f"{_of_arrivals(plan)} + "
         f"{quantity(request.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
-        f"{quantity(request.planned_requests_per_s)}"
-        f"{_mean_rate(plan)}; mean TPOT <={GLUE}{quantity(request.tpot_ms)}{GLUE}ms{star(plan, 'tpot_ms')}; "
-        "TTFT not limited",
+        f"{quantity(request.planned_requests_per_s)}{_served(plan)}"
+        f"{_mean_rate(plan)}; {_targets(plan)}",
         f"router {clean(request.router)}{star(plan, 'router')}: {ROUTER.get(request.router, 'unknown here')}",
     ]
     asked = _restrictions(plan)
     return (*lines, *([asked] if asked else []))
+
+
+def _targets(plan: Plan) -> str:
+    """Every target that was asked for; TTFT is named also where nothing limits it."""
+    request = plan.request
+    targets = (
+        ("mean TPOT", request.tpot_ms, star(plan, "tpot_ms")),
+        ("p99 TPOT", request.p99_tpot_ms, ""),
+        ("mean TTFT", request.ttft_ms, ""),
+        ("mean end to end", request.e2e_ms, ""),
+    )
+    asked = [f"{name} <={GLUE}{quantity(ms)}{GLUE}ms{mark}" for name, ms, mark in targets if ms is not None]
+    free = ["TTFT not limited"] if request.ttft_ms is None and request.e2e_ms is None else []
+    return "; ".join([*asked, *free])
+
+
+def _of_arrivals(plan: Plan) -> str:
+    source = plan.request.rate_source
+    return f" ({clean(source)})" if source else ""
+
+
+def _served(plan: Plan) -> str:
+    """Which part of the requests is planned for, where that is not all of them."""
+    share = plan.request.served_requests_share
+    return f" for the {number(100 * share, 2)}{GLUE}% of requests that are served" if share < 1 else ""
 
 
 def _mean_rate(plan: Plan) -> str:
@@ -153,8 +179,10 @@ def profile_trust(kinds: Iterable[KindUse]) -> str:
 
 def proof(region: RegionPlan, hours_per_month: float) -> str:
     """Whether the fleet is the cheapest, and by how much it may not be."""
-    if region.status is Status.OPTIMAL:
+    if region.status is Status.OPTIMAL and region.current is None:
         return "Proven cheapest."
+    if region.status is Status.OPTIMAL:
+        return "Proven: the least change within what it may cost."
     above = above_cheapest(region)
     if above is None or region.lower_bound_usd_per_hour is None:
         return "Not proven cheapest: no bound was found."
@@ -181,24 +209,6 @@ def per_million(plan: Plan, region: RegionPlan) -> str:
         else f"at the mean rate ({tokens})"
     )
     return f"${usd_per_million(region.usd_per_million_tokens)} per 1M tokens in+out {when}."
-
-
-def cost_range(region: RegionPlan) -> str:
-    """What the cost would be if the profiles err; a missing end is said, never filled."""
-    better, worse = region.usd_per_month_range
-    errors = once(plus_minus(use.error) for use in region.kinds)
-    by = errors[0].lstrip("±") + " " if len(errors) == 1 else ""
-    tail = "" if by else " by their ±"
-    if better is None and worse is None:
-        return "What the profiles' errors do to the cost: no data."
-    if better is None or worse is None:
-        one, other = (f"{by}better", f"{by}worse") if worse is None else (f"{by}worse", f"{by}better")
-        amount = dollars(usd_per_month(better if worse is None else worse))
-        return f"If profiles are {one}{tail}: {amount}; if {other}: no fleet was found."
-    return (
-        f"If profiles are {by}better or worse{tail}: "
-        f"{dollars(usd_per_month(better))} to {dollars(usd_per_month(worse))}."
-    )
 
 
 def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int) -> str:
@@ -245,10 +255,15 @@ def odd_sales(region: RegionPlan) -> tuple[str, ...]:
 
 def no_fleet(region: RegionPlan) -> str:
     """Why there is no fleet: refused, or not known."""
-    reason = clean(region.reason)
-    if region.status is Status.INFEASIBLE:
+    return nothing_bought(region.status, region.reason)
+
+
+def nothing_bought(status: Status, why: str) -> str:
+    """Why there is no fleet, from a status and its reason."""
+    reason = clean(why)
+    if status is Status.INFEASIBLE:
         return f"infeasible: {reason}" if reason else "infeasible"
-    return f"{clean(region.status)}: {reason or 'nothing was found in time'}"
+    return f"{clean(status)}: {reason or 'nothing was found in time'}"
 
 
 def price_lines(region: RegionPlan) -> tuple[str, ...]:

@@ -1,16 +1,28 @@
 """The workload file: JSON, written with one bucket per line so that a changed bucket is a changed line.
 
     {
-      "format": "melange-cloud workload 1",
+      "format": "melange-cloud workload 2",
       "name": "chat",                       short name
       "title": "Arena, 1,500 requests",     what it is, for people
       "source": "...",                      where the sizes come from
       "licence": "...",                     under which they may be passed on
+      "dated": "2023-11-16",                when the traffic was seen, for people; may be absent
       "requests": 1500,                     how many requests the sizes are of; null or absent: unknown
+      "rows_unreadable": 0,                 rows of the source left out; null or absent: unknown
       "notes": ["..."],                     what a user should know; may be absent
-      "requests_per_s": {                   arrival rates that the source saw; null or absent: unknown
-        "window_s": 60, "windows": 58, "mean": 5.55, "p95": 7.78, "peak": 8.45
+      "input_tokens": {"mean": 136.3, "p50": 40, "p90": 432, "p99": 902},     of the requests themselves; a quantile
+      "output_tokens": {"mean": 256.2, "p50": 211, "p90": 513, "p99": 785},   is null, the whole absent: unknown
+      "load_error": 0.02,                   what charging buckets at their mean sizes can misjudge; may be absent
+      "drift": {                            how far the mix moves (total variation); may be absent
+        "window_s": 21600, "windows": 28, "mean": 0.16, "max": 0.44
       },
+      "requests_per_s": {                   arrival rates that the source saw; null or absent: unknown
+        "window_s": 3600, "windows": 168, "mean": 27.8, "p95": 75.7, "peak": 83.6,
+        "starts_at": "2024-05-10T00:00:00Z",      of the first window; null or absent: times without a date
+        "source": "...",                          whose arrivals, where not those of the sizes; may be absent
+        "requests_by_window": [77540, null, ...], null: a gap in the collection; may be absent
+        "hour_of_week": [21.5, null, ...]         168 mean rates from Monday 00:00 UTC (where there is no date, from
+      },                                          the first hour on), null: not seen; only with two days or more
       "buckets": [
         {"input_tokens": [0, 25],           range (low, high]: above low, up to and including high
          "output_tokens": [25, 100],
@@ -21,69 +33,101 @@
       ]
     }
 
-The first range, from 0, holds requests of 0 tokens too. Input ranges are equal or disjoint; so are the output ranges
-of one input range. Buckets are written sorted by their ranges, numbers with 12 significant digits (so shares sum to 1
-within 1e-11), text as UTF-8; the same workload gives the same bytes. Buckets whose share is 0 may stand in a file and
-are left out when it is loaded. Fields that are not listed here are refused: they may be misspelt.
+``workload.schema.json`` beside this file is the same as a JSON Schema. The first range, from 0, holds requests of 0
+tokens too. Input ranges are equal or disjoint; so are the output ranges of one input range. Buckets are written sorted
+by their ranges, numbers with 12 significant digits (so shares sum to 1 within 1e-11), text as UTF-8; the same workload
+gives the same bytes. Buckets whose share is 0 may stand in a file and are left out when it is loaded. Fields that are
+not listed here are refused: they may be misspelt. Files of format 1 had no ``dated``, ``rows_unreadable``, token
+figures, ``load_error`` and ``drift``, and of the rates only the figures; they are read as they are.
 """
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC
 from pathlib import Path
 
-from melange_cloud.domain import Bucket, Workload
+from melange_cloud.domain import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 from melange_cloud.errors import BadFile
+from melange_cloud.workload.bucket_fields import bucket_list, ranges_of
 from melange_cloud.workload.fields import FieldChecker, shown
-from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange, clashes, holds
-from melange_cloud.workload.requests import SUM_TOLERANCE
-from melange_cloud.workload.trace import ArrivalRates
+from melange_cloud.workload.rate_fields import arrival_rates, drift, token_figures
 
-FORMAT = "melange-cloud workload 1"
+FORMAT = "melange-cloud workload 2"
+OLDER_FORMATS = ("melange-cloud workload 1",)
+WORKLOAD_SCHEMA = Path(__file__).with_name("workload.schema.json")
+"""The JSON Schema (draft 2020-12) that describes the file."""
+
 SIGNIFICANT_DIGITS = 12
+_WINDOWS_PER_LINE = 24
 
 _REQUIRED = ("format", "name", "title", "source", "licence", "buckets")
-_OPTIONAL = ("requests", "notes", "requests_per_s")
-_BUCKET_REQUIRED = ("input_tokens", "output_tokens", "mean_input_tokens", "mean_output_tokens", "share")
-_BUCKET_OPTIONAL = ("longest_total_tokens",)
-_RATES = ("window_s", "windows", "mean", "p95", "peak")
+_OPTIONAL = (
+    "dated", "requests", "rows_unreadable", "notes", "input_tokens", "output_tokens", "load_error", "drift",
+    "requests_per_s",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFile:
-    """What a workload file holds: the workload, and the arrival rates that its source saw (None: unknown)."""
+    """What a workload file holds: the workload, and what its source tells beyond it (None: unknown).
+
+    Attributes:
+        rows_unreadable: rows of the source that were left out.
+        input_tokens, output_tokens: figures of the requests themselves, before bucketing.
+        load_error: fraction of the load that charging buckets at their mean sizes can misjudge.
+        dated: when the traffic was seen, in words; empty where unknown.
+    """
 
     workload: Workload
     arrival_rates: ArrivalRates | None = None
+    rows_unreadable: int | None = None
+    input_tokens: TokenFigures | None = None
+    output_tokens: TokenFigures | None = None
+    drift: Drift | None = None
+    load_error: float | None = None
+    dated: str = ""
 
 
-def write_workload(workload: Workload, arrival_rates: ArrivalRates | None = None) -> str:
+def write_workload(held: WorkloadFile) -> str:
     """The text of a workload file.
 
     Raises:
         BadFile: the workload is one that could not be loaded again (shares that do not sum to 1, overlapping buckets).
     """
-    head: dict[str, object] = {
-        "format": FORMAT,
-        "name": workload.name,
-        "title": workload.title,
-        "source": workload.source,
-        "licence": workload.licence,
-        "requests": workload.requests,
-        "notes": list(workload.notes),
+    workload = held.workload
+    head: dict[str, str] = {
+        "format": _text(FORMAT),
+        "name": _text(workload.name),
+        "title": _text(workload.title),
+        "source": _text(workload.source),
+        "licence": _text(workload.licence),
     }
-    lines = [f"  {_text(key)}: {_text(value)}," for key, value in head.items()]
-    if arrival_rates is not None:
-        numbers = (
-            arrival_rates.window_s,
-            arrival_rates.windows,
-            arrival_rates.mean_requests_per_s,
-            arrival_rates.p95_requests_per_s,
-            arrival_rates.peak_requests_per_s,
+    if held.dated:
+        head["dated"] = _text(held.dated)
+    head["requests"] = _text(workload.requests)
+    head["rows_unreadable"] = _text(held.rows_unreadable)
+    head["notes"] = _text(list(workload.notes))
+    for key, figures in (("input_tokens", held.input_tokens), ("output_tokens", held.output_tokens)):
+        if figures is not None:
+            parts = {"mean": _digits(figures.mean), **{q: _text(getattr(figures, q)) for q in ("p50", "p90", "p99")}}
+            head[key] = _object(parts)
+    if held.load_error is not None:
+        head["load_error"] = _digits(held.load_error)
+    if held.drift is not None:
+        head["drift"] = _object(
+            {
+                "window_s": _text(held.drift.window_s),
+                "windows": _text(held.drift.windows),
+                "mean": _digits(held.drift.mean),
+                "max": _digits(held.drift.most),
+            }
         )
-        fields = ", ".join(f'"{key}": {_digits(number)}' for key, number in zip(_RATES, numbers, strict=True))
-        lines.append(f'  "requests_per_s": {{{fields}}},')
-    buckets = ",\n".join(f"    {_bucket_text(bucket)}" for bucket in sorted(workload.buckets, key=_ranges))
+    if held.arrival_rates is not None:
+        head["requests_per_s"] = _rates_text(held.arrival_rates)
+    lines = [f"  {_text(key)}: {value}," for key, value in head.items()]
+    buckets = ",\n".join(f"    {_bucket_text(bucket)}" for bucket in sorted(workload.buckets, key=ranges_of))
     text = "\n".join(["{", *lines, '  "buckets": [', buckets, "  ]", "}", ""])
     parse_workload_file(text, f"workload {workload.name}")
     return text
@@ -102,33 +146,34 @@ def parse_workload_file(text: str, path: Path | str) -> WorkloadFile:
     if document is None:
         raise BadFile(checker.faults)
     checker.known_fields(document, "", _REQUIRED, _OPTIONAL)
-    if "format" in document and document["format"] != FORMAT:
-        checker.fault("format", f"is {shown(document['format'])}: this version reads {_text(FORMAT)}")
+    if "format" in document and document["format"] not in (FORMAT, *OLDER_FORMATS):
+        checker.fault("format", f"is {shown(document['format'])}: this version reads {_text(FORMAT)} and 1")
     texts = {key: checker.text(document, key) for key in ("name", "title", "source", "licence")}
-    requests = checker.whole(document, "requests", "", 1) if document.get("requests") is not None else None
+    dated = checker.text(document, "dated") if "dated" in document else ""
+    counts = {
+        key: checker.whole(document, key, "", least) if document.get(key) is not None else None
+        for key, least in (("requests", 1), ("rows_unreadable", 0))
+    }
     notes = _notes(checker, document)
-    arrival_rates = _arrival_rates(checker, document)
-    buckets = _buckets(checker, document)
+    held = WorkloadFile(
+        Workload(texts["name"], texts["title"], (), texts["source"], texts["licence"], counts["requests"]),
+        arrival_rates(checker, document),
+        rows_unreadable=counts["rows_unreadable"],
+        input_tokens=token_figures(checker, document, "input_tokens"),
+        output_tokens=token_figures(checker, document, "output_tokens"),
+        drift=drift(checker, document),
+        load_error=checker.number(document, "load_error", "", 0, 2),
+        dated=dated,
+    )
+    buckets = bucket_list(checker, document)
     if checker.faults:
         raise BadFile(checker.faults)
     total = math.fsum(bucket.share for bucket in buckets)
     if abs(total - 1) > 1e-9:
         buckets = [replace(bucket, share=bucket.share / total) for bucket in buckets]
         notes.append(f"shares in the file sum to {total:.9g} by rounding: divided by that")
-    workload = Workload(
-        **texts,
-        buckets=tuple(sorted((bucket for bucket in buckets if bucket.share), key=_ranges)),
-        requests=requests,
-        notes=tuple(notes),
-    )
-    return WorkloadFile(workload, arrival_rates)
-
-
-def _ranges(bucket: Bucket) -> tuple[TokenRange, TokenRange]:
-    return (
-        (bucket.input_low_tokens, bucket.input_high_tokens),
-        (bucket.output_low_tokens, bucket.output_high_tokens),
-    )
+    used = tuple(sorted((bucket for bucket in buckets if bucket.share), key=ranges_of))
+    return replace(held, workload=replace(held.workload, buckets=used, notes=tuple(notes)))
 
 
 def _text(value: object) -> str:
@@ -139,8 +184,37 @@ def _digits(number: float) -> str:
     return f"{number:.{SIGNIFICANT_DIGITS}g}"
 
 
+def _object(parts: dict[str, str]) -> str:
+    return "{" + ", ".join(f'"{key}": {value}' for key, value in parts.items()) + "}"
+
+
+def _rates_text(rates: ArrivalRates) -> str:
+    parts = {
+        "window_s": _text(rates.window_s),
+        "windows": _text(rates.windows),
+        "mean": _digits(rates.mean_requests_per_s),
+        "p95": _digits(rates.p95_requests_per_s),
+        "peak": _digits(rates.peak_requests_per_s),
+    }
+    if rates.starts_at is not None:
+        parts["starts_at"] = _text(rates.starts_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    if rates.source:
+        parts["source"] = _text(rates.source)
+    if rates.requests_by_window:
+        parts["requests_by_window"] = _list(rates.requests_by_window)
+    if week := rates.hour_of_week():
+        parts["hour_of_week"] = _list(week)
+    return "{\n" + ",\n".join(f'    "{key}": {value}' for key, value in parts.items()) + "\n  }"
+
+
+def _list(numbers: Iterable[float | None]) -> str:
+    texts = ["null" if number is None else _digits(number) for number in numbers]
+    lines = [", ".join(texts[at : at + _WINDOWS_PER_LINE]) for at in range(0, len(texts), _WINDOWS_PER_LINE)]
+    return "[\n      " + ",\n      ".join(lines) + "\n    ]"
+
+
 def _bucket_text(bucket: Bucket) -> str:
-    input_tokens, output_tokens = _ranges(bucket)
+    input_tokens, output_tokens = ranges_of(bucket)
     return (
         f'{{"input_tokens": {list(input_tokens)}, "output_tokens": {list(output_tokens)}, '
         f'"mean_input_tokens": {_digits(bucket.mean_input_tokens)}, '
@@ -155,81 +229,3 @@ def _notes(checker: FieldChecker, document: dict[str, object]) -> list[str]:
         return list(notes)
     checker.fault("notes", f"is {shown(notes)}: must be a list of texts")
     return []
-
-
-def _arrival_rates(checker: FieldChecker, document: dict[str, object]) -> ArrivalRates | None:
-    value = document.get("requests_per_s")
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        checker.fault("requests_per_s", f"is {shown(value)}: must be an object with {', '.join(_RATES)}")
-        return None
-    where = "requests_per_s."
-    checker.known_fields(value, where, _RATES, ())
-    window_s = checker.whole(value, "window_s", where, 1)
-    windows = checker.whole(value, "windows", where, 1)
-    mean = checker.number(value, "mean", where, 0, 1e9)
-    p95 = checker.number(value, "p95", where, 0, 1e9)
-    peak = checker.number(value, "peak", where, 0, 1e9)
-    if window_s is None or windows is None or mean is None or p95 is None or peak is None:
-        return None
-    if peak < max(mean, p95) or peak == 0:
-        checker.fault(f"{where}peak", f"is {peak:g}: must be above 0 and not below mean or p95")
-    return ArrivalRates(window_s, windows, mean, p95, peak)
-
-
-def _buckets(checker: FieldChecker, document: dict[str, object]) -> list[Bucket]:
-    if "buckets" not in document:
-        return []
-    values = document["buckets"]
-    if not isinstance(values, list) or not values:
-        checker.fault("buckets", f"is {shown(values)}: must be a list of at least one bucket")
-        return []
-    parsed = [_bucket(checker, value, f"buckets[{position}]") for position, value in enumerate(values)]
-    buckets = {position: bucket for position, bucket in enumerate(parsed) if bucket is not None}
-    positions = list(buckets)
-    for place, message in clashes([_ranges(bucket) for bucket in buckets.values()]):
-        checker.fault(f"buckets[{positions[place]}]", f"{message}: ranges must be equal or disjoint")
-    if len(buckets) == len(values):
-        total = math.fsum(bucket.share for bucket in buckets.values())
-        if round(abs(total - 1), 12) > SUM_TOLERANCE:
-            checker.fault(
-                "buckets",
-                f"the shares sum to {total:.9g}: they must sum to 1; divide each by {total:.9g}"
-                if total
-                else "all shares are 0: a workload needs traffic",
-            )
-    return list(buckets.values())
-
-
-def _bucket(checker: FieldChecker, value: object, place: str) -> Bucket | None:
-    if not isinstance(value, dict):
-        checker.fault(place, f"is {shown(value)}: must be an object with {', '.join(_BUCKET_REQUIRED)}")
-        return None
-    where = f"{place}."
-    checker.known_fields(value, where, _BUCKET_REQUIRED, _BUCKET_OPTIONAL)
-    input_tokens = checker.token_range(value, "input_tokens", where)
-    output_tokens = checker.token_range(value, "output_tokens", where)
-    mean_input = checker.number(value, "mean_input_tokens", where, 0, LONGEST_TOKENS)
-    mean_output = checker.number(value, "mean_output_tokens", where, 0, LONGEST_TOKENS)
-    share = checker.number(value, "share", where, 0, 1)
-    if input_tokens is None or output_tokens is None or mean_input is None or mean_output is None or share is None:
-        return None
-    longest = None
-    if value.get("longest_total_tokens") is not None:
-        longest = checker.whole(value, "longest_total_tokens", where, 0)
-    if share:
-        for kind, tokens, mean in (("input", input_tokens, mean_input), ("output", output_tokens, mean_output)):
-            if not holds(tokens, mean):
-                checker.fault(
-                    f"{where}mean_{kind}_tokens",
-                    f"is {mean:.12g}: must lie in its range, above {tokens[0]:,} up to {tokens[1]:,}",
-                )
-        # Half a token of room: the means may have been rounded to whole tokens.
-        if longest is not None and not mean_input + mean_output - 1 <= longest <= input_tokens[1] + output_tokens[1]:
-            checker.fault(
-                f"{where}longest_total_tokens",
-                f"is {longest:,}: must lie between the mean sizes' sum and the sum of the upper edges, "
-                f"{mean_input + mean_output:,.6g} to {input_tokens[1] + output_tokens[1]:,}",
-            )
-    return Bucket(*input_tokens, *output_tokens, mean_input, mean_output, share, longest)

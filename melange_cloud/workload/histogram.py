@@ -7,12 +7,15 @@
 
 Ranges are of whole tokens, both ends included; ``>100`` is open. Numbers are counts of requests, or shares that sum
 to 1 (all at most 1, one at least not whole). A histogram does not tell mean sizes, so the middle of each range stands
-for its requests; an open range has no middle, so requests in one are refused.
+for its requests; an open range has no middle, so requests in one are refused. Where the source tells more, ``Sizes``
+takes it: an upper edge for the open range, and the mean size of all requests. Each range's mean is then put so far
+into its range (the same fraction of each) that the whole has that mean.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud.domain import Bucket, Workload
@@ -27,8 +30,26 @@ _OPEN = re.compile(r">([0-9]{1,10})")
 _MOST_REQUESTS = 1e15
 
 
-def parse_histogram(text: str, path: Path) -> Workload:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a histogram's source tells of its sizes beside the histogram, tokens; None is "nothing".
+
+    Attributes:
+        mean_input, mean_output: mean size of all requests.
+        longest_input, longest_output: upper edge of the open range.
+    """
+
+    mean_input: float | None = None
+    mean_output: float | None = None
+    longest_input: int | None = None
+    longest_output: int | None = None
+
+
+def parse_histogram(text: str, path: Path, sizes: Sizes | None = None) -> Workload:
     """Reads the text of a histogram; the workload is named after the file.
+
+    Args:
+        sizes: what is known beside it; None is nothing.
 
     Raises:
         BadFile: all that is wrong with it.
@@ -50,30 +71,76 @@ def parse_histogram(text: str, path: Path) -> Workload:
     if faults:
         raise BadFile(faults)
     total = math.fsum(count for row in counts for count in row)
-    faults = _faults_of_the_whole(counts, total, [cells[0] for _, cells in rows[1:]], header[1:], path)
+    sizes = sizes or Sizes()
+    row_labels, column_labels = [cells[0] for _, cells in rows[1:]], header[1:]
+    inputs = _closed(inputs, row_labels, sizes.longest_input)
+    outputs = _closed(outputs, column_labels, sizes.longest_output)
+    still_open = _still_open(inputs, row_labels), _still_open(outputs, column_labels)
+    faults = _faults_of_the_whole(counts, total, *still_open, path)
     if faults:
         raise BadFile(faults)
-    cells_by_size = [
-        (input_tokens, output_tokens, count)
+    cells_by_size = {
+        (input_tokens, output_tokens): count
         for input_tokens, row in zip(inputs, counts, strict=True)
         for output_tokens, count in zip(outputs, row, strict=True)
         if input_tokens is not None and output_tokens is not None and count
-    ]
-    buckets = tuple(
-        Bucket(*input_tokens, *output_tokens, _middle(input_tokens), _middle(output_tokens), count / total)
-        for input_tokens, output_tokens, count in sorted(cells_by_size)
-    )
+    }
     requests = int(total) if _are_whole(counts) else None
     name = path.name.removesuffix(path.suffix)
     return Workload(
         name=name,
         title=f"{name}, {requests:,} requests" if requests else name,
-        buckets=buckets,
+        buckets=buckets_of_counts(cells_by_size, sizes, path),
         source=path.name,
         licence="not stated",
         requests=requests,
-        notes=("no mean sizes in the histogram: the middle of each range is used",),
+        notes=notes_of(sizes),
     )
+
+
+def buckets_of_counts(
+    counts: Mapping[tuple[TokenRange, TokenRange], float], sizes: Sizes, path: Path
+) -> tuple[Bucket, ...]:
+    """Buckets of (input range, output range) cells with so many requests each, with the mean sizes that are known.
+
+    Raises:
+        BadFile: a stated mean that the ranges do not allow.
+    """
+    total = math.fsum(counts.values())
+    faults: list[Fault] = []
+    places = []
+    for axis, mean, option in ((0, sizes.mean_input, "--mean-input"), (1, sizes.mean_output, "--mean-output")):
+        low = math.fsum(count * cell[axis][0] for cell, count in counts.items()) / total
+        high = math.fsum(count * cell[axis][1] for cell, count in counts.items()) / total
+        places.append(None if mean is None else (mean - low) / (high - low))
+        if mean is not None and not low < mean <= high:
+            message = f"{option} {mean:g}: the ranges allow means above {low:.6g} up to {high:.6g}"
+            faults.append(Fault(path, message))
+    if faults:
+        raise BadFile(faults)
+
+    def mean_of(tokens: TokenRange, place: float | None) -> float:
+        return _middle(tokens) if place is None else tokens[0] + place * (tokens[1] - tokens[0])
+
+    return tuple(
+        Bucket(*cell[0], *cell[1], mean_of(cell[0], places[0]), mean_of(cell[1], places[1]), count / total)
+        for cell, count in sorted(counts.items())
+    )
+
+
+def notes_of(sizes: Sizes) -> tuple[str, ...]:
+    """What a user should know of the mean sizes."""
+    notes = []
+    for kind, mean in (("input", sizes.mean_input), ("output", sizes.mean_output)):
+        if mean is not None:
+            notes.append(f"mean {kind} sizes of the buckets are fitted to the source's mean of {mean:,g} tokens")
+    if len(notes) < 2:
+        which = "no mean sizes" if not notes else f"no mean {'output' if sizes.mean_output is None else 'input'} sizes"
+        notes.append(f"{which} in the histogram: the middle of each range is used")
+    for kind, longest in (("input", sizes.longest_input), ("output", sizes.longest_output)):
+        if longest is not None:
+            notes.append(f"the open {kind} range is taken to end at {longest:,} tokens")
+    return tuple(notes)
 
 
 def _no_header(header: Sequence[str]) -> str:
@@ -171,11 +238,31 @@ def _faults_of_the_whole(
             Fault(
                 path,
                 f"{100 * share:.3g} % of the requests lie in ranges without an upper edge ({', '.join(places)}), so "
-                "their mean size is unknown: split those ranges, or make the workload from the requests themselves "
+                "their mean size is unknown: split those ranges, say where they end (melange-cloud workloads "
+                "from-counts --longest-input, --longest-output), or make the workload from the requests themselves "
                 "with melange-cloud workloads from-trace",
             )
         )
     return faults
+
+
+def _closed(
+    ranges: Sequence[TokenRange | None], labels: Sequence[str], longest_tokens: int | None
+) -> list[TokenRange | None]:
+    """The ranges with the open one ended at ``longest_tokens``, where that is known and above its start."""
+    closed: list[TokenRange | None] = []
+    for tokens, text in zip(ranges, labels, strict=True):
+        match = _OPEN.fullmatch(text)
+        low = int(match[1]) if match else LONGEST_TOKENS
+        closed.append(
+            (low, longest_tokens) if match and longest_tokens is not None and low < longest_tokens else tokens
+        )
+    return closed
+
+
+def _still_open(ranges: Sequence[TokenRange | None], labels: Sequence[str]) -> list[str]:
+    """The labels of ranges without an end, in their places; the others are empty."""
+    return ["" if tokens else text for tokens, text in zip(ranges, labels, strict=True)]
 
 
 def _middle(tokens: TokenRange) -> float:

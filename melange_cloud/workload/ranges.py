@@ -26,6 +26,14 @@ def range_of(size_tokens: int, edges_tokens: Sequence[int]) -> TokenRange:
     return low, high
 
 
+def extended(edges_tokens: Sequence[int]) -> tuple[int, ...]:
+    """The edges, and those that follow when each doubles, up to LONGEST_TOKENS."""
+    edges = list(edges_tokens)
+    while edges[-1] < LONGEST_TOKENS:
+        edges.append(min(2 * edges[-1], LONGEST_TOKENS))
+    return tuple(edges)
+
+
 def holds(tokens: TokenRange, mean_tokens: float) -> bool:
     """Whether requests of the range can have this mean size. The first range holds requests of 0 tokens too."""
     low, high = tokens

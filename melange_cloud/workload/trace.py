@@ -1,133 +1,195 @@
-"""Traces: one row per request.
+"""Traces, request by request, become workload files: CSV, JSON Lines or Parquet, gzip or not, one file or many.
 
-A trace is a CSV file (gzip or not, told by its content) with a header that has the columns ``input_tokens`` and
-``output_tokens`` and may have ``arrival_s`` (seconds from any origin, in any order). Other columns are passed over.
+Which columns hold what: ``melange_cloud.workload.columns``. Nothing is clamped; rows that cannot be read are counted,
+and the first of them are kept with their reason. Memory does not grow with the number of requests.
 """
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.workload.ranges import LONGEST_TOKENS
-from melange_cloud.workload.reading import parse_number, read_rows, read_text
+from melange_cloud.workload.arrivals import arrival_rates
+from melange_cloud.workload.blocks import Lines, OnBytes, expand, size_of
+from melange_cloud.workload.columns import Asked
+from melange_cloud.workload.csv_trace import read_csv_trace
+from melange_cloud.workload.drift import drift_by_hour
+from melange_cloud.workload.edges import Edges, joined, load_error
+from melange_cloud.workload.file import WorkloadFile
+from melange_cloud.workload.json_trace import read_json_trace
+from melange_cloud.workload.parquet_trace import MAGIC, read_parquet_trace
+from melange_cloud.workload.reader import Reading, UnreadableRow
+from melange_cloud.workload.tally import Grid, Tally
 
-RATE_WINDOW_S = 60
-"""Traces of an hour are the common case; a minute is the shortest window in which a fleet could react at all."""
-
-_WHOLE = re.compile(r"[0-9]{1,12}")
-_SIZES = ("input_tokens", "output_tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class ArrivalRates:
-    """Arrival rates that a source saw, requests/s, counted in ``windows`` whole windows of ``window_s`` seconds.
-
-    ``p95_requests_per_s`` is interpolated linearly between the two windows next to it.
-    """
-
-    window_s: int
-    windows: int
-    mean_requests_per_s: float
-    p95_requests_per_s: float
-    peak_requests_per_s: float
+_JSON_START = re.compile(rb"\s*[{\[]")
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The requests of a trace, in the order of the file; ``arrival_s`` is None where the file has no times."""
+    """What was counted of a trace.
 
-    input_tokens: tuple[int, ...]
-    output_tokens: tuple[int, ...]
-    arrival_s: tuple[float, ...] | None = None
+    Attributes:
+        requests: readable ones.
+        unreadable: rows left out; the first few in ``unreadable_rows``.
+        taken: file -> what its columns were taken for, in words.
+        grid: the cells that become buckets.
+        load_error: of charging each bucket at its mean sizes (``edges.load_error``).
+        arrival_rates: None where there are no times, or too few.
+        drift: None where the trace is shorter than two whole hours.
+        dated: first and last day (UTC) of the arrivals; empty where times have no date.
+        notes: what a user should know, found while reading.
+    """
 
-    def arrival_rates(self, window_s: int = RATE_WINDOW_S) -> ArrivalRates | None:
-        """Rates by window, counted from the first arrival; the last, incomplete window is left out.
+    tally: Tally
+    grid: Grid
+    unreadable: int
+    unreadable_rows: tuple[UnreadableRow, ...]
+    taken: dict[Path, str]
+    load_error: float
+    arrival_rates: ArrivalRates | None
+    drift: Drift | None
+    dated: str
+    notes: tuple[str, ...]
 
-        None where there are no times, or where they span less than one window.
-        """
-        if self.arrival_s is None:
-            return None
-        return _arrival_rates(self.arrival_s, window_s)
+    @property
+    def requests(self) -> int:
+        """Requests that could be read."""
+        return self.tally.requests
+
+    def workload_file(
+        self, *, name: str, title: str, source: str, licence: str, notes: Iterable[str] = (), dated: str = ""
+    ) -> WorkloadFile:
+        """The trace as a workload file."""
+        workload = Workload(name, title, buckets_of(self.grid), source, licence, self.requests, (*notes, *self.notes))
+        return WorkloadFile(
+            workload,
+            self.arrival_rates,
+            rows_unreadable=self.unreadable,
+            input_tokens=self.tally.input_values.figures(),
+            output_tokens=self.tally.output_values.figures(),
+            drift=self.drift,
+            load_error=self.load_error,
+            dated=dated or self.dated,
+        )
 
 
-def read_trace(path: str | Path) -> Trace:
-    """Reads a trace.
+def read_trace(
+    files: Sequence[str | Path] | str | Path,
+    asked: Asked | None = None,
+    edges: Edges | None = None,
+    *,
+    zeros: str = "auto",
+    on_bytes: Callable[[int, int], None] | None = None,
+) -> Trace:
+    """Reads traces: paths and globs, all counted as one.
+
+    Args:
+        asked: which columns hold what, where they cannot be found by themselves.
+        edges: where buckets end; None is the paper's, extended as far as the data goes.
+        zeros: what a window without requests is: ``gap``, ``rate`` or ``auto`` (see ``arrivals``).
+        on_bytes: told (bytes read, bytes in all).
 
     Raises:
-        BadInput: the file cannot be read.
-        BadFile: columns are missing, or rows are ragged or hold something else than whole token counts from 0 to
-            1,000,000,000 and finite times; every bad row is named with its line.
+        BadInput: a file cannot be read, or the times cannot be right.
+        BadFile: a file names no sizes, is damaged, or holds no readable row.
     """
-    path = Path(path)
-    rows = read_rows(read_text(path), path)
-    header_line, header = next(rows, (1, []))
-    missing = [column for column in _SIZES if header.count(column) != 1]
-    if missing or header.count("arrival_s") > 1:
-        raise BadFile(
-            [
-                Fault(
-                    path,
-                    "the header must name input_tokens and output_tokens, and may name arrival_s, once each; "
-                    f"found: {', '.join(header) or 'nothing'}",
-                    line=header_line,
-                )
-            ]
+    asked, edges = asked or Asked(), edges or Edges()
+    paths = expand([files] if isinstance(files, str | Path) else files)
+    sizes = [size_of(path) for path in paths]
+    reading = Reading(Tally(edges.input_tokens, edges.output_tokens))
+    before = 0
+    for path, size in zip(paths, sizes, strict=True):
+        done, total = before, sum(sizes)
+
+        def told(count: int, done: int = done, total: int = total) -> None:
+            if on_bytes is not None:
+                on_bytes(done + count, total)
+
+        _read(path, asked, reading, size, told)
+        before += size
+    if not reading.tally.requests:
+        faults = [Fault(row.path, row.reason, line=row.line) for row in reading.shown]
+        raise BadFile(faults or [Fault(path, "has no request") for path in paths])
+    return _counted(reading, edges, zeros, len(paths))
+
+
+def buckets_of(grid: Grid) -> tuple[Bucket, ...]:
+    """The cells that hold requests, sorted by size."""
+    requests = int(grid.counts.sum())
+    found = []
+    for row, column in zip(*(places.tolist() for places in grid.counts.nonzero()), strict=True):
+        count = int(grid.counts[row, column])
+        found.append(
+            Bucket(
+                int(grid.input_edges[row - 1]) if row else 0,
+                int(grid.input_edges[row]),
+                int(grid.output_edges[column - 1]) if column else 0,
+                int(grid.output_edges[column]),
+                mean_input_tokens=int(grid.inputs[row, column]) / count,
+                mean_output_tokens=int(grid.outputs[row, column]) / count,
+                share=count / requests,
+                longest_total_tokens=int(grid.longest[row, column]),
+            )
         )
-    size_positions = [header.index(column) for column in _SIZES]
-    arrival_position = header.index("arrival_s") if "arrival_s" in header else None
-    sizes: tuple[list[int], list[int]] = ([], [])
-    arrival_s: list[float] = []
-    faults: list[Fault] = []
-    for line, cells in rows:
-        if len(cells) != len(header):
-            faults.append(Fault(path, f"has {len(cells)} cells, the header has {len(header)}", line=line))
-            continue
-        for column, position, into in zip(_SIZES, size_positions, sizes, strict=True):
-            cell = cells[position]
-            if _WHOLE.fullmatch(cell) and int(cell) <= LONGEST_TOKENS:
-                into.append(int(cell))
-            else:
-                message = f"is {cell[:40]!r}: must be a whole number from 0 to {LONGEST_TOKENS:,}"
-                faults.append(Fault(path, message, line=line, field=column))
-        if arrival_position is not None:
-            arrival = parse_number(cells[arrival_position])
-            if arrival is None:
-                message = f"is {cells[arrival_position][:40]!r}: must be seconds, as a number"
-                faults.append(Fault(path, message, line=line, field="arrival_s"))
-            else:
-                arrival_s.append(arrival)
-    if not faults and not sizes[0]:
-        faults.append(Fault(path, "has a header and no request"))
-    if faults:
-        raise BadFile(faults)
-    return Trace(tuple(sizes[0]), tuple(sizes[1]), tuple(arrival_s) if arrival_position is not None else None)
+    return tuple(found)
 
 
-def _arrival_rates(arrival_s: Sequence[float], window_s: int) -> ArrivalRates | None:
-    first = min(arrival_s)
-    windows = int((max(arrival_s) - first) // window_s)
-    if windows == 0:
-        return None
-    by_window = Counter(int((arrival - first) // window_s) for arrival in arrival_s)
-    by_window.pop(windows)
-    busy = sorted(by_window.values())
-    idle = windows - len(busy)
+def _read(path: Path, asked: Asked, reading: Reading, size: int, on_bytes: OnBytes) -> None:
+    with Lines(path, on_bytes) as lines:
+        if lines.start.startswith(MAGIC):
+            read_parquet_trace(path, asked, reading, size, on_bytes)
+        elif _JSON_START.match(lines.start):
+            read_json_trace(lines, asked, reading)
+        else:
+            read_csv_trace(lines, asked, reading)
 
-    def count_at(rank: int) -> int:
-        return 0 if rank < idle else busy[rank - idle]
 
-    # Whole numbers place the quantile: 0.95 * 60 is not 57 in floating point.
-    below, twentieths = divmod(19 * (windows - 1), 20)
-    p95 = float(count_at(below))
-    if twentieths:
-        p95 += (count_at(below + 1) - p95) * twentieths / 20
-    return ArrivalRates(
-        window_s=window_s,
-        windows=windows,
-        mean_requests_per_s=sum(busy) / windows / window_s,
-        p95_requests_per_s=p95 / window_s,
-        peak_requests_per_s=busy[-1] / window_s,
+def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
+    tally = reading.tally
+    grid = joined(tally.grid) if edges.auto else tally.grid
+    clocks = set(reading.clocks.values())
+    notes = []
+    timed = tally.timed_requests == tally.requests and len({clock.absolute for clock in clocks}) == 1
+    if clocks and not timed:
+        notes.append("no arrival rates: some files have dated times and others do not, or none")
+    absolute = timed and next(iter(clocks)).absolute
+    if timed and not absolute and files > 1:
+        notes.append(f"the times of the {files} files have no date and are taken to count from one origin")
+    rates = arrival_rates(tally, absolute=absolute, zeros=zeros) if timed else None
+    if rates is not None and rates.gaps:
+        notes.append(
+            f"{rates.gaps} of {len(rates.requests_by_window)} windows hold no request and are taken for gaps in the "
+            "collection: they count in no rate"
+        )
+    for kind, values in (("input", tally.input_values), ("output", tally.output_values)):
+        if values.zeros:
+            notes.append(
+                f"{values.zeros:,} of {tally.requests:,} requests have 0 {kind} tokens: counted in the first {kind} "
+                "range, with size 0"
+            )
+    if reading.unreadable:
+        rows = reading.unreadable + tally.requests
+        notes.append(f"{reading.unreadable:,} of {rows:,} rows could not be read and are left out")
+    return Trace(
+        tally=tally,
+        grid=grid,
+        unreadable=reading.unreadable,
+        unreadable_rows=tuple(reading.shown),
+        taken=reading.taken,
+        load_error=load_error(grid),
+        arrival_rates=rates,
+        drift=drift_by_hour(tally, absolute=absolute) if timed else None,
+        dated=_days(tally) if absolute else "",
+        notes=tuple(notes),
     )
+
+
+def _days(tally: Tally) -> str:
+    first, last = (
+        f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
+        for second in (tally.by_second.least or 0, tally.by_second.most or 0)
+    )
+    return first if first == last else f"{first} to {last}"

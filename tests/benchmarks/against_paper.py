@@ -14,7 +14,7 @@ import statistics
 import time
 
 from melange_cloud import catalog, profiles, solver
-from melange_cloud.domain import Kind, MaxTput, OfferNumbers, Problem
+from melange_cloud.domain import Kind, MaxTput, OfferNumbers, Problem, Slo
 from melange_cloud.workload import load_workload
 
 INPUT_EDGES = (25, 100, 250, 500, 1000, 2000, 4000, 8000, 12000, 16000)
@@ -66,7 +66,7 @@ def question(workload_name: str, requests_per_s: float, spread: float = 0.0) -> 
     max_tput = {}
     for (edge_in, edge_out), name in names.items():
         for kind in kinds:
-            cell = by_kind[kind].max_tput(edge_in, edge_out, 120.0)
+            cell = by_kind[kind].max_tput(edge_in, edge_out, Slo(120.0))
             if isinstance(cell, MaxTput):
                 max_tput[name, kind] = cell.requests_per_s
     return Problem(

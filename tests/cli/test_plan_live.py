@@ -144,3 +144,17 @@ def test_the_users_sheet_outranks_live_prices(server, tmp_path):
     (tmp_path / "ours.csv").write_text(f"{header}\naws,us-east-1,g5.2xlarge,on_demand,0.9,2026-11-01\n")
     (line,) = plan("--region", "us-east-1", "--gpu", "A10G", "--prices", "ours.csv")["regions"][0]["allocations"]
     assert (line["price_origin"], line["usd_per_hour_each"]) == ("user", 0.9)
+
+
+def test_purchases_are_asked_for_once_and_the_banner_speaks_of_those_that_are_not_live(server):
+    live = plan("--region", "us-central1", "--compare-purchases")
+    asked = len(server.requests)
+    assert asked > 0
+    warm = plan("--region", "us-central1", "--compare-purchases")
+    assert len(server.requests) == asked
+    (first,), (second,) = live["regions"], warm["regions"]
+    assert [bought["usd_per_month"] for bought in first["purchases"]] == [
+        bought["usd_per_month"] for bought in second["purchases"]
+    ]
+    dates = {bought["price_as_of_to"] for bought in first["purchases"] if bought["price_as_of_to"]}
+    assert banner(live) is ("2026-07-30" in dates)

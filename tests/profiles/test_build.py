@@ -13,7 +13,7 @@ SHIPPED_BYTES_AT_MOST = 8_000_000
 
 def test_the_shipped_profiles_are_made_from_the_toml_files_byte_for_byte() -> None:
     texts = build(["llama-2-7b"])
-    assert len(texts) == 10
+    assert len(texts) == 12
     for place, text in texts.items():
         assert (THROUGHPUT / place).read_bytes() == text.encode(), f"{place}: run `melange-cloud profiles build`"
 

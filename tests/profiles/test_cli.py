@@ -22,8 +22,9 @@ def test_list_shows_every_era_model_and_gpu() -> None:
     answer = json.loads(run("list", "--format", "json"))
     assert answer["schema_version"] == 1
     big = next(row for row in answer["profiles"] if (row["model"], row["precision"]) == ("llama-3.1-70b", "bf16"))
-    assert big["tensor_parallel"]["H100"] == [2, 4, 8]
+    assert big["tensor_parallel"]["H100"] == [4, 8]
     assert "do not fit" in big["left_out"]["H100"]
+    assert "a sliver" in big["left_out"]["H100 x2"]
 
 
 def test_show_as_json_has_the_documented_shape() -> None:
@@ -60,7 +61,7 @@ def test_show_as_a_table() -> None:
 
 def test_show_takes_the_fewest_gpus_that_fit() -> None:
     assert (
-        json.loads(run("show", "--gpu", "H100", "--model", "llama-3.1-70b", "--format", "json"))["tensor_parallel"] == 2
+        json.loads(run("show", "--gpu", "H100", "--model", "llama-3.1-70b", "--format", "json"))["tensor_parallel"] == 4
     )
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -98,7 +99,8 @@ def test_the_ladder_doubles_and_ends_at_the_largest(input_tokens: int, output_to
     largest = of.largest_concurrency(input_tokens, output_tokens)
     assert found[-1].concurrency == largest <= of.era.max_num_seqs
     assert [point.concurrency for point in found[:-1]] == [2**power for power in range(len(found) - 1)]
-    held = input_tokens + of.era.growth * output_tokens
+    block = of.era.block_tokens
+    held = math.ceil((input_tokens + of.era.growth * output_tokens) / block) * block
     assert largest == 1 or largest * held <= of.cache_tokens
     assert largest == of.era.max_num_seqs or (largest + 1) * held > of.cache_tokens
 
@@ -114,8 +116,11 @@ def test_what_does_not_fit_says_how_much_is_missing() -> None:
 
 
 def test_a_sliver_of_memory_is_refused() -> None:
-    of = replica("llama-3.1-70b", "H100", 1, "fp8")
-    smaller = dataclasses.replace(of, gpu=dataclasses.replace(of.gpu, cuda_memory_gib=of.gpu.cuda_memory_gib - 1.5))
+    era = dataclasses.replace(load_eras()["2025"], least_cache_share=0.0)
+    refused = replica("llama-3.1-70b", "H100", 1, "fp8")
+    assert "a sliver" in refused.refusal
+    of = dataclasses.replace(refused, era=era)
+    smaller = dataclasses.replace(of, gpu=dataclasses.replace(of.gpu, cuda_memory_gib=of.gpu.cuda_memory_gib - 1.8))
     assert of.is_a_sliver
     assert not of.refusal
     assert "too few requests at once" in smaller.refusal

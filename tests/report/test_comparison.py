@@ -51,7 +51,7 @@ def test_ranks_count_the_regions_above() -> None:
     ranks = re.findall(r"^ +(\d+)  (?:aws|gcp) ", shown, re.MULTILINE)
     assert ranks == ["1", "4", "6", "7"]
     assert re.search(r"^ +4  gcp us-central1 +9,102  \+0.6 %", shown, re.MULTILINE)
-    assert re.search(r"us-east-2,? .*0 %  same", shown)
+    assert re.search(r"us-east-2,? .*0 %  equal +same", shown)
 
 
 def test_order_is_by_cost_whatever_the_order_given() -> None:

@@ -1,6 +1,7 @@
 """``melange-cloud workloads``: the commands, from tiny traces."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -35,27 +36,70 @@ def refused(*arguments: str | Path) -> str:
 
 def test_list_names_every_shipped_workload() -> None:
     lines = run("list").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == ["chat", "code", "conversation", "document", "mixed"]
-    assert "Azure 2023 conversations, 19,366 requests" in lines[3]
-    assert lines[3].split()[-3:] == ["1,155", "211", "36"]
+    assert {line.split()[0] for line in lines[1:]} >= {"chat", "code", "conversation", "document", "mixed", "m-mid"}
+    (conversation,) = [line for line in lines if line.startswith("conversation ")]
+    assert "Azure 2023 conversations, 19,366 requests" in conversation
+    assert conversation.split()[-5:] == ["1,155", "211", "36", "5.55", "8.45"]
 
 
-def test_show_as_a_table() -> None:
+def test_show_as_a_page() -> None:
     text = run("show", "conversation")
     assert text.startswith("conversation: Azure 2023 conversations, 19,366 requests\n")
-    assert len([line for line in text.splitlines() if line.endswith("%")]) == 36
-    row = next(line for line in text.splitlines() if line.split()[:2] == ["1,001-2,000", "251-500"])
-    assert row.endswith("26.37 %")  # 5,107 of 19,366
-    for fact in ("mean 5.55, p95 7.78, peak 8.45 requests/s", "AzurePublicDataset", "CC-BY 4.0", "1,155 in, 211 out"):
+    assert "Input tokens   1,155  1,020  2,735  4,142" in text
+    row = next(line for line in text.splitlines() if line.split()[:1] == ["2k"])
+    assert "26.4" in row.split()  # 5,107 of 19,366 with 251 to 500 output tokens
+    for fact in (
+        "mean 5.55, p95 7.78, peak 8.45 requests/s, over 58 windows of 1 min", "AzurePublicDataset", "CC-BY 4.0",
+        "load error at most 1.3 %", "Rate over time", "November 2023",
+    ):  # fmt: skip
         assert fact in text
+    assert "\x1b" not in text
+    listed = run("show", "conversation", "--buckets")
+    bucket = next(line for line in listed.splitlines() if line.split()[:2] == ["1,001-2,000", "251-500"])
+    assert bucket.endswith("26.37 %")
+
+
+def test_show_a_week_and_its_drift() -> None:
+    text = run("show", "code-week")
+    assert "Hour of the week (UTC): requests/s, a full bar is 83.6" in text
+    (monday,) = [line for line in text.splitlines() if line.startswith("Mon ")]
+    assert len(monday.split("  mean")[0].removeprefix("Mon").strip()) == 24
+    assert "arrivals: Azure LLM inference trace of 2024" in text
+    drifting = run("show", "m-mid")
+    assert "differs from the whole by 0.16 on average, 0.44 at most" in drifting
+    assert "over 320 windows of 1 h, 16 with gaps left out" in drifting
+    assert "Hour of the week, from the first hour" in drifting
+
+
+@pytest.mark.parametrize("name", ["m-mid", "deepseek-r1", "conversation-burstgpt"])
+@pytest.mark.parametrize("columns", [60, 100, 200])
+def test_pages_fit_their_terminal(name: str, columns: int) -> None:
+    result = CliRunner().invoke(app, ["show", name], env={"COLUMNS": str(columns)})
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(len(line) for line in lines) <= columns
+    assert len([line for line in lines if line.split()[:1] in (["32k"], ["16k"], ["8k"])]) >= 1
+
+
+def test_many_ranges_are_shaded(tmp_path: Path) -> None:
+    trace = tmp_path / "wide.csv"
+    rows = [f"{40 * at + 1},{30 * to + 1}" for at in range(30) for to in range(30)]
+    trace.write_text("input_tokens,output_tokens\n" + "\n".join(rows) + "\n")
+    edges = ",".join(str(30 * at) for at in range(1, 31))
+    run("from-trace", trace, "--output-edges", edges, "--input-edges", "400,800,1200", "--out", tmp_path / "wide.json")
+    result = CliRunner().invoke(app, ["show", str(tmp_path / "wide.json")], env={"COLUMNS": "60"})
+    assert "Share of requests (shade of" in result.stdout
+    assert "\u2588" in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()) <= 60
 
 
 def test_show_as_json() -> None:
     answer = json.loads(run("show", "code", "--format", "json"))
     workload = load_workload("code")
-    assert answer["schema_version"] == 1
-    assert answer["requests"] == 8_819
-    assert answer["input_tokens"] == {"mean": workload.mean_input_tokens, "p50": None, "p90": None, "p99": None}
+    assert answer["schema_version"] == 2
+    assert (answer["requests"], answer["rows_unreadable"]) == (8_819, 0)
+    assert answer["input_tokens"] == {"mean": pytest.approx(2047.85, abs=0.01), "p50": 1469, "p90": 5194, "p99": 7436}
+    assert answer["output_tokens"]["p99"] == 252
     assert answer["requests_per_s"]["peak"] == pytest.approx(10.5333, abs=1e-4)
     assert answer["source"] == workload.source
     assert answer["licence"] == workload.licence
@@ -66,6 +110,7 @@ def test_show_as_json() -> None:
     unknown = json.loads(run("show", "mixed", "--format", "json"))
     assert unknown["requests"] is None
     assert unknown["requests_per_s"]["mean"] is None
+    assert unknown["input_tokens"]["p50"] is None
 
 
 def test_text_of_a_file_is_not_markup(tmp_path: Path, trace: Path) -> None:
@@ -80,7 +125,7 @@ def test_text_of_a_file_is_not_markup(tmp_path: Path, trace: Path) -> None:
 def test_a_histogram_can_be_shown(tmp_path: Path) -> None:
     path = tmp_path / "counts.csv"
     path.write_text("input\\output,1-25,26-100\n1-25,99999,0\n26-100,0,1\n")
-    text = run("show", path)
+    text = run("show", path, "--buckets")
     assert "the middle of each range is used" in text
     assert "< 0.01 %" in text
     assert "no data" in text
@@ -126,10 +171,103 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path, trace: Path) -> No
     assert load_workload(out).requests == 4
 
 
+def test_unreadable_rows_are_shown_and_counted(tmp_path: Path, trace: Path) -> None:
+    trace.write_text(TRACE + "5,x,1\n6,7\n")
+    out = tmp_path / "mine.json"
+    result = CliRunner().invoke(app, ["from-trace", str(trace), "--out", str(out)])
+    assert result.exit_code == 0
+    assert "requests.csv, line 6: input_tokens is 'x': must be a whole number from 0 to" in result.stderr
+    assert "requests.csv, line 7: has 2 cells, the header has 3" in result.stderr
+    assert "2 of 6 rows could not be read and are left out" in result.stderr
+    answer = json.loads(run("show", out, "--format", "json"))
+    assert (answer["requests"], answer["rows_unreadable"]) == (4, 2)
+    assert "2 of 6 rows could not be read and are left out" in answer["notes"]
+    assert "4; 2 rows could not be read" in run("show", out)
+
+
 def test_a_bad_trace_writes_nothing(tmp_path: Path, trace: Path) -> None:
-    trace.write_text(TRACE + "5,x,1\n")
-    assert "line 6, input_tokens: is 'x'" in refused("from-trace", trace, "--out", tmp_path / "mine.json")
+    trace.write_text("arrival_s,input_tokens,output_tokens\n5,x,1\n")
+    assert "line 2: input_tokens is 'x'" in refused("from-trace", trace, "--out", tmp_path / "mine.json")
     assert [path.name for path in tmp_path.iterdir()] == ["requests.csv"]
+
+
+def test_a_quoted_glob_and_named_columns(tmp_path: Path) -> None:
+    for part in "ab":
+        (tmp_path / f"log-{part}.csv").write_text("when,in,out\n2024-05-10T10:00:00,5,6\n2024-05-10T10:05:00,7,8\n")
+    text = run(
+        "from-trace", f"{tmp_path}/log-*.csv", "--input-column", "in", "--output-column", "out",
+        "--time-column", "when", "--time-zone", "Europe/Berlin",
+    )  # fmt: skip
+    made = json.loads(text)
+    assert (made["name"], made["requests"], made["dated"]) == ("log", 4, "2024-05-10")
+    assert made["requests_per_s"]["starts_at"] == "2024-05-10T08:00:00Z"
+    assert made["requests_per_s"]["requests_by_window"] == [2, 0, 0, 0, 0]
+
+
+def test_edges_are_the_papers_or_given_or_found(trace: Path) -> None:
+    assert len(json.loads(run("from-trace", trace, "--edges", "auto"))["buckets"]) >= 1
+    given = json.loads(run("from-trace", trace, "--input-edges", "15,400", "--output-edges", "1000"))
+    assert [bucket["input_tokens"] for bucket in given["buckets"]] == [[0, 15], [15, 400]]
+    assert "leave out --input-edges" in refused("from-trace", trace, "--edges", "auto", "--input-edges", "5")
+    for wrong in ("5,5", "9,3", "x", "", "0,5", "1.5"):
+        assert "give rising whole numbers" in refused("from-trace", trace, "--input-edges", wrong)
+
+
+def test_sizes_of_one_source_with_arrivals_of_another(tmp_path: Path) -> None:
+    rates, out = tmp_path / "rates.csv", tmp_path / "joined.json"
+    rates.write_text("hour_utc,requests\n2024-05-10T00:00Z,3600\n2024-05-10T01:00Z,7200\n")
+    run("from-counts", "--histogram", "chat", "--rates", rates, "--rates-source", "elsewhere", "--out", out)
+    held = load_workload_file(out)
+    assert held.workload.name == "joined"
+    assert held.workload.buckets == load_workload("chat").buckets
+    assert held.arrival_rates is not None
+    assert (held.arrival_rates.mean_requests_per_s, held.arrival_rates.source) == (1.5, "elsewhere")
+    assert "arrivals: elsewhere" in run("show", out)
+    histogram = tmp_path / "h.csv"
+    histogram.write_text("input\\output,1-25,>25\n1-25,1,1\n")
+    assert "--longest-output" in refused("from-counts", "--histogram", histogram)
+    made = json.loads(run("from-counts", "--histogram", histogram, "--longest-output", "100", "--mean-output", "30"))
+    assert sum(bucket["share"] * bucket["mean_output_tokens"] for bucket in made["buckets"]) == pytest.approx(30)
+
+
+def test_scale(tmp_path: Path) -> None:
+    twice = json.loads(run("scale", "code-week", "--times", "2"))["requests_per_s"]
+    once = json.loads(run("show", "code-week", "--format", "json"))["requests_per_s"]
+    assert (twice["mean"], twice["peak"]) == pytest.approx((2 * once["mean"], 2 * once["peak"]))
+    assert twice["hour_of_week"][0] == pytest.approx(2 * once["hour_of_week"][0])
+    out = tmp_path / "ours.json"
+    run("scale", "code-week", "--rate", "25", "--at", "p95", "--out", out)
+    held = load_workload_file(out)
+    assert held.workload.name == "ours"
+    assert held.arrival_rates is not None
+    assert held.arrival_rates.p95_requests_per_s == pytest.approx(25)
+    assert held.arrival_rates.quantile(95) == pytest.approx(25)
+    shorter = json.loads(run("scale", "document", "--longest", "32000"))
+    assert sum(bucket["share"] for bucket in shorter["buckets"]) == pytest.approx(1)
+    assert any("over 32,000 tokens: 1 % of the requests" in note for note in shorter["notes"])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("code",), "say what to change"),
+        (("code", "--times", "2", "--rate", "3"), "give either a factor"),
+        (("code", "--times", "0"), "must be above 0"),
+        (("chat", "--times", "2"), "chat holds no arrival rates to scale"),
+        (("chat", "--longest", "10"), "leaves no bucket of chat"),
+    ],
+)
+def test_wrong_scales_are_refused(options: tuple[str, ...], says: str) -> None:
+    assert says in refused("scale", *options)
+
+
+def test_the_example_made_from_a_trace_is_what_its_readme_makes(tmp_path: Path) -> None:
+    folder = Path(__file__).resolve().parent.parent.parent / "examples" / "from-a-trace"
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    command = readme[readme.index("melange-cloud workloads ") : readme.index("\n\nand the plan")].replace("\\\n", " ")
+    arguments = shlex.split(command.replace("examples/from-a-trace", str(folder)))[2:]
+    made = run(*arguments[: arguments.index("--out")])
+    assert made == (folder / "workload.json").read_text(encoding="utf-8")
 
 
 def test_an_unwritable_place_is_one_line(tmp_path: Path, trace: Path) -> None:
@@ -183,6 +321,6 @@ def test_errors_carry_exit_code_2(tmp_path: Path) -> None:
     assert result.exception.exit_code == 2
 
 
-@pytest.mark.parametrize("command", ["list", "show", "from-trace", "mix"])
+@pytest.mark.parametrize("command", ["list", "show", "from-trace", "from-counts", "mix", "scale"])
 def test_help_has_an_example(command: str) -> None:
     assert f"Example: melange-cloud workloads {command}" in " ".join(run(command, "--help").split())

@@ -3,18 +3,28 @@
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
-from melange_cloud.domain import Bucket, Workload
+from melange_cloud.domain import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import ArrivalRates, load_workload, load_workload_file, write_workload
-from melange_cloud.workload.file import parse_workload_file
+from melange_cloud.workload import (
+    WORKLOAD_SCHEMA,
+    WorkloadFile,
+    list_workloads,
+    load_workload,
+    load_workload_file,
+    write_workload,
+)
+from melange_cloud.workload.file import _OPTIONAL, _REQUIRED, parse_workload_file
 
 GOOD: dict[str, Any] = {
-    "format": "melange-cloud workload 1",
+    "format": "melange-cloud workload 2",
     "name": "mine",
     "title": "My traffic",
     "source": "own log",
@@ -83,26 +93,26 @@ def test_round_trip_in_any_order_of_buckets() -> None:
         "s",
         "l",
     )
-    text = write_workload(workload)
+    text = write_workload(WorkloadFile(workload))
     read = parse_workload_file(text, "file").workload
     assert read.buckets[0].share == pytest.approx(2 / 3, abs=1e-12)
     assert read.buckets[1].mean_input_tokens == 50.123456789
     assert (read.name, read.title) == ("ümlaut", 'with "quotes"')
-    assert write_workload(read) == text
+    assert write_workload(WorkloadFile(read)) == text
     assert len([line for line in text.splitlines() if "share" in line]) == 2
 
 
 def test_arrival_rates_survive(tmp_path: Path) -> None:
     arrivals = ArrivalRates(60, 58, 5.5, 7.75, 8.45)
     path = tmp_path / "a.json"
-    path.write_text(write_workload(load_workload("chat"), arrivals), encoding="utf-8")
+    path.write_text(write_workload(WorkloadFile(load_workload("chat"), arrivals)), encoding="utf-8")
     assert load_workload_file(path).arrival_rates == arrivals
 
 
 def test_a_workload_that_could_not_be_loaded_is_not_written() -> None:
     workload = Workload("broken", "t", (Bucket(0, 25, 0, 25, 1.0, 1.0, 0.5),), "s", "l")
     with pytest.raises(BadFile, match=r"workload broken, buckets: the shares sum to 0\.5"):
-        write_workload(workload)
+        write_workload(WorkloadFile(workload))
 
 
 def test_buckets_without_traffic_are_left_out(tmp_path: Path) -> None:
@@ -146,7 +156,7 @@ NAN, INFINITY = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (change("format", to="melange-cloud workload 2"), 'format: is "melange-cloud workload 2": this version reads'),
+        (change("format", to="melange-cloud workload 3"), 'format: is "melange-cloud workload 3": this version reads'),
         (change("format", remove=True), "format: is missing"),
         (change("name", remove=True), "name: is missing"),
         (change("title", to=""), 'title: is "": must be a text'),
@@ -265,3 +275,105 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("{}")
     with pytest.raises(BadInput, match=r"must end in \.json"):
         load_workload(tmp_path / "mine.txt")
+
+
+def test_a_file_of_format_1_is_read_as_it_is(tmp_path: Path) -> None:
+    held = load_workload_file(written(tmp_path, {**GOOD, "format": "melange-cloud workload 1"}))
+    assert held == load_workload_file(written(tmp_path, GOOD))
+    assert (held.rows_unreadable, held.input_tokens, held.drift, held.load_error, held.dated) == (None,) * 4 + ("",)
+    assert held.arrival_rates is not None
+    assert held.arrival_rates.quantile(99) is None
+    assert held.arrival_rates.hour_of_week() == ()
+
+
+def two_days() -> WorkloadFile:
+    """From Sunday 22:00 UTC on, an hour of a gap, 50 hours in all."""
+    counts = [float(3600 * (hour % 24 + 1)) for hour in range(50)]
+    counts_with_gap = (*counts[:10], None, *counts[11:])
+    bare = ArrivalRates(3600, 49, 0.0, 0.0, 0.0, counts_with_gap, datetime(2024, 5, 12, 22, tzinfo=UTC), "another")
+    known = [count for count in counts_with_gap if count is not None]
+    rates = replace(
+        bare,
+        mean_requests_per_s=sum(known) / 49 / 3600,
+        p95_requests_per_s=bare.quantile(95),
+        peak_requests_per_s=24.0,
+    )
+    return WorkloadFile(
+        load_workload("chat"),
+        rates,
+        rows_unreadable=3,
+        input_tokens=TokenFigures(136.3, 40, 432, 902),
+        output_tokens=TokenFigures(256.2, 211, 513),
+        drift=Drift(21_600, 8, 0.16, 0.44),
+        load_error=0.034,
+        dated="May 2024",
+    )
+
+
+def test_everything_survives_writing_and_reading() -> None:
+    held = two_days()
+    text = write_workload(held)
+    read = parse_workload_file(text, "file")
+    assert read.arrival_rates is not None
+    assert read.arrival_rates.requests_by_window == held.arrival_rates.requests_by_window
+    assert read.arrival_rates.gaps == 1
+    assert replace(read, arrival_rates=None, workload=held.workload) == replace(held, arrival_rates=None)
+    assert write_workload(read) == text
+    week = json.loads(text)["requests_per_s"]["hour_of_week"]
+    assert len(week) == 168
+    assert week[0] == 3.0  # Monday 00:00 UTC is hour 2 of the trace: 3 requests/s
+    assert week[166:] == [1.0, 2.0]  # Sunday 22:00, 23:00
+    assert week[8] is None  # the gap
+    assert week[100] is None  # Friday was not seen
+
+
+def test_the_schema_describes_what_is_written() -> None:
+    schema = json.loads(WORKLOAD_SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    check = jsonschema.Draft202012Validator(schema)
+    for held in (two_days(), *(load_workload_file(name) for name in list_workloads())):
+        check.validate(json.loads(write_workload(held)))
+    assert set(schema["properties"]) == {*_REQUIRED, *_OPTIONAL}
+    assert schema["required"] == list(_REQUIRED)
+    spoiled = json.loads(write_workload(two_days()))
+    spoiled["buckets"][0]["share"] = -1
+    assert not check.is_valid(spoiled)
+    assert not check.is_valid({**GOOD, "weight": 1})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("dated", 5, "dated: is 5: must be a text"),
+        ("rows_unreadable", -1, "rows_unreadable: is -1"),
+        ("load_error", "low", 'load_error: is "low"'),
+        ("input_tokens", [1], "input_tokens: is [1]: must be an object with mean"),
+        ("input_tokens", {"p50": 1}, "input_tokens.mean: is missing"),
+        ("output_tokens", {"mean": 1, "p50": 1.5}, "output_tokens.p50: is 1.5"),
+        ("output_tokens", {"mean": 1, "p50": 5, "p90": 3}, "p50, p90 and p99 must not fall"),
+        ("drift", {"window_s": 1, "windows": 2, "mean": 0.5, "max": 0.4}, "drift.mean: is 0.5: must not be above max"),
+        ("drift", {"window_s": 1, "windows": 2, "mean": 0.5}, "drift.max: is missing"),
+    ],
+)
+def test_new_fields_are_checked(tmp_path: Path, field: str, value: object, says: str) -> None:
+    assert says in str(refusal(written(tmp_path, {**GOOD, field: value})))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("requests_by_window", 5, "requests_per_s.requests_by_window: is 5: must be a list"),
+        ("requests_by_window", [1, "x"], "requests_by_window[1]: is"),
+        ("requests_by_window", [1, -1], "requests_by_window[1]: is -1"),
+        ("requests_by_window", [90, 90], "requests_per_s.windows: is 3: requests_by_window has 2 that are not null"),
+        ("requests_by_window", [60, 90, 120], "requests_per_s.p95: is 2: requests_by_window makes it 1.95"),
+        ("starts_at", "2024-05-10T00:00:00", "requests_per_s.starts_at: is"),
+        ("starts_at", "noon", "must be a time with its zone"),
+        ("source", 7, "requests_per_s.source: is 7"),
+        ("hour_of_week", [1.0] * 168, "hour_of_week: does not follow from requests_by_window"),
+    ],
+)
+def test_rates_must_agree_with_themselves(tmp_path: Path, field: str, value: object, says: str) -> None:
+    document = copy.deepcopy(GOOD)
+    document["requests_per_s"][field] = value
+    assert says in str(refusal(written(tmp_path, document)))

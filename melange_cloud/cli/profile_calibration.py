@@ -1,0 +1,122 @@
+"""``profiles calibrate`` and ``profiles validate``: the estimator's constants from measurements; its report card."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from melange_cloud.cli.output import emit, note, rendered, width
+from melange_cloud.cli.progress import steps_bar
+from melange_cloud.errors import MelangeError
+
+if TYPE_CHECKING:
+    from melange_cloud.profiles.validate import CardRow
+
+SCHEMA_VERSION = 1
+_WIDTH_OF_ALL = 96
+_OF_THE_ESTIMATOR = 3
+"""Narrower terminals get the first columns; JSON and CSV have all."""
+CALIBRATE_EXAMPLE = "Example: melange-cloud profiles calibrate --check"
+VALIDATE_EXAMPLE = "Example: melange-cloud profiles validate --format json"
+
+
+class CardFormat(StrEnum):
+    """How the report card is shown; csv is how it is stored."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def calibrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; compare, and exit with 1 if a constant differs.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="File; default: the shipped calibration.toml.")] = None,
+) -> None:
+    """Fit the estimator's constants to the shipped measurements, the same digits every time."""
+    from melange_cloud.files import write_whole
+    from melange_cloud.profiles.calibration_text import calibration_text, differs
+    from melange_cloud.shipped import shipped
+
+    place = out or shipped("profiles") / "calibration.toml"
+    with steps_bar("fitting") as progress:
+        text = calibration_text(progress)
+    if check:
+        try:
+            different = differs(text, place.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise MelangeError(f"{place}: cannot be read: {error}") from error
+        if different:
+            cure = "run `melange-cloud profiles calibrate`, then `profiles build`"
+            raise MelangeError(f"{place}: {different[0]}; {cure}")
+        note(f"{place.name} is as the measurements give it")
+        return
+    write_whole(place, text)
+    note(f"wrote {place}; `melange-cloud profiles build` makes the profiles from it")
+
+
+def validate(
+    format_: Annotated[CardFormat, typer.Option("--format", help="How to show it.")] = CardFormat.TABLE,
+    out: Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")] = None,
+) -> None:
+    """How far off the estimator is on request shapes held out of its fit, by GPU, era, precision and quantity."""
+    from melange_cloud.profiles.report_card import card_csv
+    from melange_cloud.profiles.validate import report_card
+
+    with steps_bar("fitting without each part") as progress:
+        rows = report_card(progress)
+    if format_ is CardFormat.JSON:
+        emit(_card_json(rows), out)
+    elif format_ is CardFormat.CSV:
+        emit(card_csv(rows), out)
+    else:
+        emit(_card_table(rows), out)
+
+
+def _card_json(rows: "list[CardRow]") -> str:
+    from dataclasses import asdict
+
+    def digits(value: object) -> object:
+        return round(value, 4) if isinstance(value, float) else value
+
+    shown = [{name: digits(value) for name, value in asdict(row).items()} for row in rows]
+    return json.dumps({"schema_version": SCHEMA_VERSION, "rows": shown}, indent=2) + "\n"
+
+
+def _card_table(rows: "list[CardRow]") -> str:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("GPU", "Era", "Precision", "Quantity"):
+        table.add_column(heading, no_wrap=True)
+    headings = ("Cells", "Median", "p90", "Shipped median", "p90", "Within stated")
+    held = len(headings) if width() >= _WIDTH_OF_ALL else _OF_THE_ESTIMATOR
+    for heading in headings[:held]:
+        table.add_column(heading, justify="right", no_wrap=held < len(headings))
+    for row in rows:
+        numbers = (
+            *(str(row.cells), _percent(row.median_error), _percent(row.p90_error)),
+            *(_percent(row.shipped_median_error), _percent(row.shipped_p90_error), _percent(row.within_stated, 0)),
+        )
+        table.add_row(row.gpu, row.era, row.precision, row.quantity.replace("_", " "), *numbers[:held])
+    refused = sum(row.refused for row in rows)
+    return rendered(
+        Group(
+            Text("Errors on request shapes held out of the fit"),
+            Text(),
+            table,
+            Text(),
+            Text("Median, p90: of the estimator, under the limits and with the constants of the engine measured"),
+            Text("Shipped: of the profiles' one number for all engines; within stated: how often a cell's error holds"),
+            Text(f"Not counted: {refused} saturated cells of replicas that are refused, with a sliver of memory"),
+        )
+    )
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{100 * value:.{digits}f} %"

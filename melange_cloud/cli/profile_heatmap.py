@@ -1,0 +1,180 @@
+"""``melange-cloud profiles heatmap``: reads options, asks the planner, prints or draws."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from melange_cloud.cli.clock import now
+from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.errors import BadInput
+
+if TYPE_CHECKING:
+    from melange_cloud.domain.heatmap import HeatMap
+
+EXAMPLES = """
+Examples:
+
+melange-cloud profiles heatmap --region us-east-1
+
+melange-cloud profiles heatmap --gpu A10G --gpu A100-80GB --tpot-ms inf --out a10g-a100.svg
+
+melange-cloud profiles heatmap --size 64x64 --over tpot --tpot-ms 40 --tpot-ms 80
+"""
+
+PICTURES = (".png", ".svg")
+OTHER_PICTURES = (".gif", ".jpeg", ".jpg", ".pdf", ".ps", ".eps", ".webp")
+
+
+class Format(StrEnum):
+    """How a heat map is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Over(StrEnum):
+    """What a heat map goes over: request sizes under one target, or targets at one size."""
+
+    SIZE = "size"
+    TPOT = "tpot"
+
+
+def heatmap(
+    model: Annotated[str | None, typer.Option("--model", help="Model [default: llama-3.1-8b].")] = None,
+    gpu: Annotated[
+        list[str] | None,
+        typer.Option("--gpu", help="Only these GPUs, repeatable; of two, the first is shown against the second."),
+    ] = None,
+    tpot_ms: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--tpot-ms", help="Target for the mean TPOT, ms; inf: none [default: 100]. Repeatable with --over tpot."
+        ),
+    ] = None,
+    over: Annotated[Over, typer.Option("--over", help="size; or tpot: one --size over targets.")] = Over.SIZE,
+    size: Annotated[str | None, typer.Option("--size", help="With --over tpot: INPUTxOUTPUT tokens, 64x64.")] = None,
+    region: Annotated[str | None, typer.Option("--region", help="One region [default: us-east-1].")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", help="aws or gcp, where a name fits both.")] = None,
+    precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
+    era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
+    purchase: Annotated[
+        str | None,
+        typer.Option("--purchase", help="on_demand, spot, commit_1y or commit_3y [default: on_demand]."),
+    ] = None,
+    sold_as: Annotated[
+        str | None, typer.Option("--sold-as", help="proven, or any: also offers that may not be sold this way.")
+    ] = None,
+    min_host_memory_gib: Annotated[
+        float | None,
+        typer.Option("--min-host-memory-gib", help="Least host memory of an instance, GiB [default: weights + 8]."),
+    ] = None,
+    prices: Annotated[Path | None, typer.Option("--prices", help="Your own price sheet (CSV).")] = None,
+    accept_odd_prices: Annotated[
+        bool, typer.Option("--accept-odd-prices", help="Take prices five times off the same type's elsewhere.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never touch the network.", envvar="MELANGE_CLOUD_OFFLINE")
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask the clouds even where cached prices are fresh.")
+    ] = False,
+    max_age: Annotated[str, typer.Option("--max-age", help="How old a cached price may be: 90m, 12h, 3d.")] = "1d",
+    require_fresh: Annotated[
+        bool, typer.Option("--require-fresh", help="Exit 5 rather than use a price older than --max-age.")
+    ] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write here instead of to stdout; .png and .svg are drawn.")
+    ] = None,
+) -> None:
+    """Show which GPU serves most tokens for the money, by request size or by latency target, in one region."""
+    over_tpot = _over(over, size, tpot_ms or [])
+    picture = _picture_of(out, format_)
+    if picture is not None:
+        from melange_cloud.report.plots import can_draw
+
+        can_draw()
+    from melange_cloud import catalog
+    from melange_cloud.cli.price_questions import fetch_progress
+    from melange_cloud.planner.heatmap import OverTpot, heat_map
+    from melange_cloud.planner.question import Question
+    from melange_cloud.planner.trust import Trust, age_of
+
+    question = Question(
+        regions=(region,) if region else (),
+        provider=provider,
+        model=model,
+        precision=precision,
+        era=era,
+        tpot_ms=tpot_ms[0] if tpot_ms and over_tpot is None else None,
+        gpus=tuple(gpu or ()),
+        purchase=purchase,
+        sold_as=sold_as,
+        min_host_memory_gib=min_host_memory_gib,
+        prices=prices,
+        accept_odd_prices=accept_odd_prices,
+        trust=Trust(offline, refresh, require_fresh, age_of(max_age)),
+        discounts=catalog.load_discounts(),
+    )
+    with fetch_progress() as progress:
+        answer = heat_map(question, None if over_tpot is None else OverTpot(*over_tpot), now=now(), on_fetch=progress)
+    if out is not None and picture is not None:
+        _write_picture(answer, picture, out)
+        return
+    _print(answer, format_, out)
+
+
+def _print(answer: "HeatMap", format_: Format, out: Path | None) -> None:
+    from melange_cloud.report.heatmap import heat_map_table
+    from melange_cloud.report.heatmap_data import heat_map_csv, heat_map_json
+
+    if format_ is Format.JSON:
+        emit(heat_map_json(answer), out)
+    elif format_ is Format.CSV:
+        for line in answer.notices:
+            note(line)
+        emit(heat_map_csv(answer), out)
+    else:
+        emit(heat_map_table(answer, width=width(), colour=colour() and out is None), out)
+
+
+def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
+    from melange_cloud.files import write_whole
+    from melange_cloud.report.heatmap_picture import heat_map_chart
+    from melange_cloud.report.plots import drawn
+
+    write_whole(out, drawn(heat_map_chart(answer), picture))
+    for line in answer.notices:
+        note(line)
+    note(f"wrote {out}")
+
+
+def _over(over: Over, size: str | None, targets_ms: list[float]) -> tuple[int, int, tuple[float, ...]] | None:
+    if over is Over.SIZE:
+        if size is not None:
+            raise BadInput(f"--size {size} is for one size over targets: add --over tpot")
+        if len(targets_ms) > 1:
+            raise BadInput("several --tpot-ms need --over tpot and a --size, such as 64x64")
+        return None
+    if size is None:
+        raise BadInput("--over tpot needs a --size: INPUTxOUTPUT tokens, such as 64x64")
+    found = re.fullmatch(r"([0-9]{1,8})[xX]([0-9]{1,8})", size.strip())
+    if found is None:
+        raise BadInput(f"--size {size}: give INPUTxOUTPUT tokens, whole numbers, such as 64x64")
+    return int(found[1]), int(found[2]), tuple(targets_ms)
+
+
+def _picture_of(out: Path | None, format_: Format) -> str | None:
+    """``png`` or ``svg`` where a picture is asked for."""
+    suffix = "" if out is None else out.suffix.lower()
+    if suffix in OTHER_PICTURES:
+        raise BadInput(f"--out {out}: pictures are {' or '.join(PICTURES)}")
+    if suffix not in PICTURES:
+        return None
+    if format_ is not Format.TABLE:
+        raise BadInput(f"--out {out} is a picture and --format {format_.value} is none: drop one of the two")
+    return suffix[1:]

@@ -1,0 +1,45 @@
+"""How much of the traffic the profiles speak of."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficShare:
+    """A part of the traffic asked for: fraction of its requests, and of its tokens (input + output)."""
+
+    requests_share: float = 0.0
+    tokens_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideBucket:
+    """A bucket that no GPU in question can serve, and why; ranges are (low, high] in tokens.
+
+    ``dropped`` where the plan does without it (``--drop-unservable``).
+    """
+
+    input_tokens: tuple[int, int]
+    output_tokens: tuple[int, int]
+    requests_share: float
+    tokens_share: float
+    reason: str
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the MaxTput of each bucket stands on, on the GPUs that serve it; the four shares sum to 1.
+
+    Attributes:
+        measured: a size inside the bucket was measured.
+        interpolated: sizes about it were measured.
+        estimated: the profile's points there are estimates.
+        unreached: no GPU in question can serve it.
+        outside: the unreached buckets, most requests first.
+    """
+
+    measured: TrafficShare
+    interpolated: TrafficShare
+    estimated: TrafficShare
+    unreached: TrafficShare
+    outside: tuple[OutsideBucket, ...]

@@ -1,0 +1,117 @@
+"""T/$ by request size or by latency target: what a replica serves for the money that it costs.
+
+T/$ is (input + output tokens per second at MaxTput) / (USD/h of the replica), in tokens/s per USD/h; 1 of it is 3,600
+tokens for a dollar. Field names are those of the JSON that ``profiles heatmap --format json`` prints.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import hypot
+
+from melange_cloud.domain.plan import LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPrice:
+    """What one replica of a kind costs: its part of the cheapest offer, per replica, that may enter a plan.
+
+    ``usd_per_hour`` is of one replica: ``usd_per_hour_each`` of the instance over ``replicas_per_instance``.
+    """
+
+    gpu: str
+    tensor_parallel: int
+    instance_type: str
+    replicas_per_instance: int
+    usd_per_hour_each: float
+    usd_per_hour: float
+    price_origin: str
+    price_age: str
+    price_source: str
+    price_as_of_from: date
+    price_as_of_to: date
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """What a GPU serves for the money, at its best tensor parallel degree.
+
+    ``grade``, ``error`` and ``origin`` are those of MaxTput; prices carry no error here.
+    """
+
+    gpu: str
+    tensor_parallel: int
+    requests_per_s: float
+    tokens_per_s: float
+    tokens_per_s_per_usd_per_hour: float
+    grade: str
+    error: float
+    origin: str
+
+    def lead_over(self, other: "Yield") -> float:
+        """By what fraction of the other's T/$ this one is better; negative where it is worse."""
+        return self.tokens_per_s_per_usd_per_hour / other.tokens_per_s_per_usd_per_hour - 1
+
+    def is_clear_of(self, other: "Yield") -> bool:
+        """Whether the two differ by more than their profile errors, which add up in quadrature, can explain."""
+        mine, theirs = self.tokens_per_s_per_usd_per_hour, other.tokens_per_s_per_usd_per_hour
+        return abs(mine - theirs) > hypot(mine * self.error, theirs * other.error)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """One request size under one target.
+
+    Attributes:
+        tpot_ms: the target for the mean TPOT; None where none is set.
+        ranked: one Yield per GPU that serves the size, the best first.
+        refused: GPU -> why it cannot.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    tpot_ms: float | None
+    ranked: tuple[Yield, ...]
+    refused: Mapping[str, str]
+
+    def of(self, gpu: str) -> Yield | None:
+        """The GPU's Yield; None where it cannot serve the size."""
+        return next((served for served in self.ranked if served.gpu == gpu), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """T/$ in one region, by request size or, of one size, by target.
+
+    Attributes:
+        over: ``size``: one cell per size, all under one target; ``tpot``: one cell per target, all of one size.
+        defaulted: names of fields that the user did not set.
+        gpus: those that have both a price and a profile here, as they were asked for, else in the order of GPUS.
+        missing: GPU -> why it is none of them.
+        prices: of each kind of them, sorted.
+        left_out: instance types with a price that may not enter, and why.
+    """
+
+    generated_at: datetime
+    notices: tuple[str, ...]
+    defaulted: tuple[str, ...]
+    provider: str
+    region: str
+    place: str
+    model: str
+    precision: str
+    era: str
+    purchase: str
+    tpot_ms: float | None
+    over: str
+    gpus: tuple[str, ...]
+    missing: Mapping[str, str]
+    prices: tuple[ReplicaPrice, ...]
+    cells: tuple[HeatCell, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def prices_as_of(self) -> tuple[date, date]:
+        """The oldest and the newest date on which one of the prices was known to be true."""
+        dates = [price.price_as_of_to for price in self.prices]
+        return min(dates), max(dates)

@@ -1,0 +1,214 @@
+"""Which part of the traffic the profiles measured, interpolated or do not reach, and the plan without the last."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from melange_cloud.domain import (
+    Bucket,
+    Coverage,
+    Kind,
+    MaxTput,
+    Offer,
+    OutsideBucket,
+    Quotas,
+    RegionPlan,
+    TrafficShare,
+    Unservable,
+)
+from melange_cloud.planner.question import Asked
+from melange_cloud.problem import MaxTputTable, Rules, describe_bucket, may_not_enter, percent
+from melange_cloud.profiles import Profile
+
+_SHOWN = 2
+_NAMED = 3
+
+Outside = Mapping[str, str]
+"""Bucket name -> why no kind in question can serve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The buckets as they were asked for, and those among them that no GPU in question can serve.
+
+    ``dropped`` where the plan does without the latter.
+    """
+
+    buckets: Sequence[Bucket]
+    outside: Outside
+    dropped: bool
+
+
+def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: Asked) -> set[Kind]:
+    """The kinds that some offer may host: profiled, asked for, really sold, with enough host memory."""
+    request = asked.request
+    profiled = {kind for _, kind in max_tput}
+    kinds = profiled if asked.may_use is None else profiled & asked.may_use
+    gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
+    rules = Rules(
+        router=request.router,
+        sold_as_any=request.sold_as == "any",
+        host_memory_floor_gib=request.host_memory_floor_gib,
+        may_use=asked.may_use,
+        quotas=Quotas(),
+        spare=0,
+    )
+    machines = [offer.instance_type for offer in offers if may_not_enter(offer, kinds, gpus, {}, rules) is None]
+    return {
+        kind
+        for kind in kinds
+        if any(machine.gpu == kind.gpu and machine.gpu_count >= kind.tensor_parallel for machine in machines)
+    }
+
+
+def traffic_of(asked: Asked, offers: Collection[Offer], max_tput: MaxTputTable, *, drop: bool) -> Traffic:
+    """The buckets asked for, and those that no kind of any offer can serve.
+
+    Args:
+        offers: of all regions, so that every region is asked to carry the same traffic.
+        drop: whether the plan may do without buckets that none can serve; never without all of them.
+    """
+    kinds = kinds_in_question(offers, max_tput, asked)
+    buckets = asked.workload.buckets
+    beyond: dict[str, str] = {}
+    for bucket in buckets:
+        refusals = _refusals(bucket, kinds, max_tput)
+        if kinds and sum(map(len, refusals.values())) == len(kinds):
+            beyond[bucket.name] = _in_words(refusals)
+    return Traffic(buckets, beyond, drop and 0 < len(beyond) < len(buckets))
+
+
+def without(asked: Asked, beyond: Outside) -> Asked:
+    """The question without the buckets that lie outside: less traffic, and its own mean sizes.
+
+    Shares are of what is left; the request says which part of the traffic asked for that is.
+    """
+    kept = [bucket for bucket in asked.workload.buckets if bucket.name not in beyond]
+    share = sum(bucket.share for bucket in kept)
+    workload = replace(asked.workload, buckets=tuple(replace(bucket, share=bucket.share / share) for bucket in kept))
+    tokens = _tokens(kept) / _tokens(asked.workload.buckets)
+    request = replace(
+        asked.request,
+        mean_input_tokens=workload.mean_input_tokens,
+        mean_output_tokens=workload.mean_output_tokens,
+        planned_requests_per_s=asked.request.planned_requests_per_s * share,
+        served_requests_share=share,
+        served_tokens_share=tokens,
+    )
+    return replace(asked, workload=workload, request=request)
+
+
+def unreached_notice(traffic: Traffic) -> tuple[str, ...]:
+    """The sentence that must go with a plan whose traffic is not reached whole; none where it is."""
+    beyond = [bucket for bucket in traffic.buckets if bucket.name in traffic.outside]
+    if not beyond:
+        return ()
+    requests = sum(bucket.share for bucket in beyond)
+    tokens = _tokens(beyond) / _tokens(traffic.buckets)
+    by_share = sorted(beyond, key=lambda bucket: (-bucket.share, bucket.name))
+    named = "; ".join(f"{describe_bucket(bucket)} ({percent(bucket.share)})" for bucket in by_share[:_SHOWN])
+    more = f"; and {len(beyond) - _SHOWN} more sizes" if len(beyond) > _SHOWN else ""
+    part = f"{percent(requests)} of requests ({percent(tokens)} of tokens)"
+    if traffic.dropped:
+        return (
+            f"DROPPED, NOT SERVED - {part} that no GPU here can serve: {named}{more}; every figure is of the rest "
+            "(--drop-unservable)",
+        )
+    cure = "; --drop-unservable plans without them" if len(beyond) < len(traffic.buckets) else ""
+    return (f"OUT OF REACH - no GPU here can serve {part}: {named}{more}{cure}",)
+
+
+def coverage(
+    plan: RegionPlan,
+    traffic: Traffic,
+    kinds: Collection[Kind],
+    max_tput: MaxTputTable,
+    profiles: Mapping[Kind, Profile],
+) -> Coverage:
+    """What the plan of a region stands on.
+
+    Args:
+        traffic: as it was asked for.
+        kinds: those that the region's offers may host; counted where no kind serves a bucket in the plan.
+        max_tput: of every bucket asked for.
+        profiles: which sizes they hold tells measured from interpolated.
+    """
+    all_tokens = _tokens(traffic.buckets)
+    sums = {name: [0.0, 0.0] for name in ("measured", "interpolated", "estimated", "unreached")}
+    beyond = []
+    for bucket in traffic.buckets:
+        tokens = _tokens([bucket]) / all_tokens
+        reason = traffic.outside.get(bucket.name)
+        serving = _serving(plan, bucket, kinds, max_tput) if reason is None else {}
+        parts: dict[str, float] = {}
+        for kind, part in serving.items():
+            name = _stands_on(bucket, kind, max_tput, profiles)
+            parts[name] = parts.get(name, 0.0) + part
+        if not serving:
+            parts = {"unreached": 1.0}
+            why = reason or _in_words(_refusals(bucket, kinds, max_tput)) or "no GPU with a profile is for rent here"
+            dropped = traffic.dropped and reason is not None
+            beyond.append(OutsideBucket(*_sizes(bucket), bucket.share, tokens, why, dropped))
+        for name, part in parts.items():
+            sums[name][0] += part * bucket.share
+            sums[name][1] += part * tokens
+    beyond.sort(key=lambda item: (-item.requests_share, item.input_tokens, item.output_tokens))
+    shares = {name: TrafficShare(requests, tokens) for name, (requests, tokens) in sums.items()}
+    return Coverage(**shares, outside=tuple(beyond))
+
+
+def _serving(plan: RegionPlan, bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> dict[Kind, float]:
+    """kind -> part of the bucket that it serves; without a fleet, what each kind that could would share equally."""
+    served = {
+        Kind(line.gpu, line.tensor_parallel): line.share
+        for line in plan.routing
+        if (line.input_tokens, line.output_tokens) == _sizes(bucket)
+    }
+    if not served:
+        able = sorted(kind for kind in kinds if isinstance(max_tput[bucket.name, kind], MaxTput))
+        served = {kind: 1 / len(able) for kind in able}
+    whole = sum(served.values())
+    return {kind: part / whole for kind, part in served.items()}
+
+
+def _stands_on(bucket: Bucket, kind: Kind, max_tput: MaxTputTable, profiles: Mapping[Kind, Profile]) -> str:
+    cell = max_tput[bucket.name, kind]
+    if isinstance(cell, Unservable):
+        return "unreached"
+    if cell.origin != "measured":
+        return "estimated"
+    inside = any(
+        bucket.input_low_tokens < input_tokens <= bucket.input_high_tokens
+        and bucket.output_low_tokens < output_tokens <= bucket.output_high_tokens
+        for input_tokens, output_tokens in profiles[kind].sizes
+    )
+    return "measured" if inside else "interpolated"
+
+
+def _refusals(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> dict[str, list[str]]:
+    """reason -> the kinds that cannot serve the bucket for it."""
+    refusals: dict[str, list[str]] = {}
+    for kind in sorted(kinds):
+        cell = max_tput[bucket.name, kind]
+        if isinstance(cell, Unservable):
+            refusals.setdefault(cell.reason, []).append(str(kind))
+    return refusals
+
+
+def _in_words(refusals: Mapping[str, list[str]]) -> str:
+    """The reasons, each with its kinds; of many kinds those that most share are "the others"."""
+    groups = sorted(refusals.items(), key=lambda item: len(item[1]))
+    words = [f"{', '.join(kinds)}: {reason}" for reason, kinds in groups]
+    if groups and len(groups[-1][1]) > _NAMED:
+        words[-1] = f"the others: {groups[-1][0]}" if len(groups) > 1 else groups[-1][0]
+    return "; ".join(words)
+
+
+def _sizes(bucket: Bucket) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (
+        (bucket.input_low_tokens, bucket.input_high_tokens),
+        (bucket.output_low_tokens, bucket.output_high_tokens),
+    )
+
+
+def _tokens(buckets: Sequence[Bucket]) -> float:
+    return sum(bucket.share * (bucket.mean_input_tokens + bucket.mean_output_tokens) for bucket in buckets)

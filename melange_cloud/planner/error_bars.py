@@ -1,0 +1,178 @@
+"""What the profiles' errors do to a plan: the cost and the mix at either end, and which profile to measure first."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from melange_cloud.domain import (
+    AtThroughput,
+    Bucket,
+    ErrorBars,
+    Kind,
+    MaxTput,
+    Problem,
+    ProfileSwing,
+    Solution,
+    Status,
+    Unservable,
+)
+from melange_cloud.plan import instance_counts
+from melange_cloud.planner.solving import Solving
+from melange_cloud.problem import MaxTputTable, Posed
+from melange_cloud.solver.checks import lower_bound_usd_per_hour
+
+PoseTable = Callable[[MaxTputTable], Posed]
+"""Poses one region's question with another MaxTput table."""
+
+SAME_COST_USD_PER_H = 1e-6
+
+
+def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTputTable:
+    """The table with MaxTput x (1 + sign x error): 1 is the high end, -1 the low end of every profile, or of one."""
+
+    def moved(cell: MaxTput | Unservable) -> MaxTput | Unservable:
+        if isinstance(cell, Unservable):
+            return cell
+        return replace(cell, requests_per_s=cell.requests_per_s * (1 + sign * cell.error))
+
+    return {key: moved(cell) if only is None or key[1] == only else cell for key, cell in table.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """MaxTput at the high end of every profile's error, as stated, and at the low end."""
+
+    better: MaxTputTable
+    stated: MaxTputTable
+    worse: MaxTputTable
+
+
+def error_bars(
+    ends: Ends,
+    pose: PoseTable,
+    fleet: Solution,
+    buckets: tuple[Bucket, ...],
+    solving: Solving,
+    hours_per_month: float,
+    *,
+    detailed: bool,
+) -> ErrorBars:
+    """Plan at both ends of the profiles' errors, and with each profile alone at its ends.
+
+    Args:
+        ends: the tables to plan with.
+        pose: the region's question with another table. Kinds and degrees that only enter at an end enter there.
+        fleet: the region's plan, whose mix the others are compared with.
+        buckets: with traffic.
+        detailed: also one profile at a time, which takes a few solves.
+    """
+
+    def solved(table: MaxTputTable) -> Solution:
+        return _solved(pose(table), solving)
+
+    def told(solution: Solution) -> AtThroughput:
+        cost = solution.usd_per_hour
+        return AtThroughput(
+            usd_per_month=None if cost is None else cost * hours_per_month,
+            instances=instance_counts(solution),
+            same_mix=None if cost is None else _mix(solution) == _mix(fleet),
+        )
+
+    as_stated = solved(ends.stated)
+    all_better = pose(ends.better)
+    return ErrorBars(
+        better=told(_solved(all_better, solving)),
+        stated=told(as_stated),
+        worse=told(solved(ends.worse)),
+        profiles=_swings(ends.stated, pose, as_stated, all_better, buckets, solving, hours_per_month)
+        if detailed
+        else (),
+    )
+
+
+def _swings(
+    stated: MaxTputTable,
+    pose: PoseTable,
+    fleet: Solution,
+    all_better: Posed,
+    buckets: tuple[Bucket, ...],
+    solving: Solving,
+    hours_per_month: float,
+) -> tuple[ProfileSwing, ...]:
+    """One profile at a time at its ends, the largest swing first.
+
+    A kind that the fleet does without leaves the cost as it is when it is worse; when it is better, the cost cannot
+    fall below what fractions of instances cost. Where that is too much for the kind to matter more than another that
+    is known, it is not solved; and none is where all of them together cannot.
+    """
+    cost = fleet.usd_per_hour
+    if cost is None or all_better.problem is None:
+        return ()
+
+    def swing(kind: Kind, better: Solution, worse: Solution) -> ProfileSwing:
+        ends = better.usd_per_hour, worse.usd_per_hour
+        return ProfileSwing(
+            gpu=kind.gpu,
+            tensor_parallel=kind.tensor_parallel,
+            error=_mean_error(kind, stated, buckets),
+            in_fleet=kind in _mix(fleet),
+            usd_per_month_if_better=None if ends[0] is None else ends[0] * hours_per_month,
+            usd_per_month_if_worse=None if ends[1] is None else ends[1] * hours_per_month,
+            # A search cut short by --time-limit may end above the stated cost; the error itself never makes it dearer.
+            swing_usd_per_month=None
+            if ends[0] is None or ends[1] is None
+            else max(0.0, ends[1] - ends[0]) * hours_per_month,
+            measure=f"melange-cloud profiles import FILE --gpu {kind.gpu} --tp {kind.tensor_parallel}",
+        )
+
+    swings = [
+        swing(kind, *(_solved(pose(shifted(stated, sign, kind)), solving) for sign in (1, -1)))
+        for kind in sorted(_mix(fleet))
+    ]
+    bounds: list[tuple[float, Kind, Posed]] = []
+    matters = max((_size(found) for found in swings), default=0.0) / hours_per_month + SAME_COST_USD_PER_H
+    gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_hour < cost}
+    if cost - _least_usd_per_hour(all_better.problem, cost) <= matters:
+        gpus = set()
+    for kind in sorted({kind for _, kind in stated if kind.gpu in gpus} - _mix(fleet)):
+        posed = pose(shifted(stated, 1, kind))
+        if posed.problem is not None and kind in posed.problem.kinds:
+            bounds.append((_least_usd_per_hour(posed.problem, cost), kind, posed))
+    for bound, kind, posed in sorted(bounds, key=lambda item: item[:2]):
+        if cost - bound <= matters:
+            break
+        swings.append(swing(kind, _solved(posed, solving), fleet))
+        matters = max(matters, _size(swings[-1]) / hours_per_month)
+    return tuple(sorted(swings, key=lambda one: (-_size(one), not one.in_fleet, one.gpu, one.tensor_parallel)))
+
+
+def _least_usd_per_hour(problem: Problem, cost_usd_per_hour: float) -> float:
+    """No fleet costs less. One that is cheaper than ``cost_usd_per_hour`` has no instance as dear as that."""
+    affordable = tuple(offer for offer in problem.offers if offer.usd_per_hour < cost_usd_per_hour)
+    return min(cost_usd_per_hour, lower_bound_usd_per_hour(replace(problem, offers=affordable)))
+
+
+def _size(swing: ProfileSwing) -> float:
+    """What a swing is sorted by: an end without a fleet outweighs any cost."""
+    return math.inf if swing.swing_usd_per_month is None else swing.swing_usd_per_month
+
+
+def _mix(solution: Solution) -> frozenset[Kind]:
+    return frozenset(kind for _, kind in solution.instances)
+
+
+def _solved(posed: Posed, solving: Solving) -> Solution:
+    if posed.problem is None:
+        return Solution(Status.INFEASIBLE, reason=posed.reason)
+    return solving.solve_for_cost(posed.problem)
+
+
+def _mean_error(kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...]) -> float:
+    """The kind's error over the whole workload that it can serve, weighted by load."""
+    cells = [
+        (bucket.share / cell.requests_per_s, cell.error)
+        for bucket in buckets
+        if isinstance(cell := stated[bucket.name, kind], MaxTput)
+    ]
+    load = math.fsum(part for part, _ in cells)
+    return math.fsum(part * error for part, error in cells) / load if load else 0.0

@@ -1,0 +1,70 @@
+"""MaxTput of every bucket on every kind, for the targets asked for and for others."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from melange_cloud import profiles
+from melange_cloud.domain import Bucket, Kind, Offer, Request, Slo
+from melange_cloud.planner.error_bars import shifted
+from melange_cloud.problem import MaxTputTable
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The profiles of all GPUs that have a price here, and what they say of the workload.
+
+    Attributes:
+        max_tput: what is planned with: as stated, or the low end where the plan is pessimistic.
+        better, stated, worse: at the high end of every profile's error, as the profiles state it, at the low end.
+        no_profile: GPU or kind -> why it has no profile.
+        profiles: what the figures are derived from.
+        buckets: the workload's, with traffic.
+        pessimistic: whether ``at`` gives the low end.
+    """
+
+    max_tput: MaxTputTable
+    better: MaxTputTable
+    stated: MaxTputTable
+    worse: MaxTputTable
+    no_profile: Mapping[str, str]
+    profiles: Mapping[Kind, profiles.Profile]
+    buckets: tuple[Bucket, ...]
+    pessimistic: bool
+
+    def at(self, slo: Slo, kinds: Iterable[Kind] | None = None) -> MaxTputTable:
+        """What would be planned with under other targets; None is every kind."""
+        asked = self.profiles if kinds is None else {kind: self.profiles[kind] for kind in kinds}
+        table = _table(asked, self.buckets, slo)
+        return shifted(table, -1) if self.pessimistic else table
+
+
+def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Offer]) -> Evaluated:
+    """Every bucket on every kind whose GPU is in one of the offers.
+
+    Raises:
+        BadInput, BadFile: there are no such profiles, or one is broken.
+    """
+    gpus = sorted({offer.instance_type.gpu for offer in offers})
+    by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus)
+    stated = _table(by_kind, buckets, request.slo)
+    worse = shifted(stated, -1)
+    return Evaluated(
+        max_tput=worse if request.pessimistic else stated,
+        better=shifted(stated, 1),
+        stated=stated,
+        worse=worse,
+        no_profile={str(key): reason for key, reason in no_profile.items()},
+        profiles=by_kind,
+        buckets=buckets,
+        pessimistic=request.pessimistic,
+    )
+
+
+def _table(by_kind: Mapping[Kind, profiles.Profile], buckets: tuple[Bucket, ...], slo: Slo) -> MaxTputTable:
+    return {
+        (bucket.name, kind): profile.max_tput(
+            bucket.mean_input_tokens, bucket.mean_output_tokens, slo, bucket.longest_total_tokens
+        )
+        for kind, profile in sorted(by_kind.items())
+        for bucket in buckets
+    }

@@ -1,0 +1,268 @@
+"""T/$ by request size, or by latency target, at one region's prices: gathers, prices replicas, evaluates, ranks."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from melange_cloud import catalog, profiles
+from melange_cloud.domain import GPUS, Kind, LeftOut, MaxTput, Offer, Quotas, Region, Request, Slo
+from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
+from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.planner.market import Market, OnFetch, open_market, snapshot_notice
+from melange_cloud.planner.question import DEFAULT_TPOT_MS, Asked, Question, resolve
+from melange_cloud.problem import Rules, may_not_enter
+
+DEFAULT_REGION = "us-east-1"
+
+INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 8000, 12000, 16000)
+OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000)
+"""The sizes of a heat map: the upper bucket edges of the paper (arXiv 2404.14527)."""
+
+TPOT_TARGETS_MS = (20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 200.0)
+"""The targets of a size seen over TPOT: the paper's 40 to 160, and what today's GPUs are asked for beside them."""
+
+LONGEST_TOKENS = 10_000_000
+
+_MANY = frozenset("*?[")
+_SHAPING = ("model", "precision", "era", "purchase")
+
+
+@dataclass(frozen=True, slots=True)
+class OverTpot:
+    """One request size, seen over targets for the mean TPOT, ms; no targets means TPOT_TARGETS_MS."""
+
+    input_tokens: int
+    output_tokens: int
+    targets_ms: tuple[float, ...] = ()
+
+
+def heat_map(
+    question: Question,
+    over: OverTpot | None = None,
+    *,
+    now: datetime | None = None,
+    on_fetch: OnFetch | None = None,
+) -> HeatMap:
+    """T/$ of every GPU that may enter a plan in the region.
+
+    Args:
+        question: read are region (one; none is DEFAULT_REGION), provider, model, precision, era, tpot_ms (infinite asks
+            for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices, trust, discounts.
+        over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
+        now: the time that price ages are counted to; None is the clock.
+        on_fetch: called with (what is read, units done, units in all or None) while clouds are asked.
+
+    Raises:
+        BadInput, BadFile: the question or one of its files cannot be right.
+        PricesUnavailable: no GPU has both a profile and a price here.
+    """
+    moment = datetime.now(UTC) if now is None else now
+    targets_ms, defaulted = _targets(question.tpot_ms, over)
+    if not question.regions:
+        defaulted.append("region")
+    region, market = _market(question, moment, on_fetch)
+    offers = market.offers[region]
+    # The target is the map's own; a plan knows none that is infinite.
+    asked = resolve(replace(question, tpot_ms=None), market.machines)
+    request = asked.request
+    found, no_profile = profiles.load_profiles(request.model, request.precision, request.era)
+    reasons = {str(key): reason for key, reason in no_profile.items()}
+    entering, left_out = _split(offers, asked, set(found), reasons)
+    kinds = set(found) if asked.may_use is None else set(found) & asked.may_use
+    priced = _replica_prices(entering, sorted(kinds), market.ages)
+    if not priced:
+        raise PricesUnavailable(_why_empty(region, request, left_out))
+    usable = {kind: profile for kind, profile in found.items() if kind in priced}
+    used = {price.instance_type for price in priced.values()}
+    sizes = (
+        [(over.input_tokens, over.output_tokens)]
+        if over
+        else [(input_tokens, output_tokens) for input_tokens in INPUT_TOKENS for output_tokens in OUTPUT_TOKENS]
+    )
+    return HeatMap(
+        generated_at=moment,
+        notices=(
+            *snapshot_notice([offer for offer in entering if offer.instance_type.name in used], moment),
+            *market.notes,
+            *(note for _, profile in sorted(usable.items()) for note in profile.notes),
+        ),
+        defaulted=(*(name for name in _SHAPING if name in asked.defaulted), *defaulted),
+        provider=region.provider,
+        region=region.name,
+        place=region.place,
+        model=request.model,
+        precision=request.precision,
+        era=request.era,
+        purchase=request.purchase,
+        tpot_ms=None if over else _none_if_infinite(targets_ms[0]),
+        over="tpot" if over else "size",
+        gpus=_order(question.gpus, {kind.gpu for kind in usable}),
+        missing=_missing(asked, offers, {kind.gpu for kind in usable}, reasons, left_out),
+        prices=tuple(priced[kind] for kind in sorted(priced)),
+        cells=tuple(
+            heat_cell(input_tokens, output_tokens, target_ms, usable, priced)
+            for input_tokens, output_tokens in sizes
+            for target_ms in targets_ms
+        ),
+        left_out=tuple(sorted(left_out, key=lambda item: item.instance_type)),
+    )
+
+
+def heat_cell(
+    input_tokens: int,
+    output_tokens: int,
+    tpot_ms: float,
+    found: Mapping[Kind, profiles.Profile],
+    priced: Mapping[Kind, ReplicaPrice],
+) -> HeatCell:
+    """One size under one target (infinite: none): each GPU at the degree with most T/$, of equals the smaller."""
+    best: dict[str, Yield] = {}
+    refused: dict[str, str] = {}
+    for kind, profile in sorted(found.items()):
+        served = profile.max_tput(input_tokens, output_tokens, Slo(tpot_ms=tpot_ms))
+        if not isinstance(served, MaxTput):
+            refused.setdefault(kind.gpu, served.reason)
+            continue
+        tokens_per_s = served.requests_per_s * (input_tokens + output_tokens)
+        here = Yield(
+            gpu=kind.gpu,
+            tensor_parallel=kind.tensor_parallel,
+            requests_per_s=served.requests_per_s,
+            tokens_per_s=tokens_per_s,
+            tokens_per_s_per_usd_per_hour=tokens_per_s / priced[kind].usd_per_hour,
+            grade=served.grade,
+            error=served.error,
+            origin=served.origin,
+        )
+        if kind.gpu not in best or here.lead_over(best[kind.gpu]) > 0:
+            best[kind.gpu] = here
+    return HeatCell(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        tpot_ms=_none_if_infinite(tpot_ms),
+        ranked=tuple(sorted(best.values(), key=lambda one: (-one.tokens_per_s_per_usd_per_hour, one.gpu))),
+        refused={gpu: reason for gpu, reason in refused.items() if gpu not in best},
+    )
+
+
+def _targets(tpot_ms: float | None, over: OverTpot | None) -> tuple[tuple[float, ...], list[str]]:
+    """The targets, and what of them was not set."""
+    if over is not None:
+        for name, tokens in (("input", over.input_tokens), ("output", over.output_tokens)):
+            if not 1 <= tokens <= LONGEST_TOKENS:
+                raise BadInput(f"--size: {tokens} {name} tokens; give 1 to {LONGEST_TOKENS:,}, such as 64x64")
+        targets = over.targets_ms or TPOT_TARGETS_MS
+        defaulted = [] if over.targets_ms else ["tpot_ms"]
+    else:
+        targets, defaulted = ((DEFAULT_TPOT_MS,), ["tpot_ms"]) if tpot_ms is None else ((tpot_ms,), [])
+    for target in targets:
+        if not target > 0:
+            raise BadInput(f"--tpot-ms {target:g}: milliseconds above 0, such as 100, or inf for saturation")
+    return tuple(sorted(set(targets))), defaulted
+
+
+def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> tuple[Region, Market]:
+    """The region, and what is sold there by the order of trust."""
+    words = question.regions or (DEFAULT_REGION,)
+    if len(words) > 1 or _MANY & set(words[0]) or words[0].strip().lower() == "all":
+        # Before any cloud is asked about all of them.
+        raise BadInput(f"--region {', '.join(words)}: a heat map is of one region; name it, such as {DEFAULT_REGION}")
+    market = open_market(replace(question, regions=words), moment, on_fetch)
+    if len(market.regions) > 1:
+        names = ", ".join(f"{region.provider}:{region.name}" for region in market.regions)
+        raise BadInput(f"--region {words[0]}: a heat map is of one region, these are {names}")
+    return market.regions[0], market
+
+
+def _split(
+    offers: Iterable[Offer], asked: Asked, profiled: set[Kind], no_profile: Mapping[str, str]
+) -> tuple[list[Offer], list[LeftOut]]:
+    """The offers that may enter a plan, and why the others may not: the plan's own rules."""
+    request = asked.request
+    rules = Rules(
+        router=request.router,
+        sold_as_any=request.sold_as == "any",
+        host_memory_floor_gib=request.host_memory_floor_gib,
+        may_use=asked.may_use,
+        quotas=Quotas(),
+        spare=0,
+    )
+    kinds = profiled if asked.may_use is None else profiled & asked.may_use
+    gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
+    entering, left_out = [], []
+    for offer in offers:
+        refusal = may_not_enter(offer, kinds, gpus, no_profile, rules)
+        if refusal is None:
+            entering.append(offer)
+        else:
+            left_out.append(refusal)
+    return entering, left_out
+
+
+def _replica_prices(
+    offers: Sequence[Offer], kinds: Iterable[Kind], ages: Mapping[catalog.OfferKey, str]
+) -> dict[Kind, ReplicaPrice]:
+    """The cheapest offer per replica of each kind; of equals the smaller instance, then the first by name."""
+    cheapest: dict[Kind, ReplicaPrice] = {}
+    for kind in kinds:
+        hosting = [
+            (offer.usd_per_hour / replicas, replicas, offer.instance_type.name, offer)
+            for offer in offers
+            if offer.instance_type.gpu == kind.gpu
+            and (replicas := offer.instance_type.gpu_count // kind.tensor_parallel) > 0
+        ]
+        if hosting:
+            usd_per_hour, replicas, name, offer = min(hosting, key=lambda entry: entry[:3])
+            cheapest[kind] = ReplicaPrice(
+                gpu=kind.gpu,
+                tensor_parallel=kind.tensor_parallel,
+                instance_type=name,
+                replicas_per_instance=replicas,
+                usd_per_hour_each=offer.usd_per_hour,
+                usd_per_hour=usd_per_hour,
+                price_origin=offer.origin,
+                price_age=ages[catalog.key_of(offer)],
+                price_source=offer.source,
+                price_as_of_from=offer.as_of_from,
+                price_as_of_to=offer.as_of_to,
+            )
+    return cheapest
+
+
+def _order(words: Sequence[str], gpus: set[str]) -> tuple[str, ...]:
+    """The GPUs as they were asked for, which says who is compared with whom; else in the order of GPUS."""
+    asked = [part.strip().partition(":")[0].lower() for word in words for part in word.split(",")]
+    order = {gpu: asked.index(gpu.lower()) if gpu.lower() in asked else GPUS.index(gpu) for gpu in GPUS}
+    return tuple(sorted(gpus, key=lambda gpu: order[gpu]))
+
+
+def _missing(
+    asked: Asked,
+    offers: Iterable[Offer],
+    gpus: set[str],
+    no_profile: Mapping[str, str],
+    left_out: Iterable[LeftOut],
+) -> dict[str, str]:
+    """Why a GPU that may be used is not on the map."""
+    reason_of = {item.instance_type: item.reason for item in left_out}
+    here: dict[str, str] = {}
+    for offer in offers:
+        if offer.instance_type.name in reason_of:
+            here[offer.instance_type.gpu] = f"{offer.instance_type.name}: {reason_of[offer.instance_type.name]}"
+    may_use = GPUS if asked.may_use is None else {kind.gpu for kind in asked.may_use}
+    no_price = f"no {asked.request.purchase.replace('_', ' ')} price here"
+    return {gpu: no_profile.get(gpu) or here.get(gpu) or no_price for gpu in GPUS if gpu in may_use and gpu not in gpus}
+
+
+def _why_empty(region: Region, request: Request, left_out: Sequence[LeftOut]) -> str:
+    where = f"{region.provider} {region.name}"
+    if not left_out:
+        return f"no data: {where} has no {request.purchase} price of a GPU that is asked for"
+    shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
+    more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    return f"no GPU in {where} may enter a plan of {request.model}: {shown}{more}"
+
+
+def _none_if_infinite(target_ms: float) -> float | None:
+    return None if math.isinf(target_ms) else target_ms

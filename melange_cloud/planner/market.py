@@ -1,0 +1,145 @@
+"""The regions that a question names, with their offers by the order of trust."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from melange_cloud import catalog
+from melange_cloud.domain import Excluded, InstanceType, Offer, Region
+from melange_cloud.planner import prices
+from melange_cloud.planner.question import DEFAULT_PURCHASE, Question, close_matches, purchase_of
+
+OnFetch = Callable[[str, int, int | None], None]
+"""Called with (what is read, units done, units in all or None) while clouds are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What can be rented where, and how old each price is.
+
+    Attributes:
+        moment: the time that price ages are counted to.
+        regions: those that the question names.
+        offers: by region; of the purchase asked for.
+        ages: how old each price is, in words.
+        excluded: by region, what is known not to be sold this way, with the reason.
+        notes: what is to be said of these prices.
+    """
+
+    moment: datetime
+    regions: tuple[Region, ...]
+    offers: Mapping[Region, Sequence[Offer]]
+    ages: Mapping[catalog.OfferKey, str]
+    excluded: Mapping[Region, Sequence[Excluded]]
+    notes: tuple[str, ...]
+
+    @property
+    def every_offer(self) -> list[Offer]:
+        """The offers of all its regions."""
+        return [offer for region in self.regions for offer in self.offers[region]]
+
+    @property
+    def machines(self) -> list[InstanceType]:
+        """The instance types that are known, those that only have a price here included."""
+        known = {**catalog.load_instance_types()}
+        known.update({(o.instance_type.provider, o.instance_type.name): o.instance_type for o in self.every_offer})
+        return list(known.values())
+
+
+def open_market(question: Question, now: datetime, on_fetch: OnFetch | None = None) -> Market:
+    """Select the regions and gather their prices of the purchase asked for; as ``open_markets``."""
+    purchase = purchase_of(question)
+    return open_markets(question, [purchase], now, on_fetch)[purchase]
+
+
+def open_markets(
+    question: Question, purchases: Sequence[str], now: datetime, on_fetch: OnFetch | None = None
+) -> dict[str, Market]:
+    """Select the regions and gather their prices, all purchases at once; one Market per purchase.
+
+    Args:
+        question: read are regions, provider, purchase, prices, accept_odd_prices, trust and discounts.
+        purchases: that of the question among them.
+        now: the time that price ages are counted to.
+
+    Raises:
+        BadInput, BadFile: a region, a purchase or the price sheet cannot be right.
+        PricesUnavailable: fresh prices were required and are not to be had.
+    """
+    purchase = purchase_of(question)
+    installed = prices.plug_ins()
+    regions = prices.known_regions(installed)
+    sheet: tuple[Offer, ...] = ()
+    if question.prices is not None:
+        reference = catalog.load_snapshot(purchase) if len(purchases) == 1 else catalog.load_snapshot()
+        sheet = catalog.read_price_sheet(
+            question.prices,
+            accept_odd_prices=question.accept_odd_prices,
+            reference=reference,
+            providers=prices.known_providers(installed),
+            today=now.date(),
+        )
+        regions = catalog.with_sheet_regions(regions, sheet)
+    # A region that sells GPUs on demand stays in a comparison of another purchase, with "no data" where that is so.
+    priced = {
+        *catalog.load_snapshot(purchase).priced_regions,
+        *catalog.load_snapshot(DEFAULT_PURCHASE).priced_regions,
+        *((offer.instance_type.provider, offer.region) for offer in sheet),
+    }
+    selected = catalog.select_regions(question.regions, question.provider, regions, priced)
+    gathered = prices.gather(
+        selected,
+        purchases,
+        trust=question.trust,
+        sheet=sheet,
+        discounts=question.discounts,
+        now=now,
+        progress=on_fetch,
+        sources=installed,
+    )
+    notes = (*_unknown_regions(sheet, prices.known_regions(installed)), *gathered.notes)
+    return {bought: _market(selected, gathered, bought, now, notes) for bought in purchases}
+
+
+def _market(
+    selected: Sequence[Region], gathered: prices.Gathered, purchase: str, now: datetime, notes: tuple[str, ...]
+) -> Market:
+    found = gathered.catalog
+    offers = {region: found.offers_in(region.provider, region.name, purchase) for region in selected}
+    return Market(
+        moment=now,
+        regions=tuple(selected),
+        offers=offers,
+        ages={catalog.key_of(o): gathered.age_words(o, now) for group in offers.values() for o in group},
+        excluded={region: found.excluded_in(region.provider, region.name, purchase) for region in selected},
+        notes=notes,
+    )
+
+
+def snapshot_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
+    """The banner of prices that nobody has asked for lately; empty where there are none of them."""
+    snapshot = [offer for offer in offers if offer.origin == "snapshot"]
+    return (f"SNAPSHOT PRICES, NOT LIVE - {_snapshot_age(snapshot, now.date())}",) if snapshot else ()
+
+
+def _snapshot_age(offers: Sequence[Offer], today: date) -> str:
+    parts = []
+    for provider in sorted({offer.instance_type.provider for offer in offers}):
+        dates = [offer.as_of_to for offer in offers if offer.instance_type.provider == provider]
+        oldest, newest = min(dates), max(dates)
+        span = f"of {newest}" if oldest == newest else f"of {oldest} to {newest}"
+        days = sorted({(today - newest).days, (today - oldest).days})
+        age = f"{days[0]} days old" if len(days) == 1 else f"{days[0]} to {days[1]} days old"
+        parts.append(f"{provider.upper()} list {span}, {age}")
+    return "; ".join(parts)
+
+
+def _unknown_regions(sheet: Sequence[Offer], regions: Sequence[Region]) -> list[str]:
+    """A region that nobody knows is a new one or a slip, and a slip means that a shipped price was used."""
+    known = {(region.provider, region.name) for region in regions}
+    names = sorted({(o.instance_type.provider, o.region) for o in sheet} - known)
+    return [
+        f"the price sheet names a region that we do not know, {provider} {name}: "
+        f"{close_matches(name, [region for of, region in known if of == provider])}"
+        for provider, name in names
+    ]

@@ -1,0 +1,66 @@
+"""The rate that is planned for: a number, or one of the workload's own (``mean``, ``p95``, ``peak``, ``p99.5``)."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from melange_cloud.domain import ArrivalRates
+from melange_cloud.errors import BadInput
+from melange_cloud.workload import WorkloadFile
+
+_QUANTILE = re.compile(r"p([0-9]{1,2}(\.[0-9]{1,4})?|100)")
+_WINDOW = {60: "minute", 3600: "hour"}
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFor:
+    """A rate, requests/s, with the mean rate of the same source; ``words`` says where both come from.
+
+    For a number ``words`` is empty and the mean is None.
+    """
+
+    requests_per_s: float
+    mean_requests_per_s: float | None
+    words: str
+
+
+def rate_of(rate: float | str, held: WorkloadFile) -> PlannedFor:
+    """The rate that a number or a word asks for.
+
+    Raises:
+        BadInput: neither a number nor a rate that the workload's file tells.
+    """
+    if not isinstance(rate, str):
+        return PlannedFor(rate, None, "")
+    word = rate.strip().lower()
+    try:
+        return PlannedFor(float(word), None, "")
+    except ValueError:
+        pass
+    quantile = _QUANTILE.fullmatch(word)
+    if word not in ("mean", "peak") and not quantile:
+        raise BadInput(f"--rate {rate}: give requests/s, or mean, p95, peak or another quantile such as p99.5")
+    arrivals, name = held.arrival_rates, held.workload.name
+    if arrivals is None:
+        raise BadInput(f"--rate {rate}: {name} holds no arrival rates; give requests/s")
+    value = _value(word, arrivals)
+    if value is None:
+        raise BadInput(f"--rate {rate}: {name} tells mean, p95 and peak only; take one, or make it anew from its trace")
+    if value < arrivals.mean_requests_per_s * (1 - 1e-12):
+        raise BadInput(
+            f"--rate {rate} is {value:.4g} requests/s, below the mean of {name}, {arrivals.mean_requests_per_s:.4g}: "
+            "such a fleet cannot serve the mean; take mean, p95 or peak"
+        )
+    unit = f"{_WINDOW[arrivals.window_s]}s" if arrivals.window_s in _WINDOW else f"windows of {arrivals.window_s:,} s"
+    return PlannedFor(value, arrivals.mean_requests_per_s, f"{word} of the {arrivals.windows:,} {unit} of {name}")
+
+
+def _value(word: str, arrivals: ArrivalRates) -> float | None:
+    if word == "mean":
+        return arrivals.mean_requests_per_s
+    if word in ("peak", "p100"):
+        return arrivals.peak_requests_per_s
+    if word == "p95":
+        return arrivals.p95_requests_per_s
+    found = arrivals.quantile(word[1:])
+    return found if found is None or math.isfinite(found) else None

@@ -1,0 +1,282 @@
+"""Makes calibration.toml: the estimator's constants per (GPU, era, precision), fitted to profiles/measured.
+
+A Group says which rows its constants rest on, which of them the rows determine, which were chosen beforehand, and from
+which other group it takes the rest. Constants are rounded to three digits before anything is made of them.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from melange_cloud.profiles.fitting import Unknown, fitted
+from melange_cloud.profiles.measurements import Measurement, load_measurements
+from melange_cloud.profiles.spec_files import load_eras, load_gpus, load_models
+from melange_cloud.profiles.specs import Calibration, FrontEnd
+from melange_cloud.profiles.trials import Trial, trial
+
+_DIGITS = 3
+
+UNKNOWNS = {
+    "read_weights": Unknown(0.92, 0.05),
+    "read_cache": Unknown(0.85, 0.1),
+    "compute": Unknown(0.65, 0.2),
+    "block_scaled": Unknown(0.8, 0.3),
+    "attention": Unknown(0.5, 0.2),
+    "step_s": Unknown(2e-3, 0.5),
+    "sampling_s": Unknown(4e-6, 0.7),
+    "prefill_s": Unknown(3e-4, 0.5),
+    "cache_loss": Unknown(0.25, 0.5),
+    "link_gb_per_s": Unknown(300, 0.5),
+    "link_latency_s": Unknown(1e-5, 0.4),
+    "switch_share": Unknown(0.7, 0.4),
+    "front_end.step_s": Unknown(1.5e-3, 0.5),
+    "front_end.per_request_s": Unknown(3e-5, 0.7),
+    "front_end.per_prefill_s": Unknown(1.5e-2, 0.7),
+    "step_s @ vLLM": Unknown(4e-3, 0.5),
+    "step_s @ TensorRT-LLM 0.x": Unknown(2e-3, 0.5),
+    "cache_loss @ TensorRT-LLM 0.x": Unknown(0.6, 0.5),
+}
+"""Where each constant starts, and how far it may well be off: what is known of GPUs and engines in general. A name with
+``@`` is that constant of one engine."""
+
+CHOSEN = {
+    "block_scaled": 1.0,
+    "step_per_request_s": 0.0,
+    "switch_share": 1.0,
+    "front_end.step_s": 0.0,
+    "front_end.per_request_s": 0.0,
+    "front_end.per_prefill_s": 0.0,
+}
+"""Constants that a group has where it says nothing."""
+
+_SATURATED = ("trtllm-0.10", "trtllm-0.12", "trtllm-0.14", "trtllm-1.0")
+_SERVED = ("trtllm-1.0-served", "trtllm-1.2-served", "sglang-0.5-served", "vllm-0.12-served", "vllm-2025-served")
+_PAST = ("TensorRT-LLM 0.x",)
+"""Engines of the era whose step nobody has any more; where nothing else was measured, it counts."""
+_ROOFLINE = ("read_weights", "read_cache", "compute", "attention")
+_OVERHEADS = ("step_s", "sampling_s", "prefill_s", "cache_loss", "link_gb_per_s", "link_latency_s")
+_FRONT_END = ("front_end.step_s", "front_end.per_request_s", "front_end.per_prefill_s")
+_ENGINES = ("step_s @ vLLM", "step_s @ TensorRT-LLM 0.x", "cache_loss @ TensorRT-LLM 0.x")
+_PYTHON = {"step_per_request_s": 1e-4, "sampling_s": 0.0, "prefill_s": 1e-3}
+_PCIE = {"link_gb_per_s": 10.0, "link_latency_s": 3e-5}
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The constants of one (GPU, era, precision).
+
+    Attributes:
+        sources: rows of these are used.
+        fitted: names in UNKNOWNS that the rows determine.
+        starts: unknowns that start elsewhere than UNKNOWNS says.
+        chosen: constants set beforehand, by name.
+        borrowed: the group that the other constants come from.
+        grade: by tensor parallel degree.
+        because: what was chosen or borrowed, and why; a clause.
+    """
+
+    gpu: str
+    era: str
+    precision: str
+    sources: tuple[str, ...] = ()
+    fitted: tuple[str, ...] = ()
+    starts: Mapping[str, Unknown] = field(default_factory=dict)
+    chosen: Mapping[str, float] = field(default_factory=dict)
+    borrowed: Key | None = None
+    grade: Mapping[str, str] = field(default_factory=dict)
+    because: str = ""
+
+    @property
+    def key(self) -> Key:
+        """GPU, era, precision."""
+        return self.gpu, self.era, self.precision
+
+    def has(self, row: Measurement) -> bool:
+        """Whether its constants rest on a row."""
+        return row.source.name in self.sources and (row.gpu, row.precision) == (self.gpu, self.precision)
+
+
+GROUPS = (
+    Group(
+        *("A100-80GB", "2025", "fp16"),
+        sources=_SATURATED,
+        fitted=(*_ROOFLINE, *_OVERHEADS),
+        grade={"1": "B", "4": "B", "8": "B"},
+    ),
+    Group(
+        *("H100", "2025", "fp16"),
+        sources=(*_SATURATED, *_SERVED),
+        fitted=(*_ROOFLINE, *_OVERHEADS, "switch_share", *_FRONT_END, *_ENGINES),
+        grade={"1": "B", "2": "B", "4": "B", "8": "B"},
+    ),
+    Group(
+        *("H100", "2025", "fp8"),
+        sources=(*_SATURATED, *_SERVED),
+        fitted=(*_ROOFLINE, *_OVERHEADS, "block_scaled", "switch_share", *_FRONT_END, *_ENGINES),
+        grade={"1": "C", "2": "C", "4": "C", "8": "C"},
+    ),
+    Group(
+        *("A100-40GB", "vllm-0.2.7", "fp16"),
+        sources=("argonne-vllm",),
+        fitted=(*_ROOFLINE, "step_s", "cache_loss", "link_gb_per_s", "link_latency_s"),
+        chosen=_PYTHON,
+        because="per-request time of a step set to 0.1 ms, as vLLM 0.2-0.5 spend in Python; moved from offline batches "
+        "to serving",
+    ),
+    Group(
+        *("H100", "vllm-0.2.7", "fp16"),
+        sources=("argonne-vllm",),
+        fitted=(*_ROOFLINE, "step_s", "cache_loss", "link_gb_per_s", "link_latency_s"),
+        chosen=_PYTHON,
+        because="per-request time of a step set to 0.1 ms, as vLLM 0.2-0.5 spend in Python; moved from offline batches "
+        "to serving",
+    ),
+    Group(
+        *("A100-80GB", "vllm-0.2.7", "fp16"),
+        borrowed=("A100-40GB", "vllm-0.2.7", "fp16"),
+        because="on the A100-80GB's data sheet",
+    ),
+    Group(
+        *("A10G", "vllm-0.2.7", "fp16"),
+        sources=("nm-vllm-offline", "nm-vllm-served"),
+        fitted=("read_weights", "compute", "step_s"),
+        chosen={**_PYTHON, **_PCIE, "read_cache": 0.75, "attention": 0.4, "cache_loss": 0.3},
+        grade={"1": "C"},
+        because="the cache's part and everything on several GPUs set, link guessed for PCIe without peer access",
+    ),
+    Group(
+        *("L4", "vllm-0.2.7", "fp16"),
+        sources=("nm-vllm-offline", "nm-vllm-served"),
+        fitted=("read_weights", "compute"),
+        starts={"read_weights": Unknown(0.81, 0.05), "compute": Unknown(0.35, 0.5)},
+        chosen={**_PYTHON, **_PCIE, "read_cache": 0.8, "attention": 0.3, "cache_loss": 0.3, "step_s": 3e-3},
+        grade={"1": "C"},
+        because="weights and cache start from what Helix measured of layers on an L4 (2024), link guessed for PCIe "
+        "without peer access",
+    ),
+    Group(
+        *("A100-40GB", "2025", "fp16"),
+        borrowed=("A100-80GB", "2025", "fp16"),
+        because="on the A100-40GB's data sheet",
+    ),
+    Group(
+        *("A10G", "2025", "fp16"),
+        borrowed=("A10G", "vllm-0.2.7", "fp16"),
+        chosen={"step_per_request_s": 0.0, "sampling_s": 4e-6, "prefill_s": 3e-4},
+        grade={"1": "C"},
+        because="what today's engines spend per request taken from H100",
+    ),
+    Group(
+        *("L4", "2025", "fp16"),
+        borrowed=("L4", "vllm-0.2.7", "fp16"),
+        chosen={"step_per_request_s": 0.0, "sampling_s": 4e-6, "prefill_s": 3e-4},
+        grade={"1": "C"},
+        because="what today's engines spend per request taken from H100",
+    ),
+    Group(
+        *("L4", "2025", "fp8"),
+        borrowed=("L4", "2025", "fp16"),
+        because="the fractions of 16 bits on the fp8 peak; no measurement",
+    ),
+)
+"""In an order in which a group stands after the one it borrows from."""
+
+COLUMNS = (
+    *_ROOFLINE,
+    *("block_scaled", "step_s", "step_per_request_s", "sampling_s", "prefill_s", "cache_loss"),
+    *("link_gb_per_s", "link_latency_s", "switch_share"),
+)
+
+
+def trials_of(group: Group, constants: Calibration | None = None) -> list[Trial]:
+    """The rows of a group that can be estimated; refused replicas and overfull static batches are left out."""
+    models, gpus, era = load_models(), load_gpus(), load_eras()[group.era]
+    any_constants = constants or made(group, _starts(group), ())
+    found = (trial(row, models, gpus, era, any_constants) for row in load_measurements() if group.has(row))
+    return [each for each in found if each is not None]
+
+
+def fit(group: Group, trials: Sequence[Trial], borrowed: Mapping[str, float]) -> dict[str, float]:
+    """The constants of a group by name, rounded; trials of one engine see that engine's.
+
+    Args:
+        borrowed: the constants of the group it borrows from; empty where it borrows from none.
+    """
+    known = {**CHOSEN, **borrowed, **group.chosen}
+    if not trials or not group.fitted:
+        return {name: rounded(value) for name, value in known.items()}
+    engines = sorted({each.row.source.engine for each in trials})
+
+    def residuals(values: Mapping[str, float]) -> list[float]:
+        together = made(group, {**known, **values}, engines)
+        constants = {engine: together.of_engine(engine) for engine in engines}
+        return [math.log(each.predicted_over_measured(constants[each.row.source.engine])) for each in trials]
+
+    unknowns = {name: group.starts.get(name, UNKNOWNS[name]) for name in group.fitted if _is_seen(name, engines)}
+    values = {**known, **fitted(residuals, unknowns)}
+    for name, most in (("read_weights", 1.0), ("compute", 1.0), ("attention", 1.0), ("block_scaled", 1.0)):
+        values[name] = min(values[name], most)
+    return {name: rounded(value) for name, value in values.items()}
+
+
+def _is_seen(name: str, engines: Iterable[str]) -> bool:
+    return "@" not in name or name.partition(" @ ")[2] in engines
+
+
+def _starts(group: Group) -> dict[str, float]:
+    return {**CHOSEN, **{name: unknown.start for name, unknown in UNKNOWNS.items()}, **group.chosen}
+
+
+def made(group: Group, values: Mapping[str, float], engines: Sequence[str]) -> Calibration:
+    """The Calibration of a group from constants by name; what engines share is their mean."""
+
+    def by_engine(name: str) -> dict[str, float]:
+        return {engine: values.get(f"{name} @ {engine}", values[name]) for engine in engines}
+
+    def mean(name: str, of: Sequence[str]) -> float:
+        each = [value for engine, value in by_engine(name).items() if engine in of]
+        return sum(each) / len(each) if each else values[name]
+
+    today = [engine for engine in engines if engine not in _PAST] or engines
+
+    front_end = FrontEnd(*(values[name] for name in _FRONT_END))
+    shared = {name: values[name] for name in COLUMNS if name not in ("step_s", "cache_loss")}
+    return Calibration(
+        gpu=group.gpu,
+        era=group.era,
+        precision=group.precision,
+        step_s=mean("step_s", today),
+        cache_loss=mean("cache_loss", engines),
+        front_end=front_end,
+        engine_step_s=by_engine("step_s"),
+        engine_cache_loss=by_engine("cache_loss"),
+        grade=group.grade,
+        rests_on="",
+        rows={},
+        fitted=group.fitted,
+        chosen=tuple(group.chosen),
+        borrowed=", ".join(group.borrowed) if group.borrowed else "",
+        **shared,
+    )
+
+
+def unwatched(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def calibrated(progress: Callable[[int, int], None] = unwatched) -> dict[Key, dict[str, float]]:
+    """The constants of all groups by name; ``progress`` is told how many are done, of how many."""
+    found: dict[Key, dict[str, float]] = {}
+    for done, group in enumerate(GROUPS):
+        progress(done, len(GROUPS))
+        borrowed = found[group.borrowed] if group.borrowed else {}
+        found[group.key] = fit(group, trials_of(group), borrowed)
+    progress(len(GROUPS), len(GROUPS))
+    return found
+
+
+def rounded(value: float) -> float:
+    """To three significant digits."""
+    return float(f"{value:.{_DIGITS}g}")

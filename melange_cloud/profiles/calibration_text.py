@@ -1,0 +1,121 @@
+"""Writes calibration.toml: constants with what each row rests on."""
+
+from collections.abc import Callable, Mapping
+
+from melange_cloud.profiles.calibrate import COLUMNS, GROUPS, Group, calibrated, made, trials_of, unwatched
+from melange_cloud.profiles.trials import Trial
+
+HEADER = """\
+# The estimator's constants, one row per (GPU, era, precision); melange_cloud/profiles/roofline.py has the formulas.
+# They are effective numbers that make the formulas meet measurements, not physics: read a row as a whole.
+# Made by `melange-cloud profiles calibrate` from profiles/measured; edit melange_cloud/profiles/calibrate.py, not this.
+#
+#   precision           "fp16" stands for both 16-bit precisions, which are equally fast
+#   read_weights        fraction of the memory bandwidth reached when a step reads the weights
+#   read_cache          the same for the KV cache; above 1 it makes up for a cache read that other work hides
+#   compute             fraction of the dense peak FLOP/s reached in matrix products
+#   block_scaled        what of `compute` is left with fp8 weights that carry a scale per block
+#   attention           fraction of the 16-bit peak FLOP/s reached by the attention of a prefill
+#   step_s              time that every step takes on top, s; the mean over the engines measured
+#   step_per_request_s  time that every step takes on top per request in it, s
+#   sampling_s          the same per request, GPU and 100,000 words of vocabulary, s
+#   prefill_s           time that every prefill takes on top, s
+#   cache_loss          reading the cache slows down by 1 + cache_loss x log2(tensor_parallel); the mean over engines
+#   link_gb_per_s       all-reduce bandwidth within an instance, GB/s
+#   link_latency_s      all-reduce latency, s
+#   switch_share        part of an all-reduce that is left where the switch of 8 GPUs adds up (NVLink SHARP)
+#   front_end           what the measured servers' front end, one process, needs of a step, s. Profiles are of the
+#                       engine behind it: they leave it out
+#   engine_step_s, engine_cache_loss   by measured engine
+#   grade               by tensor parallel degree: B calibrated on this GPU, C on a few points; degrees not named are D
+#   rests_on            the measurements, or what the row was borrowed from
+#   rows                measured rows of the fit, by source (measured/sources.toml)
+#   fitted, chosen      constants that the rows determine; constants set beforehand
+#   borrowed            the row that all others come from
+"""
+
+_TABLES = {
+    "saturation": "saturated runs",
+    "closed_loop": "closed-loop runs",
+    "open_loop": "runs of random arrivals",
+    "static": "static batches",
+}
+
+
+def calibration_text(progress: Callable[[int, int], None] = unwatched) -> str:
+    """The text of calibration.toml; ``progress`` as for ``calibrated``."""
+    found = calibrated(progress)
+    return HEADER + "".join("\n" + _row(group, found[group.key]) for group in GROUPS)
+
+
+def _row(group: Group, values: Mapping[str, float]) -> str:
+    trials = trials_of(group)
+    engines = _engines(trials)
+    constants = made(group, values, engines)
+    lines = ["[[calibration]]"]
+    lines += [f'{name} = "{getattr(constants, name)}"' for name in ("gpu", "era", "precision")]
+    lines += [f"{name} = {_number(getattr(constants, name))}" for name in COLUMNS]
+    if constants.front_end.per_prefill_s:
+        parts = ("step_s", "per_request_s", "per_prefill_s")
+        lines.append(f"front_end = {_table({part: getattr(constants.front_end, part) for part in parts})}")
+    for name in ("engine_step_s", "engine_cache_loss"):
+        by_engine: Mapping[str, float] = getattr(constants, name)
+        if len(set(by_engine.values())) > 1:
+            lines.append(f"{name} = {_table(by_engine)}")
+    lines.append("grade = { " + ", ".join(f'"{degree}" = "{grade}"' for degree, grade in group.grade.items()) + " }")
+    rows: dict[str, float] = {}
+    for each in trials:
+        rows[each.row.source.name] = rows.get(each.row.source.name, 0) + 1
+    lines.append(f'rests_on = "{_rests_on(group, trials)}"')
+    if rows:
+        lines.append("rows = { " + ", ".join(f'"{name}" = {count:g}' for name, count in rows.items()) + " }")
+        lines.append(f"fitted = [{_names(group.fitted)}]")
+    if group.chosen:
+        lines.append(f"chosen = [{_names(tuple(group.chosen))}]")
+    if group.borrowed:
+        lines.append(f'borrowed = "{", ".join(group.borrowed)}"')
+    return "\n".join(lines).replace("grade = {  }", "grade = {}") + "\n"
+
+
+def _engines(trials: list[Trial]) -> list[str]:
+    return sorted({each.row.source.engine for each in trials})
+
+
+def _rests_on(group: Group, trials: list[Trial]) -> str:
+    parts = []
+    if trials:
+        counts = {table: sum(each.row.table == table for each in trials) for table in _TABLES}
+        counted = " and ".join(f"{count} {_TABLES[table]}" for table, count in counts.items() if count)
+        days = [each.row.source.date for each in trials]
+        years = str(min(days).year) if min(days).year == max(days).year else f"{min(days).year}-{max(days).year}"
+        models = sorted({each.row.model for each in trials})
+        parts.append(f"{counted} of {', '.join(_engines(trials))}; {', '.join(models)} ({years})")
+    if group.borrowed:
+        parts.append(f"the rest borrowed from {', '.join(group.borrowed)}" if trials else
+                     f"borrowed from {', '.join(group.borrowed)}")  # fmt: skip
+    if group.because:
+        parts.append(group.because)
+    return "; ".join(parts)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _table(values: Mapping[str, float]) -> str:
+    return "{ " + ", ".join(f'"{name}" = {_number(value)}' for name, value in values.items()) + " }"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def differs(made_now: str, shipped_text: str) -> list[str]:
+    """The first lines in which two texts differ, as messages; empty where they are the same."""
+    if made_now == shipped_text:
+        return []
+    pairs = zip(made_now.splitlines(), shipped_text.splitlines(), strict=False)
+    for number, (wanted, held) in enumerate(pairs, start=1):
+        if wanted != held:
+            return [f"line {number} is {held!r}, but the measurements give {wanted!r}"]
+    return ["has not as many lines as the measurements give"]

@@ -1,0 +1,51 @@
+"""Which model, precision and era are meant, be the model shipped or known to the user's own profiles alone."""
+
+from dataclasses import dataclass
+
+from melange_cloud.domain import GPUS
+from melange_cloud.profiles.library import (
+    find_era,
+    find_model,
+    is_own_model,
+    own_precision,
+    resolve_era,
+    resolve_precision,
+)
+from melange_cloud.profiles.own import own_estimates, own_files, plain_name
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What profiles are looked for.
+
+    Attributes:
+        weight_gib: weights of the model in this precision, GiB; None where the user's profiles do not say.
+    """
+
+    model: str
+    precision: str
+    era: str
+    weight_gib: float | None
+
+
+def choose(model: str, precision: str | None = None, era: str | None = None) -> Choice:
+    """The names that profiles go by; None is the model's own precision and today's era.
+
+    Raises:
+        BadInput: there is no such model, precision or era; close matches are named.
+    """
+    where = find_era(era).name
+    if is_own_model(model, where):
+        name = plain_name(model)
+        resolved = own_precision(model, precision, where)
+        files = [
+            file
+            for gpu in GPUS
+            for file in (*own_estimates(where, name, resolved, gpu), *own_files(where, name, resolved, gpu))
+        ]
+        weights = [file.header.weights_gib for file in files if file.header.weights_gib is not None]
+        return Choice(name, resolved, where, max(weights, default=None))
+    found = find_model(model)
+    named = resolve_era(found.name, where)
+    resolved = resolve_precision(found.name, named, precision)
+    return Choice(found.name, resolved, named, found.weight_gib(resolved))

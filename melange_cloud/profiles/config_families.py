@@ -1,0 +1,122 @@
+"""The model families whose config.json is read, and why a config of another kind cannot be estimated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the models of one ``model_type`` have in common.
+
+    Attributes:
+        gated: three matrices in the feed-forward network, else two.
+        norms: norms of ``hidden`` weights per layer; one more follows the last layer where there are any.
+        norm_bias: whether each norm has a bias too.
+        qk_norm: weights of the norms of queries and keys: none, one ``head`` each, or ``all`` heads.
+        tied: whether the output head is the embedding table where the config does not say.
+        qkv_bias, output_bias, mlp_bias: always, never, or the config's field that says so with its default.
+        head_dim: where the config does not say; None is hidden / heads.
+        kv_heads_may_miss: a config without KV heads has as many as heads; else it must say.
+        measured: whether models of the family are among the measurements that the estimator was fitted to.
+        window: the sliding window where the config does not say; None is none.
+        window_switch: the field without which no window is in force.
+    """
+
+    gated: bool = True
+    norms: int = 2
+    norm_bias: bool = False
+    qk_norm: str = ""
+    tied: bool = False
+    qkv_bias: bool | tuple[str, bool] = False
+    output_bias: bool | tuple[str, bool] = False
+    mlp_bias: bool | tuple[str, bool] = False
+    head_dim: int | None = None
+    kv_heads_may_miss: bool = False
+    measured: bool = False
+    window: int | None = None
+    window_switch: str = ""
+
+
+_ATTENTION, _MLP = ("attention_bias", False), ("mlp_bias", False)
+_LLAMA = Family(qkv_bias=_ATTENTION, output_bias=_ATTENTION, mlp_bias=_MLP, kv_heads_may_miss=True, measured=True)
+_USE_BIAS, _NEOX = ("use_bias", True), ("attention_bias", True)
+FAMILIES: Mapping[str, Family] = {
+    "llama": _LLAMA,
+    "granite": replace(_LLAMA, measured=False),
+    "mistral": Family(measured=True, window=4096),
+    "phi3": Family(kv_heads_may_miss=True),
+    "qwen2": Family(qkv_bias=True, measured=True, window=4096, window_switch="use_sliding_window"),
+    "qwen3": Family(
+        qk_norm="head",
+        qkv_bias=_ATTENTION,
+        output_bias=_ATTENTION,
+        measured=True,
+        window=4096,
+        window_switch="use_sliding_window",
+    ),
+    "gemma": Family(tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256),
+    "gemma2": Family(norms=4, tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256, window=4096),
+    "gemma3_text": Family(
+        norms=4, qk_norm="head", tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256, window=4096
+    ),
+    "olmo": Family(norms=0, qkv_bias=_ATTENTION, output_bias=_ATTENTION, kv_heads_may_miss=True),
+    "olmo2": Family(qk_norm="all", qkv_bias=_ATTENTION, output_bias=_ATTENTION, kv_heads_may_miss=True),
+    "smollm3": Family(
+        tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, mlp_bias=_MLP, window_switch="use_sliding_window"
+    ),
+    "starcoder2": Family(
+        gated=False, norm_bias=True, tied=True, qkv_bias=_USE_BIAS, output_bias=_USE_BIAS, mlp_bias=_USE_BIAS
+    ),
+    "gpt_neox": Family(
+        gated=False, norm_bias=True, qkv_bias=_NEOX, output_bias=_NEOX, mlp_bias=True, kv_heads_may_miss=True
+    ),
+}
+
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts", "n_experts", "ffn_config")
+_STATE_SPACE = ("ssm_cfg", "state_size", "attn_layer_period", "hybrid_override_pattern", "block_types", "rwkv_version")
+_WRAPPED = ("text_config", "llm_config", "language_config", "thinker_config")
+_OTHER_SENSES = ("vision_config", "audio_config", "vision_tower", "mm_vision_tower")
+_QUANTIZED = ("quantization_config", "compression_config", "quantization")
+_LAYER_TYPES = ("full_attention", "sliding_attention")
+
+
+def why_not(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(field, why a model cannot be estimated); the first reason that holds, empty where it can."""
+
+    def present(*names: str) -> str:
+        return next((name for name in names if config.get(name) not in (None, False, 0, "", [], {})), "")
+
+    if field := present(*_WRAPPED):
+        return [(field, f"wraps a language model: save the object {field!r} as a file of its own and give that; what "
+                 "images or sound cost is not estimated")]  # fmt: skip
+    if field := present("peft_type"):
+        return [(field, "is an adapter's config: give that of the base model")]
+    if field := present(*_OTHER_SENSES):
+        return [(field, "takes images or sound: what they cost is not estimated")]
+    if field := present("is_encoder_decoder", "encoder_layers", "num_decoder_layers"):
+        return [(field, "is an encoder-decoder model: the estimator knows decoders only")]
+    experts = next((name for name in _EXPERTS if present(name) and config[name] != 1), "")
+    if experts:
+        return [(experts, "is a mixture of experts: how many experts a step reads is not in the estimator's formulas")]
+    if field := present("kv_lora_rank"):
+        return [(field, "has multi-head latent attention (MLA): its cache is not that of the estimator's formulas")]
+    state = present(*_STATE_SPACE) or next((name for name in sorted(config) if name.startswith(("mamba", "ssm_"))), "")
+    if state:
+        return [(state, "has state-space or recurrent layers: they have no KV cache, and the estimator has no others")]
+    layer_types = config.get("layer_types")
+    if isinstance(layer_types, list) and (others := [kind for kind in layer_types if kind not in _LAYER_TYPES]):
+        return [("layer_types", f"has {str(others[0])!r} layers: the estimator knows {' and '.join(_LAYER_TYPES)}")]
+    if field := present("attention_chunk_size"):
+        return [(field, "has chunked attention: it is not in the estimator's formulas")]
+    if field := present(*_QUANTIZED):
+        settings = config[field]
+        method = settings.get("quant_method") if isinstance(settings, dict) else None
+        return [(field, f"says that the weights are quantized{f' ({method})' if method else ''}: the estimator knows "
+                 "bf16, fp16 and fp8; give the config.json of the unquantized model, with --precision")]  # fmt: skip
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or not kind:
+        return [("model_type", "is missing; give a model's whole config.json, which says for example 'llama'")]
+    if kind not in FAMILIES:
+        return [("model_type", f"is {kind!r}, which is not read: known are {', '.join(sorted(FAMILIES))}")]
+    return []

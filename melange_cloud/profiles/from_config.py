@@ -1,0 +1,110 @@
+"""A profile of one replica of a model that is known by its config alone."""
+
+from dataclasses import replace
+
+from melange_cloud.errors import BadInput
+from melange_cloud.profiles.build import ERROR_OF_GRADE, profile_text
+from melange_cloud.profiles.config_families import FAMILIES
+from melange_cloud.profiles.config_json import ConfigModel
+from melange_cloud.profiles.estimator import Replica
+from melange_cloud.profiles.library import find_era, find_gpus
+from melange_cloud.profiles.spec_files import load_calibrations, load_gpus
+from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
+
+BEST_GRADE_UNMEASURED = "C"
+"""An estimate for a family of which no model was measured is trusted no more than this."""
+
+NOT_MEASURED = "no row is measured"
+NOTHING_MEASURED = "nothing of this model is measured"
+
+
+def estimated_profile(
+    model: ConfigModel,
+    gpu: str,
+    *,
+    tensor_parallel: int | None = None,
+    precision: str | None = None,
+    era: str | None = None,
+) -> str:
+    """The text of a profile file for one replica.
+
+    Args:
+        gpu: one of GPUS, in any case.
+        tensor_parallel: GPUs of the replica; None is the fewest that fit.
+        precision: of the weights; None is that of the config.
+        era: engine era; None is today's.
+
+    Raises:
+        BadInput: the replica cannot be: the message says why and what would do.
+    """
+    (name,) = find_gpus([gpu])
+    sheet, where = load_gpus()[name], find_era(era)
+    wanted = (precision or model.native_precision).lower()
+    if wanted not in PRECISIONS:
+        raise BadInput(f"--precision {precision}: there are {', '.join(PRECISIONS)}")
+    if sheet.peak_tflops(wanted) is None:
+        raise BadInput(f"{name} has no {wanted}: give --precision bf16, or a GPU that has it")
+    constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
+    if constants is None:
+        raise BadInput(f"no constants of the estimator for {name} at {wanted} in era {where.name}: try another --era")
+    degree = _degree(model, sheet, where, wanted, constants, tensor_parallel)
+    text = profile_text(model, sheet, replace(where, tensor_parallel=(degree,)), wanted, constants)
+    if text is None:
+        raise ValueError(f"{model.name} fits on {degree} x {name} and has no profile")
+    lines = text.splitlines()
+    if not FAMILIES[model.family].measured:
+        lines = [line if line.startswith("#") else _trusted_less(line) for line in lines]
+    for at, line in enumerate(lines):
+        if line.startswith("# source:"):
+            lines[at] = line.replace(NOT_MEASURED, NOTHING_MEASURED)
+        elif line.startswith("# made by:"):
+            lines[at] = "# made by: melange-cloud profiles estimate"
+    return "\n".join(lines) + "\n"
+
+
+def _degree(model: ConfigModel, gpu: Gpu, era: Era, precision: str, constants: Calibration, asked: int | None) -> int:
+    """The tensor parallel degree, checked: it divides the heads, and weights and some cache fit."""
+    splits = [degree for degree in TENSOR_PARALLEL_DEGREES if _divides(model, degree)]
+    if asked is not None and asked not in splits:
+        why = (
+            f"degrees that are estimated are {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}"
+            if asked not in TENSOR_PARALLEL_DEGREES
+            else f"does not split the {model.heads} attention heads, {model.kv_heads} KV heads and "
+            f"{model.intermediate:,} feed-forward columns of {model.name} evenly; {', '.join(map(str, splits))} would"
+        )
+        raise BadInput(f"--tp {asked}: {why}")
+
+    def refusal(degree: int) -> str:
+        return Replica(model, gpu, degree, era, precision, constants).refusal
+
+    fitting = [degree for degree in splits if not refusal(degree)]
+    if asked is None and fitting:
+        return fitting[0]
+    degree = splits[-1] if asked is None else asked
+    if degree in fitting:
+        return degree
+    smaller = f" and {', '.join(others)}" if (others := _smaller_formats(model, gpu, era, precision, degree)) else ""
+    more = [other for other in fitting if other > degree]
+    cure = f"--tp {more[0]} would do" if more else "no more GPUs of one instance would do: take a larger GPU"
+    raise BadInput(f"{model.name}: {refusal(degree)}; {cure}{smaller}")
+
+
+def _smaller_formats(model: ConfigModel, gpu: Gpu, era: Era, precision: str, degree: int) -> list[str]:
+    """``--precision fp8`` where that makes the replica fit."""
+    constants = load_calibrations().get((gpu.name, era.name, "fp8"))
+    if precision == "fp8" or gpu.fp8_tflops is None or constants is None:
+        return []
+    return [] if Replica(model, gpu, degree, era, "fp8", constants).refusal else ["so would --precision fp8"]
+
+
+def _divides(model: ConfigModel, degree: int) -> bool:
+    """As engines want it: heads and feed-forward columns split evenly; KV heads too, or each is kept several times."""
+    more, fewer = max(model.kv_heads, degree), min(model.kv_heads, degree)
+    return model.heads % degree == 0 and model.intermediate % degree == 0 and more % fewer == 0
+
+
+def _trusted_less(row: str) -> str:
+    rest, grade, error = row.rsplit(",", 2)
+    if grade >= BEST_GRADE_UNMEASURED:  # the line of column names too
+        return row
+    return f"{rest},{BEST_GRADE_UNMEASURED},{max(float(error), ERROR_OF_GRADE[BEST_GRADE_UNMEASURED]):g}"

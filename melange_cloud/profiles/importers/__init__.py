@@ -1,0 +1,116 @@
+"""Reads result files of benchmark tools; whose a file is, is seen from its content.
+
+Each tool has a module with ``TOOL`` (its name), ``recognises(document)`` and ``read(record)``; the order below is that
+in which they are asked.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference_perf, sglang, vllm
+from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.runs import BenchmarkRun
+
+__all__ = ["Reading", "read_file", "read_runs"]
+
+TOOLS = (vllm, sglang, guidellm, aiperf, inference_perf, aibrix)
+_MOST_BYTES = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file holds.
+
+    Attributes:
+        tool: who wrote it.
+        runs: its runs, in the order of the file.
+        notes: what was passed over and why, one clause each.
+    """
+
+    path: Path
+    tool: str
+    runs: tuple[BenchmarkRun, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_runs(path: Path) -> list[BenchmarkRun]:
+    """The runs in a benchmark tool's result file; none where it is one that only repeats another's.
+
+    Raises:
+        BadFile: it cannot be read, no tool that we know wrote it, or a value cannot be right; all faults together.
+    """
+    return list(read_file(path).runs)
+
+
+def read_file(path: Path) -> Reading:
+    """A benchmark tool's result file, with what was passed over.
+
+    Raises:
+        BadFile: as ``read_runs``.
+    """
+    documents = _documents(path)
+    if all(_is_pytorch_list(document) for _, document in documents):
+        note = "repeats the result beside it in PyTorch's format; skipped"
+        return Reading(path, "vllm bench serve", (), (note,))
+    faults: list[Fault] = []
+    runs: list[BenchmarkRun] = []
+    tools: list[str] = []
+    for line, document in documents:
+        tool = next((tool for tool in TOOLS if tool.recognises(document)), None)
+        if tool is None:
+            names = ", ".join(tool.TOOL for tool in TOOLS)
+            faults.append(Fault(path, f"is no result of a benchmark tool that can be read: {names}", line))
+            continue
+        tools.append(tool.TOOL)
+        record = Record(path, line, document, faults)
+        runs.extend(tool.read(record))
+    if len(set(tools)) > 1:
+        faults.append(Fault(path, f"mixes results of {' and '.join(sorted(set(tools)))}; import them one by one"))
+    if faults:
+        raise BadFile(faults)
+    return Reading(path, tools[0], tuple(runs))
+
+
+def _is_pytorch_list(document: Any) -> bool:
+    return (
+        isinstance(document, list)
+        and bool(document)
+        and all(isinstance(entry, dict) and {"benchmark", "metric"} <= entry.keys() for entry in document)
+    )
+
+
+def _documents(path: Path) -> list[tuple[int | None, Any]]:
+    """The JSON documents of a file: one, or one per line with its number."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise BadFile([Fault(path, "is larger than 1 GiB: no summary of a benchmark is; name its result file")])
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile([Fault(path, "is not UTF-8 text, so no result of a benchmark tool")]) from error
+    except OSError as error:
+        raise BadFile([Fault(path, f"cannot be read: {error.strerror}")]) from error
+    if not text.strip():
+        raise BadFile([Fault(path, "is empty: the benchmark wrote no result")])
+    try:
+        return [(None, json.loads(text))]
+    except json.JSONDecodeError as error:
+        whole = error
+    except RecursionError as error:
+        raise BadFile([Fault(path, "is nested too deeply to be a result of a benchmark tool")]) from error
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    documents: list[tuple[int | None, Any]] = []
+    faults = []
+    for number, line in lines:
+        try:
+            documents.append((number, json.loads(line)))
+        except (json.JSONDecodeError, RecursionError):
+            faults.append(Fault(path, "is cut off or no JSON: remove the line, or repeat the run", number))
+    if not documents or len(faults) > 1:
+        what = "is cut off" if text.lstrip()[0] in "{[" else "is not JSON, so no result of a benchmark tool"
+        raise BadFile([Fault(path, f"{what} ({whole.msg})", whole.lineno)])
+    if faults:
+        raise BadFile(faults)
+    return documents

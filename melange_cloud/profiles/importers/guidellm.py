@@ -1,0 +1,67 @@
+"""GuideLLM's ``benchmarks.json``, version 2: one run per entry of ``benchmarks``.
+
+TPOT is ``inter_token_latency_ms``: GuideLLM's own ``time_per_output_token_ms`` spreads the first token's time over all.
+Latencies in ms but the request latency, which is in seconds. A strategy of a constant rate has a max_concurrency too,
+the tool's own 10,240, which limits nothing.
+"""
+
+from typing import Any
+
+from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.runs import BenchmarkRun
+
+TOOL = "guidellm"
+_VERSION = 2
+_CLOSED_LOOP = ("concurrent", "synchronous")
+
+
+def recognises(document: Any) -> bool:
+    """Whether GuideLLM wrote it."""
+    return isinstance(document, dict) and isinstance(document.get("benchmarks"), list) and "metadata" in document
+
+
+def read(record: Record) -> list[BenchmarkRun]:
+    """The runs of a report."""
+    version = record.value("metadata.version")
+    if version != _VERSION:
+        record.fault(
+            "metadata.version",
+            f"is {version!r}; only version {_VERSION} (GuideLLM 0.4 or later) says what its times mean: run it again",
+        )
+        return []
+    tool = f"{TOOL} {record.text('metadata.guidellm_version')}".strip()
+    model = record.text("config.spec.backend.model")
+    runs = []
+    for index, document in enumerate(record.items("benchmarks")):
+        runs.extend(_read_one(record.part(f"benchmarks[{index}]", document), tool, model))
+    return runs
+
+
+def _read_one(part: Record, tool: str, model: str) -> list[BenchmarkRun]:
+    completed = part.completed("metrics.request_totals.successful")
+    if not completed:
+        return []
+    strategy = part.text("config.strategy.type_")
+    closed = strategy in _CLOSED_LOOP
+    limit = part.count("config.strategy.streams") or part.count("config.strategy.max_concurrency")
+    run = BenchmarkRun(
+        tool=tool,
+        source=part.source,
+        model=part.text("config.backend.model") or model,
+        input_tokens=part.needed("metrics.prompt_token_count.successful.mean"),
+        output_tokens=part.needed("metrics.output_token_count.successful.mean"),
+        requests_per_s=part.needed("metrics.requests_per_second.successful.mean"),
+        asked_requests_per_s=part.asked_rate("config.strategy.rate"),
+        max_concurrency=(limit or 1) if closed else None,
+        concurrency=part.number("metrics.request_concurrency.successful.mean"),
+        tpot_ms=part.number("metrics.inter_token_latency_ms.successful.mean"),
+        p99_tpot_ms=part.number("metrics.inter_token_latency_ms.successful.percentiles.p99"),
+        ttft_ms=part.number("metrics.time_to_first_token_ms.successful.mean"),
+        p99_ttft_ms=part.number("metrics.time_to_first_token_ms.successful.percentiles.p99"),
+        completed=completed,
+        failed=part.count("metrics.request_totals.errored") or 0,
+        duration_s=part.number("duration"),
+        measured_on=part.day_of("start_time"),
+        engine="",
+    )
+    return part.checked(run, "metrics.inter_token_latency_ms.successful.mean")

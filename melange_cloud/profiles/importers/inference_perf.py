@@ -1,0 +1,57 @@
+"""inference-perf's ``stage_N_lifecycle_metrics.json``: one stage, which is one rate, per file.
+
+Times in seconds. TPOT is derived, (request latency - TTFT) / (output tokens - 1): the file's own time_per_output_token
+takes chunks for tokens and comes out at half. No model, no date.
+"""
+
+from typing import Any
+
+from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.runs import BenchmarkRun
+
+TOOL = "inference-perf"
+
+
+def recognises(document: Any) -> bool:
+    """Whether inference-perf wrote it."""
+    return isinstance(document, dict) and {"load_summary", "successes", "failures"} <= document.keys()
+
+
+def read(record: Record) -> list[BenchmarkRun]:
+    """The one run of a stage."""
+    completed = record.completed("successes.count")
+    if not completed:
+        return []
+    output_tokens = record.needed("successes.output_len.mean")
+    ttft_s = record.number("successes.latency.time_to_first_token.mean")
+    e2e_s = record.needed("successes.latency.request_latency.mean")
+    requests_per_s = record.needed("successes.throughput.requests_per_sec")
+    tpot_ms = None
+    if ttft_s is not None and output_tokens > 1:
+        if ttft_s >= e2e_s:
+            record.fault("successes.latency.time_to_first_token.mean", "is not below the mean request latency")
+        else:
+            tpot_ms = 1000 * (e2e_s - ttft_s) / (output_tokens - 1)
+    p99_ttft_s = record.number("successes.latency.time_to_first_token.p99")
+    run = BenchmarkRun(
+        tool=TOOL,
+        source=record.source,
+        model="",
+        input_tokens=record.needed("successes.prompt_len.mean"),
+        output_tokens=output_tokens,
+        requests_per_s=requests_per_s,
+        asked_requests_per_s=record.asked_rate("load_summary.requested_rate"),
+        max_concurrency=record.count("load_summary.concurrency"),
+        concurrency=requests_per_s * e2e_s,
+        tpot_ms=tpot_ms,
+        p99_tpot_ms=None,
+        ttft_ms=None if ttft_s is None else 1000 * ttft_s,
+        p99_ttft_ms=None if p99_ttft_s is None else 1000 * p99_ttft_s,
+        completed=completed,
+        failed=record.count("failures.count") or 0,
+        duration_s=record.number("load_summary.send_duration"),
+        measured_on=None,
+        engine="",
+        labels=record.labels(),
+    )
+    return record.checked(run, "successes.latency.request_latency.mean", "s")

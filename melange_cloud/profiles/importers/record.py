@@ -1,0 +1,171 @@
+"""Takes declared fields out of one JSON document and collects what is wrong with them."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from melange_cloud.errors import Fault
+from melange_cloud.profiles.runs import BenchmarkRun
+
+LABELS = ("gpu", "tp", "tensor_parallel", "tensor_parallel_size", "precision", "dtype", "era", "version", "engine")
+"""Keys that users write into results (``--metadata gpu=A10G``) and that an import heeds."""
+
+LEAST_TPOT_MS = 0.2
+"""No engine makes tokens faster; a time per token below this stands in seconds."""
+
+MOST_TPOT_MS = 10_000.0
+_DISAGREE = 1.1
+
+
+class Record:
+    """One document of a file: fields are asked for by their path, as ``successes.latency.request_latency.mean``."""
+
+    def __init__(
+        self, path: Path, line: int | None, document: Mapping[str, Any], faults: list[Fault], place: str = ""
+    ) -> None:
+        self._path, self._line, self._document, self._faults, self._place = path, line, document, faults, place
+
+    @property
+    def source(self) -> str:
+        """File, and line or place in it, for messages."""
+        where = [
+            self._path.name,
+            *([f"line {self._line}"] if self._line else []),
+            *([self._place] if self._place else []),
+        ]
+        return ", ".join(where)
+
+    def fault(self, field: str, message: str) -> None:
+        """Note a fault at a field."""
+        full = f"{self._place}.{field}" if self._place else field
+        self._faults.append(Fault(self._path, message, self._line, full))
+
+    def value(self, field: str) -> Any:
+        """What stands at a field, None where nothing does."""
+        found: Any = self._document
+        for key in field.split("."):
+            if not isinstance(found, Mapping) or key not in found:
+                return None
+            found = found[key]
+        return found
+
+    def part(self, place: str, document: Any) -> "Record":
+        """A document within this one, such as one of its benchmarks."""
+        if not isinstance(document, Mapping):
+            self.fault(place, "is not an object")
+            document = {}
+        return Record(self._path, self._line, document, self._faults, place)
+
+    def items(self, field: str) -> list[Any]:
+        """A list that is not empty; empty after a fault."""
+        found = self.value(field)
+        if isinstance(found, list) and found:
+            return found
+        self.fault(field, "must be a list of at least one")
+        return []
+
+    def text(self, field: str) -> str:
+        """A text; empty where there is none."""
+        found = self.value(field)
+        return found.strip() if isinstance(found, str) else ""
+
+    def number(self, field: str) -> float | None:
+        """A number above 0; None where the field is absent or null. Not a number, 0 and below are faults."""
+        found = self.value(field)
+        if found is None:
+            return None
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < math.inf:
+            self.fault(field, f"is {found!r}; it must be a number above 0")
+            return None
+        return float(found)
+
+    def needed(self, field: str) -> float:
+        """A number above 0 that must be there; 1 after a fault."""
+        before = len(self._faults)
+        found = self.number(field)
+        if found is None and len(self._faults) == before:
+            self.fault(field, "is missing; it must be a number above 0")
+        return 1.0 if found is None else found
+
+    def count(self, field: str) -> int | None:
+        """A whole number of at least 0; None where absent or null."""
+        found = self.value(field)
+        if found is None:
+            return None
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < math.inf or found % 1:
+            self.fault(field, f"is {found!r}; it must be a whole number")
+            return None
+        return int(found)
+
+    def completed(self, field: str) -> int:
+        """How many requests were completed; 0 after a fault, when nothing else of the run is worth a look."""
+        found = self.count(field)
+        if found is None:
+            self.fault(field, "is missing; it must be the number of completed requests")
+        elif found == 0:
+            self.fault(field, "is 0: no request was completed")
+        return found or 0
+
+    def asked_rate(self, field: str) -> float | None:
+        """The rate asked for, requests/s; None for "inf", which means as fast as the tool could."""
+        found = self.value(field)
+        if found is None or (isinstance(found, str) and found.strip().lower() in ("inf", "infinity")):
+            return None
+        if isinstance(found, float) and math.isinf(found):
+            return None
+        return self.number(field)
+
+    def labels(self) -> tuple[tuple[str, str], ...]:
+        """What the user wrote into the result, keys lower case."""
+        return tuple(
+            (key.lower(), str(value).strip())
+            for key, value in sorted(self._document.items())
+            if key.lower() in LABELS and isinstance(value, str | int) and not isinstance(value, bool)
+        )
+
+    def day(self, field: str, form: str) -> date | None:
+        """A date written in a form of strptime; None where absent."""
+        text = self.text(field)
+        if not text:
+            return None
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=UTC).date()
+        except ValueError:
+            self.fault(field, f"is {text!r}; it must be a time such as 20260131-235959")
+            return None
+
+    def day_of(self, field: str) -> date | None:
+        """A date given as seconds since 1970; None where absent."""
+        seconds = self.number(field)
+        if seconds is None:
+            return None
+        try:
+            return datetime.fromtimestamp(seconds, UTC).date()
+        except (OverflowError, ValueError, OSError):
+            self.fault(field, f"is {seconds:g}; it must be seconds since 1970")
+            return None
+
+    def agree(self, field: str, said: float, derived: float) -> None:
+        """Note a fault where a field differs from what other fields say by more than 10 %."""
+        if max(said, derived) > _DISAGREE * min(said, derived):
+            self.fault(
+                field, f"is {said:.4g}, but the other fields give {derived:.4g}: the file was changed or is broken"
+            )
+
+    def checked(self, run: BenchmarkRun, tpot_field: str, unit: str = "ms") -> list[BenchmarkRun]:
+        """The run, after a look at whether its times stand in the unit that the tool writes."""
+        other = "seconds" if unit == "ms" else "milliseconds"
+        if run.tpot_ms is not None and not LEAST_TPOT_MS <= run.tpot_ms <= MOST_TPOT_MS:
+            self.fault(
+                tpot_field,
+                f"means {run.tpot_ms:.3g} ms per output token, which no engine does: {other} where {unit} must stand?",
+            )
+        elif run.ttft_ms is not None and run.tpot_ms is not None and run.ttft_ms < 0.05 * run.tpot_ms:
+            self.fault(
+                "time to first token",
+                f"means {run.ttft_ms:.3g} ms, a small part of one decode step ({run.tpot_ms:.3g} ms): {other} where "
+                f"{unit} must stand?",
+            )
+        return [run]

@@ -1,0 +1,61 @@
+"""SGLang ``bench_serving``: JSON lines, one per run, appended.
+
+Sizes are those of the requests that were completed: with ``random_range_ratio`` 0 the mean input is half of
+``random_input_len``. Old lines lack request_throughput, mean TTFT and TPOT: the rate is then completed / duration, and
+TPOT is what the mean end-to-end latency leaves after the (median) TTFT. The lines name no model.
+"""
+
+from typing import Any
+
+from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.runs import BenchmarkRun
+
+TOOL = "sglang bench_serving"
+_MARKS = {"backend", "total_input_tokens", "total_output_tokens", "completed", "duration", "mean_e2e_latency_ms"}
+
+
+def recognises(document: Any) -> bool:
+    """Whether SGLang wrote it."""
+    return isinstance(document, dict) and document.keys() >= _MARKS and "model_id" not in document
+
+
+def read(record: Record) -> list[BenchmarkRun]:
+    """The one run of a line."""
+    completed = record.completed("completed")
+    if not completed:
+        return []
+    duration_s = record.needed("duration")
+    said = record.number("request_throughput")
+    requests_per_s = completed / duration_s if said is None else said
+    record.agree("request_throughput", requests_per_s, completed / duration_s)
+    output_tokens = record.needed("total_output_tokens") / completed
+    e2e_ms = record.needed("mean_e2e_latency_ms")
+    ttft_ms = record.number("mean_ttft_ms")
+    tpot_ms = record.number("mean_tpot_ms")
+    if tpot_ms is None and output_tokens > 1:
+        first_ms = record.number("median_ttft_ms") if ttft_ms is None else ttft_ms
+        if first_ms is not None and first_ms < e2e_ms:
+            tpot_ms = (e2e_ms - first_ms) / (output_tokens - 1)
+    speculative = record.number("accept_length")
+    run = BenchmarkRun(
+        tool=TOOL,
+        source=record.source,
+        model=record.text("model") or record.text("model_path"),
+        input_tokens=record.needed("total_input_tokens") / completed,
+        output_tokens=output_tokens,
+        requests_per_s=requests_per_s,
+        asked_requests_per_s=record.asked_rate("request_rate"),
+        max_concurrency=record.count("max_concurrency"),
+        concurrency=requests_per_s * e2e_ms / 1000,
+        tpot_ms=tpot_ms,
+        p99_tpot_ms=record.number("p99_tpot_ms"),
+        ttft_ms=ttft_ms,
+        p99_ttft_ms=record.number("p99_ttft_ms"),
+        completed=completed,
+        failed=max(0, (record.count("num_prompts") or completed) - completed),
+        duration_s=duration_s,
+        measured_on=None,
+        engine=record.text("backend") + (" with speculative decoding" if speculative and speculative > 1 else ""),
+        labels=record.labels(),
+    )
+    return record.checked(run, "mean_tpot_ms")

@@ -1,0 +1,38 @@
+"""Offline profiling of a running server: what one replica does at each load, for each request size.
+
+For each request size the requests in flight are doubled until the SLO breaks or throughput stops growing, and the last
+step is bisected (``ladder``). A load generator that others keep makes the load (``guidellm``); each finished load point
+is kept at once (``kept``), so that a rerun goes on where the last one stopped (``session``).
+"""
+
+from melange_cloud.profiles.measure.guidellm import GuideLlm, find_guidellm
+from melange_cloud.profiles.measure.kept import KeptPoints, alone_in
+from melange_cloud.profiles.measure.ladder import broken, rungs
+from melange_cloud.profiles.measure.pace import LoadPoint, longest_s
+from melange_cloud.profiles.measure.question import DEFAULT_SIZES, ENDPOINTS, MeasureQuestion, RequestSize, sizes_of
+from melange_cloud.profiles.measure.server import API_KEY_VARIABLE, Server, ask_server, probe
+from melange_cloud.profiles.measure.session import MeasuredSize, Session, Watcher, runs_to_save
+
+__all__ = [
+    "API_KEY_VARIABLE",
+    "DEFAULT_SIZES",
+    "ENDPOINTS",
+    "GuideLlm",
+    "KeptPoints",
+    "LoadPoint",
+    "MeasureQuestion",
+    "MeasuredSize",
+    "RequestSize",
+    "Server",
+    "Session",
+    "Watcher",
+    "alone_in",
+    "ask_server",
+    "broken",
+    "find_guidellm",
+    "longest_s",
+    "probe",
+    "rungs",
+    "runs_to_save",
+    "sizes_of",
+]

@@ -1,0 +1,180 @@
+"""What has been measured so far, on disk: a folder with ``state.json`` and the load generator's report of each point.
+
+A point is in ``state.json`` only once its report lies beside it, whole; so an interruption loses at most the point that
+was running.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from melange_cloud.errors import BadFile, Fault, MelangeError
+from melange_cloud.files import write_whole
+from melange_cloud.profiles.measure.question import RequestSize
+
+FORMAT = "melange-cloud measure 1"
+_STATE, _RUNNING = "state.json", "running.json"
+
+
+@dataclass
+class KeptPoints:
+    """The accepted load points of one set of conditions.
+
+    Attributes:
+        folder: where they lie.
+        conditions: as ``MeasureQuestion.conditions``.
+        points: by request size and concurrency, when it was measured.
+        profile: the profile file that was last made of them; None before.
+    """
+
+    folder: Path
+    conditions: Mapping[str, str]
+    points: dict[tuple[RequestSize, int], str] = field(default_factory=dict)
+    profile: Path | None = None
+
+    @classmethod
+    def opened(cls, folder: Path, conditions: Mapping[str, str], fresh: bool = False) -> tuple["KeptPoints", str]:
+        """What the folder holds for these conditions, and one line about it; empty where it held nothing.
+
+        Points of other conditions are never used and never thrown away: their folder is renamed.
+
+        Raises:
+            BadFile: ``state.json`` is damaged.
+            MelangeError: the folder cannot be made or written.
+        """
+        before = _read(folder)
+        if before is None:
+            kept = cls(folder, dict(conditions))
+            kept._make()
+            return kept, ""
+        changed = [
+            f"{name} was {before.conditions.get(name) or '-'}, is {value or '-'}"
+            for name, value in conditions.items()
+            if before.conditions.get(name) != value
+        ]
+        last = max(before.points.values(), default="")
+        if (fresh or changed) and before.points:
+            aside = _set_aside(folder)
+            kept = cls(folder, dict(conditions))
+            kept._make()
+            why = "--fresh" if fresh else "; ".join(changed)
+            return kept, f"starting anew ({why}); the {len(before.points)} points of before are kept in {aside}"
+        kept = cls(folder, dict(conditions), before.points, before.profile)
+        kept._make()
+        if not before.points:
+            return kept, ""
+        points = "1 load point" if len(before.points) == 1 else f"{len(before.points)} load points"
+        return kept, f"going on with {points} measured until {last} UTC (--fresh measures them anew)"
+
+    @property
+    def running(self) -> Path:
+        """Where the load generator writes the report of the point that runs."""
+        return self.folder / _RUNNING
+
+    def report(self, size: RequestSize, concurrency: int) -> Path:
+        """The load generator's report of an accepted point."""
+        return self.folder / f"{size}-{concurrency}.json"
+
+    def accept(self, size: RequestSize, concurrency: int, at: datetime) -> None:
+        """Keep the report in ``running`` as this point's."""
+        self.running.replace(self.report(size, concurrency))
+        self.points[size, concurrency] = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+        self._write()
+
+    def forget(self, size: RequestSize, concurrency: int) -> None:
+        """Drop a point whose report cannot be read any more."""
+        self.points.pop((size, concurrency), None)
+        self._write()
+
+    def saved(self, profile: Path) -> None:
+        """Remember the profile that was made of the points; it takes the place of the one before."""
+        if self.profile is not None and self.profile != profile:
+            self.profile.unlink(missing_ok=True)
+        self.profile = profile
+        self._write()
+
+    def _make(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.running.unlink(missing_ok=True)
+        except OSError as error:
+            raise MelangeError(f"{self.folder}: cannot be made: {error.strerror}; give another --state") from error
+        self._write()
+
+    def _write(self) -> None:
+        document = {
+            "format": FORMAT,
+            "conditions": dict(self.conditions),
+            "points": [
+                {"input_tokens": size.input_tokens, "output_tokens": size.output_tokens, "concurrency": n, "at": at}
+                for (size, n), at in sorted(self.points.items())
+            ],
+            "profile": None if self.profile is None else str(self.profile),
+        }
+        write_whole(self.folder / _STATE, json.dumps(document, indent=2) + "\n")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else measures into this folder meanwhile; to be held before it is opened.
+
+    Raises:
+        MelangeError: somebody does, or the folder's place cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    # Beside the folder, which may be set aside.
+    lock = FileLock(str(folder.with_name(f"{folder.name}.lock")), timeout=0)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise MelangeError(
+            f"{folder}: another measurement is running there; wait for it, or give another --state"
+        ) from error
+    except OSError as error:
+        raise MelangeError(f"{folder}: cannot be written: {error.strerror}; give another --state") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _read(folder: Path) -> KeptPoints | None:
+    path = folder / _STATE
+    try:
+        document: Any = json.loads(path.read_text("utf-8"))
+        if document["format"] != FORMAT:
+            raise ValueError(f"its format is {document['format']!r}, not {FORMAT!r}")
+        points = {
+            (RequestSize(int(point["input_tokens"]), int(point["output_tokens"])), int(point["concurrency"])): str(
+                point["at"]
+            )
+            for point in document["points"]
+        }
+        profile = document["profile"]
+        conditions = {str(name): str(value) for name, value in document["conditions"].items()}
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadFile([Fault(path, f"cannot be read: {error.strerror}; give another --state")]) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise BadFile([Fault(path, f"is damaged ({what}); remove the folder, or give another --state")]) from error
+    return KeptPoints(folder, conditions, points, None if profile is None else Path(profile))
+
+
+def _set_aside(folder: Path) -> Path:
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.{number}")).exists():
+        number += 1
+    try:
+        shutil.move(folder, aside)
+    except OSError as error:
+        raise MelangeError(f"{folder}: cannot be renamed: {error.strerror}; give another --state") from error
+    return aside

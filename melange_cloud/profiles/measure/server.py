@@ -1,0 +1,148 @@
+"""The server under measurement, asked before anything long begins: does it answer, what does it serve, how fast?"""
+
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.profiles.measure.question import ENDPOINTS
+
+API_KEY_VARIABLE = "OPENAI_API_KEY"
+
+_PROBE_TOKENS = 16
+_PROBE_PROMPT = "Tell the story of the lighthouse keeper and the storm."
+_ANSWER_LIMIT_S = 10.0
+_PROBE_LIMIT_S = 300.0
+_MOST_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What an OpenAI-compatible server says of itself.
+
+    Attributes:
+        url: without ``/v1``.
+        models: the names that it serves.
+        max_total_tokens: by model, the longest input + output; only vLLM and a few others say it.
+        engine: software and version where it says; else empty.
+    """
+
+    url: str
+    models: tuple[str, ...]
+    max_total_tokens: dict[str, int]
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One short request, alone on the server.
+
+    Attributes:
+        asked_tokens, output_tokens: by the server's own count.
+    """
+
+    seconds_per_token: float
+    asked_tokens: int
+    output_tokens: int
+
+
+def ask_server(url: str, api_key: str | None = None) -> Server:
+    """Ask a server what it serves.
+
+    Raises:
+        BadInput: the address is none.
+        MelangeError: nobody answers there, or not as an OpenAI-compatible server does.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadInput(f"--url {url}: must be the server's address, such as http://host:8000")
+    base = url.rstrip("/").removesuffix("/v1")
+    answer = _asked(f"{base}/v1/models", api_key, None, _ANSWER_LIMIT_S)
+    served = answer.get("data")
+    entries = [entry for entry in served if isinstance(entry, dict)] if isinstance(served, list) else []
+    models = tuple(entry["id"] for entry in entries if isinstance(entry.get("id"), str))
+    if not models:
+        raise MelangeError(f"{base}/v1/models names no model: is this an OpenAI-compatible server?")
+    lengths = {
+        entry["id"]: entry["max_model_len"]
+        for entry in entries
+        if isinstance(entry.get("id"), str) and isinstance(entry.get("max_model_len"), int)
+    }
+    owners = [entry["owned_by"] for entry in entries if isinstance(entry.get("owned_by"), str)]
+    return Server(base, models, lengths, _engine(base, owners[0] if owners else ""))
+
+
+def is_alive(url: str, api_key: str | None = None) -> bool:
+    """Whether the server still says what it serves."""
+    try:
+        ask_server(url, api_key)
+    except MelangeError:
+        return False
+    return True
+
+
+def probe(server: Server, model: str, endpoint: str, api_key: str | None = None) -> Probe:
+    """Two short requests, of which the second is timed: the first may find a cold server.
+
+    Raises:
+        MelangeError: the server refuses, with its reason and, where the endpoint is missing, the other endpoint.
+    """
+    words: dict[str, Any] = {"prompt": _PROBE_PROMPT}
+    if endpoint == "chat":
+        words = {"messages": [{"role": "user", "content": _PROBE_PROMPT}]}
+    question = {"model": model, **words, "max_tokens": _PROBE_TOKENS, "ignore_eos": True, "temperature": 0}
+    address = server.url + ENDPOINTS[endpoint]
+    took_s, tokens = 0.0, 0
+    for _ in range(2):
+        started = time.monotonic()
+        usage = _asked(address, api_key, question, _PROBE_LIMIT_S).get("usage")
+        took_s = time.monotonic() - started
+        tokens = usage.get("completion_tokens", 0) if isinstance(usage, dict) else 0
+    if not isinstance(tokens, int) or tokens < 1:
+        raise MelangeError(f"{address} does not say how many tokens it made (usage.completion_tokens): cannot measure")
+    return Probe(took_s / tokens, _PROBE_TOKENS, tokens)
+
+
+def _engine(base: str, owner: str) -> str:
+    """vLLM and its kin answer /version; for others the owner that /v1/models states."""
+    try:
+        version = _asked(f"{base}/version", None, None, _ANSWER_LIMIT_S).get("version")
+    except MelangeError:
+        return owner
+    return f"{owner} {version}".strip() if isinstance(version, str) else owner
+
+
+def _asked(address: str, api_key: str | None, question: dict[str, Any] | None, limit_s: float) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+    body = None if question is None else json.dumps(question).encode()
+    request = urllib.request.Request(address, body, headers)  # noqa: S310  ask_server has checked that it is http(s)
+    try:
+        with urllib.request.urlopen(request, timeout=limit_s) as response:  # noqa: S310
+            document = json.loads(response.read(_MOST_BYTES))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise MelangeError(f"{address}: {_refusal(error)}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise MelangeError(f"{address} does not answer: {reason}; is the server up, and the address right?") from error
+    except ValueError as error:
+        raise MelangeError(f"{address} does not answer in JSON: is this an OpenAI-compatible server?") from error
+    if not isinstance(document, dict):
+        raise MelangeError(f"{address} does not answer with a JSON object: is this an OpenAI-compatible server?")
+    return document
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    if error.code in (401, 403):
+        return f"HTTP {error.code}: the server wants a key; set {API_KEY_VARIABLE}"
+    if error.code == 404:
+        other = "chat" if error.url and error.url.endswith(ENDPOINTS["completions"]) else "completions"
+        missing = error.url is not None and error.url.endswith(tuple(ENDPOINTS.values()))
+        return "HTTP 404: no such path" + (f" on this server; try --endpoint {other}" if missing else "")
+    text = " ".join(error.read(2000).decode("utf-8", "replace").split())
+    return f"HTTP {error.code}: {text[:300] or error.reason}"

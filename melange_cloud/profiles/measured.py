@@ -1,0 +1,166 @@
+"""Benchmark runs become operating points, and points of one request size that contradict each other are told apart."""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+from melange_cloud.domain import OperatingPoint
+from melange_cloud.profiles.runs import BenchmarkRun
+
+MOST_FAILED = 0.01
+"""Runs in which a larger part of the requests failed are rejected: they measured another load than was asked."""
+
+SAME_SIZE = 1.08
+"""Runs whose mean sizes differ by at most this factor measure one size: means of 300 random lengths differ by 5 %."""
+
+CONTRADICTION = 1.2
+"""Two measurements that are each right within ±10 % differ at most by this factor at the same load."""
+
+ERROR = 0.1
+"""Of a measured point: what grade A stands for. Nightly runs on one server spread by 1-2 %, two servers by more."""
+
+SURELY_FLOODED, PERHAPS_FLOODED = 512, 100
+"""Requests sent at once that fill any replica (twice the 256 that engines run at once by default), and those that fill
+one if a queue stood: if TTFT was a quarter of the whole latency or more. Ten requests at once show no saturation."""
+
+_QUEUED = 0.25
+_SAME_LOAD = 1.1
+_GROWTH_AT_SATURATION = 1.05
+
+
+def rejection(run: BenchmarkRun) -> str:
+    """Why a run says nothing about a rate, one clause; empty where it does."""
+    if run.failed_fraction > MOST_FAILED:
+        return (
+            f"{run.failed:,} of {run.completed + run.failed:,} requests failed ({run.failed_fraction:.1%}); "
+            f"at most {MOST_FAILED:.0%} may"
+        )
+    if run.output_tokens < 2 and run.tpot_ms is not None:
+        return f"a mean of {run.output_tokens:.3g} output tokens has no time per output token"
+    return ""
+
+
+def points_of(runs: Iterable[BenchmarkRun]) -> list[OperatingPoint]:
+    """Operating points of runs, sorted by size and rate; rejected runs are left out.
+
+    Runs of nearly one size (SAME_SIZE) become points of one size, the mean over their completed requests. A run that
+    was sent as fast as the tool could (rate "inf") gives its rate alone, as its latencies are those of a queue; where
+    that was no flood, the number of its requests is the most that were in flight.
+    """
+    points: list[OperatingPoint] = []
+    for group in _by_size([run for run in runs if not rejection(run)]):
+        completed = sum(run.completed for run in group)
+        input_tokens, output_tokens = (
+            max(1, round(sum(tokens * run.completed for tokens, run in zip(held, group, strict=True)) / completed))
+            for held in ([run.input_tokens for run in group], [run.output_tokens for run in group])
+        )
+        points.extend(_point(run, input_tokens, output_tokens) for run in group)
+    return sorted(
+        dict.fromkeys(points),
+        key=lambda p: (p.input_tokens, p.output_tokens, p.requests_per_s, p.concurrency or 0, p.source),
+    )
+
+
+def _by_size(runs: Sequence[BenchmarkRun]) -> list[list[BenchmarkRun]]:
+    groups: list[list[BenchmarkRun]] = []
+    for run in sorted(runs, key=lambda run: (run.input_tokens, run.output_tokens, run.requests_per_s, run.source)):
+        size = (run.input_tokens, run.output_tokens)
+        for group in groups:
+            if same_size(size, (group[0].input_tokens, group[0].output_tokens)):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    return groups
+
+
+def same_size(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two sizes (input_tokens, output_tokens) count as one measured size."""
+    return all(max(a, b) <= SAME_SIZE * min(a, b) or abs(a - b) < 1 for a, b in zip(one, other, strict=True))
+
+
+def _point(run: BenchmarkRun, input_tokens: int, output_tokens: int) -> OperatingPoint:
+    latencies_known = not run.saturated
+    in_flight = run.concurrency
+    if in_flight is None and latencies_known and run.tpot_ms is not None and run.ttft_ms is not None:
+        in_flight = run.requests_per_s * (run.ttft_ms + (run.output_tokens - 1) * run.tpot_ms) / 1000
+    if in_flight is None and run.max_concurrency is not None and run.asked_requests_per_s is None:
+        in_flight = run.max_concurrency
+    if run.saturated:
+        in_flight = None if is_flood(run) else run.completed
+    return OperatingPoint(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        concurrency=None if in_flight is None else max(1, round(in_flight)),
+        requests_per_s=run.requests_per_s,
+        tpot_ms=run.tpot_ms if latencies_known else None,
+        ttft_ms=run.ttft_ms if latencies_known else None,
+        origin="measured",
+        grade="A",
+        error=ERROR,
+        p99_tpot_ms=run.p99_tpot_ms if latencies_known else None,
+        source=_one_field(f"{run.tool} {run.source}"),
+        measured_on=run.measured_on,
+    )
+
+
+def is_flood(run: BenchmarkRun) -> bool:
+    """Whether a run at the rate "inf" had enough requests to fill a replica."""
+    if not run.saturated or run.completed < PERHAPS_FLOODED:
+        return False
+    if run.completed >= SURELY_FLOODED:
+        return True
+    if run.ttft_ms is None or run.tpot_ms is None:
+        return False
+    return run.ttft_ms >= _QUEUED * (run.ttft_ms + (run.output_tokens - 1) * run.tpot_ms)
+
+
+def _one_field(text: str) -> str:
+    return " ".join(text.replace(",", ";").replace('"', "'").split())
+
+
+def is_saturated(points: Sequence[OperatingPoint]) -> bool:
+    """Whether points of one size show that a higher load brings no higher rate.
+
+    They do where one was sent as fast as the tool could and none is faster, or where more requests in flight brought
+    less than 5 % more. The highest rate of a lone run at 4 requests/s proves nothing of the kind.
+    """
+    top = max(point.requests_per_s for point in points)
+    flooded = [point for point in points if point.tpot_ms is None and point.concurrency is None]
+    if any(point.requests_per_s * _GROWTH_AT_SATURATION >= top for point in flooded):
+        return True
+    by_load = sorted((point.concurrency, point.requests_per_s) for point in points if point.concurrency is not None)
+    if len(by_load) < 2 or len(by_load) < len(points):
+        return False
+    (before, lower), (last, rate) = max(by_load[:-1], key=lambda pair: pair[1]), by_load[-1]
+    return last >= _SAME_LOAD * before and rate <= _GROWTH_AT_SATURATION * lower
+
+
+def contradiction(newer: Sequence[OperatingPoint], older: Sequence[OperatingPoint]) -> str:
+    """How two measurements of one size contradict each other, one clause; empty where they do not.
+
+    They do where, at the same load (requests in flight or rate within 10 %), rate or TPOT differ by more than 20 %, or
+    where the rates at saturation do.
+    """
+    for new, old in product(newer, older):
+        same_in_flight = new.concurrency and old.concurrency and _near(new.concurrency, old.concurrency)
+        if same_in_flight and not _agree(new.requests_per_s, old.requests_per_s):
+            rates = f"{new.requests_per_s:.3g} against {old.requests_per_s:.3g} requests/s"
+            return f"at {new.concurrency:,} requests in flight {rates}"
+        if new.tpot_ms is None or old.tpot_ms is None or not _near(new.requests_per_s, old.requests_per_s):
+            continue
+        if not _agree(new.tpot_ms, old.tpot_ms):
+            return f"at {new.requests_per_s:.3g} requests/s {new.tpot_ms:.3g} against {old.tpot_ms:.3g} ms TPOT"
+    if is_saturated(newer) and is_saturated(older):
+        tops = [max(point.requests_per_s for point in points) for points in (newer, older)]
+        if not _agree(*tops):
+            return f"at saturation {tops[0]:.3g} against {tops[1]:.3g} requests/s"
+    return ""
+
+
+def _near(one: float, other: float) -> bool:
+    return max(one, other) <= _SAME_LOAD * min(one, other)
+
+
+def _agree(one: float, other: float) -> bool:
+    return abs(math.log(one / other)) <= math.log(CONTRADICTION)

@@ -1,0 +1,226 @@
+"""The user's own profiles: where they lie, how one is saved, and what they say together.
+
+One file per import, in the profile format: ``<era>/<model>/<precision>/<gpu>/tp<degree>-<digest>.csv`` under the user's
+data folder. Nothing is ever overwritten by another import; deleting a file takes its points back.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from melange_cloud.domain import GPUS, Kind, OperatingPoint
+from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.files import write_whole
+from melange_cloud.profiles.files import MEASURED_FORMAT, ProfileFile, format_profile, read_profile_file
+from melange_cloud.profiles.measured import contradiction, points_of, rejection, same_size
+from melange_cloud.profiles.runs import BenchmarkRun
+
+USUAL_REACH = 131_072
+"""Longest input + output, tokens, where a user does not say: what most models of today declare."""
+
+FOLDER_VARIABLE = "MELANGE_CLOUD_PROFILES"
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What measurements say of one kind.
+
+    Attributes:
+        points: by (input_tokens, output_tokens).
+        notes: contradictions, one line each.
+    """
+
+    points: dict[tuple[int, int], tuple[OperatingPoint, ...]]
+    notes: tuple[str, ...]
+
+
+def own_folder() -> Path:
+    """Where the user's profiles lie: MELANGE_CLOUD_PROFILES, else the user's data folder as the system has it."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("melange-cloud", appauthor=False) / "profiles"
+
+
+def plain_name(model: str, or_else: str | None = None) -> str:
+    """A model's name as a folder may be called: ``Qwen/Qwen3-0.6B`` is qwen3-0.6b.
+
+    Args:
+        or_else: what to return where nothing is left of it.
+
+    Raises:
+        BadInput: nothing is left of it, and ``or_else`` is None.
+    """
+    name = _NOT_IN_A_NAME.sub("-", model.strip().rstrip("/").rpartition("/")[2].lower()).strip("-.")
+    if not name and or_else is not None:
+        return or_else
+    if not name:
+        raise BadInput(f"--model {model!r}: give the model's name, such as llama-3.1-8b")
+    return name
+
+
+def save_runs(
+    runs: Sequence[BenchmarkRun],
+    *,
+    gpu: str,
+    tensor_parallel: int,
+    model: str,
+    precision: str,
+    era: str,
+    max_total_tokens: int | None = None,
+    max_num_seqs: int | None = None,
+    weights_gib: float | None = None,
+    folder: Path | None = None,
+    now: datetime | None = None,
+) -> Path:
+    """Save runs as a profile of the user's, from which every later plan takes what it covers.
+
+    The same runs saved again replace themselves; other runs of the same size stay beside them (see ``together``).
+
+    Args:
+        runs: of one replica; those that ``rejection`` rejects are left out.
+        gpu: one of GPUS.
+        tensor_parallel: GPUs of the replica.
+        model, precision, era: as ``resolve_import`` gives them; a model that is not shipped is fine.
+        max_total_tokens: longest input + output that the engine was started for; None is USUAL_REACH.
+        max_num_seqs: requests that the engine ran at once at most; None is 256, as engines start by default.
+        weights_gib: weights of the model in this precision, GiB, where known.
+        folder: root of the profiles; None is ``own_folder()``.
+        now: the time of saving; None is the clock.
+
+    Returns:
+        The file.
+
+    Raises:
+        BadInput: no run is left, or the GPU is none of GPUS.
+        MelangeError: the folder cannot be written.
+    """
+    if gpu not in GPUS:
+        raise BadInput(f"--gpu {gpu}: there are {', '.join(GPUS)}")
+    points = points_of(runs)
+    if not points:
+        reasons = dict.fromkeys(f"{run.source}: {rejection(run)}" for run in runs)
+        raise BadInput("\n".join(reasons) or "there is no run to save")
+    longest = max(USUAL_REACH, *(point.input_tokens + point.output_tokens for point in points))
+    header = {
+        "format": MEASURED_FORMAT,
+        "model": model,
+        "precision": precision,
+        "gpu": gpu,
+        "era": era,
+        "max_total_tokens": str(max_total_tokens or longest),
+        "max_num_seqs": str(max_num_seqs or 256),
+        "source": "measured by " + "; ".join(sorted({run.tool for run in runs if not rejection(run)})),
+        "calibration": "none, measured",
+        "made by": "melange-cloud profiles import",
+    }
+    if weights_gib is not None:
+        header["weights_gib"] = f"{weights_gib:g}"
+    engines = sorted({" ".join(run.engine.split()) for run in runs if run.engine.strip()})
+    if engines:
+        header["engine"] = "; ".join(engines)
+    import hashlib  # loads OpenSSL, which a plan has no use for
+
+    rows = [(tensor_parallel, point) for point in points]
+    digest = hashlib.sha256(format_profile(header, rows).encode()).hexdigest()[:8]
+    header["saved"] = f"{(now or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    path = (folder or own_folder()) / era / plain_name(model) / precision / gpu / f"tp{tensor_parallel}-{digest}.csv"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MelangeError(f"{path.parent}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
+    write_whole(path, format_profile(header, rows))
+    read_profile_file.cache_clear()
+    return path
+
+
+def own_files(era: str, model: str, precision: str, gpu: str) -> list[ProfileFile]:
+    """The user's measured files of a profile, oldest measurement first.
+
+    Raises:
+        BadFile: one of them is broken.
+    """
+    files = _files(era, model, precision, gpu)
+    return sorted((file for file in files if file.header.format == MEASURED_FORMAT), key=_age)
+
+
+def own_estimates(era: str, model: str, precision: str, gpu: str) -> list[ProfileFile]:
+    """The user's estimated files of a profile (``profiles estimate --save``), by name.
+
+    Raises:
+        BadFile: one of them is broken.
+    """
+    return [file for file in _files(era, model, precision, gpu) if file.header.format != MEASURED_FORMAT]
+
+
+def _files(era: str, model: str, precision: str, gpu: str) -> list[ProfileFile]:
+    folder = own_folder() / era / plain_name(model) / precision / gpu
+    return [read_profile_file(path) for path in sorted(folder.glob("*.csv"))]
+
+
+def own_precisions(era: str, model: str) -> list[str]:
+    """The precisions in which the user measured a model, sorted."""
+    folder = own_folder() / era / plain_name(model)
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def _age(file: ProfileFile) -> tuple[str, str, str]:
+    """Sorts by the day of the measurement (of saving, where no point has one), then by saving, then by name."""
+    days = [
+        point.measured_on.isoformat()
+        for kind, sizes in file.rows.items()
+        for size in sizes
+        for point in file.points(kind, size)
+        if point.measured_on is not None
+    ]
+    return max(days, default=file.header.saved[:10]), file.header.saved, file.path.name
+
+
+def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: Kind) -> Measured:
+    """What files say together of a kind: at each size the user's, and of those that contradict each other the newest.
+
+    Files that agree add their points, so that runs at several rates make one curve.
+
+    Args:
+        shipped: measured profiles that come with the package.
+        own: the user's, oldest first.
+    """
+    notes: list[str] = []
+    mine: dict[tuple[int, int], list[tuple[ProfileFile, tuple[OperatingPoint, ...]]]] = {}
+    for file in own:
+        for size in file.rows.get(kind, {}):
+            points = file.points(kind, size)
+            known = next((other for other in mine if same_size(size, other)), size)
+            kept = []
+            for older, held in mine.get(known, []):
+                against = contradiction(points, held)
+                if against:
+                    notes.append(
+                        f"{file.header.model} on {kind} at {known[0]:,} + {known[1]:,} tokens: {file.path.name} "
+                        f"contradicts {older.path.name} ({against}); the newer, {file.path.name}, is used"
+                    )
+                else:
+                    kept.append((older, held))
+            mine[known] = [*kept, (file, points)]
+    points_by_size = {size: tuple(point for _, points in held for point in points) for size, held in mine.items()}
+    for file in shipped:
+        for size in file.rows.get(kind, {}):
+            if not any(same_size(size, other) for other in mine):
+                points_by_size[size] = file.points(kind, size)
+    return Measured(dict(sorted(points_by_size.items())), tuple(notes))
+
+
+def own_profiles() -> Iterable[ProfileFile]:
+    """Every file of the user's, sorted by place.
+
+    Raises:
+        BadFile: one of them is broken.
+    """
+    folder = own_folder()
+    return [read_profile_file(path) for path in sorted(folder.glob("*/*/*/*/*.csv"))] if folder.is_dir() else []

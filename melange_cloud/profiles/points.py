@@ -1,0 +1,172 @@
+"""Operating points of one request size held against an SLO, and those of a size between the profiled ones."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from melange_cloud.domain import Slo
+
+
+class Point(NamedTuple):
+    """What MaxTput needs of an operating point; a size's points stand in the order of their TPOT.
+
+    Latencies are in ms, and infinite where they are not known: such a point keeps no target.
+    """
+
+    tpot_ms: float
+    requests_per_s: float
+    ttft_ms: float
+    e2e_ms: float
+    p99_tpot_ms: float = math.inf
+
+    @property
+    def in_flight(self) -> float:
+        """Mean requests in flight, by Little's law; infinite where the latencies are not known."""
+        return self.requests_per_s * self.e2e_ms / 1000
+
+
+class Best(NamedTuple):
+    """The highest rate within an SLO, the target that limits it or ``saturation``, and the mean TPOT there.
+
+    ``missed_beyond``: a higher load is known, and misses a target.
+    """
+
+    requests_per_s: float
+    limited_by: str
+    tpot_ms: float
+    missed_beyond: bool = True
+
+
+class Missed(NamedTuple):
+    """The target that even the lightest load misses; ``least_ms`` is infinite where no point knows that latency."""
+
+    target: str
+    least_ms: float
+    limit_ms: float
+
+    def reason(self, size: tuple[float, float]) -> str:
+        """Why a size is unservable, one clause."""
+        name = TARGETS[self.target]
+        if self.least_ms == math.inf:
+            return f"no data: the profile does not know its {name}: measure it (melange-cloud profiles measure)"
+        what = "per token" if self.target == "tpot" else f"of {name}"
+        return (
+            f"{self.least_ms:.3g} ms {what} at its lightest load at {size[0]:,.0f} + {size[1]:,.0f} tokens "
+            f"> {self.limit_ms:g} ms"
+        )
+
+
+TARGETS = {"tpot": "TPOT", "p99_tpot": "p99 TPOT", "ttft": "TTFT", "e2e": "end-to-end latency"}
+_TPOT = Point._fields.index("tpot_ms")
+_RATE = itemgetter(Point._fields.index("requests_per_s"))
+_PLACES = {target: Point._fields.index(f"{target}_ms") for target in TARGETS}
+
+
+def best_within(points: Sequence[Point], slo: Slo) -> Best | Missed:
+    """The highest rate within all the targets.
+
+    Between the last point that keeps them and the next, which misses one, the rate is interpolated.
+
+    Args:
+        points: of one size; at least one.
+    """
+    limits = [
+        (target, _PLACES[target], limit_ms)
+        for target, limit_ms in zip(TARGETS, (slo.tpot_ms, slo.p99_tpot_ms, slo.ttft_ms, slo.e2e_ms), strict=True)
+        if limit_ms < math.inf
+    ]
+    known = points
+    for _, place, _ in limits:
+        if place != _TPOT or points[-1].tpot_ms == math.inf:
+            known = [point for point in known if point[place] < math.inf]
+    if not known:
+        unknown = [limit for limit in limits if all(point[limit[1]] == math.inf for point in points)]
+        target, _, limit_ms = (unknown or limits)[0]
+        return Missed(target, math.inf, limit_ms)
+    misses = len(known)
+    for _, place, limit_ms in limits:
+        misses = next((i for i in range(misses) if known[i][place] > limit_ms), misses)
+    if misses == 0:
+        target, place, limit_ms = next(limit for limit in limits if known[0][limit[1]] > limit[2])
+        return Missed(target, known[0][place], limit_ms)
+    top = max(known[:misses], key=_RATE)
+    if misses == len(known) or known[misses].requests_per_s <= top.requests_per_s:
+        return Best(top.requests_per_s, "saturation", top.tpot_ms, misses < len(known))
+    last, first = known[misses - 1], known[misses]
+    requests_per_s, part, limited_by = min(
+        _on_the_way(
+            top.requests_per_s, first.requests_per_s, (limit_ms - last[place]) / (first[place] - last[place]), target
+        )
+        for target, place, limit_ms in limits
+        if first[place] > limit_ms
+    )
+    tpot_ms = slo.tpot_ms if limited_by == "tpot" else last.tpot_ms + part * (first.tpot_ms - last.tpot_ms)
+    return Best(requests_per_s, limited_by, tpot_ms)
+
+
+def _on_the_way(low: float, high: float, part: float, target: str) -> tuple[float, float, str]:
+    """The rate where a latency has gone a part of its way from one point to the next, with that part and the target.
+
+    TPOT and E2E grow with the requests in flight, as the rate does. TTFT waits for half a step of the other requests,
+    which is soon nearly all of a step: it is the reciprocal of the rate that it follows.
+    """
+    if target == "ttft":
+        return 1 / ((1 - part) / low + part / high), part, target
+    return low + part * (high - low), part, target
+
+
+def interpolated(corners: Sequence[tuple[Sequence[Point], float]]) -> list[Point]:
+    """The operating points of a size between profiled ones.
+
+    Sizes are compared at equal fill, the part of the most requests that they hold in flight: the same number in flight
+    would be light for one and more than memory holds for another. At a fill, latencies and the replica-seconds of a
+    request are interpolated in the tokens, which they follow nearly linearly, and where they bend lie below the line.
+
+    Args:
+        corners: the points of each size about it, with its weight; weights sum to 1.
+
+    Returns:
+        Points in the order of their load; none where a size has no point whose latencies are known.
+    """
+    sizes = []
+    for points, weight in corners:
+        by_load = {
+            point.in_flight: point
+            for point in sorted(points, key=lambda p: p.requests_per_s)
+            if point.e2e_ms < math.inf
+        }
+        if not by_load:
+            return []
+        sizes.append((sorted(by_load), by_load, weight))
+    finest, _, _ = max(sizes, key=lambda size: len(size[0]))
+    fills = [load / finest[-1] for load in finest]
+    found = []
+    for fill in fills:
+        parts = [(_at_load(loads, by_load, fill * loads[-1]), weight) for loads, by_load, weight in sizes]
+        found.append(
+            Point(
+                tpot_ms=sum(weight * point.tpot_ms for point, weight in parts),
+                requests_per_s=1 / sum(weight / point.requests_per_s for point, weight in parts),
+                ttft_ms=sum(weight * point.ttft_ms for point, weight in parts),
+                e2e_ms=sum(weight * point.e2e_ms for point, weight in parts),
+            )
+        )
+    return found
+
+
+def _at_load(loads: Sequence[float], by_load: dict[float, Point], load: float) -> Point:
+    """A size's point at a load between its own; below its lightest it is that one."""
+    above = bisect_left(loads, load)
+    if above == 0 or above == len(loads) or loads[above] == load:
+        return by_load[loads[min(above, len(loads) - 1)]]
+    first, last = by_load[loads[above - 1]], by_load[loads[above]]
+    part = (load - loads[above - 1]) / (loads[above] - loads[above - 1])
+    e2e_ms = first.e2e_ms + part * (last.e2e_ms - first.e2e_ms)
+    return Point(
+        tpot_ms=first.tpot_ms + part * (last.tpot_ms - first.tpot_ms),
+        requests_per_s=1000 * load / e2e_ms,
+        ttft_ms=first.ttft_ms + part * (last.ttft_ms - first.ttft_ms),
+        e2e_ms=e2e_ms,
+    )

@@ -1,0 +1,61 @@
+"""Stores and reads the report card, profiles/report_card.csv: a change that makes it worse fails a test."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from functools import cache
+from pathlib import Path
+
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.validate import CardRow
+from melange_cloud.shipped import shipped
+
+_DIGITS = 4
+_TEXTS = 4
+_COUNTS = 3
+
+
+def card_csv(rows: Sequence[CardRow]) -> str:
+    """The text of a report card file; errors have four decimals."""
+    lines = [",".join(column.name for column in fields(CardRow))]
+    lines.extend(",".join(map(_field, astuple(row))) for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{_DIGITS}f}" if isinstance(value, float) else str(value)
+
+
+def read_card(path: Path) -> list[CardRow]:
+    """The rows of a report card file.
+
+    Raises:
+        BadFile: it is not one; names the line.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile([Fault(path, f"cannot be read: {error}")]) from error
+    columns = [column.name for column in fields(CardRow)]
+    if not lines or lines[0].split(",") != columns:
+        raise BadFile([Fault(path, f"must begin with the columns {','.join(columns)}", line=1)])
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        cells = line.split(",")
+        try:
+            gpu, era, precision, quantity = cells[:_TEXTS]
+            n, different, refused = map(int, cells[_TEXTS : _TEXTS + _COUNTS])
+            median, p90, *shipped_errors = (None if cell == "-" else float(cell) for cell in cells[_TEXTS + _COUNTS :])
+            shipped_median, shipped_p90, within = shipped_errors
+        except ValueError as error:
+            raise BadFile([Fault(path, f"is not a row of a report card: {error}", line=number)]) from error
+        errors = (float(median or 0.0), float(p90 or 0.0), shipped_median, shipped_p90, within)
+        rows.append(CardRow(gpu, era, precision, quantity, n, different, refused, *errors))
+    return rows
+
+
+@cache
+def load_card() -> tuple[CardRow, ...]:
+    """The shipped report card."""
+    return tuple(read_card(shipped("profiles") / "report_card.csv"))

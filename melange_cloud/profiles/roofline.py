@@ -1,0 +1,175 @@
+"""How long a replica's steps and prefills take: the formulas, with the constants of a Calibration.
+
+Symbols (seconds, bytes, tokens):
+
+    tp        GPUs of the replica           b    requests decoding in a step
+    BW, TF    bandwidth, peak of one GPU    D    decode steps of a request, O - 1: prefill gives the first token
+    I, O      input and output tokens       P    parameters multiplied per token (head: of the output head)
+    W         bytes of weights read         c    mean context of a decoding request, I + O/2
+    kv        cache bytes of one token      V    words of the vocabulary, in 100,000
+
+A step puts T tokens through the weights. It reads them once for all, and multiplies; the two overlap, but not fully::
+
+    linear(T) = sqrt(read^2 + multiply(T)^2)      read = W / (tp BW read_weights),  multiply = 2 P T / (tp TF compute)
+    cache     = b c kv / (min(tp, kv_heads) BW read_cache) (1 + cache_loss log2 tp)
+    network   = 2 layers (link_latency + T hidden 4 (tp - 1)/tp / link)                      0 where tp = 1
+    overhead  = step_s + b (step_per_request_s + sampling_s V tp) + 2 P_head b / (tp TF16 compute)
+    step(b)   = linear(b) + cache + network + overhead
+
+Attention reads the cache after and before the matrix products, not beside them: a sum, not the larger. Every GPU
+of a replica chooses tokens from the gathered scores of the whole vocabulary, hence V tp.
+
+A prefill rides on the steps of the others (chunked prefill, mixed steps): the weights are read anyway, so it costs what
+its tokens add. Engines of early 2024 gave it a step of its own, linear(I)::
+
+    prefill(b) = linear(b + I) - linear(b) + 2 layers heads head_dim I^2 / (tp TF16 attention) + I network + prefill_s
+    tpot       = step(b) + m prefill(b),   m = b (n - 1)/n / D
+
+since while one of n requests decodes, each of the others is prefilled once. Where m, the prefills per step, is above 1,
+they share the step: linear(b + m I) - linear(b). A front end, where there is one, works
+beside the GPU, and the slower of the two sets the pace: tpot = (gpu^4 + front_end^4)^(1/4).
+"""
+
+import math
+from dataclasses import dataclass
+
+from melange_cloud.profiles.specs import BYTES_PER_ELEMENT_16_BIT, Calibration, FrontEnd, Gpu, Model
+
+_FRONT_END_SHARPNESS = 4
+_WORDS = 1e5
+NO_FRONT_END = FrontEnd(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a replica's steps move and multiply, as times at the data sheet's speed, s: before any constant.
+
+    Attributes:
+        weights_s: reading all weights once: no token can come sooner.
+        read_s: reading those that a step needs; of an embedding table it needs one row per request.
+        token_s: multiplying one token with the layers; head_s: with the output head, which stays in 16 bits.
+        cache_s: reading one token's cache.
+        attention_s: a prefill's attention per squared input token.
+        moved_gb: what an all-reduce of every layer moves per token and GPU, GB.
+        scores: GPUs x 100,000 words of vocabulary.
+        block_scaled: whether its matrix products are slowed by block scales.
+        mixed_steps: whether prefill rides on decode steps.
+    """
+
+    degree: int
+    layers: int
+    weights_s: float
+    read_s: float
+    token_s: float
+    head_s: float
+    cache_s: float
+    attention_s: float
+    moved_gb: float
+    scores: float
+    block_scaled: bool
+    mixed_steps: bool
+
+
+def work_of(
+    model: Model, gpu: Gpu, tensor_parallel: int, precision: str, cache_bytes_per_element: float, mixed_steps: bool
+) -> Work:
+    """The work of a model on GPUs at a precision.
+
+    Raises:
+        ValueError: the GPU cannot compute in the precision.
+    """
+    peak_tflops = gpu.peak_tflops(precision)
+    if peak_tflops is None:
+        raise ValueError(f"{gpu.name} has no {precision}")
+    bandwidth = gpu.bandwidth_gb_per_s * 1e9
+    sixteen_bit_flops = tensor_parallel * gpu.fp16_tflops * 1e12
+    weight_bytes = model.weight_bytes(precision)
+    table_bytes = 0 if model.tied_embeddings else BYTES_PER_ELEMENT_16_BIT * model.head_parameters
+    cache_bytes = model.cache_bytes_per_token * cache_bytes_per_element / BYTES_PER_ELEMENT_16_BIT
+    moved_bytes = 2 * BYTES_PER_ELEMENT_16_BIT * model.hidden * (tensor_parallel - 1) / tensor_parallel
+    return Work(
+        degree=tensor_parallel,
+        layers=model.layers,
+        weights_s=weight_bytes / (tensor_parallel * bandwidth),
+        read_s=(weight_bytes - table_bytes) / (tensor_parallel * bandwidth),
+        token_s=2 * model.layer_parameters / (tensor_parallel * peak_tflops * 1e12),
+        head_s=2 * model.head_parameters / sixteen_bit_flops,
+        cache_s=cache_bytes / (min(tensor_parallel, model.kv_heads) * bandwidth),
+        attention_s=2 * model.layers * model.heads * model.head_dim / sixteen_bit_flops,
+        moved_gb=2 * model.layers * moved_bytes / 1e9,
+        scores=tensor_parallel * model.vocab / _WORDS,
+        block_scaled=precision == "fp8" and model.block_scaled_fp8,
+        mixed_steps=mixed_steps,
+    )
+
+
+def linear_s(work: Work, k: Calibration, tokens: float) -> float:
+    """Time to put ``tokens`` through the layers in one step, s."""
+    read_s = max(work.read_s / k.read_weights, work.weights_s)
+    compute = k.compute * (k.block_scaled if work.block_scaled else 1.0)
+    return math.hypot(read_s, tokens * work.token_s / compute)
+
+
+def _network_s(work: Work, k: Calibration, tokens: float) -> float:
+    share = k.switch_share if work.degree == 8 else 1.0
+    return tokens * work.moved_gb * share / k.link_gb_per_s
+
+
+def step_s(work: Work, k: Calibration, requests: float, context_tokens: float) -> float:
+    """Time of one decode step of ``requests`` requests with a mean context, s."""
+    cache_s = requests * context_tokens * work.cache_s / k.read_cache * (1 + k.cache_loss * math.log2(work.degree))
+    latency_s = 2 * work.layers * k.link_latency_s if work.degree > 1 else 0.0
+    per_request_s = k.step_per_request_s + k.sampling_s * work.scores + work.head_s / k.compute
+    return (
+        linear_s(work, k, requests)
+        + cache_s
+        + _network_s(work, k, requests)
+        + latency_s
+        + k.step_s
+        + requests * per_request_s
+    )
+
+
+def prefill_s(work: Work, k: Calibration, input_tokens: float, decoding: float = 0.0, begun: float = 1.0) -> float:
+    """Time that the prefills of ``begun`` requests add to a step in which ``decoding`` others decode, s.
+
+    Fewer than one begins in some steps only; more share a step.
+    """
+    together, share = max(begun, 1.0), min(begun, 1.0)
+    if work.mixed_steps and decoding > 0:
+        tokens = decoding + together * input_tokens
+        multiply_s = share * (linear_s(work, k, tokens) - linear_s(work, k, decoding))
+    else:
+        multiply_s = share * linear_s(work, k, together * input_tokens)
+    attention_s = work.attention_s * input_tokens**2 / k.attention
+    each_s = attention_s + work.head_s / k.compute + _network_s(work, k, input_tokens) + k.prefill_s
+    return multiply_s + begun * each_s
+
+
+def tpot_s(
+    work: Work,
+    k: Calibration,
+    decoding: float,
+    size: tuple[float, float],
+    others: float = 1.0,
+    front_end: FrontEnd = NO_FRONT_END,
+) -> float:
+    """Mean time per output token after the first, s.
+
+    Args:
+        decoding: requests decoding in a step, on average; at least 1 counts.
+        size: input and output tokens of every request.
+        others: the part of the prefills that hold a request up: (n - 1)/n, since not its own does.
+        front_end: what works beside the GPU.
+    """
+    input_tokens, output_tokens = size
+    steps = max(output_tokens - 1, 1)
+    batch = max(decoding, 1.0)
+    begun = decoding * others / steps
+    gpu_s = step_s(work, k, batch, input_tokens + output_tokens / 2)
+    gpu_s += prefill_s(work, k, input_tokens, batch, begun)
+    if front_end is NO_FRONT_END:
+        return gpu_s
+    front_s = front_end.step_s + batch * front_end.per_request_s + begun * front_end.per_prefill_s
+    power = _FRONT_END_SHARPNESS
+    return float((gpu_s**power + front_s**power) ** (1 / power))

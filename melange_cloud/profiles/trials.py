@@ -1,0 +1,159 @@
+"""Measured rows made ready for the estimator: what it predicts for each, under the limits of who measured.
+
+A closed-loop row is met where its decoding requests were: b = n (O-1) tpot / (ttft + (O-1) tpot). The TTFT of such runs
+holds the start-up burst and the queue before the server, which say nothing of the engine, but rate = b / ((O-1) tpot)
+holds whatever they are; so the estimator's TPOT at b is compared, which is its curve of rate over TPOT.
+
+A saturated run of N requests ends with a batch that empties: over the run the rate is N / (N + b/2) of the steady one.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from melange_cloud.profiles.estimator import DoesNotFit, Replica
+from melange_cloud.profiles.measurements import Measurement
+from melange_cloud.profiles.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s
+from melange_cloud.profiles.specs import Calibration, Era, Gpu, Model
+
+_ROUNDS = 60
+
+TPOT_TARGETS_MS = (5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0)
+"""The targets at which measured curves of rate over TPOT are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A measured row with what the estimator needs for it.
+
+    Attributes:
+        replica: what ran, under the limits of its source; its calibration is any.
+        work: of that replica.
+        decoding: requests decoding on average; of an open loop, which has to be solved for, the most that fit.
+    """
+
+    row: Measurement
+    replica: Replica
+    work: Work
+    decoding: float
+
+    def predicted_over_measured(self, k: Calibration) -> float:
+        """Rate (saturated), latency (static) or TPOT: predicted with constants over measured."""
+        row = self.row
+        if row.table == "saturation":
+            return self._saturated_rate(k) / row.known("requests_per_s")
+        if row.table == "closed_loop":
+            n = row.known("concurrency")
+            front_end = k.front_end if row.source.front_end else NO_FRONT_END
+            tpot = tpot_s(self.work, k, self.decoding, row.size, (n - 1) / n, front_end)
+            return 1000 * tpot / row.known("tpot_ms")
+        if row.table == "open_loop":
+            return 1000 * self._open_loop_tpot_s(k) / row.known("tpot_ms")
+        batch, (input_tokens, output_tokens) = row.known("batch"), row.size
+        begin_s = prefill_s(self.work, k, input_tokens, begun=batch)
+        each_s = step_s(self.work, k, batch, input_tokens + output_tokens / 2)
+        return (begin_s + (output_tokens - 1) * each_s) / row.known("latency_s")
+
+    def _saturated_rate(self, k: Calibration) -> float:
+        _, output_tokens = self.row.size
+        each_s = tpot_s(self.work, k, self.decoding, self.row.size)
+        requests = self.row.source.requests_of(*self.row.size)
+        used = 1.0 if requests == math.inf else requests / (requests + min(self.decoding, requests) / 2)
+        return used * self.decoding / (output_tokens * each_s)
+
+    def _open_loop_tpot_s(self, k: Calibration) -> float:
+        decoding, steps = 1.0, self.row.output_tokens - 1
+        for _ in range(_ROUNDS):
+            each_s = tpot_s(self.work, k, decoding, self.row.size)
+            decoding = min(self.decoding, self.row.known("requests_per_s") * steps * each_s)
+        return each_s
+
+
+def trial(
+    row: Measurement, models: Mapping[str, Model], gpus: Mapping[str, Gpu], era: Era, constants: Calibration
+) -> Trial | None:
+    """A row made ready; None where its replica is refused, or where it ran out of memory and the run says little.
+
+    Args:
+        era: the shipped one; the source's limits take the place of its own.
+    """
+    source = row.source
+    limits = replace(
+        era,
+        memory_utilization=source.memory_utilization,
+        growth=source.growth,
+        block_tokens=source.block_tokens,
+        max_num_seqs=source.max_num_seqs,
+        fp8_cache=source.fp8_cache,
+    )
+    model, gpu = models[row.model], gpus[row.gpu]
+    shipped = Replica(model, gpu, row.tensor_parallel, era, row.precision, constants)
+    if shipped.refusal:
+        return None
+    replica = Replica(model, gpu, row.tensor_parallel, limits, row.precision, constants)
+    most = replica.largest_concurrency(*row.size)
+    if row.table == "closed_loop":
+        steps_ms = (row.output_tokens - 1) * row.known("tpot_ms")
+        decoding = row.known("concurrency") * steps_ms / (row.known("ttft_ms") + steps_ms)
+    elif row.table == "static":
+        decoding = row.known("batch")
+        if decoding > most:
+            return None
+    else:
+        decoding = float(most)
+    return Trial(row, replica, replica.work, decoding) if most else None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A measured closed loop at one size: rate over TPOT, by rising concurrency.
+
+    Attributes:
+        points: (tpot_ms, requests_per_s).
+    """
+
+    trial: Trial
+    points: tuple[tuple[float, float], ...]
+
+    def rate_within(self, tpot_ms: float) -> float | None:
+        """The measured rate at a target, on a line between the runs about it; None where it is not between any."""
+        found = None
+        for (below_ms, below), (above_ms, above) in zip(self.points, self.points[1:], strict=False):
+            if below_ms <= tpot_ms < above_ms:
+                found = below + (above - below) * (tpot_ms - below_ms) / (above_ms - below_ms)
+        return found
+
+
+def curves(trials: Sequence[Trial]) -> list[Curve]:
+    """The closed loops among trials, in their order."""
+    groups: dict[tuple[object, ...], list[Trial]] = {}
+    for each in trials:
+        if each.row.table == "closed_loop":
+            groups.setdefault((*each.row.replica, each.row.size), []).append(each)
+    found = []
+    for group in groups.values():
+        group.sort(key=lambda each: each.row.known("concurrency"))
+        points = tuple(
+            (tpot_ms, 1000 * each.decoding / ((each.row.output_tokens - 1) * tpot_ms))
+            for each, tpot_ms in ((each, each.row.known("tpot_ms")) for each in group)
+        )
+        if len(points) > 1:
+            found.append(Curve(group[0], points))
+    return found
+
+
+def estimated_within(replica: Replica, size: tuple[int, int], tpot_ms: float) -> float:
+    """The estimator's rate at a target as a profile derives it; 0 where no point meets it."""
+    points = replica.estimate(*size)
+    if isinstance(points, DoesNotFit):
+        return 0.0
+    best = 0.0
+    for at, point in enumerate(points):
+        if point.tpot_ms > tpot_ms:
+            if at:
+                before = points[at - 1]
+                share = (tpot_ms - before.tpot_ms) / (point.tpot_ms - before.tpot_ms)
+                best = max(best, before.requests_per_s + share * (point.requests_per_s - before.requests_per_s))
+            break
+        best = max(best, point.requests_per_s)
+    return best

@@ -1,0 +1,52 @@
+"""What the answer stands on, bucket by bucket, in one line: measured, interpolated, estimated, out of reach."""
+
+from melange_cloud.domain import Coverage, OutsideBucket, RegionPlan
+from melange_cloud.report.text import GLUE, clean, number
+
+_SHOWN = 3
+
+
+def coverage_lines(region: RegionPlan) -> tuple[str, ...]:
+    """The shares of requests and tokens, and the sizes that are out of reach by name; none where nothing is known."""
+    found = region.coverage
+    if found is None:
+        return ()
+    lines = [_shares(found)]
+    lines += [_outside(bucket) for bucket in found.outside[:_SHOWN]]
+    if len(found.outside) > _SHOWN:
+        rest = found.outside[_SHOWN:]
+        share = sum(bucket.requests_share for bucket in rest)
+        lines.append(f"and {len(rest)} more sizes, {_percent(share)} of requests (--format json lists them)")
+    return tuple(lines)
+
+
+def _shares(found: Coverage) -> str:
+    parts = [
+        f"{_percent(part.requests_share)} of requests ({_percent(part.tokens_share)} of tokens) {words}"
+        for part, words in (
+            (found.measured, "measured"),
+            (found.interpolated, "between measured sizes"),
+            (found.estimated, "on estimated points"),
+            (found.unreached, "out of reach"),
+        )
+        if part.requests_share > 0
+    ]
+    return "; ".join(parts)
+
+
+def _outside(bucket: OutsideBucket) -> str:
+    ranges = " ".join(
+        f"{kind}{GLUE}{number(low + 1)}-{number(high)}"
+        for kind, (low, high) in (("input", bucket.input_tokens), ("output", bucket.output_tokens))
+    )
+    what = "dropped" if bucket.dropped else "not served"
+    reason = clean(bucket.reason)
+    reason = reason if len(reason) <= 160 else f"{reason[:157]}..."
+    return f"{what}: {ranges}, {_percent(bucket.requests_share)} of requests: {reason}"
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return f"<0.1{GLUE}%"
+    # Never 100 % while something is missing.
+    return f"{number(min(100 * share, 99.9) if share < 1 - 1e-9 else 100.0, 0 if share > 1 - 1e-9 else 1)}{GLUE}%"

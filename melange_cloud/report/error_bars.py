@@ -1,0 +1,71 @@
+"""What the profiles' errors do to the answer, in sentences: cost range, the mix at its ends, what to measure first."""
+
+from melange_cloud.domain import AtThroughput, Kind, Plan, RegionPlan
+from melange_cloud.report.text import GLUE, clean, dollars, fleet, glued, once, plus_minus, usd_per_month
+
+
+def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
+    """At most three sentences."""
+    bars = region.error_bars
+    ends: tuple[tuple[str, AtThroughput], ...] = ()
+    if plan.request.pessimistic and bars is not None:
+        stated, better = _dollars(bars.stated.usd_per_month), _dollars(bars.better.usd_per_month)
+        cost = f"This is the low end of every profile: as stated {stated}, at the high end {better}."
+        ends = (("As stated", bars.stated), ("at the high end", bars.better))
+    else:
+        cost = _cost_range(region)
+        if bars is not None:
+            ends = (("If better", bars.better), ("if worse", bars.worse))
+    if region.current is not None:
+        cost = f"Of the cheapest fleet: {cost[0].lower()}{cost[1:]}"
+    told = [(when, end) for when, end in ends if end.usd_per_month is not None]
+    if all(end.instances == region.instance_counts for _, end in told):
+        told = []
+    fleets = [f"{when} {_fleet(end)}" for when, end in told]
+    mixes = "; ".join(fleets)
+    return [cost, *([f"{mixes[0].upper()}{mixes[1:]}."] if fleets else []), *_measure_first(region)]
+
+
+def _dollars(amount: float | None) -> str:
+    return "no fleet was found" if amount is None else dollars(usd_per_month(amount))
+
+
+def _fleet(end: AtThroughput) -> str:
+    return f"{fleet(end.instances)}, {'the same mix' if end.same_mix else 'another mix'}"
+
+
+def _cost_range(region: RegionPlan) -> str:
+    """What the cost would be if the profiles err; a missing end is said, never filled."""
+    better, worse = region.usd_per_month_range
+    errors = once(plus_minus(use.error) for use in region.kinds)
+    by = errors[0].lstrip("±") + " " if len(errors) == 1 else ""
+    tail = "" if by else " by their ±"
+    if better is None and worse is None:
+        return "What the profiles' errors do to the cost: no data."
+    if better is None or worse is None:
+        one, other = (f"{by}better", f"{by}worse") if worse is None else (f"{by}worse", f"{by}better")
+        amount = dollars(usd_per_month(better if worse is None else worse))
+        return f"If profiles are {one}{tail}: {amount}; if {other}: no fleet was found."
+    low, high = usd_per_month(better), usd_per_month(worse)
+    if low == high:
+        return f"If profiles are {by}better or worse{tail}, the cost stays at {dollars(low)}."
+    return f"If profiles are {by}better or worse{tail}: {dollars(low)} to {dollars(high)}."
+
+
+def _measure_first(region: RegionPlan) -> list[str]:
+    """The profile whose error matters most, with what it does to the cost; nothing where none does anything."""
+    if region.error_bars is None or not region.error_bars.profiles:
+        return []
+    first = region.error_bars.profiles[0]
+    if first.swing_usd_per_month == 0:
+        return []
+    kind, error = glued(Kind(clean(first.gpu), first.tensor_parallel)), plus_minus(first.error)
+    low, high = _dollars(first.usd_per_month_if_better), _dollars(first.usd_per_month_if_worse)
+    swing = _dollars(first.swing_usd_per_month)
+    if first.swing_usd_per_month is None:
+        effect = f"whose {error} alone decides whether there is a fleet ({low} if better, {high} if worse)"
+    elif first.in_fleet:
+        effect = f"whose {error} alone moves the cost by {swing} ({low} to {high})"
+    else:
+        effect = f"which would enter if it were {error.lstrip('±')} better and save {swing}"
+    return [f"Measure first {kind}, {effect}:{GLUE}{clean(first.measure)}"]

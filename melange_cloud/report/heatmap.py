@@ -1,0 +1,287 @@
+"""A HeatMap as a terminal's page. Signs and letters say all that colour says.
+
+E+23    the best GPU here is E, 23 percent above the second
+~E+12   E is ahead by less than the profile errors can explain: no winner
+E       no other GPU serves this size within the target
+-       none does
+"""
+
+from collections.abc import Callable, Iterator
+from io import StringIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from melange_cloud.domain.heatmap import HeatCell, HeatMap
+from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet
+from melange_cloud.report.terminal import LEAST_WIDTH, terminal
+from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
+from melange_cloud.report.words import PURCHASE
+
+UNIT = "input + output tokens/s per USD/h"
+
+LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "H"}
+"""How a cell names a GPU: L4, A10G, A100 of Forty and Eighty GB, H100."""
+
+_STYLES = {"L4": "cyan", "A10G": "blue", "A100-40GB": "magenta", "A100-80GB": "yellow", "H100": "green"}
+
+_CELL = 6
+_HEAD = 6
+
+Shown = Callable[[HeatCell], tuple[str, str]]
+"""What stands in a cell, and its style in colour."""
+
+
+def heat_map_table(shown: HeatMap, *, width: int, colour: bool) -> str:
+    """The page for a terminal.
+
+    Args:
+        width: columns; no line is longer. Less than 40 is taken for 40.
+        colour: whether escape sequences may be used.
+    """
+    width = max(width, LEAST_WIDTH)
+    parts = [terminal(_head(shown), width=width, colour=colour)]
+    if shown.over == "tpot":
+        parts.append(terminal([_over_tpot(shown)], width=width, colour=colour))
+    else:
+        for title, show in _grids(shown):
+            parts.append(terminal([Paragraph((title,), strong=True)], width=width, colour=colour))
+            parts[-1] += _grid(shown, show, width, colour)
+    parts.append(terminal(_foot(shown), width=width, colour=colour))
+    return "\n".join(parts)
+
+
+def title(shown: HeatMap) -> tuple[str, ...]:
+    """What the map is of: model and profiles; region, purchase and price dates; target."""
+    mark = dict.fromkeys(shown.defaulted, "*")
+    place = f" - {clean(shown.place)}" if shown.place else ""
+    first, last = shown.prices_as_of
+    dates = str(last) if first == last else f"{first} to {last}"
+    origins = joined(sorted({price.price_origin for price in shown.prices}))
+    model = f"{shown.model}{mark.get('model', '')} {shown.precision}{mark.get('precision', '')}"
+    era = f"profiles of engine era {shown.era}{mark.get('era', '')}"
+    where = f"{clean(shown.provider)} {clean(shown.region)}{mark.get('region', '')}{place}"
+    bought = f"{PURCHASE.get(shown.purchase, shown.purchase)}{mark.get('purchase', '')}"
+    return f"{model}, {era}", f"{where}, {bought}, {origins} prices of {dates}", _target(shown, mark.get("tpot_ms", ""))
+
+
+def _target(shown: HeatMap, mark: str) -> str:
+    if shown.over == "tpot":
+        cell = shown.cells[0]
+        size = f"{cell.input_tokens:,} input + {cell.output_tokens:,} output tokens"
+        return f"T/$ of {size} by target for the mean TPOT{mark}"
+    target = "no latency target (saturation)" if shown.tpot_ms is None else f"mean TPOT <= {shown.tpot_ms:g}{GLUE}ms"
+    return f"T/$ by request size, {target}{mark}"
+
+
+def _head(shown: HeatMap) -> Iterator[Block]:
+    if shown.notices:
+        yield Notices(tuple(once(clean(notice) for notice in shown.notices)))
+    yield Paragraph((*title(shown), f"T/$ = {UNIT}; 1 of it is 3,600 tokens for a dollar"), strong=False)
+    yield _prices(shown)
+
+
+def _prices(shown: HeatMap) -> Sheet:
+    """One row per kind that is used anywhere, or that is its GPU's smallest."""
+    used = {(one.gpu, one.tensor_parallel) for cell in shown.cells for one in cell.ranked}
+    smallest = {gpu: min(p.tensor_parallel for p in shown.prices if p.gpu == gpu) for gpu in shown.gpus}
+    served = {gpu for gpu, _ in used}
+    rows = []
+    for price in sorted(shown.prices, key=lambda one: (shown.gpus.index(one.gpu), one.tensor_parallel)):
+        kind = (price.gpu, price.tensor_parallel)
+        if kind in used or (price.gpu not in served and price.tensor_parallel == smallest[price.gpu]):
+            errors = sorted(
+                {one.error for cell in shown.cells for one in cell.ranked if (one.gpu, one.tensor_parallel) == kind}
+            )
+            rows.append(
+                (
+                    LETTERS[price.gpu],
+                    price.gpu if price.tensor_parallel == 1 else f"{price.gpu} x{price.tensor_parallel}",
+                    glued(price.instance_type),
+                    number(price.replicas_per_instance),
+                    number(price.usd_per_hour_each, 4),
+                    number(price.usd_per_hour, 4),
+                    _span(errors),
+                    glued(price.price_age),
+                )
+            )
+    columns = (
+        Column(""),
+        Column("GPU"),
+        Column("Cheapest offer", least=8),
+        Column("Replicas", right=True),
+        Column("$/h each", right=True, drop=1),
+        Column("$/h per replica", right=True, least=7),
+        Column("Profile", right=True),
+        Column("Price", drop=2),
+    )
+    return Sheet(columns, tuple(rows))
+
+
+def _span(errors: list[float]) -> str:
+    if not errors:
+        return UNKNOWN
+    low, high = plus_minus(errors[0]), plus_minus(errors[-1])
+    return low if low == high else f"{low.removesuffix(f'{GLUE}%')} to {high.removeprefix('±')}"
+
+
+def _grids(shown: HeatMap) -> Iterator[tuple[str, Shown]]:
+    """The titles of the tables, and what stands in their cells."""
+    if len(shown.gpus) == 2:
+        first, second = shown.gpus
+        yield f"{first} against {second}: T/$ above (+) or below (-), percent", _pair(first, second)
+    if len(shown.gpus) > 2:
+        yield "Best against second best: the best GPU, and its T/$ above the second's, percent", _best
+        yield "Best against worst: the worst GPU, and the best one's T/$ above its, percent", _worst
+    yield ("T/$ of the best GPU" if len(shown.gpus) > 1 else f"T/$ of {shown.gpus[0]}"), _value
+
+
+def _best(cell: HeatCell) -> tuple[str, str]:
+    if not cell.ranked:
+        return UNKNOWN, "dim"
+    best = cell.ranked[0]
+    if len(cell.ranked) == 1:
+        return LETTERS[best.gpu], f"bold {_STYLES[best.gpu]}"
+    second = cell.ranked[1]
+    clear = best.is_clear_of(second)
+    text = f"{'' if clear else '~'}{LETTERS[best.gpu]}{_signed(best.lead_over(second))}"
+    return text, f"{'bold' if clear else 'not bold'} {_STYLES[best.gpu]}"
+
+
+def _worst(cell: HeatCell) -> tuple[str, str]:
+    if len(cell.ranked) < 2:
+        return UNKNOWN, "dim"
+    best, worst = cell.ranked[0], cell.ranked[-1]
+    clear = best.is_clear_of(worst)
+    text = f"{'' if clear else '~'}{LETTERS[worst.gpu]}{_signed(best.lead_over(worst))}"
+    return text, f"{'bold' if clear else 'not bold'} {_STYLES[worst.gpu]}"
+
+
+def _value(cell: HeatCell) -> tuple[str, str]:
+    if not cell.ranked:
+        return UNKNOWN, "dim"
+    return number(cell.ranked[0].tokens_per_s_per_usd_per_hour), _STYLES[cell.ranked[0].gpu]
+
+
+def _pair(first: str, second: str) -> Shown:
+    def show(cell: HeatCell) -> tuple[str, str]:
+        one, other = cell.of(first), cell.of(second)
+        if one is None or other is None:
+            alone = one or other
+            return (UNKNOWN, "dim") if alone is None else (LETTERS[alone.gpu], f"bold {_STYLES[alone.gpu]}")
+        clear = one.is_clear_of(other)
+        ahead = first if one.lead_over(other) >= 0 else second
+        return f"{'' if clear else '~'}{_signed(one.lead_over(other))}", f"{'bold ' if clear else ''}{_STYLES[ahead]}"
+
+    return show
+
+
+def _signed(fraction: float) -> str:
+    percent = round(100 * fraction)
+    if abs(percent) >= 10_000:
+        return "+>99x"
+    return f"{percent:+d}" if percent else "+0"
+
+
+def _grid(shown: HeatMap, show: Shown, width: int, colour: bool) -> str:
+    """Output tokens down, the longest on top, input tokens to the right, as the paper draws it; split where narrow."""
+    cells = {(cell.input_tokens, cell.output_tokens): cell for cell in shown.cells}
+    inputs = sorted({size[0] for size in cells})
+    outputs = sorted({size[1] for size in cells}, reverse=True)
+    per_part = max(1, (width - 1 - _HEAD) // (_CELL + 1))
+    page = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        force_jupyter=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+    with page.capture() as capture:
+        for at in range(0, len(inputs), per_part):
+            part = inputs[at : at + per_part]
+            if at:
+                page.print()
+            page.print(_line("out\\in", [(f"{tokens:,}", "dim") for tokens in part]))
+            for output_tokens in outputs:
+                page.print(_line(f"{output_tokens:,}", [show(cells[tokens, output_tokens]) for tokens in part]))
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().split("\n")[:-1])
+
+
+def _line(head: str, entries: list[tuple[str, str]]) -> Text:
+    line = Text(f" {head:>{_HEAD}}", "dim")
+    for text, style in entries:
+        line.append(" " * (1 + max(0, _CELL - cell_len(text))), "not dim")
+        line.append(text, f"not dim {style}" if style != "dim" else style)
+    return line
+
+
+def _over_tpot(shown: HeatMap) -> Sheet:
+    """One row per target: every GPU's T/$, the best, and its lead."""
+    columns = [Column("TPOT ms", right=True)]
+    columns += [Column(gpu, right=True) for gpu in shown.gpus]
+    pair = shown.gpus if len(shown.gpus) == 2 else None
+    if pair:
+        columns.append(Column(f"{pair[0]} against {pair[1]}", right=True, least=8))
+    elif len(shown.gpus) > 2:
+        columns += [Column("Best:2nd", right=True), Column("Best:worst", right=True)]
+    rows = []
+    for cell in shown.cells:
+        values = [cell.of(gpu) for gpu in shown.gpus]
+        row = [
+            "none" if cell.tpot_ms is None else quantity(cell.tpot_ms),
+            *(number(None if one is None else one.tokens_per_s_per_usd_per_hour) for one in values),
+        ]
+        if pair:
+            row.append(_percent(_pair(*pair)(cell)[0]))
+        elif len(shown.gpus) > 2:
+            row += [_percent(_best(cell)[0]), _percent(_worst(cell)[0])]
+        rows.append(tuple(row))
+    return Sheet(tuple(columns), tuple(rows))
+
+
+def _percent(text: str) -> str:
+    return f"{text}{GLUE}%" if text[-1:].isdigit() else text
+
+
+def _foot(shown: HeatMap) -> Iterator[Block]:
+    lines = ["- cannot be served within the target."]
+    if len(shown.gpus) > 1:
+        lines = [
+            f"~{GLUE}the difference lies within the errors of the two profiles (added in quadrature): no winner",
+            f"a letter alone: no other GPU serves this within the target; -{GLUE}none does",
+            _count(shown),
+        ]
+    lines.append("A replica pays its part of an instance here; a fleet rents whole instances: see melange-cloud plan.")
+    if shown.defaulted:
+        lines.append("* default")
+    yield Paragraph(tuple(lines))
+    entries: list[tuple[str, tuple[str, ...]]] = [(gpu, (clean(reason),)) for gpu, reason in shown.missing.items()]
+    without = [gpu for gpu in shown.gpus if not any(cell.of(gpu) for cell in shown.cells)]
+    for gpu in without:
+        reasons = once(clean(cell.refused[gpu]) for cell in shown.cells if gpu in cell.refused)
+        entries.append((gpu, (f"serves none of this: {reasons[0]}",)))
+    by_reason: dict[str, list[str]] = {}
+    for item in shown.left_out:
+        if item.code != "gpu_not_asked":
+            by_reason.setdefault(clean(item.reason), []).append(clean(item.instance_type))
+    if by_reason:
+        entries.append(("Left out", tuple(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())))
+    if entries:
+        yield Labelled(tuple(entries))
+
+
+def _count(shown: HeatMap) -> str:
+    """How often each GPU is best, and how often clearly so."""
+    compared = [cell for cell in shown.cells if len(cell.ranked) > 1]
+    counts = []
+    for gpu in shown.gpus:
+        first = [cell for cell in compared if cell.ranked[0].gpu == gpu]
+        clear = sum(cell.ranked[0].is_clear_of(cell.ranked[1]) for cell in first)
+        if first:
+            counts.append(f"{gpu}{GLUE}{len(first)} ({clear}{GLUE}clearly)")
+    what = "targets" if shown.over == "tpot" else "sizes"
+    return f"Best of {len(compared)} {what} that several GPUs serve: {joined(counts) if counts else 'none'}."

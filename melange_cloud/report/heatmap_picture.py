@@ -1,0 +1,139 @@
+"""A HeatMap as a Chart: what ``profiles heatmap --out FILE.png`` draws."""
+
+import math
+from collections.abc import Callable
+
+from melange_cloud.domain.heatmap import HeatCell, HeatMap, Yield
+from melange_cloud.report.heatmap import LETTERS, title
+from melange_cloud.report.plots import COLOURS, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.text import GLUE, UNKNOWN, number
+
+NO_WINNER = 0.3
+"""How strongly the colour of a GPU is laid on where its lead lies within the profile errors."""
+
+_FULL_AT = 2.0
+"""From this ratio on, one GPU against another has its full colour."""
+
+_AXES = ("input tokens per request", "output tokens per request")
+_UNSERVED = "- : no GPU serves this size within the target"
+_DOUBT = "~ and pale: the difference lies within the errors of the two profiles (added in quadrature), so no winner"
+
+
+def heat_map_chart(shown: HeatMap) -> Chart:
+    """The chart of a map: fields by request size, or lines over the target."""
+    heading, *lines = (line.replace(GLUE, " ").replace("<=", "≤").replace("*", "") for line in title(shown))
+    lines.append("T/$ = (input + output tokens/s of one replica) / (USD/h of one replica)")
+    panels: tuple[Grid | Lines, ...]
+    if shown.over == "tpot":
+        panels = (_over_tpot(shown),)
+        notes: tuple[str, ...] = ("Bands: the errors of the profiles. No point: the GPU cannot meet the target.",)
+    else:
+        panels = tuple(_grids(shown))
+        notes = (_DOUBT, _UNSERVED) if len(shown.gpus) > 1 else (_UNSERVED,)
+    return Chart(title=heading, subtitle=tuple(lines), panels=panels, notes=notes)
+
+
+def ratio_field(percent: float, first: str, second: str, *, clear: bool) -> Field:
+    """How far ``first`` is above ``second``, in percent: coloured by whoever is ahead, the more so the further."""
+    ratio = 1 + percent / 100
+    distance = min(1.0, abs(math.log2(ratio)) / math.log2(_FULL_AT))
+    strength = 0.12 + 0.88 * distance
+    shown = f"{round(percent) + 0:+d}".replace("-", "−")
+    return Field(
+        f"{'' if clear else '~'}{shown}",
+        COLOURS[first if percent >= 0 else second],
+        strength if clear else min(strength, NO_WINNER),
+    )
+
+
+def _grids(shown: HeatMap) -> list[Grid]:
+    key = tuple((COLOURS[gpu], f"{LETTERS[gpu]} {gpu}") for gpu in shown.gpus)
+    if len(shown.gpus) == 1:
+        return [_grid(shown, f"T/$ of {shown.gpus[0]}, tokens/s per USD/h", _value, ())]
+    if len(shown.gpus) == 2:
+        first, second = shown.gpus
+
+        def pair(cell: HeatCell) -> Field:
+            one, other = cell.of(first), cell.of(second)
+            if one is None or other is None:
+                return _alone(cell)
+            return ratio_field(100 * one.lead_over(other), first, second, clear=one.is_clear_of(other))
+
+        ahead = tuple((COLOURS[gpu], f"{gpu} ahead") for gpu in shown.gpus)
+        return [_grid(shown, f"T/$ of {first} above (+) or below (−) that of {second}, percent", pair, ahead)]
+    return [
+        _grid(shown, "Best GPU, and its T/$ above that of the second best, percent", _best, key),
+        _grid(shown, "Worst GPU, and the T/$ of the best above its, percent", _worst, key),
+    ]
+
+
+def _grid(shown: HeatMap, heading: str, field: Callable[[HeatCell], Field], key: tuple[tuple[str, str], ...]) -> Grid:
+    cells = {(cell.input_tokens, cell.output_tokens): cell for cell in shown.cells}
+    inputs = sorted({size[0] for size in cells})
+    outputs = sorted({size[1] for size in cells})
+    return Grid(
+        title=heading,
+        x_label=_AXES[0],
+        y_label=_AXES[1],
+        x=tuple(f"{tokens:,}" for tokens in inputs),
+        y=tuple(f"{tokens:,}" for tokens in outputs),
+        rows=tuple(tuple(field(cells[tokens, height]) for tokens in inputs) for height in outputs),
+        key=key,
+    )
+
+
+def _best(cell: HeatCell) -> Field:
+    if len(cell.ranked) < 2:
+        return _alone(cell)
+    return _lead(cell.ranked[0], cell.ranked[1], cell.ranked[0])
+
+
+def _worst(cell: HeatCell) -> Field:
+    if len(cell.ranked) < 2:
+        return Field(UNKNOWN)
+    return _lead(cell.ranked[0], cell.ranked[-1], cell.ranked[-1])
+
+
+def _lead(best: Yield, other: Yield, named: Yield) -> Field:
+    """The lead of the best, with the letter and the colour of the GPU that the field names."""
+    clear = best.is_clear_of(other)
+    text = f"{'' if clear else '~'}{LETTERS[named.gpu]} +{100 * best.lead_over(other):.0f}"
+    return Field(text, COLOURS[named.gpu], 1.0 if clear else NO_WINNER)
+
+
+def _alone(cell: HeatCell) -> Field:
+    if not cell.ranked:
+        return Field(UNKNOWN)
+    (only,) = cell.ranked[:1]
+    return Field(f"{LETTERS[only.gpu]} only", COLOURS[only.gpu])
+
+
+def _value(cell: HeatCell) -> Field:
+    if not cell.ranked:
+        return Field(UNKNOWN)
+    served = cell.ranked[0]
+    return Field(number(served.tokens_per_s_per_usd_per_hour), COLOURS[served.gpu], NO_WINNER)
+
+
+def _over_tpot(shown: HeatMap) -> Lines:
+    """T/$ of every GPU over the target; a GPU without a finite target that it meets has no line."""
+    lines = []
+    for gpu in shown.gpus:
+        served = [(cell.tpot_ms, cell.of(gpu)) for cell in shown.cells if cell.tpot_ms is not None]
+        known = [(target_ms, one) for target_ms, one in served if target_ms is not None and one is not None]
+        if known:
+            lines.append(
+                Line(
+                    name=gpu,
+                    points=tuple((target_ms, one.tokens_per_s_per_usd_per_hour) for target_ms, one in known),
+                    colour=COLOURS[gpu],
+                    errors=tuple(one.error for _, one in known),
+                )
+            )
+    return Lines(
+        title="T/$ by latency target",
+        x_label="target for the mean TPOT, ms per output token",
+        y_label="T/$, tokens/s per USD/h",
+        lines=tuple(lines),
+        x_ticks=tuple(cell.tpot_ms for cell in shown.cells if cell.tpot_ms is not None),
+    )

@@ -1,0 +1,207 @@
+"""One question bought in each way, side by side: a table of one region, a table of several."""
+
+from collections.abc import Iterator
+
+from melange_cloud.domain import Plan, PurchasePlan, RegionPlan, Status, Sure
+from melange_cloud.report import words
+from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, Titled
+from melange_cloud.report.sure import cell, legend
+from melange_cloud.report.text import (
+    GLUE,
+    UNKNOWN,
+    clean,
+    fleet,
+    glued,
+    joined,
+    number,
+    once,
+    percent,
+    quantity,
+    usd_per_month,
+)
+
+_TITLE = "The same question, bought in other ways"
+_YEARS = {"commit_1y": f"1{GLUE}year", "commit_3y": f"3{GLUE}years"}
+_SHORT = {"on_demand": "On demand", **_YEARS, "spot": "Spot"}
+_FIRST_ROWS = 12
+_NAMED_TYPES = 3
+
+
+def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
+    """The table of one region, and what must be said with it; nothing where it was not asked for."""
+    if region.purchases is None:
+        return
+    columns = (
+        Column("Bought", least=14, hang=2),
+        Column("Fleet", least=14, hang=2),
+        Column("$/month", right=True),
+        Column("Saves", right=True, drop=1),
+        Column("Sure", least=9, drop=2),
+        Column("Pays from", right=True),
+        Column("Age", right=True, drop=3),
+    )
+    yield Titled(_TITLE, Sheet(columns, tuple(_row(plan, bought) for bought in region.purchases)))
+    said = ["Saves: $/month against on demand."] if any(bought.sure is not None for bought in region.purchases) else []
+    yield Paragraph(
+        tuple(once([*said, legend(bought.sure for bought in region.purchases), *_notes(plan, [region], hours=True)]))
+    )
+
+
+def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
+    """The table of several regions, the cheapest as asked first, and what must be said with it."""
+    regions = [
+        region
+        for region in plan.regions
+        if region.purchases is not None and any(bought.status.has_fleet for bought in region.purchases)
+    ]
+    if not regions:
+        return
+    columns = (
+        Column("$/month", least=18),
+        Column("On demand", right=True),
+        Column("1 year", right=True),
+        Column("Pays from", right=True),
+        Column("3 years", right=True),
+        Column("Pays from", right=True),
+        Column("Spot", right=True),
+    )
+    rows: dict[tuple[str, ...], list[RegionPlan]] = {}
+    for region in regions:
+        cells = _cells(plan, region)
+        rows.setdefault((clean(region.provider), *cells), []).append(region)
+    lines = [
+        (f"{provider} {', '.join(glued(region.region) for region in alike)}", *cells)
+        for (provider, *cells), alike in rows.items()
+    ]
+    if not all_rows and len(lines) > _FIRST_ROWS + 2:
+        hidden = sum(len(alike) for alike in list(rows.values())[_FIRST_ROWS:-1])
+        lines = [*lines[:_FIRST_ROWS], (f"... {hidden} more: --all-rows", *("",) * 6), lines[-1]]
+    yield Titled(_TITLE, Sheet(columns, tuple(lines)))
+    yield Paragraph(tuple(once([*_marks(plan, regions), *_notes(plan, regions, hours=False)])))
+
+
+def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
+    name = ", ".join(map(clean, bought.contracts)) or words.PURCHASE.get(bought.purchase, clean(bought.purchase))
+    if not bought.status.has_fleet:
+        return (name, words.nothing_bought(bought.status, bought.reason), *(UNKNOWN,) * 5)
+    proof = "" if bought.status is Status.OPTIMAL else f" (not{GLUE}proven)"
+    saves = UNKNOWN if bought.saving_usd_per_month is None else usd_per_month(bought.saving_usd_per_month)
+    return (
+        name,
+        f"{fleet(bought.instances)}{proof}",
+        usd_per_month(bought.usd_per_month),
+        "0" if bought.sure is Sure.EQUAL else saves,
+        cell(bought.sure),
+        _pays_from(bought, hours=True),
+        _age(plan, bought),
+    )
+
+
+def _cells(plan: Plan, region: RegionPlan) -> tuple[str, ...]:
+    by_name = {bought.purchase: bought for bought in region.purchases or ()}
+    own = by_name["on_demand"].instances
+    cells = []
+    for purchase in _SHORT:
+        bought = by_name[purchase]
+        cells.append(_money(plan, bought, own))
+        if purchase in _YEARS:
+            cells.append(_pays_from(bought, hours=False))
+    return tuple(cells)
+
+
+def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
+    """The cost with its marks; the words for nothing are those of ``words.nothing_bought``, shortened."""
+    if not bought.status.has_fleet:
+        if bought.status is Status.INFEASIBLE:
+            return "none"
+        return f"not{GLUE}found" if bought.solver else f"no{GLUE}data"
+    marks = "~" if on_demand and bought.instances != on_demand else ""
+    marks += "?" if bought.sure is Sure.WITHIN_PROFILE_ERROR else ""
+    marks += "^" if bought.status is Status.FEASIBLE else ""
+    marks += "!" if _is_old(plan, bought) else ""
+    return f"{usd_per_month(bought.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
+
+
+def _marks(plan: Plan, regions: list[RegionPlan]) -> Iterator[str]:
+    shown = [(region, bought) for region in regions for bought in region.purchases or () if bought.status.has_fleet]
+    meanings = {
+        "~": "another fleet than on demand (--format json names it)",
+        "?": "the profiles' errors can explain the difference to on demand",
+        "^": "not proven cheapest",
+        "!": f"price older than {words.OLD_PRICE_DAYS} days",
+    }
+    cells = "".join(text for region, _ in shown for text in _cells(plan, region))
+    found = [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in cells]
+    if found:
+        yield f"{'; '.join(found)}."
+
+
+def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[str]:
+    """What is signed, what "pays from" means, what is interruptible, and where a price is not known."""
+    every = [(region, bought) for region in regions for bought in region.purchases or ()]
+    signed: dict[str, dict[str, list[str]]] = {}
+    for region, bought in every:
+        for contract in bought.contracts:
+            providers = signed.setdefault(bought.purchase, {}).setdefault(clean(contract), [])
+            providers.append(clean(region.provider))
+    if signed:
+        billed = max(bought.billed_hours_per_month for _, bought in every if bought.purchase in _YEARS)
+        obligation = f"a 24x7 obligation, billed {quantity(billed)}{GLUE}h/month, used or not"
+        names = "; ".join(
+            f"{_SHORT[purchase]} is "
+            + joined(f"{contract} on {joined(once(providers))}" for contract, providers in sorted(contracts.items()))
+            for purchase, contracts in sorted(signed.items())
+        )
+        yield f"A commitment is {obligation}." if hours else f"{names}: {obligation}."
+        unit = "hours a month" if hours else "part of the month"
+        yield f"Pays from: the {unit} that it must run to beat the cheapest fleet on demand."
+    if any(bought.purchase == "spot" and bought.status.has_fleet for _, bought in every):
+        yield "Spot is interruptible, its price that of one moment."
+    if plan.request.hours_per_month < _billed_hours(every):
+        yield f"On demand and spot are billed {quantity(plan.request.hours_per_month)}{GLUE}h/month."
+    yield from _no_price(every, several=len(regions) > 1)
+
+
+def _no_price(every: list[tuple[RegionPlan, PurchasePlan]], *, several: bool) -> Iterator[str]:
+    """Which instance types a fleet was found without, for want of a price."""
+    missing: dict[tuple[str, str], set[str]] = {}
+    for region, bought in every:
+        if bought.status.has_fleet and bought.without_price:
+            missing.setdefault((clean(region.provider), bought.purchase), set()).update(bought.without_price)
+    alike: dict[tuple[str, frozenset[str]], list[str]] = {}
+    for (provider, purchase), types in missing.items():
+        alike.setdefault((provider, frozenset(types)), []).append(_SHORT[purchase].lower())
+    parts = []
+    for (provider, same), purchases in sorted(alike.items(), key=lambda item: (item[0][0], item[1])):
+        named = ", ".join(sorted(map(clean, same)))
+        what = named if len(same) <= _NAMED_TYPES else f"{len(same)} instance types"
+        parts.append(f"{what} ({joined(purchases)}{f' on {provider}' if several else ''})")
+    if parts:
+        where = "in some regions" if several else "known here"
+        yield f"No price {where}: {'; '.join(parts)}. The fleet is the cheapest of the others."
+
+
+def _billed_hours(every: list[tuple[RegionPlan, PurchasePlan]]) -> float:
+    """The longest month that any of these is billed for."""
+    return max((bought.billed_hours_per_month for _, bought in every if bought.status.has_fleet), default=0.0)
+
+
+def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:
+    part, at_hours = bought.break_even_of_cheapest_fraction, bought.break_even_of_cheapest_hours_per_month
+    if part is None or at_hours is None:
+        return UNKNOWN
+    if part > 1:
+        return "never"
+    return f"{number(at_hours)}{GLUE}h" if hours else percent(part)
+
+
+def _is_old(plan: Plan, bought: PurchasePlan) -> bool:
+    day = bought.price_as_of_to
+    return day is not None and words.age_days(plan, day) > words.OLD_PRICE_DAYS
+
+
+def _age(plan: Plan, bought: PurchasePlan) -> str:
+    day = bought.price_as_of_to
+    if day is None:
+        return UNKNOWN
+    return f"{words.age_days(plan, day)}d{f'{GLUE}!' if _is_old(plan, bought) else ''}"

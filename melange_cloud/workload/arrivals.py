@@ -1,0 +1,112 @@
+"""Arrival rates from requests counted as they came: by hour, or by minute where a trace is short.
+
+A rate is of whole windows only: those that the trace begins or ends in are left out.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING
+
+from melange_cloud.domain import ArrivalRates
+from melange_cloud.errors import BadInput
+
+if TYPE_CHECKING:
+    from melange_cloud.workload.tally import Tally
+
+MINUTE_S, HOUR_S = 60, 3600
+HOURS_FROM = 6
+"""Traces with at least so many whole hours are counted by hour; of a shorter one the minutes tell more."""
+
+CERTAIN_REQUESTS = 10_000
+"""Where the usual window holds so many requests, one without any is a gap in the collection, not quiet traffic."""
+
+ZEROS = ("auto", "gap", "rate")
+
+
+def arrival_rates(tally: "Tally", *, absolute: bool, zeros: str = "auto") -> ArrivalRates | None:
+    """The rates of a trace; None where it has no times or spans less than a minute.
+
+    Hours are those of the clock (UTC) where times have a date, else counted from the minute of the first arrival;
+    minutes are counted from the second of the first arrival.
+
+    Args:
+        absolute: whether the times have a date.
+        zeros: what a window without requests is: ``gap``, ``rate`` (quiet traffic) or ``auto`` (CERTAIN_REQUESTS).
+
+    Raises:
+        BadInput: the times span so many years that they cannot be right.
+    """
+    first, last = tally.by_second.least, tally.by_second.most
+    if first is None or last is None:
+        return None
+    if tally.by_minute.too_wide:
+        raise BadInput(
+            f"the times reach from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: mend "
+            "the stray ones, name their unit with --time-unit (s, ms, us, ns), or leave them with --ignore-times"
+        )
+    start, hours = whole_hours(first, last, absolute)
+    if hours >= HOURS_FROM:
+        counts = tally.by_minute.stretch(start // MINUTE_S, hours * 60).reshape(hours, 60).sum(axis=1).tolist()
+        return rates_of(counts, HOUR_S, start if absolute else None, zeros)
+    if last - first < MINUTE_S:
+        return None
+    minutes = (last - first) // MINUTE_S
+    counts = tally.by_second.stretch(first, minutes * MINUTE_S).reshape(minutes, MINUTE_S).sum(axis=1).tolist()
+    return rates_of(counts, MINUTE_S, first if absolute else None, zeros)
+
+
+def rates_of(
+    counts: Sequence[float | None], window_s: int, start_s: int | None, zeros: str = "auto"
+) -> ArrivalRates | None:
+    """The rates of windows with so many requests each (None: a gap); None where no window holds any request."""
+    known = [count for count in counts if count is not None]
+    if not known or not any(known):
+        return None
+    if zeros == "gap" or (zeros == "auto" and 0 in known and median(known) >= CERTAIN_REQUESTS):
+        counts = [count or None for count in counts]
+        known = [count for count in counts if count is not None]
+    bare = ArrivalRates(window_s, len(known), 0.0, 0.0, 0.0, tuple(counts))
+    return ArrivalRates(
+        window_s=window_s,
+        windows=len(known),
+        mean_requests_per_s=sum(known) / len(known) / window_s,
+        p95_requests_per_s=bare.quantile(95) or 0.0,
+        peak_requests_per_s=max(known) / window_s,
+        requests_by_window=tuple(counts),
+        starts_at=None if start_s is None else datetime.fromtimestamp(start_s, UTC),
+    )
+
+
+def scaled(rates: ArrivalRates, factor: float) -> ArrivalRates:
+    """The same arrivals, ``factor`` times as many."""
+    return ArrivalRates(
+        rates.window_s,
+        rates.windows,
+        rates.mean_requests_per_s * factor,
+        rates.p95_requests_per_s * factor,
+        rates.peak_requests_per_s * factor,
+        tuple(None if count is None else count * factor for count in rates.requests_by_window),
+        rates.starts_at,
+        rates.source,
+    )
+
+
+def whole_hours(first: int, last: int, absolute: bool) -> tuple[int, int]:
+    """Start (seconds) and number of the hours that the trace spans whole, to the minute."""
+    if absolute:
+        start = first // HOUR_S * HOUR_S
+        if first - start >= MINUTE_S:
+            start += HOUR_S
+    else:
+        start = first // MINUTE_S * MINUTE_S
+    return start, max(0, (last + MINUTE_S - start) // HOUR_S)
+
+
+def _moment(second: int, absolute: bool) -> str:
+    if not absolute:
+        return f"{second:,} s"
+    try:
+        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
+    except (OverflowError, ValueError, OSError):
+        return f"{second:,} s"

@@ -1,0 +1,150 @@
+"""Files of lines, gzip or not, in blocks of whole lines, so that files of any size stream in bounded memory."""
+
+import glob
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.workload.cells import count_of
+
+BLOCK_BYTES = 2**22
+"""Small enough for a processor's cache, large enough that a block's own costs do not count."""
+
+_LONGEST_RECORD_BYTES = 2**26
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+OnBytes = Callable[[int], None]
+"""Told how many bytes of the file (as it lies on the disk) have been read."""
+
+
+def expand(words: Sequence[str | Path]) -> list[Path]:
+    """The files that paths and globs name, in the order of the words, those of a glob sorted, each once.
+
+    Raises:
+        BadInput: a glob that matches nothing, or no word at all.
+    """
+    paths: list[Path] = []
+    for word in words:
+        text = str(word)
+        if Path(text).exists() or not glob.has_magic(text):
+            paths.append(Path(text))
+            continue
+        found = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        matches = sorted(path for path in map(Path, found) if path.is_file())
+        if not matches:
+            raise BadInput(f"{text}: no file matches; quote the pattern and check the folder")
+        paths.extend(matches)
+    if not paths:
+        raise BadInput("name at least one file")
+    return list(dict.fromkeys(paths))
+
+
+def size_of(path: Path) -> int:
+    """Bytes on the disk.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+class Lines:
+    """The lines of one file: a peek at the first ones, then all of them in blocks.
+
+    Attributes:
+        path: for faults.
+    """
+
+    def __init__(self, path: Path, on_bytes: OnBytes | None = None) -> None:
+        self.path = path
+        self._on_bytes = on_bytes
+        self._raw = self._open()
+        try:
+            magic = self._read_raw(2)
+            self._raw.seek(0)
+            zipped = magic == _GZIP_MAGIC
+            self._stream = cast(IO[bytes], gzip.GzipFile(fileobj=self._raw)) if zipped else self._raw
+            self._first = self._read(BLOCK_BYTES).removeprefix(_BYTE_ORDER_MARK)
+        except BaseException:
+            self._raw.close()
+            raise
+
+    def _open(self) -> IO[bytes]:
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        self._raw.close()
+
+    @property
+    def start(self) -> bytes:
+        """The beginning of the file, at most a block."""
+        return self._first
+
+    def blocks(self, *, quoted: bool) -> Iterator[tuple[int, bytes]]:
+        """(number of the first line, whole lines) in order.
+
+        Args:
+            quoted: a line feed between double quotes ends no line.
+
+        Raises:
+            BadFile: damaged gzip data, or a record of more than 64 MiB.
+        """
+        line, rest, more = 1, b"", self._first
+        while more:
+            block = rest + more
+            end = _end_of_lines(block, quoted)
+            if end:
+                yield line, block[:end]
+                line += count_of(block[:end], b"\n")
+            elif len(block) > _LONGEST_RECORD_BYTES:
+                cure = "a quote is opened and never closed" if quoted else "there is no line feed"
+                raise BadFile([Fault(self.path, f"no end of the record within 64 MiB: {cure}", line=line)])
+            rest = block[end:]
+            more = self._read(BLOCK_BYTES)
+        if rest:
+            yield line, rest
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data = self._stream.read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise BadFile([Fault(self.path, f"damaged gzip data ({error}): fetch the file again")]) from error
+        except OSError as error:
+            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from error
+        if self._on_bytes is not None:
+            self._on_bytes(self._raw.tell() if self._raw.seekable() else 0)
+        return data
+
+    def _read_raw(self, size: int) -> bytes:
+        try:
+            return self._raw.read(size)
+        except OSError as error:
+            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from error
+
+
+def _end_of_lines(block: bytes, quoted: bool) -> int:
+    """Where the last whole line ends; 0 where none does."""
+    end = block.rfind(b"\n") + 1
+    if not quoted or b'"' not in block:
+        return end
+    quotes = block.count(b'"', 0, end)
+    while end and quotes % 2:
+        # An odd number of quotes: this line feed stands between two.
+        before = block.rfind(b"\n", 0, end - 1) + 1
+        quotes -= block.count(b'"', before, end)
+        end = before
+    return end

@@ -1,0 +1,205 @@
+"""Workloads from counts: a histogram (or one per window of time), and arrivals of the same or of another source.
+
+A histogram by hours is a CSV with the columns ``start_hour,input_bucket,output_bucket,expected_requests`` (ServeGen as
+published in numbers): the ranges are written as in a histogram, and how the mix drifts can be told.
+
+Rates are a CSV with one column of times (ISO 8601, ``hour`` or ``t_s`` from an own origin) and one of ``requests`` in
+the window that starts there, or ``requests_per_s``. Times rise by equal steps; a step that is left out, or an empty
+cell, is a gap. Windows shorter than an hour are added up to hours where the whole spans six or more.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from melange_cloud.domain import ArrivalRates, Workload
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.workload.arrivals import HOUR_S, HOURS_FROM, rates_of
+from melange_cloud.workload.columns import normal
+from melange_cloud.workload.drift import drift_of
+from melange_cloud.workload.file import WorkloadFile
+from melange_cloud.workload.histogram import Sizes, buckets_of_counts, notes_of, parse_histogram
+from melange_cloud.workload.load import load_workload_file
+from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange
+from melange_cloud.workload.reading import parse_number, read_rows, read_text
+from melange_cloud.workload.times import clock_of
+
+_BY_HOURS = ("start_hour", "input_bucket", "output_bucket", "expected_requests")
+_LABEL = re.compile(r"([0-9]{1,10})-([0-9]{1,10})|>([0-9]{1,10})")
+_STEP_S = {"hour": 3600, "minute": 60, "day": 86_400}
+_COUNTS = ("requests", "request_count", "count", "num_requests")
+_RATES = ("requests_per_s", "requests_per_second", "rate", "rps", "qps")
+
+
+def read_histogram(name_or_path: str | Path, sizes: Sizes | None = None) -> WorkloadFile:
+    """A workload by shipped name, from a workload file, a histogram, or a histogram by hours (gzip or not).
+
+    Args:
+        sizes: what the source of a histogram tells of its sizes.
+
+    Raises:
+        BadInput: there is no such name or file.
+        BadFile: all that is wrong with the file.
+    """
+    path = Path(name_or_path)
+    if path.name.removesuffix(".gz").lower().endswith(".csv"):
+        text = read_text(path)
+        if text.startswith(",".join(_BY_HOURS)):
+            return _parse_by_hours(text, path, sizes or Sizes())
+        return WorkloadFile(parse_histogram(text, path, sizes))
+    return load_workload_file(name_or_path)
+
+
+def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
+    """The arrival rates of a file of rates (gzip or not).
+
+    Args:
+        zeros: what a window without requests is: ``gap``, ``rate`` (quiet traffic), or ``auto``: a gap where the usual
+            window holds 10,000 requests or more. An hour with a gap in it is a gap.
+
+    Raises:
+        BadInput: the file cannot be read.
+        BadFile: all that is wrong with it.
+    """
+    path = Path(path)
+    rows = list(read_rows(read_text(path), path))
+    header = [normal(name) for name in rows[0][1]] if rows else []
+    counted = next((name for name in (*_COUNTS, *_RATES) if name in header), None)
+    if len(header) < 2 or counted is None or len(rows) < 3:
+        message = (
+            "a file of rates has a column of times first, one of requests or requests_per_s, and at least two rows; "
+            f"found: {', '.join(header) or 'nothing'}"
+        )
+        raise BadFile([Fault(path, message, line=rows[0][0] if rows else 1)])
+    faults: list[Fault] = []
+    starts, absolute = _starts(rows, header[0], path, faults)
+    numbers = _numbers(rows, header, counted, path, faults)
+    if faults:
+        raise BadFile(faults)
+    step = starts[1] - starts[0]
+    for (line, _), before, start in zip(rows[2:], starts, starts[1:], strict=False):
+        if step <= 0 or start <= before or (start - before) % step:
+            faults.append(
+                Fault(
+                    path, f"times must rise by equal steps ({step} s between the first two)", line=line, field=header[0]
+                )
+            )
+    if faults:
+        raise BadFile(faults)
+    counts: list[float | None] = [None] * ((starts[-1] - starts[0]) // step + 1)
+    for start, number in zip(starts, numbers, strict=True):
+        counts[(start - starts[0]) // step] = number if number is None or counted in _COUNTS else number * step
+    rates = _by_hour(counts, step, starts[0], absolute, zeros)
+    if rates is None:
+        raise BadFile([Fault(path, "holds no request at all")])
+    return rates
+
+
+def with_rates(held: WorkloadFile, rates: ArrivalRates, source: str) -> WorkloadFile:
+    """The sizes of one source with the arrivals of another, which ``source`` names."""
+    return replace(held, arrival_rates=replace(rates, source=source))
+
+
+def _by_hour(
+    counts: Sequence[float | None], step_s: int, start_s: int, absolute: bool, zeros: str
+) -> ArrivalRates | None:
+    per_hour = HOUR_S // step_s if HOUR_S % step_s == 0 else 0
+    if per_hour > 1 and len(counts) >= HOURS_FROM * per_hour:
+        fine = rates_of(counts, step_s, None, zeros)
+        if fine is None:
+            return None
+        skip = -start_s % HOUR_S // step_s if absolute else 0
+        whole = fine.requests_by_window[skip:]
+        hours = [whole[at : at + per_hour] for at in range(0, len(whole) - per_hour + 1, per_hour)]
+        sums = [None if None in hour else sum(count for count in hour if count is not None) for hour in hours]
+        return rates_of(sums, HOUR_S, start_s + skip * step_s if absolute else None, "rate")
+    return rates_of(counts, step_s, start_s if absolute else None, zeros)
+
+
+def _starts(
+    rows: Sequence[tuple[int, list[str]]], name: str, path: Path, faults: list[Fault]
+) -> tuple[list[int], bool]:
+    unit = _STEP_S.get(name, 1)
+    clock = clock_of(rows[1][1][0], float(unit) if unit == 1 else None, None)
+    starts = []
+    for line, cells in rows[1:]:
+        start = clock.second(cells[0])
+        if start is None:
+            faults.append(
+                Fault(path, f"is {cells[0][:40]!r}: must be a time as in the first row", line=line, field=name)
+            )
+        else:
+            starts.append(start * unit)
+    return starts, clock.absolute
+
+
+def _numbers(
+    rows: Sequence[tuple[int, list[str]]], header: Sequence[str], counted: str, path: Path, faults: list[Fault]
+) -> list[float | None]:
+    place, numbers = header.index(counted), list[float | None]()
+    for line, cells in rows[1:]:
+        cell = cells[place] if place < len(cells) else ""
+        number = parse_number(cell) if cell else None
+        if cell and (number is None or not 0 <= number <= 1e15):
+            faults.append(Fault(path, f"is {cell[:40]!r}: must be a number of 0 or more", line=line, field=counted))
+        numbers.append(number)
+    return numbers
+
+
+def _parse_by_hours(text: str, path: Path, sizes: Sizes) -> WorkloadFile:
+    import numpy as np
+
+    faults: list[Fault] = []
+    windows: dict[float, dict[tuple[TokenRange, TokenRange], float]] = {}
+    for line, cells in list(read_rows(text, path))[1:]:
+        if len(cells) != len(_BY_HOURS):
+            faults.append(Fault(path, f"has {len(cells)} cells, the header has {len(_BY_HOURS)}", line=line))
+            continue
+        hour, count = parse_number(cells[0]), parse_number(cells[3])
+        input_tokens = _range(cells[1], sizes.longest_input)
+        output_tokens = _range(cells[2], sizes.longest_output)
+        if isinstance(input_tokens, str) or isinstance(output_tokens, str):
+            for field, found in zip(_BY_HOURS[1:3], (input_tokens, output_tokens), strict=True):
+                if isinstance(found, str):
+                    faults.append(Fault(path, found, line=line, field=field))
+        elif hour is None or count is None or count < 0:
+            faults.append(Fault(path, "start_hour and expected_requests must be numbers of 0 or more", line=line))
+        elif count:
+            window = windows.setdefault(hour, {})
+            window[input_tokens, output_tokens] = window.get((input_tokens, output_tokens), 0.0) + count
+    if not faults and not windows:
+        faults.append(Fault(path, "holds no request at all"))
+    if faults:
+        raise BadFile(faults)
+    cells_used = sorted({cell for window in windows.values() for cell in window})
+    total = {cell: sum(window.get(cell, 0.0) for window in windows.values()) for cell in cells_used}
+    hours = sorted(windows)
+    step = int(min((after - before for before, after in pairwise(hours)), default=1)) * HOUR_S
+    by_window = {at: np.array([windows[hour].get(cell, 0.0) for cell in cells_used]) for at, hour in enumerate(hours)}
+    name = path.name.split(".")[0]
+    requests = round(sum(total.values()))
+    workload = Workload(
+        name,
+        f"{name}, {requests:,} requests",
+        buckets_of_counts(total, sizes, path),
+        source=path.name,
+        licence="not stated",
+        requests=requests,
+        notes=notes_of(sizes),
+    )
+    return WorkloadFile(workload, drift=drift_of(by_window, step))
+
+
+def _range(text: str, longest_tokens: int | None) -> TokenRange | str:
+    match = _LABEL.fullmatch(text)
+    if match is None:
+        return f"is {text[:40]!r}: write first-last such as 26-100, or >4000"
+    if match[3] is not None:
+        low = int(match[3])
+        if longest_tokens is None or longest_tokens <= low:
+            return f"has no upper edge: say where {text} ends, --longest-input or --longest-output"
+        return low, longest_tokens
+    low, high = max(0, int(match[1]) - 1), int(match[2])
+    return (low, high) if low < high <= LONGEST_TOKENS else f"is {text[:40]!r}: the first must be below the last"

@@ -1,0 +1,181 @@
+"""Where buckets end: the paper's edges, given ones, or as few as keep the load right.
+
+A bucket is charged at the mean size of its requests, which is exact for whatever costs a replica time in proportion to
+input or output tokens. What grows faster is misjudged by the spread inside the bucket. Two such costs stand for all:
+input² (attention over the prompt) and output x (input + output / 2) (KV cache read for every token made). The load
+error is the larger of their relative errors, errors of all buckets added up without regard to sign. Of a replica's
+whole time these costs are a part, so the error of the load is at most that.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from melange_cloud.errors import BadInput
+from melange_cloud.workload.ranges import INPUT_EDGES_TOKENS, LONGEST_TOKENS, OUTPUT_EDGES_TOKENS
+from melange_cloud.workload.tally import Grid
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+AUTO_LOAD_ERROR = 0.02
+"""``auto`` joins ranges as long as the load error stays at or below this."""
+
+WHOLE_ABOVE_TOKENS = 4_000
+"""Above this ``auto`` makes no range wider than a doubling: context limits lie there, and a bucket is served whole or
+not at all."""
+
+_FINE_STEP = 1.15
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Upper edges of the ranges, tokens; past the last, each doubles. ``auto``: these are fine, and to be joined."""
+
+    input_tokens: tuple[int, ...] = INPUT_EDGES_TOKENS
+    output_tokens: tuple[int, ...] = OUTPUT_EDGES_TOKENS
+    auto: bool = False
+
+
+def fine_edges() -> Edges:
+    """Ranges of 15 % each (and the usual edges), which ``joined`` makes buckets of."""
+    steps, edge = set[int](), 4.0
+    while edge < LONGEST_TOKENS:
+        steps.add(round(edge))
+        edge *= _FINE_STEP
+    return Edges(tuple(sorted({*steps, *INPUT_EDGES_TOKENS})), tuple(sorted({*steps, *OUTPUT_EDGES_TOKENS})), auto=True)
+
+
+def checked_edges(text: str, option: str) -> tuple[int, ...]:
+    """Edges written as ``100,1000,8000``.
+
+    Raises:
+        BadInput: not rising whole numbers from 1 to 1,000,000,000.
+    """
+    words = [word.strip().replace("_", "") for word in text.split(",")]
+    edges = tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= 10)
+    if len(edges) < len(words) or edges[0] < 1 or edges[-1] > LONGEST_TOKENS or list(edges) != sorted(set(edges)):
+        raise BadInput(f"{option} {text}: give rising whole numbers of tokens such as 100,1000,8000")
+    return edges
+
+
+def load_error(grid: Grid) -> float:
+    """The load error (module docstring) of charging each cell at its mean sizes: a fraction."""
+    return max(_relative(grid.squares, _squares_at_means(grid)), _relative(grid.holdings, _holdings_at_means(grid)))
+
+
+def joined(grid: Grid, most_error: float = AUTO_LOAD_ERROR) -> Grid:
+    """A fine grid with neighbouring ranges joined, cheapest first, as long as the load error allows."""
+    sums = _Sums(grid)
+    while True:
+        best = sums.cheapest_join()
+        if best is None or sums.error_after(best) > most_error:
+            return sums.grid()
+        sums.join(best)
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    axis: int
+    at: int
+    more_error: tuple[float, float]
+    price: float
+
+
+class _Sums:
+    """The sums of a grid while its ranges are joined."""
+
+    def __init__(self, grid: Grid) -> None:
+        import numpy as np
+
+        self.edges = [grid.input_edges, grid.output_edges]
+        self.arrays = np.stack([grid.counts, grid.inputs, grid.outputs, grid.squares, grid.holdings])
+        self.longest = grid.longest
+        self.totals = (float(grid.squares.sum()) or 1.0, float(grid.holdings.sum()) or 1.0)
+        for axis in (0, 1):
+            used = np.flatnonzero(self.arrays[0].any(axis=1 - axis))
+            keep = slice(0, int(used[-1]) + 1)
+            self.edges[axis] = self.edges[axis][keep]
+            self.arrays = self.arrays[:, keep] if axis == 0 else self.arrays[:, :, keep]
+            self.longest = self.longest[keep] if axis == 0 else self.longest[:, keep]
+        self.errors = [float(part.sum()) / total for part, total in zip(_errors(self.arrays), self.totals, strict=True)]
+
+    def cheapest_join(self) -> _Join | None:
+        """The two neighbours whose joining costs least load error per bucket that it saves."""
+        import numpy as np
+
+        best: _Join | None = None
+        for axis in (0, 1):
+            arrays = self.arrays if axis == 0 else self.arrays.transpose(0, 2, 1)
+            if arrays.shape[1] < 2:
+                continue
+            pairs = arrays[:, :-1] + arrays[:, 1:]
+            saved = ((arrays[0, :-1] > 0) & (arrays[0, 1:] > 0)).sum(axis=1)
+            more = [
+                (after.sum(axis=1) - before[:-1].sum(axis=1) - before[1:].sum(axis=1)) / total
+                for after, before, total in zip(_errors(pairs), _errors(arrays), self.totals, strict=True)
+            ]
+            price = np.maximum(np.maximum(more[0], more[1]), 0.0) / np.maximum(saved, 0.5)
+            low = np.concatenate([[0], self.edges[axis][:-2]])
+            high = self.edges[axis][1:]
+            price[(high > WHOLE_ABOVE_TOKENS) & (high > 2 * low)] = np.inf
+            at = int(np.argmin(price))
+            if np.isfinite(price[at]) and (best is None or price[at] < best.price):
+                best = _Join(axis, at, (float(more[0][at]), float(more[1][at])), float(price[at]))
+        return best
+
+    def error_after(self, join: _Join) -> float:
+        """The load error once joined."""
+        return max(error + more for error, more in zip(self.errors, join.more_error, strict=True))
+
+    def join(self, join: _Join) -> None:
+        """Join range ``at`` with the next."""
+        import numpy as np
+
+        starts = np.delete(np.arange(len(self.edges[join.axis])), join.at + 1)
+        self.edges[join.axis] = np.delete(self.edges[join.axis], join.at)
+        self.arrays = np.add.reduceat(self.arrays, starts, axis=join.axis + 1)
+        self.longest = np.maximum.reduceat(self.longest, starts, axis=join.axis)
+        self.errors = [error + more for error, more in zip(self.errors, join.more_error, strict=True)]
+
+    def grid(self) -> Grid:
+        """What is left, as a grid."""
+        import numpy as np
+
+        grid = Grid(self.edges[0].tolist(), self.edges[1].tolist())
+        rows, columns = len(self.edges[0]), len(self.edges[1])
+        grid.counts[:rows, :columns] = np.rint(self.arrays[0]).astype(np.int64)
+        sums = (grid.inputs, grid.outputs, grid.squares, grid.holdings)
+        for whole, part in zip(sums, self.arrays[1:], strict=True):
+            whole[:rows, :columns] = part
+        grid.longest[:rows, :columns] = self.longest
+        return grid
+
+
+def _errors(arrays: "Array") -> tuple["Array", "Array"]:
+    """Of each cell: what its mean sizes misjudge of input² and of the tokens held."""
+    import numpy as np
+
+    counts, inputs, outputs, squares, holdings = arrays
+    some = np.maximum(counts, 1.0)
+    return np.abs(squares - inputs * inputs / some), np.abs(holdings - outputs * (inputs + outputs / 2) / some)
+
+
+def _squares_at_means(grid: Grid) -> "Array":
+    import numpy as np
+
+    return grid.inputs * grid.inputs / np.maximum(grid.counts, 1)
+
+
+def _holdings_at_means(grid: Grid) -> "Array":
+    import numpy as np
+
+    return grid.outputs * (grid.inputs + grid.outputs / 2) / np.maximum(grid.counts, 1)
+
+
+def _relative(exact: "Array", at_means: "Array") -> float:
+    import numpy as np
+
+    total = float(exact.sum())
+    return float(np.abs(exact - at_means).sum()) / total if total else 0.0

@@ -1,0 +1,75 @@
+"""The same workload at another rate, or without its longest requests."""
+
+import math
+from dataclasses import replace
+
+from melange_cloud.domain import Bucket
+from melange_cloud.errors import BadInput
+from melange_cloud.workload.arrivals import scaled
+from melange_cloud.workload.file import WorkloadFile
+
+AT = ("mean", "p95", "peak")
+
+
+def scale(
+    held: WorkloadFile, *, times: float | None = None, rate: float | None = None, at: str = "peak"
+) -> WorkloadFile:
+    """The workload with its arrivals multiplied.
+
+    Args:
+        times: by this factor.
+        rate: or so that the rate named by ``at`` (``mean``, ``p95`` or ``peak``) is this, requests/s.
+
+    Raises:
+        BadInput: neither or both are given, one is not positive, or the workload has no arrivals.
+    """
+    rates = held.arrival_rates
+    if (times is None) == (rate is None):
+        raise BadInput("give either a factor (--times 2) or a rate (--rate 25)")
+    if rates is None:
+        raise BadInput(
+            f"{held.workload.name} holds no arrival rates to scale: give it some with "
+            "melange-cloud workloads from-counts --rates, or plan with --rate"
+        )
+    if rate is not None:
+        known = {"mean": rates.mean_requests_per_s, "p95": rates.p95_requests_per_s, "peak": rates.peak_requests_per_s}
+        if not known[at]:
+            raise BadInput(f"the {at} of {held.workload.name} is 0: scale by another (--at peak)")
+        times = rate / known[at]
+    if times is None or not 0 < times < 1e9:
+        raise BadInput("a factor or rate must be above 0")
+    return replace(held, arrival_rates=scaled(rates, times))
+
+
+def without_longest(held: WorkloadFile, longest_tokens: int) -> WorkloadFile:
+    """The workload without requests of more than ``longest_tokens`` (input + output).
+
+    A bucket that may hold a longer one goes whole, and a note says which share that is; arrivals shrink with it. What
+    was told of the requests themselves no longer holds, and goes.
+
+    Raises:
+        BadInput: nothing is left.
+    """
+    kept = [bucket for bucket in held.workload.buckets if _longest(bucket) <= longest_tokens]
+    if not kept:
+        raise BadInput(f"--longest {longest_tokens:,} leaves no bucket of {held.workload.name}")
+    if len(kept) == len(held.workload.buckets):
+        return held
+    share = math.fsum(bucket.share for bucket in kept)
+    workload = replace(
+        held.workload,
+        buckets=tuple(replace(bucket, share=bucket.share / share) for bucket in kept),
+        requests=None,
+        notes=(
+            *held.workload.notes,
+            f"without the buckets that hold a request over {longest_tokens:,} tokens: {100 * (1 - share):.3g} % of the "
+            "requests",
+        ),
+    )
+    rates = None if held.arrival_rates is None else scaled(held.arrival_rates, share)
+    return WorkloadFile(workload, rates, dated=held.dated)
+
+
+def _longest(bucket: Bucket) -> int:
+    longest = bucket.longest_total_tokens
+    return bucket.input_high_tokens + bucket.output_high_tokens if longest is None else longest

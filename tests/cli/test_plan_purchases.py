@@ -1,0 +1,157 @@
+"""`--compare-purchases` and the comparison of regions on the command line: tables, formats, settings, bad input."""
+
+import csv
+import io
+import json
+
+import jsonschema
+import pytest
+from rich.cells import cell_len
+
+from melange_cloud.domain import PURCHASES
+from melange_cloud.report import PLAN_SCHEMA
+
+ONE = ("plan", "--region", "us-east-1", "--offline", "--compare-purchases")
+TWO = ("plan", "--region", "us-east-1", "--region", "us-central1", "--offline", "--compare-purchases")
+TITLE = "The same question, bought in other ways"
+
+
+def purchases(document, region):
+    (found,) = (item for item in document["regions"] if item["region"] == region)
+    return {bought["purchase"]: bought for bought in found["purchases"]}
+
+
+def text(result):
+    assert result.exit_code == 0, result.output
+    return " ".join(result.stdout.split())
+
+
+def test_one_region_names_contracts_fleets_costs_and_break_evens(run):
+    found = purchases(run.json(*ONE), "us-east-1")
+    shown = text(run(*ONE, COLUMNS="160"))
+    page = shown[shown.index(TITLE) :]
+    assert "RI 1y standard no upfront" in page
+    assert "3-year commitment unknown: no data: no price here for this purchase" in page
+    for purchase in ("on_demand", "commit_1y", "spot"):
+        assert f"{found[purchase]['usd_per_month']:,.0f} " in page
+    assert f"{found['commit_1y']['break_even_of_cheapest_hours_per_month']:,.0f} h" in page
+    assert "A commitment is a 24x7 obligation, billed 730 h/month, used or not." in page
+    assert "Spot is interruptible, its price that of one moment." in page
+    assert "No price known here: p5.48xlarge (1 year)" in page
+    assert "if prices hold = yes, but the prices are over 90 days apart" in page
+
+
+def test_several_regions_stand_side_by_side(run):
+    document = run.json(*TWO)
+    lines = run(*TWO, COLUMNS="120").stdout.splitlines()
+    start = next(at for at, line in enumerate(lines) if TITLE in line)
+    assert lines[start + 1].split("  ")[0].strip() == "$/month"
+    (aws,) = (line for line in lines[start:] if line.strip().startswith("aws us-east-1"))
+    (gcp,) = (line for line in lines[start:] if line.strip().startswith("gcp us-central1"))
+    assert "no data" in aws
+    for region, line in (("us-east-1", aws), ("us-central1", gcp)):
+        found = purchases(document, region)
+        for bought in found.values():
+            if bought["usd_per_month"] is not None:
+                assert f"{bought['usd_per_month']:,.0f}" in line
+        assert f"{100 * found['commit_1y']['break_even_of_cheapest_fraction']:.0f} %" in line
+    page = " ".join(" ".join(lines[start:]).split())
+    assert "1 year is CUD 1y on gcp and RI 1y standard no upfront on aws; 3 years is CUD 3y on gcp" in page
+
+
+def test_marks_are_explained_and_follow_the_figures(run):
+    asia = ("plan", "--region", "aws:ap-*", "--offline", "--compare-purchases")
+    document = run.json(*asia)
+    page = run(*asia, "--all-rows", COLUMNS="160").stdout
+    page = page[page.index(TITLE) :]
+    other = within = 0
+    for region in document["regions"]:
+        found = {bought["purchase"]: bought for bought in region["purchases"]}
+        one = found["commit_1y"]
+        if one["usd_per_month"] is None:
+            continue
+        differs = one["instances"] != found["on_demand"]["instances"]
+        other += differs
+        within += one["sure"] == "within_profile_error"
+        marks = ("~" if differs else "") + ("?" if one["sure"] == "within_profile_error" else "")
+        (line,) = (row for row in page.splitlines() if region["region"] in row)
+        assert f"{one['usd_per_month']:,.0f} {marks}!" in line
+    assert other
+    assert within
+    assert "~ another fleet than on demand" in page
+    assert "? the profiles' errors can explain the difference to on demand" in page
+
+
+def test_every_format_holds_it_and_the_schema_describes_it(run):
+    document = run.json(*TWO)
+    jsonschema.validate(document, json.loads(PLAN_SCHEMA.read_text(encoding="utf-8")))
+    assert {bought["purchase"] for bought in document["regions"][0]["purchases"]} == set(PURCHASES)
+    rows = run(*TWO, "--format", "csv")
+    for row in csv.DictReader(io.StringIO(rows.stdout)):
+        found = purchases(document, row["region"])
+        for purchase, bought in found.items():
+            cell = row[f"region_{purchase}_usd_per_month"]
+            assert (float(cell) if cell else None) == bought["usd_per_month"]
+        assert row["region_commit_1y_contract"] == "; ".join(found["commit_1y"]["contracts"])
+        assert float(row["region_commit_1y_break_even_fraction"]) == found["commit_1y"]["break_even_fraction"]
+    markdown = run(*TWO, "--format", "markdown").stdout
+    assert TITLE in markdown
+    assert "CUD 1y" in markdown
+
+
+def test_without_it_nothing_is_asked_and_nothing_shown(run):
+    document = run.json(*(word for word in TWO if word != "--compare-purchases"))
+    assert [region["purchases"] for region in document["regions"]] == [None, None]
+    assert all(region["comparison"] for region in document["regions"])
+    plain = run(*(word for word in TWO if word != "--compare-purchases"), COLUMNS="160")
+    assert TITLE not in plain.stdout
+    rows = run(*(word for word in TWO if word != "--compare-purchases"), "--format", "csv").stdout
+    assert {row["region_spot_usd_per_month"] for row in csv.DictReader(io.StringIO(rows))} == {""}
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("command", [ONE, TWO])
+def test_no_line_is_wider_than_the_terminal(run, command, width):
+    result = run(*command, COLUMNS=str(width), NO_COLOR="1")
+    assert result.exit_code == 0
+    assert max(cell_len(line) for line in result.stdout.splitlines()) <= width
+    assert "\x1b" not in result.stdout
+
+
+def test_long_lists_are_folded(run):
+    command = ("plan", "--region", "gcp:*", "--offline", "--compare-purchases", "--gpu", "L4")
+    folded, whole = (run(*command, *more, COLUMNS="80").stdout for more in ((), ("--all-rows",)))
+    assert max(cell_len(line) for line in whole.splitlines()) <= 80
+    folded, whole = (page[page.index(TITLE) :] for page in (folded, whole))
+    assert "more: --all-rows" in folded
+    assert "more: --all-rows" not in whole
+    assert whole.count("\n aws ") + whole.count("\n gcp ") > folded.count("\n aws ") + folded.count("\n gcp ")
+
+
+def test_a_part_of_a_month(run):
+    shown = text(run(*TWO, "--hours-per-month", "300", COLUMNS="160"))
+    assert "billed 730 h/month, used or not. Pays from" in shown
+    assert "On demand and spot are billed 300 h/month." in shown
+    result = run("plan", "--region", "us-east-1", "--offline", "--purchase", "commit_1y", "--hours-per-month", "300")
+    assert result.exit_code == 2
+    assert "--hours-per-month 300: a commitment is billed for every hour" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_where_nothing_can_be_bought_the_page_still_says_why(run):
+    result = run(*ONE, "--max-gpus", "A10G=0,L4=0,H100=0,A100-40GB=0,A100-80GB=0", COLUMNS="160")
+    assert result.exit_code == 3
+    assert "infeasible" in result.stdout[result.stdout.index(TITLE) :]
+
+
+def test_the_settings_file_can_ask_for_it(run, tmp_path):
+    (tmp_path / "melange-cloud.toml").write_text("[plan]\ncompare-purchases = true\n", encoding="utf-8")
+    result = run("plan", "--region", "us-east-1", "--offline", COLUMNS="160")
+    assert TITLE in result.stdout
+    wrong = tmp_path / "melange-cloud.toml"
+    wrong.write_text('[plan]\ncompare-purchases = "maybe"\n', encoding="utf-8")
+    assert run("plan", "--region", "us-east-1", "--offline").exit_code == 2
+
+
+def test_help_names_it(run):
+    assert "--compare-purchases" in run("plan", "--help", COLUMNS="200").stdout

@@ -1,0 +1,284 @@
+"""``profiles measure`` from end to end: a real engine with a real model, and GuideLLM where it is installed.
+
+GuideLLM brings torch (6 GB), so it is no part of the extra ``test``: ``.ci/run`` puts it on the PATH from an
+environment of its own.
+"""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from melange_cloud.cli.measure_words import as_table
+from melange_cloud.domain import Slo
+from melange_cloud.profiles.measure import MeasuredSize, RequestSize
+from tests.profiles.measuring import QUESTION, a_run
+from tests.profiles.tiny_engine import SERVED, TinyEngine, make_model
+
+needs_guidellm = pytest.mark.skipif(
+    shutil.which("guidellm") is None, reason="GuideLLM is not on the PATH: python3 -m pip install 'guidellm>=0.8.1'"
+)
+TRAFFIC = "input\\output,15-17,31-33\n63-65,10,0\n127-129,0,5\n"
+"""Requests of the two sizes that are measured."""
+COMMAND = (sys.executable, "-c", "from melange_cloud.cli.app import main; main()")
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    make_model(folder)
+    return folder
+
+
+@pytest.fixture
+def engine(tiny_model):
+    engine = TinyEngine(tiny_model)
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The user's profiles in a folder of the test; the hub is never asked."""
+    monkeypatch.setenv("MELANGE_CLOUD_PROFILES", str(tmp_path / "own"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    return tmp_path / "own"
+
+
+def asking(engine, tiny_model, *more):
+    return [
+        "profiles", "measure", "--url", engine.url, "--gpu", "A10G", "--precision", "fp16", "--weights-gib", "0.02",
+        "--sizes", "64x16,128x32", "--max-concurrency", "2", "--seconds-per-point", "1",
+        "--tokenizer", str(tiny_model), *more,
+    ]  # fmt: skip
+
+
+def points_in(own):
+    (path,) = own.rglob("*.csv")
+    rows = [line.split(",") for line in path.read_text().splitlines() if not line.startswith("#")]
+    names, *rows = rows
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+class Started:
+    """The command in a process of its own, to be watched and stopped."""
+
+    def __init__(self, arguments, tmp_path):
+        self._told = tmp_path / "stderr"
+        with self._told.open("w") as told:
+            self.process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=told, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()  # which ends the load generator, too
+            self.end()
+
+    def wait_for(self, text, seconds=300):
+        until = time.monotonic() + seconds
+        while text not in self.told:
+            assert self.process.poll() is None, self.told
+            assert time.monotonic() < until, self.told
+            time.sleep(0.05)
+
+    @property
+    def told(self):
+        return self._told.read_text()
+
+    def end(self):
+        out, _ = self.process.communicate(timeout=120)
+        return self.process.returncode, out
+
+
+def children_of(pid):
+    """Processes whose parent is ``pid``, by /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+@needs_guidellm
+def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_path):
+    """The server is killed after the first load, Ctrl-C comes after the second, a third run finishes the rest."""
+    with Started(asking(engine, tiny_model), tmp_path) as first:
+        first.wait_for("64x16, 1 in flight: ")
+        engine.stop()
+        code, out = first.end()
+    assert (code, out) == (1, "")
+    assert f"the server at {engine.url} does not answer any more" in first.told
+    assert "1 load point is kept in" in first.told
+    assert "the same command goes on from there" in first.told
+    assert not own.exists()
+
+    engine.restart()
+    with Started(asking(engine, tiny_model), tmp_path) as second:
+        second.wait_for("64x16, 2 in flight: ")
+        assert "going on with 1 load point measured until" in second.told
+        assert "64x16, 1 in flight: " not in second.told
+        generators = children_of(second.process.pid)
+        second.process.send_signal(signal.SIGINT)
+        code, out = second.end()
+    assert (code, out) == (130, "")
+    assert "melange-cloud: interrupted; 2 load points are kept in" in second.told
+    assert not any(Path(f"/proc/{pid}").exists() for pid in generators)
+    assert not own.exists()
+
+    third = run(*asking(engine, tiny_model, "--format", "json"))
+    assert third.exit_code == 0, third.output
+    assert "going on with 2 load points" in third.stderr
+    assert "64x16, " not in third.stderr.partition("going on")[2]
+    answer = json.loads(third.stdout)
+    assert answer["model"] == SERVED
+    assert answer["tool"].startswith("guidellm 0.")
+    assert [(size["input_tokens"], size["output_tokens"]) for size in answer["sizes"]] == [(64, 16), (128, 32)]
+    for size in answer["sizes"]:
+        assert size["complete"]
+        alone, two = size["points"]
+        assert (alone["concurrency"], two["concurrency"]) == (1, 2)
+        assert alone["mean_input_tokens"] == size["input_tokens"]
+        assert alone["mean_output_tokens"] == size["output_tokens"]
+        assert alone["failed"] == two["failed"] == 0
+        assert min(alone["completed"], two["completed"]) >= 10
+        # Two at once on one core: neither gets its tokens sooner than alone, the noise of a busy machine aside.
+        assert two["tpot_ms"] > 0.3 * alone["tpot_ms"]
+    small, large = answer["sizes"]
+    assert small["points"][0]["requests_per_s"] > large["points"][0]["requests_per_s"]
+
+    assert [(row["input_tokens"], row["output_tokens"], row["concurrency"]) for row in points_in(own)].count(
+        ("64", "16", "1")
+    ) == 1
+    shown = run.json("profiles", "show", "--model", SERVED, "--gpu", "A10G")
+    cell = next(cell for cell in shown["cells"] if (cell["input_tokens"], cell["output_tokens"]) == (64, 16))
+    best = max(point["requests_per_s"] for point in small["points"])
+    assert cell["requests_per_s"] == pytest.approx(best, rel=1e-4)
+    assert (cell["origin"], cell["grade"]) == ("measured", "A")
+
+    traffic = tmp_path / "traffic.csv"
+    traffic.write_text(TRAFFIC)
+    planned = run.json(
+        "plan", "--region", "us-east-1", "--gpu", "A10G", "--model", SERVED, "--precision", "fp16", "--tpot-ms", "500",
+        "--workload", str(traffic), "--rate", "5",
+    )  # fmt: skip
+    assert planned["regions"][0]["status"] == "optimal"
+    assert "measured" in json.dumps(planned)
+
+    again = run(*asking(engine, tiny_model))
+    assert again.exit_code == 0
+    assert "going on with 4 load points" in again.stderr
+    assert len(list(own.rglob("*.csv"))) == 1
+
+
+@needs_guidellm
+def test_a_wrong_tokenizer_stops_at_once_with_the_reason(run, engine, tiny_model, own, tmp_path):
+    result = run(*asking(engine, "no/such-model", "--state", str(tmp_path / "state")))
+    assert result.exit_code == 1
+    assert "ended with 1 before any request; can it load the tokenizer no/such-model? (OSError: " in result.stderr
+    assert "nothing was measured yet" in result.stderr
+
+
+@needs_guidellm
+def test_a_dry_run_checks_and_estimates(run, engine, tiny_model, own):
+    result = run(*asking(engine, tiny_model, "--dry-run", "--workload", "conversation")[:-1])
+    assert result.exit_code == 2  # --workload lacks its value
+    arguments = [text for text in asking(engine, tiny_model) if text not in ("--sizes", "64x16,128x32")]
+    result = run(*arguments, "--workload", "conversation", "--tpot-ms", "50", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    assert "until TPOT 50 ms or saturation" in result.stderr
+    assert "takes at most about" in result.stderr
+
+
+def test_without_guidellm_the_line_that_installs_it_is_told(run, engine, tiny_model, own, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run(*asking(engine, tiny_model))
+    assert result.exit_code == 1
+    assert "GuideLLM, which makes the load, is not installed" in result.stderr
+    assert "python3 -m pip install 'melange-cloud[measure]'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("echo guidellm version: 0.6.0", "is GuideLLM 0.6.0, needs 0.8 or later"),
+        ("exit 3", "--version failed"),
+        ("echo nonsense", "--version failed: no version"),
+    ],
+)
+def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_path, version, said):
+    program = tmp_path / "old"
+    program.write_text(f"#!/bin/sh\n{version}\n")
+    program.chmod(0o755)
+    result = run(*asking(engine, tiny_model, "--guidellm", str(program)))
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--url", "host:8000"), "--url host:8000: must be the server's address"),
+        (("--gpu", "A10"), "did you mean A10G"),
+        (("--sizes", "128"), "--sizes '128': input x output tokens, such as 128x128,1024x256"),
+        (("--sizes", "128x128,"), "--sizes"),
+        (("--sizes", "0x5"), "--sizes '0x5'"),
+        (("--sizes", "128x1"), "one output token has no time per output token"),
+        (("--sizes", "8x8", "--workload", "chat"), "--sizes and --workload: give one of them"),
+        (("--workload", "nothing"), "no workload is called 'nothing'"),
+        (("--tpot-ms", "0"), "--tpot-ms 0: milliseconds above 0"),
+        (("--ttft-ms", "nan"), "--ttft-ms nan: milliseconds above 0"),
+        (("--seconds-per-point", "0"), "--seconds-per-point 0: seconds above 0"),
+        (("--era", "1999"), "no engine era '1999'"),
+        (("--model", "no-such"), "--precision: no-such is not a model we know"),
+        (("--served-model", "other"), f"serves {SERVED}"),
+        (("--tokenizer", "./nothing"), "--tokenizer ./nothing: no such folder"),
+    ],
+)
+def test_bad_input_is_told_before_anything_runs(run, engine, own, arguments, said):
+    given = {"--url": engine.url, "--gpu": "A10G", "--model": "llama-2-7b"}
+    pairs = given | dict(zip(arguments[::2], arguments[1::2], strict=True))
+    result = run("profiles", "measure", *(word for pair in pairs.items() for word in pair))
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_server_that_is_not_there_is_told(run, engine, own):
+    engine.stop()
+    result = run("profiles", "measure", "--url", engine.url, "--gpu", "A10G")
+    assert result.exit_code == 1
+    assert "does not answer" in result.stderr
+
+
+@pytest.mark.parametrize("columns", ["60", "200"])
+def test_the_table_tells_the_best_load_and_why_each_size_ended(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    question = replace(QUESTION, slo=Slo(tpot_ms=45))
+    runs = ((1, a_run(1, 2.0)), (2, a_run(2, 3.5, tpot_ms=44.0)), (4, a_run(4, 5.0, tpot_ms=60.0)))
+    measured = (
+        MeasuredSize(RequestSize(1024, 1024), runs, "the SLO breaks at 3 in flight", True, True),
+        MeasuredSize(RequestSize(32, 8), (), "10 of 10 requests failed at 1 in flight, twice", False, False),
+    )
+    text = as_table(question, measured, Path("own.csv"))
+    lines = text.splitlines()
+    assert "1024x1024     3        3.5         2      44     50     100" in lines
+    assert "32x8          0          -         -       -      -       -" in lines
+    assert "1024x1024: the SLO breaks at 3 in flight" in lines
+    assert "32x8: 10 of 10 requests failed at 1 in flight, twice" in lines
+    assert "The SLO ended sizes before saturation" in text
+    assert max(map(len, lines)) <= int(columns)
+    assert "before saturation" not in as_table(question, measured[1:], Path("own.csv"))

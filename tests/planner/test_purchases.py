@@ -1,0 +1,182 @@
+"""The same question bought in every way: each exact in its own right, never mixed, unknown where it is unknown."""
+
+import csv
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import melange_cloud
+from melange_cloud import catalog
+from melange_cloud.domain import PURCHASES, Status, Sure
+from melange_cloud.errors import BadInput
+from melange_cloud.planner.purchases import billed_hours_per_month
+from melange_cloud.planner.trust import Trust
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+GPUS = ("L4", "A10G")
+COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour", "contract")
+
+
+def ask(*regions, **question):
+    asked = melange_cloud.Question(regions=regions or ("us-east-1",), trust=Trust(offline=True), **question)
+    return melange_cloud.answer(asked, now=NOW)
+
+
+def bought(*regions, **question):
+    region = ask(*regions, **question, compare_purchases=True).regions[0]
+    return {plan.purchase: plan for plan in region.purchases}
+
+
+def on_demand_prices(region="us-east-1"):
+    offers = catalog.load_snapshot("on_demand").offers_in("aws", region, "on_demand")
+    return {offer.instance_type.name: offer.usd_per_hour for offer in offers if offer.sold_as == "on_demand"}
+
+
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory):
+    """Writes commitments at given parts of the on-demand prices; all types, so that no other price is left."""
+    path = tmp_path_factory.mktemp("prices") / "ours.csv"
+
+    def write(parts, skip=()):
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(COLUMNS)
+            for name, usd in on_demand_prices().items():
+                for purchase, part in parts.items():
+                    if (purchase, name) not in skip:
+                        contract = "Our contract" if purchase.startswith("commit") else ""
+                        rows.writerow(("aws", "us-east-1", name, purchase, repr(part * usd), contract))
+        return {"prices": path, "accept_odd_prices": True}
+
+    return write
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    one=st.floats(0.05, 0.95),
+    three=st.floats(0.05, 1.5),
+    rate=st.floats(0.5, 60),
+    router=st.sampled_from(["plain", "prompt"]),
+)
+def test_commitments_at_a_part_of_on_demand_cost_that_part(sheet, one, three, rate, router):
+    prices = sheet({"commit_1y": one, "commit_3y": three})
+    found = bought(peak_requests_per_s=rate, router=router, gpus=GPUS, **prices)
+    base = found["on_demand"].usd_per_month
+    for purchase, part in (("commit_1y", one), ("commit_3y", three)):
+        plan = found[purchase]
+        assert plan.status is Status.OPTIMAL
+        assert plan.usd_per_month == pytest.approx(part * base, rel=1e-4)
+        assert plan.break_even_fraction == pytest.approx(part, rel=1e-9)
+        assert plan.break_even_hours_per_month == pytest.approx(part * 730, rel=1e-9)
+        assert plan.break_even_of_cheapest_fraction == pytest.approx(part, rel=1e-4)
+        assert plan.saving_usd_per_month == pytest.approx(base - plan.usd_per_month)
+        assert plan.contracts == ("Our contract",)
+
+
+def test_every_purchase_is_what_a_plan_of_that_purchase_alone_says():
+    for region in ("us-east-1", "us-central1"):
+        found = bought(region)
+        assert set(found) == set(PURCHASES)
+        for purchase, plan in found.items():
+            alone = ask(region, purchase=purchase).regions[0]
+            assert (plan.status, plan.usd_per_month) == (alone.status, alone.usd_per_month)
+            assert plan.instances == alone.instance_counts
+            assert plan.contracts == tuple(sorted({line.contract for line in alone.allocations if line.contract}))
+
+
+def test_asking_for_it_changes_nothing_else():
+    plain = ask("us-east-1", "us-central1", "eu-west-3")
+    compared = ask("us-east-1", "us-central1", "eu-west-3", compare_purchases=True)
+    assert tuple(replace(region, purchases=None) for region in compared.regions) == plain.regions
+    assert {region.purchases for region in plain.regions} == {None}
+
+
+def test_the_banner_covers_the_prices_of_every_purchase_shown():
+    (banner,) = (text for text in ask(compare_purchases=True).notices if text.startswith("SNAPSHOT"))
+    assert "AWS list of 2025-11-30 to 2026-07-20" in banner
+    (banner,) = (text for text in ask().notices if text.startswith("SNAPSHOT"))
+    assert "2025-11-30" not in banner
+
+
+def test_a_price_that_is_not_known_is_no_data_and_never_another_purchases_price(sheet):
+    aws = bought()["commit_3y"]
+    assert (aws.status, aws.solver, aws.usd_per_month) == (Status.UNKNOWN, "", None)
+    assert aws.reason.startswith("no data")
+    assert (aws.sure, aws.break_even_fraction, aws.break_even_of_cheapest_fraction) == (None, None, None)
+    assert "p5.48xlarge" in bought()["commit_1y"].without_price
+    # A type without a committed price cannot be part of a committed fleet, however cheap it is on demand.
+    cheap = max(bought()["on_demand"].instances)
+    without = bought(**sheet({"commit_3y": 0.5}, skip={("commit_3y", cheap)}))["commit_3y"]
+    assert cheap not in without.instances
+    assert cheap in without.without_price
+
+
+def test_types_refused_for_another_reason_are_not_called_without_a_price():
+    found = bought()["commit_3y"]
+    assert not {"g5.xlarge", "g6.xlarge"} & set(found.without_price)
+
+
+def test_a_dearer_commitment_never_pays(sheet):
+    found = bought(gpus=GPUS, **sheet({"commit_3y": 1.25}))["commit_3y"]
+    assert found.break_even_fraction == pytest.approx(1.25)
+    assert found.saving_usd_per_month < 0
+
+
+def test_a_commitment_is_billed_while_the_fleet_is_off(sheet):
+    prices = sheet({"commit_3y": 0.5})
+    whole, part = bought(gpus=GPUS, **prices), bought(gpus=GPUS, hours_per_month=300.0, **prices)
+    assert part["commit_3y"].usd_per_month == whole["commit_3y"].usd_per_month
+    assert part["on_demand"].usd_per_month == pytest.approx(whole["on_demand"].usd_per_month * 300 / 730)
+    assert part["commit_3y"].saving_usd_per_month < 0 < whole["commit_3y"].saving_usd_per_month
+    # Half the price pays from half of the month on.
+    at = part["commit_3y"].break_even_of_cheapest_hours_per_month
+    just = bought(gpus=GPUS, hours_per_month=at, **prices)["commit_3y"]
+    assert just.saving_usd_per_month == pytest.approx(0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("purchase", "hours", "billed"),
+    [
+        ("commit_1y", 300, 730),
+        ("commit_3y", 671.9, 730),
+        ("commit_1y", 672, 672),
+        ("commit_1y", 744, 744),
+        ("spot", 300, 300),
+    ],
+)
+def test_billed_hours(purchase, hours, billed):
+    assert billed_hours_per_month(purchase, hours) == billed
+
+
+def test_a_plan_under_a_commitment_is_not_billed_for_a_part_of_a_month():
+    with pytest.raises(BadInput, match="--hours-per-month 300: a commitment is billed for every hour"):
+        ask(purchase="commit_1y", hours_per_month=300.0)
+
+
+def test_how_sure_a_saving_is_looks_at_fleets_and_dates(sheet):
+    found = bought(gpus=GPUS)
+    # Reserved instances are priced 232 days before on demand.
+    assert found["commit_1y"].sure is Sure.PRICES_APART
+    assert found["commit_1y"].prices_apart_days > 90
+    # The same day and the same prices but for a part: nothing is left to doubt.
+    ours = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 0.5}))["commit_3y"]
+    assert ours.sure is Sure.CLEAR
+    assert ours.prices_apart_days == 0
+    same = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 1.0}))["commit_3y"]
+    assert same.sure is Sure.EQUAL
+
+
+def test_the_comparison_looks_at_the_cheapest_fleets_not_at_the_one_of_today(tmp_path):
+    today = tmp_path / "fleet.csv"
+    today.write_text("instance_type,instances\ng5.2xlarge,14\n", encoding="utf-8")
+    kept = ask(current=today, stay_within=5.0, compare_purchases=True).regions[0]
+    by_purchase = {plan.purchase: plan for plan in kept.purchases}
+    assert by_purchase["on_demand"].usd_per_month == ask().regions[0].usd_per_month < kept.usd_per_month
+
+
+def test_frames_have_one_row_per_purchase():
+    frame = melange_cloud.frames(ask("us-east-1", "us-central1", compare_purchases=True))["purchases"]
+    assert list(frame["purchase"]) == ["on_demand", "commit_1y", "commit_3y", "spot"] * 2

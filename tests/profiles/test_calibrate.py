@@ -1,0 +1,92 @@
+"""`profiles calibrate`: deterministic, from the measurements alone, and stated row by row."""
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from melange_cloud.cli.profiles import app
+from melange_cloud.errors import BadFile, MelangeError
+from melange_cloud.profiles import load_models
+from melange_cloud.profiles.calibrate import GROUPS, trials_of
+from melange_cloud.profiles.calibration_text import calibration_text
+from melange_cloud.profiles.fitting import Unknown, fitted
+from melange_cloud.profiles.measurements import TABLES, load_measurements, read_measurements
+from melange_cloud.profiles.spec_files import load_calibrations
+from melange_cloud.shipped import shipped
+
+MEASURED = shipped("profiles") / "measured"
+
+
+def test_the_shipped_constants_are_what_the_measurements_give() -> None:
+    assert calibration_text() == (shipped("profiles") / "calibration.toml").read_text("utf-8")
+
+
+def test_check_and_out(tmp_path: Path) -> None:
+    out = tmp_path / "calibration.toml"
+    made = CliRunner().invoke(app, ["calibrate", "--out", str(out)], catch_exceptions=False)
+    assert made.exit_code == 0
+    assert made.stdout == ""
+    same = CliRunner().invoke(app, ["calibrate", "--check", "--out", str(out)], catch_exceptions=False)
+    assert "as the measurements give it" in same.output
+    out.write_text(out.read_text().replace("read_weights = 0.", "read_weights = 0.1", 1))
+    with pytest.raises(MelangeError, match=r"calibration.toml: line \d+ is 'read_weights = 0.1"):
+        CliRunner().invoke(app, ["calibrate", "--check", "--out", str(out)], catch_exceptions=False)
+
+
+def test_every_row_says_what_it_rests_on() -> None:
+    rows = load_calibrations()
+    for group in GROUPS:
+        row = rows[group.key]
+        assert sum(row.rows.values()) == len(trials_of(group))
+        assert bool(row.rows) != (row.borrowed != "")
+        assert row.fitted == group.fitted
+        for name in row.chosen:
+            assert name not in row.fitted
+
+
+def test_a_fit_finds_constants_that_made_the_data_and_shrugs_at_strange_rows() -> None:
+    dice = random.Random(4)  # noqa: S311 - noise for a test
+    truth = {"a": 2.0, "b": 0.3}
+    xs = [dice.uniform(0.1, 10) for _ in range(60)]
+    ys = [(truth["a"] + truth["b"] * x) * math.exp(dice.gauss(0, 0.02)) for x in xs]
+    ys[:3] = [10 * y for y in ys[:3]]
+
+    found = fitted(
+        lambda k: [math.log((k["a"] + k["b"] * x) / y) for x, y in zip(xs, ys, strict=True)],
+        {"a": Unknown(1.0, 2.0), "b": Unknown(1.0, 2.0)},
+    )
+    assert found == pytest.approx(truth, rel=0.04)
+
+
+def test_a_constant_that_no_row_sees_stays_where_it_starts() -> None:
+    found = fitted(lambda k: [math.log(k["a"] / 3)] * 20, {"a": Unknown(1.0, 1.0), "b": Unknown(0.7, 0.5)})
+    assert found["a"] == pytest.approx(3, rel=0.01)
+    assert found["b"] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_broken_rows_are_named_with_line_and_field(tmp_path: Path, table: str) -> None:
+    for file in MEASURED.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / f"{table}.csv"
+    lines = path.read_text().splitlines()
+    fields = lines[1].split(",")
+    lines[1] = ",".join([*fields[:-1], "nan"])
+    lines[2] = ",".join([fields[0], "gpt-5", *fields[2:]])
+    lines.append(lines[3] + ",1")
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(BadFile) as raised:
+        read_measurements(tmp_path, load_models())
+    found = [(fault.line, fault.field) for fault in raised.value.faults]
+    assert found == [(2, TABLES[table][-1]), (3, "model"), (len(lines), None)]
+
+
+def test_measured_rows_are_small_enough_to_ship_and_name_their_source() -> None:
+    assert sum(file.stat().st_size for file in MEASURED.iterdir()) < 1_500_000
+    for row in load_measurements():
+        assert row.source.title
+        assert row.source.url.startswith("https://")
+        assert row.source.date.year >= 2024

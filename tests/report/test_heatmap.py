@@ -1,0 +1,210 @@
+import csv
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from io import StringIO
+
+import pytest
+
+from melange_cloud.domain import LeftOut
+from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
+from melange_cloud.report.heatmap import LETTERS, heat_map_table
+from melange_cloud.report.heatmap_data import COLUMNS, heat_map_csv, heat_map_json
+from melange_cloud.report.heatmap_picture import heat_map_chart
+from melange_cloud.report.plots import Grid, Lines
+
+DAY = date(2026, 7, 20)
+
+
+def price(gpu, usd_per_hour, degree=1):
+    return ReplicaPrice(
+        gpu,
+        degree,
+        f"{gpu.lower()}.big",
+        1,
+        usd_per_hour,
+        usd_per_hour,
+        "snapshot",
+        f"snapshot {DAY}",
+        "list",
+        DAY,
+        DAY,
+    )
+
+
+def served(gpu, tokens_per_usd, error=0.1):
+    return Yield(gpu, 1, 2.0, 100.0, tokens_per_usd, "B", error, "estimated")
+
+
+def cell(input_tokens, output_tokens, *ranked, tpot_ms=100.0):
+    refused = {"L4": "54 ms to read the weights > 50 ms", "A10G": "too slow", "H100": "too slow"}
+    for one in ranked:
+        del refused[one.gpu]
+    return HeatCell(input_tokens, output_tokens, tpot_ms, ranked, refused)
+
+
+CELLS = (
+    cell(25, 25, served("A10G", 2000.0), served("H100", 1000.0), served("L4", 500.0)),
+    cell(25, 100, served("H100", 1050.0), served("A10G", 1000.0)),
+    cell(100, 25, served("H100", 900.0)),
+    cell(100, 100),
+)
+MAP = HeatMap(
+    generated_at=datetime(2026, 11, 22, tzinfo=UTC),
+    notices=("SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, 125 days old",),
+    defaulted=("model", "tpot_ms"),
+    provider="aws",
+    region="us-east-1",
+    place="US East (N. Virginia)",
+    model="llama-3.1-8b",
+    precision="bf16",
+    era="2025",
+    purchase="on_demand",
+    tpot_ms=100.0,
+    over="size",
+    gpus=("L4", "A10G", "H100"),
+    missing={"A100-80GB": "no on demand price here"},
+    prices=(price("A10G", 1.2), price("H100", 6.9), price("L4", 0.98)),
+    cells=CELLS,
+    left_out=(LeftOut("g5.xlarge", "host memory < 23 GiB", "host_memory"),),
+)
+PAIR = replace(MAP, gpus=("A10G", "H100"), prices=(price("A10G", 1.2), price("H100", 6.9)))
+OVER = replace(
+    MAP,
+    over="tpot",
+    tpot_ms=None,
+    cells=tuple(
+        cell(64, 64, served("H100", 900.0 + tpot_ms), served("A10G", 500.0 + tpot_ms), tpot_ms=tpot_ms)
+        for tpot_ms in (40.0, 80.0)
+    ),
+)
+
+
+def rows(page, title):
+    """The lines of the table under a title: first word -> the rest."""
+    lines = page.split(title)[1].split("\n\n")[0].splitlines()[1:]
+    return {line.split()[0]: line.split()[1:] for line in lines}
+
+
+def test_a_lead_beyond_the_errors_is_named_and_one_within_them_is_marked():
+    table = rows(heat_map_table(MAP, width=80, colour=False), "Best against second best")
+    assert table["out\\in"] == ["25", "100"]
+    assert table["25"] == ["G+100", "H"]
+    assert table["100"] == ["~H+5", "-"]
+    worst = rows(heat_map_table(MAP, width=80, colour=False), "Best against worst")
+    assert worst["25"] == ["L+300", "-"]
+    assert worst["100"] == ["~G+5", "-"]
+
+
+def test_outputs_stand_the_longest_on_top_as_the_paper_draws_them():
+    page = heat_map_table(MAP, width=80, colour=False)
+    part = page.split("Best against second best")[1]
+    assert part.index("\n    100 ") < part.index("\n     25 ")
+
+
+def test_two_gpus_are_shown_one_against_the_other():
+    table = rows(heat_map_table(PAIR, width=80, colour=False), "A10G against H100")
+    assert table["25"] == ["+100", "H"]
+    assert table["100"] == ["~-5", "-"]
+    turned = rows(heat_map_table(replace(PAIR, gpus=("H100", "A10G")), width=80, colour=False), "H100 against A10G")
+    assert turned["25"] == ["-50", "H"]
+
+
+def test_one_gpu_shows_its_own_figures():
+    page = heat_map_table(replace(MAP, gpus=("H100",), prices=(price("H100", 6.9),)), width=80, colour=False)
+    assert "against" not in page
+    assert "T/$ of H100" in page
+
+
+def test_what_shapes_the_answer_is_said():
+    page = heat_map_table(MAP, width=120, colour=False)
+    for words in (
+        "llama-3.1-8b* bf16, profiles of engine era 2025",
+        "aws us-east-1 - US East (N. Virginia), on demand, snapshot prices of 2026-07-20",
+        "mean TPOT <= 100 ms*",
+        "tokens/s per USD/h",
+        "SNAPSHOT PRICES, NOT LIVE",
+        "±10 %",
+        "g5.xlarge: host memory < 23 GiB",
+        "A100-80GB  no on demand price here",
+        "Best of 2 sizes that several GPUs serve: A10G 1 (1 clearly) and H100 1 (0 clearly).",
+        "* default",
+    ):
+        assert words in page
+
+
+@pytest.mark.parametrize("shown", [MAP, PAIR, OVER], ids=["all", "pair", "over"])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_no_line_is_longer_than_asked_and_colour_changes_no_character(shown, width):
+    plain = heat_map_table(shown, width=width, colour=False)
+    assert max(map(len, plain.splitlines())) <= width
+    assert "\x1b" not in plain
+    coloured = heat_map_table(shown, width=width, colour=True)
+    assert "\x1b[" in coloured
+    without = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert [line.rstrip() for line in without.splitlines()] == plain.splitlines()
+
+
+def test_a_narrow_terminal_splits_the_table_and_loses_nothing():
+    inputs = (25, 100, 250, 500, 1000, 2000, 4000, 8000, 12000, 16000)
+    wide_map = replace(MAP, cells=tuple(cell(tokens, 25, served("H100", float(tokens))) for tokens in inputs))
+    page = heat_map_table(wide_map, width=40, colour=False)
+    for tokens in inputs:
+        assert f"{tokens:,}" in page.split("Best against second best")[1].split("Best against worst")[0]
+
+
+def test_over_targets_there_is_a_row_per_target():
+    page = heat_map_table(OVER, width=80, colour=False)
+    assert re.search(r"40 +- +540 +940 +H\+74", page)
+    assert re.search(r"80 +- +580 +980 +H\+69", page)
+    assert "64 input + 64 output tokens by target" in page
+
+
+def test_json_has_all_figures_and_nulls_for_what_is_not():
+    document = json.loads(heat_map_json(replace(MAP, tpot_ms=None)))
+    assert document["tpot_ms"] is None
+    assert document["missing"] == {"A100-80GB": "no on demand price here"}
+    first = document["cells"][0]
+    assert [one["gpu"] for one in first["ranked"]] == ["A10G", "H100", "L4"]
+    assert first["clear"] is True
+    assert [entry["clear"] for entry in document["cells"][1:]] == [False, False, False]
+    assert document["cells"][3]["ranked"] == []
+    assert document["prices"][0]["usd_per_hour"] == 1.2
+
+
+def test_csv_has_a_row_per_cell_and_gpu():
+    read = list(csv.DictReader(StringIO(heat_map_csv(MAP))))
+    assert tuple(read[0]) == COLUMNS
+    assert len(read) == 3 * len(CELLS)
+    assert [row["clear_of_next"] for row in read[:3]] == ["yes", "yes", ""]
+    refused = [row for row in read if row["refused"]]
+    assert len(refused) == 6
+    assert all(row["requests_per_s"] == "" and row["rank"] == "" for row in refused)
+
+
+def test_errors_add_up_in_quadrature():
+    one, other = served("H100", 125.0, 0.1), served("L4", 100.0, 0.2)
+    assert one.is_clear_of(other)  # 25 > hypot(12.5, 20) = 23.6
+    assert other.is_clear_of(one)
+    assert not served("H100", 123.0, 0.1).is_clear_of(other)  # 23 < hypot(12.3, 20) = 23.5
+
+
+def test_every_gpu_has_its_letter():
+    assert len(set(LETTERS.values())) == len(LETTERS) == 5
+
+
+def test_the_chart_says_what_the_page_says():
+    chart = heat_map_chart(MAP)
+    assert chart.title == "llama-3.1-8b bf16, profiles of engine era 2025"
+    assert "mean TPOT ≤ 100 ms" in " ".join(chart.subtitle)
+    assert "snapshot prices of 2026-07-20" in " ".join(chart.subtitle)
+    best, worst = chart.panels
+    assert isinstance(best, Grid)
+    assert [[field.text for field in row] for row in best.rows] == [["G +100", "H only"], ["~H +5", "-"]]
+    assert best.rows[1][0].strength < best.rows[0][0].strength
+    assert isinstance(worst, Grid)
+    assert [[field.text for field in row] for row in worst.rows] == [["L +300", "-"], ["~G +5", "-"]]
+    (over,) = heat_map_chart(OVER).panels
+    assert isinstance(over, Lines)
+    assert {line.name: line.points[0] for line in over.lines} == {"A10G": (40.0, 540.0), "H100": (40.0, 940.0)}

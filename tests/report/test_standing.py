@@ -1,0 +1,163 @@
+"""Each region against the cheapest: premium, saving, how sure, how old; in the table, JSON and CSV alike."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from melange_cloud import report
+from melange_cloud.domain import Plan, RegionPlan, Status, Sure
+from melange_cloud.domain.doubt import doubt_usd, errors_of_kinds, how_sure, side
+from melange_cloud.report.standing import Standing, standings
+from melange_cloud.report.winner import undecided
+from tests.report import plans
+from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
+
+MACHINES = {"A10G": G5, "L4": G6, "A100-40GB": A2}
+
+
+def fleet(
+    usd_per_hour: dict[str, float], region: str, as_of: date = date(2026, 7, 20), **changes: object
+) -> RegionPlan:
+    lines = [allocation(MACHINES[gpu], 1, price=price, as_of=as_of) for gpu, price in usd_per_hour.items()]
+    return region_plan(lines, region=region, **changes)
+
+
+CHEAP = fleet({"A10G": 10.0}, "a")
+
+
+def of(answer: Plan, region: str) -> Standing:
+    return standings(answer)["aws", region]
+
+
+def test_premium_and_saving_are_the_difference_to_the_cheapest() -> None:
+    answer = plan(fleet({"A10G": 11.0}, "b"), CHEAP, hours_per_month=700.0)
+    there = of(answer, "b")
+    assert there.premium_fraction == pytest.approx(0.1)
+    assert there.saving_usd_per_month == pytest.approx(700.0)
+    assert there.profile_error_usd_per_month == pytest.approx(0.3 * 700.0)
+    assert (of(answer, "a").premium_fraction, of(answer, "a").saving_usd_per_month) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "sure"),
+    [
+        (fleet({"A10G": 11.0}, "b"), Sure.CLEAR),
+        (fleet({"A10G": 10.0}, "b"), Sure.EQUAL),
+        (fleet({"L4": 11.0}, "b"), Sure.WITHIN_PROFILE_ERROR),
+        (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 20)), Sure.PRICES_APART),
+        (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 21)), Sure.CLEAR),
+        (
+            fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=9.9),
+            Sure.NOT_PROVEN,
+        ),
+        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=10.5), Sure.CLEAR),
+        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=None), Sure.NOT_PROVEN),
+    ],
+)
+def test_how_sure_follows_its_cause(other: RegionPlan, sure: Sure) -> None:
+    answer = plan(CHEAP, other)
+    assert of(answer, "b").sure is sure
+    assert of(answer, "a").sure is sure
+    errors = errors_of_kinds((CHEAP, other))
+    assert how_sure(side(CHEAP), side(other), errors) is how_sure(side(other), side(CHEAP), errors)
+
+
+def test_the_cheapest_is_as_sure_as_the_least_sure_other_allows() -> None:
+    answer = plan(CHEAP, fleet({"A10G": 11.0}, "b"), fleet({"L4": 11.0}, "c"), fleet({"L4": 99.0}, "d"))
+    assert [of(answer, name).sure.value for name in "abcd"] == [
+        "within_profile_error",
+        "clear",
+        "within_profile_error",
+        "clear",
+    ]
+    assert of(answer, "a").reason.startswith("one other region could turn out cheaper")
+    open_ = plan(CHEAP, fleet({"A10G": 11.0}, "b"), no_plan("c", status=Status.UNKNOWN, reason="nothing found in 1 s"))
+    assert of(open_, "a").sure is Sure.NOT_PROVEN
+
+
+def test_the_same_error_moves_both_fleets_alike() -> None:
+    one, other = side(fleet({"A10G": 10.0, "L4": 4.0}, "a")), side(fleet({"A10G": 12.0, "L4": 4.0}, "b"))
+    assert doubt_usd(one, other, {}) == 0
+    assert doubt_usd(one, one, errors_of_kinds((CHEAP,))) == 0
+    errors = errors_of_kinds((fleet({"A10G": 1.0, "L4": 1.0}, "x"),))
+    assert doubt_usd(one, other, errors) == pytest.approx(2.0 * 0.3)
+
+
+def test_standings_and_the_verdict_never_disagree() -> None:
+    for name, answer in plans.pages().items():
+        verdict = undecided(answer)
+        found = standings(answer)
+        assert (verdict is None) is (found == {}), name
+        if verdict is not None:
+            level = {
+                key
+                for key, standing in found.items()
+                if standing.premium_fraction == 0 or standing.sure in (Sure.EQUAL, Sure.WITHIN_PROFILE_ERROR)
+            }
+            assert level == {(region.provider, region.region) for region in verdict.ties}, name
+
+
+def test_the_reason_tells_both_ages() -> None:
+    answer = plan(CHEAP, fleet({"A10G": 11.0}, "b", as_of=date(2026, 1, 20)))
+    there = of(answer, "b")
+    assert (there.price_age_days, there.prices_apart_days) == (306, 181)
+    assert there.reason == (
+        "dearer than aws a whatever the profiles' errors, which explain at most 219 USD/month, as long as both prices "
+        "hold; prices 306 days old, those of aws a 125 days, 181 days apart"
+    )
+
+
+def test_the_table_and_its_legend() -> None:
+    answer = plan(CHEAP, fleet({"L4": 11.0}, "b"), fleet({"A10G": 12.0}, "c", as_of=date(2026, 1, 20)))
+    shown = report.table(answer, width=160, colour=False)
+    rows = {line.split()[2]: line for line in shown.splitlines() if "g5.2" in line or "g6.2" in line}
+    assert " 730  no " in rows["b"]
+    assert " 1,460  if prices hold " in rows["c"]
+    assert "no = the profiles' errors can explain the difference" in shown
+    assert "yes = " not in shown
+    same = report.table(plan(CHEAP, replace(CHEAP, region="b")), width=160, colour=False)
+    assert "Sure:" not in same
+
+
+def test_a_winner_by_prices_that_are_far_apart_says_so() -> None:
+    answer = plan(CHEAP, fleet({"A10G": 12.0}, "c", as_of=date(2026, 1, 20)))
+    shown = " ".join(report.table(answer, width=160, colour=False).split())
+    assert "One region is dearer only if prices up to 181 days apart still hold." in shown
+    fresh = plan(CHEAP, fleet({"A10G": 12.0}, "c"))
+    assert "still hold" not in report.table(fresh, width=160, colour=False)
+
+
+def test_where_nothing_is_compared_there_are_no_such_columns() -> None:
+    alone = plan(CHEAP, no_plan("b"))
+    assert standings(alone) == {}
+    shown = report.table(alone, width=160, colour=False)
+    assert "Move saves" not in shown
+    assert "Sure" not in shown
+    assert [region["comparison"] for region in json.loads(report.as_json(alone))["regions"]] == [None, None]
+
+
+def test_json_and_csv_hold_the_same() -> None:
+    answer = plan(*plans.mix_of_regions(), no_plan("zz"))
+    document = json.loads(report.as_json(answer))
+    found = {
+        (region["provider"], region["region"]): region["comparison"]
+        for region in document["regions"]
+        if region["comparison"] is not None
+    }
+    expected = standings(answer)
+    assert set(found) == set(expected)
+    for key, standing in expected.items():
+        assert found[key]["sure"] == standing.sure.value
+        assert found[key]["saving_usd_per_month"] == standing.saving_usd_per_month
+    for row in csv.DictReader(io.StringIO(report.as_csv(answer))):
+        standing = expected.get((row["provider"], row["region"]))
+        if standing is None:
+            assert row["region_sure"] == row["region_premium_fraction"] == row["region_price_age_days"] == ""
+        else:
+            assert row["region_sure"] == standing.sure.value
+            assert float(row["region_premium_fraction"]) == standing.premium_fraction
+            assert int(row["region_price_age_days"]) == standing.price_age_days
