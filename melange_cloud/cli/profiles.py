@@ -108,20 +108,29 @@ def build(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Folder; default: the shipped one.")] = None,
 ) -> None:
-    """Make all profiles from the GPU and model specifications and the calibration, the same bytes every time."""
+    """Make all profiles, the same bytes every time.
+
+    Estimates are made from the GPU and model specifications and the calibration; what is pinned over them from the
+    shipped measurements.
+    """
     from melange_cloud.profiles import build as making
+    from melange_cloud.profiles.pins import pinned
     from melange_cloud.shipped import shipped
 
-    folder = out or shipped("profiles") / "throughput"
-    texts = making.build()
+    folder = out or shipped("profiles")
+    made = {"throughput": making.build(), "pinned": pinned()}
+    counts = f"{len(made['throughput'])} estimated and {len(made['pinned'])} measured profiles"
     if check:
-        different = making.differences(texts, folder)
+        different = [
+            f"{kept}/{line}" for kept, texts in made.items() for line in making.differences(texts, folder / kept)
+        ]
         if different:
             raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to make them anew"]))
-        note(f"{len(texts)} profiles are as the TOML files make them")
+        note(f"{counts} are as the TOML files and the measurements make them")
         return
-    making.write(texts, folder)
-    note(f"wrote {len(texts)} profiles to {folder}")
+    for kept, texts in made.items():
+        making.write(texts, folder / kept)
+    note(f"wrote {counts} to {folder}")
 
 
 def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None) -> "Profile":

@@ -38,6 +38,24 @@ def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTput
     return {key: moved(cell) if only is None or key[1] == only else cell for key, cell in table.items()}
 
 
+def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputTable:
+    """The table with one kind at an end, and with it the estimates of the GPU's other degrees.
+
+    The degrees of a GPU are estimated with the same constants: where one is too good, another is no way out. They move
+    by the kind's error, or by their own where that is smaller; what was measured stays.
+    """
+
+    def moved(bucket: str, other: Kind, cell: MaxTput | Unservable) -> MaxTput | Unservable:
+        own = table[bucket, kind]
+        if isinstance(cell, Unservable) or isinstance(own, Unservable) or other.gpu != kind.gpu:
+            return cell
+        if other != kind and {cell.origin, own.origin} != {"estimated"}:
+            return cell
+        return replace(cell, requests_per_s=cell.requests_per_s * (1 + sign * min(cell.error, own.error)))
+
+    return {(bucket, other): moved(bucket, other, cell) for (bucket, other), cell in table.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Ends:
     """MaxTput at the high end of every profile's error, as stated, and at the low end."""
@@ -99,7 +117,7 @@ def _swings(
     solving: Solving,
     hours_per_month: float,
 ) -> tuple[ProfileSwing, ...]:
-    """One profile at a time at its ends, the largest swing first.
+    """One profile at a time at its ends, the largest swing first; a kind of the fleet takes its GPU's estimates along.
 
     A kind that the fleet does without leaves the cost as it is when it is worse; when it is better, the cost cannot
     fall below what fractions of instances cost. Where that is too much for the kind to matter more than another that
@@ -126,7 +144,7 @@ def _swings(
         )
 
     swings = [
-        swing(kind, *(_solved(pose(shifted(stated, sign, kind)), solving) for sign in (1, -1)))
+        swing(kind, *(_solved(pose(shifted_with_its_gpu(stated, sign, kind)), solving) for sign in (1, -1)))
         for kind in sorted(_mix(fleet))
     ]
     bounds: list[tuple[float, Kind, Posed]] = []

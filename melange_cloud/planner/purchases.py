@@ -46,7 +46,7 @@ def compare_purchases(
 def billed_hours_per_month(purchase: str, hours_per_month: float) -> float:
     """Hours that a month is billed for: a commitment runs on while the fleet is switched off."""
     if purchase.startswith("commit_") and hours_per_month < LEAST_HOURS_OF_A_MONTH:
-        return hours_per_month
+        return DEFAULT_HOURS_PER_MONTH
     return hours_per_month
 
 

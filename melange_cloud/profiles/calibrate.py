@@ -51,7 +51,7 @@ CHOSEN = {
 
 _SATURATED = ("trtllm-0.10", "trtllm-0.12", "trtllm-0.14", "trtllm-1.0")
 _SERVED = ("trtllm-1.0-served", "trtllm-1.2-served", "sglang-0.5-served", "vllm-0.12-served", "vllm-2025-served")
-_PAST = ("TensorRT-LLM 0.x",)
+PAST_ENGINES = ("TensorRT-LLM 0.x",)
 """Engines of the era whose step nobody has any more; where nothing else was measured, it counts."""
 _ROOFLINE = ("read_weights", "read_cache", "compute", "attention")
 _OVERHEADS = ("step_s", "sampling_s", "prefill_s", "cache_loss", "link_gb_per_s", "link_latency_s")
@@ -239,7 +239,7 @@ def made(group: Group, values: Mapping[str, float], engines: Sequence[str]) -> C
         each = [value for engine, value in by_engine(name).items() if engine in of]
         return sum(each) / len(each) if each else values[name]
 
-    today = [engine for engine in engines if engine not in _PAST] or engines
+    today = [engine for engine in engines if engine not in PAST_ENGINES] or engines
 
     front_end = FrontEnd(*(values[name] for name in _FRONT_END))
     shared = {name: values[name] for name in COLUMNS if name not in ("step_s", "cache_loss")}

@@ -143,7 +143,7 @@ def load_profiles(
     resolved = resolve_precision(model, era, precision)
     profiles: dict[Kind, Profile] = {}
     missing: dict[str | Kind, str] = {}
-    measured_here = shipped("profiles") / "measured"
+    measured_here = shipped("profiles") / "pinned"
     has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
         place = Path(where.name) / found.name / resolved / f"{gpu}.csv"

@@ -32,10 +32,12 @@ class Measured:
     Attributes:
         points: by (input_tokens, output_tokens).
         notes: contradictions, one line each.
+        shipped: the sizes whose points come with the package.
     """
 
     points: dict[tuple[int, int], tuple[OperatingPoint, ...]]
     notes: tuple[str, ...]
+    shipped: frozenset[tuple[int, int]] = frozenset()
 
 
 def own_folder() -> Path:
@@ -209,11 +211,14 @@ def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: K
                     kept.append((older, held))
             mine[known] = [*kept, (file, points)]
     points_by_size = {size: tuple(point for _, points in held for point in points) for size, held in mine.items()}
-    for file in shipped:
-        for size in file.rows.get(kind, {}):
-            if not any(same_size(size, other) for other in mine):
-                points_by_size[size] = file.points(kind, size)
-    return Measured(dict(sorted(points_by_size.items())), tuple(notes))
+    come_with_it = {
+        size: file
+        for file in shipped
+        for size in file.rows.get(kind, {})
+        if not any(same_size(size, other) for other in mine)
+    }
+    points_by_size.update({size: file.points(kind, size) for size, file in come_with_it.items()})
+    return Measured(dict(sorted(points_by_size.items())), tuple(notes), frozenset(come_with_it))
 
 
 def own_profiles() -> Iterable[ProfileFile]:

@@ -8,7 +8,11 @@ in either dimension, the measured rate is moved to the size asked for as the est
 with ``saturation`` the estimate's rate without a target. The weights depend on sizes alone and measured and estimated
 rates only rise with a target, so that no looser target ever gives a lower rate. What a measurement does not show is
 left to the estimate: points without TPOT bound a rate under a target but never raise it, unless the estimate says that
-saturation, not the target, is the limit; a size measured at low loads only never lowers its neighbours.
+saturation, not the target, is the limit; a size measured at low loads only never lowers its neighbours. A user's rate at
+the highest load that he measured is the most that it vouches for; a published run often stopped before any limit, and
+beyond it the rate goes on as the estimate does:
+
+    rate(T) = measured at its highest load · estimate(T) / estimate(TPOT there)
 
 Between four measured sizes that make a cell, all measured to their limit, their rates are interpolated as in any
 profile. Without an estimate there is nothing but that, and a size counts as the next larger one that was measured.
@@ -47,9 +51,11 @@ class MeasuredProfile(Profile):
 
     Attributes:
         measured: by (input_tokens, output_tokens).
+        published: the sizes that come with the package, whose runs may have stopped before any limit.
     """
 
     measured: Mapping[Size, tuple[OperatingPoint, ...]] = field(kw_only=True)
+    published: frozenset[Size] = field(default=frozenset(), kw_only=True)
 
     @cached_property
     def sizes(self) -> tuple[Size, ...]:
@@ -117,15 +123,21 @@ class MeasuredProfile(Profile):
         """Whether the fastest point of a measured size has a TPOT."""
         return max(self._points_of(size).points, key=lambda point: point.requests_per_s).tpot_ms < math.inf
 
-    def bound(self, size: Size) -> float:
+    def knows_ttft(self, size: Size) -> bool:
+        """Whether the fastest point of a measured size that has a TPOT has a TTFT too."""
+        timed = [point for point in self._points_of(size).points if point.tpot_ms < math.inf]
+        return bool(timed) and max(timed, key=lambda point: point.requests_per_s).ttft_ms < math.inf
+
+    def bound(self, size: Size, missed: Unservable) -> float:
         """A rate that a measured size which misses a target, or does not know its latency, cannot exceed, requests/s.
 
-        The lowest measured rate, as that already misses; where no latency is known the highest, if it was the limit,
-        and else infinite.
+        The lowest measured rate, as that already misses; where the latency is not known the highest, if it was the
+        limit, and else infinite.
         """
         rates = [(point.requests_per_s, point.tpot_ms < math.inf) for point in self._points_of(size).points]
-        saturation = max(rate for rate, _ in rates) if is_saturated(self.measured[size]) else math.inf
-        return min((rate for rate, known in rates if known), default=saturation)
+        if any(known for _, known in rates) and not missed.no_data:
+            return min(rate for rate, known in rates if known)
+        return max(rate for rate, _ in rates) if is_saturated(self.measured[size]) else math.inf
 
     def enclosed(self, input_tokens: float, output_tokens: float, slo: Slo) -> "Enclosed | None":
         """The rate in a cell of four measured sizes, or on an edge of two; None where the size lies in no such cell."""
@@ -134,21 +146,22 @@ class MeasuredProfile(Profile):
         corners = self._around(input_tokens, output_tokens) if inside else None
         if corners is None or isinstance(corners, Unservable):
             return None
-        seconds, bounded, limits = 0.0, False, set()
+        seconds, bounded, limits, error = 0.0, False, set(), 0.0
         for size, weight in corners:
             served = self._at(size, slo)
             if isinstance(served, MaxTput):
                 seconds += weight / served.requests_per_s
                 limits.add(served.limited_by)
+                error = max(error, served.error)
             else:
-                seconds += weight / self.bound(size)
+                seconds += weight / self.bound(size, served)
                 bounded = True
         if seconds == 0:
             return None
         wide = any(
             max(size[i] for size, _ in corners) > WIDEST_STEP * min(size[i] for size, _ in corners) for i in (0, 1)
         )
-        grade, error = ("B", 0.25) if wide else ("A", 0.1)
+        grade, error = ("B", max(0.25, error)) if wide else ("A", error)
         limited_by = next(iter(sorted(limits - {"saturation"})), "saturation")
         return Enclosed(MaxTput(1 / seconds, grade, error, "measured", limited_by), bounded, "load" in limits)
 
@@ -211,6 +224,9 @@ class PinnedProfile(Profile):
             return base
         if self._is_impossible(max(input_tokens + output_tokens, longest_total_tokens or 0), slo):
             return base
+        if min(slo.ttft_ms, slo.e2e_ms) < math.inf and not self.measured.knows_ttft(nearest):
+            within_tpot = self.max_tput(*size, Slo(slo.tpot_ms, slo.p99_tpot_ms), longest_total_tokens)
+            return within_tpot if _lower(within_tpot, base) else base
         pinned = self.measured.at(nearest, slo) if distance(nearest, size) <= CELL + _EXACT else None
         if isinstance(base, Unservable):
             return self._moved(nearest, size, pinned) if isinstance(pinned, MaxTput) else base
@@ -218,6 +234,8 @@ class PinnedProfile(Profile):
             return pinned
         if isinstance(pinned, MaxTput):
             moved = self._moved(nearest, size, pinned)
+            if self._stopped_early(nearest, pinned):
+                return replace(base, requests_per_s=self._beyond(nearest, size, moved.requests_per_s, base))
             only_at_least = pinned.limited_by == "load" and not self.measured.knows_tpot(nearest)
             return base if only_at_least and base.requests_per_s > moved.requests_per_s else moved
         rate = self._blended(size, base, slo)
@@ -268,15 +286,30 @@ class PinnedProfile(Profile):
             exponent += weight * math.log(told / base.requests_per_s)
         return base.requests_per_s * math.exp(exponent)
 
+    def _stopped_early(self, measured: Size, served: MaxTput) -> bool:
+        """Whether a published run stopped before the target or the replica was its limit."""
+        early = served.limited_by == "load" and measured in self.measured.published
+        return early and self.measured.knows_tpot(measured)
+
+    def _beyond(self, measured: Size, size: tuple[float, float], rate: float, base: MaxTput) -> float:
+        """A rate at the highest load that was measured, moved on to a looser target as the estimate moves, requests/s."""
+        top = max(self.measured._points_of(measured).points, key=lambda point: point.requests_per_s)
+        there = self.estimate.max_tput(*size, Slo(tpot_ms=top.tpot_ms))
+        if isinstance(there, Unservable):
+            return max(rate, base.requests_per_s)
+        return rate * max(1.0, base.requests_per_s / there.requests_per_s)
+
     def _told(self, measured: Size, size: tuple[float, float], base: MaxTput, slo: Slo) -> float:
         """What a measured size says of the rate at a size near it, requests/s."""
         shape = self._shape(measured, size)
         served = self.measured.at(measured, slo)
         if isinstance(served, MaxTput):
             rate = served.requests_per_s * shape
+            if self._stopped_early(measured, served):
+                return self._beyond(measured, size, rate, base)
             outside = distance(measured, size) > CELL + _EXACT
             return max(rate, base.requests_per_s) if served.limited_by == "load" and outside else rate
-        rate = self.measured.bound(measured) * shape
+        rate = self.measured.bound(measured, served) * shape
         if served.no_data and base.limited_by == "saturation" and rate < math.inf:
             return rate
         return min(rate, base.requests_per_s)
@@ -296,13 +329,21 @@ def pin(
         told = together(shipped, own, kind)
         files = [file for file in (*shipped, *own) if kind in file.rows]
         widest = max(files, key=lambda file: file.header.max_total_tokens)
-        measured = MeasuredProfile(widest, kind, measured=told.points, notes=told.notes)
+        measured = MeasuredProfile(
+            widest, kind, measured=told.points, published=told.shipped, notes=told.notes
+        )
         estimate = estimates.get(kind)
         if estimate is None:
             profiles[kind] = measured
         else:
             profiles[kind] = PinnedProfile(estimate.file, kind, estimate=estimate, measured=measured, notes=told.notes)
     return profiles
+
+
+def _lower(one: MaxTput | Unservable, other: MaxTput | Unservable) -> bool:
+    if isinstance(one, Unservable) or isinstance(other, Unservable):
+        return isinstance(one, Unservable)
+    return one.requests_per_s < other.requests_per_s
 
 
 def distance(measured: Size, size: tuple[float, float]) -> float:

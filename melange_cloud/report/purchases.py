@@ -57,13 +57,13 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     if not regions:
         return
     columns = (
-        Column("$/month", least=18),
+        Column("$/month", least=23),
         Column("On demand", right=True),
         Column("1 year", right=True),
-        Column("Pays from", right=True),
+        Column("Pays", right=True, drop=3),
         Column("3 years", right=True),
-        Column("Pays from", right=True),
-        Column("Spot", right=True),
+        Column("Pays", right=True, drop=2),
+        Column("Spot", right=True, drop=1),
     )
     rows: dict[tuple[str, ...], list[RegionPlan]] = {}
     for region in regions:
@@ -75,7 +75,7 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     ]
     if not all_rows and len(lines) > _FIRST_ROWS + 2:
         hidden = sum(len(alike) for alike in list(rows.values())[_FIRST_ROWS:-1])
-        lines = [*lines[:_FIRST_ROWS], (f"... {hidden} more: --all-rows", *("",) * 6), lines[-1]]
+        lines = [*lines[:_FIRST_ROWS], (f"...{GLUE}{hidden}{GLUE}more:{GLUE}--all-rows", *("",) * 6), lines[-1]]
     yield Titled(_TITLE, Sheet(columns, tuple(lines)))
     yield Paragraph(tuple(once([*_marks(plan, regions), *_notes(plan, regions, hours=False)])))
 
@@ -153,8 +153,8 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
             for purchase, contracts in sorted(signed.items())
         )
         yield f"A commitment is {obligation}." if hours else f"{names}: {obligation}."
-        unit = "hours a month" if hours else "part of the month"
-        yield f"Pays from: the {unit} that it must run to beat the cheapest fleet on demand."
+        head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")
+        yield f"{head}: the {unit} that it must run to beat the cheapest fleet on demand."
     if any(bought.purchase == "spot" and bought.status.has_fleet for _, bought in every):
         yield "Spot is interruptible, its price that of one moment."
     if plan.request.hours_per_month < _billed_hours(every):

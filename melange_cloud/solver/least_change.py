@@ -113,6 +113,7 @@ def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: floa
     rented[o], given_back[o] >= 0    instances more or fewer than today
     instances_change[o]              Σ_k instances[o, k] - current[o] = rented[o] - given_back[o]
     cost_stays_within                usd_per_hour <= most_usd_per_hour
+    a_kept_offer_is_used[o, k]       with a spare: ``a_rented_offer_is_used`` with as many instances as today allowed
 
     and as objective the changes, or the cost with at most so many.
     """
@@ -127,6 +128,13 @@ def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: floa
             sum(m.instances[p, k] for p, k in m.HOSTING if p == o) - current.get(o, 0) == m.rented[o] - m.given_back[o]
         ),
     )
+    if problem.spare:
+        # A cheapest fleet never holds more than enough_instances; a fleet that runs may, and may be kept.
+        model.a_rented_offer_is_used.deactivate()
+        model.a_kept_offer_is_used = pyo.Constraint(
+            model.HOSTING,
+            rule=lambda m, o, k: m.instances[o, k] <= max(m.enough_instances[o, k], current.get(o, 0)) * m.used[o, k],
+        )
     all_changes = sum(model.rented[o] + model.given_back[o] for o in model.OFFERS)
     model.cost_stays_within = pyo.Constraint(expr=model.usd_per_hour.expr <= most_usd_per_hour)
     if most_changes is None:

@@ -108,8 +108,9 @@ class Lines:
             block = rest + more
             end = _end_of_lines(block, quoted)
             if end:
-                yield line, block[:end]
-                line += count_of(block[:end], b"\n")
+                whole = block[:end]
+                yield line, whole
+                line += count_of(whole, b"\n")
             elif len(block) > _LONGEST_RECORD_BYTES:
                 cure = "a quote is opened and never closed" if quoted else "there is no line feed"
                 raise BadFile([Fault(self.path, f"no end of the record within 64 MiB: {cure}", line=line)])

@@ -1,6 +1,10 @@
-"""The cells of a block of CSV, found in all lines at once. For blocks without quotes."""
+"""The cells of a block of CSV, found in all lines at once, and the numbers in them. For blocks without quotes.
 
-from collections.abc import Mapping, Sequence
+A general reader of CSV takes a cell at a time. Here a whole column is taken at once: eight bytes of each cell as one
+word, whose digits are tested and joined by a few operations on all words. What does not fit is refused, not guessed.
+"""
+
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.workload.times import Clock
@@ -10,9 +14,10 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_LINE_FEED = 10
-_PYARROW_BLOCK_BYTES = 2**20
-"""What one of its threads takes at a time."""
+_LINE_FEED, _RETURN, _POINT = b"\n"[0], b"\r"[0], b"."[0]
+_WORD_BYTES = 8
+_EXACT_DIGITS = 15
+"""Decimals of so many digits are told apart by a float, so that rounding carries none of them to a whole number."""
 
 
 def count_of(block: bytes, byte: bytes) -> int:
@@ -22,70 +27,146 @@ def count_of(block: bytes, byte: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == byte[0]))
 
 
-def cell_ends(block: bytes, delimiter: str, lines: int, width: int) -> "Array | None":
-    """The place of the byte after each cell, shape (lines, width); None unless every line has ``width`` cells."""
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Where the cells of a block stand: columns of places in its bytes.
 
-    data = np.frombuffer(block, dtype=np.uint8)
-    ends: Array = np.flatnonzero((data == ord(delimiter)) | (data == _LINE_FEED))
-    if not block.endswith(b"\n"):
-        ends = np.append(ends, len(block))
-    if len(ends) != lines * width:
-        return None
-    ends = ends.reshape(lines, width)
-    feeds = data[ends[:, :-1]] == _LINE_FEED
-    last = data[ends[:-1, -1]] == _LINE_FEED
-    return ends if not feeds.any() and last.all() else None
+    Attributes:
+        block: the bytes.
+        starts: of each column, the first byte of its cells.
+        ends: of each column, the byte after its cells.
+        points: of each column, the decimal point of its cells; None where they have none.
+    """
+
+    block: bytes
+    starts: "tuple[Array, ...]"
+    ends: "tuple[Array, ...]"
+    points: "tuple[Array | None, ...]"
+
+    @property
+    def lines(self) -> int:
+        """How many there are."""
+        return len(self.ends[0])
+
+    def whole_numbers(self, column: int) -> "Array | None":
+        """A column as int64; None where a cell is anything but one to sixteen digits."""
+        return None if self.points[column] is not None else self._digits(self.starts[column], self.ends[column])
+
+    def seconds(self, column: int, clock: Clock) -> "Array | None":
+        """A column of times as whole seconds; None where a cell is none, or is written in no common form."""
+        points = self.points[column]
+        if clock.is_text:
+            texts = self._texts(column)
+            return None if texts is None else clock.seconds_of_bytes(texts)
+        if points is None:
+            numbers = self._digits(self.starts[column], self.ends[column])
+        elif clock.seconds_per_unit != 1.0 or int((self.ends[column] - self.starts[column]).max()) > _EXACT_DIGITS + 1:
+            return None
+        elif self._digits(points + 1, self.ends[column], worth=False) is None:
+            return None
+        else:
+            numbers = self._digits(self.starts[column], points)
+        return None if numbers is None else clock.seconds(numbers)
+
+    def _texts(self, column: int) -> "Array | None":
+        """The bytes of a column's cells, shape (lines, width in bytes); None where they differ in width."""
+        import numpy as np
+
+        starts = self.starts[column]
+        widths = self.ends[column] - starts
+        width = int(widths[0])
+        if width < 1 or (widths != width).any():
+            return None
+        data = np.frombuffer(self.block, dtype=np.uint8)
+        at_each_byte: Array = np.ndarray(len(data) - width + 1, f"V{width}", data, strides=(1,))
+        return at_each_byte[starts].view(np.uint8).reshape(-1, width)
+
+    def _digits(self, starts: "Array", ends: "Array", *, worth: bool = True) -> "Array | None":
+        """What the digits between places are worth, None where there is no digit, another sign, or 17 of them.
+
+        Args:
+            worth: false where only the signs are in question; then whatever comes back is not None.
+        """
+        import numpy as np
+
+        widths = ends - starts
+        least, most = int(widths.min()), int(widths.max())
+        if least < 1 or most > 2 * _WORD_BYTES:
+            return None
+        low = self._word(ends, np.minimum(widths, _WORD_BYTES) if most > _WORD_BYTES else widths, worth)
+        if low is None or most <= _WORD_BYTES:
+            return low
+        high = self._word(ends - _WORD_BYTES, widths - _WORD_BYTES, worth)
+        return None if high is None else high * 10**_WORD_BYTES + low
+
+    def _word(self, ends: "Array", widths: "Array", worth: bool) -> "Array | None":
+        """The same for up to eight digits; 0 where the width is below 1."""
+        import numpy as np
+
+        data = np.frombuffer(self.block, dtype=np.uint8)
+        # Little-endian: the last sign of a cell stands in the highest byte, what comes before the cell in the lowest.
+        words: Array = np.ndarray(max(0, len(data) - _WORD_BYTES + 1), "<u8", data, strides=(1,))
+        early = int(np.searchsorted(ends, _WORD_BYTES))
+        found = words[np.maximum(ends - _WORD_BYTES, 0)] if len(words) else np.zeros(len(ends), dtype=np.uint64)
+        for at, end in enumerate(ends[:early].tolist()):
+            found[at] = int.from_bytes(self.block[: max(0, end)].rjust(_WORD_BYTES, b"0"), "little")
+        found ^= np.uint64(0x3030303030303030)
+        # In two steps, since a shift by all 64 bits is none.
+        before = ((_WORD_BYTES - np.maximum(widths, 0)) * 4).astype(np.uint64)
+        found >>= before
+        found >>= before
+        found <<= before
+        found <<= before
+        # A digit is below 10: it stays below 16 when 6 is added.
+        if int(np.bitwise_or.reduce((found + np.uint64(0x0606060606060606)) | found)) & 0xF0F0F0F0F0F0F0F0:
+            return None
+        if not worth:
+            return found
+        for digits, bits, mask in ((10, 8, 0x00FF00FF00FF00FF), (100, 16, 0x0000FFFF0000FFFF), (10_000, 32, 0xFFFFFFFF)):
+            right = found >> np.uint64(bits)
+            found *= np.uint64(digits)
+            found += right
+            found &= np.uint64(mask)
+        return found.view(np.int64)
 
 
-def cells_of_one_width(block: bytes, ends: "Array", column: int) -> "Array | None":
-    """The bytes of a column's cells, shape (lines, width in bytes); None where they differ in width."""
-    import numpy as np
-
-    starts = ends[:, column - 1] + 1 if column else np.concatenate([[0], ends[:-1, -1] + 1])
-    widths = ends[:, column] - starts
-    if widths[0] < 1 or (widths != widths[0]).any():
-        return None
-    data = np.frombuffer(block, dtype=np.uint8)
-    found: Array = np.lib.stride_tricks.sliding_window_view(data, int(widths[0]))[starts]
-    return found
-
-
-def columns_of(block: bytes, delimiter: str, names: Sequence[str], types: Mapping[int, str]) -> list[Any] | None:
-    """Some columns of a block by pyarrow; None where it is not installed, or a cell or a line is not as expected.
+def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> Cells | None:
+    """The cells of whole lines; None unless every line has ``width`` of them and is made like the first.
 
     Args:
-        names: of all columns.
-        types: place -> ``int64``, ``float64`` (which come back as numpy arrays) or ``text`` (as pyarrow's own), in the
-            order in which the columns come back.
+        block: ends in a line feed; holds no quote.
+        points: whether decimal points are looked for: then a column has one in every line or in none.
     """
-    try:
-        import pyarrow as pa
-        from pyarrow import csv
-    except ImportError:
+    import numpy as np
+
+    data = np.frombuffer(block, dtype=np.uint8)
+    wanted = {ord(delimiter), _LINE_FEED} | ({_POINT} if points else set())
+    signs = [sign for sign in block[: block.find(b"\n") + 1] if sign in wanted]
+    if sum(sign != _POINT for sign in signs) != width:
         return None
-    kinds = {"int64": pa.int64(), "float64": pa.float64(), "text": pa.binary()}
-    wanted = [names[place] for place in types]
-    try:
-        table = csv.read_csv(
-            pa.BufferReader(block),
-            read_options=csv.ReadOptions(column_names=list(names), use_threads=True, block_size=_PYARROW_BLOCK_BYTES),
-            parse_options=csv.ParseOptions(delimiter=delimiter, quote_char=False),
-            convert_options=csv.ConvertOptions(
-                include_columns=wanted,
-                column_types={name: kinds[kind] for name, kind in zip(wanted, types.values(), strict=True)},
-                null_values=[],
-                strings_can_be_null=False,
-            ),
-        )
-    except pa.ArrowInvalid:
+    marks = (data == ord(delimiter)) | (data == _LINE_FEED)
+    if _POINT in signs:
+        marks |= data == _POINT
+    places: Array = np.flatnonzero(marks)
+    if len(places) % len(signs):
         return None
-    columns = [table.column(name) for name in wanted]
-    if any(column.null_count for column in columns):
+    by_sign = [np.ascontiguousarray(column) for column in places.reshape(-1, len(signs)).T]
+    if any((data[found] != sign).any() for found, sign in zip(by_sign, signs, strict=True)):
         return None
-    return [
-        column if kind == "text" else column.to_numpy() for column, kind in zip(columns, types.values(), strict=True)
-    ]
+    ends = [found for found, sign in zip(by_sign, signs, strict=True) if sign != _POINT]
+    starts = [np.concatenate([[0], ends[-1][:-1] + 1]), *(found + 1 for found in ends[:-1])]
+    points_of: list[Array | None] = [None] * width
+    column = 0
+    for found, sign in zip(by_sign, signs, strict=True):
+        if sign != _POINT:
+            column += 1
+        elif points_of[column] is None:
+            points_of[column] = found
+    if b"\r" in block:
+        ends[-1] = ends[-1] - 1
+        if (data[ends[-1]] != _RETURN).any() or count_of(block, b"\r") != len(ends[-1]):
+            return None
+    return Cells(block, tuple(starts), tuple(ends), tuple(points_of))
 
 
 def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
@@ -93,11 +174,11 @@ def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
     import numpy as np
     import pyarrow as pa
 
-    texts = column.combine_chunks()
+    texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     _, ends, data = texts.buffers()
-    if len(texts) and data is not None and texts.offset == 0:
+    if len(texts) and data is not None:
         wide = pa.types.is_large_string(texts.type)
-        places = np.frombuffer(ends, dtype=np.int64 if wide else np.int32)[: len(texts) + 1]
+        places = np.frombuffer(ends, dtype=np.int64 if wide else np.int32)[texts.offset :][: len(texts) + 1]
         width = int(places[1] - places[0])
         if width and (np.diff(places) == width).all():
             signs = np.frombuffer(data, dtype=np.uint8)[places[0] : places[-1]].reshape(len(texts), width)
@@ -108,6 +189,6 @@ def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
     if clock.pyarrow_type not in types:
         return None
     try:
-        return clock.seconds(column.cast(pa.string()).cast(types[clock.pyarrow_type]).to_numpy())
+        return clock.seconds(column.cast(pa.string()).cast(types[clock.pyarrow_type]).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
         return None

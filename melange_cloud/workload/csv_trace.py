@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.workload.blocks import Lines
-from melange_cloud.workload.cells import cell_ends, cells_of_one_width, columns_of, count_of, seconds_of_texts
+from melange_cloud.workload.cells import Cells, cells_of, count_of
 from melange_cloud.workload.columns import Asked, Columns, find_columns
 from melange_cloud.workload.reader import Reading, RowByRow, whole_array
 from melange_cloud.workload.reading import parse_number
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
 
 DELIMITERS = ",;\t"
-_FEW_LINES = 1_000
+_FEW_BYTES = 2**14
 _LEARNT_FROM_BYTES = 2**16
 
 
@@ -69,11 +69,6 @@ class _Table:
         reading.begin(lines.path, self.columns, self.clock)
         self.header_passed = False
         self.sizes_are_whole = True
-        self.pyarrow_types = dict.fromkeys(self.places, "int64")
-        if self.arrival_place is not None and self.clock is not None:
-            self.pyarrow_types[self.arrival_place] = "text" if self.clock.is_text else "float64"
-        # A name that stands twice would be pyarrow's to confuse.
-        self.pyarrow_reads = len(set(self.names)) == len(self.names)
 
     def _clock(self, start: bytes, asked: Asked) -> Clock | None:
         if self.arrival_place is None:
@@ -93,9 +88,10 @@ class _Table:
             block, self.header_passed = block[end:], True
         if not block or block.isspace():
             return
-        count = count_of(block, b"\n") + (not block.endswith(b"\n"))
-        if count > _FEW_LINES:
-            arrays = self._at_once(block, count)
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        if len(block) > _FEW_BYTES:
+            arrays = self._at_once(block)
             if arrays is not None:
                 self.reading.tally.add(*arrays)
                 return
@@ -107,21 +103,32 @@ class _Table:
                     return
         self._row_by_row(line, block)
 
-    def _at_once(self, block: bytes, count: int) -> "Arrays | None":
+    def _at_once(self, block: bytes) -> "Arrays | None":
+        """The readable rows of a block whose every row is one; None where there may be another."""
+        if b'"' not in block:
+            numbers = self.clock is not None and not self.clock.is_text
+            cells = cells_of(block, self.delimiter, len(self.names), points=numbers)
+            if cells is None and numbers:  # points may stand in other columns, here and there
+                cells = cells_of(block, self.delimiter, len(self.names), points=False)
+            return None if cells is None else self._from_cells(cells) or self._with_pandas(block, cells.lines)
+        return self._with_pandas(block, count_of(block, b"\n"))
+
+    def _from_cells(self, cells: Cells) -> "Arrays | None":
+        inputs, outputs = (whole_array(cells.whole_numbers(place)) for place in self.places)
+        if inputs is None or outputs is None or self.clock is None or self.arrival_place is None:
+            return None if inputs is None or outputs is None else (inputs, outputs, None)
+        seconds = cells.seconds(self.arrival_place, self.clock)
+        return None if seconds is None else (inputs, outputs, seconds)
+
+    def _with_pandas(self, block: bytes, count: int) -> "Arrays | None":
+        """The same, slower, for whatever pandas reads: quoted cells, numbers as 374.0 or 1e3, times of any form."""
         import numpy as np
         import pandas as pd
 
         quoted = b'"' in block
         width = len(self.names)
-        arrays = None if quoted else self._with_pyarrow(block, count)
-        if arrays is not None:
-            return arrays
-        cells = None if quoted else cell_ends(block, self.delimiter, count, width)
-        if cells is None and not quoted:
-            return None
-        seconds = self._usual_times(block, cells)
         types: dict[int, str] = dict.fromkeys(self.places, "int64" if self.sizes_are_whole else "float64")
-        if self.arrival_place is not None and seconds is None:
+        if self.arrival_place is not None:
             types[self.arrival_place] = "object" if self.clock and self.clock.is_text else "float64"
         wanted = list(types)
         if quoted:
@@ -150,41 +157,15 @@ class _Table:
         inputs, outputs = (whole_array(frame[place].to_numpy()) for place in self.places)
         if inputs is None or outputs is None:
             return None
-        if self.clock is not None and seconds is None:
-            seconds = self.clock.seconds(frame[self.arrival_place])
-            if seconds is None:
-                return None
-        return inputs, outputs, seconds
-
-    def _with_pyarrow(self, block: bytes, count: int) -> "Arrays | None":
-        """The block read by pyarrow, which is faster and refuses what is not as expected; None where it is absent."""
-        if not self.pyarrow_reads:
-            return None
-        table = columns_of(block, self.delimiter, self.names, self.pyarrow_types)
-        if table is None or len(table[0]) != count:
-            return None
-        inputs, outputs = whole_array(table[0]), whole_array(table[1])
-        if inputs is None or outputs is None:
-            return None
-        if self.clock is None:
-            return inputs, outputs, None
-        is_text = self.clock.is_text
-        seconds = seconds_of_texts(table[2], self.clock) if is_text else self.clock.seconds(table[2])
-        return None if seconds is None else (inputs, outputs, seconds)
-
-    def _usual_times(self, block: bytes, cells: "np.ndarray[Any, Any] | None") -> "np.ndarray[Any, Any] | None":
-        """Times of one common form, straight from the bytes: pandas takes longer for them than for all the rest."""
-        if cells is None or self.clock is None or self.arrival_place is None or not self.clock.is_text:
-            return None
-        texts = cells_of_one_width(block, cells, self.arrival_place)
-        return None if texts is None else self.clock.seconds_of_bytes(texts)
+        seconds = None if self.clock is None else self.clock.seconds(frame[self.arrival_place])
+        return None if self.clock is not None and seconds is None else (inputs, outputs, seconds)
 
     def _with_fractions(self, block: bytes, count: int) -> "Arrays | None":
         """Once more where sizes were not all written as whole numbers: 374.0 is one too."""
         if not self.sizes_are_whole:
             return None
         self.sizes_are_whole = False
-        arrays = self._at_once(block, count)
+        arrays = self._with_pandas(block, count)
         self.sizes_are_whole = arrays is None
         return arrays
 

@@ -105,16 +105,18 @@ class RowByRow:
 
 
 def whole_array(values: object) -> "np.ndarray[Any, Any] | None":
-    """Sizes as an int64 array, None where one of them is no whole number of tokens."""
+    """Sizes as an int64 array, None where one of them is no whole number of tokens (or there is no array)."""
     import numpy as np
 
+    if values is None:
+        return None
     sizes = np.asarray(values)
     if sizes.dtype.kind == "f":
         if not bool((np.floor(sizes) == sizes).all()):  # false for NaN; infinite ones fall below
             return None
     elif sizes.dtype.kind not in "iu":
         return None
-    if not bool(((sizes >= 0) & (sizes <= LONGEST_TOKENS)).all()):
+    if len(sizes) and not (sizes.min() >= 0 and sizes.max() <= LONGEST_TOKENS):
         return None
     whole: np.ndarray[Any, Any] = sizes.astype(np.int64, copy=False)
     return whole

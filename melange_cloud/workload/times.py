@@ -107,28 +107,20 @@ class Clock:
         zone = next((zone for zone in (b"+00:00", b"Z", b"") if tail.endswith(zone)), b"")
         if not zone and self.zone is not None:
             return None
-        end = width - len(zone)
-        if end > _WHOLE_SECONDS:
-            fraction = texts[:, _WHOLE_SECONDS + 1 : end]
-            if not fraction.shape[1] or not _all_digits(fraction) or (texts[:, _WHOLE_SECONDS] != ord(".")).any():
-                return None
-        if (texts[:, end:] != np.frombuffer(zone, dtype=np.uint8)).any():
-            return None
-        seconds = texts[:, _MINUTES + 1 : _WHOLE_SECONDS]
-        if (texts[:, _MINUTES] != ord(":")).any() or not _all_digits(seconds) or (seconds[:, 0] > ord("5")).any():
+        form = _form(width - len(zone), zone)
+        if form is None or not _has_form(texts, form):
             return None
         # Neighbours of a log mostly share their minute: each stretch of the same one is parsed once.
-        minutes = np.ascontiguousarray(texts[:, :_MINUTES])
-        as_words = minutes.view(np.uint64)
-        changes = (as_words[1:, 0] != as_words[:-1, 0]) | (as_words[1:, 1] != as_words[:-1, 1])
+        days, hours = _word(texts, 0), _word(texts, 8)
+        changes = (days[1:] != days[:-1]) | (hours[1:] != hours[:-1])
         starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-        parsed = _parse_minutes(minutes[starts])
+        parsed = _parse_minutes(texts[starts, :_MINUTES])
         if parsed is None:
             return None
         whole: np.ndarray[Any, Any] = np.repeat(parsed, np.diff(np.append(starts, len(texts))))
-        digits = seconds - ord("0")
-        whole += digits[:, 0].astype(np.int64) * 10
-        whole += digits[:, 1]
+        seconds = _word(texts, _WHOLE_SECONDS - 8)
+        whole += ((seconds >> np.uint64(56)) & np.uint64(15)).view(np.int64)
+        whole += ((seconds >> np.uint64(48)) & np.uint64(15)).view(np.int64) * 10
         return whole
 
     def _seconds_of_text(self, values: Any) -> "np.ndarray[Any, Any] | None":
@@ -170,6 +162,42 @@ def clock_of(sample: object, seconds_per_unit: float | None, time_zone: str | No
 def _all_digits(signs: "np.ndarray[Any, Any]") -> bool:
     # What lies below 0 wraps to above 9.
     return int((signs - signs.dtype.type(ord("0"))).max(initial=0)) <= 9
+
+
+def _form(end: int, zone: bytes) -> tuple[tuple[int, int], ...] | None:
+    """What the bytes from the seconds' colon on must be, each (least, how many more): a sign, or a digit."""
+    form = [(ord(":"), 0), (ord("0"), 5), (ord("0"), 9)]
+    if end > _WHOLE_SECONDS:
+        form += [(ord("."), 0), *[(ord("0"), 9)] * (end - _WHOLE_SECONDS - 1)]
+        if form[-1] == (ord("."), 0):
+            return None
+    return (*form, *((sign, 0) for sign in zone))
+
+
+def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) -> bool:
+    """Whether the last bytes of all texts are of a form, eight at a time."""
+    import numpy as np
+
+    width = texts.shape[1]
+    # Zeros stand for bytes before the form: masked, never asked.
+    least = bytes(width - len(form)) + bytes(sign for sign, _ in form)
+    more = bytes([15] * (width - len(form))) + bytes(15 - count for _, count in form)
+    asked = bytes(width - len(form)) + bytes([255] * len(form))
+    for at in {*range(_MINUTES, width - 7, 8), width - 8}:
+        word, first, room, mask = _word(texts, at), *(
+            np.uint64(int.from_bytes(part[at : at + 8], "little")) for part in (least, more, asked)
+        )
+        over = (word ^ first) & mask
+        # What lies in the range, less its least, stays below 16 when the rest of 15 is added.
+        if int(np.bitwise_or.reduce((over + room) | over)) & 0xF0F0F0F0F0F0F0F0:
+            return False
+    return True
+
+
+def _word(texts: "np.ndarray[Any, Any]", at: int) -> "np.ndarray[Any, Any]":
+    """Eight bytes of each text, the first lowest."""
+    words: np.ndarray[Any, Any] = texts[:, at : at + 8].view("<u8")[:, 0]
+    return words
 
 
 def _parse_minutes(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":

@@ -122,6 +122,7 @@ def test_long_lists_are_folded(run):
     command = ("plan", "--region", "gcp:*", "--offline", "--compare-purchases", "--gpu", "L4")
     folded, whole = (run(*command, *more, COLUMNS="80").stdout for more in ((), ("--all-rows",)))
     assert max(cell_len(line) for line in whole.splitlines()) <= 80
+    assert "northamerica-northeast1" in whole
     folded, whole = (page[page.index(TITLE) :] for page in (folded, whole))
     assert "more: --all-rows" in folded
     assert "more: --all-rows" not in whole
@@ -130,7 +131,7 @@ def test_long_lists_are_folded(run):
 
 def test_a_part_of_a_month(run):
     shown = text(run(*TWO, "--hours-per-month", "300", COLUMNS="160"))
-    assert "billed 730 h/month, used or not. Pays from" in shown
+    assert "billed 730 h/month, used or not. Pays:" in shown
     assert "On demand and spot are billed 300 h/month." in shown
     result = run("plan", "--region", "us-east-1", "--offline", "--purchase", "commit_1y", "--hours-per-month", "300")
     assert result.exit_code == 2

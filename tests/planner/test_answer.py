@@ -26,7 +26,7 @@ def cost(*regions, **question):
 
 def test_the_objects_and_the_cli_agree():
     document = run(EXAMPLES / "conversation-us-east-1")
-    assert json.loads(report.as_json(ask()))["regions"] == document["regions"]
+    assert json.loads(report.as_json(ask(explain=True)))["regions"] == document["regions"]
 
 
 def test_frames_hold_what_the_objects_hold():

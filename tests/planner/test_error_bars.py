@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import melange_cloud
 from melange_cloud.domain import Kind, MaxTput, Status
-from melange_cloud.planner.error_bars import Ends, error_bars, shifted
+from melange_cloud.planner.error_bars import Ends, error_bars, shifted, shifted_with_its_gpu
 from melange_cloud.planner.solving import Solving
 from melange_cloud.problem import pose
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
@@ -92,6 +92,28 @@ def test_a_degree_that_only_pays_if_it_is_better_enters_at_its_end():
     assert (bars.profiles[0].gpu, bars.profiles[0].tensor_parallel) == ("L4", 2)
 
 
+def test_another_degree_of_the_same_gpu_is_no_way_out_of_an_error():
+    # L4 x2 serves as much per GPU as L4 does: were its estimate not to fall with L4's, the cost would stay.
+    table = rates(errors=(0.5, 0.1, 0.1, 0.5), rate=(4.0, 1.0, 1.0, 7.9))
+    bars, fleet, _ = bars_of(table, 40)
+    assert {kind for _, kind in fleet.instances} == {L4}
+    first = bars.profiles[0]
+    assert (first.gpu, first.tensor_parallel) == ("L4", 1)
+    assert first.usd_per_month_if_worse == pytest.approx(bars.worse.usd_per_month)
+    assert first.usd_per_month_if_worse > 1.5 * bars.stated.usd_per_month
+
+
+def test_what_was_measured_of_another_degree_stays():
+    table = rates(errors=(0.5, 0.1, 0.1, 0.2))
+    moved = shifted_with_its_gpu(table, -1, L4)
+    assert moved[SHORT.name, L4_2].requests_per_s == pytest.approx(7.0 * 0.8)
+    measured = {key: replace(cell, origin="measured") if key[1] == L4_2 else cell for key, cell in table.items()}
+    assert shifted_with_its_gpu(measured, -1, L4) == {
+        key: replace(cell, requests_per_s=cell.requests_per_s * 0.5) if key[1] == L4 else cell
+        for key, cell in measured.items()
+    }
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     errors=st.tuples(*[st.floats(0.02, 0.9)] * 4),
@@ -105,7 +127,8 @@ def test_the_largest_swing_is_that_of_planning_every_profile_at_both_ends(errors
     slack = 1e-5 * fleet.usd_per_hour * HOURS
     swings = {}
     for kind in (L4, A10G, H100, L4_2):
-        better, worse = cost(shifted(table, 1, kind)), cost(shifted(table, -1, kind))
+        at_end = shifted_with_its_gpu if kind in {used for _, used in fleet.instances} else shifted
+        better, worse = cost(at_end(table, 1, kind)), cost(at_end(table, -1, kind))
         assert better - slack <= fleet.usd_per_hour * HOURS <= worse + slack
         swings[kind] = worse - better
     told = {Kind(one.gpu, one.tensor_parallel): one.swing_usd_per_month for one in bars.profiles}

@@ -69,8 +69,9 @@ def test_commitments_at_a_part_of_on_demand_cost_that_part(sheet, one, three, ra
         plan = found[purchase]
         assert plan.status is Status.OPTIMAL
         assert plan.usd_per_month == pytest.approx(part * base, rel=1e-4)
-        assert plan.break_even_fraction == pytest.approx(part, rel=1e-9)
-        assert plan.break_even_hours_per_month == pytest.approx(part * 730, rel=1e-9)
+        # A sheet's prices are kept to the micro-dollar.
+        assert plan.break_even_fraction == pytest.approx(part, rel=1e-4)
+        assert plan.break_even_hours_per_month == pytest.approx(part * 730, rel=1e-4)
         assert plan.break_even_of_cheapest_fraction == pytest.approx(part, rel=1e-4)
         assert plan.saving_usd_per_month == pytest.approx(base - plan.usd_per_month)
         assert plan.contracts == ("Our contract",)
@@ -112,6 +113,9 @@ def test_a_price_that_is_not_known_is_no_data_and_never_another_purchases_price(
     without = bought(**sheet({"commit_3y": 0.5}, skip={("commit_3y", cheap)}))["commit_3y"]
     assert cheap not in without.instances
     assert cheap in without.without_price
+    # Such a fleet pays later against the cheapest on demand than against itself on demand.
+    assert without.break_even_fraction == pytest.approx(0.5)
+    assert without.break_even_of_cheapest_fraction > 0.5
 
 
 def test_types_refused_for_another_reason_are_not_called_without_a_price():

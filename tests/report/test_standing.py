@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,7 @@ from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_pla
 MACHINES = {"A10G": G5, "L4": G6, "A100-40GB": A2}
 
 
-def fleet(
-    usd_per_hour: dict[str, float], region: str, as_of: date = date(2026, 7, 20), **changes: object
-) -> RegionPlan:
+def fleet(usd_per_hour: dict[str, float], region: str, as_of: date = date(2026, 7, 20), **changes: Any) -> RegionPlan:
     lines = [allocation(MACHINES[gpu], 1, price=price, as_of=as_of) for gpu, price in usd_per_hour.items()]
     return region_plan(lines, region=region, **changes)
 
@@ -154,10 +153,10 @@ def test_json_and_csv_hold_the_same() -> None:
         assert found[key]["sure"] == standing.sure.value
         assert found[key]["saving_usd_per_month"] == standing.saving_usd_per_month
     for row in csv.DictReader(io.StringIO(report.as_csv(answer))):
-        standing = expected.get((row["provider"], row["region"]))
-        if standing is None:
+        here = expected.get((row["provider"], row["region"]))
+        if here is None:
             assert row["region_sure"] == row["region_premium_fraction"] == row["region_price_age_days"] == ""
         else:
-            assert row["region_sure"] == standing.sure.value
-            assert float(row["region_premium_fraction"]) == standing.premium_fraction
-            assert int(row["region_price_age_days"]) == standing.price_age_days
+            assert row["region_sure"] == here.sure.value
+            assert float(row["region_premium_fraction"]) == here.premium_fraction
+            assert int(row["region_price_age_days"]) == here.price_age_days

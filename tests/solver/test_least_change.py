@@ -43,6 +43,12 @@ def test_equal_changes_take_the_cheaper_fleet() -> None:
     assert dict(found.instances) == {("A100-80GB", A100): 1, ("A10G", A10G): 1}  # two A100 are two instances as well
 
 
+def test_a_fleet_far_larger_than_needed_survives_a_loss_and_is_kept() -> None:
+    problem = replace(toy(), spare=1)
+    kept = least_change(problem, {"A10G": 60, "A100-80GB": 2}, 1000.0)
+    assert {name: count for (name, _), count in kept.instances.items()} == {"A10G": 60, "A100-80GB": 2}
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     problem=problems(quotas=False, spare=0),

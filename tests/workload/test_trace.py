@@ -193,11 +193,11 @@ def test_blocks_and_single_rows_read_the_same(rows: list[str], feed: str) -> Non
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder), text)
         slow = read_trace(path)
-        few, csv_trace._FEW_LINES = csv_trace._FEW_LINES, 0
+        few, csv_trace._FEW_BYTES = csv_trace._FEW_BYTES, 0
         try:
             fast = read_trace(path)
         finally:
-            csv_trace._FEW_LINES = few
+            csv_trace._FEW_BYTES = few
     assert sizes(fast) == sizes(slow)
     assert (fast.unreadable, fast.unreadable_rows) == (slow.unreadable, slow.unreadable_rows)
 
