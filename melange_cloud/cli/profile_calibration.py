@@ -12,12 +12,15 @@ from melange_cloud.cli.progress import steps_bar
 from melange_cloud.errors import MelangeError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from melange_cloud.profiles.validate import CardRow
 
 SCHEMA_VERSION = 1
 _WIDTH_OF_ALL = 96
+_WIDTH_OF_ONE_TABLE = 76
 _OF_THE_ESTIMATOR = 3
-"""Narrower terminals get the first columns; JSON and CSV have all."""
+"""Narrower terminals get the first columns, and narrower ones yet groups; JSON and CSV have all."""
 CALIBRATE_EXAMPLE = "Example: melange-cloud profiles calibrate --check"
 VALIDATE_EXAMPLE = "Example: melange-cloud profiles validate --format json"
 
@@ -88,8 +91,25 @@ def _card_json(rows: "list[CardRow]") -> str:
 
 def _card_table(rows: "list[CardRow]") -> str:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
+
+    refused = sum(row.refused for row in rows)
+    notes = ["Median, p90: of the estimator, under the limits and with the constants of the engine measured"]
+    if width() >= _WIDTH_OF_ALL:
+        notes += [
+            "Shipped: of the profiles' one number for all engines, without pins",
+            "Within stated: how often a cell's error holds",
+        ]
+    else:
+        notes.append(f"As shipped, and how often the stated error holds: from {_WIDTH_OF_ALL} columns on, and in JSON")
+    notes.append(f"Not counted: {refused} saturated cells of replicas that are refused, with a sliver of memory")
+    shown = _one_table(rows) if width() >= _WIDTH_OF_ONE_TABLE else _grouped(rows)
+    title = Text("Errors on request shapes held out of the fit")
+    return rendered(Group(title, Text(), shown, Text(), *(Text(line) for line in notes)))
+
+
+def _one_table(rows: "list[CardRow]") -> "RenderableType":
+    from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("GPU", "Era", "Precision", "Quantity"):
@@ -99,22 +119,30 @@ def _card_table(rows: "list[CardRow]") -> str:
     for heading in headings[:held]:
         table.add_column(heading, justify="right", no_wrap=held < len(headings))
     for row in rows:
-        numbers = (
-            *(str(row.cells), _percent(row.median_error), _percent(row.p90_error)),
-            *(_percent(row.shipped_median_error), _percent(row.shipped_p90_error), _percent(row.within_stated, 0)),
-        )
-        table.add_row(row.gpu, row.era, row.precision, row.quantity.replace("_", " "), *numbers[:held])
-    refused = sum(row.refused for row in rows)
-    return rendered(
-        Group(
-            Text("Errors on request shapes held out of the fit"),
-            Text(),
-            table,
-            Text(),
-            Text("Median, p90: of the estimator, under the limits and with the constants of the engine measured"),
-            Text("Shipped: of the profiles' one number for all engines; within stated: how often a cell's error holds"),
-            Text(f"Not counted: {refused} saturated cells of replicas that are refused, with a sliver of memory"),
-        )
+        table.add_row(row.gpu, row.era, row.precision, row.quantity.replace("_", " "), *_numbers(row)[:held])
+    return table
+
+
+def _grouped(rows: "list[CardRow]") -> "RenderableType":
+    """A line per GPU, era and precision, and under it one per quantity: 40 columns hold it."""
+    from itertools import groupby
+
+    from rich.text import Text
+
+    wide = max(len(row.quantity) for row in rows)
+    lines = [f"{'':{wide}}  Cells  Median     p90"]
+    for key, held in groupby(rows, key=lambda row: (row.gpu, row.era, row.precision)):
+        lines.append(", ".join(key))
+        for row in held:
+            cells, median, p90 = _numbers(row)[:_OF_THE_ESTIMATOR]
+            lines.append(f"{row.quantity.replace('_', ' '):{wide}}  {cells:>5}  {median:>6}  {p90:>6}")
+    return Text("\n".join(lines))
+
+
+def _numbers(row: "CardRow") -> tuple[str, ...]:
+    return (
+        *(str(row.cells), _percent(row.median_error), _percent(row.p90_error)),
+        *(_percent(row.shipped_median_error), _percent(row.shipped_p90_error), _percent(row.within_stated, 0)),
     )
 
 

@@ -1,10 +1,13 @@
 """Progress bars on stderr that vanish when their work is done."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from melange_cloud.cli.output import is_terminal
 
 OnRegion = Callable[[int, int, str], None]
 OnFetch = Callable[[str, int, int | None], None]
@@ -52,10 +55,17 @@ def reading_bar() -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def steps_bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields a callback (steps done, steps in all) that moves one bar."""
+    """Yields a callback (steps done, steps in all) that moves one bar; off a terminal there is none."""
+    if not is_terminal(sys.stderr):
+        yield _unwatched
+        return
     with _bars() as bar:
         tasks: dict[str, TaskID] = {}
         yield lambda done, total: _show(bar, tasks, text, done, total, text)
+
+
+def _unwatched(_done: int, _total: int) -> None:
+    """Nobody looks."""
 
 
 def _bars() -> Progress:

@@ -15,7 +15,8 @@ class TrafficShare:
 class OutsideBucket:
     """A bucket that no GPU in question can serve, and why; ranges are (low, high] in tokens.
 
-    ``dropped`` where the plan does without it (``--drop-unservable``).
+    ``dropped`` where the plan does without it (``--drop-unservable``); ``no_data`` where it is not known whether one
+    can: the profiles lack what a target asks for.
     """
 
     input_tokens: tuple[int, int]
@@ -24,6 +25,7 @@ class OutsideBucket:
     tokens_share: float
     reason: str
     dropped: bool
+    no_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Coverage:
         measured: a size inside the bucket was measured.
         interpolated: sizes about it were measured.
         estimated: the profile's points there are estimates.
-        unreached: no GPU in question can serve it.
+        unreached: no GPU in question can serve it, or none is known to.
         outside: the unreached buckets, most requests first.
     """
 

@@ -22,13 +22,22 @@ from melange_cloud.profiles import Profile
 _SHOWN = 2
 _NAMED = 3
 
-Outside = Mapping[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no kind in question can serve a bucket; ``no_data`` where some kind might, but its profile does not tell."""
+
+    reason: str
+    no_data: bool
+
+
+Outside = Mapping[str, Refusal]
 """Bucket name -> why no kind in question can serve it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The buckets as they were asked for, and those among them that no GPU in question can serve.
+    """The buckets as they were asked for, and those among them that no GPU in question is known to serve.
 
     ``dropped`` where the plan does without the latter.
     """
@@ -69,11 +78,11 @@ def traffic_of(asked: Asked, offers: Collection[Offer], max_tput: MaxTputTable, 
     """
     kinds = kinds_in_question(offers, max_tput, asked)
     buckets = asked.workload.buckets
-    beyond: dict[str, str] = {}
+    beyond: dict[str, Refusal] = {}
     for bucket in buckets:
         refusals = _refusals(bucket, kinds, max_tput)
         if kinds and sum(map(len, refusals.values())) == len(kinds):
-            beyond[bucket.name] = _in_words(refusals)
+            beyond[bucket.name] = Refusal(_in_words(refusals), _is_unknown(bucket, kinds, max_tput))
     return Traffic(buckets, beyond, drop and 0 < len(beyond) < len(buckets))
 
 
@@ -98,23 +107,41 @@ def without(asked: Asked, beyond: Outside) -> Asked:
 
 
 def unreached_notice(traffic: Traffic) -> tuple[str, ...]:
-    """The sentence that must go with a plan whose traffic is not reached whole; none where it is."""
+    """The sentences that must go with a plan whose traffic is not reached whole; none where it is.
+
+    One for what no GPU can serve, one for what none is known to serve.
+    """
     beyond = [bucket for bucket in traffic.buckets if bucket.name in traffic.outside]
-    if not beyond:
-        return ()
-    requests = sum(bucket.share for bucket in beyond)
-    tokens = _tokens(beyond) / _tokens(traffic.buckets)
-    by_share = sorted(beyond, key=lambda bucket: (-bucket.share, bucket.name))
-    named = "; ".join(f"{describe_bucket(bucket)} ({percent(bucket.share)})" for bucket in by_share[:_SHOWN])
-    more = f"; and {len(beyond) - _SHOWN} more sizes" if len(beyond) > _SHOWN else ""
-    part = f"{percent(requests)} of requests ({percent(tokens)} of tokens)"
-    if traffic.dropped:
-        return (
-            f"DROPPED, NOT SERVED - {part} that no GPU here can serve: {named}{more}; every figure is of the rest "
-            "(--drop-unservable)",
-        )
+    no_data = [bucket for bucket in beyond if traffic.outside[bucket.name].no_data]
+    out_of_reach = [bucket for bucket in beyond if not traffic.outside[bucket.name].no_data]
     cure = "; --drop-unservable plans without them" if len(beyond) < len(traffic.buckets) else ""
-    return (f"OUT OF REACH - no GPU here can serve {part}: {named}{more}{cure}",)
+    notices = []
+    for buckets, banner, cannot in (
+        (out_of_reach, "OUT OF REACH - no GPU here can serve", "that no GPU here can serve"),
+        (no_data, "NO DATA - no GPU here is known to serve", "that no GPU here is known to serve (no data)"),
+    ):
+        if buckets and traffic.dropped:
+            part, named = _named(buckets, traffic)
+            rest = "every figure is of the rest (--drop-unservable)"
+            notices.append(f"DROPPED, NOT SERVED - {part} {cannot}: {named}; {rest}")
+        elif buckets:
+            part, named = _named(buckets, traffic)
+            why = f" ({traffic.outside[_largest(buckets)[0].name].reason})" if buckets is no_data else ""
+            notices.append(f"{banner} {part}: {named}{why}{cure}")
+    return tuple(notices)
+
+
+def _named(buckets: Sequence[Bucket], traffic: Traffic) -> tuple[str, str]:
+    """Which part of the traffic buckets are, and the largest of them by name."""
+    requests = sum(bucket.share for bucket in buckets)
+    tokens = _tokens(buckets) / _tokens(traffic.buckets)
+    named = "; ".join(f"{describe_bucket(bucket)} ({percent(bucket.share)})" for bucket in _largest(buckets)[:_SHOWN])
+    more = f"; and {len(buckets) - _SHOWN} more sizes" if len(buckets) > _SHOWN else ""
+    return f"{percent(requests)} of requests ({percent(tokens)} of tokens)", f"{named}{more}"
+
+
+def _largest(buckets: Sequence[Bucket]) -> list[Bucket]:
+    return sorted(buckets, key=lambda bucket: (-bucket.share, bucket.name))
 
 
 def coverage(
@@ -137,17 +164,20 @@ def coverage(
     beyond = []
     for bucket in traffic.buckets:
         tokens = _tokens([bucket]) / all_tokens
-        reason = traffic.outside.get(bucket.name)
-        serving = _serving(plan, bucket, kinds, max_tput) if reason is None else {}
+        refusal = traffic.outside.get(bucket.name)
+        serving = _serving(plan, bucket, kinds, max_tput) if refusal is None else {}
         parts: dict[str, float] = {}
         for kind, part in serving.items():
             name = _stands_on(bucket, kind, max_tput, profiles)
             parts[name] = parts.get(name, 0.0) + part
         if not serving:
             parts = {"unreached": 1.0}
-            why = reason or _in_words(_refusals(bucket, kinds, max_tput)) or "no GPU with a profile is for rent here"
-            dropped = traffic.dropped and reason is not None
-            beyond.append(OutsideBucket(*_sizes(bucket), bucket.share, tokens, why, dropped))
+            here = Refusal(
+                _in_words(_refusals(bucket, kinds, max_tput)) or "no GPU with a profile is for rent here",
+                _is_unknown(bucket, kinds, max_tput),
+            )
+            found, dropped = refusal or here, traffic.dropped and refusal is not None
+            beyond.append(OutsideBucket(*_sizes(bucket), bucket.share, tokens, found.reason, dropped, found.no_data))
         for name, part in parts.items():
             sums[name][0] += part * bucket.share
             sums[name][1] += part * tokens
@@ -192,6 +222,12 @@ def _refusals(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -
         if isinstance(cell, Unservable):
             refusals.setdefault(cell.reason, []).append(str(kind))
     return refusals
+
+
+def _is_unknown(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> bool:
+    """Whether some kind might serve the bucket, if its profile told."""
+    cells = (max_tput[bucket.name, kind] for kind in kinds)
+    return any(isinstance(cell, Unservable) and cell.no_data for cell in cells)
 
 
 def _in_words(refusals: Mapping[str, list[str]]) -> str:

@@ -29,6 +29,7 @@ from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question,
 from melange_cloud.planner.region import pose_in, rules_of
 from melange_cloud.planner.solving import Solving
 from melange_cloud.planner.sweep import (
+    MOST_STRETCHES,
     STEP,
     over_easing,
     over_price,
@@ -45,6 +46,9 @@ SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
 """The ranges where none is asked for, in multiples of the plan's own value."""
 
 DEFAULT_ERROR = 0.5
+
+LIMITS = {"rate": (1e-6, MOST_REQUESTS_PER_S), "tpot": (1e-3, 1e6), "price": (1e-3, 1e3), "throughput": (1e-3, 1e3)}
+"""Between which values a sweep makes sense: beyond them floating point, not the fleet, would decide."""
 
 
 def sensitivity(
@@ -134,6 +138,7 @@ class _Swept:
         error = self._error_of(gpu) if what == "throughput" else None
         asked = {"rate": request.peak_requests_per_s, "tpot": request.tpot_ms}.get(what, 1.0)
         low, high = _range(what, asked, error, low, high)
+        _within_limits(what, low, high)
         unit = {"rate": "requests/s", "tpot": "ms"}.get(what, "times")
         if gpu and self.posed.problem is not None and not self._may_enter(gpu):
             raise BadInput(f"--over {what}:{gpu}: no offer with {gpu} may enter this plan; see `plan --show left-out`")
@@ -174,7 +179,7 @@ class _Swept:
 
         def swept(of: Problem, solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
             found = over_rate(of, low / peak, high / peak, solve, self.solving.solver)
-            return tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found)
+            return _whole(tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found), low, high)
 
         return swept(problem, self.solving.solve_for_cost), {
             name: swept(problem, alone) for name, alone in self._alone(problem).items()
@@ -197,7 +202,8 @@ class _Swept:
 
         def swept(at: Callable[[float], Problem | None], solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
             solver = self.solving.solver
-            return over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problem_at=of_kinds)
+            found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problem_at=of_kinds)
+            return _whole(found, low, high)
 
         def of_kind(kind: Kind, tpot_ms: float) -> Problem | None:
             return of_kinds(tpot_ms, frozenset({kind}))
@@ -224,10 +230,10 @@ class _Swept:
         def problem_at(factor: float) -> Problem:
             return scaled_throughput(problem, gpu, factor)
 
-        solver = self.solving.solver
-        return over_easing(problem_at, low, high, self.solving.solve_for_cost, solver), {
-            name: over_easing(problem_at, low, high, alone, solver) for name, alone in self._alone(problem).items()
-        }
+        def swept(solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
+            return _whole(over_easing(problem_at, low, high, solve, self.solving.solver), low, high)
+
+        return swept(self.solving.solve_for_cost), {name: swept(alone) for name, alone in self._alone(problem).items()}
 
     def _routers(self) -> tuple[Choice, ...]:
         choices = []
@@ -273,6 +279,28 @@ def _range(what: str, asked: float, error: float | None, low: float | None, high
     if begin >= end:
         raise BadInput(f"--from {begin:g} --to {end:g}: the range is empty; give a --to above --from")
     return begin, end
+
+
+def _within_limits(what: str, low: float, high: float) -> None:
+    least, most = LIMITS[what]
+    for option, value in (("--from", low), ("--to", high)):
+        if not least <= value <= most:
+            raise BadInput(f"{option} {value:g}: give a number from {least:g} to {most:,.0f}")
+
+
+def _whole(stretches: tuple[Stretch, ...], low: float, high: float) -> tuple[Stretch, ...]:
+    """The stretches, which reach from ``low`` to ``high``: refused where there were too many to do so.
+
+    Raises:
+        BadInput: the range was given up before its end.
+    """
+    begin, end = stretches[0].low, stretches[-1].high
+    if begin > low * (1 + STEP) or end < high * (1 - STEP):
+        raise BadInput(
+            f"--from {low:g} --to {high:g}: fleets change more than {MOST_STRETCHES:,} times in this range; narrow it, "
+            f"such as --from {begin:.4g} --to {end:.4g}"
+        )
+    return stretches
 
 
 def _sweep(

@@ -19,6 +19,7 @@ STEP = 1e-5
 """Two changes nearer than this fraction of the quantity are taken for one."""
 
 MOST_STRETCHES = 2000
+"""A sweep ends after so many: its last stretch (of a rate), or its first, then ends within the range asked for."""
 
 Solve = Callable[[Problem], Solution]
 
@@ -68,6 +69,8 @@ def over_rate(problem: Problem, low: float, high: float, solve: Solve, solver: s
         end = min(high, max(full, at))
         stretches.append(_stretch(begin, end, solution))
         at = end * (1 + STEP)
+    if at > high:
+        stretches[-1] = replace(stretches[-1], high=high)
     return _joined(stretches)
 
 
@@ -114,6 +117,8 @@ def over_easing(
         if begin <= low:
             break
         at = begin * (1 - relative_step)
+    if at < low:
+        stretches[-1] = replace(stretches[-1], low=low)
     return _joined(list(reversed(stretches)))
 
 

@@ -18,7 +18,8 @@ HEADER = """\
 #   attention           fraction of the 16-bit peak FLOP/s reached by the attention of a prefill
 #   step_s              time that every step takes on top, s; the mean over the engines measured
 #   step_per_request_s  time that every step takes on top per request in it, s
-#   sampling_s          the same per request, GPU and 100,000 words of vocabulary, s
+#   server_share        what an HTTP server in the engine's own process (vLLM 0.x) adds, over step_per_request_s
+#   sampling_s          time that every step takes on top per request, GPU and 100,000 words of vocabulary, s
 #   prefill_s           time that every prefill takes on top, s
 #   cache_loss          reading the cache slows down by 1 + cache_loss x log2(tensor_parallel); the mean over engines
 #   link_gb_per_s       all-reduce bandwidth within an instance, GB/s

@@ -8,8 +8,8 @@ in either dimension, the measured rate is moved to the size asked for as the est
 with ``saturation`` the estimate's rate without a target. The weights depend on sizes alone and measured and estimated
 rates only rise with a target, so that no looser target ever gives a lower rate. What a measurement does not show is
 left to the estimate: points without TPOT bound a rate under a target but never raise it, unless the estimate says that
-saturation, not the target, is the limit; a size measured at low loads only never lowers its neighbours. A user's rate at
-the highest load that he measured is the most that it vouches for; a published run often stopped before any limit, and
+saturation, not the target, is the limit; a size measured at low loads only never lowers its neighbours. A user's own
+rate at the highest load measured is the most that it vouches for; a published run often stopped before any limit, and
 beyond it the rate goes on as the estimate does:
 
     rate(T) = measured at its highest load · estimate(T) / estimate(TPOT there)
@@ -27,7 +27,7 @@ from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.profiles.files import ProfileFile, Rates, rates_of
 from melange_cloud.profiles.measured import is_saturated
 from melange_cloud.profiles.own import together
-from melange_cloud.profiles.points import Best, best_within
+from melange_cloud.profiles.points import Best, best_within, interpolated
 from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
 
 CELL = math.log(1.1)
@@ -253,11 +253,22 @@ class PinnedProfile(Profile):
         """MaxTput at every size that has points, estimated or measured, sorted by size."""
         cells = {(cell.input_tokens, cell.output_tokens): cell for cell in self.estimate.cells(slo)}
         cells.update({(cell.input_tokens, cell.output_tokens): cell for cell in self.measured.cells(slo)})
-        return [
-            replace(cells[size], served=served, tpot_ms=cells[size].tpot_ms if isinstance(served, MaxTput) else None)
-            for size in self.sizes
-            for served in (self.max_tput(*size, slo),)
-        ]
+        found = []
+        for size in self.sizes:
+            served, tpot_ms = self.max_tput(*size, slo), None
+            if isinstance(served, MaxTput):
+                tpot_ms = cells[size].tpot_ms or self._estimated_tpot_ms(size, slo)
+            found.append(replace(cells[size], served=served, tpot_ms=tpot_ms))
+        return found
+
+    def _estimated_tpot_ms(self, size: Size, slo: Slo) -> float | None:
+        """The TPOT that the estimate has within the targets, where a measurement gives none; None where it has none."""
+        corners = self.estimate._around(*size)
+        if isinstance(corners, Unservable):
+            return None
+        points = interpolated([(self.estimate._points_of(corner).points, weight) for corner, weight in corners])
+        best = best_within(points, slo) if points else None
+        return best.tpot_ms if isinstance(best, Best) and best.tpot_ms < math.inf else None
 
     def _is_impossible(self, longest: float, slo: Slo) -> bool:
         """Whether no measurement can make it possible: the engine's reach, memory, the time to read the weights."""
@@ -292,7 +303,7 @@ class PinnedProfile(Profile):
         return early and self.measured.knows_tpot(measured)
 
     def _beyond(self, measured: Size, size: tuple[float, float], rate: float, base: MaxTput) -> float:
-        """A rate at the highest load that was measured, moved on to a looser target as the estimate moves, requests/s."""
+        """A rate at the highest load measured, moved on to a looser target as the estimate moves, requests/s."""
         top = max(self.measured._points_of(measured).points, key=lambda point: point.requests_per_s)
         there = self.estimate.max_tput(*size, Slo(tpot_ms=top.tpot_ms))
         if isinstance(there, Unservable):
@@ -329,9 +340,7 @@ def pin(
         told = together(shipped, own, kind)
         files = [file for file in (*shipped, *own) if kind in file.rows]
         widest = max(files, key=lambda file: file.header.max_total_tokens)
-        measured = MeasuredProfile(
-            widest, kind, measured=told.points, published=told.shipped, notes=told.notes
-        )
+        measured = MeasuredProfile(widest, kind, measured=told.points, published=told.shipped, notes=told.notes)
         estimate = estimates.get(kind)
         if estimate is None:
             profiles[kind] = measured

@@ -230,7 +230,7 @@ def _text(place: _Place, points: Sequence[tuple[int, OperatingPoint]]) -> str:
         "era": era_name,
         "max_total_tokens": str(era.context(load_models()[model])),
         "max_num_seqs": str(era.max_num_seqs),
-        "source": "published measurements of one engine each (profiles/measured); error: how far today's engines differ",
+        "source": "published measurements (profiles/measured); error: by how much engines differ, at least 10 %",
         "calibration": "none, measured",
         "made by": "melange-cloud profiles build",
     }

@@ -13,14 +13,16 @@ A step puts T tokens through the weights. It reads them once for all, and multip
     linear(T) = sqrt(read^2 + multiply(T)^2)      read = W / (tp BW read_weights),  multiply = 2 P T / (tp TF compute)
     cache     = b c kv / (min(tp, kv_heads) BW read_cache) (1 + cache_loss log2 tp)
     network   = 2 layers (link_latency + T hidden 4 (tp - 1)/tp / link)                      0 where tp = 1
-    overhead  = step_s + b (step_per_request_s + sampling_s V tp) + 2 P_head b / (tp TF16 compute)
+    overhead  = step_s + b (python_s + sampling_s V tp) + 2 P_head b / (tp TF16 compute)
+    python_s  = step_per_request_s (1 + server_share)
     step(b)   = linear(b) + cache + network + overhead
 
 Attention reads the cache after and before the matrix products, not beside them: a sum, not the larger. Every GPU
 of a replica chooses tokens from the gathered scores of the whole vocabulary, hence V tp.
 
 A prefill rides on the steps of the others (chunked prefill, mixed steps): the weights are read anyway, so it costs what
-its tokens add. Engines of early 2024 gave it a step of its own, linear(I)::
+its tokens add. Engines of early 2024 gave it a step of its own, linear(I) + step_s + python_s instead of the first two
+terms::
 
     prefill(b) = linear(b + I) - linear(b) + 2 layers heads head_dim I^2 / (tp TF16 attention) + I network + prefill_s
     tpot       = step(b) + m prefill(b),   m = b (n - 1)/n / D
@@ -115,11 +117,15 @@ def _network_s(work: Work, k: Calibration, tokens: float) -> float:
     return tokens * work.moved_gb * share / k.link_gb_per_s
 
 
+def _python_s(k: Calibration) -> float:
+    return k.step_per_request_s * (1 + k.server_share)
+
+
 def step_s(work: Work, k: Calibration, requests: float, context_tokens: float) -> float:
     """Time of one decode step of ``requests`` requests with a mean context, s."""
     cache_s = requests * context_tokens * work.cache_s / k.read_cache * (1 + k.cache_loss * math.log2(work.degree))
     latency_s = 2 * work.layers * k.link_latency_s if work.degree > 1 else 0.0
-    per_request_s = k.step_per_request_s + k.sampling_s * work.scores + work.head_s / k.compute
+    per_request_s = _python_s(k) + k.sampling_s * work.scores + work.head_s / k.compute
     return (
         linear_s(work, k, requests)
         + cache_s
@@ -141,6 +147,7 @@ def prefill_s(work: Work, k: Calibration, input_tokens: float, decoding: float =
         multiply_s = share * (linear_s(work, k, tokens) - linear_s(work, k, decoding))
     else:
         multiply_s = share * linear_s(work, k, together * input_tokens)
+        multiply_s += 0.0 if work.mixed_steps else share * k.step_s + begun * _python_s(k)
     attention_s = work.attention_s * input_tokens**2 / k.attention
     each_s = attention_s + work.head_s / k.compute + _network_s(work, k, input_tokens) + k.prefill_s
     return multiply_s + begun * each_s

@@ -150,6 +150,7 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             attention=reader.number("attention", 0.05, 1),
             step_s=reader.number("step_s", 0, 1),
             step_per_request_s=reader.number("step_per_request_s", 0, 1),
+            server_share=reader.number("server_share", 0, 10),
             sampling_s=reader.number("sampling_s", 0, 1),
             prefill_s=reader.number("prefill_s", 0, 1),
             cache_loss=reader.number("cache_loss", 0, 10),

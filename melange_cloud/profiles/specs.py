@@ -157,6 +157,7 @@ class Calibration:
         block_scaled: what of ``compute`` is left with block-scaled fp8 weights.
         attention: fraction of the 16-bit peak FLOP/s reached by the attention of a prefill.
         step_s, step_per_request_s: time that a step takes on top, fixed and per request in it, s.
+        server_share: what an HTTP server in the engine's own process adds, over ``step_per_request_s``.
         sampling_s: time per request, GPU and 100,000 words of vocabulary that choosing a token takes, s.
         prefill_s: time that a prefill takes on top, s.
         cache_loss: KV reads slow down by 1 + cache_loss x log2(tensor_parallel).
@@ -182,6 +183,7 @@ class Calibration:
     attention: float
     step_s: float
     step_per_request_s: float
+    server_share: float
     sampling_s: float
     prefill_s: float
     cache_loss: float
@@ -202,6 +204,11 @@ class Calibration:
     def name(self) -> str:
         """How a profile's header names it."""
         return f"{self.gpu}, {self.era}, {self.precision}"
+
+    @property
+    def offline(self) -> "Calibration":
+        """The constants of the engine without a server."""
+        return replace(self, server_share=0.0) if self.server_share else self
 
     def of_engine(self, engine: str) -> "Calibration":
         """The constants of one engine."""

@@ -40,6 +40,7 @@ class Trial:
     def predicted_over_measured(self, k: Calibration) -> float:
         """Rate (saturated), latency (static) or TPOT: predicted with constants over measured."""
         row = self.row
+        k = k if row.source.front_end else k.offline
         if row.table == "saturation":
             return self._saturated_rate(k) / row.known("requests_per_s")
         if row.table == "closed_loop":

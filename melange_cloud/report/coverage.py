@@ -1,6 +1,6 @@
-"""What the answer stands on, bucket by bucket, in one line: measured, interpolated, estimated, out of reach."""
+"""What the answer stands on, bucket by bucket: measured, interpolated, estimated, out of reach or without data."""
 
-from melange_cloud.domain import Coverage, OutsideBucket, RegionPlan
+from melange_cloud.domain import Coverage, OutsideBucket, RegionPlan, TrafficShare
 from melange_cloud.report.text import GLUE, clean, number
 
 _SHOWN = 3
@@ -21,15 +21,23 @@ def coverage_lines(region: RegionPlan) -> tuple[str, ...]:
 
 
 def _shares(found: Coverage) -> str:
+    unknown = [bucket for bucket in found.outside if bucket.no_data]
+    no_data = TrafficShare(
+        sum(bucket.requests_share for bucket in unknown), sum(bucket.tokens_share for bucket in unknown)
+    )
+    reached_by_none = TrafficShare(
+        found.unreached.requests_share - no_data.requests_share, found.unreached.tokens_share - no_data.tokens_share
+    )
     parts = [
         f"{_percent(part.requests_share)} of requests ({_percent(part.tokens_share)} of tokens) {words}"
         for part, words in (
             (found.measured, "measured"),
             (found.interpolated, "between measured sizes"),
             (found.estimated, "on estimated points"),
-            (found.unreached, "out of reach"),
+            (reached_by_none, "out of reach"),
+            (no_data, "without data"),
         )
-        if part.requests_share > 0
+        if part.requests_share > 1e-12  # what a difference of equal shares may leave
     ]
     return "; ".join(parts)
 
@@ -41,6 +49,8 @@ def _outside(bucket: OutsideBucket) -> str:
     )
     what = "dropped" if bucket.dropped else "not served"
     reason = clean(bucket.reason)
+    if bucket.no_data and "no data" not in reason:
+        what = f"{what}, no data"
     reason = reason if len(reason) <= 160 else f"{reason[:157]}..."
     return f"{what}: {ranges}, {_percent(bucket.requests_share)} of requests: {reason}"
 

@@ -18,7 +18,8 @@ def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
         False: "it cannot serve this rate within the target",
         None: "whether it serves this is not known",
     }[current.serves]
-    yield f"Today {fleet(current.instances)} runs, {cost}: {able}."
+    verb = "runs" if sum(current.instances.values()) == 1 else "run"
+    yield f"Today {fleet(current.instances)} {verb}, {cost}: {able}."
     for name, reason in sorted(current.without_price.items()):
         yield f"{clean(name)} may not stay: {clean(reason)}."
     changes = _changes(current)
@@ -35,7 +36,7 @@ def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
     yield (
         f"{changes}{saved}: the fewest changes within {_percent(current)} of the cheapest, "
         f"{_month(current.cheapest_usd_per_hour, hours)} "
-        f"(this is {difference(region.usd_per_hour, current.cheapest_usd_per_hour)} to it)."
+        f"(this fleet against it: {difference(region.usd_per_hour, current.cheapest_usd_per_hour)})."
     )
 
 

@@ -10,7 +10,7 @@ from typing import IO, cast
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.cells import count_of
 
-BLOCK_BYTES = 2**22
+BLOCK_BYTES = 2**21
 """Small enough for a processor's cache, large enough that a block's own costs do not count."""
 
 _LONGEST_RECORD_BYTES = 2**26

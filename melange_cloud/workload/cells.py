@@ -54,18 +54,15 @@ class Cells:
 
     def seconds(self, column: int, clock: Clock) -> "Array | None":
         """A column of times as whole seconds; None where a cell is none, or is written in no common form."""
-        points = self.points[column]
         if clock.is_text:
             texts = self._texts(column)
             return None if texts is None else clock.seconds_of_bytes(texts)
-        if points is None:
-            numbers = self._digits(self.starts[column], self.ends[column])
-        elif clock.seconds_per_unit != 1.0 or int((self.ends[column] - self.starts[column]).max()) > _EXACT_DIGITS + 1:
-            return None
-        elif self._digits(points + 1, self.ends[column], worth=False) is None:
-            return None
-        else:
-            numbers = self._digits(self.starts[column], points)
+        starts, ends, points = self.starts[column], self.ends[column], self.points[column]
+        if points is not None:
+            exact = clock.seconds_per_unit == 1.0 and int((ends - starts).max()) <= _EXACT_DIGITS + 1
+            if not exact or self._digits(points + 1, ends, worth=False) is None:
+                return None
+        numbers = self._digits(starts, ends if points is None else points)
         return None if numbers is None else clock.seconds(numbers)
 
     def _texts(self, column: int) -> "Array | None":
@@ -93,40 +90,49 @@ class Cells:
         least, most = int(widths.min()), int(widths.max())
         if least < 1 or most > 2 * _WORD_BYTES:
             return None
-        low = self._word(ends, np.minimum(widths, _WORD_BYTES) if most > _WORD_BYTES else widths, worth)
-        if low is None or most <= _WORD_BYTES:
-            return low
-        high = self._word(ends - _WORD_BYTES, widths - _WORD_BYTES, worth)
-        return None if high is None else high * 10**_WORD_BYTES + low
+        if most <= _WORD_BYTES:
+            return self._word(ends, widths, worth)
+        low = self._word(ends, np.minimum(widths, _WORD_BYTES), worth)
+        some = widths > _WORD_BYTES
+        high = self._word((ends - _WORD_BYTES)[some], (widths - _WORD_BYTES)[some], worth)
+        if low is None or high is None:
+            return None
+        low[some] += high * 10**_WORD_BYTES
+        return low
 
     def _word(self, ends: "Array", widths: "Array", worth: bool) -> "Array | None":
-        """The same for up to eight digits; 0 where the width is below 1."""
+        """The same for one to eight digits."""
         import numpy as np
 
         data = np.frombuffer(self.block, dtype=np.uint8)
         # Little-endian: the last sign of a cell stands in the highest byte, what comes before the cell in the lowest.
         words: Array = np.ndarray(max(0, len(data) - _WORD_BYTES + 1), "<u8", data, strides=(1,))
         early = int(np.searchsorted(ends, _WORD_BYTES))
-        found = words[np.maximum(ends - _WORD_BYTES, 0)] if len(words) else np.zeros(len(ends), dtype=np.uint64)
+        found = np.empty(len(ends), dtype=np.uint64)
+        found[early:] = words[ends[early:] - _WORD_BYTES]
         for at, end in enumerate(ends[:early].tolist()):
-            found[at] = int.from_bytes(self.block[: max(0, end)].rjust(_WORD_BYTES, b"0"), "little")
+            found[at] = int.from_bytes(self.block[:end].rjust(_WORD_BYTES, b"0"), "little")
         found ^= np.uint64(0x3030303030303030)
-        # In two steps, since a shift by all 64 bits is none.
-        before = ((_WORD_BYTES - np.maximum(widths, 0)) * 4).astype(np.uint64)
+        before = widths * -8
+        before += 64
+        before = before.view(np.uint64)
         found >>= before
-        found >>= before
-        found <<= before
         found <<= before
         # A digit is below 10: it stays below 16 when 6 is added.
-        if int(np.bitwise_or.reduce((found + np.uint64(0x0606060606060606)) | found)) & 0xF0F0F0F0F0F0F0F0:
+        seen = found + np.uint64(0x0606060606060606)
+        seen |= found
+        if int(np.bitwise_or.reduce(seen)) & 0xF0F0F0F0F0F0F0F0:
             return None
-        if not worth:
-            return found
-        for digits, bits, mask in ((10, 8, 0x00FF00FF00FF00FF), (100, 16, 0x0000FFFF0000FFFF), (10_000, 32, 0xFFFFFFFF)):
-            right = found >> np.uint64(bits)
-            found *= np.uint64(digits)
-            found += right
-            found &= np.uint64(mask)
+        if worth:
+            # Neighbours are joined, to pairs, fours, eight: the left one times 10, 100, 10,000, plus the right one.
+            for join, bits, mask in (
+                (10 << 8 | 1, 8, 0x00FF00FF00FF00FF),
+                (100 << 16 | 1, 16, 0x0000FFFF0000FFFF),
+                (10_000 << 32 | 1, 32, 0xFFFFFFFF),
+            ):
+                found *= np.uint64(join)
+                found >>= np.uint64(bits)
+                found &= np.uint64(mask)
         return found.view(np.int64)
 
 

@@ -1,16 +1,20 @@
-"""Traces as CSV: blocks without a blemish go through pandas, whatever it could misread goes row by row.
+"""Traces as CSV: blocks without a blemish are read at once, whatever could be misread goes row by row.
 
-pandas alone would not do: told to read some columns only, it takes rows that are too long or too short in silence. So
-a block counts as read when every line has as many cells as the header, and whole numbers and times stand throughout;
-any other block is halved until the blemish stands in a short one.
+A block counts as read when every line has as many cells as the header, and whole numbers and times stand throughout:
+in the common forms ``cells`` tells, in others pandas (which alone would not do: told to read some columns only, it
+takes rows that are too long or too short in silence). Any other block is halved until the blemish stands in a short
+one.
 """
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.workload.ahead import worked_ahead
 from melange_cloud.workload.blocks import Lines
 from melange_cloud.workload.cells import Cells, cells_of, count_of
 from melange_cloud.workload.columns import Asked, Columns, find_columns
@@ -37,8 +41,13 @@ def read_csv_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     # A log may carry the prompts themselves; the standard limit is 131,072 characters.
     csv.field_size_limit(2**26)
     table = _Table(lines, asked, reading)
-    for line, block in lines.blocks(quoted=True):
-        table.take(line, block)
+
+    def parsed(piece: tuple[int, bytes]) -> "tuple[int, bytes, Arrays | None]":
+        return (*piece, table.at_once(piece[1]))
+
+    with closing(worked_ahead(parsed, _without_header(lines.blocks(quoted=True)))) as found:
+        for line, block, arrays in found:
+            table.take(line, block, arrays)
 
 
 def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
@@ -58,6 +67,20 @@ def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
     return names, delimiter
 
 
+def _without_header(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """The blocks from the line after the header, the last with a line feed at its end, none of them blank."""
+    passed = False
+    for first, whole in blocks:
+        line, block = first, whole
+        if not passed:
+            skipped = len(block) - len(block.lstrip(b"\r\n"))
+            end = block.find(b"\n", skipped) + 1 or len(block)
+            line += block.count(b"\n", 0, end)
+            block, passed = block[end:], True
+        if block and not block.isspace():
+            yield line, block if block.endswith(b"\n") else block + b"\n"
+
+
 class _Table:
     def __init__(self, lines: Lines, asked: Asked, reading: Reading) -> None:
         self.reading, self.path = reading, lines.path
@@ -67,7 +90,6 @@ class _Table:
         self.arrival_place = None if self.columns.arrival is None else self.names.index(self.columns.arrival)
         self.clock = self._clock(lines.start, asked)
         reading.begin(lines.path, self.columns, self.clock)
-        self.header_passed = False
         self.sizes_are_whole = True
 
     def _clock(self, start: bytes, asked: Asked) -> Clock | None:
@@ -79,32 +101,29 @@ class _Table:
         # An empty cell tells nothing of how the others are written.
         return clock_of(next((cell for cell in cells if cell), "0"), self.columns.seconds_per_unit, asked.time_zone)
 
-    def take(self, line: int, block: bytes) -> None:
-        """Counts the rows of a block whose first line is number ``line``."""
-        if not self.header_passed:
-            skipped = len(block) - len(block.lstrip(b"\r\n"))
-            end = block.find(b"\n", skipped) + 1 or len(block)
-            line += block.count(b"\n", 0, end)
-            block, self.header_passed = block[end:], True
-        if not block or block.isspace():
-            return
-        if not block.endswith(b"\n"):
-            block += b"\n"
-        if len(block) > _FEW_BYTES:
-            arrays = self._at_once(block)
-            if arrays is not None:
-                self.reading.tally.add(*arrays)
-                return
-            if b'"' not in block:
-                half = block.find(b"\n", len(block) // 2) + 1
-                if 0 < half < len(block):
-                    self.take(line, block[:half])
-                    self.take(line + block.count(b"\n", 0, half), block[half:])
-                    return
-        self._row_by_row(line, block)
+    def take(self, line: int, block: bytes, arrays: "Arrays | None") -> None:
+        """Counts the rows of a block whose first line is number ``line``.
 
-    def _at_once(self, block: bytes) -> "Arrays | None":
-        """The readable rows of a block whose every row is one; None where there may be another."""
+        Args:
+            arrays: what ``at_once`` found in it.
+        """
+        if arrays is not None:
+            self.reading.tally.add(*arrays)
+            return
+        half = block.find(b"\n", len(block) // 2) + 1
+        if len(block) > _FEW_BYTES and b'"' not in block and 0 < half < len(block):
+            self.take(line, block[:half], self.at_once(block[:half]))
+            self.take(line + count_of(block[:half], b"\n"), block[half:], self.at_once(block[half:]))
+        else:
+            self._row_by_row(line, block)
+
+    def at_once(self, block: bytes) -> "Arrays | None":
+        """The rows of a block, all of them readable; None where one may not be, or there are few.
+
+        Several threads call it at a time.
+        """
+        if len(block) <= _FEW_BYTES:
+            return None
         if b'"' not in block:
             numbers = self.clock is not None and not self.clock.is_text
             cells = cells_of(block, self.delimiter, len(self.names), points=numbers)
@@ -122,12 +141,22 @@ class _Table:
 
     def _with_pandas(self, block: bytes, count: int) -> "Arrays | None":
         """The same, slower, for whatever pandas reads: quoted cells, numbers as 374.0 or 1e3, times of any form."""
+        if self.sizes_are_whole:
+            arrays = self._of_type("int64", block, count)
+            if arrays is not None:
+                return arrays
+        arrays = self._of_type("float64", block, count)
+        if arrays is not None:
+            self.sizes_are_whole = False  # the next block is like it
+        return arrays
+
+    def _of_type(self, sizes: str, block: bytes, count: int) -> "Arrays | None":
         import numpy as np
         import pandas as pd
 
         quoted = b'"' in block
         width = len(self.names)
-        types: dict[int, str] = dict.fromkeys(self.places, "int64" if self.sizes_are_whole else "float64")
+        types: dict[int, str] = dict.fromkeys(self.places, sizes)
         if self.arrival_place is not None:
             types[self.arrival_place] = "object" if self.clock and self.clock.is_text else "float64"
         wanted = list(types)
@@ -149,7 +178,7 @@ class _Table:
                     encoding_errors="surrogateescape",
                 )
         except (ValueError, TypeError, OverflowError):  # pandas' own parser errors are ValueErrors
-            return self._with_fractions(block, count)
+            return None
         if len(frame) != count:
             return None
         if quoted and (frame[width].notna().any() or frame[width - 1].isna().any()):
@@ -159,15 +188,6 @@ class _Table:
             return None
         seconds = None if self.clock is None else self.clock.seconds(frame[self.arrival_place])
         return None if self.clock is not None and seconds is None else (inputs, outputs, seconds)
-
-    def _with_fractions(self, block: bytes, count: int) -> "Arrays | None":
-        """Once more where sizes were not all written as whole numbers: 374.0 is one too."""
-        if not self.sizes_are_whole:
-            return None
-        self.sizes_are_whole = False
-        arrays = self._with_pandas(block, count)
-        self.sizes_are_whole = arrays is None
-        return arrays
 
     def _row_by_row(self, line: int, block: bytes) -> None:
         columns = self.columns

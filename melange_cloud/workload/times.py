@@ -83,6 +83,9 @@ class Clock:
             return self._seconds_of_text(values)
         if numbers.dtype.kind not in "iuf":
             return None
+        if numbers.dtype == np.int64 and self.seconds_per_unit == 1.0:
+            sound = not len(numbers) or (numbers.min() > -_LARGEST[1.0] and numbers.max() < _LARGEST[1.0])
+            return numbers if sound else None
         # The comparison is false for NaN too.
         if not bool((np.abs(numbers) < _LARGEST[self.seconds_per_unit]).all()):
             return None
@@ -179,13 +182,14 @@ def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) 
     import numpy as np
 
     width = texts.shape[1]
-    # Zeros stand for bytes before the form: masked, never asked.
+    # The bytes before the form are masked: whatever they are, it is none of the form's business.
     least = bytes(width - len(form)) + bytes(sign for sign, _ in form)
     more = bytes([15] * (width - len(form))) + bytes(15 - count for _, count in form)
     asked = bytes(width - len(form)) + bytes([255] * len(form))
     for at in {*range(_MINUTES, width - 7, 8), width - 8}:
-        word, first, room, mask = _word(texts, at), *(
-            np.uint64(int.from_bytes(part[at : at + 8], "little")) for part in (least, more, asked)
+        word, first, room, mask = (
+            _word(texts, at),
+            *(np.uint64(int.from_bytes(part[at : at + 8], "little")) for part in (least, more, asked)),
         )
         over = (word ^ first) & mask
         # What lies in the range, less its least, stays below 16 when the rest of 15 is added.
@@ -206,7 +210,7 @@ def _parse_minutes(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | Non
 
     if (texts[:, [4, 7, 13]] != np.frombuffer(b"--:", dtype=np.uint8)).any():
         return None
-    if not np.isin(texts[:, 10], (ord(" "), ord("T"))).all():
+    if not ((texts[:, 10] == ord(" ")) | (texts[:, 10] == ord("T"))).all():
         return None
     if not _all_digits(texts[:, [at for start, stop in _PARTS for at in range(start, stop)]]):
         return None

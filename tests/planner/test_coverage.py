@@ -113,3 +113,50 @@ def test_measured_interpolated_and_estimated_are_told_apart() -> None:
     assert _stands_on(inside, kind, beyond, profiles) == "unreached"
     many = {"too slow": ["A10G"], "too long": ["H100", "H100 x2", "L4", "L4 x2"]}
     assert _in_words(many) == "A10G: too slow; the others: too long"
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_what_is_unknown_is_not_called_out_of_reach(dropped: bool) -> None:
+    from melange_cloud.planner.coverage import Refusal, Traffic, unreached_notice
+
+    served, far, dark = (
+        Bucket(500, 1000, 100 * at, 100 * at + 100, 900, 100 * at + 50, share)
+        for at, share in ((1, 0.5), (2, 0.3), (3, 0.2))
+    )
+    outside = {far.name: Refusal("the context ends before", False), dark.name: Refusal("no p99 TPOT", True)}
+    one, two = unreached_notice(Traffic((served, far, dark), outside, dropped))
+    assert one.startswith("DROPPED, NOT SERVED" if dropped else "OUT OF REACH - no GPU here can serve")
+    assert two.startswith("DROPPED, NOT SERVED" if dropped else "NO DATA - no GPU here is known to serve")
+    assert "30.0 % of requests" in one
+    assert "20.0 % of requests" in two
+    assert "can serve" not in two
+    assert ("(no data)" if dropped else "no p99 TPOT") in two
+    assert "--drop-unservable" in one
+
+
+def test_one_kind_that_might_makes_a_bucket_unknown() -> None:
+    from melange_cloud.planner.coverage import _is_unknown
+
+    bucket, kinds = Bucket(0, 25, 0, 25, 20, 20, 1.0), {Kind("L4", 1), Kind("H100", 1)}
+    refused = {(bucket.name, kind): Unservable("too long") for kind in kinds}
+    assert not _is_unknown(bucket, kinds, refused)
+    assert _is_unknown(bucket, kinds, {**refused, (bucket.name, Kind("L4", 1)): Unservable("no p99", no_data=True)})
+    assert not _is_unknown(bucket, set(), {})
+
+
+def test_the_report_tells_no_data_from_out_of_reach(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from melange_cloud.report.coverage import coverage_lines
+
+    (region,) = ask(mine(tmp_path, 0.2)).regions
+    assert region.coverage is not None
+    assert not region.coverage.outside[0].no_data
+    known = "\n".join(coverage_lines(region)).replace("\xa0", " ")
+    assert "20.0 % of requests (67.6 % of tokens) out of reach" in known
+    assert "no data" not in known
+    dark = replace(region.coverage, outside=(replace(region.coverage.outside[0], no_data=True),))
+    unknown = "\n".join(coverage_lines(replace(region, coverage=dark))).replace("\xa0", " ")
+    assert "20.0 % of requests (67.6 % of tokens) without data" in unknown
+    assert "out of reach" not in unknown
+    assert "not served, no data: input 501-1,000 output 8,001-16,000" in unknown

@@ -8,6 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Problem, Status, Stretch
+from melange_cloud.errors import BadInput
+from melange_cloud.planner import Question, sweep
+from melange_cloud.planner.sensitivity import sensitivity
 from melange_cloud.planner.solving import Solving
 from melange_cloud.planner.sweep import (
     STEP,
@@ -18,6 +21,7 @@ from melange_cloud.planner.sweep import (
     scaled_rates,
     scaled_throughput,
 )
+from melange_cloud.planner.trust import Trust
 from tests.solver.problems import problems, toy
 
 
@@ -91,3 +95,13 @@ def test_a_rate_that_no_quota_allows_ends_the_sweep_with_its_reason() -> None:
     assert stretches[-1].low == pytest.approx(5.0)
     assert stretches[-1].usd_per_hour(6.0) is None
     assert "--max-gpus" in stretches[-1].reason
+
+
+@pytest.mark.parametrize("over", ["rate", "throughput:L4"])
+def test_a_sweep_that_ends_early_is_refused_and_says_how_far_it_came(
+    over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "MOST_STRETCHES", 3)
+    question = Question(regions=("us-east-1",), trust=Trust(offline=True), gpus=("L4:1",), solver="highs")
+    with pytest.raises(BadInput, match=r"fleets change more than .* in this range; narrow it, such as --from"):
+        sensitivity(question, over, 0.5, 20.0)

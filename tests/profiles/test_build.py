@@ -5,6 +5,7 @@ import pytest
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles import check_profile_file, load_profiles
 from melange_cloud.profiles.build import INPUT_TOKENS, OUTPUT_TOKENS, build, differences, grid, write
+from melange_cloud.profiles.library import estimated_profile
 from melange_cloud.shipped import shipped
 
 THROUGHPUT = shipped("profiles") / "throughput"
@@ -28,7 +29,9 @@ def test_every_shipped_file_is_made_and_sound() -> None:
 
 def test_every_shipped_rate_rises_with_concurrency_and_every_tpot_respects_the_weights() -> None:
     for model, precision in (("llama-3.1-8b", "bf16"), ("llama-3.1-70b", "fp8"), ("llama-2-7b", "fp16")):
-        for profile in load_profiles(model, precision)[0].values():
+        for kind in load_profiles(model, precision)[0]:
+            profile = estimated_profile(model, precision, "2025", kind)
+            assert profile is not None
             assert profile.weight_read_ms is not None
             for points in profile.points.values():
                 rates = [point.requests_per_s for point in points]

@@ -36,7 +36,7 @@ SHIPPED = {
     "llama-3.1-70b": config("llama", 80, 8192, 64, 8, 28672, 128256, 131072),
     "llama-2-7b": config("llama", 32, 4096, 32, 32, 11008, 32000, torch_dtype="float16"),
     "llama-2-70b": config("llama", 80, 8192, 64, 8, 28672, 32000, torch_dtype="float16"),
-    "mistral-7b": config("mistral", 32, 4096, 32, 8, 14336, 32000, 32768, sliding_window=None),
+    "mistral-7b": config("mistral", 32, 4096, 32, 8, 14336, 32768, 32768, sliding_window=None),
     "qwen3-32b": config(
         "qwen3", 64, 5120, 64, 8, 25600, 151936, 40960, head_dim=128, use_sliding_window=False, sliding_window=None
     ),
@@ -47,7 +47,7 @@ PUBLISHED = {
     "llama-3.1-70b": (SHIPPED["llama-3.1-70b"], 70_553_706_496),
     "llama-2-7b": (SHIPPED["llama-2-7b"], 6_738_415_616),
     "llama-2-70b": (SHIPPED["llama-2-70b"], 68_976_648_192),
-    "mistral-7b-v0.3": (config("mistral", 32, 4096, 32, 8, 14336, 32768, 32768, sliding_window=None), 7_248_023_552),
+    "mistral-7b": (SHIPPED["mistral-7b"], 7_248_023_552),
     "qwen3-32b": (SHIPPED["qwen3-32b"], 32_762_123_264),
     "mistral-7b-v0.1": (config("mistral", 32, 4096, 32, 8, 14336, 32000, 32768, sliding_window=4096), 7_241_732_096),
     "llama-3.2-1b": (

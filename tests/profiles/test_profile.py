@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.files import COLUMNS
+from melange_cloud.profiles.pinned import PinnedProfile
 
 SHIPPED = [
     ("llama-3.1-8b", "bf16", "2025"),
@@ -16,7 +17,11 @@ SHIPPED = [
     ("llama-2-7b", "fp16", "2025"),
     ("llama-2-7b", "fp16", "vllm-0.2.7"),
 ]
-EVERY = [profile for names in SHIPPED for profile in load_profiles(*names)[0].values()]
+EVERY = [
+    profile.estimate if isinstance(profile, PinnedProfile) else profile
+    for names in SHIPPED
+    for profile in load_profiles(*names)[0].values()
+]
 
 HEADER = """\
 # format: melange-cloud profile 1

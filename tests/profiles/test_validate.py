@@ -10,7 +10,6 @@ from melange_cloud.cli.profiles import app
 from melange_cloud.errors import BadFile
 from melange_cloud.profiles.report_card import card_csv, load_card, read_card
 from melange_cloud.profiles.validate import CardRow, folds, quantile, report_card
-from melange_cloud.shipped import shipped
 
 STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}
 
@@ -101,9 +100,27 @@ def test_the_command_prints_the_card_as_table_and_json(monkeypatch: pytest.Monke
     assert "12.0 %" in table
 
 
-def test_the_readme_shows_the_stored_card() -> None:
-    readme = (shipped("profiles") / "README.md").read_text("utf-8")
-    rows = [line for line in readme.splitlines() if line.startswith("| ") and line.count("|") == 9]
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_no_figure_of_the_table_is_cut(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr("melange_cloud.profiles.validate.report_card", lambda progress: list(load_card()))
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = CliRunner().invoke(app, ["validate"], catch_exceptions=False)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= columns
+    for row in load_card():
+        assert any(
+            row.quantity.replace("_", " ") in line and f"{100 * row.p90_error:.1f} %" in line
+            for line in shown.stdout.splitlines()
+        )
+    assert ("Within stated" in shown.stdout) == (columns >= 96)
+    assert shown.stderr == "", "no bar, and no empty line, where nobody looks"
+
+
+@pytest.mark.parametrize("place", ["profiles/README.md", "README.md"])
+def test_the_readmes_show_the_stored_card(place: str) -> None:
+    readme = (Path(__file__).parents[2] / place).read_text("utf-8")
+    lines = readme[readme.index("| GPU, era, precision |") :].splitlines()
+    rows = [line for line in lines[: len(load_card()) + 2] if line.startswith("| ") and line.count("|") == 9]
     shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows][1:]
     assert [cells[0] for cells in shown] == [f"{row.gpu}, {row.era}, {row.precision}" for row in load_card()]
     for cells, row in zip(shown, load_card(), strict=True):
