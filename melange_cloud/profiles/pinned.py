@@ -225,7 +225,10 @@ class PinnedProfile(Profile):
         if self._is_impossible(max(input_tokens + output_tokens, longest_total_tokens or 0), slo):
             return base
         if min(slo.ttft_ms, slo.e2e_ms) < math.inf and not self.measured.knows_ttft(nearest):
-            within_tpot = self.max_tput(*size, Slo(slo.tpot_ms, slo.p99_tpot_ms), longest_total_tokens)
+            known = Slo(slo.tpot_ms, slo.p99_tpot_ms)
+            within_tpot = self.max_tput(*size, known, longest_total_tokens)
+            if base == self.estimate.max_tput(*size, known, longest_total_tokens):
+                return within_tpot  # the other targets limit nothing
             return within_tpot if _lower(within_tpot, base) else base
         pinned = self.measured.at(nearest, slo) if distance(nearest, size) <= CELL + _EXACT else None
         if isinstance(base, Unservable):

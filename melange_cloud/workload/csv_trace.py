@@ -130,6 +130,8 @@ class _Table:
             if cells is None and numbers:  # points may stand in other columns, here and there
                 cells = cells_of(block, self.delimiter, len(self.names), points=False)
             return None if cells is None else self._from_cells(cells) or self._with_pandas(block, cells.lines)
+        if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
+            return None  # to pandas each ends a line
         return self._with_pandas(block, count_of(block, b"\n"))
 
     def _from_cells(self, cells: Cells) -> "Arrays | None":
@@ -193,13 +195,14 @@ class _Table:
         columns = self.columns
         rows = RowByRow(self.reading, self.path, (columns.input, columns.output, columns.arrival or ""), self.clock)
         text = block.decode("utf-8", errors="surrogateescape")
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter)
+        # Cut at line feeds alone, so that a stray carriage return moves no line number.
+        lines = csv.reader((f"{line}\n" for line in text.removesuffix("\n").split("\n")), delimiter=self.delimiter)
         at_in, at_out = self.places
         while True:
             try:
                 cells = next(lines, None)
             except csv.Error as error:
-                self.reading.reject(self.path, line + lines.line_num - 1, f"is not CSV ({error})")
+                self.reading.reject(self.path, line + lines.line_num - 1, f"is not CSV ({str(error).split(' - ')[0]})")
                 continue
             if cells is None:
                 break

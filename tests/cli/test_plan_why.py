@@ -37,8 +37,7 @@ def fleet_of(region: dict[str, Any]) -> dict[str, int]:
 def sheet(folder: Path, name: str, usd_per_hour: float) -> Path:
     path = folder / "prices.csv"
     path.write_text(
-        "provider,region,instance_type,purchase,usd_per_hour\n"
-        f"aws,us-east-1,{name},on_demand,{usd_per_hour:.6f}\n",
+        f"provider,region,instance_type,purchase,usd_per_hour\naws,us-east-1,{name},on_demand,{usd_per_hour:.6f}\n",
         encoding="utf-8",
     )
     return path

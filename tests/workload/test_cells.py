@@ -4,13 +4,14 @@ import itertools
 import tempfile
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.errors import BadFile
+from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.workload import Trace, blocks, csv_trace, read_trace
 from melange_cloud.workload.ahead import ahead, worked_ahead
 from melange_cloud.workload.cells import cells_of
@@ -51,11 +52,10 @@ NUMBERS = st.floats(0, 10**7).map(lambda number: f"{number:.6f}") | st.sampled_f
         "x.5",
         "",
         "nan",
-        "99999999999.5",
         "1.2345678901234567",
     ]
 )
-STAMPS = st.datetimes().map(lambda moment: moment.isoformat(sep=" ", timespec="microseconds")) | st.sampled_from(
+STAMPS = st.datetimes(datetime(2023, 12, 31), datetime(2024, 3, 2)).map(lambda moment: moment.isoformat(sep=" ", timespec="microseconds")) | st.sampled_from(
     ["2024-05-10 08:15:02", "2024-05-10T08:15:02.5Z", "2024-02-30 00:00:00.000000", "2024-05-10 08:15:60.000000",
      "2024-05-10 08:15:0x.000000", "2024-05-10 08:15:02.00000x", "2024-05-10 08:15:02+05:30", "", "5"]
 )  # fmt: skip
@@ -72,7 +72,7 @@ def read(text: bytes, few_bytes: int, block_bytes: int) -> Trace | str:
         path.write_bytes(text)
         try:
             return read_trace(path)
-        except BadFile as error:
+        except (BadFile, BadInput) as error:
             return str(error).replace(folder, "")
         finally:
             patch.undo()
@@ -99,11 +99,11 @@ def counted(trace: Trace | str) -> object:
 @given(
     st.sampled_from([NUMBERS, STAMPS, None]).flatmap(
         lambda times: st.lists(
-            st.tuples(TEXTS | st.just("a"), SIZES, SIZES, *([times] if times else [])).map(",".join)
+            st.tuples(TEXTS | st.just("a"), SIZES, SIZES, *([] if times is None else [times])).map(",".join)
             | st.sampled_from(["", "1", "1,2", "a,1,2,3,4,5", ",,,", "  "]),
             min_size=1,
             max_size=30,
-        ).map(lambda rows: ("client,input_tokens,output_tokens" + (",time" if times else ""), rows))
+        ).map(lambda rows: ("client,input_tokens,output_tokens" + ("" if times is None else ",time"), rows))
     ),
     st.sampled_from(["\n", "\r\n"]),
     st.booleans(),
@@ -116,8 +116,6 @@ def test_columns_and_rows_read_the_same(
     header, rows = table
     text = ("\ufeff" * marked + feed.join([header, *rows]) + feed * ended).encode()
     slow = read(text, 2**30, 2**20)
-    if isinstance(slow, Trace) and slow.arrival_rates is None and slow.tally.by_minute.too_wide:
-        return
     assert counted(read(text, 0, block_bytes)) == counted(slow)
 
 
