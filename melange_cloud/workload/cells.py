@@ -1,4 +1,4 @@
-"""The cells of a block of CSV, found in all lines at once, and the numbers in them. For blocks without quotes.
+"""The cells of a block of CSV, found in all lines at once, and the numbers in them.
 
 A general reader of CSV takes a cell at a time. Here a whole column is taken at once: eight bytes of each cell as one
 word, whose digits are tested and joined by a few operations on all words. What does not fit is refused, not guessed.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_LINE_FEED, _RETURN, _POINT = b"\n"[0], b"\r"[0], b"."[0]
+_LINE_FEED, _RETURN, _POINT, _QUOTE = b"\n"[0], b"\r"[0], b"."[0], b'"'[0]
 _WORD_BYTES = 8
 _EXACT_DIGITS = 15
 """Decimals of so many digits are told apart by a float, so that rounding carries none of them to a whole number."""
@@ -137,24 +137,32 @@ class Cells:
 
 
 def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> Cells | None:
-    """The cells of whole lines; None unless every line has ``width`` of them and is made like the first.
+    """The cells of whole records; None unless every record has ``width`` of them and is made like the first.
+
+    Quotes around all cells of a column are no part of them.
 
     Args:
-        block: ends in a line feed; holds no quote.
-        points: whether decimal points are looked for: then a column has one in every line or in none.
+        block: ends in a line feed, where no quote is open.
+        points: whether decimal points are looked for: then a column has one in every record or in none.
     """
     import numpy as np
 
     data = np.frombuffer(block, dtype=np.uint8)
-    wanted = {ord(delimiter), _LINE_FEED} | ({_POINT} if points else set())
-    signs = [sign for sign in block[: block.find(b"\n") + 1] if sign in wanted]
-    if sum(sign != _POINT for sign in signs) != width:
-        return None
     marks = (data == ord(delimiter)) | (data == _LINE_FEED)
-    if _POINT in signs:
+    if points:
         marks |= data == _POINT
+    if b'"' in block:
+        outside = _outside_quotes(data, ord(delimiter))
+        if outside is None:
+            return None
+        marks &= outside | (data == _POINT)
     places: Array = np.flatnonzero(marks)
-    if len(places) % len(signs):
+    signs = []
+    for sign in data[places[: 2 * width]].tolist():
+        signs.append(sign)
+        if sign == _LINE_FEED:
+            break
+    if sum(sign != _POINT for sign in signs) != width or len(places) % len(signs):
         return None
     by_sign = [np.ascontiguousarray(column) for column in places.reshape(-1, len(signs)).T]
     if any((data[found] != sign).any() for found, sign in zip(by_sign, signs, strict=True)):
@@ -172,7 +180,32 @@ def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> Cells
         ends[-1] = ends[-1] - 1
         if (data[ends[-1]] != _RETURN).any() or count_of(block, b"\r") != len(ends[-1]):
             return None
+    for column in range(width):
+        # An empty cell would begin with what ends it, which is no quote.
+        if data[starts[column][0]] == _QUOTE and (data[starts[column]] == _QUOTE).all():
+            starts[column], ends[column] = starts[column] + 1, ends[column] - 1
     return Cells(block, tuple(starts), tuple(ends), tuple(points_of))
+
+
+def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
+    """Which bytes stand between no two quotes; None where a quote stands elsewhere than about a whole cell."""
+    import numpy as np
+
+    quotes = data == _QUOTE
+    places = np.flatnonzero(quotes)
+    opening, closing = places[::2], places[1::2]
+    if len(opening) != len(closing):
+        return None
+    before, after = data[opening[opening > 0] - 1], data[closing + 1]
+    # Of two quotes in a cell, which stand for one, the first closes and the second opens.
+    for beside, allowed in (
+        (before, (delimiter, _LINE_FEED, _QUOTE)),
+        (after, (delimiter, _LINE_FEED, _QUOTE, _RETURN)),
+    ):
+        if not np.isin(beside, allowed).all():
+            return None
+    inside: Array = np.cumsum(quotes, dtype=np.uint8)  # beyond 255 it goes on at 0, which is even too
+    return (inside & 1) == 0
 
 
 def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":

@@ -124,15 +124,14 @@ class _Table:
         """
         if len(block) <= _FEW_BYTES:
             return None
-        if b'"' not in block:
-            numbers = self.clock is not None and not self.clock.is_text
-            cells = cells_of(block, self.delimiter, len(self.names), points=numbers)
-            if cells is None and numbers:  # points may stand in other columns, here and there
-                cells = cells_of(block, self.delimiter, len(self.names), points=False)
-            return None if cells is None else self._from_cells(cells) or self._with_pandas(block, cells.lines)
-        if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
-            return None  # to pandas each ends a line
-        return self._with_pandas(block, count_of(block, b"\n"))
+        numbers = self.clock is not None and not self.clock.is_text
+        cells = cells_of(block, self.delimiter, len(self.names), points=numbers)
+        if cells is None and numbers:  # points may stand in other columns, here and there
+            cells = cells_of(block, self.delimiter, len(self.names), points=False)
+        if cells is None:
+            return None
+        arrays = self._from_cells(cells)
+        return arrays if arrays is not None or b'"' in block else self._with_pandas(block, cells.lines)
 
     def _from_cells(self, cells: Cells) -> "Arrays | None":
         inputs, outputs = (whole_array(cells.whole_numbers(place)) for place in self.places)
@@ -142,7 +141,7 @@ class _Table:
         return None if seconds is None else (inputs, outputs, seconds)
 
     def _with_pandas(self, block: bytes, count: int) -> "Arrays | None":
-        """The same, slower, for whatever pandas reads: quoted cells, numbers as 374.0 or 1e3, times of any form."""
+        """The same, slower, for whatever pandas reads: numbers as 374.0 or 1e3, times of any form."""
         if self.sizes_are_whole:
             arrays = self._of_type("int64", block, count)
             if arrays is not None:
@@ -156,22 +155,16 @@ class _Table:
         import numpy as np
         import pandas as pd
 
-        quoted = b'"' in block
-        width = len(self.names)
         types: dict[int, str] = dict.fromkeys(self.places, sizes)
         if self.arrival_place is not None:
             types[self.arrival_place] = "object" if self.clock and self.clock.is_text else "float64"
-        wanted = list(types)
-        if quoted:
-            # All columns, and one that must stay empty: short and long rows show in the last two.
-            types = {place: types.get(place, "str") for place in range(width)}
         try:
             with np.errstate(invalid="ignore"):  # inf where whole numbers are expected
                 frame = pd.read_csv(
                     io.BytesIO(block),
                     header=None,
-                    names=list(range(width + quoted)),
-                    usecols=None if quoted else wanted,
+                    names=list(range(len(self.names))),
+                    usecols=list(types),
                     dtype=types,
                     sep=self.delimiter,
                     keep_default_na=False,
@@ -182,8 +175,6 @@ class _Table:
         except (ValueError, TypeError, OverflowError):  # pandas' own parser errors are ValueErrors
             return None
         if len(frame) != count:
-            return None
-        if quoted and (frame[width].notna().any() or frame[width - 1].isna().any()):
             return None
         inputs, outputs = (whole_array(frame[place].to_numpy()) for place in self.places)
         if inputs is None or outputs is None:
