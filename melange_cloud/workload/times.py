@@ -65,7 +65,7 @@ class Clock:
                 return None
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=self.zone or UTC)
-            return math.floor(moment.timestamp())
+            return math.floor(moment.replace(microsecond=0).timestamp())  # a float rounds far dates up
         number = parse_number(value.strip()) if isinstance(value, str) else value
         if self.is_text or isinstance(number, bool) or not isinstance(number, int | float):
             return None
