@@ -12,8 +12,8 @@ from typing import TypeVar
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
-THREADS = min(4, os.cpu_count() or 1)
-"""Beyond four, reading the file and counting take longer than what threads do; each holds a piece in memory."""
+THREADS = max(1, min(4, os.cpu_count() or 1) - 1)
+"""Beside the one that reads and counts, which keeps three busy at most. Each holds a piece in memory."""
 
 
 def ahead(pieces: Iterator[Piece]) -> Generator[Piece, None, None]:

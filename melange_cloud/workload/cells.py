@@ -205,7 +205,8 @@ def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
         if not np.isin(beside, allowed).all():
             return None
     inside: Array = np.cumsum(quotes, dtype=np.uint8)  # beyond 255 it goes on at 0, which is even too
-    return (inside & 1) == 0
+    outside: Array = (inside & 1) == 0
+    return outside
 
 
 def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
@@ -228,6 +229,7 @@ def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
     if clock.pyarrow_type not in types:
         return None
     try:
-        return clock.seconds(column.cast(pa.string()).cast(types[clock.pyarrow_type]).to_numpy(zero_copy_only=False))
+        stamps = column.cast(pa.string()).cast(types[clock.pyarrow_type]).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         return None
+    return clock.seconds(stamps)

@@ -2,7 +2,7 @@
 
 A block counts as read when every line has as many cells as the header, and whole numbers and times stand throughout:
 in the common forms ``cells`` tells, in others pandas (which alone would not do: told to read some columns only, it
-takes rows that are too long or too short in silence). Any other block is halved until the blemish stands in a short
+takes rows that are too long or too short in silence). Any other block is cut up until the blemish stands in a short
 one.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
 
 DELIMITERS = ",;\t"
-_FEW_BYTES = 2**14
+_FEW_BYTES, _PARTS = 2**13, 8
 _LEARNT_FROM_BYTES = 2**16
 
 
@@ -90,7 +90,7 @@ class _Table:
         self.arrival_place = None if self.columns.arrival is None else self.names.index(self.columns.arrival)
         self.clock = self._clock(lines.start, asked)
         reading.begin(lines.path, self.columns, self.clock)
-        self.sizes_are_whole = True
+        self.sizes_are_whole, self.pandas_reads = True, False
 
     def _clock(self, start: bytes, asked: Asked) -> Clock | None:
         if self.arrival_place is None:
@@ -110,17 +110,25 @@ class _Table:
         if arrays is not None:
             self.reading.tally.add(*arrays)
             return
-        half = block.find(b"\n", len(block) // 2) + 1
-        if len(block) > _FEW_BYTES and b'"' not in block and 0 < half < len(block):
-            self.take(line, block[:half], self.at_once(block[:half]))
-            self.take(line + count_of(block[:half], b"\n"), block[half:], self.at_once(block[half:]))
-        else:
+        if len(block) <= _FEW_BYTES or b'"' in block:
             self._row_by_row(line, block)
+            return
+        start = 0
+        for part in range(1, _PARTS + 1):
+            end = block.find(b"\n", part * len(block) // _PARTS - 1) + 1
+            if end > start:
+                piece = block[start:end]
+                self.take(line, piece, self.at_once(piece, again=True))
+                line, start = line + count_of(piece, b"\n"), end
 
-    def at_once(self, block: bytes) -> "Arrays | None":
+    def at_once(self, block: bytes, *, again: bool = False) -> "Arrays | None":
         """The rows of a block, all of them readable; None where one may not be, or there are few.
 
         Several threads call it at a time.
+
+        Args:
+            again: whether it is a part of a block that could not be read at once: then pandas is asked only where it
+                could read others of the file, since mostly it is an unreadable row that stands in the way.
         """
         if len(block) <= _FEW_BYTES:
             return None
@@ -131,7 +139,11 @@ class _Table:
         if cells is None:
             return None
         arrays = self._from_cells(cells)
-        return arrays if arrays is not None or b'"' in block else self._with_pandas(block, cells.lines)
+        if arrays is not None or b'"' in block or (again and not self.pandas_reads):
+            return arrays
+        arrays = self._with_pandas(block, cells.lines)
+        self.pandas_reads = self.pandas_reads or arrays is not None
+        return arrays
 
     def _from_cells(self, cells: Cells) -> "Arrays | None":
         inputs, outputs = (whole_array(cells.whole_numbers(place)) for place in self.places)

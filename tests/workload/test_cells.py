@@ -60,7 +60,7 @@ STAMPS = MOMENTS.map(lambda moment: moment.isoformat(sep=" ", timespec="microsec
     ["2024-01-10 08:15:02", "2024-01-10T08:15:02.5Z", "2024-02-30 00:00:00.000000", "2024-01-10 08:15:60.000000",
      "2024-01-10 08:15:0x.000000", "2024-01-10 08:15:02.00000x", "2024-01-10 08:15:02+05:30", "", "5"]
 )  # fmt: skip
-TEXTS = st.sampled_from(["a", "", "gpt-3.5", '"a,b"', '"a\nb"', "a,b", "é"])
+TEXTS = st.sampled_from(["a", "", "gpt-3.5", '"a,b"', '"a\nb"', "a,b", "é", 'a"b', '"a"b', 'a "b,c"'])
 
 
 def read(text: bytes, few_bytes: int, block_bytes: int) -> Trace | str:
