@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,16 +111,14 @@ class _Table:
         if arrays is not None:
             self.reading.tally.add(*arrays)
             return
-        if len(block) <= _FEW_BYTES or b'"' in block:
+        cuts = {block.find(b"\n", part * len(block) // _PARTS) + 1 for part in range(1, _PARTS)} - {0, len(block)}
+        if len(block) <= _FEW_BYTES or b'"' in block or not cuts:
             self._row_by_row(line, block)
             return
-        start = 0
-        for part in range(1, _PARTS + 1):
-            end = block.find(b"\n", part * len(block) // _PARTS - 1) + 1
-            if end > start:
-                piece = block[start:end]
-                self.take(line, piece, self.at_once(piece, again=True))
-                line, start = line + count_of(piece, b"\n"), end
+        for start, end in pairwise((0, *sorted(cuts), len(block))):
+            piece = block[start:end]
+            self.take(line, piece, self.at_once(piece, again=True))
+            line += count_of(piece, b"\n")
 
     def at_once(self, block: bytes, *, again: bool = False) -> "Arrays | None":
         """The rows of a block, all of them readable; None where one may not be, or there are few.
