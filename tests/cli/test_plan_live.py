@@ -134,9 +134,10 @@ def test_discounts_of_the_settings_file_show_list_and_net(tmp_path):
     (tmp_path / "melange-cloud.toml").write_text(
         '[[discount]]\nprovider = "aws"\nfamily = "g5*"\npurchase = "on_demand"\npercent = 20\n'
     )
-    (line,) = plan("--region", "us-east-1", "--gpu", "A10G")["regions"][0]["allocations"]
-    assert line["list_usd_per_hour_each"] == 1.212
-    assert line["usd_per_hour_each"] == pytest.approx(1.212 * 0.8)
+    lines = plan("--region", "us-east-1", "--gpu", "A10G")["regions"][0]["allocations"]
+    assert {line["instance_type"]: line["list_usd_per_hour_each"] for line in lines}["g5.2xlarge"] == 1.212
+    for line in lines:
+        assert line["usd_per_hour_each"] == pytest.approx(line["list_usd_per_hour_each"] * 0.8)
 
 
 def test_the_users_sheet_outranks_live_prices(server, tmp_path):
