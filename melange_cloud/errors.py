@@ -8,6 +8,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+ECHOED = 60
+"""Characters that a message repeats of a value that is not ours."""
+
+LONGEST_LINE = 299
+"""Characters of the longest error line."""
+
+
+def echoed(value: object, most: int = ECHOED) -> str:
+    """A value that is not ours as a message may repeat it: on one line, nothing unprintable, cut to ``most``."""
+    text = str(value)
+    text = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text[: 4 * most].split()))
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def one_line(text: str, most: int = LONGEST_LINE) -> str:
+    """A message as it may be printed: nothing unprintable; where it is too long, cut in the middle.
+
+    The beginning of a message says where, the end holds the cure; both are kept.
+    """
+    text = "".join(char if char.isprintable() else "\ufffd" for char in text)
+    if len(text) <= most:
+        return text
+    head = 2 * most // 3
+    return f"{text[:head]} ... {text[head + 5 - most :]}"
+
 
 class MelangeError(Exception):
     """An expected failure (exit code 1)."""
@@ -47,12 +72,12 @@ class Fault:
     field: str | None = None
 
     def __str__(self) -> str:
-        place = f"{self.path}"
+        place = echoed(self.path, 150)
         if self.line is not None:
             place += f", line {self.line}"
         if self.field is not None:
-            place += f", {self.field}"
-        return f"{place}: {self.message}"
+            place += f", {echoed(self.field, 80)}"
+        return one_line(f"{place}: {self.message}")
 
 
 class BadFile(BadInput):

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from melange_cloud.cli import plan, prices, profiles, sensitivity, solve, workloads
 from melange_cloud.cli.output import note
-from melange_cloud.errors import MelangeError
+from melange_cloud.errors import MelangeError, one_line
 from melange_cloud.settings import unread_variables
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -26,8 +26,8 @@ class ErrorsInOneLine(TyperGroup):
         try:
             return super().invoke(ctx)
         except MelangeError as error:
-            for line in str(error).splitlines():
-                note(f"melange-cloud: {line}")
+            for line in str(error).split("\n"):
+                note(one_line(f"melange-cloud: {line}"))
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt:
             note("melange-cloud: interrupted, nothing was written")

@@ -1,0 +1,27 @@
+"""The one way in for whatever is not ours: files, options, environment, answers of clouds and of tools.
+
+Everything that this package returns is bounded in size, depth and digits; everything that it refuses is one clean line
+(``Malformed``, ``NotANumber``, or a ``BadFile`` that names file and line). Nobody else calls ``json.loads``,
+``tomllib.loads`` or ``Path.read_text`` on something that a user or a server wrote.
+"""
+
+from melange_cloud.inputs.nested import Malformed, parse_json, parse_toml, read_json, read_toml
+from melange_cloud.inputs.numbers import MOST, NotANumber, is_number, parse_number, parse_whole
+from melange_cloud.inputs.regular_files import expand_gzip, open_regular, read_bytes, read_text
+
+__all__ = [
+    "MOST",
+    "Malformed",
+    "NotANumber",
+    "expand_gzip",
+    "is_number",
+    "open_regular",
+    "parse_json",
+    "parse_number",
+    "parse_toml",
+    "parse_whole",
+    "read_bytes",
+    "read_json",
+    "read_text",
+    "read_toml",
+]

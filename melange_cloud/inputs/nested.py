@@ -1,0 +1,140 @@
+"""JSON and TOML that somebody else wrote, read without overflowing, recursing too deep or growing without bound."""
+
+import json
+import math
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.inputs.regular_files import MOST_BYTES, read_text
+
+MOST_DEPTH = 64
+"""Levels of nesting that are read; no format known to us has more than 12."""
+
+_MOST_DIGITS = 20
+"""Digits of a whole number: a time in nanoseconds has 19."""
+
+
+class Malformed(ValueError):
+    """A text that cannot be read, as a clause without its file; ``line`` is None where it is not known."""
+
+    def __init__(self, what: str, line: int | None = None) -> None:
+        self.line = line
+        super().__init__(what)
+
+
+ObjectHook = Callable[[list[tuple[str, Any]]], Any]
+
+
+def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None) -> Any:
+    """The value that a JSON text holds.
+
+    Args:
+        text: UTF-8 where it is bytes.
+        pairs: makes an object of its (key, value) pairs, as ``object_pairs_hook`` does; a dict without it.
+
+    Raises:
+        Malformed: not JSON; NaN or infinity, a number that is not finite or has more than 20 digits; nested deeper
+            than MOST_DEPTH.
+    """
+    try:
+        # Decoded here: json.loads takes bytes that begin with a zero or 0xFF for UTF-16 or UTF-32.
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        value = json.loads(
+            text, parse_int=_whole, parse_float=_finite, parse_constant=_no_constant, object_pairs_hook=pairs
+        )
+    except json.JSONDecodeError as error:
+        raise Malformed(f"is not JSON ({error.msg}, column {error.colno}): mend it there", error.lineno) from None
+    except UnicodeDecodeError:
+        raise Malformed("is not UTF-8 text: save it as UTF-8") from None
+    except RecursionError:
+        raise Malformed(f"is nested more than {MOST_DEPTH} levels deep") from None
+    _refuse_depth(value)
+    return value
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables that a TOML text holds.
+
+    Raises:
+        Malformed: not TOML; a number that is not finite or has more than 20 digits; nested deeper than MOST_DEPTH.
+    """
+    try:
+        document = tomllib.loads(text, parse_float=_finite)
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed(f"is not TOML: {error}") from None
+    except RecursionError:
+        raise Malformed(f"is nested more than {MOST_DEPTH} levels deep") from None
+    except Malformed:
+        raise
+    except ValueError:  # Python refuses to convert thousands of digits; tomllib lets that through.
+        raise Malformed(f"has a number of more than {_MOST_DIGITS} digits") from None
+    _refuse_depth(document)
+    return document
+
+
+def read_json(path: Path, most_bytes: int = MOST_BYTES, *, pairs: ObjectHook | None = None) -> Any:
+    """The value that a JSON file holds.
+
+    Raises:
+        BadFile: it cannot be read, is too large, or ``parse_json`` refuses it.
+    """
+    return _of_file(path, most_bytes, lambda text: parse_json(text, pairs=pairs))
+
+
+def read_toml(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        BadFile: it cannot be read, is too large, or ``parse_toml`` refuses it.
+    """
+    tables: dict[str, Any] = _of_file(path, most_bytes, parse_toml)
+    return tables
+
+
+def _of_file(path: Path, most_bytes: int, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(read_text(path, most_bytes))
+    except Malformed as malformed:
+        raise BadFile([Fault(path, str(malformed), line=malformed.line)]) from None
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise Malformed(f"has a number of more than {_MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits) if len(digits) <= 400 else math.inf
+    if not math.isfinite(value):
+        raise Malformed("has a number that is not finite")
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise Malformed(f"has {name} where a number must stand")
+
+
+def _refuse_depth(value: Any) -> None:
+    """Level by level, since a walk by recursion is what a deep text is made to break.
+
+    Raises:
+        Malformed: nested deeper than MOST_DEPTH, or a whole number of more digits than are read (TOML's own).
+    """
+    level: list[Any] = [value]
+    for _ in range(MOST_DEPTH + 1):
+        inner: list[Any] = []
+        for part in level:
+            held: Iterable[Any] = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+            for one in held:
+                if isinstance(one, dict | list):
+                    inner.append(one)
+                elif isinstance(one, int) and abs(one) >= 10**_MOST_DIGITS:
+                    raise Malformed(f"has a number of more than {_MOST_DIGITS} digits")
+        if not inner:
+            return
+        level = inner
+    raise Malformed(f"is nested more than {MOST_DEPTH} levels deep")

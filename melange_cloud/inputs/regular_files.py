@@ -1,0 +1,102 @@
+"""Files that somebody else wrote: regular ones only, of a bounded size, with or without gzip, as UTF-8 text."""
+
+import io
+import os
+import stat
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from melange_cloud.errors import BadFile, Fault
+
+MOST_BYTES = 64 * 2**20
+"""Bytes of the largest file that is read whole: a sheet, a cache file, settings, results. Traces are streamed."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 20
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file opened for reading, which must be a regular one: a pipe or a device may never end.
+
+    Raises:
+        BadFile: it cannot be opened, or is a folder, a pipe or a device.
+    """
+    try:
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or error
+        raise BadFile([Fault(path, f"cannot be read ({why}): check the path")]) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        kind = "a folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "not a regular file"
+        os.close(handle)
+        raise BadFile([Fault(path, f"is {kind}: name a file")])
+    return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """All bytes of a regular file.
+
+    Raises:
+        BadFile: it cannot be read, is not a regular file, or is larger than ``most_bytes``.
+    """
+    with open_regular(path) as stream:
+        try:
+            content = stream.read(most_bytes + 1)
+        except OSError as error:
+            raise BadFile([Fault(path, f"cannot be read ({error.strerror or error})")]) from error
+    if len(content) > most_bytes:
+        raise BadFile([Fault(path, f"is larger than {_size(most_bytes)}, the most that is read of such a file")])
+    return content
+
+
+def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
+    """The text of a UTF-8 file, gzip or not; a byte order mark is passed over.
+
+    Raises:
+        BadFile: as ``read_bytes``; or it is not UTF-8, or its gzip data is damaged or expands beyond ``most_bytes``.
+    """
+    content = read_bytes(path, most_bytes)
+    if content.startswith(_GZIP_MAGIC):
+        try:
+            content = expand_gzip(content, most_bytes)
+        except ValueError as error:
+            raise BadFile([Fault(path, str(error))]) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadFile([Fault(path, "is not UTF-8 text: save it as UTF-8", line=line)]) from error
+
+
+def expand_gzip(content: bytes, most_bytes: int = MOST_BYTES) -> bytes:
+    """What gzip data holds, never more than ``most_bytes`` of it in memory.
+
+    Raises:
+        ValueError: it is damaged or cut off, or expands beyond ``most_bytes``; the text is a clause with the cure.
+    """
+    out = io.BytesIO()
+    rest = content
+    while rest:
+        expander = zlib.decompressobj(wbits=31)
+        while not expander.eof:
+            try:
+                out.write(expander.decompress(rest, _CHUNK))
+            except zlib.error as error:
+                raise ValueError(f"damaged gzip data ({error}): fetch the file again") from None
+            if out.tell() > most_bytes:
+                raise ValueError(f"its gzip data expands beyond {_size(most_bytes)}, the most that is read")
+            rest = expander.unconsumed_tail
+            if not rest and not expander.eof:
+                # What is left inside the expander comes out with an empty input, until nothing does.
+                if not (piece := expander.decompress(b"", _CHUNK)):
+                    raise ValueError("damaged gzip data (it is cut off): fetch the file again")
+                out.write(piece)
+        # Zeros may pad the end of gzip data; anything else after it is another member.
+        rest = expander.unused_data.lstrip(b"\x00")
+    return out.getvalue()
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size:,} bytes"

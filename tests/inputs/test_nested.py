@@ -1,0 +1,64 @@
+import pytest
+
+from melange_cloud.errors import BadFile
+from melange_cloud.inputs import Malformed, parse_json, parse_toml, read_json, read_toml
+
+DEEP = 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * DEEP, "nested"),
+        ("[" * 70 + "]" * 70, "nested"),
+        ('{"a":' * DEEP, "nested"),
+        ('{"a": ' + "9" * 21 + "}", "digits"),
+        ('{"a": ' + "9" * 5_000 + "}", "digits"),
+        ('{"a": 1e999}', "not finite"),
+        ('{"a": NaN}', "NaN"),
+        ('{"a": -Infinity}', "Infinity"),
+        ("{", "not JSON"),
+        ("", "not JSON"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_json_that_is_made_to_break_a_reader_is_refused_in_one_clause(text, said):
+    with pytest.raises(Malformed, match=said) as refused:
+        parse_json(text)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 120
+
+
+def test_json_that_a_tool_writes_is_read():
+    assert parse_json('{"a": [1, -2.5, "x", null, true], "at": 1753200000000000000}') == {
+        "a": [1, -2.5, "x", None, True],
+        "at": 1753200000000000000,
+    }
+    assert parse_json("[" * 60 + "]" * 60) != []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[" * DEEP, "nested"),
+        ("a = " + "[" * 70 + "]" * 70, "nested"),
+        ("a = " + "9" * 21, "digits"),
+        ("a = " + "9" * 5_000, "digits"),
+        ("a = 1e999", "not finite"),
+        ("a = nan", "not finite"),
+        ("a = ", "not TOML"),
+    ],
+)
+def test_toml_that_is_made_to_break_a_reader_is_refused_in_one_clause(text, said):
+    with pytest.raises(Malformed, match=said) as refused:
+        parse_toml(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_fault_of_a_file_names_its_line(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{\n"a": 1,\n}')
+    with pytest.raises(BadFile, match=r"x\.json, line 3: is not JSON"):
+        read_json(path)
+    path.write_text("[plan]\nrate = 3")
+    assert read_toml(path) == {"plan": {"rate": 3}}
