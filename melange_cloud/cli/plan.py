@@ -144,7 +144,7 @@ def plan(
         _option(FLEET, "At most so many vCPUs of a quota family per region: aws:G=96; repeatable.", "--max-vcpus"),
     ] = None,
     spare: Annotated[
-        int | None, _option(FLEET, "1: the fleet survives losing any one instance [default: 0].", "--spare")
+        int | None, _option(FLEET, "1: the fleet survives losing any one instance [default: 0; 1 on spot].", "--spare")
     ] = None,
     min_host_memory_gib: Annotated[
         float | None,

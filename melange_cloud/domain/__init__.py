@@ -5,6 +5,7 @@ Every quantity carries its unit in its name: ``usd_per_hour``, ``requests_per_s`
 no synonyms.
 """
 
+from melange_cloud.domain.comparison import Basis, Difference, Sure, Turn
 from melange_cloud.domain.coverage import Coverage, OutsideBucket, TrafficShare
 from melange_cloud.domain.explanation import (
     Alternative,
@@ -36,7 +37,6 @@ from melange_cloud.domain.prices import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.sensitivity import Choice, Sensitivity, Stretch, Sweep
-from melange_cloud.domain.sure import Sure
 from melange_cloud.domain.throughput import MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 
@@ -50,12 +50,14 @@ __all__ = [
     "Alternative",
     "ArrivalRates",
     "AtThroughput",
+    "Basis",
     "BindingQuota",
     "Bucket",
     "BucketCost",
     "Choice",
     "Coverage",
     "CurrentFleet",
+    "Difference",
     "Drift",
     "EntryPrice",
     "ErrorBars",
@@ -92,6 +94,7 @@ __all__ = [
     "Sweep",
     "TokenFigures",
     "TrafficShare",
+    "Turn",
     "Unservable",
     "WhatIf",
     "Workload",

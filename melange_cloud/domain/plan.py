@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from melange_cloud.domain.comparison import Difference
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
 from melange_cloud.domain.problem import Status
@@ -261,6 +262,7 @@ class RegionPlan:
         current: the fleet that runs today, where it was given; the plan then changes least against it.
         coverage: what the profiles know of the traffic asked for.
         purchases: the same question bought in each way; None where that was not asked for.
+        difference: how it differs from the cheapest region of the plan; None for that one, and without a fleet.
     """
 
     provider: str
@@ -288,6 +290,7 @@ class RegionPlan:
     current: CurrentFleet | None = None
     coverage: Coverage | None = None
     purchases: tuple[PurchasePlan, ...] | None = None
+    difference: Difference | None = None
 
     @property
     def gap(self) -> float | None:

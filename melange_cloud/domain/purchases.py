@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from melange_cloud.domain.comparison import Difference, Sure
 from melange_cloud.domain.problem import Status
-from melange_cloud.domain.sure import Sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,9 @@ class PurchasePlan:
         saving_usd_per_month: against the cheapest fleet on demand; negative where it is dearer, None for on demand
             itself and where either is not known.
         sure: how sure that difference is; None where there is none.
-        profile_error_usd_per_month: how much of that difference the profiles' errors can explain.
+        difference: why it is sure, or where it turns; None where there is none.
+        profile_error_usd_per_month: by how much that difference moves where the order turns within the profiles'
+            errors; None where no such point is known.
         prices_apart_days: between the dates of the oldest price of either fleet.
         on_demand_usd_per_hour: the same fleet bought on demand; None where a price of it is not known.
         break_even_fraction: usd_per_hour / on_demand_usd_per_hour: the part of the month that this fleet must run for
@@ -33,6 +35,7 @@ class PurchasePlan:
         break_even_hours_per_month: the same in hours of the billed month.
         break_even_of_cheapest_fraction, break_even_of_cheapest_hours_per_month: the same against the cheapest fleet on
             demand, which may be another one: never earlier than against the same fleet, and as sure as ``sure`` says.
+        spare: instances kept in reserve: those of the question, and at least one on spot.
         without_price: instance types that are sold on demand here and have no price known for this purchase; the fleet
             is the cheapest of those with one.
         price_as_of_to: until when the fleet's oldest price was known to be true.
@@ -58,4 +61,6 @@ class PurchasePlan:
     break_even_of_cheapest_fraction: float | None
     break_even_of_cheapest_hours_per_month: float | None
     without_price: tuple[str, ...]
+    spare: int
     price_as_of_to: date | None
+    difference: Difference | None = None

@@ -14,6 +14,7 @@ from melange_cloud.planner.evaluated import Evaluated, evaluate
 from melange_cloud.planner.market import Market, open_markets, snapshot_notice
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
+from melange_cloud.planner.ranking import rank
 from melange_cloud.planner.region import plan_region
 from melange_cloud.planner.solving import Solving
 
@@ -66,6 +67,8 @@ def answer(
         if question.compare_purchases:
             compared = compare_purchases(region, asked, markets, evaluated, solving)
         plans.append(replace(plan, coverage=covered, purchases=compared))
+    differences = rank(plans, asked, market, evaluated, solving)
+    plans = [replace(plan, difference=differences.get((plan.provider, plan.region))) for plan in plans]
     return Plan(
         generated_at=moment,
         notices=(

@@ -27,15 +27,17 @@ PoseTable = Callable[[MaxTputTable], Posed]
 SAME_COST_USD_PER_H = 1e-6
 
 
+def off_by(cell: MaxTput, part: float) -> MaxTput:
+    """A figure that is off by a part of its error, MaxTput x (1 + part x error): 1 is its high end, -1 its low end."""
+    return replace(cell, requests_per_s=cell.requests_per_s * (1 + part * cell.error))
+
+
 def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTputTable:
-    """The table with MaxTput x (1 + sign x error): 1 is the high end, -1 the low end of every profile, or of one."""
-
-    def moved(cell: MaxTput | Unservable) -> MaxTput | Unservable:
-        if isinstance(cell, Unservable):
-            return cell
-        return replace(cell, requests_per_s=cell.requests_per_s * (1 + sign * cell.error))
-
-    return {key: moved(cell) if only is None or key[1] == only else cell for key, cell in table.items()}
+    """The table at the high end (1) or the low end (-1) of every profile's error, or of one kind's."""
+    return {
+        key: off_by(cell, sign) if isinstance(cell, MaxTput) and (only is None or key[1] == only) else cell
+        for key, cell in table.items()
+    }
 
 
 def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputTable:

@@ -9,6 +9,10 @@ from melange_cloud.domain import Excluded, InstanceType, Offer, Region
 from melange_cloud.planner import prices
 from melange_cloud.planner.question import DEFAULT_PURCHASE, Question, close_matches, purchase_of
 
+MOST_SPOT_AGE_DAYS = 7
+"""Older spot prices are no data. A quote is that of one moment: AWS lets spot drift by the hour, Google resets it up to
+once a day, and a shipped quote of 292 days ago stood at 11 % of on demand."""
+
 OnFetch = Callable[[str, int, int | None], None]
 """Called with (what is read, units done, units in all or None) while clouds are asked."""
 
@@ -22,6 +26,7 @@ class Market:
         regions: those that the question names.
         offers: by region; of the purchase asked for.
         ages: how old each price is, in words.
+        stale: by region, offers whose price is too old to stand for today's (spot only); not among ``offers``.
         excluded: by region, what is known not to be sold this way, with the reason.
         notes: what is to be said of these prices.
     """
@@ -30,6 +35,7 @@ class Market:
     regions: tuple[Region, ...]
     offers: Mapping[Region, Sequence[Offer]]
     ages: Mapping[catalog.OfferKey, str]
+    stale: Mapping[Region, Sequence[Offer]]
     excluded: Mapping[Region, Sequence[Excluded]]
     notes: tuple[str, ...]
 
@@ -105,15 +111,22 @@ def _market(
     selected: Sequence[Region], gathered: prices.Gathered, purchase: str, now: datetime, notes: tuple[str, ...]
 ) -> Market:
     found = gathered.catalog
-    offers = {region: found.offers_in(region.provider, region.name, purchase) for region in selected}
+    known = {region: found.offers_in(region.provider, region.name, purchase) for region in selected}
+    stale = {region: [offer for offer in known[region] if _is_stale(offer, now.date())] for region in selected}
+    offers = {region: [offer for offer in known[region] if offer not in stale[region]] for region in selected}
     return Market(
         moment=now,
         regions=tuple(selected),
         offers=offers,
         ages={catalog.key_of(o): gathered.age_words(o, now) for group in offers.values() for o in group},
+        stale=stale,
         excluded={region: found.excluded_in(region.provider, region.name, purchase) for region in selected},
         notes=notes,
     )
+
+
+def _is_stale(offer: Offer, today: date) -> bool:
+    return offer.purchase == "spot" and (today - offer.as_of_to).days > MOST_SPOT_AGE_DAYS
 
 
 def snapshot_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from math import fsum
 
 from melange_cloud import catalog
 from melange_cloud.domain import Offer, PurchasePlan, Region, RegionPlan, Request
-from melange_cloud.domain.doubt import days_apart, doubt_usd, errors_of_kinds, how_sure, side
 from melange_cloud.plan import Surroundings, with_fleet, without_fleet
 from melange_cloud.planner.evaluated import Evaluated
 from melange_cloud.planner.market import Market
-from melange_cloud.planner.question import DEFAULT_HOURS_PER_MONTH, LEAST_HOURS_OF_A_MONTH, Asked
+from melange_cloud.planner.question import DEFAULT_HOURS_PER_MONTH, LEAST_HOURS_OF_A_MONTH, Asked, default_spare
+from melange_cloud.planner.ranking import Contender, Curves, compare, days_apart, moved_by_usd
 from melange_cloud.planner.region import pose_here
 from melange_cloud.planner.solving import Solving
 
@@ -28,19 +28,10 @@ def compare_purchases(
         markets: by purchase.
         evaluated: of the GPUs in any of the markets.
     """
-    bought = {
-        purchase: _solved(
-            region,
-            replace(asked, request=replace(asked.request, purchase=purchase)),
-            markets[purchase],
-            evaluated,
-            solving,
-        )
-        for purchase in ORDER
-    }
-    on_demand = bought["on_demand"]
+    sides = {purchase: _side(region, asked, purchase, markets[purchase], evaluated, solving) for purchase in ORDER}
     prices = _can_be_bought(markets["on_demand"].offers[region], asked.request)
-    return tuple(_purchase_plan(asked.request, purchase, bought[purchase], on_demand, prices) for purchase in ORDER)
+    curves = Curves(asked, evaluated, solving)
+    return tuple(_purchase_plan(purchase, sides, prices, curves) for purchase in ORDER)
 
 
 def billed_hours_per_month(purchase: str, hours_per_month: float) -> float:
@@ -50,22 +41,29 @@ def billed_hours_per_month(purchase: str, hours_per_month: float) -> float:
     return hours_per_month
 
 
-def _solved(region: Region, asked: Asked, market: Market, evaluated: Evaluated, solving: Solving) -> RegionPlan:
-    """The region's cheapest fleet under the purchase of ``asked``, with nothing around it."""
-    request, offers = asked.request, market.offers[region]
-    here = pose_here(region, asked, market, evaluated)
+def _side(
+    region: Region, asked: Asked, purchase: str, market: Market, evaluated: Evaluated, solving: Solving
+) -> Contender:
+    """The region's cheapest fleet under one purchase, with nothing around it; on spot with an instance in reserve."""
+    spare = max(asked.request.spare, default_spare(purchase))
+    request, offers = replace(asked.request, purchase=purchase, spare=spare), market.offers[region]
+    here = pose_here(region, replace(asked, request=request), market, evaluated)
+    hours = billed_hours_per_month(purchase, request.hours_per_month)
     around = Surroundings(left_out=here.left_out)
+
+    def side(plan: RegionPlan) -> Contender:
+        return Contender(plan, here, offers, hours)
+
     if here.posed.problem is None:
-        return without_fleet(region, request, here.status, here.reason, "", around)
+        return side(without_fleet(region, request, here.status, here.reason, "", around))
     solution = solving.solve(here.posed.problem)
     if not solution.status.has_fleet:
-        return without_fleet(
-            region, request, solution.status, solution.reason, solution.solver or request.solver, around
-        )
+        solver = solution.solver or request.solver
+        return side(without_fleet(region, request, solution.status, solution.reason, solver, around))
     by_name = {offer.instance_type.name: offer for offer in offers}
     ages = {name: market.ages[catalog.key_of(offer)] for name, offer in by_name.items()}
-    buckets = asked.workload.buckets
-    return with_fleet(region, request, here.posed.problem, solution, by_name, ages, buckets, evaluated.max_tput, around)
+    buckets, problem = asked.workload.buckets, here.posed.problem
+    return side(with_fleet(region, request, problem, solution, by_name, ages, buckets, evaluated.max_tput, around))
 
 
 def _can_be_bought(offers: Sequence[Offer], request: Request) -> dict[str, float]:
@@ -85,9 +83,9 @@ def _without_price(plan: RegionPlan, on_demand: RegionPlan) -> tuple[str, ...]:
 
 
 def _purchase_plan(
-    request: Request, purchase: str, plan: RegionPlan, on_demand: RegionPlan, prices: Mapping[str, float]
+    purchase: str, sides: Mapping[str, Contender], prices: Mapping[str, float], curves: Curves
 ) -> PurchasePlan:
-    hours = billed_hours_per_month(purchase, request.hours_per_month)
+    plan, on_demand, hours = sides[purchase].plan, sides["on_demand"].plan, sides[purchase].hours
     usd_per_hour, cheapest = plan.usd_per_hour, on_demand.usd_per_hour
     fleet, commitment = plan.instance_counts, purchase.startswith("commit_")
     same_fleet = None
@@ -116,18 +114,19 @@ def _purchase_plan(
         break_even_of_cheapest_fraction=part_of_cheapest,
         break_even_of_cheapest_hours_per_month=None if part_of_cheapest is None else part_of_cheapest * hours,
         without_price=_without_price(plan, on_demand),
+        spare=sides[purchase].here.rules.spare,
         price_as_of_to=min((line.price_as_of_to for line in plan.allocations), default=None),
     )
     if usd_per_hour is None or cheapest is None or purchase == "on_demand":
         return made
-    one, other = side(on_demand, request.hours_per_month), side(plan, hours)
-    errors = errors_of_kinds((on_demand, plan))
+    difference = compare(sides["on_demand"], sides[purchase], curves)
     return replace(
         made,
-        saving_usd_per_month=one.usd - other.usd,
-        sure=how_sure(one, other, errors),
-        profile_error_usd_per_month=doubt_usd(one, other, errors),
-        prices_apart_days=days_apart(one, other),
+        saving_usd_per_month=sides["on_demand"].usd_per_month - sides[purchase].usd_per_month,
+        sure=difference.sure,
+        difference=difference,
+        profile_error_usd_per_month=moved_by_usd(difference, sides["on_demand"], sides[purchase]),
+        prices_apart_days=days_apart(sides["on_demand"].oldest_price, sides[purchase].oldest_price),
     )
 
 

@@ -61,7 +61,7 @@ class Question:
         purchase: ``on_demand``, ``spot``, ``commit_1y`` or ``commit_3y``.
         sold_as: ``proven`` or ``any``.
         max_gpus, max_instances, max_vcpus: quotas per region.
-        spare: 1 for a fleet that survives losing any one instance.
+        spare: 1 for a fleet that survives losing any one instance; None is 0, and 1 on spot.
         min_host_memory_gib: least memory of an instance, GiB; None is weights + 8.
         solver, time_limit_s: who solves, and for how many whole seconds at most per solve.
         hours_per_month: hours in a billed month.
@@ -210,7 +210,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         purchase=chosen("purchase", purchase, DEFAULT_PURCHASE),
         sold_as=_one_of("--sold-as", chosen("sold_as", question.sold_as, "proven"), ("proven", "any")),
         gpus=gpus,
-        spare=_spare(chosen("spare", question.spare, 0)),
+        spare=_spare(chosen("spare", question.spare, default_spare(purchase_of(question)))),
         max_gpus=_quota("--max-gpus", question.max_gpus, GPUS),
         max_instances=_quota("--max-instances", question.max_instances, {machine.name for machine in machines}),
         max_vcpus=_quota("--max-vcpus", question.max_vcpus, {machine.quota_family for machine in machines}),
@@ -300,6 +300,11 @@ def _stay_within(question: Question) -> float:
     if not 0 <= question.stay_within <= 10:
         raise BadInput(f"--stay-within {question.stay_within:g}: give a fraction of 0 or more, such as 2%")
     return question.stay_within
+
+
+def default_spare(purchase: str) -> int:
+    """Instances kept in reserve where nothing is asked: spot is taken back with minutes' notice, so one."""
+    return 1 if purchase == "spot" else 0
 
 
 def _spare(spare: int) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from melange_cloud import catalog
 from melange_cloud.domain import (
@@ -121,17 +122,36 @@ def pose_here(region: Region, asked: Asked, market: Market, evaluated: Evaluated
     rules = rules_of(asked, offers)
     posed = pose_in(asked, offers, evaluated, evaluated.max_tput, rules)
     set_aside = _excluded(market.excluded[region], offers)
-    unpriced = _without_price(region, request, offers, set_aside, asked.may_use)
-    left_out = (*posed.left_out, *set_aside, *unpriced)
+    unpriced = _without_price(region, request, [*offers, *market.stale[region]], set_aside, asked.may_use)
+    stale = market.stale[region]
+    left_out = (*posed.left_out, *_too_old(stale, market.moment.date()), *set_aside, *unpriced)
     status, reason = Status.INFEASIBLE, posed.reason
     if posed.no_data:
         status = Status.UNKNOWN
+        if stale and not offers:
+            newest = max(offer.as_of_to for offer in stale)
+            reason = (
+                f"no data: the newest spot price here is of {newest}, {(market.moment.date() - newest).days} days ago; "
+                "refresh it (prices refresh) or give your own (--prices)"
+            )
     elif unpriced:
         # What cannot be ruled out for want of a price is not impossible.
         names = ", ".join(item.instance_type for item in unpriced)
         status = Status.UNKNOWN
         reason = f"no data: no {_bought(request)} price for {names}; of those with a price, {posed.reason}"
     return Here(posed, rules, left_out, status, reason)
+
+
+def _too_old(stale: Sequence[Offer], today: date) -> list[LeftOut]:
+    """What has only a price that says nothing of today's."""
+    return [
+        LeftOut(
+            offer.instance_type.name,
+            f"no data: its {offer.purchase} price is {(today - offer.as_of_to).days} days old",
+            "no_data",
+        )
+        for offer in stale
+    ]
 
 
 def rules_of(asked: Asked, offers: Sequence[Offer]) -> Rules:

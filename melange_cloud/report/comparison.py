@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from melange_cloud.domain import Kind, Plan, RegionPlan, Status, Sure
-from melange_cloud.domain.doubt import SAME_COST
-from melange_cloud.domain.sure import PRICES_APART_DAYS
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
+from melange_cloud.domain.money import same_cost
 from melange_cloud.report import words
 from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
 from melange_cloud.report.one_region import left_out_sheet
 from melange_cloud.report.purchases import purchases_of_regions
 from melange_cloud.report.routing import routing_sheet
-from melange_cloud.report.standing import Standing, standings, worst
+from melange_cloud.report.standing import Standing, standings, turn_words, worst
 from melange_cloud.report.sure import cell, legend
 from melange_cloud.report.text import (
     GLUE,
@@ -102,7 +102,7 @@ def groups(plan: Plan) -> list[list[RegionPlan]]:
                 group
                 for group in reversed(grouped)
                 if group[0].provider == region.provider
-                and abs(cost - (group[0].usd_per_hour or 0.0)) <= SAME_COST * cost
+                and same_cost(cost, group[0].usd_per_hour or 0.0)
                 and _fleet_key(group[0]) == _fleet_key(region)
             ),
             None,
@@ -288,20 +288,48 @@ def _verdict(plan: Plan, verdict: Undecided, grouped: list[list[RegionPlan]]) ->
     apart = ""
     if verdict.prices_apart_days > PRICES_APART_DAYS:
         apart = f"their prices are up to {number(verdict.prices_apart_days)}{GLUE}days apart"
-    if verdict.spread <= SAME_COST:
+    if verdict.level:
         if len(verdict.ties) > 1:
             more = len(verdict.ties) < sum(map(len, grouped))
             others = "; the others are dearer, profile errors included" if more else ""
             level = f"{_ranks(verdict, grouped)} are equally cheap{others}."
-            return level + (f" No clear winner among them: {apart}." if apart else "") + unproven
+            spare = f" {_with_spare(verdict)}" if verdict.with_spare else ""
+            return level + (f" No clear winner among them: {apart}." if apart else "") + spare + unproven
+        if verdict.with_spare:
+            return f"#1 costs least as asked. {_with_spare(verdict)} No clear winner.{unproven}"
         also = f"; {apart}" if apart else ""
         clearly = "is the cheapest of those proven" if verdict.unproven else "is clearly cheapest within what is known"
-        return f"#1 {clearly} (profile errors, prices of the dates shown){also}.{_if_prices_hold(plan)}{unproven}"
+        known = "profile errors, a lost instance, prices of the dates shown"
+        return f"#1 {clearly} ({known}){also}.{_if_prices_hold(plan)}{unproven}"
     ranks = _ranks(verdict, grouped)
     spread = f"{verdict.spread * 100:.1f}{GLUE}%"
     return (
         f"{ranks} lie within {spread}: any of them could turn out cheapest if the profiles are off by their stated "
-        f"errors{f', and {apart}' if apart else ''}. No clear winner.{unproven}"
+        f"errors{f', and {apart}' if apart else ''}. No clear winner.{_example(verdict)}{unproven}"
+    )
+
+
+def _example(verdict: Undecided) -> str:
+    """Where the order of the first two that cannot be told apart turns."""
+    first, *others = verdict.ties
+    for region in others:
+        if region.difference is not None and region.difference.turn is not None:
+            words_ = turn_words(region.difference.turn, _names([first]), _names([region]))
+            return f" For one, {words_}."
+    return ""
+
+
+def _with_spare(verdict: Undecided) -> str:
+    """Which regions cost less than the cheapest where both must survive losing an instance."""
+    few = verdict.with_spare[:_NAMED_REGIONS]
+    names = joined(f"{clean(region.provider)} {glued(region.region)}" for region in few)
+    who = names if len(few) == len(verdict.with_spare) else f"{len(verdict.with_spare)} regions"
+    costs = "costs" if len(verdict.with_spare) == 1 else "cost"
+    own = sum(verdict.ties[0].instance_counts.values())
+    size = f"{number(own)} instance{'' if own == 1 else 's'}"
+    return (
+        f"{who} {costs} less with --spare 1 on both sides: a fleet of {size} has no room to lose one, "
+        "so the two are not like for like."
     )
 
 

@@ -116,7 +116,7 @@ def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
             return "none"
         return f"not{GLUE}found" if bought.solver else f"no{GLUE}data"
     marks = "~" if on_demand and bought.instances != on_demand else ""
-    marks += "?" if bought.sure is Sure.WITHIN_PROFILE_ERROR else ""
+    marks += "?" if bought.sure in (Sure.WITHIN_PROFILE_ERROR, Sure.TURNS_WITH_SPARE) else ""
     marks += "^" if bought.status is Status.FEASIBLE else ""
     marks += "!" if _is_old(plan, bought) else ""
     return f"{usd_per_month(bought.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
@@ -126,7 +126,7 @@ def _marks(plan: Plan, regions: list[RegionPlan]) -> Iterator[str]:
     shown = [(region, bought) for region in regions for bought in region.purchases or () if bought.status.has_fleet]
     meanings = {
         "~": "another fleet than on demand (--format json names it)",
-        "?": "the profiles' errors can explain the difference to on demand",
+        "?": "within the profiles' errors, or with a spare, the order turns or may turn",
         "^": "not proven cheapest",
         "!": f"price older than {words.OLD_PRICE_DAYS} days",
     }
@@ -156,7 +156,7 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
         head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")
         yield f"{head}: the {unit} that it must run to beat the cheapest fleet on demand."
     if any(bought.purchase == "spot" and bought.status.has_fleet for _, bought in every):
-        yield "Spot is interruptible, its price that of one moment."
+        yield "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)."
     if plan.request.hours_per_month < _billed_hours(every):
         yield f"On demand and spot are billed {quantity(plan.request.hours_per_month)}{GLUE}h/month."
     yield from _no_price(every, several=len(regions) > 1)

@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 
-from melange_cloud.domain import Plan, RegionPlan, Sure
-from melange_cloud.domain.doubt import days_apart, doubt_usd, errors_of_kinds, how_sure, side
-from melange_cloud.domain.sure import PRICES_APART_DAYS
-from melange_cloud.report.text import clean, number, usd_per_month
+from melange_cloud.domain import Difference, Plan, RegionPlan, Sure, Turn
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
+from melange_cloud.report.text import GLUE, clean, joined, number, percent, usd_per_month
 from melange_cloud.report.winner import cheapest_first, undecided
-from melange_cloud.report.words import age_days
+from melange_cloud.report.words import age_days, oldest_price
 
-_WORST_FIRST = (Sure.WITHIN_PROFILE_ERROR, Sure.NOT_PROVEN, Sure.PRICES_APART, Sure.EQUAL, Sure.CLEAR)
+_WORST_FIRST = (
+    Sure.WITHIN_PROFILE_ERROR,
+    Sure.TURNS_WITH_SPARE,
+    Sure.NOT_PROVEN,
+    Sure.PRICES_APART,
+    Sure.EQUAL,
+    Sure.CLEAR,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +25,8 @@ class Standing:
     Attributes:
         premium_fraction: by what fraction it costs more; 0 for the cheapest.
         saving_usd_per_month: what moving to the cheapest would save, USD/month.
-        profile_error_usd_per_month: how much of that the profiles' errors can explain between these two fleets; a kind
-            that both use errs in both alike.
+        profile_error_usd_per_month: by how much the profiles' errors move that saving where the order turns; None where
+            no such point is known.
         sure: how sure it is that this region is dearer; for the cheapest, how sure it is that no other is cheaper.
         reason: that in words, with the ages of the prices.
         price_age_days: days since the fleet's oldest price was known to be true.
@@ -29,7 +35,7 @@ class Standing:
 
     premium_fraction: float
     saving_usd_per_month: float
-    profile_error_usd_per_month: float
+    profile_error_usd_per_month: float | None
     sure: Sure
     reason: str
     price_age_days: int
@@ -37,27 +43,30 @@ class Standing:
 
 
 def standings(plan: Plan) -> dict[tuple[str, str], Standing]:
-    """By (provider, region), of those that have a fleet; empty where fewer than two have one."""
+    """By (provider, region), of those that were compared with the cheapest, and of that one; empty without any."""
     priced = cheapest_first(plan)
     if len(priced) < 2:
         return {}
-    cheapest, hours = priced[0], plan.request.hours_per_month
-    reference, errors = side(cheapest), errors_of_kinds(priced)
+    cheapest = priced[0]
     found = {}
     for region in priced[1:]:
-        this = side(region)
-        sure = how_sure(reference, this, errors)
-        apart = days_apart(reference, this)
-        doubt = doubt_usd(reference, this, errors) * hours
+        difference = region.difference
+        if difference is None:
+            continue
+        ours, theirs = region.usd_per_hour or 0.0, cheapest.usd_per_hour or 0.0
+        saving = (ours - theirs) * plan.request.hours_per_month
+        reason = why(difference, _name(cheapest), _name(region))
         found[region.provider, region.region] = Standing(
-            premium_fraction=this.usd / reference.usd - 1 if reference.usd else 0.0,
-            saving_usd_per_month=(this.usd - reference.usd) * hours,
-            profile_error_usd_per_month=doubt,
-            sure=sure,
-            reason=f"{_why(sure, _name(cheapest), doubt)}{_ages(plan, region, cheapest, sure)}",
-            price_age_days=age_days(plan, this.prices_of),
-            prices_apart_days=apart,
+            premium_fraction=ours / theirs - 1 if theirs else 0.0,
+            saving_usd_per_month=saving,
+            profile_error_usd_per_month=_moved(saving, difference.turn),
+            sure=difference.sure,
+            reason=f"{reason}{_ages(plan, region, cheapest, difference.sure)}",
+            price_age_days=_age(plan, region),
+            prices_apart_days=abs(_age(plan, region) - _age(plan, cheapest)),
         )
+    if not found:
+        return {}
     return {(cheapest.provider, cheapest.region): _of_cheapest(plan, cheapest, list(found.values())), **found}
 
 
@@ -66,55 +75,92 @@ def worst(several: list[Standing]) -> Standing:
     return min(several, key=lambda standing: _WORST_FIRST.index(standing.sure))
 
 
+def why(difference: Difference, cheaper: str, dearer: str) -> str:
+    """The verdict in words, of the dearer of two sides."""
+    match difference.sure:
+        case Sure.EQUAL:
+            return f"costs the same as {cheaper}"
+        case Sure.NOT_PROVEN:
+            return f"not proven: its cheapest fleet may cost less than {cheaper}"
+        case Sure.TURNS_WITH_SPARE:
+            ours, theirs = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
+            return (
+                f"costs more than {cheaper} as asked, but less where both must survive losing an instance "
+                f"(--spare 1: {_amount(theirs)} against {_amount(ours)} USD/month)"
+            )
+        case Sure.WITHIN_PROFILE_ERROR:
+            if difference.turn is None:
+                return f"cannot be told from {cheaper}: the profiles' errors may turn the order"
+            return f"cannot be told from {cheaper}: {turn_words(difference.turn, cheaper, dearer)}"
+    text = f"costs more than {cheaper} whatever the profiles' errors"
+    return f"{text}, as long as both prices hold" if difference.sure is Sure.PRICES_APART else text
+
+
+def turn_words(turn: Turn, cheaper: str, dearer: str) -> str:
+    """Where the order turns: which profiles are off there, by how much, and what both sides then cost."""
+    what = f"the profile{'s' if len(turn.moved) > 1 else ''} of {joined(turn.moved)}" if turn.moved else "all profiles"
+    verb = "is" if len(turn.moved) == 1 else "are"
+    off = "better" if turn.error_part > 0 else "worse"
+    part = percent(abs(turn.error_part)).replace(GLUE, " ")
+    costs = f"{dearer} costs {_amount(turn.dearer_usd_per_month)} USD/month there"
+    against = f"{cheaper} {_amount(turn.cheaper_usd_per_month)}"
+    return f"if {what} {verb} {off} by {part} of the stated error, {costs} and {against}"
+
+
+def _amount(usd: float | None) -> str:
+    return "no fleet" if usd is None else usd_per_month(usd)
+
+
+def _moved(saving_usd_per_month: float, turn: Turn | None) -> float | None:
+    if turn is None or turn.cheaper_usd_per_month is None or turn.dearer_usd_per_month is None:
+        return None
+    return saving_usd_per_month + turn.cheaper_usd_per_month - turn.dearer_usd_per_month
+
+
 def _of_cheapest(plan: Plan, cheapest: RegionPlan, others: list[Standing]) -> Standing:
     """The cheapest region is as sure as the least sure of the others, and those that have no fleet yet, allow."""
     verdict = undecided(plan)
     sure = worst(others).sure
-    if verdict is not None and verdict.unproven and sure is not Sure.WITHIN_PROFILE_ERROR:
+    unproven = verdict is not None and bool(verdict.unproven)
+    if unproven and sure not in (Sure.WITHIN_PROFILE_ERROR, Sure.TURNS_WITH_SPARE):
         sure = Sure.NOT_PROVEN
     count = sum(other.sure is sure for other in others)
     those = "one other region" if count == 1 else f"{number(count)} other regions"
-    why = {
+    costs = "costs" if count == 1 else "cost"
+    text = {
         Sure.CLEAR: "cheaper than all others whatever the profiles' errors",
-        Sure.EQUAL: f"{those} {'costs' if count == 1 else 'cost'} the same",
+        Sure.EQUAL: f"{those} {costs} the same",
         Sure.PRICES_APART: f"the cheapest as long as prices hold that are over {PRICES_APART_DAYS} days apart",
         Sure.NOT_PROVEN: "regions that are not proven could cost less",
+        Sure.TURNS_WITH_SPARE: f"{those} {costs} less where a fleet must survive losing an instance (--spare 1)",
         Sure.WITHIN_PROFILE_ERROR: f"{those} could turn out cheaper if the profiles are off by their stated errors",
     }[sure]
-    own = side(cheapest)
     return Standing(
         premium_fraction=0.0,
         saving_usd_per_month=0.0,
-        profile_error_usd_per_month=0.0,
+        profile_error_usd_per_month=None,
         sure=sure,
-        reason=f"{why}; prices {_days(age_days(plan, own.prices_of))} old",
-        price_age_days=age_days(plan, own.prices_of),
+        reason=f"{text}; prices {_days(_age(plan, cheapest))} old",
+        price_age_days=_age(plan, cheapest),
         prices_apart_days=0,
     )
 
 
-def _why(sure: Sure, cheapest: str, doubt_usd_per_month: float) -> str:
-    explained = f"{usd_per_month(doubt_usd_per_month)} USD/month"
-    return {
-        Sure.CLEAR: f"dearer than {cheapest} whatever the profiles' errors, which explain at most {explained}",
-        Sure.EQUAL: f"costs the same as {cheapest}",
-        Sure.PRICES_APART: (
-            f"dearer than {cheapest} whatever the profiles' errors, which explain at most {explained}, as long as both "
-            "prices hold"
-        ),
-        Sure.NOT_PROVEN: f"not proven: its cheapest fleet may cost less than {cheapest}",
-        Sure.WITHIN_PROFILE_ERROR: f"cannot be told from {cheapest}: the profiles' errors explain up to {explained}",
-    }[sure]
+def _age(plan: Plan, region: RegionPlan) -> int:
+    day = oldest_price(region)
+    if day is None:
+        raise ValueError("a fleet has prices")
+    return age_days(plan, day)
 
 
 def _ages(plan: Plan, region: RegionPlan, cheapest: RegionPlan, sure: Sure) -> str:
-    own, reference = side(region), side(cheapest)
-    text = f"; prices {_days(age_days(plan, own.prices_of))} old"
-    apart = days_apart(own, reference)
+    own, reference = _age(plan, region), _age(plan, cheapest)
+    text = f"; prices {_days(own)} old"
+    apart = abs(own - reference)
     if apart == 0:
         return text
     far = f", {_days(apart)} apart" if apart > PRICES_APART_DAYS or sure is Sure.PRICES_APART else ""
-    return f"{text}, those of {_name(cheapest)} {_days(age_days(plan, reference.prices_of))}{far}"
+    return f"{text}, those of {_name(cheapest)} {_days(reference)}{far}"
 
 
 def _name(region: RegionPlan) -> str:

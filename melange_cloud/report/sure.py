@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from melange_cloud.domain import Sure
-from melange_cloud.domain.sure import PRICES_APART_DAYS
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.report.text import GLUE, UNKNOWN
 
 _CELLS = {
@@ -11,13 +11,15 @@ _CELLS = {
     Sure.EQUAL: "equal",
     Sure.PRICES_APART: f"if{GLUE}prices hold",
     Sure.NOT_PROVEN: f"not{GLUE}proven",
+    Sure.TURNS_WITH_SPARE: f"not{GLUE}with{GLUE}a{GLUE}spare",
     Sure.WITHIN_PROFILE_ERROR: "no",
 }
 _MEANING = {
-    Sure.CLEAR: "yes = the difference is more than the profiles' errors explain",
+    Sure.CLEAR: "yes = the order holds whatever the profiles' errors, with --spare 1 on both sides too",
     Sure.PRICES_APART: f"if prices hold = yes, but the prices are over {PRICES_APART_DAYS} days apart",
-    Sure.NOT_PROVEN: "not proven = not searched to the end, it may turn round",
-    Sure.WITHIN_PROFILE_ERROR: "no = the profiles' errors can explain the difference",
+    Sure.NOT_PROVEN: "not proven = the search stopped early; the order may turn",
+    Sure.TURNS_WITH_SPARE: "not with a spare = with --spare 1 on both sides the order turns",
+    Sure.WITHIN_PROFILE_ERROR: "no = within the profiles' errors the order turns, or may turn",
 }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from melange_cloud.domain import Plan, RegionPlan, Status, Sure
-from melange_cloud.domain.doubt import SAME_COST, errors_of_kinds, how_sure, side
+from melange_cloud.domain.money import same_cost
 from melange_cloud.report.words import oldest_price
 
 
@@ -15,35 +15,36 @@ class Undecided:
         ties: the cheapest region and all that cannot be told from it, cheapest first; those of equal cost count.
         spread: by what fraction the dearest of ``ties`` costs more than the cheapest.
         prices_apart_days: days between the oldest and the newest price date among ``ties``, 0 where they agree.
+        with_spare: regions that cost less than the cheapest where both must survive losing an instance.
         unproven: regions that were searched in vain or not to the end, and might undercut the cheapest one shown.
     """
 
     ties: tuple[RegionPlan, ...]
     spread: float
     prices_apart_days: int
+    with_spare: tuple[RegionPlan, ...]
     unproven: tuple[RegionPlan, ...]
+
+    @property
+    def level(self) -> bool:
+        """Whether all of ``ties`` cost the same."""
+        first, last = (region.usd_per_hour or 0.0 for region in (self.ties[0], self.ties[-1]))
+        return same_cost(first, last)
 
     @property
     def clear(self) -> bool:
         """Whether nothing else than regions of the very same cost competes for the first rank."""
-        return self.spread <= SAME_COST and not self.unproven
+        return self.level and not self.with_spare and not self.unproven
 
 
 def undecided(plan: Plan) -> Undecided | None:
-    """Which regions cannot be told from the cheapest one; None where fewer than two regions have a fleet.
-
-    Region B cannot be told from the cheapest region A where the difference is no more than ``domain.doubt.doubt_usd``.
-    Equal fleets at equal prices cancel; what is left is how differently the two are built. A fleet of other GPUs can
-    thus be level at +10 %, while the same fleet at a price that is 10 % higher is dearer whatever the profiles do.
-    """
+    """Which regions cannot be told from the cheapest one; None where none was compared with it."""
     priced = cheapest_first(plan)
-    if len(priced) < 2:
+    if all(_sure(region) is None for region in priced[1:]):
         return None
     cheapest = priced[0]
     lowest = cheapest.usd_per_hour or 0.0
-    errors, reference = errors_of_kinds(priced), side(cheapest)
-    level = (Sure.EQUAL, Sure.WITHIN_PROFILE_ERROR)
-    ties = [cheapest, *(region for region in priced[1:] if how_sure(reference, side(region), errors) in level)]
+    ties = [cheapest, *(region for region in priced[1:] if _sure(region) in (Sure.EQUAL, Sure.WITHIN_PROFILE_ERROR))]
     dates = sorted(day for day in map(oldest_price, ties) if day is not None)
     unproven = tuple(
         region
@@ -54,11 +55,16 @@ def undecided(plan: Plan) -> Undecided | None:
     )
     dearest = ties[-1].usd_per_hour or 0.0
     return Undecided(
+        with_spare=tuple(region for region in priced[1:] if _sure(region) is Sure.TURNS_WITH_SPARE),
         ties=tuple(ties),
         spread=dearest / lowest - 1 if lowest else 0.0,
         prices_apart_days=(dates[-1] - dates[0]).days if dates else 0,
         unproven=unproven,
     )
+
+
+def _sure(region: RegionPlan) -> Sure | None:
+    return None if region.difference is None else region.difference.sure
 
 
 def cheapest_first(plan: Plan) -> list[RegionPlan]:

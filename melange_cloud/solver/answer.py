@@ -6,11 +6,11 @@ from math import fsum
 from time import monotonic
 
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
+from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import BadInput, SolverFailed
 from melange_cloud.solver.answers import Ending, Nonsense
 from melange_cloud.solver.checks import (
     cost_usd_per_hour,
-    equal_within,
     lower_bound_usd_per_hour,
     quota_uses,
     refuse_numbers,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import ceil, fsum, isfinite
 
 from melange_cloud.domain import Kind, Problem, Solution
+from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import BadInput
 
 SHARE_TOLERANCE = 1e-6
@@ -199,8 +200,3 @@ def verify(problem: Problem, solution: Solution) -> list[str]:
         if solution.lower_bound_usd_per_hour is None or solution.lower_bound_usd_per_hour > cost + equal_within(cost):
             found.append(f"{solution.lower_bound_usd_per_hour} USD/h is no lower bound of {cost}")
     return found
-
-
-def equal_within(usd_per_hour: float) -> float:
-    """By how much two costs may differ and be called equal, USD/h."""
-    return max(1e-6, 1e-7 * usd_per_hour)

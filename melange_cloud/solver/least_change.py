@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from melange_cloud.domain import Problem, Solution, Status
+from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import SolverFailed
 from melange_cloud.solver.answers import Nonsense
-from melange_cloud.solver.checks import breaches, cost_usd_per_hour, equal_within, refuse_numbers, with_traffic
+from melange_cloud.solver.checks import breaches, cost_usd_per_hour, refuse_numbers, with_traffic
 from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs import Program, programs_for
 from melange_cloud.solver.recover import Instances, read_values

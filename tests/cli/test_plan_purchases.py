@@ -32,13 +32,44 @@ def test_one_region_names_contracts_fleets_costs_and_break_evens(run):
     page = shown[shown.index(TITLE) :]
     assert "RI 1y standard no upfront" in page
     assert "3-year commitment unknown: no data: no price here for this purchase" in page
-    for purchase in ("on_demand", "commit_1y", "spot"):
+    for purchase in ("on_demand", "commit_1y"):
         assert f"{found[purchase]['usd_per_month']:,.0f} " in page
     assert f"{found['commit_1y']['break_even_of_cheapest_hours_per_month']:,.0f} h" in page
     assert "A commitment is a 24x7 obligation, billed 730 h/month, used or not." in page
-    assert "Spot is interruptible, its price that of one moment." in page
     assert "No price known here: p5.48xlarge (1 year)" in page
     assert "if prices hold = yes, but the prices are over 90 days apart" in page
+
+
+def spot_sheet(tmp_path):
+    """A10G and L4 on spot at half their list price of July, seen today."""
+    sheet = tmp_path / "spot.csv"
+    rows = ("g5.2xlarge,0.606", "g6.2xlarge,0.4888")
+    lines = (f"aws,us-east-1,{row.split(',')[0]},spot,{row.split(',')[1]}" for row in rows)
+    sheet.write_text("\n".join(["provider,region,instance_type,purchase,usd_per_hour", *lines]), encoding="utf-8")
+    return sheet
+
+
+def test_a_spot_price_of_long_ago_is_no_price(run):
+    found = purchases(run.json(*ONE), "us-east-1")["spot"]
+    assert (found["status"], found["usd_per_month"], found["saving_usd_per_month"]) == ("unknown", None, None)
+    assert "the newest spot price here is of 2026-02-08" in found["reason"]
+    alone = run("plan", "--region", "us-east-1", "--offline", "--purchase", "spot")
+    assert alone.exit_code == 5
+    assert "the newest spot price here is of 2026-02-08" in " ".join(alone.stdout.split())
+
+
+def test_a_fleet_on_spot_keeps_one_instance_in_reserve(run, tmp_path):
+    sheet = ("--prices", str(spot_sheet(tmp_path)))
+    found = purchases(run.json(*ONE, *sheet), "us-east-1")["spot"]
+    assert found["spare"] == 1
+    spot = ("plan", "--region", "us-east-1", "--offline", *sheet, "--purchase", "spot")
+    alone, bare = run.json(*spot), run.json(*spot, "--spare", "0")
+    assert "spare" in alone["defaulted"]
+    assert "spare" not in bare["defaulted"]
+    assert alone["request"]["spare"] == 1
+    assert found["usd_per_month"] == alone["regions"][0]["usd_per_month"] > bare["regions"][0]["usd_per_month"]
+    page = text(run(*ONE, *sheet, COLUMNS="160"))
+    assert "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)." in page
 
 
 def test_several_regions_stand_side_by_side(run):
@@ -79,7 +110,7 @@ def test_marks_are_explained_and_follow_the_figures(run):
     assert other
     assert within
     assert "~ another fleet than on demand" in page
-    assert "? the profiles' errors can explain the difference to on demand" in page
+    assert "? within the profiles' errors, or with a spare, the order turns or may turn" in page
 
 
 def test_every_format_holds_it_and_the_schema_describes_it(run):
@@ -119,7 +150,7 @@ def test_no_line_is_wider_than_the_terminal(run, command, width):
 
 
 def test_long_lists_are_folded(run):
-    command = ("plan", "--region", "gcp:*", "--offline", "--compare-purchases", "--gpu", "L4")
+    command = ("plan", "--region", "all", "--offline", "--compare-purchases", "--gpu", "L4")
     folded, whole = (run(*command, *more, COLUMNS="80").stdout for more in ((), ("--all-rows",)))
     assert max(cell_len(line) for line in whole.splitlines()) <= 80
     assert "northamerica-northeast1" in whole

@@ -1,11 +1,14 @@
 """Plans made by hand: plain ones in which cost, load and shares agree, and odd ones that must not break a page."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from melange_cloud.domain import (
     Allocation,
+    Basis,
+    Difference,
     KindUse,
     LeftOut,
     Plan,
@@ -15,6 +18,7 @@ from melange_cloud.domain import (
     RoutingLine,
     SingleGpuFleet,
     Status,
+    Sure,
     WhatIf,
 )
 
@@ -220,8 +224,45 @@ def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **r
         notices=tuple(notices),
         defaulted=tuple(name for name in DEFAULTED if name not in request),
         request=replace(REQUEST, **request),
-        regions=regions,
+        regions=with_differences(regions),
     )
+
+
+def with_differences(regions: Sequence[RegionPlan]) -> tuple[RegionPlan, ...]:
+    """What the planner says of each region against the cheapest, by a rule of thumb: there is nothing here to solve.
+
+    A difference below the errors of what the fleets do not share, in quadrature, is within them. A region that already
+    says how it differs keeps it.
+    """
+    priced = sorted((r for r in regions if r.usd_per_hour is not None), key=lambda r: (r.usd_per_hour, r.region))
+    return tuple(
+        replace(region, difference=difference(priced[0], region))
+        if region in priced[1:] and region.difference is None
+        else region
+        for region in regions
+    )
+
+
+def difference(cheapest: RegionPlan, region: RegionPlan) -> Difference:
+    usd: dict[tuple[str, int], float] = {}
+    for sign, lines in ((1, cheapest.allocations), (-1, region.allocations)):
+        for line in lines:
+            kind = line.gpu, line.tensor_parallel
+            usd[kind] = usd.get(kind, 0.0) + sign * line.usd_per_hour
+    errors = {(use.gpu, use.tensor_parallel): use.error for side in (cheapest, region) for use in side.kinds}
+    doubt = math.hypot(*(part * errors.get(kind, 0.0) for kind, part in usd.items()))
+    apart = abs((oldest(cheapest) - oldest(region)).days) > 90
+    if region.usd_per_hour - cheapest.usd_per_hour <= 1e-6:
+        return Difference(Sure.EQUAL)
+    if region.usd_per_hour - cheapest.usd_per_hour <= doubt:
+        return Difference(Sure.WITHIN_PROFILE_ERROR)
+    if region.status is Status.FEASIBLE and (region.lower_bound_usd_per_hour or 0) < cheapest.usd_per_hour:
+        return Difference(Sure.NOT_PROVEN, Basis.OFFERS)
+    return Difference(Sure.PRICES_APART if apart else Sure.CLEAR, Basis.OFFERS)
+
+
+def oldest(region: RegionPlan) -> date:
+    return min(line.price_as_of_to for line in region.allocations)
 
 
 def single(

@@ -1,9 +1,9 @@
 """Several regions: order, groups, dates, what is folded away, and whether there is a winner."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from math import sqrt
 
 import pytest
 
@@ -136,36 +136,29 @@ def fleet(usd_per_hour: dict[str, float], region: str, **changes: object) -> Reg
     return region_plan(lines, region=region, **changes)
 
 
+def names(regions: Sequence[RegionPlan]) -> list[str]:
+    return [region.region for region in regions]
+
+
 def test_the_same_fleet_at_a_higher_price_is_decided_whatever_the_profiles_do() -> None:
     cheap, dear = fleet({"A10G": 10.0, "L4": 5.0}, "a"), fleet({"A10G": 10.5, "L4": 5.0}, "b")
     found = undecided(plan(cheap, dear))
     assert found is not None
-    assert found.ties == (cheap,)
+    assert names(found.ties) == ["a"]
     assert found.clear
     assert "#1 is clearly cheapest" in verdict(plan(cheap, dear))
 
 
-def test_another_fleet_is_undecided_up_to_the_errors_on_what_differs() -> None:
-    # A10G and L4 err by 30 %: hypot(10 x 0.3, 15.5 x 0.3) = 5.53 > 5.5, but hypot(10 x 0.3, 19 x 0.3) = 6.4 < 9.
+def test_regions_that_cannot_be_told_apart_are_named_with_their_spread() -> None:
     cheap = fleet({"A10G": 10.0}, "a")
     near, far = fleet({"L4": 15.5}, "b"), fleet({"L4": 19.0}, "c")
     found = undecided(plan(cheap, near, far))
     assert found is not None
-    assert found.ties == (cheap, near)
+    assert names(found.ties) == ["a", "b"]
     assert found.spread == pytest.approx(0.55)
     assert not found.clear
     assert "1 and 2 lie within 55.0 %" in verdict(plan(cheap, near, far))
     assert "No clear winner." in verdict(plan(cheap, near, far))
-
-
-def test_the_doubt_is_exactly_the_errors_in_quadrature() -> None:
-    cheap = fleet({"A10G": 10.0, "L4": 4.0}, "a")
-    # Against it: A100 +x at 18 %, L4 -4 at 30 %, A10G -10 at 30 %; level where x - 14 = hypot(0.18 x, 1.2, 3).
-    a, b, c = 1 - 0.18**2, -2 * 14, 14**2 - 1.2**2 - 3**2
-    level = (-b + sqrt(b**2 - 4 * a * c)) / (2 * a)
-    inside, outside = fleet({"A100-40GB": level - 1e-4}, "b"), fleet({"A100-40GB": level + 1e-3}, "b")
-    assert len(undecided(plan(cheap, inside)).ties) == 2  # type: ignore[union-attr]
-    assert len(undecided(plan(cheap, outside)).ties) == 1  # type: ignore[union-attr]
 
 
 def test_ranks_that_tie_need_not_be_neighbours() -> None:
@@ -178,7 +171,7 @@ def test_ranks_that_tie_need_not_be_neighbours() -> None:
 def test_equal_regions_alone_do_not_blur_the_winner() -> None:
     found = undecided(plan(*REGIONS[:3], REGIONS[5]))
     assert found is not None
-    assert found.ties == REGIONS[:3]
+    assert names(found.ties) == names(REGIONS[:3])
     assert found.clear
     assert found.prices_apart_days == 181
     told = verdict(plan(*REGIONS[:3], REGIONS[5]))
@@ -197,7 +190,7 @@ def test_a_region_that_was_not_finished_keeps_number_one_from_being_clear() -> N
     open_ = replace(dear, lower_bound_usd_per_hour=9.0)
     found = undecided(plan(cheap, open_))
     assert found is not None
-    assert found.unproven == (open_,)
+    assert names(found.unproven) == ["b"]
     assert "clearly" not in verdict(plan(cheap, open_))
     assert "aws b is not proven and could cost less." in verdict(plan(cheap, open_))
     closed = replace(dear, lower_bound_usd_per_hour=10.5)

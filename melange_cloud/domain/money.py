@@ -1,0 +1,11 @@
+"""When two costs are one."""
+
+
+def equal_within(usd_per_hour: float) -> float:
+    """By how much two costs may differ and be called equal, USD/h: what the solvers' tolerances leave open."""
+    return max(1e-6, 1e-7 * usd_per_hour)
+
+
+def same_cost(one_usd_per_hour: float, other_usd_per_hour: float) -> bool:
+    """True if two costs are equal within the solvers' tolerances."""
+    return abs(one_usd_per_hour - other_usd_per_hour) <= equal_within(max(one_usd_per_hour, other_usd_per_hour))

@@ -1,0 +1,348 @@
+"""Which of several fleets is cheapest, and how sure that is: the order is decided once here, and shown elsewhere.
+
+The order of two sides is sure if any of these holds (a question with a router that knows sizes has the first two only):
+
+* every offer of the dearer side is matched by one of the same GPU and size, no dearer, on the other (``Basis.OFFERS``);
+* the cheaper side with every profile at its low end costs no more than the dearer with every one at its high end
+  (``Basis.RANGES``);
+* it holds at every break of both costs while all errors move together, and while those of one GPU or one kind do
+  (``Basis.EVERY_BREAK``; see ``order``).
+
+And it must hold with a spare instance on both sides: one machine against eleven is no comparison of like with like.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from melange_cloud import solver
+from melange_cloud.domain import (
+    Basis,
+    Bucket,
+    Difference,
+    Kind,
+    MaxTput,
+    Offer,
+    OfferNumbers,
+    Problem,
+    RegionPlan,
+    Solution,
+    Status,
+    Sure,
+    Turn,
+)
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
+from melange_cloud.domain.money import equal_within
+from melange_cloud.planner.error_bars import off_by
+from melange_cloud.planner.evaluated import Evaluated
+from melange_cloud.planner.market import Market
+from melange_cloud.planner.order import Turned, Undecided, where_it_turns
+from melange_cloud.planner.question import Asked
+from melange_cloud.planner.region import Here, pose_here, pose_in
+from melange_cloud.planner.solving import Solving, limits_of
+from melange_cloud.problem import MaxTputTable, Posed
+
+HALVINGS = 50
+"""Of an interval of t, to find where a fleet is full: what is left is below the floating point of t."""
+
+
+def rank(
+    plans: Sequence[RegionPlan], asked: Asked, market: Market, evaluated: Evaluated, solving: Solving
+) -> dict[tuple[str, str], Difference]:
+    """By (provider, region), how each region that has a fleet differs from the cheapest; that one is left out.
+
+    Empty where fewer than two regions have a fleet.
+    """
+    priced = cheapest_first(plans)
+    if len(priced) < 2:
+        return {}
+    by_name = {(region.provider, region.name): region for region in market.regions}
+    curves = Curves(asked, evaluated, solving)
+
+    def contender(plan: RegionPlan) -> Contender:
+        region = by_name[plan.provider, plan.region]
+        here = pose_here(region, asked, market, evaluated)
+        return Contender(plan, here, market.offers[region], asked.request.hours_per_month)
+
+    cheapest = contender(priced[0])
+    return {(plan.provider, plan.region): compare(cheapest, contender(plan), curves) for plan in priced[1:]}
+
+
+def cheapest_first(plans: Iterable[RegionPlan]) -> list[RegionPlan]:
+    """The regions that have a fleet; those of one cost by name."""
+    return sorted(
+        (region for region in plans if region.usd_per_hour is not None),
+        key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region),
+    )
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One side of a comparison.
+
+    Attributes:
+        plan: its answer, which has a fleet.
+        here: its question.
+        offers: what is for sale there, whether it may enter or not.
+        hours: hours per month that it is billed for.
+    """
+
+    plan: RegionPlan
+    here: Here
+    offers: Sequence[Offer]
+    hours: float
+
+    @property
+    def usd_per_month(self) -> float:
+        """What it costs in a month, as stated."""
+        return (self.plan.usd_per_hour or 0.0) * self.hours
+
+    @property
+    def least_usd_per_month(self) -> float:
+        """What it could cost if it was searched to the end; 0 where nothing is known."""
+        if self.plan.status is not Status.FEASIBLE:
+            return self.usd_per_month
+        return (self.plan.lower_bound_usd_per_hour or 0.0) * self.hours
+
+    @property
+    def oldest_price(self) -> date:
+        """Until when the oldest price of its fleet was known to be true."""
+        return min(line.price_as_of_to for line in self.plan.allocations)
+
+
+def compare(one: Contender, other: Contender, curves: "Curves") -> Difference:
+    """How sure it is which of two fleets is dearer; the order of the arguments does not matter."""
+    cheaper, dearer = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
+    if dearer.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, dearer.hours)(cheaper.usd_per_month):
+        return Difference(Sure.EQUAL)
+    basis, turn = curves.decide(cheaper, dearer)
+    if basis is None:
+        return Difference(Sure.WITHIN_PROFILE_ERROR, turn=turn)
+    if dearer.least_usd_per_month < cheaper.usd_per_month:
+        return Difference(Sure.NOT_PROVEN, basis)
+    sure, ours, theirs = curves.with_spare(cheaper, dearer)
+    if sure is Sure.CLEAR and days_apart(cheaper.oldest_price, dearer.oldest_price) > PRICES_APART_DAYS:
+        sure = Sure.PRICES_APART
+    return Difference(sure, basis, None, ours, theirs)
+
+
+def moved_by_usd(difference: Difference, one: Contender, other: Contender) -> float | None:
+    """By how much the profiles' errors move the difference of two costs where its order turns, USD a month."""
+    turn = difference.turn
+    if turn is None or turn.cheaper_usd_per_month is None or turn.dearer_usd_per_month is None:
+        return None
+    stated = abs(one.usd_per_month - other.usd_per_month)
+    return stated + turn.cheaper_usd_per_month - turn.dearer_usd_per_month
+
+
+def days_apart(one: date, other: date) -> int:
+    """Days between two dates."""
+    return abs((one - other).days)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Decides orders, and keeps what it has solved: many regions are compared with one."""
+
+    asked: Asked
+    evaluated: Evaluated
+    solving: Solving
+    _kept: dict[object, "_Curve"] = field(default_factory=dict)
+
+    def decide(self, cheaper: Contender, dearer: Contender) -> tuple[Basis | None, Turn | None]:
+        """Why the order holds whatever the profiles do, or where it turns; (None, None) where neither is known."""
+        if _matched(cheaper, dearer):
+            return Basis.OFFERS, None
+        same = _same(cheaper.hours, dearer.hours)
+        worst, best = self._worst_usd(cheaper), self._best_usd(dearer)
+        if worst is not None and (best is None or worst <= best + same(worst)):
+            return Basis.RANGES, None
+        if self.asked.request.router != "plain":
+            return None, None
+        try:
+            for moved in self._paths(cheaper, dearer):
+                found = where_it_turns(self._curve(cheaper, moved), self._curve(dearer, moved), same)
+                if found is not None:
+                    return None, _turn(moved, found)
+        except Undecided:
+            return None, None
+        return Basis.EVERY_BREAK, None
+
+    def with_spare(self, cheaper: Contender, dearer: Contender) -> tuple[Sure, float | None, float | None]:
+        """Whether the order holds where both must survive losing any one instance, and what they cost then."""
+        ours, theirs = self._spared(cheaper), self._spared(dearer)
+        costs = _usd(ours, cheaper.hours), _usd(theirs, dearer.hours)
+        if theirs.usd_per_hour is None:
+            # No fleet at all there loses to any; one that was not found in time may yet be the cheaper.
+            return (Sure.CLEAR if theirs.status is Status.INFEASIBLE else Sure.NOT_PROVEN), *costs
+        if ours.usd_per_hour is None:
+            return (Sure.TURNS_WITH_SPARE if ours.status is Status.INFEASIBLE else Sure.NOT_PROVEN), *costs
+        slack = _same(cheaper.hours, dearer.hours)(theirs.usd_per_hour * dearer.hours)
+        if ours.usd_per_hour * cheaper.hours <= (theirs.lower_bound_usd_per_hour or 0.0) * dearer.hours + slack:
+            return Sure.CLEAR, *costs
+        proven = ours.status is Status.OPTIMAL and theirs.usd_per_hour * dearer.hours + slack < (
+            ours.usd_per_hour * cheaper.hours
+        )
+        return (Sure.TURNS_WITH_SPARE if proven else Sure.NOT_PROVEN), *costs
+
+    def _spared(self, side: Contender) -> Solution:
+        rules = side.here.rules
+        if rules.spare:
+            return Solution(
+                side.plan.status,
+                usd_per_hour=side.plan.usd_per_hour,
+                lower_bound_usd_per_hour=side.plan.lower_bound_usd_per_hour,
+            )
+        table = self.evaluated.max_tput
+        return self._solved(self._pose(side, table, spare=1))
+
+    def _worst_usd(self, side: Contender) -> float | None:
+        solution = self._solved(self._pose(side, self.evaluated.worse))
+        return _usd(solution, side.hours)
+
+    def _best_usd(self, side: Contender) -> float | None:
+        """No fleet costs less, with every profile at its high end; None where there is none."""
+        solution = self._solved(self._pose(side, self.evaluated.better))
+        if solution.status is Status.UNKNOWN:
+            return 0.0
+        least = solution.lower_bound_usd_per_hour
+        return None if solution.status is Status.INFEASIBLE else (least or 0.0) * side.hours
+
+    def _pose(self, side: Contender, table: MaxTputTable, spare: int | None = None) -> Posed:
+        rules = side.here.rules if spare is None else replace(side.here.rules, spare=spare)
+        return pose_in(self.asked, side.offers, self.evaluated, table, rules)
+
+    def _solved(self, posed: Posed) -> Solution:
+        if posed.problem is None:
+            return Solution(Status.INFEASIBLE, reason=posed.reason)
+        return self.solving.solve_for_cost(posed.problem)
+
+    def _paths(self, cheaper: Contender, dearer: Contender) -> list[frozenset[Kind]]:
+        """All kinds together, those that both sides have together, each GPU's, each kind alone."""
+        ours, theirs = (frozenset(_kinds(side, self.evaluated, self.asked)) for side in (cheaper, dearer))
+        every = ours | theirs
+        by_gpu = [frozenset(kind for kind in every if kind.gpu == gpu) for gpu in sorted({kind.gpu for kind in every})]
+        alone = [frozenset({kind}) for kind in sorted(every)]
+        return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
+
+    def _curve(self, side: Contender, moved: frozenset[Kind]) -> "_Curve":
+        problem = side.here.posed.problem
+        if problem is None:
+            raise ValueError("a side with a fleet has a problem")
+        kinds = _kinds(side, self.evaluated, self.asked)
+        # The same offers in another region make the same question; a kind that a side does not have moves nothing.
+        limits = tuple(limits_of(problem.quotas))
+        key = (problem.offers, limits, problem.spare, side.hours, moved & set(kinds))
+        if key not in self._kept:
+            whole = replace(problem, kinds=kinds)
+            self._kept[key] = _Curve(
+                whole, self.evaluated.stated, self.asked.workload.buckets, moved, side.hours, self.solving
+            )
+        return self._kept[key]
+
+
+@dataclass
+class _Curve:
+    """The least cost of one side while the kinds of ``moved`` are off by t of their errors, the others as stated."""
+
+    problem: Problem
+    stated: MaxTputTable
+    buckets: Sequence[Bucket]
+    moved: frozenset[Kind]
+    hours: float
+    solving: Solving
+    _solved: dict[float, Solution] = field(default_factory=dict)
+
+    def usd(self, t: float) -> float | None:
+        """See ``order.Steps``."""
+        return _usd(self._at(t), self.hours)
+
+    def serves_from(self, t: float, low: float) -> float:
+        """See ``order.Steps``."""
+        instances = self._at(t).instances
+        if not instances or self._serves(instances, low):
+            return low
+        fails, serves = low, t
+        for _ in range(HALVINGS):
+            middle = (fails + serves) / 2
+            if self._serves(instances, middle):
+                serves = middle
+            else:
+                fails = middle
+        return serves
+
+    def _serves(self, instances: Mapping[tuple[str, Kind], int], t: float) -> bool:
+        return solver.most_traffic(self._problem_at(t, {kind for _, kind in instances}), instances) >= 1
+
+    def _at(self, t: float) -> Solution:
+        if t not in self._solved:
+            self._solved[t] = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
+        return self._solved[t]
+
+    def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
+        rates = {
+            (bucket.name, kind): (off_by(cell, t) if kind in self.moved else cell).requests_per_s
+            for kind in self.problem.kinds
+            if kind in kinds
+            for bucket in self.buckets
+            if isinstance(cell := self.stated[bucket.name, kind], MaxTput)
+        }
+        return replace(
+            self.problem,
+            kinds=tuple(kind for kind in self.problem.kinds if kind in kinds),
+            max_tput_requests_per_s=rates,
+        )
+
+
+def _kinds(side: Contender, evaluated: Evaluated, asked: Asked) -> tuple[Kind, ...]:
+    """The kinds that could serve all of the traffic there, those included that another makes needless as stated."""
+    offers = side.here.posed.entering
+    buckets = [bucket.name for bucket in asked.workload.buckets]
+    return tuple(
+        kind
+        for kind in sorted({kind for _, kind in evaluated.stated})
+        if (asked.may_use is None or kind in asked.may_use)
+        and any(offer.replicas_per_instance(kind) for offer in offers)
+        and all(isinstance(evaluated.stated[bucket, kind], MaxTput) for bucket in buckets)
+    )
+
+
+def _matched(cheaper: Contender, dearer: Contender) -> bool:
+    """True if whatever fleet the dearer side rents, the other has it for no more.
+
+    With quotas only where they limit both alike, which they do where the matching offers have the same name.
+    """
+    ours, theirs = cheaper.here.posed, dearer.here.posed
+    limited = bool(cheaper.here.rules.quotas or dearer.here.rules.quotas)
+    if limited and cheaper.here.rules.quotas != dearer.here.rules.quotas:
+        return False
+
+    def matches(one: OfferNumbers, other: OfferNumbers) -> bool:
+        alike = (one.gpu, one.gpu_count) == (other.gpu, other.gpu_count)
+        return alike and (
+            not limited or (one.name, one.vcpus, one.quota_family) == (other.name, other.vcpus, other.quota_family)
+        )
+
+    return all(
+        any(
+            matches(one, other) and one.usd_per_hour * cheaper.hours <= other.usd_per_hour * dearer.hours
+            for one in ours.entering
+        )
+        for other in theirs.entering
+    )
+
+
+def _same(hours: float, other_hours: float) -> Callable[[float], float]:
+    """By how much two costs over their hours may differ and be called equal, USD."""
+    longest = max(hours, other_hours)
+    return lambda usd: equal_within(usd / longest) * longest
+
+
+def _usd(solution: Solution, hours: float) -> float | None:
+    return None if solution.usd_per_hour is None else solution.usd_per_hour * hours
+
+
+def _turn(moved: frozenset[Kind], found: Turned) -> Turn:
+    gpus = {kind.gpu for kind in moved}
+    names = tuple(sorted(map(str, moved))) if len(gpus) == 1 else ()
+    return Turn(names, found.t, found.cheaper_usd, found.dearer_usd)
