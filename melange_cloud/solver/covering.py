@@ -123,36 +123,64 @@ def _cover_with_spare(
 
 
 def _cover_freely(items: Sequence[Item], demand_replicas: int) -> dict[str, int] | None:
-    """Without quotas, in time that does not grow with the demand; ``items`` in their fixed order.
+    """Without quotas, in time that does not grow with the demand; ``items`` in their fixed order."""
+    return Coverings(items).counts(demand_replicas) if items else None
 
-    Let r be the replicas of the first item. Of any r other items some hold a multiple of r together (pigeonhole), and
-    first items replace those at no higher cost and in no more instances. So fewer than r other items are ever needed,
-    and they hold fewer than r times the largest item's replicas.
+
+class Coverings:
+    """The cheapest covering of every demand by the same items, without quotas.
+
+    Let s be the replicas of the first item in the fixed order, the cheapest per replica. Of any s other items some hold
+    a multiple of s together (pigeonhole), and first items replace those at no higher cost and in no more instances. So
+    fewer than s other items are ever needed, and they hold fewer than s times the largest item's replicas: H. Every
+    demand beyond H takes a first item, and what it takes beside that is the covering of s replicas fewer. A table up to
+    H + s holds all coverings; it grows as far as it is asked for.
+
+    Args:
+        items: at least one, names unique, each hosting at least one replica; in any order.
     """
-    if not items:
-        return None
-    first_of_its_size: dict[int, Item] = {}
-    for item in items:
-        first_of_its_size.setdefault(item.replicas_per_instance, item)
-    offered = list(first_of_its_size.values())
-    size = offered[0].replicas_per_instance
-    largest = max(item.replicas_per_instance for item in offered)
-    most = min((size - 1) * largest, demand_replicas - 1 + largest)
 
-    exactly: list[Rank | None] = [(0, 0, (0,) * len(offered))] + [None] * most
-    answers = []
-    for held in range(most + 1):
-        ways = [exactly[held]] if held == 0 else []
-        for at, item in enumerate(offered[1:], start=1):
-            before = exactly[held - item.replicas_per_instance] if held >= item.replicas_per_instance else None
-            if before is not None:
-                ways.append(_plus(before, item, at, 1))
-        cheapest = min((way for way in ways if way is not None), default=None)
-        exactly[held] = cheapest
-        if cheapest is not None:
-            missing = max(0, demand_replicas - held)
-            answers.append(_plus(cheapest, offered[0], 0, -(-missing // size)))
-    return {item.name: -count for item, count in zip(offered, min(answers)[2], strict=True) if count}
+    __slots__ = ("_first", "_items", "_periodic_after", "_ranks", "_size")
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        first_of_its_size: dict[int, Item] = {}
+        for item in sorted(items, key=_price_per_replica):
+            first_of_its_size.setdefault(item.replicas_per_instance, item)
+        self._items = tuple(first_of_its_size.values())
+        self._first = self._items[0]
+        self._size = self._first.replicas_per_instance
+        self._periodic_after = (self._size - 1) * max(item.replicas_per_instance for item in self._items)
+        self._ranks: list[Rank] = [(0, 0, (0,) * len(self._items))]
+
+    @property
+    def nano_usd_per_replica(self) -> float:
+        """The least that a replica costs, in instances that are filled to the last."""
+        return self._first.nano_usd_per_hour / self._size
+
+    def nano_usd(self, demand_replicas: int) -> int:
+        """What the covering costs, nano-USD/h."""
+        rank, firsts = self._rank(demand_replicas)
+        return rank[0] + firsts * self._first.nano_usd_per_hour
+
+    def counts(self, demand_replicas: int) -> dict[str, int]:
+        """Instances by item name; positive counts only."""
+        rank, firsts = self._rank(demand_replicas)
+        _, _, negated = _plus(rank, self._first, 0, firsts)
+        return {item.name: -count for item, count in zip(self._items, negated, strict=True) if count}
+
+    def _rank(self, demand_replicas: int) -> tuple[Rank, int]:
+        """The covering of a demand within the table, and the first items that are missing to the one asked for."""
+        firsts = max(0, -(-(demand_replicas - self._periodic_after - self._size) // self._size))
+        demand = demand_replicas - firsts * self._size
+        ranks = self._ranks
+        while len(ranks) <= demand:
+            ranks.append(
+                min(
+                    _plus(ranks[max(0, len(ranks) - item.replicas_per_instance)], item, at, 1)
+                    for at, item in enumerate(self._items)
+                )
+            )
+        return ranks[demand], firsts
 
 
 def _cover_within(items: Sequence[Item], demand_replicas: int, left: Mapping[str, int]) -> dict[str, int] | None:
