@@ -43,7 +43,7 @@ class Turn:
     """A point within the profiles' errors at which the order of two fleets is the other way round.
 
     Attributes:
-        moved: the GPUs or kinds whose MaxTput is off there; empty where all are, together.
+        moved: the GPUs or kinds whose MaxTput is off there, together; empty where all of them are.
         error_part: by what part of their stated errors, in [-1, 1]; above 0 they are better than stated.
         cheaper_usd_per_month, dearer_usd_per_month: what the cheaper and the dearer side (as stated) cost there; None
             where no fleet serves the load.

@@ -11,9 +11,10 @@ The order of two sides is sure if any of these holds (a question with a router t
 And it must hold with a spare instance on both sides: one machine against eleven is no comparison of like with like.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from math import fsum
 
 from melange_cloud import solver
 from melange_cloud.domain import (
@@ -41,6 +42,9 @@ from melange_cloud.planner.question import Asked
 from melange_cloud.planner.region import Here, pose_here, pose_in
 from melange_cloud.planner.solving import Solving, limits_of
 from melange_cloud.problem import MaxTputTable, Posed
+from melange_cloud.solver.checks import WHOLE_TOLERANCE
+from melange_cloud.solver.covering import GaveUp
+from melange_cloud.solver.staircase import Staircase, staircase_of
 
 HALVINGS = 50
 """Of an interval of t, to find where a fleet is full: what is left is below the floating point of t."""
@@ -163,7 +167,8 @@ class Curves:
             for moved in self._paths(cheaper, dearer):
                 found = where_it_turns(self._curve(cheaper, moved), self._curve(dearer, moved), same)
                 if found is not None:
-                    return None, _turn(moved, found)
+                    every = {*_kinds(cheaper, self.evaluated, self.asked), *_kinds(dearer, self.evaluated, self.asked)}
+                    return None, _turn(moved, every, found)
         except Undecided:
             return None, None
         return Basis.EVERY_BREAK, None
@@ -251,33 +256,77 @@ class _Curve:
     moved: frozenset[Kind]
     hours: float
     solving: Solving
-    _solved: dict[float, Solution] = field(default_factory=dict)
+    _solved: dict[float, tuple[float | None, Callable[[float], bool]]] = field(default_factory=dict)
+    _loads: dict[tuple[Kind, float], float] = field(default_factory=dict)
+    _staircase: Staircase | None = None
+
+    def __post_init__(self) -> None:
+        self._staircase = staircase_of(self._problem_at(0.0, set(self.problem.kinds)))
 
     def usd(self, t: float) -> float | None:
         """See ``order.Steps``."""
-        return _usd(self._at(t), self.hours)
+        cost, _ = self._at(t)
+        return None if cost is None else cost * self.hours
 
     def serves_from(self, t: float, low: float) -> float:
         """See ``order.Steps``."""
-        instances = self._at(t).instances
-        if not instances or self._serves(instances, low):
+        _, serves_at = self._at(t)
+        if serves_at(low):
             return low
         fails, serves = low, t
         for _ in range(HALVINGS):
             middle = (fails + serves) / 2
-            if self._serves(instances, middle):
+            if serves_at(middle):
                 serves = middle
             else:
                 fails = middle
         return serves
 
-    def _serves(self, instances: Mapping[tuple[str, Kind], int], t: float) -> bool:
-        return solver.most_traffic(self._problem_at(t, {kind for _, kind in instances}), instances) >= 1
-
-    def _at(self, t: float) -> Solution:
+    def _at(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
+        """The least cost at t, USD/h, and whether the fleet that has it serves at another value."""
         if t not in self._solved:
-            self._solved[t] = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
+            self._solved[t] = self._on_staircase(t) if self._staircase is not None else self._by_solver(t)
         return self._solved[t]
+
+    def _on_staircase(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
+        if self._staircase is None:
+            raise ValueError("there is no staircase")
+        try:
+            step = self._staircase.with_loads(self._loads_at(t)).cheapest()
+        except GaveUp:
+            return self._by_solver(t)
+        if step is None:
+            return None, lambda _: True
+
+        def serves(other: float) -> bool:
+            loads = self._loads_at(other)
+            capacity = fsum(held / loads[kind] for kind, held in step.replicas.items())
+            return capacity >= 1 - WHOLE_TOLERANCE
+
+        return step.usd_per_hour, serves
+
+    def _by_solver(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
+        solution = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
+        used = {kind for _, kind in solution.instances}
+
+        def serves(other: float) -> bool:
+            return not used or solver.most_traffic(self._problem_at(other, used), solution.instances) >= 1
+
+        return solution.usd_per_hour, serves
+
+    def _loads_at(self, t: float) -> dict[Kind, float]:
+        """Replicas that each kind keeps busy by serving everything."""
+        return {kind: self._load_at(kind, t if kind in self.moved else 0.0) for kind in self.problem.kinds}
+
+    def _load_at(self, kind: Kind, t: float) -> float:
+        if (kind, t) not in self._loads:
+            planned = self.problem.planned_requests_per_s
+            self._loads[kind, t] = fsum(
+                planned[bucket.name] / off_by(cell, t).requests_per_s
+                for bucket in self.buckets
+                if planned[bucket.name] > 0 and isinstance(cell := self.stated[bucket.name, kind], MaxTput)
+            )
+        return self._loads[kind, t]
 
     def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
         rates = {
@@ -342,7 +391,10 @@ def _usd(solution: Solution, hours: float) -> float | None:
     return None if solution.usd_per_hour is None else solution.usd_per_hour * hours
 
 
-def _turn(moved: frozenset[Kind], found: Turned) -> Turn:
-    gpus = {kind.gpu for kind in moved}
-    names = tuple(sorted(map(str, moved))) if len(gpus) == 1 else ()
-    return Turn(names, found.t, found.cheaper_usd, found.dearer_usd)
+def _turn(moved: frozenset[Kind], every: set[Kind], found: Turned) -> Turn:
+    names: set[str] = set()
+    if moved != every:
+        for kind in moved:
+            whole = {other for other in every if other.gpu == kind.gpu} <= moved
+            names.add(kind.gpu if whole else str(kind))
+    return Turn(tuple(sorted(names)), found.t, found.cheaper_usd, found.dearer_usd)

@@ -1,0 +1,188 @@
+"""How sure an order of regions is: every verdict is checked by solving both sides anew, with another solver."""
+
+import csv
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+import melange_cloud
+from melange_cloud import catalog, solver
+from melange_cloud.domain import Basis, MaxTput, Status, Sure
+from melange_cloud.planner.evaluated import evaluate
+from melange_cloud.planner.market import open_market
+from melange_cloud.planner.question import resolve
+from melange_cloud.planner.ranking import Contender, Curves, compare, days_apart
+from melange_cloud.planner.region import pose_here, pose_in
+from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.trust import Trust
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+PAIR = ("us-east-1", "us-central1")
+
+
+def question(*regions, **asked):
+    return melange_cloud.Question(regions=regions, trust=Trust(offline=True), **asked)
+
+
+def ask(*regions, **asked):
+    return melange_cloud.answer(question(*regions, **asked), now=NOW)
+
+
+class Anew:
+    """One question with its pieces, to pose it again with other profiles and solve it with HiGHS."""
+
+    def __init__(self, *regions, **asked):
+        self.question = question(*regions, **asked)
+        self.market = open_market(self.question, NOW)
+        self.asked = resolve(self.question, self.market.machines)
+        self.evaluated = evaluate(self.asked.request, self.asked.workload.buckets, self.market.every_offer)
+        self.regions = {region.name: region for region in self.market.regions}
+
+    def usd_per_month(self, region, off, spare=None):
+        """What the region costs where each GPU or kind of ``off`` is off by that part of its error."""
+        here = pose_here(self.regions[region], self.asked, self.market, self.evaluated)
+
+        def part(kind):
+            return off.get(kind.gpu, off.get(str(kind), 0))
+
+        table = {
+            (bucket, kind): replace(cell, requests_per_s=cell.requests_per_s * (1 + part(kind) * cell.error))
+            if isinstance(cell, MaxTput)
+            else cell
+            for (bucket, kind), cell in self.evaluated.stated.items()
+        }
+        rules = here.rules if spare is None else replace(here.rules, spare=spare)
+        posed = pose_in(self.asked, self.market.offers[self.regions[region]], self.evaluated, table, rules)
+        return solver.solve(posed.problem, solver="highs").usd_per_hour * 730
+
+
+GPUS = ("L4", "A10G", "A100-40GB", "A100-80GB", "H100")
+PARTS = (-1, -0.7, -0.45, -0.2, 0.15, 0.4, 0.75, 1)
+
+
+@pytest.mark.parametrize(
+    ("regions", "asked"),
+    [
+        (PAIR, {"peak_requests_per_s": 16}),
+        (PAIR, {"peak_requests_per_s": 20}),
+        (PAIR, {"peak_requests_per_s": 36}),
+        (("us-east-1", "europe-west4"), {"peak_requests_per_s": 55, "workload": "chat"}),
+        (("eu-west-1", "us-west4"), {"peak_requests_per_s": 3, "workload": "document"}),
+        (("us-west-2", "asia-southeast1"), {"peak_requests_per_s": 7}),
+    ],
+)
+def test_a_verdict_is_what_solving_anew_gives(regions, asked):
+    answer = ask(*regions, **asked)
+    first, second = answer.regions
+    difference = second.difference
+    anew = Anew(*regions, **asked)
+    if difference.sure is Sure.WITHIN_PROFILE_ERROR:
+        turn = difference.turn
+        off = dict.fromkeys(turn.moved or GPUS, turn.error_part)
+        ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
+        assert ours > theirs
+        assert (turn.cheaper_usd_per_month, turn.dearer_usd_per_month) == pytest.approx((ours, theirs))
+        return
+    assert difference.basis is not None
+    for moved in (GPUS, *((gpu,) for gpu in GPUS)):
+        for part in PARTS if moved == GPUS else (-1, 0.5, 1):
+            off = dict.fromkeys(moved, part)
+            ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
+            assert ours <= theirs + 1e-3, (moved, part)
+    spared = [anew.usd_per_month(region.region, {}, spare=1) for region in (first, second)]
+    assert (difference.sure is Sure.TURNS_WITH_SPARE) is (spared[0] > spared[1])
+    told = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
+    assert told == pytest.approx(tuple(spared))
+
+
+def test_whole_instances_jump_so_common_errors_do_not_cancel():
+    # A sweep over the throughput of A100-40GB has us-central1 cheaper from x1.054 on, at 31,990 USD a month: two
+    # p4d are 75 % busy, and the 12 GPUs there are full. The error of A100-40GB is 50 %.
+    aws, gcp = ask(*PAIR, workload="conversation-week", peak_requests_per_s="peak").regions
+    assert (round(aws.usd_per_month), round(gcp.usd_per_month)) == (32058, 32179)
+    assert gcp.difference.sure is Sure.WITHIN_PROFILE_ERROR
+    assert 1 + 0.5 * gcp.difference.turn.error_part == pytest.approx(1.054, abs=0.002)
+    assert round(gcp.difference.turn.dearer_usd_per_month) == 31990
+
+
+@pytest.mark.parametrize("rate", [30, 36])
+def test_a_saving_of_a_few_hundred_between_other_fleets_is_not_sure(rate):
+    assert ask(*PAIR, peak_requests_per_s=rate).regions[1].difference.sure is Sure.WITHIN_PROFILE_ERROR
+
+
+def prices(path, rows):
+    """A sheet that prices every type of us-east-1 and us-east-2 by ``rows``: region -> factor or own prices."""
+    with path.open("w", newline="") as file:
+        sheet = csv.writer(file)
+        sheet.writerow(("provider", "region", "instance_type", "purchase", "usd_per_hour"))
+        for region, of in rows.items():
+            for offer in catalog.load_snapshot("on_demand").offers_in("aws", "us-east-1", "on_demand"):
+                usd = of.get(offer.instance_type.name) if isinstance(of, dict) else of * offer.usd_per_hour
+                if usd:
+                    sheet.writerow(("aws", region, offer.instance_type.name, "on_demand", f"{usd:.4f}"))
+    return {"prices": path, "accept_odd_prices": True}
+
+
+@pytest.mark.parametrize("router", ["plain", "prompt", "oracle"])
+def test_the_same_machines_at_higher_prices_are_dearer_whatever_the_profiles_do(tmp_path, router):
+    sheet = prices(tmp_path / "sheet.csv", {"us-east-1": 1.0, "us-east-2": 1.003})
+    first, second = ask("us-east-1", "us-east-2", router=router, gpus=("A10G", "L4"), **sheet).regions
+    assert (first.region, second.region) == ("us-east-1", "us-east-2")
+    assert (second.difference.sure, second.difference.basis) == (Sure.CLEAR, Basis.OFFERS)
+    equal = prices(tmp_path / "sheet.csv", {"us-east-1": 1.0, "us-east-2": 1.0})
+    assert ask("us-east-1", "us-east-2", gpus=("A10G",), **equal).regions[1].difference.sure is Sure.EQUAL
+
+
+def test_one_machine_that_is_cheaper_than_many_is_no_clear_winner(tmp_path):
+    # One p4d at half its price against single L4s: to survive its loss a second one is needed, and one more L4.
+    sheet = prices(tmp_path / "sheet.csv", {"us-east-1": {"p4d.24xlarge": 9.0}, "us-east-2": {"g6.2xlarge": 0.9}})
+    first, second = ask("us-east-1", "us-east-2", workload="chat", peak_requests_per_s=25, **sheet).regions
+    assert first.instance_counts == {"p4d.24xlarge": 1}
+    difference = second.difference
+    if difference.sure is not Sure.WITHIN_PROFILE_ERROR:
+        assert difference.sure is Sure.TURNS_WITH_SPARE
+        assert difference.cheaper_with_spare_usd_per_month == pytest.approx(2 * 9.0 * 730)
+
+
+def test_with_a_router_that_knows_sizes_only_offers_and_ranges_decide():
+    for router in ("prompt", "oracle"):
+        difference = ask(*PAIR, router=router, peak_requests_per_s=20).regions[1].difference
+        assert difference.turn is None
+        assert (difference.basis is None) is (difference.sure is Sure.WITHIN_PROFILE_ERROR)
+        assert difference.basis is not Basis.EVERY_BREAK
+
+
+@pytest.fixture(scope="module")
+def sides():
+    """us-east-1 and us-west-2 of one question, as contenders, with what decides between them."""
+    anew = Anew("us-east-1", "eu-west-1", gpus=("A10G",))
+    plans = {region.region: region for region in melange_cloud.answer(anew.question, now=NOW).regions}
+
+    def contender(name, price_date=date(2026, 7, 20), **changes):
+        region = anew.regions[name]
+        here = pose_here(region, anew.asked, anew.market, anew.evaluated)
+        lines = tuple(replace(line, price_as_of_to=price_date) for line in plans[name].allocations)
+        return Contender(replace(plans[name], allocations=lines, **changes), here, anew.market.offers[region], 730.0)
+
+    return contender, Curves(anew.asked, anew.evaluated, Solving("auto", None))
+
+
+def test_a_fleet_that_was_not_searched_to_the_end_could_undercut(sides):
+    contender, curves = sides
+    cheap, dear = contender("us-east-1"), contender("eu-west-1")
+    assert compare(cheap, dear, curves).sure is Sure.CLEAR
+    assert compare(dear, cheap, curves) == compare(cheap, dear, curves)
+    usd = cheap.plan.usd_per_hour
+    for bound, sure in ((None, Sure.NOT_PROVEN), (usd - 0.1, Sure.NOT_PROVEN), (usd + 0.01, Sure.CLEAR)):
+        open_ = contender("eu-west-1", status=Status.FEASIBLE, lower_bound_usd_per_hour=bound)
+        assert compare(cheap, open_, curves).sure is sure
+
+
+def test_prices_that_are_far_apart_may_have_moved(sides):
+    contender, curves = sides
+    cheap, dear = contender("us-east-1"), contender("eu-west-1")
+    assert dear.oldest_price == date(2026, 7, 20)
+    for day, sure in ((date(2026, 4, 21), Sure.CLEAR), (date(2026, 4, 20), Sure.PRICES_APART)):
+        assert days_apart(date(2026, 7, 20), day) == (90 if sure is Sure.CLEAR else 91)
+        assert compare(cheap, contender("eu-west-1", day), curves).sure is sure
