@@ -4,6 +4,7 @@ Everything that a user can cause or mend is a MelangeError whose text is one lin
 wrong, where (file, line, field), and the cure. Anything else is a bug and keeps its traceback.
 """
 
+import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,17 @@ def echoed(value: object, most: int = ECHOED) -> str:
     text = str(value)
     text = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text[: 4 * most].split()))
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def shown(value: object, most: int = ECHOED) -> str:
+    """A value of a parsed file as a message may repeat it: as Python writes it, cut to ``most``.
+
+    However large the value is, only its beginning is looked at.
+    """
+    writer = reprlib.Repr()
+    writer.maxlevel, writer.maxstring, writer.maxlong, writer.maxother = 6, 4 * most, 4 * most, 4 * most
+    writer.maxlist = writer.maxtuple = writer.maxset = writer.maxfrozenset = writer.maxdict = most
+    return echoed(writer.repr(value), most)
 
 
 def one_line(text: str, most: int = LONGEST_LINE) -> str:

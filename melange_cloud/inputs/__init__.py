@@ -5,7 +5,7 @@ Everything that this package returns is bounded in size, depth and digits; every
 ``tomllib.loads`` or ``Path.read_text`` on something that a user or a server wrote.
 """
 
-from melange_cloud.inputs.nested import Malformed, parse_json, parse_toml, read_json, read_toml
+from melange_cloud.inputs.nested import Malformed, NotJson, parse_json, parse_toml, read_json, read_toml
 from melange_cloud.inputs.numbers import MOST, NotANumber, is_number, parse_number, parse_whole
 from melange_cloud.inputs.regular_files import expand_gzip, open_regular, read_bytes, read_text
 
@@ -13,6 +13,7 @@ __all__ = [
     "MOST",
     "Malformed",
     "NotANumber",
+    "NotJson",
     "expand_gzip",
     "is_number",
     "open_regular",

@@ -17,6 +17,10 @@ _MOST_DIGITS = 20
 """Digits of a whole number: a time in nanoseconds has 19."""
 
 
+_LONGEST_FRACTION = 400
+"""Characters of a number with a point or an exponent; a double in full has 24, written out in decimals up to 330."""
+
+
 class Malformed(ValueError):
     """A text that cannot be read, as a clause without its file; ``line`` is None where it is not known."""
 
@@ -25,28 +29,46 @@ class Malformed(ValueError):
         super().__init__(what)
 
 
+class NotJson(Malformed):
+    """A text that breaks the grammar of JSON, where it may still be several JSON texts, one a line.
+
+    Attributes:
+        reason: what Python's reader says of it.
+    """
+
+    def __init__(self, reason: str, line: int, column: int) -> None:
+        self.reason = reason
+        super().__init__(f"is not JSON ({reason}, column {column}): fix it there", line)
+
+
 ObjectHook = Callable[[list[tuple[str, Any]]], Any]
 
 
-def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None) -> Any:
+def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None, non_finite: bool = False) -> Any:
     """The value that a JSON text holds.
 
     Args:
         text: UTF-8 where it is bytes.
         pairs: makes an object of its (key, value) pairs, as ``object_pairs_hook`` does; a dict without it.
+        non_finite: lets NaN and infinities pass, which tools in Python write; the caller judges each number.
 
     Raises:
-        Malformed: not JSON; NaN or infinity, a number that is not finite or has more than 20 digits; nested deeper
+        NotJson: it breaks JSON's grammar.
+        Malformed: not UTF-8; NaN or infinity, a number that is not finite or has more than 20 digits; nested deeper
             than MOST_DEPTH.
     """
     try:
         # Decoded here: json.loads takes bytes that begin with a zero or 0xFF for UTF-16 or UTF-32.
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         value = json.loads(
-            text, parse_int=_whole, parse_float=_finite, parse_constant=_no_constant, object_pairs_hook=pairs
+            text,
+            parse_int=_whole,
+            parse_float=_any_float if non_finite else _finite,
+            parse_constant=float if non_finite else _no_constant,
+            object_pairs_hook=pairs,
         )
     except json.JSONDecodeError as error:
-        raise Malformed(f"is not JSON ({error.msg}, column {error.colno}): mend it there", error.lineno) from None
+        raise NotJson(error.msg, error.lineno, error.colno) from None
     except UnicodeDecodeError:
         raise Malformed("is not UTF-8 text: save it as UTF-8") from None
     except RecursionError:
@@ -107,8 +129,12 @@ def _whole(digits: str) -> int:
     return int(digits)
 
 
+def _any_float(digits: str) -> float:
+    return float(digits) if len(digits) <= _LONGEST_FRACTION else math.inf
+
+
 def _finite(digits: str) -> float:
-    value = float(digits) if len(digits) <= 400 else math.inf
+    value = _any_float(digits)
     if not math.isfinite(value):
         raise Malformed("has a number that is not finite")
     return value

@@ -42,11 +42,13 @@ def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
         BadFile: it cannot be read, is not a regular file, or is larger than ``most_bytes``.
     """
     with open_regular(path) as stream:
+        too_large = os.fstat(stream.fileno()).st_size > most_bytes
         try:
-            content = stream.read(most_bytes + 1)
+            # One byte more: a file may grow while it is read, and what /proc holds says that it is empty.
+            content = b"" if too_large else stream.read(most_bytes + 1)
         except OSError as error:
             raise BadFile([Fault(path, f"cannot be read ({error.strerror or error})")]) from error
-    if len(content) > most_bytes:
+    if too_large or len(content) > most_bytes:
         raise BadFile([Fault(path, f"is larger than {_size(most_bytes)}, the most that is read of such a file")])
     return content
 

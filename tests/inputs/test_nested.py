@@ -1,7 +1,9 @@
+import math
+
 import pytest
 
 from melange_cloud.errors import BadFile
-from melange_cloud.inputs import Malformed, parse_json, parse_toml, read_json, read_toml
+from melange_cloud.inputs import Malformed, NotJson, parse_json, parse_toml, read_json, read_toml
 
 DEEP = 100_000
 
@@ -62,3 +64,18 @@ def test_a_fault_of_a_file_names_its_line(tmp_path):
         read_json(path)
     path.write_text("[plan]\nrate = 3")
     assert read_toml(path) == {"plan": {"rate": 3}}
+
+
+def test_numbers_that_are_not_finite_pass_where_the_caller_judges_them():
+    assert parse_json("[Infinity, -Infinity, 1e999, 3]", non_finite=True) == [math.inf, -math.inf, math.inf, 3]
+    with pytest.raises(Malformed, match="digits"):
+        parse_json("9" * 400, non_finite=True)
+
+
+def test_broken_grammar_is_told_from_what_is_refused():
+    with pytest.raises(NotJson) as refused:
+        parse_json('{"a": 1}\n{"a": 2}')
+    assert (refused.value.reason, refused.value.line) == ("Extra data", 2)
+    with pytest.raises(Malformed) as deep:
+        parse_json("[" * DEEP)
+    assert not isinstance(deep.value, NotJson)

@@ -46,3 +46,11 @@ def test_text_is_utf_8_with_or_without_gzip(tmp_path):
     path.write_bytes(b"a\nb\xff")
     with pytest.raises(BadFile, match="line 2: is not UTF-8"):
         read_text(path)
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "x"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a hole: no disk, and more than any memory
+    with pytest.raises(BadFile, match="larger than 64 MiB"):
+        read_bytes(path)

@@ -273,7 +273,9 @@ def test_a_run_without_a_completed_request_is_one_line(tmp_path: Path) -> None:
         ("apiVersion: apps/v1\nkind: Deployment\n", "is not JSON"),
         ("a,b\n1,2\n", "is not JSON"),
         ('{"date": "20260301-101500", "backend": "vl', "is cut off"),
-        ("[" * 100_000, "is nested too deeply"),
+        ("[" * 100_000, "is nested more than 64 levels deep"),
+        ('{"completed": ' + "9" * 5_000 + "}", "has a number of more than 20 digits"),
+        ("{}\n" + "[" * 100_000, "line 2: is nested more than 64 levels deep"),
     ],
 )
 def test_what_is_no_result_is_refused_in_one_line(tmp_path: Path, content: str, says: str) -> None:
@@ -293,6 +295,21 @@ def test_a_binary_a_missing_file_and_a_cut_off_line(tmp_path: Path) -> None:
     cut = tmp_path / "cut.jsonl"
     cut.write_text("\n".join([*lines[:2], lines[2][:300]]))
     assert "line 3: is cut off" in faults(cut)
+
+
+def test_what_a_file_says_is_repeated_in_short_and_without_control_characters(tmp_path: Path) -> None:
+    hostile = {"\x1b]0;title\x07": ["x" * 1_000_000]}
+    text = faults(changed(tmp_path, "vllm_2025.json", lambda d: d.update(duration=hostile, date="\x1b[31mred" * 999)))
+    assert "duration: is {" in text
+    assert "date: is " in text
+    assert all(len(line) < 300 and line.isprintable() for line in text.split("\n"))
+
+
+def test_a_line_may_hold_the_line_separator_of_unicode(tmp_path: Path) -> None:
+    lines = (FILES / "vllm_sweep.jsonl").read_text().splitlines()
+    path = tmp_path / "sweep.jsonl"
+    path.write_text("\n".join([lines[0].replace("{", '{"note": "a\u2028b", ', 1), *lines[1:]]))
+    assert len(read_runs(path)) == len(lines)
 
 
 def test_results_of_two_tools_in_one_file_are_refused(tmp_path: Path) -> None:

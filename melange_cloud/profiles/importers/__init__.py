@@ -4,12 +4,12 @@ Each tool has a module with ``TOOL`` (its name), ``recognises(document)`` and ``
 in which they are asked.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.inputs import Malformed, NotJson, parse_json, read_text
 from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference_perf, sglang, vllm
 from melange_cloud.profiles.importers.record import Record
 from melange_cloud.profiles.runs import BenchmarkRun
@@ -18,6 +18,7 @@ __all__ = ["Reading", "read_file", "read_runs"]
 
 TOOLS = (vllm, sglang, guidellm, aiperf, inference_perf, aibrix)
 _MOST_BYTES = 2**30
+"""A result with every token's time in it has some hundred MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +85,31 @@ def _is_pytorch_list(document: Any) -> bool:
 
 def _documents(path: Path) -> list[tuple[int | None, Any]]:
     """The JSON documents of a file: one, or one per line with its number."""
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise BadFile([Fault(path, "is larger than 1 GiB: no summary of a benchmark is; name its result file")])
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadFile([Fault(path, "is not UTF-8 text, so no result of a benchmark tool")]) from error
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read: {error.strerror}")]) from error
+    text = read_text(path, _MOST_BYTES)
     if not text.strip():
         raise BadFile([Fault(path, "is empty: the benchmark wrote no result")])
     try:
-        return [(None, json.loads(text))]
-    except json.JSONDecodeError as error:
+        return [(None, parse_json(text, non_finite=True))]
+    except NotJson as error:
         whole = error
-    except RecursionError as error:
-        raise BadFile([Fault(path, "is nested too deeply to be a result of a benchmark tool")]) from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    except Malformed as error:
+        raise BadFile([Fault(path, f"{error}, so no result of a benchmark tool", error.line)]) from None
     documents: list[tuple[int | None, Any]] = []
     faults = []
-    for number, line in lines:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
         try:
-            documents.append((number, json.loads(line)))
-        except (json.JSONDecodeError, RecursionError):
+            documents.append((number, parse_json(line, non_finite=True)))
+        except NotJson:
             faults.append(Fault(path, "is cut off or no JSON: remove the line, or repeat the run", number))
+        except Malformed as error:
+            raise BadFile([Fault(path, f"{error}, so no result of a benchmark tool", number)]) from None
+        if len(faults) > 1:
+            break
     if not documents or len(faults) > 1:
         what = "is cut off" if text.lstrip()[0] in "{[" else "is not JSON, so no result of a benchmark tool"
-        raise BadFile([Fault(path, f"{what} ({whole.msg})", whole.lineno)])
+        raise BadFile([Fault(path, f"{what} ({whole.reason})", whole.line)])
     if faults:
         raise BadFile(faults)
     return documents

@@ -7,6 +7,8 @@ only one that states ``"origin": "measured"`` is read.
 
 from typing import Any
 
+from melange_cloud.errors import shown
+from melange_cloud.inputs import is_number
 from melange_cloud.profiles.importers.record import Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
@@ -22,7 +24,7 @@ def read(record: Record) -> list[BenchmarkRun]:
     """One run per size that is served within the profile's target."""
     name = record.text("gpu")
     if "simul" in name.lower():
-        record.fault("gpu", f"is {name!r}: simulated rates are no measurement")
+        record.fault("gpu", f"is {shown(name)}: simulated rates are no measurement")
         return []
     if record.text("origin") != "measured":
         record.fault(
@@ -89,7 +91,7 @@ def _read_one(record: Record, row: int, column: int, input_tokens: float, output
 
 
 def _is_axis(axis: Any) -> bool:
-    return isinstance(axis, list) and bool(axis) and all(isinstance(x, int | float) and x >= 1 for x in axis)
+    return isinstance(axis, list) and bool(axis) and all(is_number(x, 1) for x in axis)
 
 
 def _has_shape(rows: list[Any], height: int, width: int) -> bool:

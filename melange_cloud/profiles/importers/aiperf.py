@@ -6,6 +6,7 @@ is not found there, as in genai-perf's, whose layout varies, a closed loop is as
 
 from typing import Any
 
+from melange_cloud.errors import shown
 from melange_cloud.profiles.importers.record import Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
@@ -76,6 +77,6 @@ def _ms(record: Record, metric: str, statistic: str) -> float | None:
     if found is None:
         return None
     if unit not in _MS_PER:
-        record.fault(f"{metric}.unit", f"is {unit!r}; it must be one of {', '.join(_MS_PER)}")
+        record.fault(f"{metric}.unit", f"is {shown(unit)}; it must be one of {', '.join(_MS_PER)}")
         return None
     return found * _MS_PER[unit]

@@ -7,6 +7,7 @@ the tool's own 10,240, which limits nothing.
 
 from typing import Any
 
+from melange_cloud.errors import shown
 from melange_cloud.profiles.importers.record import Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
@@ -26,7 +27,8 @@ def read(record: Record) -> list[BenchmarkRun]:
     if version != _VERSION:
         record.fault(
             "metadata.version",
-            f"is {version!r}; only version {_VERSION} (GuideLLM 0.4 or later) says what its times mean: run it again",
+            f"is {shown(version)}; only version {_VERSION} (GuideLLM 0.4 or later) says what its times mean: run "
+            "it again",
         )
         return []
     tool = f"{TOOL} {record.text('metadata.guidellm_version')}".strip()

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.errors import Fault
+from melange_cloud.errors import Fault, shown
+from melange_cloud.inputs import is_number
 from melange_cloud.profiles.runs import BenchmarkRun
 
 LABELS = ("gpu", "tp", "tensor_parallel", "tensor_parallel_size", "precision", "dtype", "era", "version", "engine")
@@ -76,8 +77,8 @@ class Record:
         found = self.value(field)
         if found is None:
             return None
-        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < math.inf:
-            self.fault(field, f"is {found!r}; it must be a number above 0")
+        if not is_number(found, 0) or found == 0:
+            self.fault(field, f"is {shown(found)}; it must be a number above 0")
             return None
         return float(found)
 
@@ -94,8 +95,8 @@ class Record:
         found = self.value(field)
         if found is None:
             return None
-        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < math.inf or found % 1:
-            self.fault(field, f"is {found!r}; it must be a whole number")
+        if not is_number(found, 0) or found % 1:
+            self.fault(field, f"is {shown(found)}; it must be a whole number")
             return None
         return int(found)
 
@@ -133,7 +134,7 @@ class Record:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC).date()
         except ValueError:
-            self.fault(field, f"is {text!r}; it must be a time such as 20260131-235959")
+            self.fault(field, f"is {shown(text)}; it must be a time such as 20260131-235959")
             return None
 
     def day_of(self, field: str) -> date | None:
