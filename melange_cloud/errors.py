@@ -98,11 +98,12 @@ class BadFile(BadInput):
     Args:
         faults: at least one; shown one per line, at most ``shown`` of them.
         shown: how many are printed before the rest is counted.
+        more: the file has further faults that nobody looked for.
     """
 
-    def __init__(self, faults: Iterable[Fault], shown: int = 10) -> None:
+    def __init__(self, faults: Iterable[Fault], shown: int = 10, *, more: bool = False) -> None:
         self.faults = tuple(faults)
         lines = [str(fault) for fault in self.faults[:shown]]
         if len(self.faults) > shown:
-            lines.append(f"... and {len(self.faults) - shown} more faults")
+            lines.append(f"... and {'at least ' if more else ''}{len(self.faults) - shown} more faults")
         super().__init__("\n".join(lines))

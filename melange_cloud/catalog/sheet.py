@@ -15,7 +15,7 @@ from melange_cloud.catalog.odd import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.catalog.table import Row, did_you_mean, read_rows
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, echoed
 
 REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
 SHEET_COLUMNS = (
@@ -36,6 +36,12 @@ SHEET_COLUMNS = (
     "confirmed",
 )
 """Every column that a price sheet may have; ``origin`` is accepted and ignored, since the sheet's is ``user``."""
+
+MOST_USD_PER_HOUR = 1_000_000.0
+MOST_GPUS = 1_024
+MOST_VCPUS = 100_000
+MOST_MEMORY_GIB = 1_000_000.0
+"""Limits of one instance that is for rent: at least a hundred times what is sold today."""
 
 _SOLD_AS = {
     "on_demand": ("on_demand", "capacity_block", "unknown"),
@@ -127,7 +133,7 @@ def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...
     provider = row.word("provider", known_providers, or_else=", or install the plug-in of another cloud")
     region = row.required("region")
     if region and not _REGION_NAME.fullmatch(region):
-        row.fault("region", f"'{region}' is not a region name: write it as the provider does (us-east-1, europe-west4)")
+        row.fault("region", f"'{echoed(region)}' is not a region name: write it as the provider does (us-east-1, europe-west4)")
         region = None
     elif region and provider in PROVIDERS:  # a plug-in cloud may call its region us-east-1 too
         providers = [known.provider for known in load_regions() if known.name == region]
@@ -136,7 +142,7 @@ def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...
             region = None
     name = row.required("instance_type")
     if name and not _TYPE_NAME.fullmatch(name):
-        row.fault("instance_type", f"'{name}' is not an instance type's name: write it as the provider does")
+        row.fault("instance_type", f"'{echoed(name)}' is not an instance type's name: write it as the provider does")
         name = None
     row.required("purchase")
     purchase = row.word("purchase", PURCHASES)
@@ -144,7 +150,7 @@ def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...
         return None
     key = (provider, region, name, purchase)
     if key in line_of:
-        row.fault("instance_type", f"{' '.join(key)} is priced in line {line_of[key]} already: keep one of the two")
+        row.fault("instance_type", f"{echoed(' '.join(key), 120)} is priced in line {line_of[key]} already: keep one of the two")
         return None
     line_of[key] = row.line
     return key
@@ -154,9 +160,15 @@ def _facts(row: Row) -> _Facts:
     """What the row says of its instance type; an empty cell, and one with a fault, is None."""
     family = row.text("quota_family") or None
     if family and not _QUOTA_FAMILY.fullmatch(family):
-        row.fault("quota_family", f"'{family}' is no quota family: write provider:NAME, such as aws:G")
+        row.fault("quota_family", f"'{echoed(family)}' is no quota family: write provider:NAME, such as aws:G")
         family = None
-    return _Facts(row.word("gpu", GPUS), row.count("gpu_count"), row.count("vcpus"), row.positive("memory_gib"), family)
+    return _Facts(
+        row.word("gpu", GPUS),
+        row.count("gpu_count", MOST_GPUS),
+        row.count("vcpus", MOST_VCPUS),
+        row.positive("memory_gib", MOST_MEMORY_GIB),
+        family,
+    )
 
 
 def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _Stated]) -> InstanceType | None:
@@ -175,7 +187,7 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
             hint = did_you_mean(name, [type_name for other, type_name in types if other == provider])
             row.fault(
                 "instance_type",
-                f"unknown instance type '{name}'{hint or ':'} a new one needs {', '.join(missing)} too",
+                f"unknown instance type '{echoed(name)}'{hint or ':'} a new one needs {', '.join(missing)} too",
             )
             return None
         gpu, gpu_count, vcpus, memory_gib, family = facts
@@ -188,7 +200,7 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
     for field, value in facts._asdict().items():
         if value is not None and value != getattr(known, field):
             row.fault(
-                field, f"{row.text(field)} contradicts {name}: {says} {getattr(known, field)}; correct or drop it"
+                field, f"{echoed(row.text(field))} contradicts {name}: {says} {getattr(known, field)}; correct or drop it"
             )
     return known
 
@@ -208,10 +220,10 @@ def _entry(
 ) -> _Entry | None:
     """The row's offer; every cell is read, so that every fault is found, even where none can come of it."""
     row.required("usd_per_hour")
-    usd_per_hour = row.positive("usd_per_hour")
-    list_usd_per_hour = row.positive("list_usd_per_hour")
+    usd_per_hour = row.positive("usd_per_hour", MOST_USD_PER_HOUR)
+    list_usd_per_hour = row.positive("list_usd_per_hour", MOST_USD_PER_HOUR)
     if row.text("currency").upper() not in ("", "USD"):
-        row.fault("currency", f"'{row.text('currency')}' is not USD: convert the price, and write USD or nothing")
+        row.fault("currency", f"'{echoed(row.text('currency'))}' is not USD: convert the price, and write USD or nothing")
     confirmed = row.word("confirmed", ("yes", "no")) == "yes"
     as_of_from, as_of_to = _dates(row, today)
     purchase = row.text("purchase")

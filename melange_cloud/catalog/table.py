@@ -1,26 +1,30 @@
 """Reads a user's CSV file into rows of named cells, and single cells into values, collecting every fault."""
 
-import csv
-import io
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud import inputs
+from melange_cloud.errors import BadFile, Fault, echoed
+from melange_cloud.inputs import MOST, NotANumber, OutOfRange, parse_number, read_text
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WITH_SEPARATORS = re.compile(r"[+-]?\d[\d.,_' \u00a0\u202f]*", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_LONGEST_WORD = 100
+_MOST_FAULTS = 200
+"""Where reading ends: to look for what may be meant takes milliseconds for each."""
+
 _NO_VALUE = frozenset({"nan", "inf", "infinity", "n/a", "na", "none", "null"})
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """``, did you mean 'x' or 'y'?``, or nothing where no known word is close."""
     lowered = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), list(lowered), n=3)
+    # Nothing known to us is longer than 40 characters, and the comparison takes time by the length of the word.
+    close = get_close_matches(word.lower(), list(lowered), n=3) if len(word) <= _LONGEST_WORD else []
     return f", did you mean {' or '.join(repr(lowered[name]) for name in close)}?" if close else ""
 
 
@@ -38,8 +42,13 @@ class Row:
         self._faults = faults
 
     def fault(self, field: str, message: str) -> None:
-        """Add a fault of this row."""
+        """Add a fault of this row.
+
+        Raises:
+            BadFile: it is the last of _MOST_FAULTS.
+        """
         self._faults.append(Fault(self.path, message, line=self.line, field=field))
+        _stop_at_most(self._faults)
 
     def text(self, field: str) -> str:
         """The cell without outer spaces; empty where the cell or the column is."""
@@ -59,35 +68,41 @@ class Row:
         word = self.text(field)
         if not word or word in known:
             return word or None
-        self.fault(field, f"unknown '{word}'{did_you_mean(word, known) or ':'} use {', '.join(known)}{or_else}")
+        self.fault(field, f"unknown '{echoed(word)}'{did_you_mean(word, known) or ':'} use {', '.join(known)}{or_else}")
         return None
 
-    def positive(self, field: str) -> float | None:
-        """A finite number above zero, written plainly with a point."""
+    def positive(self, field: str, most: float = MOST) -> float | None:
+        """A number above zero and up to ``most``, written plainly with a point."""
         text = self.text(field)
         if not text:
             return None
-        if not _NUMBER.fullmatch(text):
-            self.fault(field, f"'{text}' {_why_no_number(text)}")
+        shown = echoed(text)
+        try:
+            value = parse_number(text)
+        except OutOfRange:
+            what = "is negative: write a number above zero" if text.startswith("-") else "is not finite: write a number"
+            self.fault(field, f"'{shown}' {what}, or leave the row out")
             return None
-        value = float(text)
-        if not math.isfinite(value):
-            self.fault(field, f"'{text}' is not finite: write a number, or leave the row out")
-        elif value < 0:
-            self.fault(field, f"'{text}' is negative: write a number above zero, or leave the row out")
+        except NotANumber:
+            self.fault(field, f"'{shown}' {_why_no_number(text)}")
+            return None
+        if value < 0:
+            self.fault(field, f"'{shown}' is negative: write a number above zero, or leave the row out")
         elif value == 0:
-            self.fault(field, f"'{text}' is zero: write a number above zero, or leave the row out where it is unknown")
+            self.fault(field, f"'{shown}' is zero: write a number above zero, or leave the row out where it is unknown")
+        elif value > most:
+            self.fault(field, f"'{shown}' is more than {most:,g}, the most that is taken here: correct it")
         else:
             return value
         return None
 
-    def count(self, field: str) -> int | None:
-        """A whole number of at least 1."""
-        value = self.positive(field)
+    def count(self, field: str, most: float = MOST) -> int | None:
+        """A whole number of at least 1 and at most ``most``."""
+        value = self.positive(field, most)
         if value is None:
             return None
         if not value.is_integer():
-            self.fault(field, f"'{self.text(field)}' is not a whole number")
+            self.fault(field, f"'{echoed(self.text(field))}' is not a whole number")
             return None
         return int(value)
 
@@ -101,7 +116,7 @@ class Row:
                 return date.fromisoformat(text)
         except ValueError:
             pass
-        self.fault(field, f"'{text}' is not a date: write it as 2026-07-30")
+        self.fault(field, f"'{echoed(text)}' is not a date: write it as 2026-07-30")
         return None
 
 
@@ -115,29 +130,29 @@ def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str]
     Raises:
         BadFile: the file cannot be read as a table at all: not readable, not UTF-8, empty, no header.
     """
-    lines = _lines(path, _decoded(path))
+    lines = inputs.read_rows(read_text(path), path)
     first_line, names = next(lines, (1, []))
-    names = [name.strip() for name in names]
     if not names:
         raise BadFile([Fault(path, f"is empty: the first line names the columns {', '.join(required)}")])
     if not set(names) & set(required):
         raise BadFile([Fault(path, _why_no_header(names, required), line=first_line)])
     faults.extend(
         Fault(path, "stands twice in the header: keep one", line=first_line, field=name or "header")
-        for name in sorted(set(names))
-        if names.count(name) > 1
+        for name, times in sorted(Counter(names).items())
+        if times > 1
     )
-    for name in dict.fromkeys(names):
-        if columns is not None and name not in columns:
+    for name in dict.fromkeys(names) if columns is not None else ():
+        if name not in columns:
             hint = did_you_mean(name, columns) or f": the columns are {', '.join(columns)}"
-            faults.append(Fault(path, f"unknown column '{name}'{hint}", line=first_line, field="header"))
+            faults.append(Fault(path, f"unknown column '{echoed(name)}'{hint}", line=first_line, field="header"))
+            _stop_at_most(faults)
     missing = [name for name in required if name not in names]
     if missing:
         faults.append(Fault(path, f"column {', '.join(missing)} is missing: add it", line=first_line, field="header"))
     rows = []
     for line, cells in lines:
         if len(cells) == len(names):
-            rows.append(Row(path, line, dict(zip(names, (cell.strip() for cell in cells), strict=True)), faults))
+            rows.append(Row(path, line, dict(zip(names, cells, strict=True)), faults))
         else:
             faults.append(
                 Fault(
@@ -147,38 +162,15 @@ def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str]
                     line=line,
                 )
             )
+            _stop_at_most(faults)
     if not rows and not faults:
         faults.append(Fault(path, "has a header and no rows: give one instance type a line"))
     return rows
 
 
-def _decoded(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read ({error.strerror}): check the path")]) from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadFile([Fault(path, "is not UTF-8: save it as CSV in UTF-8", line=line)]) from error
-
-
-def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The number of each row's first line, with its cells; blank lines are passed over.
-
-    Raises:
-        BadFile: quotes that do not close, or a control character where none can be.
-    """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise BadFile([Fault(path, f"is not proper CSV ({error}): check the quotes", line=line)]) from error
+def _stop_at_most(faults: Sequence[Fault]) -> None:
+    if len(faults) >= _MOST_FAULTS:
+        raise BadFile(faults, more=True)
 
 
 def _why_no_header(names: Sequence[str], required: Sequence[str]) -> str:

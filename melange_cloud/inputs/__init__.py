@@ -5,8 +5,9 @@ Everything that this package returns is bounded in size, depth and digits; every
 ``tomllib.loads`` or ``Path.read_text`` on something that a user or a server wrote.
 """
 
+from melange_cloud.inputs.csv_rows import read_rows
 from melange_cloud.inputs.nested import Malformed, NotJson, parse_json, parse_toml, read_json, read_toml
-from melange_cloud.inputs.numbers import MOST, NotANumber, is_number, parse_number, parse_whole
+from melange_cloud.inputs.numbers import MOST, NotANumber, OutOfRange, is_number, parse_number, parse_whole
 from melange_cloud.inputs.regular_files import expand_gzip, open_regular, read_bytes, read_text
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Malformed",
     "NotANumber",
     "NotJson",
+    "OutOfRange",
     "expand_gzip",
     "is_number",
     "open_regular",
@@ -23,6 +25,7 @@ __all__ = [
     "parse_whole",
     "read_bytes",
     "read_json",
+    "read_rows",
     "read_text",
     "read_toml",
 ]

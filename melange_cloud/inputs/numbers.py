@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import TypeGuard
 
 from melange_cloud.errors import echoed
 
@@ -11,7 +12,7 @@ MOST = 1e15
 _LONGEST = 60
 """Characters of the longest number that is read; a double in full is 24, the exact decimal of a price some more."""
 
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
@@ -19,18 +20,23 @@ class NotANumber(ValueError):
     """Why a text is not the number asked for, as a clause: ``'1_0' is not a number``."""
 
 
+class OutOfRange(NotANumber):
+    """A number it is, but not one of the range asked for."""
+
+
 def parse_number(text: str, low: float = -MOST, high: float = MOST) -> float:
     """A finite decimal number in [low, high]. Stricter than ``float``: no ``nan``, ``inf``, ``1_000`` or Arabic digits.
 
     Raises:
-        NotANumber: it is none, or outside the range.
+        NotANumber: it is none.
+        OutOfRange: it is outside the range.
     """
     text = text.strip()
-    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+    if not _NUMBER.fullmatch(text):
         raise NotANumber(f"'{echoed(text)}' is not a number")
-    value = float(text)
+    value = float(text) if len(text) <= _LONGEST else math.inf
     if not math.isfinite(value) or not low <= value <= high:
-        raise NotANumber(f"'{echoed(text)}' is not in the range {low:,g} to {high:,g}")
+        raise OutOfRange(f"'{echoed(text)}' is not in the range {low:,g} to {high:,g}")
     return value
 
 
@@ -38,17 +44,18 @@ def parse_whole(text: str, low: int = 0, high: int = int(MOST)) -> int:
     """A whole number in [low, high], written in ASCII digits without a point.
 
     Raises:
-        NotANumber: it is none, or outside the range.
+        NotANumber: it is none.
+        OutOfRange: it is outside the range.
     """
     text = text.strip()
     if not _WHOLE.fullmatch(text):
         raise NotANumber(f"'{echoed(text)}' is not a whole number")
     # More digits than any bound has are out of range without being converted, which Python refuses from 4,300 on.
     if len(text) > _LONGEST or not low <= (value := int(text)) <= high:
-        raise NotANumber(f"'{echoed(text)}' is not in the range {low:,} to {high:,}")
+        raise OutOfRange(f"'{echoed(text)}' is not in the range {low:,} to {high:,}")
     return value
 
 
-def is_number(value: object, low: float = -MOST, high: float = MOST) -> bool:
+def is_number(value: object, low: float = -MOST, high: float = MOST) -> TypeGuard[int | float]:
     """True if a value out of a parsed file is a number in [low, high]; true, false, NaN and infinity are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

@@ -31,7 +31,7 @@ def open_regular(path: Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         kind = "a folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "not a regular file"
         os.close(handle)
-        raise BadFile([Fault(path, f"is {kind}: name a file")])
+        raise BadFile([Fault(path, f"cannot be read (it is {kind}): check the path")])
     return os.fdopen(handle, "rb")
 
 

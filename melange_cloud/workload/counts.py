@@ -15,7 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from melange_cloud.domain import ArrivalRates, Workload
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.inputs import read_rows, read_text
 from melange_cloud.workload.arrivals import HOUR_S, HOURS_FROM, rates_of
 from melange_cloud.workload.columns import normal
 from melange_cloud.workload.drift import drift_of
@@ -23,12 +24,15 @@ from melange_cloud.workload.file import WorkloadFile
 from melange_cloud.workload.histogram import Sizes, buckets_of_counts, notes_of, parse_histogram
 from melange_cloud.workload.load import load_workload_file
 from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange
-from melange_cloud.workload.reading import parse_number, read_rows, read_text
+from melange_cloud.workload.reading import parse_number
 from melange_cloud.workload.times import clock_of
 
 _BY_HOURS = ("start_hour", "input_bucket", "output_bucket", "expected_requests")
 _LABEL = re.compile(r"([0-9]{1,10})-([0-9]{1,10})|>([0-9]{1,10})")
 _STEP_S = {"hour": 3600, "minute": 60, "day": 86_400}
+_MOST_WINDOWS = 5_300_000
+"""Ten years of minutes, which is the span of a trace, too."""
+
 _COUNTS = ("requests", "request_count", "count", "num_requests")
 _RATES = ("requests_per_s", "requests_per_second", "rate", "rps", "qps")
 
@@ -60,8 +64,7 @@ def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
             window holds 10,000 requests or more. An hour with a gap in it is a gap.
 
     Raises:
-        BadInput: the file cannot be read.
-        BadFile: all that is wrong with it.
+        BadFile: the file cannot be read, or all that is wrong with it.
     """
     path = Path(path)
     rows = list(read_rows(read_text(path), path))
@@ -88,7 +91,11 @@ def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
             )
     if faults:
         raise BadFile(faults)
-    counts: list[float | None] = [None] * ((starts[-1] - starts[0]) // step + 1)
+    windows = (starts[-1] - starts[0]) // step + 1
+    if windows > _MOST_WINDOWS:
+        what = f"its times span {windows:,} windows of {step:,} s, more than the {_MOST_WINDOWS:,} that are read"
+        raise BadFile([Fault(path, f"{what}: fix the stray ones", field=header[0])])
+    counts: list[float | None] = [None] * windows
     for start, number in zip(starts, numbers, strict=True):
         counts[(start - starts[0]) // step] = number if number is None or counted in _COUNTS else number * step
     rates = _by_hour(counts, step, starts[0], absolute, zeros)
@@ -128,7 +135,7 @@ def _starts(
         start = clock.second(cells[0])
         if start is None:
             faults.append(
-                Fault(path, f"is {cells[0][:40]!r}: must be a time as in the first row", line=line, field=name)
+                Fault(path, f"is {shown(cells[0], 40)}: must be a time as in the first row", line=line, field=name)
             )
         else:
             starts.append(start * unit)
@@ -143,7 +150,7 @@ def _numbers(
         cell = cells[place] if place < len(cells) else ""
         number = parse_number(cell) if cell else None
         if cell and (number is None or not 0 <= number <= 1e15):
-            faults.append(Fault(path, f"is {cell[:40]!r}: must be a number of 0 or more", line=line, field=counted))
+            faults.append(Fault(path, f"is {shown(cell, 40)}: must be a number of 0 or more", line=line, field=counted))
         numbers.append(number)
     return numbers
 
@@ -195,11 +202,11 @@ def _parse_by_hours(text: str, path: Path, sizes: Sizes) -> WorkloadFile:
 def _range(text: str, longest_tokens: int | None) -> TokenRange | str:
     match = _LABEL.fullmatch(text)
     if match is None:
-        return f"is {text[:40]!r}: write first-last such as 26-100, or >4000"
+        return f"is {shown(text, 40)}: write first-last such as 26-100, or >4000"
     if match[3] is not None:
         low = int(match[3])
         if longest_tokens is None or longest_tokens <= low:
             return f"has no upper edge: say where {text} ends, --longest-input or --longest-output"
         return low, longest_tokens
     low, high = max(0, int(match[1]) - 1), int(match[2])
-    return (low, high) if low < high <= LONGEST_TOKENS else f"is {text[:40]!r}: the first must be below the last"
+    return (low, high) if low < high <= LONGEST_TOKENS else f"is {shown(text, 40)}: the first must be below the last"

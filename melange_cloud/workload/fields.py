@@ -1,17 +1,18 @@
 """Fields of a parsed JSON file, taken out one by one while all that is wrong is collected."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from melange_cloud.errors import Fault
+from melange_cloud.errors import Fault, echoed
+from melange_cloud.inputs import Malformed, is_number, parse_json
 from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange
 
 
 def shown(value: object) -> str:
     """A value as JSON, short enough for a message."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return echoed(json.dumps(value))
 
 
 class FieldChecker:
@@ -35,20 +36,15 @@ class FieldChecker:
         def without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
             fields = dict(pairs)
             if len(fields) < len(pairs):
-                keys = [key for key, _ in pairs]
-                twice = sorted({key for key in keys if keys.count(key) > 1})
+                counts = Counter(key for key, _ in pairs)
+                twice = [echoed(key) for key in sorted(counts) if counts[key] > 1]
                 self.faults.append(Fault(self.path, f"{', '.join(twice)} stands twice in one object: keep one"))
             return fields
 
         try:
-            document = json.loads(text, object_pairs_hook=without_repeats)
-        except json.JSONDecodeError as error:
-            self.faults.append(
-                Fault(self.path, f"is not JSON ({error.msg}, column {error.colno}): mend it there", line=error.lineno)
-            )
-            return None
-        except (RecursionError, ValueError) as error:  # Nested too deep, or a number of thousands of digits.
-            self.faults.append(Fault(self.path, f"cannot be read as JSON ({error})"))
+            document = parse_json(text, pairs=without_repeats, non_finite=True)
+        except Malformed as error:
+            self.faults.append(Fault(self.path, str(error), line=error.line))
             return None
         if not isinstance(document, dict):
             self.faults.append(Fault(self.path, "must be one JSON object, in braces"))
@@ -80,7 +76,7 @@ class FieldChecker:
         if key not in owner:
             return None
         value = owner[key]
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        if is_number(value, low, high):
             return float(value)
         self.fault(f"{where}{key}", f"is {shown(value)}: must be a number from {low:,} to {high:,}")
         return None

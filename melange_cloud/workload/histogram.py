@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud.domain import Bucket, Workload
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.inputs import read_rows
 from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange, clashes, label
-from melange_cloud.workload.reading import parse_number, read_rows
+from melange_cloud.workload.reading import parse_number
 from melange_cloud.workload.requests import SUM_TOLERANCE
 
 CORNER = "input\\output"
@@ -173,7 +174,7 @@ def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list
                     path,
                     "is not a range: write first-last such as 26-100, or >4000",
                     line=line,
-                    field=f"range {text!r}",
+                    field=f"range {shown(text, 40)}",
                 )
             )
     # One common input range turns output-range clashes into the whole question.
@@ -197,7 +198,7 @@ def _count(cell: str, line: int, column: str, path: Path, faults: list[Fault]) -
     count = parse_number(cell)
     if count is not None and 0 <= count <= _MOST_REQUESTS:
         return count
-    message = f"is {cell[:40]!r}: must be a number of requests, 0 or more, finite"
+    message = f"is {shown(cell, 40)}: must be a number of requests, 0 or more, finite"
     faults.append(Fault(path, message, line=line, field=f"column {column}"))
     return 0.0
 
@@ -238,9 +239,8 @@ def _faults_of_the_whole(
             Fault(
                 path,
                 f"{100 * share:.3g} % of the requests lie in ranges without an upper edge ({', '.join(places)}), so "
-                "their mean size is unknown: split those ranges, say where they end (melange-cloud workloads "
-                "from-counts --longest-input, --longest-output), or make the workload from the requests themselves "
-                "with melange-cloud workloads from-trace",
+                "their mean size is unknown: split those ranges, say where they end (from-counts --longest-input, "
+                "--longest-output), or use the requests themselves (from-trace)",
             )
         )
     return faults

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from melange_cloud.domain import Workload
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed, shown
+from melange_cloud.inputs import read_text
 from melange_cloud.shipped import shipped
 from melange_cloud.workload.file import WorkloadFile, parse_workload_file
 from melange_cloud.workload.histogram import parse_histogram
-from melange_cloud.workload.reading import read_text
 
 
 def list_workloads() -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
     if kind == ".csv":
         return WorkloadFile(parse_histogram(read_text(path), path))
     raise BadInput(
-        f"{path}: a workload file must end in .json (workload) or .csv (histogram); "
+        f"{echoed(path, 150)}: a workload file must end in .json (workload) or .csv (histogram); "
         "make one of a trace with melange-cloud workloads from-trace"
     )
 
@@ -57,4 +57,4 @@ def _unknown(name: str, names: tuple[str, ...]) -> str:
 
     close = get_close_matches(name.lower(), names)
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
-    return f"no workload is called {name!r}.{meant} Shipped are {', '.join(names)}; or give a .json or .csv file"
+    return f"no workload is called {shown(name)}.{meant} Shipped are {', '.join(names)}; or give a .json or .csv file"

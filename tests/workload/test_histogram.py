@@ -75,7 +75,7 @@ def test_shares_and_fractional_counts_are_read(tmp_path: Path) -> None:
         (GOOD.replace("output,1-25,26-100", "output,1-25,1-25"), "line 1, range 1-25: stands twice"),
         (GOOD.replace(">100,0,0,0", ">50,0,0,0"), "line 4, range >50: must stand once"),
         (GOOD + ">200,0,0,0\n", "line 5, range >200: must stand once"),
-        ('input\\output,1-25\n1-25,"3\n', "is not CSV"),
+        ('input\\output,1-25\n1-25,"3\n', "is not proper CSV"),
     ],
 )
 def test_refused(tmp_path: Path, text: str, says: str) -> None:
