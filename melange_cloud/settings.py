@@ -6,11 +6,11 @@ set: it is not marked as a default in the answer.
 
 import difflib
 import os
-import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.inputs import read_toml
 
 FILE_NAME = "melange-cloud.toml"
 
@@ -39,7 +39,7 @@ def unread_variables(options: Collection[str]) -> list[str]:
     for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
         close = difflib.get_close_matches(name, sorted(known), n=2)
         hint = f": did you mean {' or '.join(close)}?" if close else ""
-        lines.append(f"{name} is set and nobody reads it{hint}")
+        lines.append(f"{echoed(name)} is set and nobody reads it{hint}")
     return lines
 
 
@@ -52,7 +52,7 @@ def settings_path() -> Path | None:
     named = os.environ.get("MELANGE_CLOUD_CONFIG")
     if named:
         if not Path(named).is_file():
-            raise BadInput(f"MELANGE_CLOUD_CONFIG={named}: no such file; unset it or name a {FILE_NAME}")
+            raise BadInput(f"MELANGE_CLOUD_CONFIG={echoed(named, 150)}: no such file; unset it or name a {FILE_NAME}")
         return Path(named)
     here = Path(FILE_NAME)
     return here if here.is_file() else None
@@ -118,12 +118,7 @@ def read_array(path: Path, name: str, known: Collection[str]) -> list[dict[str, 
 
 
 def _document(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadFile([Fault(path, f"not TOML: {error}")]) from error
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read: {error.strerror or error}")]) from error
+    return read_toml(path, non_finite=True)
 
 
 def _table_names(known: Collection[str]) -> list[str]:

@@ -22,8 +22,10 @@ from melange_cloud.catalog.cache_format import (
     moment_of,
     parsed,
 )
-from melange_cloud.errors import MelangeError
+from melange_cloud.errors import BadFile, MelangeError
 from melange_cloud.files import write_whole
+from melange_cloud.inputs import read_json, read_text
+from melange_cloud.inputs.parts import entry, named, text_of
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A time that is further ahead than this is a clock gone wrong, not another process that was quicker."""
@@ -75,19 +77,19 @@ def read_cache(
     path = cache_file(provider) if on is None else _file_of_day(provider, on)
     if path is None:
         return Cached()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return Cached()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        return Cached(notes=(f"{path}: cannot be read ({why}): its prices are not used",))
     again = f"its prices are not used; `melange-cloud prices refresh --provider {provider}` writes it anew"
+    try:
+        text = read_text(path)
+    except BadFile as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return Cached()
+        why = error.faults[0].message.rpartition(":")[0] or error.faults[0].message
+        return Cached(notes=(f"{path}: {why}: {again}",))
     try:
         return parsed(provider, text, purchases, regions)
     except OtherVersionError:
         return Cached(notes=(f"{path}: written by another version of melange-cloud: {again}",))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError):
+    except ValueError:
         return Cached(notes=(f"{path}: torn or not ours: {again}",))
 
 
@@ -156,11 +158,11 @@ def remember_metadata(there: Mapping[str, bool], now: datetime) -> None:
 
 def _metadata_absences() -> dict[str, datetime]:
     try:
-        document = json.loads((cache_folder() / _METADATA_FILE).read_text(encoding="utf-8"))
-        if document["format"] != FORMAT or document["machine"] != _machine():
+        document = read_json(cache_folder() / _METADATA_FILE)
+        if entry(document, "format") != FORMAT or entry(document, "machine") != _machine():
             return {}
-        return {provider: moment_of(text) for provider, text in document["not_there"].items()}
-    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return {text_of(provider): moment_of(at) for provider, at in named(entry(document, "not_there")).items()}
+    except (BadFile, ValueError):  # nothing was remembered, or by somebody else
         return {}
 
 

@@ -1,19 +1,22 @@
 """The form in which fetched prices are kept: what a cache file says, as objects and as JSON text."""
 
 import json
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
 
+from melange_cloud.catalog.limits import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.snapshot import load_instance_types
-from melange_cloud.domain import Excluded, InstanceType, Offer
+from melange_cloud.domain import GPUS, Excluded, InstanceType, Offer
+from melange_cloud.inputs import parse_json
+from melange_cloud.inputs.parts import Unexpected, entries, entry, number_of, text_of, whole_of
 
 FORMAT = 1
 EVERY_REGION = "*"
 """The region of an Asked that was about all of them."""
+
+_FIRST_YEAR, _LAST_YEAR = 2000, 2199
 
 _OFFER_COLUMNS = (
     "instance_type",
@@ -74,77 +77,114 @@ def parsed(provider: str, text: str, purchases: Collection[str] | None, regions:
 
     Raises:
         OtherVersionError: another version of melange-cloud wrote it.
-        KeyError, TypeError, ValueError, IndexError, AttributeError: it is not what ``as_text`` writes.
+        ValueError: it is not what ``as_text`` writes.
     """
-    document = json.loads(text)
-    if document["format"] != FORMAT or document["offer_columns"] != list(_OFFER_COLUMNS):
-        raise OtherVersionError(document["format"])
-    if document["provider"] != provider:
-        raise ValueError(document["provider"])
+    document = parse_json(text)
+    if entry(document, "format") != FORMAT or entry(document, "offer_columns") != list(_OFFER_COLUMNS):
+        raise OtherVersionError
+    if entry(document, "provider") != provider:
+        raise Unexpected("is of another provider")
     known = load_instance_types()
-    types = {
-        name: known.get((provider, name), InstanceType(provider, name, gpu, gpus, vcpus, float(gib), family))
-        for name, gpu, gpus, vcpus, gib, family in document["instance_types"]
-    }
-    sources = document["sources"]
-    day = cache(date.fromisoformat)
+    stated = [_instance_type(provider, row) for row in entries(entry(document, "instance_types"))]
+    types = {one.name: known.get((provider, one.name), one) for one in stated}
+    sources = [text_of(source) for source in entries(entry(document, "sources"))]
+    day = cache(_day)
 
     def wanted(region: str, purchase: str) -> bool:
         return (purchases is None or purchase in purchases) and (
             regions is None or region in regions or region == EVERY_REGION
         )
 
+    parts = entries(entry(document, "parts"))
+    asked = [entries(row, 4) for row in entries(entry(document, "asked"))]
     return Cached(
         parts=tuple(
             _part(provider, part, types, sources, day)
-            for part in document["parts"]
-            if wanted(part["region"], part["purchase"])
+            for part in parts
+            if wanted(text_of(entry(part, "region")), text_of(entry(part, "purchase")))
         ),
         asked=tuple(
-            Asked(region, purchase, moment_of(at), bool(clean))
-            for region, purchase, at, clean in document["asked"]
-            if wanted(region, purchase)
+            Asked(region, purchase, moment_of(at), clean is True)
+            for region, purchase, at, clean in asked
+            if wanted(text_of(region), text_of(purchase))
         ),
+    )
+
+
+def _instance_type(provider: str, row: object) -> InstanceType:
+    name, gpu, gpus, vcpus, memory_gib, family = entries(row, 6)
+    if gpu not in GPUS:
+        raise Unexpected("has a GPU that we do not plan with")
+    return InstanceType(
+        provider,
+        text_of(name),
+        gpu,
+        whole_of(gpus, 1, MOST_GPUS),
+        whole_of(vcpus, 0, MOST_VCPUS),
+        number_of(memory_gib, 0, MOST_MEMORY_GIB),
+        text_of(family),
     )
 
 
 def _part(
     provider: str,
-    part: Mapping[str, Any],
+    part: object,
     types: Mapping[str, InstanceType],
     sources: list[str],
-    day: Callable[[str], date],
+    day: Callable[[object], date],
 ) -> Part:
-    region, purchase = part["region"], part["purchase"]
+    region, purchase = text_of(entry(part, "region")), text_of(entry(part, "purchase"))
     offers = []
-    for name, sold_as, usd, list_usd, source, as_of_from, as_of_to, contract in part["offers"]:
-        if not (math.isfinite(usd) and usd > 0 and math.isfinite(list_usd) and list_usd > 0):
-            raise ValueError(f"{name} at {usd}")
-        first, last = day(as_of_from), day(as_of_to)
+    for row in entries(entry(part, "offers")):
+        name, sold_as, usd, list_usd, source, as_of_from, as_of_to, contract = entries(row, len(_OFFER_COLUMNS))
+        if text_of(name) not in types:
+            raise Unexpected("has an offer of a type that it does not describe")
         offers.append(
             Offer(
-                types[name], region, purchase, sold_as, usd, list_usd, "cached", sources[source], first, last, contract
+                types[name],
+                region,
+                purchase,
+                text_of(sold_as),
+                _price(usd),
+                _price(list_usd),
+                "cached",
+                sources[whole_of(source, 0, len(sources) - 1)],
+                day(as_of_from),
+                day(as_of_to),
+                text_of(contract),
             )
         )
+    excluded = [entries(pair, 2) for pair in entries(entry(part, "excluded"))]
     return Part(
         region=region,
         purchase=purchase,
-        fetched_at=moment_of(part["fetched_at"]),
-        whole=part["whole"] is True,
+        fetched_at=moment_of(entry(part, "fetched_at")),
+        whole=entry(part, "whole") is True,
         offers=tuple(offers),
-        excluded=tuple(Excluded(provider, region, name, reason) for name, reason in part["excluded"]),
+        excluded=tuple(Excluded(provider, region, text_of(name), text_of(reason)) for name, reason in excluded),
     )
 
 
-def moment_of(text: str) -> datetime:
-    """The time in ISO 8601, which must say its zone.
+def _price(value: object) -> float:
+    usd_per_hour = number_of(value, 0, MOST_USD_PER_HOUR)
+    if usd_per_hour == 0:
+        raise Unexpected("has a price of 0")
+    return usd_per_hour
+
+
+def _day(text: object) -> date:
+    return date.fromisoformat(text_of(text))
+
+
+def moment_of(text: object) -> datetime:
+    """The time in ISO 8601, which must say its zone, in this century or the next.
 
     Raises:
         ValueError: it is no such time.
     """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
+    moment = datetime.fromisoformat(text_of(text))
+    if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise Unexpected("has a time without a zone, or of another century")
     return moment
 
 

@@ -11,7 +11,6 @@ Of several that match an offer, the last in the file counts, alone: write the ge
 sheet states net prices already, and is left as it is.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -22,7 +21,8 @@ from melange_cloud.catalog.odd import ODD_FACTOR
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.catalog.table import did_you_mean
 from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, echoed, shown
+from melange_cloud.inputs import is_number
 from melange_cloud.settings import read_array, settings_path
 
 KEYS = ("provider", "region", "family", "purchase", "percent", "usd_per_hour")
@@ -135,15 +135,15 @@ def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fa
         value = table.get(key)
         if value is None or (isinstance(value, str) and value):
             return value
-        fault(key, f"{value!r} is not a text: write it in quotes")
+        fault(key, f"{shown(value)} is not a text: write it in quotes")
         return None
 
     def amount(key: str) -> float | None:
         value = table.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            fault(key, f"{value!r} is not a number: write it as 12.5, without quotes")
+        if not is_number(value):
+            fault(key, f"{shown(value)} is not a number: write it as 12.5, without quotes")
             return None
         return float(value)
 
@@ -151,15 +151,18 @@ def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fa
     percent, usd_per_hour = amount("percent"), amount("usd_per_hour")
     foreign = provider is not None and provider not in PROVIDERS
     if purchase is not None and purchase not in PURCHASES:
-        fault("purchase", f"unknown '{purchase}'{did_you_mean(purchase, PURCHASES) or ':'} use {', '.join(PURCHASES)}")
+        fault(
+            "purchase",
+            f"unknown '{echoed(purchase)}'{did_you_mean(purchase, PURCHASES) or ':'} use {', '.join(PURCHASES)}",
+        )
     if provider is not None and foreign and did_you_mean(provider, PROVIDERS):
-        fault("provider", f"unknown '{provider}'{did_you_mean(provider, PROVIDERS)}")
+        fault("provider", f"unknown '{echoed(provider)}'{did_you_mean(provider, PROVIDERS)}")
     if region is not None and not foreign and not any(fnmatchcase(name, region) for name in _known_regions()):
-        fault("region", f"no region matches '{region}'{did_you_mean(region, sorted(_known_regions()))}")
+        fault("region", f"no region matches '{echoed(region)}'{did_you_mean(region, sorted(_known_regions()))}")
     if family is not None and not foreign and not _GLOB_SIGNS & set(family):
         names = [name for of, name in load_instance_types() if provider in (None, of)]
         if not any(_is_of_family(name, family) for name in names):
-            fault("family", f"no instance type is of family '{family}'{did_you_mean(family, names)}")
+            fault("family", f"no instance type is of family '{echoed(family)}'{did_you_mean(family, names)}")
     if ("percent" in table) == ("usd_per_hour" in table):
         fault("percent", "give either percent or usd_per_hour")
     if percent is not None and not 0 <= percent < 100:

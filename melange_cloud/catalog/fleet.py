@@ -1,57 +1,86 @@
 """Reads the fleet that runs today: a plan's own JSON or CSV, or a list of instance types with their counts."""
 
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.catalog.table import read_rows
+from melange_cloud.catalog.limits import MOST_INSTANCES
+from melange_cloud.catalog.table import did_you_mean, read_rows
 from melange_cloud.domain import Region
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, echoed, shown
+from melange_cloud.inputs import read_json
+
+_OTHER_TYPES = re.compile(
+    r"(p2|p3|p3dn|p5e|p5en|p6-b200|p6-b300|p6e-gb200|g3|g3s|g4ad|g4dn|g5g|g6e|g6f|gr6f|g7e|inf1|inf2|trn1|trn1n|trn2)"
+    r"\.([0-9]{1,3}xlarge|xlarge|large|metal)"
+    r"|(n1-(standard|highmem|highcpu)|a3-ultragpu|a3-edgegpu|a4-highgpu|a4x-highgpu|g4-standard)-[0-9]{1,3}g?"
+)
+"""Types with accelerators that AWS and Google rent out beside those that we plan with (their lists of instance and
+machine types, 2026-11-27): they may run today, and have no price here."""
 
 COLUMNS = ("instance_type", "instances")
 SHAPE = '{"instances": {"g5.2xlarge": 7}}, or what `melange-cloud plan --format json` writes'
 
 
-def read_fleet(path: Path, region: Region) -> dict[str, int]:
+def read_fleet(path: Path, region: Region, known: Collection[str]) -> dict[str, int]:
     """Instances by instance type, sorted.
 
     Args:
         path: CSV with the columns instance_type and instances (and provider and region, where rows of several regions
             stand together, as ``plan --format csv`` writes them); or JSON of the shape SHAPE. Other columns are not
-            looked at.
+            looked at. Rows of one type are added up.
         region: whose rows count.
+        known: the instance types that there are.
 
     Raises:
-        BadFile: not such a file, or no rows of the region in it.
+        BadFile: not such a file, no rows of the region in it, a type that nobody knows, or more than a million
+            instances of a type.
     """
     if path.suffix.lower() == ".json":
-        return dict(sorted(_from_json(path, region).items()))
+        return _checked(path, _from_json(path, region), known)
     faults: list[Fault] = []
     rows = read_rows(path, None, COLUMNS, faults)
     fleet: dict[str, int] = {}
     for row in rows:
         elsewhere = row.text("region") not in ("", region.name) or row.text("provider") not in ("", region.provider)
         name = row.required("instance_type")
-        count = row.count("instances") if row.required("instances") else None
-        if name and count and not elsewhere:
+        count = row.count("instances", MOST_INSTANCES) if row.required("instances") else None
+        if name and not _exists(name, known) and not elsewhere:
+            row.fault("instance_type", _unknown(name, known))
+        elif name and count and not elsewhere:
             fleet[name] = fleet.get(name, 0) + count
     if not fleet and not faults:
         faults.append(Fault(path, f"has no row of {region.provider} {region.name}", field="region"))
+    if faults:
+        raise BadFile(faults)
+    return _checked(path, fleet, known)
+
+
+def _unknown(name: str, known: Collection[str]) -> str:
+    hint = did_you_mean(name, sorted(known)) or ": correct it, or leave it out"
+    return f"unknown instance type '{echoed(name)}'{hint}"
+
+
+def _exists(name: str, known: Collection[str]) -> bool:
+    """Whether it is a type that we know, or one of a series that is for rent and not planned with."""
+    return name in known or _OTHER_TYPES.fullmatch(name) is not None
+
+
+def _checked(path: Path, fleet: Mapping[str, int], known: Collection[str]) -> dict[str, int]:
+    faults = [Fault(path, _unknown(name, known), field="instance_type") for name in fleet if not _exists(name, known)]
+    faults += [
+        Fault(path, f"{count:,} are more than {MOST_INSTANCES:,}, the most of one type", field=f"instances of {name}")
+        for name, count in fleet.items()
+        if count > MOST_INSTANCES
+    ]
     if faults:
         raise BadFile(faults)
     return dict(sorted(fleet.items()))
 
 
 def _from_json(path: Path, region: Region) -> dict[str, int]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read ({error.strerror}): check the path")]) from error
-    except UnicodeDecodeError as error:
-        raise BadFile([Fault(path, "is not UTF-8")]) from error
-    except json.JSONDecodeError as error:
-        raise BadFile([Fault(path, f"is not JSON ({error.msg})", line=error.lineno)]) from error
+    document = read_json(path)
     if isinstance(document, dict) and isinstance(document.get("instances"), dict):
         return _counted(path, list(document["instances"].items()))
     plans = document.get("regions") if isinstance(document, dict) else None
@@ -72,9 +101,11 @@ def _counted(path: Path, pairs: list[tuple[Any, Any]]) -> dict[str, int]:
     faults = []
     for name, count in pairs:
         if not isinstance(name, str) or not name:
-            faults.append(Fault(path, f"{name!r} is not the name of an instance type", field="instance_type"))
+            faults.append(Fault(path, f"{shown(name)} is not the name of an instance type", field="instance_type"))
         elif isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            faults.append(Fault(path, f"{count!r}: give a whole number of at least 1", field=f"instances of {name}"))
+            faults.append(
+                Fault(path, f"{shown(count)}: give a whole number of at least 1", field=f"instances of {name}")
+            )
         else:
             fleet[name] = fleet.get(name, 0) + count
     if not pairs:

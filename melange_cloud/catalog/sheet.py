@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
+from melange_cloud.catalog.limits import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.odd import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.catalog.table import Row, did_you_mean, read_rows
@@ -36,12 +37,6 @@ SHEET_COLUMNS = (
     "confirmed",
 )
 """Every column that a price sheet may have; ``origin`` is accepted and ignored, since the sheet's is ``user``."""
-
-MOST_USD_PER_HOUR = 1_000_000.0
-MOST_GPUS = 1_024
-MOST_VCPUS = 100_000
-MOST_MEMORY_GIB = 1_000_000.0
-"""Limits of one instance that is for rent: at least a hundred times what is sold today."""
 
 _SOLD_AS = {
     "on_demand": ("on_demand", "capacity_block", "unknown"),
@@ -133,7 +128,10 @@ def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...
     provider = row.word("provider", known_providers, or_else=", or install the plug-in of another cloud")
     region = row.required("region")
     if region and not _REGION_NAME.fullmatch(region):
-        row.fault("region", f"'{echoed(region)}' is not a region name: write it as the provider does (us-east-1, europe-west4)")
+        row.fault(
+            "region",
+            f"'{echoed(region)}' is not a region name: write it as the provider does (us-east-1, europe-west4)",
+        )
         region = None
     elif region and provider in PROVIDERS:  # a plug-in cloud may call its region us-east-1 too
         providers = [known.provider for known in load_regions() if known.name == region]
@@ -150,7 +148,10 @@ def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...
         return None
     key = (provider, region, name, purchase)
     if key in line_of:
-        row.fault("instance_type", f"{echoed(' '.join(key), 120)} is priced in line {line_of[key]} already: keep one of the two")
+        row.fault(
+            "instance_type",
+            f"{echoed(' '.join(key), 120)} is priced in line {line_of[key]} already: keep one of the two",
+        )
         return None
     line_of[key] = row.line
     return key
@@ -200,7 +201,8 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
     for field, value in facts._asdict().items():
         if value is not None and value != getattr(known, field):
             row.fault(
-                field, f"{echoed(row.text(field))} contradicts {name}: {says} {getattr(known, field)}; correct or drop it"
+                field,
+                f"{echoed(row.text(field))} contradicts {name}: {says} {getattr(known, field)}; correct or drop it",
             )
     return known
 
@@ -223,7 +225,9 @@ def _entry(
     usd_per_hour = row.positive("usd_per_hour", MOST_USD_PER_HOUR)
     list_usd_per_hour = row.positive("list_usd_per_hour", MOST_USD_PER_HOUR)
     if row.text("currency").upper() not in ("", "USD"):
-        row.fault("currency", f"'{echoed(row.text('currency'))}' is not USD: convert the price, and write USD or nothing")
+        row.fault(
+            "currency", f"'{echoed(row.text('currency'))}' is not USD: convert the price, and write USD or nothing"
+        )
     confirmed = row.word("confirmed", ("yes", "no")) == "yes"
     as_of_from, as_of_to = _dates(row, today)
     purchase = row.text("purchase")

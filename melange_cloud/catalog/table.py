@@ -141,9 +141,10 @@ def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str]
         for name, times in sorted(Counter(names).items())
         if times > 1
     )
-    for name in dict.fromkeys(names) if columns is not None else ():
-        if name not in columns:
-            hint = did_you_mean(name, columns) or f": the columns are {', '.join(columns)}"
+    known = names if columns is None else columns
+    for name in dict.fromkeys(names):
+        if name not in known:
+            hint = did_you_mean(name, known) or f": the columns are {', '.join(known)}"
             faults.append(Fault(path, f"unknown column '{echoed(name)}'{hint}", line=first_line, field="header"))
             _stop_at_most(faults)
     missing = [name for name in required if name not in names]

@@ -1,4 +1,4 @@
-"""CSV that somebody else wrote: rows of cells with their lines, bounded in rows, in columns and in the length of a cell."""
+"""CSV that somebody else wrote: rows of cells with their lines, bounded in rows, columns and the length of a cell."""
 
 import csv
 import io
@@ -28,7 +28,9 @@ def read_rows(text: str, path: Path | str) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in reader:
             if len(cells) > MOST_COLUMNS:
-                what = f"has {len(cells):,} columns, more than the {MOST_COLUMNS:,} that are read: is it the right file?"
+                what = (
+                    f"has {len(cells):,} columns, more than the {MOST_COLUMNS:,} that are read: is it the right file?"
+                )
                 raise BadFile([Fault(path, what, line=line)])
             if any(len(cell) > MOST_CHARACTERS for cell in cells):
                 what = f"has a value of more than {MOST_CHARACTERS:,} characters: check the quotes"

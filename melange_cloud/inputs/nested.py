@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +13,13 @@ from melange_cloud.inputs.regular_files import MOST_BYTES, read_text
 
 MOST_DEPTH = 64
 """Levels of nesting that are read; no format known to us has more than 12."""
+
+MOST_TOML_BYTES = 2**20
+"""Bytes of the largest TOML file; Python's reader takes a second for each MB."""
+
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_DEEP_KEY = re.compile(rf"""(?<![\w"'-])(?>(?>[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_DEPTH}}}""")
+"""A dotted TOML key of more parts than levels are read: Python's reader takes time by their square."""
 
 _MOST_DIGITS = 20
 """Digits of a whole number: a time in nanoseconds has 19."""
@@ -74,17 +82,24 @@ def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None, non_finite
     except RecursionError:
         raise Malformed(f"is nested more than {MOST_DEPTH} levels deep") from None
     _refuse_depth(value)
+    if isinstance(text, str) and _ESCAPED_SURROGATE.search(text):
+        _refuse_half_characters(value)
     return value
 
 
-def parse_toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str, *, non_finite: bool = False) -> dict[str, Any]:
     """The tables that a TOML text holds.
+
+    Args:
+        non_finite: lets nan and infinities pass; the caller judges each number and names its field.
 
     Raises:
         Malformed: not TOML; a number that is not finite or has more than 20 digits; nested deeper than MOST_DEPTH.
     """
+    if _DEEP_KEY.search(text):
+        raise Malformed(f"is nested more than {MOST_DEPTH} levels deep")
     try:
-        document = tomllib.loads(text, parse_float=_finite)
+        document = tomllib.loads(text, parse_float=_any_float if non_finite else _finite)
     except tomllib.TOMLDecodeError as error:
         raise Malformed(f"is not TOML: {error}") from None
     except RecursionError:
@@ -106,13 +121,13 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES, *, pairs: ObjectHook | N
     return _of_file(path, most_bytes, lambda text: parse_json(text, pairs=pairs))
 
 
-def read_toml(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """The tables of a TOML file.
+def read_toml(path: Path, most_bytes: int = MOST_TOML_BYTES, *, non_finite: bool = False) -> dict[str, Any]:
+    """The tables of a TOML file; ``non_finite`` as for ``parse_toml``.
 
     Raises:
         BadFile: it cannot be read, is too large, or ``parse_toml`` refuses it.
     """
-    tables: dict[str, Any] = _of_file(path, most_bytes, parse_toml)
+    tables: dict[str, Any] = _of_file(path, most_bytes, lambda text: parse_toml(text, non_finite=non_finite))
     return tables
 
 
@@ -142,6 +157,18 @@ def _finite(digits: str) -> float:
 
 def _no_constant(name: str) -> NoReturn:
     raise Malformed(f"has {name} where a number must stand")
+
+
+def _refuse_half_characters(value: Any) -> None:
+    r"""One half of a pair, such as ``\ud800`` alone, is no text: it can neither be printed nor written.
+
+    Raises:
+        Malformed: there is one.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise Malformed(r"has half of a character (\ud800 to \udfff without its other half)") from None
 
 
 def _refuse_depth(value: Any) -> None:

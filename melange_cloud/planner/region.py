@@ -52,12 +52,15 @@ def plan_region(
     def pose_with(table: MaxTputTable, changed: Rules) -> Posed:
         return pose_in(asked, offers, evaluated, table, changed)
 
+    today = None
+    if asked.current is not None:
+        known = {machine.name for machine in market.machines if machine.provider == region.provider}
+        today = catalog.read_fleet(asked.current, region, known)
     here = pose_here(region, asked, market, evaluated)
     posed, rules, left_out = here.posed, here.rules, here.left_out
     if posed.problem is None:
         surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
         return without_fleet(region, request, here.status, here.reason, "", surroundings)
-    today = None if asked.current is None else catalog.read_fleet(asked.current, region)
     solution = solving.solve(posed.problem)
     problem, planned = posed.problem, solution
     if today is not None and solution.status.has_fleet:

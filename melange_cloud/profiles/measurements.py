@@ -17,9 +17,10 @@ from functools import cache
 from pathlib import Path
 
 from melange_cloud.domain import GPUS
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.inputs import NotANumber, parse_number, read_text, read_toml
 from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Model
-from melange_cloud.profiles.toml import TomlReader, read_toml
+from melange_cloud.profiles.toml import TomlReader
 from melange_cloud.shipped import shipped
 
 _KEYS = ("source", "model", "gpu", "tensor_parallel", "precision", "input_tokens", "output_tokens")
@@ -98,7 +99,7 @@ def read_sources(path: Path) -> dict[str, Source]:
     """
     faults: list[Fault] = []
     sources: dict[str, Source] = {}
-    for name, table in read_toml(path).items():
+    for name, table in read_toml(path, non_finite=True).items():
         reader = TomlReader(path, name, table, faults)
         sources[name] = Source(
             name=name,
@@ -140,9 +141,9 @@ def _read_table(
 ) -> list[Measurement]:
     path = folder / f"{table}.csv"
     try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        faults.append(Fault(path, f"cannot be read: {error}"))
+        lines = read_text(path).splitlines()
+    except BadFile as error:
+        faults.extend(error.faults)
         return []
     columns = (*_KEYS, *TABLES[table])
     if not lines or lines[0] != ",".join(columns):
@@ -164,7 +165,7 @@ def _read_table(
             continue
         for column, known in words.items():
             if fields[column] not in known:
-                faults.append(Fault(path, f"is {fields[column]!r}; known are {', '.join(known)}", number, column))
+                faults.append(Fault(path, f"is {shown(fields[column])}; known are {', '.join(known)}", number, column))
         numbers = {column: _positive(path, number, column, fields[column], faults) for column in columns[len(words) :]}
         if len(faults) > before:
             continue
@@ -178,11 +179,11 @@ def _read_table(
 
 def _positive(path: Path, line: int, column: str, text: str, faults: list[Fault]) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        faults.append(Fault(path, f"is {text!r}; it must be a number above 0", line, column))
+        value = parse_number(text)
+    except NotANumber:
+        value = 0.0
+    if value <= 0:
+        faults.append(Fault(path, f"is {shown(text)}; it must be a number above 0", line, column))
         return 1.0
     return value
 

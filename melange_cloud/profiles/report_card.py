@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.inputs import parse_number, parse_whole, read_text
 from melange_cloud.profiles.validate import CardRow
 from melange_cloud.shipped import shipped
 
@@ -33,10 +34,7 @@ def read_card(path: Path) -> list[CardRow]:
     Raises:
         BadFile: it is not one; names the line.
     """
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile([Fault(path, f"cannot be read: {error}")]) from error
+    lines = read_text(path).splitlines()
     columns = [column.name for column in fields(CardRow)]
     if not lines or lines[0].split(",") != columns:
         raise BadFile([Fault(path, f"must begin with the columns {','.join(columns)}", line=1)])
@@ -45,9 +43,9 @@ def read_card(path: Path) -> list[CardRow]:
         cells = line.split(",")
         try:
             gpu, era, precision, quantity = cells[:_TEXTS]
-            n, different, refused = map(int, cells[_TEXTS : _TEXTS + _COUNTS])
-            median, p90, *shipped_errors = (None if cell == "-" else float(cell) for cell in cells[_TEXTS + _COUNTS :])
-            shipped_median, shipped_p90, within = shipped_errors
+            n, different, refused = map(parse_whole, cells[_TEXTS : _TEXTS + _COUNTS])
+            numbers = (None if cell == "-" else parse_number(cell) for cell in cells[_TEXTS + _COUNTS :])
+            median, p90, shipped_median, shipped_p90, within = numbers
         except ValueError as error:
             raise BadFile([Fault(path, f"is not a row of a report card: {error}", line=number)]) from error
         errors = (float(median or 0.0), float(p90 or 0.0), shipped_median, shipped_p90, within)

@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.inputs import read_toml
 from melange_cloud.profiles.specs import PRECISIONS, Calibration, Era, FrontEnd, Gpu, Model
-from melange_cloud.profiles.toml import TomlReader, read_toml
+from melange_cloud.profiles.toml import TomlReader
 from melange_cloud.shipped import shipped
 
 
@@ -23,7 +24,7 @@ def read_models(path: Path) -> dict[str, Model]:
     """
     faults: list[Fault] = []
     models: dict[str, Model] = {}
-    for name, table in read_toml(path).items():
+    for name, table in read_toml(path, non_finite=True).items():
         reader = TomlReader(path, name, table, faults)
         model = Model(
             name=name,
@@ -63,7 +64,7 @@ def read_gpus(path: Path) -> dict[str, Gpu]:
     """
     faults: list[Fault] = []
     gpus: dict[str, Gpu] = {}
-    for name, table in read_toml(path).items():
+    for name, table in read_toml(path, non_finite=True).items():
         if name not in GPUS:
             faults.append(Fault(path, f"is not a GPU that melange-cloud plans with: {', '.join(GPUS)}", field=name))
             continue
@@ -93,7 +94,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
     """
     faults: list[Fault] = []
     eras: dict[str, Era] = {}
-    for name, table in read_toml(path).items():
+    for name, table in read_toml(path, non_finite=True).items():
         reader = TomlReader(path, name, table, faults)
         limits = reader.mapping("max_total_tokens")
         profiled = reader.mapping("models")
@@ -116,13 +117,13 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
         reader.finish()
         for model in (*era.models, *limits):
             if model not in models:
-                reader.fault("models", f"names {model!r}, which models.toml does not have")
+                reader.fault("models", f"names {shown(model)}, which models.toml does not have")
         for model, tokens in limits.items():
             if not isinstance(tokens, int) or tokens < 1:
-                reader.fault("max_total_tokens", f"of {model} is {tokens!r}; it must be a whole number of tokens")
+                reader.fault("max_total_tokens", f"of {model} is {shown(tokens)}; it must be a whole number of tokens")
         for precision in sorted({precision for precisions in era.models.values() for precision in precisions}):
             if precision not in PRECISIONS:
-                reader.fault("models", f"names the precision {precision!r}; known are {', '.join(PRECISIONS)}")
+                reader.fault("models", f"names the precision {shown(precision)}; known are {', '.join(PRECISIONS)}")
         eras[name] = era
     if faults:
         raise BadFile(faults)
@@ -137,7 +138,7 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
     """
     faults: list[Fault] = []
     calibrations: dict[tuple[str, str, str], Calibration] = {}
-    for number, table in enumerate(read_toml(path).get("calibration", []), start=1):
+    for number, table in enumerate(read_toml(path, non_finite=True).get("calibration", []), start=1):
         reader = TomlReader(path, f"calibration {number}", table, faults)
         row = Calibration(
             gpu=reader.word("gpu", GPUS),
@@ -170,7 +171,7 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
         reader.finish()
         for grade in row.grade.values():
             if grade not in GRADES:
-                reader.fault("grade", f"is {grade!r}; it must be one of {', '.join(GRADES)}")
+                reader.fault("grade", f"is {shown(grade)}; it must be one of {', '.join(GRADES)}")
         key = (row.gpu, row.era, row.precision)
         if key in calibrations:
             reader.fault("gpu", f"has a second row for {row.name}; keep one")

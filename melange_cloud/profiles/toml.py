@@ -1,34 +1,24 @@
 """Takes declared fields out of TOML tables and collects what is wrong with them."""
 
-import math
-import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import Fault, echoed, shown
+from melange_cloud.inputs import is_number
 from melange_cloud.profiles.specs import TENSOR_PARALLEL_DEGREES
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
-
-    Raises:
-        BadFile: it is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadFile([Fault(path, f"cannot be read as TOML: {error}")]) from error
 
 
 class TomlReader:
     """Takes declared fields out of one TOML table and collects what is wrong with them."""
 
-    def __init__(self, path: Path, place: str, table: Mapping[str, Any], faults: list[Fault]) -> None:
-        self._path, self._place, self._table, self._faults = path, place, table, faults
+    def __init__(self, path: Path, place: str, table: object, faults: list[Fault]) -> None:
+        self._path, self._place, self._faults = path, place, faults
+        self._table: Mapping[str, Any] = table if isinstance(table, Mapping) else {}
         self._seen: set[str] = set()
+        if not isinstance(table, Mapping):
+            faults.append(Fault(path, f"is {shown(table)}; it must be a table", field=place))
 
     def fault(self, field: str, message: str) -> None:
         """Note a fault at a field of this table."""
@@ -43,7 +33,7 @@ class TomlReader:
             return default
         value = self._table[field]
         if not accepts(value):
-            self.fault(field, f"is {value!r}; it must be {wanted}")
+            self.fault(field, f"is {shown(value)}; it must be {wanted}")
             return fallback
         return value
 
@@ -76,16 +66,14 @@ class TomlReader:
         wanted = f"a number from {low:g} to {high:g}"
 
         def accepts(value: Any) -> bool:
-            return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+            return is_number(value, low, high)
 
         return float(self._take(field, accepts, wanted, default, low))
 
     def count(self, field: str, low: int = 1) -> int:
         """A whole number of at least ``low``."""
         wanted = f"a whole number of at least {low}"
-        return int(
-            self._take(field, lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= low, wanted, None, low)
-        )
+        return int(self._take(field, lambda v: isinstance(v, int) and is_number(v, low), wanted, None, low))
 
     def flag(self, field: str) -> bool:
         """True or false."""
@@ -104,8 +92,8 @@ class TomlReader:
         """A table of numbers of at least 0 by name, empty where absent."""
         table = self.mapping(field)
         for name, value in table.items():
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
-                self.fault(field, f"of {name!r} is {value!r}; it must be a number of at least 0")
+            if not is_number(value, 0):
+                self.fault(field, f"of {shown(name)} is {shown(value)}; it must be a number of at least 0")
                 return {}
         return {name: float(value) for name, value in table.items()}
 
@@ -113,7 +101,7 @@ class TomlReader:
         """Three numbers of a table; all 0 where it is absent."""
         table = self.seconds(field)
         if table and set(table) != set(names):
-            self.fault(field, f"has {', '.join(table)}; it must have {', '.join(names)}")
+            self.fault(field, f"has {echoed(', '.join(table))}; it must have {', '.join(names)}")
             return 0.0, 0.0, 0.0
         first, second, third = (table.get(name, 0.0) for name in names)
         return first, second, third

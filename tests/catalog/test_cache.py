@@ -211,7 +211,7 @@ def test_a_broken_file_is_absent_with_one_note_and_is_mended_by_the_next_write(f
 def test_bytes_that_are_no_text_are_absent_with_a_note(folder):
     folder.mkdir()
     (folder / "aws.json").write_bytes(b"\xff\xfe\x00")
-    assert "not text" in read_cache("aws").notes[0]
+    assert "not UTF-8 text" in read_cache("aws").notes[0]
 
 
 def test_a_folder_in_the_way_is_a_note(folder):

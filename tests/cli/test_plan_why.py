@@ -128,10 +128,10 @@ def test_fewer_changes_where_more_may_be_paid(tmp_path: Path) -> None:
 
 def test_a_type_that_may_not_stay_is_named(tmp_path: Path) -> None:
     today = tmp_path / "today.csv"
-    today.write_text("instance_type,instances\ng5.xlarge,4\nx9.large,1\n", encoding="utf-8")
+    today.write_text("instance_type,instances\ng5.xlarge,4\np5e.48xlarge,1\n", encoding="utf-8")
     page = run("--current", str(today))
     assert "g5.xlarge may not stay: host memory" in page
-    assert "x9.large may not stay: it has no price here" in page
+    assert "p5e.48xlarge may not stay: it has no price here" in page
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,17 @@ def test_a_type_that_may_not_stay_is_named(tmp_path: Path) -> None:
         ("instance_type,instances\ng5.2xlarge,1.5\n", "f.csv", "not a whole number"),
         ("type,count\ng5.2xlarge,1\n", "f.csv", "has no header"),
         ("instance_type,instances,region\ng5.2xlarge,1,us-west-2\n", "f.csv", "has no row of aws us-east-1"),
+        ("instance_type,instances\ng5.2xlrge,9\n", "f.csv", "'g5.2xlrge', did you mean 'g5.2xlarge'"),
+        ("instance_type,instances\np5e.48xlrge,9\n", "f.csv", "'p5e.48xlrge', did you mean 'p5.48xlarge'"),
+        ("instance_type,instances\nxyz,9\n", "f.csv", "line 2, instance_type: unknown instance type 'xyz'"),
+        ("instance_type,instances\ng5.2xlarge,999999999999\n", "f.csv", "is more than 1e+06, the most"),
+        ("instance_type,instances\ng5.2xlarge,600000\ng5.2xlarge,600000\n", "f.csv", "1,200,000 are more than 1,000"),
+        ("instance_type,instances\ng5.2xlarge,٣\n", "f.csv", "is not a plain number"),
+        ('{"instances": {"g5.2xlrge": 9}}', "f.json", "'g5.2xlrge', did you mean 'g5.2xlarge'"),
+        ('{"instances": {"g5.2xlarge": 999999999999}}', "f.json", "999,999,999,999 are more than 1,000,000"),
+        ('{"instances": {"g5.2xlarge": ' + "9" * 5_000 + "}}", "f.json", "a number of more than 20 digits"),
+        ('{"instances": {"g5.2xlarge": NaN}}', "f.json", "has NaN where a number must stand"),
+        ('{"instances": ' + "[" * 100_000, "f.json", "nested more than 64 levels deep"),
         ("{", "f.json", "is not JSON"),
         ("[]", "f.json", "is no fleet"),
         ('{"instances": {"g5.2xlarge": -1}}', "f.json", "give a whole number of at least 1"),

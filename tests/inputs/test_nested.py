@@ -1,4 +1,5 @@
 import math
+import time
 
 import pytest
 
@@ -79,3 +80,23 @@ def test_broken_grammar_is_told_from_what_is_refused():
     with pytest.raises(Malformed) as deep:
         parse_json("[" * DEEP)
     assert not isinstance(deep.value, NotJson)
+
+
+def test_half_a_character_is_refused_and_a_whole_one_read():
+    assert parse_json(r'["\ud83d\ude00"]') == ["\U0001f600"]
+    for text in (r'["\ud83d"]', r'{"\uDE00": 1}', r'["\ude00\ud83d"]'):
+        with pytest.raises(Malformed, match="half of a character"):
+            parse_json(text)
+
+
+@pytest.mark.parametrize("key", ["a", '"b c"', "'d'", "a . b"])
+def test_a_toml_key_of_many_parts_costs_no_time(key):
+    before = time.process_time()
+    for text in (".".join([key] * 100_000) + " = 1", "[" + ".".join([key] * 100_000) + "]"):
+        with pytest.raises(Malformed, match="nested more than 64"):
+            parse_toml(text)
+    assert parse_toml(".".join(["a"] * 20) + " = 1") != {}
+    for text in ("a" * 500_000, "'" * 500_000, '"x' * 200_000, "a " * 200_000, "a.\n" * 100_000):
+        with pytest.raises(Malformed):
+            parse_toml(text)
+    assert time.process_time() - before < 5

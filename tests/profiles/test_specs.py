@@ -60,7 +60,7 @@ def test_a_second_row_for_the_same_constants_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gpus.toml"
     path.write_text("[L4\n")
-    with pytest.raises(BadFile, match="cannot be read as TOML"):
+    with pytest.raises(BadFile, match="is not TOML"):
         read_gpus(path)
 
 
