@@ -85,12 +85,18 @@ def plan(
         str | None,
         _option(
             WHAT,
-            "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5 [default: 10].",
+            "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5 [default: peak "
+            "of the workload you choose where it has arrivals, else 10].",
             "--rate",
         ),
     ] = None,
     mean_rate: Annotated[
-        float | None, _option(WHAT, "Mean requests/s over the month; divides $/1M tokens.", "--mean-rate")
+        float | None,
+        _option(
+            WHAT,
+            "Mean requests/s over the month; divides $/1M tokens [default: the workload's, where --rate is].",
+            "--mean-rate",
+        ),
     ] = None,
     tpot_ms: Annotated[
         float | None, _option(WHAT, "Target for the mean time per output token, ms [default: 100].", "--tpot-ms")

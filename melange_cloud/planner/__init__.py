@@ -17,6 +17,7 @@ from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank
 from melange_cloud.planner.region import plan_region
 from melange_cloud.planner.solving import Solving
+from melange_cloud.workload import list_workloads
 
 __all__ = ["Question", "answer"]
 
@@ -116,7 +117,10 @@ def notices_of(asked: Asked, market: Market, offers: Sequence[Offer] | None = No
     """
     notices = []
     unset = {"workload": "--workload", "peak_requests_per_s": "--rate", "tpot_ms": "--tpot-ms"}
-    if {"workload", "peak_requests_per_s"} & set(asked.defaulted):
+    own = asked.request.workload not in list_workloads()
+    # A rate that comes out of the user's own workload is the user's.
+    rate_is_example = "peak_requests_per_s" in asked.defaulted and not (own and asked.request.rate_source)
+    if "workload" in asked.defaulted or rate_is_example:
         options = " ".join(option for name, option in unset.items() if name in asked.defaulted)
         notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}   (* = default)")
     notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))

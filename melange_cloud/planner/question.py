@@ -14,7 +14,7 @@ from melange_cloud import profiles, workload
 from melange_cloud.catalog import Discount
 from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
 from melange_cloud.errors import BadInput
-from melange_cloud.planner.rates import rate_of
+from melange_cloud.planner.rates import default_rate, rate_of
 from melange_cloud.planner.trust import Trust
 from melange_cloud.problem import HOST_MEMORY_BESIDE_WEIGHTS_GIB
 
@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 DEFAULT_MODEL = "llama-3.1-8b"
 DEFAULT_WORKLOAD = "conversation"
-DEFAULT_PEAK_REQUESTS_PER_S = 10.0
 DEFAULT_TPOT_MS = 100.0
 DEFAULT_HEADROOM = 0.2
 DEFAULT_ROUTER = "plain"
@@ -49,7 +48,8 @@ class Question:
         model, precision, era: whose throughput profiles; see ``melange-cloud profiles list``.
         workload: a shipped name, or the path of a workload file or histogram.
         peak_requests_per_s: the busiest hour's rate, requests/s; or ``mean``, ``p95``, ``peak`` or another quantile
-            (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too.
+            (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too. By default ``peak`` where
+            a workload is chosen that tells its arrivals, else 10.
         mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
         headroom: fraction added to the peak rate.
         tpot_ms: target for the mean time per output token, ms.
@@ -163,14 +163,20 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
     choice = profiles.choose(model, question.precision, era)
     held = workload.load_workload_file(chosen("workload", question.workload, DEFAULT_WORKLOAD))
     traffic = held.workload
-    default_rate: float | str = DEFAULT_PEAK_REQUESTS_PER_S
-    rate = rate_of(chosen("peak_requests_per_s", question.peak_requests_per_s, default_rate), held)
+    if question.peak_requests_per_s is None:
+        rate = default_rate(held, workload_is_default=question.workload is None)
+        defaulted.append("peak_requests_per_s")
+    else:
+        rate = rate_of(question.peak_requests_per_s, held)
     peak = _positive("--rate", rate.requests_per_s)
     mean = rate.mean_requests_per_s
     if question.mean_requests_per_s is not None:
         mean = _positive("--mean-rate", question.mean_requests_per_s)
     if mean is not None and mean > peak:
-        raise BadInput(f"--mean-rate {mean:g} is above --rate {peak:g}: the busiest hour cannot be below the mean")
+        whose = " (the default: set yours)" if question.peak_requests_per_s is None else ""
+        raise BadInput(
+            f"--mean-rate {mean:g} is above --rate {peak:g}{whose}: the busiest hour cannot be below the mean"
+        )
     headroom = chosen("headroom", question.headroom, DEFAULT_HEADROOM)
     if not 0 <= headroom <= 10:
         raise BadInput(f"--headroom {headroom:g}: give a fraction from 0 to 10, such as 0.2 for 20 %")

@@ -5,8 +5,12 @@ import re
 from dataclasses import dataclass
 
 from melange_cloud.domain import ArrivalRates
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_number
 from melange_cloud.workload import WorkloadFile
+
+DEFAULT_PEAK_REQUESTS_PER_S = 10.0
+"""Planned for where nobody says a rate and the workload tells none: an example, as the default workload is."""
 
 _QUANTILE = re.compile(r"p([0-9]{1,2}(\.[0-9]{1,4})?|100)")
 _WINDOW = {60: "minute", 3600: "hour"}
@@ -24,6 +28,16 @@ class PlannedFor:
     words: str
 
 
+def default_rate(held: WorkloadFile, *, workload_is_default: bool) -> PlannedFor:
+    """The rate to plan for where none is asked: the peak of the workload's own arrivals.
+
+    Where the workload tells none, or nobody chose it either, it is DEFAULT_PEAK_REQUESTS_PER_S.
+    """
+    if held.arrival_rates is None or workload_is_default:
+        return PlannedFor(DEFAULT_PEAK_REQUESTS_PER_S, None, "")
+    return rate_of("peak", held)
+
+
 def rate_of(rate: float | str, held: WorkloadFile) -> PlannedFor:
     """The rate that a number or a word asks for.
 
@@ -33,13 +47,14 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedFor:
     if not isinstance(rate, str):
         return PlannedFor(rate, None, "")
     word = rate.strip().lower()
-    try:
-        return PlannedFor(float(word), None, "")
-    except ValueError:
-        pass
     quantile = _QUANTILE.fullmatch(word)
     if word not in ("mean", "peak") and not quantile:
-        raise BadInput(f"--rate {rate}: give requests/s, or mean, p95, peak or another quantile such as p99.5")
+        try:
+            return PlannedFor(parse_number(word), None, "")
+        except NotANumber:
+            raise BadInput(
+                f"--rate {echoed(rate)}: give requests/s, or mean, p95, peak or another quantile such as p99.5"
+            ) from None
     arrivals, name = held.arrival_rates, held.workload.name
     if arrivals is None:
         raise BadInput(f"--rate {rate}: {name} holds no arrival rates; give requests/s")

@@ -1,15 +1,17 @@
 """--rate as a number or as one of the workload's own arrivals."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from melange_cloud import planner
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadInput
+from melange_cloud.planner.question import resolve
 from melange_cloud.planner.rates import rate_of
 from melange_cloud.planner.trust import Trust
-from melange_cloud.workload import load_workload_file
+from melange_cloud.workload import load_workload_file, write_workload
 
 WEEK = load_workload_file("code-week")
 
@@ -51,6 +53,74 @@ def test_a_workload_without_arrivals_has_no_rate() -> None:
     assert rate_of("p95", figures_only).requests_per_s == 7.8
     with pytest.raises(BadInput, match="tells mean, p95 and peak only"):
         rate_of("p99", figures_only)
+
+
+def resolved(**more):
+    return resolve(planner.Question(regions=("us-east-1",), **more), ())
+
+
+def test_a_chosen_workload_is_planned_at_its_own_peak_unless_a_rate_is_given():
+    asked = resolved(workload="code-week")
+    # Azure's week of code completion, May 2024: 16,803,695 requests in 168 hours, 83.6/s in the busiest.
+    assert asked.request.peak_requests_per_s == pytest.approx(83.6, abs=0.05)
+    assert asked.request.mean_requests_per_s == pytest.approx(16_803_695 / 168 / 3600)
+    assert asked.request.rate_source == "peak of the 168 hours of code-week"
+    assert "peak_requests_per_s" in asked.defaulted
+    given = resolved(workload="code-week", mean_requests_per_s=20.0)
+    assert (given.request.mean_requests_per_s, given.request.peak_requests_per_s) == (
+        20,
+        pytest.approx(83.64, abs=0.01),
+    )
+
+
+@pytest.mark.parametrize("workload", [None, "chat"])
+def test_ten_requests_per_s_where_no_workload_is_chosen_or_it_has_no_arrivals(workload):
+    asked = resolved(workload=workload)
+    assert (asked.request.peak_requests_per_s, asked.request.mean_requests_per_s) == (10, None)
+    assert "peak_requests_per_s" in asked.defaulted
+    assert asked.request.rate_source == ""
+
+
+def test_traffic_of_ones_own_is_no_example(tmp_path):
+    mine = tmp_path / "mine.json"
+    held = replace(WEEK, workload=replace(WEEK.workload, name="mine"))
+    mine.write_text(write_workload(held), encoding="utf-8")
+    mute = replace(held, arrival_rates=None)
+
+    def is_example(**more) -> bool:
+        market = SimpleNamespace(every_offer=(), moment=None)
+        return any("EXAMPLE TRAFFIC" in line for line in planner.notices_of(resolved(**more), market))
+
+    assert is_example()
+    assert is_example(workload="code-week")
+    assert not is_example(workload="code-week", peak_requests_per_s="peak")
+    assert not is_example(workload=str(mine))
+    mine.write_text(write_workload(mute), encoding="utf-8")
+    assert is_example(workload=str(mine))
+
+
+def test_a_mean_above_a_peak_that_nobody_set_says_so():
+    with pytest.raises(BadInput, match=r"--mean-rate 90 is above --rate 83.64.*\(the default: set yours\)"):
+        resolved(workload="code-week", mean_requests_per_s=90.0)
+
+
+@pytest.mark.parametrize("word", ["1_0", "\u0663", "0x10", "9" * 400])
+def test_a_rate_is_a_plain_decimal_number(word):
+    with pytest.raises(BadInput, match="give requests/s"):
+        rate_of(word, WEEK)
+
+
+def test_code_week_without_a_rate_costs_what_its_peak_costs():
+    def usd_per_month(**more) -> float:
+        question = planner.Question(
+            regions=("us-east-1",), workload="code-week", trust=Trust(offline=True), explain=False, **more
+        )
+        (region,) = planner.answer(question).regions
+        return region.usd_per_hour * 730
+
+    # Two p4d.24xlarge at 21.9576 USD/h.
+    assert usd_per_month() == pytest.approx(2 * 21.957642 * 730, abs=1)
+    assert usd_per_month() == pytest.approx(usd_per_month(peak_requests_per_s="peak"))
 
 
 def test_a_plan_for_the_p95_divides_by_the_mean() -> None:
