@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -92,6 +93,8 @@ def main() -> None:
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end_by_signal)
+    if not sys.warnoptions:  # what libraries advise their callers is nothing that a user of a command can act on
+        warnings.simplefilter("ignore")
     try:
         app()
     finally:

@@ -31,6 +31,22 @@ def test_importing_it_imports_nothing_of_google():
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
+def test_what_google_says_about_old_pythons_is_neither_printed_nor_an_error():
+    """Its libraries warn on import once a Python is out of date: of 3.11 since 2026-10-24, here of every one."""
+    code = (
+        "import datetime\n"
+        "class Later(datetime.date):\n"
+        "    @classmethod\n"
+        "    def today(cls): return cls(2040, 1, 1)\n"
+        "datetime.date = Later\n"
+        "import warnings; warnings.simplefilter('error', FutureWarning)\n"
+        "from melange_cloud.clouds.gcp.client import vendor_errors, Patience\n"
+        "with vendor_errors('', '', Patience()): import google.cloud.billing_v1\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://localhost:1/", "http://[::1]:8080"])
 def test_plain_http_on_this_machine_is_local(monkeypatch, address):
     monkeypatch.setenv(BILLING, address)

@@ -7,6 +7,7 @@ import http.client
 import ipaddress
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,7 +126,6 @@ def find_credentials(patience: Patience, ask_metadata: bool = True) -> Any:
     if not _adc_file() and not (ask_metadata and _on_google_cloud()):
         raise NoCredentials(f"no Google credentials: for live GCP prices {HOW_TO_GET_LIVE_PRICES}")
     with vendor_errors("Google's sign-in", "run: gcloud auth application-default login", patience):
-        import warnings
         from functools import partial
 
         import google.auth
@@ -236,6 +236,9 @@ def pages(ask: Callable[[], Any], what: str, cure: str, patience: Patience) -> I
 @contextmanager
 def vendor_errors(what: str, cure: str, patience: Patience) -> Iterator[None]:
     """Turn whatever Google's libraries raise into PricesUnavailable: one line that says what failed and the cure."""
+    # Google's libraries say on import, from a certain day on, that they will give up this version of Python: advice
+    # for later, no part of our output, and no failure where warnings are errors.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
     try:
         from google.api_core import exceptions as api
         from google.auth import exceptions as auth
