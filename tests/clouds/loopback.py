@@ -15,7 +15,8 @@ is raised again when the server closes, so that a wrong script fails its test.
     Reply(body, status, headers, delay_s, fault)
         body      dict or list: sent as JSON. str, bytes: sent as they are. An iterator of bytes: streamed, chunked.
         delay_s   seconds before this answer, on top of the server's ``latency_s``.
-        fault     "hang": nothing is ever answered (until the server closes or the client gives up).
+        fault     "hang": nothing is ever answered (until the server closes or the client gives up; where it does not
+                  give up for two minutes, the test fails when the server closes).
                   "truncate": Content-Length promises the whole body, half of it comes, then the connection closes.
                   "drop": the connection closes without an answer.
 
@@ -48,6 +49,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 _HANG_CHECK_S = 0.02
+_NOBODY_WAITS_S = 120
+"""So long that a client that still waits will wait for ever, however busy the machine is."""
 
 
 @dataclass(frozen=True)
@@ -219,8 +222,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, closing: threading.Event) -> None:
         if reply.fault == "hang":
+            given_up_s = time.monotonic() + _NOBODY_WAITS_S
             while not closing.wait(_HANG_CHECK_S) and not self._client_is_gone():
-                pass
+                if time.monotonic() > given_up_s:
+                    self.server.loopback._mistakes.append(AssertionError(f"nobody gave up {self.path}, which hangs"))
+                    break
         if reply.fault in ("hang", "drop") or closing.is_set():
             self.close_connection = True
             return

@@ -1,9 +1,9 @@
 """Credentials, endpoints and clients: found quickly, sent nowhere else."""
 
 import json
+import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -14,7 +14,7 @@ from melange_cloud.errors import BadInput, PricesUnavailable
 from tests.clouds.gcp_recorded import MACHINES, MACHINES_PATH, SKUS_PATH, read_json, skus
 from tests.clouds.loopback import Loopback, Reply, by_path
 
-QUICK = Patience(answer_s=5.0, give_up_s=0.5, first_wait_s=0.01, longest_wait_s=0.02)
+QUICK = Patience(answer_s=120, give_up_s=0.5, first_wait_s=0.01, longest_wait_s=0.02)
 BILLING = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
 
 
@@ -115,11 +115,12 @@ def test_an_api_key_is_sent_as_google_documents_and_shown_nowhere(monkeypatch):
     assert client.api_endpoint == "cloudbilling.googleapis.com"
 
 
-def test_without_credentials_the_answer_comes_at_once_with_the_cure():
-    began = time.monotonic()
+def test_without_credentials_nobody_is_asked_and_the_cure_is_said(monkeypatch):
+    connections = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: connections.append(address))
     with pytest.raises(NoCredentials) as found:
         GcpPrices().fetch(None, ("on_demand",), MACHINES)
-    assert time.monotonic() - began < 0.5
+    assert connections == []
     assert isinstance(found.value, PricesUnavailable)
     assert str(found.value) == (
         "no Google credentials: for live GCP prices set MELANGE_CLOUD_GCP_API_KEY, "
@@ -132,10 +133,8 @@ def test_a_metadata_server_that_is_none_costs_a_moment(monkeypatch, reply):
     with Loopback(lambda request: reply) as server:
         monkeypatch.delenv("NO_GCE_CHECK")
         monkeypatch.setenv("GCE_METADATA_HOST", server.url.removeprefix("http://"))
-        began = time.monotonic()
         with pytest.raises(NoCredentials):
             find_credentials(QUICK)
-        assert time.monotonic() - began < 1.5
         assert len(server.requests) == 1
         with pytest.raises(NoCredentials):
             find_credentials(QUICK, ask_metadata=False)
@@ -197,10 +196,10 @@ def test_default_credentials_are_asked_for_once_and_with_few_rights(monkeypatch,
 def test_default_credentials_that_do_not_work_are_said_before_any_call(monkeypatch, tmp_path, reply, said):
     with Loopback(by_path({"/token": reply})) as server:
         service_account(server, tmp_path, monkeypatch)
-        began = time.monotonic()
+        patience = Patience(0.2 if reply.fault == "hang" else 120, 0.5, 0.01, 0.02)
         with pytest.raises(PricesUnavailable, match=said):
-            GcpPrices(patience=Patience(0.2, 0.5, 0.01, 0.02)).fetch(None, ("on_demand",), MACHINES)
-        assert time.monotonic() - began < 8
+            GcpPrices(patience=patience).fetch(None, ("on_demand",), MACHINES)
+    assert {request.path for request in server.requests} == {"/token"}
 
 
 def test_a_key_file_that_is_not_there_is_one_line(monkeypatch, tmp_path):

@@ -2,18 +2,18 @@
 
 import http.client
 import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from tests.clouds import loopback
 from tests.clouds.loopback import Loopback, Reply, Request, by_path, in_turn, loopback_only
 
 
-def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=0.5) as response:  # noqa: S310  the server's own address
+def get(url: str, timeout_s: float = 120) -> bytes:
+    with urllib.request.urlopen(url, timeout=timeout_s) as response:  # noqa: S310  the server's own address
         return bytes(response.read())
 
 
@@ -36,11 +36,12 @@ def test_it_answers_by_path_and_streams() -> None:
         assert caught.value.code == 404
 
 
-def test_its_latency_and_delay_add_up() -> None:
-    with Loopback(in_turn(Reply("x", delay_s=0.1)), latency_s=0.1) as server:
-        began = time.monotonic()
-        get(server.url)
-        assert time.monotonic() - began >= 0.2
+def test_its_latency_and_delay_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_s: list[float] = []
+    with Loopback(in_turn(Reply("x", delay_s=0.25)), latency_s=0.5) as server:
+        monkeypatch.setattr(server._closing, "wait", waits_s.append)
+        assert get(server.url) == b"x"
+    assert waits_s == [0.75]
 
 
 def test_its_faults_are_faults() -> None:
@@ -50,7 +51,17 @@ def test_its_faults_are_faults() -> None:
         with pytest.raises(http.client.RemoteDisconnected):
             get(server.url)
         with pytest.raises(TimeoutError):
-            get(server.url)
+            get(server.url, timeout_s=0.1)
+
+
+def test_a_hang_that_nobody_gives_up_fails_its_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback, "_NOBODY_WAITS_S", 0)
+    server = Loopback(in_turn(Reply(fault="hang")))
+    server.__enter__()
+    with pytest.raises(http.client.RemoteDisconnected):
+        get(server.url + "/slow")
+    with pytest.raises(AssertionError, match="nobody gave up /slow"):
+        server.__exit__(None, None, None)
 
 
 def test_a_closed_server_refuses() -> None:

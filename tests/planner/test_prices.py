@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +27,8 @@ from tests.clouds.loopback import Loopback, Reply, in_turn
 from tests.live import both_clouds, machine_of_its_own, point_at
 
 OFFLINE, REFRESH = Trust(offline=True), Trust(refresh=True)
+PROBE_S = "melange_cloud.clouds.access._ANSWER_S"
+"""How long a metadata server may take to answer: long where a test needs its answer, however busy the machine is."""
 
 
 def regions(*names):
@@ -60,10 +62,11 @@ def serve(monkeypatch):
         server.close()
 
 
-def quick(**more):
-    """Both clouds with little patience."""
-    aws = AwsPrices(Clients(patience=AwsPatience(connect_s=1, read_s=0.5, pricing_attempts=1, ec2_attempts=1)))
-    gcp = GcpPrices(patience=GcpPatience(answer_s=0.5, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02))
+def quick(aws_read_s=120, **more):
+    """Both clouds, asked once or until the third of a second is over; ``aws_read_s`` is for an AWS that hangs."""
+    patience = AwsPatience(connect_s=120, read_s=aws_read_s, pricing_attempts=1, ec2_attempts=1)
+    aws = AwsPrices(Clients(patience=patience))
+    gcp = GcpPrices(patience=GcpPatience(answer_s=120, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02))
     return Sources({"aws": aws, "gcp": gcp, **more})
 
 
@@ -197,45 +200,69 @@ def test_ages_are_told_in_words(serve):
 # Without credentials
 
 
-def test_without_credentials_nothing_heavy_is_imported_nothing_waits_and_one_line_says_how(cache):
+def test_without_credentials_nothing_heavy_is_imported_nobody_is_asked_and_one_line_says_how(cache):
     code = (
-        "import json, sys, time\n"
+        "import json, socket, sys\n"
         "from melange_cloud import catalog\n"
         "from melange_cloud.planner import prices\n"
         "chosen = [r for r in catalog.load_regions() if r.name in ('us-east-1', 'us-central1')]\n"
-        "began = time.perf_counter()\n"
+        "asked = []\n"
+        "socket.socket.connect = lambda _, address: asked.append(address)\n"
         "notes = prices.gather(chosen, ['on_demand']).notes\n"
-        "took_s = time.perf_counter() - began\n"
         "heavy = [m for m in sys.modules if m.split('.')[0] in ('boto3', 'botocore', 'google', 'requests', 'grpc')]\n"
-        "print(json.dumps([notes, took_s, heavy]))\n"
+        "print(json.dumps([notes, asked, heavy]))\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    notes, took_s, heavy = json.loads(ran.stdout)
+    notes, asked, heavy = json.loads(ran.stdout)
     assert heavy == []
-    assert took_s < 3
+    assert asked == []
     (note,) = notes
     for cure in ("aws configure", "prices refresh --public", "MELANGE_CLOUD_GCP_API_KEY", "gcloud auth"):
         assert cure in note
     assert not cache.exists()
 
 
-def test_metadata_servers_are_asked_once_briefly_and_side_by_side(monkeypatch):
+@pytest.fixture
+def metadata_servers(monkeypatch):
+    """Starts a metadata server for each cloud, given what they answer."""
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     monkeypatch.delenv("NO_GCE_CHECK")
-    with Loopback(in_turn(Reply(fault="hang"))) as one, Loopback(in_turn(Reply(fault="hang"))) as other:
-        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", one.url)
-        monkeypatch.setenv("GCE_METADATA_HOST", other.url.removeprefix("http://"))
-        began = time.monotonic()
+
+    @contextmanager
+    def started(answer):
+        with Loopback(answer) as one, Loopback(answer) as other:
+            monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", one.url)
+            monkeypatch.setenv("GCE_METADATA_HOST", other.url.removeprefix("http://"))
+            yield one, other
+
+    return started
+
+
+def test_metadata_servers_that_hang_are_asked_once_and_given_up(metadata_servers):
+    with metadata_servers(in_turn(Reply(fault="hang"))) as (one, other):
         first = prices.gather(BOTH, ["on_demand"])
-        took_s = time.monotonic() - began
         second = prices.gather(BOTH, ["on_demand"])
         assert len(one.requests) == len(other.requests) == 1
-    assert took_s < 3  # the SDKs would wait longer for each
     assert first.notes == second.notes
     assert len(first.notes) == 1
 
 
+def test_metadata_servers_are_asked_side_by_side(metadata_servers, monkeypatch):
+    """Neither answers before both have been asked."""
+    monkeypatch.setattr(PROBE_S, 240)
+    both_asked = threading.Barrier(2)
+
+    def answer(request):
+        both_asked.wait(120)
+        return Reply(fault="drop")
+
+    with metadata_servers(answer) as (one, other):
+        assert len(prices.gather(BOTH, ["on_demand"]).notes) == 1
+        assert len(one.requests) == len(other.requests) == 1
+
+
 def test_a_metadata_server_that_answers_is_a_sign(monkeypatch):
+    monkeypatch.setattr(PROBE_S, 120)
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     monkeypatch.delenv("NO_GCE_CHECK")
     from melange_cloud.clouds.access import access, answering
@@ -253,6 +280,7 @@ def test_a_metadata_server_that_answers_is_a_sign(monkeypatch):
 def test_a_metadata_server_without_credentials_is_remembered_as_none(monkeypatch):
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     monkeypatch.delenv("NO_GCE_CHECK")
+    monkeypatch.setattr(PROBE_S, 120)
     with Loopback(lambda request: Reply("?", status=404)) as one:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", one.url)
         first = prices.gather([EAST], ["on_demand"])
@@ -334,11 +362,9 @@ def test_a_server_that_is_killed_in_the_middle_leaves_older_prices(serve):
     assert "snapshot prices)" in gathered.notes[1]
 
 
-def test_a_hanging_cloud_does_not_hold_up_the_other_for_longer_than_its_own_patience(serve):
+def test_a_hanging_cloud_is_given_up_and_does_not_spoil_the_other(serve):
     serve(both_clouds(aws=in_turn(Reply(fault="hang"))))
-    began = time.monotonic()
-    gathered = prices.gather(BOTH, ["on_demand"], sources=quick())
-    assert time.monotonic() - began < 5
+    gathered = prices.gather(BOTH, ["on_demand"], sources=quick(aws_read_s=0.2))
     assert origins(gathered, CENTRAL) == {"live"}
     assert "no answer in time" in gathered.notes[0]
 
@@ -629,7 +655,7 @@ def test_two_processes_that_refresh_at_once_leave_one_whole_cache(serve):
         "    assert outcome.fetched.offers and not outcome.failure and not outcome.notes, outcome\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [one.wait(60) for one in running] == [0, 0, 0]
+    assert [one.wait(600) for one in running] == [0, 0, 0]
     assert server.requests
     for provider, region in (("aws", "us-east-1"), ("gcp", "us-central1")):
         cached = read_cache(provider)
@@ -639,7 +665,7 @@ def test_two_processes_that_refresh_at_once_leave_one_whole_cache(serve):
 
 def test_both_clouds_are_asked_side_by_side(serve):
     """Neither cloud answers its first question before the other has been asked."""
-    both, asked_both = both_clouds(), threading.Barrier(2, timeout=10)
+    both, asked_both = both_clouds(), threading.Barrier(2, timeout=120)
     first_of = {}
 
     def answer(request):
