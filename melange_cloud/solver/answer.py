@@ -30,6 +30,9 @@ from melange_cloud.solver.shares import Shares
 FIRST_TRY_S = 2
 """What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""
 
+LOST_IN_TOLERANCES = 1e-3
+"""Replicas: a solver may take so little for nothing (GLPK: 1e-5 of an instance, so 8e-5 replicas)."""
+
 CONTRADICTION = 1e-6
 """A proven bound above a known fleet's cost by more than this (a fraction, and USD/h) is wrong and not imprecise."""
 
@@ -129,6 +132,16 @@ def _best_of_one_kind(problem: Problem) -> Solution | None:
     return Solution(Status.FEASIBLE, instances, shares, cost_usd_per_hour(problem, instances), None, "covering")
 
 
+def _surely_to_be_rented(problem: Problem) -> frozenset[Kind]:
+    """The kinds that a solver would serve by nothing; of one row all, since there is one constraint for each."""
+    if len(problem.rows) == 1:
+        return frozenset(problem.kinds)
+    alone: dict[Kind, float] = {}
+    for (_, kind), load in problem.load_of_rows().items():
+        alone[kind] = alone.get(kind, 0.0) + load
+    return frozenset(kind for kind, load in alone.items() if load < LOST_IN_TOLERANCES)
+
+
 class _Search:
     """One question put to one program after another, until an answer is proven or time is up."""
 
@@ -138,6 +151,7 @@ class _Search:
         self.ends_at = None if time_limit_s is None else monotonic() + time_limit_s
         self.bound = lower_bound_usd_per_hour(problem)
         self.best = _best_of_one_kind(problem)
+        self.to_be_rented = _surely_to_be_rented(problem)
 
     def through(self, programs: Iterable[Program]) -> Solution:
         """The answer of the first program that proves one, else the best of all."""
@@ -194,17 +208,36 @@ class _Search:
         return left_s
 
     def _ask(self, program: Program, limit_s: int | None) -> Ending:
-        """One program's answer, taken into ``best`` and ``bound``."""
-        model = create_model(self.problem, self.slices)
+        """One program's answer, taken into ``best`` and ``bound``.
+
+        Asked again, with more constraints, where it lets nothing serve a load below its tolerances. The first answers
+        are of easier questions, so that their bounds hold.
+        """
+        ends_at = None if limit_s is None else monotonic() + limit_s
+        while True:
+            ending, served_by_nothing = self._ask_once(program, limit_s)
+            if not served_by_nothing or self._is_proven():
+                return ending
+            self.to_be_rented |= served_by_nothing
+            if ends_at is not None:
+                limit_s = int(ends_at - monotonic())
+                if limit_s < 1:
+                    return Ending(Status.UNKNOWN, bound=ending.bound)
+
+    def _ask_once(self, program: Program, limit_s: int | None) -> tuple[Ending, frozenset[Kind]]:
+        """The answer, and the kinds whose replicas are to be asked for before it holds."""
+        model = create_model(self.problem, self.slices, self.to_be_rented)
         ending = run(program, model, limit_s)
         if ending.status is Status.INFEASIBLE and self.best is not None:
             raise failure(program, "it calls a question infeasible that has an answer")
+        served_by_nothing: frozenset[Kind] = frozenset()
         if ending.status.has_fleet:
             try:
-                instances, shares = read_values(self.problem, model, self.slices, ending)
+                values = read_values(self.problem, model, self.slices, ending)
             except Nonsense as nonsense:
                 raise failure(program, str(nonsense)) from None
-            fleet = self._made_exact(instances, shares, program, ending)
+            served_by_nothing = values.served_by_nothing
+            fleet = self._made_exact(values.instances, values.shares, program, ending)
             if fleet is not None:
                 self._take(
                     Solution(Status.FEASIBLE, *fleet, cost_usd_per_hour(self.problem, fleet[0]), None, program.solver)
@@ -217,7 +250,7 @@ class _Search:
                     f"it proves that {ending.bound:.6f} USD/h is the least, and a fleet costs {known:.6f}",
                 )
             self.bound = max(self.bound, ending.bound)
-        return ending
+        return ending, served_by_nothing
 
     def _made_exact(
         self, instances: Instances, shares: Shares, program: Program, ending: Ending

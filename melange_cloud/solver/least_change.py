@@ -102,10 +102,10 @@ def _ask(
     if not ending.status.has_fleet:
         return None
     try:
-        instances, _ = read_values(problem, model, None, replace(ending, objective=None))
+        values = read_values(problem, model, None, replace(ending, objective=None))
     except Nonsense as nonsense:
         raise failure(program, str(nonsense)) from None
-    return instances, ending.status is Status.OPTIMAL
+    return values.instances, ending.status is Status.OPTIMAL
 
 
 def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: float, most_changes: int | None) -> Any:
@@ -120,7 +120,7 @@ def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: floa
     """
     import pyomo.core as pyo
 
-    model = create_model(problem)
+    model = create_model(problem, to_be_rented=problem.kinds)
     model.rented = pyo.Var(model.OFFERS, domain=pyo.NonNegativeReals)
     model.given_back = pyo.Var(model.OFFERS, domain=pyo.NonNegativeReals)
     model.instances_change = pyo.Constraint(

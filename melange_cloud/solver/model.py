@@ -6,6 +6,7 @@ Sets
     HOSTING (o, k)      pairs with replicas_per_instance[o, k] >= 1
     ROWS r              what the router can tell apart, sorted; rows with traffic only
     SERVABLE (r, k)     k has a MaxTput for every bucket with traffic in r
+    TO_BE_RENTED (r, k) those of them where a share needs a replica, however small the load
     LIMITED_GPUS g, LIMITED_OFFERS o, LIMITED_FAMILIES f    what has a quota and can be rented here
 
 Parameters
@@ -30,19 +31,22 @@ Expressions
     highest_busy_share  >= 0          the busy share of the busiest kind, in units of ``scale``
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil, inf
 from typing import Any
 
 from melange_cloud.domain import Kind, Problem
 
 
-def create_model(problem: Problem, slices: int | None = None) -> Any:
+def create_model(problem: Problem, slices: int | None = None, to_be_rented: Collection[Kind] = ()) -> Any:
     """The cheapest fleet for ``problem``, as a Pyomo ConcreteModel.
 
     Args:
         problem: the question; every row must have a kind that can serve it.
         slices: None for continuous shares; N splits each row into N equal pieces.
+        to_be_rented: kinds whose share needs a replica, however small the load: a load below a solver's tolerance is
+            "served" by nothing. One constraint per row, which most questions do without and which cost a solver more
+            than all others; so an answer is checked, and they are added for the kinds that need them.
     """
     import pyomo.core as pyo
 
@@ -58,7 +62,10 @@ def create_model(problem: Problem, slices: int | None = None) -> Any:
     model.usd_per_hour = pyo.Objective(rule=_usd_per_hour, sense=pyo.minimize)
     model.every_request_is_served = pyo.Constraint(model.ROWS, rule=_every_request_is_served)
     model.load_fits_in_replicas = pyo.Constraint(model.KINDS, rule=_load_fits_in_replicas)
-    model.a_used_kind_is_rented = pyo.Constraint(model.SERVABLE, rule=_a_used_kind_is_rented)
+    model.TO_BE_RENTED = pyo.Set(
+        initialize=[pair for pair in model.SERVABLE if pair[1] in set(map(str, to_be_rented))], dimen=2
+    )
+    model.a_used_kind_is_rented = pyo.Constraint(model.TO_BE_RENTED, rule=_a_used_kind_is_rented)
     if problem.spare:
         model.used = pyo.Var(model.HOSTING, domain=pyo.Binary)
         model.a_rented_offer_is_used = pyo.Constraint(model.HOSTING, rule=_a_rented_offer_is_used)
@@ -259,7 +266,7 @@ def _losing_one_instance_leaves_a_replica(model: Any, r: str, o: str, k: str) ->
     """share[r, k] + replicas_per_instance[o, k] · used[o, k] ≤ replicas[k]."""
     import pyomo.core as pyo
 
-    if (r, k) not in model.SERVABLE:
+    if (r, k) not in model.TO_BE_RENTED:
         return pyo.Constraint.Skip
     return model.share[r, k] + model.replicas_per_instance[o, k] * model.used[o, k] <= model.replicas[k]
 

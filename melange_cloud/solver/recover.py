@@ -1,7 +1,7 @@
 """From a solver's values to a fleet in whole instances: rounded, covered anew, its shares evened, all verified."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from melange_cloud.domain import Kind, Problem
@@ -24,11 +24,29 @@ ROUGHLY = 1e-3
 ROUGHLY_OF_LOAD = 1e-6
 """The same for rounding, as a fraction of all that is served."""
 
+SHARE_OF_NOTHING = 1e-7
+"""A share of a kind without replicas that is more than what a solver's tolerances on the share itself leave."""
+
 Instances = dict[tuple[str, Kind], int]
 
 
-def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending) -> tuple[Instances, Shares]:
-    """The instances and shares that a solved model holds, cleaned of the solver's tolerances.
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a solved model holds, cleaned of the solver's tolerances.
+
+    Attributes:
+        instances: whole, positive counts only.
+        shares: of kinds that are rented, each row's scaled to sum to 1; a row without any is left out.
+        served_by_nothing: kinds with a share that have no replica to fill; what they were given is not in ``shares``.
+    """
+
+    instances: Instances
+    shares: Shares
+    served_by_nothing: frozenset[Kind]
+
+
+def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending) -> Values:
+    """Reads a solved model.
 
     Args:
         problem, model, slices: the question, and the model of it that was solved.
@@ -46,23 +64,30 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending
         if round(count):
             instances[name, kinds[k]] = round(count)
     rented = {kind for _, kind in instances}
+    usable = usable_replicas_of(problem, instances)
     shares: Shares = {}
+    served_by_nothing = set()
     for row, k in model.SERVABLE:
+        kind = kinds[k]
         share = _value(model.share[row, k]) if slices is None else round(_value(model.pieces[row, k])) / slices
-        if not -ROUGHLY <= share <= 1 + ROUGHLY or (share > ROUGHLY and kinds[k] not in rented):
+        bound_to_replicas = (row, k) in model.TO_BE_RENTED
+        if not -ROUGHLY <= share <= 1 + ROUGHLY or (share > ROUGHLY and kind not in rented and bound_to_replicas):
             raise Nonsense(
-                f"it gives a share {share} of {row} to {k}{'' if kinds[k] in rented else ', which has no instance'}"
+                f"it gives a share {share} of {row} to {k}{'' if kind in rented else ', which has no instance'}"
             )
-        if share > 0 and kinds[k] in rented:
-            shares[row, kinds[k]] = min(share, 1.0)
+        if share > SHARE_OF_NOTHING and usable.get(kind, 0) < 1 and not bound_to_replicas:
+            served_by_nothing.add(kind)
+        if share > 0 and kind in rented:
+            shares[row, kind] = min(share, 1.0)
     cost = cost_usd_per_hour(problem, instances)
     if ending.objective is not None and abs(ending.objective - cost) > ROUGHLY * (1 + cost):
         raise Nonsense(f"it reports {ending.objective} USD/h for a fleet of {cost} USD/h")
     # A spare hangs on big-M constraints, which multiply the tolerances by M; what they lose is bought again later.
     rough_fit = ROUGHLY * len(kinds) + ROUGHLY_OF_LOAD * least_replicas(problem)
-    if wrong := breaches(replace(problem, spare=0), instances, shares, ROUGHLY * len(kinds), rough_fit):
-        raise Nonsense(f"its answer is wrong: {wrong[0]}")
-    return instances, cleaned(shares)
+    rough = breaches(replace(problem, spare=0), instances, shares, ROUGHLY * len(kinds), rough_fit)
+    if rough and not served_by_nothing:
+        raise Nonsense(f"its answer is wrong: {rough[0]}")
+    return Values(instances, cleaned(shares), frozenset(served_by_nothing))
 
 
 def best_fleet(

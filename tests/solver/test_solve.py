@@ -7,9 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, OfferNumbers, Quotas, Status
+from melange_cloud.domain import Kind, OfferNumbers, Problem, Quotas, Status
 from melange_cloud.errors import BadInput
 from melange_cloud.solver import MOST_REPLICAS, cheapest_single_kind, find_programs, solve, verify
+from melange_cloud.solver.model import create_model
 from tests.solver.problems import A10G, A100, H100X4, L4, brute_force_usd_per_hour, one_row, problems, toy
 
 HERE = sorted(find_programs())
@@ -152,6 +153,53 @@ def test_the_smallest_traffic_still_rents_an_instance(solver, router, spare, exp
     solution = solve(toy(router, requests_per_s=1e-7, spare=spare), solver=solver)
     assert solution.status is Status.OPTIMAL
     assert solution.usd_per_hour == expected
+
+
+@pytest.mark.parametrize("solver", HERE)
+@pytest.mark.parametrize("router", ["prompt", "oracle"])
+def test_no_part_of_the_traffic_is_served_by_nothing_however_small(solver, router):
+    """Buckets of ordinary traffic beside some that keep only 1e-9 of a replica busy."""
+
+    @settings(max_examples=50, deadline=None)
+    @given(problems(router=router), st.data())
+    def check(problem, data):
+        small = st.sampled_from((1.0, 1e-3, 1e-6, 1e-8))
+        planned = {bucket: rate * data.draw(small) for bucket, rate in problem.planned_requests_per_s.items()}
+        problem = replace(problem, planned_requests_per_s=planned)
+        for even in (True, False):
+            solution = solve(problem, solver=solver, even=even)
+            cost = float("inf") if solution.usd_per_hour is None else solution.usd_per_hour
+            assert solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
+            assert verify(problem, solution) == []
+            assert at_most(brute_force_usd_per_hour(problem, 1e-6), cost)
+            assert at_most(cost, brute_force_usd_per_hour(problem, -1e-6))
+
+    check()
+
+
+def test_rows_are_only_asked_for_where_a_share_has_no_replica(monkeypatch):
+    asked = []
+
+    def listening(problem, slices, to_be_rented):
+        asked.append(to_be_rented)
+        return create_model(problem, slices, to_be_rented)
+
+    monkeypatch.setattr("melange_cloud.solver.answer.create_model", listening)
+    assert solve(toy(), solver="glpk").usd_per_hour == 4.68
+    assert asked == [frozenset()]
+    asked.clear()
+    lonely = Problem(
+        offers=(G5, P5),
+        kinds=(A10G, H100X4),
+        planned_requests_per_s={"large": 3.5, "small": 1e-6},
+        row_of_bucket={"large": "large", "small": "small"},
+        max_tput_requests_per_s={("large", A10G): 1.0, ("large", H100X4): 1.0, ("small", H100X4): 1.0},
+    )
+    found = solve(lonely, solver="glpk")
+    # 55.04 for the H100s that the small bucket needs, two of which then serve 2 of the 3.5 large ones.
+    assert found.status is Status.OPTIMAL
+    assert found.usd_per_hour == pytest.approx(55.04 + 2 * 1.006)
+    assert asked == [frozenset(), frozenset({H100X4})]
 
 
 @pytest.mark.parametrize("solver", HERE)
