@@ -17,14 +17,20 @@ class Solving:
 
     def solve(self, problem: Problem) -> Solution:
         """The cheapest fleet of a Problem."""
-        return self._once(("mix", _key(problem)), lambda: self._solve(problem, even=True))
+        return self._once(("mix", _key(problem)), lambda: self._explained(problem, self._solved(problem)))
+
+    def _solved(self, problem: Problem) -> Solution:
+        return solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s)
 
     def solve_for_cost(self, problem: Problem) -> Solution:
         """The cheapest fleet of a Problem, where nobody will look at its shares."""
         key = _key(problem)
         if ("mix", key) in self._answers:
             return self._answers["mix", key]
-        return self._once(("cost", key), lambda: self._solve(problem, even=False))
+        return self._once(("cost", key), lambda: self._explained(problem, self._solved_for_cost(problem)))
+
+    def _solved_for_cost(self, problem: Problem) -> Solution:
+        return solver.solve_for_cost(problem, solver=self.solver, time_limit_s=self.time_limit_s)
 
     def solve_alone(self, problem: Problem, kind: Kind) -> Solution:
         """The cheapest fleet of one kind alone."""
@@ -33,8 +39,8 @@ class Solving:
             lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self.time_limit_s),
         )
 
-    def _solve(self, problem: Problem, *, even: bool) -> Solution:
-        solution = solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s, even=even)
+    def _explained(self, problem: Problem, solution: Solution) -> Solution:
+        """With the quotas to blame, where there is no fleet because of them."""
         if solution.status is Status.INFEASIBLE and problem.quotas:
             return replace(solution, reason=self._blame_quotas(problem) or solution.reason)
         return solution

@@ -2,18 +2,27 @@
 
 from melange_cloud.solver.answer import cheapest_single_kind, solve
 from melange_cloud.solver.checks import MOST_REPLICAS, verify
+from melange_cloud.solver.cost import solve_for_cost
+from melange_cloud.solver.covering import GaveUp
 from melange_cloud.solver.least_change import least_change
 from melange_cloud.solver.programs import SOLVERS, Program, find_programs
 from melange_cloud.solver.shares import most_traffic
+from melange_cloud.solver.staircase import Staircase, Step, Tread, staircase_of
 
 __all__ = [
     "MOST_REPLICAS",
     "SOLVERS",
+    "GaveUp",
     "Program",
+    "Staircase",
+    "Step",
+    "Tread",
     "cheapest_single_kind",
     "find_programs",
     "least_change",
     "most_traffic",
     "solve",
+    "solve_for_cost",
+    "staircase_of",
     "verify",
 ]

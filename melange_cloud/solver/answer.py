@@ -20,6 +20,7 @@ from melange_cloud.solver.checks import (
     why_impossible,
     with_traffic,
 )
+from melange_cloud.solver.counted import counted
 from melange_cloud.solver.covering import GaveUp, cover
 from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs import Program, find_highs, programs_for
@@ -29,6 +30,9 @@ from melange_cloud.solver.shares import Shares
 
 FIRST_TRY_S = 2
 """What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""
+
+CHECK_S = 10
+"""Seconds that a solver gets where the answer is counted too: it checks a count that is proven without it."""
 
 LOST_IN_TOLERANCES = 1e-3
 """Replicas: a solver may take so little for nothing (GLPK: 1e-5 of an instance, so 8e-5 replicas)."""
@@ -54,6 +58,9 @@ def solve(
         slices: None for continuous shares; N splits each row into N equal pieces.
         even: False spares the search for even shares, where only the cost is asked for.
 
+    Where the answer can be counted too (``counted.py``), the solver's is held against the count; what is counted is
+    proven, so that a solver which is cut short there (after CHECK_S at the latest) leaves nothing open.
+
     Returns:
         OPTIMAL; FEASIBLE with a bound; INFEASIBLE with the reason; or UNKNOWN where no fleet was found in time.
 
@@ -61,7 +68,7 @@ def solve(
         BadInput: an option or a number that cannot be answered.
         SolverFailed: no solver could be found, started, or believed.
     """
-    _refuse_options(time_limit_s, slices)
+    refuse_options(time_limit_s, slices)
     problem = with_traffic(problem)
     refuse_numbers(problem)
     programs = programs_for(solver)
@@ -77,7 +84,7 @@ def cheapest_single_kind(
 
     Args, Returns and Raises are those of ``solve``, which is asked where quotas make the covering too long.
     """
-    _refuse_options(time_limit_s, None)
+    refuse_options(time_limit_s, None)
     problem = with_traffic(problem)
     refuse_numbers(problem)
     alone = replace(
@@ -152,6 +159,7 @@ class _Search:
         self.bound = lower_bound_usd_per_hour(problem)
         self.best = _best_of_one_kind(problem)
         self.to_be_rented = _surely_to_be_rented(problem)
+        self.counted = counted(problem) if slices is None else None
 
     def through(self, programs: Iterable[Program]) -> Solution:
         """The answer of the first program that proves one, else the best of all."""
@@ -174,6 +182,8 @@ class _Search:
                 infeasible.append(program)
             if self._is_proven() or len(infeasible) > 1:
                 break
+            if self.counted is not None:
+                break
             if ending.status in (Status.OPTIMAL, Status.INFEASIBLE) and not queue:
                 queue += self._second_opinion(program)
         if failures and not answers:
@@ -190,6 +200,8 @@ class _Search:
         return [highs] if highs is not None and program.solver != "highs" else []
 
     def _conclusion(self, infeasible: list[Program]) -> Solution:
+        if self.counted is not None:
+            return _verified(self.problem, self._as_counted(self.counted.solution))
         if self.best is not None and self.best.usd_per_hour is not None:
             if self._is_proven():
                 solution = replace(self.best, status=Status.OPTIMAL, lower_bound_usd_per_hour=self.best.usd_per_hour)
@@ -201,8 +213,22 @@ class _Search:
         within = f" within {self.time_limit_s} s" if self.time_limit_s else ""
         return Solution(Status.UNKNOWN, lower_bound_usd_per_hour=self.bound, reason=f"no fleet was found{within}")
 
+    def _as_counted(self, exact: Solution) -> Solution:
+        """The fleet found where it costs what was counted, which proves it the cheapest; else the one counted.
+
+        The latter where time was up before, or where the solver's hangs on its tolerances.
+        """
+        known = exact.usd_per_hour or 0.0
+        if self.best is None or self.best.usd_per_hour is None:
+            return exact
+        if abs(self.best.usd_per_hour - known) > equal_within(known):
+            return exact
+        return replace(self.best, status=Status.OPTIMAL, lower_bound_usd_per_hour=self.best.usd_per_hour)
+
     def _time_for(self, program: Program, last: bool) -> int | None:
         left_s = None if self.ends_at is None else max(0, round(self.ends_at - monotonic()))
+        if self.counted is not None:
+            left_s = CHECK_S if left_s is None else min(CHECK_S, left_s)
         if self.solver == "auto" and program.solver == "glpk" and not last:
             return FIRST_TRY_S if left_s is None else min(FIRST_TRY_S, left_s)
         return left_s
@@ -237,6 +263,8 @@ class _Search:
             except Nonsense as nonsense:
                 raise failure(program, str(nonsense)) from None
             served_by_nothing = values.served_by_nothing
+            if ending.status is Status.OPTIMAL and not served_by_nothing:
+                self._refuse_contradiction(program, cost_usd_per_hour(self.problem, values.instances))
             fleet = self._made_exact(values.instances, values.shares, program, ending)
             if fleet is not None:
                 self._take(
@@ -251,6 +279,14 @@ class _Search:
                 )
             self.bound = max(self.bound, ending.bound)
         return ending, served_by_nothing
+
+    def _refuse_contradiction(self, program: Program, usd_per_hour: float) -> None:
+        if self.counted is not None and self.counted.contradicts(usd_per_hour):
+            known = self.counted.solution.usd_per_hour or 0.0
+            raise failure(
+                program,
+                f"it proves that {usd_per_hour:.6f} USD/h is the least, and counting whole instances finds {known:.6f}",
+            )
 
     def _made_exact(
         self, instances: Instances, shares: Shares, program: Program, ending: Ending
@@ -299,7 +335,12 @@ def _exceeded(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> st
     return f"{reason}; the cheapest without them exceeds {', '.join(over)}" if over else reason
 
 
-def _refuse_options(time_limit_s: int | None, slices: int | None) -> None:
+def refuse_options(time_limit_s: int | None, slices: int | None) -> None:
+    """Refuses a time limit or a number of slices that is not a whole number of at least 1.
+
+    Raises:
+        BadInput: one is not.
+    """
     if time_limit_s is not None and (time_limit_s != int(time_limit_s) or time_limit_s < 1):
         raise BadInput(f"--time-limit {time_limit_s}: give whole seconds, at least 1")
     if slices is not None and (slices != int(slices) or slices < 1):

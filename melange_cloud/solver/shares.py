@@ -37,6 +37,14 @@ def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], pro
     return _even(problem, replicas_of(problem, instances), usable_replicas_of(problem, instances), program)
 
 
+def even_shares_of_one_row(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> Shares | None:
+    """``even_shares`` where the router tells no requests apart, for which no program is needed."""
+    (row,) = problem.rows
+    usable = {kind: room for kind, room in usable_replicas_of(problem, instances).items() if room > 0}
+    loads = {pair: load for pair, load in problem.load_of_rows().items() if pair[1] in usable}
+    return _even_shares_of_one_row(row, loads, replicas_of(problem, instances), usable) if loads else None
+
+
 def most_traffic(problem: Problem, instances: Mapping[tuple[str, Kind], int], *, solver: str = "auto") -> float:
     """By how much all rates may be multiplied until a fleet is full; 0 where it cannot serve some row at any rate.
 

@@ -14,7 +14,7 @@ import pytest
 
 from melange_cloud.domain import Quotas, Status
 from melange_cloud.errors import SolverFailed
-from melange_cloud.solver import find_programs, solve
+from melange_cloud.solver import find_programs, solve, solve_for_cost
 from melange_cloud.solver.programs import CBC_VARIABLE, GLPSOL_VARIABLE
 from tests.solver.problems import A10G, toy
 
@@ -145,6 +145,46 @@ def test_an_infeasible_answer_is_checked_by_a_second_solver(fake):
     fake(f"{ANSWER}    write('n', 0, [0] * len(names))")
     solution = solve(toy(quotas=Quotas(max_gpus={"A10G": 1, "A100-80GB": 1})), solver="glpk")
     assert (solution.status, solution.usd_per_hour, solution.solver) == (Status.OPTIMAL, 4.68, "highs")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("'o', 7.34, [2, 0] + [1, 0]", "7.340000 USD/h is the least, and counting whole instances finds 5.69"),
+        ("'o', 4.68, [1, 1] + [0.9, 0.1]", "may fill 1"),
+    ],
+    ids=["too dear", "too small"],
+)
+def test_a_solver_and_the_count_that_disagree_are_an_error_and_not_an_answer(fake, answer, says):
+    """Plain traffic of 9.5 replicas of the A10G's, or 1.19 of the A100's: 1 A100 and 2 A10G, by trying all."""
+    fake(f"{ANSWER}    write({answer})")
+    with pytest.raises(SolverFailed, match=says):
+        solve(toy("plain"), solver="glpk")
+    solution = solve(toy("plain"))
+    assert (solution.status, solution.usd_per_hour) == (Status.OPTIMAL, 5.69)
+    assert solution.solver in ("cbc", "highs")
+
+
+def test_what_is_counted_is_proven_where_the_solver_is_cut_short(fake):
+    fake(
+        f"{ANSWER}    print('TIME LIMIT EXCEEDED; SEARCH TERMINATED')\n"
+        "    print('+    9: mip =   7.34e+00 >=   4.5e+00  38.7% (2; 0)')\n"
+        "    write('f', 7.34, [2, 0] + [1, 0])"
+    )
+    solution = solve(toy("plain"), solver="glpk", time_limit_s=1)
+    assert (solution.status, solution.solver, solution.gap) == (Status.OPTIMAL, "staircase", 0)
+    assert solution.usd_per_hour == solution.lower_bound_usd_per_hour == 5.69
+
+
+def test_what_is_counted_needs_no_solver_for_its_cost(fake):
+    fake("raise SystemExit(1)")
+    assert solve_for_cost(toy("plain"), solver="glpk").usd_per_hour == 5.69
+    loose = replace(toy("plain"), quotas=Quotas(max_gpus={"A10G": 2}))
+    assert solve_for_cost(loose, solver="glpk").usd_per_hour == 5.69
+    tight = replace(toy("plain"), quotas=Quotas(max_gpus={"A10G": 1}))
+    for question in (tight, toy("oracle"), toy("prompt")):
+        with pytest.raises(SolverFailed):
+            solve_for_cost(question, solver="glpk")
 
 
 def market_split(path):

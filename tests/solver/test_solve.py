@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, OfferNumbers, Problem, Quotas, Status
 from melange_cloud.errors import BadInput
-from melange_cloud.solver import MOST_REPLICAS, cheapest_single_kind, find_programs, solve, verify
+from melange_cloud.solver import MOST_REPLICAS, cheapest_single_kind, find_programs, solve, solve_for_cost, verify
 from melange_cloud.solver.model import create_model
 from tests.solver.problems import A10G, A100, H100X4, L4, brute_force_usd_per_hour, one_row, problems, toy
 
@@ -68,6 +68,19 @@ def test_all_solvers_agree_on_the_cost_and_how_it_ends(problem, slices):
     assert len({solution.status for solution in solutions}) == 1
     costs = [solution.usd_per_hour for solution in solutions if solution.usd_per_hour is not None]
     assert not costs or at_most(max(costs), min(costs))
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_what_it_costs_is_what_the_fleet_costs_that_is_searched(problem):
+    """Any router, quota and spare: counted where that is exact, solved elsewhere."""
+    searched, counted = solve(problem), solve_for_cost(problem)
+    assert counted.status == searched.status
+    assert bool(counted.reason) == bool(searched.reason)
+    assert verify(problem, counted) == []
+    if counted.usd_per_hour is not None:
+        assert at_most(counted.usd_per_hour, searched.usd_per_hour)
+        assert at_most(searched.usd_per_hour, counted.usd_per_hour)
 
 
 @settings(max_examples=30, deadline=None)
