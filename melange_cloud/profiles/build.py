@@ -7,11 +7,9 @@ from melange_cloud.domain import OperatingPoint
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles.estimator import DoesNotFit, Replica, rounded
 from melange_cloud.profiles.files import FORMAT, format_profile
+from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.profiles.specs import Calibration, Era, Gpu, Model
-
-ERROR_OF_GRADE = {"A": 0.1, "B": 0.25, "C": 0.3, "D": 0.5}
-"""The fraction by which a rate of a grade may be off; profiles/README.md says how often it was off by more."""
 
 INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 24000, 32000, 48000, 64000, 96000)
 OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)

@@ -26,7 +26,7 @@ REQUIRED = (
     "format", "model", "precision", "gpu", "era", "max_total_tokens", "max_num_seqs", "source", "calibration",
     "made by",
 )  # fmt: skip
-OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine")
+OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine", "doubt")
 COLUMNS = (
     "tensor_parallel", "input_tokens", "output_tokens", "concurrency", "requests_per_s", "tpot_ms", "ttft_ms", "origin",
     "grade", "error",
@@ -55,6 +55,7 @@ class Header:
         cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty where not stated.
         saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
         engine: the server that was measured and its version; empty where not stated.
+        doubt: what keeps its measurements from being trusted in full; empty where nothing does.
     """
 
     format: str
@@ -73,6 +74,7 @@ class Header:
     cache_tokens: Mapping[int, int]
     saved: str = ""
     engine: str = ""
+    doubt: str = ""
 
 
 class Rates(NamedTuple):
@@ -333,6 +335,7 @@ def _parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header |
         cache_tokens={degree: int(tokens) for degree, tokens in cache_tokens.items()},
         saved=found["saved"][1] if "saved" in found else "",
         engine=found["engine"][1] if "engine" in found else "",
+        doubt=found["doubt"][1] if "doubt" in found else "",
     )
 
 

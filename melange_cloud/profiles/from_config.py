@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from melange_cloud.errors import BadInput
-from melange_cloud.profiles.build import ERROR_OF_GRADE, profile_text
+from melange_cloud.profiles.build import profile_text
 from melange_cloud.profiles.config_families import FAMILIES
 from melange_cloud.profiles.config_json import ConfigModel
 from melange_cloud.profiles.estimator import Replica
+from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.library import find_era, find_gpus
 from melange_cloud.profiles.spec_files import load_calibrations, load_gpus
 from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu

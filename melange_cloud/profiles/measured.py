@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 from melange_cloud.domain import OperatingPoint
+from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.runs import BenchmarkRun
 
 MOST_FAILED = 0.01
@@ -19,6 +20,16 @@ CONTRADICTION = 1.2
 ERROR = 0.1
 """Of a measured point: what grade A stands for. Nightly runs on one server spread by 1-2 %, two servers by more."""
 
+LEAST_REQUESTS = 10
+"""Of a run that counts at all. Requests arrive at random, so a rate counted over N of them is off by 1 / sqrt(N): 32 %
+at ten, the ±10 % of grade A at a hundred."""
+
+MOST_ERROR = 0.5
+"""Of a run that counts: that of grade D, which an estimate has too."""
+
+UNCOUNTED_ERROR = 0.25
+"""Of a run that does not say how many requests it counted, and of a queue of less than SURELY_FLOODED."""
+
 SURELY_FLOODED, PERHAPS_FLOODED = 512, 100
 """Requests sent at once that fill any replica (twice the 256 that engines run at once by default), and those that fill
 one if a queue stood: if TTFT was a quarter of the whole latency or more. Ten requests at once show no saturation."""
@@ -30,28 +41,85 @@ _GROWTH_AT_SATURATION = 1.05
 
 def rejection(run: BenchmarkRun) -> str:
     """Why a run says nothing about a rate, one clause; empty where it does."""
-    if run.failed_fraction > MOST_FAILED:
+    if run.cancelled:
+        return f"the run was cancelled ({run.cancelled}), so its rate is that of a part: repeat it"
+    if run.failed and run.completed is not None and run.failed_fraction > MOST_FAILED:
         return (
             f"{run.failed:,} of {run.completed + run.failed:,} requests failed ({run.failed_fraction:.1%}); "
             f"at most {MOST_FAILED:.0%} may"
         )
-    if run.output_tokens < 2 and run.tpot_ms is not None:
-        return f"a mean of {run.output_tokens:.3g} output tokens has no time per output token"
+    if run.output_tokens < 2:
+        how = "one output token" if run.output_tokens == 1 else f"a mean of {run.output_tokens:.3g} output tokens"
+        return f"{how} has no time per output token: ask for 2 or more"
+    if run.saturated and not is_flood(run):
+        sent = "it does not say how many requests it sent" if run.completed is None else f"{run.completed:,} requests"
+        return (
+            f"{sent} at once, too few to show saturation: {SURELY_FLOODED} are enough, or {PERHAPS_FLOODED} where a "
+            "queue stood"
+        )
+    if run.completed is not None and run.completed < LEAST_REQUESTS and not run.steady:
+        return f"only {_requests(run.completed)}: at least {LEAST_REQUESTS} must be, and {GRADE_A}"
+    if error_of(run) > MOST_ERROR:
+        return (
+            f"{_requests(run.completed or 0)} with {run.in_flight or 0:,.0f} in flight are mostly ramp and drain: "
+            f"at least twice as many must be, and {GRADE_A}"
+        )
     return ""
+
+
+GRADE_A = f"for grade A {round(1 / ERROR**2)} and {round(1 / ERROR)} times as many as are in flight"
+
+
+def _requests(count: int) -> str:
+    return f"{count:,} completed request{'' if count == 1 else 's'}"
+
+
+def error_of(run: BenchmarkRun) -> float:
+    """The fraction by which a run's rate may be off: ERROR, or more where few requests were counted.
+
+    Of N requests 1 / sqrt(N) is chance; those in flight at begin and end, in_flight / N, saw another load. A flood has
+    neither; a steady run has left out both.
+    """
+    if run.steady:
+        return ERROR
+    if run.completed is None:
+        return UNCOUNTED_ERROR
+    if run.saturated:
+        return ERROR if run.completed >= SURELY_FLOODED else UNCOUNTED_ERROR
+    return max(ERROR, 1 / math.sqrt(run.completed), ((run.in_flight or 0) + run.cut_off) / run.completed)
+
+
+def grade_of(error: float) -> str:
+    """The grade of a measured point by its error: A up to 10 %, then as estimates have them."""
+    return next((grade for grade, most in ERROR_OF_GRADE.items() if error <= most + 1e-9), "D")
+
+
+def doubts(run: BenchmarkRun) -> tuple[str, ...]:
+    """What keeps a run that is not rejected from being trusted in full, or is left open by its file; clauses."""
+    told = list(run.notes)
+    if run.failed is None:
+        told.append("the file does not say how many requests failed")
+    if run.completed is None:
+        told.append("the file does not say how many requests were completed")
+    elif error_of(run) > ERROR:
+        at = f" with {run.in_flight:,.0f} in flight" if run.in_flight is not None else ""
+        told.append(f"{_requests(run.completed)}{at}; {GRADE_A}")
+    if run.cut_off:
+        told.append(f"{run.cut_off:,} were still running when the time was up")
+    return tuple(told)
 
 
 def points_of(runs: Iterable[BenchmarkRun]) -> list[OperatingPoint]:
     """Operating points of runs, sorted by size and rate; rejected runs are left out.
 
     Runs of nearly one size (SAME_SIZE) become points of one size, the mean over their completed requests. A run that
-    was sent as fast as the tool could (rate "inf") gives its rate alone, as its latencies are those of a queue; where
-    that was no flood, the number of its requests is the most that were in flight.
+    was sent as fast as the tool could (rate "inf") gives its rate alone, as its latencies are those of a queue.
     """
     points: list[OperatingPoint] = []
     for group in _by_size([run for run in runs if not rejection(run)]):
-        completed = sum(run.completed for run in group)
+        counted = [run.completed or 1 for run in group]
         input_tokens, output_tokens = (
-            max(1, round(sum(tokens * run.completed for tokens, run in zip(held, group, strict=True)) / completed))
+            max(1, round(sum(tokens * each for tokens, each in zip(held, counted, strict=True)) / sum(counted)))
             for held in ([run.input_tokens for run in group], [run.output_tokens for run in group])
         )
         points.extend(_point(run, input_tokens, output_tokens) for run in group)
@@ -81,13 +149,8 @@ def same_size(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 def _point(run: BenchmarkRun, input_tokens: int, output_tokens: int) -> OperatingPoint:
     latencies_known = not run.saturated
-    in_flight = run.concurrency
-    if in_flight is None and latencies_known and run.tpot_ms is not None and run.ttft_ms is not None:
-        in_flight = run.requests_per_s * (run.ttft_ms + (run.output_tokens - 1) * run.tpot_ms) / 1000
-    if in_flight is None and run.max_concurrency is not None and run.asked_requests_per_s is None:
-        in_flight = run.max_concurrency
-    if run.saturated:
-        in_flight = None if is_flood(run) else run.completed
+    in_flight = None if run.saturated else run.in_flight
+    error = error_of(run)
     return OperatingPoint(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
@@ -96,8 +159,8 @@ def _point(run: BenchmarkRun, input_tokens: int, output_tokens: int) -> Operatin
         tpot_ms=run.tpot_ms if latencies_known else None,
         ttft_ms=run.ttft_ms if latencies_known else None,
         origin="measured",
-        grade="A",
-        error=ERROR,
+        grade=grade_of(error),
+        error=math.ceil(100 * error - 1e-6) / 100,
         p99_tpot_ms=run.p99_tpot_ms if latencies_known else None,
         source=_one_field(f"{run.tool} {run.source}"),
         measured_on=run.measured_on,
@@ -106,7 +169,7 @@ def _point(run: BenchmarkRun, input_tokens: int, output_tokens: int) -> Operatin
 
 def is_flood(run: BenchmarkRun) -> bool:
     """Whether a run at the rate "inf" had enough requests to fill a replica."""
-    if not run.saturated or run.completed < PERHAPS_FLOODED:
+    if not run.saturated or run.completed is None or run.completed < PERHAPS_FLOODED:
         return False
     if run.completed >= SURELY_FLOODED:
         return True

@@ -15,13 +15,16 @@ from melange_cloud.domain import GPUS, Kind, OperatingPoint
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.files import write_whole
 from melange_cloud.profiles.files import MEASURED_FORMAT, ProfileFile, format_profile, read_profile_file
-from melange_cloud.profiles.measured import contradiction, points_of, rejection, same_size
+from melange_cloud.profiles.measured import contradiction, doubts, points_of, rejection, same_size
 from melange_cloud.profiles.runs import BenchmarkRun
 
 USUAL_REACH = 131_072
 """Longest input + output, tokens, where a user does not say: what most models of today declare."""
 
 FOLDER_VARIABLE = "MELANGE_CLOUD_PROFILES"
+_DOUBTS = 5
+"""Clauses of doubt that a file's header holds."""
+
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -127,6 +130,10 @@ def save_runs(
     engines = sorted({" ".join(run.engine.split()) for run in runs if run.engine.strip()})
     if engines:
         header["engine"] = "; ".join(engines)
+    doubt = list(dict.fromkeys(clause for run in runs if not rejection(run) for clause in doubts(run)))
+    if doubt:
+        more = [f"and {len(doubt) - _DOUBTS} more"] if len(doubt) > _DOUBTS else []
+        header["doubt"] = "; ".join([*doubt[:_DOUBTS], *more])
     import hashlib  # loads OpenSSL, which a plan has no use for
 
     rows = [(tensor_parallel, point) for point in points]

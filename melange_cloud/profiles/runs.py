@@ -19,10 +19,14 @@ class BenchmarkRun:
         concurrency: mean requests in flight, where the tool says so or it can be derived (Little's law); else None.
         tpot_ms, p99_tpot_ms: time per output token *after the first*, ms; None where the tool cannot tell.
         ttft_ms, p99_ttft_ms: time to the first token, ms; None where the tool cannot tell.
-        completed, failed: requests.
+        completed, failed: requests; None where the file does not say.
+        cut_off: requests that were still running when the tool's time was up; they are neither.
         duration_s: wall time of the run, s; None where not stated.
         measured_on: date; None where the tool does not write one.
         engine: server and version where stated; else empty.
+        cancelled: how the file says that the run did not get to its end, one clause; empty where it did.
+        steady: whether all requests have one size and neither ramp nor end counts, as in ``profiles measure``.
+        notes: what the file leaves open, one clause each.
         labels: what the user wrote into the file (``--metadata``), as gpu, tp, precision; keys lower case.
     """
 
@@ -39,12 +43,16 @@ class BenchmarkRun:
     p99_tpot_ms: float | None
     ttft_ms: float | None
     p99_ttft_ms: float | None
-    completed: int
-    failed: int
+    completed: int | None
+    failed: int | None
     duration_s: float | None
     measured_on: date | None
     engine: str
     labels: tuple[tuple[str, str], ...] = ()
+    cut_off: int = 0
+    cancelled: str = ""
+    steady: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def saturated(self) -> bool:
@@ -53,6 +61,17 @@ class BenchmarkRun:
 
     @property
     def failed_fraction(self) -> float:
-        """Failed over all finished requests."""
+        """Failed over all finished requests; 0 where the file does not say."""
+        if self.failed is None or self.completed is None:
+            return 0.0
         finished = self.completed + self.failed
         return self.failed / finished if finished else 0.0
+
+    @property
+    def in_flight(self) -> float | None:
+        """Mean requests in flight: as stated, else by Little's law, else as asked; None where nothing tells."""
+        if self.concurrency is not None:
+            return self.concurrency
+        if self.tpot_ms is not None and self.ttft_ms is not None and not self.saturated:
+            return self.requests_per_s * (self.ttft_ms + (self.output_tokens - 1) * self.tpot_ms) / 1000
+        return None if self.asked_requests_per_s is not None else self.max_concurrency

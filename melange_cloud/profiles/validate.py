@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from melange_cloud.profiles.build import ERROR_OF_GRADE, grade_of
+from melange_cloud.profiles.build import grade_of
 from melange_cloud.profiles.calibrate import GROUPS, Group, Key, calibrated, fit, made, trials_of, unwatched
 from melange_cloud.profiles.estimator import DoesNotFit, Replica
+from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.measurements import load_measurements
 from melange_cloud.profiles.profile import NEAR_FLOOR
 from melange_cloud.profiles.spec_files import load_eras

@@ -111,10 +111,8 @@ def test_a_contradiction_is_told_by_the_import_and_by_the_plan(run, tmp_path):
 
 
 def test_ten_requests_at_once_are_said_to_be_too_few(run):
-    result = run("profiles", "import", str(FILES / "vllm_2024_ten_at_once.json"), "--gpu", "A10G", "--tp", "1")
-    assert result.exit_code == 0
-    assert "10 requests at once are too few to show saturation" in result.stderr
-    assert "saturation only" in result.stderr
+    text = refused(run, str(FILES / "vllm_2024_ten_at_once.json"), "--gpu", "A10G", "--tp", "1")
+    assert "10 requests at once, too few to show saturation" in text
 
 
 def test_a_model_that_is_not_shipped_needs_its_precision(run):

@@ -116,7 +116,6 @@ def test_saturation_is_a_rate_that_no_longer_grows() -> None:
     )
     assert is_saturated([*points, more])
     assert is_saturated(points_of(read_runs(FILES / "vllm_2024.json")))
-    assert not is_saturated(points_of(read_runs(FILES / "vllm_2024_ten_at_once.json")))
 
 
 def test_a_model_that_is_not_shipped_works_from_the_measurements_alone() -> None:

@@ -1,13 +1,17 @@
 """AIPerf's ``profile_export_aiperf.json`` and its forerunner's ``*_genai_perf.json``: one run per file.
 
 Every metric is an object with its unit; times are in ms. The load asked for stands in AIPerf's input_config; where it
-is not found there, as in genai-perf's, whose layout varies, a closed loop is assumed and its size derived.
+is not found there, as in genai-perf's, whose layout varies, a closed loop is assumed and its size derived. Failures
+stand in ``error_request_count`` (absent where there were none), in ``error_summary`` and in what is missing of the
+requests asked for; a run that was stopped says ``was_cancelled`` or ``is_complete: false``.
 """
 
+import math
 from typing import Any
 
 from melange_cloud.errors import shown
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.inputs import is_number
+from melange_cloud.profiles.importers.record import NO_TTFT, Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "aiperf or genai-perf"
@@ -26,9 +30,11 @@ def recognises(document: Any) -> bool:
 
 def read(record: Record) -> list[BenchmarkRun]:
     """The one run of a file."""
-    completed = _completed(record)
-    if not completed:
-        return []
+    completed = None
+    if record.value("request_count.avg") is not None:
+        completed = record.completed("request_count.avg")
+        if not completed:
+            return []
     is_aiperf = record.value("input_config.loadgen") is not None or record.value("aiperf_version") is not None
     models = record.value("input_config.endpoint.model_names") or record.value("input_config.model_names")
     names = [str(name) for name in models] if isinstance(models, list) else []
@@ -39,40 +45,79 @@ def read(record: Record) -> list[BenchmarkRun]:
     in_flight = None if e2e_ms is None else requests_per_s * e2e_ms / 1000
     if asked is None and limit is None and in_flight is not None:
         limit = max(1, round(in_flight))
-    errors = record.count("error_request_count.avg") or 0
+    output_tokens = record.needed("output_sequence_length.avg")
+    ttft_ms = _ms(record, "time_to_first_token", "avg")
     run = BenchmarkRun(
         tool="aiperf" if is_aiperf else "genai-perf",
         source=record.source,
         model=", ".join(names),
         input_tokens=record.needed("input_sequence_length.avg"),
-        output_tokens=record.needed("output_sequence_length.avg"),
+        output_tokens=output_tokens,
         requests_per_s=requests_per_s,
         asked_requests_per_s=asked,
         max_concurrency=limit,
         concurrency=in_flight,
-        tpot_ms=_ms(record, "inter_token_latency", "avg"),
-        p99_tpot_ms=_ms(record, "inter_token_latency", "p99"),
-        ttft_ms=_ms(record, "time_to_first_token", "avg"),
+        tpot_ms=_ms(record, "inter_token_latency", "avg", output_tokens),
+        p99_tpot_ms=_ms(record, "inter_token_latency", "p99", output_tokens),
+        ttft_ms=ttft_ms,
         p99_ttft_ms=_ms(record, "time_to_first_token", "p99"),
         completed=completed,
-        failed=errors,
+        failed=_failed(record, completed, is_aiperf),
         duration_s=None,
         measured_on=None,
         engine="",
-        labels=record.labels(),
+        labels=(*record.labels(), *_gpu_of(record.value("telemetry_data"))),
+        cancelled=_cancelled(record),
+        notes=() if ttft_ms is not None else (f"time_to_first_token {NO_TTFT}",),
     )
     return record.checked(run, "inter_token_latency.avg")
 
 
-def _completed(record: Record) -> int:
-    for field in ("request_count.avg", "input_config.loadgen.request_count"):
-        if record.value(field) is not None:
-            return record.completed(field)
-    return 1
+def _failed(record: Record, completed: int | None, is_aiperf: bool) -> int | None:
+    told = []
+    counted = record.count("error_request_count.avg")
+    if counted is not None:
+        told.append(counted)
+    summary = record.value("error_summary")
+    if isinstance(summary, list):
+        told.append(sum(_count_of(entry) for entry in summary))
+    asked = record.count("input_config.loadgen.request_count")
+    if asked and completed is not None:
+        told.append(max(0, asked - completed))
+    # AIPerf leaves the count out where nothing failed; of genai-perf's files that is not known.
+    return max(told, default=0 if is_aiperf and completed is not None else None)
 
 
-def _ms(record: Record, metric: str, statistic: str) -> float | None:
-    found = record.number(f"{metric}.{statistic}")
+def _count_of(entry: Any) -> int:
+    """How often one error of a summary came; at least once, whatever stands there."""
+    count = entry.get("count") if isinstance(entry, dict) else None
+    return int(count) if isinstance(count, int | float) and is_number(count, 1) else 1
+
+
+def _cancelled(record: Record) -> str:
+    if record.value("was_cancelled") is True:
+        return "was_cancelled is true"
+    return "is_complete is false" if record.value("is_complete") is False else ""
+
+
+def _gpu_of(telemetry: Any) -> tuple[tuple[str, str], ...]:
+    """The names of the GPUs that AIPerf's telemetry saw, which lie some levels deep."""
+    names: dict[str, None] = {}
+    level: list[Any] = [telemetry]
+    while level:
+        inner: list[Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                name = part.get("gpu_name")
+                names.update({name: None} if isinstance(name, str) and name else {})
+            held = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+            inner.extend(one for one in held if isinstance(one, dict | list))
+        level = inner
+    return tuple(("gpu_name", name) for name in names)
+
+
+def _ms(record: Record, metric: str, statistic: str, output_tokens: float = math.inf) -> float | None:
+    found = record.per_token_ms(f"{metric}.{statistic}", output_tokens)
     unit = record.text(f"{metric}.unit") or "ms"
     if found is None:
         return None

@@ -2,13 +2,15 @@
 
 TPOT is ``inter_token_latency_ms``: GuideLLM's own ``time_per_output_token_ms`` spreads the first token's time over all.
 Latencies in ms but the request latency, which is in seconds. A strategy of a constant rate has a max_concurrency too,
-the tool's own 10,240, which limits nothing.
+the tool's own 10,240, which limits nothing. A run that is limited in time ends with requests in flight, which count as
+``incomplete``: twice the mean in flight may be so, as in a queue that grows steadily; what is more was given up.
 """
 
+import math
 from typing import Any
 
 from melange_cloud.errors import shown
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "guidellm"
@@ -33,37 +35,47 @@ def read(record: Record) -> list[BenchmarkRun]:
         return []
     tool = f"{TOOL} {record.text('metadata.guidellm_version')}".strip()
     model = record.text("config.spec.backend.model")
+    labels = labels_of(record.value("config.metadata.labels"))
     runs = []
     for index, document in enumerate(record.items("benchmarks")):
-        runs.extend(_read_one(record.part(f"benchmarks[{index}]", document), tool, model))
+        runs.extend(_read_one(record.part(f"benchmarks[{index}]", document), tool, model, labels))
     return runs
 
 
-def _read_one(part: Record, tool: str, model: str) -> list[BenchmarkRun]:
+def _read_one(part: Record, tool: str, model: str, labels: tuple[tuple[str, str], ...]) -> list[BenchmarkRun]:
     completed = part.completed("metrics.request_totals.successful")
     if not completed:
         return []
     strategy = part.text("config.strategy.type_")
     closed = strategy in _CLOSED_LOOP
     limit = part.count("config.strategy.streams") or part.count("config.strategy.max_concurrency")
+    errored, incomplete = (part.count(f"metrics.request_totals.{what}") for what in ("errored", "incomplete"))
+    in_flight = part.number("metrics.request_concurrency.successful.mean")
+    most_at_the_end = math.ceil(max(2 * (in_flight or 0), (limit or 1) if closed else 0))
+    given_up = max(0, (incomplete or 0) - most_at_the_end)
+    output_tokens = part.needed("metrics.output_token_count.successful.mean")
+    ttft_ms = part.number("metrics.time_to_first_token_ms.successful.mean")
     run = BenchmarkRun(
         tool=tool,
         source=part.source,
         model=part.text("config.backend.model") or model,
         input_tokens=part.needed("metrics.prompt_token_count.successful.mean"),
-        output_tokens=part.needed("metrics.output_token_count.successful.mean"),
+        output_tokens=output_tokens,
         requests_per_s=part.needed("metrics.requests_per_second.successful.mean"),
         asked_requests_per_s=part.asked_rate("config.strategy.rate"),
         max_concurrency=(limit or 1) if closed else None,
-        concurrency=part.number("metrics.request_concurrency.successful.mean"),
-        tpot_ms=part.number("metrics.inter_token_latency_ms.successful.mean"),
-        p99_tpot_ms=part.number("metrics.inter_token_latency_ms.successful.percentiles.p99"),
-        ttft_ms=part.number("metrics.time_to_first_token_ms.successful.mean"),
+        concurrency=in_flight,
+        tpot_ms=part.per_token_ms("metrics.inter_token_latency_ms.successful.mean", output_tokens),
+        p99_tpot_ms=part.per_token_ms("metrics.inter_token_latency_ms.successful.percentiles.p99", output_tokens),
+        ttft_ms=ttft_ms,
         p99_ttft_ms=part.number("metrics.time_to_first_token_ms.successful.percentiles.p99"),
         completed=completed,
-        failed=part.count("metrics.request_totals.errored") or 0,
+        failed=None if errored is None and incomplete is None else (errored or 0) + given_up,
         duration_s=part.number("duration"),
         measured_on=part.day_of("start_time"),
         engine="",
+        labels=labels,
+        cut_off=(incomplete or 0) - given_up,
+        notes=() if ttft_ms is not None else (f"metrics.time_to_first_token_ms {NO_TTFT}",),
     )
     return part.checked(run, "metrics.inter_token_latency_ms.successful.mean")

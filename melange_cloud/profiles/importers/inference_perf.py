@@ -6,7 +6,7 @@ takes chunks for tokens and comes out at half. No model, no date.
 
 from typing import Any
 
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.importers.record import NO_TTFT, Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "inference-perf"
@@ -32,6 +32,9 @@ def read(record: Record) -> list[BenchmarkRun]:
             record.fault("successes.latency.time_to_first_token.mean", "is not below the mean request latency")
         else:
             tpot_ms = 1000 * (e2e_s - ttft_s) / (output_tokens - 1)
+    failed, sent = record.count("failures.count"), record.count("load_summary.count")
+    if sent is not None:
+        failed = max(failed or 0, sent - completed)
     p99_ttft_s = record.number("successes.latency.time_to_first_token.p99")
     run = BenchmarkRun(
         tool=TOOL,
@@ -48,10 +51,11 @@ def read(record: Record) -> list[BenchmarkRun]:
         ttft_ms=None if ttft_s is None else 1000 * ttft_s,
         p99_ttft_ms=None if p99_ttft_s is None else 1000 * p99_ttft_s,
         completed=completed,
-        failed=record.count("failures.count") or 0,
+        failed=failed,
         duration_s=record.number("load_summary.send_duration"),
         measured_on=None,
         engine="",
         labels=record.labels(),
+        notes=() if ttft_s is not None else (f"successes.latency.time_to_first_token {NO_TTFT}",),
     )
     return record.checked(run, "successes.latency.request_latency.mean", "s")

@@ -10,7 +10,11 @@ from melange_cloud.errors import Fault, shown
 from melange_cloud.inputs import is_number
 from melange_cloud.profiles.runs import BenchmarkRun
 
-LABELS = ("gpu", "tp", "tensor_parallel", "tensor_parallel_size", "precision", "dtype", "era", "version", "engine")
+LABELS = (
+    "gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware", "tp", "tensor_parallel",
+    "tensor_parallel_size", "tp_size", "precision", "dtype", "quantization", "kv_cache_dtype", "era", "version",
+    "engine",
+)  # fmt: skip
 """Keys that users write into results (``--metadata gpu=A10G``) and that an import heeds."""
 
 LEAST_TPOT_MS = 0.2
@@ -18,6 +22,8 @@ LEAST_TPOT_MS = 0.2
 
 MOST_TPOT_MS = 10_000.0
 _DISAGREE = 1.1
+
+NO_TTFT = "is missing: targets for TTFT or the whole latency rest on the estimate"
 
 
 class Record:
@@ -90,6 +96,29 @@ class Record:
             self.fault(field, "is missing; it must be a number above 0")
         return 1.0 if found is None else found
 
+    def per_token_ms(self, field: str, output_tokens: float) -> float | None:
+        """A time per output token; None where absent. After one output token there is none, and tools write 0."""
+        if output_tokens < 2 and self.value(field) == 0:
+            return None
+        return self.number(field)
+
+    def failed(self, completed: int, *asked: str) -> int | None:
+        """Requests that failed, by whatever of the file says most; None where nothing tells.
+
+        Looks at ``failed``, at ``errors`` (a text per request, empty where it went well), and at what is missing of the
+        requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
+        """
+        told = [] if (stated := self.count("failed")) is None else [stated]
+        errors = self.value("errors")
+        if isinstance(errors, list) and errors:
+            told.append(sum(1 for error in errors if error))
+        for field in asked:
+            found = self.value(field)
+            sent = len(found) if isinstance(found, list) else self.count(field)
+            if sent:
+                told.append(max(0, sent - completed))
+        return max(told, default=None)
+
     def count(self, field: str) -> int | None:
         """A whole number of at least 0; None where absent or null."""
         found = self.value(field)
@@ -120,11 +149,7 @@ class Record:
 
     def labels(self) -> tuple[tuple[str, str], ...]:
         """What the user wrote into the result, keys lower case."""
-        return tuple(
-            (key.lower(), str(value).strip())
-            for key, value in sorted(self._document.items())
-            if key.lower() in LABELS and isinstance(value, str | int) and not isinstance(value, bool)
-        )
+        return labels_of(self._document)
 
     def day(self, field: str, form: str) -> date | None:
         """A date written in a form of strptime; None where absent."""
@@ -170,3 +195,17 @@ class Record:
                 f"{unit} must stand?",
             )
         return [run]
+
+
+def labels_of(document: Any) -> tuple[tuple[str, str], ...]:
+    """The entries of an object that name GPU, degree, precision or engine, keys lower case."""
+    if not isinstance(document, Mapping):
+        return ()
+    return tuple(
+        (key.lower(), str(value).strip())
+        for key, value in sorted(document.items(), key=lambda entry: str(entry[0]))
+        if isinstance(key, str)
+        and key.lower() in LABELS
+        and isinstance(value, str | int | float)
+        and not isinstance(value, bool)
+    )

@@ -2,12 +2,14 @@
 
 Sizes are those of the requests that were completed: with ``random_range_ratio`` 0 the mean input is half of
 ``random_input_len``. Old lines lack request_throughput, mean TTFT and TPOT: the rate is then completed / duration, and
-TPOT is what the mean end-to-end latency leaves after the (median) TTFT. The lines name no model.
+TPOT is what the mean end-to-end latency leaves after the (median) TTFT. The lines name no model and, without
+``--output-details``, no failures: with it, ``errors`` has a text per request. ``server_info``, where there is one, is
+what the server was started with.
 """
 
 from typing import Any
 
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "sglang bench_serving"
@@ -31,7 +33,7 @@ def read(record: Record) -> list[BenchmarkRun]:
     output_tokens = record.needed("total_output_tokens") / completed
     e2e_ms = record.needed("mean_e2e_latency_ms")
     ttft_ms = record.number("mean_ttft_ms")
-    tpot_ms = record.number("mean_tpot_ms")
+    tpot_ms = record.per_token_ms("mean_tpot_ms", output_tokens)
     if tpot_ms is None and output_tokens > 1:
         first_ms = record.number("median_ttft_ms") if ttft_ms is None else ttft_ms
         if first_ms is not None and first_ms < e2e_ms:
@@ -40,7 +42,7 @@ def read(record: Record) -> list[BenchmarkRun]:
     run = BenchmarkRun(
         tool=TOOL,
         source=record.source,
-        model=record.text("model") or record.text("model_path"),
+        model=record.text("model") or record.text("model_path") or record.text("server_info.model_path"),
         input_tokens=record.needed("total_input_tokens") / completed,
         output_tokens=output_tokens,
         requests_per_s=requests_per_s,
@@ -48,14 +50,15 @@ def read(record: Record) -> list[BenchmarkRun]:
         max_concurrency=record.count("max_concurrency"),
         concurrency=requests_per_s * e2e_ms / 1000,
         tpot_ms=tpot_ms,
-        p99_tpot_ms=record.number("p99_tpot_ms"),
+        p99_tpot_ms=record.per_token_ms("p99_tpot_ms", output_tokens),
         ttft_ms=ttft_ms,
         p99_ttft_ms=record.number("p99_ttft_ms"),
         completed=completed,
-        failed=max(0, (record.count("num_prompts") or completed) - completed),
+        failed=record.failed(completed, "num_prompts", "errors", "output_lens", "input_lens"),
         duration_s=duration_s,
         measured_on=None,
         engine=record.text("backend") + (" with speculative decoding" if speculative and speculative > 1 else ""),
-        labels=record.labels(),
+        labels=(*record.labels(), *labels_of(record.value("server_info"))),
+        notes=() if ttft_ms is not None else (f"mean_ttft_ms {NO_TTFT}",),
     )
     return record.checked(run, "mean_tpot_ms")

@@ -1,21 +1,22 @@
 """vLLM ``bench serve --save-result`` (``benchmark_serving.py`` before): one JSON object, or one per line when appended.
 
 Times in ms. No GPU or tensor parallel degree, but ``--metadata gpu=A10G`` lands as a key of its own. Results of 2024
-lack burstiness, max_concurrency and failed; failures are then the prompts that were not completed.
+lack burstiness, max_concurrency and failed; failures are then the prompts that were not completed. vLLM 0.3 and 0.4
+wrote the rate as ``request_inthroughput``: it is derived. With ``--save-detailed``, ``errors`` has a text per request.
 """
 
 from typing import Any
 
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.importers.record import NO_TTFT, Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "vllm bench serve"
-_MARKS = {"num_prompts", "total_input_tokens", "total_output_tokens", "mean_ttft_ms"}
+_MARKS = {"model_id", "completed", "duration", "total_input_tokens", "total_output_tokens"}
 
 
 def recognises(document: Any) -> bool:
     """Whether vLLM wrote it."""
-    return isinstance(document, dict) and document.keys() >= _MARKS and "model_id" in document
+    return isinstance(document, dict) and document.keys() >= _MARKS
 
 
 def read(record: Record) -> list[BenchmarkRun]:
@@ -23,31 +24,32 @@ def read(record: Record) -> list[BenchmarkRun]:
     completed = record.completed("completed")
     if not completed:
         return []
-    failed = record.count("failed")
-    if failed is None:
-        failed = max(0, (record.count("num_prompts") or completed) - completed)
     duration_s = record.needed("duration")
-    requests_per_s = record.needed("request_throughput")
+    said = record.number("request_throughput")
+    requests_per_s = completed / duration_s if said is None else said
     record.agree("request_throughput", requests_per_s, completed / duration_s)
+    output_tokens = record.needed("total_output_tokens") / completed
+    ttft_ms, e2e_ms = record.number("mean_ttft_ms"), record.number("mean_e2el_ms")
     run = BenchmarkRun(
         tool=TOOL,
         source=record.source,
         model=record.text("model_id"),
         input_tokens=record.needed("total_input_tokens") / completed,
-        output_tokens=record.needed("total_output_tokens") / completed,
+        output_tokens=output_tokens,
         requests_per_s=requests_per_s,
         asked_requests_per_s=record.asked_rate("request_rate"),
         max_concurrency=record.count("max_concurrency"),
-        concurrency=None,
-        tpot_ms=record.number("mean_tpot_ms"),
-        p99_tpot_ms=record.number("p99_tpot_ms"),
-        ttft_ms=record.number("mean_ttft_ms"),
+        concurrency=None if e2e_ms is None else requests_per_s * e2e_ms / 1000,
+        tpot_ms=record.per_token_ms("mean_tpot_ms", output_tokens),
+        p99_tpot_ms=record.per_token_ms("p99_tpot_ms", output_tokens),
+        ttft_ms=ttft_ms,
         p99_ttft_ms=record.number("p99_ttft_ms"),
         completed=completed,
-        failed=failed,
+        failed=record.failed(completed, "num_prompts", "errors"),
         duration_s=duration_s,
         measured_on=record.day("date", "%Y%m%d-%H%M%S"),
         engine=record.text("backend"),
         labels=record.labels(),
+        notes=() if ttft_ms is not None else (f"mean_ttft_ms {NO_TTFT}",),
     )
     return record.checked(run, "mean_tpot_ms")

@@ -99,7 +99,7 @@ def longest_s(question: MeasureQuestion, seconds_per_token: float, start_up_s: f
 
 def enough(run: BenchmarkRun, load: LoadPoint) -> bool:
     """Whether a point that its time limit ended still has enough requests to be believed."""
-    return run.completed >= max(LEAST_REQUESTS, ROUNDS * load.concurrency)
+    return (run.completed or 0) >= max(LEAST_REQUESTS, ROUNDS * load.concurrency)
 
 
 def _latency_s(run: BenchmarkRun, seconds_per_token: float) -> float:

@@ -165,7 +165,8 @@ class Session:
         if run.failed_fraction > MOST_FAILED:
             why = first_error(report)
             return _Rejected(
-                f"{run.failed} of {run.completed + run.failed} requests failed{f' ({why})' if why else ''}"
+                f"{run.failed} of {(run.completed or 0) + (run.failed or 0)} requests failed"
+                f"{f' ({why})' if why else ''}"
             )
         if not enough(run, load):
             return _Rejected(f"only {run.completed} of {load.requests} requests were finished in {load.limit_s:.0f} s")
@@ -247,6 +248,7 @@ def runs_to_save(question: MeasureQuestion, sizes: Sequence[MeasuredSize]) -> li
             concurrency=float(concurrency),
             max_concurrency=concurrency,
             engine=run.engine or question.engine,
+            steady=True,
         )
         for measured in sizes
         for concurrency, run in measured.runs

@@ -1,0 +1,198 @@
+"""How many requests failed, were cut off or counted at all: wherever a tool puts it, and what it does to a run."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from melange_cloud.errors import BadFile
+from melange_cloud.profiles.files import read_profile_file
+from melange_cloud.profiles.importers import read_runs
+from melange_cloud.profiles.measured import doubts, error_of, points_of, rejection
+from melange_cloud.profiles.own import save_runs
+from melange_cloud.profiles.runs import BenchmarkRun
+
+FILES = Path(__file__).parent / "benchmark_files"
+Change = Callable[[dict[str, Any]], None]
+
+
+def read(tmp_path: Path, name: str, change: Change, at: int = 0) -> BenchmarkRun:
+    text = (FILES / name).read_text()
+    document = json.loads(text.splitlines()[0] if name.endswith("l") else text)
+    change(document)
+    path = tmp_path / name
+    path.write_text(json.dumps(document))
+    return read_runs(path)[at]
+
+
+def updated(**fields: Any) -> Change:
+    return lambda document: document.update(fields)
+
+
+def without(*fields: str) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        for field in fields:
+            del document[field]
+
+    return change
+
+
+def totals(at: int, **counts: int) -> Change:
+    return lambda d: d["benchmarks"][at]["metrics"]["request_totals"].update(counts)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "at", "failed"),
+    [
+        # 300 completed; the 100 that failed stand in errors[] alone, or in the lengths alone, or in failed alone.
+        ("sglang_old.jsonl", updated(errors=[""] * 300 + ["timeout"] * 100), 0, 100),
+        ("sglang_old.jsonl", updated(output_lens=[513] * 400), 0, 100),
+        ("sglang_old.jsonl", updated(num_prompts=400), 0, 100),
+        ("sglang_old.jsonl", updated(failed=100), 0, 100),
+        ("vllm_2025.json", updated(errors=["", "x"] * 100, num_prompts=200), 0, 100),
+        ("vllm_2025.json", updated(failed=100), 0, 100),
+        ("vllm_2025.json", updated(num_prompts=300), 0, 100),
+        ("aiperf.json", updated(error_summary=[{"error_details": {"code": 500}, "count": 60}, {"count": 40}]), 0, 100),
+        ("aiperf.json", updated(error_request_count={"unit": "requests", "avg": 100.0}), 0, 100),
+        ("aiperf.json", updated(input_config={"loadgen": {"concurrency": 4, "request_count": 350}}), 0, 100),
+        ("profile_export_genai_perf.json", updated(error_request_count={"avg": 100}), 0, 100),
+        ("guidellm_v2.json", totals(1, errored=100), 1, 100),
+        ("stage_2_lifecycle_metrics.json", lambda d: d["failures"].update(count=100), 0, 100),
+        ("stage_2_lifecycle_metrics.json", lambda d: d["load_summary"].update(count=1000), 0, 100),
+    ],
+)
+def test_failures_count_wherever_the_tool_puts_them(
+    tmp_path: Path, name: str, change: Change, at: int, failed: int
+) -> None:
+    run = read(tmp_path, name, change, at)
+    assert run.failed == failed
+    assert "100 of" in rejection(run)
+    assert "requests failed" in rejection(run)
+
+
+@pytest.mark.parametrize("name", ["sglang_new.jsonl", "profile_export_genai_perf.json", "aibrix_measured.json"])
+def test_a_file_that_does_not_tell_is_said_not_to(name: str) -> None:
+    run = read_runs(FILES / name)[0]
+    assert run.failed is None
+    assert rejection(run) == ""
+    assert "the file does not say how many requests failed" in doubts(run)
+
+
+@pytest.mark.parametrize("name", ["vllm_2025.json", "vllm_2024.json", "aiperf.json", "guidellm_v2.json"])
+def test_a_file_that_tells_is_not_doubted_for_it(name: str) -> None:
+    assert all("failed" not in clause for run in read_runs(FILES / name) for clause in doubts(run))
+
+
+@pytest.mark.parametrize("fields", [{"was_cancelled": True}, {"is_complete": False}])
+def test_a_cancelled_run_is_rejected(tmp_path: Path, fields: dict[str, Any]) -> None:
+    run = read(tmp_path, "aiperf.json", updated(**fields))
+    assert "was cancelled" in rejection(run)
+    assert next(iter(fields)) in rejection(run)
+    assert rejection(read(tmp_path, "aiperf.json", updated(was_cancelled=False, is_complete=True))) == ""
+
+
+def test_what_was_in_flight_when_the_time_was_up_did_not_fail(tmp_path: Path) -> None:
+    """Eight in flight: 8 may be cut off, or twice the mean in flight; the rest of 100 were given up."""
+    in_flight = read_runs(FILES / "guidellm_v2.json")[1].concurrency
+    assert in_flight is not None
+    at_the_end = max(8, -(-2 * in_flight // 1))
+    few, many = (read(tmp_path, "guidellm_v2.json", totals(1, incomplete=count), 1) for count in (8, 100))
+    assert (few.failed, few.cut_off, rejection(few)) == (0, 8, "")
+    assert "8 were still running when the time was up" in doubts(few)
+    assert (many.failed, many.cut_off) == (100 - at_the_end, at_the_end)
+    assert "requests failed" in rejection(many)
+
+
+def a_run(completed: int | None, in_flight: float, **fields: Any) -> BenchmarkRun:
+    (run,) = read_runs(FILES / "vllm_2025.json")
+    return replace(run, completed=completed, concurrency=in_flight, **fields)
+
+
+@pytest.mark.parametrize(
+    ("completed", "in_flight", "grade", "error"),
+    [
+        (100, 10, "A", 0.1),
+        (400, 40, "A", 0.1),
+        (64, 1, "B", 0.13),  # 1 / sqrt(64) = 12.5 %
+        (25, 1, "B", 0.2),
+        (14, 1, "C", 0.27),
+        (10, 1, "D", 0.32),
+        (1000, 250, "B", 0.25),
+        (200, 80, "D", 0.4),
+    ],
+)
+def test_a_run_of_few_requests_has_a_larger_error(completed: int, in_flight: float, grade: str, error: float) -> None:
+    run = a_run(completed, in_flight)
+    (point,) = points_of([run])
+    assert (point.grade, point.error) == (grade, error)
+    assert bool(doubts(run)) == (grade != "A")
+
+
+@pytest.mark.parametrize(("completed", "in_flight"), [(1, 1), (9, 1), (100, 51), (300, 200)])
+def test_a_run_of_too_few_is_rejected_with_the_count_that_would_do(completed: int, in_flight: float) -> None:
+    run = a_run(completed, in_flight)
+    assert f"{completed} completed request" in rejection(run)
+    assert "for grade A 100 and 10 times as many as are in flight" in rejection(run)
+    assert points_of([run]) == []
+
+
+def test_a_run_that_does_not_say_how_many_is_doubted() -> None:
+    run = a_run(None, 5)
+    assert (rejection(run), error_of(run), points_of([run])[0].grade) == ("", 0.25, "B")
+    assert "the file does not say how many requests were completed" in doubts(run)
+
+
+def test_what_measure_counted_without_ramp_and_end_keeps_its_grade() -> None:
+    assert points_of([a_run(10, 4, steady=True)])[0].grade == "A"
+
+
+def test_the_doubt_is_kept_in_the_profile(tmp_path: Path) -> None:
+    path = save_runs(
+        [a_run(64, 1)], gpu="A10G", tensor_parallel=1, model="m", precision="bf16", era="2025", folder=tmp_path
+    )
+    assert "64 completed requests with 1 in flight" in read_profile_file(path).header.doubt
+
+
+def test_vllm_of_early_2024_has_its_rate_derived(tmp_path: Path) -> None:
+    """400 requests in 205 s; the tool called the rate request_inthroughput."""
+
+    def older(document: dict[str, Any]) -> None:
+        for field in ("request_throughput", "burstiness", "max_concurrency"):
+            del document[field]
+        document.update(request_inthroughput=400 / 205, completed=400, num_prompts=400, duration=205.0)
+
+    run = read(tmp_path, "vllm_2025.json", older)
+    assert run.requests_per_s == pytest.approx(400 / 205)
+    assert (run.failed, rejection(run)) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("vllm_2025.json", "mean_ttft_ms"),
+        ("sglang_new.jsonl", "mean_ttft_ms"),
+        ("aiperf.json", "time_to_first_token"),
+    ],
+)
+def test_without_a_ttft_the_rest_is_read_and_the_field_is_named(tmp_path: Path, name: str, field: str) -> None:
+    run = read(tmp_path, name, without(field))
+    assert run.ttft_ms is None
+    assert run.tpot_ms is not None
+    assert rejection(run) == ""
+    assert any(clause.startswith(f"{field} is missing") for clause in doubts(run))
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, None])
+def test_one_output_token_has_no_tpot(tmp_path: Path, zero: float | None) -> None:
+    one = updated(total_output_tokens=200, mean_tpot_ms=zero, p99_tpot_ms=zero)
+    run = read(tmp_path, "vllm_2025.json", one)
+    assert run.tpot_ms is None
+    assert rejection(run) == "one output token has no time per output token: ask for 2 or more"
+
+
+def test_a_tpot_of_0_with_more_output_tokens_is_still_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="mean_tpot_ms: is 0"):
+        read(tmp_path, "vllm_2025.json", updated(mean_tpot_ms=0))
