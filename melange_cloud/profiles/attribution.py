@@ -5,27 +5,36 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from melange_cloud.domain import GPUS
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 from melange_cloud.profiles.library import find_era, find_gpus, find_model, resolve_precision
+from melange_cloud.profiles.model_names import SAME_SHAPE, differs, name_tells
 from melange_cloud.profiles.own import plain_name
+from melange_cloud.profiles.possible import Measured, impossible
 from melange_cloud.profiles.runs import BenchmarkRun
-from melange_cloud.profiles.spec_files import load_gpus
+from melange_cloud.profiles.spec_files import load_eras, load_gpus
 from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES
 
 _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "auto": "", "none": ""}
-_DEGREE_LABELS = ("tp", "tensor_parallel", "tensor_parallel_size")
-_DATA_SHEET_TOLERANCE = 0.9
+_DEGREE_LABELS = ("tp", "tensor_parallel", "tensor_parallel_size", "tp_size")
+_GPU_LABELS = ("gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware")
+_WEIGHTS = ("fp8", "awq", "gptq", "int8", "int4", "fp4", "nf4", "gguf", "bnb")
+"""What the label ``quantization`` can name that is a precision; other words name a library."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What runs are a profile of; ``model`` is a shipped model's name, or a plain name of another."""
+    """What runs are a profile of; ``model`` is a shipped model's name, or a plain name of another.
+
+    ``notes`` says what of it the results call otherwise.
+    """
 
     model: str
     precision: str
     gpu: str
     tensor_parallel: int
     era: str
+    notes: tuple[str, ...] = ()
 
 
 def attribute(
@@ -36,46 +45,85 @@ def attribute(
     model: str | None = None,
     precision: str | None = None,
     era: str | None = None,
+    result_model: str | None = None,
+    kv_cache_dtype: str | None = None,
 ) -> Attribution:
     """Options first; what is not given is taken from the labels in the results (``--metadata gpu=A10G``).
 
+    Args:
+        result_model: the name in the results, repeated where it says another model than ``model``.
+        kv_cache_dtype: what the KV cache was kept in, such as fp8; None is what the results say, else the era's.
+
     Raises:
-        BadInput: something is missing, or options and results, or results among themselves, contradict each other.
+        BadInput: something is missing, options and results, or results among themselves, contradict each other, or the
+            GPU cannot have done what a run says.
     """
-    name = _model(runs, model)
-    found_gpu = _one("--gpu", None if gpu is None else find_gpus([gpu])[0], _labels(runs, ("gpu",)), _known_gpu)
-    if found_gpu is None:
-        raise BadInput(f"--gpu: the results do not say which GPU was measured; give one of {', '.join(GPUS)}")
-    degree = _one("--tp", None if tensor_parallel is None else str(tensor_parallel), _labels(runs, _DEGREE_LABELS), str)
+    notes: list[str] = []
+    name = _model(runs, model, result_model, notes)
+    found_gpu = _gpu(runs, gpu)
+    degrees = [_whole(label) for label in _labels(runs, _DEGREE_LABELS)]
+    degree = _one("--tp", None if tensor_parallel is None else str(tensor_parallel), degrees, str)
     if degree is None:
         raise BadInput("--tp: the results do not say how many GPUs a replica had; give it, such as --tp 1")
     if degree not in map(str, TENSOR_PARALLEL_DEGREES):
         raise BadInput(f"--tp {degree}: profiles have {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}")
     found_era = find_era(_one("--era", era, _labels(runs, ("era",)), str)).name
-    held = _one("--precision", precision and _precision(precision), _labels(runs, ("precision", "dtype")), _precision)
-    found = Attribution(name, _resolved_precision(name, held, found_era), found_gpu, int(degree), found_era)
-    _refuse_impossible(runs, found)
+    held = _held_precision(runs, precision)
+    cache = _one("--kv-cache-dtype", kv_cache_dtype, _labels(runs, ("kv_cache_dtype",)), _cache_dtype)
+    resolved = _resolved_precision(name, held, found_era)
+    found = Attribution(name, resolved, found_gpu, int(degree), found_era, tuple(notes))
+    _refuse_impossible(runs, found, cache)
     return found
 
 
-def _model(runs: Sequence[BenchmarkRun], asked: str | None) -> str:
-    named = dict.fromkeys(_canonical(run.model) for run in runs if run.model)
-    if len(named) > 1:
-        raise BadInput(f"the results are of several models, {', '.join(named)}: import them one by one")
-    said = next(iter(named), None)
+def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | None, notes: list[str]) -> str:
+    said = list(dict.fromkeys(run.model for run in runs if run.model))
     if asked is None:
-        if said is None:
+        named = list(dict.fromkeys(_canonical(name) for name in said))
+        if len(named) > 1:
+            raise BadInput(f"the results are of several models, {_listed(named)}: import them one by one")
+        if not named:
             raise BadInput("--model: the results do not name their model; give it, such as --model llama-3.1-8b")
-        return said
+        notes.extend(f"the results are of {echoed(name)}: {named[0]} has its shape" for name in said if _shape(name))
+        return named[0]
     wanted = _canonical(asked)
-    # A name that is no model we know may be what the server called it.
-    if said is not None and said != wanted and _is_shipped(said):
-        raise BadInput(f"--model {asked}: the results are of {said}")
+    for name in said:
+        if _canonical(name) == wanted:
+            continue
+        if confirmed is not None and plain_name(confirmed, "") == plain_name(name, ""):
+            notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --result-model confirms")
+            continue
+        difference = "" if _is_shipped(name) else differs(name_tells(name), name_tells(wanted))
+        if _is_shipped(name) or difference:
+            which = f"{_canonical(name)} ({echoed(name)})" if _is_shipped(name) else f"{echoed(name)} ({difference})"
+            raise BadInput(
+                f"--model {echoed(asked)}: the results are of {which}; if that is what the server called {wanted}, "
+                f"add --result-model '{echoed(name)}'"
+            )
+        notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
+    named = list(dict.fromkeys(map(_canonical, said)))
+    if len(named) > 1 and len([name for name in named if name != wanted]) > 1:
+        raise BadInput(f"the results are of several models, {_listed(named)}: import them one by one")
     return wanted
 
 
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(echoed(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _shape(name: str) -> str | None:
+    """The shipped model whose dimensions another model has; None for its own names."""
+    return SAME_SHAPE.get(name_tells(name).plain)
+
+
 def _canonical(model: str) -> str:
-    return find_model(model).name if _is_shipped(model) else plain_name(model)
+    """The shipped model of a name, whatever precision and organisation it names; else the plain name."""
+    if _is_shipped(model):
+        return find_model(model).name
+    plain = name_tells(model).plain
+    if plain and _is_shipped(plain):
+        return find_model(plain).name
+    return SAME_SHAPE.get(plain) or plain_name(model)
 
 
 def _is_shipped(model: str) -> bool:
@@ -94,10 +142,43 @@ def _one(option: str, asked: str | None, labels: Sequence[str], plain: Callable[
     """The option, else what the labels agree on."""
     said = [word for word in dict.fromkeys(plain(label) for label in labels) if word]
     if len(said) > 1:
-        raise BadInput(f"{option}: the results contradict each other, {' and '.join(said)}: import them one by one")
+        both = " and ".join(map(echoed, said[:5]))
+        raise BadInput(f"{option}: the results contradict each other, {both}: import them one by one")
     if asked is not None and said and said[0] != asked:
-        raise BadInput(f"{option} {asked}: the results say {said[0]}")
+        raise BadInput(f"{option} {echoed(asked)}: the results say {echoed(said[0])}")
     return asked if asked is not None else next(iter(said), None)
+
+
+def _gpu(runs: Sequence[BenchmarkRun], asked: str | None) -> str:
+    wanted = None if asked is None else find_gpus([asked])[0]
+    labels = _labels(runs, _GPU_LABELS)
+    if wanted is not None:  # "A100" leaves open which of the two it was
+        labels = [label for label in labels if not wanted.startswith(f"{label.strip().upper()}-")]
+    found = _one("--gpu", wanted, labels, _known_gpu)
+    if found is None:
+        raise BadInput(f"--gpu: the results do not say which GPU was measured; give one of {', '.join(GPUS)}")
+    return find_gpus([found])[0]
+
+
+def _whole(label: str) -> str:
+    return label.removesuffix(".0")
+
+
+def _cache_dtype(label: str) -> str:
+    word = label.strip().lower()
+    return "" if word in ("auto", "none", "") else word
+
+
+def _held_precision(runs: Sequence[BenchmarkRun], asked: str | None) -> str | None:
+    """The precision of the weights; a dtype counts where nothing else says, as it may be that of the activations."""
+    told = [_precision(label) for label in _labels(runs, ("precision",))]
+    told += [word for label in _labels(runs, ("quantization",)) if (word := label.lower()) in _WEIGHTS]
+    told += [word for run in runs if run.model and (word := name_tells(run.model).precision)]
+    told = [word for word in told if word] or [_precision(label) for label in _labels(runs, ("dtype",))]
+    wanted = None if asked is None else _precision(asked)
+    if wanted in ("bf16", "fp16"):  # equally fast
+        told = [wanted if word in ("bf16", "fp16") else word for word in told]
+    return _one("--precision", wanted, told, str)
 
 
 def _known_gpu(label: str) -> str:
@@ -126,17 +207,21 @@ def _resolved_precision(model: str, precision: str | None, era: str) -> str:
     return plain_name(precision)
 
 
-def _refuse_impossible(runs: Iterable[BenchmarkRun], found: Attribution) -> None:
-    """No engine makes a token before it has read all weights once."""
+def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> Measured | None:
+    """What the runs were measured on, as far as bounds need it; None where the model is not one we know."""
     gpu = load_gpus().get(found.gpu)
-    if gpu is None or not _is_shipped(found.model) or found.precision not in PRECISIONS:
-        return
-    weight_bytes = find_model(found.model).weight_bytes(found.precision)
-    read_ms = 1e-6 * weight_bytes / (found.tensor_parallel * gpu.bandwidth_gb_per_s)
-    for run in runs:
-        if run.tpot_ms is not None and run.tpot_ms < _DATA_SHEET_TOLERANCE * read_ms:
-            raise BadInput(
-                f"{run.source}: {run.tpot_ms:.3g} ms per output token, but {found.gpu} at --tp {found.tensor_parallel} "
-                f"needs {read_ms:.3g} ms to read the {found.precision} weights of {found.model} once: check --gpu, "
-                "--tp, --precision and --model (speculative decoding has no profile)"
-            )
+    if gpu is None or not _is_shipped(found.model):
+        return None
+    element_bytes = load_eras()[found.era].cache_bytes_per_element(found.precision)
+    if kv_cache_dtype is not None:
+        element_bytes = 1 if "8" in kv_cache_dtype else 2
+    elif found.precision not in PRECISIONS:
+        element_bytes = 1
+    return Measured(find_model(found.model), gpu, found.tensor_parallel, found.precision, element_bytes)
+
+
+def _refuse_impossible(runs: Sequence[BenchmarkRun], found: Attribution, kv_cache_dtype: str | None) -> None:
+    reasons = impossible(runs, measured_by(found, kv_cache_dtype))
+    if reasons:
+        more = [f"... and {len(reasons) - _SHOWN} more runs"] if len(reasons) > _SHOWN else []
+        raise BadInput("\n".join([*reasons[:_SHOWN], *more]))

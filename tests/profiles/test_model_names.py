@@ -1,0 +1,140 @@
+"""Whose results they are: names, precisions, GPUs and degrees in a file against what was asked."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from melange_cloud.errors import BadInput
+from melange_cloud.profiles.attribution import Attribution, attribute
+from melange_cloud.profiles.importers import read_runs
+from melange_cloud.profiles.model_names import SAME_SHAPE, name_tells
+from melange_cloud.profiles.spec_files import load_models
+
+(RUN,) = read_runs(Path(__file__).parent / "benchmark_files" / "vllm_2025.json")
+
+
+def attributed(said: str, asked: str | None = "llama-3.1-8b", labels: Any = (), **options: Any) -> Attribution:
+    options = {"gpu": "H100", "tensor_parallel": 1, **options}
+    return attribute([replace(RUN, model=said, labels=tuple(labels), tpot_ms=80)], model=asked, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "tells"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", ("llama-3.1-8b", "8b", "llama", "3.1", "")),
+        ("meta-llama/Meta-Llama-3.1-70B-Instruct-FP8-dynamic", ("llama-3.1-70b", "70b", "llama", "3.1", "fp8")),
+        ("amd/Llama-3.1-70B-Instruct-FP8-KV", ("llama-3.1-70b", "70b", "llama", "3.1", "fp8")),
+        ("Qwen/Qwen2.5-72B-Instruct-AWQ", ("qwen2.5-72b", "72b", "qwen", "2.5", "awq")),
+        ("mistralai/Mixtral-8x7B-Instruct-v0.1", ("mixtral-8x7b-instruct-v0.1", "8x7b", "mixtral", "", "")),
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", ("deepseek-r1-distill-llama-70b", "70b", "llama", "", "")),
+        ("/models/prod", ("prod", "", "", "", "")),
+        ("", ("", "", "", "", "")),
+    ],
+)
+def test_what_a_name_tells(name: str, tells: tuple[str, ...]) -> None:
+    found = name_tells(name)
+    assert (found.plain, found.size, found.family, found.version, found.precision) == tells
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "meta-llama/Meta-Llama-3.1-8B-Instruct",
+        "meta-llama/Llama-3.1-8B",
+        "llama-3.1-8b",
+        "RedHatAI/Meta-Llama-3.1-8B-Instruct-BF16",
+        "acme/llama-3.1-8b-support",
+        "meta-llama/Meta-Llama-3-8B-Instruct",
+        "/models/prod",
+        "default",
+        "",
+    ],
+)
+def test_other_spellings_tunings_and_opaque_names_are_the_model_asked_for(said: str) -> None:
+    assert attributed(said).model == "llama-3.1-8b"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b"),
+        ("meta-llama/Llama-3.3-70B-Instruct", "size 70b"),
+        ("nvidia/Llama-3.1-405B-Instruct-FP8", "size 405b"),
+        ("Qwen/Qwen2.5-72B-Instruct", "size 72b"),
+        ("Qwen/Qwen2.5-8B-Instruct", "family qwen"),
+        ("mistralai/Mixtral-8x7B-Instruct-v0.1", "size 8x7b"),
+        ("lmsys/vicuna-13b", "size 13b"),
+        ("llama-4-8b", "version 4"),
+        ("mistralai/Mistral-7B-Instruct-v0.3", "mistral-7b"),
+    ],
+)
+def test_another_model_is_refused_until_it_is_confirmed(said: str, why: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        attributed(said)
+    assert f"--model llama-3.1-8b: the results are of {said}" in str(raised.value).replace(f"{why} ({said})", said)
+    assert why in str(raised.value)
+    assert f"--result-model '{said}'" in str(raised.value)
+    confirmed = attributed(said, result_model=said, precision="bf16" if "FP8" not in said else "fp8")
+    assert confirmed.model == "llama-3.1-8b"
+    assert "as --result-model confirms" in confirmed.notes[0]
+    with pytest.raises(BadInput):
+        attributed(said, result_model="another")
+
+
+def test_what_was_taken_on_the_users_word_is_noted() -> None:
+    assert attributed("/models/prod").notes == (
+        "the results are of /models/prod; taken for llama-3.1-8b, as --model says",
+    )
+    assert attributed("meta-llama/Llama-3.1-8B-Instruct").notes == ()
+
+
+def test_a_model_of_the_same_shape_is_found_without_the_option() -> None:
+    found = attributed("meta-llama/Llama-3.3-70B-Instruct", None, tensor_parallel=8)
+    assert found.model == "llama-3.1-70b"
+    assert "llama-3.1-70b has its shape" in found.notes[0]
+    assert set(SAME_SHAPE.values()) <= set(load_models())
+
+
+@pytest.mark.parametrize(
+    ("said", "labels", "precision"),
+    [
+        ("nvidia/Llama-3.1-8B-Instruct-FP8", (), "fp8"),
+        ("Qwen/Qwen3-32B-FP8", (), "fp8"),
+        ("meta-llama/Llama-3.1-8B-Instruct", (("quantization", "fp8"), ("dtype", "bfloat16")), "fp8"),
+        ("meta-llama/Llama-3.1-8B-Instruct", (("quantization", "compressed-tensors"), ("dtype", "bfloat16")), "bf16"),
+        ("meta-llama/Llama-3.1-8B-Instruct", (("dtype", "float16"),), "bf16"),
+        ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", (), "awq"),
+    ],
+)
+def test_the_precision_of_the_weights_is_what_name_and_labels_say(said: str, labels: Any, precision: str) -> None:
+    assert attributed(said, None, labels, tensor_parallel=4).precision == precision
+    wrong = "fp8" if precision != "fp8" else "bf16"
+    with pytest.raises(BadInput, match=f"--precision {wrong}: the results say"):
+        attributed(said, None, labels, tensor_parallel=4, precision=wrong)
+
+
+def test_bf16_and_fp16_are_the_same_to_us() -> None:
+    assert attributed("llama-3.1-8b", labels=(("dtype", "half"),), precision="bf16").precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "says"),
+    [
+        ((("gpu_name", "NVIDIA L4"),), {"gpu": "H100"}, "--gpu H100: the results say L4"),
+        ((("accelerator", "RTX 6000 Ada"),), {"gpu": "H100"}, "the results say RTX 6000 Ada"),
+        ((("gpu_type", "NVIDIA A100-SXM4-80GB"),), {"gpu": "A100-40GB"}, "the results say A100-80GB"),
+        ((("tp_size", "4"),), {"tensor_parallel": 2}, "--tp 2: the results say 4"),
+        ((("tensor_parallel_size", "4.0"),), {"tensor_parallel": 2}, "--tp 2: the results say 4"),
+        ((("kv_cache_dtype", "auto"), ("gpu", "TPU v5e")), {"gpu": None}, "no profile of the GPU 'TPU v5e'"),
+    ],
+)
+def test_gpu_and_degree_of_the_file_are_held_against_what_was_asked(labels: Any, options: Any, says: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        attributed("llama-3.1-8b", labels=labels, **options)
+    assert says in str(raised.value)
+
+
+def test_a_family_of_gpus_leaves_open_which() -> None:
+    assert attributed("llama-3.1-8b", labels=(("gpu", "A100"),), gpu="A100-80GB").gpu == "A100-80GB"
