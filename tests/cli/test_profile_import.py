@@ -72,7 +72,151 @@ def test_patterns_are_expanded_and_the_pytorch_copy_is_skipped(run):
     assert result.exit_code == 0
     assert "vllm_2025.pytorch.json: repeats the result beside it" in result.stderr
     assert "matches no file" in refused(run, str(FILES / "none*.json"))
-    assert "is a folder" in refused(run, str(FILES))
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """A folder as inference-perf leaves it: two stages, their average, metrics of the server, a log, settings."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    stage = json.loads((FILES / "stage_2_lifecycle_metrics.json").read_text())
+    for at, (rate, achieved) in enumerate(((5.0, 4.9), (15.0, 14.8))):
+        stage["load_summary"]["requested_rate"] = rate
+        stage["successes"]["throughput"]["requests_per_sec"] = achieved
+        (folder / f"stage_{at}_lifecycle_metrics.json").write_text(json.dumps(stage))
+    del stage["load_summary"]["requested_rate"], stage["load_summary"]["achieved_rate"]
+    stage["successes"]["throughput"]["requests_per_sec"] = 9.0
+    (folder / "summary_lifecycle_metrics.json").write_text(json.dumps(stage))
+    (folder / "stage_0_prometheus_metrics.json").write_text('{"prompt_tokens": {"rate": 1.0}}')
+    (folder / "per_request_lifecycle_metrics.json").write_text('[{"request": "x", "start_time": 1.0}]')
+    (folder / "config.yaml").write_text("load:\n  type: constant\n")
+    (folder / "run.log").write_text("[INFO] started\n[INFO] done\n")
+    (folder / "picture.png").write_bytes(b"\x89PNG\x00")
+    (folder / "empty.json").write_text("")
+    (folder / "below").mkdir()
+    return folder
+
+
+OF_A_STAGE = ("--gpu", "H100", "--tp", "1", "--model", "llama-3.1-8b")
+
+
+@pytest.mark.parametrize("how", ["folder", "pattern", "one by one"])
+def test_a_folder_gives_its_stages_and_says_what_it_skipped(run, reports, how):
+    names = {"folder": [reports], "pattern": [reports / "*"], "one by one": sorted(reports.glob("*.*"))}[how]
+    answer = imported(run, *map(str, names), *OF_A_STAGE)
+    (size,) = answer["sizes"]
+    assert (size["points"], size["requests_per_s"]) == (2, 14.8)
+    skipped = {Path(entry["file"]).name for entry in answer["skipped"]}
+    assert skipped == {
+        "stage_0_prometheus_metrics.json", "per_request_lifecycle_metrics.json", "config.yaml", "run.log",
+        "picture.png", "empty.json",
+    }  # fmt: skip
+    (summary,) = [file for file in answer["files"] if "summary" in file["file"]]
+    assert (summary["runs"], "skipped, as its stages are imported" in summary["notes"][0]) == (0, True)
+
+
+@pytest.mark.parametrize("name", ["summary_lifecycle_metrics.json", "renamed.json"])
+def test_an_average_over_stages_alone_is_refused_with_the_cure(run, reports, name):
+    average = (reports / "summary_lifecycle_metrics.json").rename(reports / name)
+    text = refused(run, str(average), *OF_A_STAGE)
+    assert "averages over all stages" in text
+    assert "import its stage_N_lifecycle_metrics.json files" in text
+
+
+def test_a_folder_in_which_nothing_is_a_result_is_refused(run, reports):
+    for path in reports.glob("*lifecycle*"):
+        path.unlink()
+    text = refused(run, str(reports), *OF_A_STAGE)
+    assert "stage_0_prometheus_metrics.json: is no result of a benchmark tool" in text
+    assert "is a folder without files" in refused(run, str(reports / "below"), *OF_A_STAGE)
+
+
+def test_a_result_that_is_broken_is_not_passed_over(run, reports):
+    (reports / "stage_3_lifecycle_metrics.json").write_text('{"load_summary": {')
+    assert "stage_3_lifecycle_metrics.json, line 1: is cut off" in refused(run, str(reports), *OF_A_STAGE)
+
+
+def sweep(tmp_path, *runs):
+    """A sweep as vLLM's own benchmark does it, one line per rate: (asked, completed, duration s, TTFT ms, TPOT ms)."""
+    document = json.loads(Path(SWEEP).read_text().splitlines()[0])
+    lines = []
+    for asked, completed, duration_s, ttft_ms, tpot_ms in runs:
+        document |= {
+            "request_rate": asked, "num_prompts": completed, "completed": completed, "duration": duration_s,
+            "request_throughput": completed / duration_s, "total_input_tokens": 250 * completed,
+            "total_output_tokens": 200 * completed, "mean_ttft_ms": ttft_ms, "mean_tpot_ms": tpot_ms,
+            "p99_tpot_ms": 1.5 * tpot_ms,
+        }  # fmt: skip
+        lines.append(json.dumps(document))
+    path = tmp_path / "usual.jsonl"
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+USUAL = ((1.0, 200, 210.0, 110.0, 54.0), (4.0, 600, 250.0, 900.0, 140.0), ("inf", 200, 88.0, 2500.0, 160.0))
+
+
+def test_each_run_of_a_usual_sweep_says_what_it_changes(run, tmp_path):
+    """0.95/s with 10.4 in flight; 2.4/s with 69 in flight; 200 at once, whose first token took 7 % of the time."""
+    path = sweep(tmp_path, *USUAL)
+    answer = imported(run, path)
+    uses = [entry["use"] for entry in answer["runs"]]
+    assert uses[0] == "gives a TPOT of 54 ms at its rate"
+    assert uses[1] == "gives a TPOT of 140 ms at its rate"
+    assert uses[2].startswith("not used: 200 requests at once, too few to show saturation")
+    assert [entry["grade"] for entry in answer["runs"]] == ["A", "B", None]
+    (size,) = answer["sizes"]
+    assert (size["points"], size["requests_per_s"], size["tpot_ms"]) == (2, 2.4, 140)
+    assert not any("no run gives a TPOT" in notice for notice in answer["notices"])
+    table = run("profiles", "import", path, COLUMNS="160").stdout
+    assert "usual.jsonl, line 3: 2.27 requests/s, not used: 200 requests at once" in table
+
+
+def test_the_run_that_shows_nothing_moves_no_plan(run, tmp_path):
+    ask = ("plan", "--region", "us-east-1", "--gpu", "A10G", "--rate", "900")
+    without = imported(run, sweep(tmp_path, *USUAL[:2]))["written"]
+    expected = run.json(*ask)["regions"]
+    Path(without).unlink()
+    imported(run, sweep(tmp_path, *USUAL))
+    assert run.json(*ask)["regions"] == expected
+
+
+def test_a_flood_is_the_saturated_rate_and_its_times_are_not_used(run, tmp_path):
+    answer = imported(run, sweep(tmp_path, USUAL[0], ("inf", 1000, 384.6, 150_000.0, 160.0)))
+    assert answer["runs"][1]["use"] == "used as the saturated rate; its times are those of a queue"
+    (size,) = answer["sizes"]
+    assert (size["requests_per_s"], size["tpot_ms"], size["saturated"]) == (pytest.approx(2.6, rel=1e-4), None, True)
+    assert not any("no run gives a TPOT" in notice for notice in answer["notices"])
+
+
+def test_floods_alone_are_said_to_give_no_tpot(run, tmp_path):
+    answer = imported(run, sweep(tmp_path, ("inf", 1000, 384.6, 150_000.0, 160.0)))
+    assert any("no run gives a TPOT" in notice for notice in answer["notices"])
+
+
+def test_few_requests_are_a_doubt_that_is_said(run, tmp_path):
+    """40 completed, 0.952 (0.11 + 199 · 0.054) = 10.3 of them in flight at once: 25.9 %."""
+    answer = imported(run, sweep(tmp_path, (1.0, 40, 42.0, 110.0, 54.0)))
+    assert (answer["sizes"][0]["grade"], answer["sizes"][0]["error"]) == ("C", 0.26)
+    assert any("40 completed requests with 10 in flight" in notice for notice in answer["notices"])
+
+
+def test_what_is_far_from_the_estimate_is_said(run, tmp_path):
+    """7.5 a second, of 6.5e12 FLOP each, are within the GPU's 70 TFLOP/s, and more than double the estimate."""
+    fast = sweep(tmp_path, (7.5, 3000, 400.0, 300.0, 50.0))
+    answer = imported(run, fast)
+    (size,) = answer["sizes"]
+    assert size["is_large"]
+    (notice,) = [notice for notice in answer["notices"] if "beyond 1.5 times" in notice]
+    assert f"{size['measured_over_estimated']:.3g} times the estimate" in notice
+
+
+def test_another_model_or_gpu_than_the_results_name_is_refused(run):
+    assert "--result-model 'meta-llama/Llama-3.1-8B-Instruct'" in refused(run, SWEEP, "--model", "llama-3.1-70b")
+    confirmed = ("--result-model", "meta-llama/Llama-3.1-8B-Instruct", "--model", "mistral-7b")
+    answer = imported(run, SWEEP, *confirmed, "--dry-run")
+    assert answer["model"] == "mistral-7b"
+    assert "as --result-model confirms" in answer["notices"][0]
 
 
 def test_show_list_and_plan_use_it(run):
@@ -130,6 +274,7 @@ def test_a_model_that_is_not_shipped_needs_its_precision(run):
     [
         ((SWEEP, "--gpu", "L4"), "--gpu L4: the results say A10G"),
         ((SWEEP, "--tp", "2"), "--tp 2: the results say 1"),
+        ((SWEEP, "--kv-cache-dtype", "fp8", "--gpu", "L4"), "--gpu L4: the results say A10G"),
         ((SWEEP, "--tpot-ms", "0"), "--tpot-ms 0"),
         ((SWEEP, "--weights-gib", "nan"), "--weights-gib nan"),
         ((SWEEP, str(FILES / "guidellm_v2.json")), "of several models"),

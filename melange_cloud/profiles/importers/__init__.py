@@ -4,6 +4,7 @@ Each tool has a module with ``TOOL`` (its name), ``recognises(document)`` and ``
 in which they are asked.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,18 @@ from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference
 from melange_cloud.profiles.importers.record import Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
-__all__ = ["Reading", "read_file", "read_runs"]
+__all__ = ["NotAResult", "Reading", "read_file", "read_runs"]
 
 TOOLS = (vllm, sglang, guidellm, aiperf, inference_perf, aibrix)
 _MOST_BYTES = 2**30
 """A result with every token's time in it has some hundred MB."""
+
+
+_NAMED_AS_JSON = (".json", ".jsonl", ".ndjson", "")
+
+
+class NotAResult(BadFile):
+    """A file that no benchmark tool wrote as its result: a log, a configuration, metrics of the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +37,22 @@ class Reading:
         tool: who wrote it.
         runs: its runs, in the order of the file.
         notes: what was passed over and why, one clause each.
+        averages: why it says nothing that the files beside it do not say better; empty for others.
     """
 
     path: Path
     tool: str
     runs: tuple[BenchmarkRun, ...]
     notes: tuple[str, ...] = ()
+    averages: str = ""
 
 
 def read_runs(path: Path) -> list[BenchmarkRun]:
     """The runs in a benchmark tool's result file; none where it is one that only repeats another's.
 
     Raises:
-        BadFile: it cannot be read, no tool that we know wrote it, or a value cannot be right; all faults together.
+        NotAResult: no tool that we know wrote it as its result.
+        BadFile: it cannot be read, or a value cannot be right; all faults together.
     """
     return list(read_file(path).runs)
 
@@ -56,6 +67,8 @@ def read_file(path: Path) -> Reading:
     if all(_is_pytorch_list(document) for _, document in documents):
         note = "repeats the result beside it in PyTorch's format; skipped"
         return Reading(path, "vllm bench serve", (), (note,))
+    if len(documents) == 1 and inference_perf.is_summary(path, documents[0][1]):
+        return Reading(path, inference_perf.TOOL, (), averages=inference_perf.AVERAGES)
     faults: list[Fault] = []
     runs: list[BenchmarkRun] = []
     tools: list[str] = []
@@ -70,6 +83,8 @@ def read_file(path: Path) -> Reading:
         runs.extend(tool.read(record))
     if len(set(tools)) > 1:
         faults.append(Fault(path, f"mixes results of {' and '.join(sorted(set(tools)))}; import them one by one"))
+    if not tools:
+        raise NotAResult(faults)
     if faults:
         raise BadFile(faults)
     return Reading(path, tools[0], tuple(runs))
@@ -85,15 +100,19 @@ def _is_pytorch_list(document: Any) -> bool:
 
 def _documents(path: Path) -> list[tuple[int | None, Any]]:
     """The JSON documents of a file: one, or one per line with its number."""
-    text = read_text(path, _MOST_BYTES)
+    try:
+        text = read_text(path, _MOST_BYTES)
+    except BadFile as error:
+        # It is there and may be read: what it holds is no text, or too much.
+        raise NotAResult(error.faults) if path.is_file() and os.access(path, os.R_OK) else error from None
     if not text.strip():
-        raise BadFile([Fault(path, "is empty: the benchmark wrote no result")])
+        raise NotAResult([Fault(path, "is empty: the benchmark wrote no result")])
     try:
         return [(None, parse_json(text, non_finite=True))]
     except NotJson as error:
         whole = error
     except Malformed as error:
-        raise BadFile([Fault(path, f"{error}, so no result of a benchmark tool", error.line)]) from None
+        raise NotAResult([Fault(path, f"{error}, so no result of a benchmark tool", error.line)]) from None
     documents: list[tuple[int | None, Any]] = []
     faults = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -104,12 +123,14 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
         except NotJson:
             faults.append(Fault(path, "is cut off or no JSON: remove the line, or repeat the run", number))
         except Malformed as error:
-            raise BadFile([Fault(path, f"{error}, so no result of a benchmark tool", number)]) from None
+            raise NotAResult([Fault(path, f"{error}, so no result of a benchmark tool", number)]) from None
         if len(faults) > 1:
             break
     if not documents or len(faults) > 1:
-        what = "is cut off" if text.lstrip()[0] in "{[" else "is not JSON, so no result of a benchmark tool"
-        raise BadFile([Fault(path, f"{what} ({whole.reason})", whole.line)])
+        is_cut_off = text.lstrip()[0] in "{["
+        what = "is cut off" if is_cut_off else "is not JSON, so no result of a benchmark tool"
+        fault = Fault(path, f"{what} ({whole.reason})", whole.line)
+        raise BadFile([fault]) if is_cut_off and path.suffix.lower() in _NAMED_AS_JSON else NotAResult([fault])
     if faults:
         raise BadFile(faults)
     return documents

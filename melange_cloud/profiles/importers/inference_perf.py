@@ -1,9 +1,11 @@
 """inference-perf's ``stage_N_lifecycle_metrics.json``: one stage, which is one rate, per file.
 
 Times in seconds. TPOT is derived, (request latency - TTFT) / (output tokens - 1): the file's own time_per_output_token
-takes chunks for tokens and comes out at half. No model, no date.
+takes chunks for tokens and comes out at half. No model, no date. ``summary_lifecycle_metrics.json`` looks like a stage
+without a rate, and averages over all of them.
 """
 
+from pathlib import Path
 from typing import Any
 
 from melange_cloud.profiles.importers.record import NO_TTFT, Record
@@ -15,6 +17,19 @@ TOOL = "inference-perf"
 def recognises(document: Any) -> bool:
     """Whether inference-perf wrote it."""
     return isinstance(document, dict) and {"load_summary", "successes", "failures"} <= document.keys()
+
+
+AVERAGES = "averages over all stages of the benchmark, so it is no run at one load"
+
+
+def is_summary(path: Path, document: Any) -> bool:
+    """Whether it is the average over all stages, by its name or as it has no load of its own."""
+    if not recognises(document):
+        return False
+    load = document["load_summary"]
+    has_load = isinstance(load, dict) and (load.get("requested_rate") or load.get("concurrency"))
+    name = path.name.lower()
+    return name.startswith("summary_") or not (has_load or name.startswith("stage_"))
 
 
 def read(record: Record) -> list[BenchmarkRun]:

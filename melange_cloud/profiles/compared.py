@@ -1,0 +1,129 @@
+"""Measured rates beside what the estimate says of the same size and target."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from melange_cloud.domain import MaxTput, OperatingPoint, Slo
+from melange_cloud.profiles.measured import is_saturated
+from melange_cloud.profiles.profile import Profile
+
+LARGE_RATIO = 1.5
+"""A measurement that differs from the estimate by more than this factor deserves a doubt: it is the error of grade D,
+and estimates of A10G and L4 were met within 14 %."""
+
+_TPOT_ALLOWANCE = 1.25
+"""Near a replica's fastest TPOT a few ms make any ratio: it is large only if it still is at a target so much looser (or
+tighter, where less was measured than estimated)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One measured size.
+
+    Attributes:
+        points: how many were measured.
+        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the target asked for); None where no
+            point is within it, or the tool does not tell.
+        grade, error: the worst of its points.
+        saturated: whether a higher load was shown to bring no more.
+        limit_measured: whether that, or a load beyond the target, was measured.
+        estimated_requests_per_s: at the target, else at the measured TPOT; None where the estimate serves none.
+        is_large: whether the ratio is beyond LARGE_RATIO and not for a few ms of TPOT.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    points: int
+    requests_per_s: float | None
+    tpot_ms: float | None
+    p99_tpot_ms: float | None
+    ttft_ms: float | None
+    grade: str
+    error: float
+    saturated: bool
+    limit_measured: bool
+    estimated_requests_per_s: float | None
+    is_large: bool
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured over estimated rate; None where either is not known."""
+        if self.requests_per_s is None or self.estimated_requests_per_s is None:
+            return None
+        return self.requests_per_s / self.estimated_requests_per_s
+
+
+def compared(
+    points: Iterable[OperatingPoint], estimate: Profile | None, tpot_ms: float | None = None
+) -> list[Comparison]:
+    """Per measured size: the highest rate (within a target), and what the estimate says of the same target.
+
+    Args:
+        estimate: None where there is none.
+        tpot_ms: the target; None compares at the measured TPOT.
+    """
+    by_size: dict[tuple[int, int], list[OperatingPoint]] = {}
+    for point in points:
+        by_size.setdefault((point.input_tokens, point.output_tokens), []).append(point)
+    return [_compared(held, estimate, tpot_ms) for _, held in sorted(by_size.items())]
+
+
+def _compared(points: list[OperatingPoint], estimate: Profile | None, tpot_ms: float | None) -> Comparison:
+    within = [p for p in points if tpot_ms is None or (p.tpot_ms is not None and p.tpot_ms <= tpot_ms)]
+    best = max(within, key=lambda point: point.requests_per_s, default=None)
+    asked_ms = tpot_ms if tpot_ms is not None else None if best is None else best.tpot_ms
+    size = points[0].input_tokens, points[0].output_tokens
+    estimated = _estimated(estimate, size, asked_ms)
+    saturated = is_saturated(points)
+    limit = saturated or len(within) < sum(point.tpot_ms is not None for point in points)
+    return Comparison(
+        *size,
+        points=len(points),
+        requests_per_s=None if best is None else best.requests_per_s,
+        tpot_ms=None if best is None else best.tpot_ms,
+        p99_tpot_ms=None if best is None else best.p99_tpot_ms,
+        ttft_ms=None if best is None else best.ttft_ms,
+        grade=max(point.grade for point in points),
+        error=max(point.error for point in points),
+        saturated=saturated,
+        limit_measured=limit,
+        estimated_requests_per_s=estimated,
+        is_large=best is not None and _is_large(best.requests_per_s, estimate, size, asked_ms, limit),
+    )
+
+
+def _is_large(
+    measured: float, estimate: Profile | None, size: tuple[int, int], tpot_ms: float | None, limit_measured: bool
+) -> bool:
+    if estimate is None:
+        return False
+    looser, tighter = (None, None) if tpot_ms is None else (tpot_ms * _TPOT_ALLOWANCE, tpot_ms / _TPOT_ALLOWANCE)
+    most = _estimated(estimate, size, looser)
+    if most is None:
+        # Faster than the estimate is at any load; where it cannot serve the size at all, nothing is compared.
+        return _estimated(estimate, size, None) is not None
+    if measured > LARGE_RATIO * most:
+        return True
+    least = _estimated(estimate, size, tighter)
+    return limit_measured and least is not None and measured < least / LARGE_RATIO
+
+
+def _estimated(estimate: Profile | None, size: tuple[int, int], tpot_ms: float | None) -> float | None:
+    if estimate is None:
+        return None
+    answer = estimate.max_tput(*size, Slo() if tpot_ms is None else Slo(tpot_ms=tpot_ms))
+    return answer.requests_per_s if isinstance(answer, MaxTput) else None
+
+
+def large_ratio(comparison: Comparison) -> str:
+    """What is odd of a size whose ratio is large, one clause; empty where nothing is."""
+    if not comparison.is_large or comparison.requests_per_s is None:
+        return ""
+    at = f"{comparison.input_tokens:,} + {comparison.output_tokens:,} tokens"
+    ratio = comparison.ratio
+    if ratio is None:
+        return f"at {at} it has {comparison.tpot_ms:.3g} ms per output token, faster than the estimate at any load"
+    return (
+        f"at {at} it is {ratio:.3g} times the estimate ({comparison.requests_per_s:.3g} for "
+        f"{comparison.estimated_requests_per_s:.3g} requests/s)"
+    )

@@ -1,0 +1,81 @@
+"""Every result among files, folders and patterns; what is no result is passed over, unless nothing is one."""
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.importers import NotAResult, Reading, read_file
+
+_STAGES = "import its stage_N_lifecycle_metrics.json files instead"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What was read.
+
+    Attributes:
+        readings: of the results, in the order given.
+        skipped: of files that are no results, why.
+    """
+
+    readings: tuple[Reading, ...]
+    skipped: tuple[Fault, ...]
+
+
+def read_all(names: Sequence[str]) -> Gathered:
+    """Every file once; the faults of all of them together.
+
+    Args:
+        names: files, folders (the files in them, not in folders below), or patterns such as ``run*.json``.
+
+    Raises:
+        BadFile: a name matches nothing, a result has faults, or nothing is a result.
+    """
+    faults: list[Fault] = []
+    skipped: list[Fault] = []
+    readings: list[Reading] = []
+    for path in _paths(names, faults):
+        try:
+            readings.append(read_file(path))
+        except NotAResult as error:
+            skipped.extend(error.faults[:1])
+        except BadFile as error:
+            faults.extend(error.faults)
+    stages = any(reading.runs for reading in readings if reading.tool == "inference-perf")
+    if not stages:
+        faults.extend(Fault(r.path, f"{r.averages}: {_STAGES}") for r in readings if r.averages)
+    if faults or not readings:
+        raise BadFile(faults or skipped)
+    noted = (
+        replace(reading, notes=(*reading.notes, f"{reading.averages}; skipped, as its stages are imported"))
+        if reading.averages
+        else reading
+        for reading in readings
+    )
+    return Gathered(tuple(noted), tuple(skipped))
+
+
+def _paths(names: Sequence[str], faults: list[Fault]) -> Iterable[Path]:
+    paths: dict[Path, None] = {}
+    for name in names:
+        path = Path(name)
+        matches = [] if path.exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 an absolute pattern
+        if any(sign in name for sign in "*?[") and not path.exists() and not matches:
+            faults.append(Fault(name, "matches no file"))
+        for match in map(Path, matches) if matches else [path]:
+            if not match.is_dir():
+                paths[match] = None
+            elif not matches:
+                try:
+                    held = sorted(entry for entry in match.iterdir() if entry.is_file() and entry.name[0] != ".")
+                except OSError as error:
+                    faults.append(Fault(match, f"cannot be read: {error.strerror}"))
+                    continue
+                if not held:
+                    faults.append(
+                        Fault(match, f"is a folder without files: name its files, such as '{match}/*/*.json'")
+                    )
+                paths.update(dict.fromkeys(held))
+    return paths
