@@ -208,23 +208,25 @@ def show_table(profile: "Profile", targets: dict[str, float]) -> str:
     from rich.text import Text
 
     from melange_cloud.domain import MaxTput, Slo
-    from melange_cloud.profiles.build import INPUT_TOKENS, OUTPUT_TOKENS
+    from melange_cloud.profiles.build import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 
     shown = {
         (cell.input_tokens, cell.output_tokens): f"{cell.served.requests_per_s:.3g} {cell.served.grade}"
         if isinstance(cell.served, MaxTput)
         else "-"
         for cell in profile.cells(Slo(**targets))
-        if cell.input_tokens in INPUT_TOKENS and cell.output_tokens in OUTPUT_TOKENS
+        if cell.input_tokens in INPUT_TOKENS and cell.output_tokens in (*OUTPUT_TOKENS, *LONG_OUTPUT_TOKENS)
     }
     outputs = sorted({output_tokens for _, output_tokens in shown})
     tables: list[Table | Text] = []
-    for part in _that_fit(outputs, shown):
+    ordinary = [tokens for tokens in outputs if tokens <= max(OUTPUT_TOKENS)]
+    longer = [tokens for tokens in outputs if tokens > max(OUTPUT_TOKENS)]  # with fewer input tokens beside them
+    for part in [*_that_fit(ordinary, shown), *(_that_fit(longer, shown) if longer else ())]:
         table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
         table.add_column(CORNER, justify="right", no_wrap=True)
         for output_tokens in part:
             table.add_column(f"{output_tokens:,}", justify="right", no_wrap=True)
-        for input_tokens in sorted({input_tokens for input_tokens, _ in shown}):
+        for input_tokens in sorted({input_tokens for input_tokens, output_tokens in shown if output_tokens in part}):
             row = [shown.get((input_tokens, output_tokens), "") for output_tokens in part]
             table.add_row(f"{input_tokens:,}", *row)
         tables += [Text(), table]

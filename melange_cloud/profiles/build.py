@@ -15,7 +15,14 @@ INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 2
 OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)
 """The grid: the paper's bucket edges (to 16,000 in, 2,000 out), and more where the rate bends or requests are long."""
 
-LONG_INPUT_TOKENS = 4000
+LONG_OUTPUT_TOKENS = (6000, 8192, 12_000, 16_384, 24_000, 32_768, 48_000, 65_536, 96_000)
+WITH_LONG_OUTPUTS = (25, 1000, 4000, 8000, 16_000, 32_000, 64_000)
+"""Answers up to the context, and the input tokens beside them: the prompt matters less there."""
+
+MANY_INPUT_TOKENS, MANY_OUTPUT_TOKENS = 4000, 4096
+"""Beyond these few rows were measured: inputs up to 20,000 tokens, outputs up to 8,192 (70B on H100)."""
+FARTHEST_OUTPUT_TOKENS = 8192
+"""Longer answers were never measured."""
 SHORT_TOKENS = 100
 OVERHEAD_READ_S = 0.0015
 """Where a replica reads all its weights in less, a step is mostly overhead, and a server's front end limits the rate:
@@ -31,7 +38,8 @@ def grid(limit_tokens: int) -> list[tuple[int, int]]:
     """The request sizes of a profile whose requests have at most ``limit_tokens`` input + output tokens, sorted.
 
     Inputs that reach the limit exactly with an output of the grid are added, and for short contexts outputs that do so
-    with an input: a cell that the limit cuts then has only its far corner beyond, and hardly a servable size is lost.
+    with an input: a cell that the limit cuts then has only its far corner beyond, and no servable size is lost. In a
+    longer context rows of longer answers go on to it, each to its own longest input; the last has the shortest.
     """
     edge = limit_tokens // 10 * 10 if limit_tokens > 10_000 else limit_tokens
     inputs = {*INPUT_TOKENS, *(edge - output_tokens for output_tokens in OUTPUT_TOKENS)}
@@ -40,12 +48,22 @@ def grid(limit_tokens: int) -> list[tuple[int, int]]:
         outputs |= {edge - input_tokens for input_tokens in INPUT_TOKENS}
         inputs |= {edge - output_tokens for output_tokens in outputs}
     least_input, least_output = min(INPUT_TOKENS), min(OUTPUT_TOKENS)
-    return [
+    sizes = {
         (input_tokens, output_tokens)
-        for input_tokens in sorted(tokens for tokens in inputs if tokens >= least_input)
-        for output_tokens in sorted(tokens for tokens in outputs if tokens >= least_output)
+        for input_tokens in inputs
+        for output_tokens in outputs
+        if input_tokens >= least_input and output_tokens >= least_output
+    }
+    if limit_tokens > 2 * max(OUTPUT_TOKENS):
+        last = edge - least_input
+        for output_tokens in (*(tokens for tokens in LONG_OUTPUT_TOKENS if tokens < last), last):
+            beside = (*WITH_LONG_OUTPUTS, edge - output_tokens)
+            sizes |= {(input_tokens, output_tokens) for input_tokens in beside}
+    return sorted(
+        (input_tokens, output_tokens)
+        for input_tokens, output_tokens in sizes
         if input_tokens + output_tokens <= limit_tokens
-    ]
+    )
 
 
 def grade_of(replica: Replica, input_tokens: int, output_tokens: int) -> str:
@@ -53,9 +71,11 @@ def grade_of(replica: Replica, input_tokens: int, output_tokens: int) -> str:
     grade = replica.calibration.grade.get(str(replica.tensor_parallel), "D")
     if replica.is_a_sliver or replica.weight_read_s < OVERHEAD_READ_S:
         return "D"
-    if input_tokens > LONG_INPUT_TOKENS:
+    if output_tokens > FARTHEST_OUTPUT_TOKENS:
+        return "D"
+    if input_tokens > MANY_INPUT_TOKENS:
         return "C" if grade == "B" else "D"
-    if min(input_tokens, output_tokens) < SHORT_TOKENS:
+    if min(input_tokens, output_tokens) < SHORT_TOKENS or output_tokens > MANY_OUTPUT_TOKENS:
         return max(grade, "C")
     return grade
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.profiles.between import Weights, cell
 from melange_cloud.profiles.files import ProfileFile, Rates, rates_of
 from melange_cloud.profiles.measured import is_saturated
 from melange_cloud.profiles.own import together
@@ -141,10 +142,8 @@ class MeasuredProfile(Profile):
 
     def enclosed(self, input_tokens: float, output_tokens: float, slo: Slo) -> "Enclosed | None":
         """The rate in a cell of four measured sizes, or on an edge of two; None where the size lies in no such cell."""
-        inside = self._inputs[0] <= input_tokens <= self._inputs[-1]
-        inside = inside and self._outputs[0] <= output_tokens <= self._outputs[-1]
-        corners = self._around(input_tokens, output_tokens) if inside else None
-        if corners is None or isinstance(corners, Unservable):
+        corners = self._cell_about(input_tokens, output_tokens)
+        if not corners:
             return None
         seconds, bounded, limits, error = 0.0, False, set(), 0.0
         for size, weight in corners:
@@ -164,6 +163,27 @@ class MeasuredProfile(Profile):
         grade, error = ("B", max(0.25, error)) if wide else ("A", error)
         limited_by = next(iter(sorted(limits - {"saturation"})), "saturation")
         return Enclosed(MaxTput(1 / seconds, grade, error, "measured", limited_by), bounded, "load" in limits)
+
+    def _cell_about(self, input_tokens: float, output_tokens: float) -> Weights:
+        """The measured sizes at the corners of a cell about a size, with weights above 0; none where one is missing.
+
+        Nobody measures a grid: two numbers of input tokens and two of output tokens make a cell only where all four
+        sizes were measured; of three the plane through them.
+        """
+        inputs, outputs = sorted({size[0] for size in self.sizes}), sorted({size[1] for size in self.sizes})
+        if not (inputs[0] <= input_tokens <= inputs[-1] and outputs[0] <= output_tokens <= outputs[-1]):
+            return []
+        (low_in, high_in, u), (low_out, high_out, v) = cell(inputs, input_tokens), cell(outputs, output_tokens)
+        weights = [
+            ((low_in, low_out), (1 - u) * (1 - v)),
+            ((high_in, low_out), u * (1 - v)),
+            ((low_in, high_out), (1 - u) * v),
+            ((high_in, high_out), u * v),
+        ]
+        if u * v > 0 and (high_in, high_out) not in self.measured and u + v <= 1 + _EXACT:
+            weights = [((low_in, low_out), max(0.0, 1 - u - v)), ((high_in, low_out), u), ((low_in, high_out), v)]
+        weights = [(size, weight) for size, weight in weights if weight > 0]
+        return weights if all(size in self.measured for size, _ in weights) else []
 
 
 @dataclass(frozen=True, slots=True)

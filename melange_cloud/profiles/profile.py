@@ -8,14 +8,15 @@ points are interpolated first, and then held against the targets.
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.profiles.between import Grid, Weights
 from melange_cloud.profiles.files import ProfileFile, Rates
 from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
+from melange_cloud.profiles.spec_files import load_eras
 
 _ON_A_LINE = 1e-9
 
@@ -102,17 +103,14 @@ class Profile:
         """Every operating point, by size. Slow for a whole profile: ``max_tput`` parses only what it needs."""
         return {size: self.file.points(self.kind, size) for size in self.sizes}
 
-    @cached_property
-    def _held(self) -> frozenset[tuple[int, int]]:
-        return frozenset(self.sizes)
+    @property
+    def reach_tokens(self) -> int:
+        """Longest input + output that can be served: the context, or less where memory ends before."""
+        return min(self.max_total_tokens, self.cache_tokens or self.max_total_tokens)
 
     @cached_property
-    def _inputs(self) -> list[int]:
-        return sorted({size[0] for size in self.sizes})
-
-    @cached_property
-    def _outputs(self) -> list[int]:
-        return sorted({size[1] for size in self.sizes})
+    def _grid(self) -> Grid:
+        return Grid(self.sizes)
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
@@ -172,9 +170,16 @@ class Profile:
             cells.append(Cell(*size, served, reached_ms))
         return cells
 
+    @property
+    def _context_words(self) -> str:
+        """What limits input + output: an engine may have been started with another limit than the model's own."""
+        era = load_eras().get(self.era)
+        return "the engine's limit" if era is not None and self.model in era.max_total_tokens else "the model's context"
+
     def _too_long(self, total_tokens: int) -> str:
         if total_tokens > self.max_total_tokens:
-            return f"needs {total_tokens:,} tokens, reach is {self.max_total_tokens:,}"
+            limit = f"{self._context_words} of {self.max_total_tokens:,}"
+            return f"a request of {total_tokens:,} tokens is longer than {limit}"
         if self.cache_tokens is not None and total_tokens > self.cache_tokens:
             return (
                 f"no room for one request of {total_tokens:,} tokens: "
@@ -182,33 +187,11 @@ class Profile:
             )
         return ""
 
-    def _around(self, input_tokens: float, output_tokens: float) -> list[tuple[tuple[int, int], float]] | Unservable:
-        """The sizes of the grid about a size, with weights above 0 that sum to 1."""
-        low_in, high_in, u = _cell(self._inputs, input_tokens)
-        low_out, high_out, v = _cell(self._outputs, output_tokens)
-        if u > 1:
-            return Unservable(f"the profile stops at {self._inputs[-1]:,} input tokens, needs {input_tokens:,.0f}")
-        if v > 1:
-            return Unservable(f"the profile stops at {self._outputs[-1]:,} output tokens, needs {output_tokens:,.0f}")
-        weights = [
-            ((low_in, low_out), (1 - u) * (1 - v)),
-            ((high_in, low_out), u * (1 - v)),
-            ((low_in, high_out), (1 - u) * v),
-            ((high_in, high_out), u * v),
-        ]
-        if u * v > 0 and (high_in, high_out) not in self._held and u + v <= 1 + _ON_A_LINE:
-            # the far corner lies beyond a limit: the plane through the other three
-            weights = [((low_in, low_out), max(0.0, 1 - u - v)), ((high_in, low_out), u), ((low_in, high_out), v)]
-        weights = [(size, weight) for size, weight in weights if weight > 0]
-        for (corner_in, corner_out), _ in weights:
-            if (corner_in, corner_out) not in self._held:
-                return Unservable(
-                    f"{input_tokens:,.0f} + {output_tokens:,.0f} tokens lie between profiled sizes of which "
-                    f"{corner_in:,} + {corner_out:,} is out of reach"
-                )
-        return weights
+    def _around(self, input_tokens: float, output_tokens: float) -> Weights | Unservable:
+        """The sizes of the grid about a size that is not too long, with weights above 0 that sum to 1."""
+        return self._grid.about(input_tokens, output_tokens, self.reach_tokens)
 
-    def _between(self, corners: list[tuple[tuple[int, int], float]], slo: Slo) -> MaxTput | Unservable:
+    def _between(self, corners: Weights, slo: Slo) -> MaxTput | Unservable:
         seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
         for size, weight in corners:
             corner = self._at(size, slo)
@@ -253,15 +236,3 @@ def _is_near_floor(best: Best, lightest: Point, slo: Slo) -> bool:
     limit_ms: float = getattr(slo, field_name)
     least_ms: float = getattr(lightest, field_name)
     return limit_ms < NEAR_FLOOR * least_ms
-
-
-def _cell(edges: list[int], tokens: float) -> tuple[int, int, float]:
-    """The grid lines about a value, and how far it is from the first to the second; over 1 beyond the last."""
-    if tokens <= edges[0]:
-        return edges[0], edges[0], 0.0
-    if tokens > edges[-1]:
-        return edges[-1], edges[-1], math.inf
-    high = bisect_left(edges, tokens)
-    if edges[high] == tokens:
-        return edges[high], edges[high], 0.0
-    return edges[high - 1], edges[high], (tokens - edges[high - 1]) / (edges[high] - edges[high - 1])

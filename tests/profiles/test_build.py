@@ -75,3 +75,24 @@ def test_the_grid_reaches_its_limit_and_not_beyond(limit: int) -> None:
     assert max(input_tokens + output_tokens for input_tokens, output_tokens in sizes) > limit - 10
     for size in ((i, o) for i in INPUT_TOKENS for o in OUTPUT_TOKENS if i + o <= limit):
         assert size in sizes
+
+
+def test_answers_reach_the_context() -> None:
+    sizes = grid(131_072)
+    assert {8192, 16_384, 32_768, 65_536} <= {output_tokens for _, output_tokens in sizes}
+    longest = {o: max(i for i, other in sizes if other == o) for _, o in sizes}
+    assert all(
+        input_tokens + output_tokens == 131_070
+        for output_tokens, input_tokens in longest.items()
+        if output_tokens > 4096
+    )
+    assert longest[131_045] == 25
+
+
+def test_the_sizes_with_shorter_answers_are_the_old_ones() -> None:
+    """Written down by hand: 16 inputs, and those that reach 131,070 with one of the 7 outputs."""
+    inputs = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 24000, 32000, 48000, 64000, 96000)
+    ends = (131_045, 130_970, 130_820, 130_570, 130_070, 129_070, 126_974)
+    outputs = (25, 100, 250, 500, 1000, 2000, 4096)
+    old = {(i, o) for i in (*inputs, *ends) for o in outputs if i + o <= 131_070}
+    assert {size for size in grid(131_072) if size[1] <= 4096} == old

@@ -101,8 +101,9 @@ def test_small_requests_count_as_the_smallest_of_the_grid(profile: Profile) -> N
 
 
 def test_every_refusal_gives_its_numbers(profile: Profile) -> None:
-    assert refused(profile, 900, 700, 100) == "needs 1,600 tokens, reach is 1,500"
-    assert refused(profile, 100, 100, 100, longest=20_100) == "needs 20,100 tokens, reach is 1,500"
+    assert refused(profile, 900, 700, 100) == "a request of 1,600 tokens is longer than the model's context of 1,500"
+    longest = refused(profile, 100, 100, 100, longest=20_100)
+    assert longest == "a request of 20,100 tokens is longer than the model's context of 1,500"
     assert refused(profile, 500, 950, 100).startswith("no room for one request of 1,450 tokens")
     assert refused(profile, 600, 100, 100) == "the profile stops at 500 input tokens, needs 600"
     assert refused(profile, 100, 1001, 100) == "the profile stops at 1,000 output tokens, needs 1,001"
@@ -215,7 +216,9 @@ def test_the_papers_ten_by_six_sizes_are_reached_where_memory_allows() -> None:
             for output_tokens in (25, 100, 250, 500, 1000, 2000):
                 assert (input_tokens, output_tokens) in of.sizes
                 assert isinstance(of.max_tput(input_tokens, output_tokens, Slo(), 18_000), MaxTput)
-        assert refused(of, 17_000, 2_000, 120) == "needs 19,000 tokens, reach is 18,000"
+        assert refused(of, 17_000, 2_000, 120) == (
+            "a request of 19,000 tokens is longer than the engine's limit of 18,000"
+        )
 
 
 def test_cells_are_the_grid(profile: Profile) -> None:
