@@ -85,6 +85,7 @@ def sensitivity(
         can_draw()
         if over.strip().lower() == "router":
             raise BadInput(f"--out {out}: three routers are a table, not a picture; use --format")
+    from melange_cloud.planner.sensitivity import exit_code
     from melange_cloud.planner.sensitivity import sensitivity as swept
     from melange_cloud.report.sensitivity import has_fleet
 
@@ -96,7 +97,7 @@ def sensitivity(
     else:
         _print(answer, format_, all_rows, out)
     if not has_fleet(answer):
-        raise typer.Exit(3)
+        raise typer.Exit(exit_code(answer))
 
 
 def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:

@@ -12,6 +12,7 @@ from melange_cloud.domain import (
     OutsideBucket,
     Quotas,
     RegionPlan,
+    Status,
     TrafficShare,
     Unservable,
 )
@@ -172,10 +173,9 @@ def coverage(
             parts[name] = parts.get(name, 0.0) + part
         if not serving:
             parts = {"unreached": 1.0}
-            here = Refusal(
-                _in_words(_refusals(bucket, kinds, max_tput)) or "no GPU with a profile is for rent here",
-                _is_unknown(bucket, kinds, max_tput),
-            )
+            here = Refusal(_in_words(_refusals(bucket, kinds, max_tput)), _is_unknown(bucket, kinds, max_tput))
+            if not kinds:
+                here = _nothing_to_rent(plan)
             found, dropped = refusal or here, traffic.dropped and refusal is not None
             beyond.append(OutsideBucket(*_sizes(bucket), bucket.share, tokens, found.reason, dropped, found.no_data))
         for name, part in parts.items():
@@ -184,6 +184,16 @@ def coverage(
     beyond.sort(key=lambda item: (-item.requests_share, item.input_tokens, item.output_tokens))
     shares = {name: TrafficShare(requests, tokens) for name, (requests, tokens) in sums.items()}
     return Coverage(**shares, outside=tuple(beyond))
+
+
+def _nothing_to_rent(plan: RegionPlan) -> Refusal:
+    """Why no offer of the region hosts any kind: prices are missing, or there is no such GPU."""
+    missing = {item.reason for item in plan.left_out if item.code == "no_data"}
+    if missing:
+        return Refusal(min(missing) if len(missing) == 1 else plan.reason, no_data=True)
+    if plan.status is Status.UNKNOWN:
+        return Refusal(plan.reason, no_data=True)
+    return Refusal("no GPU with a profile is for rent here", no_data=False)
 
 
 def _serving(plan: RegionPlan, bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> dict[Kind, float]:

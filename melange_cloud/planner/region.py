@@ -1,6 +1,6 @@
 """One region's plan: the fleet, and what else it could be."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -30,6 +30,8 @@ from melange_cloud.planner.market import Market
 from melange_cloud.planner.question import Asked
 from melange_cloud.planner.solving import Solving
 from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alone
+
+_NAMED = 6
 
 
 def plan_region(
@@ -129,19 +131,24 @@ def pose_here(region: Region, asked: Asked, market: Market, evaluated: Evaluated
     stale = market.stale[region]
     left_out = (*posed.left_out, *_too_old(stale, market.moment.date()), *set_aside, *unpriced)
     status, reason = Status.INFEASIBLE, posed.reason
-    if posed.no_data:
+    gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
+    priced = any(gpus is None or offer.instance_type.gpu in gpus for offer in offers)
+    if stale and not priced:
+        newest = max(offer.as_of_to for offer in stale)
         status = Status.UNKNOWN
-        if stale and not offers:
-            newest = max(offer.as_of_to for offer in stale)
-            reason = (
-                f"no data: the newest spot price here is of {newest}, {(market.moment.date() - newest).days} days ago; "
-                "refresh it (prices refresh) or give your own (--prices)"
-            )
-    elif unpriced:
+        reason = (
+            f"no data: the newest spot price here is of {newest}, {(market.moment.date() - newest).days} days ago; "
+            "refresh it (prices refresh) or give your own (--prices)"
+        )
+    elif unpriced and not (priced and posed.no_data):
         # What cannot be ruled out for want of a price is not impossible.
-        names = ", ".join(item.instance_type for item in unpriced)
         status = Status.UNKNOWN
-        reason = f"no data: no {_bought(request)} price for {names}; of those with a price, {posed.reason}"
+        names = _few(item.instance_type for item in unpriced) if offers else "any instance type here"
+        reason = f"no data: no {_bought(request)} price for {names}"
+        if priced:
+            reason = f"{reason}; of those with a price, {posed.reason}"
+    elif posed.no_data:
+        status = Status.UNKNOWN
     return Here(posed, rules, left_out, status, reason)
 
 
@@ -307,6 +314,13 @@ def _excluded(excluded: Sequence[Excluded], offers: Sequence[Offer]) -> list[Lef
 
 def _bought(request: Request) -> str:
     return {"commit_1y": "1-year commitment", "commit_3y": "3-year commitment"}.get(request.purchase, request.purchase)
+
+
+def _few(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    every = tuple(names)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED + 1 else ""
+    return ", ".join(every[:_NAMED] if more else every) + more
 
 
 def _without_price(

@@ -26,7 +26,7 @@ from melange_cloud.planner import notices_of
 from melange_cloud.planner.evaluated import Evaluated, evaluate
 from melange_cloud.planner.market import Market, OnFetch, open_market
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
-from melange_cloud.planner.region import pose_in, rules_of
+from melange_cloud.planner.region import pose_here, pose_in, rules_of
 from melange_cloud.planner.solving import Solving
 from melange_cloud.planner.sweep import (
     MOST_STRETCHES,
@@ -98,6 +98,14 @@ def sensitivity(
     )
 
 
+def exit_code(answer: Sensitivity) -> int:
+    """Of a sweep without any fleet: 3 where none can serve, 5 where figures are missing, 6 where none came in time."""
+    statuses = {part.status for part in answer.sweep.stretches} | {choice.status for choice in answer.sweep.choices}
+    if Status.UNKNOWN not in statuses:
+        return 3
+    return 5 if answer.request.time_limit_s is None else 6
+
+
 def _quantity(over: str) -> tuple[str, str]:
     """``price:a10g`` as (``price``, ``A10G``)."""
     what, _, name = over.strip().lower().partition(":")
@@ -126,7 +134,8 @@ class _Swept:
         self.offers = market.offers[region]
         self.rules = rules_of(asked, self.offers)
         self.solving = Solving(asked.request.solver, asked.request.time_limit_s)
-        self.posed = pose_in(asked, self.offers, evaluated, evaluated.max_tput, self.rules)
+        self.here = pose_here(region, asked, market, evaluated)
+        self.posed = self.here.posed
 
     def over(self, what: str, gpu: str, low: float | None, high: float | None) -> Sweep:
         """The sweep over one quantity."""
@@ -240,11 +249,7 @@ class _Swept:
         for router in ROUTERS:
             table = self.evaluated.max_tput
             posed = pose_in(self.asked, self.offers, self.evaluated, table, replace(self.rules, router=router))
-            found = (
-                Solution(_why_none(posed), reason=posed.reason)
-                if posed.problem is None
-                else self.solving.solve_for_cost(posed.problem)
-            )
+            found = self._no_fleet(posed) if posed.problem is None else self.solving.solve_for_cost(posed.problem)
             choices.append(Choice(router, found.status, instance_counts(found), found.usd_per_hour, found.reason))
         return tuple(choices)
 
@@ -260,11 +265,13 @@ class _Swept:
         return self.solving.solve_alone(problem, kind)
 
     def _nothing(self, low: float, high: float) -> Swept:
-        return (Stretch(low, high, _why_none(self.posed), {}, None, None, self.posed.reason),), {}
+        return (Stretch(low, high, self.here.status, {}, None, None, self.here.reason),), {}
 
-
-def _why_none(posed: Posed) -> Status:
-    return Status.UNKNOWN if posed.no_data else Status.INFEASIBLE
+    def _no_fleet(self, posed: Posed) -> Solution:
+        """Why another router has no fleet; a price that is missing is missing for all of them."""
+        if posed.reason == self.posed.reason:
+            return Solution(self.here.status, reason=self.here.reason)
+        return Solution(Status.UNKNOWN if posed.no_data else Status.INFEASIBLE, reason=posed.reason)
 
 
 def _range(what: str, asked: float, error: float | None, low: float | None, high: float | None) -> tuple[float, float]:

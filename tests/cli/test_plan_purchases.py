@@ -31,7 +31,7 @@ def test_one_region_names_contracts_fleets_costs_and_break_evens(run):
     shown = text(run(*ONE, COLUMNS="160"))
     page = shown[shown.index(TITLE) :]
     assert "RI 1y standard no upfront" in page
-    assert "3-year commitment unknown: no data: no price here for this purchase" in page
+    assert "3-year commitment unknown: no data: no 3-year commitment" in page
     for purchase in ("on_demand", "commit_1y"):
         assert f"{found[purchase]['usd_per_month']:,.0f} " in page
     assert f"{found['commit_1y']['break_even_of_cheapest_hours_per_month']:,.0f} h" in page

@@ -12,7 +12,10 @@ import melange_cloud
 from melange_cloud import catalog
 from melange_cloud.domain import PURCHASES, Status, Sure
 from melange_cloud.errors import BadInput
+from melange_cloud.planner import exit_code
 from melange_cloud.planner.purchases import billed_hours_per_month
+from melange_cloud.planner.sensitivity import exit_code as sensitivity_exit_code
+from melange_cloud.planner.sensitivity import sensitivity
 from melange_cloud.planner.trust import Trust
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -184,3 +187,43 @@ def test_the_comparison_looks_at_the_cheapest_fleets_not_at_the_one_of_today(tmp
 def test_frames_have_one_row_per_purchase():
     frame = melange_cloud.frames(ask("us-east-1", "us-central1", compare_purchases=True))["purchases"]
     assert list(frame["purchase"]) == ["on_demand", "commit_1y", "commit_3y", "spot"] * 2
+
+
+def test_what_is_sold_here_and_has_no_price_is_never_said_to_be_no_gpu_for_rent():
+    """Every purchase, provider and GPU alike: a missing price is "no data" with exit code 5."""
+    words = {"commit_1y": "1-year commitment", "commit_3y": "3-year commitment"}
+    cases = []
+    for provider, region in (("aws", "us-east-1"), ("aws", "eu-west-3"), ("gcp", "us-central1")):
+        for purchase in PURCHASES:
+            for gpu in ("", "H100", "A100-80GB", "L4"):
+                sold, priced = (
+                    sorted(
+                        offer.instance_type.name
+                        for offer in catalog.load_snapshot(bought_as).offers_in(provider, region, bought_as)
+                        if gpu in ("", offer.instance_type.gpu) and offer.sold_as in ("on_demand", "commitment", "spot")
+                    )
+                    for bought_as in ("on_demand", purchase)
+                )
+                if sold and not priced:
+                    cases.append((provider, region, purchase, gpu, sold))
+    assert {("aws", "us-east-1", "commit_3y", ""), ("gcp", "us-central1", "commit_1y", "A100-80GB")} <= {
+        case[:4] for case in cases
+    }
+    for provider, region, purchase, gpu, sold in cases:
+        plan = ask(f"{provider}:{region}", purchase=purchase, gpus=(gpu,) if gpu else ())
+        (found,) = plan.regions
+        word = words.get(purchase, purchase)
+        assert (found.status, exit_code(plan)) == (Status.UNKNOWN, 5)
+        assert found.reason.startswith(f"no data: no {word} price for ")
+        assert "any instance type here" in found.reason or any(name in found.reason for name in sold)
+        assert found.coverage is not None
+        assert {(one.reason, one.no_data) for one in found.coverage.outside} == {(f"no data: no {word} price", True)}
+
+
+def test_a_sweep_without_a_price_is_no_data_too():
+    asked = melange_cloud.Question(regions=("us-east-1",), trust=Trust(offline=True), purchase="commit_3y")
+    for over in ("rate", "tpot", "router"):
+        swept = sensitivity(asked, over, now=NOW)
+        reasons = {one.reason for one in (*swept.sweep.stretches, *swept.sweep.choices)}
+        assert all(reason.startswith("no data: no 3-year commitment price for ") for reason in reasons)
+        assert sensitivity_exit_code(swept) == 5
