@@ -2,6 +2,7 @@
 
 import copy
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -209,4 +210,52 @@ def test_terms_of_another_shape_are_refused_by_name(terms: object) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"product": {}}', '{"product": {"sku": "A"}}', None, 5])
 def test_an_item_that_is_no_product_is_an_error(text: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  json's own message or ours
+        parsed(text)
+
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
+
+def starting(made: Product, *dates: str) -> Product:
+    """A product whose on-demand price is listed once for each day on which it begins: 1, 2, ... USD/h."""
+    [(key, term)] = made["terms"]["OnDemand"].items()
+    made["terms"]["OnDemand"] = {}
+    for number, day in enumerate(dates, 1):
+        later = copy.deepcopy(term) | {"effectiveDate": day}
+        dimension({"terms": {"OnDemand": {key: later}}})["pricePerUnit"] = {"USD": str(number)}
+        made["terms"]["OnDemand"][f"{key}.{number}"] = later
+    return made
+
+
+@pytest.mark.parametrize(
+    ("dates", "usd_or_why"),
+    [
+        (["2026-09-01T00:00:00Z", "2027-01-01T00:00:00Z"], 1),
+        (["2027-01-01T00:00:00Z", "2026-09-01T00:00:00Z"], 2),
+        (["2027-01-01"], "is not in force before 2027-01-01"),
+        (["soon\x1b[31m"], "is in force from 'soon\ufffd[31m', which is no date"),
+        (["2026-09-01", "2026-10-01"], "has 2 on-demand prices instead of one"),
+    ],
+)
+def test_a_price_that_begins_later_is_not_todays(dates: list[str], usd_or_why: int | str) -> None:
+    read = PriceList(("g6.xlarge",), ("on_demand",), None, NOW)
+    read.add(parsed(json.dumps(starting(product(), *dates))))
+    priced, refused = read.settle()
+    found = [int(price.usd_per_hour) for price in priced] + [refusal.why for refusal in refused]
+    assert found == [usd_or_why]
+
+
+@pytest.mark.parametrize("usd", ["1e999999", "9" * 5000, "\u0663", "0x10", "1_0", "\x1b[31m1", "Infinity", " "])
+def test_an_amount_that_is_no_number_is_refused_in_few_words(usd: str) -> None:
+    made = product()
+    dimension(made)["pricePerUnit"] = {"USD": usd}
+    _, [refused] = prices_of(made).settle()
+    assert refused.why.endswith("USD, which is no price")
+    assert len(refused.why) < 100
+    assert "\x1b" not in refused.why
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"product":' * 100_000, '{"a": ' + "9" * 5000 + "}"])
+def test_a_deep_or_giant_item_is_not_a_product(text: str) -> None:
+    with pytest.raises(ValueError, match=r"nested more than 64 levels|more than 20 digits|is not JSON"):
         parsed(text)

@@ -1,5 +1,6 @@
 """Which SKU prices which part: wording, unit, currency, tiers, and the look-alikes."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from melange_cloud.clouds.gcp.skus import part_prices, read_sku
 from tests.clouds.gcp_recorded import message, sku, skus
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 
 def part_of(description, group="GPU", usage="OnDemand", **more):
@@ -132,6 +135,56 @@ def test_the_newest_price_counts_in_whatever_order():
         both = {**old, "pricingInfo": [info for one in order for info in one["pricingInfo"]]}
         assert read_sku(message(both)).usd_per_hour == Decimal("0.000002")
     assert read_sku(message({**old, "pricingInfo": []})).fault == "has no price"
+
+
+def entries(*priced):
+    """One SKU with several prices: (nanos, when each begins)."""
+    made = [sku(nanos=nanos, when=when) for nanos, when in priced]
+    return {**made[0], "pricingInfo": [info for one in made for info in one["pricingInfo"]]}
+
+
+def test_a_price_that_begins_later_is_not_todays():
+    """0.7068 today and 0.4468 from 2027 on, as Google listed it."""
+    listed = entries((706800000, "2026-07-30T00:00:00Z"), (446800000, "2027-01-01T00:00:00Z"))
+    for one in (listed, {**listed, "pricingInfo": listed["pricingInfo"][::-1]}):
+        assert read_sku(message(one), NOW).usd_per_hour == Decimal("0.7068")
+        assert read_sku(message(one), datetime(2027, 1, 1, tzinfo=UTC)).usd_per_hour == Decimal("0.4468")
+        assert read_sku(message(one), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)).usd_per_hour == Decimal("0.7068")
+
+
+@pytest.mark.parametrize(
+    ("priced", "fault"),
+    [
+        ([(1000, "2027-01-01T00:00:00Z")], "has no price that is in force before 2027-01-01"),
+        (
+            [(1000, "2028-01-01T00:00:00Z"), (900, "2027-03-01T00:00:00Z")],
+            "has no price that is in force before 2027-03-01",
+        ),
+        ([(1000, "2026-01-01T00:00:00Z"), (900, "2026-01-01T00:00:00Z")], "has 2 prices that begin at the same moment"),
+    ],
+)
+def test_without_a_price_in_force_there_is_no_price(priced, fault):
+    found = read_sku(message(entries(*priced)), NOW)
+    assert (found.usd_per_hour, found.fault) == (None, fault)
+
+
+def test_a_price_that_is_listed_twice_is_one_price():
+    twice = entries((1000, "2026-01-01T00:00:00Z"), (1000, "2026-01-01T00:00:00Z"))
+    assert read_sku(message(twice), NOW).usd_per_hour == Decimal("0.000001")
+
+
+def test_converted_money_and_impossible_money_are_refused():
+    converted = sku()
+    converted["pricingInfo"][0]["currencyConversionRate"] = 0.92
+    assert read_sku(message(converted)).fault == "is converted at 0.92 from another currency"
+    assert "is no amount of money" in one_price(units="0", nanos=2_000_000_000).fault
+    assert "is no amount of money" in one_price(units="1", nanos=-5).fault
+
+
+def test_what_google_writes_is_cut_and_cleaned_before_it_is_repeated():
+    nasty = read_sku(message(sku("Nvidia L4 GPU running in \x1b]0;owned\x07" + "x" * 5000, currency="\x1b[31mEUR")))
+    assert "\x1b" not in nasty.description + nasty.fault
+    assert len(nasty.description) <= 100
 
 
 def test_the_place_in_the_text_says_nothing():

@@ -96,6 +96,7 @@ def _add_dimension(terms: dict[str, Any], row: Mapping[str, str]) -> None:
         row["OfferTermCode"],
         {
             "priceDimensions": {},
+            "effectiveDate": row.get("EffectiveDate", ""),
             "termAttributes": {
                 name: row[name] for name in ("LeaseContractLength", "OfferingClass", "PurchaseOption") if row[name]
             },

@@ -5,12 +5,15 @@ checked again here: without ``marketoption`` a Capacity Block passes for an H100
 dedicated host's price wins, without ``locationType`` a local zone's.
 """
 
-import json
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from melange_cloud.errors import echoed
+from melange_cloud.inputs import NotANumber, parse_json, parse_number
 
 ATTRIBUTES = {
     "operatingSystem": "Linux",
@@ -29,6 +32,8 @@ _LEASES = {1: "1yr", 3: "3yr"}
 _HOURS_PER_YEAR = 8760
 _PAYMENTS = ("No Upfront", "Partial Upfront", "All Upfront")
 _MICRO_USD = Decimal("0.000001")
+_MOST_USD = 1e9
+_LONGEST_DATE = 40
 _FOREIGN_SHAPE = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
 """What reading a product of another shape than documented raises; ValueError covers broken JSON."""
 
@@ -78,11 +83,17 @@ class PriceList:
         instance_types: names that we know. Others with a GPU are noted in ``unknown``.
         purchases: of PURCHASES; spot is not in the list.
         regions: names; None is all.
+        now: the time at which a price must be in force; None is the clock.
     """
 
     def __init__(
-        self, instance_types: Collection[str], purchases: Collection[str], regions: Collection[str] | None
+        self,
+        instance_types: Collection[str],
+        purchases: Collection[str],
+        regions: Collection[str] | None,
+        now: datetime | None = None,
     ) -> None:
+        self._now = datetime.now(UTC) if now is None else now
         self.unknown: set[tuple[str, str]] = set()
         """(region, instance type) pairs with a GPU and an on-demand price that we have no shape for."""
         self._instance_types = frozenset(instance_types)
@@ -106,7 +117,7 @@ class PriceList:
                 with self._lock:
                     self.unknown.add((region, instance_type))
             return
-        read = tuple(_read(document, region, instance_type, sku, self._purchases))
+        read = tuple(_read(document, region, instance_type, sku, self._purchases, self._now))
         with self._lock:
             skus = self._products.setdefault((region, instance_type), {})
             if skus.setdefault(sku, read) != read:
@@ -147,7 +158,7 @@ def parsed(text: object) -> Any:
     """
     if not isinstance(text, str):
         raise ValueError("an item of PriceList is not a string")
-    document = json.loads(text)
+    document = parse_json(text)
     _identity(document)
     return document
 
@@ -157,7 +168,7 @@ def _identity(document: Any) -> tuple[str, Mapping[str, str], str, str]:
     try:
         attributes = document["product"]["attributes"]
         region, instance_type = attributes.get("regionCode", ""), attributes.get("instanceType", "")
-        return str(document["product"]["sku"]), attributes, str(region), str(instance_type)
+        return echoed(document["product"]["sku"]), attributes, echoed(region), echoed(instance_type)
     except _FOREIGN_SHAPE as error:
         raise ValueError("an item of the price list is not a product") from error
 
@@ -175,12 +186,12 @@ def is_plain_instance(attributes: Mapping[str, str]) -> bool:
 
 
 def _read(
-    document: Mapping[str, Any], region: str, instance_type: str, sku: str, purchases: Sequence[str]
+    document: Mapping[str, Any], region: str, instance_type: str, sku: str, purchases: Sequence[str], now: datetime
 ) -> Iterator[Priced | Refused]:
-    published = str(document.get("publicationDate", ""))[:10]
+    published = echoed(str(document.get("publicationDate", ""))[:10])
     for purchase in purchases:
         try:
-            found = _price(document.get("terms", {}), purchase)
+            found = _price(document.get("terms", {}), purchase, now)
         except _FaultyError as fault:
             yield Refused(region, instance_type, purchase, sku, str(fault))
         except _FOREIGN_SHAPE:
@@ -191,17 +202,37 @@ def _read(
                 yield Priced(region, instance_type, purchase, contract, usd_per_hour, sku, published)
 
 
-def _price(terms: Mapping[str, Any], purchase: str) -> tuple[str, Decimal] | None:
+def _price(terms: Mapping[str, Any], purchase: str, now: datetime) -> tuple[str, Decimal] | None:
     """(contract, USD/h), None where the product is not sold so."""
     if purchase == "on_demand":
-        return _on_demand(terms)
+        return _on_demand(_in_force(terms.get("OnDemand", {}).values(), now))
     if purchase in YEARS_OF_PURCHASE:
-        return _reserved(terms, YEARS_OF_PURCHASE[purchase])
+        return _reserved(_in_force(terms.get("Reserved", {}).values(), now), YEARS_OF_PURCHASE[purchase])
     return None
 
 
-def _on_demand(terms: Mapping[str, Any]) -> tuple[str, Decimal] | None:
-    sold = list(terms.get("OnDemand", {}).values())
+def _in_force(terms: Iterable[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:
+    """The terms without those that begin later: a price may be listed before the day on which it begins.
+
+    Raises:
+        _FaultyError: there are terms, and none of them has begun, or a day that cannot be read.
+    """
+    begun: list[Mapping[str, Any]] = []
+    later: list[Mapping[str, Any]] = []
+    for term in terms:
+        text = str(term.get("effectiveDate") or "")
+        try:
+            start = datetime.fromisoformat(text[:_LONGEST_DATE]) if text else now
+        except ValueError:
+            raise _FaultyError(f"is in force from '{echoed(text)}', which is no date") from None
+        start = start if start.tzinfo else start.replace(tzinfo=UTC)
+        (begun if start <= now else later).append(term)
+    if later and not begun:
+        raise _FaultyError(f"is not in force before {min(str(term['effectiveDate']) for term in later)[:10]}")
+    return begun
+
+
+def _on_demand(sold: Sequence[Mapping[str, Any]]) -> tuple[str, Decimal] | None:
     if not sold:
         return None
     dimensions = [dimension for term in sold for dimension in term["priceDimensions"].values()]
@@ -210,13 +241,13 @@ def _on_demand(terms: Mapping[str, Any]) -> tuple[str, Decimal] | None:
     dimension = dimensions[0]
     _expect_hours(dimension)
     if dimension.get("endRange", "Inf") not in ("Inf", ""):
-        raise _FaultyError(f"is a price for {dimension['endRange']} hours only")
+        raise _FaultyError(f"is a price for {echoed(dimension['endRange'])} hours only")
     return "", _positive(_usd(dimension))
 
 
-def _reserved(terms: Mapping[str, Any], years: int) -> tuple[str, Decimal] | None:
+def _reserved(sold: Sequence[Mapping[str, Any]], years: int) -> tuple[str, Decimal] | None:
     by_payment: dict[str, list[Mapping[str, Any]]] = {}
-    for term in terms.get("Reserved", {}).values():
+    for term in sold:
         signed = term["termAttributes"]
         if signed["LeaseContractLength"] == _LEASES[years] and signed["OfferingClass"] == "standard":
             by_payment.setdefault(signed["PurchaseOption"], []).append(term)
@@ -247,17 +278,19 @@ def _reserved(terms: Mapping[str, Any], years: int) -> tuple[str, Decimal] | Non
 
 def _expect_hours(dimension: Mapping[str, Any]) -> None:
     if dimension["unit"] != "Hrs":
-        raise _FaultyError(f"is priced by '{dimension['unit']}', not by the hour")
+        raise _FaultyError(f"is priced by '{echoed(dimension['unit'])}', not by the hour")
 
 
 def _usd(dimension: Mapping[str, Any]) -> Decimal:
     amounts = dimension["pricePerUnit"]
     if "USD" not in amounts:
-        raise _FaultyError(f"is priced in {' and '.join(sorted(amounts)) or 'no currency'}, not in USD")
-    amount = Decimal(amounts["USD"])
-    if not amount.is_finite():
-        raise _FaultyError(f"is {amount} USD, which is no price")
-    return amount
+        raise _FaultyError(f"is priced in {echoed(' and '.join(sorted(amounts))) or 'no currency'}, not in USD")
+    text = amounts["USD"]
+    try:
+        parse_number(text, low=-_MOST_USD, high=_MOST_USD)
+    except NotANumber:
+        raise _FaultyError(f"is {echoed(text)} USD, which is no price") from None
+    return Decimal(text)
 
 
 def _positive(usd_per_hour: Decimal) -> Decimal:

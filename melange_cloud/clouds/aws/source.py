@@ -83,7 +83,7 @@ class AwsPrices:
         listed = [purchase for purchase in LISTED if purchase in purchases]
         answers = Answers(shapes, now.date(), self._known_sold_as)
         regions = None if regions is None else sorted(set(regions))
-        products = PriceList(shapes, listed, regions)
+        products = PriceList(shapes, listed, regions, now)
         parts = self._parts(regions, listed, "spot" in purchases, tuple(shapes), products, now)
 
         unread: set[tuple[str, str]] = set()

@@ -3,16 +3,21 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from melange_cloud.clouds.aws.client import pages
 from melange_cloud.clouds.aws.faults import UnreadError, malformed
+from melange_cloud.errors import echoed
+from melange_cloud.inputs import NotANumber, parse_number
 
 SPOT_ACTION = "ec2:DescribeSpotPriceHistory"
 OFFERINGS_ACTION = "ec2:DescribeInstanceTypeOfferings"
 _PRODUCT = "Linux/UNIX"
+_MOST_USD = 1e9
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+"""AWS refuses a signature that is further off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +69,19 @@ def spot_prices(ec2: Any, region: str, instance_types: Collection[str], now: dat
                 product, price = row["ProductDescription"], row["SpotPrice"]
             except KeyError as error:
                 raise UnreadError(malformed(f"a spot price without {error}")) from error
+            if at > now + _CLOCK_TOLERANCE:  # a price of the future is not that of the moment
+                continue
             if name in instance_types and product == _PRODUCT and zone_of_region.fullmatch(zone):
                 newest[name, zone] = max(newest.get((name, zone), (at, price)), (at, price))
     prices: dict[str, Decimal] = {}
     refused: dict[str, str] = {}
     for (name, zone), (_, text) in sorted(newest.items()):
         try:
-            price = Decimal(text)
-        except ArithmeticError:
-            price = Decimal("nan")
-        if not (price.is_finite() and price > 0):
-            refused[name] = f"is '{text}' USD/h in {zone}, which is no price"
+            price = Decimal(text if parse_number(text, high=_MOST_USD) else "0")
+        except NotANumber:
+            price = Decimal(0)
+        if price <= 0:
+            refused[name] = f"is '{echoed(text)}' USD/h in {zone}, which is no price"
         else:
             prices[name] = min(prices.get(name, price), price)
     return SpotPrices({name: price for name, price in prices.items() if name not in refused}, refused)

@@ -7,10 +7,13 @@ the real thing at half its price or at none. The place in the text ("Americas") 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from melange_cloud.errors import echoed
 
 COMPUTE_ENGINE = "services/6F81-5844-456A"
 """Compute Engine in Google's public price list; the same for everybody."""
@@ -20,6 +23,7 @@ HOSTS = ("G2", "A2", "A3", "A3Plus")
 """Host families as SKU texts spell them; A3Plus is the host of a3-megagpu where Google lists it apart."""
 
 _HOURS_PER_BILLED_MONTH = 730
+_MOST_NANOS = 999_999_999
 _GIB_PER_GB = Decimal("1.073741824")
 _PER_GIB_HOUR = {"GiBy.h": Decimal(1), "GBy.h": _GIB_PER_GB}
 _UNITS_OF_GROUP = {
@@ -57,6 +61,8 @@ _USAGE_TYPES = {
     "commit_1y": frozenset({"Commit1Yr"}),
     "commit_3y": frozenset({"Commit3Yr"}),
 }
+_SHOWN_CHARACTERS = 100
+"""Of a SKU's description; the longest of ours has 90."""
 _WORTH_A_LOOK = re.compile(r"\b(?:G2|A2|A3|A3Plus|L4|A100|H100|SSD)\b", re.IGNORECASE)
 _OUR_GPU = re.compile(r"\b(?:L4|A100|H100)\b", re.IGNORECASE)
 
@@ -148,30 +154,57 @@ def _rules() -> Iterator[_Rule]:
 _RULES = tuple(_rules())
 
 
-def _price(sku: Any, group: str) -> tuple[Decimal | None, str]:
+def _in_force(entries: Sequence[Any], now: datetime) -> tuple[Any, str]:
+    """The entry whose price holds at ``now``, the latest that has begun by then; or None and why there is none.
+
+    Google lists a price from before the day on which it begins.
+    """
+    moment = divmod(round(now.timestamp() * 10**9), 10**9)
+    by_start: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    for entry in entries:
+        by_start[entry.effective_time.seconds, entry.effective_time.nanos].append(entry)
+    begun = [start for start in by_start if start <= moment]
+    if not begun:
+        if not by_start:
+            return None, "has no price"
+        first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(by_start)[0])
+        return None, f"has no price that is in force before {first:%Y-%m-%d}"
+    found, *others = by_start[max(begun)]
+    if any(other.pricing_expression != found.pricing_expression for other in others):
+        return None, f"has {len(others) + 1} prices that begin at the same moment"
+    return found, ""
+
+
+def _price(sku: Any, group: str, now: datetime) -> tuple[Decimal | None, str]:
     """USD per hour of one vCPU, GPU or GiB, or None and why the SKU's price is refused."""
-    if not sku.pricing_info:
-        return None, "has no price"
-    newest = max(sku.pricing_info, key=lambda entry: (entry.effective_time.seconds, entry.effective_time.nanos))
-    expression = newest.pricing_expression
+    entry, fault = _in_force(sku.pricing_info, now)
+    if entry is None:
+        return None, fault
+    if entry.currency_conversion_rate not in (0, 1):
+        return None, f"is converted at {entry.currency_conversion_rate:g} from another currency"
+    expression = entry.pricing_expression
     hours = _UNITS_OF_GROUP[group].get(expression.usage_unit)
     if hours is None:
-        return None, f"is priced per '{expression.usage_unit}', not per {' or '.join(_UNITS_OF_GROUP[group])}"
+        return None, f"is priced per '{echoed(expression.usage_unit)}', not per {' or '.join(_UNITS_OF_GROUP[group])}"
     first = [rate.unit_price for rate in expression.tiered_rates if rate.start_usage_amount == 0]
     if len(first) != 1:
         return None, f"has {len(first)} prices for the first unit, not one"
     if first[0].currency_code != "USD":
-        return None, f"is priced in '{first[0].currency_code}', not in USD"
-    usd = Decimal(first[0].units) + Decimal(first[0].nanos).scaleb(-9)
+        return None, f"is priced in '{echoed(first[0].currency_code)}', not in USD"
+    units, nanos = first[0].units, first[0].nanos
+    if abs(nanos) > _MOST_NANOS or units * nanos < 0:
+        return None, f"has the price {units} units and {nanos} nanos, which is no amount of money"
+    usd = Decimal(units) + Decimal(nanos).scaleb(-9)
     if usd <= 0:
         return None, f"has the price {usd.normalize():f}"
     return usd * hours, ""
 
 
-def read_sku(sku: Any) -> Component | None:
+def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
     """What a SKU prices for us; None where it is none of ours.
 
     Args:
+        now: the time at which its price must be in force; None is the clock.
         sku: a protobuf ``google.cloud.billing.v1.Sku`` (the raw message, not its proto-plus wrapper, which takes ten
             times as long over the tens of thousands of SKUs that Compute Engine has).
     """
@@ -186,13 +219,13 @@ def read_sku(sku: Any) -> Component | None:
             and rule.text.fullmatch(sku.description)
             and not rule.excluded.search(sku.description)
         ):
-            usd_per_hour, fault = _price(sku, rule.group)
+            usd_per_hour, fault = _price(sku, rule.group, datetime.now(UTC) if now is None else now)
             return Component(
                 part=rule.part,
                 purchase=rule.purchase,
                 regions=tuple(sku.service_regions),
-                sku_id=sku.sku_id,
-                description=sku.description,
+                sku_id=echoed(sku.sku_id),
+                description=echoed(sku.description, _SHOWN_CHARACTERS),
                 usd_per_hour=usd_per_hour,
                 fault=fault,
             )
@@ -250,12 +283,13 @@ def _settle(candidates: Iterable[Component]) -> tuple[Decimal | None, str]:
     return found[0].usd_per_hour, ""
 
 
-def part_prices(skus: Iterable[Any]) -> PartPrices:
-    """The price of every part in every region, from raw ``Sku`` messages in any order."""
+def part_prices(skus: Iterable[Any], now: datetime | None = None) -> PartPrices:
+    """The price of every part in every region, from raw ``Sku`` messages in any order; ``now`` as in ``read_sku``."""
+    now = datetime.now(UTC) if now is None else now
     candidates: dict[tuple[str, str, str], list[Component]] = defaultdict(list)
     unread: dict[tuple[str, str], set[str]] = defaultdict(set)
     for sku in skus:
-        component = read_sku(sku)
+        component = read_sku(sku, now)
         if component is not None:
             for region in component.regions:
                 candidates[region, component.purchase, component.part].append(component)
@@ -263,7 +297,7 @@ def part_prices(skus: Iterable[Any]) -> PartPrices:
         purchase = unread_gpu(sku)
         if purchase is not None:
             for region in sku.service_regions:
-                unread[region, purchase].add(f"SKU {sku.sku_id} '{sku.description}'")
+                unread[region, purchase].add(f"SKU {echoed(sku.sku_id)} '{echoed(sku.description, _SHOWN_CHARACTERS)}'")
     prices: dict[tuple[str, str, str], Decimal] = {}
     faults: dict[tuple[str, str, str], str] = {}
     for key in sorted(candidates):

@@ -45,8 +45,8 @@ _SHOWN = 3
 _KEEPS = "an older price stays, or give your own with --prices"
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class GcpPrices:
         ask_metadata: False where the metadata server is known not to be there.
         patience: time-outs and retries.
         billing, machines: ready-made clients (CloudCatalogClient with transport ``rest``, MachineTypesClient).
-        today: the day that offers are dated.
+        now: the time, UTC, at which a price must be in force; its day dates the offers.
     """
 
     provider = "gcp"
@@ -73,7 +73,7 @@ class GcpPrices:
     patience: Patience = field(default_factory=Patience)
     billing: Any = None
     machines: Any = None
-    today: Callable[[], date] = _today
+    now: Callable[[], datetime] = _now
 
     def fetch(
         self,
@@ -98,7 +98,8 @@ class GcpPrices:
         key = self.api_key or os.environ.get(API_KEY)
         billing = self.billing or billing_client(key, credentials, self.patience)
         listing = self._begin_listing({machine.name for machine in ours}, credentials)
-        parts = self._read_parts(billing, progress)
+        now = self.now()
+        parts = self._read_parts(billing, now, progress)
         problems: list[str] = []
         types: Listing | None = None
         if listing is not None:
@@ -113,7 +114,7 @@ class GcpPrices:
                 problems.append(f"{error}; {instead}")
         found = parts.regions | (types.types.keys() if types else set())
         asked = sorted(found if regions is None else set(regions))
-        answer = _Answer(parts, types, self.known_types, ours, tuple(purchases), self.today())
+        answer = _Answer(parts, types, self.known_types, ours, tuple(purchases), now.date())
         problems += [
             f"{_WHAT} has no GPU price in region '{region}': check its name"
             for region in asked
@@ -147,13 +148,13 @@ class GcpPrices:
         threading.Thread(target=read, name="gcp machine types", daemon=True).start()
         return future
 
-    def _read_parts(self, billing: Any, progress: Progress | None) -> PartPrices:
+    def _read_parts(self, billing: Any, now: datetime, progress: Progress | None) -> PartPrices:
         """The whole price list.
 
         Raises:
             PricesUnavailable: a page could not be read, or there is nothing of ours in any.
         """
-        parts = part_prices(self._skus(billing, progress))
+        parts = part_prices(self._skus(billing, progress), now)
         if not parts.regions:
             raise PricesUnavailable(f"{_WHAT} holds no GPU machine of ours: is {BILLING_ENDPOINT} set by mistake?")
         return parts
