@@ -18,8 +18,8 @@ PREFIX = "MELANGE_CLOUD_"
 VARIABLES = frozenset(
     PREFIX + name
     for name in (
-        "CACHE_DIR", "CBC", "CONFIG", "GCP_API_KEY", "GCP_BILLING_ENDPOINT", "GCP_COMPUTE_ENDPOINT", "GCP_PROJECT",
-        "GLPSOL", "PROFILES",
+        "CACHE_DIR", "CBC", "CONFIG", "DEBUG", "GCP_API_KEY", "GCP_BILLING_ENDPOINT", "GCP_COMPUTE_ENDPOINT",
+        "GCP_PROJECT", "GLPSOL", "PROFILES",
     )
 )  # fmt: skip
 """Environment variables that are read, beside one for each option of ``plan``."""

@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from melange_cloud.clouds.answers import whole
 from melange_cloud.clouds.aws.faults import UnreadError, malformed, vendor_faults
 from melange_cloud.clouds.aws.metadata import ask_metadata_briefly
+from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.errors import PricesUnavailable
 
 HOW_TO_GET_LIVE_PRICES = (
@@ -22,6 +25,8 @@ _PRICING_REGIONS = {
 }
 """The nearest of the three regions that answer price questions (PRICES.md section 1); us-east-1 for all others."""
 _MOST_PAGES = 1000
+_MOST_ANSWER_BYTES = 8 * 2**20
+"""A page of 100 products with all their terms has 1.5 MB; 64 are read at once."""
 _OPERATIONS = {
     "ec2": ("DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"),
     "pricing": ("GetProducts",),
@@ -66,11 +71,13 @@ class Clients:
     Args:
         session: a boto3 Session of the caller; None makes one from the environment (AWS_PROFILE and all the rest).
         patience: time-outs and attempts.
+        deadline: after which no answer is read on.
     """
 
-    def __init__(self, session: Any = None, patience: Patience | None = None) -> None:
+    def __init__(self, session: Any = None, patience: Patience | None = None, deadline: Deadline | None = None) -> None:
         self._session = session
         self._patience = patience or Patience()
+        self._deadline = deadline
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
@@ -145,10 +152,44 @@ class Clients:
                 )
                 try:
                     with vendor_faults(service):
-                        self._made[service, region] = session.client(service, region_name=region, config=config)
+                        client = session.client(service, region_name=region, config=config)
+                        client.meta.events.register("before-send", partial(_send, client, self._deadline))
+                        self._made[service, region] = client
                 except ValueError as error:
                     raise UnreadError(f"{error}: correct AWS_ENDPOINT_URL_{service.upper()}") from error
             return self._made[service, region]
+
+
+def _send(client: Any, deadline: Deadline | None, request: Any, **_: Any) -> Any:
+    """Send a request in botocore's place, which reads whatever comes: the answer is read within bounds.
+
+    Raises:
+        What botocore's own sending raises, so that it asks again where that may help.
+    """
+    from botocore.awsrequest import AWSResponse
+    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+    from urllib3 import exceptions
+
+    request.stream_output = True
+    response = client._endpoint.http_session.send(request)  # there is no public way to the connections of a client
+    try:
+        body = whole(response.raw, _MOST_ANSWER_BYTES, deadline)
+    except exceptions.ReadTimeoutError as error:
+        raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+    except (exceptions.HTTPError, OSError) as error:
+        raise ConnectionClosedError(endpoint_url=request.url, error=error, request=request) from error
+    return AWSResponse(request.url, response.status_code, response.headers, _Read(body))
+
+
+class _Read:
+    """A body that has been read, as botocore takes it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> list[bytes]:
+        """The body in one piece."""
+        return [self._body]
 
 
 def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> Iterator[list[Any]]:
@@ -169,9 +210,11 @@ def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> I
         if not token:
             return
         if token in seen:
-            break
+            raise UnreadError(
+                "its pages never end, the same ones come again: try again, and look at any proxy in between"
+            )
         seen.add(token)
-    raise UnreadError("its pages never end, the same ones come again: try again, and look at any proxy in between")
+    raise UnreadError(f"its pages never end, {_MOST_PAGES:,} have come: try again, and look at any proxy in between")
 
 
 def _whole(call: Callable[..., Any], key: str, action: str, asked: dict[str, object]) -> Any:
@@ -182,6 +225,8 @@ def _whole(call: Callable[..., Any], key: str, action: str, asked: dict[str, obj
                 answer = call(**asked)
         except (AttributeError, TypeError, ValueError):  # what botocore's parsers do with JSON that is no object
             continue
-        if isinstance(answer.get(key), list):
+        except RecursionError:
+            raise UnreadError(malformed("it is nested too deep")) from None
+        if isinstance(answer.get(key), list) and isinstance(answer.get("NextToken") or "", str):
             return answer
     raise UnreadError(malformed(f"no {key} in it"))

@@ -7,8 +7,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from melange_cloud.clouds.answers import UnusableAnswerError
+from melange_cloud.errors import MelangeError, echoed
+
 _CLOCK_TOLERANCE_S = 300  # AWS refuses a signature that is more than five minutes off
 _SHOWN = 12
+_SHOWN_CODE = 60
+_SHOWN_MESSAGE = 150
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
@@ -41,7 +46,7 @@ _NOT_ENABLED = "the region is not enabled for this account, or the credentials a
 _LOG_IN = "log in again (`aws sso login`, or new keys)"
 
 
-class UnreadError(Exception):
+class UnreadError(MelangeError):
     """A part that could not be read; the text is why, and its cure."""
 
 
@@ -82,6 +87,8 @@ def vendor_faults(action: str) -> Iterator[None]:
 
     try:
         yield
+    except UnusableAnswerError as error:
+        raise UnreadError(str(error)) from error
     except ClientError as error:
         raise UnreadError(_refusal(error, action)) from error
     except ResponseParserError as error:
@@ -97,8 +104,8 @@ def malformed(how: str) -> str:
 
 def _refusal(error: Any, action: str) -> str:
     """Why AWS said no. ``error`` is a ClientError."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    message = str(error.response.get("Error", {}).get("Message", ""))
+    code = echoed(error.response.get("Error", {}).get("Code", ""), _SHOWN_CODE)
+    message = echoed(error.response.get("Error", {}).get("Message", ""), _SHOWN_MESSAGE)
     answered = error.response.get("ResponseMetadata", {})
     status = int(answered.get("HTTPStatusCode", 0))
     skew_s = _clock_skew_s(answered.get("HTTPHeaders", {}).get("date", ""))
@@ -117,7 +124,7 @@ def _refusal(error: Any, action: str) -> str:
         return "AWS asks for fewer calls, also after waiting: try again in a minute"
     if status >= 500:
         return f"AWS fails (HTTP {status}), also when asked again: try again later"
-    return f"AWS refuses ({code or status}: {' '.join(message.split())[:200]}): check the region and the endpoint"
+    return f"AWS refuses ({code or status}: {message}): check the region and the endpoint"
 
 
 def _clock_skew_s(date: str) -> float:
@@ -147,7 +154,7 @@ def _failure(error: Any) -> str:
     login_error = getattr(exceptions, "LoginError", exceptions.SSOError)  # younger than the boto3 that we ask for
     if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError, login_error)):
         return f"the login of this profile has ended: {_LOG_IN}"
-    text = " ".join(str(error).split())
+    text = echoed(error, _SHOWN_MESSAGE)
     return f"the AWS settings of this machine cannot be used ({text}): check AWS_PROFILE and ~/.aws"
 
 

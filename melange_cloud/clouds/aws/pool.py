@@ -5,14 +5,21 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from melange_cloud.clouds.deadline import Deadline
+
 Answer = TypeVar("Answer")
 
 
-def side_by_side(calls: Sequence[Callable[[], Answer]], threads: int) -> Iterator[tuple[int, Answer]]:
+def side_by_side(
+    calls: Sequence[Callable[[], Answer]], threads: int, deadline: Deadline | None = None
+) -> Iterator[tuple[int, Answer]]:
     """Make the calls, at most ``threads`` at once, and yield (index of the call, answer) as they end.
 
     The threads are daemons, unlike concurrent.futures' ones: an interrupt, or a caller that stops listening, ends the
     wait at once, and no call is begun after that. What a call raises is raised here.
+
+    Raises:
+        DeadlinePassedError: an answer has not come in time; those that had come have been yielded.
     """
     waiting: queue.SimpleQueue[tuple[int, Callable[[], Answer]]] = queue.SimpleQueue()
     ended: queue.SimpleQueue[tuple[int, Answer | None, BaseException | None]] = queue.SimpleQueue()
@@ -35,7 +42,7 @@ def side_by_side(calls: Sequence[Callable[[], Answer]], threads: int) -> Iterato
         threading.Thread(target=work, daemon=True, name="aws-prices").start()
     try:
         for _ in calls:
-            index, answer, error = ended.get()
+            index, answer, error = ended.get() if deadline is None else deadline.next_of(ended)
             if error is not None:
                 raise error
             yield index, answer  # type: ignore[misc]  # an answer is there wherever no error is

@@ -1,6 +1,6 @@
 """Live AWS prices through boto3: the price list, the spot prices of the moment, and what each region offers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,12 +13,16 @@ from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
 from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
+from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
+from melange_cloud.clouds.unexpected import Unexpected, contained
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 
 _LIST_ACTION = "pricing:GetProducts"
 _LIST_SOURCE = "AWS Price List API (GetProducts)"
 _PAGE_PRODUCTS = 100
+_MOST_CHARACTERS = 64 * 2**20
+"""Of one chain; a region's GPU instances take less than one million."""
 _THREADS = 64
 """Enough for every region's two questions at once; more than 30 regions wait on the network, not on this machine."""
 _NO_PRICE = "it has no price for any of our instance types: check the region's name, or leave it out"
@@ -50,6 +54,7 @@ class AwsPrices:
         clients: the boto3 clients; None makes them from the environment.
         now: the time, UTC; dates the offers and asks for the spot prices of that moment.
         known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, where EC2 may not be asked.
+        deadline: what has not been read by then is left.
     """
 
     provider = PROVIDER
@@ -59,8 +64,10 @@ class AwsPrices:
         clients: Clients | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         known_sold_as: Mapping[tuple[str, str], str] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
-        self._clients = clients or Clients()
+        self._clients = clients or Clients(deadline=deadline)
+        self._deadline = deadline
         self._now = now
         self._known_sold_as = known_sold_as or {}
 
@@ -84,14 +91,14 @@ class AwsPrices:
         answers = Answers(shapes, now.date(), self._known_sold_as)
         regions = None if regions is None else sorted(set(regions))
         products = PriceList(shapes, listed, regions, now)
-        parts = self._parts(regions, listed, "spot" in purchases, tuple(shapes), products, now)
+        parts = self._parts(regions, listed, "spot" in purchases, tuple(shapes), now)
 
         unread: set[tuple[str, str]] = set()
         offered: dict[str, frozenset[str]] = {}
         spot: dict[str, SpotPrices] = {}
         if progress is not None:
             progress(PROVIDER, 0, len(parts))
-        for done, (index, answer) in enumerate(side_by_side([partial(_outcome, part) for part in parts], _THREADS), 1):
+        for done, (index, answer) in enumerate(self._outcomes(parts), 1):
             part = parts[index]
             if isinstance(answer, UnreadError):
                 unread.add((part.kind, part.about))
@@ -100,6 +107,9 @@ class AwsPrices:
                 offered[part.about] = answer
             elif part.kind == "spot":
                 spot[part.about] = answer
+            else:
+                for document in answer:
+                    products.add(document)
             if progress is not None:
                 progress(PROVIDER, done, len(parts))
 
@@ -118,25 +128,37 @@ class AwsPrices:
                 answers.add(region, name, "spot", "spot", usd_per_hour, source)
         return answers.fetched(read)
 
+    def _outcomes(self, parts: Sequence[_Part]) -> Iterator[tuple[int, Any]]:
+        """(index of a part, its answer or the UnreadError), as they end; at the deadline all that have not."""
+        calls = [partial(_outcome, part) for part in parts]
+        if self._deadline is None:
+            yield from side_by_side(calls, _THREADS)
+            return
+        waiting = set(range(len(parts)))
+        with self._deadline.watched():
+            try:
+                for index, answer in side_by_side(calls, _THREADS, self._deadline):
+                    waiting.remove(index)
+                    yield index, answer
+            except DeadlinePassedError:
+                late = UnreadError(self._deadline.why())
+                yield from ((index, late) for index in sorted(waiting))
+
     def _parts(
         self,
         regions: Sequence[str] | None,
         listed: Sequence[str],
         with_spot: bool,
         names: Sequence[str],
-        products: PriceList,
         now: datetime,
     ) -> list[_Part]:
         parts: list[_Part] = []
         if listed and regions is not None and len(regions) <= len(names):
             for region in regions:
                 only = {"regionCode": region, "instanceFamily": GPU_FAMILY}
-                parts.append(_Part("list of region", region, partial(self._read_list, products, only)))
+                parts.append(_Part("list of region", region, partial(self._read_list, only)))
         elif listed:
-            parts += [
-                _Part("list of type", name, partial(self._read_list, products, {"instanceType": name}))
-                for name in names
-            ]
+            parts += [_Part("list of type", name, partial(self._read_list, {"instanceType": name})) for name in names]
         for region in self._clients.regions() if regions is None else regions:
             if with_spot:
                 parts.append(_Part("spot", region, partial(self._read_spot, region, names, now)))
@@ -150,13 +172,18 @@ class AwsPrices:
     def _read_offerings(self, region: str, names: Sequence[str]) -> frozenset[str]:
         return offered_types(self._clients.ec2(region), region, names)
 
-    def _read_list(self, products: PriceList, only: dict[str, str]) -> None:
-        """Add one chain of pages, none of it where a page is missing: that could hold a price's contradiction."""
+    def _read_list(self, only: dict[str, str]) -> list[Any]:
+        """The products of one chain of pages, none where a page is missing: that could hold a price's contradiction.
+
+        Raises:
+            UnreadError: a page or an item of one cannot be read, or there is far too much.
+        """
         filters = [
             {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in sorted((ATTRIBUTES | only).items())
         ]
         client = self._clients.pricing()
         chain: list[Any] = []
+        characters = 0
         for page in pages(
             client.get_products,
             "PriceList",
@@ -167,16 +194,21 @@ class AwsPrices:
             MaxResults=_PAGE_PRODUCTS,
         ):
             try:
+                characters += sum(len(item) for item in page if isinstance(item, str))
+                if characters > _MOST_CHARACTERS:
+                    raise UnreadError(
+                        f"it is longer than {_MOST_CHARACTERS:,} characters: look at any proxy in between"
+                    )
                 chain += [parsed(item) for item in page]
             except ValueError as error:
                 raise UnreadError(malformed(str(error))) from error
-        for document in chain:
-            products.add(document)
+        return chain
 
 
 def _outcome(part: _Part) -> Any:
-    """The answer, or the UnreadError as a value: a part that cannot be read never ends the others."""
+    """The answer, or why there is none as an UnreadError: a part that cannot be read never ends the others."""
     try:
-        return part.ask()
+        answer = contained(part.ask)
     except UnreadError as error:
         return error
+    return UnreadError(malformed(answer.words)) if isinstance(answer, Unexpected) else answer

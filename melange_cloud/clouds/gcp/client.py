@@ -15,8 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from melange_cloud.clouds.access import application_default_file
+from melange_cloud.clouds.answers import UnusableAnswerError
+from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.clouds.gcp.one_service import machine_types_client_class
-from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.clouds.unexpected import words_of
+from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed
 
 BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
 COMPUTE_ENDPOINT = "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"
@@ -32,7 +35,13 @@ _METADATA_IP = "169.254.169.254"
 _METADATA_WAIT_S = 0.3
 _CHECK_THE_WAY = f"check the network, proxies, and {BILLING_ENDPOINT} and {COMPUTE_ENDPOINT} where they are set"
 _INSTALL = "install google-cloud-billing and google-cloud-compute"
-_SHOWN_CHARACTERS = 200
+_SHOWN_CHARACTERS = 120
+_READ_CHARACTERS = 2000
+MOST_PAGES = 1000
+"""Google's list has ten pages of 5,000 SKUs; AWS's chains end after as many."""
+_MOST_ANSWER_BYTES = 64 * 2**20
+"""A page of 5,000 SKUs has 12 MB."""
+_MOST_TOKEN_BYTES = 2**20
 
 
 class NoCredentials(PricesUnavailable):
@@ -113,11 +122,12 @@ def _on_google_cloud() -> bool:
         connection.close()
 
 
-def find_credentials(patience: Patience, ask_metadata: bool = True) -> Any:
+def find_credentials(patience: Patience, ask_metadata: bool = True, deadline: Deadline | None = None) -> Any:
     """Application default credentials, refreshed, so that expired ones are known before the first call.
 
     Args:
         ask_metadata: False where the metadata server is known not to be there.
+        deadline: after which no answer is read on.
 
     Raises:
         NoCredentials: there are none; found within a third of a second, before anything of Google's is imported.
@@ -129,16 +139,21 @@ def find_credentials(patience: Patience, ask_metadata: bool = True) -> Any:
         from functools import partial
 
         import google.auth
+        import requests
         from google.auth.transport.requests import Request
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # google-auth's advice about quota projects is no part of our output
             credentials, _ = google.auth.default(scopes=_SCOPES)
-        credentials.refresh(partial(Request(), timeout=patience.answer_s))
+        session = requests.Session()
+        _bound(session, _MOST_TOKEN_BYTES, deadline)
+        credentials.refresh(partial(Request(session), timeout=patience.answer_s))
         return credentials
 
 
-def billing_client(api_key: str | None, credentials: Callable[[], Any], patience: Patience) -> Any:
+def billing_client(
+    api_key: str | None, credentials: Callable[[], Any], patience: Patience, deadline: Deadline | None = None
+) -> Any:
     """A ``CloudCatalogClient`` over REST: anonymous on the loopback, else by API key, else with ``credentials``.
 
     Raises:
@@ -152,14 +167,17 @@ def billing_client(api_key: str | None, credentials: Callable[[], Any], patience
         from google.auth.credentials import AnonymousCredentials
         from google.cloud.billing_v1 import CloudCatalogClient
 
-        return CloudCatalogClient(
+        client = CloudCatalogClient(
             credentials=AnonymousCredentials() if local else found,
             transport="rest",  # gRPC cannot be sent through an http:// endpoint or an HTTP proxy
             client_options=ClientOptions(api_endpoint=address, api_key=None if local else api_key),
         )
+        return _bounded(client, deadline)
 
 
-def machine_types_client(project: str, credentials: Callable[[], Any], patience: Patience) -> Any:
+def machine_types_client(
+    project: str, credentials: Callable[[], Any], patience: Patience, deadline: Deadline | None = None
+) -> Any:
     """A ``MachineTypesClient``: anonymous on the loopback, else with ``credentials`` (an API key is not enough).
 
     Raises:
@@ -178,10 +196,29 @@ def machine_types_client(project: str, credentials: Callable[[], Any], patience:
         from google.api_core.client_options import ClientOptions
         from google.auth.credentials import AnonymousCredentials
 
-        return machine_types_client_class()(
+        client = machine_types_client_class()(
             credentials=AnonymousCredentials() if local else found,
             client_options=ClientOptions(api_endpoint=address),
         )
+        return _bounded(client, deadline)
+
+
+def _bounded(client: Any, deadline: Deadline | None) -> Any:
+    """The client, whose answers are now read within bounds."""
+    session = client.transport._session  # there is no public way to the connections of a client
+    _bound(session, _MOST_ANSWER_BYTES, deadline)
+    tokens = getattr(session, "_auth_request_session", None)
+    if tokens is not None:
+        _bound(tokens, _MOST_TOKEN_BYTES, deadline)
+    return client
+
+
+def _bound(session: Any, most_bytes: int, deadline: Deadline | None) -> None:
+    from melange_cloud.clouds.gcp.bounded import bounded_adapter
+
+    session.headers["Accept-Encoding"] = "gzip"
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, bounded_adapter(most_bytes, deadline))
 
 
 def call_options(patience: Patience) -> dict[str, Any]:
@@ -228,9 +265,11 @@ def pages(ask: Callable[[], Any], what: str, cure: str, patience: Patience) -> I
             yield page
             token = page.next_page_token
             if token in seen:
-                raise PricesUnavailable(f"{what} repeats the page '{token}' for ever: try again later")
+                raise PricesUnavailable(f"{what} repeats the page '{echoed(token, 30)}' for ever: try again later")
             if token:
                 seen.add(token)
+            if len(seen) >= MOST_PAGES:
+                raise PricesUnavailable(f"{what} never ends, {MOST_PAGES:,} pages have come: try again later")
 
 
 @contextmanager
@@ -268,6 +307,14 @@ def vendor_errors(what: str, cure: str, patience: Patience) -> Iterator[None]:
         ) from error
     except ModuleNotFoundError as error:
         raise PricesUnavailable(f"{what} cannot be read without {error.name}: {_INSTALL}") from error
+    except UnusableAnswerError as error:
+        raise PricesUnavailable(f"{what}: {error}") from error
+    except RecursionError as error:
+        raise PricesUnavailable(f"{what} is nested too deep to be read: {_CHECK_THE_WAY}") from error
+    except MelangeError:
+        raise
+    except Exception as error:  # Google's libraries raise anything at an answer that they did not expect
+        raise PricesUnavailable(f"{what} cannot be read ({words_of(error)}): {_CHECK_THE_WAY}") from error
 
 
 def _said(error: BaseException | None) -> str:
@@ -280,8 +327,8 @@ def _said(error: BaseException | None) -> str:
         return "the answer breaks off"
     if isinstance(error, http_.ConnectionError):
         return "no connection"
-    text = str(getattr(error, "message", "") or error or "no reason given").splitlines()[0]
-    text = re.sub(r"^[A-Z]+ https?://\S+: ", "", text)
+    text = next(iter(str(getattr(error, "message", "") or error or "").splitlines()), "") or "no reason given"
+    text = re.sub(r"^[A-Z]+ https?://\S+: ", "", text[:_READ_CHARACTERS])
     code = getattr(error, "code", None)
     text = f"{int(code)} {text}" if isinstance(code, int) else text
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+    return echoed(text, _SHOWN_CHARACTERS)

@@ -1,16 +1,17 @@
 """GcpPrices: live GCP prices as Offers."""
 
 import os
+import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.gcp.client import (
     API_KEY,
     BILLING_ENDPOINT,
@@ -32,11 +33,13 @@ from melange_cloud.clouds.gcp.compose import (
 )
 from melange_cloud.clouds.gcp.machines import Listing, list_machine_types
 from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
+from melange_cloud.clouds.unexpected import Unexpected, contained
 from melange_cloud.domain import Excluded, InstanceType, Offer
-from melange_cloud.errors import PricesUnavailable
+from melange_cloud.errors import MelangeError, PricesUnavailable
 
 _SOURCE = f"Cloud Billing Catalog API {COMPUTE_ENGINE}"
 _WHAT = "Google's price list"
+_WHAT_TYPES = "Google's list of machine types"
 _ALLOW_BILLING = "enable the Cloud Billing API (cloudbilling.googleapis.com) in the project of the key or credentials"
 _SKUS_PER_PAGE = 5000
 _SOLD_AS = {"on_demand": "on_demand", "spot": "spot", "commit_1y": "commitment", "commit_3y": "commitment"}
@@ -47,6 +50,24 @@ _KEEPS = "an older price stays, or give your own with --prices"
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+T = TypeVar("T")
+Ended: TypeAlias = "queue.SimpleQueue[T | Unexpected | MelangeError]"
+
+
+def _begin(name: str, read: Callable[[], T]) -> "Ended[T]":
+    """Read in a thread of its own; a daemon, since a hanging answer must keep the program neither waiting nor alive."""
+    ended: Ended[T] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            ended.put(contained(read))
+        except MelangeError as error:
+            ended.put(error)
+
+    threading.Thread(target=work, name=name, daemon=True).start()
+    return ended
 
 
 @dataclass(frozen=True)
@@ -61,6 +82,7 @@ class GcpPrices:
         ask_metadata: False where the metadata server is known not to be there.
         patience: time-outs and retries.
         billing, machines: ready-made clients (CloudCatalogClient with transport ``rest``, MachineTypesClient).
+        deadline: what has not been read by then is left.
         now: the time, UTC, at which a price must be in force; its day dates the offers.
     """
 
@@ -73,6 +95,7 @@ class GcpPrices:
     patience: Patience = field(default_factory=Patience)
     billing: Any = None
     machines: Any = None
+    deadline: Deadline | None = None
     now: Callable[[], datetime] = _now
 
     def fetch(
@@ -94,17 +117,17 @@ class GcpPrices:
             BadInput: an endpoint in the environment is not an address that we use.
         """
         ours = [machine for machine in instance_types if machine.provider == self.provider]
-        credentials = cache(partial(find_credentials, self.patience, self.ask_metadata))
+        credentials = cache(partial(find_credentials, self.patience, self.ask_metadata, self.deadline))
         key = self.api_key or os.environ.get(API_KEY)
-        billing = self.billing or billing_client(key, credentials, self.patience)
+        billing = self.billing or billing_client(key, credentials, self.patience, self.deadline)
         listing = self._begin_listing({machine.name for machine in ours}, credentials)
         now = self.now()
-        parts = self._read_parts(billing, now, progress)
+        parts = self._result(_begin("gcp price list", lambda: self._read_parts(billing, now, progress)), _WHAT)
         problems: list[str] = []
         types: Listing | None = None
         if listing is not None:
             try:
-                types = listing.result()
+                types = self._result(listing, _WHAT_TYPES)
             except PricesUnavailable as error:
                 instead = (
                     "machine types are taken from what is known offline"
@@ -130,23 +153,38 @@ class GcpPrices:
             problems=tuple(problems),
         )
 
-    def _begin_listing(self, known: Collection[str], credentials: Callable[[], Any]) -> "Future[Listing] | None":
+    def _begin_listing(self, known: Collection[str], credentials: Callable[[], Any]) -> "Ended[Listing] | None":
         """The list of machine types, read while the price list is; None without a project."""
         project = self.project or named_project()
         if project is None:
             return None
-        future: Future[Listing] = Future()
 
-        def read() -> None:
-            try:
-                client = self.machines or machine_types_client(project, credentials, self.patience)
-                future.set_result(list_machine_types(client, project, known, self.patience))
-            except BaseException as error:  # raised again where the result is asked for
-                future.set_exception(error)
+        def read() -> Listing:
+            client = self.machines or machine_types_client(project, credentials, self.patience, self.deadline)
+            return list_machine_types(client, project, known, self.patience)
 
-        # A daemon: a hanging answer must not keep the program from ending on Ctrl-C.
-        threading.Thread(target=read, name="gcp machine types", daemon=True).start()
-        return future
+        return _begin("gcp machine types", read)
+
+    def _result(self, ended: "Ended[T]", what: str) -> T:
+        """What a thread has read.
+
+        Raises:
+            PricesUnavailable: it could not, or not in time.
+            BadInput: an endpoint in the environment is not an address that we use.
+        """
+        if self.deadline is None:
+            result = ended.get()
+        else:
+            with self.deadline.watched():
+                try:
+                    result = self.deadline.next_of(ended)
+                except DeadlinePassedError:
+                    raise PricesUnavailable(f"{what}: {self.deadline.why()}") from None
+        if isinstance(result, Unexpected):
+            raise PricesUnavailable(f"{what} cannot be read ({result.words}): try again later")
+        if isinstance(result, MelangeError):
+            raise result
+        return result
 
     def _read_parts(self, billing: Any, now: datetime, progress: Progress | None) -> PartPrices:
         """The whole price list.
