@@ -50,6 +50,7 @@ def as_json(held: "WorkloadFile") -> str:
         "drift": None
         if drift is None
         else {"window_s": drift.window_s, "windows": drift.windows, "mean": drift.mean, "max": drift.most},
+        "cached_input_share": held.cached_input_share,
         "load_error": held.load_error,
         "buckets": [
             {
@@ -242,6 +243,11 @@ def _facts(held: "WorkloadFile") -> "Table":
                 f"{drift.mean:.2f} on average, {drift.most:.2f} at most (total variation, 0 to 1)",
             )
         )
+    if held.cached_input_share is not None:
+        share = f"{100 * held.cached_input_share:.3g}"
+        lines.append(
+            ("Cached", f"{share} % of the input tokens were read from a prompt cache; plans count all of them")
+        )
     error = "" if held.load_error is None else f"; load error at most {100 * held.load_error:.2g} %"
     lines.append(("Buckets", f"{len(workload.buckets)}{error}"))
     if held.dated:
@@ -267,10 +273,15 @@ def rates_in_words(rates: "ArrivalRates") -> str:
     """The rates with the binning that they come from."""
     gaps = f", {rates.gaps:,} with gaps left out" if rates.gaps else ""
     return (
-        f"mean {rates.mean_requests_per_s:,.2f}, p95 {rates.p95_requests_per_s:,.2f}, "
-        f"peak {rates.peak_requests_per_s:,.2f} requests/s, over {rates.windows:,} windows of "
+        f"mean {per_s(rates.mean_requests_per_s)}, p95 {per_s(rates.p95_requests_per_s)}, "
+        f"peak {per_s(rates.peak_requests_per_s)} requests/s, over {rates.windows:,} windows of "
         f"{duration(rates.window_s)}{gaps}"
     )
+
+
+def per_s(rate: float) -> str:
+    """A rate with two decimals, a low one with three significant digits: ``5.55``, ``0.00333``."""
+    return f"{rate:,.2f}" if rate >= 1 or rate == 0 else f"{rate:.3g}"
 
 
 def duration(seconds: int) -> str:

@@ -147,11 +147,16 @@ def from_trace(
             help="CSV, JSON Lines (both gzip or not) or Parquet, one row per request; globs may be quoted.",
         ),
     ],
-    input_column: Annotated[str | None, typer.Option("--input-column", help="Column of input tokens.")] = None,
-    output_column: Annotated[str | None, typer.Option("--output-column", help="Column of output tokens.")] = None,
+    input_column: Annotated[
+        str | None, typer.Option("--input-column", help="Column of input tokens; A+B adds up two.")
+    ] = None,
+    output_column: Annotated[
+        str | None, typer.Option("--output-column", help="Column of output tokens; A+B adds up two.")
+    ] = None,
     time_column: Annotated[str | None, typer.Option("--time-column", help="Column of arrival times.")] = None,
     time_unit: Annotated[
-        Unit | None, typer.Option("--time-unit", help="Of times that are numbers; default: by name and size.")
+        Unit | None,
+        typer.Option("--time-unit", help="Of times that are numbers; default: by name, size, span and rate."),
     ] = None,
     time_zone: Annotated[
         str | None, typer.Option("--time-zone", help="Of times that carry none, such as Europe/Berlin; default: UTC.")
@@ -159,6 +164,15 @@ def from_trace(
     ignore_times: Annotated[
         bool, typer.Option("--ignore-times", help="The times are not real: keep no arrival rates.")
     ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="COLUMN=VALUE",
+            help="Count only such rows, as in model=NAME; * is any value. Repeatable: the same column allows each "
+            "value, several columns must all match.",
+        ),
+    ] = None,
     zeros: ZeroWindows = Zeros.AUTO,
     edges: Annotated[
         Where,
@@ -181,14 +195,21 @@ def from_trace(
 ) -> None:
     """Make a workload file from traces: nothing clamped, rows that cannot be read are counted and shown.
 
-    Columns are found by themselves in Azure LLM traces, BurstGPT, Mooncake, ServeGen, vLLM and OpenAI-style usage
-    records (usage.prompt_tokens), or named by the options.
+    Columns are found by themselves in Azure LLM traces, BurstGPT, Mooncake, Bailian, ServeGen, LiteLLM, vLLM and
+    OpenTelemetry logs and in usage records of OpenAI, Anthropic, Gemini and Bedrock, or named by the options. Input
+    tokens include those read from a prompt cache. A log of several models needs --where.
     """
     from melange_cloud.workload import AskedColumns, read_trace, write_workload
 
     _may_write(out, force)
     asked = AskedColumns(
-        input_column, output_column, time_column, time_unit.value if time_unit else None, time_zone, ignore_times
+        input_column,
+        output_column,
+        time_column,
+        time_unit.value if time_unit else None,
+        time_zone,
+        ignore_times,
+        tuple(where or ()),
     )
     with _progress() as on_bytes:
         trace = read_trace(files, asked, _edges(edges, input_edges, output_edges), zeros=zeros.value, on_bytes=on_bytes)
@@ -361,9 +382,12 @@ def _tell(trace: "Trace") -> None:
         note(f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {words}")
     for row in trace.unreadable_rows:
         note(f"left out: {row}")
-    if trace.unreadable:
-        rows = trace.requests + trace.unreadable
-        note(f"{trace.unreadable:,} of {rows:,} rows could not be read and are left out")
+    for line in trace.notes:
+        note(line)
+    if trace.cached_input_share is not None:
+        note(
+            f"{100 * trace.cached_input_share:.3g} % of the input tokens were read from a prompt cache; plans count all"
+        )
     buckets = int((trace.grid.counts > 0).sum())
     note(f"{trace.requests:,} requests in {buckets} buckets; load error at most {100 * trace.load_error:.2g} %")
     if trace.arrival_rates is not None:

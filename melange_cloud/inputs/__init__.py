@@ -6,7 +6,7 @@ Everything that this package returns is bounded in size, depth and digits; every
 """
 
 from melange_cloud.inputs.csv_rows import read_rows
-from melange_cloud.inputs.nested import Malformed, NotJson, parse_json, parse_toml, read_json, read_toml
+from melange_cloud.inputs.nested import Malformed, NotJson, parse_json, parse_records, parse_toml, read_json, read_toml
 from melange_cloud.inputs.numbers import MOST, NotANumber, OutOfRange, is_number, parse_number, parse_whole
 from melange_cloud.inputs.regular_files import expand_gzip, open_regular, read_bytes, read_text
 
@@ -21,6 +21,7 @@ __all__ = [
     "open_regular",
     "parse_json",
     "parse_number",
+    "parse_records",
     "parse_toml",
     "parse_whole",
     "read_bytes",

@@ -4,7 +4,7 @@ A rate is of whole windows only: those that the trace begins or ends in are left
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,6 @@ def _moment(second: int, absolute: bool) -> str:
     if not absolute:
         return f"{second:,} s"
     try:
-        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
-    except (OverflowError, ValueError, OSError):
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)).date().isoformat()
+    except OverflowError:  # beyond the calendar
         return f"{second:,} s"

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
-from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.inputs import open_regular
 from melange_cloud.workload.cells import count_of
 
 BLOCK_BYTES = 2**21
@@ -15,6 +16,7 @@ BLOCK_BYTES = 2**21
 
 _LONGEST_RECORD_BYTES = 2**26
 _GZIP_MAGIC = b"\x1f\x8b"
+_QUOTE, _LINE_FEED = b'"'[0], b"\n"[0]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 OnBytes = Callable[[int], None]
@@ -30,13 +32,13 @@ def expand(words: Sequence[str | Path]) -> list[Path]:
     paths: list[Path] = []
     for word in words:
         text = str(word)
-        if Path(text).exists() or not glob.has_magic(text):
+        if "\0" in text or not glob.has_magic(text) or Path(text).exists():
             paths.append(Path(text))
             continue
         found = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
         matches = sorted(path for path in map(Path, found) if path.is_file())
         if not matches:
-            raise BadInput(f"{text}: no file matches; quote the pattern and check the folder")
+            raise BadInput(f"{echoed(text, 150)}: no file matches; quote the pattern and check the folder")
         paths.extend(matches)
     if not paths:
         raise BadInput("name at least one file")
@@ -47,12 +49,10 @@ def size_of(path: Path) -> int:
     """Bytes on the disk.
 
     Raises:
-        BadInput: the file cannot be read.
+        BadFile: the file cannot be read, or is not a regular one.
     """
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or error})") from error
+    with open_regular(path) as stream:
+        return stream.seek(0, 2)
 
 
 class Lines:
@@ -65,7 +65,7 @@ class Lines:
     def __init__(self, path: Path, on_bytes: OnBytes | None = None) -> None:
         self.path = path
         self._on_bytes = on_bytes
-        self._raw = self._open()
+        self._raw = open_regular(path)
         try:
             magic = self._read_raw(2)
             self._raw.seek(0)
@@ -75,12 +75,6 @@ class Lines:
         except BaseException:
             self._raw.close()
             raise
-
-    def _open(self) -> IO[bytes]:
-        try:
-            return self.path.open("rb")
-        except OSError as error:
-            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from error
 
     def __enter__(self) -> "Lines":
         return self
@@ -103,20 +97,22 @@ class Lines:
         Raises:
             BadFile: damaged gzip data, or a record of more than 64 MiB.
         """
-        line, rest, more = 1, b"", self._first
+        line, waiting, more = 1, [b""], self._first
+        waiting_bytes, inside = 0, False
         while more:
-            block = rest + more
-            end = _end_of_lines(block, quoted)
+            end, inside = _end_of_lines(more, inside) if quoted else (more.rfind(b"\n") + 1, False)
             if end:
-                whole = block[:end]
+                whole = b"".join([*waiting, more[:end]])
                 yield line, whole
                 line += count_of(whole, b"\n")
-            elif len(block) > _LONGEST_RECORD_BYTES:
+                waiting, waiting_bytes = [], 0
+            waiting.append(more[end:])
+            waiting_bytes += len(more) - end
+            if waiting_bytes > _LONGEST_RECORD_BYTES:
                 cure = "a quote is opened and never closed" if quoted else "there is no line feed"
                 raise BadFile([Fault(self.path, f"no end of the record within 64 MiB: {cure}", line=line)])
-            rest = block[end:]
             more = self._read(BLOCK_BYTES)
-        if rest:
+        if rest := b"".join(waiting):
             yield line, rest
 
     def _read(self, size: int) -> bytes:
@@ -125,7 +121,7 @@ class Lines:
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise BadFile([Fault(self.path, f"damaged gzip data ({error}): fetch the file again")]) from error
         except OSError as error:
-            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from error
+            raise BadInput(f"{echoed(self.path, 150)}: cannot be read ({error.strerror or error})") from error
         if self._on_bytes is not None:
             self._on_bytes(self._raw.tell() if self._raw.seekable() else 0)
         return data
@@ -134,18 +130,21 @@ class Lines:
         try:
             return self._raw.read(size)
         except OSError as error:
-            raise BadInput(f"{self.path}: cannot be read ({error.strerror or error})") from error
+            raise BadInput(f"{echoed(self.path, 150)}: cannot be read ({error.strerror or error})") from error
 
 
-def _end_of_lines(block: bytes, quoted: bool) -> int:
-    """Where the last whole line ends; 0 where none does."""
-    end = block.rfind(b"\n") + 1
-    if not quoted or b'"' not in block:
-        return end
-    quotes = block.count(b'"', 0, end)
-    while end and quotes % 2:
-        # An odd number of quotes: this line feed stands between two.
-        before = block.rfind(b"\n", 0, end - 1) + 1
-        quotes -= block.count(b'"', before, end)
-        end = before
-    return end
+def _end_of_lines(piece: bytes, inside: bool) -> tuple[int, bool]:
+    """Where the last line feed outside quotes ends, 0 where there is none; and whether a quote is open at the end.
+
+    Args:
+        inside: whether a quote is open where the piece begins.
+    """
+    end = piece.rfind(b"\n") + 1
+    if b'"' not in piece:
+        return (0 if inside else end), inside
+    import numpy as np
+
+    data = np.frombuffer(piece, dtype=np.uint8)
+    open_after = (np.cumsum(data == _QUOTE, dtype=np.uint8) & 1).astype(bool) ^ inside
+    ends = np.flatnonzero((data == _LINE_FEED) & ~open_after)
+    return (int(ends[-1]) + 1 if len(ends) else 0), bool(open_after[-1])

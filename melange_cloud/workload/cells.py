@@ -48,9 +48,38 @@ class Cells:
         """How many there are."""
         return len(self.ends[0])
 
-    def whole_numbers(self, column: int) -> "Array | None":
-        """A column as int64; None where a cell is anything but one to sixteen digits."""
-        return None if self.points[column] is not None else self._digits(self.starts[column], self.ends[column])
+    def whole_numbers(self, column: int, *, empty_is_zero: bool = False) -> "Array | None":
+        """A column as int64; None where a cell is anything but one to sixteen digits (or empty, where that is 0)."""
+        import numpy as np
+
+        if self.points[column] is not None:
+            return None
+        starts, ends = self.starts[column], self.ends[column]
+        if not empty_is_zero or bool((ends > starts).all()):
+            return self._digits(starts, ends)
+        found = np.zeros(len(ends), dtype=np.int64)
+        given = ends > starts
+        if given.any():
+            digits = self._digits(starts[given], ends[given])
+            if digits is None:
+                return None
+            found[given] = digits
+        return found
+
+    def texts(self, column: int) -> "list[str | None] | None":
+        """A column as texts without blanks around them, None for what is empty; None where quotes are inside a cell."""
+        first = bytes(self.block[int(self.starts[column][0]) : int(self.ends[column][0])])
+        alike = self._texts(column)
+        if alike is not None and bool((alike == alike[0]).all()):
+            cells = [first]
+        else:
+            block = self.block
+            places = zip(self.starts[column].tolist(), self.ends[column].tolist(), strict=True)
+            cells = [block[start:end] for start, end in places]
+        if any(b'"' in cell for cell in set(cells)):
+            return None
+        known = {cell: cell.decode("utf-8", errors="surrogateescape").strip() or None for cell in set(cells)}
+        return [known[cell] for cell in cells] * (self.lines if len(cells) == 1 else 1)
 
     def seconds(self, column: int, clock: Clock) -> "Array | None":
         """A column of times as whole seconds; None where a cell is none, or is written in no common form."""

@@ -1,51 +1,42 @@
-"""Which columns of a trace hold input tokens, output tokens and times: the common logs are known by their names.
+"""Which columns of a trace hold input tokens, output tokens, times and what tells requests apart.
 
-Names are compared in lower case with everything but letters, digits and dots as ``_``; a dot leads into a nested
-record (``usage.prompt_tokens``). Of several known names the first of the list counts.
-
-=====================  ==============================  ==========================  ==========================
-log                    input tokens                    output tokens               time
-=====================  ==============================  ==========================  ==========================
-ours                   input_tokens                    output_tokens               arrival_s (seconds)
-Azure LLM traces       ContextTokens                   GeneratedTokens             TIMESTAMP (ISO)
-BurstGPT               Request tokens                  Response tokens             Timestamp (seconds)
-Mooncake               input_length                    output_length               timestamp (milliseconds)
-OpenAI-style records   usage.prompt_tokens             usage.completion_tokens     created (Unix seconds)
-vLLM                   prompt_tokens, prompt_len       completion_tokens           arrival_time (seconds)
-ServeGen               input_tokens                    output_tokens               timestamp (seconds)
-=====================  ==============================  ==========================  ==========================
+The common logs are known by their names (``usage_names``); the user names the others.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
-from melange_cloud.errors import BadFile, Fault
-from melange_cloud.workload.times import SECONDS_PER_UNIT
+from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT
+from melange_cloud.workload.usage_names import (
+    ADDED_TO_INPUT,
+    ADDED_TO_OUTPUT,
+    ADDED_WITHOUT,
+    CACHED_INPUT,
+    ERROR_NAMES,
+    HOLDS_ALL_INPUT,
+    INPUT_NAMES,
+    MODEL_NAMES,
+    OUTPUT_NAMES,
+    STATUS_NAMES,
+    TIME_NAMES,
+)
 
-INPUT_NAMES = (
-    "input_tokens", "prompt_tokens", "usage.prompt_tokens", "usage.input_tokens", "response.usage.prompt_tokens",
-    "response.usage.input_tokens", "response.body.usage.prompt_tokens", "response.body.usage.input_tokens",
-    "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "contexttokens", "context_tokens", "request_tokens",
-    "input_length", "input_len", "prompt_length", "prompt_len", "num_prompt_tokens", "num_input_tokens",
-    "num_prefill_tokens", "prompt_token_count", "data.input_tokens",
-)  # fmt: skip
-OUTPUT_NAMES = (
-    "output_tokens", "completion_tokens", "usage.completion_tokens", "usage.output_tokens",
-    "response.usage.completion_tokens", "response.usage.output_tokens", "response.body.usage.completion_tokens",
-    "response.body.usage.output_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
-    "generatedtokens", "generated_tokens", "response_tokens", "output_length", "output_len", "generation_length",
-    "generation_len", "num_generation_tokens", "num_output_tokens", "num_decode_tokens", "completion_token_count",
-    "data.output_tokens",
-)  # fmt: skip
-TIME_NAMES = (
-    "arrival_s", "timestamp", "timestamp_ms", "timestamp_s", "arrival_time", "arrival_ms", "arrived_at", "created",
-    "created_at", "response.created", "response.created_at", "response.body.created", "response.body.created_at",
-    "start_time", "request_time", "time", "datetime", "t_s", "timestamp_utc", "@timestamp",
-)  # fmt: skip
-MILLISECONDS_BESIDE = "input_length"
-"""Mooncake's traces count milliseconds in ``timestamp``; this column beside it is what tells them."""
+ANY = "*"
+"""``--where COLUMN=*``: whatever the column holds, knowingly."""
+
+_WHERE = "--where COLUMN=VALUE"
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_UNIT_SUFFIXES = {
+    **{unit: unit for unit in SECONDS_PER_UNIT},
+    **dict.fromkeys(("sec", "secs", "seconds"), "s"),
+    **dict.fromkeys(("msec", "millis", "milliseconds"), "ms"),
+    **dict.fromkeys(("usec", "micros", "microseconds"), "us"),
+    **dict.fromkeys(("nano", "nanos", "nanoseconds"), "ns"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +44,11 @@ class Asked:
     """What the user says of the columns; None is "find it".
 
     Attributes:
+        input_column, output_column: one column, or several joined by ``+`` that are added up.
         time_unit: of times that are numbers: ``s``, ``ms``, ``us`` or ``ns``.
         time_zone: of times that carry none, as in the IANA list; None is UTC.
         ignore_times: there are no times worth reading.
+        where: ``COLUMN=VALUE``: only such rows count. The same column again allows another value, ``*`` any.
     """
 
     input_column: str | None = None
@@ -64,19 +57,49 @@ class Asked:
     time_unit: str | None = None
     time_zone: str | None = None
     ignore_times: bool = False
+    where: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A column that tells requests apart.
+
+    Attributes:
+        role: ``where`` (only some values count), ``model``, ``status`` or ``error``.
+        wanted: of ``where``, the values that count; None is any.
+    """
+
+    column: str
+    role: str
+    wanted: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of one file, as it names them; ``arrival`` is None where there are no times to read.
+    """The columns of one file, as it names them.
 
-    ``seconds_per_unit`` is of times that are numbers; None where their size must tell.
+    Attributes:
+        input, output: added up; of those after the first, what is missing counts as 0.
+        arrival: None where there are no times to read.
+        seconds_per_unit: of times that are numbers; None where their size must tell.
+        cached: input tokens that were read from a prompt cache; None where nothing tells.
+        labels: what tells requests apart.
+        names: all of the file's, normalised.
     """
 
-    input: str
-    output: str
+    input: tuple[str, ...]
+    output: tuple[str, ...]
     arrival: str | None
     seconds_per_unit: float | None
+    cached: str | None = None
+    labels: tuple[Label, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Every column that is read, once."""
+        others = [name for name in (self.cached, self.arrival) if name is not None]
+        return tuple(dict.fromkeys([*self.input, *self.output, *others, *(label.column for label in self.labels)]))
 
 
 def find_columns(names: Sequence[str], asked: Asked, path: Path, line: int = 1) -> Columns:
@@ -87,59 +110,161 @@ def find_columns(names: Sequence[str], asked: Asked, path: Path, line: int = 1) 
         line: where they stand, for faults.
 
     Raises:
-        BadFile: a column that is needed or asked for is not there, or stands twice.
+        BadFile: a column that is needed or asked for is not there, or is there twice.
+        BadInput: ``where`` is not made of COLUMN=VALUE.
     """
-    faults: list[Fault] = []
-
-    def found(what: str, wanted: str | None, known: Sequence[str], option: str) -> str:
-        matches = [name for name in names if name == wanted] if wanted is not None else _first_known(names, known)
-        if wanted is not None and not matches:
-            matches = [name for name in names if normal(name) == normal(wanted)]
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            faults.append(Fault(path, f"{matches[0]} stands twice: keep one, or name another with {option}", line=line))
-        elif wanted is not None or known is not TIME_NAMES:
-            missing = f"there is no column {wanted}" if wanted is not None else f"no column is known to hold {what}"
-            faults.append(Fault(path, f"{missing}: name it with {option}; found: {_shown(names)}", line=line))
-        return ""
-
-    sizes = (
-        found("input tokens", asked.input_column, INPUT_NAMES, "--input-column"),
-        found("output tokens", asked.output_column, OUTPUT_NAMES, "--output-column"),
-    )
+    found = _Finder(names, path, line)
+    inputs = found.sizes("input tokens", asked.input_column, INPUT_NAMES, "--input-column")
+    outputs = found.sizes("output tokens", asked.output_column, OUTPUT_NAMES, "--output-column")
     arrival = ""
     if not asked.ignore_times:
-        arrival = found("times", asked.time_column, TIME_NAMES, "--time-column")
-    if faults:
-        raise BadFile(faults)
-    return Columns(*sizes, arrival or None, _seconds_per_unit(arrival, sizes[0], asked) if arrival else None)
+        arrival = found.one("times", asked.time_column, TIME_NAMES, "--time-column", needed=False)
+    labels = found.labels(asked.where)
+    if found.faults:
+        raise BadFile(found.faults)
+    if asked.input_column is None:
+        inputs = found.with_parts(inputs, ADDED_TO_INPUT)
+    if asked.output_column is None:
+        outputs = found.with_parts(outputs, ADDED_TO_OUTPUT)
+    return Columns(
+        inputs,
+        outputs,
+        arrival or None,
+        SECONDS_PER_UNIT[asked.time_unit] if asked.time_unit is not None else seconds_per_unit(arrival),
+        found.cached(inputs[0]),
+        labels,
+        tuple(found.by_normal),
+    )
 
 
 def normal(name: str) -> str:
     """A column's name as it is compared."""
-    return re.sub(r"[^a-z0-9.@]+", "_", name.strip().lower())
+    return re.sub(r"[^a-z0-9.@]+", "_", _CAMEL.sub("_", name.strip()).lower())
 
 
-def _first_known(names: Sequence[str], known: Sequence[str]) -> list[str]:
-    by_normal: dict[str, list[str]] = {}
-    for name in names:
-        by_normal.setdefault(normal(name), []).append(name)
-    return next((by_normal[word] for word in known if word in by_normal), [])
+def seconds_per_unit(name: str) -> float | None:
+    """The unit that the name of a column of times ends in: 0.001 for ``start_ms``; None where it names none."""
+    head, _, suffix = normal(name).rpartition("_")
+    return SECONDS_PER_UNIT[_UNIT_SUFFIXES[suffix]] if head and suffix in _UNIT_SUFFIXES else None
 
 
-def _seconds_per_unit(arrival: str, input_column: str, asked: Asked) -> float | None:
-    if asked.time_unit is not None:
-        return SECONDS_PER_UNIT[asked.time_unit]
-    name = normal(arrival)
-    suffix = name.rpartition("_")[2]
-    if suffix in SECONDS_PER_UNIT and "_" in name:
-        return SECONDS_PER_UNIT[suffix]
-    if name == "timestamp" and normal(input_column) == MILLISECONDS_BESIDE:
-        return SECONDS_PER_UNIT["ms"]
-    return None
+def wanted_values(where: Iterable[str]) -> dict[str, frozenset[str] | None]:
+    """Column -> the values that count, None for any.
+
+    Raises:
+        BadInput: a word without a column or without ``=``.
+    """
+    values: dict[str, set[str]] = {}
+    for word in where:
+        column, equals, value = word.partition("=")
+        if not equals or not column.strip():
+            raise BadInput(f"--where {echoed(word)}: write COLUMN=VALUE, such as model=llama-3.1-8b")
+        values.setdefault(column.strip(), set()).add(value.strip())
+    return {column: None if ANY in allowed else frozenset(allowed) for column, allowed in values.items()}
 
 
-def _shown(names: Sequence[str]) -> str:
-    text = ", ".join(names) or "nothing"
-    return text if len(text) <= 160 else f"{text[:157]}..."
+class _Finder:
+    def __init__(self, names: Sequence[str], path: Path, line: int) -> None:
+        self.names, self.path, self.line = names, path, line
+        self.faults: list[Fault] = []
+        self.by_normal: dict[str, list[str]] = {}
+        self.by_ending: dict[str, list[str]] = {}
+        for name in names:
+            word = normal(name)
+            self.by_normal.setdefault(word, []).append(name)
+            parts = word.split(".")
+            for size in range(2, min(len(parts), 6)):
+                self.by_ending.setdefault(".".join(parts[-size:]), []).append(name)
+
+    def sizes(self, what: str, asked: str | None, known: Sequence[str], option: str) -> tuple[str, ...]:
+        """The columns that are asked for (joined by ``+``), or the one that is known."""
+        if asked is None or asked in self.names or "+" not in asked:
+            return (self.one(what, asked, known, option),)
+        return tuple(self.one(what, part.strip(), known, option) for part in asked.split("+"))
+
+    def one(self, what: str, asked: str | None, known: Sequence[str], option: str, *, needed: bool = True) -> str:
+        """A column by its name, or by the known ones; empty where there is none, with its fault."""
+        matches = self._named(asked) if asked is not None else self._known(known)
+        if len(matches) == 1:
+            return matches[0]
+        if len(set(matches)) > 1 and asked is None:
+            message = f"{' and '.join(map(_short, matches[:3]))} may all hold {what}: name one with {option}"
+            self._fault(message)
+        elif matches:
+            self._fault(f"{_short(matches[0])} stands twice: keep one, or name another with {option}")
+        elif asked is not None and option == _WHERE:
+            self._fault(f"there is no column {echoed(asked)} for --where: {self._closest(asked)}")
+        elif asked is not None:
+            self._fault(f"there is no column {echoed(asked)}: name it with {option}; {self._shown()}")
+        elif needed:
+            self._fault(f"no column is known to hold {what}: name it with {option}; {self._shown()}{self._hint()}")
+        return ""
+
+    def labels(self, where: Sequence[str]) -> tuple[Label, ...]:
+        """The columns of ``--where``, and those that are known to tell models and failures."""
+        labels = []
+        for column, wanted in wanted_values(where).items():
+            if name := self.one("", column, (), _WHERE):
+                labels.append(Label(name, "where", wanted))
+        asked = {label.column for label in labels}
+        for role, known in (("model", MODEL_NAMES), ("status", STATUS_NAMES), ("error", ERROR_NAMES)):
+            # Where two columns are called so, neither is clear enough to speak for the requests.
+            match = self._known(known)
+            if len(match) == 1 and match[0] not in asked:
+                labels.append(Label(match[0], role))
+        return tuple(labels)
+
+    def with_parts(self, columns: tuple[str, ...], added: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        """The column, and those beside it that count what it leaves out."""
+        parent, name = _parent_and_name(normal(columns[0]))
+        if any(parent == whole or parent.endswith(f".{whole}") for whole in HOLDS_ALL_INPUT):
+            return columns
+        parts = []
+        for part in added.get(name, ()):
+            beside = self._beside(parent, part)
+            parts += [beside] if beside else [self._beside(parent, other) for other in ADDED_WITHOUT.get(part, ())]
+        return (*columns, *(part for part in parts if part))
+
+    def cached(self, column: str) -> str | None:
+        """The column beside the input tokens that tells how many of them came from a cache."""
+        parent, _ = _parent_and_name(normal(column))
+        return next((found for name in CACHED_INPUT if (found := self._beside(parent, name))), None)
+
+    def _beside(self, parent: str, name: str) -> str:
+        matches = self.by_normal.get(f"{parent}.{name}" if parent else name, [])
+        return matches[0] if len(matches) == 1 else ""
+
+    def _named(self, asked: str) -> list[str]:
+        exact = [name for name in self.names if name == asked]
+        return exact or self.by_normal.get(normal(asked), [])
+
+    def _known(self, known: Sequence[str]) -> list[str]:
+        exact = next((self.by_normal[word] for word in known if word in self.by_normal), None)
+        if exact is not None:
+            return exact
+        return next((self.by_ending[word] for word in known if "." in word and word in self.by_ending), [])
+
+    def _fault(self, message: str) -> None:
+        self.faults.append(Fault(self.path, message, line=self.line))
+
+    def _closest(self, asked: str) -> str:
+        near = {normal(name): name for name in self.names[:10_000]}
+        close = get_close_matches(normal(asked), near, n=3, cutoff=0.6)
+        return f"did you mean {' or '.join(_short(near[word]) for word in close)}?" if close else self._shown()
+
+    def _shown(self) -> str:
+        return f"found: {', '.join(map(_short, self.names[:12])) or 'nothing'}"[:160]
+
+    def _hint(self) -> str:
+        if {"resource_spans", "resource_logs"} & set(self.by_normal):
+            return "; write one span per line (jq -c '.resourceSpans[].scopeSpans[].spans[]' FILE)"
+        return ""
+
+
+def _parent_and_name(name: str) -> tuple[str, str]:
+    parent, _, last = name.rpartition(".")
+    return parent, last
+
+
+def _short(name: str) -> str:
+    return echoed(name, 40)

@@ -18,18 +18,24 @@ from melange_cloud.domain import ArrivalRates, Workload
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows, read_text
 from melange_cloud.workload.arrivals import HOUR_S, HOURS_FROM, rates_of
-from melange_cloud.workload.columns import normal
+from melange_cloud.workload.columns import normal, seconds_per_unit
 from melange_cloud.workload.drift import drift_of
 from melange_cloud.workload.file import WorkloadFile
 from melange_cloud.workload.histogram import Sizes, buckets_of_counts, notes_of, parse_histogram
 from melange_cloud.workload.load import load_workload_file
 from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange
 from melange_cloud.workload.reading import parse_number
-from melange_cloud.workload.times import clock_of
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT
+from melange_cloud.workload.times import Clock, clock_of, number_of
 
 _BY_HOURS = ("start_hour", "input_bucket", "output_bucket", "expected_requests")
 _LABEL = re.compile(r"([0-9]{1,10})-([0-9]{1,10})|>([0-9]{1,10})")
 _STEP_S = {"hour": 3600, "minute": 60, "day": 86_400}
+_IN_SECONDS = ("t_s",)
+_USUAL_WINDOWS_S = (
+    1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400,
+    604_800,
+)  # fmt: skip
 _MOST_WINDOWS = 5_300_000
 """Ten years of minutes, which is the span of a trace, too."""
 
@@ -128,8 +134,15 @@ def _by_hour(
 def _starts(
     rows: Sequence[tuple[int, list[str]]], name: str, path: Path, faults: list[Fault]
 ) -> tuple[list[int], bool]:
-    unit = _STEP_S.get(name, 1)
-    clock = clock_of(rows[1][1][0], float(unit) if unit == 1 else None, None)
+    line, first = rows[1][0], rows[1][1][0]
+    if name in _STEP_S:
+        clock, unit = Clock(False, 1.0, False, None), _STEP_S[name]
+        clock = clock if number_of(first) is not None else clock_of([first], None, None)
+    else:
+        named = None if name in _IN_SECONDS else seconds_per_unit(name)
+        clock, unit = clock_of([cells[0] for _, cells in rows[1:]], 1.0 if name in _IN_SECONDS else named, None), 1
+        if not clock.unit_is_known:
+            clock = replace(clock, seconds_per_unit=_unit_by_step(first, rows[2][1][0], name, path, line))
     starts = []
     for line, cells in rows[1:]:
         start = clock.second(cells[0])
@@ -140,6 +153,23 @@ def _starts(
         else:
             starts.append(start * unit)
     return starts, clock.absolute
+
+
+def _unit_by_step(first: str, second: str, name: str, path: Path, line: int) -> float:
+    """Seconds per unit of times of no named unit: windows have a usual length in one unit only.
+
+    Raises:
+        BadFile: in none.
+    """
+    one, other = number_of(first), number_of(second)
+    step = 0.0 if one is None or other is None else other - one
+    for unit in SECONDS_PER_UNIT.values():
+        if any(abs(step * unit - usual) < 1e-6 * usual for usual in _USUAL_WINDOWS_S):
+            return unit
+    message = (
+        f"times count in no known unit ({step:g} between the first two): call the column t_s, t_ms, hour or minute"
+    )
+    raise BadFile([Fault(path, message, line=line, field=name)])
 
 
 def _numbers(

@@ -10,7 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,21 @@ from melange_cloud.errors import BadFile, Fault
 from melange_cloud.workload.ahead import worked_ahead
 from melange_cloud.workload.blocks import Lines
 from melange_cloud.workload.cells import Cells, cells_of, count_of
-from melange_cloud.workload.columns import Asked, Columns, find_columns
-from melange_cloud.workload.reader import Reading, RowByRow, whole_array
-from melange_cloud.workload.reading import parse_number
-from melange_cloud.workload.times import Clock, clock_of
+from melange_cloud.workload.columns import Asked, find_columns
+from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
+from melange_cloud.workload.time_column import timed
+from melange_cloud.workload.times import number_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-    Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
+    Array = np.ndarray[Any, Any]
 
 DELIMITERS = ",;\t"
 _FEW_BYTES, _PARTS = 2**13, 8
-_LEARNT_FROM_BYTES = 2**16
+_LEARNT_FROM_BYTES, _LEARNT_FROM_ROWS = 2**16, 2_000
+_PANDAS_TYPES = (("int64", "int64"), ("int64", "float64"), ("float64", "int64"), ("float64", "float64"))
+"""What pandas is asked to read sizes and times that are numbers as, whole ones first."""
 
 
 def read_csv_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
@@ -41,14 +43,16 @@ def read_csv_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     """
     # A log may carry the prompts themselves; the standard limit is 131,072 characters.
     csv.field_size_limit(2**26)
-    table = _Table(lines, asked, reading)
+    blocks = lines.blocks(quoted=True)
+    first = next(blocks, (1, b""))
+    table = _Table(lines.path, first[1], asked, reading)
 
-    def parsed(piece: tuple[int, bytes]) -> "tuple[int, bytes, Arrays | None]":
+    def parsed(piece: tuple[int, bytes]) -> tuple[int, bytes, Rows | None]:
         return (*piece, table.at_once(piece[1]))
 
-    with closing(worked_ahead(parsed, _without_header(lines.blocks(quoted=True)))) as found:
-        for line, block, arrays in found:
-            table.take(line, block, arrays)
+    with closing(worked_ahead(parsed, _without_header(chain([first], blocks)))) as found:
+        for line, block, rows in found:
+            table.take(line, block, rows)
 
 
 def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
@@ -57,11 +61,14 @@ def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
     Raises:
         BadFile: there is no header line.
     """
-    text = start[:_LEARNT_FROM_BYTES].decode("utf-8", errors="surrogateescape")
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(DELIMITERS, key=line.count)
-    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
-    if names and all(parse_number(name) is not None for name in names):
+    lines = (line for line in io.BytesIO(start) if line.strip())
+    text = next(lines, b"").decode("utf-8", errors="surrogateescape").strip("\r\n")
+    delimiter = max(DELIMITERS, key=text.count)
+    try:
+        names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
+    except csv.Error as error:
+        raise BadFile([Fault(path, f"its header is not CSV ({error})", line=1)]) from error
+    if names and all(number_of(name) is not None for name in names):
         raise BadFile(
             [Fault(path, "has no header line: add one, such as input_tokens,output_tokens,arrival_s", line=1)]
         )
@@ -83,33 +90,38 @@ def _without_header(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, 
 
 
 class _Table:
-    def __init__(self, lines: Lines, asked: Asked, reading: Reading) -> None:
-        self.reading, self.path = reading, lines.path
-        self.names, self.delimiter = header_of(lines.start, lines.path)
-        self.columns: Columns = find_columns(self.names, asked, lines.path)
-        self.places = (self.names.index(self.columns.input), self.names.index(self.columns.output))
-        self.arrival_place = None if self.columns.arrival is None else self.names.index(self.columns.arrival)
-        self.clock = self._clock(lines.start, asked)
-        reading.begin(lines.path, self.columns, self.clock)
-        self.sizes_are_whole, self.pandas_reads = True, False
+    def __init__(self, path: Path, start: bytes, asked: Asked, reading: Reading) -> None:
+        self.reading, self.path = reading, path
+        self.names, self.delimiter = header_of(start, path)
+        columns = find_columns(self.names, asked, path)
+        self.columns, self.clock, lean = timed(columns, self.names, self._first_rows(start), asked, reading, path)
+        self.place = {name: self.names.index(name) for name in self.columns.used}
+        reading.begin(path, self.columns, self.clock, lean)
+        self.pandas_types, self.pandas_reads = 0, False
 
-    def _clock(self, start: bytes, asked: Asked) -> Clock | None:
-        if self.arrival_place is None:
-            return None
+    def _first_rows(self, start: bytes) -> list[dict[str, object]]:
         text = start[:_LEARNT_FROM_BYTES].decode("utf-8", errors="surrogateescape")
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter)
-        cells = [row[self.arrival_place].strip() for row in rows if len(row) == len(self.names)][1:]
-        # An empty cell tells nothing of how the others are written.
-        return clock_of(next((cell for cell in cells if cell), "0"), self.columns.seconds_per_unit, asked.time_zone)
+        found: list[dict[str, object]] = []
+        while len(found) < _LEARNT_FROM_ROWS:
+            try:
+                cells = next(rows, None)
+            except csv.Error:
+                continue  # counted where the rows are read
+            if cells is None:
+                break
+            if len(cells) == len(self.names):
+                found.append(dict(zip(self.names, (cell.strip() for cell in cells), strict=True)))
+        return list(islice(found, 1, None))
 
-    def take(self, line: int, block: bytes, arrays: "Arrays | None") -> None:
+    def take(self, line: int, block: bytes, rows: Rows | None) -> None:
         """Counts the rows of a block whose first line is number ``line``.
 
         Args:
-            arrays: what ``at_once`` found in it.
+            rows: what ``at_once`` found in it.
         """
-        if arrays is not None:
-            self.reading.tally.add(*arrays)
+        if rows is not None:
+            self.reading.take(self.path, rows)
             return
         cuts = {block.find(b"\n", part * len(block) // _PARTS) + 1 for part in range(1, _PARTS)} - {0, len(block)}
         if len(block) <= _FEW_BYTES or b'"' in block or not cuts:
@@ -120,7 +132,7 @@ class _Table:
             self.take(line, piece, self.at_once(piece, again=True))
             line += count_of(piece, b"\n")
 
-    def at_once(self, block: bytes, *, again: bool = False) -> "Arrays | None":
+    def at_once(self, block: bytes, *, again: bool = False) -> Rows | None:
         """The rows of a block, all of them readable; None where one may not be, or there are few.
 
         Several threads call it at a time.
@@ -137,38 +149,62 @@ class _Table:
             cells = cells_of(block, self.delimiter, len(self.names), points=False)
         if cells is None:
             return None
-        arrays = self._from_cells(cells)
-        if arrays is not None or b'"' in block or (again and not self.pandas_reads):
-            return arrays
-        arrays = self._with_pandas(block, cells.lines)
-        self.pandas_reads = self.pandas_reads or arrays is not None
-        return arrays
+        labels = self._labels(cells)
+        if labels is None:
+            return None
+        rows = self._from_cells(cells, labels)
+        if rows is not None or b'"' in block or (again and not self.pandas_reads):
+            return rows
+        rows = self._with_pandas(block, cells.lines, labels)
+        self.pandas_reads = self.pandas_reads or rows is not None
+        return rows
 
-    def _from_cells(self, cells: Cells) -> "Arrays | None":
-        inputs, outputs = (whole_array(cells.whole_numbers(place)) for place in self.places)
-        if inputs is None or outputs is None or self.clock is None or self.arrival_place is None:
-            return None if inputs is None or outputs is None else (inputs, outputs, None)
-        seconds = cells.seconds(self.arrival_place, self.clock)
-        return None if seconds is None else (inputs, outputs, seconds)
+    def _labels(self, cells: Cells) -> tuple[list[str | None], ...] | None:
+        found = [cells.texts(self.place[label.column]) for label in self.columns.labels]
+        return None if any(values is None for values in found) else tuple(values for values in found if values)
 
-    def _with_pandas(self, block: bytes, count: int) -> "Arrays | None":
+    def _from_cells(self, cells: Cells, labels: tuple[list[str | None], ...]) -> Rows | None:
+        columns = self.columns
+
+        def numbers(name: str, optional: bool) -> "Array | None":
+            return cells.whole_numbers(self.place[name], empty_is_zero=optional)
+
+        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
+        if inputs is None or outputs is None:
+            return None
+        seconds = cached = None
+        if (
+            columns.cached is not None
+            and (cached := summed((columns.cached,), lambda name, _: numbers(name, True))) is None
+        ):
+            return None
+        if self.clock is not None and columns.arrival is not None:
+            seconds = cells.seconds(self.place[columns.arrival], self.clock)
+            if seconds is None:
+                return None
+        return Rows(inputs, outputs, seconds, cached, labels)
+
+    def _with_pandas(self, block: bytes, count: int, labels: tuple[list[str | None], ...]) -> Rows | None:
         """The same, slower, for whatever pandas reads: numbers as 374.0 or 1e3, times of any form."""
-        if self.sizes_are_whole:
-            arrays = self._of_type("int64", block, count)
-            if arrays is not None:
-                return arrays
-        arrays = self._of_type("float64", block, count)
-        if arrays is not None:
-            self.sizes_are_whole = False  # the next block is like it
-        return arrays
+        for at, types in enumerate(_PANDAS_TYPES[self.pandas_types :], self.pandas_types):
+            rows = self._of_type(*types, block, count, labels)
+            if rows is not None:
+                self.pandas_types = at  # the next block is like it
+                return rows
+        return None
 
-    def _of_type(self, sizes: str, block: bytes, count: int) -> "Arrays | None":
+    def _of_type(
+        self, sizes: str, times: str, block: bytes, count: int, labels: tuple[list[str | None], ...]
+    ) -> Rows | None:
         import numpy as np
         import pandas as pd
 
-        types: dict[int, str] = dict.fromkeys(self.places, sizes)
-        if self.arrival_place is not None:
-            types[self.arrival_place] = "object" if self.clock and self.clock.is_text else "float64"
+        columns, place = self.columns, self.place
+        optional = [*columns.input[1:], *columns.output[1:], *([columns.cached] if columns.cached else [])]
+        types = {place[name]: sizes for name in (columns.input[0], columns.output[0])}
+        types.update({place[name]: "float64" for name in optional if place[name] not in types})
+        if columns.arrival is not None:
+            types[place[columns.arrival]] = "object" if self.clock and self.clock.is_text else times
         try:
             with np.errstate(invalid="ignore"):  # inf where whole numbers are expected
                 frame = pd.read_csv(
@@ -183,23 +219,36 @@ class _Table:
                     index_col=False,
                     encoding_errors="surrogateescape",
                 )
-        except (ValueError, TypeError, OverflowError):  # pandas' own parser errors are ValueErrors
+        except Exception:  # whatever pandas raises over a block, its rows are then read one by one
             return None
         if len(frame) != count:
             return None
-        inputs, outputs = (whole_array(frame[place].to_numpy()) for place in self.places)
+
+        def numbers(name: str, optional: bool) -> "Array | None":
+            values = frame[place[name]]
+            found: Array = (values.fillna(0) if optional else values).to_numpy()
+            return found
+
+        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
         if inputs is None or outputs is None:
             return None
-        seconds = None if self.clock is None else self.clock.seconds(frame[self.arrival_place])
-        return None if self.clock is not None and seconds is None else (inputs, outputs, seconds)
+        seconds = cached = None
+        if (
+            columns.cached is not None
+            and (cached := summed((columns.cached,), lambda name, _: numbers(name, True))) is None
+        ):
+            return None
+        if self.clock is not None and columns.arrival is not None:
+            seconds = self.clock.seconds(frame[place[columns.arrival]])
+            if seconds is None:
+                return None
+        return Rows(inputs, outputs, seconds, cached, labels)
 
     def _row_by_row(self, line: int, block: bytes) -> None:
-        columns = self.columns
-        rows = RowByRow(self.reading, self.path, (columns.input, columns.output, columns.arrival or ""), self.clock)
+        rows = RowByRow(self.reading, self.path, self.columns, self.clock)
         text = block.decode("utf-8", errors="surrogateescape")
         # Cut at line feeds alone, so that a stray carriage return moves no line number.
         lines = csv.reader((f"{line}\n" for line in text.removesuffix("\n").split("\n")), delimiter=self.delimiter)
-        at_in, at_out = self.places
         while True:
             try:
                 cells = next(lines, None)
@@ -214,6 +263,5 @@ class _Table:
             if len(cells) != len(self.names):
                 self.reading.reject(self.path, here, f"has {len(cells)} cells, the header has {len(self.names)}")
                 continue
-            arrival = None if self.arrival_place is None else cells[self.arrival_place]
-            rows.take(here, (cells[at_in], cells[at_out]), arrival)
+            rows.take(here, lambda name, cells=cells: cells[self.place[name]])  # type: ignore[misc]
         rows.flush()

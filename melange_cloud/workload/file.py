@@ -12,6 +12,7 @@
       "notes": ["..."],                     what a user should know; may be absent
       "input_tokens": {"mean": 136.3, "p50": 40, "p90": 432, "p99": 902},     of the requests themselves; a quantile
       "output_tokens": {"mean": 256.2, "p50": 211, "p90": 513, "p99": 785},   is null, the whole absent: unknown
+      "cached_input_share": 0.95,           fraction of all input tokens read from a prompt cache; may be absent
       "load_error": 0.02,                   what charging buckets at their mean sizes can misjudge; may be absent
       "drift": {                            how far the mix moves (total variation); may be absent
         "window_s": 21600, "windows": 28, "mean": 0.16, "max": 0.44
@@ -64,8 +65,8 @@ _WINDOWS_PER_LINE = 24
 
 _REQUIRED = ("format", "name", "title", "source", "licence", "buckets")
 _OPTIONAL = (
-    "dated", "requests", "rows_unreadable", "notes", "input_tokens", "output_tokens", "load_error", "drift",
-    "requests_per_s",
+    "dated", "requests", "rows_unreadable", "notes", "input_tokens", "output_tokens", "cached_input_share",
+    "load_error", "drift", "requests_per_s",
 )  # fmt: skip
 
 
@@ -78,6 +79,7 @@ class WorkloadFile:
         input_tokens, output_tokens: figures of the requests themselves, before bucketing.
         load_error: fraction of the load that charging buckets at their mean sizes can misjudge.
         dated: when the traffic was seen, in words; empty where unknown.
+        cached_input_share: fraction of all input tokens that the source read from a prompt cache.
     """
 
     workload: Workload
@@ -88,6 +90,7 @@ class WorkloadFile:
     drift: Drift | None = None
     load_error: float | None = None
     dated: str = ""
+    cached_input_share: float | None = None
 
 
 def write_workload(held: WorkloadFile) -> str:
@@ -113,6 +116,8 @@ def write_workload(held: WorkloadFile) -> str:
         if figures is not None:
             parts = {"mean": _digits(figures.mean), **{q: _text(getattr(figures, q)) for q in ("p50", "p90", "p99")}}
             head[key] = _object(parts)
+    if held.cached_input_share is not None:
+        head["cached_input_share"] = _digits(held.cached_input_share)
     if held.load_error is not None:
         head["load_error"] = _digits(held.load_error)
     if held.drift is not None:
@@ -163,6 +168,7 @@ def parse_workload_file(text: str, path: Path | str) -> WorkloadFile:
         output_tokens=token_figures(checker, document, "output_tokens"),
         drift=drift(checker, document),
         load_error=checker.number(document, "load_error", "", 0, 2),
+        cached_input_share=checker.number(document, "cached_input_share", "", 0, 1),
         dated=dated,
     )
     buckets = bucket_list(checker, document)

@@ -1,16 +1,30 @@
-"""Traces as JSON Lines: one record per line, sizes and times anywhere inside it (``usage.prompt_tokens``)."""
+"""Traces as JSON Lines: one record per line, sizes and times anywhere inside it (``usage.prompt_tokens``).
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+A list of ``{"key": ..., "value": {...}}``, as OpenTelemetry writes attributes, counts as a record with these keys.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.inputs import Malformed, parse_records
 from melange_cloud.workload.blocks import Lines
 from melange_cloud.workload.columns import Asked, Columns, find_columns
-from melange_cloud.workload.reader import Reading, RowByRow, whole_array
-from melange_cloud.workload.times import Clock, clock_of
+from melange_cloud.workload.labels import label_text
+from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
+from melange_cloud.workload.time_column import timed
+from melange_cloud.workload.times import Clock
 
-_LEARNT_FROM = 100
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+_LEARNT_FROM = 1_000
+_NAMES_FROM = 100
+_MOST_LEVELS, _MOST_NAMES = 12, 10_000
+"""Of names: no log that is known nests usage deeper than five records."""
 
 
 def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
@@ -19,121 +33,219 @@ def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     Raises:
         BadFile: no record among the first hundred names sizes, or the file is damaged.
     """
-    records = list(_first_records(lines))
-    names = list(dict.fromkeys(name for record in records for name in names_of(record)))
     if lines.start.lstrip()[:1] == b"[":
         cure = "is one JSON array: write one record per line (jq -c '.[]' FILE)"
         raise BadFile([Fault(lines.path, cure, line=1)])
+    blocks = lines.blocks(quoted=False)
+    first = next(blocks, (1, b""))
+    records = list(_first_records(first[1]))
+    names = list(dict.fromkeys(name for record in records[:_NAMES_FROM] for name in names_of(record)))[:_MOST_NAMES]
     columns = find_columns(names, asked, lines.path)
-    clock = None
+    rows = [{name: value_of(record, name) for name in names} for record in records[:_NAMES_FROM]]
     if columns.arrival is not None:
-        times = (value_of(record, columns.arrival) for record in records)
-        sample = next((time for time in times if isinstance(time, str | int | float)), 0)
-        clock = clock_of(sample, columns.seconds_per_unit, asked.time_zone)
-    reading.begin(lines.path, columns, clock)
-    reader = _Records(lines, columns, clock, reading)
-    for line, block in lines.blocks(quoted=False):
+        rows += [{columns.arrival: value_of(record, columns.arrival)} for record in records[_NAMES_FROM:]]
+    columns, clock, lean = timed(columns, names, rows, asked, reading, lines.path)
+    reading.begin(lines.path, columns, clock, lean)
+    reader = _Records(lines, columns, clock, reading, records)
+    for line, block in chain([first], blocks):
         reader.take(line, block)
 
 
-def names_of(record: object, before: str = "") -> Iterator[str]:
+def names_of(record: object, before: str = "", level: int = 0) -> Iterator[str]:
     """The dotted names of everything in a record that is not a record itself."""
-    if not isinstance(record, Mapping):
+    inner = _opened(record)
+    if inner is None or level > _MOST_LEVELS:
         return
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            yield from names_of(value, f"{before}{name}.")
+    for name, value in inner.items():
+        if _opened(value) is not None:
+            yield from names_of(value, f"{before}{name}.", level + 1)
         else:
             yield f"{before}{name}"
 
 
 def value_of(record: object, name: str) -> object:
     """The value under a dotted name (or under one key that has dots itself); None where there is none."""
-    if not isinstance(record, Mapping):
+    path = path_of(record, name)
+    if path is None:
         return None
-    if name in record:
-        return record[name]
+    for key in path:
+        inner = _opened(record)
+        if inner is None:
+            return None
+        record = inner[key]
+    return _bare(record)
+
+
+def path_of(record: object, name: str) -> tuple[str, ...] | None:
+    """The keys that lead to what a dotted name means; None where it is not there."""
+    inner = _opened(record)
+    if inner is None:
+        return None
+    if name in inner:
+        return (name,)
     head, dot, tail = name.partition(".")
     while dot:
-        if head in record:
-            return value_of(record[head], tail)
+        if head in inner:
+            rest = path_of(inner[head], tail)
+            return None if rest is None else (head, *rest)
         more, dot, tail = tail.partition(".")
         head = f"{head}.{more}"
     return None
 
 
-def _first_records(lines: Lines) -> Iterator[object]:
-    for text in lines.start.split(b"\n", _LEARNT_FROM)[:_LEARNT_FROM]:
+def _opened(value: object) -> Mapping[str, object] | None:
+    """What a value holds under names; None where it holds nothing so."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list) and value and all(isinstance(part, Mapping) and "key" in part for part in value[:3]):
+        return {
+            str(part["key"]): _bare(part.get("value")) for part in value if isinstance(part, Mapping) and "key" in part
+        }
+    return None
+
+
+def _bare(value: object) -> object:
+    """``{"intValue": "12"}`` is 12."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((kind, inner),) = value.items()
+        if kind in ("intValue", "stringValue", "doubleValue", "boolValue"):
+            return inner
+    return value
+
+
+def _first_records(block: bytes) -> Iterator[object]:
+    for text in block.split(b"\n", _LEARNT_FROM)[:_LEARNT_FROM]:
         try:
-            yield json.loads(text)
-        except ValueError:
+            yield from parse_records([text]) if text.strip() else ()
+        except Malformed:
             continue  # counted where the rows are read
 
 
 class _Records:
-    def __init__(self, lines: Lines, columns: Columns, clock: Clock | None, reading: Reading) -> None:
+    def __init__(
+        self, lines: Lines, columns: Columns, clock: Clock | None, reading: Reading, records: list[object]
+    ) -> None:
         self.path, self.columns, self.clock, self.reading = lines.path, columns, clock, reading
-        self.paths = [name.split(".") for name in (columns.input, columns.output, columns.arrival) if name]
+        self.paths = {name: _common_path(records, name) for name in columns.used}
 
     def take(self, line: int, block: bytes) -> None:
-        if not self._at_once(block):
+        rows = self._at_once(block)
+        if rows is None:
             self._row_by_row(line, block)
+        else:
+            self.reading.take(self.path, rows)
 
-    def _at_once(self, block: bytes) -> bool:
-        """Counts a block whose every line is a sound record; False (and nothing counted) where one is not."""
-        import numpy as np
-
+    def _at_once(self, block: bytes) -> Rows | None:
+        """A block whose every line is a sound record; None where one is not."""
         texts = [text for text in block.split(b"\n") if text and not text.isspace()]
         try:
-            records = json.loads(b"[" + b",".join(texts) + b"]")
-            columns = [[_inside(record, path) for record in records] for path in self.paths]
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-            return False
-        if len(records) != len(texts):
-            return False
-        # Not left to numpy, which takes true for 1 and text for numbers.
-        if any(type(value) is not int for values in columns[:2] for value in values):
-            return False
-        try:
-            inputs, outputs = (whole_array(np.array(values, dtype=np.int64)) for values in columns[:2])
-        except OverflowError:
-            return False
+            records = parse_records(texts)
+        except Malformed:
+            return None
+
+        def numbers(name: str, optional: bool) -> "Array | None":
+            return _whole(_values(records, self.paths[name], optional=optional))
+
+        columns = self.columns
+        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
         if inputs is None or outputs is None:
-            return False
-        seconds = None
-        if self.clock is not None:
-            kinds = (str,) if self.clock.is_text else (int, float)
-            if any(type(value) not in kinds for value in columns[2]):
-                return False
-            seconds = self.clock.seconds(_series(columns[2]))
+            return None
+        seconds = cached = None
+        if columns.cached is not None:
+            cached = summed((columns.cached,), lambda name, _: numbers(name, True))
+            if cached is None:
+                return None
+        if self.clock is not None and columns.arrival is not None:
+            seconds = _seconds(_values(records, self.paths[columns.arrival]), self.clock)
             if seconds is None:
-                return False
-        self.reading.tally.add(inputs, outputs, seconds)
-        return True
+                return None
+        labels = []
+        for label in columns.labels:
+            values = _values(records, self.paths[label.column], optional=True, missing=None)
+            if values is None:
+                return None
+            labels.append([label_text(value) for value in values])
+        return Rows(inputs, outputs, seconds, cached, tuple(labels))
 
     def _row_by_row(self, line: int, block: bytes) -> None:
-        columns = self.columns
-        rows = RowByRow(self.reading, self.path, (columns.input, columns.output, columns.arrival or ""), self.clock)
+        rows = RowByRow(self.reading, self.path, self.columns, self.clock)
         for number, text in enumerate(block.removesuffix(b"\n").split(b"\n"), line):
             if not text.strip():
                 continue
             try:
-                record = json.loads(text)
-            except (ValueError, RecursionError) as error:
-                self.reading.reject(self.path, number, f"is not JSON ({str(error)[:60]})")
+                (record,) = parse_records([text])
+            except Malformed as malformed:
+                self.reading.reject(self.path, number, str(malformed))
                 continue
-            arrival = None if columns.arrival is None else value_of(record, columns.arrival)
-            rows.take(number, (value_of(record, columns.input), value_of(record, columns.output)), arrival)
+            rows.take(number, _getter(record))
         rows.flush()
 
 
-def _inside(record: Any, path: list[str]) -> Any:
+def _getter(record: object) -> Callable[[str], object]:
+    return lambda name: value_of(record, name)
+
+
+def _common_path(records: list[object], name: str) -> tuple[str, ...]:
+    """The keys to a name in the first record that has it."""
+    found = (path_of(record, name) for record in records)
+    return next((path for path in found if path is not None), (name,))
+
+
+def _values(
+    records: list[Any], path: tuple[str, ...], *, optional: bool = False, missing: object = 0
+) -> list[Any] | None:
+    """What all records have under a path of keys; None where one has none, or is none."""
+    try:
+        if optional:
+            return [_inside_or(record, path, missing) for record in records]
+        if len(path) == 1:
+            (key,) = path
+            return [record[key] for record in records]
+        return [_inside(record, path) for record in records]
+    except (KeyError, TypeError, IndexError):  # a key is missing, or what should be a record is none
+        return None
+
+
+def _inside(record: Any, path: tuple[str, ...]) -> Any:
     for key in path:
         record = record[key]
     return record
 
 
-def _series(values: list[Any]) -> Any:
+def _inside_or(record: Any, path: tuple[str, ...], missing: object) -> Any:
+    for key in path:
+        record = record.get(key) if type(record) is dict else None if record is None else record[key]
+    return missing if record is None else record
+
+
+def _whole(values: list[Any] | None) -> "Array | None":
+    import numpy as np
+
+    # Not left to numpy, which takes true for 1 and text for numbers.
+    if values is None or any(type(value) is not int for value in values):
+        return None
+    try:
+        return np.array(values, dtype=np.int64)
+    except OverflowError:
+        return None
+
+
+def _seconds(values: list[Any] | None, clock: Clock) -> "Array | None":
+    import numpy as np
     import pandas as pd
 
-    return pd.Series(values)
+    if values is None:
+        return None
+    if clock.is_text:
+        return clock.seconds(pd.Series(values)) if all(type(value) is str for value in values) else None
+    if all(type(value) is str and value.isascii() and value.isdigit() and len(value) <= 19 for value in values):
+        values = [int(value) for value in values]
+    elif any(type(value) not in (int, float) for value in values):
+        return None
+    if all(type(value) is int for value in values):
+        whole = _whole(values)
+        return None if whole is None else clock.seconds(whole)
+    try:
+        return clock.seconds(np.array(values, dtype=np.float64))
+    except OverflowError:
+        return None

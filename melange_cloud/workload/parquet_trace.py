@@ -1,27 +1,45 @@
-"""Traces as Parquet, with pyarrow (the extra ``melange-cloud[parquet]``)."""
+"""Traces as Parquet, with pyarrow (the extra ``melange-cloud[parquet]``).
 
-from contextlib import closing
+A Parquet file is a program for its reader: what it says of itself may be damaged or made to harm, and pyarrow and its
+C++ answer with whatever error they meet. All calls into pyarrow go through ``_sound``, the one place that turns any of
+them into one line.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.errors import BadFile, BadInput, Fault, MelangeError, echoed
+from melange_cloud.inputs import open_regular
 from melange_cloud.workload.ahead import ahead
 from melange_cloud.workload.blocks import OnBytes
 from melange_cloud.workload.cells import seconds_of_texts
 from melange_cloud.workload.columns import Asked, Columns, find_columns
-from melange_cloud.workload.reader import Reading, RowByRow, whole_array
-from melange_cloud.workload.times import Clock, clock_of, zone_of
+from melange_cloud.workload.labels import label_text
+from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
+from melange_cloud.workload.time_column import timed
+from melange_cloud.workload.times import FIRST_S, LAST_S, Clock, in_calendar, zone_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-    Arrays = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any] | None]
+    Array = np.ndarray[Any, Any]
 
 MAGIC = b"PAR1"
 _BATCH_ROWS = 2**17
 """What is counted of them at a time stays in a processor's cache."""
 
 _LEARNT_FROM = 1_000
+_MOST_CHUNK_BYTES = 2**31
+"""Of one column in one row group, unpacked; writers make groups of about a million rows."""
+
+_MOST_LOOKED_AT_BYTES = 2**24
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: int, on_bytes: OnBytes | None) -> None:
@@ -32,125 +50,258 @@ def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: i
         BadFile: it is damaged, or no column names sizes.
     """
     try:
-        import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         raise BadInput(
-            f'{path}: Parquet needs pyarrow: python3 -m pip install "melange-cloud[parquet]", or convert it to CSV'
+            f"{echoed(path, 150)}: Parquet needs pyarrow: python3 -m pip install "
+            '"melange-cloud[parquet]", or convert it to CSV'
         ) from error
-    try:
-        with pq.ParquetFile(path) as file:
+    with open_regular(path) as stream:
+        with _sound(path):
+            file = pq.ParquetFile(stream)
             names = _names(file.schema_arrow)
-            columns = find_columns(names, asked, path)
-            reader = _Batches(path, reading, columns, asked.time_zone)
             total = max(1, file.metadata.num_rows)
-            with closing(ahead(file.iter_batches(batch_size=_BATCH_ROWS, columns=reader.wanted))) as batches:
-                for batch in batches:
-                    reader.take(batch)
-                    if on_bytes is not None:
-                        on_bytes(size_bytes * min(reader.row, total) // total)
-    except pa.ArrowInvalid as error:
-        raise BadFile([Fault(path, f"is no sound Parquet file ({str(error)[:80]}): fetch it again")]) from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror or str(error)[:80]})") from error
+        columns = find_columns(names, asked, path)
+        sizes = _chunk_bytes(file, path)
+        if max((sizes.get(name, 0) for name in columns.used), default=0) > _MOST_CHUNK_BYTES:
+            message = "holds more than 2 GiB of one column in one row group: write it anew with smaller row groups"
+            raise BadFile([Fault(path, message)])
+        # Where no times are known, other columns may look like some; prompts and answers stay unread.
+        others = [name for name in names if sizes.get(name, _MOST_LOOKED_AT_BYTES) < _MOST_LOOKED_AT_BYTES]
+        with _sound(path):
+            learnt = _first_rows(file, columns.used if columns.arrival else [*columns.used, *others])
+        columns, clock, lean = timed(columns, names, learnt, asked, reading, path)
+        reader = _Batches(path, reading, columns, clock, zone_of(asked.time_zone))
+        reading.begin(path, columns, clock, lean)
+        with closing(ahead(_batches(file, columns.used, path))) as batches:
+            for batch in batches:
+                reader.take(batch)
+                if on_bytes is not None:
+                    on_bytes(size_bytes * min(reader.row, total) // total)
+    if on_bytes is not None:
+        on_bytes(size_bytes)
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Raises what pyarrow raises as a BadFile: the module's one edge to it."""
+    try:
+        yield
+    except MelangeError:
+        raise
+    except Exception as error:
+        raise BadFile([Fault(path, f"is no sound Parquet file ({echoed(error, 80)}): fetch it again")]) from error
+
+
+def _batches(file: Any, names: Sequence[str], path: Path) -> Iterator[Any]:
+    with _sound(path):
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=list(names)):
+            yield _flat(batch)
+
+
+def _flat(batch: Any) -> Any:
+    """A batch as a table whose nested columns have dotted names."""
+    import pyarrow as pa
+
+    table = pa.Table.from_batches([batch])
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
 
 
 def _names(schema: Any) -> list[str]:
     import pyarrow.types as kinds
 
-    def inside(field: Any, before: str) -> list[str]:
+    def inside(field: Any, before: str) -> Iterator[str]:
         if kinds.is_struct(field.type):
-            return [name for child in field.type for name in inside(child, f"{before}{field.name}.")]
-        return [f"{before}{field.name}"]
+            for child in field.type:
+                yield from inside(child, f"{before}{field.name}.")
+        else:
+            yield f"{before}{field.name}"
 
     return [name for field in schema for name in inside(field, "")]
 
 
+def _chunk_bytes(file: Any, path: Path) -> dict[str, int]:
+    """Of each column, the bytes of its largest row group, unpacked."""
+    most: dict[str, int] = {}
+    with _sound(path):
+        metadata = file.metadata
+        for group in range(metadata.num_row_groups):
+            row_group = metadata.row_group(group)
+            for at in range(metadata.num_columns):
+                column = row_group.column(at)
+                name = column.path_in_schema
+                most[name] = max(most.get(name, 0), column.total_uncompressed_size)
+    return most
+
+
+def _first_rows(file: Any, names: Sequence[str]) -> list[dict[str, object]]:
+    """The first rows, of columns that hold single values."""
+    import pyarrow.types as kinds
+
+    batch = next(file.iter_batches(batch_size=_LEARNT_FROM, columns=list(dict.fromkeys(names))), None)
+    if batch is None:
+        return []
+    table = _flat(batch)
+    simple = [field.name for field in table.schema if not kinds.is_nested(field.type)]
+    columns = {name: _python_values(table.column(name)) for name in dict.fromkeys(simple)}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _python_values(column: Any) -> list[object]:
+    """Values as JSON would have them: stamps as ISO text, days as such."""
+    import pyarrow.types as kinds
+
+    if kinds.is_date(column.type):
+        return [None if days is None else "1970-01-01" for days in _integers(column).to_pylist()]
+    if kinds.is_timestamp(column.type):
+        return [None if units is None else "1970-01-01T00:00:00Z" for units in _integers(column).to_pylist()]
+    column = _plain(column)
+    if kinds.is_temporal(column.type) or kinds.is_nested(column.type):
+        return [None] * len(column)
+    return list(column.to_pylist())
+
+
+def _integers(column: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    return column.cast(pa.int32() if kinds.is_date32(column.type) else pa.int64())
+
+
+def _plain(column: Any) -> Any:
+    """A column of texts or numbers, however it is packed."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if kinds.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if kinds.is_binary(column.type) or kinds.is_large_binary(column.type) or kinds.is_fixed_size_binary(column.type):
+        column = column.cast(pa.binary()).cast(pa.string(), safe=True)
+    if kinds.is_decimal(column.type) or kinds.is_float16(column.type):
+        column = column.cast(pa.float64())
+    if kinds.is_duration(column.type):
+        column = column.cast(pa.int64())
+    return column
+
+
 class _Batches:
-    def __init__(self, path: Path, reading: Reading, columns: Columns, time_zone: str | None) -> None:
-        self.path, self.reading, self.columns, self.time_zone = path, reading, columns, time_zone
-        self.wanted = [name for name in (columns.input, columns.output, columns.arrival) if name]
-        self.clock: Clock | None = None
-        self.begun = False
+    def __init__(
+        self, path: Path, reading: Reading, columns: Columns, clock: Clock | None, zone: ZoneInfo | None
+    ) -> None:
+        self.path, self.reading, self.columns, self.clock, self.zone = path, reading, columns, clock, zone
         self.row = 0
 
-    def take(self, batch: Any) -> None:
+    def take(self, table: Any) -> None:
         """Counts the rows of a batch, at once where all are sound."""
-        import pyarrow as pa
-
-        table = pa.Table.from_batches([batch])
-        while any(pa.types.is_struct(field.type) for field in table.schema):
-            table = table.flatten()
-        columns = [table.column(name) for name in self.wanted]
-        if not self.begun:
-            self.clock = self._clock(columns[2]) if len(columns) > 2 else None
-            self.reading.begin(self.path, self.columns, self.clock)
-            self.begun = True
-        arrays = self._at_once(columns)
-        if arrays is None:
-            self._row_by_row([self._series(column) for column in columns])
+        rows = None
+        with _sound(self.path):
+            columns = {name: table.column(name) for name in self.columns.used}
+            rows = self._at_once(columns)
+        if rows is None:
+            self._row_by_row(columns)
         else:
-            self.reading.tally.add(*arrays)
+            self.reading.take(self.path, rows)
         self.row += len(table)
 
-    def _clock(self, column: Any) -> Clock:
-        known = self._series(column.slice(0, _LEARNT_FROM)).dropna()
-        unit = 1.0 if self._is_stamp(column) else self.columns.seconds_per_unit
-        return clock_of(known.iloc[0] if len(known) else 0, unit, self.time_zone)
-
-    def _at_once(self, columns: list[Any]) -> "Arrays | None":
+    def _at_once(self, of: dict[str, Any]) -> Rows | None:
         """The columns as arrays; None where a value is missing, or is no size or time."""
-        import pyarrow as pa
+        import pyarrow.types as kinds
 
-        if any(column.null_count for column in columns):
-            return None
-        inputs, outputs = (whole_array(self._numbers(column)) for column in columns[:2])
+        columns = self.columns
+
+        def numbers(name: str, optional: bool) -> "Array | None":
+            column = _plain(of[name])
+            if not (kinds.is_integer(column.type) or kinds.is_floating(column.type)):
+                return None
+            if column.null_count:
+                if not optional:
+                    return None
+                column = column.fill_null(0)
+            found: Array = column.to_numpy()
+            return found
+
+        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
         if inputs is None or outputs is None:
             return None
-        if self.clock is None:
-            return inputs, outputs, None
-        arrival = columns[2]
-        is_text = pa.types.is_string(arrival.type) or pa.types.is_large_string(arrival.type)
-        seconds = seconds_of_texts(arrival, self.clock) if is_text else None
-        if seconds is None:  # numbers, or text in a form that pandas reads
-            seconds = self.clock.seconds(self._series(arrival))
-        return None if seconds is None else (inputs, outputs, seconds)
+        seconds = cached = None
+        if columns.cached is not None:
+            cached = summed((columns.cached,), lambda name, _: numbers(name, True))
+            if cached is None:
+                return None
+        if self.clock is not None and columns.arrival is not None:
+            seconds = self._seconds(of[columns.arrival], self.clock)
+            if seconds is None:
+                return None
+        labels = tuple([label_text(value) for value in _python_values(of[label.column])] for label in columns.labels)
+        return Rows(inputs, outputs, seconds, cached, labels)
 
-    def _numbers(self, column: Any) -> Any:
+    def _seconds(self, column: Any, clock: Clock) -> "Array | None":
         import pyarrow.types as kinds
 
-        return (column if kinds.is_integer(column.type) else self._series(column)).to_numpy()
+        if column.null_count:
+            return None
+        if kinds.is_timestamp(column.type):
+            return self._of_stamps(column)
+        column = _plain(column)
+        if kinds.is_string(column.type) or kinds.is_large_string(column.type):
+            if clock.is_text and (found := seconds_of_texts(column, clock)) is not None:
+                return found
+            return clock.seconds(column.to_pandas()) if clock.is_text else None
+        if clock.is_text or not (kinds.is_integer(column.type) or kinds.is_floating(column.type)):
+            return None
+        return clock.seconds(column.to_numpy())
 
-    def _is_stamp(self, column: Any) -> bool:
+    def _of_stamps(self, column: Any) -> "Array | None":
+        """Whole seconds of stamps of any unit and zone; None where one is in no calendar."""
+        seconds: Array = _integers(column).to_numpy() // _PER_SECOND[column.type.unit]
+        if not in_calendar(seconds):
+            return None
+        if column.type.tz is not None or self.zone is None:
+            return seconds
+        return _localised(seconds, self.zone)
+
+    def _row_by_row(self, of: dict[str, Any]) -> None:
         import pyarrow.types as kinds
 
-        return bool(kinds.is_timestamp(column.type))
-
-    def _series(self, column: Any) -> Any:
-        """A column as pandas has it; stamps as whole Unix seconds, which every clock can read."""
-        import pandas as pd
-        import pyarrow.types as kinds
-
-        if self._is_stamp(column):
-            moments = column.to_pandas()
-            if moments.dt.tz is None:
-                first = pd.Series(True, index=moments.index).to_numpy()
-                moments = moments.dt.tz_localize(zone_of(self.time_zone) or "UTC", ambiguous=first, nonexistent="NaT")
-            return (moments.dt.floor("s") - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-        if kinds.is_decimal(column.type):
-            column = column.cast("float64")
-        return column.to_pandas()
-
-    def _row_by_row(self, series: list[Any]) -> None:
-        names = (self.wanted[0], self.wanted[1], self.wanted[2] if len(self.wanted) > 2 else "")
-        rows = RowByRow(self.reading, self.path, names, self.clock)
-        lists = [
-            [None if missing else value for value, missing in zip(values.tolist(), values.isna(), strict=True)]
-            for values in series
-        ]
-        times = lists[2] if len(lists) > 2 else [None] * len(lists[0])
-        for number, (size_in, size_out, arrival) in enumerate(
-            zip(lists[0], lists[1], times, strict=True), self.row + 1
-        ):
-            rows.take(number, (size_in, size_out), arrival)
+        columns, clock = self.columns, self.clock
+        with _sound(self.path):
+            values = {name: _python_values(column) for name, column in of.items()}
+            if columns.arrival is not None and kinds.is_timestamp(of[columns.arrival].type):
+                values[columns.arrival] = self._texts_of_stamps(of[columns.arrival])
+        rows = RowByRow(self.reading, self.path, columns, clock)
+        count = len(next(iter(of.values())))
+        for at in range(count):
+            rows.take(self.row + at + 1, lambda name, at=at: values[name][at])  # type: ignore[misc]
         rows.flush()
+
+    def _texts_of_stamps(self, column: Any) -> list[object]:
+        """Stamps as the ISO text that means them; of one in no calendar, the number that it is."""
+        per_second, naive = _PER_SECOND[column.type.unit], column.type.tz is None
+        texts: list[object] = []
+        for units in _integers(column).to_pylist():
+            if units is None:
+                texts.append(None)
+            elif FIRST_S <= units // per_second <= LAST_S:
+                moment = _EPOCH + timedelta(seconds=units // per_second)
+                texts.append(moment.replace(tzinfo=None).isoformat() if naive else moment.isoformat())
+            else:
+                texts.append(f"{units} {column.type.unit}")
+        return texts
+
+
+def _localised(seconds: "Array", zone: ZoneInfo) -> "Array | None":
+    """Seconds since 1970 of local times, given as if they were UTC; of an hour that comes twice, the first."""
+    import numpy as np
+
+    minutes, places = np.unique(seconds // 60, return_inverse=True)
+    starts: list[int] = []
+    for minute in minutes.tolist():
+        local = (_EPOCH + timedelta(minutes=minute)).replace(tzinfo=zone)
+        try:
+            starts.append(int(local.timestamp()))
+        except (OverflowError, ValueError):  # its zone leads out of the calendar
+            return None
+    found: Array = np.array(starts, dtype=np.int64)[places.reshape(-1)] + seconds % 60
+    return found if in_calendar(found) else None

@@ -1,17 +1,23 @@
 """What all readers of traces share: the rows that cannot be read, and where the readable ones go."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.workload.columns import Columns
+from melange_cloud.errors import echoed
+from melange_cloud.inputs import is_number
+from melange_cloud.workload.columns import Columns, Label
+from melange_cloud.workload.labels import Labels, label_text
 from melange_cloud.workload.ranges import LONGEST_TOKENS
-from melange_cloud.workload.reading import parse_number
 from melange_cloud.workload.tally import Tally
-from melange_cloud.workload.times import Clock
+from melange_cloud.workload.times import Clock, is_given, number_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+    Array = np.ndarray[Any, Any]
 
 UNREADABLE_SHOWN = 5
 
@@ -25,7 +31,61 @@ class UnreadableRow:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path}, line {self.line:,}: {self.reason}"
+        return f"{echoed(self.path, 150)}, line {self.line:,}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Readable rows as columns: sizes in tokens and times in whole seconds, int64 each, and labels.
+
+    Attributes:
+        seconds: None where there are no times.
+        cached: input tokens read from a cache; None where nothing tells.
+        labels: of each label of the columns, its values as text, None where there is none.
+    """
+
+    inputs: "Array"
+    outputs: "Array"
+    seconds: "Array | None" = None
+    cached: "Array | None" = None
+    labels: "tuple[list[str | None], ...]" = ()
+
+    def kept(self, keep: list[bool]) -> "Rows":
+        """Some of the rows."""
+        import numpy as np
+
+        mask = np.array(keep, dtype=bool)
+        return Rows(
+            self.inputs[mask],
+            self.outputs[mask],
+            None if self.seconds is None else self.seconds[mask],
+            None if self.cached is None else self.cached[mask],
+            tuple(list(compress(values, keep)) for values in self.labels),
+        )
+
+
+@dataclass(slots=True)
+class Guessed:
+    """A file whose times count in a unit that is a guess: what must bear it out.
+
+    Attributes:
+        lean: what speaks for units beyond rate and span (``time_units.leanings``).
+        first_s, last_s: of the times as read, seconds of the guess.
+    """
+
+    column: str
+    clock: Clock
+    lean: dict[str, float]
+    requests: int = 0
+    first_s: int = 0
+    last_s: int = 0
+
+    def add(self, seconds: "Array") -> None:
+        """Counts times, at least one."""
+        least, most = int(seconds.min()), int(seconds.max())
+        self.first_s = min(self.first_s, least) if self.requests else least
+        self.last_s = max(self.last_s, most) if self.requests else most
+        self.requests += len(seconds)
 
 
 @dataclass(slots=True)
@@ -34,28 +94,71 @@ class Reading:
 
     Attributes:
         tally: of the readable rows.
+        units: of times, where an earlier reading of the file decided them.
         unreadable: rows left out; the first few are in ``shown``.
+        passed_over: rows that ``--where`` does not ask for.
         clocks: how the times of each file with times are written.
+        guessed: of them, those whose unit is a guess.
         untimed: files without times.
         taken: what the columns were taken for, in words, by file.
+        labels: what tells requests apart.
+        notes: what a user should know of single files.
+        cached_tokens: input tokens read from a cache; ``uncached_files`` do not tell.
+        too_many_cached: requests with more cached than input tokens, by file.
     """
 
     tally: Tally
+    units: dict[Path, str] = field(default_factory=dict)
     unreadable: int = 0
+    passed_over: int = 0
     shown: list[UnreadableRow] = field(default_factory=list)
     clocks: dict[Path, Clock] = field(default_factory=dict)
+    guessed: dict[Path, Guessed] = field(default_factory=dict)
     untimed: list[Path] = field(default_factory=list)
     taken: dict[Path, str] = field(default_factory=dict)
+    columns: dict[Path, Columns] = field(default_factory=dict)
+    labels: Labels = field(default_factory=Labels)
+    notes: list[str] = field(default_factory=list)
+    cached_tokens: int = 0
+    uncached_files: int = 0
+    too_many_cached: dict[Path, int] = field(default_factory=dict)
 
-    def begin(self, path: Path, columns: Columns, clock: Clock | None) -> None:
-        """Notes what a file's columns were taken for."""
-        words = f"input {columns.input}, output {columns.output}"
-        if clock is None:
+    def begin(self, path: Path, columns: Columns, clock: Clock | None, lean: dict[str, float]) -> None:
+        """Notes what a file's columns were taken for.
+
+        Args:
+            lean: what speaks for units, where that of the clock is a guess (``time_units.leanings``).
+        """
+        inputs, outputs = (" + ".join(echoed(name, 40) for name in part) for part in (columns.input, columns.output))
+        words = f"input {inputs}, output {outputs}"
+        self.columns[path] = columns
+        self.uncached_files += columns.cached is None
+        if clock is None or columns.arrival is None:
             self.untimed.append(path)
             self.taken[path] = f"{words}, no times"
-        else:
-            self.clocks[path] = clock
-            self.taken[path] = f"{words}, time {columns.arrival} ({clock.words})"
+            return
+        self.clocks[path] = clock
+        self.taken[path] = f"{words}, time {echoed(columns.arrival, 40)} ({clock.words})"
+        if not clock.unit_is_known:
+            self.guessed[path] = Guessed(columns.arrival, clock, lean)
+
+    def take(self, path: Path, rows: Rows) -> None:
+        """Counts readable rows, those that ``--where`` asks for."""
+        labels = self.columns[path].labels
+        if labels:
+            keep = self.labels.wanted(labels, rows.labels)
+            if keep is not None:
+                self.passed_over += keep.count(False)
+                rows = rows.kept(keep)
+            self.labels.count(labels, rows.labels)
+        if rows.cached is not None and len(rows.cached):
+            self.cached_tokens += int(rows.cached.sum())
+            odd = int((rows.cached > rows.inputs).sum())
+            if odd:
+                self.too_many_cached[path] = self.too_many_cached.get(path, 0) + odd
+        if rows.seconds is not None and len(rows.seconds) and path in self.guessed:
+            self.guessed[path].add(rows.seconds)
+        self.tally.add(rows.inputs, rows.outputs, rows.seconds)
 
     def reject(self, path: Path, line: int, reason: str) -> None:
         """Counts a row that cannot be read."""
@@ -67,44 +170,78 @@ class Reading:
 class RowByRow:
     """Rows taken one at a time: the slow way, which says of each unreadable row why."""
 
-    def __init__(self, reading: Reading, path: Path, names: tuple[str, str, str], clock: Clock | None) -> None:
-        self.reading, self.path, self.names, self.clock = reading, path, names, clock
+    def __init__(self, reading: Reading, path: Path, columns: Columns, clock: Clock | None) -> None:
+        self.reading, self.path, self.columns, self.clock = reading, path, columns, clock
         self.inputs: list[int] = []
         self.outputs: list[int] = []
+        self.cached: list[int] = []
         self.seconds: list[int] = []
+        self.labels: list[list[str | None]] = [[] for _ in columns.labels]
 
-    def take(self, line: int, sizes: tuple[object, object], arrival: object) -> None:
-        """One row's values: numbers, or their text."""
-        tokens = [_whole_tokens(value) for value in sizes]
-        faults = [
-            f"{name} is {_shown(value)}: must be a whole number from 0 to {LONGEST_TOKENS:,}"
-            for name, value, size in zip(self.names, sizes, tokens, strict=False)
-            if size is None
-        ]
+    def take(self, line: int, value: Callable[[str], object]) -> None:
+        """One row; ``value`` gives what it has under a column's name: a number, its text, or None."""
+        columns = self.columns
+        labels = [label_text(value(label.column)) for label in columns.labels]
+        if not _asked_for(columns.labels, labels):
+            self.reading.passed_over += 1
+            self.reading.labels.pass_over(columns.labels, labels)
+            return
+        faults: list[str] = []
+        size_in, size_out = (_sum(names, value, faults) for names in (columns.input, columns.output))
         second = None
-        if self.clock is not None:
+        if self.clock is not None and columns.arrival is not None:
+            arrival = value(columns.arrival)
             second = self.clock.second(arrival)
             if second is None:
                 wanted = "an ISO 8601 time" if self.clock.is_text else "a number"
-                faults.append(f"{self.names[2]} is {_shown(arrival)}: must be {wanted}")
-        size_in, size_out = tokens
+                faults.append(f"{echoed(columns.arrival, 40)} is {_shown(arrival)}: must be {wanted}")
         if faults or size_in is None or size_out is None:
             self.reading.reject(self.path, line, "; ".join(faults))
             return
         self.inputs.append(size_in)
         self.outputs.append(size_out)
+        if columns.cached is not None:
+            self.cached.append(_whole_tokens(value(columns.cached)) or 0)
         if second is not None:
             self.seconds.append(second)
+        for values, label in zip(self.labels, labels, strict=True):
+            values.append(label)
 
     def flush(self) -> None:
-        """Hands the readable rows to the tally."""
+        """Hands the readable rows on."""
         import numpy as np
 
-        seconds = np.array(self.seconds, dtype=np.int64) if self.clock is not None else None
-        self.reading.tally.add(np.array(self.inputs, dtype=np.int64), np.array(self.outputs, dtype=np.int64), seconds)
+        inputs, outputs, seconds, cached = (
+            np.array(numbers, dtype=np.int64) for numbers in (self.inputs, self.outputs, self.seconds, self.cached)
+        )
+        self.reading.take(
+            self.path,
+            Rows(
+                inputs,
+                outputs,
+                None if self.clock is None else seconds,
+                None if self.columns.cached is None else cached,
+                tuple(self.labels),
+            ),
+        )
 
 
-def whole_array(values: object) -> "np.ndarray[Any, Any] | None":
+def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]") -> "Array | None":
+    """The sum of columns as sizes; None where one has anything but whole numbers of tokens.
+
+    Args:
+        numbers: a column by its name; whether what is missing may count as 0.
+    """
+    total = None
+    for name in names:
+        part = whole_array(numbers(name, name != names[0]))
+        if part is None:
+            return None
+        total = part if total is None else total + part
+    return total if len(names) == 1 else whole_array(total)
+
+
+def whole_array(values: object) -> "Array | None":
     """Sizes as an int64 array, None where one of them is no whole number of tokens (or there is no array)."""
     import numpy as np
 
@@ -118,13 +255,39 @@ def whole_array(values: object) -> "np.ndarray[Any, Any] | None":
         return None
     if len(sizes) and not (sizes.min() >= 0 and sizes.max() <= LONGEST_TOKENS):
         return None
-    whole: np.ndarray[Any, Any] = sizes.astype(np.int64, copy=False)
+    whole: Array = sizes.astype(np.int64, copy=False)
     return whole
 
 
+def _asked_for(labels: Sequence[Label], values: Sequence[str | None]) -> bool:
+    return all(label.wanted is None or value in label.wanted for label, value in zip(labels, values, strict=True))
+
+
+def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]) -> int | None:
+    """The tokens of a row's columns; None (and a fault) where one is no size, or none of them is there."""
+    total, found = 0, False
+    for name in names:
+        given = value(name)
+        if len(names) > 1 and not is_given(given):
+            continue
+        tokens = _whole_tokens(given)
+        if tokens is None:
+            faults.append(_no_size(name, _shown(given)))
+            return None
+        total, found = total + tokens, True
+    if found and total <= LONGEST_TOKENS:
+        return total
+    faults.append(_no_size(names[0], f"{total:,}" if found else "missing"))
+    return None
+
+
+def _no_size(name: str, shown: str) -> str:
+    return f"{echoed(name, 40)} is {shown}: must be a whole number from 0 to {LONGEST_TOKENS:,}"
+
+
 def _whole_tokens(value: object) -> int | None:
-    number = parse_number(value.strip()) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= LONGEST_TOKENS:
+    number = number_of(value)
+    if number is None or not is_number(number, 0, LONGEST_TOKENS):
         return None
     return int(number) if number == int(number) else None
 
@@ -132,4 +295,4 @@ def _whole_tokens(value: object) -> int | None:
 def _shown(value: object) -> str:
     if value is None:
         return "missing"
-    return repr(value if not isinstance(value, str) else value[:40])
+    return f"'{echoed(value, 40)}'" if isinstance(value, str) else echoed(value, 40)

@@ -1,33 +1,45 @@
 """Times of any usual writing as whole seconds.
 
 Numbers are seconds, or what their size says where nobody does: a Unix time of our days has ten digits in seconds,
-thirteen in milliseconds, sixteen in microseconds, nineteen in nanoseconds; smaller numbers are seconds from an origin
-of the source's own (``relative``). Text is ISO 8601; stamps without a zone are of the zone asked for, else UTC.
+thirteen in milliseconds, sixteen in microseconds, nineteen in nanoseconds; other numbers count from an origin of the
+source's own (``relative``), in a unit that ``time_units`` judges. Text is ISO 8601; stamps without a zone are of the
+zone asked for, else UTC.
 """
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from melange_cloud.errors import BadInput
-from melange_cloud.workload.reading import parse_number
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_number
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT
 
 if TYPE_CHECKING:
     import numpy as np
 
 LEAST_UNIX_S = 1e8
-"""Numbers from here on (1973) are Unix times; three years of seconds from an own origin stay below."""
+"""Numbers of a unit that was named are Unix times from here on (1973)."""
 
-SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+UNIX_S = (1e9, 4.1e9)
+"""Numbers of no named unit are Unix times of the unit that puts them here, from 2001 to 2099."""
+
+FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
+"""The calendar's first and last second, years 1 and 9999."""
 
 _ENDS_IN_ZONE = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _PARTS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16))
 _MINUTES, _WHOLE_SECONDS = len("2024-05-10 08:15"), len("2024-05-10 08:15:02")
 
 _LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20}
+_LARGEST_OF_ANY_UNIT = 4e18
+"""What still fits 64 bits."""
+
+_MOST_DIGITS, _MOST_NUMBER = 20, 1e20
+_DAY = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,7 @@ class Clock:
         absolute: whether the times have a date.
         zone: of stamps without one.
         pyarrow_type: ``naive`` or ``utc`` stamps as pyarrow can read them; empty where it cannot.
+        unit_is_known: false where the unit is a guess that the whole of the requests must bear out.
     """
 
     is_text: bool
@@ -47,29 +60,44 @@ class Clock:
     absolute: bool
     zone: ZoneInfo | None
     pyarrow_type: str = ""
+    unit_is_known: bool = True
+
+    @property
+    def unit(self) -> str:
+        """That of numbers: ``ms``."""
+        return next(name for name, seconds in SECONDS_PER_UNIT.items() if seconds == self.seconds_per_unit)
 
     @property
     def words(self) -> str:
         """How times are read, for people: ``ms since 1970``."""
         if self.is_text:
             return f"ISO 8601, {self.zone or 'UTC'} where no zone is written"
-        unit = next(name for name, seconds in SECONDS_PER_UNIT.items() if seconds == self.seconds_per_unit)
-        return f"{unit} since 1970" if self.absolute else f"{unit} from an origin without a date"
+        return f"{self.unit} since 1970" if self.absolute else f"{self.unit} from an origin without a date"
+
+    @property
+    def _units_per_second(self) -> int:
+        return round(1 / self.seconds_per_unit)
+
+    @property
+    def _largest(self) -> float:
+        return _LARGEST[self.seconds_per_unit] if self.unit_is_known else _LARGEST_OF_ANY_UNIT
 
     def second(self, value: object) -> int | None:
         """One time as whole seconds (rounded down), None where it is none."""
         if isinstance(value, str) and self.is_text:
             try:
                 moment = datetime.fromisoformat(value.strip())
-            except ValueError:
+                if moment.tzinfo is None:
+                    moment = moment.replace(tzinfo=self.zone or UTC)
+                second = math.floor(moment.replace(microsecond=0).timestamp())  # a float rounds far dates up
+            except (ValueError, OverflowError):  # OverflowError: a zone that leads out of the calendar
                 return None
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=self.zone or UTC)
-            return math.floor(moment.replace(microsecond=0).timestamp())  # a float rounds far dates up
-        number = parse_number(value.strip()) if isinstance(value, str) else value
-        if self.is_text or isinstance(number, bool) or not isinstance(number, int | float):
+            return second if FIRST_S <= second <= LAST_S else None
+        number = number_of(value)
+        if self.is_text or number is None or not abs(number) < self._largest:
             return None
-        return math.floor(number * self.seconds_per_unit) if abs(number) < _LARGEST[self.seconds_per_unit] else None
+        # Division of whole numbers is exact; a product with 1e-9 may fall short of a whole second.
+        return math.floor(number) if self.seconds_per_unit == 1.0 else math.floor(number // self._units_per_second)
 
     def seconds(self, values: Any) -> "np.ndarray[Any, Any] | None":
         """A column (pandas Series or numpy array) as whole seconds, None where one of its values is no time."""
@@ -83,14 +111,18 @@ class Clock:
             return self._seconds_of_text(values)
         if numbers.dtype.kind not in "iuf":
             return None
-        if numbers.dtype == np.int64 and self.seconds_per_unit == 1.0:
-            sound = not len(numbers) or (numbers.min() > -_LARGEST[1.0] and numbers.max() < _LARGEST[1.0])
-            return numbers if sound else None
+        if numbers.dtype.kind in "iu" and len(numbers):
+            if not (numbers.min() > -self._largest and numbers.max() < self._largest):
+                return None
+            whole: np.ndarray[Any, Any] = numbers.astype(np.int64, copy=False)
+            return whole if self.seconds_per_unit == 1.0 else whole // self._units_per_second
         # The comparison is false for NaN too.
-        if not bool((np.abs(numbers) < _LARGEST[self.seconds_per_unit]).all()):
+        if not bool((np.abs(numbers) < self._largest).all()):
             return None
-        whole: np.ndarray[Any, Any] = np.floor(numbers * self.seconds_per_unit).astype(np.int64)
-        return whole
+        if self.seconds_per_unit != 1.0:
+            numbers = numbers // self._units_per_second
+        found: np.ndarray[Any, Any] = np.floor(numbers).astype(np.int64)
+        return found
 
     def seconds_of_bytes(self, texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
         """Stamps ``2024-05-10 08:15:02.123456``, with ``T`` or not, fraction or not, ``Z`` or ``+00:00`` or neither.
@@ -136,30 +168,75 @@ class Clock:
                 # As datetime does: of an hour that comes twice, the first.
                 first = np.ones(len(moments), dtype=bool)
                 moments = moments.dt.tz_localize(self.zone, ambiguous=first, nonexistent="raise")
-        except (ValueError, TypeError, AttributeError):
+        except Exception:  # pandas raises what it likes over text that is no time; each row is then read by itself
             return None
         if moments.isna().any():
             return None
         naive = moments.dt.tz_convert(None).to_numpy()
         # From days or microseconds, whatever pandas made of them; numpy rounds such a cast down.
         whole: np.ndarray[Any, Any] = naive.astype("datetime64[s]").astype(np.int64)
-        return whole
+        return whole if in_calendar(whole) else None
 
 
-def clock_of(sample: object, seconds_per_unit: float | None, time_zone: str | None) -> Clock:
-    """How times are written, told by one of them.
+def number_of(value: object) -> float | int | None:
+    """The number that a value out of a file is, or is the text of; None where it is none."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+            return int(text)
+        try:
+            return parse_number(text, -_MOST_NUMBER, _MOST_NUMBER)
+        except NotANumber:
+            return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zone: str | None) -> Clock:
+    """How times are written, told by the first of them; the unit is a guess where ``unit_is_known`` is false.
+
+    Args:
+        seconds_per_unit: of numbers, where it is known.
 
     Raises:
         BadInput: an unknown time zone.
     """
     zone = zone_of(time_zone)
-    number = parse_number(sample.strip()) if isinstance(sample, str) else sample
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        written = isinstance(sample, str) and _ENDS_IN_ZONE.search(sample.strip())
+    given = [sample for sample in samples if is_given(sample)]
+    first = given[0] if given else 0
+    if number_of(first) is None:
+        written = isinstance(first, str) and _ENDS_IN_ZONE.search(first.strip())
         return Clock(True, 1.0, True, zone, "utc" if written else "" if zone else "naive")
-    if seconds_per_unit is None:
-        seconds_per_unit = next((unit for unit, largest in _LARGEST.items() if abs(number) < largest), 1.0)
-    return Clock(False, seconds_per_unit, number * seconds_per_unit >= LEAST_UNIX_S, zone)
+    usual = _usual([number for number in map(number_of, given) if number is not None])
+    if seconds_per_unit is not None:
+        return Clock(False, seconds_per_unit, usual * seconds_per_unit >= LEAST_UNIX_S, zone)
+    for unit in SECONDS_PER_UNIT.values():
+        if UNIX_S[0] <= usual * unit < UNIX_S[1]:
+            return Clock(False, unit, True, zone)
+    return Clock(False, 1.0, False, zone, unit_is_known=False)
+
+
+def are_days(samples: Sequence[object]) -> bool:
+    """True if what is given of the samples are dates without a time of day, which tell no rate by the hour."""
+    given = [sample for sample in samples if is_given(sample)]
+    return bool(given) and all(
+        isinstance(sample, str) and "-" in sample and _DAY.fullmatch(sample.strip()) is not None for sample in given
+    )
+
+
+def is_given(value: object) -> bool:
+    """False for what stands where there is no value."""
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def in_calendar(seconds: "np.ndarray[Any, Any]") -> bool:
+    """True if all seconds are of the years 1 to 9999."""
+    return not len(seconds) or bool(seconds.min() >= FIRST_S and seconds.max() <= LAST_S)
+
+
+def _usual(numbers: Sequence[float]) -> float:
+    """The one in the middle: a stray 0 among Unix times does not count."""
+    finite = sorted(number for number in numbers if abs(number) < _MOST_NUMBER)
+    return finite[len(finite) // 2] if finite else 0.0
 
 
 def _all_digits(signs: "np.ndarray[Any, Any]") -> bool:
@@ -240,4 +317,4 @@ def zone_of(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
-        raise BadInput(f"--time-zone {name}: no zone is called so; write it as Europe/Berlin or UTC") from error
+        raise BadInput(f"--time-zone {echoed(name)}: no zone is called so; write it as Europe/Berlin or UTC") from error

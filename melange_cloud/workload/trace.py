@@ -7,14 +7,14 @@ and the first of them are kept with their reason. Memory does not grow with the 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.arrivals import arrival_rates
 from melange_cloud.workload.blocks import Lines, OnBytes, expand, size_of
-from melange_cloud.workload.columns import Asked
+from melange_cloud.workload.columns import Asked, wanted_values
 from melange_cloud.workload.csv_trace import read_csv_trace
 from melange_cloud.workload.drift import drift_by_hour
 from melange_cloud.workload.edges import Edges, joined, load_error
@@ -23,7 +23,18 @@ from melange_cloud.workload.json_trace import read_json_trace
 from melange_cloud.workload.parquet_trace import MAGIC, read_parquet_trace
 from melange_cloud.workload.reader import Reading, UnreadableRow
 from melange_cloud.workload.tally import Grid, Tally
+from melange_cloud.workload.time_units import UNIT_WORDS
+from melange_cloud.workload.verdicts import (
+    decided_unit,
+    label_notes,
+    refuse_mixed_models,
+    refuse_uncounted_cache,
+    refuse_unknown_values,
+    unit_note,
+    which_unit,
+)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON_START = re.compile(rb"\s*[{\[]")
 
 
@@ -41,6 +52,8 @@ class Trace:
         drift: None where the trace is shorter than two whole hours.
         dated: first and last day (UTC) of the arrivals; empty where times have no date.
         notes: what a user should know, found while reading.
+        cached_input_share: fraction of all input tokens that were read from a prompt cache; None where not every file
+            tells.
     """
 
     tally: Tally
@@ -53,6 +66,7 @@ class Trace:
     drift: Drift | None
     dated: str
     notes: tuple[str, ...]
+    cached_input_share: float | None = None
 
     @property
     def requests(self) -> int:
@@ -73,6 +87,7 @@ class Trace:
             drift=self.drift,
             load_error=self.load_error,
             dated=dated or self.dated,
+            cached_input_share=self.cached_input_share,
         )
 
 
@@ -97,23 +112,51 @@ def read_trace(
         BadFile: a file names no sizes, is damaged, or holds no readable row.
     """
     asked, edges = asked or Asked(), edges or Edges()
+    wanted_values(asked.where)
     paths = expand([files] if isinstance(files, str | Path) else files)
-    sizes = [size_of(path) for path in paths]
-    reading = Reading(Tally(edges.input_tokens, edges.output_tokens))
-    before = 0
-    for path, size in zip(paths, sizes, strict=True):
-        done, total = before, sum(sizes)
+    sizes = {path: size_of(path) for path in paths}
+    reading = _read_all(sizes, asked, edges, {}, on_bytes)
+    decided = decided_unit(reading)
+    if decided is not None and any(guess.clock.unit != decided for guess in reading.guessed.values()):
+        reading = _read_all(sizes, asked, edges, dict.fromkeys(reading.guessed, decided), on_bytes)
+        if decided_unit(reading) != decided:  # parts of seconds, lost in the coarser unit, can turn it
+            raise BadInput(which_unit(reading.guessed, tuple(UNIT_WORDS)[:2]))
+    return _counted(reading, edges, zeros, len(paths))
 
-        def told(count: int, done: int = done, total: int = total) -> None:
+
+def _read_all(
+    sizes: dict[Path, int],
+    asked: Asked,
+    edges: Edges,
+    units: dict[Path, str],
+    on_bytes: Callable[[int, int], None] | None,
+) -> Reading:
+    """All files, counted.
+
+    Args:
+        units: of times, where they were decided.
+
+    Raises:
+        BadInput, BadFile: as ``read_trace``.
+    """
+    reading = Reading(Tally(edges.input_tokens, edges.output_tokens), units)
+    before, total = 0, sum(sizes.values())
+    for path, size in sizes.items():
+
+        def told(count: int, done: int = before) -> None:
             if on_bytes is not None:
                 on_bytes(done + count, total)
 
         _read(path, asked, reading, size, told)
         before += size
+    if not reading.tally.requests and reading.shown:
+        raise BadFile([Fault(row.path, row.reason, line=row.line) for row in reading.shown])
+    refuse_unknown_values(reading)
     if not reading.tally.requests:
-        faults = [Fault(row.path, row.reason, line=row.line) for row in reading.shown]
-        raise BadFile(faults or [Fault(path, "has no request") for path in paths])
-    return _counted(reading, edges, zeros, len(paths))
+        raise BadFile([Fault(path, "has no request") for path in sizes])
+    refuse_mixed_models(reading)
+    refuse_uncounted_cache(reading)
+    return reading
 
 
 def buckets_of(grid: Grid) -> tuple[Bucket, ...]:
@@ -151,8 +194,10 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
     tally = reading.tally
     grid = joined(tally.grid) if edges.auto else tally.grid
     clocks = set(reading.clocks.values())
-    notes = []
+    notes = list(dict.fromkeys(reading.notes))
     timed = tally.timed_requests == tally.requests and len({clock.absolute for clock in clocks}) == 1
+    if timed and reading.guessed:
+        notes.append(unit_note(reading.guessed))
     if clocks and not timed:
         notes.append("no arrival rates: some files have dated times and others do not, or none")
     absolute = timed and next(iter(clocks)).absolute
@@ -164,6 +209,7 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
             f"{rates.gaps} of {len(rates.requests_by_window)} windows hold no request and are taken for gaps in the "
             "collection: they count in no rate"
         )
+    notes += label_notes(reading)
     for kind, values in (("input", tally.input_values), ("output", tally.output_values)):
         if values.zeros:
             notes.append(
@@ -184,12 +230,16 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
         drift=drift_by_hour(tally, absolute=absolute) if timed else None,
         dated=_days(tally) if absolute else "",
         notes=tuple(notes),
+        cached_input_share=(
+            None
+            if reading.uncached_files or not tally.input_values.total
+            else reading.cached_tokens / tally.input_values.total
+        ),
     )
 
 
 def _days(tally: Tally) -> str:
     first, last = (
-        f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
-        for second in (tally.by_second.least or 0, tally.by_second.most or 0)
+        _EPOCH + timedelta(seconds=second) for second in (tally.by_second.least or 0, tally.by_second.most or 0)
     )
-    return first if first == last else f"{first} to {last}"
+    return f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"

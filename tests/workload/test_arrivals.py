@@ -105,7 +105,7 @@ def test_silence_in_busy_traffic_is_a_gap() -> None:
 def test_stray_times_are_refused_with_the_cure(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("arrival_s,input_tokens,output_tokens\n0,1,1\n1700000000,1,1\n")
-    with pytest.raises(BadInput, match="more than ten years: mend the stray ones, name their unit with --time-unit"):
+    with pytest.raises(BadInput, match="more than ten years: fix the stray ones, name their unit with --time-unit"):
         read_trace(path)
     assert read_trace(path, AskedColumns(ignore_times=True)).arrival_rates is None
 

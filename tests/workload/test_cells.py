@@ -161,7 +161,7 @@ def test_only_lines_alike_are_cells(block: str, reads: bool) -> None:
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**6)), min_size=1, max_size=20))
 def test_seconds_are_the_digits_before_the_point(times: list[tuple[int, int]]) -> None:
     texts = [f"{whole}.{part:06d}" for whole, part in times]
-    clock = clock_of("1.5", 1.0, None)
+    clock = clock_of(["1.5"], 1.0, None)
     cells = cells_of("".join(f"{text},7\n" for text in texts).encode(), ",", 2, points=True)
     assert cells is not None
     found = cells.seconds(0, clock)

@@ -55,11 +55,6 @@ def test_ways_to_write_the_same(tmp_path: Path, content: str | bytes) -> None:
             "input Request tokens, output Response tokens, time Timestamp (s from an origin without a date)",
         ),
         (
-            '{"timestamp": 0, "input_length": 4808, "output_length": 10, "hash_ids": [1, 2]}\n'
-            '{"timestamp": 3000, "input_length": 3180, "output_length": 8, "hash_ids": []}\n',
-            "input input_length, output output_length, time timestamp (ms from an origin without a date)",
-        ),
-        (
             '{"id": "a", "created": 1700000000, "usage": {"prompt_tokens": 4808, "completion_tokens": 10}}\n'
             '{"id": "b", "created": 1700000009, "usage": {"completion_tokens": 8, "prompt_tokens": 3180}}\n',
             "input usage.prompt_tokens, output usage.completion_tokens, time created (s since 1970)",
@@ -83,7 +78,7 @@ def test_ways_to_write_the_same(tmp_path: Path, content: str | bytes) -> None:
 )  # fmt: skip
 def test_the_common_logs_are_known(tmp_path: Path, text: str, taken: str) -> None:
     path = written(tmp_path, text)
-    trace = read_trace(path)
+    trace = read_trace(path, AskedColumns(where=("Model=*",)) if "Model," in text else None)
     assert sizes(trace) == (2, 7988, 18)
     assert trace.taken == {path: taken}
 
@@ -211,7 +206,7 @@ def test_times_read_the_same_in_blocks(moments: list, zone: str, fraction: bool)
     from melange_cloud.workload.times import clock_of
 
     texts = [moment.isoformat(sep=" ", timespec="microseconds" if fraction else "seconds") + zone for moment in moments]
-    clock = clock_of(texts[0], None, None)
+    clock = clock_of(texts, None, None)
     expected = [clock.second(text) for text in texts]
     as_bytes = np.array([list(text.encode()) for text in texts], dtype=np.uint8)
     fast = clock.seconds_of_bytes(as_bytes)
@@ -230,7 +225,7 @@ def test_what_is_no_common_stamp_is_not_read_as_one(text: str) -> None:
 
     from melange_cloud.workload.times import clock_of
 
-    assert clock_of(text, None, None).seconds_of_bytes(np.array([list(text.encode())], dtype=np.uint8)) is None
+    assert clock_of([text], None, None).seconds_of_bytes(np.array([list(text.encode())], dtype=np.uint8)) is None
 
 
 def test_a_time_zone_counts_where_none_is_written(tmp_path: Path) -> None:
@@ -261,7 +256,7 @@ def test_damaged_or_absent_files_are_refused(tmp_path: Path) -> None:
             read_trace(written(tmp_path, content))
     with pytest.raises(BadInput, match="cannot be read"):
         read_trace(tmp_path / "absent.csv")
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(BadInput, match="is a folder: name a file"):
         read_trace(tmp_path)
 
 

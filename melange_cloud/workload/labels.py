@@ -1,0 +1,93 @@
+"""What tells the requests of a log apart: columns asked for with ``--where``, the model, and whether it failed."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from melange_cloud.workload.columns import Label
+from melange_cloud.workload.usage_names import FAILED_WORDS
+
+MOST_VALUES = 1_000
+"""Different values of a column that are told apart; a log with more models than that has none."""
+
+_OTHERS = "(others)"
+_NO_ERROR = frozenset({"", "null", "none", "nil", "false", "0", "ok", "{}", "[]", "nan", "-"})
+
+
+@dataclass(slots=True)
+class Labels:
+    """How often each value comes, over all files.
+
+    Attributes:
+        seen: (role, column) -> value -> rows, before ``--where``; None is "no value".
+        models: column -> model -> requests, of those that count.
+        failed: requests that count although their status, or error, says that they failed; by column.
+    """
+
+    seen: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    models: dict[str, Counter[str]] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+
+    def wanted(self, labels: Sequence[Label], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
+        """Which rows ``--where`` asks for; None where it asks for all."""
+        keep: list[bool] | None = None
+        for label, values in zip(labels, columns, strict=True):
+            if label.role != "where":
+                continue
+            _count(self.seen.setdefault((label.role, label.column), Counter()), Counter(values))
+            if label.wanted is not None:
+                of_this = [value in label.wanted for value in values]
+                keep = of_this if keep is None else [one and other for one, other in zip(keep, of_this, strict=True)]
+        return keep
+
+    def count(self, labels: Sequence[Label], columns: Sequence[Sequence[str | None]]) -> None:
+        """Counts models and failures of rows that are kept."""
+        for label, values in zip(labels, columns, strict=True):
+            if label.role == "model":
+                _count(self.models.setdefault(label.column, Counter()), Counter(values))
+            elif label.role in ("status", "error"):
+                has_failed = failed_by_status if label.role == "status" else failed_by_error
+                self.failed[label.column] += sum(n for value, n in Counter(values).items() if has_failed(value))
+
+    def pass_over(self, labels: Sequence[Label], values: Sequence[str | None]) -> None:
+        """Counts the values of one row that is not asked for."""
+        for label, value in zip(labels, values, strict=True):
+            if label.role == "where":
+                _count(self.seen.setdefault((label.role, label.column), Counter()), Counter([value]))
+
+
+def label_text(value: object) -> str | None:
+    """A value as ``--where`` compares it; None where there is none."""
+    if value is None or isinstance(value, str):
+        return (value.strip() or None) if value else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, dict | list):
+        return "(nested)" if value else None
+    return str(value)
+
+
+def failed_by_status(value: str | None) -> bool:
+    """True for HTTP codes from 400 on, and for words such as ``failure``."""
+    if value is None:
+        return False
+    if value.isascii() and value.isdigit():
+        return len(value) == 3 and int(value) >= 400
+    return value.lower() in FAILED_WORDS
+
+
+def failed_by_error(value: str | None) -> bool:
+    """True where an error is named."""
+    return value is not None and value.lower() not in _NO_ERROR
+
+
+def _count(into: Counter[str], values: Counter[str | None]) -> None:
+    for value, rows in values.items():
+        if value is not None:
+            into[value if value in into or len(into) < MOST_VALUES else _OTHERS] += rows

@@ -1,0 +1,114 @@
+"""In which unit times without a date count: what each unit would make of the requests must be what a service has.
+
+Milliseconds read as seconds, or the other way round, make a rate wrong by a thousand. So a unit that no name and no
+magnitude tells is taken only where the others would be far less plausible; otherwise the user is asked.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+
+ORDINARY_REQUESTS_PER_S = (0.01, 300.0)
+"""Mean rates of the public traces lie between 0.27 (BurstGPT) and 83 (Azure, by the hour), but for whole providers."""
+
+ORDINARY_SPAN_S = (1800.0, 366 * 86_400.0)
+"""Published traces span from an hour to two months."""
+
+MARGIN = 1.0
+"""Powers of ten by which a unit must be more plausible than any other to be taken unasked."""
+
+FRACTIONS, KNOWN_SOURCE, MOONCAKE, IN_BATCHES = 0.5, 1.2, 0.5, 0.7
+"""What speaks for a unit beyond rate and span, in powers of ten: times with decimals (seconds; clocks that tick in
+smaller units count whole ones), a source that is known for its unit, the names of Mooncake's files, which have
+milliseconds, and requests that share their time as in those."""
+
+_LEAST_SPAN_S = 60
+"""Shorter traces have no rates, whatever the unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Requests and what lies between the first and the last of them, in units of the source."""
+
+    requests: int
+    units: float
+
+    def meaning(self, unit: str) -> str:
+        """What a unit makes of it: ``288 requests in 24 h, 0.0033/s``."""
+        span_s = self.units * SECONDS_PER_UNIT[unit]
+        rate = f", {self.requests / span_s:.2g}/s" if span_s else ""
+        return f"{self.requests:,} requests in {_span(span_s)}{rate}"
+
+
+def leanings(names: Sequence[str], input_name: str, output_name: str, times: Sequence[float]) -> dict[str, float]:
+    """What speaks for units beyond rate and span, in powers of ten.
+
+    Args:
+        names: the columns of the source, normalised.
+        input_name, output_name: those taken for sizes, normalised.
+        times: the first ones.
+    """
+    lean = dict.fromkeys(SECONDS_PER_UNIT, 0.0)
+    known_in_s = (
+        {"chat_id", "parent_chat_id"} <= set(names)  # Alibaba's Bailian traces
+        or (input_name, output_name) == ("request_tokens", "response_tokens")  # BurstGPT
+        or (input_name, output_name) == ("num_prefill_tokens", "num_decode_tokens")  # Vidur
+    )
+    has_decimals = any(time != math.floor(time) for time in times)
+    if known_in_s:
+        lean["s"] += KNOWN_SOURCE
+    elif has_decimals:
+        lean["s"] += FRACTIONS
+    elif (input_name, output_name) == ("input_length", "output_length"):
+        shared = sum(one == other for one, other in pairwise(times))
+        in_batches = "hash_ids" in names and 3 * shared >= len(times)
+        lean["ms"] += MOONCAKE + (IN_BATCHES if in_batches else 0.0)
+    return lean
+
+
+def unit_of(stretch: Stretch, lean: Mapping[str, float]) -> str | None:
+    """The unit that is far more plausible than the others; None where none is."""
+    ranked = _ranked(stretch, lean)
+    best = ranked[0]
+    rivals = [unit for score, unit in ranked[1:] if score > best[0] - MARGIN]
+    if not rivals:
+        return best[1]
+    longest = max(stretch.units * SECONDS_PER_UNIT[unit] for unit in (best[1], *rivals))
+    return best[1] if longest < _LEAST_SPAN_S else None
+
+
+def candidates(stretch: Stretch, lean: Mapping[str, float]) -> tuple[str, ...]:
+    """The units in question, the most plausible first."""
+    ranked = _ranked(stretch, lean)
+    return tuple(unit for score, unit in ranked if score > ranked[0][0] - MARGIN)
+
+
+def _ranked(stretch: Stretch, lean: Mapping[str, float]) -> list[tuple[float, str]]:
+    order = list(SECONDS_PER_UNIT)
+    scores = [(lean.get(unit, 0.0) - _oddity(stretch, unit), unit) for unit in order]
+    return sorted(scores, key=lambda scored: (-scored[0], order.index(scored[1])))
+
+
+def _oddity(stretch: Stretch, unit: str) -> float:
+    """By how many powers of ten rate and span lie outside what is ordinary."""
+    span_s = stretch.units * SECONDS_PER_UNIT[unit]
+    if span_s <= 0:
+        return 0.0
+    return _outside(stretch.requests / span_s, ORDINARY_REQUESTS_PER_S) + _outside(span_s, ORDINARY_SPAN_S)
+
+
+def _outside(value: float, ordinary: tuple[float, float]) -> float:
+    low, high = ordinary
+    return max(0.0, math.log10(low / value), math.log10(value / high))
+
+
+def _span(seconds: float) -> str:
+    for size_s, unit in ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
+        if seconds >= 2 * size_s:
+            return f"{seconds / size_s:,.3g} {unit}" if seconds < 1000 * size_s else f"{seconds / size_s:,.0f} {unit}"
+    return f"{seconds:.2g} s"

@@ -1,0 +1,107 @@
+"""The names that logs give to input tokens, output tokens, times, models and outcomes.
+
+Compared in lower case, ``camelCase`` as ``camel_case``, everything but letters, digits and dots as ``_``; a dot leads
+into a nested record (``usage.prompt_tokens``). Of several known names the first of a list counts; a name with a dot is
+also known at the end of a longer one (``message.usage.input_tokens``).
+
+=====================  ==============================  ==========================  ==========================
+log                    input tokens                    output tokens               time
+=====================  ==============================  ==========================  ==========================
+ours                   input_tokens                    output_tokens               arrival_s (seconds)
+Azure LLM traces       ContextTokens                   GeneratedTokens             TIMESTAMP (ISO)
+BurstGPT               Request tokens                  Response tokens             Timestamp (seconds)
+Mooncake               input_length                    output_length               timestamp (milliseconds)
+Bailian                input_length                    output_length               timestamp (seconds)
+OpenAI-style records   usage.prompt_tokens             usage.completion_tokens     created (Unix seconds)
+Anthropic              usage.input_tokens + cache      usage.output_tokens         created_at
+Gemini                 usageMetadata.promptTokenCount  candidates + thoughts       createTime
+Bedrock                usage.inputTokens + cache       usage.outputTokens          timestamp
+OpenTelemetry          gen_ai.usage.input_tokens       gen_ai.usage.output_tokens  startTimeUnixNano
+LiteLLM                prompt_tokens                   completion_tokens           startTime
+vLLM                   prompt_tokens, prompt_len       completion_tokens           arrival_time (seconds)
+ServeGen               input_tokens                    output_tokens               timestamp (seconds)
+=====================  ==============================  ==========================  ==========================
+"""
+
+INPUT_NAMES = (
+    "input_tokens", "prompt_tokens", "usage.prompt_tokens", "usage.input_tokens", "response.usage.prompt_tokens",
+    "response.usage.input_tokens", "response.body.usage.prompt_tokens", "response.body.usage.input_tokens",
+    "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "usage_metadata.prompt_token_count",
+    "usage_metadata.input_tokens", "meta_info.prompt_tokens", "llm.usage.prompt_tokens",
+    "llm.token_count.prompt", "context_tokens", "request_tokens", "input_length", "input_len", "prompt_length",
+    "prompt_len", "num_prompt_tokens", "num_input_tokens", "num_prefill_tokens", "prompt_token_count",
+    "input_token_count", "input.input_token_count", "uncached_input_tokens", "prompt_eval_count", "tokens_evaluated",
+    "contexttokens", "data.input_tokens",
+)  # fmt: skip
+OUTPUT_NAMES = (
+    "output_tokens", "completion_tokens", "usage.completion_tokens", "usage.output_tokens",
+    "response.usage.completion_tokens", "response.usage.output_tokens", "response.body.usage.completion_tokens",
+    "response.body.usage.output_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
+    "usage_metadata.candidates_token_count", "usage_metadata.output_tokens", "meta_info.completion_tokens",
+    "llm.usage.completion_tokens", "llm.token_count.completion", "generated_tokens", "response_tokens",
+    "output_length", "output_len", "generation_length", "generation_len", "num_generation_tokens", "num_output_tokens",
+    "num_decode_tokens", "candidates_token_count", "completion_token_count", "output_token_count",
+    "output.output_token_count", "eval_count", "tokens_predicted", "details.generated_tokens", "generatedtokens",
+    "data.output_tokens",
+)  # fmt: skip
+TIME_NAMES = (
+    "arrival_s", "timestamp", "timestamp_ms", "timestamp_s", "arrival_time", "arrival_ms", "arrived_at", "created",
+    "created_at", "response.created", "response.created_at", "response.body.created", "response.body.created_at",
+    "start_time", "request_time", "time", "datetime", "t_s", "timestamp_utc", "@timestamp", "start_time_unix_nano",
+    "time_unix_nano", "start_time_ns", "start_time_ms", "start_ns", "timestamp_ns", "timestamp_us",
+    "request_start_time", "request_timestamp", "request_created_at", "started_at", "received_at", "create_time",
+    "metrics.arrival_time", "start_timestamp", "ts", "event_time", "observed_time_unix_nano",
+)  # fmt: skip
+
+ADDED_TO_INPUT = {
+    "input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
+    "uncached_input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
+    "input_token_count": (
+        "cache_read_input_token_count",
+        "cache_creation_input_token_count",
+        "cache_write_input_token_count",
+    ),
+    "prompt_token_count": ("tool_use_prompt_token_count",),
+}
+"""What such an input column leaves out, under the same parent: Anthropic and Bedrock count cached tokens apart, Gemini
+what tools put into the prompt."""
+
+ADDED_WITHOUT = {
+    "cache_creation_input_tokens": (
+        "cache_creation.ephemeral_5m_input_tokens",
+        "cache_creation.ephemeral_1h_input_tokens",
+    ),
+}
+"""What stands in for a column of ADDED_TO_INPUT that is absent: its parts."""
+
+ADDED_TO_OUTPUT = {"candidates_token_count": ("thoughts_token_count",)}
+"""Gemini counts thoughts apart from the answer; OpenAI's completion tokens include the reasoning."""
+
+HOLDS_ALL_INPUT = ("gen_ai.usage",)
+"""Parents under which ``input_tokens`` is the whole: the OpenTelemetry conventions ask so."""
+
+CACHED_INPUT = (
+    "cache_read_input_tokens", "cache_read.input_tokens", "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens", "input_token_details.cache_read", "cached_content_token_count",
+    "prompt_cache_hit_tokens", "cache_read_input_token_count", "input_tokens.cached", "cached_input_tokens",
+    "cached_tokens", "prompt_details.cache_read", "num_cached_tokens",
+)  # fmt: skip
+"""Input tokens read from a prompt cache, under the parent of the input tokens: part of them, or added above."""
+
+MODEL_NAMES = (
+    "model", "model_name", "model_id", "gen_ai.request.model", "gen_ai.response.model", "request.model", "body.model",
+    "response.model", "response.body.model", "message.model", "request.body.model", "request_model", "response_model",
+    "served_model", "llm_model", "llm.model_name", "model_version", "model_group", "deployment", "deployment_name",
+)  # fmt: skip
+
+STATUS_NAMES = (
+    "status", "status_code", "http_status", "http_status_code", "response_status", "response_code",
+    "response.status_code", "http.response.status_code", "http.status_code", "request_status",
+)  # fmt: skip
+ERROR_NAMES = ("error", "error_message", "error_code", "error.type", "error_type", "exception", "response.error")
+
+FAILED_WORDS = frozenset(
+    {"error", "errored", "failed", "failure", "fail", "timeout", "timed_out", "cancelled", "canceled", "aborted",
+     "exception", "rejected", "expired", "false"}
+)  # fmt: skip
+"""What a status says in words of a request that failed, in lower case."""

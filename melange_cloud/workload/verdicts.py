@@ -1,0 +1,126 @@
+"""What the whole of a reading shows and its first rows could not: units, models, failures, values that no row has."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.workload.columns import ANY
+from melange_cloud.workload.reader import Guessed, Reading
+from melange_cloud.workload.time_units import UNIT_WORDS, Stretch, candidates, unit_of
+
+
+def refuse_uncounted_cache(reading: Reading) -> None:
+    """Raises a log whose input tokens leave out those that were cached, as requests with more of these show."""
+    for path, odd in reading.too_many_cached.items():
+        columns = reading.columns[path]
+        inputs, cached = echoed(columns.input[0], 40), echoed(columns.cached, 40)
+        message = (
+            f"{odd:,} requests have more cached tokens ({cached}) than input tokens, which leave them out: add them, "
+            f"--input-column {inputs}+{cached}"
+        )
+        raise BadFile([Fault(path, message)])
+
+
+def refuse_unknown_values(reading: Reading) -> None:
+    """Raises a value of ``--where`` that no row has."""
+    wanted: dict[str, set[str]] = {}
+    for columns in reading.columns.values():
+        for label in columns.labels:
+            wanted.setdefault(label.column, set()).update(label.wanted or ())
+    for column, values in wanted.items():
+        seen: Mapping[str, int] = reading.labels.seen.get(("where", column), {})
+        for value in sorted(values - set(seen)):
+            near = get_close_matches(value, seen, n=3, cutoff=0.6) or sorted(seen, key=lambda word: -seen[word])[:5]
+            meant = f"did you mean {' or '.join(echoed(word, 40) for word in near)}?" if near else "it is always empty"
+            raise BadInput(f"--where {echoed(column, 40)}={echoed(value, 40)}: no row has this value; {meant}")
+
+
+def refuse_mixed_models(reading: Reading) -> None:
+    """Raises a log of several models that nobody asked to be counted as one."""
+    for column, models in reading.labels.models.items():
+        if len(models) > 1:
+            total = sum(models.values())
+            listed = [
+                f"{echoed(model, 40)} ({100 * count / total:.2g} %)"
+                for model, count in sorted(models.items(), key=lambda item: (-item[1], item[0]))
+            ]
+            more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+            name = echoed(column, 40)
+            raise BadInput(
+                f"{len(listed)} models in one log, by {name}: {', '.join(listed[:3])}{more}; choose one with --where "
+                f"{name}=NAME, or count them as one with --where '{name}={ANY}'"
+            )
+
+
+def decided_unit(reading: Reading) -> str | None:
+    """The unit of times that are a guess, judged by all their requests; None where none is guessed.
+
+    Raises:
+        BadInput: more than one unit is plausible.
+    """
+    guessed = {path: guess for path, guess in reading.guessed.items() if guess.requests}
+    if not guessed or any(clock.absolute for clock in reading.clocks.values()) or reading.untimed:
+        return None  # there will be no rates
+    lean = next(iter(guessed.values())).lean
+    stretch = _stretch(guessed)
+    unit = unit_of(stretch, lean)
+    if unit is None:
+        raise BadInput(which_unit(guessed, candidates(stretch, lean)))
+    return unit
+
+
+def _stretch(guessed: Mapping[Path, Guessed]) -> Stretch:
+    """The requests of files whose times count from one origin."""
+    ends = [
+        (guess.first_s / guess.clock.seconds_per_unit, guess.last_s / guess.clock.seconds_per_unit)
+        for guess in guessed.values()
+    ]
+    units = max(last for _, last in ends) - min(first for first, _ in ends)
+    return Stretch(sum(guess.requests for guess in guessed.values()), units)
+
+
+def which_unit(guessed: Mapping[Path, Guessed], units: Sequence[str]) -> str:
+    """Asks for the unit of times, with what each of the units in question would mean."""
+    path, guess = next(iter(guessed.items()))
+    stretch = _stretch(guessed)
+    meanings = "; ".join(f"as {UNIT_WORDS[unit]}, {stretch.meaning(unit)}" for unit in units[:2])
+    options = " or ".join(f"--time-unit {unit}" for unit in units[:2])
+    return (
+        f"{echoed(path.name, 60)}: {echoed(guess.column, 40)} may count {' or '.join(units[:2])}: {meanings}. "
+        f"Say which with {options}, or leave the times with --ignore-times"
+    )
+
+
+def unit_note(guessed: Mapping[Path, Guessed]) -> str:
+    """Says which unit times were taken to count, and what it makes of the requests."""
+    guess = next(iter(guessed.values()))
+    unit = guess.clock.unit
+    others = [f"--time-unit {other}" for other in UNIT_WORDS if other != unit]
+    return (
+        f"{echoed(guess.column, 40)} is taken to count {UNIT_WORDS[unit]}, {_stretch(guessed).meaning(unit)}; if it "
+        f"does not, give {others[0]}, {others[1]} or {others[2].removeprefix('--time-unit ')}"
+    )
+
+
+def label_notes(reading: Reading) -> list[str]:
+    """Says what ``--where`` kept, and how many requests failed."""
+    tally, notes = reading.tally, []
+    asked: dict[str, frozenset[str] | None] = {}
+    for columns in reading.columns.values():
+        asked.update({label.column: label.wanted for label in columns.labels if label.role == "where"})
+    if reading.passed_over:
+        rows = tally.requests + reading.passed_over
+        words = ", ".join(
+            f"{echoed(column, 40)}={echoed(value, 40)}"
+            for column, values in asked.items()
+            for value in sorted(values or ())
+        )
+        notes.append(f"only rows where {words}: {tally.requests:,} of {rows:,}")
+    for column, failed in reading.labels.failed.items():
+        if failed:
+            notes.append(
+                f"{failed:,} of {tally.requests:,} requests failed, by {echoed(column, 40)}, and count as traffic; "
+                f"leave them out with --where {echoed(column, 40)}=VALUE"
+            )
+    return notes
