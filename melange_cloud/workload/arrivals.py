@@ -42,7 +42,7 @@ def arrival_rates(tally: "Tally", *, absolute: bool, zeros: str = "auto") -> Arr
         return None
     if tally.by_minute.too_wide:
         raise BadInput(
-            f"the times reach from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: mend "
+            f"the times reach from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: fix "
             "the stray ones, name their unit with --time-unit (s, ms, us, ns), or leave them with --ignore-times"
         )
     start, hours = whole_hours(first, last, absolute)

@@ -27,6 +27,8 @@ LEAST_UNIX_S = 1e8
 UNIX_S = (1e9, 4.1e9)
 """Numbers of no named unit are Unix times of the unit that puts them here, from 2001 to 2099."""
 
+_LONGEST_LOG_S = 10 * 366 * 86_400.0
+
 FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 """The calendar's first and last second, years 1 and 9999."""
 
@@ -206,11 +208,11 @@ def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zon
     if number_of(first) is None:
         written = isinstance(first, str) and _ENDS_IN_ZONE.search(first.strip())
         return Clock(True, 1.0, True, zone, "utc" if written else "" if zone else "naive")
-    usual = _usual([number for number in map(number_of, given) if number is not None])
+    low, usual, high = _spread([number for number in map(number_of, given) if number is not None])
     if seconds_per_unit is not None:
         return Clock(False, seconds_per_unit, usual * seconds_per_unit >= LEAST_UNIX_S, zone)
     for unit in SECONDS_PER_UNIT.values():
-        if UNIX_S[0] <= usual * unit < UNIX_S[1]:
+        if UNIX_S[0] <= low * unit <= high * unit < UNIX_S[1] and (high - low) * unit < _LONGEST_LOG_S:
             return Clock(False, unit, True, zone)
     return Clock(False, 1.0, False, zone, unit_is_known=False)
 
@@ -233,10 +235,10 @@ def in_calendar(seconds: "np.ndarray[Any, Any]") -> bool:
     return not len(seconds) or bool(seconds.min() >= FIRST_S and seconds.max() <= LAST_S)
 
 
-def _usual(numbers: Sequence[float]) -> float:
-    """The one in the middle: a stray 0 among Unix times does not count."""
-    finite = sorted(number for number in numbers if abs(number) < _MOST_NUMBER)
-    return finite[len(finite) // 2] if finite else 0.0
+def _spread(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """The numbers that 5, 50 and 95 % do not exceed, of those above 0: a stray 0 among Unix times does not count."""
+    above = sorted(number for number in numbers if 0 < number < _MOST_NUMBER) or [0.0]
+    return above[len(above) // 20], above[len(above) // 2], above[len(above) - 1 - len(above) // 20]
 
 
 def _all_digits(signs: "np.ndarray[Any, Any]") -> bool:

@@ -1,0 +1,175 @@
+"""Times without a unit: never a thousand times too fast or too slow in silence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from melange_cloud.errors import BadInput
+from melange_cloud.workload import AskedColumns, Trace, read_rates, read_trace
+from melange_cloud.workload.time_units import Stretch, unit_of
+
+Row = dict[str, object]
+
+
+def as_csv(rows: list[Row], path: Path) -> None:
+    path.write_text("\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]) + "\n")
+
+
+def as_json_lines(rows: list[Row], path: Path) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def as_parquet(rows: list[Row], path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+WRITERS = (as_csv, as_json_lines, as_parquet)
+
+
+def log(times: list[float], sizes: tuple[str, str] = ("input_tokens", "output_tokens"), **more: object) -> list[Row]:
+    return [{"timestamp": time, sizes[0]: 500 + at % 7, sizes[1]: 100, **more} for at, time in enumerate(times)]
+
+
+def read(rows: list[Row], folder: Path, write: Callable[[list[Row], Path], None] = as_csv, **asked: str) -> Trace:
+    path = folder / "log"
+    write(rows, path)
+    return read_trace(path, AskedColumns(**asked))
+
+
+MOONCAKE = ("input_length", "output_length")
+ONE_IN_300_S = [300 * at for at in range(288)]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("sizes", [MOONCAKE, ("prompt_len", "output_len")])
+def test_a_doubtful_unit_is_asked_for_with_what_each_would_mean(tmp_path: Path, write, sizes) -> None:
+    rows = log(ONE_IN_300_S, sizes)
+    with pytest.raises(BadInput) as caught:
+        read(rows, tmp_path, write)
+    says = str(caught.value)
+    assert "as seconds, 288 requests in 23.9 h, 0.0033/s" in says
+    assert "as milliseconds, 288 requests in 86.1 s, 3.3/s" in says
+    assert "--time-unit s or --time-unit ms" in says or "--time-unit ms or --time-unit s" in says
+    assert caught.value.exit_code == 2
+    for unit, peak in (("s", 12 / 3600), ("ms", 200 / 60)):
+        rates = read(rows, tmp_path, write, time_unit=unit).arrival_rates
+        assert rates is not None
+        assert rates.peak_requests_per_s == pytest.approx(peak)
+    assert read(rows, tmp_path, write, ignore_times=True).arrival_rates is None
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_bailian_traces_are_in_seconds(tmp_path: Path, write) -> None:
+    times = [0.125 + time for time in ONE_IN_300_S]
+    trace = read(log(times, MOONCAKE, chat_id=1, parent_chat_id=-1), tmp_path, write)
+    assert trace.arrival_rates is not None
+    assert trace.arrival_rates.peak_requests_per_s == pytest.approx(1 / 300)
+    assert (
+        "timestamp is taken to count seconds, 288 requests in 23.9 h, 0.0033/s; if it does not, give --time-unit ms, "
+        "--time-unit us or ns"
+    ) in trace.notes
+
+
+def test_mooncakes_own_traces_are_in_milliseconds(tmp_path: Path) -> None:
+    # Ten requests every three seconds for an hour, as Kimi's were collected.
+    rows = [{**row, "hash_ids": [1, 2]} for row in log([3000 * (at // 10) for at in range(12_000)], MOONCAKE)]
+    trace = read(rows, tmp_path, as_json_lines)
+    assert trace.arrival_rates is not None
+    assert trace.arrival_rates.mean_requests_per_s == pytest.approx(10 / 3)
+    assert trace.taken[tmp_path / "log"].endswith("time timestamp (ms from an origin without a date)")
+    assert "timestamp is taken to count milliseconds, 12,000 requests in 60 min, 3.3/s" in trace.notes[0]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(
+    ("requests", "step", "unit"),
+    [
+        (3000, 2, "s"),  # one in two seconds
+        (3000, 1.5, "s"),
+        (4000, 2_000_000, "us"),
+        (4000, 2_000_000_000, "ns"),
+    ],
+)
+def test_one_unit_alone_is_plausible(tmp_path: Path, write, requests: int, step: float, unit: str) -> None:
+    trace = read(log([step * at for at in range(requests)]), tmp_path, write)
+    assert trace.arrival_rates is not None
+    seconds_each = step * {"s": 1, "us": 1e-6, "ns": 1e-9}[unit]
+    assert trace.arrival_rates.mean_requests_per_s == pytest.approx(1 / seconds_each, rel=0.01)
+
+
+def test_a_whole_file_is_judged_not_its_beginning(tmp_path: Path) -> None:
+    # The first requests come slowly enough to be milliseconds; all of them can only be seconds.
+    times = [*range(0, 60_000, 20), *(60_000 + at / 4 for at in range(120_000))]
+    trace = read(log([int(time) for time in times]), tmp_path)
+    assert trace.arrival_rates is not None
+    assert trace.arrival_rates.window_s == 3600
+    assert trace.requests == len(times)
+    assert trace.arrival_rates.peak_requests_per_s == pytest.approx(4, rel=0.01)
+
+
+def test_files_of_one_log_are_judged_together(tmp_path: Path) -> None:
+    for part in range(2):
+        as_csv(log([time + 86_400 * part for time in ONE_IN_300_S]), tmp_path / f"part-{part}.csv")
+    with pytest.raises(BadInput, match=r"as seconds, 576 requests in 47.9 h"):
+        read_trace(str(tmp_path / "part-*.csv"))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+def test_unix_times_are_known_by_their_size(tmp_path: Path, write, scale: int) -> None:
+    start = 1_777_593_600  # 2026-05-01 00:00 UTC
+    trace = read(log([(start + 60 * at) * scale for at in range(3)]), tmp_path, write)
+    assert trace.dated == "2026-05-01"
+    assert trace.arrival_rates is not None
+    assert (trace.tally.by_second.least, trace.tally.by_second.most) == (start, start + 120)
+
+
+def test_texts_of_nanoseconds_are_numbers(tmp_path: Path) -> None:
+    rows = log([str(1_777_593_600_000_000_000 + 60_000_000_000 * at) for at in range(3)])
+    trace = read(rows, tmp_path, as_json_lines)
+    assert trace.dated == "2026-05-01"
+    assert (trace.tally.by_second.least, trace.tally.by_second.most) == (1_777_593_600, 1_777_593_720)
+
+
+@pytest.mark.parametrize(("name", "unit_s"), [("start_ms", 1e-3), ("startTimeMs", 1e-3), ("start_time_us", 1e-6)])
+def test_a_name_may_tell_the_unit(tmp_path: Path, name: str, unit_s: float) -> None:
+    rows = [{name: round(300 * at / unit_s), "input_tokens": 5, "output_tokens": 5} for at in range(288)]
+    trace = read(rows, tmp_path, time_column=name)
+    assert trace.arrival_rates is not None
+    assert trace.arrival_rates.peak_requests_per_s == pytest.approx(1 / 300)
+
+
+@pytest.mark.parametrize(
+    ("requests", "units", "unit"),
+    [
+        (12_031, 3_537_000, None),  # Mooncake's density, but nothing else of Mooncake
+        (1_380_000, 86_400, "s"),  # ServeGen's day
+        (300, 300, "s"),  # a benchmark
+        (2, 40, "s"),  # too short for rates in any unit
+        (108_000, 3_600_000, None),  # 30/s for an hour, or one in 33 s for 42 days
+    ],
+)
+def test_plausible_units(requests: int, units: float, unit: str | None) -> None:
+    assert unit_of(Stretch(requests, units), {}) == unit
+
+
+@pytest.mark.parametrize(
+    ("header", "step", "window_s"),
+    [("timestamp", 3_600_000, 3600), ("time", 60, 60), ("t_ms", 60_000, 60), ("start", 60_000_000_000, 60)],
+)
+def test_windows_of_rates_have_a_usual_length(tmp_path: Path, header: str, step: int, window_s: int) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text(f"{header},requests\n" + "".join(f"{step * at},120\n" for at in range(3)))
+    rates = read_rates(path)
+    assert (rates.window_s, rates.peak_requests_per_s) == (window_s, 120 / window_s)
+
+
+def test_windows_of_no_usual_length_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("time,requests\n0,5\n7777,5\n15554,5\n")
+    with pytest.raises(BadInput, match="count in no known unit"):
+        read_rates(path)
