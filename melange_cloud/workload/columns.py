@@ -102,18 +102,18 @@ class Columns:
         return tuple(dict.fromkeys([*self.input, *self.output, *others, *(label.column for label in self.labels)]))
 
 
-def find_columns(names: Sequence[str], asked: Asked, path: Path, line: int = 1) -> Columns:
+def find_columns(names: Sequence[str], asked: Asked, path: Path, *, all_seen: bool = True) -> Columns:
     """The columns that hold sizes and times.
 
     Args:
         names: the file's own, as in its header (dotted where nested).
-        line: where they stand, for faults.
+        all_seen: false where later records may have more: then what an input column may leave out is looked for in all.
 
     Raises:
         BadFile: a column that is needed or asked for is not there, or is there twice.
         BadInput: ``where`` is not made of COLUMN=VALUE.
     """
-    found = _Finder(names, path, line)
+    found = _Finder(names, path, all_seen)
     inputs = found.sizes("input tokens", asked.input_column, INPUT_NAMES, "--input-column")
     outputs = found.sizes("output tokens", asked.output_column, OUTPUT_NAMES, "--output-column")
     arrival = ""
@@ -126,12 +126,15 @@ def find_columns(names: Sequence[str], asked: Asked, path: Path, line: int = 1) 
         inputs = found.with_parts(inputs, ADDED_TO_INPUT)
     if asked.output_column is None:
         outputs = found.with_parts(outputs, ADDED_TO_OUTPUT)
+    cached = found.cached(inputs[0])
+    if asked.input_column is not None and cached not in inputs:
+        cached = None
     return Columns(
         inputs,
         outputs,
         arrival or None,
         SECONDS_PER_UNIT[asked.time_unit] if asked.time_unit is not None else seconds_per_unit(arrival),
-        found.cached(inputs[0]),
+        cached,
         labels,
         tuple(found.by_normal),
     )
@@ -164,8 +167,8 @@ def wanted_values(where: Iterable[str]) -> dict[str, frozenset[str] | None]:
 
 
 class _Finder:
-    def __init__(self, names: Sequence[str], path: Path, line: int) -> None:
-        self.names, self.path, self.line = names, path, line
+    def __init__(self, names: Sequence[str], path: Path, all_seen: bool) -> None:
+        self.names, self.path, self.all_seen = names, path, all_seen
         self.faults: list[Fault] = []
         self.by_normal: dict[str, list[str]] = {}
         self.by_ending: dict[str, list[str]] = {}
@@ -223,6 +226,10 @@ class _Finder:
         for part in added.get(name, ()):
             beside = self._beside(parent, part)
             parts += [beside] if beside else [self._beside(parent, other) for other in ADDED_WITHOUT.get(part, ())]
+        if not self.all_seen and not any(parts):
+            # As the vendor writes them, where the file writes its other names so.
+            before = columns[0][: len(columns[0]) - len(columns[0].rpartition(".")[2])]
+            parts = [f"{before}{part}" for part in added.get(name, ()) if columns[0] == f"{before}{name}"]
         return (*columns, *(part for part in parts if part))
 
     def cached(self, column: str) -> str | None:
@@ -245,7 +252,7 @@ class _Finder:
         return next((self.by_ending[word] for word in known if "." in word and word in self.by_ending), [])
 
     def _fault(self, message: str) -> None:
-        self.faults.append(Fault(self.path, message, line=self.line))
+        self.faults.append(Fault(self.path, message, line=1))
 
     def _closest(self, asked: str) -> str:
         near = {normal(name): name for name in self.names[:10_000]}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import Malformed, parse_records
 from melange_cloud.workload.blocks import Lines
-from melange_cloud.workload.columns import Asked, Columns, find_columns
+from melange_cloud.workload.columns import Asked, Columns, find_columns, normal
 from melange_cloud.workload.labels import label_text
 from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
 from melange_cloud.workload.time_column import timed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _LEARNT_FROM = 1_000
-_NAMES_FROM = 100
+_SHOWN = 20
 _MOST_LEVELS, _MOST_NAMES = 12, 10_000
 """Of names: no log that is known nests usage deeper than five records."""
 
@@ -39,11 +39,11 @@ def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     blocks = lines.blocks(quoted=False)
     first = next(blocks, (1, b""))
     records = list(_first_records(first[1]))
-    names = list(dict.fromkeys(name for record in records[:_NAMES_FROM] for name in names_of(record)))[:_MOST_NAMES]
-    columns = find_columns(names, asked, lines.path)
-    rows = [{name: value_of(record, name) for name in names} for record in records[:_NAMES_FROM]]
-    if columns.arrival is not None:
-        rows += [{columns.arrival: value_of(record, columns.arrival)} for record in records[_NAMES_FROM:]]
+    names = list(dict.fromkeys(name for record in records for name in names_of(record)))[:_MOST_NAMES]
+    columns = find_columns(names, asked, lines.path, all_seen=False)
+    shown = names if columns.arrival is None else [columns.arrival]
+    few = records if columns.arrival is not None else records[:_SHOWN]
+    rows = [{name: value_of(record, name) for name in shown} for record in few]
     columns, clock, lean = timed(columns, names, rows, asked, reading, lines.path)
     reading.begin(lines.path, columns, clock, lean)
     reader = _Records(lines, columns, clock, reading, records)
@@ -127,6 +127,10 @@ class _Records:
     ) -> None:
         self.path, self.columns, self.clock, self.reading = lines.path, columns, clock, reading
         self.paths = {name: _common_path(records, name) for name in columns.used}
+        for first, *others in (columns.input, columns.output):
+            self.paths.update(
+                {name: _beside(self.paths[first], name) for name in others if normal(name) not in columns.names}
+            )
 
     def take(self, line: int, block: bytes) -> None:
         rows = self._at_once(block)
@@ -189,6 +193,12 @@ def _common_path(records: list[object], name: str) -> tuple[str, ...]:
     """The keys to a name in the first record that has it."""
     found = (path_of(record, name) for record in records)
     return next((path for path in found if path is not None), (name,))
+
+
+def _beside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The keys to what no record had yet, next to those to a column that is there."""
+    *before, last = path
+    return (*before, last[: len(last) - len(last.rpartition(".")[2])] + name.rpartition(".")[2])
 
 
 def _values(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import echoed
 from melange_cloud.inputs import is_number
-from melange_cloud.workload.columns import Columns, Label
+from melange_cloud.workload.columns import Columns, Label, normal
 from melange_cloud.workload.labels import Labels, label_text
 from melange_cloud.workload.ranges import LONGEST_TOKENS
 from melange_cloud.workload.tally import Tally
@@ -129,7 +129,11 @@ class Reading:
         Args:
             lean: what speaks for units, where that of the clock is a guess (``time_units.leanings``).
         """
-        inputs, outputs = (" + ".join(echoed(name, 40) for name in part) for part in (columns.input, columns.output))
+        known = set(columns.names)
+        inputs, outputs = (
+            " + ".join(echoed(name, 40) for name in part if name == part[0] or normal(name) in known)
+            for part in (columns.input, columns.output)
+        )
         words = f"input {inputs}, output {outputs}"
         self.columns[path] = columns
         self.uncached_files += columns.cached is None

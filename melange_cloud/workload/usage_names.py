@@ -42,7 +42,7 @@ OUTPUT_NAMES = (
     "output_length", "output_len", "generation_length", "generation_len", "num_generation_tokens", "num_output_tokens",
     "num_decode_tokens", "candidates_token_count", "completion_token_count", "output_token_count",
     "output.output_token_count", "eval_count", "tokens_predicted", "details.generated_tokens", "generatedtokens",
-    "data.output_tokens",
+    "data.output_tokens", "usage_metadata.thoughts_token_count", "thoughts_token_count",
 )  # fmt: skip
 TIME_NAMES = (
     "arrival_s", "timestamp", "timestamp_ms", "timestamp_s", "arrival_time", "arrival_ms", "arrived_at", "created",
