@@ -28,7 +28,6 @@ class Labels:
     seen: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     models: dict[str, Counter[str]] = field(default_factory=dict)
     failed: Counter[str] = field(default_factory=Counter)
-    kept: int = 0
 
     def wanted(self, labels: Sequence[Label], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
         """Which rows ``--where`` asks for; None where it asks for all."""
@@ -36,7 +35,7 @@ class Labels:
         for label, values in zip(labels, columns, strict=True):
             if label.role != "where":
                 continue
-            _count(self.seen.setdefault((label.role, label.column), Counter()), Counter(values))
+            self._see(label, values)
             if label.wanted is not None:
                 of_this = [value in label.wanted for value in values]
                 keep = of_this if keep is None else [one and other for one, other in zip(keep, of_this, strict=True)]
@@ -46,7 +45,7 @@ class Labels:
         """Counts models and failures of rows that are kept."""
         for label, values in zip(labels, columns, strict=True):
             if label.role == "model":
-                _count(self.models.setdefault(label.column, Counter()), Counter(values))
+                _count(self.models.setdefault(label.column, Counter()), values)
             elif label.role in ("status", "error"):
                 has_failed = failed_by_status if label.role == "status" else failed_by_error
                 self.failed[label.column] += sum(n for value, n in Counter(values).items() if has_failed(value))
@@ -55,13 +54,16 @@ class Labels:
         """Counts the values of one row that is not asked for."""
         for label, value in zip(labels, values, strict=True):
             if label.role == "where":
-                _count(self.seen.setdefault((label.role, label.column), Counter()), Counter([value]))
+                self._see(label, [value])
+
+    def _see(self, label: Label, values: Sequence[str | None]) -> None:
+        _count(self.seen.setdefault((label.role, label.column), Counter()), values, label.wanted or frozenset())
 
 
 def label_text(value: object) -> str | None:
     """A value as ``--where`` compares it; None where there is none."""
     if value is None or isinstance(value, str):
-        return (value.strip() or None) if value else None
+        return value.strip() or None if value else None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -87,7 +89,9 @@ def failed_by_error(value: str | None) -> bool:
     return value is not None and value.lower() not in _NO_ERROR
 
 
-def _count(into: Counter[str], values: Counter[str | None]) -> None:
-    for value, rows in values.items():
+def _count(into: Counter[str], values: Sequence[str | None], always: frozenset[str] = frozenset()) -> None:
+    """Counts values; past MOST_VALUES, new ones count as others, but for those that are ``always`` told apart."""
+    for value, rows in Counter(values).items():
         if value is not None:
-            into[value if value in into or len(into) < MOST_VALUES else _OTHERS] += rows
+            known = value in into or value in always or len(into) < MOST_VALUES
+            into[value if known else _OTHERS] += rows

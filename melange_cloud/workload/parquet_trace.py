@@ -68,8 +68,7 @@ def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: i
             raise BadFile([Fault(path, message)])
         # Where no times are known, other columns may look like some; prompts and answers stay unread.
         others = [name for name in names if sizes.get(name, _MOST_LOOKED_AT_BYTES) < _MOST_LOOKED_AT_BYTES]
-        with _sound(path):
-            learnt = _first_rows(file, columns.used if columns.arrival else [*columns.used, *others])
+        learnt = _samples(file, columns.used, [] if columns.arrival or asked.ignore_times else others, path)
         columns, clock, lean = timed(columns, names, learnt, asked, reading, path)
         reader = _Batches(path, reading, columns, clock, zone_of(asked.time_zone))
         reading.begin(path, columns, clock, lean)
@@ -149,6 +148,19 @@ def _first_rows(file: Any, names: Sequence[str]) -> list[dict[str, object]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+def _samples(file: Any, names: Sequence[str], others: Sequence[str], path: Path) -> list[dict[str, object]]:
+    """The first rows of columns that are read, and of others that may look like times."""
+    with _sound(path):
+        rows = _first_rows(file, names)
+    if others:
+        try:
+            with _sound(path):
+                return _first_rows(file, [*names, *others])
+        except BadFile:  # a column that is not needed may hold anything
+            return rows
+    return rows
+
+
 def _python_values(column: Any) -> list[object]:
     """Values as JSON would have them: stamps as ISO text, days as such."""
     import pyarrow.types as kinds
@@ -178,7 +190,10 @@ def _plain(column: Any) -> Any:
     if kinds.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if kinds.is_binary(column.type) or kinds.is_large_binary(column.type) or kinds.is_fixed_size_binary(column.type):
-        column = column.cast(pa.binary()).cast(pa.string(), safe=True)
+        try:
+            column = column.cast(pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:  # bytes that are no text stay bytes, which no row can use
+            return column
     if kinds.is_decimal(column.type) or kinds.is_float16(column.type):
         column = column.cast(pa.float64())
     if kinds.is_duration(column.type):

@@ -194,7 +194,7 @@ def number_of(value: object) -> float | int | None:
 
 
 def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zone: str | None) -> Clock:
-    """How times are written, told by the first of them; the unit is a guess where ``unit_is_known`` is false.
+    """How times are written, told by most of the first of them; the unit is a guess where ``unit_is_known`` is false.
 
     Args:
         seconds_per_unit: of numbers, where it is known.
@@ -204,9 +204,9 @@ def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zon
     """
     zone = zone_of(time_zone)
     given = [sample for sample in samples if is_given(sample)]
-    first = given[0] if given else 0
-    if number_of(first) is None:
-        written = isinstance(first, str) and _ENDS_IN_ZONE.search(first.strip())
+    texts = [sample for sample in given if isinstance(sample, str) and number_of(sample) is None]
+    if 2 * len(texts) > len(given):  # a stray one of another kind does not speak for the others
+        written = _ENDS_IN_ZONE.search(texts[0].strip())
         return Clock(True, 1.0, True, zone, "utc" if written else "" if zone else "naive")
     low, usual, high = _spread([number for number in map(number_of, given) if number is not None])
     if seconds_per_unit is not None:
