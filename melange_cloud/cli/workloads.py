@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit, is_terminal, note, rendered
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Workload
@@ -313,7 +313,7 @@ def mix(
     for part in parts:
         part_name, weight = _name_and_weight(part)
         if part_name in weighted:
-            raise BadInput(f"{part_name} stands twice: give it once, with the sum of its weights")
+            raise BadInput(f"{echoed(part_name)} stands twice: give it once, with the sum of its weights")
         weighted[part_name] = workload.load_workload(part_name), weight
     mixed = workload.mix(
         weighted,
@@ -406,13 +406,15 @@ def _progress() -> AbstractContextManager[Callable[[int, int], None] | None]:
 
 
 def _name_and_weight(part: str) -> tuple[str, float]:
+    from melange_cloud.inputs import NotANumber, parse_number
+
     name, _, text = part.rpartition("=")
     try:
-        weight = float(text)
-    except ValueError:
-        weight = float("nan")
-    if not name or not 0 < weight <= 1:
-        raise BadInput(f"{part!r}: write NAME=WEIGHT such as chat=0.8, with a weight above 0 and at most 1")
+        weight = parse_number(text, 0.0, 1.0)
+    except NotANumber:
+        weight = 0.0
+    if not name or not weight:
+        raise BadInput(f"'{echoed(part)}': write NAME=WEIGHT such as chat=0.8, with a weight above 0 and at most 1")
     return name, weight
 
 

@@ -10,7 +10,8 @@ whole time these costs are a part, so the error of the load is at most that.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.workload.ranges import INPUT_EDGES_TOKENS, LONGEST_TOKENS, OUTPUT_EDGES_TOKENS
 from melange_cloud.workload.tally import Grid
 
@@ -53,10 +54,12 @@ def checked_edges(text: str, option: str) -> tuple[int, ...]:
     Raises:
         BadInput: not rising whole numbers from 1 to 1,000,000,000.
     """
-    words = [word.strip().replace("_", "") for word in text.split(",")]
-    edges = tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= 10)
-    if len(edges) < len(words) or edges[0] < 1 or edges[-1] > LONGEST_TOKENS or list(edges) != sorted(set(edges)):
-        raise BadInput(f"{option} {text}: give rising whole numbers of tokens such as 100,1000,8000")
+    try:
+        edges = tuple(parse_whole(word, 1, LONGEST_TOKENS) for word in text.split(","))
+    except NotANumber:
+        edges = ()
+    if not edges or list(edges) != sorted(set(edges)):
+        raise BadInput(f"{option} {echoed(text)}: give rising whole numbers of tokens such as 100,1000,8000")
     return edges
 
 

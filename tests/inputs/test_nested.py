@@ -4,7 +4,7 @@ import time
 import pytest
 
 from melange_cloud.errors import BadFile
-from melange_cloud.inputs import Malformed, NotJson, parse_json, parse_toml, read_json, read_toml
+from melange_cloud.inputs import Malformed, NotJson, parse_json, parse_records, parse_toml, read_json, read_toml
 
 DEEP = 100_000
 
@@ -100,3 +100,27 @@ def test_a_toml_key_of_many_parts_costs_no_time(key):
         with pytest.raises(Malformed):
             parse_toml(text)
     assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ([b"[" * DEEP], "nested too deep"),
+        ([b'{"a": ' + b"9" * 5_000 + b"}"], "digits"),
+        ([b"{}", b"{"], "not JSON"),
+        ([b""], "not JSON"),
+        ([b"1, 2"], "more than one value"),
+        ([b"1], [2"], "not JSON"),
+        ([b'"\xff"'], "UTF-8"),
+        ([b"\x00{}"], "not JSON|UTF"),
+    ],
+)
+def test_records_that_are_made_to_break_a_reader_are_refused_in_one_clause(texts, said):
+    with pytest.raises(Malformed, match=said) as refused:
+        parse_records(texts)
+    assert "\n" not in str(refused.value)
+
+
+def test_records_are_read_at_once():
+    assert parse_records([b'{"a": 1}', b" 2 ", b"null"]) == [{"a": 1}, 2, None]
+    assert parse_records([]) == []

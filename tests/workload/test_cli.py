@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from melange_cloud.cli.app import app as main_app
 from melange_cloud.cli.workloads import app
 from melange_cloud.errors import BadFile, BadInput, MelangeError
 from melange_cloud.workload import load_workload, load_workload_file
@@ -191,6 +192,58 @@ def test_a_bad_trace_writes_nothing(tmp_path: Path, trace: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["requests.csv"]
 
 
+def test_a_doubtful_unit_ends_with_2_and_what_each_would_mean(tmp_path: Path, trace: Path) -> None:
+    trace.write_text("timestamp,input_length,output_length\n" + "".join(f"{300 * at},9,9\n" for at in range(288)))
+    out = tmp_path / "mine.json"
+    result = CliRunner().invoke(main_app, ["workloads", "from-trace", str(trace), "--out", str(out)])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "as seconds, 288 requests in 23.9 h, 0.0033/s" in line
+    assert "--time-unit" in line
+    assert len(line) < 300
+    assert not out.exists()
+    result = CliRunner().invoke(
+        main_app, ["workloads", "from-trace", str(trace), "--out", str(out), "--time-unit", "s"]
+    )
+    assert result.exit_code == 0
+    # Below 1/s, rates have significant digits: one in 300 s.
+    assert "mean 0.00333, p95 0.00333, peak 0.00333 requests/s, over 23 windows of 1 h" in result.stderr
+    assert "mean 0.00333, p95 0.00333, peak 0.00333 requests/s" in run("show", out)
+
+
+def test_where_counts_some_rows_and_says_how_many(tmp_path: Path, trace: Path) -> None:
+    trace.write_text("model,input_tokens,output_tokens\n" + "a,10,1\nb,5000,1\na,30,1\n")
+    assert "2 models in one log" in refused("from-trace", trace)
+    out = tmp_path / "mine.json"
+    result = CliRunner().invoke(
+        main_app, ["workloads", "from-trace", str(trace), "--where", "model=a", "--out", str(out)]
+    )
+    assert result.exit_code == 0
+    assert "only rows where model=a: 2 of 3" in result.stderr
+    held = load_workload_file(out)
+    assert held.workload.mean_input_tokens == 20
+    assert "only rows where model=a: 2 of 3" in held.workload.notes
+    assert "did you mean" in refused("from-trace", trace, "--where", "model=A")
+    assert json.loads(run("from-trace", trace, "--where", "model=*"))["requests"] == 3
+
+
+def test_the_cached_share_is_shown(tmp_path: Path, trace: Path) -> None:
+    trace.write_text("input_tokens,cache_read_input_tokens,output_tokens\n10,990,1\n500,500,1\n")
+    out = tmp_path / "mine.json"
+    run("from-trace", trace, "--out", out)
+    assert "Cached" in run("show", out)
+    assert "74.5 % of the input tokens were read from a prompt cache; plans count all of them" in run("show", out)
+    assert json.loads(run("show", out, "--format", "json"))["cached_input_share"] == 0.745
+    assert json.loads(run("show", "chat", "--format", "json"))["cached_input_share"] is None
+
+
+def test_a_time_column_that_nobody_knows_is_hinted_at(trace: Path) -> None:
+    trace.write_text("begun,input_tokens,output_tokens\n2026-05-01T00:00:00Z,1,1\n2026-05-01T00:02:00Z,1,1\n")
+    result = CliRunner().invoke(main_app, ["workloads", "from-trace", str(trace)])
+    assert result.exit_code == 0
+    assert "begun looks like it: --time-column begun" in result.stderr
+
+
 def test_a_quoted_glob_and_named_columns(tmp_path: Path) -> None:
     for part in "ab":
         (tmp_path / f"log-{part}.csv").write_text("when,in,out\n2024-05-10T10:00:00,5,6\n2024-05-10T10:05:00,7,8\n")
@@ -209,7 +262,7 @@ def test_edges_are_the_papers_or_given_or_found(trace: Path) -> None:
     given = json.loads(run("from-trace", trace, "--input-edges", "15,400", "--output-edges", "1000"))
     assert [bucket["input_tokens"] for bucket in given["buckets"]] == [[0, 15], [15, 400]]
     assert "leave out --input-edges" in refused("from-trace", trace, "--edges", "auto", "--input-edges", "5")
-    for wrong in ("5,5", "9,3", "x", "", "0,5", "1.5"):
+    for wrong in ("5,5", "9,3", "x", "", "0,5", "1.5", "1_0", "\u0663", "9" * 5000):
         assert "give rising whole numbers" in refused("from-trace", trace, "--input-edges", wrong)
 
 
@@ -299,6 +352,8 @@ def test_the_shipped_mixture_is_what_the_command_makes() -> None:
         (("chat",), "'chat': write NAME=WEIGHT"),
         (("chat=x",), "'chat=x': write NAME=WEIGHT"),
         (("chat=nan",), "'chat=nan': write NAME=WEIGHT"),
+        (("chat=0.1_0",), "'chat=0.1_0': write NAME=WEIGHT"),
+        (("chat=1.0000001",), "write NAME=WEIGHT"),
         (("chat=0",), "'chat=0': write NAME=WEIGHT"),
         (("=1",), "'=1': write NAME=WEIGHT"),
         (("chat=0.5", "chat=0.5"), "chat stands twice"),
