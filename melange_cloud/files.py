@@ -20,17 +20,19 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
     (``/dev/stdout``, a named pipe) cannot be replaced and is written to as it is.
 
     Args:
-        private: the file is for its owner alone (0600), whatever mode it had.
+        private: the file is for its owner alone (0600), whatever mode it had, and a regular file, whatever it was.
 
     Raises:
         MelangeError: the place cannot be written; names the path and why.
     """
     raw = content.encode() if isinstance(content, str) else content
     try:
-        if path.exists() and not path.is_file():
+        special = path.exists() and not path.is_file()
+        if special and not private:
             path.write_bytes(raw)
             return
-        target = path.resolve()  # a symbolic link keeps pointing at its file
+        # A symbolic link keeps pointing at its file; one to a device, or a pipe that nobody reads, gives way.
+        target = path.absolute() if special else path.resolve()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:

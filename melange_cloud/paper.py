@@ -8,8 +8,6 @@ output range, requests/s of one GPU and shares of the traffic. A MaxTput of 0 me
 bucket. Source: arXiv 2404.14527 and its release.
 """
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 
 from melange_cloud.domain import Kind, OfferNumbers, Problem
 from melange_cloud.errors import BadFile, Fault, NoPlan
+from melange_cloud.inputs import is_number, read_json
 
 SHARES_MAY_MISS_ONE_BY = 1e-6
 
@@ -51,14 +50,7 @@ def read_paper_input(path: Path) -> PaperInput:
     Raises:
         BadFile: with every fault found.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read: {error.strerror or error}")]) from error
-    except UnicodeDecodeError as error:
-        raise BadFile([Fault(path, "not UTF-8 text")]) from error
-    except json.JSONDecodeError as error:
-        raise BadFile([Fault(path, f"not JSON: {error.msg}", line=error.lineno)]) from error
+    document = read_json(path, non_finite=True)
     faults: list[Fault] = []
 
     def fault(field: str, message: str) -> None:
@@ -144,9 +136,7 @@ def to_problem(paper: PaperInput) -> Problem:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return float(value) if is_number(value) else None
 
 
 def _matrix(value: Any) -> tuple[tuple[float, ...], ...] | None:

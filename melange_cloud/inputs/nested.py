@@ -112,13 +112,15 @@ def parse_toml(text: str, *, non_finite: bool = False) -> dict[str, Any]:
     return document
 
 
-def read_json(path: Path, most_bytes: int = MOST_BYTES, *, pairs: ObjectHook | None = None) -> Any:
-    """The value that a JSON file holds.
+def read_json(
+    path: Path, most_bytes: int = MOST_BYTES, *, pairs: ObjectHook | None = None, non_finite: bool = False
+) -> Any:
+    """The value that a JSON file holds; ``pairs`` and ``non_finite`` as for ``parse_json``.
 
     Raises:
         BadFile: it cannot be read, is too large, or ``parse_json`` refuses it.
     """
-    return _of_file(path, most_bytes, lambda text: parse_json(text, pairs=pairs))
+    return _of_file(path, most_bytes, lambda text: parse_json(text, pairs=pairs, non_finite=non_finite))
 
 
 def read_toml(path: Path, most_bytes: int = MOST_TOML_BYTES, *, non_finite: bool = False) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from melange_cloud.errors import echoed, shown
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -106,17 +108,18 @@ def why_not(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [(state, "has state-space or recurrent layers: they have no KV cache, and the estimator has no others")]
     layer_types = config.get("layer_types")
     if isinstance(layer_types, list) and (others := [kind for kind in layer_types if kind not in _LAYER_TYPES]):
-        return [("layer_types", f"has {str(others[0])!r} layers: the estimator knows {' and '.join(_LAYER_TYPES)}")]
+        return [("layer_types", f"has {shown(others[0])} layers: the estimator knows {' and '.join(_LAYER_TYPES)}")]
     if field := present("attention_chunk_size"):
         return [(field, "has chunked attention: it is not in the estimator's formulas")]
     if field := present(*_QUANTIZED):
         settings = config[field]
         method = settings.get("quant_method") if isinstance(settings, dict) else None
-        return [(field, f"says that the weights are quantized{f' ({method})' if method else ''}: the estimator knows "
+        how = f" ({echoed(method)})" if method else ""
+        return [(field, f"says that the weights are quantized{how}: the estimator knows "
                  "bf16, fp16 and fp8; give the config.json of the unquantized model, with --precision")]  # fmt: skip
     kind = config.get("model_type")
     if not isinstance(kind, str) or not kind:
         return [("model_type", "is missing; give a model's whole config.json, which says for example 'llama'")]
     if kind not in FAMILIES:
-        return [("model_type", f"is {kind!r}, which is not read: known are {', '.join(sorted(FAMILIES))}")]
+        return [("model_type", f"is {shown(kind)}, which is not read: known are {', '.join(sorted(FAMILIES))}")]
     return []

@@ -6,7 +6,6 @@ taken as the model's own class takes it (sources: the configuration classes of t
 else is refused with the reason. Nothing is guessed.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.inputs import Malformed, NotJson, parse_json, read_text
 from melange_cloud.profiles.config_families import FAMILIES, Family, why_not
 from melange_cloud.profiles.specs import Model
 
@@ -129,21 +129,15 @@ def _read(path: Path) -> dict[str, Any]:
     def fault(message: str, line: int | None = None) -> BadFile:
         return BadFile([Fault(path, message, line)])
 
-    def no_number(word: str) -> None:
-        raise fault(f"has {word}, which is no number of JSON; correct the field")
-
     if path.is_dir():
         raise fault(f"is a folder; give {path / 'config.json'}")
+    text = read_text(path, LARGEST_FILE_BYTES)
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise fault(f"has {path.stat().st_size / 1e6:,.1f} MB; a config.json has some kB: give that of the model")
-        loaded = json.loads(path.read_text("utf-8-sig"), parse_constant=no_number)
-    except json.JSONDecodeError as error:
-        raise fault(f"is not JSON: {error.msg}; download it again", error.lineno) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise fault("is not a config.json: it cannot be read as JSON text") from error
-    except OSError as error:
-        raise fault(f"cannot be read: {error.strerror or error}") from error
+        loaded = parse_json(text)
+    except NotJson as error:
+        raise fault(f"is not JSON: {error.reason}; download it again", error.line) from None
+    except Malformed as error:
+        raise fault(f"{error}: it is not a config.json", error.line) from None
     if not isinstance(loaded, dict):
         raise fault("is JSON, but no object {...}: give a model's config.json")
     return loaded
@@ -171,14 +165,14 @@ class _Fields:
                 return default
         elif isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        told = "a list: layers of different shape cannot be estimated" if isinstance(value, list) else repr(value)
-        self.fault(field, f"is {told[:80]}; it must be {wanted}")
+        told = "a list: layers of different shape cannot be estimated" if isinstance(value, list) else shown(value, 80)
+        self.fault(field, f"is {told}; it must be {wanted}")
         return low
 
     def flag(self, field: str, default: bool) -> bool:
         value = self.config.get(field)
         if value is not None and not isinstance(value, bool):
-            self.fault(field, f"is {value!r}; it must be true or false")
+            self.fault(field, f"is {shown(value)}; it must be true or false")
         return default if value is None else value is True
 
 
@@ -189,7 +183,7 @@ def _window(fields: _Fields, family: Family, layers: int) -> int | None:
         return None
     layer_types = config.get("layer_types")
     if layer_types is not None and not isinstance(layer_types, list):
-        fields.fault("layer_types", f"is {str(layer_types)[:80]!r}; it must be a list with the type of each layer")
+        fields.fault("layer_types", f"is {shown(layer_types, 80)}; it must be a list with the type of each layer")
     elif layer_types is not None and "sliding_attention" not in layer_types:
         return None
     first = config.get("max_window_layers")
@@ -209,7 +203,7 @@ def _precision(fields: _Fields) -> tuple[str, str]:
         return "bf16", "the config names no torch_dtype: taken as bf16"
     precision = _16_BIT.get(str(word).removeprefix("torch."))
     if precision is None:
-        fields.fault(field, f"is {word!r}; it must be one of {', '.join(_16_BIT)}")
+        fields.fault(field, f"is {shown(word)}; it must be one of {', '.join(_16_BIT)}")
         return "bf16", ""
     return precision, "32-bit weights are served in 16 bits" if "32" in str(word) or word == "float" else ""
 

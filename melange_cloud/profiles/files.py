@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from melange_cloud.domain import GPUS, GRADES, Kind, OperatingPoint
-from melange_cloud.errors import BadFile, Fault
+from melange_cloud.errors import BadFile, Fault, echoed, shown
+from melange_cloud.inputs import NotANumber, OutOfRange, parse_number, parse_whole, read_text
 from melange_cloud.profiles.points import Point
 
 FORMAT = "melange-cloud profile 1"
@@ -39,9 +40,20 @@ _COLUMNS_OF = {FORMAT: COLUMNS, MEASURED_FORMAT: MEASURED_COLUMNS}
 _MAY_BE_EMPTY = ("concurrency", "tpot_ms", "p99_tpot_ms", "ttft_ms", "measured_on", "source")
 ORIGINS = ("measured", "estimated")
 
+MOST_PER_S = 1e6
+MOST_MS = 1e9
+MOST_TOKENS = 1_000_000_000
+"""What one replica cannot exceed: requests/s, ms (eleven days), tokens of a request or requests in flight."""
+
+_LEAST = 1e-9
+_MOST_OF = {"requests_per_s": MOST_PER_S, "cache_tokens": 1e12, "weights_gib": 1e6, "error": 1e3}
+_MOST_BYTES = 16 * 2**20
+_MOST_HEAD_LINES = 100
+_LONGEST_VALUE = 500
+
 _SIZE_COLUMNS = 3
 _RATE, _TPOT, _TTFT, _BEFORE_TRUST = 4, 5, 6, 7
-_SIGNS_OF_DAMAGE = (",,", ",-", ",0,", ",0.0,", ",0\n", "nan", "inf", "NaN", "Inf", "NAN", "INF", " ", "\t", '"')
+_SIGNS_OF_DAMAGE = (",,", ",-", ",0,", ",0.0,", ",0\n", "nan", "inf", "NaN", "Inf", "NAN", "INF", " ", "_", "\t", '"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +153,8 @@ class ProfileFile:
             raise
         points.sort()
         sound = all(
-            0 < p.tpot_ms < math.inf and 0 < p.requests_per_s < math.inf and 0 < p.ttft_ms < math.inf for p in points
+            _LEAST < p.tpot_ms < MOST_MS and _LEAST < p.requests_per_s < MOST_PER_S and _LEAST < p.ttft_ms < MOST_MS
+            for p in points
         )
         sound = sound and all(0 < error < 1 for error in errors)
         if not sound or any(origin not in ORIGINS or grade not in GRADES for origin, grade, _ in trusts):
@@ -157,7 +170,7 @@ def read_profile_file(path: Path) -> ProfileFile:
     Raises:
         BadFile: the header or the columns are wrong, or the rows show damage.
     """
-    return parse_profile(path, _read(path))
+    return parse_profile(path, read_text(path, _MOST_BYTES))
 
 
 def parse_profile(path: Path, text: str) -> ProfileFile:
@@ -173,7 +186,7 @@ def parse_profile(path: Path, text: str) -> ProfileFile:
         raise BadFile(faults)
     lines = body.splitlines()
     columns = _COLUMNS_OF[header.format]
-    damaged = header.format == MEASURED_FORMAT or any(sign in body for sign in _SIGNS_OF_DAMAGE)
+    damaged = header.format == MEASURED_FORMAT or not body.isascii() or any(sign in body for sign in _SIGNS_OF_DAMAGE)
     if damaged or not lines or body.count(",") != len(lines) * (len(columns) - 1):
         check_profile_file(path)
     rows: dict[Kind, dict[tuple[int, int], list[str]]] = {}
@@ -200,7 +213,7 @@ def check_profile_file(path: Path) -> None:
         BadFile: all the faults, each with line and field.
     """
     faults: list[Fault] = []
-    head, start, body = _split(path, _read(path), faults)
+    head, start, body = _split(path, read_text(path, _MOST_BYTES), faults)
     header = _parse_header(path, head, faults)
     columns = COLUMNS if header is None else _COLUMNS_OF[header.format]
     # Measured points are told apart by their rate too: concurrency is rounded, and empty where not known.
@@ -263,28 +276,22 @@ def _field(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadFile([Fault(path, f"is not UTF-8 text: {error}")]) from error
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read: {error.strerror}")]) from error
-
-
 def _split(path: Path, text: str, faults: list[Fault]) -> tuple[list[str], int, str]:
     """Header lines, the number of the first row's line, and the rows as one text."""
     head: list[str] = []
-    rest = text.replace("\r\n", "\n")
-    while rest.startswith("#"):
-        line, _, rest = rest.partition("\n")
-        head.append(line)
-    columns, _, body = rest.partition("\n")
+    text = text.replace("\r\n", "\n")
+    at = 0
+    while text.startswith("#", at) and len(head) < _MOST_HEAD_LINES:
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        head.append(text[at:end])
+        at = end + 1
+    columns, _, body = text[at:].partition("\n")
     number = len(head) + 1
     measured = any(line.partition(":")[2].strip() == MEASURED_FORMAT for line in head)
     wanted = ",".join(MEASURED_COLUMNS if measured else COLUMNS)
     if columns != wanted:
-        faults.append(Fault(path, f"has the columns {columns!r}; they must be {wanted}", line=number))
+        faults.append(Fault(path, f"has the columns {shown(columns)}; they must be {wanted}", line=number))
     return head, number + 1, body
 
 
@@ -293,7 +300,7 @@ def _parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header |
     before = len(faults)
     for number, line in enumerate(lines, start=1):
         key, colon, value = line.removeprefix("#").partition(":")
-        key, value = key.strip(), value.strip()
+        key, value = key.strip(), echoed(value, _LONGEST_VALUE)
         if not colon or key not in (*REQUIRED, *OPTIONAL):
             faults.append(Fault(path, f"has no known key ({', '.join(REQUIRED + OPTIONAL)})", number, key or None))
         elif key in found:
@@ -310,7 +317,7 @@ def _parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header |
     for key, wanted in (("format", tuple(_COLUMNS_OF)), ("gpu", GPUS)):
         number, value = found[key]
         if value not in wanted:
-            faults.append(Fault(path, f"is {value!r}; it must be {' or '.join(wanted)}", number, key))
+            faults.append(Fault(path, f"is {shown(value)}; it must be {' or '.join(wanted)}", number, key))
     limits = {
         key: _whole(path, found[key][0], key, found[key][1], faults) for key in ("max_total_tokens", "max_num_seqs")
     }
@@ -379,7 +386,7 @@ def _parse_point(
         grade=_word(path, line, "grade", row["grade"], GRADES, faults),
         error=_positive(path, line, "error", row["error"], faults),
         p99_tpot_ms=number("p99_tpot_ms"),
-        source=row.get("source", ""),
+        source=echoed(row.get("source", ""), _LONGEST_VALUE),
         measured_on=None if unknown("measured_on") else _day(path, line, row["measured_on"], faults),
     )
     if point.error >= 1:
@@ -391,29 +398,37 @@ def _day(path: Path, line: int | None, text: str, faults: list[Fault]) -> date |
     try:
         return date.fromisoformat(text)
     except ValueError:
-        faults.append(Fault(path, f"is {text!r}; it must be a date such as 2026-11-22", line, "measured_on"))
+        faults.append(Fault(path, f"is {shown(text)}; it must be a date such as 2026-11-22", line, "measured_on"))
         return None
 
 
 def _whole(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> int:
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    faults.append(Fault(path, f"is {text!r}; it must be a whole number above 0", line, field))
-    return 1
+    digits = text.isascii() and text.isdigit()
+    try:
+        return parse_whole(text if digits else "", 1, MOST_TOKENS)
+    except NotANumber:
+        large = digits and text.strip("0") != ""
+        wanted = f"at most {MOST_TOKENS:,}" if large else "a whole number above 0"
+        faults.append(Fault(path, f"is {shown(text)}; it must be {wanted}", line, field))
+        return 1
 
 
 def _positive(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> float:
+    most = _MOST_OF.get(field, MOST_MS)
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        faults.append(Fault(path, f"is {text!r}; it must be a number above 0", line, field))
-        return 1.0
-    return value
+        value = parse_number(text)
+    except OutOfRange:
+        value = -1.0 if text.strip().startswith("-") else math.inf
+    except NotANumber:
+        value = 0.0
+    if _LEAST < value < most:
+        return value
+    wanted = "a number above 0" if value <= 0 else f"from {_LEAST:g} to {most:,g}, which is what can be"
+    faults.append(Fault(path, f"is {shown(text)}; it must be {wanted}", line, field))
+    return 1.0
 
 
 def _word(path: Path, line: int | None, field: str, text: str, words: tuple[str, ...], faults: list[Fault]) -> str:
     if text not in words:
-        faults.append(Fault(path, f"is {text!r}; it must be one of {', '.join(words)}", line, field))
+        faults.append(Fault(path, f"is {shown(text)}; it must be one of {', '.join(words)}", line, field))
     return text

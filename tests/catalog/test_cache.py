@@ -163,6 +163,15 @@ def with_price(value):
     return change
 
 
+def with_memory(value):
+    def change(text):
+        document = json.loads(text)
+        document["instance_types"][0][4] = value
+        return json.dumps(document)
+
+    return change
+
+
 def with_time(value):
     def change(text):
         document = json.loads(text)
@@ -188,6 +197,18 @@ def with_time(value):
         (with_price(-1), "torn or not ours"),
         (with_price("0.8"), "torn or not ours"),
         (with_price(float("nan")), "torn or not ours"),
+        (with_price(10**400), "torn or not ours"),
+        (with_price(1e308), "torn or not ours"),
+        (with_memory(float("inf")), "torn or not ours"),
+        (with_memory(float("nan")), "torn or not ours"),
+        (with_memory(1e308), "torn or not ours"),
+        (with_memory("16"), "torn or not ours"),
+        (lambda text: text.replace("16.0", "1e999"), "torn or not ours"),
+        (lambda text: text.replace('"format":1', '"format":' + "9" * 5_000), "torn or not ours"),
+        (changed(asked=5), "torn or not ours"),
+        (changed(instance_types={"a": 1}), "torn or not ours"),
+        (changed(sources=[["a"]]), "torn or not ours"),
+        (with_time("0001-01-01T00:00:00+00:00"), "torn or not ours"),
         (with_time("2026-11-22T12:00:00"), "torn or not ours"),
         (with_time("yesterday"), "torn or not ours"),
         (changed(format=0), "another version"),
@@ -212,6 +233,19 @@ def test_bytes_that_are_no_text_are_absent_with_a_note(folder):
     folder.mkdir()
     (folder / "aws.json").write_bytes(b"\xff\xfe\x00")
     assert "not UTF-8 text" in read_cache("aws").notes[0]
+
+
+def test_a_pipe_or_a_device_in_place_of_the_file_is_a_note_at_once(folder):
+    folder.mkdir()
+    os.mkfifo(folder / "aws.json")
+    (folder / "gcp.json").symlink_to("/dev/zero")
+    os.mkfifo(folder / "metadata.json")
+    for provider in ("aws", "gcp"):
+        (note,) = read_cache(provider).notes
+        assert "not a regular file" in note
+        assert "melange-cloud prices refresh" in note
+    assert not catalog.metadata_not_there("aws", NOW)
+    assert kept([part(priced())]).parts != ()
 
 
 def test_a_folder_in_the_way_is_a_note(folder):

@@ -179,10 +179,10 @@ def test_all_faults_together(read):
     [
         ("", "is not JSON"),
         ('{"model_type": "llama",', "line 1: is not JSON"),
-        ('{"hidden_size": NaN}', "NaN, which is no number"),
+        ('{"hidden_size": NaN}', "has NaN where a number must stand"),
         ("[1, 2]", "no object"),
-        ("[" * 100_000, "cannot be read|not JSON"),
-        (" " * 1_000_001, "1.0 MB; a config.json has some kB"),
+        ("[" * 100_000, "nested more than 64 levels deep: it is not a config.json"),
+        (" " * 1_000_001, "larger than 1,000,000 bytes"),
     ],
 )
 def test_what_is_no_config(text, reason, read):
@@ -191,12 +191,12 @@ def test_what_is_no_config(text, reason, read):
 
 
 def test_no_file_and_a_folder(tmp_path):
-    with pytest.raises(BadFile, match="cannot be read: No such file"):
+    with pytest.raises(BadFile, match=r"cannot be read \(No such file"):
         read_config(tmp_path / "config.json")
     with pytest.raises(BadFile, match=r"is a folder; give .*config\.json"):
         read_config(tmp_path)
     (tmp_path / "w.bin").write_bytes(b"\xff\xfe\x80")
-    with pytest.raises(BadFile, match="cannot be read as JSON text"):
+    with pytest.raises(BadFile, match="is not UTF-8 text"):
         read_config(tmp_path / "w.bin")
 
 

@@ -1,4 +1,6 @@
 import math
+import os
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -118,6 +120,20 @@ def read_points(path: Path) -> None:
         GOOD.replace("1.5,60", "much,60"),
         GOOD.replace("1.5,60,20", "1.5,20"),
         GOOD.replace("1.5,60", "1.5,-60"),
+        GOOD.replace("1.5,60", "1e308,60"),
+        GOOD.replace("1.5,60", "1.5,1e308"),
+        GOOD.replace("1.5,60", "1.5,1e-308"),
+        GOOD.replace("1.5,60", "1_0,60"),
+        GOOD.replace("1.5,60", "٣,60"),
+        GOOD.replace("1.5,60", "7_000_001,60"),
+        GOOD.replace("1.5,60", f"1.5,{'9' * 5_000}"),
+        GOOD.replace("2,100,100,1", "1_0,100,100,1"),
+        GOOD.replace("2,100,100,1", "²,100,100,1"),
+        GOOD.replace("2,100,100,1", f"{'9' * 5_000},100,100,1"),
+        GOOD.replace("# max_num_seqs: 256", f"# max_num_seqs: {'9' * 5_000}"),
+        GOOD.replace("# max_num_seqs: 256", "# max_num_seqs: 2_5"),
+        GOOD.replace("# made by: a test", "# made by: a test\n# weights_gib: 1e308"),
+        GOOD.replace("# made by: a test", "# made by: a test\n# cache_tokens: 1=1e308"),
         GOOD.replace("2,100,100,1", "x,100,100,1"),
         GOOD.replace("measured,A", "measured,E"),
         GOOD.replace("measured,A", "told,A"),
@@ -136,6 +152,17 @@ def test_what_is_no_profile_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(BadFile):
         read_profile_file(path)
+
+
+def test_a_pipe_and_a_header_without_end_are_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(BadFile, match="not a regular file"):
+        read_profile_file(pipe)
+    before = time.process_time()
+    with pytest.raises(BadFile):
+        read_profile_file(write(tmp_path, "#\n" * 5_000_000))
+    assert time.process_time() - before < 5
 
 
 def test_a_profile_without_points_is_refused(tmp_path: Path) -> None:

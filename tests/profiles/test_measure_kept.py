@@ -83,8 +83,8 @@ def test_a_new_profile_takes_the_place_of_the_one_before(tmp_path):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("", "Expecting value"),
-        ("[]", "list indices"),
+        ("", "is not JSON"),
+        ("[]", "lacks 'format'"),
         ("{}", "lacks 'format'"),
         (json.dumps({"format": "other"}), "its format is 'other'"),
         (json.dumps({"format": "melange-cloud measure 1", "points": [{}], "conditions": {}}), "lacks 'input_tokens'"),

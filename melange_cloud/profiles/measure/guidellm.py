@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.errors import MelangeError
+from melange_cloud.errors import BadFile, MelangeError, echoed
 from melange_cloud.files import write_whole
+from melange_cloud.inputs import read_json
+from melange_cloud.inputs.parts import Unexpected, entries, entry
 from melange_cloud.profiles.measure.pace import LoadPoint
 from melange_cloud.profiles.measure.question import ENDPOINTS, MeasureQuestion
 
@@ -43,6 +45,8 @@ _LOAD_BEGAN = "Starting benchmark"
 WORKERS_VARIABLE = "GUIDELLM__MAX_WORKER_PROCESSES"
 _STREAMS_PER_WORKER, _MOST_WORKERS = 32, 10
 """By default GuideLLM starts ten workers for ten requests in flight, each of which costs 5 s of CPU at its start."""
+_MOST_REPORT_BYTES = 2**30
+_LONGEST_ERROR = 300
 _MOST_PROMPTS_AHEAD = 4096
 """What GuideLLM makes ahead by default, on one core and while the load runs already."""
 
@@ -144,7 +148,7 @@ def find_guidellm(named: str | None = None) -> GuideLlm:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MelangeError(f"{program} does not start ({error}): {INSTALL}") from error
-    found = re.search(r"(\d+)\.(\d+)[\w.+-]*", answer.stdout)
+    found = re.search(r"([0-9]{1,4})\.([0-9]{1,4})[\w.+-]{0,40}", answer.stdout)
     if answer.returncode != 0 or found is None:
         raise MelangeError(f"{program} --version failed: {_last_words(answer.stderr) or 'no version'}; {INSTALL}")
     if (int(found[1]), int(found[2])) < LEAST_VERSION:
@@ -154,12 +158,16 @@ def find_guidellm(named: str | None = None) -> GuideLlm:
 
 def first_error(report: Path) -> str:
     """What the server answered to the first failed request of a GuideLLM report; empty where none failed."""
-    with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
-        document = json.loads(report.read_text("utf-8"))
-        text = str(document["benchmarks"][0]["requests"]["errored"][0]["info"]["error"])
+    try:
+        first = entries(entry(read_json(report, _MOST_REPORT_BYTES, non_finite=True), "benchmarks"))[:1]
+        errored = [error for one in first for error in entries(entry(entry(one, "requests"), "errored"))][:1]
+        texts = [str(entry(entry(error, "info"), "error"))[:_LONGEST_ERROR] for error in errored]
+    except (BadFile, Unexpected):  # no report, or without the part that says it
+        return ""
+    for text in texts:
         # An exception's repr with a link to an explanation of the status code on its second line.
         found = re.match(r"\w+\((['\"])(.*?)(\\n|\1)", text)
-        return found[2] if found else text.splitlines()[0]
+        return echoed(found[2] if found else text.partition("\n")[0], _LONGEST_ERROR)
     return ""
 
 
@@ -210,7 +218,7 @@ def _last_words(text: str) -> str:
     """The last line that says something, which of a Python traceback is the error."""
     errors = [line.strip() for line in text.splitlines() if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
     lines = errors or [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    return echoed(lines[-1], _LONGEST_ERROR) if lines else ""
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -8,13 +8,14 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from melange_cloud.errors import BadFile, Fault, MelangeError
+from melange_cloud.errors import BadFile, Fault, MelangeError, shown
 from melange_cloud.files import write_whole
+from melange_cloud.inputs import parse_json, read_text
+from melange_cloud.inputs.parts import Unexpected, entries, entry, named, text_of, whole_of
 from melange_cloud.profiles.measure.question import RequestSize
 
 FORMAT = "melange-cloud measure 1"
@@ -148,25 +149,30 @@ def alone_in(folder: Path) -> Iterator[None]:
 def _read(folder: Path) -> KeptPoints | None:
     path = folder / _STATE
     try:
-        document: Any = json.loads(path.read_text("utf-8"))
-        if document["format"] != FORMAT:
-            raise ValueError(f"its format is {document['format']!r}, not {FORMAT!r}")
-        points = {
-            (RequestSize(int(point["input_tokens"]), int(point["output_tokens"])), int(point["concurrency"])): str(
-                point["at"]
-            )
-            for point in document["points"]
-        }
-        profile = document["profile"]
-        conditions = {str(name): str(value) for name, value in document["conditions"].items()}
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BadFile([Fault(path, f"cannot be read: {error.strerror}; give another --state")]) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise BadFile([Fault(path, f"is damaged ({what}); remove the folder, or give another --state")]) from error
-    return KeptPoints(folder, conditions, points, None if profile is None else Path(profile))
+        text = read_text(path)
+    except BadFile as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise BadFile(
+            [replace(fault, message=f"{fault.message}; give another --state") for fault in error.faults]
+        ) from error
+    try:
+        document = parse_json(text)
+        if entry(document, "format") != FORMAT:
+            raise Unexpected(f"its format is {shown(entry(document, 'format'))}, not {FORMAT!r}")
+        points = dict(_point(point) for point in entries(entry(document, "points")))
+        profile = entry(document, "profile")
+        conditions = {text_of(name): text_of(value) for name, value in named(entry(document, "conditions")).items()}
+        return KeptPoints(folder, conditions, points, None if profile is None else Path(text_of(profile)))
+    except ValueError as error:
+        raise BadFile([Fault(path, f"is damaged ({error}); remove the folder, or give another --state")]) from error
+
+
+def _point(point: object) -> tuple[tuple[RequestSize, int], str]:
+    input_tokens, output_tokens, concurrency = (
+        whole_of(entry(point, name), 1) for name in ("input_tokens", "output_tokens", "concurrency")
+    )
+    return (RequestSize(input_tokens, output_tokens), concurrency), text_of(entry(point, "at"))
 
 
 def _set_aside(folder: Path) -> Path:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.errors import BadInput, MelangeError, echoed
+from melange_cloud.inputs import is_number, parse_json
 from melange_cloud.profiles.measure.question import ENDPOINTS
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
@@ -19,6 +20,8 @@ _PROBE_PROMPT = "Tell the story of the lighthouse keeper and the storm."
 _ANSWER_LIMIT_S = 10.0
 _PROBE_LIMIT_S = 300.0
 _MOST_BYTES = 4_000_000
+_MOST_MODELS = 10_000
+_MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +61,27 @@ def ask_server(url: str, api_key: str | None = None) -> Server:
         BadInput: the address is none.
         MelangeError: nobody answers there, or not as an OpenAI-compatible server does.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput(f"--url {url}: must be the server's address, such as http://host:8000")
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        sound = False
+    if not sound:
+        raise BadInput(f"--url {echoed(url, 150)}: must be the server's address, such as http://host:8000")
     base = url.rstrip("/").removesuffix("/v1")
     answer = _asked(f"{base}/v1/models", api_key, None, _ANSWER_LIMIT_S)
     served = answer.get("data")
-    entries = [entry for entry in served if isinstance(entry, dict)] if isinstance(served, list) else []
-    models = tuple(entry["id"] for entry in entries if isinstance(entry.get("id"), str))
+    entries = [entry for entry in served[:_MOST_MODELS] if isinstance(entry, dict)] if isinstance(served, list) else []
+    entries = [entry for entry in entries if isinstance(entry.get("id"), str) and entry["id"].isprintable()]
+    models = tuple(entry["id"] for entry in entries)
     if not models:
         raise MelangeError(f"{base}/v1/models names no model: is this an OpenAI-compatible server?")
     lengths = {
-        entry["id"]: entry["max_model_len"]
+        entry["id"]: int(entry["max_model_len"])
         for entry in entries
-        if isinstance(entry.get("id"), str) and isinstance(entry.get("max_model_len"), int)
+        if isinstance(entry.get("max_model_len"), int) and is_number(entry["max_model_len"], 1, _MOST_TOKENS)
     }
-    owners = [entry["owned_by"] for entry in entries if isinstance(entry.get("owned_by"), str)]
+    owners = [echoed(entry["owned_by"]) for entry in entries if isinstance(entry.get("owned_by"), str)]
     return Server(base, models, lengths, _engine(base, owners[0] if owners else ""))
 
 
@@ -103,7 +111,7 @@ def probe(server: Server, model: str, endpoint: str, api_key: str | None = None)
         usage = _asked(address, api_key, question, _PROBE_LIMIT_S).get("usage")
         took_s = time.monotonic() - started
         tokens = usage.get("completion_tokens", 0) if isinstance(usage, dict) else 0
-    if not isinstance(tokens, int) or tokens < 1:
+    if not isinstance(tokens, int) or not is_number(tokens, 1):
         raise MelangeError(f"{address} does not say how many tokens it made (usage.completion_tokens): cannot measure")
     return Probe(took_s / tokens, _PROBE_TOKENS, tokens)
 
@@ -114,7 +122,7 @@ def _engine(base: str, owner: str) -> str:
         version = _asked(f"{base}/version", None, None, _ANSWER_LIMIT_S).get("version")
     except MelangeError:
         return owner
-    return f"{owner} {version}".strip() if isinstance(version, str) else owner
+    return f"{owner} {echoed(version)}".strip() if isinstance(version, str) else owner
 
 
 def _asked(address: str, api_key: str | None, question: dict[str, Any] | None, limit_s: float) -> dict[str, Any]:
@@ -123,7 +131,7 @@ def _asked(address: str, api_key: str | None, question: dict[str, Any] | None, l
     request = urllib.request.Request(address, body, headers)  # noqa: S310  ask_server has checked that it is http(s)
     try:
         with urllib.request.urlopen(request, timeout=limit_s) as response:  # noqa: S310
-            document = json.loads(response.read(_MOST_BYTES))
+            document = parse_json(response.read(_MOST_BYTES))
     except urllib.error.HTTPError as error:
         with error:
             raise MelangeError(f"{address}: {_refusal(error)}") from error
@@ -145,4 +153,4 @@ def _refusal(error: urllib.error.HTTPError) -> str:
         missing = error.url is not None and error.url.endswith(tuple(ENDPOINTS.values()))
         return "HTTP 404: no such path" + (f" on this server; try --endpoint {other}" if missing else "")
     text = " ".join(error.read(2000).decode("utf-8", "replace").split())
-    return f"HTTP {error.code}: {text[:300] or error.reason}"
+    return f"HTTP {error.code}: {echoed(text, 200) or error.reason}"
