@@ -11,21 +11,38 @@ import typer
 from typer.core import TyperGroup
 
 from melange_cloud.cli import plan, prices, profiles, sensitivity, solve, workloads
+from melange_cloud.cli.numbers import read_plain_numbers
 from melange_cloud.cli.output import note
-from melange_cloud.errors import MelangeError, one_line
+from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unread_variables
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Typer brings its own copy of Click from 0.17 on, so that click.UsageError may be another class."""
+
+
 class ErrorsInOneLine(TyperGroup):
-    """Prints a MelangeError's text on stderr and exits with its code; sits on the group so that tests see it too."""
+    """Prints a MelangeError's text on stderr and exits with its code; sits on the group so that tests see it too.
+
+    Wrong usage too is one line, however long and strange the words are that it repeats.
+    """
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        """Read the group's own options and find the command."""
+        try:
+            return super().make_context(*arguments, **more)
+        except UsageError as error:
+            raise _refused(error) from None
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except UsageError as error:
+            raise _refused(error) from None
         except MelangeError as error:
             for line in str(error).split("\n"):
                 note(one_line(f"melange-cloud: {line}"))
@@ -37,6 +54,16 @@ class ErrorsInOneLine(TyperGroup):
             # The reader (head, less) has what it wanted. Python would complain once more while flushing at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(PIPE_CLOSED) from None
+
+
+def _refused(error: Any) -> Exception:
+    """What ends the command: help where no command was given, else one line and exit code 2."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error  # type: ignore[no-any-return]
+    asked = getattr(error.ctx, "command_path", None) or "melange-cloud"
+    what = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    note(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
+    return typer.Exit(BadInput.exit_code)
 
 
 app = typer.Typer(
@@ -81,6 +108,7 @@ app.command("solve")(solve.solve)
 app.add_typer(prices.app, name="prices")
 app.add_typer(workloads.app, name="workloads")
 app.add_typer(profiles.app, name="profiles")
+read_plain_numbers(app)
 
 
 def _end_by_signal(number: int, _: Any) -> None:

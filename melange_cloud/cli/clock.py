@@ -3,7 +3,11 @@
 import os
 from datetime import UTC, datetime
 
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, OutOfRange, parse_whole
+
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999."""
 
 
 def now() -> datetime:
@@ -17,9 +21,9 @@ def now() -> datetime:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:
         return datetime.now(UTC)
-    if not (epoch.isascii() and epoch.isdigit()):
-        raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: seconds since 1970, a whole number")
     try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (OverflowError, ValueError, OSError) as error:
-        raise BadInput(f"SOURCE_DATE_EPOCH={epoch}: no date that a calendar has") from error
+        return datetime.fromtimestamp(parse_whole(epoch, 0, _LAST_SECOND), UTC)
+    except OutOfRange:
+        raise BadInput(f"SOURCE_DATE_EPOCH={echoed(epoch)}: no date that a calendar has") from None
+    except NotANumber:
+        raise BadInput(f"SOURCE_DATE_EPOCH={echoed(epoch)}: seconds since 1970, a whole number") from None

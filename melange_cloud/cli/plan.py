@@ -14,7 +14,8 @@ import typer
 from melange_cloud import settings
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, is_terminal, note, width
-from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown
+from melange_cloud.inputs import NotANumber, OutOfRange, parse_number, parse_whole
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Plan
@@ -247,6 +248,9 @@ def variables() -> list[str]:
     return [str(option.envvar) for option in options]
 
 
+MOST_OF_A_LIMIT = 1_000_000_000
+"""GPUs, instances or vCPUs that a quota can name; no account has a thousandth of it."""
+
 ONLY_OF_A_PLAN = frozenset(
     {"explain", "alternatives", "current", "stay_within", "compare_purchases", "show", "format_", "all_rows", "out"}
 )
@@ -315,7 +319,7 @@ def defaults_from_file() -> dict[str, Any]:
         elif name == "rate" and type(value) in (int, float):
             defaults[name] = str(value)  # the option takes words too, so its type is text
         elif cure := _wrong_type(wanted, value):
-            faults.append(Fault(path, f"{value!r}: {cure}", field=f"[plan] {name.replace('_', '-')}"))
+            faults.append(Fault(path, f"{shown(value)}: {cure}", field=f"[plan] {name.replace('_', '-')}"))
     if faults:
         raise BadFile(faults)
     note(f"settings from {path}: {', '.join(sorted(defaults)) or 'none'}")
@@ -358,11 +362,11 @@ def _fraction(option: str, word: str) -> float:
     """``2%`` and ``0.02`` are the same."""
     number, percent, rest = word.strip().partition("%")
     try:
-        value = float(number)
-    except ValueError:
+        value = parse_number(number, 0)
+    except NotANumber:
         value = math.nan
-    if rest or not math.isfinite(value) or value < 0:
-        raise BadInput(f"{option} {word}: give a fraction such as 2% or 0.02")
+    if rest or math.isnan(value):
+        raise BadInput(f"{option} {echoed(word)}: give a fraction such as 2% or 0.02")
     return value / 100 if percent else value
 
 
@@ -370,11 +374,17 @@ def _limits(option: str, words: list[str] | None) -> dict[str, int]:
     limits: dict[str, int] = {}
     for word in (part.strip() for text in words or () for part in text.split(",")):
         name, equals, number = word.rpartition("=")
-        if not equals or not name or not number.isdigit():
-            raise BadInput(f"{option} {word}: give NAME=WHOLE NUMBER")
-        if name in limits and limits[name] != int(number):
-            raise BadInput(f"{option} {name}: given twice, as {limits[name]} and {number}")
-        limits[name] = int(number)
+        try:
+            limit = parse_whole(number, 0, MOST_OF_A_LIMIT)
+        except OutOfRange:
+            raise BadInput(f"{option} {echoed(word)}: give a limit from 0 to {MOST_OF_A_LIMIT:,}") from None
+        except NotANumber:
+            limit = -1
+        if not equals or not name or limit < 0:
+            raise BadInput(f"{option} {echoed(word)}: give NAME=WHOLE NUMBER")
+        if limits.get(name, limit) != limit:
+            raise BadInput(f"{option} {echoed(name)}: given twice, as {limits[name]} and {limit}")
+        limits[name] = limit
     return limits
 
 

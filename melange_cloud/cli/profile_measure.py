@@ -12,7 +12,7 @@ import typer
 
 from melange_cloud.cli.measure_words import as_json, as_table, measure_bar, slo_text
 from melange_cloud.cli.output import emit, note
-from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.errors import BadInput, MelangeError, shown
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Slo
@@ -203,9 +203,9 @@ def _sizes(sizes: str | None, workload: str | None) -> "tuple[RequestSize, ...]"
         return DEFAULT_SIZES
     found = []
     for text in sizes.split(","):
-        match = re.fullmatch(r"\s*(\d{1,7})\s*[xX×]\s*(\d{1,7})\s*", text)
+        match = re.fullmatch(r"\s*([0-9]{1,7})\s*[xX×]\s*([0-9]{1,7})\s*", text)
         if match is None or not all(0 < int(tokens) <= _MOST_TOKENS for tokens in match.groups()):
-            raise BadInput(f"--sizes {text.strip() or sizes!r}: input x output tokens, such as 128x128,1024x256")
+            raise BadInput(f"--sizes {shown(text.strip() or sizes)}: input x output tokens, such as 128x128,1024x256")
         size = RequestSize(int(match[1]), int(match[2]))
         if size.output_tokens < 2:
             raise BadInput(f"--sizes {text.strip()}: one output token has no time per output token; at least 2")

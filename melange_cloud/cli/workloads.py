@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit, is_terminal, note, rendered
-from melange_cloud.errors import BadInput, echoed
+from melange_cloud.errors import BadInput, echoed, shown
+from melange_cloud.inputs import NotANumber, parse_number
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Workload
@@ -406,15 +407,13 @@ def _progress() -> AbstractContextManager[Callable[[int, int], None] | None]:
 
 
 def _name_and_weight(part: str) -> tuple[str, float]:
-    from melange_cloud.inputs import NotANumber, parse_number
-
     name, _, text = part.rpartition("=")
     try:
-        weight = parse_number(text, 0.0, 1.0)
+        weight = parse_number(text, 0, 1)
     except NotANumber:
         weight = 0.0
-    if not name or not weight:
-        raise BadInput(f"'{echoed(part)}': write NAME=WEIGHT such as chat=0.8, with a weight above 0 and at most 1")
+    if not name or weight == 0:
+        raise BadInput(f"{shown(part)}: write NAME=WEIGHT such as chat=0.8, with a weight above 0 and at most 1")
     return name, weight
 
 

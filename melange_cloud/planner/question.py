@@ -13,7 +13,8 @@ from typing import TypeVar
 from melange_cloud import profiles, workload
 from melange_cloud.catalog import Discount
 from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.planner.rates import default_rate, rate_of
 from melange_cloud.planner.trust import Trust
 from melange_cloud.problem import HOST_MEMORY_BESIDE_WEIGHTS_GIB
@@ -34,6 +35,7 @@ DEFAULT_ALTERNATIVES = 3
 MOST_ALTERNATIVES = 20
 DEFAULT_STAY_WITHIN = 0.02
 
+_LONGEST_WORD = 100
 MOST_REQUESTS_PER_S = 1e6
 """Beyond this the counts of instances outgrow the solvers' tolerances (they are relative to 1e6 or so)."""
 
@@ -254,7 +256,8 @@ def close_matches(word: str, known: Iterable[str]) -> str:
     """`` (did you mean A or B?)``, or the whole list where nothing is close."""
     names = sorted(known)
     lowered = {name.lower(): name for name in names}
-    close = [lowered[match] for match in difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6)]
+    near = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6) if len(word) <= _LONGEST_WORD else []
+    close = [lowered[match] for match in near]
     return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
 
 
@@ -286,7 +289,7 @@ def _hours(hours: float) -> float:
 def _one_of(option: str, word: str, known: Iterable[str]) -> str:
     normal = word.lower().replace("-", "_")
     if normal not in known:
-        raise BadInput(f"{option} {word}: {close_matches(normal, known)}")
+        raise BadInput(f"{option} {echoed(word)}: {close_matches(normal, known)}")
     return normal
 
 
@@ -333,15 +336,17 @@ def _gpus(words: Iterable[str]) -> tuple[tuple[str, ...] | None, frozenset[Kind]
         name, _, degree = word.partition(":")
         gpu = by_lower.get(name.lower())
         if gpu is None:
-            raise BadInput(f"--gpu {word}: {close_matches(name, GPUS)}")
-        if degree and not (degree.isdigit() and int(degree) > 0):
-            raise BadInput(f"--gpu {word}: after the colon comes the tensor parallel degree, such as {gpu}:2")
-        degrees = [int(degree)] if degree else list(profiles.TENSOR_PARALLEL_DEGREES)
-        if degree and int(degree) not in profiles.TENSOR_PARALLEL_DEGREES:
+            raise BadInput(f"--gpu {echoed(word)}: {close_matches(name, GPUS)}")
+        try:
+            degrees = [parse_whole(degree, 1)] if degree else list(profiles.TENSOR_PARALLEL_DEGREES)
+        except NotANumber:
+            cure = f"after the colon comes the tensor parallel degree, such as {gpu}:2"
+            raise BadInput(f"--gpu {echoed(word)}: {cure}") from None
+        if not set(degrees) <= set(profiles.TENSOR_PARALLEL_DEGREES):
             known = ", ".join(str(tp) for tp in profiles.TENSOR_PARALLEL_DEGREES)
-            raise BadInput(f"--gpu {word}: tensor parallel degrees with profiles are {known}")
+            raise BadInput(f"--gpu {echoed(word)}: tensor parallel degrees with profiles are {known}")
         kinds.update(Kind(gpu, tp) for tp in degrees)
-        shown.append(f"{gpu}:{degree}" if degree else gpu)
+        shown.append(f"{gpu}:{degrees[0]}" if degree else gpu)
     if not kinds:
         return None, None
     return tuple(sorted(set(shown))), frozenset(kinds)
@@ -354,7 +359,7 @@ def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict
     for word, limit in limits.items():
         name = by_lower.get(word.lower())
         if name is None:
-            raise BadInput(f"{option} {word}={limit}: {close_matches(word, names)}")
+            raise BadInput(f"{option} {echoed(word)}={limit}: {close_matches(word, names)}")
         if limit < 0:
             raise BadInput(f"{option} {word}={limit}: a limit is 0 or more")
         checked[name] = limit

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from dataclasses import dataclass
 
 from melange_cloud.domain import ArrivalRates
@@ -50,17 +51,19 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedFor:
     quantile = _QUANTILE.fullmatch(word)
     if word not in ("mean", "peak") and not quantile:
         try:
-            return PlannedFor(parse_number(word), None, "")
+            return PlannedFor(parse_number(word, -sys.float_info.max, sys.float_info.max), None, "")
         except NotANumber:
             raise BadInput(
                 f"--rate {echoed(rate)}: give requests/s, or mean, p95, peak or another quantile such as p99.5"
             ) from None
     arrivals, name = held.arrival_rates, held.workload.name
     if arrivals is None:
-        raise BadInput(f"--rate {rate}: {name} holds no arrival rates; give requests/s")
+        raise BadInput(f"--rate {echoed(rate)}: {name} holds no arrival rates; give requests/s")
     value = _value(word, arrivals)
     if value is None:
-        raise BadInput(f"--rate {rate}: {name} tells mean, p95 and peak only; take one, or make it anew from its trace")
+        raise BadInput(
+            f"--rate {echoed(rate)}: {name} tells mean, p95 and peak only; take one, or make it anew from its trace"
+        )
     if value < arrivals.mean_requests_per_s * (1 - 1e-12):
         raise BadInput(
             f"--rate {rate} is {value:.4g} requests/s, below the mean of {name}, {arrivals.mean_requests_per_s:.4g}: "

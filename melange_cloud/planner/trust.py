@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_whole
 
 DEFAULT_MAX_AGE = timedelta(days=1)
 """On-demand prices move a few times a year; a day-old spot price is of about the right size, and says its age."""
@@ -42,9 +43,13 @@ def age_of(text: str) -> timedelta:
         BadInput: anything else.
     """
     number, unit = text.strip()[:-1], text.strip()[-1:].lower()
-    if unit not in _UNITS or not (number.isascii() and number.isdigit()) or len(number) > 5:
-        raise BadInput(f"--max-age {text}: give whole minutes, hours or days, such as 90m, 12h or 3d")
-    return int(number) * _UNITS[unit]
+    try:
+        count = parse_whole(number, 0, 99_999)
+    except NotANumber:
+        count = -1
+    if unit not in _UNITS or count < 0:
+        raise BadInput(f"--max-age {echoed(text)}: give whole minutes, hours or days, such as 90m, 12h or 3d")
+    return count * _UNITS[unit]
 
 
 def words_of_age(age: timedelta) -> str:
