@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from melange_cloud.cli import plan, prices, profiles, sensitivity, solve, workloads
-from melange_cloud.cli.numbers import read_plain_numbers
+from melange_cloud.cli.numbers import drop_sizes_that_are_none, read_plain_numbers
 from melange_cloud.cli.output import note
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unread_variables
@@ -96,6 +96,7 @@ def melange_cloud(
     Exit codes: 0 plan found; 1 expected failure; 2 wrong usage or bad input; 3 no plan can serve this workload;
     5 prices or profiles unavailable; 6 time limit reached without proof.
     """
+    drop_sizes_that_are_none()
     for line in unread_variables(plan.variables()):
         note(f"melange-cloud: {line}")
     if ctx.invoked_subcommand in ("plan", "sensitivity"):

@@ -6,6 +6,7 @@ digits. Here every option that is a number gets a parser of ours, in one place, 
 
 import inspect
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
@@ -14,8 +15,9 @@ import typer
 from typer.models import OptionInfo
 
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs import MOST, NotANumber, parse_number, parse_whole
+from melange_cloud.inputs import MOST, NotANumber, OutOfRange, parse_number, parse_whole
 
+_MOST_COLUMNS = 10_000
 _NO_NUMBERS = ("nan", "inf", "infinity")
 """What each option judges itself: some take ``inf`` for no target."""
 
@@ -34,6 +36,18 @@ def read_plain_numbers(app: typer.Typer) -> None:
                     info.metavar = info.metavar or ("NUMBER" if kind is float else "INTEGER")
 
 
+def drop_sizes_that_are_none() -> None:
+    """Forget COLUMNS and LINES where they are not plain numbers that a page can have, as if they were not set.
+
+    What draws tables takes them itself, and breaks on ``COLUMNS=²``.
+    """
+    for name in ("COLUMNS", "LINES"):
+        try:
+            parse_whole(os.environ.get(name, "80"), 1, _MOST_COLUMNS)
+        except NotANumber:
+            del os.environ[name]
+
+
 def number(option: str) -> Callable[[Any], float]:
     """A parser of a number; nan and infinities pass, and the option judges them with its own words."""
 
@@ -46,7 +60,7 @@ def number(option: str) -> Callable[[Any], float]:
         try:
             return parse_number(text, -sys.float_info.max, sys.float_info.max)
         except NotANumber:
-            raise BadInput(f"{option} {echoed(text)}: give a number such as 12.5, without signs or a unit") from None
+            raise BadInput(f"{option} {echoed(text)}: give a number such as 12.5, without a unit") from None
 
     return parsed
 
@@ -62,6 +76,8 @@ def whole(option: str, least: float | None = None, most: float | None = None) ->
                 found = int(value)
             else:
                 found = parse_whole(str(value), -int(MOST), int(MOST))
+        except OutOfRange:
+            raise BadInput(f"{option} {echoed(value)}: give a whole number of at most {MOST:,.0f}") from None
         except NotANumber:
             raise BadInput(f"{option} {echoed(value)}: give a whole number such as 2") from None
         if (least is not None and found < least) or (most is not None and found > most):

@@ -10,6 +10,8 @@ from melange_cloud.cli.output import emit, width
 from melange_cloud.errors import BadInput, NoPlan
 
 TIME_LIMIT_REACHED = 6
+_MOST_SLICES = 10_000
+_MOST_SECONDS = 31_536_000
 
 
 class Format(StrEnum):
@@ -40,8 +42,10 @@ def solve(
     """
     if slices is not None and slices < 1:
         raise BadInput(f"--slices {slices}: a whole number of at least 1")
-    if time_limit is not None and time_limit < 1:
-        raise BadInput(f"--time-limit {time_limit}: whole seconds, at least 1")
+    if slices is not None and slices > _MOST_SLICES:
+        raise BadInput(f"--slices {slices}: at most {_MOST_SLICES:,}")
+    if time_limit is not None and not 1 <= time_limit <= _MOST_SECONDS:
+        raise BadInput(f"--time-limit {time_limit}: whole seconds, at least 1 and at most {_MOST_SECONDS:,}")
     from melange_cloud import paper, report
     from melange_cloud import solver as solvers
     from melange_cloud.domain import Status

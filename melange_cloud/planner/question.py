@@ -36,6 +36,15 @@ MOST_ALTERNATIVES = 20
 DEFAULT_STAY_WITHIN = 0.02
 
 _LONGEST_WORD = 100
+LEAST_REQUESTS_PER_S = 1e-6
+"""One request in eleven days."""
+
+LEAST_MS, MOST_MS = 1e-3, 1e9
+"""Latency targets, ms; the largest is eleven days."""
+
+MOST_SECONDS = 31_536_000
+MOST_GIB = 1_000_000
+
 MOST_REQUESTS_PER_S = 1e6
 """Beyond this the counts of instances outgrow the solvers' tolerances (they are relative to 1e6 or so)."""
 
@@ -170,10 +179,10 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         defaulted.append("peak_requests_per_s")
     else:
         rate = rate_of(question.peak_requests_per_s, held)
-    peak = _positive("--rate", rate.requests_per_s)
+    peak = _positive("--rate", rate.requests_per_s, LEAST_REQUESTS_PER_S)
     mean = rate.mean_requests_per_s
     if question.mean_requests_per_s is not None:
-        mean = _positive("--mean-rate", question.mean_requests_per_s)
+        mean = _positive("--mean-rate", question.mean_requests_per_s, LEAST_REQUESTS_PER_S)
     if mean is not None and mean > peak:
         whose = " (the default: set yours)" if question.peak_requests_per_s is None else ""
         raise BadInput(
@@ -192,8 +201,8 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
     floor = question.min_host_memory_gib
     if floor is None:
         defaulted.append("min_host_memory_gib")
-    elif not (math.isfinite(floor) and floor >= 0):
-        raise BadInput(f"--min-host-memory-gib {floor:g}: give 0 or more GiB")
+    elif not 0 <= floor <= MOST_GIB:
+        raise BadInput(f"--min-host-memory-gib {floor:g}: give 0 to {MOST_GIB:,} GiB")
     purchase = None if question.purchase is None else purchase_of(question)
     hours_per_month = _hours(chosen("hours_per_month", question.hours_per_month, DEFAULT_HOURS_PER_MONTH))
     if purchase is not None and purchase.startswith("commit_") and hours_per_month < LEAST_HOURS_OF_A_MONTH:
@@ -213,7 +222,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         mean_requests_per_s=mean,
         headroom=headroom,
         planned_requests_per_s=planned,
-        tpot_ms=_positive("--tpot-ms", chosen("tpot_ms", question.tpot_ms, DEFAULT_TPOT_MS)),
+        tpot_ms=_positive("--tpot-ms", chosen("tpot_ms", question.tpot_ms, DEFAULT_TPOT_MS), LEAST_MS, MOST_MS),
         router=_one_of("--router", chosen("router", question.router, DEFAULT_ROUTER), ROUTERS),
         purchase=chosen("purchase", purchase, DEFAULT_PURCHASE),
         sold_as=_one_of("--sold-as", chosen("sold_as", question.sold_as, "proven"), ("proven", "any")),
@@ -261,9 +270,12 @@ def close_matches(word: str, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
 
 
-def _positive(option: str, number: float) -> float:
+def _positive(option: str, number: float, least: float = 0.0, most: float = math.inf) -> float:
     if not (math.isfinite(number) and number > 0):
         raise BadInput(f"{option} {number:g}: give a positive number")
+    if not least <= number <= most:
+        limits = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:,g}"
+        raise BadInput(f"{option} {number:g}: give a number {'of ' if most == math.inf else ''}{limits}")
     return float(number)
 
 
@@ -277,11 +289,11 @@ def _host_memory_floor_gib(choice: profiles.Choice) -> float:
 
 
 def _target(option: str, ms: float | None) -> float | None:
-    return None if ms is None else _positive(option, ms)
+    return None if ms is None else _positive(option, ms, LEAST_MS, MOST_MS)
 
 
 def _hours(hours: float) -> float:
-    if not 0 < hours <= 744:
+    if not 1 <= hours <= 744:
         raise BadInput(f"--hours-per-month {hours:g}: a month has 672 to 744 hours (730 on average); give 1 to 744")
     return float(hours)
 
@@ -323,8 +335,8 @@ def _spare(spare: int) -> int:
 
 
 def _time_limit(seconds: int | None) -> int | None:
-    if seconds is not None and seconds < 1:
-        raise BadInput(f"--time-limit {seconds}: whole seconds, at least 1")
+    if seconds is not None and not 1 <= seconds <= MOST_SECONDS:
+        raise BadInput(f"--time-limit {seconds}: whole seconds, at least 1 and at most {MOST_SECONDS:,}")
     return seconds
 
 
