@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
@@ -96,26 +98,29 @@ def _run_cbc(program: Program, lp: Path, time_limit_s: int | None) -> Ending:
 def _run_program(program: Program, options: list[str], folder: Path, time_limit_s: int | None) -> str | None:
     """The program's output; None where it had to be stopped for time. Nothing that it started is left behind."""
     log = folder / "log.txt"
+    process: subprocess.Popen[bytes] | None = None
     with log.open("wb") as output:
         try:
-            # Its own process group, so that what it starts can be ended with it.
-            process = subprocess.Popen(
-                [str(program.executable), *options],
-                cwd=folder,
-                env=program.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
-        except OSError as error:
-            raise failure(program, f"it cannot be started ({error.strerror})") from None
-        try:
+            with _signals_held_back():
+                try:
+                    # Its own process group, so that what it starts can be ended with it.
+                    process = subprocess.Popen(
+                        [str(program.executable), *options],
+                        cwd=folder,
+                        env=program.environment(),
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        process_group=0,
+                    )
+                except OSError as error:
+                    raise failure(program, f"it cannot be started ({error.strerror})") from None
             _wait(process, None if time_limit_s is None else time_limit_s + GRACE_S)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
     text = log.read_text(encoding="utf-8", errors="replace")
     if process.returncode < 0:
         raise failure(program, f"it was killed by {signal.Signals(-process.returncode).name}")
@@ -125,6 +130,25 @@ def _run_program(program: Program, options: list[str], folder: Path, time_limit_
             program, f"it ended with exit code {process.returncode}" + (f" ({last[0][:160]})" if last else "")
         )
     return text
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Signals arrive after the block, since one in the middle of Popen would leave its process running."""
+    arrived: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+            if callable(handler := signal.getsignal(number)):
+                handlers[number] = handler
+                signal.signal(number, lambda which, _: arrived.append(which))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for which in arrived:
+            signal.raise_signal(which)
 
 
 def _wait(process: "subprocess.Popen[bytes]", timeout_s: float | None) -> None:
