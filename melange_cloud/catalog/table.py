@@ -10,6 +10,7 @@ from pathlib import Path
 from melange_cloud import inputs
 from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.inputs import MOST, NotANumber, OutOfRange, parse_number, read_text
+from melange_cloud.spreadsheet import restored
 
 _WITH_SEPARATORS = re.compile(r"[+-]?\d[\d.,_' \u00a0\u202f]*", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -153,7 +154,7 @@ def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str]
     rows = []
     for line, cells in lines:
         if len(cells) == len(names):
-            rows.append(Row(path, line, dict(zip(names, cells, strict=True)), faults))
+            rows.append(Row(path, line, dict(zip(names, map(restored, cells), strict=True)), faults))
         else:
             faults.append(
                 Fault(

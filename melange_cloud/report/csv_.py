@@ -7,6 +7,7 @@ from io import StringIO
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
 from melange_cloud.report.standing import Standing, standings
 from melange_cloud.report.text import clean, known
+from melange_cloud.spreadsheet import safe_cell
 
 PURCHASE_COLUMNS = tuple(
     f"region_{purchase}_{figure}"
@@ -108,7 +109,7 @@ def _cells(values: dict[str, object]) -> dict[str, str]:
 def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and known(value) is None):
         return ""
-    return clean(value)
+    return str(safe_cell(clean(value) if isinstance(value, str) else value))
 
 
 def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:

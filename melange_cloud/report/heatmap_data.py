@@ -9,6 +9,7 @@ from melange_cloud.domain.heatmap import HeatMap
 from melange_cloud.report.csv_ import utc
 from melange_cloud.report.heatmap import UNIT
 from melange_cloud.report.text import clean
+from melange_cloud.spreadsheet import safe_cell
 
 SCHEMA_VERSION = 1
 
@@ -119,8 +120,12 @@ def heat_map_csv(shown: HeatMap) -> str:
     page = StringIO()
     writer = csv.DictWriter(page, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
+
+    def write(row: dict[str, object]) -> None:
+        writer.writerow({column: safe_cell(value) for column, value in row.items()})
+
     for cell in shown.cells:
-        common = {
+        common: dict[str, object] = {
             "generated_at": utc(shown.generated_at),
             "provider": shown.provider,
             "region": clean(shown.region),
@@ -135,7 +140,7 @@ def heat_map_csv(shown: HeatMap) -> str:
         for rank, one in enumerate(cell.ranked, 1):
             price = prices[one.gpu, one.tensor_parallel]
             behind = cell.ranked[rank] if rank < len(cell.ranked) else None
-            writer.writerow(
+            write(
                 {
                     **common,
                     "rank": rank,
@@ -160,5 +165,5 @@ def heat_map_csv(shown: HeatMap) -> str:
                 }
             )
         for gpu, reason in sorted(cell.refused.items()):
-            writer.writerow({**common, "gpu": gpu, "refused": clean(reason)})
+            write({**common, "gpu": gpu, "refused": clean(reason)})
     return page.getvalue()

@@ -7,6 +7,7 @@ from melange_cloud.report.blocks import Block, Labelled, Notices, Paragraph, She
 from melange_cloud.report.text import GLUE
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+_FORMULA = re.compile(r"^(?=[=+\-@])(?![+-]?[\d.]|-$)")
 _LIST_OR_HEADING = re.compile(r"^([-+=]|\d+(?=[.)]))")
 
 
@@ -51,15 +52,18 @@ def _line_start(text: str) -> str:
     return _LIST_OR_HEADING.sub(r"\\\1", text) if not text[:1].isdigit() else re.sub(r"^(\d+)([.)])", r"\1\\\2", text)
 
 
+def _cell(text: str) -> str:
+    """Text in a table; what a spreadsheet into which the table is pasted would run does not begin with its sign."""
+    return _FORMULA.sub(r"\\", escaped(" ".join(text.splitlines())))
+
+
 def _sheet(sheet: Sheet) -> str:
     rows = [
         tuple(column.header for column in sheet.columns),
         tuple("---:" if column.right else "---" for column in sheet.columns),
         *sheet.rows,
     ]
-    lines = [
-        "| " + " | ".join(cell if at == 1 else escaped(cell) for cell in row) + " |" for at, row in enumerate(rows)
-    ]
+    lines = ["| " + " | ".join(cell if at == 1 else _cell(cell) for cell in row) + " |" for at, row in enumerate(rows)]
     if sheet.total:
-        lines.append("| " + " | ".join(f"**{escaped(cell)}**" if cell else "" for cell in sheet.total) + " |")
+        lines.append("| " + " | ".join(f"**{_cell(cell)}**" if cell else "" for cell in sheet.total) + " |")
     return "\n".join(lines)

@@ -23,6 +23,7 @@ from melange_cloud.report.text import (
     quantity,
     usd_per_month,
 )
+from melange_cloud.spreadsheet import safe_cell
 
 SCHEMA_VERSION = 1
 ROWS_SHOWN = 24
@@ -80,15 +81,15 @@ def sensitivity_csv(answer: Sensitivity) -> str:
                     part.high,
                     part.status.value,
                     *costs,
-                    _plain(part.instances),
-                    clean(part.reason),
+                    safe_cell(_plain(part.instances)),
+                    safe_cell(clean(part.reason)),
                 )
             )
     for choice in sweep.choices:
         cost = "" if choice.usd_per_hour is None else choice.usd_per_hour
         writer.writerow(
-            (*head, choice.name, "", "", choice.status.value, cost, cost, _plain(choice.instances),
-             clean(choice.reason))
+            (*head, choice.name, "", "", choice.status.value, cost, cost, safe_cell(_plain(choice.instances)),
+             safe_cell(clean(choice.reason)))
         )  # fmt: skip
     return text.getvalue()
 
