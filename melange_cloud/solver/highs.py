@@ -1,6 +1,11 @@
 """HiGHS, which runs inside this process."""
 
+import contextlib
+import ctypes
+import os
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +33,7 @@ def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
     """
     import highspy
 
-    highs = highspy.Highs()
+    highs = _made()
     for option, value in OPTIONS.items():
         highs.setOptionValue(option, value)
     if time_limit_s is not None:
@@ -54,6 +59,54 @@ def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
     if ended == ends.kOptimal:
         return Ending(Status.OPTIMAL, objective, bound if is_mip else objective, values)
     return Ending(Status.FEASIBLE, objective, bound, values)
+
+
+_making = threading.Lock()
+_made_before = threading.Event()
+
+
+def _made() -> Any:
+    """A HiGHS that has said nothing.
+
+    HiGHS 1.16 greets through C's stdio once per process, in its constructor, before any option can be set. So the first
+    one is made while descriptor 1 leads nowhere. That holds for the whole process, for less than a millisecond: what
+    another thread prints meanwhile is lost.
+    """
+    import highspy
+
+    if _made_before.is_set():
+        return highspy.Highs()
+    with _making, _descriptor_1_nowhere():
+        highs = highspy.Highs()
+        _made_before.set()
+    return highs
+
+
+@contextlib.contextmanager
+def _descriptor_1_nowhere() -> Iterator[None]:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    _flush_c()
+    try:
+        kept = os.dup(1)
+    except OSError:  # the program was started without a standard output
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        _flush_c()
+        os.dup2(kept, 1)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _flush_c() -> None:
+    """Write out what C's stdio holds back, all streams of it."""
+    with contextlib.suppress(OSError, AttributeError):  # no such library, or no such function in it
+        (ctypes.CDLL("ucrtbase") if os.name == "nt" else ctypes.CDLL(None)).fflush(None)
 
 
 def _interruptible(highs: Any) -> None:
