@@ -1,8 +1,9 @@
-"""What is said of prices that are older than they might be."""
+"""What is said of prices that are older than they might be, or that the user's own discounts changed."""
 
+import math
 from collections.abc import Mapping, Sequence
 
-from melange_cloud.catalog import Catalog
+from melange_cloud.catalog import Catalog, Discount
 from melange_cloud.clouds.access import access
 from melange_cloud.domain import Offer
 from melange_cloud.errors import PricesUnavailable
@@ -18,6 +19,32 @@ def used_words(prices: Catalog, provider: str, regions: Sequence[str]) -> str:
         if offer.instance_type.provider == provider and offer.region in regions:
             counts[offer.origin] = counts.get(offer.origin, 0) + 1
     return ", ".join(f"{counts[origin]} {origin}" for origin in sorted(counts)) + " prices" if counts else "no price"
+
+
+def discounts_in_words(
+    discounts: Sequence[Discount], prices: Catalog, regions_of: Mapping[str, Sequence[str]], purchases: Sequence[str]
+) -> list[str]:
+    """One line that says whose prices the user's discounts change, and by how much; none where they change none."""
+    changes: dict[str, list[float]] = {}
+    counts = dict.fromkeys(sorted(regions_of), 0)
+    for offer in prices.offers:
+        provider = offer.instance_type.provider
+        if offer.region not in regions_of.get(provider, ()) or offer.purchase not in purchases:
+            continue
+        counts[provider] += 1
+        if offer.origin != "user" and not math.isclose(offer.usd_per_hour, offer.list_usd_per_hour, rel_tol=1e-9):
+            changes.setdefault(provider, []).append(100 * (offer.usd_per_hour / offer.list_usd_per_hour - 1))
+    if not changes:
+        return []
+    told = []
+    for provider, percents in sorted(changes.items()):
+        least, most = f"{min(percents):+.3g} %", f"{max(percents):+.3g} %"
+        by = least if least == most else f"{least} to {most}"
+        told.append(f"{by} on {len(percents):,} of {counts[provider]:,} {provider.upper()} prices")
+    only = [provider.upper() for provider in counts if provider in changes]
+    others = [provider.upper() for provider in counts if provider not in changes]
+    scope = f"{' and '.join(only)} only, not {' or '.join(others)}: " if others else ""
+    return [f"your discounts from {discounts[0].path.name}: {scope}{'; '.join(told)}"]
 
 
 def how_to_get_live_prices(

@@ -16,7 +16,7 @@ from melange_cloud.clouds.access import access, answering, says_none
 from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of, shortened
 from melange_cloud.planner.layers import Layers
-from melange_cloud.planner.price_words import how_to_get_live_prices, refuse_old, used_words
+from melange_cloud.planner.price_words import discounts_in_words, how_to_get_live_prices, refuse_old, used_words
 from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of, words_of_age
 
 _UNCLEAN_FOR = timedelta(hours=1)
@@ -122,6 +122,7 @@ def gather(
                     table.lay(provider, part)
     listed = table.laid()
     final = catalog.with_sheet(Catalog(catalog.with_discounts(listed.offers, discounts), listed.excluded), sheet)
+    notes += discounts_in_words(discounts, final, regions_of, purchases)
     for provider, outcome in outcomes.items():
         notes += [*shortened(outcome.problems, provider), *outcome.notes]
         if _only_metadata(provider) and says_none(outcome.failure):

@@ -9,15 +9,22 @@ from collections.abc import Iterable, Mapping
 
 from rich.cells import cell_len
 
+from melange_cloud.errors import echoed
+
 GLUE = "\u00a0"
 UNKNOWN = "-"
 _TOO_LONG_TO_READ = 1e15
+_TOO_SMALL_TO_READ = 1e-9
+_LONGEST_TEXT = 4000
 _PIECES = re.compile(r"([0-9]{1,18})|([^0-9]+)")
 
 
 def clean(text: object) -> str:
-    """Text from outside on one line: blanks collapsed, everything unprintable (escapes, surrogates) made visible."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(str(text).split()))
+    """Text from outside on one line: blanks collapsed, everything unprintable (escapes, surrogates) made visible.
+
+    What is longer than any text of ours is cut.
+    """
+    return echoed(text, _LONGEST_TEXT)
 
 
 def known(value: float | None) -> float | None:
@@ -40,8 +47,31 @@ def quantity(value: float | None) -> str:
         return UNKNOWN
     if value == 0:
         return "0"
+    if abs(value) < _TOO_SMALL_TO_READ:
+        return f"{value:.3e}"
     text = number(value, max(0, 3 - math.floor(math.log10(abs(value)))))
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def rate(value: float | None) -> str:
+    """A rate, of requests or tokens: two decimals or three significant digits, whichever tells more.
+
+    ``83.63``, ``0.00333``, ``1,155.00``; what is above nothing never reads 0.00.
+    """
+    value = known(value)
+    if value is None:
+        return UNKNOWN
+    if 0 < abs(value) < _TOO_SMALL_TO_READ:
+        return f"{value:.2e}"
+    return number(value, 2 if value == 0 else max(2, 2 - math.floor(math.log10(abs(value)))))
+
+
+def short_rate(value: float | None) -> str:
+    """A rate in three significant digits, for narrow columns: ``83.6``, ``0.00333``, ``1,155``."""
+    value = known(value)
+    if value is None:
+        return UNKNOWN
+    return number(value) if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def usd_per_month(value: float | None) -> str:

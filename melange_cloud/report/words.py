@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from melange_cloud.domain import Allocation, Kind, KindUse, Plan, RegionPlan, Status
+from melange_cloud.errors import echoed
 from melange_cloud.report.text import (
     GLUE,
     clean,
@@ -65,11 +66,27 @@ def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
         for allocation in allocations
     )
     if discounted:
-        return f"{text} after your discounts"
+        return f"{text} after your discounts{_of_whom(plan)}"
     own = {allocation.price_origin == "user" for allocation in allocations}
     return (
         f"{text} at {'your own price' if own == {True} else 'list price' if own == {False} else 'list or your price'}"
     )
+
+
+def _of_whom(plan: Plan) -> str:
+    """Whose prices the user's discounts change, where they are not those of every provider in the comparison."""
+    changed = {
+        region.provider: any(
+            not math.isclose(line.usd_per_hour_each, line.list_usd_per_hour_each, rel_tol=1e-6)
+            for other in plan.regions
+            if other.provider == region.provider
+            for line in other.allocations
+        )
+        for region in plan.regions
+        if region.allocations
+    }
+    names = sorted(clean(provider).upper() for provider, discounted in changed.items() if discounted)
+    return "" if all(changed.values()) else f" ({joined(names)} only)"
 
 
 def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
@@ -78,10 +95,10 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
     model = f"{clean(request.model)}{star(plan, 'model')} {clean(request.precision)}{star(plan, 'precision')}"
     profiles = f"profiles of engine era {clean(request.era)}{star(plan, 'era')}"
     trust = profile_trust(kinds)
-    title = clean(request.workload_title)
+    title = echoed(request.workload_title, 200)
     lines = [
         f"{model}, {profiles}{f': {trust}' if trust else ''}",
-        f"{clean(request.workload)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
+        f"{echoed(request.workload, 100)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
         f"{quantity(round(request.mean_input_tokens))} in / {quantity(round(request.mean_output_tokens))} out tokens",
         f"peak {quantity(request.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')}"
         f"{_of_arrivals(plan)} + "
