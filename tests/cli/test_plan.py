@@ -359,7 +359,7 @@ def test_a_signal_ends_the_solver_too_and_leaves_no_file(tmp_path, number):
     pid_file, temporary = tmp_path / "pid", tmp_path / "tmp"
     temporary.mkdir()
     fake = tmp_path / "glpsol"
-    fake.write_text(f"#!/bin/sh\necho $$ > {pid_file}\nexec sleep 60\n")
+    fake.write_text(f"#!/bin/sh\necho $$ > {pid_file}\nexec sleep 86400\n")
     fake.chmod(0o755)
     environment = {**os.environ, "MELANGE_CLOUD_GLPSOL": str(fake), "TMPDIR": str(temporary)}
     running = subprocess.Popen(
@@ -372,7 +372,7 @@ def test_a_signal_ends_the_solver_too_and_leaves_no_file(tmp_path, number):
         assert running.poll() is None
         time.sleep(0.02)
     running.send_signal(number)
-    running.communicate(timeout=20)
+    running.communicate(timeout=120)
     assert running.returncode == 128 + number
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)

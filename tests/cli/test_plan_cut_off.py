@@ -75,7 +75,7 @@ class Dying:
         self.pages_served[cloud] = max(self.pages_served[cloud], page)
         if cloud in self._killed and page == CUT_AT:
             if len(self._killed) == 2:
-                self._met.wait(20)
+                self._met.wait(120)
             self.server.close()
         if page + 1 == PAGES:
             self._served[cloud].set()

@@ -1,7 +1,6 @@
 """``profiles measure`` from end to end: a real engine with a real model, and GuideLLM where it is installed.
 
-GuideLLM brings torch (6 GB), so it is no part of the extra ``test``: ``.ci/run`` puts it on the PATH from an
-environment of its own.
+GuideLLM brings torch (6 GB), so it is no part of the extra ``test``: install it by hand to run the tests that need it.
 """
 
 import json
@@ -83,7 +82,7 @@ class Started:
             self.process.terminate()  # which ends the load generator, too
             self.end()
 
-    def wait_for(self, text, seconds=300):
+    def wait_for(self, text, seconds=600):
         until = time.monotonic() + seconds
         while text not in self.told:
             assert self.process.poll() is None, self.told
@@ -95,7 +94,7 @@ class Started:
         return self._told.read_text()
 
     def end(self):
-        out, _ = self.process.communicate(timeout=120)
+        out, _ = self.process.communicate(timeout=600)
         return self.process.returncode, out
 
 

@@ -650,7 +650,9 @@ def test_a_broken_plug_in_is_one_line_each(tmp_path, monkeypatch):
 def test_two_processes_that_refresh_at_once_leave_one_whole_cache(serve):
     server = serve(latency_s=0.05)
     code = (
+        "from melange_cloud.catalog import cache\n"
         "from melange_cloud.planner import prices\n"
+        "cache._LOCK_WAIT_S = 600\n"
         "for outcome in prices.refresh({'aws': ['us-east-1', 'us-west-2'], 'gcp': None}, ['on_demand', 'spot']):\n"
         "    assert outcome.fetched.offers and not outcome.failure and not outcome.notes, outcome\n"
     )

@@ -20,7 +20,7 @@ from melange_cloud.profiles.runs import BenchmarkRun
 
 @dataclass
 class SmallLoad:
-    """Keeps ``concurrency`` streams busy until enough requests are done.
+    """Keeps ``concurrency`` streams busy until enough requests are done, however long a busy machine takes.
 
     Attributes:
         loads: the load points that it was asked for, in order.
@@ -48,7 +48,7 @@ class SmallLoad:
         started = time.monotonic()
 
         def stream() -> None:
-            while len(done) < wanted and len(failed) < 3 and time.monotonic() - started < load.limit_s:
+            while len(done) < wanted and len(failed) < 3:
                 try:
                     done.append(_request(question, load))
                 except (OSError, http.client.HTTPException, ValueError) as error:
@@ -105,7 +105,7 @@ def read_small_load(path: Path) -> list[BenchmarkRun]:
 def _request(question: MeasureQuestion, load: LoadPoint) -> tuple[float, float, int, int]:
     """TTFT and TPOT in s, input and output tokens by the server's count."""
     address = urlsplit(question.url)
-    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=load.limit_s)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=600)
     # A letter that no merge of the tiny tokenizer touches: one token each.
     body = {
         "model": question.served_model,

@@ -22,7 +22,7 @@ LONGEST_TOKENS = 512
 _HIDDEN, _LAYERS, _HEADS, _FEED_FORWARD = 256, 4, 4, 512
 _MERGES = (("e", "r"), ("i", "n"), ("t", "h"), ("Ġ", "t"), ("a", "n"))
 _END = "<|end|>"
-_STARTS_WITHIN_S = 60
+_STARTS_WITHIN_S = 600
 
 
 class TinyEngine:

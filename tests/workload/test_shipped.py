@@ -183,13 +183,13 @@ def test_the_readme_has_the_command_that_made_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list_workloads())
-def test_loading_takes_under_20_ms(name: str) -> None:
+def test_loading_takes_under_20_ms_of_cpu(name: str) -> None:
     load_workload(name)
     seconds = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.process_time()
         load_workload(name)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.02
 
 
