@@ -1,9 +1,17 @@
 import os
 
+import hypothesis
 import pytest
 
 # Before any test starts a process: nothing may look for credentials beyond this machine.
 os.environ.update(AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true")
+# The same examples on every machine, however slow: a suite that turns red has met a change, not chance or a clock.
+# `--hypothesis-profile explore` looks at new examples, and prints how to repeat what it finds.
+_NO_CLOCK = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "print_blob": True}
+hypothesis.settings.register_profile("same", derandomize=True, **_NO_CLOCK)
+hypothesis.settings.register_profile("explore", derandomize=False, **_NO_CLOCK)
+hypothesis.settings.load_profile("same")
+
 CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_")
 
 
