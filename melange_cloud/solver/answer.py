@@ -175,6 +175,8 @@ class _Search:
             try:
                 ending = self._ask(program, limit_s)
             except SolverFailed as failed:
+                if program.variable is not None:  # the user names it: to go on without it would go unseen
+                    raise
                 failures.append(failed)
                 continue
             answers += 1

@@ -49,6 +49,8 @@ def least_change(
         try:
             found = _through(problem, current, most, program, time_limit_s)
         except SolverFailed as failed:
+            if program.variable is not None:  # the user names it: to go on without it would go unseen
+                raise
             failures.append(failed)
             continue
         if found.status is Status.OPTIMAL:

@@ -1,4 +1,7 @@
-"""Where the solvers are. GLPK and HiGHS come with the installation; CBC is used where it is found."""
+"""Where the solvers are. GLPK and HiGHS come with the installation; CBC is used where it is found.
+
+A program that the user names is used or refused, never passed over for another.
+"""
 
 import importlib
 import importlib.metadata
@@ -27,14 +30,28 @@ CURES = {
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A solver that can be run: ``executable`` is None for HiGHS, which runs inside this process."""
+    """A solver that can be run.
+
+    Attributes:
+        executable: None for HiGHS, which runs inside this process.
+        found_by: how it was found, in words.
+        variable: the environment variable by which the user names it; None where it was found without.
+    """
 
     solver: str
     executable: Path | None
     found_by: str
+    variable: str | None = None
 
     def __str__(self) -> str:
         return self.found_by if self.executable is None else f"{self.executable} ({self.found_by})"
+
+    @property
+    def cure(self) -> str:
+        """What to do where it does not work."""
+        if self.variable is not None:
+            return f"correct or unset {self.variable}, or use --solver highs"
+        return CURES[self.solver]
 
     def environment(self) -> dict[str, str]:
         """The environment to run it in.
@@ -60,11 +77,14 @@ def programs_for(solver: str) -> list[Program]:
 
     Raises:
         BadInput: no such solver.
-        SolverFailed: it is not here.
+        SolverFailed: it is not here, or the user names a file for it that is no program.
     """
     if solver not in SOLVERS:
         raise BadInput(f"--solver {solver}: unknown; use one of {', '.join(SOLVERS)}")
     programs = find_programs()
+    for program in programs.values():
+        if program.variable is not None and solver in ("auto", program.solver):
+            _refuse_what_is_no_program(program)
     if solver == "auto":
         if not programs:
             raise SolverFailed("no solver found: install one with python3 -m pip install highspy")
@@ -96,7 +116,15 @@ def _find_cbc() -> Program | None:
 
 def _named_by(variable: str, solver: str) -> Program | None:
     path = os.environ.get(variable)
-    return Program(solver, Path(path), f"named by {variable}") if path else None
+    return Program(solver, Path(path), f"named by {variable}", variable) if path else None
+
+
+def _refuse_what_is_no_program(program: Program) -> None:
+    path = program.executable
+    if path is None or (path.is_file() and os.access(path, os.X_OK)):
+        return
+    why = "no such file" if not path.exists() else "it is not an executable file"
+    raise SolverFailed(f"{program.solver} ({path}) cannot be started: {why}; {program.cure}")
 
 
 @cache

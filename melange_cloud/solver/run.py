@@ -21,7 +21,7 @@ from melange_cloud.domain import Status
 from melange_cloud.errors import SolverFailed
 from melange_cloud.solver.answers import Ending, Nonsense, read_cbc, read_glpk
 from melange_cloud.solver.highs import run_highs
-from melange_cloud.solver.programs import CURES, Program
+from melange_cloud.solver.programs import Program
 
 GRACE_S = 2
 """Seconds that a program may run beyond the time limit that it was given before it is killed."""
@@ -73,7 +73,7 @@ def run(program: Program, model: Any, time_limit_s: int | None = None) -> Ending
 def failure(program: Program, happened: str) -> SolverFailed:
     """The error that says what happened to ``program``, and the cure."""
     where = "" if program.executable is None else f" ({program.executable})"
-    return SolverFailed(f"{program.solver}{where} failed: {happened}; {CURES[program.solver]}")
+    return SolverFailed(f"{program.solver}{where} failed: {happened}; {program.cure}")
 
 
 def _run_glpk(program: Program, lp: Path, time_limit_s: int | None) -> Ending:

