@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from melange_cloud.cli.output import emit, note, rendered, width
 from melange_cloud.errors import BadInput, MelangeError
 
 if TYPE_CHECKING:
+    from melange_cloud.domain import Import
     from melange_cloud.profiles import Profile
 
 SCHEMA_VERSION = 1
@@ -152,6 +154,7 @@ def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, pr
 def show_json(profile: "Profile", targets: dict[str, float]) -> str:
     """MaxTput by size as ``profiles show --format json`` has it; ``targets`` are fields of Slo, ms."""
     from melange_cloud.domain import MaxTput, Slo, Unservable
+    from melange_cloud.profiles import imports_of
 
     cells = profile.cells(Slo(**targets))
     return _as_json(
@@ -170,6 +173,7 @@ def show_json(profile: "Profile", targets: dict[str, float]) -> str:
             "max_num_seqs": profile.max_num_seqs,
             "source": profile.source,
             "calibration": profile.file.header.calibration,
+            "imports": [_import_json(found) for found in imports_of(profile)],
             "cells": [
                 {
                     "input_tokens": cell.input_tokens,
@@ -195,6 +199,11 @@ def show_json(profile: "Profile", targets: dict[str, float]) -> str:
             ],
         }
     )
+
+
+def _import_json(found: "Import") -> dict[str, Any]:
+    day = found.measured_on
+    return {**asdict(found), "measured_on": None if day is None else day.isoformat()}
 
 
 CORNER = "Input \\ output"
@@ -269,6 +278,8 @@ def _that_fit(outputs: list[int], shown: dict[tuple[int, int], str]) -> list[lis
 def _measured_lines(profile: "Profile", targets: dict[str, float]) -> list[str]:
     """The measured sizes, which seldom are those of the grid, one per line; none where nothing was measured."""
     from melange_cloud.domain import MaxTput, Slo
+    from melange_cloud.planner.imports import import_notices
+    from melange_cloud.profiles import imports_of
 
     lines = []
     for cell in profile.cells(Slo(**targets)):
@@ -280,7 +291,8 @@ def _measured_lines(profile: "Profile", targets: dict[str, float]) -> list[str]:
         served = f"{cell.served.requests_per_s:.3g} requests/s {cell.served.grade}, limit: {cell.served.limited_by}"
         where = f"{cell.input_tokens:,} + {cell.output_tokens:,} tokens"
         lines.append(", ".join([f"  {where}: {served}", *days[-1:], *([sources] if sources else [])]))
-    return ["", "Measured:", *lines, *profile.notes] if lines else list(profile.notes)
+    notes = [*import_notices(imports_of(profile)), *profile.notes]
+    return ["", "Measured:", *lines, *notes] if lines else notes
 
 
 def _own_rows() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from melange_cloud.domain.explanation import (
     KindLimits,
     LimitShare,
 )
+from melange_cloud.domain.imports import Import
 from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
 from melange_cloud.domain.plan import (
     Allocation,
@@ -63,6 +64,7 @@ __all__ = [
     "ErrorBars",
     "Excluded",
     "Explanation",
+    "Import",
     "InstanceType",
     "Kind",
     "KindLimits",

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from melange_cloud.domain.comparison import Difference
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
+from melange_cloud.domain.imports import Import
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.throughput import Slo
@@ -325,6 +326,7 @@ class Plan:
         notices: sentences that must be shown with the answer, the banners first.
         defaulted: names of the request's fields that the user did not set.
         regions: cheapest first; regions without a fleet last, by name.
+        imports: the user's own measurements that the answer rests on; those that change nothing are not among them.
     """
 
     generated_at: datetime
@@ -332,3 +334,4 @@ class Plan:
     defaulted: tuple[str, ...]
     request: Request
     regions: tuple[RegionPlan, ...]
+    imports: tuple[Import, ...] = ()

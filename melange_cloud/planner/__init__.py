@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from melange_cloud.domain import PURCHASES, Offer, Plan, RegionPlan, Status
+from melange_cloud.domain import PURCHASES, Kind, Offer, Plan, RegionPlan, Status
 from melange_cloud.errors import BadInput
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
 from melange_cloud.planner.evaluated import Evaluated, evaluate
+from melange_cloud.planner.imports import import_notices, imports_in
 from melange_cloud.planner.market import Market, open_markets, snapshot_notice
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
@@ -58,11 +59,13 @@ def answer(
         asked = without(asked, traffic.outside)
     solving = Solving(asked.request.solver, asked.request.time_limit_s)
     plans = []
+    may_enter: set[Kind] = set()
     for done, region in enumerate(market.regions):
         if on_region is not None:
             on_region(done, len(market.regions), region.name)
         plan = plan_region(region, asked, market, evaluated, solving, detailed=detailed)
         kinds = kinds_in_question(market.offers[region], evaluated.max_tput, asked)
+        may_enter |= kinds
         covered = coverage(plan, traffic, kinds, evaluated.max_tput, evaluated.profiles)
         compared = None
         if question.compare_purchases:
@@ -70,17 +73,21 @@ def answer(
         plans.append(replace(plan, coverage=covered, purchases=compared))
     differences = rank(plans, asked, market, evaluated, solving)
     plans = [replace(plan, difference=differences.get((plan.provider, plan.region))) for plan in plans]
+    in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
+    imports = imports_in(evaluated, may_enter, [asked.request.slo], in_fleet)
     return Plan(
         generated_at=moment,
         notices=(
             *notices_of(asked, market, every_offer),
             *unreached_notice(traffic),
             *market.notes,
+            *import_notices(imports),
             *profile_notes(evaluated),
         ),
         defaulted=asked.defaulted,
         request=asked.request,
         regions=tuple(sorted(plans, key=_cheapest_first)),
+        imports=imports,
     )
 
 

@@ -9,6 +9,7 @@ from melange_cloud import catalog, profiles
 from melange_cloud.domain import GPUS, Kind, LeftOut, MaxTput, Offer, Quotas, Region, Request, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.planner.imports import import_notices, imports_at
 from melange_cloud.planner.market import Market, OnFetch, open_market, snapshot_notice
 from melange_cloud.planner.question import DEFAULT_TPOT_MS, Asked, Question, resolve
 from melange_cloud.problem import Rules, may_not_enter
@@ -80,11 +81,13 @@ def heat_map(
         if over
         else [(input_tokens, output_tokens) for input_tokens in INPUT_TOKENS for output_tokens in OUTPUT_TOKENS]
     )
+    slos = [Slo(tpot_ms=target_ms) for target_ms in targets_ms]
     return HeatMap(
         generated_at=moment,
         notices=(
             *snapshot_notice([offer for offer in entering if offer.instance_type.name in used], moment),
             *market.notes,
+            *import_notices(imports_at([usable[kind] for kind in sorted(usable)], sizes, slos)),
             *(note for _, profile in sorted(usable.items()) for note in profile.notes),
         ),
         defaulted=(*(name for name in _SHAPING if name in asked.defaulted), *defaulted),

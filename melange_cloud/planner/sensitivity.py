@@ -22,8 +22,10 @@ from melange_cloud.domain import (
 )
 from melange_cloud.errors import BadInput
 from melange_cloud.plan import instance_counts
-from melange_cloud.planner import notices_of
+from melange_cloud.planner import notices_of, profile_notes
+from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.evaluated import Evaluated, evaluate
+from melange_cloud.planner.imports import import_notices, imports_in
 from melange_cloud.planner.market import Market, OnFetch, open_market
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
 from melange_cloud.planner.region import pose_here, pose_in, rules_of
@@ -85,9 +87,17 @@ def sensitivity(
     evaluated = evaluate(asked.request, asked.workload.buckets, market.every_offer)
     sweep = _Swept(region, asked, market, evaluated).over(what, gpu, low, high)
     offers = market.offers[region]
+    kinds = kinds_in_question(offers, evaluated.max_tput, asked)
+    swept_ms = [end for stretch in sweep.stretches for end in (stretch.low, stretch.high)] if what == "tpot" else []
+    targets = [asked.request.slo, *(replace(asked.request.slo, tpot_ms=target_ms) for target_ms in swept_ms)]
     return Sensitivity(
         generated_at=moment,
-        notices=(*notices_of(asked, market), *market.notes),
+        notices=(
+            *notices_of(asked, market),
+            *market.notes,
+            *import_notices(imports_in(evaluated, kinds, targets)),
+            *profile_notes(evaluated),
+        ),
         defaulted=asked.defaulted,
         request=asked.request,
         provider=region.provider,

@@ -1,7 +1,9 @@
 """Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
 
 from melange_cloud.profiles.choice import Choice, choose
+from melange_cloud.profiles.compared import LARGE_RATIO
 from melange_cloud.profiles.files import check_profile_file, read_profile_file
+from melange_cloud.profiles.imports import imports_of, rests_on
 from melange_cloud.profiles.library import (
     find_era,
     find_gpus,
@@ -16,6 +18,7 @@ from melange_cloud.profiles.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, E
 
 __all__ = [
     "DEFAULT_ERA",
+    "LARGE_RATIO",
     "TENSOR_PARALLEL_DEGREES",
     "Cell",
     "Choice",
@@ -28,6 +31,7 @@ __all__ = [
     "find_era",
     "find_gpus",
     "find_model",
+    "imports_of",
     "load_eras",
     "load_gpus",
     "load_models",
@@ -35,4 +39,5 @@ __all__ = [
     "read_profile_file",
     "resolve_era",
     "resolve_precision",
+    "rests_on",
 ]

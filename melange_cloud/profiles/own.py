@@ -36,11 +36,13 @@ class Measured:
         points: by (input_tokens, output_tokens).
         notes: contradictions, one line each.
         shipped: the sizes whose points come with the package.
+        own: the user's files that have a part in it, oldest first.
     """
 
     points: dict[tuple[int, int], tuple[OperatingPoint, ...]]
     notes: tuple[str, ...]
     shipped: frozenset[tuple[int, int]] = frozenset()
+    own: tuple[ProfileFile, ...] = ()
 
 
 def own_folder() -> Path:
@@ -225,7 +227,13 @@ def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: K
         if not any(same_size(size, other) for other in mine)
     }
     points_by_size.update({size: file.points(kind, size) for size, file in come_with_it.items()})
-    return Measured(dict(sorted(points_by_size.items())), tuple(notes), frozenset(come_with_it))
+    used = {file.path for held in mine.values() for file, _ in held}
+    return Measured(
+        dict(sorted(points_by_size.items())),
+        tuple(notes),
+        frozenset(come_with_it),
+        tuple(file for file in own if file.path in used),
+    )
 
 
 def own_profiles() -> Iterable[ProfileFile]:

@@ -53,10 +53,14 @@ class MeasuredProfile(Profile):
     Attributes:
         measured: by (input_tokens, output_tokens).
         published: the sizes that come with the package, whose runs may have stopped before any limit.
+        own: the user's files that it is made of, oldest first.
+        shipped: the measured profiles that come with the package.
     """
 
     measured: Mapping[Size, tuple[OperatingPoint, ...]] = field(kw_only=True)
     published: frozenset[Size] = field(default=frozenset(), kw_only=True)
+    own: tuple[ProfileFile, ...] = field(default=(), kw_only=True)
+    shipped: tuple[ProfileFile, ...] = field(default=(), kw_only=True)
 
     @cached_property
     def sizes(self) -> tuple[Size, ...]:
@@ -363,7 +367,15 @@ def pin(
         told = together(shipped, own, kind)
         files = [file for file in (*shipped, *own) if kind in file.rows]
         widest = max(files, key=lambda file: file.header.max_total_tokens)
-        measured = MeasuredProfile(widest, kind, measured=told.points, published=told.shipped, notes=told.notes)
+        measured = MeasuredProfile(
+            widest,
+            kind,
+            measured=told.points,
+            published=told.shipped,
+            own=told.own,
+            shipped=tuple(shipped),
+            notes=told.notes,
+        )
         estimate = estimates.get(kind)
         if estimate is None:
             profiles[kind] = measured

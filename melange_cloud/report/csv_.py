@@ -3,6 +3,7 @@
 import csv
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
 from melange_cloud.report.standing import Standing, standings
@@ -72,8 +73,10 @@ COLUMNS = (
     "profile_origin",
     "profile_grade",
     "profile_error",
+    "profile_imports",
 )
-"""The columns, in their order; ``requests_share`` and ``tokens_share`` are the row's own and sum to 1 per region."""
+"""The columns, in their order; ``requests_share`` and ``tokens_share`` are the row's own and sum to 1 per region;
+``profile_imports`` names the user's own measurements that the row's profile rests on."""
 
 
 def as_csv(plan: Plan) -> str:
@@ -196,5 +199,10 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
                 "profile_origin": use.origin,
                 "profile_grade": use.grade,
                 "profile_error": use.error,
+                "profile_imports": "; ".join(
+                    Path(found.file).name
+                    for found in plan.imports
+                    if (found.gpu, found.tensor_parallel) == (line.gpu, line.tensor_parallel)
+                ),
             }
     return values

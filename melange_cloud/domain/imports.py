@@ -1,0 +1,39 @@
+"""Measurements of the user's own that an answer rests on."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import (``profiles import``, ``profiles measure``) that changes what a kind serves.
+
+    Attributes:
+        file: the profile file in the user's folder; deleting it takes the import back.
+        sha256: of its bytes.
+        source: the tools that measured.
+        measured_on: the newest day of its points; None where no tool wrote one.
+        saved: when it was imported, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
+        points: measured operating points of this kind.
+        ratio: its highest rate over what the estimate says at the same TPOT, at the size where they differ most; None
+            where there is no estimate.
+        grade, error: the worst of its points.
+        doubts: what keeps it from being trusted in full, one clause each.
+        odd: where it is further from the estimate than either is likely to be off, one clause each.
+        in_fleet: whether a fleet of the answer uses the kind.
+    """
+
+    file: str
+    sha256: str
+    gpu: str
+    tensor_parallel: int
+    source: str
+    measured_on: date | None
+    saved: str
+    points: int
+    ratio: float | None
+    grade: str
+    error: float
+    doubts: tuple[str, ...]
+    odd: tuple[str, ...]
+    in_fleet: bool = False

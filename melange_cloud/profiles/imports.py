@@ -1,0 +1,101 @@
+"""Which of the user's measurements what a profile says rests on."""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+
+from melange_cloud.domain import Import, Kind, MaxTput, Slo, Unservable
+from melange_cloud.inputs import read_bytes
+from melange_cloud.profiles.compared import LARGE_RATIO, compared, large_ratio
+from melange_cloud.profiles.files import ProfileFile
+from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile, pin
+from melange_cloud.profiles.profile import Profile
+
+Size = tuple[float, float, int | None]
+"""Mean input tokens, mean output tokens, longest input + output (None: not known)."""
+
+
+def imports_of(profile: Profile) -> tuple[Import, ...]:
+    """Every import of a profile that no newer one contradicts, oldest first."""
+    return tuple(_described(file, profile) for file in _own(profile))
+
+
+def rests_on(profile: Profile, sizes: Collection[Size], targets: Iterable[Slo]) -> tuple[Import, ...]:
+    """The imports without which a profile would say something else of any of these sizes, under any of the targets.
+
+    Several that say the same are all named.
+    """
+    own = _own(profile)
+    if not own:
+        return ()
+    asked = [(size, slo) for slo in targets for size in sizes]
+    told, without = _answers(profile, asked), _answers(_with(profile, []), asked)
+    if told == without:
+        return ()
+    named = [
+        file
+        for file in own
+        if _answers(_with(profile, [file]), asked) != without
+        or _answers(_with(profile, [other for other in own if other is not file]), asked) != told
+    ]
+    return tuple(_described(file, profile) for file in named or own)
+
+
+def _measured(profile: Profile) -> MeasuredProfile | None:
+    if isinstance(profile, PinnedProfile):
+        return profile.measured
+    return profile if isinstance(profile, MeasuredProfile) else None
+
+
+def _own(profile: Profile) -> tuple[ProfileFile, ...]:
+    measured = _measured(profile)
+    return () if measured is None else measured.own
+
+
+def _estimates(profile: Profile) -> dict[Kind, Profile]:
+    return {profile.kind: profile.estimate} if isinstance(profile, PinnedProfile) else {}
+
+
+def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
+    """The profile as it would be if the user had these files alone; None where nothing is left."""
+    measured = _measured(profile)
+    shipped = [] if measured is None else list(measured.shipped)
+    return pin(_estimates(profile), shipped, own).get(profile.kind)
+
+
+def _answers(profile: Profile | None, asked: Iterable[tuple[Size, Slo]]) -> list[MaxTput | Unservable | None]:
+    return [
+        None if profile is None else profile.max_tput(input_tokens, output_tokens, slo, longest)
+        for (input_tokens, output_tokens, longest), slo in asked
+    ]
+
+
+def _described(file: ProfileFile, profile: Profile) -> Import:
+    import hashlib  # loads OpenSSL, which a plan without imports has no use for
+
+    kind = profile.kind
+    points = [point for size in file.rows[kind] for point in file.points(kind, size)]
+    sizes = compared(points, _estimates(profile).get(kind))
+    ratios = [size.ratio for size in sizes if size.ratio is not None]
+    days = [point.measured_on for point in points if point.measured_on is not None]
+    low = [
+        f"at {size.input_tokens:,} + {size.output_tokens:,} tokens no load above {size.requests_per_s:.3g} requests/s "
+        f"was measured (estimate: {size.estimated_requests_per_s:.3g})"
+        for size in sizes
+        if not size.limit_measured and size.ratio is not None and size.ratio < 1 / LARGE_RATIO
+    ]
+    doubt = [clause for clause in file.header.doubt.split("; ") if clause]
+    return Import(
+        file=str(file.path),
+        sha256=hashlib.sha256(read_bytes(file.path)).hexdigest(),
+        gpu=kind.gpu,
+        tensor_parallel=kind.tensor_parallel,
+        source=file.header.source.removeprefix("measured by "),
+        measured_on=max(days, default=None),
+        saved=file.header.saved,
+        points=len(points),
+        ratio=max(ratios, key=lambda ratio: abs(math.log(ratio)), default=None),
+        grade=max(point.grade for point in points),
+        error=max(point.error for point in points),
+        doubts=(*doubt, *low),
+        odd=tuple(clause for size in sizes if (clause := large_ratio(size))),
+    )
