@@ -2,14 +2,19 @@
 
 import json
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from melange_cloud.cli.output import emit, note
 from melange_cloud.errors import BadInput, MelangeError
+
+if TYPE_CHECKING:
+    from melange_cloud.profiles import Profile
+    from melange_cloud.profiles.config_json import ConfigModel
 
 EXAMPLES = """
 Examples:
@@ -18,7 +23,9 @@ melange-cloud profiles estimate --config config.json --gpu L4 --precision fp8 --
 
 melange-cloud profiles estimate --config config.json --gpu H100 --tp 2 --out my-model-h100.csv
 
-melange-cloud profiles estimate --config config.json --model my-model --gpu A10G --save
+melange-cloud profiles estimate --config config.json --model my-model --gpu all --save
+
+`plan --config config.json` estimates every GPU by itself, without saving anything.
 """
 
 
@@ -30,9 +37,19 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """One estimate: the text of its profile file, and what it says."""
+
+    text: str
+    profile: "Profile"
+
+
 def estimate(
     config: Annotated[Path, typer.Option("--config", help="The model's config.json, as Hugging Face models have it.")],
-    gpu: Annotated[str, typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100.")],
+    gpu: Annotated[
+        list[str], typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100, repeatable; or all.")
+    ],
     tensor_parallel: Annotated[
         int | None, typer.Option("--tp", min=1, help="GPUs per replica; default: the fewest that fit.")
     ] = None,
@@ -56,12 +73,12 @@ def estimate(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")] = None,
 ) -> None:
-    """Estimate the profile of any dense transformer by its config.json; what cannot be estimated is refused."""
-    from melange_cloud.cli.profiles import show_json, show_table
-    from melange_cloud.profiles import Profile
+    """Estimate the profile of any dense transformer by its config.json; what cannot be estimated is refused.
+
+    Exit code 3: the model fits, and no request size is served within the targets.
+    """
+    from melange_cloud.cli.profiles import nothing_served
     from melange_cloud.profiles.config_json import read_config
-    from melange_cloud.profiles.files import parse_profile
-    from melange_cloud.profiles.from_config import estimated_profile
     from melange_cloud.profiles.own import plain_name
 
     asked = {"tpot_ms": tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
@@ -69,38 +86,111 @@ def estimate(
     for name, limit_ms in targets.items():
         if not 0 < limit_ms < math.inf:
             raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
+    gpus = _gpus(gpu)
+    chosen = format_ or (Format(out.suffix[1:]) if out is not None and out.suffix[1:] in list(Format) else Format.TABLE)
+    if chosen is Format.CSV and len(gpus) > 1:
+        raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
     shape = read_config(config, None if model is None else plain_name(model))
-    text = estimated_profile(shape, gpu, tensor_parallel=tensor_parallel, precision=precision, era=era)
-    file = parse_profile(out or Path(f"{shape.name}.csv"), text)
-    (kind,) = file.rows
-    profile = Profile(file, kind)
+    made, left_out = _estimates(shape, gpus, tensor_parallel, precision, era, out)
+    if save:
+        for one in made:
+            _save(one)
     note(f"{config}: {shape.family}, {shape.parameters:,} parameters")
     for line in shape.notes:
         note(f"{config}: {line}")
-    chosen = format_ or (Format(out.suffix[1:]) if out is not None and out.suffix[1:] in list(Format) else Format.TABLE)
+    for name, reason in left_out.items():
+        note(f"left out: {name}: {reason}")
     if chosen is Format.CSV:
-        emit(text, out)
+        emit(made[0].text, out)
     elif chosen is Format.JSON:
-        shown = json.loads(show_json(profile, targets))
-        counted = {"parameters": shape.parameters, "family": shape.family, "notes": list(shape.notes)}
-        emit(json.dumps({**shown, **counted}, indent=2, ensure_ascii=False) + "\n", out)
+        emit(_as_json(made, left_out, shape, targets, several=len(gpus) > 1), out)
     else:
-        emit(show_table(profile, targets), out)
-    if save:
-        _save(text, profile.era, profile.model, profile.precision, kind.gpu, kind.tensor_parallel)
+        emit(_as_pages(made, left_out, targets), out)
+    refused = [nothing_served(one.profile, targets) for one in made]
+    if all(refused) and chosen is not Format.CSV:
+        for refusal in refused:
+            if refusal is not None:
+                note(f"melange-cloud: {refusal.text}")
+        raise typer.Exit(max(refusal.exit_code for refusal in refused if refusal is not None))
 
 
-def _save(text: str, era: str, model: str, precision: str, gpu: str, tensor_parallel: int) -> None:
+def _gpus(words: list[str]) -> tuple[str, ...]:
+    """The GPUs asked for, in the order of GPUS; ``all`` is every one."""
+    from melange_cloud.profiles import find_gpus
+
+    names = [part.strip() for word in words for part in word.split(",")]
+    return find_gpus(None if any(name.lower() == "all" for name in names) else names)
+
+
+def _estimates(
+    shape: "ConfigModel",
+    gpus: tuple[str, ...],
+    tensor_parallel: int | None,
+    precision: str | None,
+    era: str | None,
+    out: Path | None,
+) -> "tuple[list[_Made], dict[str, str]]":
+    """The profile of each GPU that can hold the model, and why others cannot.
+
+    Raises:
+        BadInput: none can; every reason is named.
+    """
+    from melange_cloud.profiles import Profile
+    from melange_cloud.profiles.files import parse_profile
+    from melange_cloud.profiles.from_config import estimated_profile
+
+    made: list[_Made] = []
+    left_out: dict[str, str] = {}
+    for name in gpus:
+        try:
+            text = estimated_profile(shape, name, tensor_parallel=tensor_parallel, precision=precision, era=era)
+        except BadInput as error:
+            left_out[name] = str(error)
+            continue
+        file = parse_profile(out or Path(f"{shape.name}.csv"), text)
+        (kind,) = file.rows
+        made.append(_Made(text, Profile(file, kind)))
+    if not made:
+        raise BadInput("\n".join(dict.fromkeys(left_out.values())))
+    return made, left_out
+
+
+def _as_json(
+    made: "list[_Made]", left_out: dict[str, str], shape: "ConfigModel", targets: dict[str, float], *, several: bool
+) -> str:
+    """One GPU as ``profiles show`` has it; several as a list of such."""
+    from melange_cloud.cli.profiles import SCHEMA_VERSION, show_json
+
+    shown = [json.loads(show_json(one.profile, targets)) for one in made]
+    counted = {"parameters": shape.parameters, "family": shape.family, "notes": list(shape.notes)}
+    document = {**shown[0], **counted}
+    if several:
+        document = {"schema_version": SCHEMA_VERSION, **counted, "profiles": shown, "left_out": left_out}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _as_pages(made: "list[_Made]", left_out: dict[str, str], targets: dict[str, float]) -> str:
+    from melange_cloud.cli.profiles import show_table
+
+    pages = [show_table(one.profile, targets) for one in made]
+    reasons = "".join(f"Left out: {name}: {reason}\n" for name, reason in left_out.items())
+    return "\n".join([*pages, *([reasons] if reasons else [])])
+
+
+def _save(made: "_Made") -> None:
     """Write the profile where plans look for the user's own."""
     from melange_cloud.files import write_whole
     from melange_cloud.profiles import read_profile_file
     from melange_cloud.profiles.own import FOLDER_VARIABLE, own_folder
 
-    place = own_folder() / era / model / precision / gpu / f"tp{tensor_parallel}-estimated.csv"
+    profile, kind = made.profile, made.profile.kind
+    folder = own_folder() / profile.era / profile.model / profile.precision / kind.gpu
+    place = folder / f"tp{kind.tensor_parallel}-estimated.csv"
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MelangeError(f"{place.parent}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
-    write_whole(place, text)
+        raise MelangeError(f"{folder}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
+    write_whole(place, made.text)
     read_profile_file.cache_clear()
-    note(f"saved {place}; plan with it: melange-cloud plan --model {model} --precision {precision} --era {era}")
+    how = f"--model {profile.model} --precision {profile.precision} --era {profile.era}"
+    note(f"saved {place}; plan with it: melange-cloud plan {how}")

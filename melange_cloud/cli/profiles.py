@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,6 +101,9 @@ def show(
             raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
     profile = _find(model, gpu, tensor_parallel, era, precision)
     emit(show_json(profile, asked) if format_ is Format.JSON else show_table(profile, asked), out)
+    refused = nothing_served(profile, asked)
+    if refused is not None:
+        note(refused.text)
 
 
 @app.command(epilog="Example: melange-cloud profiles build --check")
@@ -210,6 +213,39 @@ CORNER = "Input \\ output"
 GAP = 2
 
 
+@dataclass(frozen=True, slots=True)
+class NothingServed:
+    """Why no size of a profile is served within the targets: a sentence; 3, or 5 where it is only not known."""
+
+    text: str
+    exit_code: int
+
+
+def nothing_served(profile: "Profile", targets: dict[str, float]) -> NothingServed | None:
+    """None where at least one size is served; ``targets`` as for ``show_json``."""
+    from melange_cloud.domain import Slo, Unservable
+    from melange_cloud.profiles import TENSOR_PARALLEL_DEGREES
+
+    refusals = []
+    for cell in profile.cells(Slo(**targets)):
+        if not isinstance(cell.served, Unservable):
+            return None
+        refusals.append(cell.served)
+    # That of the smallest size: what it misses, all do.
+    known = [refusal for refusal in refusals if not refusal.no_data]
+    reason = (known or refusals)[0].reason
+    more = profile.kind.tensor_parallel < max(TENSOR_PARALLEL_DEGREES) and "to read the weights" in reason
+    cure = "; with more GPUs per replica (--tp) it takes less" if more else ""
+    whose = f"{profile.model} {profile.precision} on {profile.kind}"
+    within = f"is served within {_within(targets)}" if known else f"is known of {_within(targets)}"
+    return NothingServed(f"{whose}: nothing {within}: {reason}{cure}", 3 if known else 5)
+
+
+def _within(targets: dict[str, float]) -> str:
+    words = {"tpot_ms": "per output token", "p99_tpot_ms": "p99 TPOT", "ttft_ms": "TTFT", "e2e_ms": "end to end"}
+    return ", ".join(f"{limit_ms:g} ms {words[name]}" for name, limit_ms in targets.items())
+
+
 def show_table(profile: "Profile", targets: dict[str, float]) -> str:
     """MaxTput by size as ``profiles show`` prints it; ``targets`` as for ``show_json``."""
     from rich.console import Group
@@ -241,9 +277,10 @@ def show_table(profile: "Profile", targets: dict[str, float]) -> str:
         tables += [Text(), table]
     header = profile.file.header
     measured = [Text(line) for line in _measured_lines(profile, targets)]
-    words = {"tpot_ms": "per output token", "p99_tpot_ms": "p99 TPOT", "ttft_ms": "TTFT", "e2e_ms": "end to end"}
-    within = [f"{limit_ms:g} ms {words[name]}" for name, limit_ms in targets.items()]
-    target = f"within {', '.join(within)}" if within else "at saturation"
+    target = f"within {_within(targets)}" if targets else "at saturation"
+    refused = nothing_served(profile, targets)
+    if refused is not None:
+        tables = [Text(), Text(refused.text)]
     reach = min(profile.max_total_tokens, profile.cache_tokens or profile.max_total_tokens)
     return rendered(
         Group(

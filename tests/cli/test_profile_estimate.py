@@ -1,6 +1,9 @@
 """`melange-cloud profiles estimate` end to end."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -108,3 +111,104 @@ def test_what_was_saved_is_planned_with(run, config, tmp_path):
     (region,) = document["regions"]
     assert {use["gpu"] for use in region["kinds"]} <= {"L4", "A10G"}
     assert {use["origin"] for use in region["kinds"]} == {"estimated"}
+
+
+QWEN_14B = {
+    "model_type": "qwen2", "hidden_size": 5120, "intermediate_size": 13824, "max_position_embeddings": 32768,
+    "num_attention_heads": 40, "num_hidden_layers": 48, "num_key_value_heads": 8, "vocab_size": 152064,
+    "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_sliding_window": False,
+}  # fmt: skip
+"""Qwen2.5-14B: 14.77e9 parameters, 27.5 GiB in 16 bits: two L4 at least. In fp8 one does."""
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("MELANGE_CLOUD_PROFILES", str(tmp_path / "own"))
+    return tmp_path / "own"
+
+
+def test_every_gpu_that_is_named_is_estimated_and_saved(run, config, folder):
+    config(LLAMA_8B)
+    result = run(*ESTIMATE, "--gpu", "l4", "--gpu", "A10G", "--model", "mine", "--save")
+    assert result.exit_code == 0
+    assert "mine bf16 on L4, era 2025" in result.stdout
+    assert "mine bf16 on A10G, era 2025" in result.stdout
+    assert {path.parent.name for path in folder.rglob("*.csv")} == {"L4", "A10G"}
+    listed = run.json(*ESTIMATE, "--gpu", "L4,A10G", "--model", "mine")
+    assert [entry["gpu"] for entry in listed["profiles"]] == ["L4", "A10G"]
+    assert listed["left_out"] == {}
+
+
+def test_all_is_every_gpu_that_can_hold_the_model_and_says_why_not_others(run, config):
+    config(QWEN_14B)
+    listed = run.json(*ESTIMATE, "--gpu", "all", "--tp", "1", "--model", "mine")
+    assert [entry["gpu"] for entry in listed["profiles"]] == ["A100-40GB", "A100-80GB", "H100"]
+    assert set(listed["left_out"]) == {"L4", "A10G"}
+    table = run(*ESTIMATE, "--gpu", "all", "--tp", "1", "--model", "mine")
+    assert "left out: L4: mine: 27.5 GiB of bf16 weights do not fit on one L4" in table.stderr
+    assert "Left out: A10G: mine: 27.5 GiB" in table.stdout
+    nowhere = run(*ESTIMATE, "--gpu", "L4", "--gpu", "A10G", "--tp", "1", "--model", "mine")
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert nowhere.stderr.count("do not fit") == 2
+
+
+def test_a_profile_file_is_of_one_gpu(run, config, tmp_path):
+    config(LLAMA_8B)
+    for more in (("--format", "csv"), ("--out", "m.csv")):
+        result = run(*ESTIMATE, "--gpu", "L4", "--gpu", "A10G", *more)
+        assert result.exit_code == 2
+        assert "a profile file is of one GPU" in result.stderr
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_where_nothing_is_served_the_reason_stands_for_the_page(run, config):
+    """14.77e9 parameters in 16 bits, read by two L4 at 300 GB/s each: 29.54e9 / 600e9 = 49.2 ms."""
+    config(QWEN_14B)
+    ask = (*ESTIMATE, "--gpu", "L4", "--tp", "2", "--model", "mine")
+    result = run(*ask, "--tpot-ms", "40")
+    assert result.exit_code == 3
+    reason = "mine bf16 on L4 x2: nothing is served within 40 ms per output token: 49.2 ms to read the weights > 40 ms"
+    assert reason in " ".join(result.stdout.split())
+    assert reason in result.stderr
+    assert "-" not in {word for line in result.stdout.splitlines()[3:-6] for word in line.split()}
+    refused = run(*ask, "--tpot-ms", "40", "--format", "json")
+    assert refused.exit_code == 3
+    assert json.loads(refused.stdout)["cells"] == []
+    both = run(*ESTIMATE, "--gpu", "L4", "--gpu", "H100", "--model", "mine", "--tpot-ms", "40", "--format", "json")
+    assert both.exit_code == 0
+
+
+def test_a_target_below_the_first_token_says_so(run, config):
+    config(LLAMA_8B)
+    result = run(*ESTIMATE, "--gpu", "L4", "--model", "mine", "--ttft-ms", "1")
+    assert result.exit_code == 3
+    assert "nothing is served within 1 ms TTFT" in result.stderr
+
+
+def test_profiles_show_gives_the_reason_too(run):
+    result = run("profiles", "show", "--gpu", "L4", "--tpot-ms", "40")
+    assert result.exit_code == 0
+    assert "nothing is served within 40 ms per output token: 53.5 ms to read the weights > 40 ms" in result.stderr
+    unknown = run("profiles", "show", "--gpu", "L4", "--p99-tpot-ms", "100")
+    assert "nothing is known of 100 ms p99 TPOT" in unknown.stderr
+
+
+def test_it_is_saved_before_it_is_printed(config, folder, tmp_path):
+    """A reader that takes nothing, as ``| head -1`` may: the profile is there all the same."""
+    config(LLAMA_8B)
+    ask = [
+        sys.executable,
+        "-c",
+        "from melange_cloud.cli.app import main; main()",
+        *ESTIMATE,
+        "--gpu",
+        "A10G",
+        "--model",
+        "mine",
+        "--save",
+    ]
+    reader, writer = os.pipe()
+    os.close(reader)
+    subprocess.run([*ask], stdout=writer, stderr=subprocess.DEVNULL, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert [path.name for path in folder.rglob("*.csv")] == ["tp1-estimated.csv"]
