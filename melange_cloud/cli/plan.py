@@ -30,6 +30,8 @@ melange-cloud plan --region us-east-1 --workload chat --rate 40 --tpot-ms 60
 
 melange-cloud plan --region us-east-1 --tpot-ms 60 --ttft-ms 500 --pessimistic
 
+melange-cloud plan --region us-east-1 --config config.json --model my-model --rate 20
+
 melange-cloud plan --region us-east-1 --rate 40 --explain --alternatives 5
 
 melange-cloud plan --region us-east-1 --rate 40 --current fleet.csv --stay-within 2%
@@ -64,7 +66,8 @@ HOW, OUTPUT = "How it is solved", "Output"
 
 def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
     environment = "MELANGE_CLOUD_" + names[0].lstrip("-").replace("-", "_").upper()
-    return typer.Option(*names, help=help_text, rich_help_panel=panel, envvar=environment, show_envvar=False, **more)
+    more = {"envvar": environment, **more}
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, show_envvar=False, **more)
 
 
 def plan(
@@ -78,6 +81,15 @@ def plan(
         str | None, _option(WHAT, "bf16, fp16 or fp8 [default: the model's own].", "--precision")
     ] = None,
     era: Annotated[str | None, _option(WHAT, "Engine era of the profiles; see `profiles list`.", "--era")] = None,
+    config: Annotated[
+        Path | None,
+        _option(
+            WHAT,
+            "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
+            "--config",
+            envvar="MELANGE_CLOUD_MODEL_CONFIG",  # MELANGE_CLOUD_CONFIG is the settings file
+        ),
+    ] = None,
     workload: Annotated[
         str | None,
         _option(WHAT, "Shipped name, workload file (.json) or histogram (.csv) [default: conversation].", "--workload"),
@@ -270,6 +282,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
         model=values["model"],
         precision=values["precision"],
         era=values["era"],
+        config=values["config"],
         workload=values["workload"],
         peak_requests_per_s=values["rate"],
         mean_requests_per_s=values["mean_rate"],

@@ -23,6 +23,7 @@ class Request:
     """What was asked, defaults filled in.
 
     Attributes:
+        config: the config.json that the profiles are estimated from; None where they are not.
         workload: the shipped name, or the path of the user's file.
         workload_title: what it is, for people (``Azure 2023 conversations, 19,366 requests``).
         peak_requests_per_s: the busiest hour's rate; planned_requests_per_s = peak x (1 + headroom).
@@ -71,6 +72,7 @@ class Request:
     rate_source: str = ""
     served_requests_share: float = 1.0
     served_tokens_share: float = 1.0
+    config: str | None = None
 
     @property
     def slo(self) -> Slo:

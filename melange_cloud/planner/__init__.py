@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from melange_cloud.domain import PURCHASES, Kind, Offer, Plan, RegionPlan, Status
+from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan, Status
 from melange_cloud.errors import BadInput
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
 from melange_cloud.planner.evaluated import Evaluated, evaluate
@@ -80,6 +80,7 @@ def answer(
         notices=(
             *notices_of(asked, market, every_offer),
             *unreached_notice(traffic),
+            *model_notices(asked, evaluated),
             *market.notes,
             *import_notices(imports),
             *profile_notes(evaluated),
@@ -114,6 +115,27 @@ def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
 def profile_notes(evaluated: Evaluated) -> tuple[str, ...]:
     """Where the user's own measurements contradict each other, and which is used."""
     return tuple(note for _, profile in sorted(evaluated.profiles.items()) for note in profile.notes)
+
+
+def model_notices(asked: Asked, evaluated: Evaluated) -> tuple[str, ...]:
+    """Of a model that is not shipped: what its profiles were made from, and which GPUs it has none for."""
+    model, choice = asked.request.model, asked.choice
+    notices = [f"{model}: {clause}" for clause in choice.notes]
+    if asked.request.config is None and not choice.is_own:
+        return ()
+    profiled = {kind.gpu for kind in evaluated.profiles}
+    may_use = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
+    without = [gpu for gpu in GPUS if gpu in evaluated.no_profile and gpu not in profiled]
+    without = [gpu for gpu in without if may_use is None or gpu in may_use]
+    if without and choice.is_own:
+        notices.append(
+            f"left out: no profile of {model} for {', '.join(without)}, with which a fleet may be cheaper; estimate all "
+            "with plan --config config.json, or profiles estimate --config config.json --gpu all --save"
+        )
+    elif without:
+        reasons = "; ".join(f"{gpu}: {evaluated.no_profile[gpu].removeprefix(f'{model}: ')}" for gpu in without)
+        notices.append(f"left out: no profile of {model} for {reasons}")
+    return tuple(notices)
 
 
 def notices_of(asked: Asked, market: Market, offers: Sequence[Offer] | None = None) -> tuple[str, ...]:

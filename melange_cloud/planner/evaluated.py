@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from melange_cloud import profiles
 from melange_cloud.domain import Bucket, Kind, Offer, Request, Slo
@@ -45,7 +46,8 @@ def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Off
         BadInput, BadFile: there are no such profiles, or one is broken.
     """
     gpus = sorted({offer.instance_type.gpu for offer in offers})
-    by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus)
+    config = None if request.config is None else Path(request.config)
+    by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus, config)
     stated = _table(by_kind, buckets, request.slo)
     worse = shifted(stated, -1)
     return Evaluated(

@@ -67,7 +67,7 @@ def heat_map(
     # The target is the map's own; a plan knows none that is infinite.
     asked = resolve(replace(question, tpot_ms=None), market.machines)
     request = asked.request
-    found, no_profile = profiles.load_profiles(request.model, request.precision, request.era)
+    found, no_profile = profiles.load_profiles(request.model, request.precision, request.era, None, question.config)
     reasons = {str(key): reason for key, reason in no_profile.items()}
     entering, left_out = _split(offers, asked, set(found), reasons)
     kinds = set(found) if asked.may_use is None else set(found) & asked.may_use

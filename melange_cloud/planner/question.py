@@ -57,6 +57,7 @@ class Question:
         regions: names, globs, ``aws:NAME``, or ``all``.
         provider: ``aws`` or ``gcp``; None is both.
         model, precision, era: whose throughput profiles; see ``melange-cloud profiles list``.
+        config: the config.json of a model; its profiles are estimated from it, and ``model`` is what to call it.
         workload: a shipped name, or the path of a workload file or histogram.
         peak_requests_per_s: the busiest hour's rate, requests/s; or ``mean``, ``p95``, ``peak`` or another quantile
             (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too. By default ``peak`` where
@@ -93,6 +94,7 @@ class Question:
     model: str | None = None
     precision: str | None = None
     era: str | None = None
+    config: Path | None = None
     workload: str | None = None
     peak_requests_per_s: float | str | None = None
     mean_requests_per_s: float | None = None
@@ -129,20 +131,24 @@ class Question:
         """One region may be given as a word, and the sheet as text, as notebooks do."""
         if isinstance(self.regions, str):
             object.__setattr__(self, "regions", (self.regions,))
-        for name in ("prices", "current"):
+        for name in ("prices", "current", "config"):
             if isinstance(getattr(self, name), str):
                 object.__setattr__(self, name, Path(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A Request with what is needed to answer it, all of it checked; the last four are those of the Question."""
+    """A Request with what is needed to answer it, all of it checked; those from ``explain`` on are the Question's.
+
+    ``choice`` says whose profiles are asked for.
+    """
 
     request: Request
     defaulted: tuple[str, ...]
     workload: Workload
     may_use: frozenset[Kind] | None
     notes: tuple[str, ...]
+    choice: profiles.Choice
     explain: bool | None
     alternatives: int
     current: Path | None
@@ -168,10 +174,14 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
             return default
         return value
 
-    model, era = chosen("model", question.model, DEFAULT_MODEL), chosen("era", question.era, profiles.DEFAULT_ERA)
+    if question.config is None:
+        model, era = chosen("model", question.model, DEFAULT_MODEL), chosen("era", question.era, profiles.DEFAULT_ERA)
+        choice = profiles.choose(model, question.precision, era)
+    else:
+        era = chosen("era", question.era, profiles.DEFAULT_ERA)
+        choice = profiles.choose_config(question.config, question.model, question.precision, era)
     if question.precision is None:
         defaulted.append("precision")
-    choice = profiles.choose(model, question.precision, era)
     held = workload.load_workload_file(chosen("workload", question.workload, DEFAULT_WORKLOAD))
     traffic = held.workload
     if question.peak_requests_per_s is None:
@@ -241,6 +251,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         e2e_ms=_target("--e2e-ms", question.e2e_ms),
         pessimistic=question.pessimistic,
         rate_source=rate.words,
+        config=None if question.config is None else str(question.config),
     )
     return Asked(
         request=request,
@@ -253,6 +264,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         alternatives=_alternatives(question.alternatives),
         current=question.current,
         stay_within=_stay_within(question),
+        choice=choice,
     )
 
 

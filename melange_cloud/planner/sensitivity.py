@@ -22,7 +22,7 @@ from melange_cloud.domain import (
 )
 from melange_cloud.errors import BadInput
 from melange_cloud.plan import instance_counts
-from melange_cloud.planner import notices_of, profile_notes
+from melange_cloud.planner import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.evaluated import Evaluated, evaluate
 from melange_cloud.planner.imports import import_notices, imports_in
@@ -94,6 +94,7 @@ def sensitivity(
         generated_at=moment,
         notices=(
             *notices_of(asked, market),
+            *model_notices(asked, evaluated),
             *market.notes,
             *import_notices(imports_in(evaluated, kinds, targets)),
             *profile_notes(evaluated),

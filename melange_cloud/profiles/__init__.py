@@ -1,6 +1,6 @@
 """Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
 
-from melange_cloud.profiles.choice import Choice, choose
+from melange_cloud.profiles.choice import Choice, choose, choose_config
 from melange_cloud.profiles.compared import LARGE_RATIO
 from melange_cloud.profiles.files import check_profile_file, read_profile_file
 from melange_cloud.profiles.imports import imports_of, rests_on
@@ -28,6 +28,7 @@ __all__ = [
     "Profile",
     "check_profile_file",
     "choose",
+    "choose_config",
     "find_era",
     "find_gpus",
     "find_model",

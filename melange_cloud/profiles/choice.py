@@ -1,6 +1,7 @@
 """Which model, precision and era are meant, be the model shipped or known to the user's own profiles alone."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from melange_cloud.domain import GPUS
 from melange_cloud.profiles.library import (
@@ -20,12 +21,34 @@ class Choice:
 
     Attributes:
         weight_gib: weights of the model in this precision, GiB; None where the user's profiles do not say.
+        notes: what was taken of a config.json, one clause each; empty for others.
+        is_own: whether the model is not shipped and nothing but the user's own profiles tells of it.
     """
 
     model: str
     precision: str
     era: str
     weight_gib: float | None
+    notes: tuple[str, ...] = ()
+    is_own: bool = False
+
+
+def choose_config(
+    config: Path, model: str | None = None, precision: str | None = None, era: str | None = None
+) -> Choice:
+    """The same of a model that is known by its ``config.json``; ``model`` is what to call it.
+
+    Raises:
+        BadFile: the config cannot be read, or is of a kind that cannot be estimated.
+        BadInput: there is no such precision or era.
+    """
+    from melange_cloud.profiles.from_config import wanted_precision
+    from melange_cloud.profiles.of_config import model_of
+
+    shape = model_of(config, model)
+    wanted = wanted_precision(shape, precision)
+    about = f"estimated from {config.name}: {shape.family}, {shape.parameters:,} parameters"
+    return Choice(shape.name, wanted, find_era(era).name, shape.weight_gib(wanted), (about, *shape.notes))
 
 
 def choose(model: str, precision: str | None = None, era: str | None = None) -> Choice:
@@ -44,7 +67,7 @@ def choose(model: str, precision: str | None = None, era: str | None = None) -> 
             for file in (*own_estimates(where, name, resolved, gpu), *own_files(where, name, resolved, gpu))
         ]
         weights = [file.header.weights_gib for file in files if file.header.weights_gib is not None]
-        return Choice(name, resolved, where, max(weights, default=None))
+        return Choice(name, resolved, where, max(weights, default=None), is_own=True)
     found = find_model(model)
     named = resolve_era(found.name, where)
     resolved = resolve_precision(found.name, named, precision)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 from melange_cloud.profiles.build import profile_text
 from melange_cloud.profiles.config_families import FAMILIES
 from melange_cloud.profiles.config_json import ConfigModel
@@ -38,20 +38,65 @@ def estimated_profile(
     Raises:
         BadInput: the replica cannot be: the message says why and what would do.
     """
+    asked = _asked(model, gpu, precision, era)
+    return _text(model, asked, (_degree(model, *asked, tensor_parallel),))
+
+
+def estimated_at_every_degree(
+    model: ConfigModel, gpu: str, *, precision: str | None = None, era: str | None = None
+) -> tuple[str, dict[int, str]]:
+    """The text of a profile file for all degrees at which the model fits, and why there are no others, by degree.
+
+    Raises:
+        BadInput: there is none: the message says why.
+    """
+    asked = _asked(model, gpu, precision, era)
+    sheet, where, wanted, constants = asked
+    least = _degree(model, *asked, None)
+    reasons = {
+        degree: Replica(model, sheet, degree, where, wanted, constants).refusal
+        if _divides(model, degree)
+        else f"{degree} GPUs do not split {model.name} evenly"
+        for degree in TENSOR_PARALLEL_DEGREES
+    }
+    fitting = tuple(degree for degree, reason in reasons.items() if degree >= least and not reason)
+    return _text(model, asked, fitting), {degree: reason for degree, reason in reasons.items() if reason}
+
+
+_Asked = tuple[Gpu, Era, str, Calibration]
+
+
+def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None) -> _Asked:
+    """GPU, era, precision and constants, checked."""
     (name,) = find_gpus([gpu])
     sheet, where = load_gpus()[name], find_era(era)
-    wanted = (precision or model.native_precision).lower()
-    if wanted not in PRECISIONS:
-        raise BadInput(f"--precision {precision}: there are {', '.join(PRECISIONS)}")
+    wanted = wanted_precision(model, precision)
     if sheet.peak_tflops(wanted) is None:
         raise BadInput(f"{name} has no {wanted}: give --precision bf16, or a GPU that has it")
     constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
     if constants is None:
         raise BadInput(f"no constants of the estimator for {name} at {wanted} in era {where.name}: try another --era")
-    degree = _degree(model, sheet, where, wanted, constants, tensor_parallel)
-    text = profile_text(model, sheet, replace(where, tensor_parallel=(degree,)), wanted, constants)
+    return sheet, where, wanted, constants
+
+
+def wanted_precision(model: ConfigModel, precision: str | None) -> str:
+    """The precision asked for; None is that of the config.
+
+    Raises:
+        BadInput: there is no such one.
+    """
+    wanted = (precision or model.native_precision).lower()
+    if wanted not in PRECISIONS:
+        raise BadInput(f"--precision {echoed(precision)}: there are {', '.join(PRECISIONS)}")
+    return wanted
+
+
+def _text(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...]) -> str:
+    sheet, where, wanted, constants = asked
+    era = replace(where, tensor_parallel=degrees, fewest_gpus=False)
+    text = profile_text(model, sheet, era, wanted, constants)
     if text is None:
-        raise ValueError(f"{model.name} fits on {degree} x {name} and has no profile")
+        raise ValueError(f"{model.name} fits on {degrees} x {sheet.name} and has no profile")
     lines = text.splitlines()
     if not FAMILIES[model.family].measured:
         lines = [line if line.startswith("#") else _trusted_less(line) for line in lines]

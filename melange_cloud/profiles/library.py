@@ -115,7 +115,11 @@ def resolve_precision(model: str, era: str | None = None, precision: str | None 
 
 
 def load_profiles(
-    model: str, precision: str | None = None, era: str | None = None, gpus: Iterable[str] | None = None
+    model: str,
+    precision: str | None = None,
+    era: str | None = None,
+    gpus: Iterable[str] | None = None,
+    config: Path | None = None,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """The shipped profiles, and why there are no others.
 
@@ -124,6 +128,8 @@ def load_profiles(
         precision: None is the model's own.
         era: None is DEFAULT_ERA.
         gpus: None is all.
+        config: a ``config.json`` of which the profiles are made instead; then ``model`` is its name and a precision is
+            needed.
 
     Measured profiles, the shipped ones and the user's, are pinned over the estimates; their ``notes`` say where the
     user's contradict each other.
@@ -137,6 +143,10 @@ def load_profiles(
         BadFile: a profile file is broken.
     """
     where = find_era(era)
+    if config is not None and precision is not None:
+        from melange_cloud.profiles.of_config import profiles_of_config
+
+        return profiles_of_config(config, model, precision, era, gpus)
     if is_own_model(model, where.name):
         return _load_own(model, precision, where, find_gpus(gpus))
     found = find_model(model)

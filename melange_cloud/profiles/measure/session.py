@@ -185,6 +185,8 @@ class Session:
             model=asked.model,
             precision=asked.precision,
             era=asked.era,
+            # What the server keeps its cache in is not known; the smallest refuses least.
+            kv_cache_dtype="fp8",
         )
 
     def _server_lives(self, trouble: str) -> None:

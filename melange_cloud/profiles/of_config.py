@@ -1,0 +1,54 @@
+"""Profiles of a model that is known by its config alone, made for one answer and kept nowhere."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from melange_cloud.domain import Kind
+from melange_cloud.errors import BadInput
+from melange_cloud.profiles.config_json import ConfigModel, read_config
+from melange_cloud.profiles.files import parse_profile
+from melange_cloud.profiles.from_config import estimated_at_every_degree
+from melange_cloud.profiles.library import find_era, find_gpus
+from melange_cloud.profiles.own import own_files, own_folder, plain_name
+from melange_cloud.profiles.pinned import pin
+from melange_cloud.profiles.profile import Profile
+
+
+def model_of(config: Path, model: str | None = None) -> ConfigModel:
+    """The model of a ``config.json``; ``model`` is what to call it, None as the config does.
+
+    Raises:
+        BadFile: it cannot be read, or is of a kind that cannot be estimated.
+    """
+    return read_config(config, None if model is None else plain_name(model))
+
+
+def profiles_of_config(
+    config: Path, model: str, precision: str, era: str | None = None, gpus: Iterable[str] | None = None
+) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
+    """The estimates of every GPU that can hold the model, at every degree; else as ``load_profiles``.
+
+    What the user measured under the model's name is pinned over them.
+
+    Args:
+        model, precision: as ``choose`` names them.
+    """
+    shape, where = model_of(config, model), find_era(era)
+    has_own = own_folder().is_dir()
+    profiles: dict[Kind, Profile] = {}
+    missing: dict[str | Kind, str] = {}
+    for gpu in find_gpus(gpus):
+        held: dict[Kind, Profile] = {}
+        try:
+            text, refused = estimated_at_every_degree(shape, gpu, precision=precision, era=where.name)
+        except BadInput as error:
+            missing[gpu] = str(error)
+        else:
+            file = parse_profile(Path(f"{shape.name}-{gpu}.csv"), text)
+            held = {kind: Profile(file, kind) for kind in file.rows}
+            missing.update({Kind(gpu, degree): reason for degree, reason in refused.items()})
+        if has_own and (own := own_files(where.name, shape.name, precision, gpu)):
+            held = pin(held, [], own)
+            missing = {key: reason for key, reason in missing.items() if key != gpu and key not in held}
+        profiles.update(sorted(held.items()))
+    return profiles, missing

@@ -1,0 +1,127 @@
+"""`plan --config`: every GPU is estimated by itself; which have no profile is said, with a config and without."""
+
+import json
+
+import pytest
+
+from tests.cli.test_profile_estimate import QWEN_14B
+from tests.profiles.test_config_json import LLAMA_8B
+
+REGION = ("plan", "--region", "us-east-1")
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("MELANGE_CLOUD_PROFILES", str(tmp_path / "own"))
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(fields):
+        (tmp_path / "config.json").write_text(json.dumps(fields))
+
+    return write
+
+
+def test_it_is_the_plan_of_the_shipped_estimates_where_nothing_was_measured(run, config, folder):
+    """Llama-3.1-8B by its config: on L4, of which no row is pinned, the fleet of `plan --model llama-3.1-8b`."""
+    config(LLAMA_8B)
+    ask = (*REGION, "--gpu", "L4", "--rate", "10")
+    own = run.json(*ask, "--config", "config.json", "--model", "mine")
+    shipped = run.json(*ask, "--model", "llama-3.1-8b")
+    assert own["request"]["model"] == "mine"
+    assert own["request"]["config"] == "config.json"
+    assert shipped["request"]["config"] is None
+    assert "model" not in own["defaulted"]
+    assert own["regions"][0]["usd_per_hour"] == shipped["regions"][0]["usd_per_hour"]
+    assert own["regions"][0]["kinds"][0]["grade"] == shipped["regions"][0]["kinds"][0]["grade"]
+    assert not folder.exists(), "nothing is saved"
+    (notice,) = [notice for notice in own["notices"] if "estimated from" in notice]
+    assert notice == "mine: estimated from config.json: llama, 8,030,261,248 parameters"
+
+
+def test_it_is_what_saving_every_gpu_gives(run, config):
+    config(QWEN_14B)
+    ask = ("--rate", "5", "--tpot-ms", "60")
+    at_once = run.json(*REGION, *ask, "--config", "config.json", "--model", "mine")
+    gpus = {line["gpu"] for line in at_once["regions"][0]["single_gpu"]}
+    assert {"A10G", "A100-40GB", "A100-80GB", "H100"} <= gpus
+    for degree in ("1", "2", "4", "8"):
+        run(
+            "profiles",
+            "estimate",
+            "--config",
+            "config.json",
+            "--gpu",
+            "all",
+            "--tp",
+            degree,
+            "--model",
+            "mine",
+            "--save",
+        )
+    saved = run.json(*REGION, *ask, "--model", "mine")
+    assert saved["regions"][0]["usd_per_hour"] == at_once["regions"][0]["usd_per_hour"]
+    assert saved["regions"][0]["allocations"] == at_once["regions"][0]["allocations"]
+
+
+def test_gpus_that_cannot_hold_the_model_are_named_with_the_reason(run, config):
+    """fp8 on A10G and A100: no such unit."""
+    config(QWEN_14B)
+    plan = run.json(*REGION, "--config", "config.json", "--model", "mine", "--precision", "fp8", "--rate", "5")
+    (notice,) = [notice for notice in plan["notices"] if notice.startswith("left out: no profile of mine for")]
+    for gpu in ("A10G", "A100-40GB", "A100-80GB"):
+        assert f"{gpu}: {gpu} has no fp8" in notice
+    assert "H100" not in notice
+    alone = run.json(*REGION, "--config", "config.json", "--model", "mine", "--precision", "fp8", "--gpu", "L4")
+    assert not any("left out" in notice for notice in alone["notices"]), "others were not asked for"
+
+
+def test_an_own_model_with_one_gpu_estimated_says_which_have_none(run, config):
+    config(QWEN_14B)
+    run("profiles", "estimate", "--config", "config.json", "--gpu", "A10G", "--model", "mine", "--save")
+    plan = run.json(*REGION, "--model", "mine", "--rate", "5")
+    (notice,) = [notice for notice in plan["notices"] if notice.startswith("left out")]
+    assert notice.startswith("left out: no profile of mine for L4, A100-40GB, A100-80GB, H100, ")
+    assert "plan --config config.json" in notice
+    assert notice in " ".join(run(*REGION, "--model", "mine", "--rate", "5").stdout.split())
+    for gpu in ("L4", "A100-40GB", "A100-80GB", "H100"):
+        run("profiles", "estimate", "--config", "config.json", "--gpu", gpu, "--model", "mine", "--save")
+    whole = run.json(*REGION, "--model", "mine", "--rate", "5")
+    assert not any(notice.startswith("left out") for notice in whole["notices"])
+    assert whole["regions"][0]["usd_per_hour"] <= plan["regions"][0]["usd_per_hour"]
+
+
+def test_sensitivity_takes_it_too(run, config):
+    config(LLAMA_8B)
+    ask = ("sensitivity", "--region", "us-east-1", "--gpu", "L4", "--over", "rate", "--from", "5", "--to", "6")
+    answer = run.json(*ask, "--config", "config.json", "--model", "mine")
+    assert any("estimated from config.json" in notice for notice in answer["notices"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "says"),
+    [
+        (None, (), "config.json"),
+        ({**LLAMA_8B, "model_type": "mixtral"}, (), "model_type"),
+        (LLAMA_8B, ("--precision", "int4"), "--precision int4: there are bf16, fp16, fp8"),
+        (LLAMA_8B, ("--era", "1999"), "no engine era '1999'"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(run, config, fields, options, says):
+    if fields is not None:
+        config(fields)
+    result = run(*REGION, "--config", "config.json", "--rate", "5", *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+def test_the_settings_file_is_not_taken_for_a_model(run, config, tmp_path):
+    """MELANGE_CLOUD_CONFIG names the settings; the variable of this option has another name."""
+    (tmp_path / "settings.toml").write_text('[plan]\nregion = "us-east-1"\n')
+    result = run("plan", "--rate", "5", "--gpu", "L4", MELANGE_CLOUD_CONFIG=str(tmp_path / "settings.toml"))
+    assert result.exit_code == 0, result.output
+    config(LLAMA_8B)
+    named = run("plan", "--rate", "5", "--gpu", "L4", "--region", "us-east-1", MELANGE_CLOUD_MODEL_CONFIG="config.json")
+    assert "estimated from config.json" in " ".join(named.stdout.split())
