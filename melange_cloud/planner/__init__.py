@@ -129,8 +129,8 @@ def model_notices(asked: Asked, evaluated: Evaluated) -> tuple[str, ...]:
     without = [gpu for gpu in without if may_use is None or gpu in may_use]
     if without and choice.is_own:
         notices.append(
-            f"left out: no profile of {model} for {', '.join(without)}, with which a fleet may be cheaper; estimate all "
-            "with plan --config config.json, or profiles estimate --config config.json --gpu all --save"
+            f"left out: no profile of {model} for {', '.join(without)}, with which a fleet may be cheaper; estimate "
+            "all with plan --config config.json, or profiles estimate --config config.json --gpu all --save"
         )
     elif without:
         reasons = "; ".join(f"{gpu}: {evaluated.no_profile[gpu].removeprefix(f'{model}: ')}" for gpu in without)
