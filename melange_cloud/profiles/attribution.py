@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.profiles.library import find_era, find_gpus, find_model, resolve_precision
-from melange_cloud.profiles.model_names import SAME_SHAPE, differs, name_tells
+from melange_cloud.profiles.model_names import SAME_SHAPE, dense_parameters, differs, name_tells
 from melange_cloud.profiles.own import plain_name
 from melange_cloud.profiles.possible import Measured, impossible
 from melange_cloud.profiles.runs import BenchmarkRun
@@ -19,6 +19,9 @@ _DEGREE_LABELS = ("tp", "tensor_parallel", "tensor_parallel_size", "tp_size")
 _GPU_LABELS = ("gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware")
 _WEIGHTS = ("fp8", "awq", "gptq", "int8", "int4", "fp4", "nf4", "gguf", "bnb")
 """What the label ``quantization`` can name that is a precision; other words name a library."""
+_CACHE_DTYPE = re.compile(r"auto|bfloat16|float16|half|bf16|fp16|int8|fp8[a-z0-9_]{0,20}")
+_16_BIT = ("bf16", "fp16")
+_LONGEST_NAME = 100
 _SHOWN = 5
 
 
@@ -69,23 +72,35 @@ def attribute(
         raise BadInput(f"--tp {degree}: profiles have {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}")
     found_era = find_era(_one("--era", era, _labels(runs, ("era",)), str)).name
     held = _held_precision(runs, precision)
-    cache = _one("--kv-cache-dtype", kv_cache_dtype, _labels(runs, ("kv_cache_dtype",)), _cache_dtype)
+    if kv_cache_dtype is not None and not _CACHE_DTYPE.fullmatch(kv_cache_dtype.strip().lower()):
+        raise BadInput(f"--kv-cache-dtype {echoed(kv_cache_dtype)}: give auto, bf16, fp16, fp8 or int8")
+    cache = _one(
+        "--kv-cache-dtype",
+        kv_cache_dtype and _cache_dtype(kv_cache_dtype),
+        _labels(runs, ("kv_cache_dtype",)),
+        _cache_dtype,
+    )
     resolved = _resolved_precision(name, held, found_era)
-    found = Attribution(name, resolved, found_gpu, int(degree), found_era, tuple(notes))
+    found = Attribution(name, resolved, found_gpu, int(degree), found_era)
     _refuse_impossible(runs, found, cache)
-    return found
+    return replace(found, notes=(*notes, *_doubtful_by_name(runs, found)))
 
 
 def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | None, notes: list[str]) -> str:
     said = list(dict.fromkeys(run.model for run in runs if run.model))
     if asked is None:
-        named = list(dict.fromkeys(_canonical(name) for name in said))
+        named = [name for name in dict.fromkeys(_canonical(name) for name in said) if name]
         if len(named) > 1:
             raise BadInput(f"the results are of several models, {_listed(named)}: import them one by one")
         if not named:
             raise BadInput("--model: the results do not name their model; give it, such as --model llama-3.1-8b")
+        if len(named[0]) > _LONGEST_NAME:
+            raise BadInput(
+                f"--model: the results' name of the model has {len(named[0]):,} characters; give a shorter one"
+            )
         notes.extend(f"the results are of {echoed(name)}: {named[0]} has its shape" for name in said if _shape(name))
         return named[0]
+    plain_name(asked)  # refused where nothing is left of it
     wanted = _canonical(asked)
     for name in said:
         if _canonical(name) == wanted:
@@ -101,9 +116,9 @@ def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | Non
                 f"add --result-model '{echoed(name)}'"
             )
         notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
-    named = list(dict.fromkeys(map(_canonical, said)))
-    if len(named) > 1 and len([name for name in named if name != wanted]) > 1:
-        raise BadInput(f"the results are of several models, {_listed(named)}: import them one by one")
+    others = [name for name in dict.fromkeys(map(_canonical, said)) if name != wanted]
+    if len(others) > 1:
+        raise BadInput(f"the results are of several models, {_listed(others)}: import them one by one")
     return wanted
 
 
@@ -123,7 +138,7 @@ def _canonical(model: str) -> str:
     plain = name_tells(model).plain
     if plain and _is_shipped(plain):
         return find_model(plain).name
-    return SAME_SHAPE.get(plain) or plain_name(model)
+    return SAME_SHAPE.get(plain) or plain_name(model, "")
 
 
 def _is_shipped(model: str) -> bool:
@@ -218,6 +233,23 @@ def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> Measur
     elif found.precision not in PRECISIONS:
         element_bytes = 1
     return Measured(find_model(found.model), gpu, found.tensor_parallel, found.precision, element_bytes)
+
+
+def _doubtful_by_name(runs: Sequence[BenchmarkRun], found: Attribution) -> list[str]:
+    """Of a model that we do not know, what its name says it cannot have done: a doubt, as a name proves nothing."""
+    parameters = None if _is_shipped(found.model) else dense_parameters(found.model)
+    if parameters is None:
+        return []
+    tflops = found.tensor_parallel * load_gpus()[found.gpu].fp16_tflops * (1 if found.precision in _16_BIT else 2)
+    for run in runs:
+        needed = 2e-12 * parameters * run.requests_per_s * (run.input_tokens + run.output_tokens)
+        if needed > tflops:
+            return [
+                f"{run.source}: {run.requests_per_s:.3g} requests/s of a model with {parameters / 1e9:g} billion "
+                f"parameters, as the name says, need {needed:,.0f} TFLOP/s, and {found.gpu} at --tp "
+                f"{found.tensor_parallel} has {tflops:,.0f}: check --gpu, --tp and --model"
+            ]
+    return []
 
 
 def _refuse_impossible(runs: Sequence[BenchmarkRun], found: Attribution, kv_cache_dtype: str | None) -> None:

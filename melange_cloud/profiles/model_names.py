@@ -30,6 +30,12 @@ SAME_SHAPE = {
 """Models that have every dimension of a shipped one, by their config.json files: what one serves, the other does."""
 
 
+_MIXTURES = frozenset(
+    ("mixtral", "deepseek", "gpt", "dbrx", "grok", "kimi", "glm", "chatglm", "minimax", "jamba", "ernie")
+)
+"""Families with mixtures of experts, of which a token meets a part of the parameters only."""
+
+
 @dataclass(frozen=True, slots=True)
 class NameTells:
     """What a name says; empty where it does not.
@@ -94,3 +100,12 @@ def differs(said: NameTells, asked: NameTells) -> str:
         if mine and theirs and mine != theirs:
             return f"{what} {mine}"
     return ""
+
+
+def dense_parameters(name: str) -> float | None:
+    """Parameters that a token is multiplied with, by the name; None where it does not say, or may be a mixture."""
+    told = name_tells(name)
+    size = re.fullmatch(r"(\d+(?:\.\d+)?)b", told.size)
+    words = told.plain.split("-")
+    mixture = told.family in _MIXTURES or any("moe" in word or re.fullmatch(r"a\d+(\.\d+)?b", word) for word in words)
+    return None if size is None or mixture or (told.family, told.version) == ("llama", "4") else 1e9 * float(size[1])

@@ -9,7 +9,7 @@ import pytest
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles.attribution import Attribution, attribute
 from melange_cloud.profiles.importers import read_runs
-from melange_cloud.profiles.model_names import SAME_SHAPE, name_tells
+from melange_cloud.profiles.model_names import SAME_SHAPE, dense_parameters, name_tells
 from melange_cloud.profiles.spec_files import load_models
 
 (RUN,) = read_runs(Path(__file__).parent / "benchmark_files" / "vllm_2025.json")
@@ -138,3 +138,36 @@ def test_gpu_and_degree_of_the_file_are_held_against_what_was_asked(labels: Any,
 
 def test_a_family_of_gpus_leaves_open_which() -> None:
     assert attributed("llama-3.1-8b", labels=(("gpu", "A100"),), gpu="A100-80GB").gpu == "A100-80GB"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("Qwen/Qwen2.5-14B-Instruct", 14e9),
+        ("Qwen/Qwen3-0.6B", 0.6e9),
+        ("Qwen/Qwen3-30B-A3B", None),
+        ("mistralai/Mixtral-8x7B-v0.1", None),
+        ("deepseek-ai/DeepSeek-V2-Lite-16b", None),
+        ("openai/gpt-oss-20b", None),
+        ("acme/prod", None),
+    ],
+)
+def test_parameters_that_a_name_tells(name: str, parameters: float | None) -> None:
+    assert dense_parameters(name) == parameters
+
+
+def test_an_unknown_model_is_doubted_by_its_name() -> None:
+    """14e9 parameters, 40 requests/s of 450 tokens: 504 TFLOP/s, for the 121 of an L4."""
+    fast = replace(RUN, model="Qwen/Qwen2.5-14B", requests_per_s=40, asked_requests_per_s=40.0)
+    (note,) = attribute([fast], gpu="L4", tensor_parallel=1, precision="bf16").notes
+    assert "need 504 TFLOP/s, and L4 at --tp 1 has 121" in note
+    assert attribute([fast], gpu="H100", tensor_parallel=1, precision="bf16").notes == ()
+
+
+def test_names_that_no_file_can_bear() -> None:
+    for said, says in (("///", "--model: the results do not name"), ("x" * 5000, "has 5,000 characters")):
+        with pytest.raises(BadInput, match=says):
+            attributed(said, None, precision="bf16")
+    assert attributed("///").model == "llama-3.1-8b"
+    with pytest.raises(BadInput, match="--kv-cache-dtype five: give auto, bf16, fp16, fp8 or int8"):
+        attributed("llama-3.1-8b", kv_cache_dtype="five")
