@@ -17,6 +17,7 @@ prompts that the server knew already.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from melange_cloud.errors import one_line
 from melange_cloud.profiles.runs import BenchmarkRun
 from melange_cloud.profiles.specs import BYTES_PER_ELEMENT_16_BIT, GIB, PRECISIONS, Gpu, Model
 
@@ -25,7 +26,7 @@ _ABOVE_ASKED = 1.5
 """Rates that are achieved beyond this times the asked one are not of the same run: chance explains 1.3 at a hundred."""
 
 _CHECK = "check --gpu, --tp, --precision and --model"
-PREFIX_CACHING = "prefix caching? The import must be without: start the server with --no-enable-prefix-caching"
+PREFIX_CACHING = "prefix caching? Import runs without it (--no-enable-prefix-caching)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Measured:
 
     @property
     def _cache_hint(self) -> str:
-        in_8_bits = "" if self.cache_bytes_per_element == 1 else "a KV cache in 8 bits? Say --kv-cache-dtype fp8; or "
+        in_8_bits = "" if self.cache_bytes_per_element == 1 else "KV cache in 8 bits? Add --kv-cache-dtype fp8; "
         return f"{in_8_bits}{PREFIX_CACHING}"
 
     def _too_soon(self, run: BenchmarkRun) -> str:
@@ -182,4 +183,4 @@ def contradiction(run: BenchmarkRun) -> str:
 def impossible(runs: Iterable[BenchmarkRun], measured: Measured | None) -> list[str]:
     """Each run that cannot have been, with the reason; ``measured`` is None where the model is not known."""
     told = ((run, contradiction(run) if measured is None else measured.why_not(run)) for run in runs)
-    return [f"{run.source}: {reason}" for run, reason in told if reason]
+    return [one_line(f"{run.source}: {reason}") for run, reason in told if reason]
