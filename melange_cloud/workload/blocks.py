@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
-from melange_cloud.inputs import open_regular
+from melange_cloud.inputs import is_there, open_regular
 from melange_cloud.workload.cells import count_of
 
 BLOCK_BYTES = 2**21
@@ -32,7 +32,7 @@ def expand(words: Sequence[str | Path]) -> list[Path]:
     paths: list[Path] = []
     for word in words:
         text = str(word)
-        if "\0" in text or not glob.has_magic(text) or Path(text).exists():
+        if is_there(Path(text)) or not glob.has_magic(text):
             paths.append(Path(text))
             continue
         found = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from melange_cloud.domain import Workload
 from melange_cloud.errors import BadInput, echoed, shown
-from melange_cloud.inputs import read_text
+from melange_cloud.inputs import is_there, read_text
 from melange_cloud.shipped import shipped
 from melange_cloud.workload.file import WorkloadFile, parse_workload_file
 from melange_cloud.workload.histogram import parse_histogram
@@ -35,7 +35,7 @@ def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
         path = _folder() / f"{text}.json"
     else:
         path = Path(text)
-        if not (path.suffix or len(path.parts) > 1 or path.is_file()):
+        if not (path.suffix or len(path.parts) > 1 or is_there(path)):
             raise BadInput(_unknown(text, names))
     kind = path.suffix.lower()
     if kind == ".json":
