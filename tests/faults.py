@@ -73,12 +73,14 @@ class Machine:
 def machine() -> Iterator[Machine]:
     """A machine for one fault, with clouds that are asked again for a third of a second at most."""
 
-    def impatient(provider, *, known_types=None, known_sold_as=None, ask_metadata=True, public=False):
+    def impatient(provider, *, known_types=None, known_sold_as=None, ask_metadata=True, public=False, deadline=None):
         if provider == "aws":
             patience = AwsPatience(connect_s=120, read_s=made.answer_s, pricing_attempts=2, ec2_attempts=1)
-            return AwsPrices(Clients(patience=patience), known_sold_as=known_sold_as)
+            return AwsPrices(
+                Clients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
+            )
         patience = GcpPatience(answer_s=made.answer_s, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02)
-        return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, patience=patience)
+        return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, patience=patience, deadline=deadline)
 
     with (
         tempfile.TemporaryDirectory() as folder,

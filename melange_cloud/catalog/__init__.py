@@ -21,7 +21,7 @@ from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of, with_sheet
 from melange_cloud.catalog.difference import Change, Difference, difference
 from melange_cloud.catalog.discounts import Discount, load_discounts, with_discounts
 from melange_cloud.catalog.fleet import read_fleet
-from melange_cloud.catalog.odd import odd_prices
+from melange_cloud.catalog.odd import Shift, odd_prices, shifts
 from melange_cloud.catalog.quotas import Quota, quota_of
 from melange_cloud.catalog.regions import select_regions, with_sheet_regions
 from melange_cloud.catalog.renewal import Renewal, renew_folder
@@ -43,6 +43,7 @@ __all__ = [
     "Part",
     "Quota",
     "Renewal",
+    "Shift",
     "cache_file",
     "cache_folder",
     "difference",
@@ -64,6 +65,7 @@ __all__ = [
     "remember_metadata",
     "renew_folder",
     "select_regions",
+    "shifts",
     "store",
     "with_discounts",
     "with_sheet",

@@ -1,13 +1,58 @@
-"""Prices that are far off the same type's in other regions: more likely a slip than a bargain."""
+"""Prices that are far off the same type's in other regions, or that have all moved alike: more likely a slip."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import NamedTuple
 
+from melange_cloud.catalog.catalog import key_of
 from melange_cloud.domain import Offer
 
 ODD_FACTOR = 5.0
 """DESIGN.md: five times off the same type's price elsewhere is refused unless confirmed. The dearest shipped cell is
 1.5 times its median on demand, and 4.0 times for spot."""
+
+SHIFT_AT_LEAST, SHIFT_SPREAD, SHIFT_PART, SHIFT_TYPES, SHIFT_GPUS = 1.03, 0.005, 0.8, 3, 2
+"""A table has shifted where 80 % of its prices, of three types and two GPUs or more, are within 0.5 % of one factor of
+at least 1.03 (or at most 1 / 1.03) from what they were. Real tables move family by family: AWS's largest move, of
+2025-06-23, left g5 and g6 as they were. A currency moves all alike; the nearest to the dollar that prices are listed in
+(CHF, EUR) are 10 to 20 % from it."""
+
+
+class Shift(NamedTuple):
+    """All prices of a purchase times one factor; ``as_of`` is the day of the prices before, None where they differ."""
+
+    purchase: str
+    factor: float
+    moved: int
+    compared: int
+    as_of: date | None
+
+
+def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Shift]:
+    """The purchases whose prices have shifted as a whole against the same (region, type, purchase) of the reference."""
+    from statistics import median
+
+    before = {key_of(offer): offer for offer in reference}
+    pairs: dict[tuple[str, str], list[tuple[Offer, Offer]]] = {}
+    for offer in offers:
+        old = before.get(key_of(offer))
+        if old is not None:
+            pairs.setdefault((offer.instance_type.provider, offer.purchase), []).append((offer, old))
+    for (_, purchase), compared in sorted(pairs.items(), key=lambda item: item[0]):
+        factor = median(new.list_usd_per_hour / old.list_usd_per_hour for new, old in compared)
+        moved = [
+            (new, old)
+            for new, old in compared
+            if abs(new.list_usd_per_hour / old.list_usd_per_hour / factor - 1) <= SHIFT_SPREAD
+        ]
+        if (
+            max(factor, 1 / factor) >= SHIFT_AT_LEAST
+            and len(moved) >= SHIFT_PART * len(compared)
+            and len({new.instance_type.name for new, _ in moved}) >= SHIFT_TYPES
+            and len({new.instance_type.gpu for new, _ in moved}) >= SHIFT_GPUS
+        ):
+            days = {old.as_of_to for _, old in moved}
+            yield Shift(purchase, factor, len(moved), len(compared), days.pop() if len(days) == 1 else None)
 
 
 class Odd(NamedTuple):

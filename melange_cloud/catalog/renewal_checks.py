@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
 from melange_cloud.catalog.difference import Difference
+from melange_cloud.catalog.odd import shifts
 from melange_cloud.catalog.renewal import Renewal
 from melange_cloud.domain import Offer
 
@@ -31,7 +32,15 @@ def worth_a_look(found: Difference, renewal: Renewal) -> tuple[str, ...]:
         ("commit_3y not below commit_1y", list(_not_below(new, prices, "commit_3y", "commit_1y"))),
     ]
     lines = [f"{what}: {_listed(cells)}" for what, cells in doubts if cells]
-    return (*lines, *_vanished(found, renewal.before))
+    return (*lines, *_shifted(new, renewal.before), *_vanished(found, renewal.before))
+
+
+def _shifted(new: Sequence[Offer], before: Catalog) -> Iterator[str]:
+    for shift in shifts(new, before.offers):
+        yield (
+            f"{shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those before, as "
+            "in another currency or unit"
+        )
 
 
 def _big_moves(found: Difference) -> Iterator[str]:

@@ -5,13 +5,18 @@ called without arguments, returns a PriceSource; where it also has ``regions`` (
 name. AWS and GCP need no entry point: they are there in a bare checkout, and are imported only when they are asked.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.clouds.unexpected import words_of
 from melange_cloud.domain import PROVIDERS, PURCHASES, Excluded, InstanceType, Offer, Region
+from melange_cloud.errors import echoed
 
 ENTRY_POINTS = "melange_cloud.clouds"
+_LONGEST_NAME = 80
 
 Progress = Callable[[str, int, int | None], None]
 """Called with (what is being read, units done, units in all or None where unknown)."""
@@ -81,6 +86,7 @@ def load_sources(
     known_sold_as: Mapping[tuple[str, str], str] | None = None,
     ask_metadata: bool = True,
     public: bool = False,
+    deadline: Deadline | None = None,
 ) -> Sources:
     """AWS, GCP and every plug-in; nothing is asked, and no SDK is imported.
 
@@ -89,7 +95,12 @@ def load_sources(
     found = plug_ins()
     ours = {
         provider: built_in(
-            provider, known_types=known_types, known_sold_as=known_sold_as, ask_metadata=ask_metadata, public=public
+            provider,
+            known_types=known_types,
+            known_sold_as=known_sold_as,
+            ask_metadata=ask_metadata,
+            public=public,
+            deadline=deadline,
         )
         for provider in PROVIDERS
     }
@@ -103,6 +114,7 @@ def built_in(
     known_sold_as: Mapping[tuple[str, str], str] | None = None,
     ask_metadata: bool = True,
     public: bool = False,
+    deadline: Deadline | None = None,
 ) -> PriceSource:
     """The source of one of PROVIDERS.
 
@@ -111,6 +123,7 @@ def built_in(
         known_sold_as: AWS (region, instance type) -> ``sold_as`` of its on-demand price, where EC2 cannot be asked.
         ask_metadata: False where GCP's metadata server is known not to be there.
         public: AWS's public price list, which needs no credentials, in place of its APIs.
+        deadline: after which the source gives what it has.
 
     Raises:
         KeyError: the provider is none of ours.
@@ -118,11 +131,13 @@ def built_in(
     if provider == "aws":
         from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices
 
-        return PublicAwsPrices(known_sold_as=known_sold_as) if public else AwsPrices(known_sold_as=known_sold_as)
+        if public:
+            return PublicAwsPrices(known_sold_as=known_sold_as, deadline=deadline)
+        return AwsPrices(known_sold_as=known_sold_as, deadline=deadline)
     if provider == "gcp":
         from melange_cloud.clouds.gcp import GcpPrices
 
-        return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata)
+        return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, deadline=deadline)
     raise KeyError(provider)
 
 
@@ -136,18 +151,35 @@ def plug_ins() -> Sources:
         origin = f"plug-in cloud '{point.name}' ({point.value})"
         try:
             source = point.load()()
-            provider = source.provider
-        except Exception as error:  # foreign code may raise anything, and must not take the other clouds with it
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            problems.append(f"{origin} cannot be loaded ({why}): mend or uninstall it")
+            provider, wrong = source.provider, _why_no_source(source)
+        except (Exception, SystemExit, GeneratorExit) as error:  # what a plug-in raises is no reason to end
+            problems.append(f"{origin} cannot be loaded ({words_of(error)}): fix or uninstall it")
             continue
-        if not isinstance(provider, str) or not callable(getattr(source, "fetch", None)):
-            problems.append(f"{origin} is no PriceSource, which has `provider` and `fetch`: mend or uninstall it")
+        if wrong:
+            problems.append(f"{origin} {wrong}: fix or uninstall it")
         elif provider in PROVIDERS or provider in sources:
             problems.append(f"{origin} says that it is '{provider}', which is taken: it is left out; uninstall it")
         else:
             sources[provider] = source
     return Sources(sources, tuple(problems))
+
+
+def _why_no_source(source: PriceSource) -> str:
+    """What keeps a plug-in's object from being a PriceSource; empty where it is one."""
+    provider = source.provider
+    if not isinstance(provider, str) or not callable(getattr(source, "fetch", None)):
+        return "is not a PriceSource, which has `provider` and `fetch`"
+    if not re.fullmatch("[a-z][a-z0-9-]{0,30}", provider):
+        return f"calls its provider '{echoed(provider)}', which is not a short name in lower case"
+    regions = getattr(source, "regions", ())
+    names = [(region.provider, region.name, region.place) for region in regions if isinstance(region, Region)]
+    if len(names) != len(regions):
+        return "has `regions` that are not Regions"
+    for of, name, place in names:
+        clean = all(isinstance(text, str) and text and echoed(text, _LONGEST_NAME) == text for text in (name, place))
+        if of != provider or not clean:
+            return f"has a region '{echoed(name)}' that cannot be one of its own"
+    return ""
 
 
 def in_one_go(

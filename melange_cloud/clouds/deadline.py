@@ -7,12 +7,12 @@ daemons, which the end of the program need not wait for.
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
 
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_number
 
 T = TypeVar("T")
 
@@ -80,17 +80,12 @@ class Deadline:
         except queue.Empty:
             raise DeadlinePassedError from None
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Say that this thread looks at the deadline itself, and comes back with what it has when it passes."""
+    def watch(self) -> None:
+        """Promise that this thread, from now on, comes back by itself with what it has when the moment comes."""
         self._watching.add(threading.get_ident())
-        try:
-            yield
-        finally:
-            self._watching.discard(threading.get_ident())
 
     def is_watched_by(self, thread: threading.Thread) -> bool:
-        """Whether a thread is within ``watched``."""
+        """Whether a thread has made that promise."""
         return thread.ident in self._watching
 
     def why(self) -> str:
@@ -108,9 +103,6 @@ def deadline_of(text: str) -> float:
     Raises:
         BadInput: anything else, or more than a day.
     """
-    from melange_cloud.errors import echoed
-    from melange_cloud.inputs import NotANumber, parse_number
-
     word = text.strip().lower()
     unit = word[-1:] if word[-1:] in _UNITS else ""
     try:

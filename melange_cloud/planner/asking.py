@@ -1,6 +1,5 @@
 """Asks the clouds, all side by side, checks what they answer and keeps it in the cache."""
 
-import math
 import queue
 import threading
 import time
@@ -10,10 +9,14 @@ from datetime import UTC, datetime
 
 from melange_cloud import catalog
 from melange_cloud.clouds import Fetched, PriceSource, Progress
-from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
-from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.clouds.deadline import PLAN_S, Deadline, DeadlinePassedError
+from melange_cloud.clouds.unexpected import Unexpected, contained
+from melange_cloud.domain import PROVIDERS, InstanceType, Offer
+from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed, one_line
+from melange_cloud.planner.checked import checked, known_before, shift_lines
 
 _SHOWN = 3
+_SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Outcome:
         asked_at: when it was asked, UTC; the time that its prices carry.
         seconds: how long it took.
         failure: why nothing could be read, with the cure; empty otherwise.
-        notes: why the prices could not be kept for the next run.
+        notes: that a whole table of prices has moved; why the prices could not be kept for the next run.
     """
 
     provider: str
@@ -55,38 +58,61 @@ def ask(
     progress: Progress | None = None,
     *,
     keep: bool = True,
+    deadline: Deadline | None = None,
 ) -> dict[str, Outcome]:
-    """Ask every cloud at once; one that fails never fails another.
+    """Ask every cloud at once; one that fails never fails another, whatever it raises and however long it takes.
 
     Args:
         wanted: provider -> what it is asked for.
         source_of: whom to ask about a provider; called in that cloud's own thread, since importing takes its time.
         progress: told how far each is, never from two threads at once.
         keep: False leaves the cache as it is.
+        deadline: after which none is waited for; None is that of a plan, from now.
 
     Raises:
         BadInput: a setting of the user's that cannot be right, such as an endpoint.
     """
-    told = None if progress is None else _one_at_a_time(progress)
-    ended: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+    deadline = deadline or Deadline(PLAN_S)
+    over = threading.Event()
+    told = None if progress is None else _one_at_a_time(progress, over)
+    ended: queue.SimpleQueue[Outcome | BadInput] = queue.SimpleQueue()
     machines = tuple(catalog.load_instance_types().values())
+    asked_at, began = datetime.now(UTC), time.monotonic()
 
     def work(provider: str) -> None:
         try:
-            outcome = _outcome(provider, source_of(provider), wanted[provider], machines, told)
-            ended.put(replace(outcome, notes=_keep(outcome, wanted[provider])) if keep else outcome)
-        except BaseException as error:  # raised again where the answer is waited for
+            ended.put(_outcome(provider, source_of, wanted[provider], machines, told))
+        except BadInput as error:
             ended.put(error)
 
-    for provider in wanted:
-        # Daemons, so that Ctrl-C need not wait for a cloud that hangs.
-        threading.Thread(target=work, args=(provider,), name=f"{provider} prices", daemon=True).start()
+    # Daemons, so that neither Ctrl-C nor the deadline has to wait for a cloud that hangs.
+    waiting = {
+        provider: threading.Thread(target=work, args=(provider,), name=f"{provider} prices", daemon=True)
+        for provider in wanted
+    }
+    for thread in waiting.values():
+        thread.start()
     outcomes: dict[str, Outcome] = {}
-    for _ in wanted:
-        outcome = ended.get()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        outcomes[outcome.provider] = outcome
+    try:
+        while waiting:
+            try:
+                outcome = deadline.next_of(ended)
+            except DeadlinePassedError:
+                late = [provider for provider, thread in waiting.items() if not deadline.is_watched_by(thread)]
+                for provider in late:
+                    del waiting[provider]
+                    failure = f"{provider}: {deadline.why()}"
+                    outcomes[provider] = Outcome(provider, None, asked_at, time.monotonic() - began, failure)
+                if not waiting:
+                    break
+                outcome = ended.get()  # the others look at the deadline themselves, and are summing up
+            if isinstance(outcome, BadInput):
+                raise outcome
+            if waiting.pop(outcome.provider, None) is not None:
+                notes = _keep(outcome, wanted[outcome.provider]) if keep else ()
+                outcomes[outcome.provider] = replace(outcome, notes=(*outcome.notes, *notes))
+    finally:
+        over.set()
     return {provider: outcomes[provider] for provider in wanted}
 
 
@@ -103,74 +129,39 @@ def shortened(lines: Sequence[str], provider: str) -> tuple[str, ...]:
 
 def _outcome(
     provider: str,
-    source: PriceSource,
+    source_of: Callable[[str], PriceSource],
     wanted: Wanted,
     machines: Sequence[InstanceType],
     progress: Progress | None,
 ) -> Outcome:
+    """What came of asking, whatever was raised."""
     asked_at = datetime.now(UTC)
     began = time.monotonic()
-    failure = ""
-    fetched = None
+
+    def fetch() -> tuple[Fetched, tuple[str, ...]]:
+        raw = source_of(provider).fetch(wanted.regions, wanted.purchases, machines, progress)
+        fetched = checked(provider, raw)
+        return fetched, shift_lines(provider, raw.offers, known_before(provider))
+
+    def failed(why: str) -> Outcome:
+        return Outcome(provider, None, asked_at, time.monotonic() - began, one_line(_named(provider, why)))
+
+    plug_in = provider not in PROVIDERS
     try:
-        fetched = _checked(provider, source.fetch(wanted.regions, wanted.purchases, machines, progress))
-    except BadInput:
-        raise
+        answer = contained(fetch)
     except PricesUnavailable as error:
-        failure = _named(provider, str(error))
-    except Exception as error:
-        if provider in PROVIDERS:
-            raise  # a bug of ours keeps its traceback
-        # Foreign code may raise anything, and must not take the other clouds with it.
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        failure = f"{provider}: its plug-in fails ({why}): mend or uninstall it"
-    return Outcome(provider, fetched, asked_at, time.monotonic() - began, failure)
-
-
-def _checked(provider: str, fetched: Fetched) -> Fetched:
-    """The answer without the prices that cannot be right; their (region, purchase) is then not complete."""
-    refused: dict[catalog.OfferKey, str] = {}
-    by_key: dict[catalog.OfferKey, Offer] = {}
-    for offer in fetched.offers:
-        key = catalog.key_of(offer)
-        why = _why_impossible(provider, offer)
-        if why is None and key in by_key:
-            why = f"has two prices, {by_key[key].usd_per_hour:g} and {offer.usd_per_hour:g} USD/h"
-        if why is not None:
-            refused[key] = why
-        by_key[key] = offer
-    offers = [offer for key, offer in by_key.items() if key not in refused]
-    for odd in catalog.odd_prices(offers, offers, catalog.load_snapshot().offers):
-        refused[catalog.key_of(odd.offer)] = f"is odd: {odd.words('the fetched')}"
-    if not refused:
-        return fetched
-    faulty = {(region, purchase) for _, region, _, purchase in refused}
-    lines = [
-        f"{provider} price of {name} {purchase} in {region} {why}: refused, an older price stays; confirm it with a "
-        "sheet of your own (--prices)"
-        for (_, region, name, purchase), why in sorted(refused.items())
-    ]
-    return Fetched(
-        offers=tuple(offer for offer in offers if catalog.key_of(offer) not in refused),
-        excluded=fetched.excluded,
-        complete=frozenset(fetched.complete - faulty),
-        problems=(*fetched.problems, *lines),
-    )
-
-
-def _why_impossible(provider: str, offer: Offer) -> str | None:
-    """Why an offer cannot be right, whatever others cost; plug-ins may answer anything."""
-    machine = offer.instance_type
-    if machine.provider != provider:
-        return f"is said to be of '{machine.provider}'"
-    if offer.purchase not in PURCHASES:
-        return f"is bought as '{offer.purchase}', which is none of {', '.join(PURCHASES)}"
-    if machine.gpu not in GPUS or machine.gpu_count < 1:
-        return f"has {machine.gpu_count} GPUs '{machine.gpu}': known are {', '.join(GPUS)}"
-    prices = (offer.usd_per_hour, offer.list_usd_per_hour)
-    if not all(math.isfinite(price) and price > 0 for price in prices):
-        return f"is {min(prices):g} USD/h"
-    return None
+        return failed(str(error))
+    except MelangeError as error:
+        if isinstance(error, BadInput) and not plug_in:
+            raise
+        answer = Unexpected(str(error))
+    if isinstance(answer, Unexpected):
+        words = echoed(answer.words, _SHOWN_CHARACTERS)
+        what = "its plug-in fails" if plug_in else "it cannot be asked"
+        cure = "fix or uninstall it" if plug_in else "try again, and report it if it stays"
+        return failed(f"{provider}: {what} ({words}): {cure}")
+    fetched, notes = answer
+    return Outcome(provider, fetched, asked_at, time.monotonic() - began, notes=notes)
 
 
 def _keep(outcome: Outcome, wanted: Wanted) -> tuple[str, ...]:
@@ -210,11 +201,13 @@ def _named(provider: str, line: str) -> str:
     return line if line.lower().startswith(provider) else f"{provider}: {line}"
 
 
-def _one_at_a_time(progress: Progress) -> Progress:
+def _one_at_a_time(progress: Progress, over: threading.Event) -> Progress:
+    """Progress that is told by one thread at a time, and no longer once the asking is over."""
     lock = threading.Lock()
 
     def told(what: str, done: int, total: int | None) -> None:
         with lock:
-            progress(what, done, total)
+            if not over.is_set():
+                progress(what, done, total)
 
     return told

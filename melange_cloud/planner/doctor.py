@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from melange_cloud import catalog, clouds
 from melange_cloud.clouds.access import access, answering
+from melange_cloud.clouds.deadline import PLAN_S, Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from melange_cloud.planner.asking import Wanted, ask
 from melange_cloud.planner.prices import source_of
@@ -44,7 +45,11 @@ class Check:
 
 
 def examine(
-    *, offline: bool = False, now: datetime | None = None, sources: clouds.Sources | None = None
+    *,
+    offline: bool = False,
+    now: datetime | None = None,
+    sources: clouds.Sources | None = None,
+    deadline_s: float = PLAN_S,
 ) -> tuple[Check, ...]:
     """Look at credentials, endpoints, permissions, and at how old everything is.
 
@@ -52,6 +57,7 @@ def examine(
         offline: ask nobody.
         now: the time that ages are counted to; None is the clock.
         sources: whom to ask in place of what is installed.
+        deadline_s: how long asking may take, seconds.
     """
     sources = clouds.plug_ins() if sources is None else sources
     now = datetime.now(UTC) if now is None else now
@@ -64,7 +70,7 @@ def examine(
         if credentials.status == "ok":
             reachable.append(provider)
     if not offline:
-        checks += _asked(reachable, sources, now)
+        checks += _asked(reachable, sources, now, Deadline(deadline_s))
     checks += [Check("plug-ins", "loading", "failed", *_split(problem)) for problem in sources.problems]
     checks += [
         Check("plug-ins", provider, "ok", "installed")
@@ -107,10 +113,11 @@ def _settings(provider: str) -> Iterator[Check]:
             )
 
 
-def _asked(providers: list[str], sources: clouds.Sources, now: datetime) -> Iterator[Check]:
+def _asked(providers: list[str], sources: clouds.Sources, now: datetime, deadline: Deadline) -> Iterator[Check]:
     """What each cloud answers when it is asked for the prices of one region; nothing of it is kept."""
     wanted = {provider: Wanted([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
-    for provider, outcome in ask(wanted, partial(source_of, sources, now, False), keep=False).items():
+    asked = partial(source_of, sources, now, False, deadline)
+    for provider, outcome in ask(wanted, asked, keep=False, deadline=deadline).items():
         if outcome.fetched is None:
             found, cure = _split(outcome.failure)
             yield Check(provider, "prices", "failed", found, cure)

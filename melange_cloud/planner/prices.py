@@ -13,8 +13,10 @@ from melange_cloud import catalog, clouds
 from melange_cloud.catalog import Catalog, OfferKey
 from melange_cloud.clouds import plug_ins
 from melange_cloud.clouds.access import access, answering, says_none
+from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of, shortened
+from melange_cloud.planner.checked import shift_lines
 from melange_cloud.planner.layers import Layers
 from melange_cloud.planner.price_words import discounts_in_words, how_to_get_live_prices, refuse_old, used_words
 from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of, words_of_age
@@ -89,6 +91,7 @@ def gather(
         BadInput: a setting that cannot be right.
     """
     trust = Trust() if trust is None else trust
+    deadline = Deadline(trust.deadline_s)
     moment = datetime.now(UTC) if now is None else now
     sources = plug_ins() if sources is None else sources
     regions_of: dict[str, list[str]] = {}
@@ -108,13 +111,20 @@ def gather(
         unreachable = _without_access(wanted, moment, ask_again=trust.refresh)
     outcomes = ask(
         {provider: wanted[provider] for provider in wanted if provider not in unreachable},
-        partial(source_of, sources, moment, False),
+        partial(source_of, sources, moment, False, deadline),
         progress,
+        deadline=deadline,
     )
     table = Layers(purchases)
     for provider, names in regions_of.items():
         outcome = outcomes.get(provider)
         answered = outcome is not None and outcome.fetched is not None
+        if not answered:
+            parts = [
+                part for part in cached[provider].parts if catalog.is_fresh(part.fetched_at, moment, trust.max_age)
+            ]
+            laid = [offer for part in parts for offer in part.offers]
+            notes += shift_lines(provider, laid, catalog.load_snapshot().offers)
         notes += _lay_cached(table, provider, cached[provider].parts, trust.max_age, moment, answered)
         if outcome is not None and outcome.fetched is not None:
             for part in parts_of(outcome.fetched, outcome.asked_at):
@@ -144,27 +154,33 @@ def refresh(
     public: bool = False,
     progress: clouds.Progress | None = None,
     sources: clouds.Sources | None = None,
+    deadline_s: float = BULK_S,
 ) -> tuple[Outcome, ...]:
     """Ask the clouds, all side by side, and put what they answer into the cache.
 
     Args:
         selected: provider -> region names; None is all regions.
         public: read AWS's public price list, which needs no credentials and has no spot prices.
+        deadline_s: how long all of it may take together, seconds.
 
     Raises:
         BadInput: a setting that cannot be right, or a provider that nobody knows.
     """
     sources = plug_ins() if sources is None else sources
+    deadline = Deadline(deadline_s)
     now = datetime.now(UTC)
     wanted = {}
     for provider, regions in selected.items():
         bought = [purchase for purchase in purchases if purchase != "spot" or not (public and provider == "aws")]
         if bought:
             wanted[provider] = Wanted(*clouds.in_one_go(provider, regions, bought))
-    return tuple(ask(wanted, partial(source_of, sources, now, public), progress).values())
+    asked = partial(source_of, sources, now, public, deadline)
+    return tuple(ask(wanted, asked, progress, deadline=deadline).values())
 
 
-def source_of(given: clouds.Sources, now: datetime, public: bool, provider: str) -> clouds.PriceSource:
+def source_of(
+    given: clouds.Sources, now: datetime, public: bool, deadline: Deadline, provider: str
+) -> clouds.PriceSource:
     """The given source of a provider, else the built-in one."""
     if provider in given.by_provider:
         return given.by_provider[provider]
@@ -181,6 +197,7 @@ def source_of(given: clouds.Sources, now: datetime, public: bool, provider: str)
         known_sold_as=known_sold_as,
         ask_metadata=not catalog.metadata_not_there(provider, now),
         public=public,
+        deadline=deadline,
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from melange_cloud import catalog, clouds
+from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.clouds.gcp.client import named_project
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from melange_cloud.errors import BadInput, PricesUnavailable
@@ -46,7 +47,13 @@ class Renewed:
     notes: tuple[str, ...]
 
 
-def renew(folder: Path | None = None, *, public: bool = False, progress: clouds.Progress | None = None) -> Renewed:
+def renew(
+    folder: Path | None = None,
+    *,
+    public: bool = False,
+    progress: clouds.Progress | None = None,
+    deadline_s: float = BULK_S,
+) -> Renewed:
     """Ask both clouds for all regions and purchases, and write what they answer over the folder's rows.
 
     A cloud that fails keeps its rows. Nothing is taken from the cache or put there, no discount is laid over a price,
@@ -55,6 +62,7 @@ def renew(folder: Path | None = None, *, public: bool = False, progress: clouds.
     Args:
         folder: a folder of the form of ``pricing/``, made as a copy of it where it is not there; None: the checkout's.
         public: read AWS's public price list, which needs no credentials and has no spot prices.
+        deadline_s: how long asking may take, seconds.
 
     Raises:
         PricesUnavailable: no cloud answered; nothing was changed.
@@ -68,7 +76,8 @@ def renew(folder: Path | None = None, *, public: bool = False, progress: clouds.
     }
     now = datetime.now(UTC)
     given = clouds.Sources({})
-    outcomes = ask(wanted, partial(source_of, given, now, public), progress, keep=False)
+    deadline = Deadline(deadline_s)
+    outcomes = ask(wanted, partial(source_of, given, now, public, deadline), progress, keep=False, deadline=deadline)
     notes = [line for outcome in outcomes.values() for line in (*outcome.problems, outcome.failure) if line]
     answers = {
         provider: parts_of(outcome.fetched, outcome.asked_at)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 
@@ -21,6 +22,7 @@ class Trust:
         refresh: ask the clouds, however fresh the cache is.
         require_fresh: refuse to answer with anything older than ``max_age``.
         max_age: how old a cached price may be.
+        deadline_s: how long all that asks the network may take together, seconds.
 
     Raises:
         BadInput: offline and refresh at once.
@@ -30,6 +32,7 @@ class Trust:
     refresh: bool = False
     require_fresh: bool = False
     max_age: timedelta = DEFAULT_MAX_AGE
+    deadline_s: float = PLAN_S
 
     def __post_init__(self) -> None:
         if self.offline and self.refresh:

@@ -610,7 +610,7 @@ def test_a_plug_in_that_crashes_is_one_line_and_stops_nobody(serve):
     gathered = prices.gather([EAST, *nimbus.regions], ["on_demand"], sources=Sources({"nimbus": nimbus}))
     assert origins(gathered, EAST) == {"live"}
     (note,) = gathered.notes
-    assert "nimbus: its plug-in fails (ZeroDivisionError: division by zero)" in note
+    assert "nimbus: its plug-in fails (ZeroDivisionError: division by zero; MELANGE_CLOUD_DEBUG=1 shows where)" in note
 
 
 PLUG_INS = {

@@ -5,8 +5,8 @@ At no time is more of a list held than one line and its plain GPU products.
 
 import http.client
 import io
-import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -14,18 +14,24 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds.answers import UnusableAnswerError
 from melange_cloud.clouds.aws.csv_list import LONGEST_LINE_BYTES, products_of
 from melange_cloud.clouds.aws.faults import Problem, UnreadError, malformed
 from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
+from melange_cloud.clouds.aws.passing import PassingBody, SameHost
 from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import PriceList
+from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
+from melange_cloud.clouds.unexpected import Unexpected, contained
 from melange_cloud.domain import InstanceType
-from melange_cloud.errors import PricesUnavailable
+from melange_cloud.errors import PricesUnavailable, echoed
+from melange_cloud.inputs import parse_json
 
 _PUBLIC_URL = "https://pricing.us-east-1.amazonaws.com"
 _FOLDER = "/offers/v1.0/aws/AmazonEC2/current"
@@ -36,6 +42,13 @@ _REGIONS_AT_ONCE = 4
 _ATTEMPTS = 3
 _BUFFER_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 1 << 22
+_MOST_LIST_BYTES = 1 << 32
+"""The longest list, of us-east-1, has some 400 MB."""
+_MOST_REGIONS = 200
+_REGION = re.compile(r"[a-z]{2,3}(-gov)?-[a-z]+-[0-9]{1,2}")
+_NAMED = 4
+_MAY_BE_CUT = "as it does not say where it ends, it may be cut, and older prices stay: try again, or look at any proxy"
+_SHOWN_CHARACTERS = 100
 
 Read = TypeVar("Read")
 
@@ -49,6 +62,7 @@ class PublicAwsPrices:
         wait_s: before the second attempt; twice as long before the third.
         now: the time, UTC; dates the offers.
         known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, which the list does not say.
+        deadline: what has not passed whole by then is left.
     """
 
     provider = PROVIDER
@@ -60,12 +74,14 @@ class PublicAwsPrices:
         wait_s: float = 1.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         known_sold_as: Mapping[tuple[str, str], str] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self._url = (url or os.environ.get("AWS_ENDPOINT_URL_PRICING") or _PUBLIC_URL).rstrip("/")
         self._timeout_s = timeout_s
         self._wait_s = wait_s
         self._now = now
         self._known_sold_as = known_sold_as or {}
+        self._deadline = deadline
         self._telling = threading.Lock()
 
     def fetch(
@@ -84,60 +100,96 @@ class PublicAwsPrices:
             raise PricesUnavailable(f"aws: '{self._url}' is no http address: correct AWS_ENDPOINT_URL_PRICING")
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         listed = [purchase for purchase in LISTED if purchase in purchases]
-        answers = Answers(shapes, self._now().date(), self._known_sold_as)
+        now = self._now()
+        answers = Answers(shapes, now.date(), self._known_sold_as)
         names: list[str] = []
         try:
             if listed:
                 names = sorted(set(regions)) if regions is not None else self._all_regions()
         except UnreadError as error:
             raise PricesUnavailable(f"aws public price list: {error}") from error
-        products = PriceList(shapes, listed, names)
-        outcomes = side_by_side(
-            [partial(self._add_region, name, products, progress) for name in names], _REGIONS_AT_ONCE
-        )
+        products = PriceList(shapes, listed, names, now)
         whole: set[str] = set()
-        for index, problem in outcomes:
-            if problem is None:
-                whole.add(names[index])
+        for name, read in self._lists(names, progress):
+            if isinstance(read, UnreadError):
+                answers.problems.append(Problem("public price list of", name, str(read)))
+                continue
+            for product in read.products:
+                products.add(product)
+            missing = self._missing(name, read)
+            if missing:
+                why = f"it ends without {missing}: {_MAY_BE_CUT}"
+                answers.problems.append(Problem("public price list of", name, why))
             else:
-                answers.problems.append(Problem("public price list of", names[index], problem))
+                whole.add(name)
         if "spot" in purchases:
             answers.problems.append(Problem("spot prices", "of every region", _NO_SPOT))
         answers.add_list(products, _SOURCE, {})
         return answers.fetched((region, purchase) for region in whole for purchase in listed)
 
+    def _lists(self, names: Sequence[str], progress: Progress | None) -> Iterator[tuple[str, "_List | UnreadError"]]:
+        """(region, its list or why it could not be read), as they end; at the deadline all that have not."""
+        waiting = dict(enumerate(names))
+        calls = [partial(self._list_of, name, progress) for name in names]
+        if self._deadline is not None:
+            self._deadline.watch()
+        try:
+            for index, read in side_by_side(calls, _REGIONS_AT_ONCE, self._deadline):
+                yield waiting.pop(index), read
+        except DeadlinePassedError:
+            late = UnreadError(self._why_late())
+            yield from ((name, late) for name in waiting.values())
+
+    def _why_late(self) -> str:
+        return self._deadline.why() if self._deadline else ""
+
+    def _missing(self, region: str, read: "_List") -> str:
+        """Types known to be rented there that a list lacks which does not say where it ends; empty where it does."""
+        if read.says_its_end:
+            return ""
+        held = {product["product"]["attributes"]["instanceType"] for product in read.products}
+        known = {name for (of, name), sold_as in self._known_sold_as.items() if of == region and sold_as == "on_demand"}
+        lost = sorted(known - held)
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        return ", ".join(lost[:_NAMED]) + more
+
     def _all_regions(self) -> list[str]:
         """The regions that have a list; local and wavelength zones have more parts in their names."""
-        raw = self._patiently(f"{_FOLDER}/region_index.json", lambda stream, _: stream.read(_MOST_INDEX_BYTES))
+
+        def read(body: PassingBody) -> bytes:
+            return io.BufferedReader(body, _BUFFER_BYTES).read()
+
+        raw = self._patiently(f"{_FOLDER}/region_index.json", read, _MOST_INDEX_BYTES)
         try:
-            names = sorted(json.loads(raw)["regions"])
+            names = sorted(parse_json(raw)["regions"])
         except (ValueError, KeyError, TypeError) as error:
             raise UnreadError(malformed("no list of regions")) from error
-        return [name for name in names if name.count("-") == (3 if name.startswith("us-gov-") else 2)]
+        return [name for name in names if _REGION.fullmatch(name)][:_MOST_REGIONS]
 
-    def _add_region(self, region: str, products: PriceList, progress: Progress | None) -> str | None:
-        """Add a region's products once its list has passed whole; None, or why it could not be read."""
+    def _list_of(self, region: str, progress: Progress | None) -> "_List | UnreadError":
+        """A region's products once its list has passed whole, or why it could not be read."""
 
         def told(done_bytes: int, all_bytes: int | None) -> None:
             if progress is not None:
                 with self._telling:
                     progress(f"{PROVIDER} {region}", done_bytes, all_bytes)
 
+        def read(body: PassingBody) -> _List:
+            return _List(tuple(products_of(_lines(body, told))), body.says_its_end)
+
         path = f"{_FOLDER}/{urllib.parse.quote(region, safe='')}/index.csv"
         try:
-            for product in self._patiently(
-                path, lambda stream, length: list(products_of(_lines(stream, length, told)))
-            ):
-                products.add(product)
+            outcome = contained(lambda: self._patiently(path, read, _MOST_LIST_BYTES))
         except UnreadError as error:
-            return str(error)
-        return None
+            return error
+        return UnreadError(malformed(outcome.words)) if isinstance(outcome, Unexpected) else outcome
 
-    def _patiently(self, path: str, read: Callable[[BinaryIO, int | None], Read]) -> Read:
+    def _patiently(self, path: str, read: Callable[[PassingBody], Read], most_bytes: int) -> Read:
         """Open and read, up to three times where another attempt may help.
 
         Args:
-            read: gets the stream and its length in bytes, None where the server does not say it.
+            read: gets the body.
+            most_bytes: of the body.
 
         Raises:
             UnreadError: with the cause and the cure.
@@ -148,8 +200,7 @@ class PublicAwsPrices:
                 time.sleep(self._wait_s * 2 ** (attempt - 1))
             try:
                 with self._opened(path) as response:
-                    length = response.headers.get("Content-Length", "")
-                    return read(io.BufferedReader(response, _BUFFER_BYTES), int(length) if length.isdigit() else None)
+                    return read(PassingBody(response, most_bytes, self._deadline))
             except urllib.error.HTTPError as error:
                 error.close()
                 if error.code in (403, 404):
@@ -157,42 +208,49 @@ class PublicAwsPrices:
                 why = f"AWS fails (HTTP {error.code}), also when asked again: try again later"
                 if error.code != 429 and error.code < 500:
                     raise UnreadError(f"AWS refuses (HTTP {error.code}): check the address {self._url}") from error
+            except UnusableAnswerError as error:
+                raise UnreadError(str(error)) from error
+            except DeadlinePassedError as error:
+                raise UnreadError(self._why_late()) from error
             except ValueError as error:
-                why = malformed(str(error))
+                why = malformed(echoed(error, _SHOWN_CHARACTERS))
             except TimeoutError:
                 why = f"no answer in time from {self._url}: try again, or look at the network and HTTPS_PROXY"
             except (OSError, http.client.HTTPException) as error:
                 cause = getattr(error, "reason", None) or error
                 cure = "look at the network, HTTPS_PROXY and AWS_CA_BUNDLE"
-                why = f"{self._url} breaks off or cannot be reached ({cause}): {cure}"
+                why = f"{self._url} breaks off or cannot be reached ({echoed(cause, _SHOWN_CHARACTERS)}): {cure}"
         raise UnreadError(why)
 
     def _opened(self, path: str) -> http.client.HTTPResponse:
         trusted = None
         if self._url.startswith("https:"):
             trusted = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
-        address = self._url + path
-        response: http.client.HTTPResponse = urllib.request.urlopen(  # noqa: S310  fetch has checked that it is http(s)
-            address, timeout=self._timeout_s, context=trusted
-        )
+        opener = urllib.request.build_opener(SameHost, urllib.request.HTTPSHandler(context=trusted))
+        response: http.client.HTTPResponse = opener.open(self._url + path, timeout=self._timeout_s)
         return response
 
 
-def _lines(stream: BinaryIO, length: int | None, told: Callable[[int, int | None], None]) -> Iterator[bytes]:
-    """The lines of a stream, telling how far it is about once per MiB.
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The plain GPU products of a region's list, and whether the server said where the list ends."""
+
+    products: tuple[dict[str, Any], ...]
+    says_its_end: bool
+
+
+def _lines(body: PassingBody, told: Callable[[int, int | None], None]) -> Iterator[bytes]:
+    """The lines of a body, telling how far it is about once per MiB.
 
     Raises:
-        ValueError: a line without end, or a stream shorter than announced.
+        ValueError: a line without end, or a body shorter than announced.
     """
-    done, next_told = 0, 0
+    stream, next_told = io.BufferedReader(body, _BUFFER_BYTES), 0
     while line := stream.readline(LONGEST_LINE_BYTES):
         if len(line) == LONGEST_LINE_BYTES:
             raise ValueError(f"a line longer than {LONGEST_LINE_BYTES} bytes")
-        done += len(line)
-        if done >= next_told:
-            told(done, length)
-            next_told = done + _BUFFER_BYTES
+        if body.done_bytes >= next_told:
+            told(body.done_bytes, body.length)
+            next_told = body.done_bytes + _BUFFER_BYTES
         yield line
-    if length is not None and done != length:
-        raise ValueError(f"{done} bytes instead of {length}")
-    told(done, length)
+    told(body.done_bytes, body.length)

@@ -44,7 +44,7 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     The file holds one line per price dimension, and the lines of a product need not be neighbours.
 
     Raises:
-        ValueError: it is no price list, or a line of it is not as its header says.
+        ValueError: it is no price list, a line of it is not as its header says, or it ends in the middle of one.
     """
     rest = iter(lines)
     published, header = _header(rest)
@@ -53,6 +53,7 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     if missing:
         raise ValueError(f"no column '{missing[0]}'")
     products: dict[str, dict[str, Any]] = {}
+    line = b"\n"
     for line in rest:
         if not all(word in line for word in _PASSING):
             continue
@@ -69,6 +70,9 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
                 {"product": {"sku": sku, "attributes": attributes}, "terms": {}, "publicationDate": published},
             )
             _add_dimension(product["terms"], row)
+    # Only the last line can lack its end, and what is cut there is the rest of the list, whoever's line it is.
+    if not line.endswith(b"\n") and len(_fields(line)) != len(header):
+        raise ValueError("it ends in the middle of a line")
     yield from products.values()
 
 

@@ -135,14 +135,14 @@ class AwsPrices:
             yield from side_by_side(calls, _THREADS)
             return
         waiting = set(range(len(parts)))
-        with self._deadline.watched():
-            try:
-                for index, answer in side_by_side(calls, _THREADS, self._deadline):
-                    waiting.remove(index)
-                    yield index, answer
-            except DeadlinePassedError:
-                late = UnreadError(self._deadline.why())
-                yield from ((index, late) for index in sorted(waiting))
+        self._deadline.watch()
+        try:
+            for index, answer in side_by_side(calls, _THREADS, self._deadline):
+                waiting.remove(index)
+                yield index, answer
+        except DeadlinePassedError:
+            late = UnreadError(self._deadline.why())
+            yield from ((index, late) for index in sorted(waiting))
 
     def _parts(
         self,

@@ -175,11 +175,11 @@ class GcpPrices:
         if self.deadline is None:
             result = ended.get()
         else:
-            with self.deadline.watched():
-                try:
-                    result = self.deadline.next_of(ended)
-                except DeadlinePassedError:
-                    raise PricesUnavailable(f"{what}: {self.deadline.why()}") from None
+            self.deadline.watch()
+            try:
+                result = self.deadline.next_of(ended)
+            except DeadlinePassedError:
+                raise PricesUnavailable(f"{what}: {self.deadline.why()}") from None
         if isinstance(result, Unexpected):
             raise PricesUnavailable(f"{what} cannot be read ({result.words}): try again later")
         if isinstance(result, MelangeError):

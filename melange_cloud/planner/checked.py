@@ -1,0 +1,165 @@
+"""What a cloud answered, held to what an answer may be; plug-ins, and servers through an SDK, may answer anything."""
+
+import math
+from collections.abc import Iterable
+from datetime import date
+
+from melange_cloud import catalog
+from melange_cloud.clouds import Fetched
+from melange_cloud.domain import GPUS, PURCHASES, Excluded, InstanceType, Offer
+from melange_cloud.errors import MelangeError, echoed, one_line
+
+_LONGEST_NAME = 80
+_LONGEST_SOURCE = 200
+_SOLD_AS = ("on_demand", "spot", "commitment", "capacity_block", "unknown")
+_MOST_GIB = 1e6
+
+
+class MalformedAnswerError(MelangeError):
+    """An answer that is no Fetched, or holds something that no offer can."""
+
+
+def checked(provider: str, fetched: object) -> Fetched:
+    """The answer with its texts cleaned and without the prices that cannot be right.
+
+    A (region, purchase) of which a price was refused is not complete.
+
+    Raises:
+        MalformedAnswerError: it is no answer at all; one clause.
+    """
+    answer = _well_formed(fetched)
+    refused: dict[catalog.OfferKey, str] = {}
+    by_key: dict[catalog.OfferKey, Offer] = {}
+    for offer in answer.offers:
+        key = catalog.key_of(offer)
+        why = _why_impossible(provider, offer)
+        if why is None and key in by_key:
+            why = f"has two prices, {by_key[key].usd_per_hour:g} and {offer.usd_per_hour:g} USD/h"
+        if why is not None:
+            refused[key] = why
+        by_key[key] = offer
+    offers = [offer for key, offer in by_key.items() if key not in refused]
+    for odd in catalog.odd_prices(offers, offers, catalog.load_snapshot().offers):
+        refused[catalog.key_of(odd.offer)] = f"is odd: {odd.words('the fetched')}"
+    faulty = {(region, purchase) for _, region, _, purchase in refused}
+    lines = [
+        f"{provider} price of {name} {purchase} in {region} {why}: refused, an older price stays; confirm it with a "
+        "sheet of your own (--prices)"
+        for (_, region, name, purchase), why in sorted(refused.items())
+    ]
+    return Fetched(
+        offers=tuple(offer for offer in offers if catalog.key_of(offer) not in refused),
+        excluded=answer.excluded,
+        complete=frozenset(answer.complete - faulty),
+        problems=(*answer.problems, *lines),
+    )
+
+
+def _well_formed(fetched: object) -> Fetched:
+    if not isinstance(fetched, Fetched):
+        raise MalformedAnswerError(f"it answers with {_article(fetched)}, not with a Fetched")
+    for name, kind in (("offers", Offer), ("excluded", Excluded), ("problems", str)):
+        _expect_all(name, getattr(fetched, name), kind)
+    _expect_all("complete", fetched.complete, tuple)
+    for offer in fetched.offers:
+        machine = offer.instance_type
+        if not isinstance(machine, InstanceType):
+            raise MalformedAnswerError(f"the instance type of an offer is {_article(machine)}")
+        _expect_names(machine.provider, machine.name, machine.gpu, offer.region, offer.purchase, offer.sold_as)
+        if not (isinstance(machine.quota_family, str) and isinstance(offer.source, str)):
+            raise MalformedAnswerError(f"an offer of {machine.name} has a source or quota family that is no text")
+        if not (isinstance(offer.contract, str) and _is_day(offer.as_of_from) and _is_day(offer.as_of_to)):
+            raise MalformedAnswerError(f"an offer of {machine.name} has a contract or a date that is none")
+    for pair in fetched.excluded:
+        _expect_names(pair.provider, pair.region, pair.instance_type)
+    for place in fetched.complete:
+        if len(place) != 2:
+            raise MalformedAnswerError("`complete` holds something else than (region, purchase)")
+        _expect_names(*place)
+    return Fetched(
+        offers=tuple(_cleaned(offer) for offer in fetched.offers),
+        excluded=tuple(
+            Excluded(pair.provider, pair.region, pair.instance_type, one_line(str(pair.reason)))
+            for pair in fetched.excluded
+        ),
+        complete=frozenset(fetched.complete),
+        problems=tuple(one_line(" ".join(problem.split())) for problem in fetched.problems),
+    )
+
+
+def _cleaned(offer: Offer) -> Offer:
+    from dataclasses import replace
+
+    source, contract = echoed(offer.source, _LONGEST_SOURCE), echoed(offer.contract, _LONGEST_NAME)
+    if (source, contract) == (offer.source, offer.contract):
+        return offer
+    return replace(offer, source=source, contract=contract)
+
+
+def _expect_all(name: str, values: object, kind: type) -> None:
+    if not isinstance(values, tuple | list | set | frozenset):
+        raise MalformedAnswerError(f"its `{name}` is {_article(values)}")
+    for value in values:
+        if not isinstance(value, kind):
+            raise MalformedAnswerError(f"its `{name}` holds {_article(value)}")
+
+
+def _expect_names(*names: object) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name or echoed(name, _LONGEST_NAME) != name:
+            raise MalformedAnswerError(f"'{echoed(name)}' is not a name")
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, date)
+
+
+def _article(value: object) -> str:
+    return f"{'an' if type(value).__name__[:1].lower() in 'aeiou' else 'a'} {type(value).__name__}"
+
+
+def _why_impossible(provider: str, offer: Offer) -> str | None:
+    """Why an offer cannot be right, whatever others cost."""
+    machine = offer.instance_type
+    if machine.provider != provider:
+        return f"is said to be of '{machine.provider}'"
+    if offer.purchase not in PURCHASES:
+        return f"is bought as '{offer.purchase}', which is none of {', '.join(PURCHASES)}"
+    if offer.sold_as not in _SOLD_AS:
+        return f"is sold as '{offer.sold_as}', which is none of {', '.join(_SOLD_AS)}"
+    if not _is_count(machine.gpu_count) or machine.gpu not in GPUS or machine.gpu_count < 1:
+        return f"has {echoed(machine.gpu_count)} GPUs '{machine.gpu}': known are {', '.join(GPUS)}"
+    if not _is_count(machine.vcpus) or not _is_finite(machine.memory_gib) or not 0 < machine.memory_gib <= _MOST_GIB:
+        return f"has {echoed(machine.vcpus)} vCPUs and {echoed(machine.memory_gib)} GiB"
+    prices = (offer.usd_per_hour, offer.list_usd_per_hour)
+    if not all(_is_finite(price) for price in prices):
+        return f"is {echoed(prices[0])} USD/h"
+    if min(prices) <= 0:
+        return f"is {min(prices):g} USD/h"
+    return None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**6
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 and math.isfinite(value)
+
+
+def shift_lines(provider: str, offers: Iterable[Offer], reference: Iterable[Offer]) -> tuple[str, ...]:
+    """One line per purchase whose prices have all moved by one factor: more likely another currency than a sale."""
+    return tuple(
+        f"{provider} {shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those "
+        f"known from before{f' ({shift.as_of})' if shift.as_of else ''}: another currency or unit? compare them with "
+        "`melange-cloud prices diff` before you rely on them"
+        for shift in catalog.shifts(offers, reference)
+    )
+
+
+def known_before(provider: str) -> tuple[Offer, ...]:
+    """The shipped prices of a cloud, and those in the cache of what does not ship."""
+    known = {catalog.key_of(offer): offer for part in catalog.read_cache(provider).parts for offer in part.offers}
+    shipped = [offer for offer in catalog.load_snapshot().offers if offer.instance_type.provider == provider]
+    known.update({catalog.key_of(offer): offer for offer in shipped})
+    return tuple(known.values())
