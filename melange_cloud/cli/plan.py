@@ -188,6 +188,10 @@ def plan(
     require_fresh: Annotated[
         bool, _option(PRICES, "Exit 5 rather than use a price older than --max-age.", "--require-fresh")
     ] = False,
+    deadline: Annotated[
+        str | None,
+        _option(PRICES, "How long all asking may take together: 90s, 5m [default: 60s].", "--deadline"),
+    ] = None,
     solver: Annotated[str | None, _option(HOW, "auto, glpk, cbc or highs [default: auto].", "--solver")] = None,
     time_limit: Annotated[
         int | None, _option(HOW, "Whole seconds per solve; without it a solve runs until proven.", "--time-limit")
@@ -274,6 +278,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
     if not values["region"]:
         raise BadInput("give --region NAME (such as us-east-1), a glob ('eu-*') or all")
     from melange_cloud import catalog, planner
+    from melange_cloud.clouds.deadline import PLAN_S, deadline_of
     from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of
 
     return planner.Question(
@@ -312,6 +317,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
             values["refresh"],
             values["require_fresh"],
             DEFAULT_MAX_AGE if values["max_age"] is None else age_of(values["max_age"]),
+            PLAN_S if values["deadline"] is None else deadline_of(values["deadline"]),
         ),
         discounts=catalog.load_discounts(),
     )

@@ -36,6 +36,7 @@ class Asking:
     require_fresh: bool
     sheet: Path | None
     accept_odd_prices: bool
+    deadline: str
 
 
 def gathered_prices(
@@ -43,9 +44,16 @@ def gathered_prices(
 ) -> "tuple[Gathered, list[Offer], datetime]":
     """The prices by the order of trust, those of the regions asked for, and the time they are seen from."""
     from melange_cloud import catalog
+    from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner import prices
 
-    trust = prices.Trust(asking.offline, asking.refresh, asking.require_fresh, prices.age_of(asking.max_age))
+    trust = prices.Trust(
+        asking.offline,
+        asking.refresh,
+        asking.require_fresh,
+        prices.age_of(asking.max_age),
+        deadline_of(asking.deadline),
+    )
     moment = now()
     discounts = catalog.load_discounts()
     sources = prices.plug_ins()

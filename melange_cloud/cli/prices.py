@@ -57,6 +57,7 @@ Purchases = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask the clouds, however fresh the cache is.")]
+Deadline = Annotated[str, typer.Option("--deadline", help="How long all asking may take together: 90s, 5m, 1h.")]
 MaxAge = Annotated[str, typer.Option("--max-age", help="Oldest cached price that will do: 90m, 12h, 3d.")]
 Sheet = Annotated[Path | None, typer.Option("--prices", help="Your own price sheet (CSV); outranks all others.")]
 OddPrices = Annotated[
@@ -76,9 +77,13 @@ def refresh(
             "--public", help="AWS without credentials: stream its public list, about 300 MB a region, no spot prices."
         ),
     ] = False,
+    deadline: Deadline = "15m",
 ) -> None:
     """Fetch live prices into the cache, from all clouds side by side."""
+    from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner import prices
+
+    deadline_s = deadline_of(deadline)
 
     sources = prices.plug_ins()
     tell(sources.problems)
@@ -92,7 +97,14 @@ def refresh(
     if public and "aws" not in selected:
         raise BadInput("--public is about AWS's public price list: ask for a region of aws")
     with fetch_progress() as progress:
-        outcomes = prices.refresh(selected, purchases_of(purchase), public=public, progress=progress, sources=sources)
+        outcomes = prices.refresh(
+            selected,
+            purchases_of(purchase),
+            public=public,
+            progress=progress,
+            sources=sources,
+            deadline_s=deadline_s,
+        )
     read = False
     for outcome in outcomes:
         tell([*outcome.problems, *outcome.notes, *([outcome.failure] if outcome.failure else [])])
@@ -129,13 +141,14 @@ def list_(
     ] = False,
     prices: Sheet = None,
     accept_odd_prices: OddPrices = False,
+    deadline: Deadline = "60s",
     format_: Annotated[ListFormat, typer.Option("--format", help="How to show it.")] = ListFormat.TABLE,
     out: Out = None,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
     from melange_cloud.cli import price_tables
 
-    asking = Asking(offline, refresh, max_age, require_fresh, prices, accept_odd_prices)
+    asking = Asking(offline, refresh, max_age, require_fresh, prices, accept_odd_prices, deadline)
     gathered, offers, now = gathered_prices(asking, provider, region, purchases_of(purchase))
     wanted_gpus = gpus_of(gpu)
     offers = [
@@ -199,11 +212,12 @@ def export(
     max_age: MaxAge = "1d",
     prices: Sheet = None,
     accept_odd_prices: OddPrices = False,
+    deadline: Deadline = "60s",
 ) -> None:
     """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
     from melange_cloud.cli import price_tables
 
-    asking = Asking(offline, refresh, max_age, False, prices, accept_odd_prices)
+    asking = Asking(offline, refresh, max_age, False, prices, accept_odd_prices, deadline)
     gathered, offers, _ = gathered_prices(asking, provider, region, purchases_of(purchase))
     tell(gathered.notes)
     emit(price_tables.offers_csv(sorted(offers, key=place_of), price_tables.EXPORT_COLUMNS), out)
@@ -212,6 +226,7 @@ def export(
 @app.command(epilog="Example: melange-cloud prices doctor")
 def doctor(
     offline: Offline = False,
+    deadline: Deadline = "60s",
     format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
     out: Out = None,
 ) -> None:
@@ -220,9 +235,10 @@ def doctor(
     Exit code 5 where something is set up and does not work.
     """
     from melange_cloud.cli import price_tables
+    from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner.doctor import examine
 
-    checks = examine(offline=offline, now=clock.now())
+    checks = examine(offline=offline, now=clock.now(), deadline_s=deadline_of(deadline))
     emit(price_tables.checks_json(checks) if format_ is Format.JSON else price_tables.checks_table(checks), out)
     if any(check.status == "failed" for check in checks):
         raise typer.Exit(PricesUnavailable.exit_code)

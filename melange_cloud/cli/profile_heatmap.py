@@ -86,6 +86,9 @@ def heatmap(
     require_fresh: Annotated[
         bool, typer.Option("--require-fresh", help="Exit 5 rather than use a price older than --max-age.")
     ] = False,
+    deadline: Annotated[
+        str, typer.Option("--deadline", help="How long all asking may take together: 90s, 5m.")
+    ] = "60s",
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write here instead of to stdout; .png and .svg are drawn.")
@@ -100,6 +103,7 @@ def heatmap(
         can_draw()
     from melange_cloud import catalog
     from melange_cloud.cli.price_questions import fetch_progress
+    from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner.heatmap import OverTpot, heat_map
     from melange_cloud.planner.question import Question
     from melange_cloud.planner.trust import Trust, age_of
@@ -117,7 +121,7 @@ def heatmap(
         min_host_memory_gib=min_host_memory_gib,
         prices=prices,
         accept_odd_prices=accept_odd_prices,
-        trust=Trust(offline, refresh, require_fresh, age_of(max_age)),
+        trust=Trust(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline)),
         discounts=catalog.load_discounts(),
     )
     with fetch_progress() as progress:

@@ -24,6 +24,9 @@ def renew(
         Path | None,
         typer.Option("--out", help="The folder to renew, or a new one [default: pricing/ of the checkout]."),
     ] = None,
+    deadline: Annotated[
+        str, typer.Option("--deadline", help="How long all asking may take together: 90s, 5m, 1h.")
+    ] = "15m",
     format_: Annotated[Format, typer.Option("--format", help="How to show what changed.")] = Format.TABLE,
 ) -> None:
     """Renew the shipped snapshot: ask both clouds for all regions, write pricing/, and say what changed.
@@ -31,10 +34,12 @@ def renew(
     For maintainers, in a checkout. All files are written or none. What was not answered keeps its rows, with their
     dates and sources; pricing/README.md says what to look at before the commit.
     """
+    from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner.renewal import renew
 
+    deadline_s = deadline_of(deadline)
     with fetch_progress() as progress:
-        done = renew(out, public=public, progress=progress)
+        done = renew(out, public=public, progress=progress, deadline_s=deadline_s)
     tell(done.notes)
     tell(f"check: {line}" for line in done.checks)
     emit(renewal_json(done) if format_ is Format.JSON else renewal_table(done), None)

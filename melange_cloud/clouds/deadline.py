@@ -28,7 +28,7 @@ _MOST_S = 24 * 3600.0
 
 
 class DeadlinePassedError(Exception):
-    """What was waited for has not come in time."""
+    """What was waited for has not come in time; the text is ``Deadline.why``."""
 
 
 class Deadline:
@@ -62,7 +62,7 @@ class Deadline:
             DeadlinePassedError: it has.
         """
         if self.passed:
-            raise DeadlinePassedError
+            raise DeadlinePassedError(self.why())
 
     def next_of(self, ended: "queue.SimpleQueue[T]") -> T:
         """Wait for the next item of a queue; what is there when the moment comes still counts.
@@ -78,7 +78,7 @@ class Deadline:
         try:
             return ended.get_nowait()
         except queue.Empty:
-            raise DeadlinePassedError from None
+            raise DeadlinePassedError(self.why()) from None
 
     def watch(self) -> None:
         """Promise that this thread, from now on, comes back by itself with what it has when the moment comes."""

@@ -14,6 +14,7 @@ is raised again when the server closes, so that a wrong script fails its test.
 
     Reply(body, status, headers, delay_s, fault)
         body      dict or list: sent as JSON. str, bytes: sent as they are. An iterator of bytes: streamed, chunked.
+        wire      an iterator of bytes: all that goes over the wire, head included; then the connection closes.
         delay_s   seconds before this answer, on top of the server's ``latency_s``.
         fault     "hang": nothing is ever answered (until the server closes or the client gives up; where it does not
                   give up for two minutes, the test fails when the server closes).
@@ -82,6 +83,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     fault: str = ""
+    wire: Iterator[bytes] | None = None
 
 
 Answer = Callable[[Request], Reply]
@@ -230,11 +232,18 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.fault in ("hang", "drop") or closing.is_set():
             self.close_connection = True
             return
+        if reply.wire is not None:
+            self.close_connection = True
+            for piece in reply.wire:
+                self.wfile.write(piece)
+                self.wfile.flush()
+            return
         if isinstance(reply.body, Iterator):
             self._head(reply, "application/octet-stream", {"Transfer-Encoding": "chunked"})
             self.end_headers()
             for chunk in reply.body:
                 self.wfile.write(b"%X\r\n%s\r\n" % (len(chunk), chunk))
+                self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")
             return
         body, kind = reply.body, "application/json"

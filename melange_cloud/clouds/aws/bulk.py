@@ -136,12 +136,9 @@ class PublicAwsPrices:
         try:
             for index, read in side_by_side(calls, _REGIONS_AT_ONCE, self._deadline):
                 yield waiting.pop(index), read
-        except DeadlinePassedError:
-            late = UnreadError(self._why_late())
+        except DeadlinePassedError as error:
+            late = UnreadError(str(error))
             yield from ((name, late) for name in waiting.values())
-
-    def _why_late(self) -> str:
-        return self._deadline.why() if self._deadline else ""
 
     def _missing(self, region: str, read: "_List") -> str:
         """Types known to be rented there that a list lacks which does not say where it ends; empty where it does."""
@@ -208,10 +205,8 @@ class PublicAwsPrices:
                 why = f"AWS fails (HTTP {error.code}), also when asked again: try again later"
                 if error.code != 429 and error.code < 500:
                     raise UnreadError(f"AWS refuses (HTTP {error.code}): check the address {self._url}") from error
-            except UnusableAnswerError as error:
+            except (UnusableAnswerError, DeadlinePassedError) as error:
                 raise UnreadError(str(error)) from error
-            except DeadlinePassedError as error:
-                raise UnreadError(self._why_late()) from error
             except ValueError as error:
                 why = malformed(echoed(error, _SHOWN_CHARACTERS))
             except TimeoutError:

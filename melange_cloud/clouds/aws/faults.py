@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from melange_cloud.clouds.answers import UnusableAnswerError
+from melange_cloud.clouds.deadline import DeadlinePassedError
 from melange_cloud.errors import MelangeError, echoed
 
 _CLOCK_TOLERANCE_S = 300  # AWS refuses a signature that is more than five minutes off
@@ -87,7 +88,7 @@ def vendor_faults(action: str) -> Iterator[None]:
 
     try:
         yield
-    except UnusableAnswerError as error:
+    except (UnusableAnswerError, DeadlinePassedError) as error:
         raise UnreadError(str(error)) from error
     except ClientError as error:
         raise UnreadError(_refusal(error, action)) from error

@@ -140,8 +140,8 @@ class AwsPrices:
             for index, answer in side_by_side(calls, _THREADS, self._deadline):
                 waiting.remove(index)
                 yield index, answer
-        except DeadlinePassedError:
-            late = UnreadError(self._deadline.why())
+        except DeadlinePassedError as error:
+            late = UnreadError(str(error))
             yield from ((index, late) for index in sorted(waiting))
 
     def _parts(

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from melange_cloud.clouds.access import application_default_file
 from melange_cloud.clouds.answers import UnusableAnswerError
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.gcp.one_service import machine_types_client_class
 from melange_cloud.clouds.unexpected import words_of
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed
@@ -307,7 +307,7 @@ def vendor_errors(what: str, cure: str, patience: Patience) -> Iterator[None]:
         ) from error
     except ModuleNotFoundError as error:
         raise PricesUnavailable(f"{what} cannot be read without {error.name}: {_INSTALL}") from error
-    except UnusableAnswerError as error:
+    except (UnusableAnswerError, DeadlinePassedError) as error:
         raise PricesUnavailable(f"{what}: {error}") from error
     except RecursionError as error:
         raise PricesUnavailable(f"{what} is nested too deep to be read: {_CHECK_THE_WAY}") from error

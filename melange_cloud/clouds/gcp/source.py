@@ -178,8 +178,8 @@ class GcpPrices:
             self.deadline.watch()
             try:
                 result = self.deadline.next_of(ended)
-            except DeadlinePassedError:
-                raise PricesUnavailable(f"{what}: {self.deadline.why()}") from None
+            except DeadlinePassedError as error:
+                raise PricesUnavailable(f"{what}: {error}") from error
         if isinstance(result, Unexpected):
             raise PricesUnavailable(f"{what} cannot be read ({result.words}): try again later")
         if isinstance(result, MelangeError):
