@@ -194,7 +194,7 @@ def number_of(value: object) -> float | int | None:
 
 
 def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zone: str | None) -> Clock:
-    """How times are written, told by most of the first of them; the unit is a guess where ``unit_is_known`` is false.
+    """How times are written, told by the first that is one; the unit is a guess where ``unit_is_known`` is false.
 
     Args:
         seconds_per_unit: of numbers, where it is known.
@@ -204,9 +204,12 @@ def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zon
     """
     zone = zone_of(time_zone)
     given = [sample for sample in samples if is_given(sample)]
-    texts = [sample for sample in given if isinstance(sample, str) and number_of(sample) is None]
-    if 2 * len(texts) > len(given):  # a stray one of another kind does not speak for the others
-        written = _ENDS_IN_ZONE.search(texts[0].strip())
+    # What is neither says nothing of the others.
+    first = next((sample for sample in given if number_of(sample) is not None or _is_iso(sample)), None)
+    if first is None and any(isinstance(sample, str) for sample in given):
+        first = next(sample for sample in given if isinstance(sample, str))
+    if isinstance(first, str) and number_of(first) is None:
+        written = _ENDS_IN_ZONE.search(first.strip())
         return Clock(True, 1.0, True, zone, "utc" if written else "" if zone else "naive")
     low, usual, high = _spread([number for number in map(number_of, given) if number is not None])
     if seconds_per_unit is not None:
@@ -215,6 +218,10 @@ def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zon
         if UNIX_S[0] <= low * unit <= high * unit < UNIX_S[1] and (high - low) * unit < _LONGEST_LOG_S:
             return Clock(False, unit, True, zone)
     return Clock(False, 1.0, False, zone, unit_is_known=False)
+
+
+def _is_iso(value: object) -> bool:
+    return isinstance(value, str) and Clock(True, 1.0, True, None).second(value) is not None
 
 
 def are_days(samples: Sequence[object]) -> bool:

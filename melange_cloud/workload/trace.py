@@ -23,13 +23,14 @@ from melange_cloud.workload.json_trace import read_json_trace
 from melange_cloud.workload.parquet_trace import MAGIC, read_parquet_trace
 from melange_cloud.workload.reader import Reading, UnreadableRow
 from melange_cloud.workload.tally import Grid, Tally
-from melange_cloud.workload.time_units import UNIT_WORDS
 from melange_cloud.workload.verdicts import (
-    decided_unit,
+    guessed_unit,
+    judged_unit,
     label_notes,
     refuse_mixed_models,
     refuse_uncounted_cache,
     refuse_unknown_values,
+    unit_is_in_question,
     unit_note,
     which_unit,
 )
@@ -116,11 +117,16 @@ def read_trace(
     paths = expand([files] if isinstance(files, str | Path) else files)
     sizes = {path: size_of(path) for path in paths}
     reading = _read_all(sizes, asked, edges, {}, on_bytes)
-    decided = decided_unit(reading)
-    if decided is not None and any(guess.clock.unit != decided for guess in reading.guessed.values()):
-        reading = _read_all(sizes, asked, edges, dict.fromkeys(reading.guessed, decided), on_bytes)
-        if decided_unit(reading) != decided:  # parts of seconds, lost in the coarser unit, can turn it
-            raise BadInput(which_unit(reading.guessed, tuple(UNIT_WORDS)[:2]))
+    if unit_is_in_question(reading):
+        unit = judged_unit(reading)
+        if unit != guessed_unit(reading) and guessed_unit(reading) != "s":
+            # Parts of a second, lost in a coarser unit, may turn it.
+            reading = _read_all(sizes, asked, edges, dict.fromkeys(paths, "s"), on_bytes)
+            unit = judged_unit(reading)
+        if unit is None:
+            raise BadInput(which_unit(reading))
+        if unit != guessed_unit(reading):
+            reading = _read_all(sizes, asked, edges, dict.fromkeys(paths, unit), on_bytes)
     return _counted(reading, edges, zeros, len(paths))
 
 
@@ -196,8 +202,8 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
     clocks = set(reading.clocks.values())
     notes = list(dict.fromkeys(reading.notes))
     timed = tally.timed_requests == tally.requests and len({clock.absolute for clock in clocks}) == 1
-    if timed and reading.guessed:
-        notes.append(unit_note(reading.guessed))
+    if timed and unit_is_in_question(reading):
+        notes.append(unit_note(reading))
     if clocks and not timed:
         notes.append("no arrival rates: some files have dated times and others do not, or none")
     absolute = timed and next(iter(clocks)).absolute

@@ -1,8 +1,7 @@
 """What the whole of a reading shows and its first rows could not: units, models, failures, values that no row has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
 from melange_cloud.workload.columns import ANY
@@ -53,52 +52,56 @@ def refuse_mixed_models(reading: Reading) -> None:
             )
 
 
-def decided_unit(reading: Reading) -> str | None:
-    """The unit of times that are a guess, judged by all their requests; None where none is guessed.
-
-    Raises:
-        BadInput: more than one unit is plausible.
-    """
-    guessed = {path: guess for path, guess in reading.guessed.items() if guess.requests}
-    if not guessed or any(clock.absolute for clock in reading.clocks.values()) or reading.untimed:
-        return None  # there will be no rates
-    lean = next(iter(guessed.values())).lean
-    stretch = _stretch(guessed)
-    unit = unit_of(stretch, lean)
-    if unit is None:
-        raise BadInput(which_unit(guessed, candidates(stretch, lean)))
-    return unit
+def unit_is_in_question(reading: Reading) -> bool:
+    """True if there will be rates of times whose unit is a guess."""
+    return bool(_guessed(reading)) and not reading.untimed and not any(c.absolute for c in reading.clocks.values())
 
 
-def _stretch(guessed: Mapping[Path, Guessed]) -> Stretch:
+def guessed_unit(reading: Reading) -> str | None:
+    """The unit in which all times were read that are a guess; None where files differ."""
+    units = {guess.clock.unit for guess in _guessed(reading)}
+    return units.pop() if len(units) == 1 else None
+
+
+def judged_unit(reading: Reading) -> str | None:
+    """The unit of times that are a guess, judged by all their requests; None where more than one is plausible."""
+    return unit_of(_stretch(reading), _guessed(reading)[0].lean)
+
+
+def _guessed(reading: Reading) -> list[Guessed]:
+    return [guess for guess in reading.guessed.values() if guess.requests]
+
+
+def _stretch(reading: Reading) -> Stretch:
     """The requests of files whose times count from one origin."""
+    guessed = _guessed(reading)
     ends = [
-        (guess.first_s / guess.clock.seconds_per_unit, guess.last_s / guess.clock.seconds_per_unit)
-        for guess in guessed.values()
+        (guess.first_s / guess.clock.seconds_per_unit, guess.last_s / guess.clock.seconds_per_unit) for guess in guessed
     ]
     units = max(last for _, last in ends) - min(first for first, _ in ends)
-    return Stretch(sum(guess.requests for guess in guessed.values()), units)
+    return Stretch(sum(guess.requests for guess in guessed), units)
 
 
-def which_unit(guessed: Mapping[Path, Guessed], units: Sequence[str]) -> str:
+def which_unit(reading: Reading) -> str:
     """Asks for the unit of times, with what each of the units in question would mean."""
-    path, guess = next(iter(guessed.items()))
-    stretch = _stretch(guessed)
-    meanings = "; ".join(f"as {UNIT_WORDS[unit]}, {stretch.meaning(unit)}" for unit in units[:2])
-    options = " or ".join(f"--time-unit {unit}" for unit in units[:2])
+    path, guess = next((path, guess) for path, guess in reading.guessed.items() if guess.requests)
+    stretch = _stretch(reading)
+    units = candidates(stretch, guess.lean)[:2]
+    meanings = "; ".join(f"as {UNIT_WORDS[unit]}, {stretch.meaning(unit)}" for unit in units)
+    options = " or ".join(f"--time-unit {unit}" for unit in units)
     return (
-        f"{echoed(path.name, 60)}: {echoed(guess.column, 40)} may count {' or '.join(units[:2])}: {meanings}. "
+        f"{echoed(path.name, 60)}: {echoed(guess.column, 40)} may count {' or '.join(units)}: {meanings}. "
         f"Say which with {options}, or leave the times with --ignore-times"
     )
 
 
-def unit_note(guessed: Mapping[Path, Guessed]) -> str:
+def unit_note(reading: Reading) -> str:
     """Says which unit times were taken to count, and what it makes of the requests."""
-    guess = next(iter(guessed.values()))
+    guess = _guessed(reading)[0]
     unit = guess.clock.unit
     others = [f"--time-unit {other}" for other in UNIT_WORDS if other != unit]
     return (
-        f"{echoed(guess.column, 40)} is taken to count {UNIT_WORDS[unit]}, {_stretch(guessed).meaning(unit)}; if it "
+        f"{echoed(guess.column, 40)} is taken to count {UNIT_WORDS[unit]}, {_stretch(reading).meaning(unit)}; if it "
         f"does not, give {others[0]}, {others[1]} or {others[2].removeprefix('--time-unit ')}"
     )
 

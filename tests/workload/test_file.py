@@ -267,7 +267,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         load_workload(tmp_path / "absent.json")
     (tmp_path / "folder.json").mkdir()
-    with pytest.raises(BadInput, match="is a folder: name a file"):
+    with pytest.raises(BadInput, match="it is a folder"):
         load_workload(tmp_path / "folder.json")
     (tmp_path / "latin.json").write_bytes('{\n"name": "ü"}'.encode("latin-1"))
     with pytest.raises(BadFile, match="line 2: is not UTF-8"):

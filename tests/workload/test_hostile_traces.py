@@ -145,7 +145,7 @@ def test_pipes_devices_and_folders_are_not_read(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/zero"), tmp_path):
-        with pytest.raises(BadFile, match=r"is not a regular file|is a folder"):
+        with pytest.raises(BadFile, match=r"not a regular file|is a folder"):
             read_trace(path)
     for word in ("a\0b", "x" * 5000):
         with pytest.raises(BadInput):

@@ -256,7 +256,7 @@ def test_damaged_or_absent_files_are_refused(tmp_path: Path) -> None:
             read_trace(written(tmp_path, content))
     with pytest.raises(BadInput, match="cannot be read"):
         read_trace(tmp_path / "absent.csv")
-    with pytest.raises(BadInput, match="is a folder: name a file"):
+    with pytest.raises(BadInput, match="it is a folder"):
         read_trace(tmp_path)
 
 
