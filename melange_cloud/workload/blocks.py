@@ -109,7 +109,7 @@ class Lines:
             waiting.append(more[end:])
             waiting_bytes += len(more) - end
             if waiting_bytes > _LONGEST_RECORD_BYTES:
-                cure = "a quote is opened and never closed" if quoted else "there is no line feed"
+                cure = "a quote is opened and never closed" if inside else "there is no line feed"
                 raise BadFile([Fault(self.path, f"no end of the record within 64 MiB: {cure}", line=line)])
             more = self._read(BLOCK_BYTES)
         if rest := b"".join(waiting):

@@ -39,6 +39,9 @@ def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     blocks = lines.blocks(quoted=False)
     first = next(blocks, (1, b""))
     records = list(_first_records(first[1]))
+    if not records and first[1].strip():
+        cure = "no line of its beginning is a JSON record: write one record per line (jq -c . FILE)"
+        raise BadFile([Fault(lines.path, cure, line=1)])
     names = list(dict.fromkeys(name for record in records for name in names_of(record)))[:_MOST_NAMES]
     columns = find_columns(names, asked, lines.path, all_seen=False)
     shown = names if columns.arrival is None else [columns.arrival]

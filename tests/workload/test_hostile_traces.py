@@ -223,7 +223,7 @@ def test_texts_that_were_tampered_with(tmp_path: Path, write) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('{"a": ' * 100_000, "no column is known to hold input tokens"),
+        ('{"a": ' * 100_000, "no line of its beginning is a JSON record"),
         (b"\x1f\x8b\x08\x00", "damaged gzip data"),
         (b"PAR1\x00\x00", "is no sound Parquet file"),
         ("\x1b]0;owned\x07,input\n1,2\n", "no column is known to hold input tokens"),

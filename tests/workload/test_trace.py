@@ -101,6 +101,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ("input_tokens,output_tokens\n", "has no request"),
         ("5,6\n7,8\n", "has no header line: add one"),
         ("[1, 2]", "is one JSON array: write one record per line"),
+        ('{\n  "input_tokens": 1\n}\n', "no line of its beginning is a JSON record: write one record per line"),
         ('{"a": 1}\n', "no column is known to hold input tokens: name it with --input-column; found: a"),
         ("input_tokens,output_tokens\nx,1\n", "line 2: input_tokens is 'x': must be a whole number from 0 to"),
     ],
