@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,10 +22,12 @@ from melange_cloud.catalog.snapshot import (
     load_instance_types,
     load_regions,
     read_snapshot,
+    rows_of_folder,
 )
 from melange_cloud.domain import Offer
-from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.errors import BadFile, BadInput, echoed
 from melange_cloud.files import write_together
+from melange_cloud.inputs import parse_toml, read_text
 
 RENEWED_FILES = (*dict.fromkeys(FILE_OF_PURCHASE.values()), "excluded.csv", "sources.toml")
 _WHAT = (
@@ -81,8 +82,8 @@ def renew_folder(
     try:
         before = read_snapshot(base)
         rows = _Rows.of(base)
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise BadInput(f"{base}: no pricing folder that can be read ({' '.join(str(error).split())})") from error
+    except (BadFile, ValueError, KeyError) as error:
+        raise BadInput(f"{base}: no pricing folder that can be read ({echoed(error, 150)})") from error
     for provider, parts in answers.items():
         # On demand first: what is left out there is left out of the commitments too.
         for part in sorted(parts, key=lambda part: part.purchase != "on_demand"):
@@ -107,8 +108,8 @@ class _Rows:
 
     @classmethod
     def of(cls, folder: Path) -> "_Rows":
-        words = (folder / "sources.toml").read_text(encoding="utf-8")
-        tables = tomllib.loads(words)
+        words = read_text(folder / "sources.toml")
+        tables = parse_toml(words)
         prices = {}
         for name in dict.fromkeys(FILE_OF_PURCHASE.values()):
             for row in _read(folder / name, PRICE_COLUMNS):
@@ -240,15 +241,7 @@ class _Rows:
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        next(reader)
-        rows = []
-        for row in reader:
-            if len(row) != len(columns):
-                raise BadFile([Fault(path, f"has {len(row)} values for {len(columns)} columns", line=reader.line_num)])
-            rows.append(tuple(row))
-    return rows
+    return [tuple(row) for row in rows_of_folder(path, columns)]
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -4,15 +4,17 @@ Start-up time counts: one price file is read per purchase asked for, with csv an
 """
 
 import csv
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 
 from melange_cloud.catalog.catalog import Catalog, key_of
+from melange_cloud.catalog.limits import MOST_USD_PER_HOUR
 from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadFile, BadInput, Fault
+from melange_cloud.inputs import parse_number, read_rows, read_text, read_toml
+from melange_cloud.inputs.parts import entry, named, text_of
 from melange_cloud.shipped import shipped
 
 FILE_OF_PURCHASE = {
@@ -43,12 +45,35 @@ def _rows(name: str, columns: tuple[str, ...], folder: Path | None = None) -> It
 
     Raises:
         ValueError: the header is not ``columns``, which means a broken installation.
+        BadFile: a file of a user's folder cannot be read as CSV of these columns.
     """
-    with ((folder or shipped("pricing")) / name).open(encoding="utf-8", newline="") as file:
+    if folder is not None:
+        yield from rows_of_folder(folder / name, columns)
+        return
+    with (shipped("pricing") / name).open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, strict=True)
         if tuple(next(reader, ())) != columns:
             raise ValueError(f"pricing/{name} has other columns than {', '.join(columns)}: install melange-cloud again")
         yield from reader
+
+
+def rows_of_folder(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
+    """The rows of a file of a user's pricing folder below its header.
+
+    Raises:
+        BadFile: it cannot be read as CSV of these columns.
+    """
+    (_, header), *rows = [*read_rows(read_text(path), path)] or [(1, [])]
+    faults = [
+        Fault(path, f"has {len(cells)} values for {len(columns)} columns", line=line)
+        for line, cells in rows
+        if len(cells) != len(columns)
+    ]
+    if tuple(header) != columns:
+        faults = [Fault(path, f"must begin with the columns {','.join(columns)}", line=1)]
+    if faults:
+        raise BadFile(faults)
+    return [cells for _, cells in rows]
 
 
 @cache
@@ -73,8 +98,9 @@ def load_regions() -> tuple[Region, ...]:
 
 def _words(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     """The full text of every source id and of every reason code."""
-    tables = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))
-    return {name: table["source"] for name, table in tables["source"].items()}, tables["reason"]
+    tables = read_toml(folder / "sources.toml")
+    sources = {name: text_of(entry(table, "source")) for name, table in named(entry(tables, "source")).items()}
+    return sources, {name: text_of(reason) for name, reason in named(entry(tables, "reason")).items()}
 
 
 @cache
@@ -115,7 +141,7 @@ def read_snapshot(folder: Path) -> Catalog:
     Instance types are those of the shipped folder.
 
     Raises:
-        OSError, ValueError, KeyError: it is not of that form.
+        BadFile, ValueError, KeyError: it is not of that form.
     """
     sources, reasons = _words(folder)
     offers = [offer for purchase in PURCHASES for offer in _offers(folder, purchase, sources)]
@@ -130,7 +156,7 @@ def _offers(folder: Path, purchase: str, sources: Mapping[str, str]) -> tuple[Of
         FILE_OF_PURCHASE[purchase], PRICE_COLUMNS, folder
     ):
         if bought == purchase:
-            price = float(usd_per_hour)
+            price = parse_number(usd_per_hour, 0, MOST_USD_PER_HOUR)
             offers.append(
                 Offer(
                     instance_type=types[provider, name],
