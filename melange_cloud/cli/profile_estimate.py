@@ -77,7 +77,7 @@ def estimate(
 
     Exit code 3: the model fits, and no request size is served within the targets.
     """
-    from melange_cloud.cli.profiles import nothing_served
+    from melange_cloud.cli.profiles import gpus_of, nothing_served
     from melange_cloud.profiles.config_json import read_config
     from melange_cloud.profiles.own import plain_name
 
@@ -86,7 +86,7 @@ def estimate(
     for name, limit_ms in targets.items():
         if not 0 < limit_ms < math.inf:
             raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
-    gpus = _gpus(gpu)
+    gpus = gpus_of(gpu)
     chosen = format_ or (Format(out.suffix[1:]) if out is not None and out.suffix[1:] in list(Format) else Format.TABLE)
     if chosen is Format.CSV and len(gpus) > 1:
         raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
@@ -112,14 +112,6 @@ def estimate(
             if refusal is not None:
                 note(f"melange-cloud: {refusal.text}")
         raise typer.Exit(max(refusal.exit_code for refusal in refused if refusal is not None))
-
-
-def _gpus(words: list[str]) -> tuple[str, ...]:
-    """The GPUs asked for, in the order of GPUS; ``all`` is every one."""
-    from melange_cloud.profiles import find_gpus
-
-    names = [part.strip() for word in words for part in word.split(",")]
-    return find_gpus(None if any(name.lower() == "all" for name in names) else names)
 
 
 def _estimates(

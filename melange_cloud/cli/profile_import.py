@@ -13,7 +13,7 @@ import typer
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import emit, note, rendered
 from melange_cloud.domain import Kind
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
     from melange_cloud.profiles.attribution import Attribution
@@ -55,7 +55,9 @@ def import_(
         list[str],
         typer.Argument(metavar="FILE...", help="Result files, folders of them, or patterns such as 'run*.json'."),
     ],
-    gpu: Annotated[str | None, typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100.")] = None,
+    gpu: Annotated[
+        list[str] | None, typer.Option("--gpu", help="The one that was measured: L4, A10G, A100-40GB, A100-80GB, H100.")
+    ] = None,
     tensor_parallel: Annotated[int | None, typer.Option("--tp", min=1, help="GPUs of the measured replica.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Default: what the results say.")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
@@ -98,6 +100,10 @@ def import_(
     for option, number in (("--tpot-ms", tpot_ms), ("--weights-gib", weights_gib)):
         if number is not None and not 0 < number < math.inf:
             raise BadInput(f"{option} {number:g}: give a positive number")
+    if len(set(gpu or ())) > 1:
+        raise BadInput(
+            f"--gpu {' and '.join(map(echoed, dict.fromkeys(gpu or ())))}: a run was measured on one of them"
+        )
     gathered = read_all(files)
     for fault in gathered.skipped[:_SHOWN]:
         note(f"skipped {fault}")
@@ -117,7 +123,7 @@ def import_(
         raise BadInput("no run is left to import")
     whose = attribute(
         kept,
-        gpu=gpu,
+        gpu=gpu[0] if gpu else None,
         tensor_parallel=tensor_parallel,
         model=model,
         precision=precision,

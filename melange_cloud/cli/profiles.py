@@ -11,7 +11,7 @@ import typer
 
 from melange_cloud.cli import profile_calibration, profile_estimate, profile_heatmap, profile_import, profile_measure
 from melange_cloud.cli.output import emit, note, rendered, width
-from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.errors import BadFile, BadInput, MelangeError
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Import
@@ -71,7 +71,9 @@ def list_(format_: FormatOption = Format.TABLE, out: Out = None) -> None:
 
 @app.command(epilog="Example: melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7")
 def show(
-    gpu: Annotated[str, typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100.")],
+    gpu: Annotated[
+        list[str], typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100, repeatable; or all.")
+    ],
     model: Annotated[str, typer.Option("--model", help="Model; see `profiles list`.")] = "llama-3.1-8b",
     tensor_parallel: Annotated[
         int | None, typer.Option("--tp", min=1, help="GPUs per replica; default: the fewest that fit.")
@@ -93,17 +95,26 @@ def show(
     format_: FormatOption = Format.TABLE,
     out: Out = None,
 ) -> None:
-    """Show one profile: MaxTput by request size, with its grade and where it comes from."""
+    """Show a profile: MaxTput by request size, with its grade and where it comes from."""
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     asked = {name: limit_ms for name, limit_ms in targets.items() if limit_ms is not None}
     for name, limit_ms in asked.items():
         if not 0 < limit_ms < math.inf:
             raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
-    profile = _find(model, gpu, tensor_parallel, era, precision)
-    emit(show_json(profile, asked) if format_ is Format.JSON else show_table(profile, asked), out)
-    refused = nothing_served(profile, asked)
-    if refused is not None:
-        note(refused.text)
+    found, left_out = _found(model, gpus_of(gpu), tensor_parallel, era, precision)
+    for name, reason in left_out.items():
+        note(f"left out: {name}: {reason}")
+    if format_ is Format.TABLE:
+        emit("\n".join(show_table(profile, asked) for profile in found), out)
+    elif len(found) == 1 and not left_out:
+        emit(show_json(found[0], asked), out)
+    else:
+        shown = [json.loads(show_json(profile, asked)) for profile in found]
+        emit(_as_json({"schema_version": SCHEMA_VERSION, "profiles": shown, "left_out": left_out}), out)
+    for profile in found:
+        refused = nothing_served(profile, asked)
+        if refused is not None:
+            note(refused.text)
 
 
 @app.command(epilog="Example: melange-cloud profiles build --check")
@@ -136,6 +147,40 @@ def build(
     for kept, texts in made.items():
         making.write(texts, folder / kept)
     note(f"wrote {counts} to {folder}")
+
+
+def gpus_of(words: list[str]) -> tuple[str, ...]:
+    """The GPUs that a repeated ``--gpu`` names, in the order of GPUS; ``all`` is every one.
+
+    Raises:
+        BadInput: a name is none of GPUS.
+    """
+    from melange_cloud.profiles import find_gpus
+
+    names = [part.strip() for word in words for part in word.split(",")]
+    return find_gpus(None if any(name.lower() == "all" for name in names) else names)
+
+
+def _found(
+    model: str, gpus: tuple[str, ...], tensor_parallel: int | None, era: str | None, precision: str | None
+) -> "tuple[list[Profile], dict[str, str]]":
+    """The profile of each GPU, and why others have none.
+
+    Raises:
+        BadInput: none has one.
+    """
+    found: list[Profile] = []
+    left_out: dict[str, str] = {}
+    for gpu in gpus:
+        try:
+            found.append(_find(model, gpu, tensor_parallel, era, precision))
+        except BadFile:
+            raise
+        except BadInput as error:
+            left_out[gpu] = str(error)
+    if not found:
+        raise BadInput("\n".join(dict.fromkeys(left_out.values())))
+    return found, left_out
 
 
 def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None) -> "Profile":

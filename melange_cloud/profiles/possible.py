@@ -26,7 +26,7 @@ _ABOVE_ASKED = 1.5
 """Rates that are achieved beyond this times the asked one are not of the same run: chance explains 1.3 at a hundred."""
 
 _CHECK = "check --gpu, --tp, --precision and --model"
-PREFIX_CACHING = "prefix caching? Import runs without it (--no-enable-prefix-caching)"
+PREFIX_CACHING = "was prefix caching on? Import runs without it (--no-enable-prefix-caching)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Measured:
             return (
                 f"{run.requests_per_s:.3g} requests/s ({run.requests_per_s * run.input_tokens:,.0f} prompt tokens/s) "
                 f"need {needed / 1e12:,.0f} TFLOP/s, but {self._on} has {self._peak_flops / 1e12:,.0f} at "
-                f"{self.precision}: {_CHECK}; or {PREFIX_CACHING}"
+                f"{self.precision}: {_CHECK}; {PREFIX_CACHING}"
             )
         return ""
 
@@ -156,7 +156,7 @@ class Measured:
         if run.ttft_ms / 1000 < _SLACK * least_s:
             return (
                 f"{run.ttft_ms:.3g} ms to the first token of {run.input_tokens:,.0f} input tokens, but {self._on} "
-                f"needs {1000 * least_s:.3g} ms to {why}: {_CHECK}; or {PREFIX_CACHING}"
+                f"needs {1000 * least_s:.3g} ms to {why}: {_CHECK}; {PREFIX_CACHING}"
             )
         return ""
 

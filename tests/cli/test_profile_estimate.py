@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from melange_cloud.domain import GPUS
 from melange_cloud.profiles import check_profile_file, read_profile_file
 from tests.profiles.test_config_json import LLAMA_8B, PUBLISHED, SHIPPED
 
@@ -191,6 +192,17 @@ def test_profiles_show_gives_the_reason_too(run):
     assert "nothing is served within 40 ms per output token: 53.5 ms to read the weights > 40 ms" in result.stderr
     unknown = run("profiles", "show", "--gpu", "L4", "--p99-tpot-ms", "100")
     assert "nothing is known of 100 ms p99 TPOT" in unknown.stderr
+
+
+def test_profiles_show_takes_several_gpus(run):
+    both = run.json("profiles", "show", "--gpu", "L4", "--gpu", "A10G", "--tpot-ms", "100")
+    assert [entry["gpu"] for entry in both["profiles"]] == ["L4", "A10G"]
+    assert both["profiles"][0] == run.json("profiles", "show", "--gpu", "L4", "--tpot-ms", "100")
+    every = run.json("profiles", "show", "--gpu", "all", "--model", "llama-3.1-70b", "--tp", "4")
+    assert {entry["gpu"] for entry in every["profiles"]} | every["left_out"].keys() == set(GPUS)
+    assert "A10G" in every["left_out"]
+    table = run("profiles", "show", "--gpu", "L4,A10G").stdout
+    assert table.index("llama-3.1-8b bf16 on L4") < table.index("llama-3.1-8b bf16 on A10G")
 
 
 def test_it_is_saved_before_it_is_printed(config, folder, tmp_path):

@@ -274,6 +274,7 @@ def test_a_model_that_is_not_shipped_needs_its_precision(run):
     [
         ((SWEEP, "--gpu", "L4"), "--gpu L4: the results say A10G"),
         ((SWEEP, "--tp", "2"), "--tp 2: the results say 1"),
+        ((SWEEP, "--gpu", "L4", "--gpu", "A10G"), "--gpu L4 and A10G: a run was measured on one of them"),
         ((SWEEP, "--kv-cache-dtype", "fp8", "--gpu", "L4"), "--gpu L4: the results say A10G"),
         ((SWEEP, "--tpot-ms", "0"), "--tpot-ms 0"),
         ((SWEEP, "--weights-gib", "nan"), "--weights-gib nan"),

@@ -51,7 +51,7 @@ def test_more_prompts_than_the_gpu_can_multiply() -> None:
     said = refusal(a_run(7.94, (1024, 256)))
     assert "8,131 prompt tokens/s" in said
     assert "need 146 TFLOP/s, but A10G at --tp 1 has 70 at bf16" in said
-    assert "prefix caching?" in said
+    assert "was prefix caching on?" in said
     refusal(a_run(3.9, (1024, 256)))
     imported(a_run(3.7, (1024, 256)))
 
