@@ -12,7 +12,7 @@ import typer
 
 from melange_cloud.cli.measure_words import as_json, as_table, measure_bar, slo_text
 from melange_cloud.cli.output import emit, note
-from melange_cloud.errors import BadInput, MelangeError, shown
+from melange_cloud.errors import BadInput, MelangeError, echoed, shown
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Slo
@@ -228,10 +228,15 @@ def _question(
     seconds_per_point: float,
     max_concurrency: int,
 ) -> "MeasureQuestion":
-    from melange_cloud.profiles.attribution import attribute
+    from melange_cloud.profiles.attribution import attribute, other_model
     from melange_cloud.profiles.measure import MeasureQuestion
 
     served = _served(server, served_model, model)
+    if model is not None and served_model is None and (other := other_model(served, model)):
+        raise BadInput(
+            f"--model {echoed(model)}: {server.url} serves {other}; if that is what it calls {echoed(model)}, add "
+            f"--served-model '{echoed(served)}'"
+        )
     whose = attribute([], gpu=gpu, tensor_parallel=tensor_parallel, model=model or served, precision=precision, era=era)
     made_with = tokenizer or served
     if Path(made_with).is_dir():

@@ -108,11 +108,10 @@ def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | Non
         if confirmed is not None and plain_name(confirmed, "") == plain_name(name, ""):
             notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --result-model confirms")
             continue
-        difference = "" if _is_shipped(name) else differs(name_tells(name), name_tells(wanted))
-        if _is_shipped(name) or difference:
-            which = f"{_canonical(name)} ({echoed(name)})" if _is_shipped(name) else f"{echoed(name)} ({difference})"
+        other = other_model(name, asked)
+        if other:
             raise BadInput(
-                f"--model {echoed(asked)}: the results are of {which}; if that is what the server called {wanted}, "
+                f"--model {echoed(asked)}: the results are of {other}; if that is what the server called {wanted}, "
                 f"add --result-model '{echoed(name)}'"
             )
         notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
@@ -120,6 +119,19 @@ def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | Non
     if len(others) > 1:
         raise BadInput(f"the results are of several models, {_listed(others)}: import them one by one")
     return wanted
+
+
+def other_model(said: str, asked: str) -> str:
+    """The model that a name means, where it is another than the one asked for: by its name, its size or its family.
+
+    Empty where they may be one, as where a server calls its model ``prod``.
+    """
+    if not said or _canonical(said) == _canonical(asked):
+        return ""
+    if _is_shipped(said):
+        return f"{_canonical(said)} ({echoed(said)})"
+    difference = differs(name_tells(said), name_tells(_canonical(asked)))
+    return f"{echoed(said)} ({difference})" if difference else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from melange_cloud.errors import BadInput
-from melange_cloud.profiles.attribution import Attribution, attribute
+from melange_cloud.profiles.attribution import Attribution, attribute, other_model
 from melange_cloud.profiles.importers import read_runs
 from melange_cloud.profiles.model_names import SAME_SHAPE, dense_parameters, name_tells
 from melange_cloud.profiles.spec_files import load_models
@@ -171,3 +171,10 @@ def test_names_that_no_file_can_bear() -> None:
     assert attributed("///").model == "llama-3.1-8b"
     with pytest.raises(BadInput, match="--kv-cache-dtype five: give auto, bf16, fp16, fp8 or int8"):
         attributed("llama-3.1-8b", kv_cache_dtype="five")
+
+
+def test_a_server_of_another_model_is_told_from_one_with_a_name_of_its_own() -> None:
+    assert other_model("meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-8b").startswith("llama-3.1-70b (")
+    assert other_model("Qwen/Qwen2-72B", "my-llama-8b") == "Qwen/Qwen2-72B (size 72b)"
+    for served in ("prod", "", "llama-3.1-8b-support", "meta-llama/Llama-3.1-8B"):
+        assert other_model(served, "llama-3.1-8b") == ""
