@@ -26,7 +26,7 @@ _ABOVE_ASKED = 1.5
 """Rates that are achieved beyond this times the asked one are not of the same run: chance explains 1.3 at a hundred."""
 
 _CHECK = "check --gpu, --tp, --precision and --model"
-PREFIX_CACHING = "was prefix caching on? Import runs without it (--no-enable-prefix-caching)"
+PREFIX_CACHING = "was prefix caching on? Import runs without it"
 
 
 @dataclass(frozen=True, slots=True)
