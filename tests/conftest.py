@@ -3,6 +3,8 @@ import os
 import hypothesis
 import pytest
 
+from tests import smoke
+
 # Before any test starts a process: nothing may look for credentials beyond this machine.
 os.environ.update(AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true")
 # The same examples on every machine, however slow: a suite that turns red has met a change, not chance or a clock.
@@ -24,3 +26,9 @@ def no_settings_of_this_machine(monkeypatch, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(home / "cache"))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if smoke.belongs(item.nodeid):
+            item.add_marker(pytest.mark.smoke)

@@ -1,0 +1,112 @@
+"""What is printed and answered, so that a new version of a dependency which changes it is seen; see ``smoke.py``."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import melange_cloud
+from melange_cloud.cli.app import app
+from melange_cloud.solver import find_programs, programs
+from tests import smoke
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+PLAN = ("plan", "--region", "us-east-1", "--offline")
+
+HELP = """\
+Usage: melange-cloud workloads show [OPTIONS] {NAME|FILE}
+
+  Show a workload: sizes as a heat map, means and quantiles, the rate over time,
+  source and licence.
+
+Arguments:
+  NAME|FILE <str>  A shipped workload, a workload file or a histogram (.csv).
+                   [required]
+
+Options:
+  --buckets              Also list every bucket with its mean sizes.
+  --format <table|json>  How to show it.  [default: table]
+  --out <path>           Write here instead of to stdout.
+  --force                Overwrite --out if it exists.
+  -h, --help             Show this message and exit.
+
+  Example: melange-cloud workloads show conversation --format json
+"""
+
+WRONG = {
+    ("workloads", "lis"): "Error: No such command 'lis'. Did you mean 'list'?",
+    ("plan", "--regoin", "x"): "Error: No such option: --regoin",
+    ("workloads", "show"): "Error: Missing argument 'NAME|FILE'.",
+}
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(arguments), prog_name="melange-cloud", env={"COLUMNS": "100"})
+
+
+def test_help_is_printed_like_this():
+    shown = run("workloads", "show", "--help")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout == HELP
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_usage_is_said_like_this(arguments):
+    shown = run(*arguments)
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert WRONG[arguments] in shown.stderr.splitlines()[-1]
+
+
+def test_a_frame_as_csv():
+    question = melange_cloud.Question(regions=("us-east-1",))
+    columns = ["instance_type", "gpu", "instances", "usd_per_hour"]
+    frame = melange_cloud.frames(melange_cloud.answer(question))["allocations"]
+    assert frame[columns].round(4).to_csv(index=False).splitlines() == [
+        "instance_type,gpu,instances,usd_per_hour",
+        "g5.2xlarge,A10G,9,10.908",
+        "g6.2xlarge,L4,2,1.9552",
+    ]
+
+
+def test_without_glpk_the_plan_is_the_same(monkeypatch):
+    """HiGHS alone does as well, where GLPK's licence is not wanted."""
+    with_glpk = run(*PLAN).stdout
+    monkeypatch.setattr(programs, "_in_distribution", lambda *_: None)
+    monkeypatch.setenv("PATH", "")
+    assert "glpk" not in find_programs()
+    alone = run(*PLAN)
+    assert alone.exit_code == 0
+    assert "g5.2xlarge" in alone.stdout
+    assert alone.stdout == with_glpk
+
+
+def requirement(text):
+    """(name, lowest version, further bounds, marker) of a requirement."""
+    found = re.fullmatch(r"([\w-]+)>=([\w.]+)((?:,<[\w.]+)?)((?: *;.*)?)", text)
+    assert found, f"{text}: say name>=lowest, the version that .ci/run tests"
+    return found.groups()
+
+
+def test_every_requirement_has_a_lowest_version_that_ci_can_install():
+    declared = [*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]
+    lowest = {}
+    for name, version, *_ in map(requirement, declared):
+        assert lowest.setdefault(name, version) == version, f"{name} is declared twice with different bounds"
+
+
+def test_every_dependency_that_can_change_an_answer_is_seen_by_a_test():
+    declared = [*PROJECT["dependencies"], *EXTRAS["plots"], *EXTRAS["parquet"]]
+    assert {requirement(text)[0] for text in declared} | {"all of them"} == set(smoke.SEES)
+
+
+def test_the_tests_of_the_smoke_set_are_there():
+    for name in {name for tests in smoke.SEES.values() for name in tests}:
+        file, _, function = name.partition("::")
+        text = (ROOT / file).read_text(encoding="utf-8")
+        there = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
+        assert not function or function in there, name
