@@ -1,5 +1,6 @@
 """The public price list, streamed from the loopback server without credentials."""
 
+import gzip
 import tracemalloc
 from collections.abc import Iterator
 
@@ -7,10 +8,12 @@ import pytest
 
 from melange_cloud.catalog import load_snapshot
 from melange_cloud.clouds import Fetched
-from melange_cloud.clouds.aws import PublicAwsPrices
+from melange_cloud.clouds.aws import PublicAwsPrices, bulk
+from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 from tests.clouds.aws_cloud import FakeAws, dimension, expected_rows, product, public_lines, public_list, recorded
+from tests.clouds.hostile import Clock
 from tests.clouds.loopback import Loopback, Reply, Request, in_turn
 
 TYPES = [
@@ -241,3 +244,181 @@ def test_a_broken_index_of_regions_is_one_line(index: str) -> None:
 def test_only_http_addresses_are_opened() -> None:
     with pytest.raises(PricesUnavailable, match="no http address"):
         PublicAwsPrices("file:///etc/passwd").fetch(["us-east-1"], ["on_demand"], TYPES)
+
+
+# Lists that are cut, packed, slow, or somebody else's
+
+
+def unannounced(body: bytes) -> Reply:
+    """An answer whose end nothing tells but the end of the connection."""
+    return Reply(wire=iter([b"HTTP/1.0 200 OK\r\nContent-Type: text/csv\r\n\r\n", body]))
+
+
+def whole_list() -> bytes:
+    """Four types of ours in us-east-1, and somebody else's line after each."""
+    ours = [one for one in recorded("gpu_products.json") if one["product"]["attributes"]["regionCode"] == "us-east-1"]
+    others = [product("m7i.large", sku=f"M{number}", instanceFamily="General purpose") for number in range(len(ours))]
+    lines = [line for pair in zip(ours, others, strict=True) for line in public_lines(pair)]
+    return (public_list([]) + "".join(lines)).encode()
+
+
+KNOWN = {("us-east-1", shape.name): "on_demand" for shape in TYPES}
+
+
+def fetch_known(server: Loopback) -> Fetched:
+    source = PublicAwsPrices(server.url, timeout_s=60, wait_s=0.0, known_sold_as=KNOWN)
+    return source.fetch(["us-east-1"], ["on_demand"], TYPES)
+
+
+def trouble(server: Loopback) -> str:
+    """The line that is said, whether anything could be read or not."""
+    try:
+        fetched = fetch_known(server)
+    except PricesUnavailable as error:
+        return str(error)
+    assert fetched.complete == frozenset()
+    return fetched.problems[0]
+
+
+def test_a_list_that_does_not_say_its_length_is_read_where_it_is_whole() -> None:
+    with Loopback(lambda _: unannounced(whole_list())) as server:
+        fetched = fetch_known(server)
+    assert len(fetched.offers) == 4
+    assert fetched.problems == ()
+    assert fetched.complete == {("us-east-1", "on_demand")}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("back", [1, 2, 3, 40, 300])
+def test_a_list_cut_in_the_middle_of_any_line_is_seen_as_cut(back: int, packed: bool) -> None:
+    """Also where the line is none of ours: all that would have followed is gone with it."""
+    lines = whole_list().splitlines(keepends=True)
+    end = next(at for at, line in enumerate(lines) if b'"p4d.24xlarge"' in line)
+    assert b"m7i.large" in lines[end - 1]
+    cut = b"".join(lines[:end])[:-back]
+    head = b"HTTP/1.0 200 OK\r\n" + (b"Content-Encoding: gzip\r\n" if packed else b"") + b"\r\n"
+    body = gzip.compress(cut) if packed else cut
+    with Loopback(lambda _: Reply(wire=iter([head, body]))) as server:
+        said = trouble(server)
+    # A line that lacks nothing but its end is whole; what should follow it is missed by name.
+    assert "cut short or malformed" in said or (back < 4 and "it ends without p4d.24xlarge, p5.48xlarge" in said)
+
+
+def test_a_list_cut_between_two_lines_keeps_the_older_prices_of_what_it_lacks() -> None:
+    lines = whole_list().splitlines(keepends=True)
+    end = next(at for at, line in enumerate(lines) if b'"p4d.24xlarge"' in line)
+    with Loopback(lambda _: unannounced(b"".join(lines[:end]))) as server:
+        fetched = fetch_known(server)
+    assert len(fetched.offers) == 2
+    assert fetched.complete == frozenset()
+    assert fetched.problems == (
+        "aws public price list of us-east-1: it ends without p4d.24xlarge, p5.48xlarge: as it does not say where it "
+        "ends, it may be cut, and older prices stay: try again, or look at any proxy",
+    )
+
+
+@pytest.mark.parametrize("torn", [b"", b"torn"])
+def test_a_packed_list_is_read_and_a_torn_one_is_not(torn: bytes) -> None:
+    body = gzip.compress(whole_list())
+    body = body[:-200] if torn else body
+    with Loopback(lambda _: Reply(body, headers={"Content-Encoding": "gzip"})) as server:
+        if torn:
+            with pytest.raises(PricesUnavailable, match="gzip data that is cut off"):
+                fetch_known(server)
+        else:
+            assert len(fetch_known(server).offers) == 4
+
+
+def test_a_list_that_unpacks_without_end_is_refused_in_little_memory(monkeypatch) -> None:
+    monkeypatch.setattr(bulk, "_MOST_LIST_BYTES", 2_000_000)
+    line = next(public_lines([product("m7i.large", sku="M")])).encode()
+    bomb = gzip.compress(public_list([]).encode() + line * 20_000)
+    with Loopback(lambda _: Reply(bomb, headers={"Content-Encoding": "gzip"})) as server:
+        tracemalloc.start()
+        with pytest.raises(PricesUnavailable, match="larger than 2 MiB"):
+            fetch_known(server)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert len(bomb) < 100_000
+    assert peak_bytes < 5_000_000
+
+
+def test_a_list_that_drips_is_given_up_by_its_speed_before_the_deadline() -> None:
+    """1 kB a second: below 50 kB/s over 30 s."""
+    clock, over = Clock(), threading.Event()
+
+    def drip() -> Iterator[bytes]:
+        yield public_list([product()]).encode()
+        while not over.is_set() and clock() < 600:
+            yield b"x" * 1000 + b"\n"
+            clock.advance(1)
+
+    with Loopback(lambda _: Reply(drip())) as server:
+        source = PublicAwsPrices(server.url, timeout_s=60, deadline=Deadline(900, clock))
+        with pytest.raises(PricesUnavailable, match=r"less than 50 kB/s over 30 s"):
+            source.fetch(["us-east-1"], ["on_demand"], TYPES)
+        over.set()
+
+
+def test_at_the_deadline_whole_lists_are_used_and_the_rest_is_said() -> None:
+    """One list of two has passed; the other would come at 100 kB a second for ever."""
+    clock, over, first_read = Clock(), threading.Event(), threading.Event()
+
+    def flow() -> Iterator[bytes]:
+        yield public_list([product(region="eu-west-1")]).encode()
+        assert first_read.wait(60)
+        while not over.is_set():
+            yield b"x" * 50_000 + b"\n"
+
+    fake = FakeAws([product()])
+
+    def answer(request: Request) -> Reply:
+        return Reply(flow()) if "eu-west-1" in request.path else fake(request)
+
+    def told(what: str, done: int, total: int | None) -> None:
+        if what == "aws us-east-1" and done == total:
+            first_read.set()
+        if what == "aws eu-west-1" and first_read.is_set():
+            clock.advance(10)  # it is told once per MiB
+
+    with Loopback(answer) as server:
+        source = PublicAwsPrices(server.url, timeout_s=60, deadline=Deadline(900, clock))
+        fetched = source.fetch(["us-east-1", "eu-west-1"], ["on_demand"], TYPES, told)
+        over.set()
+    assert [offer.region for offer in fetched.offers] == ["us-east-1"]
+    assert fetched.complete == {("us-east-1", "on_demand")}
+    assert fetched.problems == (
+        "aws public price list of eu-west-1: no answer within 15 min: look at the network and proxies, or give it "
+        "longer (--deadline 75m)",
+    )
+
+
+def test_a_redirection_is_followed_on_the_same_host_alone() -> None:
+    fake = FakeAws([product()])
+    with Loopback(fake) as elsewhere:
+
+        def answer(request: Request) -> Reply:
+            if request.path.startswith("/moved"):
+                return fake(request)
+            target = f"{elsewhere.url}{request.path}" if "eu-west-1" in request.path else f"/moved{request.path}"
+            return Reply(status=302, headers={"Location": target})
+
+        with Loopback(answer) as server:
+            fetched = fetch(server, ["us-east-1", "eu-west-1"])
+        assert elsewhere.requests == []
+    assert [offer.region for offer in fetched.offers] == ["us-east-1"]
+    assert "sends us elsewhere, to 127.0.0.1" in fetched.problems[0]
+
+
+def test_the_index_names_regions_and_nothing_else() -> None:
+    names = ["us-east-1", "../../etc", "us-east-1\x1b[31m", "a" * 5000, "eu-west-1/x"]
+    fake = FakeAws([product()])
+
+    def answer(request: Request) -> Reply:
+        if request.path.endswith("/region_index.json"):
+            return Reply({"regions": {name: {} for name in names}})
+        return fake(request)
+
+    with Loopback(answer) as server:
+        assert len(fetch(server).offers) == 1
+        assert len(server.requests) == 2
