@@ -18,7 +18,7 @@ from melange_cloud.clouds.aws.client import Clients
 from melange_cloud.clouds.aws.client import Patience as AwsPatience
 from melange_cloud.clouds.gcp import GcpPrices
 from melange_cloud.clouds.gcp import Patience as GcpPatience
-from melange_cloud.domain import PURCHASES, InstanceType, Offer, Region
+from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.planner import prices
 from melange_cloud.planner.prices import Trust
@@ -703,3 +703,175 @@ def test_the_public_list_needs_no_credentials_and_then_serves_the_plan(serve, mo
     assert origins(gathered, EAST) == {"cached"}
     assert gathered.notes == ()
     assert len(server.requests) == asked
+
+
+# A whole table that has moved
+
+
+def halved():
+    products = recorded("gpu_products.json")
+    for made in products:
+        for term in made["terms"]["OnDemand"].values():
+            for priced in term["priceDimensions"].values():
+                priced["pricePerUnit"]["USD"] = f"{float(priced['pricePerUnit']['USD']) / 2:.10f}"
+    return FakeAws(products, recorded_spot())
+
+
+def test_a_table_that_has_halved_is_said_live_and_from_the_cache(serve):
+    serve(both_clouds(aws=halved()))
+    for origin in ("live", "cached"):
+        gathered = prices.gather(BOTH, ["on_demand"])
+        assert origins(gathered, EAST) == {origin}
+        assert [note for note in gathered.notes if "times those known from before" in note] == [
+            "aws on_demand: 4 of 4 prices are 0.5 times those known from before (2026-07-20): another currency or "
+            "unit? compare them with `melange-cloud prices diff` before you rely on them"
+        ]
+    (outcome,) = prices.refresh({"aws": ["us-east-1"]}, ["on_demand"])
+    assert "4 of 4 prices are 0.5 times those known" in outcome.notes[0]
+
+
+# Plug-ins that answer anything
+
+
+class Rogue:
+    """A plug-in cloud that raises or returns what it is told."""
+
+    provider = "rogue"
+    regions = (Region("rogue", "rogue-1", "Nowhere"),)
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def fetch(self, regions, purchases, instance_types, progress=None):
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("not even its text")
+
+
+ROGUE_TYPE = InstanceType("rogue", "r1.l4", "L4", 1, 8, 32.0, "rogue:R")
+TODAY = datetime.now(UTC).date()
+ROGUE = Offer(ROGUE_TYPE, "rogue-1", "on_demand", "on_demand", 0.5, 0.5, "live", "list", TODAY, TODAY)
+
+
+def fetched_of(*offers, complete=frozenset({("rogue-1", "on_demand")}), excluded=(), problems=()):
+    return Fetched(offers, excluded, complete, problems)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SystemExit(0),
+        SystemExit("bye"),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        RecursionError("maximum recursion depth exceeded"),
+        MemoryError(),
+        KeyError("Regions"),
+        BadInput("its own setting"),
+        StopIteration(),
+        Unspeakable(),
+        ValueError("\x1b[31m" + "x" * 10_000 + "\r\nforged"),
+        None,
+        "prices",
+        [ROGUE],
+        Fetched(None, None, None, None),
+        fetched_of("an offer"),
+        fetched_of(replace(ROGUE, instance_type=None)),
+        fetched_of(replace(ROGUE, region=7)),
+        fetched_of(replace(ROGUE, region="rogue-1\x1b[31m")),
+        fetched_of(replace(ROGUE, source=None)),
+        fetched_of(replace(ROGUE, contract=None)),
+        fetched_of(replace(ROGUE, as_of_to="2026-11-27")),
+        fetched_of(ROGUE, complete=frozenset({"rogue-1"})),
+        fetched_of(ROGUE, complete=frozenset({(1, 2)})),
+        fetched_of(ROGUE, excluded=("r1",)),
+        fetched_of(ROGUE, problems=(7,)),
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_whatever_a_plug_in_raises_or_answers_stops_nobody(serve, answer):
+    serve()
+    rogue = Rogue(answer)
+    gathered = prices.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    assert origins(gathered, EAST) == {"live"}
+    assert gathered.catalog.offers_in("rogue", "rogue-1", "on_demand") == ()
+    (note,) = gathered.notes
+    assert note.startswith("rogue: its plug-in fails (")
+    assert note.endswith("): fix or uninstall it (used instead: no price)")
+    assert note.isprintable()
+    assert len(note) < 350
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"usd_per_hour": "0.5"}, "is 0.5 USD/h"),
+        ({"usd_per_hour": float("nan")}, "is nan USD/h"),
+        ({"usd_per_hour": 10**400}, "is 1000"),
+        ({"usd_per_hour": True}, "is True USD/h"),
+        ({"sold_as": "gift"}, "is sold as 'gift'"),
+        ({"instance_type": replace(ROGUE_TYPE, gpu_count="8")}, "has 8 GPUs 'L4'"),
+        ({"instance_type": replace(ROGUE_TYPE, vcpus=-1)}, "has -1 vCPUs"),
+        ({"instance_type": replace(ROGUE_TYPE, memory_gib=float("inf"))}, "and inf GiB"),
+    ],
+)
+def test_one_impossible_price_of_a_plug_in_costs_that_price_alone(serve, changed, why):
+    serve()
+    good = replace(ROGUE, instance_type=replace(ROGUE_TYPE, name="r2.l4"))
+    rogue = Rogue(fetched_of(replace(ROGUE, **changed), good))
+    gathered = prices.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    offers = gathered.catalog.offers_in("rogue", "rogue-1", "on_demand")
+    assert [offer.instance_type.name for offer in offers] == ["r2.l4"]
+    assert why in gathered.notes[0]
+    assert "refused" in gathered.notes[0]
+
+
+def test_what_a_plug_in_says_is_cut_and_cleaned_wherever_it_is_shown(serve):
+    nasty = "\x1b]0;owned\x07" + "x" * 5000 + "\r\nforged"
+    rogue = Rogue(
+        fetched_of(
+            replace(ROGUE, source=nasty, contract=nasty),
+            excluded=(Excluded("rogue", "rogue-1", "r9", nasty),),
+            problems=(nasty,),
+        )
+    )
+    gathered = prices.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    (offer,) = gathered.catalog.offers_in("rogue", "rogue-1", "on_demand")
+    (pair,) = gathered.catalog.excluded_in("rogue", "rogue-1", "on_demand")
+    for text in (offer.source, offer.contract, pair.reason, *gathered.notes):
+        assert text.isprintable()
+        assert len(text) < 300
+
+
+def test_the_traceback_of_what_nobody_expected_can_be_seen(serve, monkeypatch, capfd):
+    serve()
+    rogue = Rogue(ZeroDivisionError("division by zero"))
+    sources = Sources({"rogue": rogue})
+    prices.gather(rogue.regions, ["on_demand"], sources=sources)
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv("MELANGE_CLOUD_DEBUG", "1")
+    prices.gather(rogue.regions, ["on_demand"], sources=sources)
+    assert "in fetch" in capfd.readouterr().err
+
+
+def test_a_plug_in_that_never_answers_is_left_at_the_deadline(serve):
+    serve()
+    over = threading.Event()
+
+    class Hanging(Rogue):
+        def fetch(self, regions, purchases, instance_types, progress=None):
+            over.wait()
+
+    rogue = Hanging(None)
+    trust = Trust(deadline_s=0.2)  # of real time, and no other cloud has to answer within it
+    gathered = prices.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}), trust=trust)
+    over.set()
+    assert gathered.notes == (
+        "rogue: no answer within 0.2 s: look at the network and proxies, or give it longer (--deadline 1s) (used "
+        "instead: no price)",
+    )

@@ -1,0 +1,121 @@
+"""One deadline for all that is asked: how it is written, what is there when it passes, and that nothing lingers."""
+
+import inspect
+import queue
+import subprocess
+import sys
+import threading
+from typing import get_args
+
+import pytest
+
+from melange_cloud.cli import plan, prices, profile_heatmap, renewal
+from melange_cloud.clouds.aws import AwsPrices
+from melange_cloud.clouds.aws.client import Clients, Patience
+from melange_cloud.clouds.deadline import BULK_S, PLAN_S, Deadline, DeadlinePassedError, deadline_of, words_of
+from melange_cloud.errors import BadInput
+from tests.clouds.aws_cloud import FakeAws, operation_of, recorded, recorded_spot
+from tests.clouds.hostile import Clock
+from tests.clouds.loopback import Loopback, Reply, Request
+from tests.clouds.test_aws_live import NOW, TYPES
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("60", 60), ("90s", 90), (" 15M ", 900), ("1h", 3600), ("0.5s", 0.5), ("24h", 86400)]
+)
+def test_a_deadline_is_written_in_seconds_minutes_or_hours(text, seconds):
+    assert deadline_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1s", "25h", "1d", "soon", "1_0", "٣s", "nan", "inf", "9" * 5000, "1e999", "\x1b[31m"]
+)
+def test_what_is_no_deadline_is_one_clean_line(text):
+    with pytest.raises(BadInput, match="give seconds, minutes or hours up to a day") as found:
+        deadline_of(text)
+    assert str(found.value).isprintable()
+    assert len(str(found.value)) < 200
+
+
+def test_the_defaults_that_help_shows_are_those_in_force():
+    parameters = inspect.signature(plan.plan).parameters
+    assert f"[default: {PLAN_S:g}s]" in get_args(parameters["deadline"].annotation)[1].help
+    for command in (prices.list_, prices.export, prices.doctor, profile_heatmap.heatmap):
+        assert deadline_of(inspect.signature(command).parameters["deadline"].default) == PLAN_S
+    for command in (prices.refresh, renewal.renew):
+        assert deadline_of(inspect.signature(command).parameters["deadline"].default) == BULK_S
+    assert (words_of(PLAN_S), words_of(BULK_S), words_of(7200)) == ("60 s", "15 min", "2 h")
+
+
+def test_what_is_there_when_the_moment_comes_still_counts():
+    clock, ended = Clock(), queue.SimpleQueue()
+    deadline = Deadline(60, clock)
+    ended.put("early")
+    assert deadline.next_of(ended) == "early"
+    clock.advance(61)
+    ended.put("there")
+    assert deadline.next_of(ended) == "there"
+    with pytest.raises(DeadlinePassedError, match="no answer within 60 s"):
+        deadline.next_of(ended)
+
+
+def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):
+    """The list and the offerings are read; the spot prices drip until the deadline."""
+    clock, over, rest_read = Clock(), threading.Event(), threading.Event()
+
+    def drip():
+        yield b"<"
+        assert rest_read.wait(60)
+        clock.advance(61)
+        over.wait()
+
+    def fault(request: Request, operation: str, region: str) -> Reply | None:
+        return Reply(drip()) if operation == "DescribeSpotPriceHistory" else None
+
+    def told(what: str, done: int, total: int | None) -> None:
+        if done == 2:
+            rest_read.set()
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    with Loopback(FakeAws(recorded("gpu_products.json"), recorded_spot(), fault=fault)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", server.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", server.url)
+        deadline = Deadline(60, clock)
+        patience = Patience(read_s=600, pricing_attempts=1, ec2_attempts=1)
+        source = AwsPrices(Clients(patience=patience, deadline=deadline), now=lambda: NOW, deadline=deadline)
+        fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, told)
+        over.set()
+        assert sorted(operation_of(request)[0] for request in server.requests) == [
+            "DescribeInstanceTypeOfferings",
+            "DescribeSpotPriceHistory",
+            "GetProducts",
+        ]
+    assert {offer.purchase for offer in fetched.offers} == {"on_demand"}
+    assert fetched.complete == {("us-east-1", "on_demand")}
+    assert fetched.problems == (
+        "aws spot prices of us-east-1: no answer within 60 s: look at the network and proxies, or give it longer "
+        "(--deadline 5m)",
+    )
+
+
+_ASK = """
+from melange_cloud.planner import prices
+from melange_cloud import catalog
+selected = [region for region in catalog.load_regions() if region.name in ("us-east-1", "us-central1")]
+print(*prices.gather(selected, ["on_demand"], trust=prices.Trust(deadline_s=0.05)).notes, sep="\\n")
+"""
+
+
+def test_a_process_ends_although_both_clouds_still_hang(monkeypatch, tmp_path):
+    """It ends while the server holds every answer back: were it waited for, this would never come back."""
+    with Loopback(lambda _: Reply(fault="hang")) as server:
+        for name in ("AWS_ENDPOINT_URL_PRICING", "AWS_ENDPOINT_URL_EC2", "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"):
+            monkeypatch.setenv(name, server.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+        monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(tmp_path / "cache"))
+        ended = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    assert [line.partition(":")[0] for line in ended.stdout.splitlines()] == ["aws", "gcp"]
+    assert ended.stdout.count("no answer within 0.05 s") == 2
