@@ -5,12 +5,14 @@ test_readme_faults.py. The clouds have little patience here, so that nobody wait
 """
 
 import copy
+import gzip
 import json
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,12 +24,14 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud import clouds
-from melange_cloud.clouds.aws import AwsPrices
+from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices, bulk
+from melange_cloud.clouds.aws import client as aws_client
 from melange_cloud.clouds.aws.client import Clients
 from melange_cloud.clouds.aws.client import Patience as AwsPatience
 from melange_cloud.clouds.gcp import GcpPrices
 from melange_cloud.clouds.gcp import Patience as GcpPatience
-from tests.clouds.aws_cloud import FakeAws, dimension, product, recorded, recorded_spot, refusal
+from melange_cloud.clouds.gcp import client as gcp_client
+from tests.clouds.aws_cloud import FakeAws, dimension, product, public_list, recorded, recorded_spot, refusal
 from tests.clouds.gcp_recorded import skus
 from tests.clouds.loopback import Answer, Loopback, Reply, Request
 from tests.live import both_clouds, machine_of_its_own, point_at
@@ -42,6 +46,15 @@ def seen(*arguments: str) -> str:
     from melange_cloud.cli.app import app
 
     result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "400"}, catch_exceptions=False)
+    return f"{result.stderr}{result.stdout}"
+
+
+def failed(*arguments: str) -> str:
+    """All that a command prints which ends with exit code 5."""
+    from melange_cloud.cli.app import app
+
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "400"})
+    assert result.exit_code == 5, result.output
     return f"{result.stderr}{result.stdout}"
 
 
@@ -74,6 +87,8 @@ def machine() -> Iterator[Machine]:
     """A machine for one fault, with clouds that are asked again for a third of a second at most."""
 
     def impatient(provider, *, known_types=None, known_sold_as=None, ask_metadata=True, public=False, deadline=None):
+        if provider == "aws" and public:
+            return PublicAwsPrices(timeout_s=60, wait_s=0.01, known_sold_as=known_sold_as, deadline=deadline)
         if provider == "aws":
             patience = AwsPatience(connect_s=120, read_s=made.answer_s, pricing_attempts=2, ec2_attempts=1)
             return AwsPrices(
@@ -154,6 +169,58 @@ def _empty_pages(here: Machine) -> str:
 
     here.asks(only_list(amazon), google)
     return seen("prices", "refresh", *BOTH)
+
+
+def _dripping(here: Machine) -> str:
+    """Both clouds send a blank now and then; the deadline is real, since nothing else has to come within it."""
+
+    def drip() -> Iterator[bytes]:
+        while not over.wait(0.02):
+            yield b" "
+
+    over = threading.Event()
+    here.asks(lambda _: Reply(drip()), lambda _: Reply(drip()))
+    said = seen("prices", "list", "--deadline", "1s", *BOTH)
+    over.set()
+    return said
+
+
+def _endless_pages(here: Machine) -> str:
+    here.patch.setattr(aws_client, "_MOST_PAGES", 10)
+    here.patch.setattr(gcp_client, "MOST_PAGES", 10)
+    here.asks(
+        only_list(lambda request, *_: Reply({"PriceList": [], "NextToken": str(request.number)})),
+        lambda request: Reply({"skus": [], "nextPageToken": str(request.number)}),
+    )
+    return seen("prices", "list", *BOTH)
+
+
+def _without_bounds(here: Machine) -> str:
+    bomb = Reply(gzip.compress(b" " * 2**27, compresslevel=1), headers={"Content-Encoding": "gzip"})
+    here.asks(only_list(lambda *_: Reply(iter([b" " * 2**20] * 9))), lambda _: bomb)
+    return seen("prices", "list", *BOTH)
+
+
+def _halved() -> FakeAws:
+    products = copy.deepcopy(recorded("gpu_products.json"))
+    for made in products:
+        usd = dimension(made)["pricePerUnit"]
+        usd["USD"] = f"{float(usd['USD']) / 2:.10f}"
+    return FakeAws(products, recorded_spot())
+
+
+def _begins_later(one: dict) -> None:
+    later = copy.deepcopy(one["pricingInfo"][0])
+    one["pricingInfo"] = [later | {"effectiveTime": "2099-01-01T00:00:00Z"}]
+
+
+def _cut_list(here: Machine) -> str:
+    products = [product(), product("m7i.large", sku="OTHER", instanceFamily="General purpose")]
+    lines = public_list(products).splitlines(keepends=True)
+    cut = "".join(lines)[:-100]
+    here.patch.setattr(bulk, "_ATTEMPTS", 1)
+    here.asks(lambda _: Reply(wire=iter([b"HTTP/1.0 200 OK\r\n\r\n", cut.encode()])))
+    return failed("prices", "refresh", "--public", *AWS)
 
 
 def _cache_fault(harm: Callable[[Path], None], *command: str) -> Callable[[Machine], str]:
@@ -237,12 +304,26 @@ def _skewed(request: Request, operation: str, region: str) -> Reply | None:
     return refusal("UnrecognizedClientException", 403, headers=ahead)(request, operation, region)
 
 
+NASTY = "\x1b]0;owned\x07" + "x" * 5000 + "\r\nall is well"
+
 FAULTS: dict[str, Callable[[Machine], str]] = {
     "Empty page": _empty_pages,
     "Repeated page token": both(
         only_list(lambda *_: Reply({"PriceList": [json.dumps(product())], "NextToken": "1"})),
         lambda _: Reply({"skus": skus(), "nextPageToken": "b"}),
     ),
+    "Endless pages": _endless_pages,
+    "Dripping answer": _dripping,
+    "Answer without bounds": _without_bounds,
+    "Deep JSON": both(only_list(lambda *_: Reply({"PriceList": ["[" * 100_000]})), lambda _: Reply('{"a":' * 100_000)),
+    "Terminal codes in an error": both(only_list(refusal(NASTY, 400, NASTY)), lambda _: google_error(400, NASTY)),
+    "Redirection": both(
+        only_list(lambda *_: Reply(status=302, headers={"Location": "http://127.0.0.1:9/"})),
+        lambda _: Reply(status=302, headers={"Location": "http://127.0.0.1:9/"}),
+    ),
+    "Cut public list": _cut_list,
+    "All prices moved by one factor": both(_halved(), None),
+    "Price of the future": both(None, with_gcp_sku("Nvidia L4 GPU running", _begins_later), "prices", "refresh", *GCP),
     "Throttling": both(only_list(refusal("ThrottlingException")), lambda _: google_error(429, "Quota exceeded")),
     "Server error (5xx)": both(only_list(refusal("InternalFailure", 500)), lambda _: google_error(503, "backend")),
     "Access denied (403)": both(
