@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from melange_cloud.errors import BadFile
+from melange_cloud.inputs import read_bytes
+
+_MOST_SETTINGS_BYTES = 2**20
 _ANSWER_S = 0.3
 """A metadata server is on the same machine or nowhere; the SDKs wait for it for seconds."""
 
@@ -169,7 +173,7 @@ def _address(url: str) -> tuple[str, int] | None:
 
 def _holds(file: Path, words: tuple[str, ...]) -> bool:
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        text = read_bytes(file, _MOST_SETTINGS_BYTES).decode("utf-8", errors="replace")
+    except BadFile:  # not there, not ours to read, or a pipe: the SDK says so where it matters
         return False
     return any(word in text for word in words)

@@ -21,6 +21,7 @@ from melange_cloud import clouds
 from melange_cloud.clouds import deadline
 from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws import client as aws_client
+from melange_cloud.clouds.aws import sending as aws_sending
 from melange_cloud.clouds.aws.client import Clients
 from melange_cloud.clouds.aws.client import Patience as AwsPatience
 from melange_cloud.clouds.gcp import GcpPrices
@@ -189,7 +190,7 @@ def hostile(
         patch.setattr(deadline, "monotonic", ground.clock)
         patch.setattr(aws_client, "_MOST_PAGES", MOST_PAGES)
         patch.setattr(gcp_client, "MOST_PAGES", MOST_PAGES)
-        patch.setattr(aws_client, "_MOST_ANSWER_BYTES", MOST_BYTES)
+        patch.setattr(aws_sending, "MOST_ANSWER_BYTES", MOST_BYTES)
         patch.setattr(gcp_client, "_MOST_ANSWER_BYTES", MOST_BYTES)
         patch.setattr(clouds, "built_in", quick)
         point_at(server, patch)

@@ -3,12 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from melange_cloud.clouds.answers import whole
 from melange_cloud.clouds.aws.faults import UnreadError, malformed, vendor_faults
 from melange_cloud.clouds.aws.metadata import ask_metadata_briefly
+from melange_cloud.clouds.aws.sending import bound_client, bound_credentials
 from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.errors import PricesUnavailable
 
@@ -25,8 +24,6 @@ _PRICING_REGIONS = {
 }
 """The nearest of the three regions that answer price questions (PRICES.md section 1); us-east-1 for all others."""
 _MOST_PAGES = 1000
-_MOST_ANSWER_BYTES = 8 * 2**20
-"""A page of 100 products with all their terms has 1.5 MB; 64 are read at once."""
 _OPERATIONS = {
     "ec2": ("DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"),
     "pricing": ("GetProducts",),
@@ -134,6 +131,7 @@ class Clients:
                 core = botocore.session.Session()
                 core.register_component("data_loader", _OurOperations(core.get_component("data_loader")))
                 with vendor_faults("sts:GetCallerIdentity"):
+                    bound_credentials(core, self._deadline)
                     ask_metadata_briefly(core)
                     self._session = boto3.session.Session(botocore_session=core)
             return self._session
@@ -153,43 +151,11 @@ class Clients:
                 try:
                     with vendor_faults(service):
                         client = session.client(service, region_name=region, config=config)
-                        client.meta.events.register("before-send", partial(_send, client, self._deadline))
+                        bound_client(client, self._deadline)
                         self._made[service, region] = client
                 except ValueError as error:
                     raise UnreadError(f"{error}: correct AWS_ENDPOINT_URL_{service.upper()}") from error
             return self._made[service, region]
-
-
-def _send(client: Any, deadline: Deadline | None, request: Any, **_: Any) -> Any:
-    """Send a request in botocore's place, which reads whatever comes: the answer is read within bounds.
-
-    Raises:
-        What botocore's own sending raises, so that it asks again where that may help.
-    """
-    from botocore.awsrequest import AWSResponse
-    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-    from urllib3 import exceptions
-
-    request.stream_output = True
-    response = client._endpoint.http_session.send(request)  # there is no public way to the connections of a client
-    try:
-        body = whole(response.raw, _MOST_ANSWER_BYTES, deadline)
-    except exceptions.ReadTimeoutError as error:
-        raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
-    except (exceptions.HTTPError, OSError) as error:
-        raise ConnectionClosedError(endpoint_url=request.url, error=error, request=request) from error
-    return AWSResponse(request.url, response.status_code, response.headers, _Read(body))
-
-
-class _Read:
-    """A body that has been read, as botocore takes it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def stream(self) -> list[bytes]:
-        """The body in one piece."""
-        return [self._body]
 
 
 def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> Iterator[list[Any]]:

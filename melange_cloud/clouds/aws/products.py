@@ -110,7 +110,11 @@ class PriceList:
             ValueError: it has no product, SKU or attributes.
         """
         sku, attributes, region, instance_type = _identity(document)
-        if not is_plain_instance(attributes) or (self._regions is not None and region not in self._regions):
+        if (
+            not (region and instance_type)
+            or not is_plain_instance(attributes)
+            or (self._regions is not None and region not in self._regions)
+        ):
             return
         if instance_type not in self._instance_types:
             if attributes.get("instanceFamily") == GPU_FAMILY:

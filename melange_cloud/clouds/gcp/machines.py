@@ -1,5 +1,6 @@
 """Which machine types exist in which region, as the Compute API lists them zone by zone."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ _WHAT = "Google's list of machine types"
 _FILTER = 'name eq "[ag][0-9].*"'
 """Google's GPU machines are named a<n> and g<n>: one page or two instead of a hundred."""
 
+_NAME = re.compile("[a-z0-9-]{1,63}")
+"""As the Compute API defines the names of its resources."""
 _OUR_ACCELERATORS = frozenset(
     {"nvidia-l4", "nvidia-tesla-a100", "nvidia-a100-80gb", "nvidia-h100-80gb", "nvidia-h100-mega-80gb"}
 )
@@ -59,7 +62,9 @@ def list_machine_types(client: Any, project: str, known: Collection[str], patien
             for machine in scoped.machine_types:
                 if machine.name in known:
                     types[region_of(zone)].add(machine.name)
-                elif any(gpu.guest_accelerator_type in _OUR_ACCELERATORS for gpu in machine.accelerators):
+                elif _NAME.fullmatch(machine.name) and any(
+                    gpu.guest_accelerator_type in _OUR_ACCELERATORS for gpu in machine.accelerators
+                ):
                     strangers[region_of(zone)].add(machine.name)
     return Listing(_frozen(types), _frozen(strangers), frozenset(unsure))
 

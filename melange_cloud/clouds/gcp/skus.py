@@ -63,6 +63,7 @@ _USAGE_TYPES = {
 }
 _SHOWN_CHARACTERS = 100
 """Of a SKU's description; the longest of ours has 90."""
+_REGION = re.compile("[a-z0-9-]{1,40}")
 _WORTH_A_LOOK = re.compile(r"\b(?:G2|A2|A3|A3Plus|L4|A100|H100|SSD)\b", re.IGNORECASE)
 _OUR_GPU = re.compile(r"\b(?:L4|A100|H100)\b", re.IGNORECASE)
 
@@ -200,6 +201,11 @@ def _price(sku: Any, group: str, now: datetime) -> tuple[Decimal | None, str]:
     return usd * hours, ""
 
 
+def _regions(sku: Any) -> tuple[str, ...]:
+    """Where Google charges a SKU; what cannot be a region's name is none."""
+    return tuple(region for region in sku.service_regions if _REGION.fullmatch(region))
+
+
 def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
     """What a SKU prices for us; None where it is none of ours.
 
@@ -223,7 +229,7 @@ def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
             return Component(
                 part=rule.part,
                 purchase=rule.purchase,
-                regions=tuple(sku.service_regions),
+                regions=_regions(sku),
                 sku_id=echoed(sku.sku_id),
                 description=echoed(sku.description, _SHOWN_CHARACTERS),
                 usd_per_hour=usd_per_hour,
@@ -296,7 +302,7 @@ def part_prices(skus: Iterable[Any], now: datetime | None = None) -> PartPrices:
             continue
         purchase = unread_gpu(sku)
         if purchase is not None:
-            for region in sku.service_regions:
+            for region in _regions(sku):
                 unread[region, purchase].add(f"SKU {echoed(sku.sku_id)} '{echoed(sku.description, _SHOWN_CHARACTERS)}'")
     prices: dict[tuple[str, str, str], Decimal] = {}
     faults: dict[tuple[str, str, str], str] = {}
