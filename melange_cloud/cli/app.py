@@ -1,18 +1,20 @@
 """Joins the command groups; turns expected errors into one line and an exit code."""
 
 import gc
-import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from melange_cloud.cli import plan, prices, profiles, sensitivity, solve, workloads
 from melange_cloud.cli.numbers import drop_sizes_that_are_none, read_plain_numbers
-from melange_cloud.cli.output import note
+from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.streams import take_stdout
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unread_variables
 
@@ -24,7 +26,62 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer brings its own copy of Click from 0.17 on, so that click.UsageError may be another class."""
 
 
-class ErrorsInOneLine(TyperGroup):
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Expected errors, wrong usage among them, become a line on stderr and their exit code."""
+    try:
+        yield
+    except UsageError as error:
+        raise _refused(error) from None
+    except MelangeError as error:
+        for line in str(error).split("\n"):
+            note(one_line(f"melange-cloud: {line}"))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt:
+        note("melange-cloud: interrupted, nothing was written")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted.
+        raise typer.Exit(PIPE_CLOSED) from None
+
+
+def _refused(error: Any) -> Exception:
+    """What ends the command: help where no command was given, else one line and exit code 2."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        note(error.format_message())
+        return typer.Exit(BadInput.exit_code)
+    asked = getattr(error.ctx, "command_path", None) or "melange-cloud"
+    what = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    note(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
+    return typer.Exit(BadInput.exit_code)
+
+
+class _HelpIsAnAnswer:
+    """A command whose ``--help`` goes where answers go, in characters that the stream has."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The help option, which prints as every answer is printed."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _show_help(ctx: Any, _: Any, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        emit(ctx.get_help())
+        ctx.exit()
+
+
+class Command(_HelpIsAnAnswer, TyperCommand):
+    """Any command of ours."""
+
+
+class Group(_HelpIsAnAnswer, TyperGroup):
+    """Any group of commands."""
+
+
+class ErrorsInOneLine(Group):
     """Prints a MelangeError's text on stderr and exits with its code; sits on the group so that tests see it too.
 
     Wrong usage too is one line, however long and strange the words are that it repeats.
@@ -32,38 +89,13 @@ class ErrorsInOneLine(TyperGroup):
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         """Read the group's own options and find the command."""
-        try:
+        with _errors_in_one_line():
             return super().make_context(*arguments, **more)
-        except UsageError as error:
-            raise _refused(error) from None
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        try:
+        """Read the command's arguments and run it."""
+        with _errors_in_one_line():
             return super().invoke(ctx)
-        except UsageError as error:
-            raise _refused(error) from None
-        except MelangeError as error:
-            for line in str(error).split("\n"):
-                note(one_line(f"melange-cloud: {line}"))
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt:
-            note("melange-cloud: interrupted, nothing was written")
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            # The reader (head, less) has what it wanted. Python would complain once more while flushing at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(PIPE_CLOSED) from None
-
-
-def _refused(error: Any) -> Exception:
-    """What ends the command: help where no command was given, else one line and exit code 2."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        return error  # type: ignore[no-any-return]
-    asked = getattr(error.ctx, "command_path", None) or "melange-cloud"
-    what = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-    note(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
-    return typer.Exit(BadInput.exit_code)
 
 
 app = typer.Typer(
@@ -80,7 +112,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"melange-cloud {version('melange-cloud')}")
+        emit(f"melange-cloud {version('melange-cloud')}")
         raise typer.Exit
 
 
@@ -112,13 +144,26 @@ app.add_typer(profiles.app, name="profiles")
 read_plain_numbers(app)
 
 
+def _use_our_classes(of: typer.Typer) -> None:
+    for command in of.registered_commands:
+        command.cls = Command
+    for group in of.registered_groups:
+        if group.typer_instance is not None:
+            group.cls = Group
+            _use_our_classes(group.typer_instance)
+
+
+_use_our_classes(app)
+
+
 def _end_by_signal(number: int, _: Any) -> None:
     # As an exception, so that a solver that runs is ended and its files are removed on the way out.
     raise SystemExit(128 + number)
 
 
 def main() -> None:
-    """Entry point of the ``melange-cloud`` script."""
+    """Run the command line; ``cli/start.py`` comes before it."""
+    take_stdout()
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end_by_signal)

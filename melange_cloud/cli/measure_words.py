@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melange_cloud.cli.output import is_terminal, note, rendered
+from melange_cloud.cli.output import note, rendered
+from melange_cloud.cli.streams import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

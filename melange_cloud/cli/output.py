@@ -1,63 +1,87 @@
-"""Where results go: stdout or --out, at which width, in colour or not."""
+"""What leaves the program: the answer, on stdout or in a file, and notes on stderr; how wide, and in colour or not."""
 
 import contextlib
 import io
 import os
-import shutil
 import sys
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import typer
 
-from melange_cloud.errors import MelangeError
+from melange_cloud.cli.characters import fitting, harmless, harmless_json
+from melange_cloud.cli.result_file import STDOUT, Result
+from melange_cloud.cli.streams import answers, discard, is_terminal
+from melange_cloud.errors import MelangeError, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-WIDTH_OFF_A_TERMINAL = 120
+WIDTH_OFF_A_TERMINAL, USUAL_WIDTH, LEAST_WIDTH = 120, 80, 40
+LONGEST_NOTE = 600
+"""Characters of the longest note: longer than an error, since a notice may list regions and cures."""
 
 
 def width() -> int:
     """Columns to fill: the terminal's; where there is none, COLUMNS or 120 (CI logs and files are not 80 wide)."""
-    if is_terminal(sys.stdout) or os.environ.get("COLUMNS", "").isdigit():
-        return max(40, shutil.get_terminal_size().columns)
-    return WIDTH_OFF_A_TERMINAL
+    if not bounded():
+        return WIDTH_OFF_A_TERMINAL
+    columns = _asked_columns()
+    stream = answers()
+    if not columns and stream is not None:
+        with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor
+            columns = os.get_terminal_size(stream.fileno()).columns
+    return max(LEAST_WIDTH, columns or USUAL_WIDTH)
+
+
+def bounded() -> bool:
+    """Whether somebody says how wide the output may be: a terminal, or COLUMNS."""
+    return is_terminal(answers()) or _asked_columns() > 0
+
+
+def _asked_columns() -> int:
+    """What COLUMNS says; 0 where it says nothing."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isascii() and columns.isdigit() and len(columns) < 10 else 0
 
 
 def colour() -> bool:
     """Whether stdout takes colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
-    return is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal(answers()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def emit(text: str, out: Path | None) -> None:
-    """Print the result, or write it whole to ``out``."""
-    if out is None:
-        if sys.stdout is None:
-            raise MelangeError("standard output is closed: give --out FILE")
-        try:
-            typer.echo(text, nl=not text.endswith("\n"), color=True)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise MelangeError(f"standard output cannot be written: {error.strerror}; give --out FILE") from error
+def emit(text: str, result: Result = STDOUT) -> None:
+    """Print the answer, or write it whole to the file of ``result``; a file is UTF-8."""
+    is_json = result.format == "json"
+    if result.path is not None:
+        from melange_cloud.files import write_whole
+
+        text = harmless_json(text, None) if is_json else fitting(harmless(text), None)
+        write_whole(result.path, text if text.endswith("\n") else text + "\n")
+        note(f"wrote {result.path}")
         return
-    from melange_cloud.files import write_whole
-
-    write_whole(out, text if text.endswith("\n") else text + "\n")
-    note(f"wrote {out}")
+    stream = answers()
+    if stream is None:
+        raise MelangeError("standard output is closed: give --out FILE")
+    encoding = getattr(stream, "encoding", None)
+    text = harmless_json(text, encoding) if is_json else fitting(harmless(text, coloured=colour()), encoding)
+    try:
+        typer.echo(text, file=stream, nl=not text.endswith("\n"), color=True)
+    except BrokenPipeError:
+        discard(stream)
+        raise
+    except OSError as error:
+        discard(stream)
+        raise MelangeError(f"standard output cannot be written: {error.strerror}; give --out FILE") from error
 
 
 def note(text: str) -> None:
-    """A line on stderr; where stderr is closed or full, the result matters more than the note."""
-    if sys.stderr is not None:
+    """Lines on stderr, cleaned and cut; where stderr is closed or full, the result matters more than the note."""
+    if sys.stderr is None:
+        return
+    for line in text.split("\n"):
+        shown = fitting(one_line(line, LONGEST_NOTE), getattr(sys.stderr, "encoding", None))
         with contextlib.suppress(OSError):
-            typer.echo(text, err=True)
-
-
-def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether somebody watches the stream; a closed one is None."""
-    return stream is not None and stream.isatty()
+            typer.echo(shown, err=True)
 
 
 def rendered(content: "RenderableType") -> str:

@@ -13,7 +13,9 @@ import typer
 
 from melange_cloud import settings
 from melange_cloud.cli.clock import now
-from melange_cloud.cli.output import colour, emit, is_terminal, note, width
+from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.result_file import Result, result_of
+from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown
 from melange_cloud.inputs import NotANumber, OutOfRange, parse_number, parse_whole
 
@@ -40,7 +42,7 @@ melange-cloud plan --region us-east-1 --region us-central1 --compare-purchases
 
 melange-cloud plan --region all --provider gcp --gpu L4 --gpu A100-40GB
 
-melange-cloud plan --region 'eu-*' --max-gpus A10G=8 --spare 1 --format json --out plan.json
+melange-cloud plan --region 'eu-*' --max-gpus A10G=8 --spare 1 --output plan.json
 """
 
 
@@ -65,8 +67,9 @@ HOW, OUTPUT = "How it is solved", "Output"
 
 
 def _option(panel: str, help_text: str, *names: str, **more: Any) -> Any:
-    environment = "MELANGE_CLOUD_" + names[0].lstrip("-").replace("-", "_").upper()
-    more = {"envvar": environment, **more}
+    """An option with a variable for its long name, and for that of each alias."""
+    variables = ["MELANGE_CLOUD_" + name[2:].replace("-", "_").upper() for name in names if name.startswith("--")]
+    more = {"envvar": variables, **more}
     return typer.Option(*names, help=help_text, rich_help_panel=panel, show_envvar=False, **more)
 
 
@@ -229,12 +232,20 @@ def plan(
         list[Show] | None, _option(OUTPUT, "Also show: routing (which sizes go where), left-out.", "--show")
     ] = None,
     all_rows: Annotated[bool, _option(OUTPUT, "Every region in the comparison.", "--all-rows")] = False,
-    format_: Annotated[Format, _option(OUTPUT, "table, json, csv or markdown.", "--format")] = Format.TABLE,
-    out: Annotated[Path | None, _option(OUTPUT, "Write to this file instead of stdout.", "--out")] = None,
+    format_: Annotated[
+        Format | None,
+        _option(OUTPUT, "table, json, csv or markdown [default: as --output ends, else table].", "--format"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        _option(OUTPUT, "Write to this file: .txt, .json, .csv or .md decides the format.", "--output", "-o", "--out"),
+    ] = None,
 ) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and what else it could be."""
+    result = result_of(out, format_, Format)
     question = question_of(locals())
-    wants_reasons = True if explain or alternatives is not None else None if format_ is Format.JSON else False
+    as_json = result.format == Format.JSON
+    wants_reasons = True if explain or alternatives is not None else None if as_json else False
     question = replace(
         question,
         explain=wants_reasons,
@@ -247,8 +258,8 @@ def plan(
 
     with progress() as (on_region, on_fetch):
         answer = planner.answer(question, now=now(), on_region=on_region, on_fetch=on_fetch)
-    _print(answer, format_, frozenset(item.value for item in show or ()), all_rows, out)
-    if wants_reasons and len(answer.regions) > 1 and format_ is not Format.JSON:
+    _print(answer, result, frozenset(item.value for item in show or ()), all_rows)
+    if wants_reasons and len(answer.regions) > 1 and not as_json:
         note("--explain: the reasons stand on the page of one region; --format json has them for every region")
     code = planner.exit_code(answer)
     if code:
@@ -261,7 +272,7 @@ plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
 def variables() -> list[str]:
     """The environment variables of the options."""
     options = [get_args(parameter.annotation)[1] for parameter in inspect.signature(plan).parameters.values()]
-    return [str(option.envvar) for option in options]
+    return [str(name) for option in options for name in option.envvar or ()]
 
 
 MOST_OF_A_LIMIT = 1_000_000_000
@@ -341,9 +352,18 @@ def defaults_from_file() -> dict[str, Any]:
             faults.append(Fault(path, f"{shown(value)}: {cure}", field=f"[plan] {name.replace('_', '-')}"))
     if faults:
         raise BadFile(faults)
-    note(f"settings from {path}: {', '.join(sorted(defaults)) or 'none'}")
+    taken = [*sorted(defaults), *_discounts_in_words()]
+    note(f"settings from {path}: {', '.join(taken) or 'none'}")
     own = inspect.signature(plan).parameters.keys() - ONLY_OF_A_PLAN
     return {"plan": defaults, "sensitivity": {name: value for name, value in defaults.items() if name in own}}
+
+
+def _discounts_in_words() -> list[str]:
+    """How many discounts the settings file has; none for none."""
+    from melange_cloud.catalog import load_discounts
+
+    count = len(load_discounts())
+    return [f"{count} discount{'s' if count > 1 else ''}"] if count else []
 
 
 def _wrong_type(wanted: str, value: object) -> str:
@@ -361,20 +381,20 @@ def _wrong_type(wanted: str, value: object) -> str:
     return "" if isinstance(value, str) else "give text"
 
 
-def _print(answer: "Plan", format_: Format, show: frozenset[str], all_rows: bool, out: Path | None) -> None:
+def _print(answer: "Plan", result: Result, show: frozenset[str], all_rows: bool) -> None:
     from melange_cloud import report
 
-    if format_ is Format.JSON:
-        emit(report.as_json(answer), out)
-    elif format_ is Format.MARKDOWN:
-        emit(report.as_markdown(answer), out)
-    elif format_ is Format.CSV:
+    if result.format == Format.JSON:
+        emit(report.as_json(answer), result)
+    elif result.format == Format.MARKDOWN:
+        emit(report.as_markdown(answer), result)
+    elif result.format == Format.CSV:
         for line in report.banner_lines(answer, width()):
             note(line)
-        emit(report.as_csv(answer), out)
+        emit(report.as_csv(answer), result)
     else:
-        in_colour = colour() and out is None
-        emit(report.table(answer, width=width(), colour=in_colour, show=show, all_rows=all_rows), out)
+        in_colour = colour() and result.path is None
+        emit(report.table(answer, width=width(), colour=in_colour, show=show, all_rows=all_rows), result)
 
 
 def _fraction(option: str, word: str) -> float:

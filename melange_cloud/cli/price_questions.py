@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melange_cloud.cli.clock import now
-from melange_cloud.cli.output import is_terminal, note
-from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.cli.output import note
+from melange_cloud.cli.streams import is_terminal
+from melange_cloud.errors import BadInput, PricesUnavailable, echoed
+from melange_cloud.inputs import is_there
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Catalog, OfferKey
@@ -100,8 +102,8 @@ def side(name: str, purchases: Sequence[str]) -> "Catalog":
     day = _day(name)
     if name == "cache" or day is not None:
         return _cache(day, purchases)
-    if not Path(name).exists():
-        raise BadInput(f"'{name}' is neither snapshot, cache, a day such as 2026-11-22, nor a file")
+    if not is_there(Path(name)):
+        raise BadInput(f"'{echoed(name)}' is neither snapshot, cache, a day such as 2026-11-22, nor a file")
     offers = catalog.read_price_sheet(
         Path(name),
         today=now().date(),

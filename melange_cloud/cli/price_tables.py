@@ -3,14 +3,15 @@
 import csv
 import io
 import json
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.cli.output import is_terminal, width
+from melange_cloud.cli.output import bounded, width
+from melange_cloud.errors import echoed
+from melange_cloud.spreadsheet import safe_cell
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Difference
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 _GAP = 2
 """Spaces between two columns, or one where that keeps a row in one line."""
+
+_LONGEST_CELL, _LONGEST_FINDING = 100, 1000
+"""Characters that are shown of what may come from a sheet, a plug-in or a server."""
 
 SPOT_NOTE = "spot: interruptible, price at one moment"
 
@@ -88,7 +92,7 @@ def offers_csv(offers: Sequence["Offer"], columns: Sequence[str] | None = None) 
     page = io.StringIO()
     writer = csv.DictWriter(page, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row_of(offer) for offer in offers)
+    writer.writerows({column: safe_cell(cell) for column, cell in row_of(offer).items()} for offer in offers)
     return page.getvalue()
 
 
@@ -189,9 +193,10 @@ def checks_table(checks: Sequence["Check"]) -> str:
     """The doctor's checks, each with its cure in the line below."""
     lines = []
     for check in checks:
-        lines += _wrapped(f"{check.about} {check.what}: {check.found}", " " * 8, f"{check.status:<8}")
+        found = echoed(f"{check.about} {check.what}: {check.found}", _LONGEST_FINDING)
+        lines += _wrapped(found, " " * 8, f"{check.status:<8}")
         if check.cure:
-            lines += _wrapped(check.cure, " " * 11, f"{'':<8}-> ")
+            lines += _wrapped(echoed(check.cure, _LONGEST_FINDING), " " * 11, f"{'':<8}-> ")
     return "\n".join(lines) + "\n"
 
 
@@ -208,6 +213,7 @@ def as_json(answer: Mapping[str, Any]) -> str:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> str:
     """A table, the first ``right`` columns aligned right; what does not fit beside them stands in a line below."""
+    rows = [[echoed(cell, _LONGEST_CELL) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
     page = _page()
     gaps = len(widths) - 1
@@ -233,8 +239,7 @@ def paragraphs(texts: Sequence[str]) -> str:
 
 def _page() -> int:
     """Columns to fill: the terminal's, or COLUMNS; where there is neither, a row is a line for grep and awk."""
-    bounded = is_terminal(sys.stdout) or os.environ.get("COLUMNS", "").isdigit()
-    return width() if bounded else sys.maxsize
+    return width() if bounded() else sys.maxsize
 
 
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:

@@ -23,6 +23,7 @@ from melange_cloud.cli.price_questions import (
     tell,
 )
 from melange_cloud.cli.renewal import renew
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, PricesUnavailable
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ Sheet = Annotated[Path | None, typer.Option("--prices", help="Your own price she
 OddPrices = Annotated[
     bool, typer.Option("--accept-odd-prices", help="Take prices five times off the same type's elsewhere.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of stdout.")]
+Out = Annotated[Path | None, output_option()]
+AnyFormat = Annotated[
+    Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+]
 
 
 @app.command(epilog="Example: melange-cloud prices refresh --provider aws --region us-east-1")
@@ -105,11 +109,10 @@ def refresh(
             sources=sources,
             deadline_s=deadline_s,
         )
-    read = False
+    lines = []
     for outcome in outcomes:
         tell([*outcome.problems, *outcome.notes, *([outcome.failure] if outcome.failure else [])])
         if outcome.fetched is not None:
-            read = True
             tell(_unknown(outcome.provider, outcome.fetched.excluded))
             offers = outcome.fetched.offers
             count = len({offer.region for offer in offers})
@@ -119,9 +122,10 @@ def refresh(
             )
             places = "1 region" if count == 1 else f"{count} regions"
             found = "1 price" if len(offers) == 1 else f"{len(offers)} prices"
-            typer.echo(f"{outcome.provider}: {found} of {places} in {outcome.seconds:.1f} s ({each})")
-    if not read:
+            lines.append(f"{outcome.provider}: {found} of {places} in {outcome.seconds:.1f} s ({each})")
+    if not lines:
         raise PricesUnavailable("no price could be read: `melange-cloud prices doctor` says what is missing")
+    emit("\n".join(lines))
 
 
 @app.command("list", epilog="Example: melange-cloud prices list --region 'eu-*' --gpu L4 --gpu A10G --format csv")
@@ -142,12 +146,15 @@ def list_(
     prices: Sheet = None,
     accept_odd_prices: OddPrices = False,
     deadline: Deadline = "60s",
-    format_: Annotated[ListFormat, typer.Option("--format", help="How to show it.")] = ListFormat.TABLE,
+    format_: Annotated[
+        ListFormat | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+    ] = None,
     out: Out = None,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
     from melange_cloud.cli import price_tables
 
+    result = result_of(out, format_, ListFormat)
     asking = Asking(offline, refresh, max_age, require_fresh, prices, accept_odd_prices, deadline)
     gathered, offers, now = gathered_prices(asking, provider, region, purchases_of(purchase))
     wanted_gpus = gpus_of(gpu)
@@ -161,15 +168,15 @@ def list_(
     notices = list(gathered.notes)
     if any(offer.purchase == "spot" for offer in offers):
         notices.append(price_tables.SPOT_NOTE)
-    if format_ is ListFormat.JSON:
-        emit(price_tables.offers_json(offers, notices, now), out)
+    if result.format == ListFormat.JSON:
+        emit(price_tables.offers_json(offers, notices, now), result)
         return
     tell(gathered.notes)
-    if format_ is ListFormat.CSV:
+    if result.format == ListFormat.CSV:
         tell(notices[len(gathered.notes) :])
-        emit(price_tables.offers_csv(offers), out)
+        emit(price_tables.offers_csv(offers), result)
     else:
-        emit(price_tables.offers_table(offers, lambda offer: gathered.age_words(offer, now)), out)
+        emit(price_tables.offers_table(offers, lambda offer: gathered.age_words(offer, now)), result)
 
 
 @app.command(epilog="Example: melange-cloud prices diff snapshot cache --provider aws")
@@ -179,7 +186,7 @@ def diff(
     provider: Provider = None,
     region: Regions = None,
     purchase: Purchases = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    format_: AnyFormat = None,
     out: Out = None,
 ) -> None:
     """Compare prices: what moved and by how much, what appeared, what vanished.
@@ -190,6 +197,7 @@ def diff(
     from melange_cloud.cli import price_tables
     from melange_cloud.planner.prices import known_regions, plug_ins
 
+    result = result_of(out, format_, Format)
     purchases = purchases_of(purchase)
     sides = (side(before, purchases), side(after, purchases))
     known = catalog.with_sheet_regions(known_regions(plug_ins()), [offer for one in sides for offer in one.offers])
@@ -197,11 +205,11 @@ def diff(
     if not region:
         selected |= {(one.provider, one.name) for one in known if one.government and provider in (None, one.provider)}
     found = catalog.difference(*(_within(one, selected, purchases) for one in sides))
-    show = price_tables.difference_json if format_ is Format.JSON else price_tables.difference_table
-    emit(show(found, (before, after)), out)
+    show = price_tables.difference_json if result.format == Format.JSON else price_tables.difference_table
+    emit(show(found, (before, after)), result)
 
 
-@app.command(epilog="Example: melange-cloud prices export --provider gcp --out prices.csv")
+@app.command(epilog="Example: melange-cloud prices export --provider gcp --output prices.csv")
 def export(
     out: Out = None,
     provider: Provider = None,
@@ -217,17 +225,18 @@ def export(
     """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
     from melange_cloud.cli import price_tables
 
+    result = result_of(out, None, ["csv"])
     asking = Asking(offline, refresh, max_age, False, prices, accept_odd_prices, deadline)
     gathered, offers, _ = gathered_prices(asking, provider, region, purchases_of(purchase))
     tell(gathered.notes)
-    emit(price_tables.offers_csv(sorted(offers, key=place_of), price_tables.EXPORT_COLUMNS), out)
+    emit(price_tables.offers_csv(sorted(offers, key=place_of), price_tables.EXPORT_COLUMNS), result)
 
 
 @app.command(epilog="Example: melange-cloud prices doctor")
 def doctor(
     offline: Offline = False,
     deadline: Deadline = "60s",
-    format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    format_: AnyFormat = None,
     out: Out = None,
 ) -> None:
     """Say which credentials, endpoints and permissions there are, how old all prices are, and what mends each.
@@ -238,13 +247,15 @@ def doctor(
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner.doctor import examine
 
+    result = result_of(out, format_, Format)
     checks = examine(offline=offline, now=clock.now(), deadline_s=deadline_of(deadline))
-    emit(price_tables.checks_json(checks) if format_ is Format.JSON else price_tables.checks_table(checks), out)
+    show = price_tables.checks_json if result.format == Format.JSON else price_tables.checks_table
+    emit(show(checks), result)
     if any(check.status == "failed" for check in checks):
         raise typer.Exit(PricesUnavailable.exit_code)
 
 
-app.command("renew", epilog="Example: melange-cloud prices renew --out renewed-pricing")(renew)
+app.command("renew", epilog="Example: melange-cloud prices renew --output renewed-pricing")(renew)
 
 
 def _unknown(provider: str, excluded: "Iterable[Excluded]") -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit, note, rendered, width
-from melange_cloud.cli.progress import steps_bar
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import MelangeError
 
 if TYPE_CHECKING:
@@ -37,14 +37,17 @@ def calibrate(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; compare, and exit with 1 if a constant differs.")
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="File; default: the shipped calibration.toml.")] = None,
+    out: Annotated[Path | None, output_option("File; default: the shipped calibration.toml.")] = None,
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
+    from melange_cloud.cli.progress import steps_bar
     from melange_cloud.files import write_whole
     from melange_cloud.profiles.calibration_text import calibration_text, differs
     from melange_cloud.shipped import shipped
 
     place = out or shipped("profiles") / "calibration.toml"
+    if not check:
+        result_of(place, None, ["toml"])
     with steps_bar("fitting") as progress:
         text = calibration_text(progress)
     if check:
@@ -62,21 +65,25 @@ def calibrate(
 
 
 def validate(
-    format_: Annotated[CardFormat, typer.Option("--format", help="How to show it.")] = CardFormat.TABLE,
-    out: Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")] = None,
+    format_: Annotated[
+        CardFormat | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+    ] = None,
+    out: Annotated[Path | None, output_option()] = None,
 ) -> None:
     """How far off the estimator is on request shapes held out of its fit, by GPU, era, precision and quantity."""
+    from melange_cloud.cli.progress import steps_bar
     from melange_cloud.profiles.report_card import card_csv
     from melange_cloud.profiles.validate import report_card
 
+    result = result_of(out, format_, CardFormat)
     with steps_bar("fitting without each part") as progress:
         rows = report_card(progress)
-    if format_ is CardFormat.JSON:
-        emit(_card_json(rows), out)
-    elif format_ is CardFormat.CSV:
-        emit(card_csv(rows), out)
+    if result.format == CardFormat.JSON:
+        emit(_card_json(rows), result)
+    elif result.format == CardFormat.CSV:
+        emit(card_csv(rows), result)
     else:
-        emit(_card_table(rows), out)
+        emit(_card_table(rows), result)
 
 
 def _card_json(rows: "list[CardRow]") -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, MelangeError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Examples:
 
 melange-cloud profiles estimate --config config.json --gpu L4 --precision fp8 --tpot-ms 60
 
-melange-cloud profiles estimate --config config.json --gpu H100 --tp 2 --out my-model-h100.csv
+melange-cloud profiles estimate --config config.json --gpu H100 --tp 2 --output my-model-h100.csv
 
 melange-cloud profiles estimate --config config.json --model my-model --gpu all --save
 
@@ -69,9 +70,9 @@ def estimate(
     ] = None,
     save: Annotated[bool, typer.Option("--save", help="Put it among your own profiles, for `plan --model`.")] = False,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="Default: as --out ends (.csv, .json), else table.")
+        Format | None, typer.Option("--format", help="table, json or csv [default: as --output ends, else table].")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")] = None,
+    out: Annotated[Path | None, output_option()] = None,
 ) -> None:
     """Estimate the profile of any dense transformer by its config.json; what cannot be estimated is refused.
 
@@ -81,14 +82,15 @@ def estimate(
     from melange_cloud.profiles.config_json import read_config
     from melange_cloud.profiles.own import plain_name
 
+    result = result_of(out, format_, Format)
+    as_csv = result.format == Format.CSV
     asked = {"tpot_ms": tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     targets = {name: limit_ms for name, limit_ms in asked.items() if limit_ms is not None}
     for name, limit_ms in targets.items():
         if not 0 < limit_ms < math.inf:
             raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
     gpus = gpus_of(gpu)
-    chosen = format_ or (Format(out.suffix[1:]) if out is not None and out.suffix[1:] in list(Format) else Format.TABLE)
-    if chosen is Format.CSV and len(gpus) > 1:
+    if as_csv and len(gpus) > 1:
         raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
     shape = read_config(config, None if model is None else plain_name(model))
     made, left_out = _estimates(shape, gpus, tensor_parallel, precision, era, out)
@@ -100,14 +102,14 @@ def estimate(
         note(f"{config}: {line}")
     for name, reason in left_out.items():
         note(f"left out: {name}: {reason}")
-    if chosen is Format.CSV:
-        emit(made[0].text, out)
-    elif chosen is Format.JSON:
-        emit(_as_json(made, left_out, shape, targets, several=len(gpus) > 1), out)
+    if as_csv:
+        emit(made[0].text, result)
+    elif result.format == Format.JSON:
+        emit(_as_json(made, left_out, shape, targets, several=len(gpus) > 1), result)
     else:
-        emit(_as_pages(made, left_out, targets), out)
+        emit(_as_pages(made, left_out, targets), result)
     refused = [nothing_served(one.profile, targets) for one in made]
-    if all(refused) and chosen is not Format.CSV:
+    if all(refused) and not as_csv:
         for refusal in refused:
             if refusal is not None:
                 note(f"melange-cloud: {refusal.text}")

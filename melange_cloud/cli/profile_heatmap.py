@@ -9,6 +9,7 @@ import typer
 
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.result_file import Result, output_option, result_of
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,13 +20,12 @@ Examples:
 
 melange-cloud profiles heatmap --region us-east-1
 
-melange-cloud profiles heatmap --gpu A10G --gpu A100-80GB --tpot-ms inf --out a10g-a100.svg
+melange-cloud profiles heatmap --gpu A10G --gpu A100-80GB --tpot-ms inf --output a10g-a100.svg
 
 melange-cloud profiles heatmap --size 64x64 --over tpot --tpot-ms 40 --tpot-ms 80
 """
 
-PICTURES = (".png", ".svg")
-OTHER_PICTURES = (".gif", ".jpeg", ".jpg", ".pdf", ".ps", ".eps", ".webp")
+PICTURES = ("svg", "png")
 
 
 class Format(StrEnum):
@@ -89,15 +89,18 @@ def heatmap(
     deadline: Annotated[
         str, typer.Option("--deadline", help="How long all asking may take together: 90s, 5m.")
     ] = "60s",
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How to print it [default: as --output ends, else table].")
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write here instead of to stdout; .png and .svg are drawn.")
+        Path | None,
+        output_option("Write to this file: .txt, .json or .csv decides the format, .svg or .png draws it."),
     ] = None,
 ) -> None:
     """Show which GPU serves most tokens for the money, by request size or by latency target, in one region."""
+    result = result_of(out, format_, (*Format, *PICTURES))
     over_tpot = _over(over, size, tpot_ms or [])
-    picture = _picture_of(out, format_)
-    if picture is not None:
+    if result.format in PICTURES:
         from melange_cloud.report.plots import can_draw
 
         can_draw()
@@ -126,24 +129,24 @@ def heatmap(
     )
     with fetch_progress() as progress:
         answer = heat_map(question, None if over_tpot is None else OverTpot(*over_tpot), now=now(), on_fetch=progress)
-    if out is not None and picture is not None:
-        _write_picture(answer, picture, out)
+    if result.path is not None and result.format in PICTURES:
+        _write_picture(answer, result.format, result.path)
         return
-    _print(answer, format_, out)
+    _print(answer, result)
 
 
-def _print(answer: "HeatMap", format_: Format, out: Path | None) -> None:
+def _print(answer: "HeatMap", result: Result) -> None:
     from melange_cloud.report.heatmap import heat_map_table
     from melange_cloud.report.heatmap_data import heat_map_csv, heat_map_json
 
-    if format_ is Format.JSON:
-        emit(heat_map_json(answer), out)
-    elif format_ is Format.CSV:
+    if result.format == Format.JSON:
+        emit(heat_map_json(answer), result)
+    elif result.format == Format.CSV:
         for line in answer.notices:
             note(line)
-        emit(heat_map_csv(answer), out)
+        emit(heat_map_csv(answer), result)
     else:
-        emit(heat_map_table(answer, width=width(), colour=colour() and out is None), out)
+        emit(heat_map_table(answer, width=width(), colour=colour() and result.path is None), result)
 
 
 def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
@@ -170,15 +173,3 @@ def _over(over: Over, size: str | None, targets_ms: list[float]) -> tuple[int, i
     if found is None:
         raise BadInput(f"--size {size}: give INPUTxOUTPUT tokens, whole numbers, such as 64x64")
     return int(found[1]), int(found[2]), tuple(targets_ms)
-
-
-def _picture_of(out: Path | None, format_: Format) -> str | None:
-    """``png`` or ``svg`` where a picture is asked for."""
-    suffix = "" if out is None else out.suffix.lower()
-    if suffix in OTHER_PICTURES:
-        raise BadInput(f"--out {out}: pictures are {' or '.join(PICTURES)}")
-    if suffix not in PICTURES:
-        return None
-    if format_ is not Format.TABLE:
-        raise BadInput(f"--out {out} is a picture and --format {format_.value} is none: drop one of the two")
-    return suffix[1:]

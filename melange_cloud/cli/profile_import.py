@@ -12,6 +12,7 @@ import typer
 
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import emit, note, rendered
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput, echoed
 
@@ -82,8 +83,10 @@ def import_(
         float | None, typer.Option("--tpot-ms", help="Compare under this mean TPOT, ms; default: the measured one.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be saved, and save nothing.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+    ] = None,
+    out: Annotated[Path | None, output_option()] = None,
 ) -> None:
     """Take your own benchmark results as a profile: it outranks the shipped one in every later plan.
 
@@ -97,6 +100,7 @@ def import_(
     from melange_cloud.profiles.own import save_runs
     from melange_cloud.profiles.spec_files import load_eras, load_models
 
+    result = result_of(out, format_, Format)
     for option, number in (("--tpot-ms", tpot_ms), ("--weights-gib", weights_gib)):
         if number is not None and not 0 < number < math.inf:
             raise BadInput(f"{option} {number:g}: give a positive number")
@@ -172,7 +176,8 @@ def import_(
         "sizes": [{**asdict(size), "measured_over_estimated": size.ratio} for size in sizes],
         "notices": notices,
     }
-    emit(json.dumps(answer, indent=2, ensure_ascii=False) + "\n" if format_ is Format.JSON else _table(answer), out)
+    as_json = result.format == Format.JSON
+    emit(json.dumps(answer, indent=2, ensure_ascii=False) + "\n" if as_json else _table(answer), result)
 
 
 def _as_used(run: "BenchmarkRun") -> dict[str, Any]:
@@ -270,13 +275,15 @@ def _table(answer: dict[str, Any]) -> str:
                 )
             ),
         )
-    whose = (
-        f"{answer['model']} {answer['precision']} on {answer['tensor_parallel']} x {answer['gpu']}, era {answer['era']}"
-    )
+    kind = f"{answer['precision']} on {answer['tensor_parallel']} x {answer['gpu']}"
+    whose = f"{echoed(answer['model'])} {kind}, era {answer['era']}"
     target = answer["target_tpot_ms"]
     within = "at the measured TPOT" if target is None else f"within {target:g} ms per output token"
-    files = [Text(f"{file['file']}: {file['tool']}, runs: {file['runs']}") for file in answer["files"]]
-    used = [Text(f"{run['source']}: {run['requests_per_s']:.3g} requests/s, {run['use']}") for run in answer["runs"]]
+    files = [Text(f"{echoed(file['file'], 200)}: {file['tool']}, runs: {file['runs']}") for file in answer["files"]]
+    used = [
+        Text(f"{echoed(run['source'], 200)}: {run['requests_per_s']:.3g} requests/s, {run['use']}")
+        for run in answer["runs"]
+    ]
     if len(used) > _SHOWN:
         used[_SHOWN:] = [Text(f"and {len(used) - _SHOWN:,} more runs; --format json has them all")]
     written = "Nothing was saved (--dry-run)" if answer["written"] is None else f"Saved: {answer['written']}"

@@ -12,6 +12,7 @@ import typer
 
 from melange_cloud.cli.measure_words import as_json, as_table, measure_bar, slo_text
 from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, MelangeError, echoed, shown
 
 if TYPE_CHECKING:
@@ -108,8 +109,10 @@ def measure(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Use nothing that was measured before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say how long it takes, stop.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to show the result.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the result here instead of to stdout.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How to show the result [default: as --output ends, else table].")
+    ] = None,
+    out: Annotated[Path | None, output_option()] = None,
 ) -> None:
     """Measure what your server really does, and plan with it: the paper's offline profiling.
 
@@ -133,6 +136,7 @@ def measure(
         probe,
     )
 
+    result = result_of(out, format_, Format)
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     for name, target_ms in targets.items():
         if target_ms is not None and not 0 < target_ms < math.inf:
@@ -181,9 +185,9 @@ def measure(
         profile = _saved(question, measured, kept, weights_gib)
     emit(
         as_json(question, measured, profile, tool.name)
-        if format_ is Format.JSON
+        if result.format == Format.JSON
         else as_table(question, measured, profile),
-        out,
+        result,
     )
     cut_short = [f"{size.size}: {size.ended}" for size in measured if not size.complete]
     if cut_short:

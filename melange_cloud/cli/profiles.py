@@ -11,7 +11,8 @@ import typer
 
 from melange_cloud.cli import profile_calibration, profile_estimate, profile_heatmap, profile_import, profile_measure
 from melange_cloud.cli.output import emit, note, rendered, width
-from melange_cloud.errors import BadFile, BadInput, MelangeError
+from melange_cloud.cli.result_file import output_option, refuse_unwritable, result_of
+from melange_cloud.errors import BadFile, BadInput, MelangeError, echoed
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Import
@@ -34,15 +35,18 @@ class Format(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How to show it.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+]
+Out = Annotated[Path | None, output_option()]
 
 
 @app.command("list", epilog="Example: melange-cloud profiles list")
-def list_(format_: FormatOption = Format.TABLE, out: Out = None) -> None:
+def list_(format_: FormatOption = None, out: Out = None) -> None:
     """List the shipped profiles: eras, models, precisions, and the tensor parallel degrees that fit on each GPU."""
     from melange_cloud.profiles import load_eras, load_models, load_profiles
 
+    result = result_of(out, format_, Format)
     held: list[dict[str, Any]] = []
     for era in load_eras().values():
         for model, precisions in era.models.items():
@@ -62,11 +66,11 @@ def list_(format_: FormatOption = Format.TABLE, out: Out = None) -> None:
                     }
                 )
     own = _own_rows()
-    if format_ is Format.JSON:
+    if result.format == Format.JSON:
         eras = {era.name: era.title for era in load_eras().values()}
-        emit(_as_json({"schema_version": SCHEMA_VERSION, "eras": eras, "profiles": held, "own": own}), out)
+        emit(_as_json({"schema_version": SCHEMA_VERSION, "eras": eras, "profiles": held, "own": own}), result)
     else:
-        emit(_list_table(held, {era.name: era.title for era in load_eras().values()}, own), out)
+        emit(_list_table(held, {era.name: era.title for era in load_eras().values()}, own), result)
 
 
 @app.command(epilog="Example: melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7")
@@ -92,10 +96,11 @@ def show(
     ] = None,
     era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
-    format_: FormatOption = Format.TABLE,
+    format_: FormatOption = None,
     out: Out = None,
 ) -> None:
     """Show a profile: MaxTput by request size, with its grade and where it comes from."""
+    result = result_of(out, format_, Format)
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     asked = {name: limit_ms for name, limit_ms in targets.items() if limit_ms is not None}
     for name, limit_ms in asked.items():
@@ -104,13 +109,13 @@ def show(
     found, left_out = _found(model, gpus_of(gpu), tensor_parallel, era, precision)
     for name, reason in left_out.items():
         note(f"left out: {name}: {reason}")
-    if format_ is Format.TABLE:
-        emit("\n".join(show_table(profile, asked) for profile in found), out)
+    if result.format != Format.JSON:
+        emit("\n".join(show_table(profile, asked) for profile in found), result)
     elif len(found) == 1 and not left_out:
-        emit(show_json(found[0], asked), out)
+        emit(show_json(found[0], asked), result)
     else:
         shown = [json.loads(show_json(profile, asked)) for profile in found]
-        emit(_as_json({"schema_version": SCHEMA_VERSION, "profiles": shown, "left_out": left_out}), out)
+        emit(_as_json({"schema_version": SCHEMA_VERSION, "profiles": shown, "left_out": left_out}), result)
     for profile in found:
         refused = nothing_served(profile, asked)
         if refused is not None:
@@ -122,7 +127,7 @@ def build(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; compare, and exit with 1 if a file differs.")
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder; default: the shipped one.")] = None,
+    out: Annotated[Path | None, output_option("Folder; default: the shipped one.")] = None,
 ) -> None:
     """Make all profiles, the same bytes every time.
 
@@ -134,6 +139,8 @@ def build(
     from melange_cloud.shipped import shipped
 
     folder = out or shipped("profiles")
+    if not check:
+        refuse_unwritable(folder)
     made = {"throughput": making.build(), "pinned": pinned()}
     counts = f"{len(made['throughput'])} estimated and {len(made['pinned'])} measured profiles"
     if check:
@@ -329,15 +336,15 @@ def show_table(profile: "Profile", targets: dict[str, float]) -> str:
     reach = min(profile.max_total_tokens, profile.cache_tokens or profile.max_total_tokens)
     return rendered(
         Group(
-            Text(f"{profile.model} {profile.precision} on {profile.kind}, era {profile.era}"),
+            Text(f"{echoed(profile.model)} {profile.precision} on {profile.kind}, era {profile.era}"),
             Text(f"Requests/s of one replica {target}, by input and output tokens, with grade"),
             *tables,
             *measured,
             Text(),
             Text("Grade A measured, B ±25 %, C ±30 %, D ±50 % (borrowed, or near a limit); - cannot be served in time"),
             Text(f"Reach {reach:,} tokens, at most {profile.max_num_seqs} requests at once"),
-            Text(f"Source: {profile.source}"),
-            Text(f"Calibration: {header.calibration}"),
+            Text(f"Source: {echoed(profile.source, 500)}"),
+            Text(f"Calibration: {echoed(header.calibration, 500)}"),
         )
     )
 
@@ -372,8 +379,8 @@ def _measured_lines(profile: "Profile", targets: dict[str, float]) -> list[str]:
         days = sorted({f"{point.measured_on}" for point in points if point.measured_on is not None})
         served = f"{cell.served.requests_per_s:.3g} requests/s {cell.served.grade}, limit: {cell.served.limited_by}"
         where = f"{cell.input_tokens:,} + {cell.output_tokens:,} tokens"
-        lines.append(", ".join([f"  {where}: {served}", *days[-1:], *([sources] if sources else [])]))
-    notes = [*import_notices(imports_of(profile)), *profile.notes]
+        lines.append(", ".join([f"  {where}: {served}", *days[-1:], *([echoed(sources, 300)] if sources else [])]))
+    notes = [echoed(line, 1000) for line in (*import_notices(imports_of(profile)), *profile.notes)]
     return ["", "Measured:", *lines, *notes] if lines else notes
 
 
@@ -426,7 +433,7 @@ def _list_table(held: list[dict[str, Any]], eras: dict[str, str], own: list[dict
     mine = [
         Text(
             f"  {row['era']} {row['model']} {row['precision']} on {row['tensor_parallel']} x {row['gpu']}: "
-            f"sizes: {row['sizes']}, {row['source']}: {row['file']}"
+            f"sizes: {row['sizes']}, {echoed(row['source'], 200)}: {echoed(row['file'], 300)}"
         )
         for row in own
     ]

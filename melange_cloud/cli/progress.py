@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from melange_cloud.cli.output import is_terminal
+from melange_cloud.cli.streams import is_terminal
 
 OnRegion = Callable[[int, int, str], None]
 OnFetch = Callable[[str, int, int | None], None]

@@ -7,6 +7,7 @@ import typer
 
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.price_questions import Format, fetch_progress, tell
+from melange_cloud.cli.result_file import Result, output_option, refuse_unwritable
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Offer
@@ -22,7 +23,7 @@ def renew(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The folder to renew, or a new one [default: pricing/ of the checkout]."),
+        output_option("The folder to renew, or a new one [default: pricing/ of the checkout]."),
     ] = None,
     deadline: Annotated[
         str, typer.Option("--deadline", help="How long all asking may take together: 90s, 5m, 1h.")
@@ -37,12 +38,14 @@ def renew(
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.planner.renewal import renew
 
+    if out is not None:
+        refuse_unwritable(out)
     deadline_s = deadline_of(deadline)
     with fetch_progress() as progress:
         done = renew(out, public=public, progress=progress, deadline_s=deadline_s)
     tell(done.notes)
     tell(f"check: {line}" for line in done.checks)
-    emit(renewal_json(done) if format_ is Format.JSON else renewal_table(done), None)
+    emit(renewal_json(done) if format_ is Format.JSON else renewal_table(done), Result(format_))
 
 
 def renewal_table(done: "Renewed") -> str:

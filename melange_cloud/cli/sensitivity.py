@@ -10,6 +10,7 @@ import typer
 from melange_cloud.cli import plan
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.result_file import Result, output_option, result_of
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Examples:
 
 melange-cloud sensitivity --region us-east-1 --over rate --from 1 --to 32
 
-melange-cloud sensitivity --region us-east-1 --over rate --to 32 --out rate.svg
+melange-cloud sensitivity --region us-east-1 --over rate --to 32 --output rate.svg
 
 melange-cloud sensitivity --region us-east-1 --over price:A10G --rate 40
 
@@ -30,7 +31,7 @@ melange-cloud sensitivity --region us-east-1 --over throughput:L4
 melange-cloud sensitivity --region us-east-1 --over router
 """
 
-PICTURES = {".png": "png", ".svg": "svg"}
+PICTURES = ("svg", "png")
 
 
 class Format(StrEnum):
@@ -63,28 +64,28 @@ def sensitivity(
         bool, typer.Option("--all-rows", help="Every stretch in the table.", rich_help_panel=plan.OUTPUT)
     ] = False,
     format_: Annotated[
-        Format, typer.Option("--format", help="table, json or csv.", rich_help_panel=plan.OUTPUT)
-    ] = Format.TABLE,
+        Format | None,
+        typer.Option(
+            "--format", help="table, json or csv [default: as --output ends, else table].", rich_help_panel=plan.OUTPUT
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            help="Write to this file instead of stdout; .png or .svg draws the picture.",
+        output_option(
+            "Write to this file: .txt, .json or .csv decides the format, .svg or .png draws the picture.",
             rich_help_panel=plan.OUTPUT,
         ),
     ] = None,
     **asked: Any,
 ) -> None:
     """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
-    picture = None if out is None else PICTURES.get(out.suffix.lower())
-    if picture is not None:
-        if format_ is not Format.TABLE:
-            raise BadInput(f"--out {out} is a picture and --format {format_.value} is none: drop one of the two")
+    result = result_of(out, format_, (*Format, *PICTURES))
+    if result.format in PICTURES:
         from melange_cloud.report.plots import can_draw
 
         can_draw()
         if over.strip().lower() == "router":
-            raise BadInput(f"--out {out}: three routers are a table, not a picture; use --format")
+            raise BadInput(f"--output {out}: three routers are a table, not a picture; use .txt, .json or .csv")
     from melange_cloud.planner.sensitivity import exit_code
     from melange_cloud.planner.sensitivity import sensitivity as swept
     from melange_cloud.report.sensitivity import has_fleet
@@ -92,10 +93,10 @@ def sensitivity(
     question = plan.question_of(asked)
     with plan.progress() as (_, on_fetch):
         answer = swept(question, over, from_, to, now=now(), on_fetch=on_fetch)
-    if out is not None and picture is not None:
-        _draw(answer, picture, out)
+    if result.path is not None and result.format in PICTURES:
+        _draw(answer, result.format, result.path)
     else:
-        _print(answer, format_, all_rows, out)
+        _print(answer, result, all_rows)
     if not has_fleet(answer):
         raise typer.Exit(exit_code(answer))
 
@@ -111,17 +112,18 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     note(f"wrote {out}")
 
 
-def _print(answer: "Sensitivity", format_: Format, all_rows: bool, out: Path | None) -> None:
+def _print(answer: "Sensitivity", result: Result, all_rows: bool) -> None:
     from melange_cloud.report.sensitivity import sensitivity_csv, sensitivity_json, sensitivity_table
 
-    if format_ is Format.JSON:
-        emit(sensitivity_json(answer), out)
-    elif format_ is Format.CSV:
+    if result.format == Format.JSON:
+        emit(sensitivity_json(answer), result)
+    elif result.format == Format.CSV:
         for notice in answer.notices:
             note(notice)
-        emit(sensitivity_csv(answer), out)
+        emit(sensitivity_csv(answer), result)
     else:
-        emit(sensitivity_table(answer, width=width(), colour=colour() and out is None, all_rows=all_rows), out)
+        in_colour = colour() and result.path is None
+        emit(sensitivity_table(answer, width=width(), colour=in_colour, all_rows=all_rows), result)
 
 
 def _with_the_options_of_plan() -> None:

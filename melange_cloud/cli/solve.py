@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli.output import emit, width
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, NoPlan
 
 TIME_LIMIT_REACHED = 6
@@ -31,8 +32,10 @@ def solve(
     ] = None,
     solver: Annotated[str, typer.Option("--solver", help="auto, glpk, cbc or highs.")] = "auto",
     time_limit: Annotated[int | None, typer.Option("--time-limit", help="Whole seconds.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="table or json.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of stdout.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="table or json [default: as --output ends, else table].")
+    ] = None,
+    out: Annotated[Path | None, output_option("Write to this file: .txt or .json decides the format.")] = None,
 ) -> None:
     """Solve the paper's own input: GPU costs, MaxTput tables and a distribution over buckets.
 
@@ -40,6 +43,7 @@ def solve(
 
     melange-cloud solve examples/paper-toy/input.json --slices 3
     """
+    result = result_of(out, format_, Format)
     if slices is not None and slices < 1:
         raise BadInput(f"--slices {slices}: a whole number of at least 1")
     if slices is not None and slices > _MOST_SLICES:
@@ -54,9 +58,9 @@ def solve(
     solution = solvers.solve(paper.to_problem(question), solver=solver, time_limit_s=time_limit, slices=slices)
     if solution.status is Status.INFEASIBLE:
         raise NoPlan(f"{file}: {solution.reason}")
-    if format_ is Format.JSON:
-        emit(report.solution_as_json(solution), out)
+    if result.format == Format.JSON:
+        emit(report.solution_as_json(solution), result)
     else:
-        emit(report.solution_table(solution, slices=slices, asked=question.slice_factor, width=width()), out)
+        emit(report.solution_table(solution, slices=slices, asked=question.slice_factor, width=width()), result)
     if solution.status is not Status.OPTIMAL:
         raise typer.Exit(TIME_LIMIT_REACHED)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from melange_cloud.cli.output import colour, width
+from melange_cloud.errors import echoed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,6 +23,8 @@ _SHADES = " ░▒▓█"
 _GREYS = ("", "on grey23", "on grey35", "on grey46", "on grey58", "black on grey70", "black on grey85")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LEAST_CELL, _LABEL = 5, 6
+_LONGEST_TEXT = 1000
+"""Characters that are shown of a title, a source or a note, which are the file's."""
 
 
 def as_json(held: "WorkloadFile") -> str:
@@ -77,7 +80,8 @@ def as_page(held: "WorkloadFile", *, buckets: bool, in_colour: bool) -> str:
     from rich.text import Text
 
     workload = held.workload
-    blocks: list[RenderableType] = [Text(f"{workload.name}: {workload.title}"), Text(), _sizes(held), Text()]
+    title = f"{echoed(workload.name)}: {echoed(workload.title, _LONGEST_TEXT)}"
+    blocks: list[RenderableType] = [Text(title), Text(), _sizes(held), Text()]
     blocks += [*_heat_map(held, coloured=in_colour and colour()), Text()]
     if held.arrival_rates is not None and (lines := _over_time(held.arrival_rates)):
         blocks += [*(Text(line) for line in lines), Text()]
@@ -189,16 +193,18 @@ def _grey(part: float) -> str:
 
 def _over_time(rates: "ArrivalRates") -> list[str]:
     """The rate over the hours of the week, or over the windows of the source."""
+    from melange_cloud.report.text import short_rate
+
     week = rates.hour_of_week()
     if week:
         days = _DAYS if rates.starts_at is not None else tuple(f"d{day}" for day in range(1, 8))
         most = max(rate for rate in week if rate is not None)
         hours = "Hour of the week (UTC)" if rates.starts_at is not None else "Hour of the week, from the first hour"
-        lines = [f"{hours}: requests/s, a full bar is {most:,.3g}", "     0     6     12    18"]
+        lines = [f"{hours}: requests/s, a full bar is {short_rate(most)}", "     0     6     12    18"]
         for at, day in enumerate(days):
             hourly = week[24 * at : 24 * at + 24]
             known = [rate for rate in hourly if rate is not None]
-            mean = f"{sum(known) / len(known):,.3g}" if known else "-"
+            mean = short_rate(sum(known) / len(known) if known else None)
             lines.append(f"{day:4} {sparkline(hourly, most)}  mean {mean}")
         return lines
     if not rates.requests_by_window:
@@ -211,7 +217,7 @@ def _over_time(rates: "ArrivalRates") -> list[str]:
         known = [count for count in piece if count is not None]
         values.append(sum(known) / len(known) / rates.window_s if known else None)
     most = max(value for value in values if value is not None)
-    return [f"Rate over time: requests/s, a full bar is {most:,.3g}", sparkline(values, most)]
+    return [f"Rate over time: requests/s, a full bar is {short_rate(most)}", sparkline(values, most)]
 
 
 def _bucket_table(held: "WorkloadFile") -> "Table":
@@ -260,7 +266,7 @@ def _facts(held: "WorkloadFile") -> "Table":
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     for term, fact in lines:
-        facts.add_row(term, Text(fact))
+        facts.add_row(term, Text(echoed(fact, _LONGEST_TEXT)))
     return facts
 
 

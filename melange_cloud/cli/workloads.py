@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.output import emit, is_terminal, note, rendered
+from melange_cloud.cli.output import emit, note, rendered
+from melange_cloud.cli.result_file import Result, output_option, result_of
+from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import NotANumber, parse_number
 
@@ -63,8 +65,9 @@ class At(StrEnum):
     PEAK = "peak"
 
 
-Out = Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite --out if it exists.")]
+Out = Annotated[Path | None, output_option()]
+JsonOut = Annotated[Path | None, output_option("Write the workload to this file, which ends in .json.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite --output if it exists.")]
 Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
 Title = Annotated[str | None, typer.Option("--title", help="What it is; default: made from the name.")]
 Source = Annotated[str | None, typer.Option("--source", help="Where it comes from; default: the file's name.")]
@@ -88,6 +91,7 @@ def list_() -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from melange_cloud.report.text import short_rate
     from melange_cloud.workload import list_workloads, load_workload_file
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -100,18 +104,15 @@ def list_() -> None:
         workload, rates = held.workload, held.arrival_rates
         table.add_row(
             Text(name),
-            Text(workload.title),
+            Text(echoed(workload.title, 200)),
             f"{workload.mean_input_tokens:,.0f}",
             f"{workload.mean_output_tokens:,.0f}",
             f"{len(workload.buckets)}",
-            *(
-                f"{rate:,.3g}" if rate < 1000 else f"{rate:,.0f}"
-                for rate in (rates.mean_requests_per_s, rates.peak_requests_per_s)
-            )
+            *(short_rate(rate) for rate in (rates.mean_requests_per_s, rates.peak_requests_per_s))
             if rates
             else ("-", "-"),
         )
-    emit(rendered(table), None)
+    emit(rendered(table))
 
 
 @app.command(epilog="Example: melange-cloud workloads show conversation --format json")
@@ -120,7 +121,9 @@ def show(
         str, typer.Argument(metavar="NAME|FILE", help="A shipped workload, a workload file or a histogram (.csv).")
     ],
     buckets: Annotated[bool, typer.Option("--buckets", help="Also list every bucket with its mean sizes.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="How to show it.")] = Format.TABLE,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+    ] = None,
     out: Out = None,
     force: Force = False,
 ) -> None:
@@ -128,17 +131,17 @@ def show(
     from melange_cloud.cli import workload_page
     from melange_cloud.workload import load_workload_file
 
-    _may_write(out, force)
+    result = _may_write(result_of(out, format_, Format), force)
     held = load_workload_file(name_or_file)
-    if format_ is Format.JSON:
-        emit(workload_page.as_json(held), out)
+    if result.format == Format.JSON:
+        emit(workload_page.as_json(held), result)
     else:
-        emit(workload_page.as_page(held, buckets=buckets, in_colour=out is None), out)
+        emit(workload_page.as_page(held, buckets=buckets, in_colour=result.path is None), result)
 
 
 @app.command(
     "from-trace",
-    epilog="Example: melange-cloud workloads from-trace 'logs/*.jsonl.gz' --name mine --out mine.json",
+    epilog="Example: melange-cloud workloads from-trace 'logs/*.jsonl.gz' --name mine --output mine.json",
 )
 def from_trace(
     files: Annotated[
@@ -191,7 +194,7 @@ def from_trace(
     licence: Licence = None,
     dated: Dated = None,
     note_: Note = None,
-    out: Out = None,
+    out: JsonOut = None,
     force: Force = False,
 ) -> None:
     """Make a workload file from traces: nothing clamped, rows that cannot be read are counted and shown.
@@ -202,7 +205,7 @@ def from_trace(
     """
     from melange_cloud.workload import AskedColumns, read_trace, write_workload
 
-    _may_write(out, force)
+    result = _may_write(result_of(out, None, ["json"]), force)
     asked = AskedColumns(
         input_column,
         output_column,
@@ -224,12 +227,12 @@ def from_trace(
         notes=note_ or (),
         dated=dated or "",
     )
-    emit(write_workload(held), out)
+    emit(write_workload(held), result)
 
 
 @app.command(
     "from-counts",
-    epilog="Example: melange-cloud workloads from-counts --histogram counts.csv --rates per-hour.csv --out mine.json",
+    epilog="Example: melange-cloud workloads from-counts --histogram counts.csv --rates hourly.csv --output mine.json",
 )
 def from_counts(
     histogram: Annotated[
@@ -258,13 +261,13 @@ def from_counts(
         int | None, typer.Option("--longest-output", help="Where the open output range (>4000) ends.")
     ] = None,
     zeros: ZeroWindows = Zeros.AUTO,
-    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --out.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --output.")] = None,
     title: Title = None,
     source: Source = None,
     licence: Licence = None,
     dated: Dated = None,
     note_: Note = None,
-    out: Out = None,
+    out: JsonOut = None,
     force: Force = False,
 ) -> None:
     """Make a workload file from a histogram, with the arrivals of the same or of another source."""
@@ -273,7 +276,7 @@ def from_counts(
     from melange_cloud.cli.workload_page import rates_in_words
     from melange_cloud.workload import Sizes, read_histogram, read_rates, with_rates, write_workload
 
-    _may_write(out, force)
+    result = _may_write(result_of(out, None, ["json"]), force)
     sizes = Sizes(mean_input, mean_output, longest_input, longest_output)
     held = read_histogram(histogram, sizes)
     if rates is not None:
@@ -283,24 +286,24 @@ def from_counts(
     workload = held.workload
     named = replace(
         workload,
-        name=name or (out.stem if out else workload.name),
+        name=name or (result.path.stem if result.path else workload.name),
         title=title or workload.title,
         source=source or workload.source,
         licence=licence or workload.licence,
         notes=(*(note_ or ()), *workload.notes),
     )
-    emit(write_workload(replace(held, workload=named, dated=dated or held.dated)), out)
+    emit(write_workload(replace(held, workload=named, dated=dated or held.dated)), result)
 
 
-@app.command(epilog="Example: melange-cloud workloads mix chat=0.8 document=0.2 --name mixed --out mixed.json")
+@app.command(epilog="Example: melange-cloud workloads mix chat=0.8 document=0.2 --name mixed --output mixed.json")
 def mix(
     parts: Annotated[
         list[str], typer.Argument(metavar="NAME|FILE=WEIGHT...", help="Workloads and their fractions; they sum to 1.")
     ],
-    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --out, else mix.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --output, else mix.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="What it is; default: the parts.")] = None,
     note_: Note = None,
-    out: Out = None,
+    out: JsonOut = None,
     force: Force = False,
 ) -> None:
     """Make a workload file from several workloads, each with its fraction of the requests.
@@ -309,7 +312,7 @@ def mix(
     """
     from melange_cloud import workload
 
-    _may_write(out, force)
+    result = _may_write(result_of(out, None, ["json"]), force)
     weighted: dict[str, tuple[Workload, float]] = {}
     for part in parts:
         part_name, weight = _name_and_weight(part)
@@ -318,14 +321,14 @@ def mix(
         weighted[part_name] = workload.load_workload(part_name), weight
     mixed = workload.mix(
         weighted,
-        name or (out.stem if out else "mix"),
+        name or (result.path.stem if result.path else "mix"),
         title or " + ".join(f"{100 * weight:g} % {part}" for part, (_, weight) in weighted.items()),
         notes=note_ or (),
     )
-    emit(workload.write_workload(workload.WorkloadFile(mixed)), out)
+    emit(workload.write_workload(workload.WorkloadFile(mixed)), result)
 
 
-@app.command(epilog="Example: melange-cloud workloads scale code-week --rate 25 --at p95 --out ours.json")
+@app.command(epilog="Example: melange-cloud workloads scale code-week --rate 25 --at p95 --output ours.json")
 def scale(
     name_or_file: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped workload or a workload file.")],
     times: Annotated[float | None, typer.Option("--times", help="So many times the arrivals.")] = None,
@@ -336,9 +339,9 @@ def scale(
         typer.Option("--longest", help="Leave out buckets with requests over so many tokens, input + output."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Short name; default: that of --out, else as before.")
+        str | None, typer.Option("--name", help="Short name; default: that of --output, else as before.")
     ] = None,
-    out: Out = None,
+    out: JsonOut = None,
     force: Force = False,
 ) -> None:
     """Make a workload file of the same shape at another rate, or without its longest requests."""
@@ -346,7 +349,7 @@ def scale(
 
     from melange_cloud import workload
 
-    _may_write(out, force)
+    result = _may_write(result_of(out, None, ["json"]), force)
     if times is None and rate is None and longest is None:
         raise BadInput("say what to change: --times 2, --rate 25 or --longest 8192")
     held = workload.load_workload_file(name_or_file)
@@ -354,8 +357,8 @@ def scale(
         held = workload.without_longest(held, longest)
     if times is not None or rate is not None:
         held = workload.scale(held, times=times, rate=rate, at=at.value)
-    called = name or (out.stem if out else held.workload.name)
-    emit(workload.write_workload(replace(held, workload=replace(held.workload, name=called))), out)
+    called = name or (result.path.stem if result.path else held.workload.name)
+    emit(workload.write_workload(replace(held, workload=replace(held.workload, name=called))), result)
 
 
 def _edges(where: Where, input_edges: str | None, output_edges: str | None) -> "Edges | None":
@@ -417,6 +420,8 @@ def _name_and_weight(part: str) -> tuple[str, float]:
     return name, weight
 
 
-def _may_write(out: Path | None, force: bool) -> None:
-    if out is not None and out.is_file() and not force:
-        raise BadInput(f"{out}: exists; choose another --out, or overwrite it with --force")
+def _may_write(result: Result, force: bool) -> Result:
+    """The result, where it overwrites nothing that was not to be overwritten."""
+    if result.path is not None and result.path.is_file() and not force:
+        raise BadInput(f"{result.path}: exists; choose another --out, or overwrite it with --force")
+    return result

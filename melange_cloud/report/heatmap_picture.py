@@ -1,4 +1,4 @@
-"""A HeatMap as a Chart: what ``profiles heatmap --out FILE.png`` draws."""
+"""A HeatMap as a Chart: what ``profiles heatmap --output FILE.png`` draws."""
 
 import math
 from collections.abc import Callable

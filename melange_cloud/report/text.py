@@ -53,19 +53,6 @@ def quantity(value: float | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
-def rate(value: float | None) -> str:
-    """A rate, of requests or tokens: two decimals or three significant digits, whichever tells more.
-
-    ``83.63``, ``0.00333``, ``1,155.00``; what is above nothing never reads 0.00.
-    """
-    value = known(value)
-    if value is None:
-        return UNKNOWN
-    if 0 < abs(value) < _TOO_SMALL_TO_READ:
-        return f"{value:.2e}"
-    return number(value, 2 if value == 0 else max(2, 2 - math.floor(math.log10(abs(value)))))
-
-
 def short_rate(value: float | None) -> str:
     """A rate in three significant digits, for narrow columns: ``83.6``, ``0.00333``, ``1,155``."""
     value = known(value)

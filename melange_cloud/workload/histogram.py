@@ -148,7 +148,7 @@ def _no_header(header: Sequence[str]) -> str:
     if "input_tokens" in header:
         return (
             "is a trace, not a histogram: make a workload of it first, "
-            "melange-cloud workloads from-trace FILE --out mine.json"
+            "melange-cloud workloads from-trace FILE --output mine.json"
         )
     return f"the header must be {CORNER},1-25,26-100,... (output ranges); found: {','.join(header)[:60] or 'nothing'}"
 

@@ -1,6 +1,7 @@
 """The public price list, streamed from the loopback server without credentials."""
 
 import gzip
+import threading
 import tracemalloc
 from collections.abc import Iterator
 
