@@ -25,7 +25,8 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
     Raises:
         MelangeError: the place cannot be written; names the path and why.
     """
-    raw = content.encode() if isinstance(content, str) else content
+    # Half of a surrogate pair, which a server's JSON may hold, is written as JSON spells it.
+    raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         special = path.exists() and not path.is_file()
         if special and not private:
