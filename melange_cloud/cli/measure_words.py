@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from melange_cloud.cli.output import note, rendered
 from melange_cloud.cli.streams import is_terminal
+from melange_cloud.errors import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -173,4 +174,4 @@ class MeasureProgress:
         if self._bar is None:
             note(text)
         else:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)

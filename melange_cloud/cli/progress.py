@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from melange_cloud.cli.streams import is_terminal
+from melange_cloud.errors import echoed
 
 OnRegion = Callable[[int, int, str], None]
 OnFetch = Callable[[str, int, int | None], None]
@@ -79,6 +80,7 @@ def _bars() -> Progress:
 
 
 def _show(bar: Progress, tasks: dict[str, TaskID], key: str, done: int, total: int | None, text: str) -> None:
+    text = echoed(text)  # names of regions may be a plug-in's
     if key not in tasks:
         tasks[key] = bar.add_task(text, total=None)
     bar.update(tasks[key], completed=done, total=total, description=text)

@@ -15,7 +15,7 @@ GLUE = "\u00a0"
 UNKNOWN = "-"
 _TOO_LONG_TO_READ = 1e15
 _TOO_SMALL_TO_READ = 1e-9
-_LONGEST_TEXT = 4000
+_LONGEST_TEXT = 1000
 _PIECES = re.compile(r"([0-9]{1,18})|([^0-9]+)")
 
 

@@ -130,3 +130,40 @@ def test_what_was_typed_comes_back_cleaned_and_cut(run, arguments):
     assert all(char.isprintable() or char == "\n" for char in result.stderr)
     assert all(len(line) < 300 for line in result.stderr.split("\n"))
     assert result.stdout == ""
+
+
+def is_clean(text):
+    return all(char.isprintable() or char in "\n\t" for char in text)
+
+
+@pytest.fixture
+def hostile_files(run, alone):
+    """A workload and a price sheet of others, with sequences that a terminal would obey, and 5,000 characters."""
+    assert run("workloads", "scale", "chat", "--longest", "8192", "-o", "w.json").exit_code == 0
+    document = json.loads((alone / "w.json").read_text())
+    for field in ("title", "source", "licence"):
+        document[field] = HOSTILE
+    document["notes"] = [HOSTILE]
+    (alone / "w.json").write_text(json.dumps(document))
+    (alone / "p.csv").write_text(
+        "provider,region,instance_type,purchase,usd_per_hour,source,as_of_from\n"
+        f'aws,us-east-1,g6.2xlarge,on_demand,0.5,"{HOSTILE}",2026-11-20\n'
+    )
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv", "markdown"])
+def test_text_of_files_reaches_no_terminal_raw_and_fills_no_page(run, hostile_files, format_):
+    asked = ("--offline", "--region", "us-east-1", "--gpu", "L4")
+    plan = ("plan", *asked, "--workload", "w.json", "--rate", "2")
+    for arguments, formats in (
+        (("workloads", "show", "w.json"), ("table", "json")),
+        ((*plan, "--prices", "p.csv"), ("table", "json", "csv", "markdown")),
+        (("prices", "list", *asked, "--prices", "p.csv"), ("table", "json", "csv")),
+        (("sensitivity", *asked, "--workload", "w.json", "--over", "router"), ("table", "json", "csv")),
+    ):
+        if format_ in formats:
+            result = run(*arguments, "--format", format_)
+            assert is_clean(result.stdout + result.stderr), arguments
+            assert all(len(line) < 700 for line in result.stderr.split("\n"))
+            if format_ in ("table", "markdown"):
+                assert result.stdout.count("x") < 5000, "cut"
