@@ -38,10 +38,11 @@ from melange_cloud.domain.prices import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.sensitivity import Choice, Sensitivity, Stretch, Sweep
-from melange_cloud.domain.throughput import MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.domain.throughput import FRONT_END, MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 
 __all__ = [
+    "FRONT_END",
     "GPUS",
     "GRADES",
     "PROVIDERS",

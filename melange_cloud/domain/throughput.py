@@ -1,7 +1,7 @@
 """Operating points and what is derived from them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 
@@ -53,13 +53,20 @@ class OperatingPoint:
     measured_on: date | None = None
 
 
+FRONT_END = "front_end"
+"""``MaxTput.limited_by`` where the server's HTTP front end is the limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class MaxTput:
     """The highest rate that one replica sustains for a request size within the SLO.
 
     ``limited_by`` says what stops it there: a target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``), ``saturation``
-    (memory, batch limit or compute: more requests in flight are not possible or bring nothing) or ``load`` (no higher
-    load was measured).
+    (memory, batch limit or compute: more requests in flight are not possible or bring nothing), ``load`` (no higher
+    load was measured) or ``front_end`` (the server's HTTP front end takes no more).
+
+    ``front_end_requests_per_s``: what the front end takes at most, whatever the engine does; infinite where the profile
+    is of the whole server.
     """
 
     requests_per_s: float
@@ -67,6 +74,12 @@ class MaxTput:
     error: float
     origin: str
     limited_by: str
+    front_end_requests_per_s: float = math.inf
+
+    def times(self, factor: float) -> "MaxTput":
+        """The same with ``factor`` times the rate, as far as the front end takes it."""
+        most = max(self.requests_per_s, self.front_end_requests_per_s)
+        return replace(self, requests_per_s=min(self.requests_per_s * factor, most))
 
 
 @dataclass(frozen=True, slots=True)

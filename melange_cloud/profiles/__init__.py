@@ -3,6 +3,13 @@
 from melange_cloud.profiles.choice import Choice, choose, choose_config
 from melange_cloud.profiles.compared import LARGE_RATIO
 from melange_cloud.profiles.files import check_profile_file, read_profile_file
+from melange_cloud.profiles.front_end import (
+    DEFAULT_API_SERVERS,
+    MOST_API_SERVERS,
+    no_front_end,
+    served_cells,
+    served_max_tput,
+)
 from melange_cloud.profiles.imports import imports_of, rests_on
 from melange_cloud.profiles.library import (
     find_era,
@@ -17,8 +24,10 @@ from melange_cloud.profiles.spec_files import load_eras, load_gpus, load_models
 from melange_cloud.profiles.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
 
 __all__ = [
+    "DEFAULT_API_SERVERS",
     "DEFAULT_ERA",
     "LARGE_RATIO",
+    "MOST_API_SERVERS",
     "TENSOR_PARALLEL_DEGREES",
     "Cell",
     "Choice",
@@ -37,8 +46,11 @@ __all__ = [
     "load_gpus",
     "load_models",
     "load_profiles",
+    "no_front_end",
     "read_profile_file",
     "resolve_era",
     "resolve_precision",
     "rests_on",
+    "served_cells",
+    "served_max_tput",
 ]
