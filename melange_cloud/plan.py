@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from melange_cloud.domain import (
+    FRONT_END,
     Allocation,
     Bucket,
     CurrentFleet,
@@ -212,6 +213,7 @@ def _routing(
                         tensor_parallel=kind.tensor_parallel,
                         max_tput_requests_per_s=cell.requests_per_s,
                         share=share,
+                        limited_by=cell.limited_by,
                     )
                 )
     return tuple(lines)
@@ -241,7 +243,7 @@ def _kinds(
     for kind in sorted(replicas):
         lines = [line for line in routing if Kind(line.gpu, line.tensor_parallel) == kind]
         loads_by_grade: dict[str, float] = {}
-        load = weighted_error = requests = tokens = 0.0
+        load = weighted_error = requests = tokens = limited_load = limited_requests = 0.0
         origins = set()
         for line in lines:
             bucket = bucket_by_size[
@@ -258,6 +260,9 @@ def _kinds(
             requests += part
             tokens += part * (bucket.mean_input_tokens + bucket.mean_output_tokens)
             origins.add(cell.origin)
+            if cell.limited_by == FRONT_END:
+                limited_load += busy
+                limited_requests += part
         uses.append(
             KindUse(
                 gpu=kind.gpu,
@@ -270,6 +275,8 @@ def _kinds(
                 grade=max(loads_by_grade, key=lambda grade: (loads_by_grade[grade], grade), default="-"),
                 error=weighted_error / load if load else 0.0,
                 origin="measured" if origins == {"measured"} else "estimated",
+                front_end_load_share=limited_load / load if load else 0.0,
+                front_end_requests_per_s=limited_requests / limited_load if limited_load else None,
             )
         )
     return tuple(uses)

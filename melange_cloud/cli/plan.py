@@ -143,6 +143,15 @@ def plan(
     pessimistic: Annotated[
         bool, _option(WHAT, "Plan at the low end of every profile: MaxTput x (1 - error).", "--pessimistic")
     ] = False,
+    api_servers: Annotated[
+        int | None,
+        _option(
+            WHAT,
+            "HTTP server processes per replica (vLLM's --api-server-count): each takes some 28 to 46 requests/s of "
+            "short answers, whatever the GPU does [default: 1].",
+            "--api-servers",
+        ),
+    ] = None,
     gpu: Annotated[
         list[str] | None,
         _option(FLEET, "Only these GPUs: L4, A10G, A100-40GB, A100-80GB, H100, or H100:2 (two per replica).", "--gpu"),
@@ -331,6 +340,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
             PLAN_S if values["deadline"] is None else deadline_of(values["deadline"]),
         ),
         discounts=catalog.load_discounts(),
+        api_servers=values["api_servers"],
     )
 
 

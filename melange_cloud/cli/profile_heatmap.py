@@ -61,6 +61,9 @@ def heatmap(
     provider: Annotated[str | None, typer.Option("--provider", help="aws or gcp, where a name fits both.")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
     era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
+    api_servers: Annotated[
+        int | None, typer.Option("--api-servers", help="HTTP server processes per replica [default: 1].")
+    ] = None,
     purchase: Annotated[
         str | None,
         typer.Option("--purchase", help="on_demand, spot, commit_1y or commit_3y [default: on_demand]."),
@@ -126,6 +129,7 @@ def heatmap(
         accept_odd_prices=accept_odd_prices,
         trust=Trust(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline)),
         discounts=catalog.load_discounts(),
+        api_servers=api_servers,
     )
     with fetch_progress() as progress:
         answer = heat_map(question, None if over_tpot is None else OverTpot(*over_tpot), now=now(), on_fetch=progress)

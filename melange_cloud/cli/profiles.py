@@ -16,7 +16,7 @@ from melange_cloud.errors import BadFile, BadInput, MelangeError, echoed
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Import
-    from melange_cloud.profiles import Profile
+    from melange_cloud.profiles import Cell, Profile
 
 SCHEMA_VERSION = 1
 
@@ -96,6 +96,9 @@ def show(
     ] = None,
     era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
     precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
+    api_servers: Annotated[
+        int | None, typer.Option("--api-servers", help="HTTP server processes per replica [default: 1].")
+    ] = None,
     format_: FormatOption = None,
     out: Out = None,
 ) -> None:
@@ -107,14 +110,19 @@ def show(
         if not 0 < limit_ms < math.inf:
             raise BadInput(f"--{name.replace('_', '-')} {limit_ms:g}: milliseconds above 0, such as 100")
     found, left_out = _found(model, gpus_of(gpu), tensor_parallel, era, precision)
+    from melange_cloud.planner.question import check_api_servers
+
+    servers = 1 if api_servers is None else api_servers
+    for profile in found:
+        check_api_servers(servers, profile.era, profile.precision)
     for name, reason in left_out.items():
         note(f"left out: {name}: {reason}")
     if result.format != Format.JSON:
-        emit("\n".join(show_table(profile, asked) for profile in found), result)
+        emit("\n".join(show_table(profile, asked, servers) for profile in found), result)
     elif len(found) == 1 and not left_out:
-        emit(show_json(found[0], asked), result)
+        emit(show_json(found[0], asked, servers), result)
     else:
-        shown = [json.loads(show_json(profile, asked)) for profile in found]
+        shown = [json.loads(show_json(profile, asked, servers)) for profile in found]
         emit(_as_json({"schema_version": SCHEMA_VERSION, "profiles": shown, "left_out": left_out}), result)
     for profile in found:
         refused = nothing_served(profile, asked)
@@ -206,12 +214,12 @@ def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, pr
     return found[kind]
 
 
-def show_json(profile: "Profile", targets: dict[str, float]) -> str:
+def show_json(profile: "Profile", targets: dict[str, float], api_servers: int = 1) -> str:
     """MaxTput by size as ``profiles show --format json`` has it; ``targets`` are fields of Slo, ms."""
     from melange_cloud.domain import MaxTput, Slo, Unservable
-    from melange_cloud.profiles import imports_of
+    from melange_cloud.profiles import imports_of, served_cells
 
-    cells = profile.cells(Slo(**targets))
+    cells = served_cells(profile, Slo(**targets), api_servers)
     return _as_json(
         {
             "schema_version": SCHEMA_VERSION,
@@ -226,6 +234,7 @@ def show_json(profile: "Profile", targets: dict[str, float]) -> str:
             "target_e2e_ms": targets.get("e2e_ms"),
             "max_total_tokens": profile.max_total_tokens,
             "max_num_seqs": profile.max_num_seqs,
+            "api_servers": api_servers,
             "source": profile.source,
             "calibration": profile.file.header.calibration,
             "imports": [_import_json(found) for found in imports_of(profile)],
@@ -261,6 +270,7 @@ def _import_json(found: "Import") -> dict[str, Any]:
     return {**asdict(found), "measured_on": None if day is None else day.isoformat()}
 
 
+FRONT_END_MARK = "^"
 CORNER = "Input \\ output"
 GAP = 2
 
@@ -298,20 +308,20 @@ def _within(targets: dict[str, float]) -> str:
     return ", ".join(f"{limit_ms:g} ms {words[name]}" for name, limit_ms in targets.items())
 
 
-def show_table(profile: "Profile", targets: dict[str, float]) -> str:
+def show_table(profile: "Profile", targets: dict[str, float], api_servers: int = 1) -> str:
     """MaxTput by size as ``profiles show`` prints it; ``targets`` as for ``show_json``."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    from melange_cloud.domain import MaxTput, Slo
+    from melange_cloud.domain import Slo
+    from melange_cloud.profiles import served_cells
     from melange_cloud.profiles.build import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 
+    cells = served_cells(profile, Slo(**targets), api_servers)
     shown = {
-        (cell.input_tokens, cell.output_tokens): f"{cell.served.requests_per_s:.3g} {cell.served.grade}"
-        if isinstance(cell.served, MaxTput)
-        else "-"
-        for cell in profile.cells(Slo(**targets))
+        (cell.input_tokens, cell.output_tokens): _shown(cell)
+        for cell in cells
         if cell.input_tokens in INPUT_TOKENS and cell.output_tokens in (*OUTPUT_TOKENS, *LONG_OUTPUT_TOKENS)
     }
     outputs = sorted({output_tokens for _, output_tokens in shown})
@@ -328,7 +338,8 @@ def show_table(profile: "Profile", targets: dict[str, float]) -> str:
             table.add_row(f"{input_tokens:,}", *row)
         tables += [Text(), table]
     header = profile.file.header
-    measured = [Text(line) for line in _measured_lines(profile, targets)]
+    measured = [Text(line) for line in _measured_lines(profile, targets, cells)]
+    front_end = [Text(line) for line in _front_end_lines(profile, cells, api_servers)]
     target = f"within {_within(targets)}" if targets else "at saturation"
     refused = nothing_served(profile, targets)
     if refused is not None:
@@ -342,6 +353,7 @@ def show_table(profile: "Profile", targets: dict[str, float]) -> str:
             *measured,
             Text(),
             Text("Grade A measured, B ±25 %, C ±30 %, D ±50 % (borrowed, or near a limit); - cannot be served in time"),
+            *front_end,
             Text(f"Reach {reach:,} tokens, at most {profile.max_num_seqs} requests at once"),
             Text(f"Source: {echoed(profile.source, 500)}"),
             Text(f"Calibration: {echoed(header.calibration, 500)}"),
@@ -364,20 +376,50 @@ def _that_fit(outputs: list[int], shown: dict[tuple[int, int], str]) -> list[lis
     return parts
 
 
-def _measured_lines(profile: "Profile", targets: dict[str, float]) -> list[str]:
+def _shown(cell: "Cell") -> str:
+    """``36.8^B``: the rate, whether the front end limits it, and its grade."""
+    from melange_cloud.domain import FRONT_END, MaxTput
+
+    if not isinstance(cell.served, MaxTput):
+        return "-"
+    mark = FRONT_END_MARK if cell.served.limited_by == FRONT_END else " "
+    return f"{cell.served.requests_per_s:.3g}{mark}{cell.served.grade}"
+
+
+def _front_end_lines(profile: "Profile", cells: list["Cell"], api_servers: int) -> list[str]:
+    """What the mark means, where it stands on the page."""
+    from melange_cloud.domain import FRONT_END, MaxTput
+    from melange_cloud.profiles.front_end import front_end_law, request_s
+
+    law = front_end_law(profile.era, profile.precision)
+    if law is None or not any(
+        isinstance(cell.served, MaxTput) and cell.served.limited_by == FRONT_END for cell in cells
+    ):
+        return []
+    servers = f"{api_servers} API server{'' if api_servers == 1 else 's'}"
+    most = api_servers / request_s(law[0], 1)
+    return [
+        f"{FRONT_END_MARK} limited by the HTTP front end ({servers}: at most {most:.3g} requests/s, fewer with longer "
+        "answers): --api-servers"
+    ]
+
+
+def _measured_lines(profile: "Profile", targets: dict[str, float], behind: list["Cell"]) -> list[str]:
     """The measured sizes, which seldom are those of the grid, one per line; none where nothing was measured."""
-    from melange_cloud.domain import MaxTput, Slo
+    from melange_cloud.domain import FRONT_END, MaxTput, Slo
     from melange_cloud.planner.imports import import_notices
     from melange_cloud.profiles import imports_of
 
     lines = []
-    for cell in profile.cells(Slo(**targets)):
+    for cell, served_cell in zip(profile.cells(Slo(**targets)), behind, strict=True):
         if not isinstance(cell.served, MaxTput) or cell.served.origin != "measured":
             continue
         points = profile.points[cell.input_tokens, cell.output_tokens]
         sources = "; ".join(sorted({point.source.partition(";")[0] for point in points if point.source}))
         days = sorted({f"{point.measured_on}" for point in points if point.measured_on is not None})
         served = f"{cell.served.requests_per_s:.3g} requests/s {cell.served.grade}, limit: {cell.served.limited_by}"
+        if isinstance(served_cell.served, MaxTput) and served_cell.served.limited_by == FRONT_END:
+            served += f" (the HTTP front end takes {served_cell.served.requests_per_s:.3g})"
         where = f"{cell.input_tokens:,} + {cell.output_tokens:,} tokens"
         lines.append(", ".join([f"  {where}: {served}", *days[-1:], *([echoed(sources, 300)] if sources else [])]))
     notes = [echoed(line, 1000) for line in (*import_notices(imports_of(profile)), *profile.notes)]

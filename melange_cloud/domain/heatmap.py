@@ -36,7 +36,7 @@ class ReplicaPrice:
 class Yield:
     """What a GPU serves for the money, at its best tensor parallel degree.
 
-    ``grade``, ``error`` and ``origin`` are those of MaxTput; prices carry no error here.
+    ``grade``, ``error``, ``origin`` and ``limited_by`` are those of MaxTput; prices carry no error here.
     """
 
     gpu: str
@@ -47,6 +47,7 @@ class Yield:
     grade: str
     error: float
     origin: str
+    limited_by: str = ""
 
     def lead_over(self, other: "Yield") -> float:
         """By what fraction of the other's T/$ this one is better; negative where it is worse."""
@@ -90,6 +91,7 @@ class HeatMap:
         missing: GPU -> why it is none of them.
         prices: of each kind of them, sorted.
         left_out: instance types with a price that may not enter, and why.
+        api_servers: HTTP server processes of each replica.
     """
 
     generated_at: datetime
@@ -109,6 +111,7 @@ class HeatMap:
     prices: tuple[ReplicaPrice, ...]
     cells: tuple[HeatCell, ...]
     left_out: tuple[LeftOut, ...]
+    api_servers: int = 1
 
     @property
     def prices_as_of(self) -> tuple[date, date]:

@@ -38,6 +38,7 @@ class Request:
         served_requests_share, served_tokens_share: part of the traffic asked for that is planned for; below 1 where
             buckets that no GPU can serve were dropped. Mean sizes and planned rate are of this part.
         pessimistic: whether the plan stands at the low end of every profile, MaxTput x (1 - error).
+        api_servers: HTTP server processes of each replica, which limit its requests/s.
     """
 
     model: str
@@ -73,6 +74,7 @@ class Request:
     served_requests_share: float = 1.0
     served_tokens_share: float = 1.0
     config: str | None = None
+    api_servers: int = 1
 
     @property
     def slo(self) -> Slo:
@@ -117,7 +119,9 @@ class KindUse:
     """What one kind carries: replicas, how many of them are kept busy, its part of requests and of tokens.
 
     ``grade`` and ``error`` are those of the profile cells it serves: the grade with most load, the load-weighted mean
-    error.
+    error. ``front_end_load_share`` is the part of its load at sizes where the HTTP front end, not the engine, is the
+    limit, and ``front_end_requests_per_s`` what one replica takes of these sizes in their mixture; None where there
+    are none.
     """
 
     gpu: str
@@ -129,11 +133,13 @@ class KindUse:
     grade: str
     error: float
     origin: str
+    front_end_load_share: float = 0.0
+    front_end_requests_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingLine:
-    """The part ``share`` of one bucket's traffic that one kind serves."""
+    """The part ``share`` of one bucket's traffic that one kind serves; ``limited_by`` as in ``MaxTput``."""
 
     input_tokens: tuple[int, int]
     output_tokens: tuple[int, int]
@@ -144,6 +150,7 @@ class RoutingLine:
     tensor_parallel: int
     max_tput_requests_per_s: float
     share: float
+    limited_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

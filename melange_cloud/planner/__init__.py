@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan, Status
 from melange_cloud.errors import BadInput
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
-from melange_cloud.planner.evaluated import Evaluated, evaluate
+from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice
 from melange_cloud.planner.imports import import_notices, imports_in
 from melange_cloud.planner.market import Market, open_markets, snapshot_notice
 from melange_cloud.planner.purchases import compare_purchases
@@ -18,6 +18,7 @@ from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank
 from melange_cloud.planner.region import plan_region
 from melange_cloud.planner.solving import Solving
+from melange_cloud.profiles.front_end import note_of
 from melange_cloud.workload import list_workloads
 
 __all__ = ["Question", "answer"]
@@ -84,12 +85,17 @@ def answer(
             *market.notes,
             *import_notices(imports),
             *profile_notes(evaluated),
+            *(() if detailed else front_end_notice(evaluated, _kinds_of(plans))),
         ),
         defaulted=asked.defaulted,
         request=asked.request,
         regions=tuple(sorted(plans, key=_cheapest_first)),
         imports=imports,
     )
+
+
+def _kinds_of(plans: Sequence[RegionPlan]) -> set[Kind]:
+    return {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
 
 
 def exit_code(plan: Plan) -> int:
@@ -113,8 +119,10 @@ def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
 
 
 def profile_notes(evaluated: Evaluated) -> tuple[str, ...]:
-    """Where the user's own measurements contradict each other, and which is used."""
-    return tuple(note for _, profile in sorted(evaluated.profiles.items()) for note in profile.notes)
+    """Where the user's own measurements contradict each other or the front end's law, and what is used."""
+    held = [profile for _, profile in sorted(evaluated.profiles.items())]
+    faster = (note_of(profile, evaluated.api_servers) for profile in held)
+    return (*(note for profile in held for note in profile.notes), *(note for note in faster if note))
 
 
 def model_notices(asked: Asked, evaluated: Evaluated) -> tuple[str, ...]:

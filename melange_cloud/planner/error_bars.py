@@ -28,8 +28,11 @@ SAME_COST_USD_PER_H = 1e-6
 
 
 def off_by(cell: MaxTput, part: float) -> MaxTput:
-    """A figure that is off by a part of its error, MaxTput x (1 + part x error): 1 is its high end, -1 its low end."""
-    return replace(cell, requests_per_s=cell.requests_per_s * (1 + part * cell.error))
+    """A figure that is off by a part of its error, MaxTput x (1 + part x error): 1 is its high end, -1 its low end.
+
+    No replica does more than its HTTP front end takes, however good its engine is.
+    """
+    return cell.times(1 + part * cell.error)
 
 
 def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTputTable:
@@ -53,7 +56,7 @@ def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputT
             return cell
         if other != kind and {cell.origin, own.origin} != {"estimated"}:
             return cell
-        return replace(cell, requests_per_s=cell.requests_per_s * (1 + sign * min(cell.error, own.error)))
+        return cell.times(1 + sign * min(cell.error, own.error))
 
     return {(bucket, other): moved(bucket, other, cell) for (bucket, other), cell in table.items()}
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud import profiles
-from melange_cloud.domain import Bucket, Kind, Offer, Request, Slo
+from melange_cloud.domain import FRONT_END, Bucket, Kind, MaxTput, Offer, Request, Slo
 from melange_cloud.planner.error_bars import shifted
-from melange_cloud.problem import MaxTputTable
+from melange_cloud.problem import MaxTputTable, percent
+
+_WORTH_SAYING = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Evaluated:
         profiles: what the figures are derived from.
         buckets: the workload's, with traffic.
         pessimistic: whether ``at`` gives the low end.
+        api_servers: HTTP server processes of each replica.
     """
 
     max_tput: MaxTputTable
@@ -31,11 +34,12 @@ class Evaluated:
     profiles: Mapping[Kind, profiles.Profile]
     buckets: tuple[Bucket, ...]
     pessimistic: bool
+    api_servers: int
 
-    def at(self, slo: Slo, kinds: Iterable[Kind] | None = None) -> MaxTputTable:
-        """What would be planned with under other targets; None is every kind."""
+    def at(self, slo: Slo, kinds: Iterable[Kind] | None = None, api_servers: int | None = None) -> MaxTputTable:
+        """What would be planned with under other targets, or other front ends; no kinds are every kind."""
         asked = self.profiles if kinds is None else {kind: self.profiles[kind] for kind in kinds}
-        table = _table(asked, self.buckets, slo)
+        table = _table(asked, self.buckets, slo, self.api_servers if api_servers is None else api_servers)
         return shifted(table, -1) if self.pessimistic else table
 
 
@@ -48,7 +52,7 @@ def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Off
     gpus = sorted({offer.instance_type.gpu for offer in offers})
     config = None if request.config is None else Path(request.config)
     by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus, config)
-    stated = _table(by_kind, buckets, request.slo)
+    stated = _table(by_kind, buckets, request.slo, request.api_servers)
     worse = shifted(stated, -1)
     return Evaluated(
         max_tput=worse if request.pessimistic else stated,
@@ -59,13 +63,34 @@ def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Off
         profiles=by_kind,
         buckets=buckets,
         pessimistic=request.pessimistic,
+        api_servers=request.api_servers,
     )
 
 
-def _table(by_kind: Mapping[Kind, profiles.Profile], buckets: tuple[Bucket, ...], slo: Slo) -> MaxTputTable:
+def front_end_notice(evaluated: Evaluated, kinds: Iterable[Kind]) -> tuple[str, ...]:
+    """Which of these GPUs the HTTP front end limits, and for how many of the requests; none where it limits none."""
+    wanted, shares = set(kinds), dict[str, float]()
+    for kind in sorted(wanted & set(evaluated.profiles)):
+        cells = ((bucket.share, evaluated.max_tput[bucket.name, kind]) for bucket in evaluated.buckets)
+        share = sum(part for part, cell in cells if isinstance(cell, MaxTput) and cell.limited_by == FRONT_END)
+        shares[kind.gpu] = max(shares.get(kind.gpu, 0.0), share)
+    limited = [f"{gpu} for {percent(share)}" for gpu, share in sorted(shares.items()) if share >= _WORTH_SAYING]
+    if not limited:
+        return ()
+    servers = f"{evaluated.api_servers} API server{'' if evaluated.api_servers == 1 else 's'} per replica"
+    return (f"the HTTP front end ({servers}) limits {', '.join(limited)} of requests; see --api-servers",)
+
+
+def _table(
+    by_kind: Mapping[Kind, profiles.Profile], buckets: tuple[Bucket, ...], slo: Slo, api_servers: int
+) -> MaxTputTable:
     return {
-        (bucket.name, kind): profile.max_tput(
-            bucket.mean_input_tokens, bucket.mean_output_tokens, slo, bucket.longest_total_tokens
+        (bucket.name, kind): profiles.served_max_tput(
+            profile,
+            (bucket.mean_input_tokens, bucket.mean_output_tokens),
+            slo,
+            bucket.longest_total_tokens,
+            api_servers,
         )
         for kind, profile in sorted(by_kind.items())
         for bucket in buckets

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from melange_cloud import catalog, profiles
-from melange_cloud.domain import GPUS, Kind, LeftOut, MaxTput, Offer, Quotas, Region, Request, Slo
+from melange_cloud.domain import FRONT_END, GPUS, Kind, LeftOut, MaxTput, Offer, Quotas, Region, Request, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.planner.imports import import_notices, imports_at
@@ -26,7 +26,7 @@ TPOT_TARGETS_MS = (20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 200
 LONGEST_TOKENS = 10_000_000
 
 _MANY = frozenset("*?[")
-_SHAPING = ("model", "precision", "era", "purchase")
+_SHAPING = ("model", "precision", "era", "purchase", "api_servers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def heat_map(
 
     Args:
         question: read are region (one; none is DEFAULT_REGION), provider, model, precision, era, tpot_ms (infinite asks
-            for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices, trust, discounts.
+            for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices, trust, discounts,
+            api_servers.
         over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
         now: the time that price ages are counted to; None is the clock.
         on_fetch: called with (what is read, units done, units in all or None) while clouds are asked.
@@ -82,6 +83,11 @@ def heat_map(
         else [(input_tokens, output_tokens) for input_tokens in INPUT_TOKENS for output_tokens in OUTPUT_TOKENS]
     )
     slos = [Slo(tpot_ms=target_ms) for target_ms in targets_ms]
+    cells = tuple(
+        heat_cell(input_tokens, output_tokens, target_ms, usable, priced, request.api_servers)
+        for input_tokens, output_tokens in sizes
+        for target_ms in targets_ms
+    )
     return HeatMap(
         generated_at=moment,
         notices=(
@@ -89,6 +95,7 @@ def heat_map(
             *market.notes,
             *import_notices(imports_at([usable[kind] for kind in sorted(usable)], sizes, slos)),
             *(note for _, profile in sorted(usable.items()) for note in profile.notes),
+            *_front_end_notice(cells, request.api_servers),
         ),
         defaulted=(*(name for name in _SHAPING if name in asked.defaulted), *defaulted),
         provider=region.provider,
@@ -103,11 +110,8 @@ def heat_map(
         gpus=_order(question.gpus, {kind.gpu for kind in usable}),
         missing=_missing(asked, offers, {kind.gpu for kind in usable}, reasons, left_out),
         prices=tuple(priced[kind] for kind in sorted(priced)),
-        cells=tuple(
-            heat_cell(input_tokens, output_tokens, target_ms, usable, priced)
-            for input_tokens, output_tokens in sizes
-            for target_ms in targets_ms
-        ),
+        cells=cells,
+        api_servers=request.api_servers,
         left_out=tuple(sorted(left_out, key=lambda item: item.instance_type)),
     )
 
@@ -118,12 +122,14 @@ def heat_cell(
     tpot_ms: float,
     found: Mapping[Kind, profiles.Profile],
     priced: Mapping[Kind, ReplicaPrice],
+    api_servers: int = profiles.DEFAULT_API_SERVERS,
 ) -> HeatCell:
     """One size under one target (infinite: none): each GPU at the degree with most T/$, of equals the smaller."""
     best: dict[str, Yield] = {}
     refused: dict[str, str] = {}
     for kind, profile in sorted(found.items()):
-        served = profile.max_tput(input_tokens, output_tokens, Slo(tpot_ms=tpot_ms))
+        slo = Slo(tpot_ms=tpot_ms)
+        served = profiles.served_max_tput(profile, (input_tokens, output_tokens), slo, api_servers=api_servers)
         if not isinstance(served, MaxTput):
             refused.setdefault(kind.gpu, served.reason)
             continue
@@ -137,6 +143,7 @@ def heat_cell(
             grade=served.grade,
             error=served.error,
             origin=served.origin,
+            limited_by=served.limited_by,
         )
         if kind.gpu not in best or here.lead_over(best[kind.gpu]) > 0:
             best[kind.gpu] = here
@@ -146,6 +153,20 @@ def heat_cell(
         tpot_ms=_none_if_infinite(tpot_ms),
         ranked=tuple(sorted(best.values(), key=lambda one: (-one.tokens_per_s_per_usd_per_hour, one.gpu))),
         refused={gpu: reason for gpu, reason in refused.items() if gpu not in best},
+    )
+
+
+def _front_end_notice(cells: Iterable[HeatCell], api_servers: int) -> tuple[str, ...]:
+    """How many of the figures are those of the front end; none where none is."""
+    figures = [one for cell in cells for one in cell.ranked]
+    limited = [one for one in figures if one.limited_by == FRONT_END]
+    if not limited:
+        return ()
+    servers = f"{api_servers} API server{'' if api_servers == 1 else 's'} per replica"
+    gpus = ", ".join(gpu for gpu in GPUS if any(one.gpu == gpu for one in limited))
+    return (
+        f"the HTTP front end ({servers}) limits {len(limited)} of {len(figures)} figures, on {gpus}; "
+        "--api-servers sets how many servers there are",
     )
 
 

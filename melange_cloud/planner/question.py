@@ -87,6 +87,7 @@ class Question:
         current: a file with the fleet that runs today; the plan then changes least against it.
         stay_within: by what fraction the plan may then cost more than the cheapest.
         compare_purchases: also answer the question under every other purchase.
+        api_servers: HTTP server processes of each replica (vLLM's ``--api-server-count``).
     """
 
     regions: tuple[str, ...]
@@ -126,6 +127,7 @@ class Question:
     current: Path | None = None
     stay_within: float | None = None
     compare_purchases: bool = False
+    api_servers: int | None = None
 
     def __post_init__(self) -> None:
         """One region may be given as a word, and the sheet as text, as notebooks do."""
@@ -252,6 +254,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         pessimistic=question.pessimistic,
         rate_source=rate.words,
         config=None if question.config is None else str(question.config),
+        api_servers=_api_servers(question.api_servers, choice, defaulted),
     )
     return Asked(
         request=request,
@@ -344,6 +347,31 @@ def _spare(spare: int) -> int:
     if spare not in (0, 1):
         raise BadInput(f"--spare {spare}: 0, or 1 for a fleet that survives losing any one instance")
     return spare
+
+
+def _api_servers(count: int | None, choice: profiles.Choice, defaulted: list[str]) -> int:
+    """Servers per replica; a default that shapes nothing is not named."""
+    if count is not None:
+        check_api_servers(count, choice.era, choice.precision)
+        return count
+    if not profiles.no_front_end(choice.era, choice.precision):
+        defaulted.append("api_servers")
+    return profiles.DEFAULT_API_SERVERS
+
+
+def check_api_servers(count: int, era: str, precision: str) -> None:
+    """Refuse a number of API servers that cannot be, or that would change nothing.
+
+    Raises:
+        BadInput: it is outside 1 to MOST_API_SERVERS, or above 1 where profiles hold the front end already.
+    """
+    if not 1 <= count <= profiles.MOST_API_SERVERS:
+        raise BadInput(f"--api-servers {count}: give 1 to {profiles.MOST_API_SERVERS} server processes per replica")
+    if count > 1 and profiles.no_front_end(era, precision):
+        raise BadInput(
+            f"--api-servers {count}: profiles of era {era} include the HTTP server, which ran in the engine's process; "
+            "leave the option out"
+        )
 
 
 def _time_limit(seconds: int | None) -> int | None:

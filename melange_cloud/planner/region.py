@@ -1,15 +1,18 @@
 """One region's plan: the fleet, and what else it could be."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from melange_cloud import catalog
+from melange_cloud import catalog, profiles
 from melange_cloud.domain import (
+    FRONT_END,
     Excluded,
     Explanation,
     Kind,
     LeftOut,
+    MaxTput,
     Offer,
     QuotaNeed,
     Quotas,
@@ -88,7 +91,10 @@ def plan_region(
     )
     surroundings = Surroundings(
         single_gpu=alone,
-        what_if=_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else (),
+        what_if=(
+            *(_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else ()),
+            *(_more_servers(request, evaluated, planned, posed, solving, pose_with, rules) if detailed else ()),
+        ),
         routers=_routers(evaluated, posed, solving, pose_with, rules),
         error_bars=bars,
         explanation=_explained(posed, solution, asked, evaluated, solving) if _explains(asked, detailed) else None,
@@ -226,6 +232,30 @@ def _what_ifs(
         if entering:
             answers.append(replace(relaxed, name=f"with {', '.join(entering)} (less host memory)"))
     return tuple(answers)
+
+
+def _more_servers(
+    request: Request,
+    evaluated: Evaluated,
+    planned: Solution,
+    posed: Posed,
+    solving: Solving,
+    pose_with: PoseWith,
+    rules: Rules,
+) -> tuple[WhatIf, ...]:
+    """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be."""
+    servers = min(2 * request.api_servers, profiles.MOST_API_SERVERS)
+    kinds = set() if posed.problem is None else set(posed.problem.kinds)
+    limited = any(
+        kind in kinds and isinstance(cell, MaxTput) and cell.limited_by == FRONT_END
+        for (_, kind), cell in evaluated.max_tput.items()
+    )
+    if posed.problem is None or not limited or servers == request.api_servers:
+        return ()
+    more = pose_with(evaluated.at(request.slo, api_servers=servers), rules)
+    change = _what_if(f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more, solving)
+    cheaper = (change.usd_per_hour or math.inf) < (planned.usd_per_hour or 0.0) * (1 - 1e-7)
+    return (change,) if cheaper else ()
 
 
 def _lost(posed: Posed, tighter: Posed) -> str:

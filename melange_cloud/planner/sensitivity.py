@@ -24,7 +24,7 @@ from melange_cloud.errors import BadInput
 from melange_cloud.plan import instance_counts
 from melange_cloud.planner import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
-from melange_cloud.planner.evaluated import Evaluated, evaluate
+from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice
 from melange_cloud.planner.imports import import_notices, imports_in
 from melange_cloud.planner.market import Market, OnFetch, open_market
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
@@ -85,7 +85,9 @@ def sensitivity(
     (region,) = market.regions
     asked = resolve(question, market.machines)
     evaluated = evaluate(asked.request, asked.workload.buckets, market.every_offer)
-    sweep = _Swept(region, asked, market, evaluated).over(what, gpu, low, high)
+    swept = _Swept(region, asked, market, evaluated)
+    sweep = swept.over(what, gpu, low, high)
+    fleet_may_use = () if swept.posed.problem is None else swept.posed.problem.kinds
     offers = market.offers[region]
     kinds = kinds_in_question(offers, evaluated.max_tput, asked)
     swept_ms = [end for stretch in sweep.stretches for end in (stretch.low, stretch.high)] if what == "tpot" else []
@@ -98,6 +100,7 @@ def sensitivity(
             *market.notes,
             *import_notices(imports_in(evaluated, kinds, targets)),
             *profile_notes(evaluated),
+            *front_end_notice(evaluated, fleet_may_use),
         ),
         defaulted=asked.defaulted,
         request=asked.request,
@@ -247,8 +250,14 @@ class _Swept:
         if problem is None:
             return self._nothing(low, high)
 
+        most = {
+            key: cell.front_end_requests_per_s
+            for key, cell in self.evaluated.max_tput.items()
+            if isinstance(cell, MaxTput)
+        }
+
         def problem_at(factor: float) -> Problem:
-            return scaled_throughput(problem, gpu, factor)
+            return scaled_throughput(problem, gpu, factor, most)
 
         def swept(solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
             return _whole(over_easing(problem_at, low, high, solve, self.solving.solver), low, high)

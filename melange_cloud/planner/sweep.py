@@ -7,6 +7,7 @@ full, and the search goes on just beyond. Where the quantity is a price, each fl
 the least cost their lower envelope: two fleets' lines cross where a third may be cheaper, else they change there.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -39,11 +40,18 @@ def scaled_price(problem: Problem, gpu: str, factor: float) -> Problem:
     return replace(problem, offers=offers)
 
 
-def scaled_throughput(problem: Problem, gpu: str, factor: float) -> Problem:
-    """The same question at ``factor`` times MaxTput on all kinds of a GPU."""
+def scaled_throughput(
+    problem: Problem, gpu: str, factor: float, most: Mapping[tuple[str, Kind], float] | None = None
+) -> Problem:
+    """The same question at ``factor`` times MaxTput on all kinds of a GPU.
+
+    Args:
+        most: by bucket and kind, what the HTTP front end takes at most, requests/s; missing ones have no limit.
+    """
+    limits = most or {}
     changed = {
-        (bucket, kind): factor * rate if kind.gpu == gpu else rate
-        for (bucket, kind), rate in problem.max_tput_requests_per_s.items()
+        key: min(factor * rate, max(rate, limits.get(key, math.inf))) if key[1].gpu == gpu else rate
+        for key, rate in problem.max_tput_requests_per_s.items()
     }
     return replace(problem, max_tput_requests_per_s=changed)
 

@@ -36,6 +36,7 @@ COLUMNS = (
     "ttft_ms",
     "e2e_ms",
     "pessimistic",
+    "api_servers",
     "router",
     "hours_per_month",
     "defaulted",
@@ -74,6 +75,8 @@ COLUMNS = (
     "profile_grade",
     "profile_error",
     "profile_imports",
+    "front_end_load_share",
+    "front_end_requests_per_s",
 )
 """The columns, in their order; ``requests_share`` and ``tokens_share`` are the row's own and sum to 1 per region;
 ``profile_imports`` names the user's own measurements that the row's profile rests on."""
@@ -135,6 +138,7 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "ttft_ms": request.ttft_ms,
         "e2e_ms": request.e2e_ms,
         "pessimistic": "true" if request.pessimistic else "false",
+        "api_servers": request.api_servers,
         "router": request.router,
         "hours_per_month": request.hours_per_month,
         "defaulted": " ".join(plan.defaulted),
@@ -204,5 +208,7 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
                     for found in plan.imports
                     if (found.gpu, found.tensor_parallel) == (line.gpu, line.tensor_parallel)
                 ),
+                "front_end_load_share": use.front_end_load_share,
+                "front_end_requests_per_s": use.front_end_requests_per_s,
             }
     return values

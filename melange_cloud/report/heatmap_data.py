@@ -34,6 +34,7 @@ COLUMNS = (
     "profile_origin",
     "profile_grade",
     "profile_error",
+    "limited_by",
     "refused",
     "instance_type",
     "replicas_per_instance",
@@ -62,6 +63,7 @@ def heat_map_json(shown: HeatMap) -> str:
         "precision": shown.precision,
         "era": shown.era,
         "purchase": shown.purchase,
+        "api_servers": shown.api_servers,
         "tpot_ms": shown.tpot_ms,
         "over": shown.over,
         "unit": UNIT,
@@ -99,6 +101,7 @@ def heat_map_json(shown: HeatMap) -> str:
                         "origin": one.origin,
                         "grade": one.grade,
                         "error": one.error,
+                        "limited_by": one.limited_by,
                     }
                     for one in cell.ranked
                 ],
@@ -153,6 +156,7 @@ def heat_map_csv(shown: HeatMap) -> str:
                     "profile_origin": one.origin,
                     "profile_grade": one.grade,
                     "profile_error": one.error,
+                    "limited_by": one.limited_by,
                     "instance_type": clean(price.instance_type),
                     "replicas_per_instance": price.replicas_per_instance,
                     "usd_per_hour_each": price.usd_per_hour_each,

@@ -8,6 +8,7 @@ from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragr
 from melange_cloud.report.coverage import coverage_lines
 from melange_cloud.report.current import current_lines
 from melange_cloud.report.error_bars import error_lines
+from melange_cloud.report.front_end import front_end_lines
 from melange_cloud.report.purchases import purchases_of_one
 from melange_cloud.report.routing import routing_sheet
 from melange_cloud.report.text import (
@@ -138,6 +139,7 @@ def _answer(plan: Plan, region: RegionPlan) -> list[str]:
     lines = [
         " ".join(once([words.proof(region, plan.request.hours_per_month), tokens])),
         *error_lines(plan, region),
+        *front_end_lines(plan, region),
         words.against_single(region),
         words.list_price(plan, region),
         *words.odd_sales(region),

@@ -27,6 +27,7 @@ LIMIT = {
     "ttft": "the TTFT target",
     "e2e": "the end-to-end target",
     "memory": "memory (the KV cache is full)",
+    "front_end": "the server's HTTP front end",
     "batch": "the engine's batch limit (max_num_seqs)",
     "saturation": "saturation (more requests at once bring nothing)",
 }

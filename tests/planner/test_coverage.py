@@ -9,7 +9,8 @@ from melange_cloud.domain import Bucket, Kind, MaxTput, Plan, Status, Unservable
 from melange_cloud.planner.trust import Trust
 from melange_cloud.workload import WorkloadFile, write_workload
 
-REASON = "the profile stops at 4,096 output tokens, needs 9,000"
+REASON = "a request of 10,000 tokens is longer than the model's context of 4,096"
+SHORT_CONTEXT = "llama-2-7b"
 
 
 def mine(tmp_path: Path, long_share: float, longest: int = 9000) -> str:
@@ -31,7 +32,7 @@ def ask(workload: str, **more) -> Plan:
 
 
 def test_traffic_out_of_reach_is_named_and_refused(tmp_path: Path) -> None:
-    plan = ask(mine(tmp_path, 0.2))
+    plan = ask(mine(tmp_path, 0.2), model=SHORT_CONTEXT)
     (region,) = plan.regions
     assert region.status is Status.INFEASIBLE
     (notice,) = [notice for notice in plan.notices if notice.startswith("OUT OF REACH")]
@@ -47,8 +48,8 @@ def test_traffic_out_of_reach_is_named_and_refused(tmp_path: Path) -> None:
 
 
 def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
-    whole = ask(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0)
-    dropped = ask(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True)
+    whole = ask(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0, model=SHORT_CONTEXT)
+    dropped = ask(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True, model=SHORT_CONTEXT)
     request, (region,), (expected,) = dropped.request, dropped.regions, whole.regions
     assert region.usd_per_hour == expected.usd_per_hour
     assert (request.served_requests_share, request.planned_requests_per_s) == pytest.approx((0.8, 9.6))
@@ -78,7 +79,7 @@ def test_what_is_reached_is_never_dropped(tmp_path: Path) -> None:
 
 
 def test_traffic_that_is_all_out_of_reach_stays_refused(tmp_path: Path) -> None:
-    plan = ask(mine(tmp_path, 1.0), drop_unservable=True)
+    plan = ask(mine(tmp_path, 1.0), drop_unservable=True, model=SHORT_CONTEXT)
     assert plan.regions[0].status is Status.INFEASIBLE
     (notice,) = [notice for notice in plan.notices if notice.startswith("OUT OF REACH")]
     assert "--drop-unservable" not in notice
@@ -149,7 +150,7 @@ def test_the_report_tells_no_data_from_out_of_reach(tmp_path: Path) -> None:
 
     from melange_cloud.report.coverage import coverage_lines
 
-    (region,) = ask(mine(tmp_path, 0.2)).regions
+    (region,) = ask(mine(tmp_path, 0.2), model=SHORT_CONTEXT).regions
     assert region.coverage is not None
     assert not region.coverage.outside[0].no_data
     known = "\n".join(coverage_lines(region)).replace("\xa0", " ")

@@ -29,7 +29,7 @@ def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
     for cell in shown.cells:
         for one in cell.ranked:
             best = max(
-                served.requests_per_s
+                min(engine.requests_per_s, 1 / (0.0217 + (cell.output_tokens - 1) * 2.14e-5))  # one HTTP front end
                 * (cell.input_tokens + cell.output_tokens)
                 / min(
                     offer.usd_per_hour / (offer.instance_type.gpu_count // kind.tensor_parallel)
@@ -43,7 +43,7 @@ def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
                     for offer in offers
                 )
                 and isinstance(
-                    served := profile.max_tput(cell.input_tokens, cell.output_tokens, Slo(tpot_ms=80.0)), MaxTput
+                    engine := profile.max_tput(cell.input_tokens, cell.output_tokens, Slo(tpot_ms=80.0)), MaxTput
                 )
             )
             assert one.tokens_per_s_per_usd_per_hour == pytest.approx(best)
@@ -61,7 +61,7 @@ def test_the_map_has_every_bucket_edge_of_the_paper_best_first():
 
 
 def test_defaults_are_named():
-    assert ask(regions=()).defaulted == ("model", "precision", "era", "purchase", "tpot_ms", "region")
+    assert ask(regions=()).defaulted == ("model", "precision", "era", "purchase", "api_servers", "tpot_ms", "region")
     shown = ask(model="llama-2-7b", era="vllm-0.2.7", precision="fp16", purchase="on_demand", tpot_ms=math.inf)
     assert shown.defaulted == ()
     assert shown.tpot_ms is None
@@ -117,7 +117,11 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
     )
     ours, theirs = ask(gpus=("A10G:1",), prices=sheet), ask(gpus=("A10G:1",))
     assert ours.prices[0].price_origin == "user"
-    assert ours.notices == ()
+    # 25 + 25 tokens alone: 1 / (0.0217 + 24 x 0.0000214) = 45 requests/s.
+    assert ours.notices == (
+        "the HTTP front end (1 API server per replica) limits 1 of 60 figures, on A10G; "
+        "--api-servers sets how many servers there are",
+    )
     for mine, listed in zip(ours.cells, theirs.cells, strict=True):
         assert mine.ranked[0].lead_over(listed.ranked[0]) == pytest.approx(1.0)
 

@@ -88,6 +88,17 @@ def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> No
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(changed).usd_per_hour)
 
 
+def test_a_faster_gpu_waits_for_its_front_end() -> None:
+    problem = toy("plain", 1.0)
+    gpu = problem.offers[0].gpu
+    rates = problem.max_tput_requests_per_s
+    most = {key: 1.5 * rate for key, rate in rates.items()}
+    for factor, expected in ((0.5, 0.5), (1.2, 1.2), (2.0, 1.5)):
+        changed = scaled_throughput(problem, gpu, factor, most).max_tput_requests_per_s
+        for key, rate in rates.items():
+            assert changed[key] == pytest.approx(rate * (expected if key[1].gpu == gpu else 1))
+
+
 def test_a_rate_that_no_quota_allows_ends_the_sweep_with_its_reason() -> None:
     limited = replace(toy("plain", 1.0), quotas=replace(toy().quotas, max_gpus={"A10G": 2, "A100-80GB": 0}))
     stretches = over_rate(limited, 0.5, 12.0, solving().solve_for_cost, "highs")

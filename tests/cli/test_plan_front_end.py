@@ -1,0 +1,122 @@
+"""The HTTP front end on the command line: what one server takes, `--api-servers`, and where it is said."""
+
+import csv
+import io
+import json
+
+import jsonschema
+import pytest
+
+from melange_cloud.report import PLAN_SCHEMA
+
+CHAT = ("plan", "--region", "us-east-1", "--offline", "--gpu", "H100", "--workload", "chat", "--rate", "300")
+SECONDS, SECONDS_PER_TOKEN = 0.0217, 2.14e-5
+"""What a request, and every token after its first, takes of an HTTP server (calibration.toml, H100, 16 bits)."""
+
+
+def test_no_replica_serves_more_than_its_front_end_takes(run):
+    """360 requests/s of 256 tokens take 360 x (0.0217 + 255 x 0.0000214) = 9.8 servers: more than one p5 has GPUs."""
+    document = run.json(*CHAT)
+    jsonschema.validate(document, json.loads(PLAN_SCHEMA.read_text(encoding="utf-8")))
+    assert document["request"]["api_servers"] == 1
+    assert "api_servers" in document["defaulted"]
+    (region,) = document["regions"]
+    (use,) = region["kinds"]
+    assert {line["instance_type"]: line["instances"] for line in region["allocations"]} == {"p5.48xlarge": 2}
+    assert use["busy_replicas"] > 9.77
+    for line in region["routing"]:
+        most = 1 / (SECONDS + (line["mean_output_tokens"] - 1) * SECONDS_PER_TOKEN)
+        if line["limited_by"] == "front_end":
+            assert line["max_tput_requests_per_s"] == pytest.approx(most)
+        else:
+            assert line["max_tput_requests_per_s"] < most
+    limited = [line for line in region["routing"] if line["limited_by"] == "front_end"]
+    busy = sum(line["share"] * line["bucket_requests_per_s"] / line["max_tput_requests_per_s"] for line in limited)
+    requests = sum(line["share"] * line["bucket_requests_per_s"] for line in limited)
+    assert use["front_end_load_share"] == pytest.approx(busy / use["busy_replicas"])
+    assert use["front_end_requests_per_s"] == pytest.approx(requests / busy)
+    limits = {part["limited_by"]: part["load_share"] for part in region["explanation"]["limits"][0]["limits"]}
+    assert limits["front_end"] == pytest.approx(use["front_end_load_share"])
+
+
+def test_the_page_and_the_csv_say_where_it_binds_and_what_more_servers_would_do(run):
+    page = " ".join(run(*CHAT).stdout.split())
+    assert "The HTTP front end (1 API server* per replica) limits H100 to 37.9 requests/s for 78 % of its load" in page
+    assert "; --api-servers 2 would make it $40,179 (-50.0 %)." in page
+    assert "2 HTTP server processes per replica (--api-servers 2)" in page
+    row = next(csv.DictReader(io.StringIO(run(*CHAT, "--format", "csv").stdout)))
+    assert row["api_servers"] == "1"
+    assert float(row["front_end_load_share"]) == pytest.approx(0.78, abs=0.005)
+
+
+def test_with_two_servers_half_the_replicas_do(run):
+    two = run(*CHAT, "--api-servers", "2")
+    assert two.exit_code == 0
+    page = " ".join(two.stdout.split())
+    assert "1 p5.48xlarge (H100 only): this plan 40,179 0 %" in page
+    assert "(2 API servers per replica)" in page
+    assert "more of them (--api-servers 4) would not make the fleet cheaper" in page
+
+
+def test_a_better_engine_does_not_help_a_fleet_that_waits_for_its_front_end(run):
+    bars = run.json(*CHAT)["regions"][0]["error_bars"]
+    assert bars["better"]["instances"] == bars["stated"]["instances"] == {"p5.48xlarge": 2}
+    swept = json.loads(
+        run("sensitivity", *CHAT[1:], "--over", "throughput:H100", "--to", "3", "--format", "json").stdout
+    )
+    assert any("the HTTP front end (1 API server per replica) limits H100" in notice for notice in swept["notices"])
+    assert swept["sweep"]["stretches"][-1]["instances"] == {"p5.48xlarge": 2}
+
+
+def test_a_comparison_says_it_above(run):
+    page = run("plan", "--region", "us-east-1", "--region", "us-east-2", *CHAT[3:])
+    assert "the HTTP front end (1 API server per replica) limits H100 for 8" in " ".join(page.stdout.split())
+
+
+def test_profiles_show_marks_what_the_front_end_limits(run):
+    page = run("profiles", "show", "--gpu", "H100").stdout
+    assert "45^B" in page
+    assert "586" not in page
+    assert "^ limited by the HTTP front end (1 API server: at most 46.1 requests/s, fewer with longer" in page
+    shown = run.json("profiles", "show", "--gpu", "H100", "--precision", "fp8", "--api-servers", "2")
+    first = shown["cells"][0]
+    assert (first["input_tokens"], first["output_tokens"], first["limited_by"]) == (25, 25, "front_end")
+    assert first["requests_per_s"] == pytest.approx(2 / (0.0353 + 24 * 4.92e-5))
+    assert shown["api_servers"] == 2
+    assert "^" not in run("profiles", "show", "--gpu", "H100", "--era", "vllm-0.2.7", "--model", "llama-2-7b").stdout
+
+
+def test_a_heat_map_is_behind_the_front_end(run):
+    shown = run.json("profiles", "heatmap", "--offline", "--gpu", "H100")
+    by_size = {(cell["input_tokens"], cell["output_tokens"]): cell["ranked"][0] for cell in shown["cells"]}
+    assert by_size[25, 25]["limited_by"] == "front_end"
+    assert by_size[25, 25]["requests_per_s"] == pytest.approx(1 / (SECONDS + 24 * SECONDS_PER_TOKEN))
+    assert any("the HTTP front end (1 API server per replica) limits" in notice for notice in shown["notices"])
+
+
+@pytest.mark.parametrize("command", [("plan", "--region", "us-east-1"), ("profiles", "show", "--gpu", "H100")])
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--api-servers", "0"), "--api-servers 0: give 1 to 64 server processes per replica"),
+        (("--api-servers", "65"), "--api-servers 65: give 1 to 64"),
+        (("--api-servers", "9" * 400), "give 1 to 64"),
+        (
+            ("--api-servers", "2", "--era", "vllm-0.2.7", "--model", "llama-2-7b"),
+            "profiles of era vllm-0.2.7 include the HTTP server",
+        ),
+    ],
+)
+def test_a_number_of_servers_that_cannot_be_is_refused(run, command, asked, said):
+    result = run(*command, *asked)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-central1"])
+def test_a_workload_of_long_answers_is_planned(run, region):
+    document = run.json("plan", "--region", region, "--offline", "--workload", "deepseek-r1", "--rate", "5")
+    (plan,) = document["regions"]
+    assert plan["status"] == "optimal"
+    assert document["request"]["served_requests_share"] == 1
+    assert sum(line["max_tput_requests_per_s"] > 0 for line in plan["routing"]) >= 86
