@@ -100,7 +100,7 @@ def test_a_heat_map_is_behind_the_front_end(run):
     [
         (("--api-servers", "0"), "--api-servers 0: give 1 to 64 server processes per replica"),
         (("--api-servers", "65"), "--api-servers 65: give 1 to 64"),
-        (("--api-servers", "9" * 400), "give 1 to 64"),
+        (("--api-servers", "9" * 400), "--api-servers 99999"),
         (
             ("--api-servers", "2", "--era", "vllm-0.2.7", "--model", "llama-2-7b"),
             "profiles of era vllm-0.2.7 include the HTTP server",
