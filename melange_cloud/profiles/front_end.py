@@ -18,9 +18,10 @@ Published saturated runs queued their requests in the engine's process, without 
 
 MaxTput at a size is the smaller of what the engine and the front end do. A replica that serves several sizes then
 carries load = sum of rate / min(engine, front end). The exact load would be the larger of two sums, one over the
-engine's rates and one over the front end's; the sum of the smaller is never below it, so a fleet is never too small for
-this, and the two are equal where one of them is the limit at all sizes. It keeps what all of planning rests on: one
-number per size and kind.
+engine's rates and one over the front end's; the sum of the smaller is never below it, so that no fleet is too small for
+this. Llama 3.1 8B at 100 ms on all kinds and shipped workloads (328) comes out 0.3 % low in the median, but 30 to 45 %
+low where one replica serves very short and very long requests (``mixed`` on 1 to 8 H100). It keeps what all of planning
+rests on, one number per size and kind; and where both are as busy, servers lose 16 % anyway (fourth powers add).
 
 In era ``vllm-0.2.7`` the server ran in the engine's own process and slowed every step: its profiles hold it already
 (``server_share``). What users measured went through their own front end: it is never cut, and shows at least how fast
