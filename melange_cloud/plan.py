@@ -138,14 +138,16 @@ def with_fleet(
     )
 
 
-def single_gpu_fleet(kind: Kind, solution: Solution, plan_usd_per_hour: float | None) -> SingleGpuFleet:
-    """What one kind alone would cost, beside the plan."""
+def single_gpu_fleet(
+    gpu: str, tensor_parallel: int | None, solution: Solution, plan_usd_per_hour: float | None
+) -> SingleGpuFleet:
+    """What one GPU alone would cost, beside the plan; without a degree where the fleet has several."""
     saving = None
     if solution.usd_per_hour and plan_usd_per_hour is not None:
         saving = 1 - plan_usd_per_hour / solution.usd_per_hour
     return SingleGpuFleet(
-        gpu=kind.gpu,
-        tensor_parallel=kind.tensor_parallel,
+        gpu=gpu,
+        tensor_parallel=tensor_parallel,
         status=solution.status,
         reason=solution.reason,
         usd_per_hour=solution.usd_per_hour,

@@ -155,10 +155,15 @@ class RoutingLine:
 
 @dataclass(frozen=True, slots=True)
 class SingleGpuFleet:
-    """The cheapest fleet of one kind alone; ``saving_fraction`` is what the plan saves against it."""
+    """The cheapest fleet of one GPU alone, at whatever degrees; where there is none, why not, by degree.
+
+    Attributes:
+        tensor_parallel: of the fleet, or of the reason; None where the fleet has several, or no degree is to blame.
+        saving_fraction: what the plan saves against it.
+    """
 
     gpu: str
-    tensor_parallel: int
+    tensor_parallel: int | None
     status: Status
     reason: str
     usd_per_hour: float | None
@@ -265,7 +270,7 @@ class RegionPlan:
         lower_bound_usd_per_hour: no fleet can cost less.
         usd_per_million_tokens: cost over ``million_tokens_per_month`` (input + output tokens of the mean rate, else the
             peak rate, all month).
-        single_gpu: one kind alone, each; a tensor parallel degree that a smaller one makes needless is not listed.
+        single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
         routers: USD/h of the cheapest fleet under each router; None where it has none.
         error_bars: None without a fleet.
         explanation: why this fleet; None without one, or where it was not asked for.

@@ -58,7 +58,7 @@ class Sweep:
         error: by how much the throughput may be off by its profile, a fraction; None for the others.
         step: of two changes within this fraction of the quantity one may be missed.
         stretches: low to high without gaps; empty for a router.
-        singles: the same for each kind alone, by its name.
+        singles: the same for each GPU alone, at whatever degrees, by its name.
         choices: the routers.
     """
 

@@ -14,6 +14,7 @@ from melange_cloud.domain import (
     LeftOut,
     MaxTput,
     Offer,
+    Problem,
     QuotaNeed,
     Quotas,
     Region,
@@ -31,7 +32,7 @@ from melange_cloud.planner.evaluated import Evaluated
 from melange_cloud.planner.explain import explain
 from melange_cloud.planner.market import Market
 from melange_cloud.planner.question import Asked
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.solving import Solving, only_gpu
 from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alone
 
 _NAMED = 6
@@ -270,24 +271,40 @@ def _lost(posed: Posed, tighter: Posed) -> str:
 def _alone(
     asked: Asked, evaluated: Evaluated, posed: Posed, solving: Solving, plan_usd_per_hour: float | None
 ) -> tuple[SingleGpuFleet, ...]:
-    """The cheapest fleet of each kind alone, or why it has none."""
+    """The cheapest fleet of each GPU alone, in whatever degrees, or why it has none."""
     if posed.problem is None:
         return _refused_alone(posed)
-    fleets = list(_refused_alone(posed))
-    for kind in posed.problem.kinds:
-        obstacle = why_not_alone(kind, asked.workload.buckets, evaluated.max_tput)
-        if obstacle is None:
-            solution = solving.solve_alone(posed.problem, kind)
-        else:
-            solution = Solution(Status.INFEASIBLE, reason=obstacle)
-        fleets.append(single_gpu_fleet(kind, solution, plan_usd_per_hour))
-    return tuple(sorted(fleets, key=lambda fleet: (fleet.gpu, fleet.tensor_parallel)))
+    gpus = sorted({kind.gpu for kind in posed.problem.kinds})
+    # A GPU that serves with one degree is not refused for another that cannot.
+    fleets = [fleet for fleet in _refused_alone(posed) if fleet.gpu not in gpus]
+    for gpu in gpus:
+        alone = only_gpu(posed.problem, gpu)
+        obstacles = _obstacles(alone, asked, evaluated)
+        if obstacles:
+            fleets += [single_gpu_fleet(gpu, kind.tensor_parallel, solution, None) for kind, solution in obstacles]
+            continue
+        solution = solving.solve_one_gpu(alone)
+        degrees = {kind.tensor_parallel for _, kind in solution.instances}
+        fleets.append(single_gpu_fleet(gpu, degrees.pop() if len(degrees) == 1 else None, solution, plan_usd_per_hour))
+    return tuple(sorted(fleets, key=lambda fleet: (fleet.gpu, fleet.tensor_parallel or 0)))
+
+
+def _obstacles(alone: Problem, asked: Asked, evaluated: Evaluated) -> list[tuple[Kind, Solution]]:
+    """Why a GPU cannot serve everything, by degree; empty where its degrees together can."""
+    servable = {row for row, _ in alone.load_of_rows()}
+    if servable == set(alone.rows):
+        return []
+    reasons = {kind: why_not_alone(kind, asked.workload.buckets, evaluated.max_tput) for kind in alone.kinds}
+    return [(kind, Solution(Status.INFEASIBLE, reason=reason)) for kind, reason in reasons.items() if reason]
 
 
 def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
     return tuple(
         single_gpu_fleet(
-            kind, Solution(Status.UNKNOWN if kind in posed.unknown_kinds else Status.INFEASIBLE, reason=reason), None
+            kind.gpu,
+            kind.tensor_parallel,
+            Solution(Status.UNKNOWN if kind in posed.unknown_kinds else Status.INFEASIBLE, reason=reason),
+            None,
         )
         for kind, reason in sorted(posed.refused_kinds.items())
     )

@@ -29,7 +29,7 @@ from melange_cloud.planner.imports import import_notices, imports_in
 from melange_cloud.planner.market import Market, OnFetch, open_market
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
 from melange_cloud.planner.region import pose_here, pose_in, rules_of
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.solving import Solving, only_gpu
 from melange_cloud.planner.sweep import (
     MOST_STRETCHES,
     STEP,
@@ -137,7 +137,7 @@ def _quantity(over: str) -> tuple[str, str]:
 
 
 Swept = tuple[tuple[Stretch, ...], dict[str, tuple[Stretch, ...]]]
-"""The stretches of the plan, and of each kind alone by its name."""
+"""The stretches of the plan, and of each GPU alone by its name."""
 
 
 class _Swept:
@@ -228,13 +228,12 @@ class _Swept:
             found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problem_at=of_kinds)
             return _whole(found, low, high)
 
-        def of_kind(kind: Kind, tpot_ms: float) -> Problem | None:
-            return of_kinds(tpot_ms, frozenset({kind}))
-
         posed = (loosest, self.posed.problem, problem_at(low))
-        kinds = sorted({kind for problem in posed if problem is not None for kind in problem.kinds})
+        kinds = {kind for problem in posed if problem is not None for kind in problem.kinds}
+        of_gpu = {gpu: frozenset(kind for kind in kinds if kind.gpu == gpu) for gpu in sorted({k.gpu for k in kinds})}
         return swept(problem_at, self.solving.solve_for_cost), {
-            str(kind): swept(partial(of_kind, kind), partial(self._solve_alone, kind)) for kind in kinds
+            gpu: swept(partial(of_kinds, kinds=degrees), partial(self._solve_alone, gpu))
+            for gpu, degrees in of_gpu.items()
         }
 
     def _over_price(self, gpu: str, low: float, high: float) -> Swept:
@@ -274,15 +273,15 @@ class _Swept:
         return tuple(choices)
 
     def _alone(self, problem: Problem) -> dict[str, Callable[[Problem], Solution]]:
-        """How each kind that serves everything answers alone, by its name."""
-        loads = problem.load_of_rows()
-        able = [kind for kind in problem.kinds if all((row, kind) in loads for row in problem.rows)]
-        return {str(kind): partial(self._solve_alone, kind) for kind in able}
+        """How each GPU that serves everything, at whatever degrees, answers alone; by its name."""
+        gpus = sorted({kind.gpu for kind in problem.kinds})
+        return {gpu: partial(self._solve_alone, gpu) for gpu in gpus if _serves_all(only_gpu(problem, gpu))}
 
-    def _solve_alone(self, kind: Kind, problem: Problem) -> Solution:
-        if kind not in problem.kinds or any((row, kind) not in problem.load_of_rows() for row in problem.rows):
-            return Solution(Status.INFEASIBLE, reason=f"{kind} cannot serve all of it alone")
-        return self.solving.solve_alone(problem, kind)
+    def _solve_alone(self, gpu: str, problem: Problem) -> Solution:
+        alone = only_gpu(problem, gpu)
+        if not _serves_all(alone):
+            return Solution(Status.INFEASIBLE, reason=f"{gpu} cannot serve all of it alone")
+        return self.solving.solve_one_gpu(alone)
 
     def _nothing(self, low: float, high: float) -> Swept:
         return (Stretch(low, high, self.here.status, {}, None, None, self.here.reason),), {}
@@ -292,6 +291,10 @@ class _Swept:
         if posed.reason == self.posed.reason:
             return Solution(self.here.status, reason=self.here.reason)
         return Solution(Status.UNKNOWN if posed.no_data else Status.INFEASIBLE, reason=posed.reason)
+
+
+def _serves_all(problem: Problem) -> bool:
+    return {row for row, _ in problem.load_of_rows()} == set(problem.rows)
 
 
 def _range(what: str, asked: float, error: float | None, low: float | None, high: float | None) -> tuple[float, float]:

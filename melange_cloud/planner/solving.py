@@ -39,6 +39,12 @@ class Solving:
             lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self.time_limit_s),
         )
 
+    def solve_one_gpu(self, problem: Problem) -> Solution:
+        """The cheapest fleet of a Problem that ``only_gpu`` made: of any degrees, or a covering where it has one."""
+        if len(problem.kinds) == 1:
+            return self.solve_alone(problem, problem.kinds[0])
+        return self.solve_for_cost(problem)
+
     def _explained(self, problem: Problem, solution: Solution) -> Solution:
         """With the quotas to blame, where there is no fleet because of them."""
         if solution.status is Status.INFEASIBLE and problem.quotas:
@@ -103,6 +109,15 @@ def without_limit(quotas: Quotas, option: str, name: str) -> Quotas:
         max_gpus=less(quotas.max_gpus, "--max-gpus"),
         max_instances=less(quotas.max_instances, "--max-instances"),
         max_vcpus=less(quotas.max_vcpus, "--max-vcpus"),
+    )
+
+
+def only_gpu(problem: Problem, gpu: str) -> Problem:
+    """The same question for one GPU alone, at all its degrees."""
+    return replace(
+        problem,
+        kinds=tuple(kind for kind in problem.kinds if kind.gpu == gpu),
+        offers=tuple(offer for offer in problem.offers if offer.gpu == gpu),
     )
 
 

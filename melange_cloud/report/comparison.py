@@ -249,7 +249,9 @@ def _best_single(region: RegionPlan) -> str:
     single = region.best_single
     if single is None:
         return "none"
-    kind = glued(Kind(clean(single.gpu), single.tensor_parallel))
+    kind = clean(single.gpu)
+    if single.tensor_parallel is not None:
+        kind = glued(Kind(kind, single.tensor_parallel))
     if single.instances == region.instance_counts:
         return kind
     return f"{kind}{GLUE}{difference(single.usd_per_hour, region.usd_per_hour, 0)}"

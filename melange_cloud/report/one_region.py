@@ -151,7 +151,7 @@ def _answer(plan: Plan, region: RegionPlan) -> list[str]:
 def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
     """Every single-GPU fleet, every changed question, every better router: USD a month, and against the plan.
 
-    Of several degrees of one GPU the cheapest stands for all. Without a plan there is nothing to compare with.
+    A single-GPU fleet may use several degrees of its GPU. Without a plan there is nothing to compare with.
     """
     hours, cost = plan.request.hours_per_month, region.usd_per_hour
     rows: list[tuple[str, str, str, str]] = []
@@ -200,7 +200,7 @@ def cheapest_of_each_gpu(region: RegionPlan) -> list[list[SingleGpuFleet]]:
         by_gpu.setdefault(single.gpu, []).append(single)
 
     def place(single: SingleGpuFleet) -> tuple[bool, float, str, int]:
-        return single.usd_per_hour is None, single.usd_per_hour or 0.0, single.gpu, single.tensor_parallel
+        return single.usd_per_hour is None, single.usd_per_hour or 0.0, single.gpu, single.tensor_parallel or 0
 
     degrees = [sorted(singles, key=place) for singles in by_gpu.values()]
     return sorted(degrees, key=lambda singles: place(singles[0]))
@@ -210,7 +210,8 @@ def _why_not(degrees: list[SingleGpuFleet]) -> str:
     reasons: dict[str, list[str]] = {}
     for single in degrees:
         missing = "cannot serve this" if single.status is Status.INFEASIBLE else "nothing was found in time"
-        reasons.setdefault(clean(single.reason) or missing, []).append(f"x{single.tensor_parallel}")
+        degree = clean(single.gpu) if single.tensor_parallel is None else f"x{single.tensor_parallel}"
+        reasons.setdefault(clean(single.reason) or missing, []).append(degree)
     if len(reasons) == 1:
         return next(iter(reasons))
     if len(reasons) <= _REASONS_IN_FULL:

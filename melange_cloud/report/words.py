@@ -228,8 +228,13 @@ def per_million(plan: Plan, region: RegionPlan) -> str:
     return f"${usd_per_million(region.usd_per_million_tokens)} per 1M tokens in+out {when}."
 
 
-def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int) -> str:
-    """A kind's name; with its degree also where it is 1 if the fleet itself uses several degrees of that GPU."""
+def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int | None) -> str:
+    """A kind's name; with its degree also where it is 1 if the fleet itself uses several degrees of that GPU.
+
+    The GPU's own name where the degree is None.
+    """
+    if tensor_parallel is None:
+        return clean(gpu)
     kind = glued(Kind(clean(gpu), tensor_parallel))
     several = sum(use.gpu == gpu for use in region.kinds) > 1
     return f"{kind}{GLUE}x1" if several and tensor_parallel == 1 else kind
