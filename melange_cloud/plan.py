@@ -38,6 +38,7 @@ class Surroundings:
     single_gpu: tuple[SingleGpuFleet, ...] = ()
     what_if: tuple[WhatIf, ...] = ()
     routers: Mapping[str, float | None] | None = None
+    routers_proven: Mapping[str, bool] | None = None
     error_bars: ErrorBars | None = None
     explanation: Explanation | None = None
     current: CurrentFleet | None = None
@@ -77,6 +78,7 @@ def without_fleet(
         routers=surroundings.routers or {},
         left_out=surroundings.left_out,
         quota_needs=(),
+        routers_proven=surroundings.routers_proven or {},
     )
 
 
@@ -135,6 +137,7 @@ def with_fleet(
         error_bars=bars,
         explanation=surroundings.explanation,
         current=surroundings.current,
+        routers_proven=surroundings.routers_proven or {},
     )
 
 

@@ -206,7 +206,12 @@ def plan(
     ] = None,
     solver: Annotated[str | None, _option(HOW, "auto, glpk, cbc or highs [default: auto].", "--solver")] = None,
     time_limit: Annotated[
-        int | None, _option(HOW, "Whole seconds per solve; without it a solve runs until proven.", "--time-limit")
+        int | None,
+        _option(
+            HOW,
+            "Whole seconds per solve; without it the plan is searched until proven, and each figure beside it for 5 s.",
+            "--time-limit",
+        ),
     ] = None,
     hours_per_month: Annotated[
         float | None, _option(HOW, "Hours in a billed month [default: 730].", "--hours-per-month")

@@ -78,6 +78,7 @@ class BindingQuota:
         saving_of_one_more_usd_per_hour: what the fleet gets cheaper by with a limit one higher; may be 0.
         next_useful_limit: the lowest limit found that makes the fleet cheaper, and what that saves.
         without_usd_per_hour: the cheapest fleet without this quota.
+        proven: whether every search behind these figures was carried to its end; more may be saved otherwise.
     """
 
     option: str
@@ -88,6 +89,7 @@ class BindingQuota:
     next_useful_limit: int
     next_saving_usd_per_hour: float
     without_usd_per_hour: float
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class EntryPrice:
         enters_below_usd_per_hour_each: below this price (all others staying) a fleet with it is cheaper than the plan;
             None where it would not enter at any price.
         why: one clause where there is no such price, or where it follows from another type's.
+        proven: whether every search behind the price was carried to its end; it may enter at a higher one otherwise.
     """
 
     instance_type: str
@@ -107,6 +110,7 @@ class EntryPrice:
     usd_per_hour_each: float
     enters_below_usd_per_hour_each: float | None
     why: str = ""
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)

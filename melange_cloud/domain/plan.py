@@ -6,7 +6,7 @@ Field names are those of the JSON that ``--format json`` prints (README, "The JS
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from melange_cloud.domain.comparison import Difference
@@ -191,12 +191,14 @@ class AtThroughput:
     """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
 
     ``usd_per_month`` is None where no fleet was found; ``same_mix`` tells whether the fleet is built of the same kinds
-    as the plan's, whatever their counts (None without a fleet).
+    as the plan's, whatever their counts (None without a fleet). Where it is not ``proven`` the search was cut short:
+    the cheapest fleet costs at most that.
     """
 
     usd_per_month: float | None
     instances: Mapping[str, int]
     same_mix: bool | None
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ class ProfileSwing:
         usd_per_month_if_better, usd_per_month_if_worse: cost of the cheapest fleet then; None where none was found.
         swing_usd_per_month: the difference of the two; None where one is missing.
         measure: the command that takes in a measurement of this profile.
+        proven: whether both ends are proven cheapest; a search cut short finds fleets that may be too dear.
     """
 
     gpu: str
@@ -219,6 +222,7 @@ class ProfileSwing:
     usd_per_month_if_worse: float | None
     swing_usd_per_month: float | None
     measure: str
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +276,7 @@ class RegionPlan:
             peak rate, all month).
         single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
         routers: USD/h of the cheapest fleet under each router; None where it has none.
+        routers_proven: whether the search for each was carried to its end.
         error_bars: None without a fleet.
         explanation: why this fleet; None without one, or where it was not asked for.
         current: the fleet that runs today, where it was given; the plan then changes least against it.
@@ -306,6 +311,7 @@ class RegionPlan:
     coverage: Coverage | None = None
     purchases: tuple[PurchasePlan, ...] | None = None
     difference: Difference | None = None
+    routers_proven: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def gap(self) -> float | None:

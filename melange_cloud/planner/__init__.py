@@ -17,7 +17,7 @@ from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank
 from melange_cloud.planner.region import plan_region
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.solving import LINE_LIMIT_S, Solving
 from melange_cloud.profiles.front_end import note_of
 from melange_cloud.workload import list_workloads
 
@@ -58,7 +58,7 @@ def answer(
     traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.drop_unservable)
     if traffic.dropped:
         asked = without(asked, traffic.outside)
-    solving = Solving(asked.request.solver, asked.request.time_limit_s)
+    solving = Solving(asked.request.solver, asked.request.time_limit_s, LINE_LIMIT_S)
     plans = []
     may_enter: set[Kind] = set()
     for done, region in enumerate(market.regions):

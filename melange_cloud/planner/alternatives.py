@@ -45,7 +45,7 @@ def other_fleets(problem: Problem, solution: Solution, solving: Solving, count: 
         # What uses all that an earlier one uses differs from it in number, not in kind.
         if not any(earlier <= used for earlier in gpus_used):
             gpus_used.append(used)
-            found.append(OtherFleet(forbidden, solving.solve(without_gpus(problem, forbidden))))
+            found.append(OtherFleet(forbidden, solving.solve_aside(without_gpus(problem, forbidden))))
         branch(forbidden, used)
     return found
 

@@ -9,7 +9,7 @@ the next price (Dinkelbach's method); the prices only rise, and end where the so
 from dataclasses import replace
 from math import ceil, fsum
 
-from melange_cloud.domain import OfferNumbers, Problem
+from melange_cloud.domain import OfferNumbers, Problem, Status
 from melange_cloud.planner.solving import Solving
 
 NEARLY_FREE = 1e-4
@@ -18,8 +18,10 @@ NEARLY_FREE = 1e-4
 MOST_SOLVES = 25
 
 
-def entry_price(problem: Problem, solving: Solving, offer: OfferNumbers, plan_usd_per_hour: float) -> float | None:
-    """The price below which ``offer`` enters, USD/h; None where it enters at no price.
+def entry_price(
+    problem: Problem, solving: Solving, offer: OfferNumbers, plan_usd_per_hour: float
+) -> tuple[float | None, bool]:
+    """The price below which ``offer`` enters, USD/h; None where it enters at no price. And whether that is proven.
 
     Args:
         problem: the question that the plan answers; it need not hold the offer.
@@ -29,17 +31,19 @@ def entry_price(problem: Problem, solving: Solving, offer: OfferNumbers, plan_us
     others = tuple(other for other in problem.offers if other.name != offer.name)
     found = None if problem.quotas else _price_alone(problem, offer, plan_usd_per_hour)
     price = offer.usd_per_hour * NEARLY_FREE if found is None else found
+    proven = True
     for _ in range(MOST_SOLVES):
         offers = tuple(sorted((*others, replace(offer, usd_per_hour=price)), key=lambda entry: entry.name))
         solution = solving.solve_for_cost(replace(problem, offers=offers))
+        proven = proven and solution.status is Status.OPTIMAL
         count = sum(instances for (name, _), instances in solution.instances.items() if name == offer.name)
         cost = solution.usd_per_hour
         tolerance = max(1e-6, 1e-7 * plan_usd_per_hour)
         if cost is None or count == 0 or cost >= plan_usd_per_hour - tolerance:
-            return found
+            return found, proven
         rest = cost - count * price
         price = found = (plan_usd_per_hour - rest) / count
-    return found
+    return found, False
 
 
 def _price_alone(problem: Problem, offer: OfferNumbers, plan_usd_per_hour: float) -> float | None:

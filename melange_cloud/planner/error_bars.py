@@ -99,6 +99,7 @@ def error_bars(
             usd_per_month=None if cost is None else cost * hours_per_month,
             instances=instance_counts(solution),
             same_mix=None if cost is None else _mix(solution) == _mix(fleet),
+            proven=_is_proven(solution),
         )
 
     as_stated = solved(ends.stated)
@@ -146,6 +147,7 @@ def _swings(
             if ends[0] is None or ends[1] is None
             else max(0.0, ends[1] - ends[0]) * hours_per_month,
             measure=f"melange-cloud profiles import FILE --gpu {kind.gpu} --tp {kind.tensor_parallel}",
+            proven=_is_proven(better) and _is_proven(worse),
         )
 
     swings = [
@@ -182,6 +184,11 @@ def _size(swing: ProfileSwing) -> float:
 
 def _mix(solution: Solution) -> frozenset[Kind]:
     return frozenset(kind for _, kind in solution.instances)
+
+
+def _is_proven(solution: Solution) -> bool:
+    """Whether the search was carried to its end: to the cheapest fleet, or to the proof that there is none."""
+    return solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
 
 def _solved(posed: Posed, solving: Solving) -> Solution:

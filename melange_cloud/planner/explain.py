@@ -17,6 +17,7 @@ from melange_cloud.domain import (
     OfferNumbers,
     Problem,
     Solution,
+    Status,
 )
 from melange_cloud.planner.alternatives import as_alternative, busy_usd_per_hour, other_fleets, usd_and_replicas
 from melange_cloud.planner.entry import entry_price
@@ -156,7 +157,7 @@ def _binding_quotas(problem: Problem, solution: Solution, solving: Solving) -> t
         without = solving.solve_for_cost(replace(problem, quotas=without_limit(problem.quotas, option, name)))
         if without.usd_per_hour is None or not _is_cheaper(without.usd_per_hour, cost):
             continue
-        saving = _Savings(problem, cost, option, name, solving)
+        saving = _Savings(problem, cost, option, name, solving, [])
         enough = max(limit + 1, used_of(problem, without, option, name))
         next_limit = saving.first_useful(limit, enough)
         found.append(
@@ -169,6 +170,7 @@ def _binding_quotas(problem: Problem, solution: Solution, solving: Solving) -> t
                 next_useful_limit=next_limit,
                 next_saving_usd_per_hour=saving.at(next_limit),
                 without_usd_per_hour=without.usd_per_hour,
+                proven=without.status is Status.OPTIMAL and not saving.cut_short,
             )
         )
     return tuple(found)
@@ -176,18 +178,25 @@ def _binding_quotas(problem: Problem, solution: Solution, solving: Solving) -> t
 
 @dataclass(frozen=True, slots=True)
 class _Savings:
-    """What a fleet gets cheaper by where one quota is higher: never less for a higher limit."""
+    """What a fleet gets cheaper by where one quota is higher: never less for a higher limit.
+
+    ``cut_short`` collects the limits at which the search was not carried to its end.
+    """
 
     problem: Problem
     usd_per_hour: float
     option: str
     name: str
     solving: Solving
+    cut_short: list[int]
 
     def at(self, limit: int) -> float:
         """USD/h saved at a limit; 0 where nothing is."""
         quotas = with_limit(self.problem.quotas, self.option, self.name, limit)
-        cost = self.solving.solve_for_cost(replace(self.problem, quotas=quotas)).usd_per_hour
+        found = self.solving.solve_for_cost(replace(self.problem, quotas=quotas))
+        if found.status not in (Status.OPTIMAL, Status.INFEASIBLE):
+            self.cut_short.append(limit)
+        cost = found.usd_per_hour
         return self.usd_per_hour - cost if cost is not None and _is_cheaper(cost, self.usd_per_hour) else 0.0
 
     def first_useful(self, useless: int, useful: int) -> int:
@@ -214,7 +223,7 @@ def _entry_prices(
     apart or one is in the fleet, whose price is then the one to beat.
     """
     rented = {name for name, _ in solution.instances}
-    known: dict[tuple[str, int, str], float | None] = {}
+    known: dict[tuple[str, int, str], tuple[float | None, bool]] = {}
     found = []
     for offer in offers:
         if offer.name in rented:
@@ -224,7 +233,7 @@ def _entry_prices(
             # The offers that are like it are set aside: each would enter below the same price.
             others = tuple(o for o in problem.offers if o.name in rented or not _alike(o, offer))
             known[alike] = entry_price(replace(problem, offers=others), solving, offer, usd_per_hour)
-        price = known[alike]
+        price, proven = known[alike]
         found.append(
             EntryPrice(
                 instance_type=offer.name,
@@ -233,6 +242,7 @@ def _entry_prices(
                 usd_per_hour_each=offer.usd_per_hour,
                 enters_below_usd_per_hour_each=price,
                 why="" if price is not None else "no fleet is cheaper with it, whatever it costs",
+                proven=proven,
             )
         )
 

@@ -90,13 +90,15 @@ def plan_region(
         request.hours_per_month,
         detailed=detailed,
     )
+    routers = _routers(evaluated, posed, solving, pose_with, rules)
     surroundings = Surroundings(
         single_gpu=alone,
         what_if=(
             *(_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else ()),
             *(_more_servers(request, evaluated, planned, posed, solving, pose_with, rules) if detailed else ()),
         ),
-        routers=_routers(evaluated, posed, solving, pose_with, rules),
+        routers={router: solution.usd_per_hour for router, solution in routers.items()},
+        routers_proven={router: _is_proven(solution) for router, solution in routers.items()},
         error_bars=bars,
         explanation=_explained(posed, solution, asked, evaluated, solving) if _explains(asked, detailed) else None,
         current=current,
@@ -312,8 +314,8 @@ def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
 
 def _routers(
     evaluated: Evaluated, posed: Posed, solving: Solving, pose_with: PoseWith, rules: Rules
-) -> dict[str, float | None]:
-    """USD/h of the cheapest fleet under each router, the asked one included.
+) -> dict[str, Solution]:
+    """The cheapest fleet under each router, the asked one included.
 
     A router that knows more never costs more (oracle <= prompt <= plain), so where the best and the least informed cost
     the same, the one between them does too.
@@ -329,11 +331,12 @@ def _routers(
     decided = all(solution.status is Status.OPTIMAL for solution in ends.values())
     level = decided and ends["plain"].usd_per_hour == ends["oracle"].usd_per_hour
     prompt = ends["plain"] if level else solved("prompt")
-    return {
-        "plain": ends["plain"].usd_per_hour,
-        "prompt": prompt.usd_per_hour,
-        "oracle": ends["oracle"].usd_per_hour,
-    }
+    return {"plain": ends["plain"], "prompt": prompt, "oracle": ends["oracle"]}
+
+
+def _is_proven(solution: Solution) -> bool:
+    """Whether the search was carried to its end: to the cheapest fleet, or to the proof that there is none."""
+    return solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
 
 def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str = "") -> WhatIf:

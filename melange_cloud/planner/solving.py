@@ -6,13 +6,23 @@ from dataclasses import dataclass, field, replace
 from melange_cloud import solver
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
 
+LINE_LIMIT_S = 5
+"""Seconds for each figure beside the plan (a router, a changed question, an end of the errors), which are many; what is
+not proven by then is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Solving:
-    """A solver with its limit, and what it has answered so far."""
+    """A solver with its limits, and what it has answered so far.
+
+    Attributes:
+        time_limit_s: of every solve; None is none.
+        line_limit_s: of a solve for a figure beside the plan, where that is less; None is none.
+    """
 
     solver: str
     time_limit_s: int | None
+    line_limit_s: int | None = None
     _answers: dict[object, Solution] = field(default_factory=dict)
 
     def solve(self, problem: Problem) -> Solution:
@@ -30,13 +40,27 @@ class Solving:
         return self._once(("cost", key), lambda: self._explained(problem, self._solved_for_cost(problem)))
 
     def _solved_for_cost(self, problem: Problem) -> Solution:
-        return solver.solve_for_cost(problem, solver=self.solver, time_limit_s=self.time_limit_s)
+        return solver.solve_for_cost(problem, solver=self.solver, time_limit_s=self._line_limit_s)
+
+    @property
+    def _line_limit_s(self) -> int | None:
+        limits = [limit for limit in (self.time_limit_s, self.line_limit_s) if limit is not None]
+        return min(limits, default=None)
+
+    def solve_aside(self, problem: Problem) -> Solution:
+        """The cheapest fleet of a Problem with even shares, as a figure beside the plan."""
+        return self._once(
+            ("aside", _key(problem)),
+            lambda: self._explained(
+                problem, solver.solve(problem, solver=self.solver, time_limit_s=self._line_limit_s)
+            ),
+        )
 
     def solve_alone(self, problem: Problem, kind: Kind) -> Solution:
         """The cheapest fleet of one kind alone."""
         return self._once(
             (kind, _key(problem)),
-            lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self.time_limit_s),
+            lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self._line_limit_s),
         )
 
     def solve_one_gpu(self, problem: Problem) -> Solution:

@@ -1,7 +1,7 @@
 """What the profiles' errors do to the answer, in sentences: cost range, the mix at its ends, what to measure first."""
 
 from melange_cloud.domain import AtThroughput, Kind, Plan, RegionPlan
-from melange_cloud.report.text import GLUE, clean, dollars, fleet, glued, once, plus_minus, usd_per_month
+from melange_cloud.report.text import GLUE, clean, dollars, fleet, glued, joined, once, plus_minus, usd_per_month
 
 
 def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
@@ -23,7 +23,13 @@ def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
         told = []
     fleets = [f"{when} {_fleet(end)}" for when, end in told]
     mixes = "; ".join(fleets)
+    if bars is not None and not all(end.proven for end in (bars.better, bars.stated, bars.worse)):
+        cut = [name for name, end in zip(_ENDS, (bars.better, bars.stated, bars.worse), strict=True) if not end.proven]
+        cost += f" Not proven, so at most so much: {joined(cut)}."
     return [cost, *([f"{mixes[0].upper()}{mixes[1:]}."] if fleets else []), *_measure_first(region)]
+
+
+_ENDS = ("the better end", "as stated", "the worse end")
 
 
 def _dollars(amount: float | None) -> str:
@@ -59,6 +65,7 @@ def _measure_first(region: RegionPlan) -> list[str]:
     first = region.error_bars.profiles[0]
     if first.swing_usd_per_month == 0:
         return []
+    unproven = "" if first.proven else " (not proven)"
     kind, error = glued(Kind(clean(first.gpu), first.tensor_parallel)), plus_minus(first.error)
     low, high = _dollars(first.usd_per_month_if_better), _dollars(first.usd_per_month_if_worse)
     swing = _dollars(first.swing_usd_per_month)
@@ -68,4 +75,4 @@ def _measure_first(region: RegionPlan) -> list[str]:
         effect = f"whose {error} alone moves the cost by {swing} ({low} to {high})"
     else:
         effect = f"which would enter if it were {error.lstrip('±')} better and save {swing}"
-    return [f"Measure first {kind}, {effect}:{GLUE}{clean(first.measure)}"]
+    return [f"Measure first {kind}, {effect}{unproven}:{GLUE}{clean(first.measure)}"]

@@ -34,6 +34,9 @@ def frames(plan: Plan) -> "dict[str, pd.DataFrame]":
         lists["profile_swings"].extend({**where, **swing} for swing in bars["profiles"])
         lists["purchases"].extend({**where, **bought} for bought in record.pop("purchases") or ())
         routers = {f"usd_per_hour_{router}": cost for router, cost in record.pop("routers").items()}
+        proven = {f"{router}_proven": known for router, known in record.pop("routers_proven").items()}
         status = record.pop("status").value
-        regions.append({**record, "status": status, "usd_per_month_low": low, "usd_per_month_high": high, **routers})
+        regions.append(
+            {**record, "status": status, "usd_per_month_low": low, "usd_per_month_high": high, **routers, **proven}
+        )
     return {"regions": pd.DataFrame(regions), **{name: pd.DataFrame(rows) for name, rows in lists.items()}}

@@ -30,6 +30,8 @@ from melange_cloud.report.text import (
 )
 from melange_cloud.report.why import why
 
+_UNPROVEN = " (at most; not proven cheapest)"
+
 _BETTER_ROUTER = {
     "prompt": "a router that sends by prompt length (--router prompt)",
     "oracle": "a router that also knew answer lengths: the limit (--router oracle)",
@@ -165,7 +167,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         if best.usd_per_hour is None:
             add(f"{clean(best.gpu)} only: {_why_not(gpu)}", "", None)
             continue
-        unproven = " (not proven cheapest)" if best.status is Status.FEASIBLE else ""
+        unproven = _UNPROVEN if best.status is Status.FEASIBLE else ""
         itself = ": this plan" if best.instances == region.instance_counts else ""
         instances = fleet(best.instances)
         label = f"{kind} only" if wide else f"{instances} ({kind} only)"
@@ -173,6 +175,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
     for change in region.what_if:
         option = f" ({clean(change.option)})" if change.option else ""
         reason = f": {clean(change.reason)}" if change.reason else ""
+        reason += _UNPROVEN if change.status is Status.FEASIBLE else ""
         if not reason and change.usd_per_hour is None:
             reason = f": {clean(change.status)}"
         add(f"{clean(change.name)}{option}{reason}", fleet(change.instances), change.usd_per_hour)
@@ -180,6 +183,8 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
     for router in ROUTERS[asked + 1 :] if region.status.has_fleet else ():
         if router in region.routers:
             missing = "" if region.routers[router] is not None else ": no data"
+            if not missing and not region.routers_proven.get(router, True):
+                missing = _UNPROVEN
             add(f"{_BETTER_ROUTER[router]}{missing}", "", region.routers[router])
     columns = (
         Column("Instead", least=20, hang=2),

@@ -167,7 +167,8 @@ def _stretches(answer: Sensitivity, *, all_rows: bool) -> Sheet:
             (
                 quantity(part.low),
                 quantity(part.high),
-                f"{fleet(part.instances) or clean(part.reason or part.status.value)}{' <- the plan' if here else ''}",
+                f"{fleet(part.instances) or clean(part.reason or part.status.value)}{' <- the plan' if here else ''}"
+                f"{_unproven(part.status)}",
                 month,
                 UNKNOWN if single is None else f"{single[0]} {difference(single[1], cost)}",
             )
@@ -254,6 +255,10 @@ def _bars(values: Sequence[float | None], low: float, high: float) -> str:
     return "".join(bars)
 
 
+def _unproven(status: Status) -> str:
+    return " (not proven cheapest)" if status is Status.FEASIBLE else ""
+
+
 def _choices(answer: Sensitivity) -> Sheet:
     hours = answer.request.hours_per_month
     asked = next((choice for choice in answer.sweep.choices if choice.name == answer.request.router), None)
@@ -261,7 +266,7 @@ def _choices(answer: Sensitivity) -> Sheet:
     rows = tuple(
         (
             f"{clean(choice.name)}{' <- the plan' if choice is asked else ''}",
-            fleet(choice.instances) or clean(choice.reason or choice.status.value),
+            f"{fleet(choice.instances) or clean(choice.reason or choice.status.value)}{_unproven(choice.status)}",
             usd_per_month(None if choice.usd_per_hour is None else choice.usd_per_hour * hours),
             difference(choice.usd_per_hour, reference),
         )

@@ -144,7 +144,7 @@ def _sizes(explanation: Explanation) -> Sheet:
 def _quotas(explanation: Explanation, hours: float) -> Sheet:
     rows = tuple(
         (
-            f"{quota.option} {clean(quota.name)}={number(quota.limit)}",
+            f"{quota.option} {clean(quota.name)}={number(quota.limit)}{'' if quota.proven else ' (not proven)'}",
             number(quota.used),
             usd_per_month(quota.saving_of_one_more_usd_per_hour * hours),
             f"{number(quota.next_useful_limit)}: {usd_per_month(quota.next_saving_usd_per_hour * hours)}",
@@ -177,7 +177,7 @@ def _entries(explanation: Explanation) -> Sheet:
                 clean(entry.instance_type),
                 gpu,
                 number(entry.usd_per_hour_each, 4),
-                number(price, 4),
+                f"{number(price, 4)}{'' if entry.proven else ' (not proven)'}",
                 difference(price, entry.usd_per_hour_each),
             )
         )

@@ -37,7 +37,7 @@ def test_an_absent_offer_enters_below_its_entry_price_and_not_above(problem: Pro
     for offer in problem.offers:
         if rented(plan, offer.name):
             continue
-        price = entry_price(problem, answers, offer, plan.usd_per_hour or 0.0)
+        price, _ = entry_price(problem, answers, offer, plan.usd_per_hour or 0.0)
         if price is None:
             nearly_free = answers.solve_for_cost(with_price(problem, offer.name, 1e-3))
             assert nearly_free.usd_per_hour == pytest.approx(plan.usd_per_hour, abs=1e-5)
