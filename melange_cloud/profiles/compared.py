@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo
+from melange_cloud.profiles.front_end import served_max_tput
 from melange_cloud.profiles.measured import is_saturated
 from melange_cloud.profiles.profile import Profile
 
@@ -111,7 +112,7 @@ def _is_large(
 def _estimated(estimate: Profile | None, size: tuple[int, int], tpot_ms: float | None) -> float | None:
     if estimate is None:
         return None
-    answer = estimate.max_tput(*size, Slo() if tpot_ms is None else Slo(tpot_ms=tpot_ms))
+    answer = served_max_tput(estimate, size, Slo() if tpot_ms is None else Slo(tpot_ms=tpot_ms))
     return answer.requests_per_s if isinstance(answer, MaxTput) else None
 
 
