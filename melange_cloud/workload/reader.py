@@ -1,5 +1,6 @@
 """What all readers of traces share: the rows that cannot be read, and where the readable ones go."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -197,8 +198,7 @@ class RowByRow:
             arrival = value(columns.arrival)
             second = self.clock.second(arrival)
             if second is None:
-                wanted = "an ISO 8601 time" if self.clock.is_text else "a number"
-                faults.append(f"{echoed(columns.arrival, 40)} is {_shown(arrival)}: must be {wanted}")
+                faults.append(f"{echoed(columns.arrival, 40)} is {_shown(arrival)}: {_no_time(arrival, self.clock)}")
         if faults or size_in is None or size_out is None:
             self.reading.reject(self.path, line, "; ".join(faults))
             return
@@ -283,6 +283,14 @@ def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]
         return total
     faults.append(_no_size(names[0], f"{total:,}" if found else "missing"))
     return None
+
+
+def _no_time(arrival: object, clock: Clock) -> str:
+    if clock.is_text:
+        return "must be an ISO 8601 time"
+    number = number_of(arrival)
+    is_large = isinstance(number, int) or (number is not None and math.isfinite(number))
+    return f"is too large for times in {clock.unit}" if is_large else "must be a number"
 
 
 def _no_size(name: str, shown: str) -> str:

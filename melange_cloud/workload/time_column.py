@@ -15,7 +15,10 @@ from melange_cloud.workload.times import UNIX_S, Clock, are_days, clock_of, is_g
 _CALLED_TIME = re.compile(
     r"(^|[_.])(time|times|timestamp|date|datetime|ts|at|start|started|created|arrival|epoch)($|[_.])"
 )
-_NO_TIME_OF_ARRIVAL = re.compile(r"(^|[_.])(end|ended|finish|finished|completed|duration|latency|elapsed)($|[_.])")
+_NO_TIME_OF_ARRIVAL = re.compile(
+    r"(^|[_.])(end|ended|finish|finished|completed|duration|latency|elapsed|id|ids|hash|seed|key|tokens?|count|length|len"
+    r"|size|bytes|cost|price|spend)($|[_.])"
+)
 _MOST_HINTS = 2
 
 

@@ -99,10 +99,10 @@ def unit_note(reading: Reading) -> str:
     """Says which unit times were taken to count, and what it makes of the requests."""
     guess = _guessed(reading)[0]
     unit = guess.clock.unit
-    others = [f"--time-unit {other}" for other in UNIT_WORDS if other != unit]
+    one, two, three = (other for other in UNIT_WORDS if other != unit)
     return (
-        f"{echoed(guess.column, 40)} is taken to count {UNIT_WORDS[unit]}, {_stretch(reading).meaning(unit)}; if it "
-        f"does not, give {others[0]}, {others[1]} or {others[2].removeprefix('--time-unit ')}"
+        f"{echoed(guess.column, 40)} is taken to count {UNIT_WORDS[unit]}: {_stretch(reading).meaning(unit)}; give "
+        f"--time-unit {one}, {two} or {three} if it counts those"
     )
 
 

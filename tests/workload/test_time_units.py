@@ -69,8 +69,8 @@ def test_bailian_traces_are_in_seconds(tmp_path: Path, write) -> None:
     assert trace.arrival_rates is not None
     assert trace.arrival_rates.peak_requests_per_s == pytest.approx(1 / 300)
     assert (
-        "timestamp is taken to count seconds, 288 requests in 23.9 h, 0.0033/s; if it does not, give --time-unit ms, "
-        "--time-unit us or ns"
+        "timestamp is taken to count seconds: 288 requests in 23.9 h, 0.0033/s; give --time-unit ms, us or ns if it "
+        "counts those"
     ) in trace.notes
 
 
@@ -81,7 +81,7 @@ def test_mooncakes_own_traces_are_in_milliseconds(tmp_path: Path) -> None:
     assert trace.arrival_rates is not None
     assert trace.arrival_rates.mean_requests_per_s == pytest.approx(10 / 3)
     assert trace.taken[tmp_path / "log"].endswith("time timestamp (ms from an origin without a date)")
-    assert "timestamp is taken to count milliseconds, 12,000 requests in 60 min, 3.3/s" in trace.notes[0]
+    assert "timestamp is taken to count milliseconds: 12,000 requests in 60 min, 3.3/s" in trace.notes[0]
 
 
 @pytest.mark.parametrize("write", WRITERS)
