@@ -41,8 +41,9 @@ class Stretch:
     def meaning(self, unit: str) -> str:
         """What a unit makes of it: ``288 requests in 24 h, 0.0033/s``."""
         span_s = self.units * SECONDS_PER_UNIT[unit]
-        rate = f", {self.requests / span_s:.2g}/s" if span_s else ""
-        return f"{self.requests:,} requests in {_span(span_s)}{rate}"
+        rate = self.requests / span_s if span_s else 0.0
+        shown = f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
+        return f"{self.requests:,} requests in {_span(span_s)}{f', {shown}/s' if rate else ''}"
 
 
 def leanings(names: Sequence[str], input_name: str, output_name: str, times: Sequence[float]) -> dict[str, float]:
