@@ -35,7 +35,7 @@ def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
         path = _folder() / f"{text}.json"
     else:
         path = Path(text)
-        if not (path.suffix or len(path.parts) > 1 or is_there(path)):
+        if not (path.suffix or len(path.parts) > 1 or (is_there(path) and not path.is_dir())):
             raise BadInput(_unknown(text, names))
     kind = path.suffix.lower()
     if kind == ".json":

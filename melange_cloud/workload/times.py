@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_number
+from melange_cloud.workload.stamps import ends_in_utc, seconds_of_stamps
 from melange_cloud.workload.time_units import SECONDS_PER_UNIT
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 """The calendar's first and last second, years 1 and 9999."""
 
 _ENDS_IN_ZONE = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
-_PARTS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16))
-_MINUTES, _WHOLE_SECONDS = len("2024-05-10 08:15"), len("2024-05-10 08:15:02")
-
 _LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20}
 _LARGEST_OF_ANY_UNIT = 4e18
 """What still fits 64 bits."""
@@ -135,30 +133,7 @@ class Clock:
         Returns:
             Whole seconds; None where one is of another form, or no time.
         """
-        import numpy as np
-
-        width = texts.shape[1]
-        if width < _WHOLE_SECONDS:
-            return None
-        tail = texts[0, _WHOLE_SECONDS:].tobytes()
-        zone = next((zone for zone in (b"+00:00", b"Z", b"") if tail.endswith(zone)), b"")
-        if not zone and self.zone is not None:
-            return None
-        form = _form(width - len(zone), zone)
-        if form is None or not _has_form(texts, form):
-            return None
-        # Neighbours of a log mostly share their minute: each stretch of the same one is parsed once.
-        days, hours = _word(texts, 0), _word(texts, 8)
-        changes = (days[1:] != days[:-1]) | (hours[1:] != hours[:-1])
-        starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-        parsed = _parse_minutes(texts[starts, :_MINUTES])
-        if parsed is None:
-            return None
-        whole: np.ndarray[Any, Any] = np.repeat(parsed, np.diff(np.append(starts, len(texts))))
-        seconds = _word(texts, _WHOLE_SECONDS - 8)
-        whole += ((seconds >> np.uint64(56)) & np.uint64(15)).view(np.int64)
-        whole += ((seconds >> np.uint64(48)) & np.uint64(15)).view(np.int64) * 10
-        return whole
+        return None if self.zone is not None and not ends_in_utc(texts) else seconds_of_stamps(texts)
 
     def _seconds_of_text(self, values: Any) -> "np.ndarray[Any, Any] | None":
         import numpy as np
@@ -246,73 +221,6 @@ def _spread(numbers: Sequence[float]) -> tuple[float, float, float]:
     """The numbers that 5, 50 and 95 % do not exceed, of those above 0: a stray 0 among Unix times does not count."""
     above = sorted(number for number in numbers if 0 < number < _MOST_NUMBER) or [0.0]
     return above[len(above) // 20], above[len(above) // 2], above[len(above) - 1 - len(above) // 20]
-
-
-def _all_digits(signs: "np.ndarray[Any, Any]") -> bool:
-    # What lies below 0 wraps to above 9.
-    return int((signs - signs.dtype.type(ord("0"))).max(initial=0)) <= 9
-
-
-def _form(end: int, zone: bytes) -> tuple[tuple[int, int], ...] | None:
-    """What the bytes from the seconds' colon on must be, each (least, how many more): a sign, or a digit."""
-    form = [(ord(":"), 0), (ord("0"), 5), (ord("0"), 9)]
-    if end > _WHOLE_SECONDS:
-        form += [(ord("."), 0), *[(ord("0"), 9)] * (end - _WHOLE_SECONDS - 1)]
-        if form[-1] == (ord("."), 0):
-            return None
-    return (*form, *((sign, 0) for sign in zone))
-
-
-def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) -> bool:
-    """Whether the last bytes of all texts are of a form, eight at a time."""
-    import numpy as np
-
-    width = texts.shape[1]
-    # The bytes before the form are masked: whatever they are, it is none of the form's business.
-    least = bytes(width - len(form)) + bytes(sign for sign, _ in form)
-    more = bytes([15] * (width - len(form))) + bytes(15 - count for _, count in form)
-    asked = bytes(width - len(form)) + bytes([255] * len(form))
-    for at in {*range(_MINUTES, width - 7, 8), width - 8}:
-        word, first, room, mask = (
-            _word(texts, at),
-            *(np.uint64(int.from_bytes(part[at : at + 8], "little")) for part in (least, more, asked)),
-        )
-        over = (word ^ first) & mask
-        # What lies in the range, less its least, stays below 16 when the rest of 15 is added.
-        if int(np.bitwise_or.reduce((over + room) | over)) & 0xF0F0F0F0F0F0F0F0:
-            return False
-    return True
-
-
-def _word(texts: "np.ndarray[Any, Any]", at: int) -> "np.ndarray[Any, Any]":
-    """Eight bytes of each text, the first lowest."""
-    words: np.ndarray[Any, Any] = texts[:, at : at + 8].view("<u8")[:, 0]
-    return words
-
-
-def _parse_minutes(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
-    """Seconds since 1970 of UTC stamps ``2024-05-10 08:15``, shape (stamps, 16); None where one is in no calendar."""
-    import numpy as np
-
-    if (texts[:, [4, 7, 13]] != np.frombuffer(b"--:", dtype=np.uint8)).any():
-        return None
-    if not ((texts[:, 10] == ord(" ")) | (texts[:, 10] == ord("T"))).all():
-        return None
-    if not _all_digits(texts[:, [at for start, stop in _PARTS for at in range(start, stop)]]):
-        return None
-    digits = texts.astype(np.int64) - ord("0")
-    year, month, day, hour, minute = (
-        sum(digits[:, at] * 10 ** (stop - 1 - at) for at in range(start, stop)) for start, stop in _PARTS
-    )
-    sound = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1) & (hour < 24) & (minute < 60)
-    if not sound.all():
-        return None
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    if (days.astype("datetime64[M]") != months).any():
-        return None
-    seconds: np.ndarray[Any, Any] = days.astype(np.int64) * 86_400 + hour * 3600 + minute * 60
-    return seconds
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
