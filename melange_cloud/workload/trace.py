@@ -36,6 +36,7 @@ from melange_cloud.workload.verdicts import (
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _JSON_START = re.compile(rb"\s*[{\[]")
 
 
@@ -188,6 +189,8 @@ def buckets_of(grid: Grid) -> tuple[Bucket, ...]:
 
 def _read(path: Path, asked: Asked, reading: Reading, size: int, on_bytes: OnBytes) -> None:
     with Lines(path, on_bytes) as lines:
+        if lines.start.startswith(_UTF_16):
+            raise BadFile([Fault(path, "is UTF-16 text: save it as UTF-8", line=1)])
         if lines.start.startswith(MAGIC):
             read_parquet_trace(path, asked, reading, size, on_bytes)
         elif _JSON_START.match(lines.start):

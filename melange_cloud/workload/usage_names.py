@@ -27,9 +27,9 @@ INPUT_NAMES = (
     "input_tokens", "prompt_tokens", "usage.prompt_tokens", "usage.input_tokens", "response.usage.prompt_tokens",
     "response.usage.input_tokens", "response.body.usage.prompt_tokens", "response.body.usage.input_tokens",
     "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "usage_metadata.prompt_token_count",
-    "usage_metadata.input_tokens", "meta_info.prompt_tokens", "llm.usage.prompt_tokens",
-    "llm.token_count.prompt", "context_tokens", "request_tokens", "input_length", "input_len", "prompt_length",
-    "prompt_len", "num_prompt_tokens", "num_input_tokens", "num_prefill_tokens", "prompt_token_count",
+    "usage_metadata.input_tokens", "meta_info.prompt_tokens", "llm.usage.prompt_tokens", "llm.token_count.prompt",
+    "usage_details.input", "usage.input", "context_tokens", "request_tokens", "input_length", "input_len",
+    "prompt_length", "prompt_len", "num_prompt_tokens", "num_input_tokens", "num_prefill_tokens", "prompt_token_count",
     "input_token_count", "input.input_token_count", "uncached_input_tokens", "prompt_eval_count", "tokens_evaluated",
     "contexttokens", "data.input_tokens",
 )  # fmt: skip
@@ -38,11 +38,12 @@ OUTPUT_NAMES = (
     "response.usage.completion_tokens", "response.usage.output_tokens", "response.body.usage.completion_tokens",
     "response.body.usage.output_tokens", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens",
     "usage_metadata.candidates_token_count", "usage_metadata.output_tokens", "meta_info.completion_tokens",
-    "llm.usage.completion_tokens", "llm.token_count.completion", "generated_tokens", "response_tokens",
-    "output_length", "output_len", "generation_length", "generation_len", "num_generation_tokens", "num_output_tokens",
-    "num_decode_tokens", "candidates_token_count", "completion_token_count", "output_token_count",
-    "output.output_token_count", "eval_count", "tokens_predicted", "details.generated_tokens", "generatedtokens",
-    "data.output_tokens", "usage_metadata.thoughts_token_count", "thoughts_token_count",
+    "llm.usage.completion_tokens", "llm.token_count.completion", "usage_details.output", "usage.output",
+    "generated_tokens", "response_tokens", "output_length", "output_len", "generation_length", "generation_len",
+    "num_generation_tokens", "num_output_tokens", "num_decode_tokens", "candidates_token_count",
+    "completion_token_count", "output_token_count", "output.output_token_count", "eval_count", "tokens_predicted",
+    "details.generated_tokens", "generatedtokens", "data.output_tokens", "usage_metadata.thoughts_token_count",
+    "thoughts_token_count",
 )  # fmt: skip
 TIME_NAMES = (
     "arrival_s", "timestamp", "timestamp_ms", "timestamp_s", "arrival_time", "arrival_ms", "arrived_at", "created",
@@ -98,7 +99,10 @@ STATUS_NAMES = (
     "status", "status_code", "http_status", "http_status_code", "response_status", "response_code",
     "response.status_code", "http.response.status_code", "http.status_code", "request_status",
 )  # fmt: skip
-ERROR_NAMES = ("error", "error_message", "error_code", "error.type", "error_type", "exception", "response.error")
+ERROR_NAMES = (
+    "error", "error_message", "error_code", "error_type", "exception", "error.type", "error.code", "error.message",
+    "response.error",
+)  # fmt: skip
 
 FAILED_WORDS = frozenset(
     {"error", "errored", "failed", "failure", "fail", "timeout", "timed_out", "cancelled", "canceled", "aborted",

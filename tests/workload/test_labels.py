@@ -112,6 +112,13 @@ def test_failed_requests_are_said_and_can_be_left_out(tmp_path: Path, write, col
         assert read(rows, tmp_path, write, f"{column}={good}").requests == 3
 
 
+def test_errors_inside_records_are_failures(tmp_path: Path) -> None:
+    failed = {"model": "llama", "input_tokens": 5, "output_tokens": 0, "error": {"type": "overloaded", "code": 529}}
+    trace = read([*rows_of(["llama"] * 3), failed], tmp_path)
+    assert (trace.requests, trace.unreadable) == (4, 0)
+    assert any(note.startswith("1 of 4 requests failed, by error.type") for note in trace.notes)
+
+
 def test_a_log_without_failures_says_nothing(tmp_path: Path) -> None:
     assert read(rows_of(["llama"] * 4, status=200, error=None), tmp_path).notes == ()
 
