@@ -286,8 +286,8 @@ def rates_in_words(rates: "ArrivalRates") -> str:
 
 
 def per_s(rate: float) -> str:
-    """A rate with two decimals, a low one with three significant digits: ``5.55``, ``0.00333``."""
-    return f"{rate:,.2f}" if rate >= 1 or rate == 0 else f"{rate:.3g}"
+    """A rate with two decimals, a low one with three significant digits: ``5.55``, ``0.00333``, ``0``."""
+    return f"{rate:,.2f}" if rate >= 1 else f"{rate:.3g}"
 
 
 def duration(seconds: int) -> str:

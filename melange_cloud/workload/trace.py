@@ -213,6 +213,8 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
     if timed and not absolute and files > 1:
         notes.append(f"the times of the {files} files have no date and are taken to count from one origin")
     rates = arrival_rates(tally, absolute=absolute, zeros=zeros) if timed else None
+    if timed and rates is None:
+        notes.append("no arrival rates: the times span less than a minute")
     if rates is not None and rates.gaps:
         notes.append(
             f"{rates.gaps} of {len(rates.requests_by_window)} windows hold no request and are taken for gaps in the "

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app as main_app
+from melange_cloud.cli.workload_page import per_s
 from melange_cloud.cli.workloads import app
 from melange_cloud.errors import BadFile, BadInput, MelangeError
 from melange_cloud.workload import load_workload, load_workload_file
@@ -209,6 +210,13 @@ def test_a_doubtful_unit_ends_with_2_and_what_each_would_mean(tmp_path: Path, tr
     # Below 1/s, rates have significant digits: one in 300 s.
     assert "mean 0.00333, p95 0.00333, peak 0.00333 requests/s, over 23 windows of 1 h" in result.stderr
     assert "mean 0.00333, p95 0.00333, peak 0.00333 requests/s" in run("show", out)
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(0.0, "0"), (0.00333, "0.00333"), (0.5, "0.5"), (1.0, "1.00"), (1234.5, "1,234.50")]
+)
+def test_rates_have_significant_digits(rate: float, shown: str) -> None:
+    assert per_s(rate) == shown
 
 
 def test_where_counts_some_rows_and_says_how_many(tmp_path: Path, trace: Path) -> None:

@@ -173,3 +173,9 @@ def test_windows_of_no_usual_length_are_refused(tmp_path: Path) -> None:
     path.write_text("time,requests\n0,5\n7777,5\n15554,5\n")
     with pytest.raises(BadInput, match="count in no known unit"):
         read_rates(path)
+
+
+def test_a_log_of_seconds_says_that_it_tells_no_rate(tmp_path: Path) -> None:
+    trace = read(log([1_777_593_600 + at for at in range(5)]), tmp_path)
+    assert trace.arrival_rates is None
+    assert trace.notes == ("no arrival rates: the times span less than a minute",)
