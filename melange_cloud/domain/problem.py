@@ -1,6 +1,6 @@
 """The question as numbers, and the solver's answer as numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -63,6 +63,22 @@ class Problem:
     def rows(self) -> tuple[str, ...]:
         """The rows that have traffic, sorted."""
         return tuple(sorted({self.row_of_bucket[bucket] for bucket in self.planned_requests_per_s}))
+
+    @cached_property
+    def key(self) -> Hashable:
+        """Equal for equal questions, whatever the order in which their numbers were put together."""
+        quotas = self.quotas
+        return (
+            self.offers,
+            self.kinds,
+            frozenset(self.planned_requests_per_s.items()),
+            frozenset(self.row_of_bucket.items()),
+            frozenset(self.max_tput_requests_per_s.items()),
+            frozenset(quotas.max_gpus.items()),
+            frozenset(quotas.max_instances.items()),
+            frozenset(quotas.max_vcpus.items()),
+            self.spare,
+        )
 
     def load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
         """Replicas that each kind would keep busy by serving a whole row; only (row, kind) pairs that are servable.

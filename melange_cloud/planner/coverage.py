@@ -32,6 +32,9 @@ class Refusal:
     no_data: bool
 
 
+_Sizes = tuple[tuple[int, int], tuple[int, int]]
+"""(low, high] input and output tokens of a bucket."""
+
 Outside = Mapping[str, Refusal]
 """Bucket name -> why no kind in question can serve it."""
 
@@ -161,12 +164,15 @@ def coverage(
         profiles: which sizes they hold tells measured from interpolated.
     """
     all_tokens = _tokens(traffic.buckets)
+    lines: dict[_Sizes, dict[Kind, float]] = {}
+    for line in plan.routing:
+        lines.setdefault((line.input_tokens, line.output_tokens), {})[Kind(line.gpu, line.tensor_parallel)] = line.share
     sums = {name: [0.0, 0.0] for name in ("measured", "interpolated", "estimated", "unreached")}
     beyond = []
     for bucket in traffic.buckets:
         tokens = _tokens([bucket]) / all_tokens
         refusal = traffic.outside.get(bucket.name)
-        serving = _serving(plan, bucket, kinds, max_tput) if refusal is None else {}
+        serving = _serving(lines, bucket, kinds, max_tput) if refusal is None else {}
         parts: dict[str, float] = {}
         for kind, part in serving.items():
             name = _stands_on(bucket, kind, max_tput, profiles)
@@ -196,13 +202,11 @@ def _nothing_to_rent(plan: RegionPlan) -> Refusal:
     return Refusal("no GPU with a profile is for rent here", no_data=False)
 
 
-def _serving(plan: RegionPlan, bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> dict[Kind, float]:
+def _serving(
+    lines: Mapping[_Sizes, Mapping[Kind, float]], bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable
+) -> dict[Kind, float]:
     """kind -> part of the bucket that it serves; without a fleet, what each kind that could would share equally."""
-    served = {
-        Kind(line.gpu, line.tensor_parallel): line.share
-        for line in plan.routing
-        if (line.input_tokens, line.output_tokens) == _sizes(bucket)
-    }
+    served = dict(lines.get(_sizes(bucket), {}))
     if not served:
         able = sorted(kind for kind in kinds if isinstance(max_tput[bucket.name, kind], MaxTput))
         served = {kind: 1 / len(able) for kind in able}

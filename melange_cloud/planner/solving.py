@@ -27,14 +27,14 @@ class Solving:
 
     def solve(self, problem: Problem) -> Solution:
         """The cheapest fleet of a Problem."""
-        return self._once(("mix", _key(problem)), lambda: self._explained(problem, self._solved(problem)))
+        return self._once(("mix", problem.key), lambda: self._explained(problem, self._solved(problem)))
 
     def _solved(self, problem: Problem) -> Solution:
         return solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s)
 
     def solve_for_cost(self, problem: Problem) -> Solution:
         """The cheapest fleet of a Problem, where nobody will look at its shares."""
-        key = _key(problem)
+        key = problem.key
         if ("mix", key) in self._answers:
             return self._answers["mix", key]
         return self._once(("cost", key), lambda: self._explained(problem, self._solved_for_cost(problem)))
@@ -50,7 +50,7 @@ class Solving:
     def solve_aside(self, problem: Problem) -> Solution:
         """The cheapest fleet of a Problem with even shares, as a figure beside the plan."""
         return self._once(
-            ("aside", _key(problem)),
+            ("aside", problem.key),
             lambda: self._explained(
                 problem, solver.solve(problem, solver=self.solver, time_limit_s=self._line_limit_s)
             ),
@@ -59,7 +59,7 @@ class Solving:
     def solve_alone(self, problem: Problem, kind: Kind) -> Solution:
         """The cheapest fleet of one kind alone."""
         return self._once(
-            (kind, _key(problem)),
+            (kind, problem.key),
             lambda: solver.cheapest_single_kind(problem, kind, solver=self.solver, time_limit_s=self._line_limit_s),
         )
 
@@ -99,18 +99,6 @@ class Solving:
             if used_of(problem, lifted, option, name) > limit
         )
         return f"the quotas together are too low: the cheapest fleet without them needs {needs}"
-
-
-def _key(problem: Problem) -> object:
-    return (
-        problem.offers,
-        problem.kinds,
-        tuple(sorted(problem.planned_requests_per_s.items())),
-        tuple(sorted(problem.row_of_bucket.items())),
-        tuple(sorted(problem.max_tput_requests_per_s.items())),
-        tuple(limits_of(problem.quotas)),
-        problem.spare,
-    )
 
 
 def limits_of(quotas: Quotas) -> list[tuple[str, str, int]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil, fsum, isfinite
+from math import ceil, fsum, inf
 
 from melange_cloud.domain import Kind, Problem, Solution
 from melange_cloud.domain.money import equal_within
@@ -27,12 +27,15 @@ def refuse_numbers(problem: Problem) -> None:
     Raises:
         BadInput: a rate, MaxTput or price that is not a positive finite number, or more than MOST_REPLICAS.
     """
-    numbers = [(f"planned rate of {bucket}", rate) for bucket, rate in problem.planned_requests_per_s.items()]
-    numbers += [(f"MaxTput of {kind} at {bucket}", t) for (bucket, kind), t in problem.max_tput_requests_per_s.items()]
-    numbers += [(f"price of {offer.name}", offer.usd_per_hour) for offer in problem.offers]
-    for what, number in numbers:
-        if not (isfinite(number) and number > 0):
-            raise BadInput(f"{what}: {number} is not a positive finite number")
+    for bucket, rate in problem.planned_requests_per_s.items():
+        if not 0 < rate < inf:
+            raise BadInput(f"planned rate of {bucket}: {rate} is not a positive finite number")
+    for (bucket, kind), rate in problem.max_tput_requests_per_s.items():
+        if not 0 < rate < inf:
+            raise BadInput(f"MaxTput of {kind} at {bucket}: {rate} is not a positive finite number")
+    for offer in problem.offers:
+        if not 0 < offer.usd_per_hour < inf:
+            raise BadInput(f"price of {offer.name}: {offer.usd_per_hour} is not a positive finite number")
     least = least_replicas(problem)
     if least > MOST_REPLICAS:
         raise BadInput(
@@ -54,19 +57,22 @@ def why_impossible(problem: Problem) -> str:
 
 def least_replicas(problem: Problem) -> float:
     """Replicas kept busy where every row is served by the kind that is fastest at it."""
-    loads = problem.load_of_rows()
-    return fsum(min((load for (r, _), load in loads.items() if r == row), default=0.0) for row in problem.rows)
+    least: dict[str, float] = {}
+    for (row, _), load in problem.load_of_rows().items():
+        least[row] = min(load, least.get(row, inf))
+    return fsum(least.values())
 
 
 def with_traffic(problem: Problem) -> Problem:
     """``problem`` without the buckets whose rate is 0."""
+    if all(problem.planned_requests_per_s.values()):
+        return problem  # the same object, with what it has computed of its loads
     planned = {bucket: rate for bucket, rate in problem.planned_requests_per_s.items() if rate != 0}
     return replace(problem, planned_requests_per_s=planned)
 
 
 def lower_bound_usd_per_hour(problem: Problem) -> float:
     """Each row on the kind that serves it for least, in fractions of instances: no fleet costs less. USD/h."""
-    loads = problem.load_of_rows()
     per_replica = {
         kind: min(
             (offer.usd_per_hour / hosts for offer in problem.offers if (hosts := offer.replicas_per_instance(kind))),
@@ -74,7 +80,10 @@ def lower_bound_usd_per_hour(problem: Problem) -> float:
         )
         for kind in problem.kinds
     }
-    return fsum(min(load * per_replica[k] for (r, k), load in loads.items() if r == row) for row in problem.rows)
+    least: dict[str, float] = {}
+    for (row, kind), load in problem.load_of_rows().items():
+        least[row] = min(load * per_replica[kind], least.get(row, inf))
+    return fsum(least.values())
 
 
 def cost_usd_per_hour(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> float:
@@ -171,8 +180,11 @@ def breaches(
     ]
     if found:
         return found
-    for row in problem.rows:
-        served = fsum(share for (r, _), share in shares.items() if r == row)
+    of_row: dict[str, list[float]] = {row: [] for row in problem.rows}
+    for (row, _), share in shares.items():
+        of_row[row].append(share)
+    for row, parts in of_row.items():
+        served = fsum(parts)
         if abs(served - 1) > share_tolerance:
             found.append(f"{served:.9g} of {row} is served instead of 1")
     usable = usable_replicas_of(problem, instances)

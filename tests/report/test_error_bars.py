@@ -94,7 +94,7 @@ def test_the_json_of_error_bars_holds_nothing_undescribed():
     document = json.loads(report.as_json(plans.plan(region)))
     assert faults(document, closed(SCHEMA)) == []
     shown = document["regions"][0]["error_bars"]
-    assert shown["better"] == {"usd_per_month": 7000, "instances": {"g5.2xlarge": 8}, "same_mix": True}
+    assert shown["better"] == {"usd_per_month": 7000, "instances": {"g5.2xlarge": 8}, "same_mix": True, "proven": True}
     assert shown["profiles"][1]["swing_usd_per_month"] is None
     shown["better"]["same_mix"] = "yes"
     assert faults(document, closed(SCHEMA))
