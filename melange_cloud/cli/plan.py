@@ -209,7 +209,7 @@ def plan(
         int | None,
         _option(
             HOW,
-            "Whole seconds per solve; without it the plan is searched until proven, and each figure beside it for 5 s.",
+            "Whole seconds per solve; without it a plan is searched until proven, each figure beside it for 10 s.",
             "--time-limit",
         ),
     ] = None,

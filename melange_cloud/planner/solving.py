@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from melange_cloud import solver
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
 
-LINE_LIMIT_S = 5
+LINE_LIMIT_S = 10
 """Seconds for each figure beside the plan (a router, a changed question, an end of the errors), which are many; what is
 not proven by then is said."""
 

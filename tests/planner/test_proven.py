@@ -5,9 +5,11 @@ import textwrap
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
 import melange_cloud
 from melange_cloud import report
+from melange_cloud.cli.app import app
 from melange_cloud.domain import Status
 from melange_cloud.planner.sensitivity import sensitivity
 from melange_cloud.planner.solving import LINE_LIMIT_S, Solving
@@ -98,4 +100,9 @@ def test_the_time_of_a_line_is_bounded_and_that_of_the_plan_is_not(monkeypatch):
         solving.solve_for_cost(toy())
         solving.solve_aside(toy())
         solving.solve(toy())
-    assert given == [5, 5, None, 2, 2, 2, 5, 5, 60]
+    assert given == [10, 10, None, 2, 2, 2, 10, 10, 60]
+
+
+def test_the_help_states_the_time_of_a_line():
+    ran = CliRunner().invoke(app, ["plan", "--help"], env={"COLUMNS": "200"})
+    assert f"each figure beside it for {LINE_LIMIT_S} s" in " ".join(ran.stdout.replace("│", " ").split())
