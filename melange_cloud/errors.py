@@ -5,6 +5,7 @@ wrong, where (file, line, field), and the cure. Anything else is a bug and keeps
 """
 
 import reprlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,12 @@ def one_line(text: str, most: int = LONGEST_LINE) -> str:
 
 
 class MelangeError(Exception):
-    """An expected failure (exit code 1)."""
+    """An expected failure (exit code 1); its text holds nothing unprintable, whatever was put into it."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return "\n".join(one_line(line, sys.maxsize) for line in super().__str__().split("\n"))
 
 
 class BadInput(MelangeError):

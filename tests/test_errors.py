@@ -1,4 +1,6 @@
-from melange_cloud.errors import echoed, shown
+import pytest
+
+from melange_cloud.errors import BadInput, MelangeError, echoed, shown
 
 
 def test_a_value_is_shown_as_python_writes_it():
@@ -14,3 +16,8 @@ def test_however_large_or_hostile_a_value_is_what_is_shown_is_short_and_printabl
         for text in (shown(value), echoed(value if isinstance(value, str) else repr(value))):
             assert len(text) <= 60
             assert text.isprintable()
+
+
+@pytest.mark.parametrize("kind", [MelangeError, BadInput])
+def test_the_text_of_an_error_is_printable_whatever_was_put_into_it(kind):
+    assert str(kind("--model \x1b]0;t\x07é\nsecond")) == "--model \ufffd]0;t\ufffdé\nsecond"

@@ -88,7 +88,7 @@ def parsed(provider: str, text: str, purchases: Collection[str] | None, regions:
     stated = [_instance_type(provider, row) for row in entries(entry(document, "instance_types"))]
     types = {one.name: known.get((provider, one.name), one) for one in stated}
     sources = [text_of(source) for source in entries(entry(document, "sources"))]
-    day = cache(_day)
+    day = cache(date.fromisoformat)
 
     def wanted(region: str, purchase: str) -> bool:
         return (purchases is None or purchase in purchases) and (
@@ -131,7 +131,7 @@ def _part(
     part: object,
     types: Mapping[str, InstanceType],
     sources: list[str],
-    day: Callable[[object], date],
+    day: Callable[[str], date],
 ) -> Part:
     region, purchase = text_of(entry(part, "region")), text_of(entry(part, "purchase"))
     offers = []
@@ -149,8 +149,8 @@ def _part(
                 _price(list_usd),
                 "cached",
                 sources[whole_of(source, 0, len(sources) - 1)],
-                day(as_of_from),
-                day(as_of_to),
+                day(text_of(as_of_from)),
+                day(text_of(as_of_to)),
                 text_of(contract),
             )
         )
@@ -170,10 +170,6 @@ def _price(value: object) -> float:
     if usd_per_hour == 0:
         raise Unexpected("has a price of 0")
     return usd_per_hour
-
-
-def _day(text: object) -> date:
-    return date.fromisoformat(text_of(text))
 
 
 def moment_of(text: object) -> datetime:

@@ -6,11 +6,12 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from melange_cloud.domain import PROVIDERS, Offer, Region
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 
 _GLOB_SIGNS = frozenset("*?[")
 _GOVERNMENT_PREFIX = "us-gov"
 _SUGGESTIONS_SHOWN = 4
+_LONGEST_NAME = 100
 _LOCAL_ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)-[a-z]{3,4}-\d+[a-z]?")
 _ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)[a-z]|(?P<gcp_region>[a-z]+-[a-z]+\d+)-[a-z]")
 
@@ -47,7 +48,7 @@ def select_regions(
     """
     providers = _providers(regions)
     if provider is not None and provider not in providers:
-        raise BadInput(f"unknown provider '{provider}': use {' or '.join(providers)}")
+        raise BadInput(f"unknown provider '{echoed(provider)}': use {' or '.join(providers)}")
     if not patterns:
         raise BadInput("no region is asked for: give a name, a glob or 'all'")
     selected: dict[tuple[str, str], Region] = {}
@@ -84,12 +85,12 @@ def _matches(
     glob = "*" if name == "all" else name
     found = [region for region in candidates if fnmatchcase(region.name.lower(), glob)]
     if not found:
-        raise BadInput(f"no region matches '{pattern}'{_hint(name, regions)}")
+        raise BadInput(f"no region matches '{echoed(pattern)}'{_hint(name, regions)}")
     if not name.startswith(_GOVERNMENT_PREFIX):
         government = [region.name for region in found if region.government]
         found = [region for region in found if not region.government]
         if not found:
-            raise BadInput(f"'{pattern}' matches GovCloud regions only: name them ({', '.join(government)})")
+            raise BadInput(f"'{echoed(pattern)}' matches GovCloud regions only: name them ({', '.join(government)})")
     if priced is not None:
         found = [region for region in found if (region.provider, region.name) in priced] or found
     return found
@@ -112,7 +113,7 @@ def _unknown(pattern: str, name: str, provider: str | None, regions: Sequence[Re
     for parent in (zone["region"], zone["gcp_region"]) if zone else ():
         if any(region.name == parent for region in regions):
             return f"{name} is a zone: prices are by region, use {parent}"
-    return f"unknown region '{pattern}'{_hint(name, regions)}"
+    return f"unknown region '{echoed(pattern)}'{_hint(name, regions)}"
 
 
 def _hint(name: str, regions: Iterable[Region], provider: str | None = None) -> str:
@@ -123,7 +124,8 @@ def _hint(name: str, regions: Iterable[Region], provider: str | None = None) -> 
     close = [region for region in pool if region.name.lower().replace("-", "") == squeezed]
     if len(plain) > 3:
         close += [region for region in pool if plain in region.place.lower()]
-    order = get_close_matches(plain, sorted({region.name for region in pool}), n=_SUGGESTIONS_SHOWN)
+    names = sorted({region.name for region in pool}) if len(plain) <= _LONGEST_NAME else []
+    order = get_close_matches(plain, names, n=_SUGGESTIONS_SHOWN)
     close += [region for word in order for region in pool if region.name == word]
     shown = list(dict.fromkeys(f"{region.name} ({region.provider}, {region.place})" for region in close))
     if not shown:

@@ -17,7 +17,7 @@ from melange_cloud.cli.output import colour, emit, note, width
 from melange_cloud.cli.result_file import Result, result_of
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown
-from melange_cloud.inputs import NotANumber, OutOfRange, parse_number, parse_whole
+from melange_cloud.inputs import NotANumber, OutOfRange, is_number, parse_number, parse_whole
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Plan
@@ -361,7 +361,7 @@ def defaults_from_file() -> dict[str, Any]:
         wanted = str(get_args(parameters[name].annotation)[0])
         if "list[" in wanted and isinstance(value, str):
             defaults[name] = [value]
-        elif name == "rate" and type(value) in (int, float):
+        elif name == "rate" and is_number(value):
             defaults[name] = str(value)  # the option takes words too, so its type is text
         elif cure := _wrong_type(wanted, value):
             faults.append(Fault(path, f"{shown(value)}: {cure}", field=f"[plan] {name.replace('_', '-')}"))
@@ -383,7 +383,8 @@ def _discounts_in_words() -> list[str]:
 
 def _wrong_type(wanted: str, value: object) -> str:
     """What to give instead, where a settings file's value is none that the option could take; empty where it is."""
-    whole, number = isinstance(value, int) and not isinstance(value, bool), type(value) in (int, float)
+    number = is_number(value)
+    whole = number and isinstance(value, int)
     kinds = (
         ("list[", isinstance(value, list) and all(isinstance(item, str) for item in value), "text or a list of texts"),
         ("float", number, "a number"),

@@ -10,7 +10,7 @@ import typer
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
 from melange_cloud.cli.result_file import Result, output_option, result_of
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
     from melange_cloud.domain.heatmap import HeatMap
@@ -167,7 +167,7 @@ def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
 def _over(over: Over, size: str | None, targets_ms: list[float]) -> tuple[int, int, tuple[float, ...]] | None:
     if over is Over.SIZE:
         if size is not None:
-            raise BadInput(f"--size {size} is for one size over targets: add --over tpot")
+            raise BadInput(f"--size {echoed(size)} is for one size over targets: add --over tpot")
         if len(targets_ms) > 1:
             raise BadInput("several --tpot-ms need --over tpot and a --size, such as 64x64")
         return None
@@ -175,5 +175,5 @@ def _over(over: Over, size: str | None, targets_ms: list[float]) -> tuple[int, i
         raise BadInput("--over tpot needs a --size: INPUTxOUTPUT tokens, such as 64x64")
     found = re.fullmatch(r"([0-9]{1,8})[xX]([0-9]{1,8})", size.strip())
     if found is None:
-        raise BadInput(f"--size {size}: give INPUTxOUTPUT tokens, whole numbers, such as 64x64")
+        raise BadInput(f"--size {echoed(size)}: give INPUTxOUTPUT tokens, whole numbers, such as 64x64")
     return int(found[1]), int(found[2]), tuple(targets_ms)

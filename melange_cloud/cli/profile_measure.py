@@ -212,7 +212,7 @@ def _sizes(sizes: str | None, workload: str | None) -> "tuple[RequestSize, ...]"
             raise BadInput(f"--sizes {shown(text.strip() or sizes)}: input x output tokens, such as 128x128,1024x256")
         size = RequestSize(int(match[1]), int(match[2]))
         if size.output_tokens < 2:
-            raise BadInput(f"--sizes {text.strip()}: one output token has no time per output token; at least 2")
+            raise BadInput(f"--sizes {echoed(text)}: one output token has no time per output token; at least 2")
         found.append(size)
     return tuple(dict.fromkeys(found))
 

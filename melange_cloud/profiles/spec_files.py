@@ -43,7 +43,7 @@ def read_models(path: Path) -> dict[str, Model]:
             native_precision=reader.word("native_precision", PRECISIONS),
             source=reader.text("source"),
             date=reader.day("date"),
-            block_scaled_fp8=reader.flag("block_scaled_fp8") if "block_scaled_fp8" in table else False,
+            block_scaled_fp8=reader.flag("block_scaled_fp8") if reader.has("block_scaled_fp8") else False,
         )
         reader.finish()
         tables = 1 if model.tied_embeddings else 2
@@ -75,7 +75,7 @@ def read_gpus(path: Path) -> dict[str, Gpu]:
             cuda_memory_gib=reader.number("cuda_memory_gib", 1, 1000),
             bandwidth_gb_per_s=reader.number("bandwidth_gb_per_s", 1, 100_000),
             fp16_tflops=reader.number("fp16_tflops", 1, 100_000),
-            fp8_tflops=reader.number("fp8_tflops", 1, 100_000) if "fp8_tflops" in table else None,
+            fp8_tflops=reader.number("fp8_tflops", 1, 100_000) if reader.has("fp8_tflops") else None,
             link=reader.text("link"),
             source=reader.text("source"),
             date=reader.day("date"),
@@ -111,7 +111,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
             least_cache_share=reader.number("least_cache_share", 0, 1),
             tensor_parallel=reader.degrees("tensor_parallel"),
             fewest_gpus=reader.flag("fewest_gpus"),
-            models={model: tuple(precisions) for model, precisions in profiled.items()},
+            models={model: reader.part("models").texts(model, []) for model in profiled},
             max_total_tokens=limits,
         )
         reader.finish()
@@ -138,7 +138,10 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
     """
     faults: list[Fault] = []
     calibrations: dict[tuple[str, str, str], Calibration] = {}
-    for number, table in enumerate(read_toml(path, non_finite=True).get("calibration", []), start=1):
+    tables = read_toml(path, non_finite=True).get("calibration", [])
+    if not isinstance(tables, list):
+        raise BadFile([Fault(path, "is not an array of tables: write [[calibration]] above each", field="calibration")])
+    for number, table in enumerate(tables, start=1):
         reader = TomlReader(path, f"calibration {number}", table, faults)
         row = Calibration(
             gpu=reader.word("gpu", GPUS),
@@ -166,7 +169,7 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             rows=reader.mapping("rows"),
             fitted=reader.texts("fitted", []),
             chosen=reader.texts("chosen", []),
-            borrowed=reader.text("borrowed") if "borrowed" in table else "",
+            borrowed=reader.text("borrowed") if reader.has("borrowed") else "",
         )
         reader.finish()
         for grade in row.grade.values():

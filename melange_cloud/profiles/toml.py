@@ -20,6 +20,14 @@ class TomlReader:
         if not isinstance(table, Mapping):
             faults.append(Fault(path, f"is {shown(table)}; it must be a table", field=place))
 
+    def has(self, field: str) -> bool:
+        """Whether the table has a field."""
+        return field in self._table
+
+    def part(self, field: str) -> "TomlReader":
+        """A table within this one."""
+        return TomlReader(self._path, f"{self._place}.{field}", self.mapping(field), self._faults)
+
     def fault(self, field: str, message: str) -> None:
         """Note a fault at a field of this table."""
         self._faults.append(Fault(self._path, message, field=f"{self._place}.{field}"))

@@ -97,8 +97,8 @@ def test_environment_and_settings_are_read_the_same_way(tmp_path, monkeypatch):
     assert "--offline" in refused("plan", "--region", "us-east-1", MELANGE_CLOUD_OFFLINE="perhaps\x1b[31m")
     assert "SOURCE_DATE_EPOCH=²" in refused(*here, SOURCE_DATE_EPOCH="²")
     for value, says in (
-        ("tpot-ms = 1e400", "--tpot-ms inf"),
-        ("tpot-ms = nan", "--tpot-ms nan"),
+        ("tpot-ms = 1e400", "[plan] tpot-ms: inf: give a number"),
+        ("tpot-ms = nan", "[plan] tpot-ms: nan: give a number"),
         (f"time-limit = {'9' * 5_000}", "more than 20 digits"),
         (f"tpot-ms = {'[' * 5_000}", "nested more than 64 levels"),
         ("spare = 1.5", "give a whole number"),

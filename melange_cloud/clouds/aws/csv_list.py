@@ -83,7 +83,7 @@ def _header(lines: Iterator[bytes]) -> tuple[str, list[str]]:
         fields = _fields(line)
         if fields[:1] == ["SKU"]:
             return published, fields
-        if fields[:1] == ["Publication Date"]:
+        if fields[:1] == ["Publication Date"] and len(fields) > 1:
             published = fields[1]
     raise ValueError("no header that begins with SKU")
 
