@@ -97,6 +97,8 @@ def grade_of(error: float) -> str:
 def doubts(run: BenchmarkRun) -> tuple[str, ...]:
     """What keeps a run that is not rejected from being trusted in full, or is left open by its file; clauses."""
     told = list(run.notes)
+    if run.tpot_ms is None and not run.saturated:
+        told.append("the file has no time per output token: the rate counts where saturation is the limit")
     if run.failed is None:
         told.append("the file does not say how many requests failed")
     if run.completed is None:

@@ -1,6 +1,9 @@
 """``profiles import`` end to end: read, rejected, saved, compared, and used by the commands that come after."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -301,3 +304,13 @@ def test_help_has_an_example_and_says_how_to_take_an_import_back(run):
     text = run("profiles", "import", "--help").stdout
     assert "melange-cloud profiles import results/*.json --gpu A10G --tp 1" in text
     assert "delete it" in " ".join(text.split())
+
+
+def test_an_import_is_saved_before_it_is_printed(folder, tmp_path):
+    """A reader that takes nothing, as ``| head -1`` may."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = (sys.executable, "-c", "from melange_cloud.cli.app import main; main()", "profiles", "import", SWEEP)
+    subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert len(list(folder.rglob("*.csv"))) == 1

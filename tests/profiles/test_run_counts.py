@@ -196,3 +196,26 @@ def test_one_output_token_has_no_tpot(tmp_path: Path, zero: float | None) -> Non
 def test_a_tpot_of_0_with_more_output_tokens_is_still_a_fault(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="mean_tpot_ms: is 0"):
         read(tmp_path, "vllm_2025.json", updated(mean_tpot_ms=0))
+
+
+@pytest.mark.parametrize("field", ["completed", "duration", "total_input_tokens", "total_output_tokens"])
+def test_a_field_without_which_there_is_no_rate_is_named(tmp_path: Path, field: str) -> None:
+    for name in ("vllm_2025.json", "vllm_2024.json"):
+        with pytest.raises(BadFile, match=f"{field}: is missing") as raised:
+            read(tmp_path, name, without(field))
+        assert len(raised.value.faults) == 1, "and nothing false beside it"
+
+
+def test_the_latency_of_sglang_is_named_where_it_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="mean_e2e_latency_ms: is missing"):
+        read(tmp_path, "sglang_new.jsonl", without("mean_e2e_latency_ms"))
+
+
+def test_without_a_tpot_the_rate_is_read_and_doubted(tmp_path: Path) -> None:
+    run = read(tmp_path, "vllm_2025.json", without("mean_tpot_ms", "p99_tpot_ms"))
+    assert (run.tpot_ms, rejection(run)) == (None, "")
+    assert any("no time per output token" in clause for clause in doubts(run))
+
+
+def test_a_result_that_names_no_model_is_still_vllms(tmp_path: Path) -> None:
+    assert read(tmp_path, "vllm_2025.json", without("model_id")).model == ""
