@@ -10,7 +10,7 @@ class Import:
 
     Attributes:
         file: the profile file in the user's folder; deleting it takes the import back.
-        sha256: of its bytes.
+        digest: SHA-256 of its bytes, hexadecimal.
         source: the tools that measured.
         measured_on: the newest day of its points; None where no tool wrote one.
         saved: when it was imported, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
@@ -24,7 +24,7 @@ class Import:
     """
 
     file: str
-    sha256: str
+    digest: str
     gpu: str
     tensor_parallel: int
     source: str

@@ -86,7 +86,7 @@ def _described(file: ProfileFile, profile: Profile) -> Import:
     doubt = [clause for clause in file.header.doubt.split("; ") if clause]
     return Import(
         file=str(file.path),
-        sha256=hashlib.sha256(read_bytes(file.path)).hexdigest(),
+        digest=hashlib.sha256(read_bytes(file.path)).hexdigest(),
         gpu=kind.gpu,
         tensor_parallel=kind.tensor_parallel,
         source=file.header.source.removeprefix("measured by "),

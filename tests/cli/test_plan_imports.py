@@ -29,7 +29,7 @@ def test_every_form_of_a_plan_names_its_import(run):
     plan = run.json(*PLAN)
     (found,) = [entry for entry in plan["imports"] if entry["tensor_parallel"] == 1]
     assert (found["file"], found["gpu"], found["in_fleet"]) == (str(path), "A10G", True)
-    assert found["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert found["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (found["measured_on"], found["points"], found["grade"], found["error"]) == ("2026-03-01", 4, "A", 0.1)
     assert found["ratio"] == pytest.approx(2.6 / 4.326, rel=1e-3)  # beyond 141 ms the estimate is saturated at 4.326
     (notice,) = [notice for notice in plan["notices"] if "rests on your import" in notice]
