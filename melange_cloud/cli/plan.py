@@ -90,7 +90,7 @@ def plan(
             WHAT,
             "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
             "--config",
-            envvar="MELANGE_CLOUD_MODEL_CONFIG",  # MELANGE_CLOUD_CONFIG is the settings file
+            envvar=["MELANGE_CLOUD_MODEL_CONFIG"],  # MELANGE_CLOUD_CONFIG is the settings file
         ),
     ] = None,
     workload: Annotated[
