@@ -245,7 +245,7 @@ def test_a_price_that_begins_later_is_not_todays(dates: list[str], usd_or_why: i
     assert found == [usd_or_why]
 
 
-@pytest.mark.parametrize("usd", ["1e999999", "9" * 5000, "\u0663", "0x10", "1_0", "\x1b[31m1", "Infinity", " "])
+@pytest.mark.parametrize("usd", ["1e999999", "9" * 5000, "\u0663", "0x10", "1_0", "\x1b[31m1", "Infinity", " ", "nan"])
 def test_an_amount_that_is_no_number_is_refused_in_few_words(usd: str) -> None:
     made = product()
     dimension(made)["pricePerUnit"] = {"USD": usd}
@@ -259,3 +259,10 @@ def test_an_amount_that_is_no_number_is_refused_in_few_words(usd: str) -> None:
 def test_a_deep_or_giant_item_is_not_a_product(text: str) -> None:
     with pytest.raises(ValueError, match=r"nested more than 64 levels|more than 20 digits|is not JSON"):
         parsed(text)
+
+
+def test_an_amount_too_small_for_a_double_is_no_price() -> None:
+    made = product()
+    dimension(made)["pricePerUnit"] = {"USD": "1e-999"}
+    _, [refused] = prices_of(made).settle()
+    assert refused.why == "is 0 USD/h, which is no price"

@@ -298,6 +298,6 @@ def _usd(dimension: Mapping[str, Any]) -> Decimal:
 
 
 def _positive(usd_per_hour: Decimal) -> Decimal:
-    if usd_per_hour <= 0:
-        raise _FaultyError(f"is {usd_per_hour.normalize():f} USD/h, which is no price")
+    if float(usd_per_hour) <= 0:  # a double cannot hold 1e-999
+        raise _FaultyError(f"is {float(usd_per_hour):g} USD/h, which is no price")
     return usd_per_hour
