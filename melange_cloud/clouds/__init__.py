@@ -54,6 +54,9 @@ class PriceSource(Protocol):
     ) -> Fetched:
         """Ask the cloud.
 
+        Called in a thread of its own, which is left where it is at the deadline. Whatever it raises or answers is one
+        line about this cloud alone.
+
         Args:
             regions: region names; None is all.
             purchases: of PURCHASES.

@@ -242,9 +242,12 @@ def test_a_broken_index_of_regions_is_one_line(index: str) -> None:
         fetch(server)
 
 
-def test_only_http_addresses_are_opened() -> None:
-    with pytest.raises(PricesUnavailable, match="no http address"):
-        PublicAwsPrices("file:///etc/passwd").fetch(["us-east-1"], ["on_demand"], TYPES)
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "http://", "http://[::1", "http://x:99999", "\x1b[31m" * 99])
+def test_only_http_addresses_are_opened(address: str) -> None:
+    with pytest.raises(PricesUnavailable, match="no http address") as found:
+        PublicAwsPrices(address).fetch(["us-east-1"], ["on_demand"], TYPES)
+    assert str(found.value).isprintable()
+    assert len(str(found.value)) < 200
 
 
 # Lists that are cut, packed, slow, or somebody else's

@@ -96,8 +96,8 @@ class PublicAwsPrices:
         Raises:
             PricesUnavailable: nothing at all could be read.
         """
-        if urllib.parse.urlsplit(self._url).scheme not in ("http", "https"):
-            raise PricesUnavailable(f"aws: '{self._url}' is no http address: correct AWS_ENDPOINT_URL_PRICING")
+        if not _is_http(self._url):
+            raise PricesUnavailable(f"aws: '{echoed(self._url)}' is no http address: correct AWS_ENDPOINT_URL_PRICING")
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         listed = [purchase for purchase in LISTED if purchase in purchases]
         now = self._now()
@@ -224,6 +224,14 @@ class PublicAwsPrices:
         opener = urllib.request.build_opener(SameHost, urllib.request.HTTPSHandler(context=trusted))
         response: http.client.HTTPResponse = opener.open(self._url + path, timeout=self._timeout_s)
         return response
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

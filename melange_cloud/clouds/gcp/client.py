@@ -75,14 +75,18 @@ def endpoint(variable: str) -> tuple[str | None, bool]:
     address = os.environ.get(variable, "").rstrip("/")
     if not address:
         return None, False
-    parts = urlsplit(address)
-    host = parts.hostname or ""
+    shown = f"{variable}={echoed(address)}"
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        raise BadInput(f"{shown}: not an address; write https://host or http://127.0.0.1:port") from None
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise BadInput(f"{variable}={address}: not an address; write https://host or http://127.0.0.1:port")
+        raise BadInput(f"{shown}: not an address; write https://host or http://127.0.0.1:port")
     if parts.scheme == "https":
         return address, False
     if not _is_loopback(host):
-        raise BadInput(f"{variable}={address}: plain http only to this machine (http://127.0.0.1:port); use https://")
+        raise BadInput(f"{shown}: plain http only to this machine (http://127.0.0.1:port); use https://")
     return address, True
 
 
