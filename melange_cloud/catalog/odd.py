@@ -21,6 +21,7 @@ at least 1.03 (or at most 1 / 1.03) from what they were. Real tables move family
 class Shift(NamedTuple):
     """All prices of a purchase times one factor; ``as_of`` is the day of the prices before, None where they differ."""
 
+    provider: str
     purchase: str
     factor: float
     moved: int
@@ -38,7 +39,7 @@ def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Shif
         old = before.get(key_of(offer))
         if old is not None:
             pairs.setdefault((offer.instance_type.provider, offer.purchase), []).append((offer, old))
-    for (_, purchase), compared in sorted(pairs.items(), key=lambda item: item[0]):
+    for (provider, purchase), compared in sorted(pairs.items(), key=lambda item: item[0]):
         factor = median(new.list_usd_per_hour / old.list_usd_per_hour for new, old in compared)
         moved = [
             (new, old)
@@ -52,7 +53,7 @@ def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Shif
             and len({new.instance_type.gpu for new, _ in moved}) >= SHIFT_GPUS
         ):
             days = {old.as_of_to for _, old in moved}
-            yield Shift(purchase, factor, len(moved), len(compared), days.pop() if len(days) == 1 else None)
+            yield Shift(provider, purchase, factor, len(moved), len(compared), days.pop() if len(days) == 1 else None)
 
 
 class Odd(NamedTuple):

@@ -141,7 +141,7 @@ def _outcome(
     def fetch() -> tuple[Fetched, tuple[str, ...]]:
         raw = source_of(provider).fetch(wanted.regions, wanted.purchases, machines, progress)
         fetched = checked(provider, raw)
-        return fetched, shift_lines(provider, raw.offers, known_before(provider))
+        return fetched, shift_lines(raw.offers, known_before(provider))
 
     def failed(why: str) -> Outcome:
         return Outcome(provider, None, asked_at, time.monotonic() - began, one_line(_named(provider, why)))

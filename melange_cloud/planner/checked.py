@@ -147,10 +147,10 @@ def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 and math.isfinite(value)
 
 
-def shift_lines(provider: str, offers: Iterable[Offer], reference: Iterable[Offer]) -> tuple[str, ...]:
+def shift_lines(offers: Iterable[Offer], reference: Iterable[Offer]) -> tuple[str, ...]:
     """One line per purchase whose prices have all moved by one factor: more likely another currency than a sale."""
     return tuple(
-        f"{provider} {shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those "
+        f"{shift.provider} {shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those "
         f"known from before{f' ({shift.as_of})' if shift.as_of else ''}: another currency or unit? compare them with "
         "`melange-cloud prices diff` before you rely on them"
         for shift in catalog.shifts(offers, reference)

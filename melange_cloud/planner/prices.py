@@ -124,7 +124,7 @@ def gather(
                 part for part in cached[provider].parts if catalog.is_fresh(part.fetched_at, moment, trust.max_age)
             ]
             laid = [offer for part in parts for offer in part.offers]
-            notes += shift_lines(provider, laid, catalog.load_snapshot().offers)
+            notes += shift_lines(laid, catalog.load_snapshot().offers)
         notes += _lay_cached(table, provider, cached[provider].parts, trust.max_age, moment, answered)
         if outcome is not None and outcome.fetched is not None:
             for part in parts_of(outcome.fetched, outcome.asked_at):

@@ -51,3 +51,13 @@ def test_what_real_tables_do_is_no_shift():
 
 def test_what_was_not_known_before_is_not_compared():
     assert list(catalog.shifts(scaled(EAST, 0.5), [])) == []
+
+
+def test_a_renewal_whose_prices_all_moved_alike_is_worth_a_look():
+    after = scaled(AWS, 0.86)
+    renewal = catalog.Renewal(
+        catalog.Catalog(tuple(AWS)), catalog.Catalog(tuple(after)), set(map(catalog.key_of, after)), ()
+    )
+    found = catalog.difference(renewal.before, renewal.after, both_whole=True)
+    (line,) = [line for line in catalog.worth_a_look(found, renewal) if "times those before" in line]
+    assert line.startswith(f"aws on_demand: {len(AWS)} of {len(AWS)} prices are 0.86 times those before")
