@@ -37,10 +37,8 @@ def worth_a_look(found: Difference, renewal: Renewal) -> tuple[str, ...]:
 
 def _shifted(new: Sequence[Offer], before: Catalog) -> Iterator[str]:
     for shift in shifts(new, before.offers):
-        yield (
-            f"{shift.provider} {shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those before, as "
-            "in another currency or unit"
-        )
+        moved = f"{shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those before"
+        yield f"{shift.provider} {shift.purchase}: {moved}, as in another currency or unit"
 
 
 def _big_moves(found: Difference) -> Iterator[str]:
