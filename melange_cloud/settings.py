@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
-from melange_cloud.inputs import read_toml
+from melange_cloud.inputs import is_there, read_toml
 
 FILE_NAME = "melange-cloud.toml"
 
@@ -51,7 +51,7 @@ def settings_path() -> Path | None:
     """
     named = os.environ.get("MELANGE_CLOUD_CONFIG")
     if named:
-        if not Path(named).is_file():
+        if not (is_there(Path(named)) and Path(named).is_file()):
             raise BadInput(f"MELANGE_CLOUD_CONFIG={echoed(named, 150)}: no such file; unset it or name a {FILE_NAME}")
         return Path(named)
     here = Path(FILE_NAME)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault, shown
-from melange_cloud.inputs import Malformed, NotJson, parse_json, read_text
+from melange_cloud.inputs import Malformed, NotJson, is_there, parse_json, read_text
 from melange_cloud.profiles.config_families import FAMILIES, Family, why_not
 from melange_cloud.profiles.specs import Model
 
@@ -129,7 +129,7 @@ def _read(path: Path) -> dict[str, Any]:
     def fault(message: str, line: int | None = None) -> BadFile:
         return BadFile([Fault(path, message, line)])
 
-    if path.is_dir():
+    if is_there(path) and path.is_dir():
         raise fault(f"is a folder; give {path / 'config.json'}")
     text = read_text(path, LARGEST_FILE_BYTES)
     try:

@@ -120,6 +120,12 @@ HOSTILE = "\x1b]0;title\x07\x9b31m" + "x" * 5000
         ("workloads", "mix", f"{HOSTILE}=1"),
         ("workloads", "from-trace", HOSTILE),
         ("sensitivity", "--region", "us-east-1", "--over", HOSTILE),
+        ("sensitivity", "--region", "us-east-1", "--over", "rate", "--prices", HOSTILE),
+        ("plan", "--region", "us-east-1", "--prices", HOSTILE),
+        ("plan", "--region", "us-east-1", "--current", HOSTILE),
+        ("plan", "--region", "us-east-1", "--config", HOSTILE),
+        ("profiles", "estimate", "--gpu", "L4", "--config", HOSTILE),
+        ("workloads", "from-counts", "--histogram", HOSTILE),
         ("solve", HOSTILE),
     ],
     ids=lambda arguments: " ".join(word[:12] for word in arguments if word.isprintable()) or "command",
@@ -167,3 +173,13 @@ def test_text_of_files_reaches_no_terminal_raw_and_fills_no_page(run, hostile_fi
             assert all(len(line) < 700 for line in result.stderr.split("\n"))
             if format_ in ("table", "markdown"):
                 assert result.stdout.count("x") < 5000, "cut"
+
+
+@pytest.mark.parametrize("variable", ["CONFIG", "GLPSOL", "PROFILES", "RATE", "FORMAT", "OUT", "PRICES"])
+def test_what_the_environment_says_comes_back_cleaned_and_cut(run, variable):
+    hostile = HOSTILE.replace("\0", "")
+    asked = ("plan", "--offline", "--region", "us-east-1", "--gpu", "L4", "--solver", "glpk")
+    result = run(*asked, **{f"MELANGE_CLOUD_{variable}": hostile})
+    assert result.exit_code in (1, 2)
+    assert is_clean(result.output)
+    assert all(len(line) < 300 for line in result.stderr.split("\n"))

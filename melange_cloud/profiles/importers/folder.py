@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.inputs import is_there
 from melange_cloud.profiles.importers import NotAResult, Reading, read_file
 
 _STAGES = "import its stage_N_lifecycle_metrics.json files instead"
@@ -61,11 +62,11 @@ def _paths(names: Sequence[str], faults: list[Fault]) -> Iterable[Path]:
     paths: dict[Path, None] = {}
     for name in names:
         path = Path(name)
-        matches = [] if path.exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 an absolute pattern
-        if any(sign in name for sign in "*?[") and not path.exists() and not matches:
+        matches = [] if is_there(path) else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 an absolute pattern
+        if any(sign in name for sign in "*?[") and not is_there(path) and not matches:
             faults.append(Fault(name, "matches no file"))
         for match in map(Path, matches) if matches else [path]:
-            if not match.is_dir():
+            if not (is_there(match) and match.is_dir()):
                 paths[match] = None
             elif not matches:
                 try:
