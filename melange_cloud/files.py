@@ -25,8 +25,7 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
     Raises:
         MelangeError: the place cannot be written; names the path and why.
     """
-    # Half of a surrogate pair, which a server's JSON may hold, is written as JSON spells it.
-    raw = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    raw = content.encode() if isinstance(content, str) else content
     try:
         special = path.exists() and not path.is_file()
         if special and not private:

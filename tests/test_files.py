@@ -1,6 +1,5 @@
 """Files are written whole or not at all."""
 
-import json
 import os
 import stat
 from pathlib import Path
@@ -88,9 +87,3 @@ def test_a_file_that_cannot_be_moved_puts_the_others_back(tmp_path):
         write_together(folder, {"a": "new", "b": "new", "c": "new"}, lambda staged: (staged / "c").unlink())
     assert names(folder) == {"a": "old"}
     assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_half_a_surrogate_pair_is_written_as_json_spells_it(tmp_path):
-    write_whole(tmp_path / "a.json", json.dumps("\ud800é", ensure_ascii=False))
-    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '"\\ud800é"'
-    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == "\ud800é"
