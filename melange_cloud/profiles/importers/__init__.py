@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.inputs import Malformed, NotJson, parse_json, read_text
+from melange_cloud.inputs import Malformed, NotJson, is_there, parse_json, read_text
 from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference_perf, sglang, vllm
 from melange_cloud.profiles.importers.record import Record
 from melange_cloud.profiles.runs import BenchmarkRun
@@ -104,7 +104,8 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
         text = read_text(path, _MOST_BYTES)
     except BadFile as error:
         # It is there and may be read: what it holds is no text, or too much.
-        raise NotAResult(error.faults) if path.is_file() and os.access(path, os.R_OK) else error from None
+        readable = is_there(path) and path.is_file() and os.access(path, os.R_OK)
+        raise NotAResult(error.faults) if readable else error from None
     if not text.strip():
         raise NotAResult([Fault(path, "is empty: the benchmark wrote no result")])
     try:
