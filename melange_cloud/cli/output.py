@@ -11,7 +11,7 @@ import typer
 from melange_cloud.cli.characters import fitting, harmless, harmless_json
 from melange_cloud.cli.result_file import STDOUT, Result
 from melange_cloud.cli.streams import answers, discard, is_terminal
-from melange_cloud.errors import MelangeError, one_line
+from melange_cloud.errors import MelangeError, echoed, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,7 +57,7 @@ def emit(text: str, result: Result = STDOUT) -> None:
 
         text = harmless_json(text, None) if is_json else fitting(harmless(text), None)
         write_whole(result.path, text if text.endswith("\n") else text + "\n")
-        note(f"wrote {result.path}")
+        note(f"wrote {echoed(result.path, 300)}")
         return
     stream = answers()
     if stream is None:

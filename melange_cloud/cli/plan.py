@@ -368,7 +368,7 @@ def defaults_from_file() -> dict[str, Any]:
     if faults:
         raise BadFile(faults)
     taken = [*sorted(defaults), *_discounts_in_words()]
-    note(f"settings from {path}: {', '.join(taken) or 'none'}")
+    note(f"settings from {echoed(path, 200)}: {', '.join(taken) or 'none'}")
     own = inspect.signature(plan).parameters.keys() - ONLY_OF_A_PLAN
     return {"plan": defaults, "sensitivity": {name: value for name, value in defaults.items() if name in own}}
 

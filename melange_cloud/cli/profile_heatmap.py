@@ -161,7 +161,7 @@ def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
     write_whole(out, drawn(heat_map_chart(answer), picture))
     for line in answer.notices:
         note(line)
-    note(f"wrote {out}")
+    note(f"wrote {echoed(out, 300)}")
 
 
 def _over(over: Over, size: str | None, targets_ms: list[float]) -> tuple[int, int, tuple[float, ...]] | None:

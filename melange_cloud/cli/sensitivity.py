@@ -11,7 +11,7 @@ from melange_cloud.cli import plan
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
 from melange_cloud.cli.result_file import Result, output_option, result_of
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Sensitivity
@@ -109,7 +109,7 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     for notice in answer.notices:
         note(notice)
     write_whole(out, drawn(sensitivity_chart(answer), picture))
-    note(f"wrote {out}")
+    note(f"wrote {echoed(out, 300)}")
 
 
 def _print(answer: "Sensitivity", result: Result, all_rows: bool) -> None:

@@ -162,3 +162,9 @@ def test_variables_of_both_names_are_read(run, alone):
     for variable in ("MELANGE_CLOUD_OUT", "MELANGE_CLOUD_OUTPUT"):
         assert run(*PLAN, **{variable: f"{variable}.json"}).exit_code == 0
         assert json.loads((alone / f"{variable}.json").read_text())
+
+
+def test_the_note_of_what_was_written_is_one_line(run, alone):
+    result = run("workloads", "show", "chat", "-o", "a\nb\x1b.json")
+    assert result.stderr == "wrote a b\ufffd.json\n"
+    assert (alone / "a\nb\x1b.json").is_file()
