@@ -57,7 +57,7 @@ def test_notes_are_cleaned_and_cut_line_by_line(capsys):
     assert len(second) <= 600
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437"])
 def test_no_command_fails_for_its_stream_s_encoding(encoding):
     sweep = ("sensitivity", "--offline", "--region", "us-east-1", "--gpu", "L4", "--over", "rate", "--from", "1")
     for arguments in (
