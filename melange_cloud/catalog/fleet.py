@@ -19,6 +19,8 @@ _OTHER_TYPES = re.compile(
 """Types with accelerators that AWS and Google rent out beside those that we plan with (their lists of instance and
 machine types, 2026-11-27): they may run today, and have no price here."""
 
+_MOST_UNKNOWN = 100
+
 COLUMNS = ("instance_type", "instances")
 SHAPE = '{"instances": {"g5.2xlarge": 7}}, or what `melange-cloud plan --format json` writes'
 
@@ -68,7 +70,9 @@ def _exists(name: str, known: Collection[str]) -> bool:
 
 
 def _checked(path: Path, fleet: Mapping[str, int], known: Collection[str]) -> dict[str, int]:
-    faults = [Fault(path, _unknown(name, known), field="instance_type") for name in fleet if not _exists(name, known)]
+    strange = [name for name in fleet if not _exists(name, known)]
+    # To look for what may be meant takes time: for those that are shown.
+    faults = [Fault(path, _unknown(name, known), field="instance_type") for name in strange[:_MOST_UNKNOWN]]
     faults += [
         Fault(path, f"{count:,} are more than {MOST_INSTANCES:,}, the most of one type", field=f"instances of {name}")
         for name, count in fleet.items()
