@@ -93,7 +93,7 @@ def heat_map(
         notices=(
             *snapshot_notice([offer for offer in entering if offer.instance_type.name in used], moment),
             *market.notes,
-            *import_notices(imports_at([usable[kind] for kind in sorted(usable)], sizes, slos)),
+            *import_notices(imports_at([usable[kind] for kind in sorted(usable)], sizes, slos, request.api_servers)),
             *(note for _, profile in sorted(usable.items()) for note in profile.notes),
             *_front_end_notice(cells, request.api_servers),
         ),

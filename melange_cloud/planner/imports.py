@@ -26,14 +26,20 @@ def imports_in(
         replace(found, in_fleet=kind in in_fleet)
         for kind, profile in sorted(evaluated.profiles.items())
         if kind in kinds
-        for found in rests_on(profile, sizes, asked)
+        for found in rests_on(profile, sizes, asked, evaluated.api_servers)
     )
 
 
-def imports_at(profiles: Iterable[Profile], sizes: Collection[tuple[int, int]], targets: Iterable[Slo]) -> list[Import]:
+def imports_at(
+    profiles: Iterable[Profile], sizes: Collection[tuple[int, int]], targets: Iterable[Slo], api_servers: int
+) -> list[Import]:
     """The same for sizes that are no workload's."""
     asked = tuple(targets)
-    return [found for profile in profiles for found in rests_on(profile, [(*size, None) for size in sizes], asked)]
+    return [
+        found
+        for profile in profiles
+        for found in rests_on(profile, [(*size, None) for size in sizes], asked, api_servers)
+    ]
 
 
 def import_notices(imports: Iterable[Import]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from melange_cloud.domain import Import, Kind, MaxTput, Slo, Unservable
 from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.compared import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.files import ProfileFile
+from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, served_max_tput
 from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile, pin
 from melange_cloud.profiles.profile import Profile
 
@@ -19,23 +20,33 @@ def imports_of(profile: Profile) -> tuple[Import, ...]:
     return tuple(_described(file, profile) for file in _own(profile))
 
 
-def rests_on(profile: Profile, sizes: Collection[Size], targets: Iterable[Slo]) -> tuple[Import, ...]:
-    """The imports without which a profile would say something else of any of these sizes, under any of the targets.
+def rests_on(
+    profile: Profile, sizes: Collection[Size], targets: Iterable[Slo], api_servers: int = DEFAULT_API_SERVERS
+) -> tuple[Import, ...]:
+    """The imports without which a replica would serve something else of any of these sizes, under any of the targets.
 
-    Several that say the same are all named.
+    Those of far sizes may be among them, as they show how fast the front end is. Several that say the same are all
+    named.
     """
     own = _own(profile)
     if not own:
         return ()
     asked = [(size, slo) for slo in targets for size in sizes]
-    told, without = _answers(profile, asked), _answers(_with(profile, []), asked)
+
+    def answers(of: Profile | None) -> list[object]:
+        return [
+            None if of is None else _planned_with(served_max_tput(of, size[:2], slo, size[2], api_servers))
+            for size, slo in asked
+        ]
+
+    told, without = answers(profile), answers(_with(profile, []))
     if told == without:
         return ()
     named = [
         file
         for file in own
-        if _answers(_with(profile, [file]), asked) != without
-        or _answers(_with(profile, [other for other in own if other is not file]), asked) != told
+        if answers(_with(profile, [file])) != without
+        or answers(_with(profile, [other for other in own if other is not file])) != told
     ]
     return tuple(_described(file, profile) for file in named or own)
 
@@ -62,11 +73,11 @@ def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
     return pin(_estimates(profile), shipped, own).get(profile.kind)
 
 
-def _answers(profile: Profile | None, asked: Iterable[tuple[Size, Slo]]) -> list[MaxTput | Unservable | None]:
-    return [
-        None if profile is None else profile.max_tput(input_tokens, output_tokens, slo, longest)
-        for (input_tokens, output_tokens, longest), slo in asked
-    ]
+def _planned_with(served: MaxTput | Unservable) -> object:
+    """What of an answer a plan stands on: not how fast a front end would be that is no limit."""
+    if isinstance(served, Unservable):
+        return served
+    return served.requests_per_s, served.grade, served.error, served.origin, served.limited_by
 
 
 def _described(file: ProfileFile, profile: Profile) -> Import:

@@ -121,3 +121,21 @@ def test_a_copy_of_an_import_hides_neither(run):
     copy = path.with_name("tp1-copy.csv")
     copy.write_bytes(path.read_bytes())
     assert {Path(entry["file"]).name for entry in run.json(*PLAN)["imports"]} == {path.name, copy.name}
+
+
+def test_an_import_of_other_sizes_that_shows_a_faster_front_end_is_named(run, tmp_path):
+    """120 requests/s of 100 + 25 tokens are more than one API server takes: that of every size is faster then."""
+    ask = ("plan", *REGION, "--gpu", "H100:1", "--workload", "chat", "--rate", "100")
+    document = json.loads(Path(SWEEP).read_text().splitlines()[0])
+    document |= {
+        "gpu": "H100", "request_rate": 130, "num_prompts": 12_000, "completed": 12_000, "duration": 100.0,
+        "request_throughput": 120.0, "total_input_tokens": 1_200_000, "total_output_tokens": 300_000,
+        "mean_ttft_ms": 60.0, "mean_tpot_ms": 20.0, "p99_tpot_ms": 30.0,
+    }  # fmt: skip
+    fast = tmp_path / "fast.json"
+    fast.write_text(json.dumps(document))
+    name = Path(imported(run, str(fast))["written"]).name
+    plan = run.json(*ask)
+    assert [Path(entry["file"]).name for entry in plan["imports"]] == [name]
+    # With front ends to spare it changes nothing that far away, and is not mentioned.
+    assert run.json(*ask, "--api-servers", "64")["imports"] == []
