@@ -7,6 +7,7 @@ test_readme_faults.py. The clouds have little patience here, so that nobody wait
 import copy
 import gzip
 import json
+import queue
 import re
 import signal
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud import clouds
+from melange_cloud.clouds import deadline
 from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices, bulk
 from melange_cloud.clouds.aws import client as aws_client
 from melange_cloud.clouds.aws.client import Clients
@@ -33,6 +35,7 @@ from melange_cloud.clouds.gcp import Patience as GcpPatience
 from melange_cloud.clouds.gcp import client as gcp_client
 from tests.clouds.aws_cloud import FakeAws, dimension, product, public_list, recorded, recorded_spot, refusal
 from tests.clouds.gcp_recorded import skus
+from tests.clouds.hostile import Clock
 from tests.clouds.loopback import Answer, Loopback, Reply, Request
 from tests.live import both_clouds, machine_of_its_own, point_at
 
@@ -172,16 +175,21 @@ def _empty_pages(here: Machine) -> str:
 
 
 def _dripping(here: Machine) -> str:
-    """Both clouds send a blank now and then; the deadline is real, since nothing else has to come within it."""
+    """Both clouds send a blank now and then, and the deadline passes once all three questions have come."""
+    clock, over, asked = Clock(), threading.Event(), queue.SimpleQueue()
 
     def drip() -> Iterator[bytes]:
-        while not over.wait(0.02):
+        asked.put(None)
+        while not over.wait(0.05):
             yield b" "
+            if asked.qsize() >= 3:
+                clock.advance(2)
 
-    over = threading.Event()
-    here.asks(lambda _: Reply(drip()), lambda _: Reply(drip()))
+    here.patch.setattr(deadline, "monotonic", clock)
+    server = here.asks(lambda _: Reply(drip()), lambda _: Reply(drip()))
     said = seen("prices", "list", "--deadline", "1s", *BOTH)
     over.set()
+    server.close()  # whoever still listens ends here
     return said
 
 
