@@ -286,7 +286,8 @@ plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
 def variables() -> list[str]:
     """The environment variables of the options."""
     options = [get_args(parameter.annotation)[1] for parameter in inspect.signature(plan).parameters.values()]
-    return [str(name) for option in options for name in option.envvar or ()]
+    named = [option.envvar or [] for option in options]
+    return [str(name) for names in named for name in ([names] if isinstance(names, str) else names)]
 
 
 MOST_OF_A_LIMIT = 1_000_000_000
