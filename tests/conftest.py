@@ -1,4 +1,5 @@
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -7,6 +8,9 @@ from tests import smoke
 
 # Before any test starts a process: nothing may look for credentials beyond this machine.
 os.environ.update(AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true")
+# Under nohup, or in the background of a shell script, Ctrl-C is ignored by all that is started; some tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples on every machine, however slow: a suite that turns red has met a change, not chance or a clock.
 # `--hypothesis-profile explore` looks at new examples, and prints how to repeat what it finds.
 _NO_CLOCK = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "print_blob": True}
