@@ -239,8 +239,8 @@ def _faults_of_the_whole(
             Fault(
                 path,
                 f"{100 * share:.3g} % of the requests lie in ranges without an upper edge ({', '.join(places)}), so "
-                "their mean size is unknown: split those ranges, say where they end (from-counts --longest-input, "
-                "--longest-output), or use the requests themselves (from-trace)",
+                "their mean size is unknown: split those ranges, say where they end (--longest-input, "
+                "--longest-output), or use from-trace",
             )
         )
     return faults
