@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from melange_cloud.domain import (
-    FRONT_END,
     Allocation,
     Bucket,
     CurrentFleet,
@@ -26,6 +25,7 @@ from melange_cloud.domain import (
     Status,
     Unservable,
     WhatIf,
+    row_loads,
 )
 
 SECONDS_PER_HOUR = 3600
@@ -244,6 +244,7 @@ def _kinds(
         problem.planned_requests_per_s[bucket.name] * (bucket.mean_input_tokens + bucket.mean_output_tokens)
         for bucket in buckets
     )
+    rows = row_loads(max_tput, sorted(replicas), problem.planned_requests_per_s, problem.row_of_bucket)
     uses = []
     for kind in sorted(replicas):
         lines = [line for line in routing if Kind(line.gpu, line.tensor_parallel) == kind]
@@ -257,15 +258,17 @@ def _kinds(
             cell = max_tput[bucket.name, kind]
             if isinstance(cell, Unservable):
                 raise ValueError(f"{kind} was given {bucket.name}, which it cannot serve")
+            row = rows[problem.row_of_bucket[bucket.name], kind]
+            grade = row.grade_of(cell)
             part = line.share * line.bucket_requests_per_s
-            busy = part / cell.requests_per_s
+            busy = part / problem.max_tput_requests_per_s[bucket.name, kind]
             load += busy
-            weighted_error += busy * cell.error
-            loads_by_grade[cell.grade] = loads_by_grade.get(cell.grade, 0.0) + busy
+            weighted_error += busy * row.error_of(cell)
+            loads_by_grade[grade] = loads_by_grade.get(grade, 0.0) + busy
             requests += part
             tokens += part * (bucket.mean_input_tokens + bucket.mean_output_tokens)
-            origins.add(cell.origin)
-            if cell.limited_by == FRONT_END:
+            origins.add(row.origin_of(cell))
+            if row.front_end_binds:
                 limited_load += busy
                 limited_requests += part
         uses.append(

@@ -5,7 +5,7 @@ reason, and a workload that no GPU here can serve is refused with bucket, GPU, r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from melange_cloud.domain import (
     Bucket,
@@ -17,6 +17,7 @@ from melange_cloud.domain import (
     Problem,
     Quotas,
     Unservable,
+    charged_rates,
 )
 
 HOST_MEMORY_BESIDE_WEIGHTS_GIB = 8.0
@@ -38,6 +39,9 @@ class Posed:
         refused_kinds: kinds that are offered here and cannot serve alone what the router sends them, with the reason.
         unknown_kinds: those of them of which it is not known whether they can.
         entering: the offers that may be rented, sorted by name: also those that others make needless.
+        coarser: the same question for routers that know less, where one of those may have a cheaper fleet (see
+            ``row_loads``): a router that knows more can do what they do, so that each answer to one of these is one to
+            ``problem`` too. Empty where no fleet can be cheaper for it.
     """
 
     problem: Problem | None
@@ -47,6 +51,12 @@ class Posed:
     refused_kinds: Mapping[Kind, str]
     unknown_kinds: frozenset[Kind] = frozenset()
     entering: tuple[OfferNumbers, ...] = ()
+    coarser: tuple[Problem, ...] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """``problem`` and ``coarser``: the least of their costs is the question's; empty where there is no problem."""
+        return () if self.problem is None else (self.problem, *self.coarser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +155,47 @@ def pose(
         )
         for offer in entering
     ]
+    planned = {bucket.name: planned_requests_per_s * bucket.share for bucket in buckets}
     problem = Problem(
         offers=tuple(prune(numbers, rules.quotas)),
         kinds=tuple(useful),
-        planned_requests_per_s={bucket.name: planned_requests_per_s * bucket.share for bucket in buckets},
+        planned_requests_per_s=planned,
         row_of_bucket=row_of,
-        max_tput_requests_per_s={
-            (bucket.name, kind): cell.requests_per_s
-            for bucket in buckets
-            for kind in useful
-            if isinstance(cell := max_tput[bucket.name, kind], MaxTput)
-        },
+        max_tput_requests_per_s=charged_rates(max_tput, useful, planned, row_of),
         quotas=rules.quotas,
         spare=rules.spare,
     )
     every_offer = tuple(sorted(numbers, key=lambda offer: offer.name))
-    return Posed(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer)
+    coarser = coarser_of(problem, max_tput, buckets, rules.router)
+    return Posed(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer, coarser)
+
+
+def charged_anew(problem: Problem, max_tput: MaxTputTable) -> Problem:
+    """The same question with other figures for its kinds."""
+    rates = charged_rates(max_tput, problem.kinds, problem.planned_requests_per_s, problem.row_of_bucket)
+    return replace(problem, max_tput_requests_per_s=rates)
+
+
+def coarser_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucket], router: str) -> tuple[Problem, ...]:
+    """The question for the routers that know less than ``router``, where they may be cheaper: see ``Posed.coarser``."""
+    found = []
+    for less in {"oracle": ("prompt", "plain"), "prompt": ("plain",)}.get(router, ()):
+        coarse = charged_anew(replace(problem, row_of_bucket=row_of_bucket(buckets, less)), max_tput)
+        pairs = coarse.load_of_rows()
+        kinds = {kind for _, kind in pairs}
+        served = {row for row, _ in pairs} == set(coarse.rows)
+        before = problem.max_tput_requests_per_s
+        differs = any(rate != before[key] for key, rate in coarse.max_tput_requests_per_s.items() if key[1] in kinds)
+        # Where no kind's limit changes from row to row, the rows' loads add up to the coarser question's.
+        if served and differs:
+            found.append(
+                replace(
+                    coarse,
+                    kinds=tuple(kind for kind in coarse.kinds if kind in kinds),
+                    offers=tuple(o for o in coarse.offers if any(o.replicas_per_instance(kind) for kind in kinds)),
+                )
+            )
+    return tuple(found)
 
 
 def prune(offers: Iterable[OfferNumbers], quotas: Quotas) -> list[OfferNumbers]:
@@ -192,10 +227,10 @@ def without_needless_degrees(
 ) -> list[Kind]:
     """Drop a tensor parallel degree when a smaller one of the same GPU serves as much per GPU, size by size.
 
-    Whatever fleet uses the larger degree, its instances given to the smaller one host (larger / smaller) times the
-    replicas, which together carry at least the same and leave no less when an instance is lost. So the cost never
-    rises, and of fleets that cost the same the one with the simpler replicas is found. Holds where the larger degree
-    divides every instance's GPUs; others are kept.
+    As much both of what engines do and of what front ends take. Whatever fleet uses the larger degree, its instances
+    given to the smaller one host (larger / smaller) times the replicas, which together carry at least the same and
+    leave no less when an instance is lost. So the cost never rises, and of fleets that cost the same the one with the
+    simpler replicas is found. Holds where the larger degree divides every instance's GPUs; others are kept.
     """
 
     def serves_no_more(kind: Kind, smaller: Kind) -> bool:
@@ -205,7 +240,10 @@ def without_needless_degrees(
                 continue
             if isinstance(smaller_cell, Unservable):
                 return False
-            if cell.requests_per_s / kind.tensor_parallel > smaller_cell.requests_per_s / smaller.tensor_parallel:
+            times = kind.tensor_parallel / smaller.tensor_parallel
+            if cell.engine_requests_per_s > times * smaller_cell.engine_requests_per_s:
+                return False
+            if cell.front_end_requests_per_s > times * smaller_cell.front_end_requests_per_s:
                 return False
         return True
 

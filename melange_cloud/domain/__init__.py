@@ -37,8 +37,9 @@ from melange_cloud.domain.plan import (
 from melange_cloud.domain.prices import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
+from melange_cloud.domain.row_loads import RowLoad, charged_rates, row_load, row_loads
 from melange_cloud.domain.sensitivity import Choice, Sensitivity, Stretch, Sweep
-from melange_cloud.domain.throughput import FRONT_END, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.domain.throughput import FRONT_END, FrontEndMost, MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "ErrorBars",
     "Excluded",
     "Explanation",
+    "FrontEndMost",
     "Import",
     "InstanceType",
     "Kind",
@@ -87,6 +89,7 @@ __all__ = [
     "RegionPlan",
     "Request",
     "RoutingLine",
+    "RowLoad",
     "Sensitivity",
     "SingleGpuFleet",
     "Slo",
@@ -101,4 +104,7 @@ __all__ = [
     "Unservable",
     "WhatIf",
     "Workload",
+    "charged_rates",
+    "row_load",
+    "row_loads",
 ]

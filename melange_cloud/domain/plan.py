@@ -118,10 +118,10 @@ class Allocation:
 class KindUse:
     """What one kind carries: replicas, how many of them are kept busy, its part of requests and of tokens.
 
-    ``grade`` and ``error`` are those of the profile cells it serves: the grade with most load, the load-weighted mean
-    error. ``front_end_load_share`` is the part of its load at sizes where the HTTP front end, not the engine, is the
-    limit, and ``front_end_requests_per_s`` what one replica takes of these sizes in their mixture; None where there
-    are none.
+    ``grade`` and ``error`` are those of the figures that its load is made of: the grade with most load, the
+    load-weighted mean error. ``front_end_load_share`` is the part of its load of requests that fill the HTTP front end
+    sooner than the engine, together as the router sends them, and ``front_end_requests_per_s`` what one replica takes
+    of these in their mixture; None where there are none.
     """
 
     gpu: str
@@ -139,7 +139,10 @@ class KindUse:
 
 @dataclass(frozen=True, slots=True)
 class RoutingLine:
-    """The part ``share`` of one bucket's traffic that one kind serves; ``limited_by`` as in ``MaxTput``."""
+    """The part ``share`` of one bucket's traffic that one kind serves.
+
+    ``max_tput_requests_per_s`` and ``limited_by`` are those of a replica that serves nothing else (see ``MaxTput``).
+    """
 
     input_tokens: tuple[int, int]
     output_tokens: tuple[int, int]

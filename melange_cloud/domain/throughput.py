@@ -58,28 +58,102 @@ FRONT_END = "front_end"
 
 
 @dataclass(frozen=True, slots=True)
-class MaxTput:
-    """The highest rate that one replica sustains for a request size within the SLO.
+class FrontEndMost:
+    """What a replica's HTTP front end takes of a request size at most, requests/s, whatever the engine does.
 
-    ``limited_by`` says what stops it there: a target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``), ``saturation``
-    (memory, batch limit or compute: more requests in flight are not possible or bring nothing), ``load`` (no higher
-    load was measured) or ``front_end`` (the server's HTTP front end takes no more).
-
-    ``front_end_requests_per_s``: what the front end takes at most, whatever the engine does; infinite where the profile
-    is of the whole server.
+    ``grade`` and ``error`` are those of its law. It never takes more; it may take less by ``error``.
     """
 
     requests_per_s: float
     grade: str
     error: float
-    origin: str
-    limited_by: str
-    front_end_requests_per_s: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class MaxTput:
+    """The highest rate that one replica sustains for a request size within the SLO: its engine's, and its front end's.
+
+    Of one size a replica serves the lower of the two, which is what the properties say; a replica that serves several
+    sizes is held by two sums instead (see ``row_loads``).
+
+    ``limited_by`` says what stops it there: a target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``), ``saturation``
+    (memory, batch limit or compute: more requests in flight are not possible or bring nothing), ``load`` (no higher
+    load was measured) or ``front_end`` (the server's HTTP front end takes no more).
+
+    Attributes:
+        engine_requests_per_s: what the engine does; of the whole server where a profile holds that.
+        engine_grade, engine_error, engine_origin, engine_limited_by: of the engine's rate.
+        front_end: None where the profile is of the whole server.
+    """
+
+    engine_requests_per_s: float
+    engine_grade: str
+    engine_error: float
+    engine_origin: str
+    engine_limited_by: str
+    front_end: FrontEndMost | None = None
+
+    @property
+    def front_end_requests_per_s(self) -> float:
+        """What the front end takes at most; infinite where there is none."""
+        return math.inf if self.front_end is None else self.front_end.requests_per_s
+
+    @property
+    def requests_per_s(self) -> float:
+        """The rate of one size: the lower of the engine's and the front end's."""
+        return min(self.engine_requests_per_s, self.front_end_requests_per_s)
+
+    @property
+    def grade(self) -> str:
+        """Of the rate of one size; of a front end that the engine's low end may undercut, the worse of both."""
+        limit = self._limiting_front_end
+        if limit is None:
+            return self.engine_grade
+        engine_is_enough = self.engine_requests_per_s * (1 - self.engine_error) >= limit.requests_per_s
+        return limit.grade if engine_is_enough else max(self.engine_grade, limit.grade)
+
+    @property
+    def error(self) -> float:
+        """Of the rate of one size; where the front end limits it, down to the lower of both low ends."""
+        limit = self._limiting_front_end
+        if limit is None:
+            return self.engine_error
+        engine_low = self.engine_requests_per_s * (1 - self.engine_error)
+        return 1 - min(engine_low, limit.requests_per_s * (1 - limit.error)) / limit.requests_per_s
+
+    @property
+    def origin(self) -> str:
+        """Of the rate of one size; the front end's law is an estimate."""
+        return self.engine_origin if self._limiting_front_end is None else "estimated"
+
+    @property
+    def limited_by(self) -> str:
+        """What stops one size."""
+        return self.engine_limited_by if self._limiting_front_end is None else FRONT_END
+
+    @property
+    def _limiting_front_end(self) -> FrontEndMost | None:
+        front_end = self.front_end
+        return front_end if front_end is not None and front_end.requests_per_s < self.engine_requests_per_s else None
 
     def times(self, factor: float) -> "MaxTput":
-        """The same with ``factor`` times the rate, as far as the front end takes it."""
-        most = max(self.requests_per_s, self.front_end_requests_per_s)
-        return replace(self, requests_per_s=min(self.requests_per_s * factor, most))
+        """The same with ``factor`` times the engine's rate; the front end stays."""
+        return replace(self, engine_requests_per_s=self.engine_requests_per_s * factor)
+
+    def off_by(self, part: float, most_error: float = math.inf) -> "MaxTput":
+        """A figure that is off by a part of its error: 1 is its high end, -1 its low end.
+
+        The engine's rate times (1 + part x error). A front end takes no more than its law, however good the engine is;
+        towards the low end it takes less by its own error.
+
+        Args:
+            most_error: of the engine, where less than its own error is meant.
+        """
+        moved = self.times(1 + part * min(self.engine_error, most_error))
+        if part >= 0 or self.front_end is None:
+            return moved
+        low = self.front_end.requests_per_s * (1 + part * self.front_end.error)
+        return replace(moved, front_end=replace(self.front_end, requests_per_s=low))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def answer(
             *market.notes,
             *import_notices(imports),
             *profile_notes(evaluated),
-            *(() if detailed else front_end_notice(evaluated, _kinds_of(plans))),
+            *(() if detailed else front_end_notice(_front_end_shares(plans), asked.request.api_servers)),
         ),
         defaulted=asked.defaulted,
         request=asked.request,
@@ -94,8 +94,8 @@ def answer(
     )
 
 
-def _kinds_of(plans: Sequence[RegionPlan]) -> set[Kind]:
-    return {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
+def _front_end_shares(plans: Sequence[RegionPlan]) -> list[tuple[str, float]]:
+    return [(use.gpu, use.front_end_load_share) for plan in plans for use in plan.kinds]
 
 
 def exit_code(plan: Plan) -> int:

@@ -15,6 +15,7 @@ from melange_cloud.domain import (
     Solution,
     Status,
     Unservable,
+    row_load,
 )
 from melange_cloud.plan import instance_counts
 from melange_cloud.planner.solving import Solving
@@ -27,18 +28,10 @@ PoseTable = Callable[[MaxTputTable], Posed]
 SAME_COST_USD_PER_H = 1e-6
 
 
-def off_by(cell: MaxTput, part: float) -> MaxTput:
-    """A figure that is off by a part of its error, MaxTput x (1 + part x error): 1 is its high end, -1 its low end.
-
-    No replica does more than its HTTP front end takes, however good its engine is.
-    """
-    return cell.times(1 + part * cell.error)
-
-
 def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTputTable:
     """The table at the high end (1) or the low end (-1) of every profile's error, or of one kind's."""
     return {
-        key: off_by(cell, sign) if isinstance(cell, MaxTput) and (only is None or key[1] == only) else cell
+        key: cell.off_by(sign) if isinstance(cell, MaxTput) and (only is None or key[1] == only) else cell
         for key, cell in table.items()
     }
 
@@ -54,9 +47,9 @@ def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputT
         own = table[bucket, kind]
         if isinstance(cell, Unservable) or isinstance(own, Unservable) or other.gpu != kind.gpu:
             return cell
-        if other != kind and {cell.origin, own.origin} != {"estimated"}:
+        if other != kind and {cell.engine_origin, own.engine_origin} != {"estimated"}:
             return cell
-        return cell.times(1 + sign * min(cell.error, own.error))
+        return cell.off_by(sign, most_error=own.engine_error)
 
     return {(bucket, other): moved(bucket, other, cell) for (bucket, other), cell in table.items()}
 
@@ -157,12 +150,12 @@ def _swings(
     bounds: list[tuple[float, Kind, Posed]] = []
     matters = max((_size(found) for found in swings), default=0.0) / hours_per_month + SAME_COST_USD_PER_H
     gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_hour < cost}
-    if cost - _least_usd_per_hour(all_better.problem, cost) <= matters:
+    if cost - _least_usd_per_hour(all_better, cost) <= matters:
         gpus = set()
     for kind in sorted({kind for _, kind in stated if kind.gpu in gpus} - _mix(fleet)):
         posed = pose(shifted(stated, 1, kind))
         if posed.problem is not None and kind in posed.problem.kinds:
-            bounds.append((_least_usd_per_hour(posed.problem, cost), kind, posed))
+            bounds.append((_least_usd_per_hour(posed, cost), kind, posed))
     for bound, kind, posed in sorted(bounds, key=lambda item: item[:2]):
         if cost - bound <= matters:
             break
@@ -171,10 +164,14 @@ def _swings(
     return tuple(sorted(swings, key=lambda one: (-_size(one), not one.in_fleet, one.gpu, one.tensor_parallel)))
 
 
-def _least_usd_per_hour(problem: Problem, cost_usd_per_hour: float) -> float:
+def _least_usd_per_hour(posed: Posed, cost_usd_per_hour: float) -> float:
     """No fleet costs less. One that is cheaper than ``cost_usd_per_hour`` has no instance as dear as that."""
-    affordable = tuple(offer for offer in problem.offers if offer.usd_per_hour < cost_usd_per_hour)
-    return min(cost_usd_per_hour, lower_bound_usd_per_hour(replace(problem, offers=affordable)))
+
+    def least(problem: Problem) -> float:
+        affordable = tuple(offer for offer in problem.offers if offer.usd_per_hour < cost_usd_per_hour)
+        return lower_bound_usd_per_hour(replace(problem, offers=affordable))
+
+    return min(cost_usd_per_hour, *(least(problem) for problem in posed.problems))
 
 
 def _size(swing: ProfileSwing) -> float:
@@ -194,15 +191,13 @@ def _is_proven(solution: Solution) -> bool:
 def _solved(posed: Posed, solving: Solving) -> Solution:
     if posed.problem is None:
         return Solution(Status.INFEASIBLE, reason=posed.reason)
-    return solving.solve_for_cost(posed.problem)
+    return solving.cost_of_any(posed.problems)
 
 
 def _mean_error(kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...]) -> float:
-    """The kind's error over the whole workload that it can serve, weighted by load."""
-    cells = [
-        (bucket.share / cell.requests_per_s, cell.error)
-        for bucket in buckets
-        if isinstance(cell := stated[bucket.name, kind], MaxTput)
-    ]
-    load = math.fsum(part for part, _ in cells)
-    return math.fsum(part * error for part, error in cells) / load if load else 0.0
+    """The kind's error over the whole workload that it can serve in its mix, weighted by load."""
+    cells = [(bucket.share, cell) for bucket in buckets if isinstance(cell := stated[bucket.name, kind], MaxTput)]
+    load = row_load(cells)
+    if not load.charged:
+        return 0.0
+    return math.fsum(share / load.rate_of(cell) * load.error_of(cell) for share, cell in cells) / load.charged

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud import profiles
-from melange_cloud.domain import FRONT_END, Bucket, Kind, MaxTput, Offer, Request, Slo
+from melange_cloud.domain import Bucket, Kind, Offer, Request, Slo, row_loads
 from melange_cloud.planner.error_bars import shifted
-from melange_cloud.problem import MaxTputTable, percent
+from melange_cloud.problem import MaxTputTable, percent, row_of_bucket
 
 _WORTH_SAYING = 0.005
 
@@ -67,18 +67,36 @@ def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Off
     )
 
 
-def front_end_notice(evaluated: Evaluated, kinds: Iterable[Kind]) -> tuple[str, ...]:
-    """Which of these GPUs the HTTP front end limits, and for how many of the requests; none where it limits none."""
-    wanted, shares = set(kinds), dict[str, float]()
-    for kind in sorted(wanted & set(evaluated.profiles)):
-        cells = ((bucket.share, evaluated.max_tput[bucket.name, kind]) for bucket in evaluated.buckets)
-        share = sum(part for part, cell in cells if isinstance(cell, MaxTput) and cell.limited_by == FRONT_END)
-        shares[kind.gpu] = max(shares.get(kind.gpu, 0.0), share)
-    limited = [f"{gpu} for {percent(share)}" for gpu, share in sorted(shares.items()) if share >= _WORTH_SAYING]
+def front_end_notice(shares: Iterable[tuple[str, float]], api_servers: int) -> tuple[str, ...]:
+    """Which GPUs the HTTP front end limits, and for which part of their load; none where it limits none.
+
+    Args:
+        shares: (GPU, part of a load that fills the front end sooner than the engine); of one GPU the largest is said.
+        api_servers: processes of each replica.
+    """
+    most: dict[str, float] = {}
+    for gpu, share in shares:
+        most[gpu] = max(most.get(gpu, 0.0), share)
+    limited = [
+        gpu if share > 1 - _WORTH_SAYING else f"{gpu} for {percent(share)} of its load"
+        for gpu, share in sorted(most.items())
+        if share >= _WORTH_SAYING
+    ]
     if not limited:
         return ()
-    servers = f"{evaluated.api_servers} API server{'' if evaluated.api_servers == 1 else 's'} per replica"
-    return (f"the HTTP front end ({servers}) limits {', '.join(limited)} of requests; see --api-servers",)
+    servers = f"{api_servers} API server{'' if api_servers == 1 else 's'} per replica"
+    return (f"the HTTP front end ({servers}) limits {', '.join(limited)}; see --api-servers",)
+
+
+def front_end_shares(evaluated: Evaluated, kinds: Iterable[Kind], router: str) -> list[tuple[str, float]]:
+    """For ``front_end_notice``: of kinds that would serve all that they can of the workload."""
+    planned = {bucket.name: bucket.share for bucket in evaluated.buckets}
+    rows = row_loads(evaluated.max_tput, sorted(set(kinds)), planned, row_of_bucket(evaluated.buckets, router))
+    loads: dict[Kind, tuple[float, float]] = {}
+    for (_, kind), load in rows.items():
+        limited, whole = loads.get(kind, (0.0, 0.0))
+        loads[kind] = limited + (load.charged if load.front_end_binds else 0.0), whole + load.charged
+    return [(kind.gpu, limited / whole) for kind, (limited, whole) in sorted(loads.items())]
 
 
 def _table(

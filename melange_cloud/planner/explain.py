@@ -18,6 +18,7 @@ from melange_cloud.domain import (
     Problem,
     Solution,
     Status,
+    row_loads,
 )
 from melange_cloud.planner.alternatives import as_alternative, busy_usd_per_hour, other_fleets, usd_and_replicas
 from melange_cloud.planner.entry import entry_price
@@ -79,7 +80,9 @@ def _limits(
 ) -> tuple[KindLimits, ...]:
     """By kind, the load of the buckets that it serves, by what stops it there; and the time that prompts take."""
     found = []
-    for kind in sorted({kind for _, kind in solution.instances}):
+    kinds = sorted({kind for _, kind in solution.instances})
+    rows = row_loads(table, kinds, problem.planned_requests_per_s, problem.row_of_bucket)
+    for kind in kinds:
         loads: dict[str, float] = {}
         prompts: float | None = 0.0
         for bucket in buckets:
@@ -89,10 +92,11 @@ def _limits(
                 continue
             requests_per_s = share * problem.planned_requests_per_s[bucket.name]
             size = bucket.mean_input_tokens, bucket.mean_output_tokens
-            limit = cell.limited_by
+            row = rows[problem.row_of_bucket[bucket.name], kind]
+            limit = row.limit_of(cell)
             if limit == "saturation":
                 limit = what_saturates(profiles[kind], *size)
-            loads[limit] = loads.get(limit, 0.0) + requests_per_s / cell.requests_per_s
+            loads[limit] = loads.get(limit, 0.0) + requests_per_s / row.rate_of(cell)
             each_s = prompt_s(profiles[kind], *size)
             prompts = None if prompts is None or each_s is None else prompts + requests_per_s * each_s
         total = sum(loads.values())

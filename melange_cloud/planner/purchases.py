@@ -56,13 +56,13 @@ def _side(
 
     if here.posed.problem is None:
         return side(without_fleet(region, request, here.status, here.reason, "", around))
-    solution = solving.solve(here.posed.problem)
+    problem, solution = solving.solve_any(here.posed.problems)
     if not solution.status.has_fleet:
         solver = solution.solver or request.solver
         return side(without_fleet(region, request, solution.status, solution.reason, solver, around))
     by_name = {offer.instance_type.name: offer for offer in offers}
     ages = {name: market.ages[catalog.key_of(offer)] for name, offer in by_name.items()}
-    buckets, problem = asked.workload.buckets, here.posed.problem
+    buckets = asked.workload.buckets
     return side(with_fleet(region, request, problem, solution, by_name, ages, buckets, evaluated.max_tput, around))
 
 

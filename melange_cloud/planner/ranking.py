@@ -31,17 +31,17 @@ from melange_cloud.domain import (
     Status,
     Sure,
     Turn,
+    row_load,
 )
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
-from melange_cloud.planner.error_bars import off_by
 from melange_cloud.planner.evaluated import Evaluated
 from melange_cloud.planner.market import Market
 from melange_cloud.planner.order import Turned, Undecided, where_it_turns
 from melange_cloud.planner.question import Asked
 from melange_cloud.planner.region import Here, pose_here, pose_in
 from melange_cloud.planner.solving import Solving, limits_of
-from melange_cloud.problem import MaxTputTable, Posed
+from melange_cloud.problem import MaxTputTable, Posed, charged_anew
 from melange_cloud.solver.checks import WHOLE_TOLERANCE
 from melange_cloud.solver.covering import GaveUp
 from melange_cloud.solver.staircase import Staircase, staircase_of
@@ -220,7 +220,7 @@ class Curves:
     def _solved(self, posed: Posed) -> Solution:
         if posed.problem is None:
             return Solution(Status.INFEASIBLE, reason=posed.reason)
-        return self.solving.solve_for_cost(posed.problem)
+        return self.solving.cost_of_any(posed.problems)
 
     def _paths(self, cheaper: Contender, dearer: Contender) -> list[frozenset[Kind]]:
         """All kinds together, those that both sides have together, each GPU's, each kind alone."""
@@ -321,26 +321,22 @@ class _Curve:
     def _load_at(self, kind: Kind, t: float) -> float:
         if (kind, t) not in self._loads:
             planned = self.problem.planned_requests_per_s
-            self._loads[kind, t] = fsum(
-                planned[bucket.name] / off_by(cell, t).requests_per_s
+            self._loads[kind, t] = row_load(
+                (planned[bucket.name], cell.off_by(t))
                 for bucket in self.buckets
                 if planned[bucket.name] > 0 and isinstance(cell := self.stated[bucket.name, kind], MaxTput)
-            )
+            ).charged
         return self._loads[kind, t]
 
     def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
-        rates = {
-            (bucket.name, kind): (off_by(cell, t) if kind in self.moved else cell).requests_per_s
-            for kind in self.problem.kinds
-            if kind in kinds
+        held = tuple(kind for kind in self.problem.kinds if kind in kinds)
+        table = {
+            (bucket.name, kind): cell.off_by(t if kind in self.moved else 0.0)
+            for kind in held
             for bucket in self.buckets
             if isinstance(cell := self.stated[bucket.name, kind], MaxTput)
         }
-        return replace(
-            self.problem,
-            kinds=tuple(kind for kind in self.problem.kinds if kind in kinds),
-            max_tput_requests_per_s=rates,
-        )
+        return charged_anew(replace(self.problem, kinds=held), table)
 
 
 def _kinds(side: Contender, evaluated: Evaluated, asked: Asked) -> tuple[Kind, ...]:

@@ -32,7 +32,7 @@ from melange_cloud.planner.evaluated import Evaluated
 from melange_cloud.planner.explain import explain
 from melange_cloud.planner.market import Market
 from melange_cloud.planner.question import Asked
-from melange_cloud.planner.solving import Solving, only_gpu
+from melange_cloud.planner.solving import Solving, best_of, only_gpu, serves_all
 from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alone
 
 _NAMED = 6
@@ -67,8 +67,9 @@ def plan_region(
     if posed.problem is None:
         surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
         return without_fleet(region, request, here.status, here.reason, "", surroundings)
-    solution = solving.solve(posed.problem)
-    problem, planned = posed.problem, solution
+    # A router that knows more can do what one that knows less does: theirs is the answer where it is cheaper.
+    answered, solution = solving.solve_any(posed.problems)
+    problem, planned = answered, solution
     if today is not None and solution.status.has_fleet:
         problem = with_offers_of(problem, posed.entering, today)
         planned = least_changed(problem, solution, today, asked.stay_within, solving)
@@ -91,6 +92,7 @@ def plan_region(
         detailed=detailed,
     )
     routers = _routers(evaluated, posed, solving, pose_with, rules)
+    why = _explained(answered, posed, solution, asked, evaluated, solving) if _explains(asked, detailed) else None
     surroundings = Surroundings(
         single_gpu=alone,
         what_if=(
@@ -100,7 +102,7 @@ def plan_region(
         routers={router: solution.usd_per_hour for router, solution in routers.items()},
         routers_proven={router: _is_proven(solution) for router, solution in routers.items()},
         error_bars=bars,
-        explanation=_explained(posed, solution, asked, evaluated, solving) if _explains(asked, detailed) else None,
+        explanation=why,
         current=current,
         left_out=left_out,
         quota_needs=_quota_needs(region, by_name, planned),
@@ -197,12 +199,10 @@ def _explains(asked: Asked, detailed: bool) -> bool:
 
 
 def _explained(
-    posed: Posed, solution: Solution, asked: Asked, evaluated: Evaluated, solving: Solving
-) -> Explanation | None:
-    if posed.problem is None:
-        return None
+    problem: Problem, posed: Posed, solution: Solution, asked: Asked, evaluated: Evaluated, solving: Solving
+) -> Explanation:
     return explain(
-        posed.problem,
+        problem,
         solution,
         posed.entering,
         asked.workload.buckets,
@@ -280,12 +280,12 @@ def _alone(
     # A GPU that serves with one degree is not refused for another that cannot.
     fleets = [fleet for fleet in _refused_alone(posed) if fleet.gpu not in gpus]
     for gpu in gpus:
-        alone = only_gpu(posed.problem, gpu)
-        obstacles = _obstacles(alone, asked, evaluated)
+        alone = [only_gpu(problem, gpu) for problem in posed.problems]
+        obstacles = _obstacles(alone[0], asked, evaluated)
         if obstacles:
             fleets += [single_gpu_fleet(gpu, kind.tensor_parallel, solution, None) for kind, solution in obstacles]
             continue
-        solution = solving.solve_one_gpu(alone)
+        solution = best_of([solving.solve_one_gpu(one) for one in alone if serves_all(one)])
         degrees = {kind.tensor_parallel for _, kind in solution.instances}
         fleets.append(single_gpu_fleet(gpu, degrees.pop() if len(degrees) == 1 else None, solution, plan_usd_per_hour))
     return tuple(sorted(fleets, key=lambda fleet: (fleet.gpu, fleet.tensor_parallel or 0)))
@@ -293,8 +293,7 @@ def _alone(
 
 def _obstacles(alone: Problem, asked: Asked, evaluated: Evaluated) -> list[tuple[Kind, Solution]]:
     """Why a GPU cannot serve everything, by degree; empty where its degrees together can."""
-    servable = {row for row, _ in alone.load_of_rows()}
-    if servable == set(alone.rows):
+    if serves_all(alone):
         return []
     reasons = {kind: why_not_alone(kind, asked.workload.buckets, evaluated.max_tput) for kind in alone.kinds}
     return [(kind, Solution(Status.INFEASIBLE, reason=reason)) for kind, reason in reasons.items() if reason]
@@ -317,15 +316,15 @@ def _routers(
 ) -> dict[str, Solution]:
     """The cheapest fleet under each router, the asked one included.
 
-    A router that knows more never costs more (oracle <= prompt <= plain), so where the best and the least informed cost
-    the same, the one between them does too.
+    A router that knows more never costs more (oracle <= prompt <= plain; see ``Posed.coarser``), so where the best and
+    the least informed cost the same, the one between them does too.
     """
 
     def solved(router: str) -> Solution:
         other = posed if router == rules.router else pose_with(evaluated.max_tput, replace(rules, router=router))
         if other.problem is None:
             return Solution(Status.INFEASIBLE, reason=other.reason)
-        return solving.solve_for_cost(other.problem)
+        return solving.cost_of_any(other.problems)
 
     ends = {router: solved(router) for router in ("plain", "oracle")}
     decided = all(solution.status is Status.OPTIMAL for solution in ends.values())
@@ -343,7 +342,7 @@ def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str =
     solution = (
         Solution(Status.INFEASIBLE, reason=posed.reason)
         if posed.problem is None
-        else solving.solve_for_cost(posed.problem)
+        else solving.cost_of_any(posed.problems)
     )
     return WhatIf(
         name=name,

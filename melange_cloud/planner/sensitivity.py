@@ -24,21 +24,21 @@ from melange_cloud.errors import BadInput
 from melange_cloud.plan import instance_counts
 from melange_cloud.planner import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
-from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice
+from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice, front_end_shares
 from melange_cloud.planner.imports import import_notices, imports_in
 from melange_cloud.planner.market import Market, OnFetch, open_market
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
 from melange_cloud.planner.region import pose_here, pose_in, rules_of
-from melange_cloud.planner.solving import Solving, only_gpu
+from melange_cloud.planner.solving import Solving, only_gpu, serves_all
 from melange_cloud.planner.sweep import (
     MOST_STRETCHES,
     STEP,
     over_easing,
     over_price,
     over_rate,
-    scaled_throughput,
+    scaled_engines,
 )
-from melange_cloud.problem import Posed
+from melange_cloud.problem import MaxTputTable, Posed, charged_anew, coarser_of
 
 OVER = ("rate", "tpot", "price", "throughput", "router")
 TPOT_STEP = 1e-3
@@ -88,6 +88,7 @@ def sensitivity(
     swept = _Swept(region, asked, market, evaluated)
     sweep = swept.over(what, gpu, low, high)
     fleet_may_use = () if swept.posed.problem is None else swept.posed.problem.kinds
+    limited = front_end_shares(evaluated, fleet_may_use, asked.request.router)
     offers = market.offers[region]
     kinds = kinds_in_question(offers, evaluated.max_tput, asked)
     swept_ms = [end for stretch in sweep.stretches for end in (stretch.low, stretch.high)] if what == "tpot" else []
@@ -100,7 +101,7 @@ def sensitivity(
             *market.notes,
             *import_notices(imports_in(evaluated, kinds, targets)),
             *profile_notes(evaluated),
-            *front_end_notice(evaluated, fleet_may_use),
+            *front_end_notice(limited, asked.request.api_servers),
         ),
         defaulted=asked.defaulted,
         request=asked.request,
@@ -184,7 +185,7 @@ class _Swept:
     def _error_of(self, gpu: str) -> float:
         """The largest stated error of a GPU's MaxTput over the workload, a fraction."""
         errors = [
-            cell.error
+            cell.engine_error
             for (_, kind), cell in self.evaluated.stated.items()
             if kind.gpu == gpu and isinstance(cell, MaxTput)
         ]
@@ -201,7 +202,7 @@ class _Swept:
             )
 
         def swept(of: Problem, solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
-            found = over_rate(of, low / peak, high / peak, solve, self.solving.solver)
+            found = over_rate(of, low / peak, high / peak, solve, self.solving.solver, self.posed.coarser)
             return _whole(tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found), low, high)
 
         return swept(problem, self.solving.solve_for_cost), {
@@ -209,29 +210,31 @@ class _Swept:
         }
 
     def _over_tpot(self, low: float, high: float) -> Swept:
-        def problem_at(tpot_ms: float) -> Problem | None:
+        def problems_at(tpot_ms: float) -> tuple[Problem, ...]:
             table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms))
-            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problem
+            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problems
 
-        loosest = problem_at(high)
-        if loosest is None:
+        at_loosest = problems_at(high)
+        if not at_loosest:
             return self._nothing(low, high)
+        loosest = at_loosest[0]
 
-        def of_kinds(tpot_ms: float, kinds: frozenset[Kind]) -> Problem | None:
+        def of_kinds(tpot_ms: float, kinds: frozenset[Kind]) -> tuple[Problem, ...]:
             table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms), sorted(kinds))
-            rates = {key: cell.requests_per_s for key, cell in table.items() if isinstance(cell, MaxTput)}
             offers = tuple(o for o in loosest.offers if any(o.replicas_per_instance(kind) for kind in kinds))
-            return replace(loosest, kinds=tuple(sorted(kinds)), offers=offers, max_tput_requests_per_s=rates)
+            return self._with(table, replace(loosest, kinds=tuple(sorted(kinds)), offers=offers))
 
-        def swept(at: Callable[[float], Problem | None], solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
+        def swept(
+            at: Callable[[float], tuple[Problem, ...]], solve: Callable[[Problem], Solution]
+        ) -> tuple[Stretch, ...]:
             solver = self.solving.solver
-            found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problem_at=of_kinds)
+            found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problems_at=of_kinds)
             return _whole(found, low, high)
 
-        posed = (loosest, self.posed.problem, problem_at(low))
-        kinds = {kind for problem in posed if problem is not None for kind in problem.kinds}
+        posed = (*at_loosest, *self.posed.problems, *problems_at(low))
+        kinds = {kind for problem in posed for kind in problem.kinds}
         of_gpu = {gpu: frozenset(kind for kind in kinds if kind.gpu == gpu) for gpu in sorted({k.gpu for k in kinds})}
-        return swept(problem_at, self.solving.solve_for_cost), {
+        return swept(problems_at, self.solving.solve_for_cost), {
             gpu: swept(partial(of_kinds, kinds=degrees), partial(self._solve_alone, gpu))
             for gpu, degrees in of_gpu.items()
         }
@@ -240,8 +243,9 @@ class _Swept:
         problem = self.posed.problem
         if problem is None:
             return self._nothing(low, high)
-        return over_price(problem, gpu, low, high, self.solving.solve_for_cost), {
-            name: over_price(problem, gpu, low, high, alone) for name, alone in self._alone(problem).items()
+        coarser = self.posed.coarser
+        return over_price(problem, gpu, low, high, self.solving.solve_for_cost, coarser), {
+            name: over_price(problem, gpu, low, high, alone, coarser) for name, alone in self._alone(problem).items()
         }
 
     def _over_throughput(self, gpu: str, low: float, high: float) -> Swept:
@@ -249,17 +253,11 @@ class _Swept:
         if problem is None:
             return self._nothing(low, high)
 
-        most = {
-            key: cell.front_end_requests_per_s
-            for key, cell in self.evaluated.max_tput.items()
-            if isinstance(cell, MaxTput)
-        }
-
-        def problem_at(factor: float) -> Problem:
-            return scaled_throughput(problem, gpu, factor, most)
+        def problems_at(factor: float) -> tuple[Problem, ...]:
+            return self._with(scaled_engines(self.evaluated.max_tput, gpu, factor), problem)
 
         def swept(solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
-            return _whole(over_easing(problem_at, low, high, solve, self.solving.solver), low, high)
+            return _whole(over_easing(problems_at, low, high, solve, self.solving.solver), low, high)
 
         return swept(self.solving.solve_for_cost), {name: swept(alone) for name, alone in self._alone(problem).items()}
 
@@ -268,18 +266,23 @@ class _Swept:
         for router in ROUTERS:
             table = self.evaluated.max_tput
             posed = pose_in(self.asked, self.offers, self.evaluated, table, replace(self.rules, router=router))
-            found = self._no_fleet(posed) if posed.problem is None else self.solving.solve_for_cost(posed.problem)
+            found = self._no_fleet(posed) if posed.problem is None else self.solving.cost_of_any(posed.problems)
             choices.append(Choice(router, found.status, instance_counts(found), found.usd_per_hour, found.reason))
         return tuple(choices)
+
+    def _with(self, table: MaxTputTable, problem: Problem) -> tuple[Problem, ...]:
+        """The question with other figures: see ``Posed.problems``."""
+        changed = charged_anew(problem, table)
+        return changed, *coarser_of(changed, table, self.asked.workload.buckets, self.rules.router)
 
     def _alone(self, problem: Problem) -> dict[str, Callable[[Problem], Solution]]:
         """How each GPU that serves everything, at whatever degrees, answers alone; by its name."""
         gpus = sorted({kind.gpu for kind in problem.kinds})
-        return {gpu: partial(self._solve_alone, gpu) for gpu in gpus if _serves_all(only_gpu(problem, gpu))}
+        return {gpu: partial(self._solve_alone, gpu) for gpu in gpus if serves_all(only_gpu(problem, gpu))}
 
     def _solve_alone(self, gpu: str, problem: Problem) -> Solution:
         alone = only_gpu(problem, gpu)
-        if not _serves_all(alone):
+        if not serves_all(alone):
             return Solution(Status.INFEASIBLE, reason=f"{gpu} cannot serve all of it alone")
         return self.solving.solve_one_gpu(alone)
 
@@ -291,10 +294,6 @@ class _Swept:
         if posed.reason == self.posed.reason:
             return Solution(self.here.status, reason=self.here.reason)
         return Solution(Status.UNKNOWN if posed.no_data else Status.INFEASIBLE, reason=posed.reason)
-
-
-def _serves_all(problem: Problem) -> bool:
-    return {row for row, _ in problem.load_of_rows()} == set(problem.rows)
 
 
 def _range(what: str, asked: float, error: float | None, low: float | None, high: float | None) -> tuple[float, float]:

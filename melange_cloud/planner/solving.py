@@ -1,10 +1,11 @@
 """Solves Problems, each different one once: regions with the same prices share their answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from melange_cloud import solver
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
+from melange_cloud.domain.money import equal_within
 
 LINE_LIMIT_S = 10
 """Seconds for each figure beside the plan (a router, a changed question, an end of the errors), which are many; what is
@@ -38,6 +39,18 @@ class Solving:
         if ("mix", key) in self._answers:
             return self._answers["mix", key]
         return self._once(("cost", key), lambda: self._explained(problem, self._solved_for_cost(problem)))
+
+    def solve_any(self, problems: Sequence[Problem]) -> tuple[Problem, Solution]:
+        """The cheapest fleet of a question, and the Problem whose answer it is (see ``Posed.problems``)."""
+        answers = [self.solve(problems[0]), *(self.solve_for_cost(problem) for problem in problems[1:])]
+        best = _cheapest(answers)
+        if best > 0:
+            answers[best] = self.solve(problems[best])
+        return problems[best], _proven_by(answers, best)
+
+    def cost_of_any(self, problems: Iterable[Problem]) -> Solution:
+        """``solve_any``, where nobody will look at the shares."""
+        return best_of([self.solve_for_cost(problem) for problem in problems])
 
     def _solved_for_cost(self, problem: Problem) -> Solution:
         return solver.solve_for_cost(problem, solver=self.solver, time_limit_s=self._line_limit_s)
@@ -101,6 +114,39 @@ class Solving:
         return f"the quotas together are too low: the cheapest fleet without them needs {needs}"
 
 
+def best_of(answers: Sequence[Solution]) -> Solution:
+    """The cheapest of the answers to one question posed in several ways (see ``Posed.problems``)."""
+    return _proven_by(answers, _cheapest(answers))
+
+
+def _cheapest(answers: Sequence[Solution]) -> int:
+    """Which answer costs least; of those that cost the same, or where none has a fleet, the first."""
+    best = 0
+    for at, answer in enumerate(answers[1:], 1):
+        cost, least = answer.usd_per_hour, answers[best].usd_per_hour
+        if cost is not None and (least is None or cost < least - equal_within(least)):
+            best = at
+    return best
+
+
+def _proven_by(answers: Sequence[Solution], best: int) -> Solution:
+    """The best of the answers to one question: proven as far as no other could still turn out cheaper."""
+    found = answers[best]
+    cost, bound = found.usd_per_hour, found.lower_bound_usd_per_hour
+    if cost is None:
+        return found
+    others = [answer for answer in answers if answer is not found and answer.status is not Status.INFEASIBLE]
+    for other in others:
+        bound = (
+            None
+            if bound is None or other.lower_bound_usd_per_hour is None
+            else min(bound, other.lower_bound_usd_per_hour)
+        )
+    if bound is not None and bound >= cost - equal_within(cost):
+        return found
+    return replace(found, status=Status.FEASIBLE, lower_bound_usd_per_hour=bound)
+
+
 def limits_of(quotas: Quotas) -> list[tuple[str, str, int]]:
     """Every quota as (option, name, limit)."""
     named: dict[str, Mapping[str, int]] = {
@@ -131,6 +177,11 @@ def only_gpu(problem: Problem, gpu: str) -> Problem:
         kinds=tuple(kind for kind in problem.kinds if kind.gpu == gpu),
         offers=tuple(offer for offer in problem.offers if offer.gpu == gpu),
     )
+
+
+def serves_all(problem: Problem) -> bool:
+    """Whether each row has a kind that serves it whole."""
+    return {row for row, _ in problem.load_of_rows()} == set(problem.rows)
 
 
 def with_limit(quotas: Quotas, option: str, name: str, limit: int) -> Quotas:

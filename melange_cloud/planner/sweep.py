@@ -7,13 +7,14 @@ full, and the search goes on just beyond. Where the quantity is a price, each fl
 the least cost their lower envelope: two fleets' lines cross where a third may be cheaper, else they change there.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from melange_cloud.domain import Kind, Problem, Solution, Status, Stretch
+from melange_cloud.domain import Kind, MaxTput, Problem, Solution, Status, Stretch
 from melange_cloud.plan import instance_counts
+from melange_cloud.planner.solving import best_of
+from melange_cloud.problem import MaxTputTable
 from melange_cloud.solver import most_traffic
 
 STEP = 1e-5
@@ -40,23 +41,17 @@ def scaled_price(problem: Problem, gpu: str, factor: float) -> Problem:
     return replace(problem, offers=offers)
 
 
-def scaled_throughput(
-    problem: Problem, gpu: str, factor: float, most: Mapping[tuple[str, Kind], float] | None = None
-) -> Problem:
-    """The same question at ``factor`` times MaxTput on all kinds of a GPU.
-
-    Args:
-        most: by bucket and kind, what the HTTP front end takes at most, requests/s; missing ones have no limit.
-    """
-    limits = most or {}
-    changed = {
-        key: min(factor * rate, max(rate, limits.get(key, math.inf))) if key[1].gpu == gpu else rate
-        for key, rate in problem.max_tput_requests_per_s.items()
+def scaled_engines(table: MaxTputTable, gpu: str, factor: float) -> MaxTputTable:
+    """The table at ``factor`` times what the engines do on all kinds of a GPU; the front ends stay."""
+    return {
+        key: cell.times(factor) if key[1].gpu == gpu and isinstance(cell, MaxTput) else cell
+        for key, cell in table.items()
     }
-    return replace(problem, max_tput_requests_per_s=changed)
 
 
-def over_rate(problem: Problem, low: float, high: float, solve: Solve, solver: str) -> tuple[Stretch, ...]:
+def over_rate(
+    problem: Problem, low: float, high: float, solve: Solve, solver: str, coarser: Sequence[Problem] = ()
+) -> tuple[Stretch, ...]:
     """The cheapest fleet from ``low`` to ``high`` times the problem's rates.
 
     Args:
@@ -64,16 +59,18 @@ def over_rate(problem: Problem, low: float, high: float, solve: Solve, solver: s
         low, high: factors, 0 < low < high.
         solve: answers one question.
         solver: see ``solver.most_traffic``.
+        coarser: see ``Posed.coarser``.
     """
+    problems = (problem, *coarser)
     stretches: list[Stretch] = []
     at = low
     while at <= high and len(stretches) < MOST_STRETCHES:
-        solution = solve(scaled_rates(problem, at))
+        solution = best_of([solve(scaled_rates(one, at)) for one in problems])
         begin = stretches[-1].high if stretches else low
         if not solution.status.has_fleet:
             stretches.append(_stretch(begin, high, solution))
             break
-        full = most_traffic(problem, solution.instances, solver=solver)
+        full = max(most_traffic(one, solution.instances, solver=solver) for one in problems)
         end = min(high, max(full, at))
         stretches.append(_stretch(begin, end, solution))
         at = end * (1 + STEP)
@@ -83,39 +80,39 @@ def over_rate(problem: Problem, low: float, high: float, solve: Solve, solver: s
 
 
 def over_easing(
-    problem_at: Callable[[float], Problem | None],
+    problems_at: Callable[[float], Sequence[Problem]],
     low: float,
     high: float,
     solve: Solve,
     solver: str,
     *,
     relative_step: float = STEP,
-    fleet_problem_at: Callable[[float, frozenset[Kind]], Problem | None] | None = None,
+    fleet_problems_at: Callable[[float, frozenset[Kind]], Sequence[Problem]] | None = None,
 ) -> tuple[Stretch, ...]:
     """The cheapest fleet where more of the quantity makes the question easier, never harder.
 
     Args:
-        problem_at: the question at a value; None where nothing serves it there.
+        problems_at: the question at a value (see ``Posed.problems``); none where nothing serves it there.
         low, high: values, 0 < low < high.
         solve: answers one question.
         solver: see ``solver.most_traffic``.
         relative_step: how nearly the changes are found.
-        fleet_problem_at: the question for some kinds alone, where that is less work; None asks ``problem_at``.
+        fleet_problems_at: the question for some kinds alone, where that is less work; None asks ``problems_at``.
     """
 
-    def alone_at(at: float, kinds: frozenset[Kind]) -> Problem | None:
-        problem = problem_at(at) if fleet_problem_at is None else fleet_problem_at(at, kinds)
-        return problem if problem is not None and kinds <= set(problem.kinds) else None
-
     def serves(solution: Solution, at: float) -> bool:
-        problem = alone_at(at, frozenset(kind for _, kind in solution.instances))
-        return problem is not None and most_traffic(problem, solution.instances, solver=solver) >= 1
+        kinds = frozenset(kind for _, kind in solution.instances)
+        problems = problems_at(at) if fleet_problems_at is None else fleet_problems_at(at, kinds)
+        return any(
+            kinds <= set(problem.kinds) and most_traffic(problem, solution.instances, solver=solver) >= 1
+            for problem in problems
+        )
 
     stretches: list[Stretch] = []
     at = high
     while at >= low and len(stretches) < MOST_STRETCHES:
-        problem = problem_at(at)
-        solution = Solution(Status.INFEASIBLE) if problem is None else solve(problem)
+        problems = problems_at(at)
+        solution = best_of([solve(problem) for problem in problems] or [Solution(Status.INFEASIBLE)])
         end = stretches[-1].low if stretches else high
         if not solution.status.has_fleet:
             stretches.append(_stretch(low, end, solution))
@@ -143,17 +140,20 @@ def _lowest_that_serves(serves: Callable[[float], bool], low: float, high: float
     return high
 
 
-def over_price(problem: Problem, gpu: str, low: float, high: float, solve: Solve) -> tuple[Stretch, ...]:
+def over_price(
+    problem: Problem, gpu: str, low: float, high: float, solve: Solve, coarser: Sequence[Problem] = ()
+) -> tuple[Stretch, ...]:
     """The cheapest fleet from ``low`` to ``high`` times the prices of one GPU.
 
     Args:
         problem: the question at 1 times its prices.
         low, high: factors, 0 < low < high.
         solve: answers one question.
+        coarser: see ``Posed.coarser``.
     """
 
     def solved(at: float) -> Solution:
-        return solve(scaled_price(problem, gpu, at))
+        return best_of([solve(scaled_price(one, gpu, at)) for one in (problem, *coarser)])
 
     def line(solution: Solution) -> tuple[float, float]:
         """Cost of the others, and of the GPU's offers at 1 times their prices, USD/h."""

@@ -16,12 +16,9 @@ the law is off in TPOT by at most 20 % in 16 bits (15 runs on H100), by at most 
 law of processes, not of GPUs: it holds for the other GPUs too, but their hosts have other processors, hence grade D.
 Published saturated runs queued their requests in the engine's process, without a server: they are held to it too.
 
-MaxTput at a size is the smaller of what the engine and the front end do. A replica that serves several sizes then
-carries load = sum of rate / min(engine, front end). The exact load would be the larger of two sums, one over the
-engine's rates and one over the front end's; the sum of the smaller is never below it, so that no fleet is too small for
-this. Llama 3.1 8B at 100 ms on all kinds and shipped workloads (328) comes out 0.3 % low in the median, but 30 to 45 %
-low where one replica serves very short and very long requests (``mixed`` on 1 to 8 H100). It keeps what all of planning
-rests on, one number per size and kind; and where both are as busy, servers lose 16 % anyway (fourth powers add).
+MaxTput at a size is the smaller of what the engine and the front end do. A replica that serves several sizes carries
+the larger of two sums, over the engine's rates and over the front end's (``domain/row_loads.py``). Where both are as
+busy, servers lose up to 16 % to each other (fourth powers add), which is within the law's error.
 
 In era ``vllm-0.2.7`` the server ran in the engine's own process and slowed every step: its profiles hold it already
 (``server_share``). What users measured went through their own front end: it is never cut, and shows at least how fast
@@ -30,7 +27,7 @@ that is.
 
 from dataclasses import dataclass, replace
 
-from melange_cloud.domain import FRONT_END, MaxTput, Slo, Unservable
+from melange_cloud.domain import FRONT_END, FrontEndMost, MaxTput, Slo, Unservable
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile
 from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
@@ -64,23 +61,13 @@ class FrontEndLimit:
         return self.servers / request_s(self.law, output_tokens)
 
     def within(self, served: MaxTput, output_tokens: float) -> MaxTput:
-        """What the engine does, within the front end.
-
-        The error of a rate that the front end limits is that of the low end: of the engine's and the front end's the
-        lower.
-        """
+        """What the engine does, with the front end before it."""
         most = self.most_requests_per_s(output_tokens)
-        if served.requests_per_s <= most:
-            return replace(served, front_end_requests_per_s=most)
-        engine_low, own_low = served.requests_per_s * (1 - served.error), most * (1 - self.error)
-        return MaxTput(
-            requests_per_s=most,
-            grade=self.grade if engine_low >= most else max(served.grade, self.grade),
-            error=1 - min(engine_low, own_low) / most,
-            origin="estimated",
-            limited_by=FRONT_END,
-            front_end_requests_per_s=most,
-        )
+        error = self.error
+        if served.engine_origin == "measured" and served.engine_requests_per_s <= most:
+            # A measurement through the user's own front end says of both how fast they are at least.
+            error = min(error, served.engine_error)
+        return replace(served, front_end=FrontEndMost(most, self.grade, error))
 
 
 def request_s(law: FrontEnd, output_tokens: float) -> float:

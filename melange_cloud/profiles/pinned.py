@@ -80,7 +80,7 @@ class MeasuredProfile(Profile):
     def _evaluate(self, size: Size, slo: Slo) -> MaxTput | Unservable:
         served = super()._evaluate(size, slo)
         if isinstance(served, MaxTput) and served.limited_by == "saturation" and not self._shows_limit(size, slo):
-            return replace(served, limited_by="load")
+            return replace(served, engine_limited_by="load")
         return served
 
     def _shows_limit(self, size: Size, slo: Slo) -> bool:
@@ -114,7 +114,7 @@ class MeasuredProfile(Profile):
         if not rates:
             return answers[0]
         best = max(rates, key=lambda answer: answer.requests_per_s)
-        return replace(best, grade="D", error=0.5)
+        return replace(best, engine_grade="D", engine_error=0.5)
 
     def nearest(self, input_tokens: float, output_tokens: float) -> Size:
         """The measured size that is nearest to a size."""
@@ -262,18 +262,18 @@ class PinnedProfile(Profile):
         if isinstance(pinned, MaxTput):
             moved = self._moved(nearest, size, pinned)
             if self._stopped_early(nearest, pinned):
-                return replace(base, requests_per_s=self._beyond(nearest, size, moved.requests_per_s, base))
+                return replace(base, engine_requests_per_s=self._beyond(nearest, size, moved.requests_per_s, base))
             only_at_least = pinned.limited_by == "load" and not self.measured.knows_tpot(nearest)
             return base if only_at_least and base.requests_per_s > moved.requests_per_s else moved
         rate = self._blended(size, base, slo)
         if pinned is not None:
-            return replace(base, requests_per_s=min(rate, self._told(nearest, size, base, slo)))
+            return replace(base, engine_requests_per_s=min(rate, self._told(nearest, size, base, slo)))
         if enclosed is None or (enclosed.at_most and enclosed.at_least):
-            return replace(base, requests_per_s=rate)
+            return replace(base, engine_requests_per_s=rate)
         if enclosed.at_most:
-            return replace(base, requests_per_s=min(rate, enclosed.served.requests_per_s))
+            return replace(base, engine_requests_per_s=min(rate, enclosed.served.requests_per_s))
         if enclosed.at_least and rate > enclosed.served.requests_per_s:
-            return replace(base, requests_per_s=rate)
+            return replace(base, engine_requests_per_s=rate)
         return enclosed.served
 
     def cells(self, slo: Slo = NO_TARGET) -> list[Cell]:
@@ -308,7 +308,7 @@ class PinnedProfile(Profile):
         return min(point.in_flight for point in self.measured._points_of(size).points) <= _ALONE
 
     def _moved(self, measured: Size, size: tuple[float, float], served: MaxTput) -> MaxTput:
-        return replace(served, requests_per_s=served.requests_per_s * self._shape(measured, size))
+        return served.times(self._shape(measured, size))
 
     def _shape(self, measured: Size, size: tuple[float, float]) -> float:
         """How much higher the estimate's saturation is at a size than at a measured one; 1 where it has none."""

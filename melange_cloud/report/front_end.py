@@ -23,7 +23,8 @@ def front_end_lines(plan: Plan, region: RegionPlan) -> list[str]:
 def _kind(use: KindUse) -> str:
     name = glued(Kind(use.gpu, use.tensor_parallel))
     rate = quantity(float(f"{use.front_end_requests_per_s or 0.0:.3g}"))
-    return f"{name} to {rate} requests/s for {percent(use.front_end_load_share)} of its load"
+    part = "" if use.front_end_load_share > 1 - LEAST_SHARE else f" for {percent(use.front_end_load_share)} of its load"
+    return f"{name} to {rate} requests/s{part}"
 
 
 def _with_more(plan: Plan, region: RegionPlan) -> str:

@@ -107,9 +107,9 @@ def test_what_was_measured_of_another_degree_stays():
     table = rates(errors=(0.5, 0.1, 0.1, 0.2))
     moved = shifted_with_its_gpu(table, -1, L4)
     assert moved[SHORT.name, L4_2].requests_per_s == pytest.approx(7.0 * 0.8)
-    measured = {key: replace(cell, origin="measured") if key[1] == L4_2 else cell for key, cell in table.items()}
+    measured = {key: replace(cell, engine_origin="measured") if key[1] == L4_2 else cell for key, cell in table.items()}
     assert shifted_with_its_gpu(measured, -1, L4) == {
-        key: replace(cell, requests_per_s=cell.requests_per_s * 0.5) if key[1] == L4 else cell
+        key: replace(cell, engine_requests_per_s=cell.requests_per_s * 0.5) if key[1] == L4 else cell
         for key, cell in measured.items()
     }
 

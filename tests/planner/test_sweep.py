@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Problem, Status, Stretch
+from melange_cloud.domain import FrontEndMost, MaxTput, Problem, Status, Stretch, Unservable
 from melange_cloud.errors import BadInput
 from melange_cloud.planner import Question, sweep
 from melange_cloud.planner.sensitivity import sensitivity
@@ -17,11 +17,12 @@ from melange_cloud.planner.sweep import (
     over_easing,
     over_price,
     over_rate,
+    scaled_engines,
     scaled_price,
     scaled_rates,
-    scaled_throughput,
 )
 from melange_cloud.planner.trust import Trust
+from melange_cloud.problem import MaxTputTable, charged_anew
 from tests.solver.problems import problems, toy
 
 
@@ -31,6 +32,17 @@ def cost_at(stretches: tuple[Stretch, ...], at: float) -> float | None:
 
 def far_from_a_change(stretches: tuple[Stretch, ...], at: float) -> bool:
     return all(abs(at - part.low) > 10 * STEP * at and abs(at - part.high) > 10 * STEP * at for part in stretches)
+
+
+def table_of(problem: Problem, front_end: float | None = None) -> MaxTputTable:
+    """The problem's rates as figures, whose front ends take so many times as much; None have no front end."""
+    return {
+        (bucket, kind): Unservable("")
+        if (rate := problem.max_tput_requests_per_s.get((bucket, kind))) is None
+        else MaxTput(rate, "C", 0.3, "estimated", "tpot", front_end and FrontEndMost(front_end * rate, "B", 0.25))
+        for bucket in problem.planned_requests_per_s
+        for kind in problem.kinds
+    }
 
 
 def solving() -> Solving:
@@ -80,11 +92,13 @@ def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
 def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
     gpu = problem.offers[0].gpu
-    stretches = over_easing(
-        lambda factor: scaled_throughput(problem, gpu, factor), 0.5, 2.0, answers.solve_for_cost, "highs"
-    )
+
+    def scaled(factor: float) -> Problem:
+        return charged_anew(problem, scaled_engines(table_of(problem), gpu, factor))
+
+    stretches = over_easing(lambda factor: (scaled(factor),), 0.5, 2.0, answers.solve_for_cost, "highs")
     assume(far_from_a_change(stretches, at))
-    changed = scaled_throughput(problem, gpu, at)
+    changed = scaled(at)
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(changed).usd_per_hour)
 
 
@@ -92,9 +106,9 @@ def test_a_faster_gpu_waits_for_its_front_end() -> None:
     problem = toy("plain", 1.0)
     gpu = problem.offers[0].gpu
     rates = problem.max_tput_requests_per_s
-    most = {key: 1.5 * rate for key, rate in rates.items()}
+    table = table_of(problem, front_end=1.5)
     for factor, expected in ((0.5, 0.5), (1.2, 1.2), (2.0, 1.5)):
-        changed = scaled_throughput(problem, gpu, factor, most).max_tput_requests_per_s
+        changed = charged_anew(problem, scaled_engines(table, gpu, factor)).max_tput_requests_per_s
         for key, rate in rates.items():
             assert changed[key] == pytest.approx(rate * (expected if key[1].gpu == gpu else 1))
 

@@ -1,8 +1,10 @@
 """The HTTP front end: figures worked out by hand from the law in calibration.toml, s of a server per request."""
 
+from dataclasses import replace
+
 import pytest
 
-from melange_cloud.domain import FRONT_END, Kind, MaxTput, OperatingPoint, Slo
+from melange_cloud.domain import FRONT_END, FrontEndMost, Kind, MaxTput, OperatingPoint, Slo
 from melange_cloud.profiles import Profile, load_profiles
 from melange_cloud.profiles.front_end import (
     FrontEndLimit,
@@ -72,8 +74,9 @@ def test_short_requests_on_an_h100_are_limited_by_the_front_end() -> None:
     assert isinstance(engine, MaxTput)
     assert engine.requests_per_s > 500
     one, two = served(of, (25, 25)), served(of, (25, 25), 2)
-    assert one == MaxTput(one.requests_per_s, "B", pytest.approx(0.25), "estimated", FRONT_END, one.requests_per_s)
-    assert one.requests_per_s == pytest.approx(45.02, abs=0.005)
+    assert (one.grade, one.error, one.origin, one.limited_by) == ("B", pytest.approx(0.25), "estimated", FRONT_END)
+    assert one.requests_per_s == one.front_end_requests_per_s == pytest.approx(45.02, abs=0.005)
+    assert replace(one, front_end=None) == engine
     assert two.requests_per_s == 2 * one.requests_per_s
     assert served(of, (25, 25), 64).requests_per_s == engine.requests_per_s
 
@@ -99,14 +102,11 @@ def test_what_the_front_end_does_not_limit_stays() -> None:
     engine = of.max_tput(4000, 500, Slo(100))
     behind = served(of, (4000, 500), slo=Slo(100))
     assert isinstance(engine, MaxTput)
-    assert behind == MaxTput(
-        engine.requests_per_s,
-        engine.grade,
-        engine.error,
-        engine.origin,
-        engine.limited_by,
-        behind.front_end_requests_per_s,
-    )
+    most = 1 / (0.0217 + 499 * 2.14e-5)
+    assert behind.front_end == FrontEndMost(pytest.approx(most), "B", 0.25)
+    assert behind.requests_per_s == engine.requests_per_s < most
+    for name in ("grade", "error", "origin", "limited_by"):
+        assert getattr(behind, name) == getattr(engine, name)
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,14 @@ def test_the_error_is_that_of_the_lower_low_end(
         assert (behind.grade, behind.error, behind.limited_by) == (expected[0], pytest.approx(expected[1]), FRONT_END)
     assert behind.requests_per_s == 40
     # The better end is the front end's own limit; the worse one is what the error says.
-    assert behind.times(1.25).requests_per_s == 40
-    assert behind.times(0.7).requests_per_s == pytest.approx(28)
+    assert behind.off_by(1).requests_per_s == 40
+    assert behind.off_by(-1).requests_per_s == pytest.approx(40 * (1 - behind.error))
+    assert behind.times(10).requests_per_s == 40
+    assert behind.times(0.2).requests_per_s == pytest.approx(engine * 0.2)
     slower = limit.within(MaxTput(36.0, "C", 0.3, "estimated", "tpot"), 100)
     assert slower.requests_per_s == 36
-    assert slower.times(1.3).requests_per_s == 40
+    assert slower.off_by(1).requests_per_s == 40
+    assert (slower.times(1.3).limited_by, slower.times(1.1).limited_by) == (FRONT_END, "tpot")
 
 
 def test_where_it_was_not_fitted_it_is_borrowed() -> None:

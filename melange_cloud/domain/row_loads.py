@@ -1,0 +1,113 @@
+"""What a row of the router's costs a replica: of two sums the larger.
+
+A replica that serves a mix of sizes has two limits: its engine may be busy for at most all of the time, and so may its
+HTTP front end. With r requests/s of each size that is::
+
+    sum of r / engine <= 1    and    sum of r / front_end <= 1
+
+so that the load of a mix is the *larger of the two sums*. The sum of the larger parts, size by size, is never below
+that, and up to 45 % above it where one replica serves very short and very long requests.
+
+A Problem knows one rate per size and kind, and adds up. So the larger sum is taken per row and kind: all sizes of the
+row carry the rates of the side whose sum is larger. The mix of a row is the same wherever it goes, for a router that
+cannot tell its requests apart sends all of them by the same shares; hence its sums are known before any share is.
+For ``plain``, which has one row, loads are exact. With ``prompt`` and ``oracle`` a replica may serve several rows, and
+the sum of the rows' larger sums is at or above the larger of the two sums over all rows: no fleet is too small, but one
+may be too dear where a replica's engine is the limit of some rows and its front end that of others. So such a router
+may also answer as one that knows less does (``Posed.coarser``).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.throughput import FRONT_END, MaxTput, Unservable
+
+
+@dataclass(frozen=True, slots=True)
+class RowLoad:
+    """Replicas that a row keeps busy on one kind: by the engine's rates, and by the front end's."""
+
+    engine: float
+    front_end: float
+
+    @property
+    def charged(self) -> float:
+        """What the row costs: the larger."""
+        return max(self.engine, self.front_end)
+
+    @property
+    def front_end_binds(self) -> bool:
+        """Whether the front end is what the row fills, so that a faster engine would serve no more of it."""
+        return self.front_end > self.engine
+
+    def rate_of(self, cell: MaxTput) -> float:
+        """The rate of a size of the row that its load is made of, requests/s."""
+        return cell.front_end_requests_per_s if self.front_end_binds else cell.engine_requests_per_s
+
+    def error_of(self, cell: MaxTput) -> float:
+        """By what fraction that rate may be off."""
+        return cell.engine_error if not self.front_end_binds or cell.front_end is None else cell.front_end.error
+
+    def grade_of(self, cell: MaxTput) -> str:
+        """The grade of that rate."""
+        return cell.engine_grade if not self.front_end_binds or cell.front_end is None else cell.front_end.grade
+
+    def origin_of(self, cell: MaxTput) -> str:
+        """Where that rate comes from; the front end's law is an estimate."""
+        return "estimated" if self.front_end_binds else cell.engine_origin
+
+    def limit_of(self, cell: MaxTput) -> str:
+        """What stops that size: the front end where it binds, else what stops the engine."""
+        return FRONT_END if self.front_end_binds else cell.engine_limited_by
+
+
+def row_load(parts: Iterable[tuple[float, MaxTput]]) -> RowLoad:
+    """The load of (requests/s, MaxTput of one kind) of each size of a row."""
+    engine = front_end = 0.0
+    for requests_per_s, cell in parts:
+        engine += requests_per_s / cell.engine_requests_per_s
+        front_end += requests_per_s / cell.front_end_requests_per_s
+    return RowLoad(engine, front_end)
+
+
+def row_loads(
+    table: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    kinds: Iterable[Kind],
+    requests_per_s: Mapping[str, float],
+    row_of_bucket: Mapping[str, str],
+) -> dict[tuple[str, Kind], RowLoad]:
+    """The load of each row on each kind; of the sizes that the kind serves, where it does not serve all of them.
+
+    Args:
+        table: by (bucket name, kind).
+        requests_per_s: by bucket name; only their ratios within a row decide which sum is the larger.
+        row_of_bucket: bucket name -> row name.
+    """
+    parts: dict[tuple[str, Kind], list[tuple[float, MaxTput]]] = {}
+    for kind in kinds:
+        for bucket in sorted(requests_per_s):
+            cell = table[bucket, kind]
+            if isinstance(cell, MaxTput):
+                parts.setdefault((row_of_bucket[bucket], kind), []).append((requests_per_s[bucket], cell))
+    return {pair: row_load(of_row) for pair, of_row in parts.items()}
+
+
+def charged_rates(
+    table: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    kinds: Iterable[Kind],
+    requests_per_s: Mapping[str, float],
+    row_of_bucket: Mapping[str, str],
+) -> dict[tuple[str, Kind], float]:
+    """What a Problem takes for MaxTput, by (bucket name, kind): every row carries the rates of its larger sum.
+
+    Args: as for ``row_loads``.
+    """
+    every_kind = tuple(kinds)
+    loads = row_loads(table, every_kind, requests_per_s, row_of_bucket)
+    return {
+        (bucket, kind): loads[row_of_bucket[bucket], kind].rate_of(cell)
+        for bucket in sorted(requests_per_s)
+        for kind in every_kind
+        if isinstance(cell := table[bucket, kind], MaxTput)
+    }
