@@ -80,14 +80,14 @@ def row_loads(
     """The load of each row on each kind; of the sizes that the kind serves, where it does not serve all of them.
 
     Args:
-        table: by (bucket name, kind).
+        table: by (bucket name, kind); a missing one serves as little as an Unservable.
         requests_per_s: by bucket name; only their ratios within a row decide which sum is the larger.
         row_of_bucket: bucket name -> row name.
     """
     parts: dict[tuple[str, Kind], list[tuple[float, MaxTput]]] = {}
     for kind in kinds:
         for bucket in sorted(requests_per_s):
-            cell = table[bucket, kind]
+            cell = table.get((bucket, kind))
             if isinstance(cell, MaxTput):
                 parts.setdefault((row_of_bucket[bucket], kind), []).append((requests_per_s[bucket], cell))
     return {pair: row_load(of_row) for pair, of_row in parts.items()}
@@ -109,5 +109,5 @@ def charged_rates(
         (bucket, kind): loads[row_of_bucket[bucket], kind].rate_of(cell)
         for bucket in sorted(requests_per_s)
         for kind in every_kind
-        if isinstance(cell := table[bucket, kind], MaxTput)
+        if isinstance(cell := table.get((bucket, kind)), MaxTput)
     }

@@ -6,6 +6,7 @@ cheapest leaf comes next, so that no fleet that differs in kind is passed over f
 """
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import Alternative, Kind, Problem, Solution, Status
@@ -15,14 +16,22 @@ from melange_cloud.planner.solving import Solving
 
 @dataclass(frozen=True, slots=True)
 class OtherFleet:
-    """The cheapest fleet without some GPUs; ``solution`` has one."""
+    """The cheapest fleet without some GPUs; ``solution`` has one, and answers ``problem``."""
 
     without: frozenset[str]
     solution: Solution
+    problem: Problem
 
 
-def other_fleets(problem: Problem, solution: Solution, solving: Solving, count: int) -> list[OtherFleet]:
-    """At most ``count`` fleets that differ in kind from ``solution`` and from one another, cheapest first."""
+def other_fleets(
+    problem: Problem, solution: Solution, solving: Solving, count: int, others: Sequence[Problem] = ()
+) -> list[OtherFleet]:
+    """At most ``count`` fleets that differ in kind from ``solution`` and from one another, cheapest first.
+
+    Args:
+        others: the question posed in other ways (see ``Posed.problems``).
+    """
+    problems = (problem, *others)
     found: list[OtherFleet] = []
     gpus_used = [_gpus(solution)]
     waiting: list[tuple[float, int, list[str], Solution]] = []
@@ -34,7 +43,7 @@ def other_fleets(problem: Problem, solution: Solution, solving: Solving, count: 
             if fewer in seen:
                 continue
             seen.add(fewer)
-            answer = solving.solve_for_cost(without_gpus(problem, fewer))
+            answer = solving.cost_of_any(without_gpus(one, fewer) for one in problems)
             if answer.usd_per_hour is not None:
                 heapq.heappush(waiting, (round(answer.usd_per_hour, 6), len(fewer), sorted(fewer), answer))
 
@@ -45,7 +54,8 @@ def other_fleets(problem: Problem, solution: Solution, solving: Solving, count: 
         # What uses all that an earlier one uses differs from it in number, not in kind.
         if not any(earlier <= used for earlier in gpus_used):
             gpus_used.append(used)
-            found.append(OtherFleet(forbidden, solving.solve_aside(without_gpus(problem, forbidden))))
+            answered, fleet = solving.solve_any_aside([without_gpus(one, forbidden) for one in problems])
+            found.append(OtherFleet(forbidden, fleet, answered))
         branch(forbidden, used)
     return found
 
@@ -59,14 +69,14 @@ def without_gpus(problem: Problem, forbidden: frozenset[str]) -> Problem:
     )
 
 
-def as_alternative(problem: Problem, other: OtherFleet, plan_usd_per_hour: float) -> Alternative:
+def as_alternative(other: OtherFleet, plan_usd_per_hour: float) -> Alternative:
     """An alternative in the user's words."""
     cost = other.solution.usd_per_hour or 0.0
     return Alternative(
         without=tuple(sorted(other.without)),
         instances=instance_counts(other.solution),
         usd_per_hour=cost,
-        busy_usd_per_hour=busy_usd_per_hour(problem, other.solution),
+        busy_usd_per_hour=busy_usd_per_hour(other.problem, other.solution),
         more_fraction=cost / plan_usd_per_hour - 1,
         proven=other.solution.status is Status.OPTIMAL,
     )

@@ -6,6 +6,7 @@ enters below the p at which the lowest of those lines reaches C. Each solve at a
 the next price (Dinkelbach's method); the prices only rise, and end where the solver finds nothing cheaper than C.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, fsum
 
@@ -19,7 +20,11 @@ MOST_SOLVES = 25
 
 
 def entry_price(
-    problem: Problem, solving: Solving, offer: OfferNumbers, plan_usd_per_hour: float
+    problem: Problem,
+    solving: Solving,
+    offer: OfferNumbers,
+    plan_usd_per_hour: float,
+    others: Sequence[Problem] = (),
 ) -> tuple[float | None, bool]:
     """The price below which ``offer`` enters, USD/h; None where it enters at no price. And whether that is proven.
 
@@ -27,14 +32,14 @@ def entry_price(
         problem: the question that the plan answers; it need not hold the offer.
         offer: of a GPU that may serve; not in the plan's fleet.
         plan_usd_per_hour: what the plan costs.
+        others: the question posed in other ways (see ``Posed.problems``).
     """
-    others = tuple(other for other in problem.offers if other.name != offer.name)
     found = None if problem.quotas else _price_alone(problem, offer, plan_usd_per_hour)
     price = offer.usd_per_hour * NEARLY_FREE if found is None else found
     proven = True
     for _ in range(MOST_SOLVES):
-        offers = tuple(sorted((*others, replace(offer, usd_per_hour=price)), key=lambda entry: entry.name))
-        solution = solving.solve_for_cost(replace(problem, offers=offers))
+        priced = replace(offer, usd_per_hour=price)
+        solution = solving.cost_of_any(_with_offer(one, priced) for one in (problem, *others))
         proven = proven and solution.status is Status.OPTIMAL
         count = sum(instances for (name, _), instances in solution.instances.items() if name == offer.name)
         cost = solution.usd_per_hour
@@ -44,6 +49,14 @@ def entry_price(
         rest = cost - count * price
         price = found = (plan_usd_per_hour - rest) / count
     return found, False
+
+
+def _with_offer(problem: Problem, offer: OfferNumbers) -> Problem:
+    """The problem with the offer, in the place of the one of its name; without it where no kind of it serves."""
+    kept = [other for other in problem.offers if other.name != offer.name]
+    if any(offer.replicas_per_instance(kind) for kind in problem.kinds):
+        kept.append(offer)
+    return replace(problem, offers=tuple(sorted(kept, key=lambda entry: entry.name)))
 
 
 def _price_alone(problem: Problem, offer: OfferNumbers, plan_usd_per_hour: float) -> float | None:

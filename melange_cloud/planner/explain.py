@@ -40,11 +40,13 @@ def explain(
     profiles: Mapping[Kind, Profile],
     solving: Solving,
     alternatives: int,
+    others: Sequence[Problem] = (),
 ) -> Explanation:
     """Explain a fleet.
 
     Args:
         problem, solution: the question and its answer, which has a fleet.
+        others: the question posed in other ways (see ``Posed.problems``).
         offers: all that may be rented here, needless ones included.
         buckets: with traffic.
         table: MaxTput of every bucket on every kind.
@@ -55,19 +57,19 @@ def explain(
     cost = solution.usd_per_hour
     if cost is None:
         raise ValueError("a solution with a fleet has a cost")
-    others = tuple(
-        as_alternative(problem, other, cost) for other in other_fleets(problem, solution, solving, max(1, alternatives))
+    found = tuple(
+        as_alternative(other, cost) for other in other_fleets(problem, solution, solving, max(1, alternatives), others)
     )
     busy = busy_usd_per_hour(problem, solution)
     return Explanation(
         limits=_limits(problem, solution, buckets, table, profiles),
         idle_usd_per_hour=cost - busy,
-        runner_up=others[0] if others else None,
-        runner_up_lost=_why_it_lost(others[0], cost, busy) if others else "",
-        alternatives=others,
+        runner_up=found[0] if found else None,
+        runner_up_lost=_why_it_lost(found[0], cost, busy) if found else "",
+        alternatives=found,
         bucket_costs=_bucket_costs(problem, solution, buckets),
-        quotas=_binding_quotas(problem, solution, solving),
-        entry_prices=_entry_prices(problem, solution, offers, solving, cost),
+        quotas=_binding_quotas((problem, *others), solution, solving),
+        entry_prices=_entry_prices((problem, *others), solution, offers, solving, cost),
     )
 
 
@@ -153,15 +155,17 @@ def _bucket_costs(problem: Problem, solution: Solution, buckets: Sequence[Bucket
     return tuple(sorted(found, key=lambda entry: (-entry.usd_per_thousand_requests, entry.input_tokens)))
 
 
-def _binding_quotas(problem: Problem, solution: Solution, solving: Solving) -> tuple[BindingQuota, ...]:
+def _binding_quotas(problems: Sequence[Problem], solution: Solution, solving: Solving) -> tuple[BindingQuota, ...]:
     """The quotas without which, each alone, a cheaper fleet is found; and what higher limits save."""
-    cost = solution.usd_per_hour or 0.0
+    # The question as it was asked has all the offers; those of routers that know less may have fewer.
+    problem, cost = max(problems, key=lambda one: len(one.offers)), solution.usd_per_hour or 0.0
     found = []
     for option, name, limit in limits_of(problem.quotas):
-        without = solving.solve_for_cost(replace(problem, quotas=without_limit(problem.quotas, option, name)))
+        quotas = without_limit(problem.quotas, option, name)
+        without = solving.cost_of_any(replace(one, quotas=quotas) for one in problems)
         if without.usd_per_hour is None or not _is_cheaper(without.usd_per_hour, cost):
             continue
-        saving = _Savings(problem, cost, option, name, solving, [])
+        saving = _Savings(problems, cost, option, name, solving, [])
         enough = max(limit + 1, used_of(problem, without, option, name))
         next_limit = saving.first_useful(limit, enough)
         found.append(
@@ -187,7 +191,7 @@ class _Savings:
     ``cut_short`` collects the limits at which the search was not carried to its end.
     """
 
-    problem: Problem
+    problems: Sequence[Problem]
     usd_per_hour: float
     option: str
     name: str
@@ -196,8 +200,8 @@ class _Savings:
 
     def at(self, limit: int) -> float:
         """USD/h saved at a limit; 0 where nothing is."""
-        quotas = with_limit(self.problem.quotas, self.option, self.name, limit)
-        found = self.solving.solve_for_cost(replace(self.problem, quotas=quotas))
+        quotas = with_limit(self.problems[0].quotas, self.option, self.name, limit)
+        found = self.solving.cost_of_any(replace(one, quotas=quotas) for one in self.problems)
         if found.status not in (Status.OPTIMAL, Status.INFEASIBLE):
             self.cut_short.append(limit)
         cost = found.usd_per_hour
@@ -219,7 +223,11 @@ def _is_cheaper(usd_per_hour: float, than: float) -> bool:
 
 
 def _entry_prices(
-    problem: Problem, solution: Solution, offers: Sequence[OfferNumbers], solving: Solving, usd_per_hour: float
+    problems: Sequence[Problem],
+    solution: Solution,
+    offers: Sequence[OfferNumbers],
+    solving: Solving,
+    usd_per_hour: float,
 ) -> tuple[EntryPrice, ...]:
     """Every offer that is not in the fleet, the one that needs the smallest fall of its price first.
 
@@ -232,11 +240,14 @@ def _entry_prices(
     for offer in offers:
         if offer.name in rented:
             continue
-        alike = (offer.gpu, offer.gpu_count, offer.name if problem.quotas else "")
+        alike = (offer.gpu, offer.gpu_count, offer.name if problems[0].quotas else "")
         if alike not in known:
             # The offers that are like it are set aside: each would enter below the same price.
-            others = tuple(o for o in problem.offers if o.name in rented or not _alike(o, offer))
-            known[alike] = entry_price(replace(problem, offers=others), solving, offer, usd_per_hour)
+            first, *more = (
+                replace(one, offers=tuple(o for o in one.offers if o.name in rented or not _alike(o, offer)))
+                for one in problems
+            )
+            known[alike] = entry_price(first, solving, offer, usd_per_hour, more)
         price, proven = known[alike]
         found.append(
             EntryPrice(

@@ -210,6 +210,7 @@ def _explained(
         evaluated.profiles,
         solving,
         asked.alternatives,
+        [other for other in posed.problems if other is not problem],
     )
 
 

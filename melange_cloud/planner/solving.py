@@ -43,9 +43,17 @@ class Solving:
     def solve_any(self, problems: Sequence[Problem]) -> tuple[Problem, Solution]:
         """The cheapest fleet of a question, and the Problem whose answer it is (see ``Posed.problems``)."""
         answers = [self.solve(problems[0]), *(self.solve_for_cost(problem) for problem in problems[1:])]
+        return self._chosen(problems, answers, self.solve)
+
+    def solve_any_aside(self, problems: Sequence[Problem]) -> tuple[Problem, Solution]:
+        """``solve_any``, as a figure beside the plan."""
+        return self._chosen(problems, [self.solve_for_cost(problem) for problem in problems], self.solve_aside)
+
+    def _chosen(
+        self, problems: Sequence[Problem], answers: list[Solution], solve: Callable[[Problem], Solution]
+    ) -> tuple[Problem, Solution]:
         best = _cheapest(answers)
-        if best > 0:
-            answers[best] = self.solve(problems[best])
+        answers[best] = solve(problems[best])
         return problems[best], _proven_by(answers, best)
 
     def cost_of_any(self, problems: Iterable[Problem]) -> Solution:

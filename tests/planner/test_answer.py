@@ -158,3 +158,24 @@ def test_what_a_user_expects_of_any_plan(rate, router, tpot_ms, name):
     assert cost(peak_requests_per_s=rate, gpus=("A10G", "A100-40GB"), **asked) >= region.usd_per_hour - slack
     low, high = region.usd_per_month_range
     assert low - slack <= region.usd_per_month <= high + slack
+
+
+@pytest.mark.parametrize("rate", [40, 70])
+def test_what_a_router_knows_never_makes_a_plan_dearer(rate):
+    """With front ends that bind some sizes and engines that bind others; `routers` says what each plan then costs."""
+    plans = {}
+    for router in ("plain", "prompt", "oracle"):
+        (plans[router],) = ask("us-central1", workload="chat", peak_requests_per_s=rate, router=router).regions
+    costs = {router: plan.usd_per_hour for router, plan in plans.items()}
+    assert costs["oracle"] <= costs["prompt"] + 1e-6 <= costs["plain"] + 2e-6
+    for router, plan in plans.items():
+        assert plan.routers == pytest.approx(costs)
+        assert plan.error_bars.stated.usd_per_month == pytest.approx(plan.usd_per_month)
+        for use in plan.kinds:
+            kind = (use.gpu, use.tensor_parallel)
+            lines = [line for line in plan.routing if (line.gpu, line.tensor_parallel) == kind]
+            http = sum(
+                line.share * line.bucket_requests_per_s * (0.0217 + (line.mean_output_tokens - 1) * 2.14e-5)
+                for line in lines
+            )
+            assert http <= use.busy_replicas + 1e-6 <= use.replicas + 2e-6, (router, kind)
