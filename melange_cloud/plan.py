@@ -219,6 +219,7 @@ def _routing(
                         max_tput_requests_per_s=cell.requests_per_s,
                         share=share,
                         limited_by=cell.limited_by,
+                        load_requests_per_s=problem.max_tput_requests_per_s[bucket.name, kind],
                     )
                 )
     return tuple(lines)
@@ -261,7 +262,7 @@ def _kinds(
             row = rows[problem.row_of_bucket[bucket.name], kind]
             grade = row.grade_of(cell)
             part = line.share * line.bucket_requests_per_s
-            busy = part / problem.max_tput_requests_per_s[bucket.name, kind]
+            busy = part / line.load_requests_per_s
             load += busy
             weighted_error += busy * row.error_of(cell)
             loads_by_grade[grade] = loads_by_grade.get(grade, 0.0) + busy

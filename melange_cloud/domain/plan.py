@@ -141,7 +141,9 @@ class KindUse:
 class RoutingLine:
     """The part ``share`` of one bucket's traffic that one kind serves.
 
-    ``max_tput_requests_per_s`` and ``limited_by`` are those of a replica that serves nothing else (see ``MaxTput``).
+    ``max_tput_requests_per_s`` and ``limited_by`` are those of a replica that serves nothing else (see ``MaxTput``);
+    ``load_requests_per_s`` is the rate that counts in the mix (see ``row_loads``): ``share`` x
+    ``bucket_requests_per_s`` / ``load_requests_per_s`` of a kind's lines add up to its busy replicas.
     """
 
     input_tokens: tuple[int, int]
@@ -154,6 +156,7 @@ class RoutingLine:
     max_tput_requests_per_s: float
     share: float
     limited_by: str = ""
+    load_requests_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def test_json_follows_its_schema_and_can_be_recomputed(run):
             bucket = (*line["input_tokens"], *line["output_tokens"])
             covered[bucket] = covered.get(bucket, 0) + line["share"]
             kind = line["gpu"], line["tensor_parallel"]
-            load = line["share"] * line["bucket_requests_per_s"] / line["max_tput_requests_per_s"]
+            load = line["share"] * line["bucket_requests_per_s"] / line["load_requests_per_s"]
             busy[kind] = busy.get(kind, 0) + load
         assert all(share == pytest.approx(1, abs=1e-6) for share in covered.values())
         rates = {(*r["input_tokens"], *r["output_tokens"]): r["bucket_requests_per_s"] for r in region["routing"]}

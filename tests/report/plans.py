@@ -160,7 +160,9 @@ def region_plan(
             max_tput = MAX_TPUT[gpu] * degree * (590.0 / (mean_in + mean_out)) ** 0.1
             rate = part * request.planned_requests_per_s
             busy += share * rate / max_tput
-            routing.append(RoutingLine(inputs, outputs, mean_in, mean_out, rate, gpu, degree, max_tput, share))
+            routing.append(
+                RoutingLine(inputs, outputs, mean_in, mean_out, rate, gpu, degree, max_tput, share, "tpot", max_tput)
+            )
         kinds.append(KindUse(gpu, degree, replicas[gpu, degree], busy, share, share, "C", ERRORS[gpu], "estimated"))
     busy_share = {(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
     cost = sum(line.usd_per_hour for line in lines)

@@ -140,7 +140,7 @@ def test_cost_coverage_load_and_capacity_can_be_recomputed(name: str) -> None:
             kind = (line["gpu"], line["tensor_parallel"])
             served[bucket] = served.get(bucket, 0.0) + line["share"]
             rates[bucket] = line["bucket_requests_per_s"]
-            busy = line["share"] * line["bucket_requests_per_s"] / line["max_tput_requests_per_s"]
+            busy = line["share"] * line["bucket_requests_per_s"] / line["load_requests_per_s"]
             load[kind] = load.get(kind, 0.0) + busy
         assert all(share == pytest.approx(1, rel=1e-9) for share in served.values())
         assert sum(rates.values()) == pytest.approx(request["planned_requests_per_s"], rel=1e-9)
