@@ -79,6 +79,25 @@ def test_a_comparison_says_it_above(run):
     assert "the HTTP front end (1 API server per replica) limits H100; see --api-servers" in page
 
 
+def test_a_router_that_knows_sizes_fills_front_ends_and_engines_apart(run):
+    """Each size is a row of its own: what it counts for is the front end's rate where that is the lower."""
+    asked = ("--offline", "--workload", "chat", "--rate", "40", "--router", "oracle")
+    command = ("plan", "--region", "eu-west-2", *asked)
+    (region,) = run.json(*command)["regions"]
+    shares = []
+    for use in region["kinds"]:
+        lines = [line for line in region["routing"] if line["gpu"] == use["gpu"]]
+        loads = [line["share"] * line["bucket_requests_per_s"] / line["load_requests_per_s"] for line in lines]
+        most = [1 / seconds_of(line["mean_output_tokens"]) for line in lines]
+        http = [load for load, line, rate in zip(loads, lines, most, strict=True) if line["limited_by"] == "front_end"]
+        assert all(line["load_requests_per_s"] <= rate * (1 + 1e-9) for line, rate in zip(lines, most, strict=True))
+        assert use["busy_replicas"] == pytest.approx(sum(loads))
+        assert use["front_end_load_share"] == pytest.approx(sum(http) / sum(loads))
+        shares.append(use["front_end_load_share"])
+    assert 0 < max(shares) < 1
+    assert "% of its load; --api-servers 2 would make it" in " ".join(run(*command).stdout.split())
+
+
 def test_it_binds_where_more_servers_would_change_nothing(run):
     """30 requests/s are one p5 either way; it is busy with HTTP first."""
     page = " ".join(run(*CHAT[:-1], "30").stdout.split())
