@@ -97,7 +97,7 @@ def plan_region(
         single_gpu=alone,
         what_if=(
             *(_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else ()),
-            *(_more_servers(request, evaluated, planned, posed, solving, pose_with, rules) if detailed else ()),
+            *(_more_servers(request, evaluated, solution, posed, solving, pose_with, rules) if detailed else ()),
         ),
         routers={router: solution.usd_per_hour for router, solution in routers.items()},
         routers_proven={router: _is_proven(solution) for router, solution in routers.items()},
@@ -241,13 +241,17 @@ def _what_ifs(
 def _more_servers(
     request: Request,
     evaluated: Evaluated,
-    planned: Solution,
+    cheapest: Solution,
     posed: Posed,
     solving: Solving,
     pose_with: PoseWith,
     rules: Rules,
 ) -> tuple[WhatIf, ...]:
-    """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be."""
+    """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be.
+
+    Args:
+        cheapest: the answer as asked; not the fleet that changes least against today's, which may cost more.
+    """
     servers = min(2 * request.api_servers, profiles.MOST_API_SERVERS)
     kinds = set() if posed.problem is None else set(posed.problem.kinds)
     limited = any(
@@ -258,7 +262,7 @@ def _more_servers(
         return ()
     more = pose_with(evaluated.at(request.slo, api_servers=servers), rules)
     change = _what_if(f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more, solving)
-    cheaper = (change.usd_per_hour or math.inf) < (planned.usd_per_hour or 0.0) * (1 - 1e-7)
+    cheaper = (change.usd_per_hour or math.inf) < (cheapest.usd_per_hour or 0.0) * (1 - 1e-7)
     return (change,) if cheaper else ()
 
 

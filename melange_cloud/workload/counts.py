@@ -39,6 +39,9 @@ _USUAL_WINDOWS_S = (
 _MOST_WINDOWS = 5_300_000
 """Ten years of minutes, which is the span of a trace, too."""
 
+NO_RATES = "no arrival rates"
+"""How a note begins that says why a workload has none."""
+
 _COUNTS = ("requests", "request_count", "count", "num_requests")
 _RATES = ("requests_per_s", "requests_per_second", "rate", "rps", "qps")
 
@@ -111,8 +114,9 @@ def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
 
 
 def with_rates(held: WorkloadFile, rates: ArrivalRates, source: str) -> WorkloadFile:
-    """The sizes of one source with the arrivals of another, which ``source`` names."""
-    return replace(held, arrival_rates=replace(rates, source=source))
+    """The sizes of one source with the arrivals of another, which ``source`` names; it then does not lack any."""
+    notes = tuple(note for note in held.workload.notes if not note.startswith(NO_RATES))
+    return replace(held, workload=replace(held.workload, notes=notes), arrival_rates=replace(rates, source=source))
 
 
 def _by_hour(
@@ -163,6 +167,9 @@ def _unit_by_step(first: str, second: str, name: str, path: Path, line: int) -> 
     """
     one, other = number_of(first), number_of(second)
     step = 0.0 if one is None or other is None else other - one
+    if step == 1:
+        message = "times that rise by 1 may be seconds, minutes or hours: call the column t_s, minute or hour"
+        raise BadFile([Fault(path, message, line=line, field=name)])
     for unit in SECONDS_PER_UNIT.values():
         if any(abs(step * unit - usual) < 1e-6 * usual for usual in _USUAL_WINDOWS_S):
             return unit

@@ -126,6 +126,16 @@ def test_fewer_changes_where_more_may_be_paid(tmp_path: Path) -> None:
     assert changes[0] > changes[-1]
 
 
+def test_more_api_servers_save_what_typing_it_saves(tmp_path: Path) -> None:
+    """Against the cheapest fleet as asked, not against one that is kept for fewer changes and costs more."""
+    today = tmp_path / "today.csv"
+    today.write_text("instance_type,instances\ng5.2xlarge,9\ng6.2xlarge,9\n", encoding="utf-8")
+    kept = region_of("--current", str(today), "--stay-within", "40%")
+    assert kept["usd_per_hour"] > kept["current"]["cheapest_usd_per_hour"]
+    rows = [row for row in kept["what_if"] if row["option"].startswith("--api-servers")]
+    assert rows == [row for row in region_of()["what_if"] if row["option"].startswith("--api-servers")]
+
+
 def test_a_type_that_may_not_stay_is_named(tmp_path: Path) -> None:
     today = tmp_path / "today.csv"
     today.write_text("instance_type,instances\ng5.xlarge,4\np5e.48xlarge,1\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, Sizes, read_histogram, read_rates, read_trace
+from melange_cloud.workload import AskedColumns, Sizes, read_histogram, read_rates, read_trace, with_rates
 from melange_cloud.workload.arrivals import arrival_rates
 from melange_cloud.workload.tally import Tally
 
@@ -211,3 +211,24 @@ def test_bad_rates_are_refused(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(BadFile) as caught:
         read_rates(path)
     assert says in str(caught.value)
+
+
+def test_times_that_rise_by_one_are_asked_for_their_unit(tmp_path):
+    # As seconds, these hours would be planned 3,600 times too dear.
+    path = tmp_path / "hours.csv"
+    rows = "\n".join(f"{hour},{1000 * (hour + 1)}" for hour in range(24))
+    path.write_text(f"time,requests\n{rows}\n", encoding="utf-8")
+    with pytest.raises(BadFile, match="may be seconds, minutes or hours: call the column t_s, minute or hour"):
+        read_rates(path)
+    path.write_text(f"hour,requests\n{rows}\n", encoding="utf-8")
+    assert read_rates(path).peak_requests_per_s == pytest.approx(24_000 / 3600)
+
+
+def test_a_workload_that_is_given_arrivals_no_longer_says_that_it_lacks_them(tmp_path):
+    path = tmp_path / "hours.csv"
+    path.write_text("hour,requests\n0,36000\n1,72000\n", encoding="utf-8")
+    bare = read_histogram("chat")
+    assert any(note.startswith("no arrival rates") for note in bare.workload.notes)
+    held = with_rates(bare, read_rates(path), "hours.csv")
+    assert not any(note.startswith("no arrival rates") for note in held.workload.notes)
+    assert len(held.workload.notes) == len(bare.workload.notes) - 1
