@@ -41,14 +41,13 @@ def harmless(text: str, *, coloured: bool = False) -> str:
 
 
 def harmless_json(text: str, encoding: str | None) -> str:
-    r"""JSON in which every character that ``encoding`` lacks or a terminal obeys is an escape (``\u2026``).
+    r"""JSON in which what a terminal obeys is an escape (``\u2026``), and in other encodings all beyond ASCII.
 
-    The document stays the same: beyond ASCII, JSON has characters in strings only.
+    JSON is UTF-8: the bytes of another encoding would be no JSON, whether it has the character or not. The document
+    stays the same, since beyond ASCII JSON has characters in strings only.
     """
-    has = _has(encoding)
-    return _NOT_PLAIN.sub(
-        lambda found: found[0] if found[0].isprintable() and has(found[0]) else _escape(found[0]), text
-    )
+    is_utf_8 = _codec(encoding) == "utf-8"
+    return _NOT_PLAIN.sub(lambda found: found[0] if found[0].isprintable() and is_utf_8 else _escape(found[0]), text)
 
 
 def fitting(text: str, encoding: str | None) -> str:
@@ -67,12 +66,17 @@ def fitting(text: str, encoding: str | None) -> str:
     return "".join(char if char not in blocks and has(char) else _instead(char, has) for char in text)
 
 
-def _has(encoding: str | None) -> Callable[[str], bool]:
-    """Whether an encoding has all characters of a text; an unknown one is taken for UTF-8."""
+def _codec(encoding: str | None) -> str:
+    """The one name of a codec; an unknown one is taken for UTF-8."""
     try:
-        codec = codecs.lookup(encoding or "utf-8").name
+        return codecs.lookup(encoding or "utf-8").name
     except LookupError:
-        codec = "utf-8"
+        return "utf-8"
+
+
+def _has(encoding: str | None) -> Callable[[str], bool]:
+    """Whether an encoding has all characters of a text."""
+    codec = _codec(encoding)
 
     def has(text: str) -> bool:
         try:

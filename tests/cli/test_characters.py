@@ -41,7 +41,7 @@ def test_what_an_encoding_lacks_becomes_other_characters(text, encoding, expecte
 def test_json_stays_the_same_document(encoding):
     document = {"a\u2028b": ["±–×", "東京", "\U0001f600", "\x9b31m\x7f", "a\tb\nc", "\ud800"]}
     text = harmless_json(json.dumps(document, ensure_ascii=False, indent=2), encoding)
-    assert json.loads(text.encode(encoding).decode(encoding)) == document
+    assert json.loads(text.encode(encoding).decode("utf-8")) == document
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
