@@ -42,6 +42,8 @@ class Posed:
         coarser: the same question for routers that know less, where one of those may have a cheaper fleet (see
             ``row_loads``): a router that knows more can do what they do, so that each answer to one of these is one to
             ``problem`` too. Empty where no fleet can be cheaper for it.
+        both_limits: the question itself where a replica may serve rows that its engine limits and others that its front
+            end does: both hold (see ``with_both_limits``). None where ``problem`` is as exact.
     """
 
     problem: Problem | None
@@ -52,10 +54,16 @@ class Posed:
     unknown_kinds: frozenset[Kind] = frozenset()
     entering: tuple[OfferNumbers, ...] = ()
     coarser: tuple[Problem, ...] = ()
+    both_limits: Problem | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """``problem`` and ``coarser``: the least of their costs is the question's; empty where there is no problem."""
+        """``safe`` and ``both_limits``: the least of their costs is the question's; empty where there is no problem."""
+        return (*self.safe, *(() if self.both_limits is None else (self.both_limits,)))
+
+    @property
+    def safe(self) -> tuple[Problem, ...]:
+        """``problem`` and ``coarser``, every answer to which holds; empty where there is no problem."""
         return () if self.problem is None else (self.problem, *self.coarser)
 
 
@@ -167,13 +175,34 @@ def pose(
     )
     every_offer = tuple(sorted(numbers, key=lambda offer: offer.name))
     coarser = coarser_of(problem, max_tput, buckets, rules.router)
-    return Posed(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer, coarser)
+    both_limits = with_both_limits(problem, max_tput)
+    return Posed(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer, coarser, both_limits)
 
 
 def charged_anew(problem: Problem, max_tput: MaxTputTable) -> Problem:
     """The same question with other figures for its kinds."""
     rates = charged_rates(max_tput, problem.kinds, problem.planned_requests_per_s, problem.row_of_bucket)
     return replace(problem, max_tput_requests_per_s=rates)
+
+
+def with_both_limits(problem: Problem, max_tput: MaxTputTable) -> Problem | None:
+    """The question with a replica's two limits apart; None where that is the same question, as it is with one row.
+
+    ``problem`` charges each row by the larger of its two sums, which is too much where one replica serves rows of both
+    kinds: safe, and up to 11 % too dear. Its answers, and those of ``coarser``, have more even shares.
+    """
+    if len(problem.rows) == 1:
+        return None
+    cells = {
+        key: cell
+        for key, rate in problem.max_tput_requests_per_s.items()
+        if isinstance(cell := max_tput[key], MaxTput) and rate > 0
+    }
+    engines = {key: cell.engine_requests_per_s for key, cell in cells.items()}
+    if engines == problem.max_tput_requests_per_s:
+        return None
+    front_ends = {key: cell.front_end_requests_per_s for key, cell in cells.items()}
+    return replace(problem, max_tput_requests_per_s=engines, front_end_requests_per_s=front_ends)
 
 
 def coarser_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucket], router: str) -> tuple[Problem, ...]:

@@ -1,12 +1,15 @@
 """The load of a mix on a replica: the larger of two sums, worked out by hand, and what the routers make of it."""
 
 import random
+from datetime import UTC, datetime
 from math import ceil
 
 import pytest
 
-from melange_cloud.domain import FrontEndMost, MaxTput, row_load
+import melange_cloud
+from melange_cloud.domain import FrontEndMost, MaxTput, Status, row_load
 from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.trust import Trust
 from melange_cloud.problem import charged_anew, pose
 from melange_cloud.solver import verify
 from tests.builders import A10G, H100, L4, LONG, SHORT, bucket, offer, rules
@@ -133,3 +136,31 @@ def test_of_one_kind_alone_a_plain_fleet_holds_exactly_both_sums(seed):
     question = pose([offer()], table, {}, SIZES, per_s, rules())
     solution = Solving("auto", None).cost_of_any(question.problems)
     assert solution.instances == {("m1", L4): ceil(max(sums))}
+
+
+@pytest.mark.parametrize(
+    ("region", "workload", "rate", "router", "spare", "usd_per_hour"),
+    [
+        # Found with HiGHS by a program of its own, with two rows of capacity per kind: engines, and front ends.
+        ("us-east-1", "m-mid", 275.5, "prompt", 0, 34.667242),
+        ("us-east-1", "m-mid", 275.5, "oracle", 0, 33.455242),
+        ("us-east-1", "m-mid", 275.5, "prompt", 1, 58.459284),
+        ("us-east-1", "m-mid", 500, "prompt", 0, 56.207892),
+        ("us-central1", "m-mid", 60, "prompt", 0, 9.054018),
+        ("asia-east1", "sharegpt", 49.9, "oracle", 0, 106.652368),
+    ],
+)
+def test_a_router_that_knows_sizes_fills_engines_and_front_ends_exactly(
+    region, workload, rate, router, spare, usd_per_hour
+):
+    asked = melange_cloud.Question(
+        regions=(region,),
+        workload=workload,
+        peak_requests_per_s=rate,
+        router=router,
+        spare=spare,
+        trust=Trust(offline=True),
+    )
+    (plan,) = melange_cloud.answer(asked, now=datetime(2026, 11, 27, tzinfo=UTC)).regions
+    assert plan.status is Status.OPTIMAL
+    assert plan.usd_per_hour == pytest.approx(usd_per_hour, abs=1e-6)

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from math import fsum
 from types import MappingProxyType
 
 from melange_cloud.domain.kinds import Kind
@@ -49,6 +50,8 @@ class Problem:
         max_tput_requests_per_s: by (bucket name, kind); absent where the kind cannot serve the bucket. Positive.
         quotas: upper limits; empty where none.
         spare: 0, or 1 where the fleet must survive losing any one instance.
+        front_end_requests_per_s: by (bucket name, kind), where a replica's engine and its HTTP front end are two limits
+            that both hold: what the front end takes. Empty where ``max_tput_requests_per_s`` is the only limit.
     """
 
     offers: tuple[OfferNumbers, ...]
@@ -58,6 +61,7 @@ class Problem:
     max_tput_requests_per_s: Mapping[tuple[str, Kind], float]
     quotas: Quotas = Quotas()
     spare: int = 0
+    front_end_requests_per_s: Mapping[tuple[str, Kind], float] = field(default_factory=dict)
 
     @cached_property
     def rows(self) -> tuple[str, ...]:
@@ -78,6 +82,7 @@ class Problem:
             frozenset(quotas.max_instances.items()),
             frozenset(quotas.max_vcpus.items()),
             self.spare,
+            frozenset(self.front_end_requests_per_s.items()),
         )
 
     def load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
@@ -86,6 +91,19 @@ class Problem:
         A pair is servable where the kind has a MaxTput for *every* bucket with traffic in the row.
         """
         return self._load_of_rows
+
+    @cached_property
+    def front_end_load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
+        """Replicas whose front ends a kind would keep busy by serving a whole row; empty where they are no limit."""
+        loads: dict[tuple[str, Kind], float] = {}
+        if self.front_end_requests_per_s:
+            for row, kind in self.load_of_rows():
+                loads[row, kind] = fsum(
+                    self.planned_requests_per_s[bucket] / self.front_end_requests_per_s[bucket, kind]
+                    for bucket in sorted(self.planned_requests_per_s)
+                    if self.row_of_bucket[bucket] == row
+                )
+        return MappingProxyType(loads)
 
     @cached_property
     def _load_of_rows(self) -> Mapping[tuple[str, Kind], float]:

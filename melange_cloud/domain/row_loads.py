@@ -13,8 +13,9 @@ row carry the rates of the side whose sum is larger. The mix of a row is the sam
 cannot tell its requests apart sends all of them by the same shares; hence its sums are known before any share is.
 For ``plain``, which has one row, loads are exact. With ``prompt`` and ``oracle`` a replica may serve several rows, and
 the sum of the rows' larger sums is at or above the larger of the two sums over all rows: no fleet is too small, but one
-may be too dear where a replica's engine is the limit of some rows and its front end that of others. So such a router
-may also answer as one that knows less does (``Posed.coarser``).
+may be too dear where a replica's engine is the limit of some rows and its front end that of others. So the question is
+also posed with both limits apart (``Posed.both_limits``), and such a router may answer as one that knows less does
+(``Posed.coarser``).
 """
 
 from collections.abc import Iterable, Mapping

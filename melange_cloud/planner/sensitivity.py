@@ -212,7 +212,7 @@ class _Swept:
     def _over_tpot(self, low: float, high: float) -> Swept:
         def problems_at(tpot_ms: float) -> tuple[Problem, ...]:
             table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms))
-            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problems
+            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).safe
 
         at_loosest = problems_at(high)
         if not at_loosest:
@@ -231,7 +231,7 @@ class _Swept:
             found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problems_at=of_kinds)
             return _whole(found, low, high)
 
-        posed = (*at_loosest, *self.posed.problems, *problems_at(low))
+        posed = (*at_loosest, *self.posed.safe, *problems_at(low))
         kinds = {kind for problem in posed for kind in problem.kinds}
         of_gpu = {gpu: frozenset(kind for kind in kinds if kind.gpu == gpu) for gpu in sorted({k.gpu for k in kinds})}
         return swept(problems_at, self.solving.solve_for_cost), {

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from math import fsum
 from time import monotonic
 
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
@@ -11,6 +10,7 @@ from melange_cloud.errors import BadInput, SolverFailed
 from melange_cloud.solver.answers import Ending, Nonsense
 from melange_cloud.solver.checks import (
     cost_usd_per_hour,
+    load_alone,
     lower_bound_usd_per_hour,
     quota_uses,
     refuse_numbers,
@@ -110,7 +110,7 @@ def cheapest_single_kind(
 
 def _instances_of_one(problem: Problem, kind: Kind) -> Instances | None:
     """The cheapest instances with which ``kind`` serves everything; None where the quotas leave too little."""
-    demand = whole_replicas(fsum(load for (_, k), load in problem.load_of_rows().items() if k == kind))
+    demand = whole_replicas(load_alone(problem, kind))
     counts = cover(items_of(problem, kind), demand, quota_limits(problem), problem.spare)
     return None if counts is None else {(name, kind): count for name, count in sorted(counts.items())}
 
@@ -129,7 +129,7 @@ def _best_of_one_kind(problem: Problem) -> Solution | None:
             except GaveUp:
                 continue
             if instances:
-                busy = fsum(loads[row, kind] for row in problem.rows) / replicas_of(problem, instances)[kind]
+                busy = load_alone(problem, kind) / replicas_of(problem, instances)[kind]
                 cost = cost_usd_per_hour(problem, instances)
                 found.append((round(cost, 6), sum(instances.values()), busy, kind, instances))
     if not found:

@@ -116,13 +116,25 @@ def usable_replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], in
 
 
 def busy_replicas_of(problem: Problem, shares: Mapping[tuple[str, Kind], float]) -> dict[Kind, float]:
-    """Replicas kept busy by kind, of kinds that serve anything."""
-    loads = problem.load_of_rows()
+    """Replicas kept busy by kind, of kinds that serve anything: by their engines, or their front ends where more."""
+    busy = _busy(problem.load_of_rows(), shares)
+    if problem.front_end_load_of_rows:
+        front_ends = _busy(problem.front_end_load_of_rows, shares)
+        busy = {kind: max(load, front_ends[kind]) for kind, load in busy.items()}
+    return busy
+
+
+def _busy(loads: Mapping[tuple[str, Kind], float], shares: Mapping[tuple[str, Kind], float]) -> dict[Kind, float]:
     busy: dict[Kind, float] = {}
     for row, kind in sorted(shares):
         if shares[row, kind] > 0:
             busy[kind] = busy.get(kind, 0.0) + shares[row, kind] * loads[row, kind]
     return busy
+
+
+def load_alone(problem: Problem, kind: Kind) -> float:
+    """Replicas that a kind keeps busy by serving all that it can."""
+    return busy_replicas_of(problem, {pair: 1.0 for pair in problem.load_of_rows() if pair[1] == kind}).get(kind, 0.0)
 
 
 def whole_replicas(busy_replicas: float) -> int:

@@ -13,6 +13,7 @@ Parameters
     usd_per_hour_each[o]         price of one instance, USD/h
     replicas_per_instance[o, k]  replicas of k that one instance of o hosts
     load_of_row[r, k]            replicas of k kept busy by the whole of row r
+    front_end_load_of_row[r, k]  replicas of k whose HTTP front ends it keeps busy, where they are a limit of their own
     gpu_count[o], vcpus[o]       GPUs and vCPUs of one instance
     max_gpus[g], max_instances[o], max_vcpus[f]    quotas: GPUs, instances, vCPUs
     enough_instances[o, k]       instances with which k serves everything alone and survives losing one
@@ -26,6 +27,7 @@ Variables
 Expressions
     replicas[k]      replicas of k in the fleet
     busy_replicas[k] replicas of k that its shares keep busy ("load" is a reserved word of Pyomo)
+    busy_front_ends[k]  replicas of k whose front ends its shares keep busy
 
 ``create_share_model`` fixes the replicas and has one variable more:
     highest_busy_share  >= 0          the busy share of the busiest kind, in units of ``scale``
@@ -36,6 +38,7 @@ from math import ceil, inf
 from typing import Any
 
 from melange_cloud.domain import Kind, Problem
+from melange_cloud.solver.checks import load_alone
 
 
 def create_model(problem: Problem, slices: int | None = None, to_be_rented: Collection[Kind] = ()) -> Any:
@@ -62,6 +65,13 @@ def create_model(problem: Problem, slices: int | None = None, to_be_rented: Coll
     model.usd_per_hour = pyo.Objective(rule=_usd_per_hour, sense=pyo.minimize)
     model.every_request_is_served = pyo.Constraint(model.ROWS, rule=_every_request_is_served)
     model.load_fits_in_replicas = pyo.Constraint(model.KINDS, rule=_load_fits_in_replicas)
+    front_ends = problem.front_end_load_of_rows
+    if front_ends:
+        model.front_end_load_of_row = pyo.Param(
+            model.SERVABLE, initialize={(row, str(kind)): load for (row, kind), load in front_ends.items()}
+        )
+        model.busy_front_ends = pyo.Expression(model.KINDS, rule=_busy_front_ends)
+        model.requests_fit_in_front_ends = pyo.Constraint(model.KINDS, rule=_requests_fit_in_front_ends)
     model.TO_BE_RENTED = pyo.Set(
         initialize=[pair for pair in model.SERVABLE if pair[1] in set(map(str, to_be_rented))], dimen=2
     )
@@ -70,6 +80,10 @@ def create_model(problem: Problem, slices: int | None = None, to_be_rented: Coll
         model.used = pyo.Var(model.HOSTING, domain=pyo.Binary)
         model.a_rented_offer_is_used = pyo.Constraint(model.HOSTING, rule=_a_rented_offer_is_used)
         model.losing_one_instance_is_survived = pyo.Constraint(model.HOSTING, rule=_losing_one_instance_is_survived)
+        if front_ends:
+            model.losing_one_front_end_is_survived = pyo.Constraint(
+                model.HOSTING, rule=_losing_one_front_end_is_survived
+            )
         model.losing_one_instance_leaves_a_replica = pyo.Constraint(
             model.ROWS, model.HOSTING, rule=_losing_one_instance_leaves_a_replica
         )
@@ -180,7 +194,7 @@ def _declare_parameters(model: Any, problem: Problem) -> None:
         if offer.replicas_per_instance(kind)
     }
     loads = problem.load_of_rows()
-    load_alone = {str(kind): sum(loads.get((row, kind), 0.0) for row in problem.rows) for kind in problem.kinds}
+    alone = {str(kind): load_alone(problem, kind) for kind in problem.kinds}
     model.usd_per_hour_each = by_offer(pyo.NonNegativeReals, "usd_per_hour")
     model.gpu_count = by_offer(pyo.NonNegativeIntegers, "gpu_count")
     model.vcpus = by_offer(pyo.NonNegativeIntegers, "vcpus")
@@ -192,7 +206,7 @@ def _declare_parameters(model: Any, problem: Problem) -> None:
     )
     # Sound as a bound: of more instances than this, one can be given back and the rest still loses one.
     model.enough_instances = pyo.Param(
-        model.HOSTING, initialize={(o, k): ceil(load_alone[k] / hosts) + 1 for (o, k), hosts in hosted.items()}
+        model.HOSTING, initialize={(o, k): ceil(alone[k] / hosts) + 1 for (o, k), hosts in hosted.items()}
     )
     quotas = problem.quotas
     model.max_gpus = pyo.Param(model.LIMITED_GPUS, initialize=lambda _, g: quotas.max_gpus[g])
@@ -245,6 +259,23 @@ def _load_fits_in_replicas(model: Any, k: str) -> Any:
     import pyomo.core as pyo
 
     return model.busy_replicas[k] <= model.replicas[k] if model.ROWS_THAT_FIT[k] else pyo.Constraint.Skip
+
+
+def _busy_front_ends(model: Any, k: str) -> Any:
+    """Σ_r front_end_load_of_row[r, k] · share[r, k]."""
+    return sum(model.front_end_load_of_row[r, k] * model.share[r, k] for r in model.ROWS_THAT_FIT[k])
+
+
+def _requests_fit_in_front_ends(model: Any, k: str) -> Any:
+    """busy_front_ends[k] ≤ replicas[k]."""
+    import pyomo.core as pyo
+
+    return model.busy_front_ends[k] <= model.replicas[k] if model.ROWS_THAT_FIT[k] else pyo.Constraint.Skip
+
+
+def _losing_one_front_end_is_survived(model: Any, o: str, k: str) -> Any:
+    """busy_front_ends[k] + replicas_per_instance[o, k] · used[o, k] ≤ replicas[k]."""
+    return model.busy_front_ends[k] + model.replicas_per_instance[o, k] * model.used[o, k] <= model.replicas[k]
 
 
 def _a_used_kind_is_rented(model: Any, r: str, k: str) -> Any:
