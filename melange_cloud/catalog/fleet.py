@@ -9,7 +9,7 @@ from melange_cloud.catalog.limits import MOST_INSTANCES
 from melange_cloud.catalog.table import did_you_mean, read_rows
 from melange_cloud.domain import Region
 from melange_cloud.errors import BadFile, Fault, echoed, shown
-from melange_cloud.inputs import read_json
+from melange_cloud.inputs import Malformed, read_json
 
 _OTHER_TYPES = re.compile(
     r"(p2|p3|p3dn|p5e|p5en|p6-b200|p6-b300|p6e-gb200|g3|g3s|g4ad|g4dn|g5g|g6e|g6f|gr6f|g7e|inf1|inf2|trn1|trn1n|trn2)"
@@ -83,8 +83,17 @@ def _checked(path: Path, fleet: Mapping[str, int], known: Collection[str]) -> di
     return dict(sorted(fleet.items()))
 
 
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise Malformed(f"has {echoed(repeated)} more than once in one object: keep one")
+    return found
+
+
 def _from_json(path: Path, region: Region) -> dict[str, int]:
-    document = read_json(path)
+    document = read_json(path, pairs=_without_repeats)
     if isinstance(document, dict) and isinstance(document.get("instances"), dict):
         return _counted(path, list(document["instances"].items()))
     plans = document.get("regions") if isinstance(document, dict) else None

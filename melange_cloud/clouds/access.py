@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from melange_cloud.errors import BadFile
-from melange_cloud.inputs import read_bytes
+from melange_cloud.inputs import is_there, read_bytes
 
 _MOST_SETTINGS_BYTES = 2**20
 _ANSWER_S = 0.3
@@ -142,7 +142,7 @@ def _gcp_signs() -> list[str]:
     if os.environ.get("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "").startswith("http://"):
         signs.append("MELANGE_CLOUD_GCP_BILLING_ENDPOINT")  # on this machine, which needs no credentials
     file = application_default_file()
-    if file.expanduser().is_file():
+    if is_there(file.expanduser()) and file.expanduser().is_file():
         signs.append(str(file))
     return signs
 

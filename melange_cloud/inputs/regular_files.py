@@ -43,6 +43,15 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def can_be(path: Path) -> bool:
+    """False for a name that no file can have: too long, or a NUL in it."""
+    try:
+        path.exists()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """All bytes of a regular file.
 

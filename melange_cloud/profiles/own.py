@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from melange_cloud.domain import GPUS, Kind, OperatingPoint
-from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.files import write_whole
+from melange_cloud.inputs import can_be
 from melange_cloud.profiles.files import MEASURED_FORMAT, ProfileFile, format_profile, read_profile_file
 from melange_cloud.profiles.measured import contradiction, doubts, points_of, rejection, same_size
 from melange_cloud.profiles.runs import BenchmarkRun
@@ -46,9 +47,15 @@ class Measured:
 
 
 def own_folder() -> Path:
-    """Where the user's profiles lie: MELANGE_CLOUD_PROFILES, else the user's data folder as the system has it."""
+    """Where the user's profiles lie: MELANGE_CLOUD_PROFILES, else the user's data folder as the system has it.
+
+    Raises:
+        BadInput: it names a folder that cannot be.
+    """
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
+        if not can_be(Path(named)):
+            raise BadInput(f"{FOLDER_VARIABLE}={echoed(named)}: no folder can have this name; correct or unset it")
         return Path(named)
     from platformdirs import user_data_path
 

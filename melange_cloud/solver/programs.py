@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from melange_cloud.errors import BadInput, SolverFailed
+from melange_cloud.errors import BadInput, SolverFailed, echoed
+from melange_cloud.inputs import is_there
 
 SOLVERS = ("auto", "glpk", "cbc", "highs")
 """What ``--solver`` takes; ``auto`` gives GLPK two seconds and lets CBC or HiGHS finish."""
@@ -121,10 +122,10 @@ def _named_by(variable: str, solver: str) -> Program | None:
 
 def _refuse_what_is_no_program(program: Program) -> None:
     path = program.executable
-    if path is None or (path.is_file() and os.access(path, os.X_OK)):
+    if path is None or (is_there(path) and path.is_file() and os.access(path, os.X_OK)):
         return
-    why = "no such file" if not path.exists() else "it is not an executable file"
-    raise SolverFailed(f"{program.solver} ({path}) cannot be started: {why}; {program.cure}")
+    why = "it is not an executable file" if is_there(path) else "no such file"
+    raise SolverFailed(f"{program.solver} ({echoed(path, 150)}) cannot be started: {why}; {program.cure}")
 
 
 @cache

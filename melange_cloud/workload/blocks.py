@@ -52,7 +52,10 @@ def size_of(path: Path) -> int:
         BadFile: the file cannot be read, or is not a regular one.
     """
     with open_regular(path) as stream:
-        return stream.seek(0, 2)
+        try:
+            return stream.seek(0, 2)
+        except OSError as error:  # some files of /proc are regular and have no end
+            raise BadFile([Fault(path, f"cannot be read ({error.strerror}): check the path")]) from error
 
 
 class Lines:

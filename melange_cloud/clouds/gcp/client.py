@@ -20,6 +20,7 @@ from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.gcp.one_service import machine_types_client_class
 from melange_cloud.clouds.unexpected import words_of
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed
+from melange_cloud.inputs import is_there
 
 BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
 COMPUTE_ENDPOINT = "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"
@@ -108,7 +109,8 @@ def _adc_file() -> bool:
     """Whether application default credentials are set up as a file: where Google's documentation puts it."""
     if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         return True
-    return application_default_file().expanduser().is_file()
+    file = application_default_file().expanduser()
+    return is_there(file) and file.is_file()
 
 
 def _on_google_cloud() -> bool:
