@@ -15,12 +15,14 @@ from melange_cloud.workload.usage_names import (
     ADDED_TO_INPUT,
     ADDED_TO_OUTPUT,
     ADDED_WITHOUT,
+    CACHE_READ,
     CACHED_INPUT,
     ERROR_NAMES,
     HOLDS_ALL_INPUT,
     INPUT_NAMES,
     MODEL_NAMES,
     OUTPUT_NAMES,
+    REQUEST_COUNT_NAMES,
     STATUS_NAMES,
     TIME_NAMES,
 )
@@ -65,7 +67,8 @@ class Label:
     """A column that tells requests apart.
 
     Attributes:
-        role: ``where`` (only some values count), ``model``, ``status`` or ``error``.
+        role: ``where`` (only some values count), ``model``, ``status`` or ``error``; or what no row may have above 1:
+            ``requests`` that it sums up, ``cache`` tokens that nobody knows where to count.
         wanted: of ``where``, the values that count; None is any.
     """
 
@@ -85,6 +88,8 @@ class Columns:
         cached: input tokens that were read from a prompt cache; None where nothing tells.
         labels: what tells requests apart.
         names: all of the file's, normalised.
+        beside_cached: other tokens of a cache, such as those written to it, which are a part of the input as far as is
+            known.
     """
 
     input: tuple[str, ...]
@@ -94,6 +99,13 @@ class Columns:
     cached: str | None = None
     labels: tuple[Label, ...] = ()
     names: tuple[str, ...] = ()
+    beside_cached: tuple[str, ...] = ()
+
+    @property
+    def input_there(self) -> tuple[str, ...]:
+        """Those of the input that the file is known to have; others may come late."""
+        known = set(self.names)
+        return tuple(name for name in self.input if name == self.input[0] or normal(name) in known)
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -120,13 +132,15 @@ def find_columns(names: Sequence[str], asked: Asked, path: Path, *, all_seen: bo
     if not asked.ignore_times:
         arrival = found.one("times", asked.time_column, TIME_NAMES, "--time-column", needed=False)
     labels = found.labels(asked.where)
+    if inputs[0]:
+        labels += found.request_counts(inputs, labels)
     if found.faults:
         raise BadFile(found.faults)
     if asked.input_column is None:
         inputs = found.with_parts(inputs, ADDED_TO_INPUT)
     if asked.output_column is None:
         outputs = found.with_parts(outputs, ADDED_TO_OUTPUT)
-    cached = found.cached(inputs[0])
+    cached = found.cached(inputs)
     if asked.input_column is not None and cached not in inputs:
         cached = None
     return Columns(
@@ -217,25 +231,39 @@ class _Finder:
                 labels.append(Label(match[0], role))
         return tuple(labels)
 
-    def with_parts(self, columns: tuple[str, ...], added: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    def request_counts(self, inputs: Sequence[str], labels: Sequence[Label]) -> tuple[Label, ...]:
+        """Columns that may tell of how many requests a row is the sum, but those that ``--where`` names."""
+        parent, _ = _parent_and_name(normal(inputs[0]))
+        taken = {*inputs, *(label.column for label in labels)}
+        found = []
+        for word, names in self.by_normal.items():
+            before, last = _parent_and_name(word)
+            if last in REQUEST_COUNT_NAMES and before in ("", parent) and names[0] not in taken:
+                found.append(Label(names[0], "requests"))
+        return tuple(found)
+
+    def with_parts(self, columns: tuple[str, ...], added: Mapping[str, Sequence[Sequence[str]]]) -> tuple[str, ...]:
         """The column, and those beside it that count what it leaves out."""
         parent, name = _parent_and_name(normal(columns[0]))
         if any(parent == whole or parent.endswith(f".{whole}") for whole in HOLDS_ALL_INPUT):
             return columns
-        parts = []
-        for part in added.get(name, ()):
-            beside = self._beside(parent, part)
-            parts += [beside] if beside else [self._beside(parent, other) for other in ADDED_WITHOUT.get(part, ())]
+        parts: list[str] = []
+        for alternatives in added.get(name, ()):
+            found = next((there for part in alternatives if (there := self._beside(parent, part))), "")
+            pieces = (piece for part in alternatives for piece in ADDED_WITHOUT.get(part, ()))
+            parts += [found] if found else [self._beside(parent, piece) for piece in pieces]
         if not self.all_seen and not any(parts):
             # As the vendor writes them, where the file writes its other names so.
             before = columns[0][: len(columns[0]) - len(columns[0].rpartition(".")[2])]
-            parts = [f"{before}{part}" for part in added.get(name, ()) if columns[0] == f"{before}{name}"]
+            parts = [f"{before}{part[0]}" for part in added.get(name, ()) if columns[0] == f"{before}{name}"]
         return (*columns, *(part for part in parts if part))
 
-    def cached(self, column: str) -> str | None:
-        """The column beside the input tokens that tells how many of them came from a cache."""
-        parent, _ = _parent_and_name(normal(column))
-        return next((found for name in CACHED_INPUT if (found := self._beside(parent, name))), None)
+    def cached(self, inputs: Sequence[str]) -> str | None:
+        """The column beside the input tokens, or among them, that tells how many of them came from a cache."""
+        parent, _ = _parent_and_name(normal(inputs[0]))
+        beside = [self._beside(parent, name) for name in CACHED_INPUT]
+        among = [found for name in CACHE_READ if (found := self._beside(parent, name)) in inputs[1:]]
+        return next((found for found in (*beside, *among) if found), None)
 
     def _beside(self, parent: str, name: str) -> str:
         matches = self.by_normal.get(f"{parent}.{name}" if parent else name, [])

@@ -22,6 +22,7 @@ from melange_cloud.workload.columns import Asked, find_columns
 from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
 from melange_cloud.workload.time_column import timed
 from melange_cloud.workload.times import number_of
+from melange_cloud.workload.token_sums import settled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +95,10 @@ class _Table:
         self.reading, self.path = reading, path
         self.names, self.delimiter = header_of(start, path)
         columns = find_columns(self.names, asked, path)
-        self.columns, self.clock, lean = timed(columns, self.names, self._first_rows(start), asked, reading, path)
+        rows = self._first_rows(start)
+        columns, notes = settled(columns, self.names, rows, asked, path)
+        reading.notes += notes
+        self.columns, self.clock, lean = timed(columns, self.names, rows, asked, reading, path)
         self.place = {name: self.names.index(name) for name in self.columns.used}
         reading.begin(path, self.columns, self.clock, lean)
         self.pandas_types, self.pandas_reads = 0, False

@@ -15,6 +15,7 @@ from melange_cloud.workload.labels import label_text
 from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
 from melange_cloud.workload.time_column import timed
 from melange_cloud.workload.times import Clock
+from melange_cloud.workload.token_sums import clues, settled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,10 @@ def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
         raise BadFile([Fault(lines.path, cure, line=1)])
     names = list(dict.fromkeys(name for record in records for name in names_of(record)))[:_MOST_NAMES]
     columns = find_columns(names, asked, lines.path, all_seen=False)
+    telling = clues(columns, names)
+    sums = [{name: value_of(record, name) for name in telling} for record in records]
+    columns, notes = settled(columns, names, sums, asked, lines.path)
+    reading.notes += notes
     shown = names if columns.arrival is None else [columns.arrival]
     few = records if columns.arrival is not None else records[:_SHOWN]
     rows = [{name: value_of(record, name) for name in shown} for record in few]

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from melange_cloud.workload.columns import Label
+from melange_cloud.workload.times import number_of
 from melange_cloud.workload.usage_names import FAILED_WORDS
 
 MOST_VALUES = 1_000
 """Different values of a column that are told apart; a log with more models than that has none."""
+
+GUARDED = ("requests", "cache")
+"""Roles of columns that make a log unfit where they have numbers above 1."""
 
 _OTHERS = "(others)"
 _NO_ERROR = frozenset({"", "null", "none", "nil", "false", "0", "ok", "{}", "[]", "nan", "-"})
@@ -22,11 +26,13 @@ class Labels:
     Attributes:
         seen: (role, column) -> value -> rows, before ``--where``; None is "no value".
         models: column -> model -> requests, of those that count.
+        above_one: (role, column) -> rows that have a number above 1 in a column of that role, where none may.
         failed: requests that count although their status, or error, says that they failed; by column.
     """
 
     seen: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     models: dict[str, Counter[str]] = field(default_factory=dict)
+    above_one: Counter[tuple[str, str]] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
 
     def wanted(self, labels: Sequence[Label], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
@@ -46,6 +52,8 @@ class Labels:
         for label, values in zip(labels, columns, strict=True):
             if label.role == "model":
                 _count(self.models.setdefault(label.column, Counter()), values)
+            elif label.role in GUARDED:
+                self.above_one[label.role, label.column] += sum(map(_is_above_one, values))
             elif label.role in ("status", "error"):
                 has_failed = failed_by_status if label.role == "status" else failed_by_error
                 self.failed[label.column] += sum(n for value, n in Counter(values).items() if has_failed(value))
@@ -87,6 +95,11 @@ def failed_by_status(value: str | None) -> bool:
 def failed_by_error(value: str | None) -> bool:
     """True where an error is named."""
     return value is not None and value.lower() not in _NO_ERROR
+
+
+def _is_above_one(value: str | None) -> bool:
+    number = number_of(value) if value is not None else None
+    return number is not None and number > 1
 
 
 def _count(into: Counter[str], values: Sequence[str | None], always: frozenset[str] = frozenset()) -> None:

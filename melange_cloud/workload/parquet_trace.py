@@ -22,6 +22,7 @@ from melange_cloud.workload.labels import label_text
 from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
 from melange_cloud.workload.time_column import timed
 from melange_cloud.workload.times import FIRST_S, LAST_S, Clock, in_calendar, zone_of
+from melange_cloud.workload.token_sums import clues, settled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +64,11 @@ def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: i
             total = max(1, file.metadata.num_rows)
         columns = find_columns(names, asked, path)
         sizes = _chunk_bytes(file, path)
+        telling = [name for name in clues(columns, names) if sizes.get(name, 0) <= _MOST_CHUNK_BYTES]
+        with _sound(path):
+            sums = _first_rows(file, telling)
+        columns, notes = settled(columns, names, sums, asked, path)
+        reading.notes += notes
         if max((sizes.get(name, 0) for name in columns.used), default=0) > _MOST_CHUNK_BYTES:
             message = "holds more than 2 GiB of one column in one row group: write it anew with smaller row groups"
             raise BadFile([Fault(path, message)])

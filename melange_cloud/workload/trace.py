@@ -28,6 +28,7 @@ from melange_cloud.workload.verdicts import (
     judged_unit,
     label_notes,
     refuse_mixed_models,
+    refuse_sums_of_requests,
     refuse_uncounted_cache,
     refuse_unknown_values,
     unit_is_in_question,
@@ -161,6 +162,7 @@ def _read_all(
     refuse_unknown_values(reading)
     if not reading.tally.requests:
         raise BadFile([Fault(path, "has no request") for path in sizes])
+    refuse_sums_of_requests(reading)
     refuse_mixed_models(reading)
     refuse_uncounted_cache(reading)
     return reading

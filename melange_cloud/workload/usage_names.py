@@ -54,18 +54,24 @@ TIME_NAMES = (
     "metrics.arrival_time", "start_timestamp", "ts", "event_time", "observed_time_unix_nano",
 )  # fmt: skip
 
+CACHE_READ = ("cache_read_input_tokens", "cache_read_tokens", "cache_read", "cache.read")
+_WRITTEN = (
+    "cache_creation_input_tokens", "cache_write_input_tokens", "cache_creation_tokens", "cache_write_tokens",
+    "cache_creation", "cache_write", "cache.write", "cache.creation",
+)  # fmt: skip
+
 ADDED_TO_INPUT = {
-    "input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
-    "uncached_input_tokens": ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens"),
+    "input_tokens": (CACHE_READ, _WRITTEN),
+    "uncached_input_tokens": (CACHE_READ, _WRITTEN),
+    "input": ((*CACHE_READ, "input_cached_tokens"), _WRITTEN),
     "input_token_count": (
-        "cache_read_input_token_count",
-        "cache_creation_input_token_count",
-        "cache_write_input_token_count",
+        ("cache_read_input_token_count",),
+        ("cache_creation_input_token_count", "cache_write_input_token_count"),
     ),
-    "prompt_token_count": ("tool_use_prompt_token_count",),
+    "prompt_token_count": (("tool_use_prompt_token_count",),),
 }
-"""What such an input column leaves out, under the same parent: Anthropic and Bedrock count cached tokens apart, Gemini
-what tools put into the prompt."""
+"""What such an input column leaves out, under the same parent, each under the first of its names: Anthropic, Bedrock
+and Langfuse count cached tokens apart, Gemini what tools put into the prompt."""
 
 ADDED_WITHOUT = {
     "cache_creation_input_tokens": (
@@ -75,8 +81,21 @@ ADDED_WITHOUT = {
 }
 """What stands in for a column of ADDED_TO_INPUT that is absent: its parts."""
 
-ADDED_TO_OUTPUT = {"candidates_token_count": ("thoughts_token_count",)}
-"""Gemini counts thoughts apart from the answer; OpenAI's completion tokens include the reasoning."""
+ADDED_TO_OUTPUT = {
+    "candidates_token_count": (("thoughts_token_count",),),
+    "output": (("output_reasoning_tokens",),),
+}
+"""Gemini and Langfuse count thoughts apart from the answer; OpenAI's completion tokens include the reasoning."""
+
+TOTAL_NAMES = ("total_tokens", "total_token_count", "total", "tokens_total", "token_count_total")
+"""The sum of all tokens of a request, under the parent of its input tokens."""
+
+REQUEST_COUNT_NAMES = frozenset(
+    {"num_model_requests", "model_requests", "requests", "request_count", "requests_count", "num_requests",
+     "n_requests", "number_of_requests", "total_requests", "successful_requests", "api_requests", "count", "calls",
+     "call_count", "num_calls", "n_calls", "api_calls", "total_calls", "invocations", "invocation_count"}
+)  # fmt: skip
+"""How many requests a row sums up, beside the input tokens or at the top of the record."""
 
 HOLDS_ALL_INPUT = ("gen_ai.usage",)
 """Parents under which ``input_tokens`` is the whole: the OpenTelemetry conventions ask so."""
@@ -85,7 +104,7 @@ CACHED_INPUT = (
     "cache_read_input_tokens", "cache_read.input_tokens", "prompt_tokens_details.cached_tokens",
     "input_tokens_details.cached_tokens", "input_token_details.cache_read", "cached_content_token_count",
     "prompt_cache_hit_tokens", "cache_read_input_token_count", "input_tokens.cached", "cached_input_tokens",
-    "cached_tokens", "prompt_details.cache_read", "num_cached_tokens",
+    "cached_tokens", "prompt_details.cache_read", "num_cached_tokens", "input_cached_tokens",
 )  # fmt: skip
 """Input tokens read from a prompt cache, under the parent of the input tokens: part of them, or added above."""
 

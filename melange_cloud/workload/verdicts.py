@@ -10,15 +10,53 @@ from melange_cloud.workload.time_units import UNIT_WORDS, Stretch, candidates, u
 
 
 def refuse_uncounted_cache(reading: Reading) -> None:
-    """Raises a log whose input tokens leave out those that were cached, as requests with more of these show."""
+    """Raises a log whose input tokens leave out those that were cached, or may do so."""
     for path, odd in reading.too_many_cached.items():
         columns = reading.columns[path]
-        inputs, cached = echoed(columns.input[0], 40), echoed(columns.cached, 40)
-        message = (
-            f"{odd:,} requests have more cached tokens ({cached}) than input tokens, which leave them out: add them, "
-            f"--input-column {inputs}+{cached}"
-        )
+        beside = columns.input_there
+        written = [name for name in columns.beside_cached if name not in beside]
+        add = "+".join(_whole_name(name) for name in dict.fromkeys([*beside, columns.cached or "", *written]))
+        many = f"{odd:,} requests have" if odd > 1 else "1 request has"
+        message = f"{many} more cached than input tokens: the input leaves them out. Use --input-column {add}"
         raise BadFile([Fault(path, message)])
+    for path, columns in reading.columns.items():
+        unclear = [
+            label.column
+            for label in columns.labels
+            if label.role == "cache" and reading.labels.above_one[label.role, label.column]
+        ]
+        if unclear:
+            inputs = "+".join(map(_whole_name, columns.input_there))
+            holds = f"{' and '.join(echoed(name, 40) for name in unclear)} {'hold' if len(unclear) > 1 else 'holds'}"
+            both = "+".join([inputs, *map(_whole_name, unclear)])
+            # One line each, so that neither is cut.
+            raise BadFile(
+                [
+                    Fault(path, f"{holds} cached tokens: if the input includes them, use --input-column {inputs}"),
+                    Fault(path, f"if the input does not include them, use --input-column {both}"),
+                ]
+            )
+
+
+def refuse_sums_of_requests(reading: Reading) -> None:
+    """Raises a log whose rows are sums over several requests."""
+    for path, columns in reading.columns.items():
+        for label in columns.labels:
+            rows = reading.labels.above_one[label.role, label.column] if label.role == "requests" else 0
+            if rows:
+                name = echoed(label.column, 60)
+                message = (
+                    f"{name} is above 1 in {rows:,} "
+                    f"{'rows, which sum' if rows > 1 else 'row, which sums'} up requests: "
+                    "use a log with one row per request, or workloads from-counts; if each row is one request, add "
+                    f"--where '{name}={ANY}'"
+                )
+                raise BadFile([Fault(path, message)])
+
+
+def _whole_name(name: str) -> str:
+    """A column's name in full, since it is to be copied."""
+    return echoed(name, 300)
 
 
 def refuse_unknown_values(reading: Reading) -> None:
