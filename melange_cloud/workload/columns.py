@@ -20,6 +20,7 @@ from melange_cloud.workload.usage_names import (
     ERROR_NAMES,
     HOLDS_ALL_INPUT,
     INPUT_NAMES,
+    MODEL_ENDINGS,
     MODEL_NAMES,
     OUTPUT_NAMES,
     REQUEST_COUNT_NAMES,
@@ -31,6 +32,7 @@ ANY = "*"
 """``--where COLUMN=*``: whatever the column holds, knowingly."""
 
 _WHERE = "--where COLUMN=VALUE"
+_MOST_LIKE_MODELS = 4
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _UNIT_SUFFIXES = {
     **{unit: unit for unit in SECONDS_PER_UNIT},
@@ -229,7 +231,20 @@ class _Finder:
             match = self._known(known)
             if len(match) == 1 and match[0] not in asked:
                 labels.append(Label(match[0], role))
+            elif role == "model" and not match:
+                labels += [Label(name, role) for name in self._like_models() if name not in asked]
         return tuple(labels)
+
+    def _like_models(self) -> list[str]:
+        """Columns whose names end as those of models do: ``metadata.model``, ``model.id``."""
+        one, two = map(re.compile, MODEL_ENDINGS)
+
+        def is_like(word: str) -> bool:
+            parts = word.split(".")
+            return one.fullmatch(parts[-1]) is not None or two.fullmatch(".".join(parts[-2:])) is not None
+
+        found = [names[0] for word, names in self.by_normal.items() if len(names) == 1 and is_like(word)]
+        return found[:_MOST_LIKE_MODELS]
 
     def request_counts(self, inputs: Sequence[str], labels: Sequence[Label]) -> tuple[Label, ...]:
         """Columns that may tell of how many requests a row is the sum, but those that ``--where`` names."""

@@ -114,6 +114,13 @@ MODEL_NAMES = (
     "served_model", "llm_model", "llm.model_name", "model_version", "model_group", "deployment", "deployment_name",
 )  # fmt: skip
 
+MODEL_ENDINGS = (
+    r"((served|requested|request|response|used|ai|llm|chat|base|language|target|selected|resolved|openai|azure)_)*"
+    r"(model|deployment|engine|llm)(_(model|deployment|engine))?(_(name|id|slug|version|type|used|requested))?",
+    r"(model|deployment|engine|llm)\.(id|name|slug|model|model_name|model_id|deployment)",
+)
+"""Where no column has one of these names: the ends of names (their last part, their last two) that tell models."""
+
 STATUS_NAMES = (
     "status", "status_code", "http_status", "http_status_code", "response_status", "response_code",
     "response.status_code", "http.response.status_code", "http.status_code", "request_status",

@@ -198,3 +198,34 @@ def test_values_compare_as_texts_in_every_format(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     assert read_trace(path, AskedColumns(where=("shard=1",))).requests == 3
     assert read_trace(path, AskedColumns(where=("shard=true",))).requests == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "modelDeploymentName",
+        "metadata.model",
+        "payload.model",
+        "model.id",
+        "request.metadata.modelId",
+        "engine",
+        "llm",
+        "azure_deployment",
+        "deployment.name",
+    ],
+)
+def test_models_are_told_apart_under_any_name(tmp_path: Path, name: str) -> None:
+    def record(model: str) -> dict[str, object]:
+        value: object = model
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        assert isinstance(value, dict)
+        return {"input_tokens": 70, "output_tokens": 10, **value}
+
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(record(model)) + "\n" for model in ("a", "a", "b")), encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"2 models in one log, by {name}: a \(67 %\), b \(33 %\)"):
+        read_trace(path)
+    assert read_trace(path, AskedColumns(where=(f"{name}=b",))).requests == 1
+    path.write_text(json.dumps(record("a")) + "\n", encoding="utf-8")
+    assert read_trace(path).requests == 1
