@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.profiles.library import find_era, find_gpus, find_model, resolve_precision
-from melange_cloud.profiles.model_names import SAME_SHAPE, dense_parameters, differs, name_tells
+from melange_cloud.profiles.model_names import (
+    SAME_SHAPE,
+    UNNAMED,
+    dense_parameters,
+    differs,
+    name_tells,
+    precision_told,
+    telling_part,
+)
 from melange_cloud.profiles.own import plain_name
 from melange_cloud.profiles.possible import Measured, impossible
 from melange_cloud.profiles.runs import BenchmarkRun
@@ -17,8 +25,20 @@ from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES
 _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "auto": "", "none": ""}
 _DEGREE_LABELS = ("tp", "tensor_parallel", "tensor_parallel_size", "tp_size")
 _GPU_LABELS = ("gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware")
-_WEIGHTS = ("fp8", "awq", "gptq", "int8", "int4", "fp4", "nf4", "gguf", "bnb")
-"""What the label ``quantization`` can name that is a precision; other words name a library."""
+_QUANTIZATION_LABELS = (
+    "quantization", "quantization_method", "quantization_config", "quantisation", "quant", "quant_method",
+    "torchao_config", "load_format",
+)  # fmt: skip
+_PRECISION_LABELS = ("precision", "weight_dtype", "weights_dtype", "weight_precision")
+_DTYPE_LABELS = ("dtype", "model_dtype", "torch_dtype")
+_NOT_QUANTISED = frozenset(
+    ("", "none", "null", "no", "false", "off", "auto", "unquantized", "unquantised", "bfloat16", "bf16", "half")
+)
+_LOADS_AS_IT_IS = frozenset(("safetensors", "pt", "dummy", "npcache", "sharded_state", "tensorizer", "mistral"))
+_OF_BITS = {
+    "int4": ("awq", "gptq", "bnb", "nf4", "gguf", "hqq", "exl2", "fp4"),
+    "int8": ("gptq", "bnb", "gguf", "hqq"),
+}
 _CACHE_DTYPE = re.compile(r"auto|bfloat16|float16|half|bf16|fp16|int8|fp8[a-z0-9_]{0,20}")
 _16_BIT = ("bf16", "fp16")
 _LONGEST_NAME = 100
@@ -105,20 +125,30 @@ def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | Non
     for name in said:
         if _canonical(name) == wanted:
             continue
-        if confirmed is not None and plain_name(confirmed, "") == plain_name(name, ""):
+        if confirmed is not None and _is_confirmed(name, confirmed):
             notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --result-model confirms")
             continue
         other = other_model(name, asked)
         if other:
             raise BadInput(
                 f"--model {echoed(asked)}: the results are of {other}; if that is what the server called {wanted}, "
-                f"add --result-model '{echoed(name)}'"
+                f"add --result-model '{_confirmable(name)}'"
             )
         notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
     others = [name for name in dict.fromkeys(map(_canonical, said)) if name != wanted]
     if len(others) > 1:
         raise BadInput(f"the results are of several models, {_listed(others)}: import them one by one")
     return wanted
+
+
+def _is_confirmed(name: str, confirmed: str) -> bool:
+    return plain_name(telling_part(confirmed), "") == plain_name(telling_part(name), "")
+
+
+def _confirmable(name: str) -> str:
+    """What to repeat: the name, or of one that is too long to be shown whole what names the model in it."""
+    whole = echoed(name)
+    return whole if whole == name else echoed(telling_part(name))
 
 
 def other_model(said: str, asked: str) -> str:
@@ -150,7 +180,7 @@ def _canonical(model: str) -> str:
     plain = name_tells(model).plain
     if plain and _is_shipped(plain):
         return find_model(plain).name
-    return SAME_SHAPE.get(plain) or plain_name(model, "")
+    return SAME_SHAPE.get(plain) or plain_name(telling_part(model), "")
 
 
 def _is_shipped(model: str) -> bool:
@@ -198,14 +228,61 @@ def _cache_dtype(label: str) -> str:
 
 def _held_precision(runs: Sequence[BenchmarkRun], asked: str | None) -> str | None:
     """The precision of the weights; a dtype counts where nothing else says, as it may be that of the activations."""
-    told = [_precision(label) for label in _labels(runs, ("precision",))]
-    told += [word for label in _labels(runs, ("quantization",)) if (word := label.lower()) in _WEIGHTS]
-    told += [word for run in runs if run.model and (word := name_tells(run.model).precision)]
-    told = [word for word in told if word] or [_precision(label) for label in _labels(runs, ("dtype",))]
+    told = list(dict.fromkeys(word for run in runs for word in _told_of(run)))
+    if asked is None:
+        _refuse_quantised_among_others(runs)
+    told = told or [_precision(label) for label in _labels(runs, _DTYPE_LABELS)]
     wanted = None if asked is None else _precision(asked)
-    if wanted in ("bf16", "fp16"):  # equally fast
-        told = [wanted if word in ("bf16", "fp16") else word for word in told]
+    if UNNAMED in told:
+        told = [word for word in told if word != UNNAMED]
+        if wanted in _16_BIT or (wanted is None and (not told or set(told) & set(_16_BIT))):
+            option = "--precision" if asked is None else f"--precision {echoed(asked)}"
+            raise BadInput(
+                f"{option}: the results say that the weights are quantised ({_quantised_by(runs)}), but not to what; "
+                "give it, such as --precision awq"
+            )
+    # "4 bits" and "AWQ" are one where both are said.
+    told = [word for word in told if not any(other in _OF_BITS.get(word, ()) for other in (*told, wanted))]
+    if wanted in _16_BIT:  # equally fast
+        told = [wanted if word in _16_BIT else word for word in told]
     return _one("--precision", wanted, told, str)
+
+
+def _told_of(run: BenchmarkRun) -> list[str]:
+    told = [_precision(label) for label in _labels([run], _PRECISION_LABELS)]
+    told += [_quantization(label) for label in _labels([run], _QUANTIZATION_LABELS)]
+    told += [name_tells(name).precision for name in _names(run)]
+    return [word for word in told if word]
+
+
+def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
+    """A run of ``Llama-3.1-8B-FP8`` says nothing of one of ``Llama-3.1-8B`` beside it."""
+    quantised = {run.model for run in runs if set(_told_of(run)) - set(_16_BIT)}
+    silent = {run.model for run in runs if run.model and not _told_of(run)} - quantised
+    if quantised and silent:
+        raise BadInput(
+            f"--precision: the results are of several precisions, {echoed(min(quantised))} and {echoed(min(silent))}: "
+            "import them one by one"
+        )
+
+
+def _quantised_by(runs: Sequence[BenchmarkRun]) -> str:
+    """What says that weights are quantised without saying how."""
+    labels = [label for label in _labels(runs, _QUANTIZATION_LABELS) if _quantization(label) == UNNAMED]
+    names = [name for run in runs for name in _names(run) if name_tells(name).precision == UNNAMED]
+    return echoed(next(iter((*labels, *names)), ""))
+
+
+def _names(run: BenchmarkRun) -> list[str]:
+    return [name for name in (run.model, *(name for _, name in run.other_names)) if name]
+
+
+def _quantization(label: str) -> str:
+    """The precision of an engine's option for quantisation; UNNAMED where it says only that there is one."""
+    word = label.strip().lower().removeprefix("torch.")
+    if word in _NOT_QUANTISED or word in _LOADS_AS_IT_IS:
+        return _DTYPES.get(word, "")
+    return precision_told(word) or UNNAMED
 
 
 def _known_gpu(label: str) -> str:
@@ -219,8 +296,9 @@ def _known_gpu(label: str) -> str:
 
 
 def _precision(label: str) -> str:
-    word = label.lower()
-    return _DTYPES.get(word, word)
+    word = label.strip().lower().removeprefix("torch.")
+    told = _DTYPES.get(word)
+    return (precision_told(word) or word) if told is None else told
 
 
 def _resolved_precision(model: str, precision: str | None, era: str) -> str:

@@ -1,17 +1,41 @@
 """What a model's name tells of it: size, family, version and the precision of its weights."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+UNNAMED = "quantised"
+"""The precision of weights that are said to be quantised, but not how."""
 
 _QUANTISED = {
-    "fp8": "fp8", "bf16": "bf16", "fp16": "fp16", "awq": "awq", "gptq": "gptq", "int8": "int8", "int4": "int4",
-    "w8a8": "int8", "w8a16": "int8", "w4a16": "int4", "4bit": "int4", "8bit": "int8", "gguf": "gguf", "nf4": "nf4",
-    "bnb": "bnb", "fp4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4",
+    "fp8": "fp8", "bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "awq": "awq", "gptq": "gptq",
+    "int8": "int8", "int4": "int4", "gguf": "gguf", "ggml": "gguf", "nf4": "nf4", "bnb": "bnb", "bitsandbytes": "bnb",
+    "fp4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4", "fp6": "fp6", "mxfp8": "fp8", "exl2": "exl2", "exl3": "exl3",
+    "hqq": "hqq", "aqlm": "aqlm", "eetq": "int8", "fp8kv": "", "fp32": "fp32", "float32": "fp32",
+    "quantized": UNNAMED, "quantised": UNNAMED, "quant": UNNAMED, "autoround": UNNAMED, "marlin": UNNAMED,
+    "smoothquant": "int8",
 }  # fmt: skip
-"""Words at the end of a name that say in which precision its weights are."""
+"""Words of a name or of an engine's option that say in which precision weights are."""
 
-_BESIDE = frozenset(("dynamic", "kv", "block", "quantized", "marlin", "static", "fp8kv", "gs", "autoround"))
+_BITS = re.compile(r"(?:w|int|uint)?(\d{1,2})(?:a\d{1,2}|bits?)|(?:experts?|u?int)(\d{1,2})(?:wo|weight|dq)?")
+"""``w4a16``, ``4bit`` and ``int4wo``: bits of the weights."""
+
+_FLOAT_8 = re.compile(r"(?:mx)?fp8\w{0,12}|float8\w{0,12}|e4m3\w{0,4}|e5m2\w{0,4}")
+_GGUF = re.compile(r"(?<![a-z0-9])(?:ud-)?i?q[2-8](?:_(?:k|0|1|s|m|l|xs|xxs|nl|xl))*(?![a-z0-9])")
+"""``Q4_K_M`` and ``IQ3_XS``, as llama.cpp calls them."""
+
+_BESIDE = frozenset(("dynamic", "kv", "block", "static", "gs", "kvcache"))
 """Words that go with those of _QUANTISED."""
+
+_NO_NAMES = frozenset(
+    ("snapshot", "snapshots", "latest", "main", "model", "models", "weights", "checkpoint", "checkpoints", "final",
+     "merged", "original", "hf", "hub", "current", "output", "data")
+)  # fmt: skip
+_FOLDERS = frozenset(("opt", "command", "solar"))
+"""Families whose bare names are folders of their own, as in ``/opt/ml/model``."""
+
+_DIGEST = re.compile(r"[0-9a-f]{7,64}|\d+|checkpoint-\d+|v\d+")
+"""A part of a path that names a state of a model, not the model."""
 
 _FAMILIES = (
     "llama", "codellama", "mistral", "mixtral", "qwen", "qwq", "gemma", "phi", "deepseek", "falcon", "granite", "yi",
@@ -36,6 +60,10 @@ _MIXTURES = frozenset(
 """Families with mixtures of experts, of which a token meets a part of the parameters only."""
 
 
+_LONGEST = 10_000
+"""Characters at the end of a name that are looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class NameTells:
     """What a name says; empty where it does not.
@@ -56,16 +84,97 @@ class NameTells:
 
 
 def name_tells(name: str) -> NameTells:
-    """What a model's name, as a benchmark's file or a server has it, says of the model."""
-    base = name.strip().rstrip("/").rpartition("/")[2].lower()
-    words = [word for word in re.split(r"[-_ :@]+", base) if word]
-    precision = ""
-    kept = []
-    for word in words:
+    """What a model's name, as a benchmark's file or a server has it, says of the model.
+
+    Of a path or an address the most telling part counts: the last one that names a size, else the last that is no state
+    or folder of models. What it leaves open, family or precision, is taken from the parts beside it.
+    """
+    parts = _parts(name)
+    if not parts:
+        return NameTells("", "", "", "", "")
+    told = [_part_tells(part) for part in parts]
+    base = _base(parts, told)
+    found, others = told[base], (*told[base + 1 :], *told[:base][::-1])
+    if not found.family and (family := _family_beside(others)) is not None:
+        plain = f"{family.plain}-{found.plain}" if found.size else found.plain
+        found = replace(found, plain=plain, family=family.family, version=family.version)
+    if found.precision in ("", UNNAMED):
+        found = replace(found, precision=next((o.precision for o in others if o.precision), found.precision))
+    return found
+
+
+def telling_part(name: str) -> str:
+    """What of a path or an address names the model, as it is written there; a plain name as it is."""
+    parts = _parts(name)
+    if not parts:
+        return ""
+    told = [_part_tells(part) for part in parts]
+    base = _base(parts, told)
+    others = (*told[base + 1 :], *told[:base][::-1])
+    family = _family_beside(others) if told[base].size and not told[base].family else None
+    return parts[base] if family is None else f"{family.plain}-{parts[base]}"
+
+
+def _base(parts: list[str], told: list[NameTells]) -> int:
+    """Which part names the model: the last one with a size, else the last that is no state or folder of models."""
+    with_size = (i for i, part in enumerate(told) if part.size)
+    with_name = (i for i, part in enumerate(parts) if not _names_no_model(part))
+    return next(with_size, next(with_name, 0))
+
+
+def _family_beside(others: Iterable[NameTells]) -> NameTells | None:
+    return next((part for part in others if part.family and part.plain not in _FOLDERS), None)
+
+
+def _names_no_model(part: str) -> bool:
+    return part in _NO_NAMES or _DIGEST.fullmatch(part) is not None
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a path, a URL or a name with an organisation, lower case, the last first.
+
+    ``models--org--name``, as in the cache of Hugging Face, are three.
+    """
+    text = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", name.strip()[-_LONGEST:])
+    text = re.sub(r"[?#].*$", "", text, flags=re.DOTALL)
+    pieces = [piece.strip(" .") for part in re.split(r"[/\\]+", text) for piece in part.split("--")]
+    return [piece.lower() for piece in reversed(pieces) if piece]
+
+
+def precision_told(text: str) -> str:
+    """The precision of weights that a name or an engine's option says, such as ``awq`` of ``awq_marlin``.
+
+    Empty where it says none. What is most particular counts: of ``gptq-int4`` it is gptq.
+    """
+    return _precision_and_rest(text.lower())[0]
+
+
+def _precision_and_rest(text: str) -> tuple[str, list[str]]:
+    text = re.sub(r"(?<![\d.])([2-8])[-_ ]bits?(?![a-z0-9])", r"\1bit", _GGUF.sub(" gguf ", text))
+    found: list[str] = []
+    bits: list[str] = []
+    rest = []
+    for piece in re.split(r"[-_ :@+,()\[\]=]+|\.(?=[a-z])", text):
+        word = piece.strip(".")
+        if not word:
+            continue
         if word in _QUANTISED:
-            precision = precision or _QUANTISED[word]
+            found.append(_QUANTISED[word])
+        elif _FLOAT_8.fullmatch(word):
+            found.append("fp8")
+        elif count := _BITS.fullmatch(word):
+            bits.append(f"int{int(count[1] or count[2])}")
         elif word not in _BESIDE:
-            kept.append(word)
+            rest.append(word)
+    named = [word for word in found if word and word != UNNAMED and not word.startswith("int")]
+    counted = [word for word in found if word.startswith("int")] + bits
+    unnamed = [word for word in found if word == UNNAMED]
+    return next(iter((*named, *counted, *unnamed)), ""), rest
+
+
+def _part_tells(part: str) -> NameTells:
+    precision, kept = _precision_and_rest(part)
+    kept = _with_dotted_version(kept)
     while len(kept) > 1 and kept[-1] in ("instruct", "chat", "hf", "base", "it"):
         kept.pop()
     if len(kept) > 1 and kept[0] == "meta":
@@ -80,6 +189,20 @@ def name_tells(name: str) -> NameTells:
     family, word = families[-1] if families else ("", "")
     sizes = [word for word in kept if re.fullmatch(r"(\d+x)?\d+(\.\d+)?[bm]", word)]
     return NameTells("-".join(kept), sizes[0] if sizes else "", family, _version(family, word, kept), precision)
+
+
+def _with_dotted_version(words: list[str]) -> list[str]:
+    """``llama-3.1-8b`` of ``llama-3-1-8b``, as names without dots have it."""
+    for i, word in enumerate(words):
+        family = re.match(r"[a-z]+", word)
+        if family is None or family[0] not in _FAMILIES:
+            continue
+        major = i if re.fullmatch(r"[a-z]+\d", word) else i + 1
+        digits = words[major : major + 2]
+        is_major = major == i or (digits and re.fullmatch(r"\d", digits[0]))
+        if is_major and len(digits) == 2 and re.fullmatch(r"\d", digits[1]):
+            return [*words[:major], ".".join(digits), *words[major + 2 :]]
+    return words
 
 
 def _version(family: str, word: str, words: list[str]) -> str:

@@ -27,6 +27,7 @@ class BenchmarkRun:
         cancelled: how the file says that the run did not get to its end, one clause; empty where it did.
         steady: whether all requests have one size and neither ramp nor end counts, as in ``profiles measure``.
         notes: what the file leaves open, one clause each.
+        other_names: what else of the file names the model, as (field, name): the tokenizer, a served name, a tag.
         labels: what the user wrote into the file (``--metadata``), as gpu, tp, precision; keys lower case.
     """
 
@@ -53,6 +54,7 @@ class BenchmarkRun:
     cancelled: str = ""
     steady: bool = False
     notes: tuple[str, ...] = ()
+    other_names: tuple[tuple[str, str], ...] = ()
 
     @property
     def saturated(self) -> bool:

@@ -103,7 +103,6 @@ def test_a_model_of_the_same_shape_is_found_without_the_option() -> None:
         ("nvidia/Llama-3.1-8B-Instruct-FP8", (), "fp8"),
         ("Qwen/Qwen3-32B-FP8", (), "fp8"),
         ("meta-llama/Llama-3.1-8B-Instruct", (("quantization", "fp8"), ("dtype", "bfloat16")), "fp8"),
-        ("meta-llama/Llama-3.1-8B-Instruct", (("quantization", "compressed-tensors"), ("dtype", "bfloat16")), "bf16"),
         ("meta-llama/Llama-3.1-8B-Instruct", (("dtype", "float16"),), "bf16"),
         ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", (), "awq"),
     ],
@@ -113,6 +112,115 @@ def test_the_precision_of_the_weights_is_what_name_and_labels_say(said: str, lab
     wrong = "fp8" if precision != "fp8" else "bf16"
     with pytest.raises(BadInput, match=f"--precision {wrong}: the results say"):
         attributed(said, None, labels, tensor_parallel=4, precision=wrong)
+
+
+HF_70B = (
+    "/root/.cache/huggingface/hub/models--meta-llama--Llama-3.1-70B-Instruct/snapshots/"
+    "1605565b47bb9346c5515c34102e054115b4f98b"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "tells"),
+    [
+        (HF_70B, ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("/models/llama3-70b-instruct/snapshot", ("llama3-70b", "70b", "llama", "3", "")),
+        ("s3://bucket/Llama-3.1-70B-Instruct/v1", ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("/data/weights/Llama-3.1-70B-Instruct/", ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("https://host/m/Llama-3.1-70B/resolve/main?download=1", ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("C:\\models\\Llama-3.1-70B\\final", ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("/models/llama-3.1/70B-Instruct/", ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("gs://bucket/Llama-3.1-70B/awq/checkpoint-500", ("llama-3.1-70b", "70b", "llama", "3.1", "awq")),
+        ("/mnt/llama-3-1-70b-instruct/1", ("llama-3.1-70b", "70b", "llama", "3.1", "")),
+        ("/opt/ml/model", ("ml", "", "", "", "")),
+        ("/models/prod/v1", ("prod", "", "", "", "")),
+    ],
+)
+def test_of_a_path_the_part_that_names_the_model_counts(path: str, tells: tuple[str, ...]) -> None:
+    found = name_tells(path)
+    assert (found.plain, found.size, found.family, found.version, found.precision) == tells
+    if found.size:
+        with pytest.raises(BadInput, match="70b"):
+            attributed(path)
+
+
+def test_a_long_path_is_confirmed_by_the_name_in_it() -> None:
+    with pytest.raises(BadInput, match=r"add --result-model 'llama-3\.1-70b-instruct'"):
+        attributed(HF_70B)
+    for confirmed in ("llama-3.1-70b-instruct", "meta-llama/Llama-3.1-70B-Instruct", HF_70B):
+        assert attributed(HF_70B, result_model=confirmed).model == "llama-3.1-8b"
+    with pytest.raises(BadInput):
+        attributed(HF_70B, result_model="1605565b47bb9346c5515c34102e054115b4f98b")
+
+
+def test_a_model_is_never_called_after_its_snapshot() -> None:
+    assert attributed(HF_70B, None, tensor_parallel=8).model == "llama-3.1-70b"
+    other = "/hub/models--Qwen--Qwen3-0.6B/snapshots/1605565b47bb9346c5515c34102e054115b4f98b"
+    assert attributed(other, None, precision="bf16").model == "qwen3-0.6b"
+
+
+@pytest.mark.parametrize(
+    ("ending", "precision"),
+    [
+        ("-quantized.w4a16", "int4"),
+        ("-quantized.w8a8", "int8"),
+        ("-Q4_K_M", "gguf"),
+        (".IQ3_XS.gguf", "gguf"),
+        ("-4-bit", "int4"),
+        ("-W8A8-FP8", "fp8"),
+        ("-NVFP4", "fp4"),
+        ("-GPTQ-Int4", "gptq"),
+        ("-bnb-4bit", "bnb"),
+        ("-BF16", "bf16"),
+        ("/awq/v2", "awq"),
+    ],
+)
+def test_a_quantised_model_is_never_taken_for_bf16(ending: str, precision: str) -> None:
+    assert attributed(f"meta-llama/Llama-3.1-8B-Instruct{ending}").precision == precision
+
+
+@pytest.mark.parametrize(
+    ("label", "precision"),
+    [
+        ("awq_marlin", "awq"),
+        ("gptq_marlin", "gptq"),
+        ("fp8", "fp8"),
+        ("fbgemm_fp8", "fp8"),
+        ("bitsandbytes", "bnb"),
+        ("experts_int8", "int8"),
+        ("w8a8_int8", "int8"),
+        ("modelopt_fp4", "fp4"),
+        ("gguf", "gguf"),
+        ("None", "bf16"),
+        ("bfloat16", "bf16"),
+    ],
+)
+def test_the_engines_words_for_quantisation_are_known(label: str, precision: str) -> None:
+    assert attributed("llama-3.1-8b", labels=(("quantization", label), ("dtype", "bfloat16"))).precision == precision
+
+
+@pytest.mark.parametrize("label", ["compressed-tensors", "marlin", "modelopt", "moe_wna16", "true", "of-2031"])
+def test_quantised_without_saying_how_is_asked_for(label: str) -> None:
+    labels = (("quantization", label), ("dtype", "bfloat16"))
+    for asked in (None, "bf16"):
+        with pytest.raises(BadInput, match=rf"the weights are quantised \({label}\), but not to what"):
+            attributed("llama-3.1-8b", labels=labels, precision=asked)
+    assert attributed("llama-3.1-8b", labels=labels, precision="fp8").precision == "fp8"
+    assert attributed("meta-llama/Llama-3.1-8B-FP8", labels=labels).precision == "fp8"
+    with pytest.raises(BadInput, match=r"quantised \(acme/llama-3.1-8b-quantized\)"):
+        attributed("acme/llama-3.1-8b-quantized")
+
+
+def test_four_bits_and_awq_are_one() -> None:
+    labels = (("quantization", "awq_marlin"),)
+    assert attributed("llama-3.1-8b-w4a16", labels=labels).precision == "awq"
+    assert attributed("llama-3.1-8b-w4a16", precision="gptq").precision == "gptq"
+
+
+def test_a_quantised_run_says_nothing_of_another_beside_it() -> None:
+    runs = [replace(RUN, model=name, tpot_ms=80) for name in ("llama-3.1-8b", "nvidia/Llama-3.1-8B-FP8")]
+    with pytest.raises(BadInput, match=r"several precisions, nvidia/Llama-3\.1-8B-FP8 and llama-3\.1-8b"):
+        attribute(runs, gpu="H100", tensor_parallel=1)
 
 
 def test_bf16_and_fp16_are_the_same_to_us() -> None:

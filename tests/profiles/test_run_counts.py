@@ -219,3 +219,18 @@ def test_without_a_tpot_the_rate_is_read_and_doubted(tmp_path: Path) -> None:
 
 def test_a_result_that_names_no_model_is_still_vllms(tmp_path: Path) -> None:
     assert read(tmp_path, "vllm_2025.json", without("model_id")).model == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        ("awq_marlin", (("quantization", "awq_marlin"),)),
+        (True, (("quantization", "true"),)),
+        ({"quant_method": "awq", "bits": 4}, (("quantization", "awq"),)),
+        ({"bits": 4}, (("quantization", "object"),)),
+        (False, ()),
+        (None, ()),
+    ],
+)
+def test_a_quantisation_is_a_label_however_it_is_written(tmp_path: Path, value: object, label: object) -> None:
+    assert read(tmp_path, "vllm_2025.json", updated(quantization=value)).labels == label

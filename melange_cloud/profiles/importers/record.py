@@ -12,8 +12,9 @@ from melange_cloud.profiles.runs import BenchmarkRun
 
 LABELS = (
     "gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware", "tp", "tensor_parallel",
-    "tensor_parallel_size", "tp_size", "precision", "dtype", "quantization", "kv_cache_dtype", "era", "version",
-    "engine",
+    "tensor_parallel_size", "tp_size", "precision", "weight_dtype", "weights_dtype", "weight_precision", "dtype",
+    "model_dtype", "torch_dtype", "quantization", "quantization_method", "quantization_config", "quantisation", "quant",
+    "quant_method", "torchao_config", "load_format", "kv_cache_dtype", "era", "version", "engine",
 )  # fmt: skip
 """Keys that users write into results (``--metadata gpu=A10G``) and that an import heeds."""
 
@@ -209,10 +210,19 @@ def labels_of(document: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(document, Mapping):
         return ()
     return tuple(
-        (key.lower(), str(value).strip())
+        (key.lower(), said)
         for key, value in sorted(document.items(), key=lambda entry: str(entry[0]))
-        if isinstance(key, str)
-        and key.lower() in LABELS
-        and isinstance(value, str | int | float)
-        and not isinstance(value, bool)
+        if isinstance(key, str) and key.lower() in LABELS and (said := _label(key.lower(), value))
     )
+
+
+def _label(key: str, value: Any) -> str:
+    """What a label says; ``true`` and objects count where an engine's option for quantisation may be one."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value).strip()
+    if not key.startswith("quant") or not value:
+        return ""
+    if not isinstance(value, Mapping):
+        return "true"
+    said = (value.get(name) for name in ("quant_method", "quant_algo", "format"))
+    return next((one.strip() for one in said if isinstance(one, str) and one.strip()), "object")
