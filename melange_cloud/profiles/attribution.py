@@ -40,6 +40,9 @@ _OF_BITS = {
     "int8": ("gptq", "bnb", "gguf", "hqq"),
 }
 _CACHE_DTYPE = re.compile(r"auto|bfloat16|float16|half|bf16|fp16|int8|fp8[a-z0-9_]{0,20}")
+_TOKENIZERS = (
+    "tokenizer_id", "tokenizer", "tokenizer_path", "server_info.tokenizer_path", "input_config.tokenizer.name",
+)  # fmt: skip
 _16_BIT = ("bf16", "fp16")
 _LONGEST_NAME = 100
 _SHOWN = 5
@@ -119,6 +122,7 @@ def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | Non
                 f"--model: the results' name of the model has {len(named[0]):,} characters; give a shorter one"
             )
         notes.extend(f"the results are of {echoed(name)}: {named[0]} has its shape" for name in said if _shape(name))
+        _refuse_contradicted(runs, named[0], None, confirmed, notes)
         return named[0]
     plain_name(asked)  # refused where nothing is left of it
     wanted = _canonical(asked)
@@ -135,10 +139,54 @@ def _model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | Non
                 f"add --result-model '{_confirmable(name)}'"
             )
         notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
+    _refuse_contradicted(runs, wanted, asked, confirmed, notes)
     others = [name for name in dict.fromkeys(map(_canonical, said)) if name != wanted]
     if len(others) > 1:
         raise BadInput(f"the results are of several models, {_listed(others)}: import them one by one")
     return wanted
+
+
+def _refuse_contradicted(
+    runs: Sequence[BenchmarkRun], wanted: str, asked: str | None, confirmed: str | None, notes: list[str]
+) -> None:
+    """Refuse runs whose other names, as that of the tokenizer, mean another model; one confirmed name is enough."""
+    for run in runs:
+        if (
+            confirmed is not None
+            and run.model
+            and _canonical(run.model) != wanted
+            and _is_confirmed_model(run, confirmed)
+        ):
+            continue
+        others = [
+            (field, name, other)
+            for field, name in _other_names(run)
+            if not (asked is not None and field in _TOKENIZERS and run.model and _canonical(run.model) == wanted)
+            if (other := other_model(name, asked or wanted))
+        ]
+        if not others:
+            continue
+        if confirmed is not None and any(_is_confirmed(name, confirmed) for _, name, _ in others):
+            field, name, _ = others[0]
+            note = f"{field} in the results is {echoed(name)}; taken for {wanted}, as --result-model confirms"
+            notes.extend([] if note in notes else [note])
+            continue
+        field, name, other = others[0]
+        option = "--model" if asked is None else f"--model {echoed(asked)}"
+        raise BadInput(
+            f"{option}: {field} in the results says {other}; if they are of {wanted} all the same, add "
+            f"--model {echoed(asked or wanted)} --result-model '{_confirmable(name)}'"
+        )
+
+
+def _is_confirmed_model(run: BenchmarkRun, confirmed: str) -> bool:
+    return _is_confirmed(run.model, confirmed) and bool(name_tells(run.model).size)
+
+
+def _other_names(run: BenchmarkRun) -> list[tuple[str, str]]:
+    """What names the model beside its name; a tokenizer only where that leaves the size open, as models share them."""
+    has_size = bool(run.model) and (bool(name_tells(run.model).size) or _is_shipped(run.model))
+    return [(field, name) for field, name in run.other_names if name and not (has_size and field in _TOKENIZERS)]
 
 
 def _is_confirmed(name: str, confirmed: str) -> bool:
@@ -274,7 +322,7 @@ def _quantised_by(runs: Sequence[BenchmarkRun]) -> str:
 
 
 def _names(run: BenchmarkRun) -> list[str]:
-    return [name for name in (run.model, *(name for _, name in run.other_names)) if name]
+    return [name for name in (run.model, *(name for _, name in _other_names(run))) if name]
 
 
 def _quantization(label: str) -> str:

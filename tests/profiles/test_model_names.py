@@ -286,3 +286,45 @@ def test_a_server_of_another_model_is_told_from_one_with_a_name_of_its_own() -> 
     assert other_model("Qwen/Qwen2-72B", "my-llama-8b") == "Qwen/Qwen2-72B (size 72b)"
     for served in ("prod", "", "llama-3.1-8b-support", "meta-llama/Llama-3.1-8B"):
         assert other_model(served, "llama-3.1-8b") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "name", "why"),
+    [
+        ("prod", "tokenizer_id", "meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-70b"),
+        ("prod", "tokenizer_id", "meta-llama/Llama-3.3-70B-Instruct", "size 70b"),
+        ("", "tokenizer", "/cache/models--Qwen--Qwen2.5-7B/snapshots/0123456789abcdef", "7b"),
+        ("prod", "served_model_name", "llama-70b", "size 70b"),
+        ("", "tag", "llama-70b", "size 70b"),
+        ("meta-llama/Llama-3.1-8B-Instruct", "served_model_name", "mistral-7b", "mistral-7b"),
+    ],
+)
+def test_what_else_names_another_model_is_refused_until_it_is_confirmed(
+    said: str, field: str, name: str, why: str
+) -> None:
+    run = replace(RUN, model=said, other_names=((field, name),), tpot_ms=80)
+    options: Any = {"gpu": "H100", "tensor_parallel": 1, "model": "llama-3.1-8b"}
+    for confirmed in (None, "prod"):
+        with pytest.raises(BadInput) as raised:
+            attribute([run], **options, result_model=confirmed)
+        assert f"{field} in the results says" in str(raised.value)
+        assert why in str(raised.value)
+    assert f"--result-model '{name}'" in str(raised.value)
+    found = attribute([run], **options, result_model=name)
+    assert found.model == "llama-3.1-8b"
+    assert any(f"{field} in the results is {name}" in note for note in found.notes)
+
+
+def test_a_tokenizer_beside_a_clear_name_or_of_the_same_model_is_no_contradiction() -> None:
+    options: Any = {"gpu": "H100", "tensor_parallel": 1}
+    tokenizer = (("tokenizer_id", "meta-llama/Llama-3.1-70B-Instruct"),)
+    clear = replace(RUN, other_names=tokenizer, tpot_ms=80)
+    assert attribute([clear], model="llama-3.1-8b", **options).notes == ()
+    own = replace(clear, model="prod")
+    assert attribute([own], model="prod", precision="bf16", **options).model == "prod"
+    with pytest.raises(BadInput, match=r"--model: tokenizer_id in the results says llama-3\.1-70b"):
+        attribute([own], precision="bf16", **options)
+    same = replace(own, other_names=(("tokenizer_id", "meta-llama/Llama-3.1-8B-Instruct"), ("tag", "tuesday")))
+    assert attribute([same], model="llama-3.1-8b", **options).model == "llama-3.1-8b"
+    awq = replace(own, other_names=(("served_model_name", "llama-3.1-8b-awq"),))
+    assert attribute([awq], model="llama-3.1-8b", **options).precision == "awq"

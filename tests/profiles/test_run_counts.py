@@ -234,3 +234,24 @@ def test_a_result_that_names_no_model_is_still_vllms(tmp_path: Path) -> None:
 )
 def test_a_quantisation_is_a_label_however_it_is_written(tmp_path: Path, value: object, label: object) -> None:
     assert read(tmp_path, "vllm_2025.json", updated(quantization=value)).labels == label
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "told"),
+    [
+        ("vllm_2025.json", {"model_id": "prod"}, ("tokenizer_id", "meta-llama/Llama-3.1-8B-Instruct")),
+        ("vllm_2025.json", {"served_model_name": ["llama-70b"]}, ("served_model_name", "llama-70b")),
+        ("sglang_new.jsonl", {"tag": "llama-70b"}, ("tag", "llama-70b")),
+        ("sglang_new.jsonl", {"server_info": {"tokenizer_path": "x-7b"}}, ("server_info.tokenizer_path", "x-7b")),
+        (
+            "aiperf.json",
+            {"input_config": {"tokenizer": {"name": "x-7b"}, "loadgen": {"concurrency": 4}}},
+            ("input_config.tokenizer.name", "x-7b"),
+        ),
+        ("stage_2_lifecycle_metrics.json", {"model_name": "x-7b"}, ("model_name", "x-7b")),
+    ],
+)
+def test_what_else_names_the_model_is_kept(
+    tmp_path: Path, name: str, fields: dict[str, Any], told: tuple[str, str]
+) -> None:
+    assert told in read(tmp_path, name, updated(**fields)).other_names

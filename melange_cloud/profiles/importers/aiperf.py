@@ -47,10 +47,11 @@ def read(record: Record) -> list[BenchmarkRun]:
         limit = max(1, round(in_flight))
     output_tokens = record.needed("output_sequence_length.avg")
     ttft_ms = _ms(record, "time_to_first_token", "avg")
+    model = ", ".join(names)
     run = BenchmarkRun(
         tool="aiperf" if is_aiperf else "genai-perf",
         source=record.source,
-        model=", ".join(names),
+        model=model,
         input_tokens=record.needed("input_sequence_length.avg"),
         output_tokens=output_tokens,
         requests_per_s=requests_per_s,
@@ -69,6 +70,7 @@ def read(record: Record) -> list[BenchmarkRun]:
         labels=(*record.labels(), *_gpu_of(record.value("telemetry_data"))),
         cancelled=_cancelled(record),
         notes=() if ttft_ms is not None else (f"time_to_first_token {NO_TTFT}",),
+        other_names=record.other_names(model, "input_config.tokenizer.name", "input_config.endpoint.served_model_name"),
     )
     return record.checked(run, "inter_token_latency.avg")
 

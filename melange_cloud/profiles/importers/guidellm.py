@@ -55,10 +55,11 @@ def _read_one(part: Record, tool: str, model: str, labels: tuple[tuple[str, str]
     given_up = max(0, (incomplete or 0) - most_at_the_end)
     output_tokens = part.needed("metrics.output_token_count.successful.mean")
     ttft_ms = part.number("metrics.time_to_first_token_ms.successful.mean")
+    name = part.text("config.backend.model") or model
     run = BenchmarkRun(
         tool=tool,
         source=part.source,
-        model=part.text("config.backend.model") or model,
+        model=name,
         input_tokens=part.needed("metrics.prompt_token_count.successful.mean"),
         output_tokens=output_tokens,
         requests_per_s=part.needed("metrics.requests_per_second.successful.mean"),
@@ -77,5 +78,6 @@ def _read_one(part: Record, tool: str, model: str, labels: tuple[tuple[str, str]
         labels=labels,
         cut_off=(incomplete or 0) - given_up,
         notes=() if ttft_ms is not None else (f"metrics.time_to_first_token_ms {NO_TTFT}",),
+        other_names=part.other_names(name),
     )
     return part.checked(run, "metrics.inter_token_latency_ms.successful.mean")

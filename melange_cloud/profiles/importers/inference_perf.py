@@ -51,10 +51,11 @@ def read(record: Record) -> list[BenchmarkRun]:
     if sent is not None:
         failed = max(failed or 0, sent - completed)
     p99_ttft_s = record.number("successes.latency.time_to_first_token.p99")
+    model = ""
     run = BenchmarkRun(
         tool=TOOL,
         source=record.source,
-        model="",
+        model=model,
         input_tokens=record.needed("successes.prompt_len.mean"),
         output_tokens=output_tokens,
         requests_per_s=requests_per_s,
@@ -72,5 +73,6 @@ def read(record: Record) -> list[BenchmarkRun]:
         engine="",
         labels=record.labels(),
         notes=() if ttft_s is not None else (f"successes.latency.time_to_first_token {NO_TTFT}",),
+        other_names=record.other_names(model),
     )
     return record.checked(run, "successes.latency.request_latency.mean", "s")

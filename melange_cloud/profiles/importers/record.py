@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import Fault, shown
-from melange_cloud.inputs import is_number
+from melange_cloud.inputs import NotANumber, is_number, parse_whole
 from melange_cloud.profiles.runs import BenchmarkRun
 
 LABELS = (
@@ -17,6 +17,14 @@ LABELS = (
     "quant_method", "torchao_config", "load_format", "kv_cache_dtype", "era", "version", "engine",
 )  # fmt: skip
 """Keys that users write into results (``--metadata gpu=A10G``) and that an import heeds."""
+
+OTHER_NAMES = ("served_model_name", "model", "model_name", "model_path", "tag", "tokenizer_id", "tokenizer")
+"""Keys of a result that name the model beside the tool's own."""
+
+_MOST_NAMES = 10
+
+FAILED = ("failed", "failed_requests", "num_failed", "num_failed_requests", "failures", "errored", "error_count")
+"""Keys that tools and their wrappers count failed requests under."""
 
 LEAST_TPOT_MS = 0.2
 """No engine makes tokens faster; a time per token below this stands in seconds."""
@@ -111,13 +119,15 @@ class Record:
     def failed(self, completed: int, *asked: str) -> int | None:
         """Requests that failed, by whatever of the file says most; None where nothing tells.
 
-        Looks at ``failed``, at ``errors`` (a text per request, empty where it went well), and at what is missing of the
-        requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
+        Looks at the counts of FAILED, at ``errors`` (a text per request, empty where it went well), and at what is
+        missing of the requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
         """
-        told = [] if (stated := self.count("failed")) is None else [stated]
+        told = [stated for field in FAILED if (stated := self.count(field)) is not None]
         errors = self.value("errors")
         if isinstance(errors, list) and errors:
             told.append(sum(1 for error in errors if error))
+        elif isinstance(errors, Mapping):
+            told.append(counted(errors))
         for field in asked:
             found = self.value(field)
             sent = len(found) if isinstance(found, list) else self.count(field)
@@ -125,11 +135,21 @@ class Record:
                 told.append(max(0, sent - completed))
         return max(told, default=None)
 
+    def flag(self, field: str) -> bool | None:
+        """``true`` or ``false``, also where a text says it; None where neither stands there."""
+        found = self.value(field)
+        word = found.strip().lower() if isinstance(found, str) else found
+        if word in (True, "true", "yes", "1"):
+            return True
+        return False if word in (False, "false", "no", "0") and word is not None else None
+
     def count(self, field: str) -> int | None:
         """A whole number of at least 0; None where absent or null."""
         found = self.value(field)
         if found is None:
             return None
+        if isinstance(found, str) and (number := _whole(found)) is not None:
+            return number
         if not is_number(found, 0) or found % 1:
             self.fault(field, f"is {shown(found)}; it must be a whole number")
             return None
@@ -156,6 +176,15 @@ class Record:
     def labels(self) -> tuple[tuple[str, str], ...]:
         """What the user wrote into the result, keys lower case."""
         return labels_of(self._document)
+
+    def other_names(self, model: str, *fields: str) -> tuple[tuple[str, str], ...]:
+        """What else names the model: (field, name) of OTHER_NAMES and of ``fields``, texts or lists of texts."""
+        told: list[tuple[str, str]] = []
+        for field in (*OTHER_NAMES, *fields):
+            found = self.value(field)
+            names = [name.strip() for name in (found if isinstance(found, list) else [found]) if isinstance(name, str)]
+            told.extend((field, name) for name in names[:_MOST_NAMES] if name not in ("", model))
+        return tuple(told)
 
     def day(self, field: str, form: str) -> date | None:
         """A date written in a form of strptime; None where absent."""
@@ -226,3 +255,29 @@ def _label(key: str, value: Any) -> str:
         return "true"
     said = (value.get(name) for name in ("quant_method", "quant_algo", "format"))
     return next((one.strip() for one in said if isinstance(one, str) and one.strip()), "object")
+
+
+def _whole(text: str) -> int | None:
+    """A count that is written as a text, such as "100"; None where it is none."""
+    try:
+        return parse_whole(text)
+    except NotANumber:
+        return None
+
+
+def counted(found: Any) -> int:
+    """How many failures a value tells of: a count, a list with one entry per failure or kind, or kinds with counts.
+
+    An entry with a ``count`` counts so often, another once, whatever stands in it.
+    """
+    if isinstance(found, str) and (number := _whole(found)) is not None:
+        return number
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        return int(found) if is_number(found, 0) else 1
+    if isinstance(found, Mapping):
+        if found.get("count") is not None:
+            return max(1, counted(found["count"]))
+        return sum(counted(entry) for entry in found.values())
+    if isinstance(found, list):
+        return sum(max(1, counted(entry)) if isinstance(entry, Mapping) else 1 for entry in found)
+    return 1 if found else 0

@@ -2,9 +2,9 @@
 
 Sizes are those of the requests that were completed: with ``random_range_ratio`` 0 the mean input is half of
 ``random_input_len``. Old lines lack request_throughput, mean TTFT and TPOT: the rate is then completed / duration, and
-TPOT is what the mean end-to-end latency leaves after the (median) TTFT. The lines name no model and, without
-``--output-details``, no failures: with it, ``errors`` has a text per request. ``server_info``, where there is one, is
-what the server was started with.
+TPOT is what the mean end-to-end latency leaves after the (median) TTFT. The lines name no model (but in a ``tag``) and,
+without ``--output-details``, no failures: with it, ``errors`` has a text per request. ``server_info``, where there is
+one, is what the server was started with.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from melange_cloud.profiles.runs import BenchmarkRun
 TOOL = "sglang bench_serving"
 _MARKS = {"backend", "total_input_tokens", "total_output_tokens", "completed", "duration", "mean_e2e_latency_ms"}
 
+_SERVER_NAMES = tuple(f"server_info.{key}" for key in ("served_model_name", "model_path", "tokenizer_path"))
 
 _ENOUGH = 5
 """Marks that make a result of SGLang's, so that one which is missing is named."""
@@ -43,10 +44,11 @@ def read(record: Record) -> list[BenchmarkRun]:
         if first_ms is not None and first_ms < e2e_ms:
             tpot_ms = (e2e_ms - first_ms) / (output_tokens - 1)
     speculative = record.number("accept_length")
+    model = record.text("model") or record.text("model_path") or record.text("server_info.model_path")
     run = BenchmarkRun(
         tool=TOOL,
         source=record.source,
-        model=record.text("model") or record.text("model_path") or record.text("server_info.model_path"),
+        model=model,
         input_tokens=record.needed("total_input_tokens") / completed,
         output_tokens=output_tokens,
         requests_per_s=requests_per_s,
@@ -64,5 +66,6 @@ def read(record: Record) -> list[BenchmarkRun]:
         engine=record.text("backend") + (" with speculative decoding" if speculative and speculative > 1 else ""),
         labels=(*record.labels(), *labels_of(record.value("server_info"))),
         notes=() if ttft_ms is not None else (f"mean_ttft_ms {NO_TTFT}",),
+        other_names=record.other_names(model, "tokenizer_path", *_SERVER_NAMES),
     )
     return record.checked(run, "mean_tpot_ms")

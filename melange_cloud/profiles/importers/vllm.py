@@ -35,10 +35,11 @@ def read(record: Record) -> list[BenchmarkRun]:
     record.agree("request_throughput", requests_per_s, completed / duration_s)
     output_tokens = record.needed("total_output_tokens") / completed
     ttft_ms, e2e_ms = record.number("mean_ttft_ms"), record.number("mean_e2el_ms")
+    model = record.text("model_id")
     run = BenchmarkRun(
         tool=TOOL,
         source=record.source,
-        model=record.text("model_id"),
+        model=model,
         input_tokens=record.needed("total_input_tokens") / completed,
         output_tokens=output_tokens,
         requests_per_s=requests_per_s,
@@ -56,5 +57,6 @@ def read(record: Record) -> list[BenchmarkRun]:
         engine=record.text("backend"),
         labels=record.labels(),
         notes=() if ttft_ms is not None else (f"mean_ttft_ms {NO_TTFT}",),
+        other_names=record.other_names(model),
     )
     return record.checked(run, "mean_tpot_ms")
