@@ -40,8 +40,16 @@ def without(*fields: str) -> Change:
     return change
 
 
-def totals(at: int, **counts: int) -> Change:
+def totals(at: int, **counts: int | None) -> Change:
     return lambda d: d["benchmarks"][at]["metrics"]["request_totals"].update(counts)
+
+
+def updated_at(at: int, **fields: Any) -> Change:
+    return lambda d: d["benchmarks"][at].update(fields)
+
+
+def listed_as_errored(document: dict[str, Any]) -> None:
+    document["benchmarks"][1]["requests"] = {"successful": [{}] * 200, "errored": [{"info": {}}] * 100}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,31 @@ def totals(at: int, **counts: int) -> Change:
         ("aiperf.json", updated(input_config={"loadgen": {"concurrency": 4, "request_count": 350}}), 0, 100),
         ("profile_export_genai_perf.json", updated(error_request_count={"avg": 100}), 0, 100),
         ("guidellm_v2.json", totals(1, errored=100), 1, 100),
+        ("guidellm_v2.json", listed_as_errored, 1, 100),
+        ("guidellm_v2.json", updated_at(1, scheduler_metrics={"requests_made": {"errored": 100}}), 1, 100),
+        ("guidellm_v2.json", totals(1, total=302, errored=None), 1, 100),
+        ("aiperf.json", updated(error_summary={"500": 60, "timeout": "40"}), 0, 100),
+        ("aiperf.json", updated(error_summary=[{"count": "100"}]), 0, 100),
+        ("aiperf.json", updated(error_request_count={"avg": "100"}), 0, 100),
+        ("aiperf.json", updated(total_request_count={"avg": 350.0}), 0, 100),
+        ("aiperf.json", updated(request_error_rate={"unit": "%", "avg": 2000 / 70}), 0, 100),
+        ("vllm_2025.json", updated(failed=None, failed_requests=100), 0, 100),
+        ("vllm_2025.json", updated(failed="100"), 0, 100),
+        ("vllm_2025.json", updated(failed=0, num_failed=100), 0, 100),
+        ("vllm_2025.json", updated(failures={"timeout": 60, "500": {"count": 40}}), 0, 100),
+        ("vllm_2025.json", updated(success=[True] * 200 + [False] * 100), 0, 100),
+        ("vllm_2025.json", updated(output_lens=[200] * 100 + [0] * 100), 0, 100),
+        ("vllm_2025.json", updated(success_rate=2 / 3), 0, 100),
+        ("vllm_2025.json", updated(error_rate=100 / 3), 0, 100),
+        ("stage_2_lifecycle_metrics.json", updated(failures=[{}] * 100), 0, 100),
+        ("stage_2_lifecycle_metrics.json", updated(failures={"error_500": 60, "timeout": 40}), 0, 100),
+        ("stage_2_lifecycle_metrics.json", updated(failures={"count": None, "error_types": {"timeout": 100}}), 0, 100),
+        (
+            "stage_2_lifecycle_metrics.json",
+            updated(failures={"count": "100", "request_latency": {"mean": 9e9}}),
+            0,
+            100,
+        ),
         ("stage_2_lifecycle_metrics.json", lambda d: d["failures"].update(count=100), 0, 100),
         ("stage_2_lifecycle_metrics.json", lambda d: d["load_summary"].update(count=1000), 0, 100),
     ],
@@ -86,12 +119,31 @@ def test_a_file_that_tells_is_not_doubted_for_it(name: str) -> None:
     assert all("failed" not in clause for run in read_runs(FILES / name) for clause in doubts(run))
 
 
-@pytest.mark.parametrize("fields", [{"was_cancelled": True}, {"is_complete": False}])
-def test_a_cancelled_run_is_rejected(tmp_path: Path, fields: dict[str, Any]) -> None:
-    run = read(tmp_path, "aiperf.json", updated(**fields))
+@pytest.mark.parametrize("name", ["aiperf.json", "vllm_2025.json", "sglang_new.jsonl"])
+@pytest.mark.parametrize(
+    "fields",
+    [{"was_cancelled": True}, {"is_complete": False}, {"was_cancelled": "true"}, {"is_complete": "False"},
+     {"is_cancelled": True}, {"interrupted": 1}],
+)  # fmt: skip
+def test_a_cancelled_run_is_rejected(tmp_path: Path, name: str, fields: dict[str, Any]) -> None:
+    run = read(tmp_path, name, updated(**fields))
     assert "was cancelled" in rejection(run)
     assert next(iter(fields)) in rejection(run)
     assert rejection(read(tmp_path, "aiperf.json", updated(was_cancelled=False, is_complete=True))) == ""
+
+
+def test_a_run_that_cancels_requests_on_purpose_is_rejected(tmp_path: Path) -> None:
+    load = {"concurrency": 4, "request_cancellation_rate": 40.0}
+    run = read(tmp_path, "aiperf.json", updated(input_config={"loadgen": load}))
+    assert "request_cancellation_rate is 40 %" in rejection(run)
+
+
+def test_failures_of_inference_perf_that_are_not_told_are_doubted(tmp_path: Path) -> None:
+    def untold(document: dict[str, Any]) -> None:
+        del document["load_summary"]["count"]
+        document["failures"] = None
+
+    assert read(tmp_path, "stage_2_lifecycle_metrics.json", untold).failed is None
 
 
 def test_what_was_in_flight_when_the_time_was_up_did_not_fail(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "aiperf or genai-perf"
 _MARKS = {"request_throughput", "request_latency", "inter_token_latency", "time_to_first_token"}
+_MOST_CANCELLED = 1.0
+"""Percent of the requests that a run may cancel on purpose: as many as may fail."""
+
 _MS_PER = {"ms": 1.0, "s": 1000.0, "sec": 1000.0, "us": 1e-3, "ns": 1e-6}
 
 
@@ -80,9 +83,15 @@ def _failed(record: Record, completed: int | None, is_aiperf: bool) -> int | Non
     counted = record.count("error_request_count.avg")
     if counted is not None:
         told.append(counted)
-    summary = record.value("error_summary")
-    if isinstance(summary, list):
-        told.append(sum(_count_of(entry) for entry in summary))
+    summary = record.failures("error_summary")
+    if summary is not None:
+        told.append(summary)
+    rate = record.value("request_error_rate.avg")
+    if completed is not None and is_number(rate, 0, 99):
+        told.append(round(completed * rate / (100 - rate)))
+    sent = record.count("total_request_count.avg")
+    if sent is not None and completed is not None:
+        told.append(max(0, sent - completed))
     asked = record.count("input_config.loadgen.request_count")
     if asked and completed is not None:
         told.append(max(0, asked - completed))
@@ -90,16 +99,11 @@ def _failed(record: Record, completed: int | None, is_aiperf: bool) -> int | Non
     return max(told, default=0 if is_aiperf and completed is not None else None)
 
 
-def _count_of(entry: Any) -> int:
-    """How often one error of a summary came; at least once, whatever stands there."""
-    count = entry.get("count") if isinstance(entry, dict) else None
-    return int(count) if isinstance(count, int | float) and is_number(count, 1) else 1
-
-
 def _cancelled(record: Record) -> str:
-    if record.value("was_cancelled") is True:
-        return "was_cancelled is true"
-    return "is_complete is false" if record.value("is_complete") is False else ""
+    rate = record.value("input_config.loadgen.request_cancellation_rate")
+    if is_number(rate, _MOST_CANCELLED):
+        return f"request_cancellation_rate is {rate:g} %"
+    return record.cancelled()
 
 
 def _gpu_of(telemetry: Any) -> tuple[tuple[str, str], ...]:

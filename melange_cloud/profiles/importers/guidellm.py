@@ -49,7 +49,7 @@ def _read_one(part: Record, tool: str, model: str, labels: tuple[tuple[str, str]
     strategy = part.text("config.strategy.type_")
     closed = strategy in _CLOSED_LOOP
     limit = part.count("config.strategy.streams") or part.count("config.strategy.max_concurrency")
-    errored, incomplete = (part.count(f"metrics.request_totals.{what}") for what in ("errored", "incomplete"))
+    errored, incomplete = _errored(part, completed), _incomplete(part)
     in_flight = part.number("metrics.request_concurrency.successful.mean")
     most_at_the_end = math.ceil(max(2 * (in_flight or 0), (limit or 1) if closed else 0))
     given_up = max(0, (incomplete or 0) - most_at_the_end)
@@ -77,7 +77,28 @@ def _read_one(part: Record, tool: str, model: str, labels: tuple[tuple[str, str]
         engine="",
         labels=labels,
         cut_off=(incomplete or 0) - given_up,
+        cancelled=part.cancelled(),
         notes=() if ttft_ms is not None else (f"metrics.time_to_first_token_ms {NO_TTFT}",),
         other_names=part.other_names(name),
     )
     return part.checked(run, "metrics.inter_token_latency_ms.successful.mean")
+
+
+_TOTALS = ("metrics.request_totals", "scheduler_metrics.requests_made")
+"""Where requests are counted by how they ended."""
+
+
+def _incomplete(part: Record) -> int | None:
+    told = [part.count(f"{totals}.incomplete") for totals in _TOTALS]
+    return max((count for count in told if count is not None), default=None)
+
+
+def _errored(part: Record, completed: int) -> int | None:
+    """Requests that failed, by whatever says most: a count, the entries listed, or what is missing of the total."""
+    told = [part.failures("requests.errored")]
+    for totals in _TOTALS:
+        told.append(part.count(f"{totals}.errored"))
+        total, incomplete = part.count(f"{totals}.total"), part.count(f"{totals}.incomplete")
+        if total is not None:
+            told.append(max(0, total - completed - (incomplete or 0)))
+    return max((count for count in told if count is not None), default=None)

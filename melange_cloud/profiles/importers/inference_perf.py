@@ -5,10 +5,11 @@ takes chunks for tokens and comes out at half. No model, no date. ``summary_life
 without a rate, and averages over all of them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.profiles.importers.record import NO_TTFT, Record
+from melange_cloud.profiles.importers.record import NO_TTFT, Record, counted
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "inference-perf"
@@ -16,7 +17,7 @@ TOOL = "inference-perf"
 
 def recognises(document: Any) -> bool:
     """Whether inference-perf wrote it."""
-    return isinstance(document, dict) and {"load_summary", "successes", "failures"} <= document.keys()
+    return isinstance(document, dict) and {"load_summary", "successes"} <= document.keys()
 
 
 AVERAGES = "averages over all stages of the benchmark, so it is no run at one load"
@@ -47,7 +48,7 @@ def read(record: Record) -> list[BenchmarkRun]:
             record.fault("successes.latency.time_to_first_token.mean", "is not below the mean request latency")
         else:
             tpot_ms = 1000 * (e2e_s - ttft_s) / (output_tokens - 1)
-    failed, sent = record.count("failures.count"), record.count("load_summary.count")
+    failed, sent = _failed(record), record.count("load_summary.count")
     if sent is not None:
         failed = max(failed or 0, sent - completed)
     p99_ttft_s = record.number("successes.latency.time_to_first_token.p99")
@@ -72,7 +73,21 @@ def read(record: Record) -> list[BenchmarkRun]:
         measured_on=None,
         engine="",
         labels=record.labels(),
+        cancelled=record.cancelled(),
         notes=() if ttft_s is not None else (f"successes.latency.time_to_first_token {NO_TTFT}",),
         other_names=record.other_names(model),
     )
     return record.checked(run, "successes.latency.request_latency.mean", "s")
+
+
+_STATISTICS = ("count", "request_latency", "latency", "prompt_len", "output_len", "throughput")
+
+
+def _failed(record: Record) -> int | None:
+    """Failures by their count or by their kinds, whichever says more; None where neither is there."""
+    found = record.value("failures")
+    if not isinstance(found, Mapping):
+        return record.failures("failures")
+    kinds = {kind: count for kind, count in found.items() if kind not in _STATISTICS and count is not None}
+    told = [record.failures("failures.count"), counted(kinds) if kinds else None]
+    return max((count for count in told if count is not None), default=None)

@@ -26,6 +26,8 @@ _MOST_NAMES = 10
 FAILED = ("failed", "failed_requests", "num_failed", "num_failed_requests", "failures", "errored", "error_count")
 """Keys that tools and their wrappers count failed requests under."""
 
+FAILED_PARTS = ("error_rate", "failure_rate", "failed_rate")
+
 LEAST_TPOT_MS = 0.2
 """No engine makes tokens faster; a time per token below this stands in seconds."""
 
@@ -119,15 +121,25 @@ class Record:
     def failed(self, completed: int, *asked: str) -> int | None:
         """Requests that failed, by whatever of the file says most; None where nothing tells.
 
-        Looks at the counts of FAILED, at ``errors`` (a text per request, empty where it went well), and at what is
-        missing of the requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
+        Looks at the counts of FAILED, at the parts of FAILED_PARTS, at ``errors`` (a text per request, empty where it
+        went well), at ``success`` (one per request), at ``output_lens`` (0 where nothing came) and at what is missing
+        of the requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
         """
-        told = [stated for field in FAILED if (stated := self.count(field)) is not None]
-        errors = self.value("errors")
+        told = [stated for field in FAILED if (stated := self.failures(field)) is not None]
+        told += [
+            round(completed * part / (1 - part)) for field in FAILED_PARTS if (part := self._part(field)) is not None
+        ]
+        if (part := self._part("success_rate")) is not None:
+            told.append(round(completed * (1 - part) / part) if part else completed)
+        errors, success, lengths = (self.value(field) for field in ("errors", "success", "output_lens"))
         if isinstance(errors, list) and errors:
             told.append(sum(1 for error in errors if error))
         elif isinstance(errors, Mapping):
             told.append(counted(errors))
+        if isinstance(success, list) and success:
+            told.append(sum(1 for one in success if not one))
+        if isinstance(lengths, list) and any(one == 0 for one in lengths):
+            told.append(sum(1 for one in lengths if one == 0))
         for field in asked:
             found = self.value(field)
             sent = len(found) if isinstance(found, list) else self.count(field)
@@ -135,13 +147,41 @@ class Record:
                 told.append(max(0, sent - completed))
         return max(told, default=None)
 
+    def failures(self, field: str) -> int | None:
+        """Failures told by a field: a count, a list of them, or kinds with their counts; None where absent or null."""
+        found = self.value(field)
+        return counted(found) if isinstance(found, list | Mapping) else self.count(field)
+
+    def _part(self, field: str) -> float | None:
+        """A part of all requests, below 1; more than 1 is in %."""
+        found = self.value(field)
+        if not is_number(found, 0, 100):
+            return None
+        part = found if found <= 1 else found / 100
+        return min(float(part), 0.999)
+
+    def cancelled(self) -> str:
+        """How the document says that the run did not get to its end, one clause; empty where it did."""
+        for field in (
+            "was_cancelled",
+            "is_cancelled",
+            "cancelled",
+            "canceled",
+            "interrupted",
+            "was_interrupted",
+            "aborted",
+        ):
+            if self.flag(field):
+                return f"{field} is true"
+        return "is_complete is false" if self.flag("is_complete") is False else ""
+
     def flag(self, field: str) -> bool | None:
         """``true`` or ``false``, also where a text says it; None where neither stands there."""
         found = self.value(field)
-        word = found.strip().lower() if isinstance(found, str) else found
-        if word in (True, "true", "yes", "1"):
+        word = str(found).strip().lower() if isinstance(found, str | bool | int) else ""
+        if word in ("true", "yes", "1"):
             return True
-        return False if word in (False, "false", "no", "0") and word is not None else None
+        return False if word in ("false", "no", "0") else None
 
     def count(self, field: str) -> int | None:
         """A whole number of at least 0; None where absent or null."""

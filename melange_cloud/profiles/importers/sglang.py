@@ -65,6 +65,7 @@ def read(record: Record) -> list[BenchmarkRun]:
         measured_on=None,
         engine=record.text("backend") + (" with speculative decoding" if speculative and speculative > 1 else ""),
         labels=(*record.labels(), *labels_of(record.value("server_info"))),
+        cancelled=record.cancelled(),
         notes=() if ttft_ms is not None else (f"mean_ttft_ms {NO_TTFT}",),
         other_names=record.other_names(model, "tokenizer_path", *_SERVER_NAMES),
     )

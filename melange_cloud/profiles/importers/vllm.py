@@ -51,11 +51,12 @@ def read(record: Record) -> list[BenchmarkRun]:
         ttft_ms=ttft_ms,
         p99_ttft_ms=record.number("p99_ttft_ms"),
         completed=completed,
-        failed=record.failed(completed, "num_prompts", "errors"),
+        failed=record.failed(completed, "num_prompts", "errors", "output_lens"),
         duration_s=duration_s,
         measured_on=record.day("date", "%Y%m%d-%H%M%S"),
         engine=record.text("backend"),
         labels=record.labels(),
+        cancelled=record.cancelled(),
         notes=() if ttft_ms is not None else (f"mean_ttft_ms {NO_TTFT}",),
         other_names=record.other_names(model),
     )
