@@ -209,7 +209,7 @@ def _as_used(run: "BenchmarkRun") -> dict[str, Any]:
 def _notices(
     kept: "Sequence[BenchmarkRun]", sizes: "Sequence[Comparison]", whose: "Attribution", *, saved: bool
 ) -> list[str]:
-    from melange_cloud.profiles.compared import LARGE_RATIO, large_ratio
+    from melange_cloud.profiles.compared import large_ratio
     from melange_cloud.profiles.library import load_profiles
     from melange_cloud.profiles.measured import doubts
     from melange_cloud.profiles.spec_files import load_models
@@ -229,7 +229,7 @@ def _notices(
         notices.extend(profiles[Kind(whose.gpu, whose.tensor_parallel)].notes)
     odd = [clause for size in sizes if (clause := large_ratio(size))]
     notices.extend(
-        f"{clause}: beyond {LARGE_RATIO:g} times, check --gpu, --tp, --precision and --model, and that prefix caching "
+        f"{clause}. They rarely differ that much: check --gpu, --tp, --precision and --model, and that prefix caching "
         "was off"
         for clause in odd
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from melange_cloud.domain import Import, Kind, Slo
 from melange_cloud.planner.evaluated import Evaluated
-from melange_cloud.profiles import LARGE_RATIO, Profile, rests_on
+from melange_cloud.profiles import Profile, rests_on
 
 
 def imports_in(
@@ -58,7 +58,7 @@ def _sentences(found: Import) -> list[str]:
     sentences = [f"{kind} rests on your import {name} ({about}){doubts}"]
     if found.odd:
         sentences.append(
-            f"CHECK YOUR IMPORT {name} - {'; '.join(found.odd)}: beyond {LARGE_RATIO:g} times, it may be of another "
-            "GPU or model, or with prefix caching; delete the file to take it back (`profiles list` says where it is)"
+            f"CHECK YOUR IMPORT {name} - {'; '.join(found.odd)}: it may be of another GPU or model, or with prefix "
+            "caching; delete the file to take it back (`profiles list` says where it is)"
         )
     return sentences

@@ -1,7 +1,6 @@
 """Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
 
 from melange_cloud.profiles.choice import Choice, choose, choose_config
-from melange_cloud.profiles.compared import LARGE_RATIO
 from melange_cloud.profiles.files import check_profile_file, read_profile_file
 from melange_cloud.profiles.front_end import (
     DEFAULT_API_SERVERS,
@@ -26,7 +25,6 @@ from melange_cloud.profiles.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, E
 __all__ = [
     "DEFAULT_API_SERVERS",
     "DEFAULT_ERA",
-    "LARGE_RATIO",
     "MOST_API_SERVERS",
     "TENSOR_PARALLEL_DEGREES",
     "Cell",

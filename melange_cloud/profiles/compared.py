@@ -123,8 +123,8 @@ def large_ratio(comparison: Comparison) -> str:
     at = f"{comparison.input_tokens:,} + {comparison.output_tokens:,} tokens"
     ratio = comparison.ratio
     if ratio is None:
-        return f"at {at} it has {comparison.tpot_ms:.3g} ms per output token, faster than the estimate at any load"
-    return (
-        f"at {at} it is {ratio:.3g} times the estimate ({comparison.requests_per_s:.3g} for "
-        f"{comparison.estimated_requests_per_s:.3g} requests/s)"
-    )
+        return f"at {at} an output token took {comparison.tpot_ms:.3g} ms, less than the estimate says at any load"
+    rates = f"{comparison.requests_per_s:.3g} against {comparison.estimated_requests_per_s:.3g} requests/s"
+    if ratio < 1:
+        return f"at {at} the measured rate is only {ratio:.3g} of the estimate ({rates})"
+    return f"at {at} the measured rate is {ratio:.3g} times the estimate ({rates})"
