@@ -35,8 +35,8 @@ melange-cloud profiles import sweep.jsonl --gpu H100 --tp 8 --model llama-3.1-70
 melange-cloud profiles import reports-20260301/ --gpu H100 --tp 1 --model llama-3.1-8b
 
 Read are the results of vllm bench serve, SGLang bench_serving, GuideLLM (version 2), AIPerf, genai-perf, inference-perf
-and AIBrix profiles; other files of a folder are skipped. A run counts with 10 completed requests, and has grade A
-(±10 %) with 100 and 10 times as many as are in flight. Refused are runs with more than 1 % failed, cancelled ones, and
+and AIBrix profiles; other files of a folder are skipped. A run counts with 10 completed requests; grade A (±10 %)
+needs at least 100, and 10 times those in flight. Refused are runs with more than 1 % failed, cancelled ones, and
 what the GPU, or another model than the results name, cannot have done.
 
 An import is one file in your data folder (MELANGE_CLOUD_PROFILES names another), which the answer names: delete it to
@@ -65,7 +65,9 @@ def import_(
     era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
     result_model: Annotated[
         str | None,
-        typer.Option("--result-model", help="What the results call this model, where they name another than --model."),
+        typer.Option(
+            "--result-model", help="What the results call the model, if they seem to name another than --model."
+        ),
     ] = None,
     kv_cache_dtype: Annotated[
         str | None, typer.Option("--kv-cache-dtype", help="What the KV cache was kept in, such as fp8.")

@@ -58,16 +58,16 @@ def rejection(run: BenchmarkRun) -> str:
             "queue stood"
         )
     if run.completed is not None and run.completed < LEAST_REQUESTS and not run.steady:
-        return f"only {_requests(run.completed)}: at least {LEAST_REQUESTS} must be, and {GRADE_A}"
+        return f"only {_requests(run.completed)}: at least {LEAST_REQUESTS} are needed ({GRADE_A})"
     if error_of(run) > MOST_ERROR:
         return (
             f"{_requests(run.completed or 0)} with {run.in_flight or 0:,.0f} in flight are mostly ramp and drain: "
-            f"at least twice as many must be, and {GRADE_A}"
+            f"at least twice those in flight are needed ({GRADE_A})"
         )
     return ""
 
 
-GRADE_A = f"for grade A {round(1 / ERROR**2)} and {round(1 / ERROR)} times as many as are in flight"
+GRADE_A = f"grade A needs at least {round(1 / ERROR**2)} requests, and {round(1 / ERROR)} times those in flight"
 
 
 def _requests(count: int) -> str:
@@ -105,7 +105,7 @@ def doubts(run: BenchmarkRun) -> tuple[str, ...]:
         told.append("the file does not say how many requests were completed")
     elif error_of(run) > ERROR:
         at = f" with {run.in_flight:,.0f} in flight" if run.in_flight is not None else ""
-        told.append(f"{_requests(run.completed)}{at}; {GRADE_A}")
+        told.append(f"{_requests(run.completed)}{at} ({GRADE_A})")
     if run.cut_off:
         told.append(f"{run.cut_off:,} were still running when the time was up")
     return tuple(told)

@@ -130,7 +130,7 @@ def test_a_folder_in_which_nothing_is_a_result_is_refused(run, reports):
     for path in reports.glob("*lifecycle*"):
         path.unlink()
     text = refused(run, str(reports), *OF_A_STAGE)
-    assert "stage_0_prometheus_metrics.json: is no result of a benchmark tool" in text
+    assert "stage_0_prometheus_metrics.json: is not a result of a benchmark tool" in text
     assert "is a folder without files" in refused(run, str(reports / "below"), *OF_A_STAGE)
 
 

@@ -268,8 +268,8 @@ def test_a_run_without_a_completed_request_is_one_line(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         (" \n", "is empty"),
-        ("{}", "is no result of a benchmark tool"),
-        ("[]", "is no result of a benchmark tool"),
+        ("{}", "is not a result of a benchmark tool"),
+        ("[]", "is not a result of a benchmark tool"),
         ('{"hello": 1}', "vllm bench serve, sglang bench_serving"),
         ("apiVersion: apps/v1\nkind: Deployment\n", "is not JSON"),
         ("a,b\n1,2\n", "is not JSON"),
@@ -291,6 +291,9 @@ def test_a_binary_a_missing_file_and_a_cut_off_line(tmp_path: Path) -> None:
     binary = tmp_path / "x.json"
     binary.write_bytes(b"\x80\x00")
     assert "is not UTF-8" in faults(binary)
+    plot = tmp_path / "plot.png"
+    plot.write_bytes(b"\x89PNG\r\n\x1a\n\x00")
+    assert faults(plot) == f"{plot}: is not a text file"
     assert "cannot be read" in faults(tmp_path / "none.json")
     lines = (FILES / "vllm_sweep.jsonl").read_text().splitlines()
     cut = tmp_path / "cut.jsonl"

@@ -187,7 +187,7 @@ def test_a_run_of_few_requests_has_a_larger_error(completed: int, in_flight: flo
 def test_a_run_of_too_few_is_rejected_with_the_count_that_would_do(completed: int, in_flight: float) -> None:
     run = a_run(completed, in_flight)
     assert f"{completed} completed request" in rejection(run)
-    assert "for grade A 100 and 10 times as many as are in flight" in rejection(run)
+    assert "grade A needs at least 100 requests, and 10 times those in flight" in rejection(run)
     assert points_of([run]) == []
 
 
@@ -256,6 +256,27 @@ def test_a_field_without_which_there_is_no_rate_is_named(tmp_path: Path, field: 
         with pytest.raises(BadFile, match=f"{field}: is missing") as raised:
             read(tmp_path, name, without(field))
         assert len(raised.value.faults) == 1, "and nothing false beside it"
+
+
+@pytest.mark.parametrize("own", [(), ("model_id", "num_prompts"), ("model_id", "num_prompts", "tokenizer_id")])
+def test_fields_that_are_missing_together_are_all_named(tmp_path: Path, own: tuple[str, ...]) -> None:
+    with pytest.raises(BadFile) as raised:
+        read(tmp_path, "vllm_2025.json", without("duration", "total_input_tokens", *own))
+    assert [fault.field for fault in raised.value.faults] == ["duration", "total_input_tokens"]
+    with pytest.raises(BadFile) as raised:
+        read(tmp_path, "sglang_new.jsonl", without("duration", "total_input_tokens", "backend"))
+    assert [fault.field for fault in raised.value.faults] == ["duration", "total_input_tokens"]
+
+
+def test_a_result_without_names_is_vllms_and_one_with_them_sglangs(tmp_path: Path) -> None:
+    assert read(tmp_path, "vllm_2025.json", without("model_id", "num_prompts")).tool == "vllm bench serve"
+    run = read(tmp_path, "sglang_new.jsonl", updated(model_id="meta-llama/Llama-3.1-70B", num_prompts=400))
+    assert (run.tool, run.model) == ("sglang bench_serving", "meta-llama/Llama-3.1-70B")
+
+
+def test_a_stage_without_its_load_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"load_summary\.requested_rate: is missing"):
+        read(tmp_path, "stage_2_lifecycle_metrics.json", lambda d: d["load_summary"].pop("requested_rate"))
 
 
 def test_the_latency_of_sglang_is_named_where_it_is_missing(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def read_file(path: Path) -> Reading:
         tool = next((tool for tool in TOOLS if tool.recognises(document)), None)
         if tool is None:
             names = ", ".join(tool.TOOL for tool in TOOLS)
-            faults.append(Fault(path, f"is no result of a benchmark tool that can be read: {names}", line))
+            faults.append(Fault(path, f"is not a result of a benchmark tool that can be read ({names})", line))
             continue
         tools.append(tool.TOOL)
         record = Record(path, line, document, faults)
@@ -105,6 +105,8 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
     except BadFile as error:
         # It is there and may be read: what it holds is no text, or too much.
         readable = is_there(path) and path.is_file() and os.access(path, os.R_OK)
+        if readable and path.suffix.lower() not in _NAMED_AS_JSON and "UTF-8" in error.faults[0].message:
+            raise NotAResult([Fault(path, "is not a text file")]) from None
         raise NotAResult(error.faults) if readable else error from None
     if not text.strip():
         raise NotAResult([Fault(path, "is empty: the benchmark wrote no result")])
@@ -113,7 +115,7 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
     except NotJson as error:
         whole = error
     except Malformed as error:
-        raise NotAResult([Fault(path, f"{error}, so no result of a benchmark tool", error.line)]) from None
+        raise NotAResult([Fault(path, f"{error}, so it is not a benchmark result", error.line)]) from None
     documents: list[tuple[int | None, Any]] = []
     faults = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -122,14 +124,14 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
         try:
             documents.append((number, parse_json(line, non_finite=True)))
         except NotJson:
-            faults.append(Fault(path, "is cut off or no JSON: remove the line, or repeat the run", number))
+            faults.append(Fault(path, "is cut off or not JSON: remove the line, or repeat the run", number))
         except Malformed as error:
-            raise NotAResult([Fault(path, f"{error}, so no result of a benchmark tool", number)]) from None
+            raise NotAResult([Fault(path, f"{error}, so it is not a benchmark result", number)]) from None
         if len(faults) > 1:
             break
     if not documents or len(faults) > 1:
         is_cut_off = text.lstrip()[0] in "{["
-        what = "is cut off" if is_cut_off else "is not JSON, so no result of a benchmark tool"
+        what = "is cut off" if is_cut_off else "is not JSON, so it is not a benchmark result"
         fault = Fault(path, f"{what} ({whole.reason})", whole.line)
         raise BadFile([fault]) if is_cut_off and path.suffix.lower() in _NAMED_AS_JSON else NotAResult([fault])
     if faults:

@@ -27,10 +27,12 @@ def is_summary(path: Path, document: Any) -> bool:
     """Whether it is the average over all stages, by its name or as it has no load of its own."""
     if not recognises(document):
         return False
-    load = document["load_summary"]
-    has_load = isinstance(load, dict) and (load.get("requested_rate") or load.get("concurrency"))
     name = path.name.lower()
-    return name.startswith("summary_") or not (has_load or name.startswith("stage_"))
+    return name.startswith("summary_") or not (_has_load(document["load_summary"]) or name.startswith("stage_"))
+
+
+def _has_load(load: Any) -> bool:
+    return isinstance(load, dict) and bool(load.get("requested_rate") or load.get("concurrency"))
 
 
 def read(record: Record) -> list[BenchmarkRun]:
@@ -38,6 +40,11 @@ def read(record: Record) -> list[BenchmarkRun]:
     completed = record.completed("successes.count")
     if not completed:
         return []
+    if not _has_load(record.value("load_summary")):
+        record.fault(
+            "load_summary.requested_rate",
+            "is missing, and so is load_summary.concurrency: import a stage's file as inference-perf wrote it",
+        )
     output_tokens = record.needed("successes.output_len.mean")
     ttft_s = record.number("successes.latency.time_to_first_token.mean")
     e2e_s = record.needed("successes.latency.request_latency.mean")

@@ -9,21 +9,17 @@ one, is what the server was started with.
 
 from typing import Any
 
+from melange_cloud.profiles.importers.load_test import is_sglangs
 from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "sglang bench_serving"
-_MARKS = {"backend", "total_input_tokens", "total_output_tokens", "completed", "duration", "mean_e2e_latency_ms"}
-
 _SERVER_NAMES = tuple(f"server_info.{key}" for key in ("served_model_name", "model_path", "tokenizer_path"))
-
-_ENOUGH = 5
-"""Marks that make a result of SGLang's, so that one which is missing is named."""
 
 
 def recognises(document: Any) -> bool:
     """Whether SGLang wrote it."""
-    return isinstance(document, dict) and len(document.keys() & _MARKS) >= _ENOUGH and "model_id" not in document
+    return is_sglangs(document)
 
 
 def read(record: Record) -> list[BenchmarkRun]:
@@ -44,7 +40,8 @@ def read(record: Record) -> list[BenchmarkRun]:
         if first_ms is not None and first_ms < e2e_ms:
             tpot_ms = (e2e_ms - first_ms) / (output_tokens - 1)
     speculative = record.number("accept_length")
-    model = record.text("model") or record.text("model_path") or record.text("server_info.model_path")
+    names = ("model", "model_id", "model_path", "server_info.model_path")
+    model = next((name for field in names if (name := record.text(field))), "")
     run = BenchmarkRun(
         tool=TOOL,
         source=record.source,

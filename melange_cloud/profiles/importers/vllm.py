@@ -7,21 +7,16 @@ wrote the rate as ``request_inthroughput``: it is derived. With ``--save-detaile
 
 from typing import Any
 
+from melange_cloud.profiles.importers.load_test import is_vllms
 from melange_cloud.profiles.importers.record import NO_TTFT, Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "vllm bench serve"
-_MARKS = {"completed", "duration", "total_input_tokens", "total_output_tokens"}
-_NAMES = {"model_id", "num_prompts"}
-_ENOUGH = 3
-"""Marks that make a result of vLLM's, so that one which is missing is named."""
 
 
 def recognises(document: Any) -> bool:
     """Whether vLLM wrote it."""
-    if not isinstance(document, dict) or "mean_e2e_latency_ms" in document:
-        return False
-    return len(document.keys() & _MARKS) >= _ENOUGH and bool(document.keys() & _NAMES)
+    return is_vllms(document)
 
 
 def read(record: Record) -> list[BenchmarkRun]:
