@@ -58,13 +58,10 @@ class Posed:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """``safe`` and ``both_limits``: the least of their costs is the question's; empty where there is no problem."""
-        return (*self.safe, *(() if self.both_limits is None else (self.both_limits,)))
-
-    @property
-    def safe(self) -> tuple[Problem, ...]:
-        """``problem`` and ``coarser``, every answer to which holds; empty where there is no problem."""
-        return () if self.problem is None else (self.problem, *self.coarser)
+        """All ways of posing the question: the least of their costs is its own; empty where there is no problem."""
+        if self.problem is None:
+            return ()
+        return (self.problem, *self.coarser, *(() if self.both_limits is None else (self.both_limits,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +200,12 @@ def with_both_limits(problem: Problem, max_tput: MaxTputTable) -> Problem | None
         return None
     front_ends = {key: cell.front_end_requests_per_s for key, cell in cells.items()}
     return replace(problem, max_tput_requests_per_s=engines, front_end_requests_per_s=front_ends)
+
+
+def posings_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucket], router: str) -> tuple[Problem, ...]:
+    """The question in all its ways: see ``Posed.problems``."""
+    apart = with_both_limits(problem, max_tput)
+    return (problem, *coarser_of(problem, max_tput, buckets, router), *(() if apart is None else (apart,)))
 
 
 def coarser_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucket], router: str) -> tuple[Problem, ...]:

@@ -38,7 +38,7 @@ from melange_cloud.planner.sweep import (
     over_rate,
     scaled_engines,
 )
-from melange_cloud.problem import MaxTputTable, Posed, charged_anew, coarser_of
+from melange_cloud.problem import MaxTputTable, Posed, charged_anew, posings_of
 
 OVER = ("rate", "tpot", "price", "throughput", "router")
 TPOT_STEP = 1e-3
@@ -202,7 +202,7 @@ class _Swept:
             )
 
         def swept(of: Problem, solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
-            found = over_rate(of, low / peak, high / peak, solve, self.solving.solver, self.posed.coarser)
+            found = over_rate(of, low / peak, high / peak, solve, self.solving.solver, self.posed.problems[1:])
             return _whole(tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found), low, high)
 
         return swept(problem, self.solving.solve_for_cost), {
@@ -212,7 +212,7 @@ class _Swept:
     def _over_tpot(self, low: float, high: float) -> Swept:
         def problems_at(tpot_ms: float) -> tuple[Problem, ...]:
             table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms))
-            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).safe
+            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problems
 
         at_loosest = problems_at(high)
         if not at_loosest:
@@ -231,7 +231,7 @@ class _Swept:
             found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problems_at=of_kinds)
             return _whole(found, low, high)
 
-        posed = (*at_loosest, *self.posed.safe, *problems_at(low))
+        posed = (*at_loosest, *self.posed.problems, *problems_at(low))
         kinds = {kind for problem in posed for kind in problem.kinds}
         of_gpu = {gpu: frozenset(kind for kind in kinds if kind.gpu == gpu) for gpu in sorted({k.gpu for k in kinds})}
         return swept(problems_at, self.solving.solve_for_cost), {
@@ -243,9 +243,9 @@ class _Swept:
         problem = self.posed.problem
         if problem is None:
             return self._nothing(low, high)
-        coarser = self.posed.coarser
-        return over_price(problem, gpu, low, high, self.solving.solve_for_cost, coarser), {
-            name: over_price(problem, gpu, low, high, alone, coarser) for name, alone in self._alone(problem).items()
+        others = self.posed.problems[1:]
+        return over_price(problem, gpu, low, high, self.solving.solve_for_cost, others), {
+            name: over_price(problem, gpu, low, high, alone, others) for name, alone in self._alone(problem).items()
         }
 
     def _over_throughput(self, gpu: str, low: float, high: float) -> Swept:
@@ -273,7 +273,7 @@ class _Swept:
     def _with(self, table: MaxTputTable, problem: Problem) -> tuple[Problem, ...]:
         """The question with other figures: see ``Posed.problems``."""
         changed = charged_anew(problem, table)
-        return changed, *coarser_of(changed, table, self.asked.workload.buckets, self.rules.router)
+        return posings_of(changed, table, self.asked.workload.buckets, self.rules.router)
 
     def _alone(self, problem: Problem) -> dict[str, Callable[[Problem], Solution]]:
         """How each GPU that serves everything, at whatever degrees, answers alone; by its name."""

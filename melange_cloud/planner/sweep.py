@@ -50,7 +50,7 @@ def scaled_engines(table: MaxTputTable, gpu: str, factor: float) -> MaxTputTable
 
 
 def over_rate(
-    problem: Problem, low: float, high: float, solve: Solve, solver: str, coarser: Sequence[Problem] = ()
+    problem: Problem, low: float, high: float, solve: Solve, solver: str, others: Sequence[Problem] = ()
 ) -> tuple[Stretch, ...]:
     """The cheapest fleet from ``low`` to ``high`` times the problem's rates.
 
@@ -59,9 +59,9 @@ def over_rate(
         low, high: factors, 0 < low < high.
         solve: answers one question.
         solver: see ``solver.most_traffic``.
-        coarser: see ``Posed.coarser``.
+        others: the question posed in other ways (see ``Posed.problems``).
     """
-    problems = (problem, *coarser)
+    problems = (problem, *others)
     stretches: list[Stretch] = []
     at = low
     while at <= high and len(stretches) < MOST_STRETCHES:
@@ -141,7 +141,7 @@ def _lowest_that_serves(serves: Callable[[float], bool], low: float, high: float
 
 
 def over_price(
-    problem: Problem, gpu: str, low: float, high: float, solve: Solve, coarser: Sequence[Problem] = ()
+    problem: Problem, gpu: str, low: float, high: float, solve: Solve, others: Sequence[Problem] = ()
 ) -> tuple[Stretch, ...]:
     """The cheapest fleet from ``low`` to ``high`` times the prices of one GPU.
 
@@ -149,11 +149,11 @@ def over_price(
         problem: the question at 1 times its prices.
         low, high: factors, 0 < low < high.
         solve: answers one question.
-        coarser: see ``Posed.coarser``.
+        others: the question posed in other ways (see ``Posed.problems``).
     """
 
     def solved(at: float) -> Solution:
-        return best_of([solve(scaled_price(one, gpu, at)) for one in (problem, *coarser)])
+        return best_of([solve(scaled_price(one, gpu, at)) for one in (problem, *others)])
 
     def line(solution: Solution) -> tuple[float, float]:
         """Cost of the others, and of the GPU's offers at 1 times their prices, USD/h."""

@@ -134,6 +134,25 @@ def create_share_model(
         model.lean = pyo.Objective(rule=_all_busy_replicas, sense=pyo.minimize)
     model.every_request_is_served = pyo.Constraint(model.ROWS, rule=_every_request_is_served)
     model.no_kind_is_busier = pyo.Constraint(model.KINDS, rule=_no_kind_is_busier)
+    if problem.front_end_load_of_rows:
+        model.front_end_load_of_row = pyo.Param(
+            model.SERVABLE,
+            initialize={
+                (row, str(kind)): load / scale
+                for (row, kind), load in problem.front_end_load_of_rows.items()
+                if kind in replicas
+            },
+        )
+        model.busy_front_ends = pyo.Expression(model.KINDS, rule=_busy_front_ends)
+        model.no_front_end_is_busier = pyo.Constraint(model.KINDS, rule=_no_front_end_is_busier)
+        model.requests_fit_in_usable_front_ends = pyo.Constraint(
+            model.KINDS,
+            rule=lambda model, k: (
+                model.busy_front_ends[k] <= model.usable_replicas[k] / scale
+                if model.usable_replicas[k] < inf
+                else pyo.Constraint.Skip
+            ),
+        )
     model.load_fits_in_usable_replicas = pyo.Constraint(
         model.KINDS,
         rule=lambda model, k: (
@@ -321,6 +340,11 @@ def _at_most_max_vcpus(model: Any, f: str) -> Any:
         sum(model.vcpus[o] * model.instances[o, k] for o, k in model.HOSTING if model.quota_family[o] == f)
         <= (model.max_vcpus[f])
     )
+
+
+def _no_front_end_is_busier(model: Any, k: str) -> Any:
+    """busy_front_ends[k] ≤ highest_busy_share · replicas[k]."""
+    return model.busy_front_ends[k] <= model.highest_busy_share * model.replicas[k]
 
 
 def _no_kind_is_busier(model: Any, k: str) -> Any:

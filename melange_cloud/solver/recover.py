@@ -100,10 +100,8 @@ def best_fleet(
         instances: the solver's, rounded; may be too few by its tolerances.
         shares: the solver's.
         program: solves the LP that evens the shares, where HiGHS is not there to do it.
-        even: False keeps ``shares`` as they are, which pieces must, and two limits of one replica: shares that fill
-            the engines evenly may be more than a front end takes.
+        even: False keeps ``shares`` as they are, which pieces must.
     """
-    even = even and not problem.front_end_load_of_rows
     usable = usable_replicas_of(problem, instances)
     busy = busy_replicas_of(problem, shares)
     if even and any(whole_replicas(load) > usable.get(kind, 0) for kind, load in busy.items()):

@@ -72,7 +72,7 @@ def _even(
         return _even_shares_of_one_row(problem.rows[0], loads, replicas, usable)
     if len(usable) == 1:
         return dict.fromkeys(loads, 1.0)
-    if len(usable) == 2:
+    if len(usable) == 2 and not problem.front_end_load_of_rows:
         return _even_shares_of_two_kinds(problem.rows, loads, replicas, usable)
     scale = least_replicas(problem)
     replicas = {kind: replicas[kind] for kind in usable}
