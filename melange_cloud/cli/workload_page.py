@@ -249,7 +249,7 @@ def _facts(held: "WorkloadFile") -> "Table":
                 f"{drift.mean:.2f} on average, {drift.most:.2f} at most (total variation, 0 to 1)",
             )
         )
-    if held.cached_input_share is not None:
+    if held.cached_input_share:
         share = f"{100 * held.cached_input_share:.3g}"
         lines.append(
             ("Cached", f"{share} % of the input tokens were read from a prompt cache; plans count all of them")
@@ -272,7 +272,8 @@ def _facts(held: "WorkloadFile") -> "Table":
 
 def _requests(held: "WorkloadFile") -> str:
     known = "-" if held.workload.requests is None else f"{held.workload.requests:,}"
-    return f"{known}; {held.rows_unreadable:,} rows could not be read" if held.rows_unreadable else known
+    rows = "row" if held.rows_unreadable == 1 else "rows"
+    return f"{known}; {held.rows_unreadable:,} {rows} could not be read" if held.rows_unreadable else known
 
 
 def rates_in_words(rates: "ArrivalRates") -> str:

@@ -47,6 +47,8 @@ class Unit(StrEnum):
     MILLISECONDS = "ms"
     MICROSECONDS = "us"
     NANOSECONDS = "ns"
+    MINUTES = "min"
+    HOURS = "h"
 
 
 class Zeros(StrEnum):
@@ -388,12 +390,13 @@ def _tell(trace: "Trace") -> None:
         note(f"left out: {row}")
     for line in trace.notes:
         note(line)
-    if trace.cached_input_share is not None:
+    if trace.cached_input_share:
         note(
             f"{100 * trace.cached_input_share:.3g} % of the input tokens were read from a prompt cache; plans count all"
         )
     buckets = int((trace.grid.counts > 0).sum())
-    note(f"{trace.requests:,} requests in {buckets} buckets; load error at most {100 * trace.load_error:.2g} %")
+    shown_buckets = f"{buckets} bucket{'' if buckets == 1 else 's'}"
+    note(f"{trace.requests:,} requests in {shown_buckets}; load error at most {100 * trace.load_error:.2g} %")
     if trace.arrival_rates is not None:
         note(f"arrivals: {rates_in_words(trace.arrival_rates)}")
 

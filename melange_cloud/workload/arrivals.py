@@ -24,7 +24,9 @@ CERTAIN_REQUESTS = 10_000
 ZEROS = ("auto", "gap", "rate")
 
 
-def arrival_rates(tally: "Tally", *, absolute: bool, zeros: str = "auto") -> ArrivalRates | None:
+def arrival_rates(
+    tally: "Tally", *, absolute: bool, zeros: str = "auto", unit_may_err: bool = True
+) -> ArrivalRates | None:
     """The rates of a trace; None where it has no times or spans less than a minute.
 
     Hours are those of the clock (UTC) where times have a date, else counted from the minute of the first arrival;
@@ -33,6 +35,7 @@ def arrival_rates(tally: "Tally", *, absolute: bool, zeros: str = "auto") -> Arr
     Args:
         absolute: whether the times have a date.
         zeros: what a window without requests is: ``gap``, ``rate`` (quiet traffic) or ``auto`` (CERTAIN_REQUESTS).
+        unit_may_err: whether times are numbers, whose unit may be another.
 
     Raises:
         BadInput: the times span so many years that they cannot be right.
@@ -41,9 +44,10 @@ def arrival_rates(tally: "Tally", *, absolute: bool, zeros: str = "auto") -> Arr
     if first is None or last is None:
         return None
     if tally.by_minute.too_wide:
+        unit = ", name their unit with --time-unit (s, ms, us, ns)" if unit_may_err else ""
         raise BadInput(
             f"the times reach from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: fix "
-            "the stray ones, name their unit with --time-unit (s, ms, us, ns), or leave them with --ignore-times"
+            f"the stray ones{unit}, or leave them with --ignore-times"
         )
     start, hours = whole_hours(first, last, absolute)
     if hours >= HOURS_FROM:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT, UNITS_S
 from melange_cloud.workload.usage_names import (
     ADDED_TO_INPUT,
     ADDED_TO_OUTPUT,
@@ -40,6 +40,9 @@ _UNIT_SUFFIXES = {
     **dict.fromkeys(("msec", "millis", "milliseconds"), "ms"),
     **dict.fromkeys(("usec", "micros", "microseconds"), "us"),
     **dict.fromkeys(("nano", "nanos", "nanoseconds"), "ns"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "min"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("day", "days"), "d"),
 }
 
 
@@ -49,7 +52,7 @@ class Asked:
 
     Attributes:
         input_column, output_column: one column, or several joined by ``+`` that are added up.
-        time_unit: of times that are numbers: ``s``, ``ms``, ``us`` or ``ns``.
+        time_unit: of times that are numbers: ``s``, ``ms``, ``us``, ``ns``, ``min`` or ``h``.
         time_zone: of times that carry none, as in the IANA list; None is UTC.
         ignore_times: there are no times worth reading.
         where: ``COLUMN=VALUE``: only such rows count. The same column again allows another value, ``*`` any.
@@ -149,7 +152,7 @@ def find_columns(names: Sequence[str], asked: Asked, path: Path, *, all_seen: bo
         inputs,
         outputs,
         arrival or None,
-        SECONDS_PER_UNIT[asked.time_unit] if asked.time_unit is not None else seconds_per_unit(arrival),
+        UNITS_S[asked.time_unit] if asked.time_unit is not None else seconds_per_unit(arrival),
         cached,
         labels,
         tuple(found.by_normal),
@@ -163,8 +166,9 @@ def normal(name: str) -> str:
 
 def seconds_per_unit(name: str) -> float | None:
     """The unit that the name of a column of times ends in: 0.001 for ``start_ms``; None where it names none."""
-    head, _, suffix = normal(name).rpartition("_")
-    return SECONDS_PER_UNIT[_UNIT_SUFFIXES[suffix]] if head and suffix in _UNIT_SUFFIXES else None
+    head, _, suffix = normal(name).strip("_").rpartition(".")[2].rpartition("_")
+    # A letter alone is a name, not a unit.
+    return UNITS_S[_UNIT_SUFFIXES[suffix]] if suffix in _UNIT_SUFFIXES and (head or len(suffix) > 2) else None
 
 
 def wanted_values(where: Iterable[str]) -> dict[str, frozenset[str] | None]:

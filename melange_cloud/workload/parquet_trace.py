@@ -7,6 +7,7 @@ them into one line.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from melange_cloud.workload.columns import Asked, Columns, find_columns
 from melange_cloud.workload.labels import label_text
 from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
 from melange_cloud.workload.time_column import timed
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT
 from melange_cloud.workload.times import FIRST_S, LAST_S, Clock, in_calendar, zone_of
 from melange_cloud.workload.token_sums import clues, settled
 
@@ -60,7 +62,8 @@ def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: i
     with open_regular(path) as stream:
         with _sound(path):
             file = pq.ParquetFile(stream)
-            names = _names(file.schema_arrow)
+            schema = file.schema_arrow
+            names = _names(schema)
             total = max(1, file.metadata.num_rows)
         columns = find_columns(names, asked, path)
         sizes = _chunk_bytes(file, path)
@@ -74,6 +77,7 @@ def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: i
             raise BadFile([Fault(path, message)])
         # Where no times are known, other columns may look like some; prompts and answers stay unread.
         others = [name for name in names if sizes.get(name, _MOST_LOOKED_AT_BYTES) < _MOST_LOOKED_AT_BYTES]
+        columns = _with_unit_of_type(columns, schema)
         learnt = _samples(file, columns.used, [] if columns.arrival or asked.ignore_times else others, path)
         columns, clock, lean = timed(columns, names, learnt, asked, reading, path)
         reader = _Batches(path, reading, columns, clock, zone_of(asked.time_zone))
@@ -127,6 +131,17 @@ def _names(schema: Any) -> list[str]:
     return [name for field in schema for name in inside(field, "")]
 
 
+def _with_unit_of_type(columns: Columns, schema: Any) -> Columns:
+    """The columns, with the unit that a type of durations itself has."""
+    import pyarrow.types as kinds
+
+    fields = {field.name: field.type for field in schema}
+    kind = fields.get(columns.arrival)
+    if kind is None or not kinds.is_duration(kind):
+        return columns
+    return replace(columns, seconds_per_unit=SECONDS_PER_UNIT[kind.unit])
+
+
 def _chunk_bytes(file: Any, path: Path) -> dict[str, int]:
     """Of each column, the bytes of its largest row group, unpacked."""
     most: dict[str, int] = {}
@@ -173,6 +188,8 @@ def _python_values(column: Any) -> list[object]:
 
     if kinds.is_date(column.type):
         return [None if days is None else "1970-01-01" for days in _integers(column).to_pylist()]
+    if kinds.is_time(column.type):
+        return [None if units is None else "00:00:00" for units in column.to_pylist()]
     if kinds.is_timestamp(column.type):
         return [None if units is None else "1970-01-01T00:00:00Z" for units in _integers(column).to_pylist()]
     column = _plain(column)

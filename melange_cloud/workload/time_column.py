@@ -4,17 +4,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.workload.columns import Asked, Columns, normal
 from melange_cloud.workload.reader import Reading
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT, Stretch, leanings, unit_of
-from melange_cloud.workload.times import UNIX_S, Clock, are_days, clock_of, is_given, number_of
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT, UNIT_WORDS, UNITS_S, Stretch, leanings, unit_of
+from melange_cloud.workload.times import (
+    UNIX_S,
+    Clock,
+    are_days,
+    are_times_of_day,
+    clock_of,
+    is_given,
+    mixed_units,
+    number_of,
+    step_s,
+)
 
 _CALLED_TIME = re.compile(
-    r"(^|[_.])(time|times|timestamp|date|datetime|ts|at|start|started|created|arrival|epoch)($|[_.])"
+    r"(^|[_.])(time|times|timestamp|date|datetime|ts|at|start|started|created|arrival|epoch|t|offset|elapsed|since"
+    r"|minute|minutes|hour|hours)($|[_.])"
 )
+_COUNTS_UP = re.compile(r"(^|[_.])(t|offset|elapsed|since|minute|minutes|hour|hours)($|[_.])")
+"""Of these names, only numbers that never fall are times: others may be durations, or anything."""
+
 _NO_TIME_OF_ARRIVAL = re.compile(
     r"(^|[_.])(end|ended|finish|finished|completed|duration|latency|elapsed|id|ids|hash|seed|key|tokens?|count|length|len"
     r"|size|bytes|cost|price|spend)($|[_.])"
@@ -43,13 +58,24 @@ def timed(
     """
     if columns.arrival is not None:
         times = [row.get(columns.arrival) for row in rows]
-        if not are_days(times):
-            clock = clock_of(times, columns.seconds_per_unit, asked.time_zone)
+        clock = clock_of(times, columns.seconds_per_unit, asked.time_zone)
+        name = echoed(columns.arrival, 40)
+        if not clock.is_text and (units := mixed_units(_numbers(times))):
+            words = " and ".join(UNIT_WORDS[unit] for unit in units)
+            cure = "write all in one unit, or leave the times out with --ignore-times"
+            raise BadFile([Fault(path, f"{name} mixes {words} since 1970: {cure}")])
+        if times and not any(map(is_given, times)):
+            rows_seen = f"the first {len(times):,} rows" if len(times) > 1 else "the first row"
+            cure = "name another with --time-column, or leave the times out with --ignore-times"
+            raise BadFile([Fault(path, f"{name} is empty in {rows_seen}: {cure}")])
+        fault = _why_untimely(times, clock)
+        if not fault:
             return columns, *_with_unit(clock, times, columns, reading.units.get(path))
-        why = f"{echoed(columns.arrival, 40)} holds days without a time of day: too coarse for rates by the hour"
+        why = f"{name} {fault}"
         if asked.time_column is not None:
             raise BadFile([Fault(path, f"{why}; name another with --time-column, or leave it out")])
         reading.notes.append(f"{echoed(path.name, 80)}: no arrival rates, {why}")
+        names = [other for other in names if other != columns.arrival]
         columns = replace(columns, arrival=None)
     if not asked.ignore_times and (hints := _look_like_times(names, rows)):
         shown = " or ".join(echoed(name, 40) for name in hints)
@@ -72,16 +98,55 @@ def _with_unit(
     return replace(clock, seconds_per_unit=SECONDS_PER_UNIT[decided or likeliest or "s"]), lean
 
 
+def _numbers(times: Sequence[object]) -> list[float]:
+    return [number for number in map(number_of, times) if number is not None and abs(number) < 1e20]
+
+
+def _why_untimely(times: Sequence[object], clock: Clock) -> str:
+    """Why times tell no rates by the hour or minute; empty where they do."""
+    if are_days(times):
+        return "holds days without a time of day: too coarse for rates by the hour"
+    if are_times_of_day(times):
+        return "holds times of day without a date"
+    numbers = [] if clock.is_text else _numbers(times)
+    if not numbers:
+        return ""
+    are_whole = all(number == int(number) for number in numbers)
+    if clock.seconds_per_unit >= UNITS_S["h"] and are_whole:
+        return f"counts whole {'hours' if clock.seconds_per_unit == UNITS_S['h'] else 'days'}: too coarse for rates"
+    wraps = max(numbers) < 60 and any(other < one for one, other in pairwise(numbers))
+    if clock.seconds_per_unit == UNITS_S["min"] and are_whole and wraps:
+        return "holds minutes of the hour, without the hour"
+    step = step_s(numbers, clock.seconds_per_unit) if clock.absolute else None
+    return f"is rounded to steps of {step:,.0f} s: too coarse for rates" if step else ""
+
+
 def _look_like_times(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[str]:
     """The columns that may hold the times of requests, those called so first."""
     found: list[tuple[bool, str]] = []
     for name in list(dict.fromkeys(names))[:2_000]:
         values = [value for row in rows[:100] if is_given(value := row.get(name))]
-        called = _CALLED_TIME.search(normal(name)) is not None
-        other = are_days(values) or _NO_TIME_OF_ARRIVAL.search(normal(name))
+        word = normal(name)
+        called = _CALLED_TIME.search(word) is not None
+        counts_up = _COUNTS_UP.search(word) is not None and not _ends_otherwise(word)
+        no_time = _NO_TIME_OF_ARRIVAL.search(word) and not counts_up
+        other = are_days(values) or no_time or (counts_up and not _never_falls(values))
         if values and not other and all(_is_like_time(value, called=called) for value in values):
             found.append((not called, name))
     return [name for _, name in sorted(found, key=lambda hint: hint[0])][:_MOST_HINTS]
+
+
+def _ends_otherwise(word: str) -> bool:
+    """True if a name says, beside ``elapsed``, that it is no time of arrival."""
+    return _NO_TIME_OF_ARRIVAL.search(re.sub(r"(^|[_.])elapsed($|[_.])", "_", word)) is not None
+
+
+def _never_falls(values: Sequence[object]) -> bool:
+    numbers = [number_of(value) for value in values]
+    if any(number is None for number in numbers):
+        return True  # text, which is looked at as such
+    known = [number for number in numbers if number is not None]
+    return len(set(known)) > 1 and all(one <= other for one, other in pairwise(known))
 
 
 def _is_like_time(value: object, *, called: bool) -> bool:

@@ -11,6 +11,9 @@ from itertools import pairwise
 
 SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
+UNITS_S = {**SECONDS_PER_UNIT, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+"""Those that a name or the user may give; minutes and longer ones are never guessed."""
+
 UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 ORDINARY_REQUESTS_PER_S = (0.01, 300.0)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_number
 from melange_cloud.workload.stamps import ends_in_utc, seconds_of_stamps
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT
+from melange_cloud.workload.time_units import SECONDS_PER_UNIT, UNITS_S
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,11 +34,16 @@ FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 """The calendar's first and last second, years 1 and 9999."""
 
 _ENDS_IN_ZONE = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
-_LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20}
+_LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20, 60.0: 1e9, 3600.0: 1e7, 86_400.0: 1e6}
 _LARGEST_OF_ANY_UNIT = 4e18
 """What still fits 64 bits."""
 
+_MICROSECONDS = 6
+"""Decimals of seconds that minutes are rounded to: 0.05 of them are 3 s, not a trifle less."""
+
 _MOST_DIGITS, _MOST_NUMBER = 20, 1e20
+_LEAST_SAMPLES, _MINUTE_S = 8, 60
+_TIME_OF_DAY = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?[APap][Mm])?")
 _DAY = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}")
 
 
@@ -65,7 +70,7 @@ class Clock:
     @property
     def unit(self) -> str:
         """That of numbers: ``ms``."""
-        return next(name for name, seconds in SECONDS_PER_UNIT.items() if seconds == self.seconds_per_unit)
+        return next(name for name, seconds in UNITS_S.items() if seconds == self.seconds_per_unit)
 
     @property
     def words(self) -> str:
@@ -96,6 +101,8 @@ class Clock:
         number = number_of(value)
         if self.is_text or number is None or not abs(number) < self._largest:
             return None
+        if self.seconds_per_unit > 1:
+            return math.floor(round(number * self.seconds_per_unit, _MICROSECONDS))
         # Division of whole numbers is exact; a product with 1e-9 may fall short of a whole second.
         return math.floor(number) if self.seconds_per_unit == 1.0 else math.floor(number // self._units_per_second)
 
@@ -115,11 +122,15 @@ class Clock:
             if not (numbers.min() > -self._largest and numbers.max() < self._largest):
                 return None
             whole: np.ndarray[Any, Any] = numbers.astype(np.int64, copy=False)
+            if self.seconds_per_unit > 1:
+                return whole * round(self.seconds_per_unit)
             return whole if self.seconds_per_unit == 1.0 else whole // self._units_per_second
         # The comparison is false for NaN too.
         if not bool((np.abs(numbers) < self._largest).all()):
             return None
-        if self.seconds_per_unit != 1.0:
+        if self.seconds_per_unit > 1:
+            numbers = np.round(numbers * self.seconds_per_unit, _MICROSECONDS)
+        elif self.seconds_per_unit < 1:
             numbers = numbers // self._units_per_second
         found: np.ndarray[Any, Any] = np.floor(numbers).astype(np.int64)
         return found
@@ -205,6 +216,46 @@ def are_days(samples: Sequence[object]) -> bool:
     return bool(given) and all(
         isinstance(sample, str) and "-" in sample and _DAY.fullmatch(sample.strip()) is not None for sample in given
     )
+
+
+def are_times_of_day(samples: Sequence[object]) -> bool:
+    """True if what is given of the samples are times without a date, which start anew each day."""
+    given = [sample for sample in samples if is_given(sample)]
+    return bool(given) and all(isinstance(sample, str) and _TIME_OF_DAY.fullmatch(sample.strip()) for sample in given)
+
+
+def mixed_units(numbers: Sequence[float]) -> tuple[str, ...]:
+    """The units of numbers that are all Unix times of our days, but not all in the same unit; else none."""
+    found: set[str] = set()
+    for number in numbers:
+        kinds = [unit for unit, size in SECONDS_PER_UNIT.items() if UNIX_S[0] <= number * size < UNIX_S[1]]
+        if number > 0 and not kinds:
+            return ()
+        found.update(kinds)
+    return tuple(unit for unit in SECONDS_PER_UNIT if unit in found) if len(found) > 1 else ()
+
+
+def step_s(numbers: Sequence[float], seconds_per_unit: float) -> float | None:
+    """Seconds between the times that numbers could tell apart, where rounding made that more than a minute; else None.
+
+    Rounded are numbers that 32-bit floats hold exactly, and those written with few digits (``1.7776e9``), which are all
+    multiples of 100 s or so and share them.
+    """
+    import numpy as np
+
+    if len(numbers) < _LEAST_SAMPLES:
+        return None
+    exact = np.array(numbers, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        rounded = exact.astype(np.float32)
+    if np.isfinite(rounded).all() and (rounded.astype(np.float64) == exact).all():
+        step = float(np.spacing(rounded.max())) * seconds_per_unit
+        if step > _MINUTE_S:
+            return step
+    if not 2 <= len(set(numbers)) <= len(numbers) / 2 or (exact != np.floor(exact)).any():
+        return None
+    step = math.gcd(*map(int, numbers)) * seconds_per_unit
+    return step if step > _MINUTE_S and step % _MINUTE_S and step % 100 == 0 else None
 
 
 def is_given(value: object) -> bool:

@@ -157,6 +157,8 @@ def _read_all(
 
         _read(path, asked, reading, size, told)
         before += size
+    if not reading.tally.requests and reading.passed_over:
+        refuse_unknown_values(reading)  # rows that cannot be read are not why there is none
     if not reading.tally.requests and reading.shown:
         raise BadFile([Fault(row.path, row.reason, line=row.line) for row in reading.shown])
     refuse_unknown_values(reading)
@@ -214,7 +216,8 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
     absolute = timed and next(iter(clocks)).absolute
     if timed and not absolute and files > 1:
         notes.append(f"the times of the {files} files have no date and are taken to count from one origin")
-    rates = arrival_rates(tally, absolute=absolute, zeros=zeros) if timed else None
+    of_numbers = any(not clock.is_text for clock in clocks)
+    rates = arrival_rates(tally, absolute=absolute, zeros=zeros, unit_may_err=of_numbers) if timed else None
     if timed and rates is None:
         notes.append("no arrival rates: the times span less than a minute")
     if rates is not None and rates.gaps:
@@ -230,8 +233,8 @@ def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
                 "range, with size 0"
             )
     if reading.unreadable:
-        rows = reading.unreadable + tally.requests
-        notes.append(f"{reading.unreadable:,} of {rows:,} rows could not be read and are left out")
+        rows, verb = reading.unreadable + tally.requests, "is" if reading.unreadable == 1 else "are"
+        notes.append(f"{reading.unreadable:,} of {rows:,} rows could not be read and {verb} left out")
     return Trace(
         tally=tally,
         grid=grid,

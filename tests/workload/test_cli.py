@@ -245,6 +245,28 @@ def test_the_cached_share_is_shown(tmp_path: Path, trace: Path) -> None:
     assert json.loads(run("show", "chat", "--format", "json"))["cached_input_share"] is None
 
 
+def test_what_counts_one_is_singular_and_what_is_nothing_is_not_said(tmp_path: Path, trace: Path) -> None:
+    trace.write_text("input_tokens,cache_read_input_tokens,output_tokens\n10,0,1\n12,,1\nx,0,1\n")
+    out = tmp_path / "mine.json"
+    result = CliRunner().invoke(app, ["from-trace", str(trace), "--out", str(out)])
+    assert "2 requests in 1 bucket; " in result.stderr
+    assert "1 of 3 rows could not be read and is left out" in result.stderr
+    assert "prompt cache" not in result.stderr
+    page = run("show", out)
+    assert "2; 1 row could not be read" in page
+    assert "Cached" not in page
+
+
+def test_minutes_can_be_named(tmp_path: Path, trace: Path) -> None:
+    trace.write_text("clock,input_tokens,output_tokens\n" + "".join(f"{at / 2},9,9\n" for at in range(61)))
+    out = tmp_path / "mine.json"
+    run("from-trace", trace, "--time-column", "clock", "--time-unit", "min", "--out", out)
+    rates = load_workload_file(out).arrival_rates
+    assert rates is not None
+    assert rates.mean_requests_per_s == pytest.approx(1 / 30)  # two a minute
+    assert "min" in run("from-trace", "--help")
+
+
 def test_a_time_column_that_nobody_knows_is_hinted_at(trace: Path) -> None:
     trace.write_text("begun,input_tokens,output_tokens\n2026-05-01T00:00:00Z,1,1\n2026-05-01T00:02:00Z,1,1\n")
     result = CliRunner().invoke(main_app, ["workloads", "from-trace", str(trace)])

@@ -229,3 +229,11 @@ def test_models_are_told_apart_under_any_name(tmp_path: Path, name: str) -> None
     assert read_trace(path, AskedColumns(where=(f"{name}=b",))).requests == 1
     path.write_text(json.dumps(record("a")) + "\n", encoding="utf-8")
     assert read_trace(path).requests == 1
+
+
+def test_a_value_that_no_row_has_is_named_though_a_line_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    record = {"model": "a", "input_tokens": 70, "output_tokens": 10}
+    path.write_text(json.dumps(record) + "\n{broken\n" + json.dumps(record) + "\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="--where model=c: no row has this value"):
+        read_trace(path, AskedColumns(where=("model=c",)))

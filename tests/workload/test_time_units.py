@@ -1,12 +1,12 @@
 """Times without a unit: never a thousand times too fast or too slow in silence."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.workload import AskedColumns, Trace, read_rates, read_trace
 from melange_cloud.workload.time_units import Stretch, unit_of
 
@@ -179,3 +179,109 @@ def test_a_log_of_seconds_says_that_it_tells_no_rate(tmp_path: Path) -> None:
     trace = read(log([1_777_593_600 + at for at in range(5)]), tmp_path)
     assert trace.arrival_rates is None
     assert trace.notes == ("no arrival rates: the times span less than a minute",)
+
+
+def rows_of(path: Path, name: str, times: Sequence[object]) -> Path:
+    path.write_text(f"{name},input_tokens,output_tokens\n" + "".join(f"{time},70,10\n" for time in times))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "in_s"),
+    [
+        ("time_min", None, 60),
+        ("minutes", None, 60),
+        ("minute", None, 60),
+        ("t (min)", None, 60),
+        ("t_hours", None, 3600),
+        ("hour", None, 3600),
+        ("day", None, 86_400),
+        ("clock", "min", 60),
+        ("clock", "h", 3600),
+    ],
+)
+def test_minutes_and_hours_are_heeded(tmp_path: Path, name: str, unit: str | None, in_s: int) -> None:
+    # A request every 3 s for two hours.
+    times = [f"{3 * at / in_s:.12f}" for at in range(2401)]
+    for path in (rows_of(tmp_path / "log.csv", name, times), tmp_path / "log.jsonl"):
+        if path.suffix == ".jsonl":
+            rows = [{name: float(time), "input_tokens": 70, "output_tokens": 10} for time in times]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        rates = read_trace(path, AskedColumns(time_column=name, time_unit=unit)).arrival_rates
+        assert rates is not None
+        assert (rates.windows, rates.mean_requests_per_s) == (120, pytest.approx(1 / 3, rel=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "why"),
+    [
+        ("hour", [*range(24)] * 3, "counts whole hours"),
+        ("day", [*range(1, 31)], "counts whole days"),
+        ("minute", [*range(60)] * 2, "holds minutes of the hour"),
+        ("clock", ["01:46:40", "01:46:44.5"], "holds times of day without a date"),
+        # What 32-bit floats make of 2026: steps of 128 s.
+        ("timestamp", [1777600000 + 128 * (at // 5) for at in range(300)], "rounded to steps of 128 s"),
+        ("timestamp", [f"{1777600000 + 7 * at:.6e}" for at in range(300)], "rounded to steps of 1,000 s"),
+        ("timestamp", ["", ""], "is empty in the first 2 rows"),
+    ],
+)
+def test_times_too_coarse_for_rates_are_refused(tmp_path: Path, name: str, times: list[object], why: str) -> None:
+    path = rows_of(tmp_path / "log.csv", name, times)
+    with pytest.raises(BadFile, match=why):
+        read_trace(path, AskedColumns(time_column=name))
+    assert read_trace(path, AskedColumns(ignore_times=True)).requests == len(times)
+
+
+def test_coarse_floats_of_parquet_give_no_rates(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    seconds = [1777600000 + 2 * at for at in range(300)]
+    for kind, noted in ((pa.float32(), True), (pa.float64(), False)):
+        columns = {"timestamp": pa.array(seconds, pa.float64()).cast(kind, safe=False)}
+        columns.update({name: pa.array([9] * 300) for name in ("input_tokens", "output_tokens")})
+        pq.write_table(pa.table(columns), tmp_path / "log.parquet")
+        trace = read_trace(tmp_path / "log.parquet")
+        assert (trace.arrival_rates is None) == noted
+        assert len(trace.notes) == noted
+        assert all("rounded to steps of 128 s" in note for note in trace.notes)
+
+
+def test_times_by_the_minute_are_not_too_coarse(tmp_path: Path) -> None:
+    times = [1777600020 + 60 * (at // 10) for at in range(3000)]
+    rates = read_trace(rows_of(tmp_path / "log.csv", "timestamp", times)).arrival_rates
+    assert rates is not None
+    assert rates.mean_requests_per_s == pytest.approx(10 / 60, rel=0.01)
+
+
+def test_types_of_parquet_tell_the_unit_or_that_there_is_no_date(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    micros = [2_000_000 * at for at in range(301)]  # ten minutes
+    columns = {name: pa.array([9] * 301) for name in ("input_tokens", "output_tokens")}
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"timestamp": pa.array(micros, pa.duration("us")), **columns}), path)
+    rates = read_trace(path).arrival_rates
+    assert rates is not None
+    assert (rates.windows, rates.mean_requests_per_s) == (10, pytest.approx(0.5))
+    pq.write_table(pa.table({"timestamp": pa.array(micros, pa.time64("us")), **columns}), path)
+    (note,) = read_trace(path).notes
+    assert "no arrival rates, timestamp holds times of day without a date" in note
+
+
+def test_seconds_and_milliseconds_in_one_column_are_refused(tmp_path: Path) -> None:
+    times = [1777600000 + at if at % 2 else (1777600000 + at) * 1000 + 48 for at in range(300)]
+    path = rows_of(tmp_path / "log.csv", "timestamp", times)
+    for asked in (AskedColumns(), AskedColumns(time_unit="s")):
+        with pytest.raises(BadFile, match="timestamp mixes seconds and milliseconds since 1970: write all in one unit"):
+            read_trace(path, asked)
+
+
+def test_far_dates_in_words_are_not_blamed_on_a_unit(tmp_path: Path) -> None:
+    path = rows_of(tmp_path / "log.csv", "timestamp", ["0001-01-01T00:00:00Z", "2026-05-01T01:46:42Z"])
+    with pytest.raises(BadInput, match="fix the stray ones, or leave them with --ignore-times"):
+        read_trace(path)
+
+
+@pytest.mark.parametrize("name", ["elapsed", "offset_seconds", "t", "time_minutes"])
+def test_columns_that_count_up_look_like_times(tmp_path: Path, name: str) -> None:
+    (note,) = read_trace(rows_of(tmp_path / "log.csv", name, [0.5, 1.5, 1.5, 4])).notes
+    assert f"{name} looks like it: --time-column {name}" in note
+    assert not read_trace(rows_of(tmp_path / "log.csv", "elapsed", [3, 1, 2])).notes  # durations

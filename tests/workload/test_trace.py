@@ -141,7 +141,7 @@ def test_unreadable_rows_are_counted_and_named(tmp_path: Path, row: str, reason:
     (bad,) = trace.unreadable_rows
     assert bad.line == rows_around + 2
     assert reason in bad.reason
-    assert f"1 of {2 * rows_around + 1:,} rows could not be read and are left out" in trace.notes
+    assert f"1 of {2 * rows_around + 1:,} rows could not be read and is left out" in trace.notes
     assert trace.tally.input_values.total == 2 * sum(at % 7 for at in range(rows_around))
 
 
