@@ -90,7 +90,7 @@ def import_(
     ] = None,
     out: Annotated[Path | None, output_option()] = None,
 ) -> None:
-    """Take your own benchmark results as a profile: it outranks the shipped one in every later plan.
+    """Take your own benchmark results as a profile: plans use it instead of the shipped one near the sizes measured.
 
     What a result says of itself (vllm bench serve --metadata gpu=A10G tp=1) fills the options that are not given.
     """
@@ -156,7 +156,7 @@ def import_(
     kind = Kind(whose.gpu, whose.tensor_parallel)
     estimate = estimated_profile(whose.model, whose.precision, whose.era, kind)
     sizes = compared(points_of(kept), estimate, tpot_ms)
-    notices = _notices(kept, sizes, whose, saved=path is not None)
+    notices = _notices(kept, sizes, whose, has_estimate=estimate is not None, saved=path is not None)
     for notice in notices:
         note(notice)
     answer: dict[str, Any] = {
@@ -209,7 +209,12 @@ def _as_used(run: "BenchmarkRun") -> dict[str, Any]:
 
 
 def _notices(
-    kept: "Sequence[BenchmarkRun]", sizes: "Sequence[Comparison]", whose: "Attribution", *, saved: bool
+    kept: "Sequence[BenchmarkRun]",
+    sizes: "Sequence[Comparison]",
+    whose: "Attribution",
+    *,
+    has_estimate: bool,
+    saved: bool,
 ) -> list[str]:
     from melange_cloud.profiles.compared import large_ratio
     from melange_cloud.profiles.library import load_profiles
@@ -229,21 +234,24 @@ def _notices(
     if saved:
         profiles, _ = load_profiles(whose.model, whose.precision, whose.era, [whose.gpu])
         notices.extend(profiles[Kind(whose.gpu, whose.tensor_parallel)].notes)
-    odd = [clause for size in sizes if (clause := large_ratio(size))]
-    notices.extend(
-        f"{clause}. They rarely differ that much: check --gpu, --tp, --precision and --model, and that prefix caching "
-        "was off"
-        for clause in odd
-    )
+    for size in sizes:
+        if clause := large_ratio(size):
+            # Prompts that the server knew already make a run fast, never slow.
+            caching = "" if size.ratio is not None and size.ratio < 1 else ", and that prefix caching was off"
+            notices.append(
+                f"{clause}. They rarely differ that much: check --gpu, --tp, --precision and --model{caching}"
+            )
+    notices.append(_used_where(sizes, has_estimate=has_estimate))
     low = [
         f"{size.input_tokens:,} + {size.output_tokens:,} (up to {size.tpot_ms:.3g} ms)"
         for size in sizes
-        if not size.limit_measured and size.tpot_ms is not None and (size.ratio or 0) < 1
+        if not size.limit_measured and size.tpot_ms is not None
     ]
     if low:
         notices.append(
-            f"no higher load was measured at {'; '.join(low)}: a plan with a looser TPOT target takes the highest "
-            "measured rate there for all that a replica serves; measure up to the load where your target breaks"
+            f"no higher load was measured at {_few(low)}: a plan with a looser TPOT target takes the highest measured "
+            "rate there for all that a replica serves, and does not lower its rates at other sizes; measure up to the "
+            "load where your target breaks"
         )
     if all(run.saturated or run.tpot_ms is None for run in kept):
         notices.append(
@@ -251,6 +259,24 @@ def _notices(
             "where saturation, not the target, is the limit"
         )
     return notices
+
+
+def _used_where(sizes: "Sequence[Comparison]", *, has_estimate: bool) -> str:
+    """For which sizes plans use what was measured, one sentence."""
+    from melange_cloud.profiles.pinned import CELL
+
+    measured = _few([f"{size.input_tokens:,} + {size.output_tokens:,}" for size in sizes])
+    near = f"plans use these rates within {math.expm1(CELL):.0%} of {measured} tokens".replace("%", " %")
+    if has_estimate:
+        return (
+            f"{near}; up to twice and half of that they correct the estimate, less and less, and elsewhere not at all"
+        )
+    return f"{near}; smaller sizes count as the next larger one that was measured, as there is no estimate"
+
+
+def _few(named: "Sequence[str]") -> str:
+    more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
+    return f"{'; '.join(named[:_SHOWN])}{more}"
 
 
 def _table(answer: dict[str, Any]) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.profiles import check_profile_file
+from melange_cloud.domain import Kind, Slo
+from melange_cloud.profiles import check_profile_file, library
 
 FILES = Path(__file__).parents[1] / "profiles" / "benchmark_files"
+KIND = Kind("A10G", 1)
 SWEEP = str(FILES / "vllm_sweep.jsonl")
 
 
@@ -212,6 +214,32 @@ def test_what_is_far_from_the_estimate_is_said(run, tmp_path):
     assert size["is_large"]
     (notice,) = [notice for notice in answer["notices"] if "rarely differ that much" in notice]
     assert f"the measured rate is {size['measured_over_estimated']:.3g} times the estimate (7.5 against" in notice
+
+
+def test_an_import_says_where_plans_use_it(run, tmp_path):
+    """One point at 45 ms: a plan at 100 ms takes its rate at its size, and the estimate at 300 + 240 tokens."""
+    run_at = sweep(tmp_path, (1.0, 300, 300.0, 90.0, 45.0))
+    notices = imported(run, run_at)["notices"]
+    used = (
+        "plans use these rates within 10 % of 250 + 200 tokens; up to twice and half of that they correct the estimate"
+    )
+    assert any(notice.startswith(used) for notice in notices)
+    (low,) = [notice for notice in notices if "no higher load was measured at 250 + 200 (up to 45 ms)" in notice]
+    assert "does not lower its rates at other sizes" in low
+    own, shipped = (
+        library.load_profiles("llama-3.1-8b", "bf16", "2025", ["A10G"])[0][KIND],
+        library.estimated_profile("llama-3.1-8b", "bf16", "2025", KIND),
+    )
+    at_100_ms = [[of.max_tput(*size, Slo(tpot_ms=100)) for size in ((260, 205), (300, 240))] for of in (own, shipped)]
+    (near, far), (near_shipped, far_shipped) = [[rate.requests_per_s for rate in rates] for rates in at_100_ms]
+    assert near == pytest.approx(1.0, rel=0.1)
+    assert near_shipped > 2
+    assert far == far_shipped
+
+
+def test_without_an_estimate_smaller_sizes_count_as_the_measured_one(run):
+    answer = imported(run, str(FILES / "guidellm_v2.json"), "--gpu", "L4", "--tp", "1", "--precision", "bf16")
+    assert any("smaller sizes count as the next larger one" in notice for notice in answer["notices"])
 
 
 def test_what_is_far_below_the_estimate_is_said_as_it_is(run, tmp_path):
