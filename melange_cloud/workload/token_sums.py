@@ -91,7 +91,9 @@ def settled(
         more = sums.added(path)
         added = more or ()
         if more is not None:
-            told = {name for name in unclear if sums.has_some(name)}
+            told = {
+                name for name in unclear if sums.has_some(name) and (name in added or not sums.exceeds_input([name]))
+            }
             if included := [name for name in unclear if name in told and name not in added]:
                 notes.append(
                     f"{echoed(path.name, 80)}: {_listed(included)} taken as part of {echoed(columns.input[0], 60)}, "
@@ -215,6 +217,10 @@ class _Sums:
         """True if some of the rows have such tokens."""
         return any(_tokens(row, name) for row in self.rows)
 
+    def exceeds_input(self, names: Sequence[str]) -> bool:
+        """True if some row has more such tokens than input tokens, so that they cannot be a part of these."""
+        return any(self._sum(row, names) > _tokens(row, self.columns.input[0]) for row in self.rows)
+
     @property
     def is_far_off(self) -> bool:
         """True if half the totals miss the usual sum by more than 1 %."""
@@ -234,10 +240,12 @@ class _Sums:
             for some in combinations(self.free, count):
                 if self._fits(some):
                     left_out = [name for name in self.usual if name in self.free and name not in some]
-                    if any(name in self.columns.input for name in left_out):
+                    if any(name in self.columns.input for name in left_out) and not self.exceeds_input(left_out):
                         raise self._contradiction(path, left_out)
                     if left_out:
-                        return None  # Gemini's thoughts are never part of its candidates, whoever made the total
+                        # Gemini's thoughts are never part of its candidates, and what exceeds the input is no part of
+                        # it, whoever made the total.
+                        return None
                     return tuple(name for name in some if name not in self.usual)
         return None
 

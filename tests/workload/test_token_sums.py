@@ -133,6 +133,14 @@ def test_a_total_against_the_custom_of_a_name_is_asked_about(tmp_path: Path) -> 
     assert figures(read_trace(path, AskedColumns("usage.input_tokens"))) == (210, 30)
 
 
+def test_more_cached_than_input_tokens_outweigh_a_total(tmp_path: Path) -> None:
+    usage = {"input_tokens": 70, "output_tokens": 10, "cache_read_input_tokens": 300, "total_tokens": 80}
+    assert figures(read_trace(written(tmp_path, [{"usage": usage}] * 3))) == (1110, 30)
+    usage = {"prompt_tokens": 70, "completion_tokens": 10, "cache_written_tokens": 300, "total_tokens": 80}
+    with pytest.raises(BadFile, match=r"use --input-column usage\.prompt_tokens\+usage\.cache_written_tokens$"):
+        read_trace(written(tmp_path, [{"usage": usage}] * 3))
+
+
 @pytest.mark.parametrize(
     ("usage", "size_out"),
     [
