@@ -23,7 +23,7 @@ from melange_cloud.workload.labels import label_text
 from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
 from melange_cloud.workload.time_column import timed
 from melange_cloud.workload.time_units import SECONDS_PER_UNIT
-from melange_cloud.workload.times import FIRST_S, LAST_S, Clock, in_calendar, zone_of
+from melange_cloud.workload.times import FIRST_S, LAST_S, OUTSIDE_CALENDAR, Clock, in_calendar, zone_of
 from melange_cloud.workload.token_sums import clues, settled
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ class _Batches:
                 moment = _EPOCH + timedelta(seconds=units // per_second)
                 texts.append(moment.replace(tzinfo=None).isoformat() if naive else moment.isoformat())
             else:
-                texts.append(f"{units} {column.type.unit}")
+                texts.append(f"{units} {column.type.unit}{OUTSIDE_CALENDAR}")
         return texts
 
 

@@ -13,7 +13,7 @@ from melange_cloud.workload.columns import Columns, Label, normal
 from melange_cloud.workload.labels import Labels, label_text
 from melange_cloud.workload.ranges import LONGEST_TOKENS
 from melange_cloud.workload.tally import Tally
-from melange_cloud.workload.times import Clock, is_given, number_of
+from melange_cloud.workload.times import OUTSIDE_CALENDAR, Clock, is_given, number_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -286,6 +286,8 @@ def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]
 
 
 def _no_time(arrival: object, clock: Clock) -> str:
+    if isinstance(arrival, str) and arrival.endswith(OUTSIDE_CALENDAR):
+        return "must be a time of the years 1 to 9999"
     if clock.is_text:
         return "must be an ISO 8601 time"
     number = number_of(arrival)

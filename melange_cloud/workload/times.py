@@ -33,6 +33,9 @@ _LONGEST_LOG_S = 10 * 366 * 86_400.0
 FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 """The calendar's first and last second, years 1 and 9999."""
 
+OUTSIDE_CALENDAR = " since 1970"
+"""The end of what stands for a stamp that no calendar has."""
+
 _ENDS_IN_ZONE = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20, 60.0: 1e9, 3600.0: 1e7, 86_400.0: 1e6}
 _LARGEST_OF_ANY_UNIT = 4e18

@@ -285,3 +285,12 @@ def test_columns_that_count_up_look_like_times(tmp_path: Path, name: str) -> Non
     (note,) = read_trace(rows_of(tmp_path / "log.csv", name, [0.5, 1.5, 1.5, 4])).notes
     assert f"{name} looks like it: --time-column {name}" in note
     assert not read_trace(rows_of(tmp_path / "log.csv", "elapsed", [3, 1, 2])).notes  # durations
+
+
+def test_a_stamp_beyond_the_calendar_is_said_to_be_so(tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    columns = {name: pa.array([9, 9]) for name in ("input_tokens", "output_tokens")}
+    times = pa.array([1_777_600_000_000, 253_402_300_800_000], pa.int64()).cast(pa.timestamp("ms"))  # the year 10000
+    pq.write_table(pa.table({"timestamp": times, **columns}), tmp_path / "log.parquet")
+    (row,) = read_trace(tmp_path / "log.parquet").unreadable_rows
+    assert row.reason == "timestamp is '253402300800000 ms since 1970': must be a time of the years 1 to 9999"
