@@ -232,8 +232,9 @@ def _question(
     seconds_per_point: float,
     max_concurrency: int,
 ) -> "MeasureQuestion":
-    from melange_cloud.profiles.attribution import attribute, other_model
+    from melange_cloud.profiles.attribution import attribute
     from melange_cloud.profiles.measure import MeasureQuestion
+    from melange_cloud.profiles.named_model import other_model
 
     served = _served(server, served_model, model)
     if model is not None and served_model is None and (other := other_model(served, model)):

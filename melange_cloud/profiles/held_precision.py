@@ -1,0 +1,110 @@
+"""In which precision the weights were held, by the option, labels and names; and what labels agree on."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.profiles.model_names import UNNAMED, name_tells, precision_told
+from melange_cloud.profiles.named_model import all_names
+from melange_cloud.profiles.runs import BenchmarkRun
+
+SIXTEEN_BIT = ("bf16", "fp16")
+_DTYPES = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "auto": "", "none": ""}
+_QUANTIZATION_LABELS = (
+    "quantization", "quantization_method", "quantization_config", "quantisation", "quant", "quant_method",
+    "torchao_config", "load_format",
+)  # fmt: skip
+_PRECISION_LABELS = ("precision", "weight_dtype", "weights_dtype", "weight_precision")
+_DTYPE_LABELS = ("dtype", "model_dtype", "torch_dtype")
+_NOT_QUANTISED = frozenset(
+    ("", "none", "null", "no", "false", "off", "auto", "unquantized", "unquantised", "bfloat16", "bf16", "half")
+)
+_LOADS_AS_IT_IS = frozenset(("safetensors", "pt", "dummy", "npcache", "sharded_state", "tensorizer", "mistral"))
+_OF_BITS = {
+    "int4": ("awq", "gptq", "bnb", "nf4", "gguf", "hqq", "exl2", "fp4"),
+    "int8": ("gptq", "bnb", "gguf", "hqq"),
+}
+
+
+def labels_of_runs(runs: Iterable[BenchmarkRun], keys: tuple[str, ...]) -> list[str]:
+    """What runs say under any of some labels; empty ones are left out."""
+    return [value for run in runs for key, value in run.labels if key in keys and value]
+
+
+def one_of(option: str, asked: str | None, labels: Sequence[str], plain: Callable[[str], str]) -> str | None:
+    """The option, else what the labels agree on; None where neither says.
+
+    Raises:
+        BadInput: labels contradict each other, or the option.
+    """
+    said = [word for word in dict.fromkeys(plain(label) for label in labels) if word]
+    if len(said) > 1:
+        both = " and ".join(map(echoed, said[:5]))
+        raise BadInput(f"{option}: the results contradict each other, {both}: import them one by one")
+    if asked is not None and said and said[0] != asked:
+        raise BadInput(f"{option} {echoed(asked)}: the results say {echoed(said[0])}")
+    return asked if asked is not None else next(iter(said), None)
+
+
+def held_precision(runs: Sequence[BenchmarkRun], asked: str | None) -> str | None:
+    """The precision of the weights; a dtype counts where nothing else says, as it may be that of the activations.
+
+    Raises:
+        BadInput: option, labels and names contradict each other, or say that weights are quantised and not how.
+    """
+    told = list(dict.fromkeys(word for run in runs for word in _told_of(run)))
+    if asked is None:
+        _refuse_quantised_among_others(runs)
+    told = told or [_plain_precision(label) for label in labels_of_runs(runs, _DTYPE_LABELS)]
+    wanted = None if asked is None else _plain_precision(asked)
+    if UNNAMED in told:
+        told = [word for word in told if word != UNNAMED]
+        if wanted in SIXTEEN_BIT or (wanted is None and (not told or set(told) & set(SIXTEEN_BIT))):
+            option = "--precision" if asked is None else f"--precision {echoed(asked)}"
+            raise BadInput(
+                f"{option}: the results say that the weights are quantised ({_quantised_by(runs)}), but not to what; "
+                "give it, such as --precision awq"
+            )
+    # "4 bits" and "AWQ" are one where both are said.
+    told = [word for word in told if not any(other in _OF_BITS.get(word, ()) for other in (*told, wanted))]
+    if wanted in SIXTEEN_BIT:  # equally fast
+        told = [wanted if word in SIXTEEN_BIT else word for word in told]
+    return one_of("--precision", wanted, told, str)
+
+
+def _told_of(run: BenchmarkRun) -> list[str]:
+    told = [_plain_precision(label) for label in labels_of_runs([run], _PRECISION_LABELS)]
+    told += [_quantization(label) for label in labels_of_runs([run], _QUANTIZATION_LABELS)]
+    told += [name_tells(name).precision for name in all_names(run)]
+    return [word for word in told if word]
+
+
+def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
+    """A run of ``Llama-3.1-8B-FP8`` says nothing of one of ``Llama-3.1-8B`` beside it."""
+    quantised = {run.model for run in runs if set(_told_of(run)) - set(SIXTEEN_BIT)}
+    silent = {run.model for run in runs if run.model and not _told_of(run)} - quantised
+    if quantised and silent:
+        raise BadInput(
+            f"--precision: the results are of several precisions, {echoed(min(quantised))} and {echoed(min(silent))}: "
+            "import them one by one"
+        )
+
+
+def _quantised_by(runs: Sequence[BenchmarkRun]) -> str:
+    """What says that weights are quantised without saying how."""
+    labels = [label for label in labels_of_runs(runs, _QUANTIZATION_LABELS) if _quantization(label) == UNNAMED]
+    names = [name for run in runs for name in all_names(run) if name_tells(name).precision == UNNAMED]
+    return echoed(next(iter((*labels, *names)), ""))
+
+
+def _quantization(label: str) -> str:
+    """The precision of an engine's option for quantisation; UNNAMED where it says only that there is one."""
+    word = label.strip().lower().removeprefix("torch.")
+    if word in _NOT_QUANTISED or word in _LOADS_AS_IT_IS:
+        return _DTYPES.get(word, "")
+    return precision_told(word) or UNNAMED
+
+
+def _plain_precision(label: str) -> str:
+    word = label.strip().lower().removeprefix("torch.")
+    told = _DTYPES.get(word)
+    return (precision_told(word) or word) if told is None else told

@@ -1,0 +1,155 @@
+"""Which model runs are of, by the option and by every name in the results."""
+
+from collections.abc import Sequence
+
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.profiles.library import find_model
+from melange_cloud.profiles.model_names import SAME_SHAPE, differs, name_tells, telling_part
+from melange_cloud.profiles.own import plain_name
+from melange_cloud.profiles.runs import BenchmarkRun
+
+_TOKENIZERS = (
+    "tokenizer_id", "tokenizer", "tokenizer_path", "server_info.tokenizer_path", "input_config.tokenizer.name",
+)  # fmt: skip
+_LONGEST_NAME = 100
+
+
+def named_model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | None, notes: list[str]) -> str:
+    """The model of runs, a shipped one's name or the plain name of another; what was taken on trust is noted.
+
+    Raises:
+        BadInput: nothing names it, or the results name another than ``asked`` that ``confirmed`` does not repeat.
+    """
+    said = list(dict.fromkeys(run.model for run in runs if run.model))
+    if asked is None:
+        named = [name for name in dict.fromkeys(canonical(name) for name in said) if name]
+        if len(named) > 1:
+            raise BadInput(f"the results are of several models, {_listed(named)}: import them one by one")
+        if not named:
+            raise BadInput("--model: the results do not name their model; give it, such as --model llama-3.1-8b")
+        if len(named[0]) > _LONGEST_NAME:
+            raise BadInput(
+                f"--model: the results' name of the model has {len(named[0]):,} characters; give a shorter one"
+            )
+        notes.extend(f"the results are of {echoed(name)}: {named[0]} has its shape" for name in said if _shape(name))
+        _refuse_contradicted(runs, named[0], None, confirmed, notes)
+        return named[0]
+    plain_name(asked)  # refused where nothing is left of it
+    wanted = canonical(asked)
+    for name in said:
+        if canonical(name) == wanted:
+            continue
+        if confirmed is not None and _is_confirmed(name, confirmed):
+            notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --result-model confirms")
+            continue
+        other = other_model(name, asked)
+        if other:
+            raise BadInput(
+                f"--model {echoed(asked)}: the results are of {other}; if that is what the server called {wanted}, "
+                f"add --result-model '{_confirmable(name)}'"
+            )
+        notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
+    _refuse_contradicted(runs, wanted, asked, confirmed, notes)
+    others = [name for name in dict.fromkeys(map(canonical, said)) if name != wanted]
+    if len(others) > 1:
+        raise BadInput(f"the results are of several models, {_listed(others)}: import them one by one")
+    return wanted
+
+
+def _refuse_contradicted(
+    runs: Sequence[BenchmarkRun], wanted: str, asked: str | None, confirmed: str | None, notes: list[str]
+) -> None:
+    """Refuse runs whose other names, as that of the tokenizer, mean another model; one confirmed name is enough."""
+    for run in runs:
+        if (
+            confirmed is not None
+            and run.model
+            and canonical(run.model) != wanted
+            and _is_confirmed_model(run, confirmed)
+        ):
+            continue
+        others = [
+            (field, name, other)
+            for field, name in other_names(run)
+            if not (asked is not None and field in _TOKENIZERS and run.model and canonical(run.model) == wanted)
+            if (other := other_model(name, asked or wanted))
+        ]
+        if not others:
+            continue
+        if confirmed is not None and any(_is_confirmed(name, confirmed) for _, name, _ in others):
+            field, name, _ = others[0]
+            note = f"{field} in the results is {echoed(name)}; taken for {wanted}, as --result-model confirms"
+            notes.extend([] if note in notes else [note])
+            continue
+        field, name, other = others[0]
+        option = "--model" if asked is None else f"--model {echoed(asked)}"
+        raise BadInput(
+            f"{option}: {field} in the results says {other}; if they are of {wanted} all the same, "
+            f"{'add' if asked else f'give --model {wanted} and'} --result-model '{_confirmable(name)}'"
+        )
+
+
+def _is_confirmed_model(run: BenchmarkRun, confirmed: str) -> bool:
+    return _is_confirmed(run.model, confirmed) and bool(name_tells(run.model).size)
+
+
+def _is_confirmed(name: str, confirmed: str) -> bool:
+    return plain_name(telling_part(confirmed), "") == plain_name(telling_part(name), "")
+
+
+def _confirmable(name: str) -> str:
+    """What to repeat: the name, or of one that is too long to be shown whole what names the model in it."""
+    whole = echoed(name)
+    return whole if whole == name else echoed(telling_part(name))
+
+
+def other_model(said: str, asked: str) -> str:
+    """The model that a name means, where it is another than the one asked for: by its name, its size or its family.
+
+    Empty where they may be one, as where a server calls its model ``prod``.
+    """
+    if not said or canonical(said) == canonical(asked):
+        return ""
+    if is_shipped(said):
+        return f"{canonical(said)} ({echoed(said)})"
+    difference = differs(name_tells(said), name_tells(canonical(asked)))
+    return f"{echoed(said)} ({difference})" if difference else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(echoed(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _shape(name: str) -> str | None:
+    """The shipped model whose dimensions another model has; None for its own names."""
+    return SAME_SHAPE.get(name_tells(name).plain)
+
+
+def canonical(model: str) -> str:
+    """The shipped model of a name, whatever precision and organisation it names; else the plain name."""
+    if is_shipped(model):
+        return find_model(model).name
+    plain = name_tells(model).plain
+    if plain and is_shipped(plain):
+        return find_model(plain).name
+    return SAME_SHAPE.get(plain) or plain_name(telling_part(model), "")
+
+
+def is_shipped(model: str) -> bool:
+    """Whether a name is that of a model that comes with the package."""
+    try:
+        find_model(model)
+    except BadInput:
+        return False
+    return True
+
+
+def other_names(run: BenchmarkRun) -> list[tuple[str, str]]:
+    """What names the model beside its name; a tokenizer only where that leaves the size open, as models share them."""
+    has_size = bool(run.model) and (bool(name_tells(run.model).size) or is_shipped(run.model))
+    return [(field, name) for field, name in run.other_names if name and not (has_size and field in _TOKENIZERS)]
+
+
+def all_names(run: BenchmarkRun) -> list[str]:
+    """Every name that a result has for its model."""
+    return [name for name in (run.model, *(name for _, name in other_names(run))) if name]
