@@ -13,14 +13,19 @@ _QUANTISED = {
     "fp4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4", "fp6": "fp6", "mxfp8": "fp8", "exl2": "exl2", "exl3": "exl3",
     "hqq": "hqq", "aqlm": "aqlm", "eetq": "int8", "fp8kv": "", "fp32": "fp32", "float32": "fp32",
     "quantized": UNNAMED, "quantised": UNNAMED, "quant": UNNAMED, "autoround": UNNAMED, "marlin": UNNAMED,
-    "smoothquant": "int8",
+    "smoothquant": "int8", "compressed": UNNAMED, "modelopt": UNNAMED, "quip": UNNAMED,
+    "quip#": UNNAMED, "spqr": UNNAMED, "vptq": UNNAMED, "qat": UNNAMED, "squeezellm": UNNAMED, "spinquant": UNNAMED,
+    "bitnet": UNNAMED, "torchao": UNNAMED, "qoq": UNNAMED,
 }  # fmt: skip
 """Words of a name or of an engine's option that say in which precision weights are."""
 
-_BITS = re.compile(r"(?:w|int|uint)?(\d{1,2})(?:a\d{1,2}|bits?)|(?:experts?|u?int)(\d{1,2})(?:wo|weight|dq)?")
+_BITS = re.compile(
+    r"(?:w|int|uint)?(\d{1,2})(?:a\d{1,2}|afp8|bits?)|q(\d)b?f16|(?:experts?|u?int)(\d{1,2})(?:wo|weight|dq)?"
+)
 """``w4a16``, ``4bit`` and ``int4wo``: bits of the weights."""
 
 _FLOAT_8 = re.compile(r"(?:mx)?fp8\w{0,12}|float8\w{0,12}|e4m3\w{0,4}|e5m2\w{0,4}")
+_PART_BITS = re.compile(r"\d{1,2}\.\d{1,4}(?:bits?|bpw)|\d{1,2}bpw")
 _GGUF = re.compile(r"(?<![a-z0-9])(?:ud-)?i?q[2-8](?:_(?:k|0|1|s|m|l|xs|xxs|nl|xl))*(?![a-z0-9])")
 """``Q4_K_M`` and ``IQ3_XS``, as llama.cpp calls them."""
 
@@ -163,7 +168,10 @@ def _precision_and_rest(text: str) -> tuple[str, list[str]]:
         elif _FLOAT_8.fullmatch(word):
             found.append("fp8")
         elif count := _BITS.fullmatch(word):
-            bits.append(f"int{int(count[1] or count[2])}")
+            of_weights = int(count[1] or count[2] or count[3])
+            bits.append(f"int{of_weights}" if of_weights < 16 else "bf16")
+        elif _PART_BITS.fullmatch(word):
+            found.append(UNNAMED)
         elif word not in _BESIDE:
             rest.append(word)
     named = [word for word in found if word and word != UNNAMED and not word.startswith("int")]

@@ -170,9 +170,14 @@ def test_a_model_is_never_called_after_its_snapshot() -> None:
         ("-4-bit", "int4"),
         ("-W8A8-FP8", "fp8"),
         ("-NVFP4", "fp4"),
+        ("-w4afp8", "int4"),
+        ("-q4f16_1-MLC", "int4"),
+        ("-EXL2-4.0bpw", "exl2"),
+        ("-qat-q4_0", "gguf"),
         ("-GPTQ-Int4", "gptq"),
         ("-bnb-4bit", "bnb"),
         ("-BF16", "bf16"),
+        ("-merged_16bit", "bf16"),
         ("/awq/v2", "awq"),
     ],
 )
@@ -208,8 +213,14 @@ def test_quantised_without_saying_how_is_asked_for(label: str) -> None:
             attributed("llama-3.1-8b", labels=labels, precision=asked)
     assert attributed("llama-3.1-8b", labels=labels, precision="fp8").precision == "fp8"
     assert attributed("meta-llama/Llama-3.1-8B-FP8", labels=labels).precision == "fp8"
-    with pytest.raises(BadInput, match=r"quantised \(acme/llama-3.1-8b-quantized\)"):
-        attributed("acme/llama-3.1-8b-quantized")
+
+
+@pytest.mark.parametrize(
+    "ending", ["quantized", "1.58bit", "4.0bpw", "QuIP#", "QAT", "compressed-tensors", "AutoRound", "torchao"]
+)
+def test_a_name_that_is_quantised_without_saying_how_is_asked_for(ending: str) -> None:
+    with pytest.raises(BadInput, match=rf"quantised \(acme/llama-3.1-8b-{ending}\)"):
+        attributed(f"acme/llama-3.1-8b-{ending}")
 
 
 def test_four_bits_and_awq_are_one() -> None:

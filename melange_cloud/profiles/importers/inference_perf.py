@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.profiles.importers.record import NO_TTFT, Record, counted
+from melange_cloud.profiles.importers.counts import counted
+from melange_cloud.profiles.importers.record import NO_TTFT, Record
 from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "inference-perf"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import Fault, shown
-from melange_cloud.inputs import NotANumber, is_number, parse_whole
+from melange_cloud.inputs import is_number
+from melange_cloud.profiles.importers.counts import counted, whole
 from melange_cloud.profiles.runs import BenchmarkRun
 
 LABELS = (
@@ -188,7 +189,7 @@ class Record:
         found = self.value(field)
         if found is None:
             return None
-        if isinstance(found, str) and (number := _whole(found)) is not None:
+        if isinstance(found, str) and (number := whole(found)) is not None:
             return number
         if not is_number(found, 0) or found % 1:
             self.fault(field, f"is {shown(found)}; it must be a whole number")
@@ -295,29 +296,3 @@ def _label(key: str, value: Any) -> str:
         return "true"
     said = (value.get(name) for name in ("quant_method", "quant_algo", "format"))
     return next((one.strip() for one in said if isinstance(one, str) and one.strip()), "object")
-
-
-def _whole(text: str) -> int | None:
-    """A count that is written as a text, such as "100"; None where it is none."""
-    try:
-        return parse_whole(text)
-    except NotANumber:
-        return None
-
-
-def counted(found: Any) -> int:
-    """How many failures a value tells of: a count, a list with one entry per failure or kind, or kinds with counts.
-
-    An entry with a ``count`` counts so often, another once, whatever stands in it.
-    """
-    if isinstance(found, str) and (number := _whole(found)) is not None:
-        return number
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        return int(found) if is_number(found, 0) else 1
-    if isinstance(found, Mapping):
-        if found.get("count") is not None:
-            return max(1, counted(found["count"]))
-        return sum(counted(entry) for entry in found.values())
-    if isinstance(found, list):
-        return sum(max(1, counted(entry)) if isinstance(entry, Mapping) else 1 for entry in found)
-    return 1 if found else 0
