@@ -16,12 +16,6 @@ ECHOED = 60
 LONGEST_LINE = 299
 """Characters of the longest error line."""
 
-_PROGRAM = "melange-cloud: "
-"""What stands before an error on the terminal."""
-
-_SHORTEST_PATH = 30
-"""Characters that a message keeps of a path, however long the rest is."""
-
 
 def echoed(value: object, most: int = ECHOED) -> str:
     """A value that is not ours as a message may repeat it: on one line, nothing unprintable, cut to ``most``."""
@@ -94,15 +88,12 @@ class Fault:
     field: str | None = None
 
     def __str__(self) -> str:
-        path = echoed(self.path, 150)
-        where = "" if self.line is None else f", line {self.line}"
+        place = echoed(self.path, 150)
+        if self.line is not None:
+            place += f", line {self.line}"
         if self.field is not None:
-            where += f", {echoed(self.field, 80)}"
-        # Of a long path its end tells most; the cure at the end of the message is worth more than its beginning.
-        spare = LONGEST_LINE - len(_PROGRAM) - len(f"{where}: {self.message}")
-        if len(path) > max(spare, _SHORTEST_PATH):
-            path = f"...{path[3 - max(spare, _SHORTEST_PATH) :]}"
-        return one_line(f"{path}{where}: {self.message}")
+            place += f", {echoed(self.field, 80)}"
+        return one_line(f"{place}: {self.message}")
 
 
 class BadFile(BadInput):
