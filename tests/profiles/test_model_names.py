@@ -116,7 +116,7 @@ def test_the_precision_of_the_weights_is_what_name_and_labels_say(said: str, lab
 
 
 HF_70B = (
-    "/root/.cache/huggingface/hub/models--meta-llama--Llama-3.1-70B-Instruct/snapshots/"
+    "~/.cache/huggingface/hub/models--meta-llama--Llama-3.1-70B-Instruct/snapshots/"
     "1605565b47bb9346c5515c34102e054115b4f98b"
 )
 
