@@ -4,7 +4,6 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from math import fsum
 from types import MappingProxyType
 
 from melange_cloud.domain.kinds import Kind
@@ -95,32 +94,29 @@ class Problem:
     @cached_property
     def front_end_load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
         """Replicas whose front ends a kind would keep busy by serving a whole row; empty where they are no limit."""
-        loads: dict[tuple[str, Kind], float] = {}
-        if self.front_end_requests_per_s:
-            for row, kind in self.load_of_rows():
-                loads[row, kind] = fsum(
-                    self.planned_requests_per_s[bucket] / self.front_end_requests_per_s[bucket, kind]
-                    for bucket in sorted(self.planned_requests_per_s)
-                    if self.row_of_bucket[bucket] == row
-                )
-        return MappingProxyType(loads)
+        if not self.front_end_requests_per_s:
+            return MappingProxyType({})
+        return MappingProxyType(self._loads_by(self.front_end_requests_per_s))
 
     @cached_property
     def _load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
+        return MappingProxyType(self._loads_by(self.max_tput_requests_per_s))
+
+    def _loads_by(self, most_requests_per_s: Mapping[tuple[str, Kind], float]) -> dict[tuple[str, Kind], float]:
+        """What whole rows keep busy of what serves each (bucket name, kind) at that rate."""
         loads: dict[tuple[str, Kind], float] = {}
         for kind in self.kinds:
             unservable = set()
             for bucket in sorted(self.planned_requests_per_s):
                 row = self.row_of_bucket[bucket]
-                max_tput = self.max_tput_requests_per_s.get((bucket, kind))
-                if max_tput is None:
+                most = most_requests_per_s.get((bucket, kind))
+                if most is None:
                     unservable.add(row)
                 else:
-                    load = self.planned_requests_per_s[bucket] / max_tput
-                    loads[row, kind] = loads.get((row, kind), 0.0) + load
+                    loads[row, kind] = loads.get((row, kind), 0.0) + self.planned_requests_per_s[bucket] / most
             for row in unservable:
                 loads.pop((row, kind), None)
-        return MappingProxyType(loads)
+        return loads
 
 
 class Status(StrEnum):

@@ -163,12 +163,13 @@ class Curves:
             return Basis.RANGES, None
         if self.asked.request.router != "plain":
             return None, None
+        ours, theirs = (_kinds(side, self.evaluated, self.asked) for side in (cheaper, dearer))
         try:
-            for moved in self._paths(cheaper, dearer):
-                found = where_it_turns(self._curve(cheaper, moved), self._curve(dearer, moved), same)
+            for moved in _paths(frozenset(ours), frozenset(theirs)):
+                curves = self._curve(cheaper, ours, moved), self._curve(dearer, theirs, moved)
+                found = where_it_turns(*curves, same)
                 if found is not None:
-                    every = {*_kinds(cheaper, self.evaluated, self.asked), *_kinds(dearer, self.evaluated, self.asked)}
-                    return None, _turn(moved, every, found)
+                    return None, _turn(moved, {*ours, *theirs}, found)
         except Undecided:
             return None, None
         return Basis.EVERY_BREAK, None
@@ -222,19 +223,10 @@ class Curves:
             return Solution(Status.INFEASIBLE, reason=posed.reason)
         return self.solving.cost_of_any(posed.problems)
 
-    def _paths(self, cheaper: Contender, dearer: Contender) -> list[frozenset[Kind]]:
-        """All kinds together, those that both sides have together, each GPU's, each kind alone."""
-        ours, theirs = (frozenset(_kinds(side, self.evaluated, self.asked)) for side in (cheaper, dearer))
-        every = ours | theirs
-        by_gpu = [frozenset(kind for kind in every if kind.gpu == gpu) for gpu in sorted({kind.gpu for kind in every})]
-        alone = [frozenset({kind}) for kind in sorted(every)]
-        return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
-
-    def _curve(self, side: Contender, moved: frozenset[Kind]) -> "_Curve":
+    def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> "_Curve":
         problem = side.here.posed.problem
         if problem is None:
             raise ValueError("a side with a fleet has a problem")
-        kinds = _kinds(side, self.evaluated, self.asked)
         # The same offers in another region make the same question; a kind that a side does not have moves nothing.
         limits = tuple(limits_of(problem.quotas))
         key = (problem.offers, limits, problem.spare, side.hours, moved & set(kinds))
@@ -337,6 +329,14 @@ class _Curve:
             if isinstance(cell := self.stated[bucket.name, kind], MaxTput)
         }
         return charged_anew(replace(self.problem, kinds=held), table)
+
+
+def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kind]]:
+    """All kinds together, those that both sides have together, each GPU's, each kind alone."""
+    every = ours | theirs
+    by_gpu = [frozenset(kind for kind in every if kind.gpu == gpu) for gpu in sorted({kind.gpu for kind in every})]
+    alone = [frozenset({kind}) for kind in sorted(every)]
+    return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
 
 
 def _kinds(side: Contender, evaluated: Evaluated, asked: Asked) -> tuple[Kind, ...]:
