@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,9 @@ from melange_cloud.workload.ahead import worked_ahead
 from melange_cloud.workload.blocks import Lines
 from melange_cloud.workload.cells import Cells, cells_of, count_of
 from melange_cloud.workload.columns import Asked, find_columns
-from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
+from melange_cloud.workload.reader import Reading, RowByRow, Rows, rows_of
 from melange_cloud.workload.time_column import timed
-from melange_cloud.workload.times import number_of
+from melange_cloud.workload.times import Clock, number_of
 from melange_cloud.workload.token_sums import settled
 
 if TYPE_CHECKING:
@@ -168,25 +169,14 @@ class _Table:
         return None if any(values is None for values in found) else tuple(values for values in found if values)
 
     def _from_cells(self, cells: Cells, labels: tuple[list[str | None], ...]) -> Rows | None:
-        columns = self.columns
-
         def numbers(name: str, optional: bool) -> "Array | None":
             return cells.whole_numbers(self.place[name], empty_is_zero=optional)
 
-        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
-        if inputs is None or outputs is None:
-            return None
-        seconds = cached = None
-        if (
-            columns.cached is not None
-            and (cached := summed((columns.cached,), lambda name, _: numbers(name, True))) is None
-        ):
-            return None
-        if self.clock is not None and columns.arrival is not None:
-            seconds = cells.seconds(self.place[columns.arrival], self.clock)
-            if seconds is None:
-                return None
-        return Rows(inputs, outputs, seconds, cached, labels)
+        def seconds(name: str, clock: Clock) -> "Array | None":
+            return cells.seconds(self.place[name], clock)
+
+        rows = rows_of(self.columns, self.clock, numbers, seconds)
+        return None if rows is None else replace(rows, labels=labels)
 
     def _with_pandas(self, block: bytes, count: int, labels: tuple[list[str | None], ...]) -> Rows | None:
         """The same, slower, for whatever pandas reads: numbers as 374.0 or 1e3, times of any form."""
@@ -233,20 +223,8 @@ class _Table:
             found: Array = (values.fillna(0) if optional else values).to_numpy()
             return found
 
-        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
-        if inputs is None or outputs is None:
-            return None
-        seconds = cached = None
-        if (
-            columns.cached is not None
-            and (cached := summed((columns.cached,), lambda name, _: numbers(name, True))) is None
-        ):
-            return None
-        if self.clock is not None and columns.arrival is not None:
-            seconds = self.clock.seconds(frame[place[columns.arrival]])
-            if seconds is None:
-                return None
-        return Rows(inputs, outputs, seconds, cached, labels)
+        rows = rows_of(columns, self.clock, numbers, lambda name, clock: clock.seconds(frame[place[name]]))
+        return None if rows is None else replace(rows, labels=labels)
 
     def _row_by_row(self, line: int, block: bytes) -> None:
         rows = RowByRow(self.reading, self.path, self.columns, self.clock)

@@ -4,6 +4,7 @@ A list of ``{"key": ..., "value": {...}}``, as OpenTelemetry writes attributes, 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from melange_cloud.inputs import Malformed, parse_records
 from melange_cloud.workload.blocks import Lines
 from melange_cloud.workload.columns import Asked, Columns, find_columns, normal
 from melange_cloud.workload.labels import label_text
-from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
+from melange_cloud.workload.reader import Reading, RowByRow, Rows, rows_of
 from melange_cloud.workload.time_column import timed
 from melange_cloud.workload.times import Clock
 from melange_cloud.workload.token_sums import clues, settled
@@ -158,26 +159,19 @@ class _Records:
         def numbers(name: str, optional: bool) -> "Array | None":
             return _whole(_values(records, self.paths[name], optional=optional))
 
-        columns = self.columns
-        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
-        if inputs is None or outputs is None:
+        def seconds(name: str, clock: Clock) -> "Array | None":
+            return _seconds(_values(records, self.paths[name]), clock)
+
+        rows = rows_of(self.columns, self.clock, numbers, seconds)
+        if rows is None:
             return None
-        seconds = cached = None
-        if columns.cached is not None:
-            cached = summed((columns.cached,), lambda name, _: numbers(name, True))
-            if cached is None:
-                return None
-        if self.clock is not None and columns.arrival is not None:
-            seconds = _seconds(_values(records, self.paths[columns.arrival]), self.clock)
-            if seconds is None:
-                return None
         labels = []
-        for label in columns.labels:
+        for label in self.columns.labels:
             values = _values(records, self.paths[label.column], optional=True, missing=None)
             if values is None:
                 return None
             labels.append([label_text(value) for value in values])
-        return Rows(inputs, outputs, seconds, cached, tuple(labels))
+        return replace(rows, labels=tuple(labels))
 
     def _row_by_row(self, line: int, block: bytes) -> None:
         rows = RowByRow(self.reading, self.path, self.columns, self.clock)

@@ -20,7 +20,7 @@ from melange_cloud.workload.blocks import OnBytes
 from melange_cloud.workload.cells import seconds_of_texts
 from melange_cloud.workload.columns import Asked, Columns, find_columns
 from melange_cloud.workload.labels import label_text
-from melange_cloud.workload.reader import Reading, RowByRow, Rows, summed
+from melange_cloud.workload.reader import Reading, RowByRow, Rows, rows_of
 from melange_cloud.workload.time_column import timed
 from melange_cloud.workload.time_units import SECONDS_PER_UNIT
 from melange_cloud.workload.times import FIRST_S, LAST_S, OUTSIDE_CALENDAR, Clock, in_calendar, zone_of
@@ -260,20 +260,11 @@ class _Batches:
             found: Array = column.to_numpy()
             return found
 
-        inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
-        if inputs is None or outputs is None:
+        rows = rows_of(columns, self.clock, numbers, lambda name, clock: self._seconds(of[name], clock))
+        if rows is None:
             return None
-        seconds = cached = None
-        if columns.cached is not None:
-            cached = summed((columns.cached,), lambda name, _: numbers(name, True))
-            if cached is None:
-                return None
-        if self.clock is not None and columns.arrival is not None:
-            seconds = self._seconds(of[columns.arrival], self.clock)
-            if seconds is None:
-                return None
         labels = tuple([label_text(value) for value in _python_values(of[label.column])] for label in columns.labels)
-        return Rows(inputs, outputs, seconds, cached, labels)
+        return replace(rows, labels=labels)
 
     def _seconds(self, column: Any, clock: Clock) -> "Array | None":
         import pyarrow.types as kinds

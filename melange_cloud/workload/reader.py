@@ -230,6 +230,33 @@ class RowByRow:
         )
 
 
+def rows_of(
+    columns: Columns,
+    clock: Clock | None,
+    numbers: "Callable[[str, bool], Array | None]",
+    seconds: "Callable[[str, Clock], Array | None]",
+) -> Rows | None:
+    """The rows of one block, without labels; None where a column holds what its format's fast way cannot read.
+
+    Args:
+        numbers: a column of sizes by its name; whether what is missing may count as 0.
+        seconds: a column of times by its name, in whole seconds.
+    """
+    inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
+    if inputs is None or outputs is None:
+        return None
+    cached = times = None
+    if columns.cached is not None:
+        cached = summed((columns.cached,), lambda name, _: numbers(name, True))
+        if cached is None:
+            return None
+    if clock is not None and columns.arrival is not None:
+        times = seconds(columns.arrival, clock)
+        if times is None:
+            return None
+    return Rows(inputs, outputs, times, cached)
+
+
 def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]") -> "Array | None":
     """The sum of columns as sizes; None where one has anything but whole numbers of tokens.
 
