@@ -178,6 +178,7 @@ class Loopback:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256  # every region is asked at once; with the usual 5, a busy machine turns some away
     loopback: Loopback
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
