@@ -77,11 +77,11 @@ class Command(_HelpIsAnAnswer, TyperCommand):
     """Any command of ours."""
 
 
-class Group(_HelpIsAnAnswer, TyperGroup):
+class CommandGroup(_HelpIsAnAnswer, TyperGroup):
     """Any group of commands."""
 
 
-class ErrorsInOneLine(Group):
+class ErrorsInOneLine(CommandGroup):
     """Prints a MelangeError's text on stderr and exits with its code; sits on the group so that tests see it too.
 
     Wrong usage too is one line, however long and strange the words are that it repeats.
@@ -149,7 +149,7 @@ def _use_our_classes(of: typer.Typer) -> None:
         command.cls = Command
     for group in of.registered_groups:
         if group.typer_instance is not None:
-            group.cls = Group
+            group.cls = CommandGroup
             _use_our_classes(group.typer_instance)
 
 

@@ -5,7 +5,7 @@ Every quantity carries its unit in its name: ``usd_per_hour``, ``requests_per_s`
 no synonyms.
 """
 
-from melange_cloud.domain.comparison import Basis, Difference, Sure, Turn
+from melange_cloud.domain.comparison import Basis, CostOrder, Sure, Turn
 from melange_cloud.domain.coverage import Coverage, OutsideBucket, TrafficShare
 from melange_cloud.domain.explanation import (
     Alternative,
@@ -58,9 +58,9 @@ __all__ = [
     "Bucket",
     "BucketCost",
     "Choice",
+    "CostOrder",
     "Coverage",
     "CurrentFleet",
-    "Difference",
     "Drift",
     "EntryPrice",
     "ErrorBars",

@@ -56,7 +56,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CostOrder:
     """What is known of the order of two sides, the cheaper as stated first.
 
     Attributes:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from melange_cloud.domain.comparison import Difference
+from melange_cloud.domain.comparison import CostOrder
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
 from melange_cloud.domain.imports import Import
@@ -316,7 +316,7 @@ class RegionPlan:
     current: CurrentFleet | None = None
     coverage: Coverage | None = None
     purchases: tuple[PurchasePlan, ...] | None = None
-    difference: Difference | None = None
+    difference: CostOrder | None = None
     routers_proven: Mapping[str, bool] = field(default_factory=dict)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from melange_cloud.domain.comparison import Difference, Sure
+from melange_cloud.domain.comparison import CostOrder, Sure
 from melange_cloud.domain.problem import Status
 
 
@@ -63,4 +63,4 @@ class PurchasePlan:
     without_price: tuple[str, ...]
     spare: int
     price_as_of_to: date | None
-    difference: Difference | None = None
+    difference: CostOrder | None = None

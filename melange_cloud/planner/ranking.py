@@ -20,7 +20,7 @@ from melange_cloud import solver
 from melange_cloud.domain import (
     Basis,
     Bucket,
-    Difference,
+    CostOrder,
     Kind,
     MaxTput,
     Offer,
@@ -52,7 +52,7 @@ HALVINGS = 50
 
 def rank(
     plans: Sequence[RegionPlan], asked: Asked, market: Market, evaluated: Evaluated, solving: Solving
-) -> dict[tuple[str, str], Difference]:
+) -> dict[tuple[str, str], CostOrder]:
     """By (provider, region), how each region that has a fleet differs from the cheapest; that one is left out.
 
     Empty where fewer than two regions have a fleet.
@@ -114,23 +114,23 @@ class Contender:
         return min(line.price_as_of_to for line in self.plan.allocations)
 
 
-def compare(one: Contender, other: Contender, curves: "Curves") -> Difference:
+def compare(one: Contender, other: Contender, curves: "Curves") -> CostOrder:
     """How sure it is which of two fleets is dearer; the order of the arguments does not matter."""
     cheaper, dearer = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
     if dearer.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, dearer.hours)(cheaper.usd_per_month):
-        return Difference(Sure.EQUAL)
+        return CostOrder(Sure.EQUAL)
     basis, turn = curves.decide(cheaper, dearer)
     if basis is None:
-        return Difference(Sure.WITHIN_PROFILE_ERROR, turn=turn)
+        return CostOrder(Sure.WITHIN_PROFILE_ERROR, turn=turn)
     if dearer.least_usd_per_month < cheaper.usd_per_month:
-        return Difference(Sure.NOT_PROVEN, basis)
+        return CostOrder(Sure.NOT_PROVEN, basis)
     sure, ours, theirs = curves.with_spare(cheaper, dearer)
     if sure is Sure.CLEAR and days_apart(cheaper.oldest_price, dearer.oldest_price) > PRICES_APART_DAYS:
         sure = Sure.PRICES_APART
-    return Difference(sure, basis, None, ours, theirs)
+    return CostOrder(sure, basis, None, ours, theirs)
 
 
-def moved_by_usd(difference: Difference, one: Contender, other: Contender) -> float | None:
+def moved_by_usd(difference: CostOrder, one: Contender, other: Contender) -> float | None:
     """By how much the profiles' errors move the difference of two costs where its order turns, USD a month."""
     turn = difference.turn
     if turn is None or turn.cheaper_usd_per_month is None or turn.dearer_usd_per_month is None:

@@ -23,7 +23,7 @@ ROUNDED_TOKENS = 10
 _ON_A_LINE = 1e-9
 
 
-class Grid:
+class SizeGrid:
     """The sizes (input_tokens, output_tokens) of a profile; at least one."""
 
     def __init__(self, sizes: Iterable[Size]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
-from melange_cloud.profiles.between import Grid, Weights
+from melange_cloud.profiles.between import SizeGrid, Weights
 from melange_cloud.profiles.files import ProfileFile, Rates
 from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
 from melange_cloud.profiles.spec_files import load_eras
@@ -109,8 +109,8 @@ class Profile:
         return min(self.max_total_tokens, self.cache_tokens or self.max_total_tokens)
 
     @cached_property
-    def _grid(self) -> Grid:
-        return Grid(self.sizes)
+    def _grid(self) -> SizeGrid:
+        return SizeGrid(self.sizes)
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None

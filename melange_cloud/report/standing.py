@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from melange_cloud.domain import Difference, Plan, RegionPlan, Sure, Turn
+from melange_cloud.domain import CostOrder, Plan, RegionPlan, Sure, Turn
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.report.text import GLUE, clean, joined, number, percent, usd_per_month
 from melange_cloud.report.winner import cheapest_first, undecided
@@ -75,7 +75,7 @@ def worst(several: list[Standing]) -> Standing:
     return min(several, key=lambda standing: _WORST_FIRST.index(standing.sure))
 
 
-def why(difference: Difference, cheaper: str, dearer: str) -> str:
+def why(difference: CostOrder, cheaper: str, dearer: str) -> str:
     """The verdict in words, of the dearer of two sides."""
     match difference.sure:
         case Sure.EQUAL:

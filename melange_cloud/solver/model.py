@@ -67,10 +67,7 @@ def create_model(problem: Problem, slices: int | None = None, to_be_rented: Coll
     model.load_fits_in_replicas = pyo.Constraint(model.KINDS, rule=_load_fits_in_replicas)
     front_ends = problem.front_end_load_of_rows
     if front_ends:
-        model.front_end_load_of_row = pyo.Param(
-            model.SERVABLE, initialize={(row, str(kind)): load for (row, kind), load in front_ends.items()}
-        )
-        model.busy_front_ends = pyo.Expression(model.KINDS, rule=_busy_front_ends)
+        _declare_front_ends(model, problem)
         model.requests_fit_in_front_ends = pyo.Constraint(model.KINDS, rule=_requests_fit_in_front_ends)
     model.TO_BE_RENTED = pyo.Set(
         initialize=[pair for pair in model.SERVABLE if pair[1] in set(map(str, to_be_rented))], dimen=2
@@ -135,31 +132,13 @@ def create_share_model(
     model.every_request_is_served = pyo.Constraint(model.ROWS, rule=_every_request_is_served)
     model.no_kind_is_busier = pyo.Constraint(model.KINDS, rule=_no_kind_is_busier)
     if problem.front_end_load_of_rows:
-        model.front_end_load_of_row = pyo.Param(
-            model.SERVABLE,
-            initialize={
-                (row, str(kind)): load / scale
-                for (row, kind), load in problem.front_end_load_of_rows.items()
-                if kind in replicas
-            },
-        )
-        model.busy_front_ends = pyo.Expression(model.KINDS, rule=_busy_front_ends)
+        _declare_front_ends(model, problem, scale)
         model.no_front_end_is_busier = pyo.Constraint(model.KINDS, rule=_no_front_end_is_busier)
         model.requests_fit_in_usable_front_ends = pyo.Constraint(
-            model.KINDS,
-            rule=lambda model, k: (
-                model.busy_front_ends[k] <= model.usable_replicas[k] / scale
-                if model.usable_replicas[k] < inf
-                else pyo.Constraint.Skip
-            ),
+            model.KINDS, rule=lambda model, k: _fits_in_usable_replicas(model, k, model.busy_front_ends[k], scale)
         )
     model.load_fits_in_usable_replicas = pyo.Constraint(
-        model.KINDS,
-        rule=lambda model, k: (
-            model.busy_replicas[k] <= model.usable_replicas[k] / scale
-            if model.usable_replicas[k] < inf
-            else pyo.Constraint.Skip
-        ),
+        model.KINDS, rule=lambda model, k: _fits_in_usable_replicas(model, k, model.busy_replicas[k], scale)
     )
     return model
 
@@ -231,6 +210,14 @@ def _declare_parameters(model: Any, problem: Problem) -> None:
     model.max_gpus = pyo.Param(model.LIMITED_GPUS, initialize=lambda _, g: quotas.max_gpus[g])
     model.max_instances = pyo.Param(model.LIMITED_OFFERS, initialize=lambda _, o: quotas.max_instances[o])
     model.max_vcpus = pyo.Param(model.LIMITED_FAMILIES, initialize=lambda _, f: quotas.max_vcpus[f])
+
+
+def _declare_front_ends(model: Any, problem: Problem, scale: float = 1.0) -> None:
+    import pyomo.core as pyo
+
+    loads = {(row, str(kind)): load / scale for (row, kind), load in problem.front_end_load_of_rows.items()}
+    model.front_end_load_of_row = pyo.Param(model.SERVABLE, initialize={pair: loads[pair] for pair in model.SERVABLE})
+    model.busy_front_ends = pyo.Expression(model.KINDS, rule=_busy_front_ends)
 
 
 def _declare_shares(model: Any, slices: int | None) -> None:
@@ -340,6 +327,14 @@ def _at_most_max_vcpus(model: Any, f: str) -> Any:
         sum(model.vcpus[o] * model.instances[o, k] for o, k in model.HOSTING if model.quota_family[o] == f)
         <= (model.max_vcpus[f])
     )
+
+
+def _fits_in_usable_replicas(model: Any, k: str, busy: Any, scale: float) -> Any:
+    """busy ≤ usable_replicas[k] / scale; none where any load may be put on them."""
+    import pyomo.core as pyo
+
+    usable = model.usable_replicas[k]
+    return busy <= usable / scale if usable < inf else pyo.Constraint.Skip
 
 
 def _no_front_end_is_busier(model: Any, k: str) -> Any:

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
 from melange_cloud.profiles import load_models, load_profiles
-from melange_cloud.profiles.between import Grid
+from melange_cloud.profiles.between import SizeGrid
 from melange_cloud.profiles.build import OUTPUT_TOKENS, grid
 from melange_cloud.workload import list_workloads, load_workload
 
 CONTEXT = 131_072
 
 
-def weights(of: Grid, input_tokens: float, output_tokens: float, limit: int) -> dict[tuple[int, int], float]:
+def weights(of: SizeGrid, input_tokens: float, output_tokens: float, limit: int) -> dict[tuple[int, int], float]:
     found = of.about(input_tokens, output_tokens, limit)
     assert not isinstance(found, Unservable), found
     assert len(dict(found)) == len(found)
@@ -21,7 +21,7 @@ def weights(of: Grid, input_tokens: float, output_tokens: float, limit: int) -> 
 
 
 def test_a_row_is_read_at_its_own_input_tokens() -> None:
-    of = Grid([(100, 10), (200, 10), (400, 10), (100, 30), (400, 30)])
+    of = SizeGrid([(100, 10), (200, 10), (400, 10), (100, 30), (400, 30)])
     # half way between the rows; input 300 is half way from 200 to 400, and two thirds of the way from 100 to 400
     assert weights(of, 300, 20, 1000) == pytest.approx(
         {(200, 10): 1 / 4, (400, 10): 1 / 4, (100, 30): 1 / 6, (400, 30): 1 / 3}
@@ -30,13 +30,13 @@ def test_a_row_is_read_at_its_own_input_tokens() -> None:
 
 def test_beyond_the_end_of_the_longer_row_the_line_from_that_end_is_followed() -> None:
     """Limit 1,000 tokens: the rows end at 900 + 100 and 500 + 500. Half way up, 600 lies on the line 500 -> 700."""
-    of = Grid([(100, 100), (500, 100), (600, 100), (800, 100), (900, 100), (100, 500), (500, 500)])
+    of = SizeGrid([(100, 100), (500, 100), (600, 100), (800, 100), (900, 100), (100, 500), (500, 500)])
     assert weights(of, 600, 300, 1000) == pytest.approx({(600, 100): 1 / 4, (800, 100): 1 / 4, (500, 500): 1 / 2})
     assert weights(of, 700, 300, 1000) == pytest.approx({(900, 100): 1 / 2, (500, 500): 1 / 2})
 
 
 def test_a_grid_that_ends_before_its_limit_refuses_what_lies_beyond() -> None:
-    of = Grid([(25, 100), (500, 100), (25, 4096), (500, 4096)])
+    of = SizeGrid([(25, 100), (500, 100), (25, 4096), (500, 4096)])
     beyond = of.about(30, 5000, CONTEXT)
     assert beyond == Unservable("the profile stops at 4,096 output tokens, needs 5,000")
     assert of.about(501, 100, CONTEXT) == Unservable("the profile stops at 500 input tokens, needs 501")
@@ -50,7 +50,7 @@ def test_everything_within_a_limit_lies_between_sizes_that_average_to_it(
     for limit in (4096, 9000, 12_572, 27_381, CONTEXT):
         if input_tokens + output_tokens > limit:
             continue
-        found = weights(Grid(grid(limit)), input_tokens, output_tokens, limit)
+        found = weights(SizeGrid(grid(limit)), input_tokens, output_tokens, limit)
         assert sum(found.values()) == pytest.approx(1)
         assert all(0 < weight <= 1 + 1e-9 for weight in found.values())
         # The least of the grid is 25 tokens, and it ends at a number of tokens that is up to 10 short of the limit.
@@ -68,7 +68,7 @@ def test_rows_of_longer_answers_leave_what_lies_between_the_shorter_ones_alone(
     shorter = [size for size in every if size[1] <= max(OUTPUT_TOKENS)]
     assert len(shorter) < len(every)
     asked = (input_tokens, output_tokens, CONTEXT)
-    assert Grid(every).about(*asked) == Grid(shorter).about(*asked)
+    assert SizeGrid(every).about(*asked) == SizeGrid(shorter).about(*asked)
 
 
 @pytest.mark.parametrize("workload", list_workloads())

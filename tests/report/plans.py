@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from melange_cloud.domain import (
     Allocation,
     Basis,
-    Difference,
+    CostOrder,
     KindUse,
     LeftOut,
     Plan,
@@ -245,7 +245,7 @@ def with_differences(regions: Sequence[RegionPlan]) -> tuple[RegionPlan, ...]:
     )
 
 
-def difference(cheapest: RegionPlan, region: RegionPlan) -> Difference:
+def difference(cheapest: RegionPlan, region: RegionPlan) -> CostOrder:
     usd: dict[tuple[str, int], float] = {}
     for sign, lines in ((1, cheapest.allocations), (-1, region.allocations)):
         for line in lines:
@@ -255,12 +255,12 @@ def difference(cheapest: RegionPlan, region: RegionPlan) -> Difference:
     doubt = math.hypot(*(part * errors.get(kind, 0.0) for kind, part in usd.items()))
     apart = abs((oldest(cheapest) - oldest(region)).days) > 90
     if region.usd_per_hour - cheapest.usd_per_hour <= 1e-6:
-        return Difference(Sure.EQUAL)
+        return CostOrder(Sure.EQUAL)
     if region.usd_per_hour - cheapest.usd_per_hour <= doubt:
-        return Difference(Sure.WITHIN_PROFILE_ERROR)
+        return CostOrder(Sure.WITHIN_PROFILE_ERROR)
     if region.status is Status.FEASIBLE and (region.lower_bound_usd_per_hour or 0) < cheapest.usd_per_hour:
-        return Difference(Sure.NOT_PROVEN, Basis.OFFERS)
-    return Difference(Sure.PRICES_APART if apart else Sure.CLEAR, Basis.OFFERS)
+        return CostOrder(Sure.NOT_PROVEN, Basis.OFFERS)
+    return CostOrder(Sure.PRICES_APART if apart else Sure.CLEAR, Basis.OFFERS)
 
 
 def oldest(region: RegionPlan) -> date:

@@ -13,7 +13,7 @@ _STAGES = "import its stage_N_lifecycle_metrics.json files instead"
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class FolderResults:
     """What was read.
 
     Attributes:
@@ -25,7 +25,7 @@ class Gathered:
     skipped: tuple[Fault, ...]
 
 
-def read_all(names: Sequence[str]) -> Gathered:
+def read_all(names: Sequence[str]) -> FolderResults:
     """Every file once; the faults of all of them together.
 
     Args:
@@ -55,7 +55,7 @@ def read_all(names: Sequence[str]) -> Gathered:
         else reading
         for reading in readings
     )
-    return Gathered(tuple(noted), tuple(skipped))
+    return FolderResults(tuple(noted), tuple(skipped))
 
 
 def _paths(names: Sequence[str], faults: list[Fault]) -> Iterable[Path]:
