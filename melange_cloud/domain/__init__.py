@@ -17,8 +17,8 @@ from melange_cloud.domain.explanation import (
     KindLimits,
     LimitShare,
 )
-from melange_cloud.domain.imports import Import
 from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
+from melange_cloud.domain.offers import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.plan import (
     Allocation,
     AtThroughput,
@@ -34,12 +34,12 @@ from melange_cloud.domain.plan import (
     SingleGpuFleet,
     WhatIf,
 )
-from melange_cloud.domain.prices import Excluded, InstanceType, Offer, Region
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.row_loads import RowLoad, charged_rates, row_load, row_loads
-from melange_cloud.domain.sensitivity import Choice, Sensitivity, Stretch, Sweep
+from melange_cloud.domain.sweep import Choice, Sensitivity, Stretch, Sweep
 from melange_cloud.domain.throughput import FRONT_END, FrontEndMost, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.domain.user_measurements import Import
 from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 
 __all__ = [

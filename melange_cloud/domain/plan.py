@@ -12,10 +12,10 @@ from datetime import date, datetime
 from melange_cloud.domain.comparison import CostOrder
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
-from melange_cloud.domain.imports import Import
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.throughput import Slo
+from melange_cloud.domain.user_measurements import Import
 
 
 @dataclass(frozen=True, slots=True)

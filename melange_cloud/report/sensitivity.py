@@ -48,7 +48,7 @@ def sensitivity_table(answer: Sensitivity, *, width: int, colour: bool, all_rows
 
 
 def sensitivity_json(answer: Sensitivity) -> str:
-    """The fields of domain/sensitivity.py under their own names, nothing rounded; what is not known is null."""
+    """The fields of domain/sweep.py under their own names, nothing rounded; what is not known is null."""
     document = {"schema_version": SCHEMA_VERSION, **_fields(answer)}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
