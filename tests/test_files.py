@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from melange_cloud.errors import MelangeError
-from melange_cloud.files import write_together, write_whole
+from melange_cloud.inputs.write_whole import write_together, write_whole
 
 
 def test_writes_and_replaces(tmp_path):

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
+from melange_cloud.inputs.spreadsheet_cells import restored, safe_cell
 from melange_cloud.report.blocks import Column, Sheet
 from melange_cloud.report.markdown import markdown
-from melange_cloud.spreadsheet import restored, safe_cell
 from tests.examples import NOW
 
 CALC = "=cmd|' /C calc'!A0"

@@ -23,9 +23,9 @@ from melange_cloud.catalog.cache_format import (
     parsed,
 )
 from melange_cloud.errors import BadFile, MelangeError
-from melange_cloud.files import write_whole
 from melange_cloud.inputs import read_json, read_text
-from melange_cloud.inputs.parts import entry, named, text_of
+from melange_cloud.inputs.strict_json import entry, named, text_of
+from melange_cloud.inputs.write_whole import write_whole
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """A time that is further ahead than this is a clock gone wrong, not another process that was quicker."""

@@ -10,7 +10,7 @@ from melange_cloud.catalog.limits import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PE
 from melange_cloud.catalog.snapshot import load_instance_types
 from melange_cloud.domain import GPUS, Excluded, InstanceType, Offer
 from melange_cloud.inputs import parse_json
-from melange_cloud.inputs.parts import Unexpected, entries, entry, number_of, text_of, whole_of
+from melange_cloud.inputs.strict_json import Unexpected, entries, entry, number_of, text_of, whole_of
 
 FORMAT = 1
 EVERY_REGION = "*"

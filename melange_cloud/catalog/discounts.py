@@ -19,10 +19,10 @@ from pathlib import Path
 
 from melange_cloud.catalog.odd import ODD_FACTOR
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
-from melange_cloud.catalog.table import did_you_mean
 from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
 from melange_cloud.errors import BadFile, Fault, echoed, shown
 from melange_cloud.inputs import is_number
+from melange_cloud.inputs.csv_tables import did_you_mean
 from melange_cloud.settings import read_array, settings_path
 
 KEYS = ("provider", "region", "family", "purchase", "percent", "usd_per_hour")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.catalog.limits import MOST_INSTANCES
-from melange_cloud.catalog.table import did_you_mean, read_rows
 from melange_cloud.domain import Region
 from melange_cloud.errors import BadFile, Fault, echoed, shown
 from melange_cloud.inputs import Malformed, read_json
+from melange_cloud.inputs.csv_tables import did_you_mean, read_rows
 
 _OTHER_TYPES = re.compile(
     r"(p2|p3|p3dn|p5e|p5en|p6-b200|p6-b300|p6e-gb200|g3|g3s|g4ad|g4dn|g5g|g6e|g6f|gr6f|g7e|inf1|inf2|trn1|trn1n|trn2)"

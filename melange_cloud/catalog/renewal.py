@@ -26,8 +26,8 @@ from melange_cloud.catalog.snapshot import (
 )
 from melange_cloud.domain import Offer
 from melange_cloud.errors import BadFile, BadInput, echoed
-from melange_cloud.files import write_together
 from melange_cloud.inputs import parse_toml, read_text
+from melange_cloud.inputs.write_whole import write_together
 
 RENEWED_FILES = (*dict.fromkeys(FILE_OF_PURCHASE.values()), "excluded.csv", "sources.toml")
 _WHAT = (

@@ -14,9 +14,9 @@ from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
 from melange_cloud.catalog.limits import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.odd import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
-from melange_cloud.catalog.table import Row, did_you_mean, read_rows
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile, Fault, echoed
+from melange_cloud.inputs.csv_tables import Row, did_you_mean, read_rows
 
 REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
 SHEET_COLUMNS = (

@@ -14,7 +14,7 @@ from melange_cloud.catalog.limits import MOST_USD_PER_HOUR
 from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.inputs import parse_number, read_rows, read_text, read_toml
-from melange_cloud.inputs.parts import entry, named, text_of
+from melange_cloud.inputs.strict_json import entry, named, text_of
 from melange_cloud.shipped import shipped
 
 FILE_OF_PURCHASE = {

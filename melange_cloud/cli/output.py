@@ -53,7 +53,7 @@ def emit(text: str, result: Result = STDOUT) -> None:
     """Print the answer, or write it whole to the file of ``result``; a file is UTF-8."""
     is_json = result.format == "json"
     if result.path is not None:
-        from melange_cloud.files import write_whole
+        from melange_cloud.inputs.write_whole import write_whole
 
         text = harmless_json(text, None) if is_json else fitting(harmless(text), None)
         write_whole(result.path, text if text.endswith("\n") else text + "\n")

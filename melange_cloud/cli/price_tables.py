@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from melange_cloud.cli.output import bounded, width
 from melange_cloud.errors import echoed
-from melange_cloud.spreadsheet import safe_cell
+from melange_cloud.inputs.spreadsheet_cells import safe_cell
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Difference

@@ -41,7 +41,7 @@ def calibrate(
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
     from melange_cloud.cli.progress import steps_bar
-    from melange_cloud.files import write_whole
+    from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.profiles.calibration_text import calibration_text, differs
     from melange_cloud.shipped import shipped
 

@@ -173,7 +173,7 @@ def _as_pages(made: "list[_Made]", left_out: dict[str, str], targets: dict[str, 
 
 def _save(made: "_Made") -> None:
     """Write the profile where plans look for the user's own."""
-    from melange_cloud.files import write_whole
+    from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.profiles import read_profile_file
     from melange_cloud.profiles.own import FOLDER_VARIABLE, own_folder
 

@@ -154,7 +154,7 @@ def _print(answer: "HeatMap", result: Result) -> None:
 
 
 def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
-    from melange_cloud.files import write_whole
+    from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.report.heatmap_picture import heat_map_chart
     from melange_cloud.report.plots import drawn
 

@@ -102,7 +102,7 @@ def sensitivity(
 
 
 def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
-    from melange_cloud.files import write_whole
+    from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.report.plots import drawn
     from melange_cloud.report.sensitivity import sensitivity_chart
 

@@ -6,7 +6,15 @@ Everything that this package returns is bounded in size, depth and digits; every
 """
 
 from melange_cloud.inputs.csv_rows import read_rows
-from melange_cloud.inputs.nested import Malformed, NotJson, parse_json, parse_records, parse_toml, read_json, read_toml
+from melange_cloud.inputs.json_and_toml import (
+    Malformed,
+    NotJson,
+    parse_json,
+    parse_records,
+    parse_toml,
+    read_json,
+    read_toml,
+)
 from melange_cloud.inputs.numbers import MOST, NotANumber, OutOfRange, is_number, parse_number, parse_whole
 from melange_cloud.inputs.regular_files import can_be, expand_gzip, is_there, open_regular, read_bytes, read_text
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import NotANumber, parse_number, read_text, read_toml
+from melange_cloud.inputs.toml_tables import TomlReader
 from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Model
-from melange_cloud.profiles.toml import TomlReader
 from melange_cloud.shipped import shipped
 
 _KEYS = ("source", "model", "gpu", "tensor_parallel", "precision", "input_tokens", "output_tokens")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS, Kind, OperatingPoint
 from melange_cloud.errors import BadInput, MelangeError, echoed
-from melange_cloud.files import write_whole
 from melange_cloud.inputs import can_be
+from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.files import MEASURED_FORMAT, ProfileFile, format_profile, read_profile_file
 from melange_cloud.profiles.measured import contradiction, doubts, points_of, rejection, same_size
 from melange_cloud.profiles.runs import BenchmarkRun

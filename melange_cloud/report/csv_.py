@@ -6,9 +6,9 @@ from io import StringIO
 from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
+from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.standing import Standing, standings
 from melange_cloud.report.text import clean, known
-from melange_cloud.spreadsheet import safe_cell
 
 PURCHASE_COLUMNS = tuple(
     f"region_{purchase}_{figure}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from io import StringIO
 
 from melange_cloud.domain import Sensitivity, Status, Stretch
+from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, Titled
 from melange_cloud.report.csv_ import utc
 from melange_cloud.report.json_ import plain
@@ -23,7 +24,6 @@ from melange_cloud.report.text import (
     quantity,
     usd_per_month,
 )
-from melange_cloud.spreadsheet import safe_cell
 
 SCHEMA_VERSION = 1
 ROWS_SHOWN = 24

@@ -3,7 +3,7 @@
 import math
 
 from melange_cloud.domain import Bucket
-from melange_cloud.workload.fields import FieldChecker, shown
+from melange_cloud.inputs.json_fields import FieldChecker, shown
 from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange, clashes, holds
 from melange_cloud.workload.requests import SUM_TOLERANCE
 

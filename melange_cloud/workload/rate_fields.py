@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 
 from melange_cloud.domain import ArrivalRates, Drift, TokenFigures
-from melange_cloud.workload.fields import FieldChecker, shown
+from melange_cloud.inputs.json_fields import FieldChecker, shown
 from melange_cloud.workload.ranges import LONGEST_TOKENS
 
 _QUANTILES = ("p50", "p90", "p99")

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, MelangeError, echoed
-from melange_cloud.files import write_whole
 from melange_cloud.inputs import read_json
-from melange_cloud.inputs.parts import Unexpected, entries, entry
+from melange_cloud.inputs.strict_json import Unexpected, entries, entry
+from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.measure.pace import LoadPoint
 from melange_cloud.profiles.measure.question import ENDPOINTS, MeasureQuestion
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault, MelangeError, shown
-from melange_cloud.files import write_whole
 from melange_cloud.inputs import parse_json, read_text
-from melange_cloud.inputs.parts import Unexpected, entries, entry, named, text_of, whole_of
+from melange_cloud.inputs.strict_json import Unexpected, entries, entry, named, text_of, whole_of
+from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.measure.question import RequestSize
 
 FORMAT = "melange-cloud measure 1"

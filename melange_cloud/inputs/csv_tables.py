@@ -10,7 +10,7 @@ from pathlib import Path
 from melange_cloud import inputs
 from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.inputs import MOST, NotANumber, OutOfRange, parse_number, read_text
-from melange_cloud.spreadsheet import restored
+from melange_cloud.inputs.spreadsheet_cells import restored
 
 _WITH_SEPARATORS = re.compile(r"[+-]?\d[\d.,_' \u00a0\u202f]*", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
