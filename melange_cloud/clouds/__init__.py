@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from melange_cloud.clouds.deadline import Deadline
-from melange_cloud.clouds.unexpected import words_of
+from melange_cloud.clouds.foreign_errors import words_of
 from melange_cloud.domain import PROVIDERS, PURCHASES, Excluded, InstanceType, Offer, Region
 from melange_cloud.errors import echoed
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from melange_cloud import catalog
 from melange_cloud.clouds import Fetched, PriceSource, Progress
 from melange_cloud.clouds.deadline import PLAN_S, Deadline, DeadlinePassedError
-from melange_cloud.clouds.unexpected import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import Unexpected, contained
 from melange_cloud.domain import PROVIDERS, InstanceType, Offer
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed, one_line
 from melange_cloud.planner.checked import checked, known_before, shift_lines

@@ -8,7 +8,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from melange_cloud import catalog, clouds
-from melange_cloud.clouds.access import access, answering
+from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import PLAN_S, Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from melange_cloud.planner.asking import Wanted, ask

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from melange_cloud.catalog import Catalog, Discount
-from melange_cloud.clouds.access import access
+from melange_cloud.clouds.credentials import access
 from melange_cloud.domain import Offer
 from melange_cloud.errors import PricesUnavailable
 from melange_cloud.planner.trust import Trust, words_of_age

@@ -12,7 +12,7 @@ from functools import partial
 from melange_cloud import catalog, clouds
 from melange_cloud.catalog import Catalog, OfferKey
 from melange_cloud.clouds import plug_ins
-from melange_cloud.clouds.access import access, answering, says_none
+from melange_cloud.clouds.credentials import access, answering, says_none
 from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of, shortened

@@ -20,8 +20,8 @@ import pytest
 from melange_cloud import clouds
 from melange_cloud.clouds import deadline
 from melange_cloud.clouds.aws import AwsPrices
+from melange_cloud.clouds.aws import bounded_requests as aws_sending
 from melange_cloud.clouds.aws import client as aws_client
-from melange_cloud.clouds.aws import sending as aws_sending
 from melange_cloud.clouds.aws.client import Clients
 from melange_cloud.clouds.aws.client import Patience as AwsPatience
 from melange_cloud.clouds.gcp import GcpPrices

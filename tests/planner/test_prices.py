@@ -27,7 +27,7 @@ from tests.clouds.loopback import Loopback, Reply, in_turn
 from tests.live import both_clouds, machine_of_its_own, point_at
 
 OFFLINE, REFRESH = Trust(offline=True), Trust(refresh=True)
-PROBE_S = "melange_cloud.clouds.access._ANSWER_S"
+PROBE_S = "melange_cloud.clouds.credentials._ANSWER_S"
 """How long a metadata server may take to answer: long where a test needs its answer, however busy the machine is."""
 
 
@@ -265,7 +265,7 @@ def test_a_metadata_server_that_answers_is_a_sign(monkeypatch):
     monkeypatch.setattr(PROBE_S, 120)
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     monkeypatch.delenv("NO_GCE_CHECK")
-    from melange_cloud.clouds.access import access, answering
+    from melange_cloud.clouds.credentials import access, answering
 
     with Loopback(lambda request: Reply("x", headers={"Metadata-Flavor": "Google"})) as google:
         host, port = google.url.removeprefix("http://").split(":")
@@ -293,7 +293,7 @@ def test_a_metadata_server_without_credentials_is_remembered_as_none(monkeypatch
 
 
 def test_our_sources_say_in_these_words_that_they_have_no_credentials():
-    from melange_cloud.clouds.access import says_none
+    from melange_cloud.clouds.credentials import says_none
 
     outcomes = prices.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
     assert [says_none(outcome.failure) for outcome in outcomes] == [True, True]
@@ -310,7 +310,7 @@ def test_our_sources_say_in_these_words_that_they_have_no_credentials():
     ],
 )
 def test_a_profile_with_a_region_alone_is_no_sign(monkeypatch, tmp_path, text, sign):
-    from melange_cloud.clouds.access import access
+    from melange_cloud.clouds.credentials import access
 
     (tmp_path / "config").write_text(text)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -318,7 +318,7 @@ def test_a_profile_with_a_region_alone_is_no_sign(monkeypatch, tmp_path, text, s
 
 
 def test_googles_own_file_is_a_sign_and_its_content_is_not_shown(tmp_path, monkeypatch):
-    from melange_cloud.clouds.access import access
+    from melange_cloud.clouds.credentials import access
 
     assert access("gcp").signs == ()
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))

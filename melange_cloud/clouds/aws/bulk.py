@@ -20,15 +20,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from melange_cloud.clouds import Fetched, Progress
-from melange_cloud.clouds.answers import UnusableAnswerError
 from melange_cloud.clouds.aws.csv_list import LONGEST_LINE_BYTES, products_of
 from melange_cloud.clouds.aws.faults import Problem, UnreadError, malformed
+from melange_cloud.clouds.aws.list_stream import PassingBody, SameHost
 from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
-from melange_cloud.clouds.aws.passing import PassingBody, SameHost
 from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import PriceList
+from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
-from melange_cloud.clouds.unexpected import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import Unexpected, contained
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable, echoed
 from melange_cloud.inputs import parse_json

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from melange_cloud.clouds.answers import UnusableAnswerError
+from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.clouds.deadline import DeadlinePassedError
 from melange_cloud.errors import MelangeError, echoed
 

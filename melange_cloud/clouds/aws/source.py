@@ -14,7 +14,7 @@ from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
-from melange_cloud.clouds.unexpected import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import Unexpected, contained
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from melange_cloud.clouds.access import application_default_file
-from melange_cloud.clouds.answers import UnusableAnswerError
+from melange_cloud.clouds.bounded_answers import UnusableAnswerError
+from melange_cloud.clouds.credentials import application_default_file
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
+from melange_cloud.clouds.foreign_errors import words_of
 from melange_cloud.clouds.gcp.one_service import machine_types_client_class
-from melange_cloud.clouds.unexpected import words_of
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed
 from melange_cloud.inputs import is_there
 
@@ -220,7 +220,7 @@ def _bounded(client: Any, deadline: Deadline | None) -> Any:
 
 
 def _bound(session: Any, most_bytes: int, deadline: Deadline | None) -> None:
-    from melange_cloud.clouds.gcp.bounded import bounded_adapter
+    from melange_cloud.clouds.gcp.bounded_requests import bounded_adapter
 
     session.headers["Accept-Encoding"] = "gzip"
     for scheme in ("https://", "http://"):

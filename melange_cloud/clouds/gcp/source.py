@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from melange_cloud.clouds import Fetched, Progress
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
+from melange_cloud.clouds.foreign_errors import Unexpected, contained
 from melange_cloud.clouds.gcp.client import (
     API_KEY,
     BILLING_ENDPOINT,
@@ -33,7 +34,6 @@ from melange_cloud.clouds.gcp.compose import (
 )
 from melange_cloud.clouds.gcp.machines import Listing, list_machine_types
 from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
-from melange_cloud.clouds.unexpected import Unexpected, contained
 from melange_cloud.domain import Excluded, InstanceType, Offer
 from melange_cloud.errors import MelangeError, PricesUnavailable
 

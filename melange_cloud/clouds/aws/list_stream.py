@@ -10,7 +10,7 @@ from http.client import HTTPResponse
 from time import monotonic
 from typing import IO, Any
 
-from melange_cloud.clouds.answers import UnusableAnswerError, pieces
+from melange_cloud.clouds.bounded_answers import UnusableAnswerError, pieces
 from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.errors import echoed
 

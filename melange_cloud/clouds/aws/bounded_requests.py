@@ -4,7 +4,7 @@ import os
 from functools import partial
 from typing import Any
 
-from melange_cloud.clouds.answers import whole
+from melange_cloud.clouds.bounded_answers import whole
 from melange_cloud.clouds.deadline import Deadline
 
 MOST_ANSWER_BYTES = 8 * 2**20
