@@ -291,11 +291,11 @@ def _in_the_way(here: Machine) -> str:
 def _held_lock(here: Machine) -> str:
     from filelock import FileLock
 
-    from melange_cloud.catalog import cache
+    from melange_cloud.catalog.cache import store
 
     here.asks()
     here.cache.mkdir(mode=0o700)
-    here.patch.setattr(cache, "_LOCK_WAIT_S", 0.1)
+    here.patch.setattr(store, "_LOCK_WAIT_S", 0.1)
     with FileLock(here.cache / "lock"):
         return seen("prices", "refresh", *AWS)
 

@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from melange_cloud.catalog.odd import ODD_FACTOR
+from melange_cloud.catalog.implausible import ODD_FACTOR
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
 from melange_cloud.errors import BadFile, Fault, echoed, shown

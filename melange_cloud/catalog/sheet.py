@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from melange_cloud.catalog.bounds import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
-from melange_cloud.catalog.limits import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
-from melange_cloud.catalog.odd import odd_prices
+from melange_cloud.catalog.implausible import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile, Fault, echoed

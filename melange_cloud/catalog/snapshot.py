@@ -9,8 +9,8 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from melange_cloud.catalog.bounds import MOST_USD_PER_HOUR
 from melange_cloud.catalog.catalog import Catalog, key_of
-from melange_cloud.catalog.limits import MOST_USD_PER_HOUR
 from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.inputs import parse_number, read_rows, read_text, read_toml

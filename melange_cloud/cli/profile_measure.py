@@ -313,7 +313,7 @@ def _duration(seconds: float) -> str:
 
 
 def _default_state(question: "MeasureQuestion") -> Path:
-    from melange_cloud.catalog.cache import cache_folder
+    from melange_cloud.catalog.cache.store import cache_folder
 
     name = f"{question.model}-{question.precision}-{question.gpu}-tp{question.tensor_parallel}-{question.era}"
     return cache_folder() / "measure" / re.sub(r"[^\w.-]+", "-", name)

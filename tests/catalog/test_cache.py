@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melange_cloud import catalog
-from melange_cloud.catalog import Asked, Part, cache_format, read_cache, store
+from melange_cloud.catalog import Asked, Part, read_cache, store
+from melange_cloud.catalog.cache import format as cache_format
 from melange_cloud.domain import Excluded, InstanceType
 from tests.builders import offer
 
@@ -315,9 +316,9 @@ def test_two_processes_that_write_at_once_lose_nothing():
 def test_a_lock_that_is_held_is_waited_for_and_then_a_note(folder, monkeypatch):
     from filelock import FileLock
 
-    from melange_cloud.catalog import cache
+    from melange_cloud.catalog.cache.store import store
 
-    monkeypatch.setattr(cache, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(store, "_LOCK_WAIT_S", 0.1)
     folder.mkdir()
     with FileLock(folder / "lock"):
         (note,) = store("aws", [part(priced())], [], NOW)

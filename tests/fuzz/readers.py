@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud import catalog, paper
-from melange_cloud.catalog.cache_format import Asked, Cached, Part, as_text
+from melange_cloud.catalog.cache.format import Asked, Cached, Part, as_text
 from melange_cloud.catalog.snapshot import FILE_OF_PURCHASE, load_instance_types, load_snapshot, read_snapshot
 from melange_cloud.cli import plan
 from melange_cloud.clouds.aws.csv_list import products_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
-from melange_cloud.catalog.limits import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
+from melange_cloud.catalog.bounds import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.snapshot import load_instance_types
 from melange_cloud.domain import GPUS, Excluded, InstanceType, Offer
 from melange_cloud.inputs import parse_json

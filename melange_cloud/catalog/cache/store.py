@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from melange_cloud.catalog.cache_format import (
+from melange_cloud.catalog.cache.format import (
     FORMAT,
     Asked,
     Cached,

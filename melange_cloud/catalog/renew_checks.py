@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
 from melange_cloud.catalog.difference import Difference
-from melange_cloud.catalog.odd import shifts
-from melange_cloud.catalog.renewal import Renewal
+from melange_cloud.catalog.implausible import shifts
+from melange_cloud.catalog.renew import Renewal
 from melange_cloud.domain import Offer
 
 _BIG_MOVE = 0.2

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.catalog.limits import MOST_INSTANCES
+from melange_cloud.catalog.bounds import MOST_INSTANCES
 from melange_cloud.domain import Region
 from melange_cloud.errors import BadFile, Fault, echoed, shown
 from melange_cloud.inputs import Malformed, read_json

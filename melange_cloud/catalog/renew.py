@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from melange_cloud.catalog.cache_format import Part
+from melange_cloud.catalog.cache.format import Part
 from melange_cloud.catalog.catalog import Catalog, OfferKey
 from melange_cloud.catalog.snapshot import (
     EXCLUDED_COLUMNS,
