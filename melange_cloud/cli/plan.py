@@ -305,7 +305,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
         raise BadInput("give --region NAME (such as us-east-1), a glob ('eu-*') or all")
     from melange_cloud import catalog, planner
     from melange_cloud.clouds.deadline import PLAN_S, deadline_of
-    from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of
+    from melange_cloud.market.policy import DEFAULT_MAX_AGE, Trust, age_of
 
     return planner.Question(
         regions=tuple(values["region"]),

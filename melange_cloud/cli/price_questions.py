@@ -18,7 +18,7 @@ from melange_cloud.inputs import is_there
 if TYPE_CHECKING:
     from melange_cloud.catalog import Catalog, OfferKey
     from melange_cloud.domain import Offer, Region
-    from melange_cloud.planner.prices import Gathered
+    from melange_cloud.market.gather import Gathered
 
 
 class Format(StrEnum):
@@ -47,32 +47,32 @@ def gathered_prices(
     """The prices by the order of trust, those of the regions asked for, and the time they are seen from."""
     from melange_cloud import catalog
     from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.planner import prices
+    from melange_cloud.market import gather
 
-    trust = prices.Trust(
+    trust = gather.Trust(
         asking.offline,
         asking.refresh,
         asking.require_fresh,
-        prices.age_of(asking.max_age),
+        gather.age_of(asking.max_age),
         deadline_of(asking.deadline),
     )
     moment = now()
     discounts = catalog.load_discounts()
-    sources = prices.plug_ins()
+    sources = gather.plug_ins()
     sheet: tuple[Offer, ...] = ()
     if asking.sheet is not None:
         sheet = catalog.read_price_sheet(
             asking.sheet,
             today=moment.date(),
             reference=catalog.load_snapshot(),
-            providers=prices.known_providers(sources),
+            providers=gather.known_providers(sources),
             accept_odd_prices=asking.accept_odd_prices,
         )
         sheet = tuple(offer for offer in sheet if offer.purchase in purchases)
-    regions = catalog.with_sheet_regions(prices.known_regions(sources), sheet)
+    regions = catalog.with_sheet_regions(gather.known_regions(sources), sheet)
     selected = select(region or ["all"], provider, regions)
     with fetch_progress() as progress:
-        gathered = prices.gather(
+        gathered = gather.gather(
             selected,
             purchases,
             trust=trust,
@@ -95,7 +95,7 @@ def side(name: str, purchases: Sequence[str]) -> "Catalog":
         PricesUnavailable: nothing is kept of that day, or in the cache.
     """
     from melange_cloud import catalog
-    from melange_cloud.planner.prices import known_providers, plug_ins
+    from melange_cloud.market.gather import known_providers, plug_ins
 
     if name == "snapshot":
         return catalog.load_snapshot()
@@ -117,7 +117,7 @@ def side(name: str, purchases: Sequence[str]) -> "Catalog":
 def _cache(day: date | None, purchases: Sequence[str]) -> "Catalog":
     """All that the cache holds, however old, now or at the end of a day."""
     from melange_cloud import catalog
-    from melange_cloud.planner.prices import known_providers, plug_ins
+    from melange_cloud.market.gather import known_providers, plug_ins
 
     offers: dict[OfferKey, Offer] = {}
     for provider in known_providers(plug_ins()):
@@ -134,7 +134,7 @@ def _cache(day: date | None, purchases: Sequence[str]) -> "Catalog":
 def _kept_since() -> str:
     """The first day whose prices are kept, in words; nothing where there is none."""
     from melange_cloud import catalog
-    from melange_cloud.planner.prices import known_providers, plug_ins
+    from melange_cloud.market.gather import known_providers, plug_ins
 
     days = [day for provider in known_providers(plug_ins()) for day in catalog.kept_days(provider)[:1]]
     return f", the first that it keeps is {min(days)}" if days else ""

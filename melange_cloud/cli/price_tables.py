@@ -16,7 +16,7 @@ from melange_cloud.inputs.spreadsheet_cells import safe_cell
 if TYPE_CHECKING:
     from melange_cloud.catalog import Difference
     from melange_cloud.domain import Offer
-    from melange_cloud.planner.doctor import Check
+    from melange_cloud.market.doctor import Check
 
 SCHEMA_VERSION = 1
 _GAP = 2

@@ -85,13 +85,13 @@ def refresh(
 ) -> None:
     """Fetch live prices into the cache, from all clouds side by side."""
     from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.planner import prices
+    from melange_cloud.market import gather
 
     deadline_s = deadline_of(deadline)
 
-    sources = prices.plug_ins()
+    sources = gather.plug_ins()
     tell(sources.problems)
-    regions = prices.known_regions(sources)
+    regions = gather.known_regions(sources)
     selected: dict[str, Sequence[str] | None] = {}
     if region or provider:
         for one in select(region or ["all"], provider, regions):
@@ -101,7 +101,7 @@ def refresh(
     if public and "aws" not in selected:
         raise BadInput("--public is about AWS's public price list: ask for a region of aws")
     with fetch_progress() as progress:
-        outcomes = prices.refresh(
+        outcomes = gather.refresh(
             selected,
             purchases_of(purchase),
             public=public,
@@ -195,7 +195,7 @@ def diff(
     """
     from melange_cloud import catalog
     from melange_cloud.cli import price_tables
-    from melange_cloud.planner.prices import known_regions, plug_ins
+    from melange_cloud.market.gather import known_regions, plug_ins
 
     result = result_of(out, format_, Format)
     purchases = purchases_of(purchase)
@@ -245,7 +245,7 @@ def doctor(
     """
     from melange_cloud.cli import price_tables
     from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.planner.doctor import examine
+    from melange_cloud.market.doctor import examine
 
     result = result_of(out, format_, Format)
     checks = examine(offline=offline, now=clock.now(), deadline_s=deadline_of(deadline))

@@ -110,9 +110,9 @@ def heatmap(
     from melange_cloud import catalog
     from melange_cloud.cli.price_questions import fetch_progress
     from melange_cloud.clouds.deadline import deadline_of
+    from melange_cloud.market.policy import Trust, age_of
     from melange_cloud.planner.heatmap import OverTpot, heat_map
     from melange_cloud.planner.question import Question
-    from melange_cloud.planner.trust import Trust, age_of
 
     question = Question(
         regions=(region,) if region else (),

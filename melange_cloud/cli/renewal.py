@@ -11,7 +11,7 @@ from melange_cloud.cli.result_file import Result, output_option, refuse_unwritab
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Offer
-    from melange_cloud.planner.renewal import Renewed
+    from melange_cloud.market.renew import Renewed
 
 
 def renew(
@@ -36,7 +36,7 @@ def renew(
     dates and sources; pricing/README.md says what to look at before the commit.
     """
     from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.planner.renewal import renew
+    from melange_cloud.market.renew import renew
 
     if out is not None:
         refuse_unwritable(out)

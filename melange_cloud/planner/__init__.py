@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan, Status
 from melange_cloud.errors import BadInput
+from melange_cloud.market.markets import Market, open_markets, snapshot_notice
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
 from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice
 from melange_cloud.planner.imports import import_notices, imports_in
-from melange_cloud.planner.market import Market, open_markets, snapshot_notice
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank

@@ -6,9 +6,9 @@ from math import fsum
 
 from melange_cloud import catalog
 from melange_cloud.domain import Offer, PurchasePlan, Region, RegionPlan, Request
+from melange_cloud.market.markets import Market
 from melange_cloud.plan import Surroundings, with_fleet, without_fleet
 from melange_cloud.planner.evaluated import Evaluated
-from melange_cloud.planner.market import Market
 from melange_cloud.planner.question import DEFAULT_HOURS_PER_MONTH, LEAST_HOURS_OF_A_MONTH, Asked, default_spare
 from melange_cloud.planner.ranking import Contender, Curves, compare, days_apart, moved_by_usd
 from melange_cloud.planner.region import pose_here

@@ -35,8 +35,8 @@ from melange_cloud.domain import (
 )
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
+from melange_cloud.market.markets import Market
 from melange_cloud.planner.evaluated import Evaluated
-from melange_cloud.planner.market import Market
 from melange_cloud.planner.order import Turned, Undecided, where_it_turns
 from melange_cloud.planner.question import Asked
 from melange_cloud.planner.region import Here, pose_here, pose_in

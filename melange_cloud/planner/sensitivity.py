@@ -21,12 +21,12 @@ from melange_cloud.domain import (
     Sweep,
 )
 from melange_cloud.errors import BadInput
+from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.plan import instance_counts
 from melange_cloud.planner import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice, front_end_shares
 from melange_cloud.planner.imports import import_notices, imports_in
-from melange_cloud.planner.market import Market, OnFetch, open_market
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
 from melange_cloud.planner.region import pose_here, pose_in, rules_of
 from melange_cloud.planner.solving import Solving, only_gpu, serves_all

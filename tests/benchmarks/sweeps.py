@@ -9,10 +9,10 @@ from statistics import fmean
 from time import perf_counter
 
 from melange_cloud import planner
+from melange_cloud.market.policy import Trust
 from melange_cloud.planner import Question
 from melange_cloud.planner.sensitivity import sensitivity
 from melange_cloud.planner.sweep import at_points
-from melange_cloud.planner.trust import Trust
 
 PLANS = 1000
 SAMPLE = 25

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from melange_cloud import catalog
 from melange_cloud.cli.app import app
-from melange_cloud.planner import prices
+from melange_cloud.market import gather
 from tests.clouds.hostile import MODES, MOST_PAGES, hostile
 
 REGION = {"aws": "us-east-1", "gcp": "us-central1"}
@@ -32,7 +32,7 @@ def test_a_hostile_server_costs_its_own_cloud_alone(mode, cloud, monkeypatch, tm
     other = "gcp" if cloud == "aws" else "aws"
     selected = [region for region in catalog.load_regions() if region.name in REGION.values()]
     with hostile(mode, cloud, monkeypatch, tmp_path):
-        gathered = prices.gather(selected, ["on_demand"])
+        gathered = gather.gather(selected, ["on_demand"])
     origins = {
         provider: {offer.origin for offer in gathered.catalog.offers_in(provider, region, "on_demand")}
         for provider, region in REGION.items()
@@ -74,9 +74,9 @@ def test_a_bomb_takes_no_more_memory_than_the_bound(monkeypatch, tmp_path):
     """20 MiB of blanks in 20 kB, with a bound of one MiB."""
     selected = [region for region in catalog.load_regions() if region.name == "us-central1"]
     with hostile("gzip bomb", "gcp", monkeypatch, tmp_path, alone=True):
-        prices.gather(selected, ["on_demand"], trust=prices.Trust(offline=True))  # what is imported once
+        gather.gather(selected, ["on_demand"], trust=gather.Trust(offline=True))  # what is imported once
         tracemalloc.start()
-        prices.gather(selected, ["on_demand"])
+        gather.gather(selected, ["on_demand"])
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak_bytes < 60e6

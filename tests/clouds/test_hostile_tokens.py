@@ -9,7 +9,7 @@ import pytest
 
 from melange_cloud import catalog
 from melange_cloud.clouds import deadline
-from melange_cloud.planner import prices
+from melange_cloud.market import gather
 from tests.clouds.hostile import NASTY, Clock
 from tests.clouds.loopback import Loopback, Reply, Request
 
@@ -91,7 +91,7 @@ def test_a_hostile_token_service_is_one_line_in_time_and_in_little_memory(who, m
             monkeypatch.setattr(deadline, "monotonic", trouble.clock)
             if mode == "flood":  # tracing costs time
                 tracemalloc.start()
-            gathered = prices.gather(selected, ["on_demand"])
+            gathered = gather.gather(selected, ["on_demand"])
             if mode == "flood":
                 assert tracemalloc.get_traced_memory()[1] < 120e6
                 tracemalloc.stop()

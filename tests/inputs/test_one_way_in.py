@@ -20,7 +20,7 @@ ALLOWED = {
     "cli/streams.py": "standard streams",
     "cli/profiles.py": "what we have just written ourselves",
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
-    "planner/renewal.py": "copies what ships",
+    "market/renew.py": "copies what ships",
     "profiles/build.py": "compares with what ships",
     "profiles/measure/guidellm.py": "writes the log of our own process",
     "solver/highs.py": "standard output, while the solver runs",

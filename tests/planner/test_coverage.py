@@ -6,7 +6,7 @@ import pytest
 
 from melange_cloud import planner
 from melange_cloud.domain import Bucket, Kind, MaxTput, Plan, Status, Unservable, Workload
-from melange_cloud.planner.trust import Trust
+from melange_cloud.market.policy import Trust
 from melange_cloud.workload import WorkloadFile, write_workload
 
 REASON = "a request of 10,000 tokens is longer than the model's context of 4,096"

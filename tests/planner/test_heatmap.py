@@ -9,9 +9,9 @@ import melange_cloud
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import MaxTput, Slo
 from melange_cloud.errors import BadFile, BadInput, PricesUnavailable
+from melange_cloud.market.policy import Trust
 from melange_cloud.planner.heatmap import INPUT_TOKENS, OUTPUT_TOKENS, TPOT_TARGETS_MS, OverTpot, heat_map
 from melange_cloud.planner.question import Question
-from melange_cloud.planner.trust import Trust
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OFFLINE = Trust(offline=True)

@@ -20,8 +20,8 @@ from melange_cloud.clouds.gcp import GcpPrices
 from melange_cloud.clouds.gcp import Patience as GcpPatience
 from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
 from melange_cloud.errors import BadInput, PricesUnavailable
-from melange_cloud.planner import prices
-from melange_cloud.planner.prices import Trust
+from melange_cloud.market import gather
+from melange_cloud.market.gather import Trust
 from tests.clouds.aws_cloud import FakeAws, product, recorded, recorded_spot, refusal
 from tests.clouds.loopback import Loopback, Reply, in_turn
 from tests.live import both_clouds, machine_of_its_own, point_at
@@ -101,13 +101,13 @@ def put(usd_per_hour=0.5, age=timedelta(0), region="us-east-1", whole=True, name
 
 def test_live_then_cached_without_a_call(serve):
     server = serve()
-    live = prices.gather(BOTH, ["on_demand"])
+    live = gather.gather(BOTH, ["on_demand"])
     assert origins(live, EAST) == {"live"}
     assert origins(live, CENTRAL) == {"live"}
     assert live.notes == ()
     asked = len(server.requests)
     assert asked == 3  # one page of AWS's list, its offerings, one page of Google's: machine types need a project
-    warm = prices.gather(BOTH, ["on_demand"])
+    warm = gather.gather(BOTH, ["on_demand"])
     assert len(server.requests) == asked
     assert origins(warm, EAST, CENTRAL) == {"cached"}
     assert warm.notes == ()
@@ -118,42 +118,42 @@ def test_live_then_cached_without_a_call(serve):
 
 def test_one_answer_of_google_serves_every_region_and_purchase(serve):
     server = serve()
-    prices.gather([CENTRAL], ["on_demand"])
+    gather.gather([CENTRAL], ["on_demand"])
     asked = len(server.requests)
     west = regions("europe-west4")
-    assert origins(prices.gather([CENTRAL], ["spot"]), CENTRAL, purchase="spot") == {"cached"}
-    assert origins(prices.gather(west, ["on_demand"]), *west) == {"cached"}
+    assert origins(gather.gather([CENTRAL], ["spot"]), CENTRAL, purchase="spot") == {"cached"}
+    assert origins(gather.gather(west, ["on_demand"]), *west) == {"cached"}
     assert len(server.requests) == asked
 
 
 def test_aws_commitments_come_with_on_demand_and_spot_does_not(serve):
     server = serve(both_clouds(FakeAws(recorded("gpu_products.json") + recorded("reserved_terms.json"))))
-    prices.gather([EAST], ["on_demand"])
+    gather.gather([EAST], ["on_demand"])
     asked = len(server.requests)
-    prices.gather([EAST], ["commit_1y"])
+    gather.gather([EAST], ["commit_1y"])
     assert len(server.requests) == asked
-    prices.gather([EAST], ["spot"])
+    gather.gather([EAST], ["spot"])
     assert len(server.requests) > asked
 
 
 def test_only_the_providers_and_regions_of_the_question_are_asked(serve):
     server = serve()
-    prices.gather([EAST], ["on_demand"])
+    gather.gather([EAST], ["on_demand"])
     assert not [request for request in server.requests if request.path.startswith("/v1/services")]
     asked = len(server.requests)
-    prices.gather([EAST, *regions("eu-west-1")], ["on_demand"])
+    gather.gather([EAST, *regions("eu-west-1")], ["on_demand"])
     assert {request.json()["Filters"][-1]["Value"] for request in server.requests[asked:] if "target" in str(request)}
     assert all(b"us-east-1" not in request.body for request in server.requests[asked:])
 
 
 def test_after_a_refresh_of_everything_no_region_is_asked_for_again(serve):
     server = serve()
-    outcomes = prices.refresh({"aws": None, "gcp": None}, PURCHASES)
+    outcomes = gather.refresh({"aws": None, "gcp": None}, PURCHASES)
     assert [one.failure for one in outcomes] == ["", ""]
     asked = len(server.requests)
     everywhere = [region for region in catalog.load_regions() if not region.government]
     for purchase in PURCHASES:
-        prices.gather(everywhere, [purchase])
+        gather.gather(everywhere, [purchase])
     assert len(server.requests) == asked
 
 
@@ -161,7 +161,7 @@ def test_a_region_without_a_price_is_not_asked_for_at_every_plan(serve):
     server = serve()
     asked = []
     for _ in range(2):
-        gathered = prices.gather(regions("us-east-1", "eu-north-1"), ["on_demand"])
+        gathered = gather.gather(regions("us-east-1", "eu-north-1"), ["on_demand"])
         asked.append(len(server.requests))
     assert origins(gathered, *regions("eu-north-1")) == {"snapshot"}
     assert asked[0] == asked[1]
@@ -169,31 +169,31 @@ def test_a_region_without_a_price_is_not_asked_for_at_every_plan(serve):
 
 def test_refresh_asks_however_fresh_the_cache_is(serve):
     server = serve()
-    prices.gather([EAST], ["on_demand"])
+    gather.gather([EAST], ["on_demand"])
     asked = len(server.requests)
-    assert origins(prices.gather([EAST], ["on_demand"], trust=REFRESH), EAST) == {"live"}
+    assert origins(gather.gather([EAST], ["on_demand"], trust=REFRESH), EAST) == {"live"}
     assert len(server.requests) == 2 * asked
 
 
 def test_offline_asks_nobody_and_takes_what_is_cached(serve):
     server = serve()
-    cold = prices.gather(BOTH, ["on_demand"], trust=OFFLINE)
+    cold = gather.gather(BOTH, ["on_demand"], trust=OFFLINE)
     assert origins(cold, *BOTH) == {"snapshot"}
     assert cold.notes == ()
-    prices.gather([EAST], ["on_demand"])
+    gather.gather([EAST], ["on_demand"])
     asked = len(server.requests)
-    assert origins(prices.gather(BOTH, ["on_demand"], trust=OFFLINE), EAST) == {"cached"}
+    assert origins(gather.gather(BOTH, ["on_demand"], trust=OFFLINE), EAST) == {"cached"}
     assert len(server.requests) == asked
 
 
 def test_ages_are_told_in_words(serve):
     put(age=timedelta(hours=3))
-    gathered = prices.gather(BOTH, ["on_demand"], trust=OFFLINE)
+    gathered = gather.gather(BOTH, ["on_demand"], trust=OFFLINE)
     now = datetime.now(UTC)
     assert gathered.age_words(price_of(gathered, "g6.xlarge"), now) == "cached 3 h"
     assert gathered.age_words(price_of(gathered, "g2-standard-4", CENTRAL), now) == "snapshot 2026-07-30"
     serve()
-    live = prices.gather([EAST], ["on_demand"], trust=REFRESH)
+    live = gather.gather([EAST], ["on_demand"], trust=REFRESH)
     assert live.age_words(price_of(live, "g6.xlarge"), now) == "live"
 
 
@@ -240,8 +240,8 @@ def metadata_servers(monkeypatch):
 
 def test_metadata_servers_that_hang_are_asked_once_and_given_up(metadata_servers):
     with metadata_servers(in_turn(Reply(fault="hang"))) as (one, other):
-        first = prices.gather(BOTH, ["on_demand"])
-        second = prices.gather(BOTH, ["on_demand"])
+        first = gather.gather(BOTH, ["on_demand"])
+        second = gather.gather(BOTH, ["on_demand"])
         assert len(one.requests) == len(other.requests) == 1
     assert first.notes == second.notes
     assert len(first.notes) == 1
@@ -257,7 +257,7 @@ def test_metadata_servers_are_asked_side_by_side(metadata_servers, monkeypatch):
         return Reply(fault="drop")
 
     with metadata_servers(answer) as (one, other):
-        assert len(prices.gather(BOTH, ["on_demand"]).notes) == 1
+        assert len(gather.gather(BOTH, ["on_demand"]).notes) == 1
         assert len(one.requests) == len(other.requests) == 1
 
 
@@ -283,9 +283,9 @@ def test_a_metadata_server_without_credentials_is_remembered_as_none(monkeypatch
     monkeypatch.setattr(PROBE_S, 120)
     with Loopback(lambda request: Reply("?", status=404)) as one:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", one.url)
-        first = prices.gather([EAST], ["on_demand"])
+        first = gather.gather([EAST], ["on_demand"])
         asked = len(one.requests)
-        second = prices.gather([EAST], ["on_demand"])
+        second = gather.gather([EAST], ["on_demand"])
         assert len(one.requests) == asked > 1
         (note,) = first.notes
         assert note.startswith("live prices need credentials - aws: run `aws configure`")
@@ -295,7 +295,7 @@ def test_a_metadata_server_without_credentials_is_remembered_as_none(monkeypatch
 def test_our_sources_say_in_these_words_that_they_have_no_credentials():
     from melange_cloud.clouds.credentials import says_none
 
-    outcomes = prices.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
+    outcomes = gather.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
     assert [says_none(outcome.failure) for outcome in outcomes] == [True, True]
     assert not says_none("aws price list of us-east-1: these credentials may not: allow pricing:GetProducts")
 
@@ -333,7 +333,7 @@ def test_googles_own_file_is_a_sign_and_its_content_is_not_shown(tmp_path, monke
 
 def test_one_cloud_failing_does_not_fail_the_other(serve):
     serve(both_clouds(aws=FakeAws(fault=refusal("AccessDeniedException"))))
-    gathered = prices.gather(BOTH, ["on_demand"])
+    gathered = gather.gather(BOTH, ["on_demand"])
     assert origins(gathered, EAST) == {"snapshot"}
     assert origins(gathered, CENTRAL) == {"live"}
     (note,) = gathered.notes
@@ -344,7 +344,7 @@ def test_one_cloud_failing_does_not_fail_the_other(serve):
 
 def test_the_other_cloud_failing_does_not_fail_the_one(serve):
     serve(both_clouds(gcp=in_turn(Reply('{"skus": [', status=200))))
-    gathered = prices.gather(BOTH, ["on_demand"], sources=quick())
+    gathered = gather.gather(BOTH, ["on_demand"], sources=quick())
     assert origins(gathered, EAST) == {"live"}
     assert origins(gathered, CENTRAL) == {"snapshot"}
     assert gathered.notes[0].startswith("gcp: Google's price list is not the JSON")
@@ -352,9 +352,9 @@ def test_the_other_cloud_failing_does_not_fail_the_one(serve):
 
 def test_a_server_that_is_killed_in_the_middle_leaves_older_prices(serve):
     server = serve()
-    prices.gather([EAST], ["on_demand"])
+    gather.gather([EAST], ["on_demand"])
     server.close()
-    gathered = prices.gather(BOTH, ["on_demand"], trust=REFRESH, sources=quick())
+    gathered = gather.gather(BOTH, ["on_demand"], trust=REFRESH, sources=quick())
     assert origins(gathered, EAST) == {"cached"}
     assert origins(gathered, CENTRAL) == {"snapshot"}
     assert len(gathered.notes) == 2
@@ -364,7 +364,7 @@ def test_a_server_that_is_killed_in_the_middle_leaves_older_prices(serve):
 
 def test_a_hanging_cloud_is_given_up_and_does_not_spoil_the_other(serve):
     serve(both_clouds(aws=in_turn(Reply(fault="hang"))))
-    gathered = prices.gather(BOTH, ["on_demand"], sources=quick(aws_read_s=0.2))
+    gathered = gather.gather(BOTH, ["on_demand"], sources=quick(aws_read_s=0.2))
     assert origins(gathered, CENTRAL) == {"live"}
     assert "no answer in time" in gathered.notes[0]
 
@@ -373,7 +373,7 @@ def test_half_a_region_lies_over_what_is_older(serve):
     """One price that cannot be right: the others are live, it keeps its snapshot price, and the next plan is warm."""
     answered = [product("g6.xlarge", usd="0.9000000000", sku="A"), product("g5.2xlarge", usd="0.0000000000", sku="B")]
     server = serve(both_clouds(FakeAws(answered)))
-    gathered = prices.gather([EAST], ["on_demand"])
+    gathered = gather.gather([EAST], ["on_demand"])
     assert price_of(gathered, "g6.xlarge").usd_per_hour == 0.9
     assert price_of(gathered, "g6.xlarge").origin == "live"
     assert price_of(gathered, "g5.2xlarge").origin == "snapshot"
@@ -381,7 +381,7 @@ def test_half_a_region_lies_over_what_is_older(serve):
     (note,) = [note for note in gathered.notes if "g5.2xlarge" in note]
     assert "B" in note
     asked = len(server.requests)
-    warm = prices.gather([EAST], ["on_demand"])
+    warm = gather.gather([EAST], ["on_demand"])
     assert len(server.requests) == asked
     assert price_of(warm, "g6.xlarge").origin == "cached"
     assert price_of(warm, "g5.2xlarge").origin == "snapshot"
@@ -390,10 +390,10 @@ def test_half_a_region_lies_over_what_is_older(serve):
 def test_what_could_not_be_read_is_asked_for_again_after_an_hour(serve):
     put(age=timedelta(minutes=59), whole=False, clean=False)
     server = serve()
-    prices.gather([EAST], ["on_demand"])
+    gather.gather([EAST], ["on_demand"])
     assert not server.requests
     put(age=timedelta(minutes=61), region="us-west-2", whole=False, clean=False)
-    prices.gather(regions("us-west-2"), ["on_demand"])
+    gather.gather(regions("us-west-2"), ["on_demand"])
     assert server.requests
 
 
@@ -401,7 +401,7 @@ def test_an_odd_price_is_refused_with_its_type_named(serve):
     products = [*recorded("gpu_products.json"), product("g6.xlarge", "us-east-2", usd="8.0480000000", sku="ODD")]
     serve(both_clouds(FakeAws(products)))
     east = regions("us-east-2")
-    gathered = prices.gather(east, ["on_demand"])
+    gathered = gather.gather(east, ["on_demand"])
     assert price_of(gathered, "g6.xlarge", east[0]).origin == "snapshot"
     (note,) = gathered.notes
     assert "g6.xlarge on_demand in us-east-2 is odd: 8.048 is 8.0 times off" in note
@@ -410,7 +410,7 @@ def test_an_odd_price_is_refused_with_its_type_named(serve):
 
 def test_a_type_that_a_whole_answer_lacks_is_gone_and_not_taken_from_the_snapshot(serve):
     serve(both_clouds(FakeAws([product("g6.xlarge")])))
-    gathered = prices.gather([EAST], ["on_demand"])
+    gathered = gather.gather([EAST], ["on_demand"])
     assert [offer.instance_type.name for offer in gathered.catalog.offers_in("aws", "us-east-1", "on_demand")] == [
         "g6.xlarge"
     ]
@@ -419,7 +419,7 @@ def test_a_type_that_a_whole_answer_lacks_is_gone_and_not_taken_from_the_snapsho
 def test_what_the_region_prices_and_does_not_offer_is_left_out_with_the_reason(serve):
     serve(both_clouds(FakeAws(recorded("gpu_products.json"), offered={"us-east-1": ["g6.xlarge"]})))
     for _ in ("live", "cached"):
-        gathered = prices.gather([EAST], ["on_demand"])
+        gathered = gather.gather([EAST], ["on_demand"])
         left_out = {one.instance_type: one.reason for one in gathered.catalog.excluded_in("aws", "us-east-1")}
         assert "DescribeInstanceTypeOfferings" in left_out["p5.48xlarge"]
 
@@ -428,18 +428,18 @@ def test_a_broken_cache_is_one_note_and_the_clouds_are_asked(serve, cache):
     put()
     (cache / "aws.json").write_text("{")
     serve()
-    gathered = prices.gather([EAST], ["on_demand"])
+    gathered = gather.gather([EAST], ["on_demand"])
     assert origins(gathered, EAST) == {"live"}
     (note,) = gathered.notes
     assert "torn" in note
-    assert origins(prices.gather([EAST], ["on_demand"]), EAST) == {"cached"}
+    assert origins(gather.gather([EAST], ["on_demand"]), EAST) == {"cached"}
 
 
 def test_a_cache_that_cannot_be_written_is_one_note(serve, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(tmp_path / "file" / "cache"))
     serve()
-    gathered = prices.gather([EAST], ["on_demand"])
+    gathered = gather.gather([EAST], ["on_demand"])
     assert origins(gathered, EAST) == {"live"}
     (note,) = gathered.notes
     assert "cannot be written" in note
@@ -450,13 +450,13 @@ def test_a_cache_that_cannot_be_written_is_one_note(serve, monkeypatch, tmp_path
 
 def test_older_than_max_age_is_not_used_and_said():
     put(age=timedelta(hours=30))
-    old = prices.gather([EAST], ["on_demand"], trust=OFFLINE)
+    old = gather.gather([EAST], ["on_demand"], trust=OFFLINE)
     assert origins(old, EAST) == {"snapshot"}
     (note,) = old.notes
     assert note == (
         "aws: cached prices are 30 h old, more than --max-age allows (24 h), and are not used; --max-age 2d takes them"
     )
-    taken = prices.gather([EAST], ["on_demand"], trust=Trust(offline=True, max_age=timedelta(days=2)))
+    taken = gather.gather([EAST], ["on_demand"], trust=Trust(offline=True, max_age=timedelta(days=2)))
     assert origins(taken, EAST) == {"cached"}
     assert taken.notes == ()
 
@@ -464,25 +464,25 @@ def test_older_than_max_age_is_not_used_and_said():
 def test_the_users_clock_decides_about_ages():
     put()
     later = datetime.now(UTC) + timedelta(days=3)
-    assert origins(prices.gather([EAST], ["on_demand"], trust=OFFLINE, now=later), EAST) == {"snapshot"}
+    assert origins(gather.gather([EAST], ["on_demand"], trust=OFFLINE, now=later), EAST) == {"snapshot"}
 
 
 def test_a_time_in_the_future_is_not_fresh(serve):
     put(age=timedelta(hours=-2))
-    gathered = prices.gather([EAST], ["on_demand"], trust=OFFLINE)
+    gathered = gather.gather([EAST], ["on_demand"], trust=OFFLINE)
     assert origins(gathered, EAST) == {"snapshot"}
     (note,) = gathered.notes
     assert "ahead of this machine's clock" in note
     serve()
-    assert origins(prices.gather([EAST], ["on_demand"]), EAST) == {"live"}
-    assert prices.gather([EAST], ["on_demand"]).notes == ()
+    assert origins(gather.gather([EAST], ["on_demand"]), EAST) == {"live"}
+    assert gather.gather([EAST], ["on_demand"]).notes == ()
 
 
 def test_require_fresh_refuses_and_says_what_and_how():
     put(age=timedelta(hours=30))
     trust = Trust(offline=True, require_fresh=True)
     with pytest.raises(PricesUnavailable) as found:
-        prices.gather([EAST], ["on_demand"], trust=trust)
+        gather.gather([EAST], ["on_demand"], trust=trust)
     said = str(found.value)
     assert "aws us-east-1 on_demand: " in said
     assert "as of 2026-07-20" in said
@@ -494,14 +494,14 @@ def test_require_fresh_refuses_and_says_what_and_how():
 def test_require_fresh_is_content_with_live_then_with_cached(serve):
     serve()
     trust = Trust(require_fresh=True)
-    assert origins(prices.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"live"}
-    assert origins(prices.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"cached"}
+    assert origins(gather.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"live"}
+    assert origins(gather.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"cached"}
 
 
 def test_require_fresh_looks_at_the_regions_of_the_question_alone():
     put()
     trust = Trust(offline=True, require_fresh=True)
-    assert origins(prices.gather([EAST], ["on_demand"], trust=trust), EAST) == {"cached"}
+    assert origins(gather.gather([EAST], ["on_demand"], trust=trust), EAST) == {"cached"}
 
 
 def test_offline_and_refresh_contradict_each_other():
@@ -511,13 +511,13 @@ def test_offline_and_refresh_contradict_each_other():
 
 @pytest.mark.parametrize(("text", "hours"), [("90m", 1.5), ("12h", 12), ("3d", 72), ("0h", 0)])
 def test_an_age_is_read(text, hours):
-    assert prices.age_of(text) == timedelta(hours=hours)
+    assert gather.age_of(text) == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize("text", ["", "d", "3", "1.5h", "-1h", "a day", "1e3h", "999999d", "²h"])
 def test_an_age_that_is_none_is_refused(text):
     with pytest.raises(BadInput, match="90m, 12h or 3d"):
-        prices.age_of(text)
+        gather.age_of(text)
 
 
 # The user's own
@@ -529,7 +529,7 @@ def test_the_users_sheet_outranks_live_prices_and_discounts(serve, tmp_path):
     today = datetime.now(UTC).date()
     mine = Offer(machine, "us-east-1", "on_demand", "on_demand", 0.7, 0.8, "user", "mine", today, today)
     half = Discount(tmp_path, 1, percent=50)
-    gathered = prices.gather([EAST], ["on_demand"], sheet=[mine], discounts=[half])
+    gathered = gather.gather([EAST], ["on_demand"], sheet=[mine], discounts=[half])
     assert price_of(gathered, "g6.xlarge") == mine
     assert gathered.age_words(mine, datetime.now(UTC)) == f"user {today}"
     listed = price_of(gathered, "p5.48xlarge")
@@ -539,9 +539,9 @@ def test_the_users_sheet_outranks_live_prices_and_discounts(serve, tmp_path):
 def test_the_cache_keeps_list_prices(serve, tmp_path):
     serve()
     half = Discount(tmp_path, 1, percent=50)
-    prices.gather([EAST], ["on_demand"], discounts=[half])
-    assert price_of(prices.gather([EAST], ["on_demand"]), "p5.48xlarge").usd_per_hour == 55.04
-    assert price_of(prices.gather([EAST], ["on_demand"], discounts=[half]), "p5.48xlarge").usd_per_hour == 27.52
+    gather.gather([EAST], ["on_demand"], discounts=[half])
+    assert price_of(gather.gather([EAST], ["on_demand"]), "p5.48xlarge").usd_per_hour == 55.04
+    assert price_of(gather.gather([EAST], ["on_demand"], discounts=[half]), "p5.48xlarge").usd_per_hour == 27.52
 
 
 # Plug-ins
@@ -572,11 +572,11 @@ def cloudy(usd_per_hour=0.5, name="n1", **changes):
 
 def test_a_plug_in_cloud_is_asked_kept_and_read_back():
     sources = Sources({"nimbus": Nimbus(cloudy())})
-    (region,) = [one for one in prices.known_regions(sources) if one.provider == "nimbus"]
-    live = prices.gather([region], ["on_demand"], sources=sources)
+    (region,) = [one for one in gather.known_regions(sources) if one.provider == "nimbus"]
+    live = gather.gather([region], ["on_demand"], sources=sources)
     assert origins(live, region) == {"live"}
     sources = Sources({"nimbus": Nimbus(error=AssertionError("asked again"))})
-    warm = prices.gather([region], ["on_demand"], sources=sources)
+    warm = gather.gather([region], ["on_demand"], sources=sources)
     assert origins(warm, region) == {"cached"}
     assert price_of(warm, "n1", region).instance_type == cloudy().instance_type
 
@@ -595,7 +595,7 @@ def test_a_plug_in_cloud_is_asked_kept_and_read_back():
 )
 def test_what_a_plug_in_answers_is_checked(offers, said):
     nimbus = Nimbus(cloudy(name="fine"), *offers)
-    gathered = prices.gather(list(nimbus.regions), ["on_demand"], sources=Sources({"nimbus": nimbus}))
+    gathered = gather.gather(list(nimbus.regions), ["on_demand"], sources=Sources({"nimbus": nimbus}))
     assert {offer.instance_type.name for offer in gathered.catalog.offers_in("nimbus", "nimbus-1", "on_demand")} == {
         "fine"
     }
@@ -607,7 +607,7 @@ def test_what_a_plug_in_answers_is_checked(offers, said):
 def test_a_plug_in_that_crashes_is_one_line_and_stops_nobody(serve):
     serve()
     nimbus = Nimbus(error=ZeroDivisionError("division by zero"))
-    gathered = prices.gather([EAST, *nimbus.regions], ["on_demand"], sources=Sources({"nimbus": nimbus}))
+    gathered = gather.gather([EAST, *nimbus.regions], ["on_demand"], sources=Sources({"nimbus": nimbus}))
     assert origins(gathered, EAST) == {"live"}
     (note,) = gathered.notes
     assert "nimbus: its plug-in fails (ZeroDivisionError: division by zero; MELANGE_CLOUD_DEBUG=1 shows where)" in note
@@ -690,7 +690,7 @@ def test_both_clouds_are_asked_side_by_side(serve):
         return both(request)
 
     serve(answer)
-    aws, gcp = prices.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
+    aws, gcp = gather.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
     assert not asked_both.broken
     assert aws.fetched.offers
     assert gcp.fetched.offers
@@ -699,7 +699,7 @@ def test_both_clouds_are_asked_side_by_side(serve):
 def test_progress_is_told_for_each_cloud(serve):
     serve()
     told = []
-    prices.gather(BOTH, ["on_demand"], progress=lambda what, done, total: told.append((what, done, total)))
+    gather.gather(BOTH, ["on_demand"], progress=lambda what, done, total: told.append((what, done, total)))
     assert ("aws", 2, 2) in told
     assert any(what.startswith("GCP") for what, _, _ in told)
 
@@ -708,11 +708,11 @@ def test_the_public_list_needs_no_credentials_and_then_serves_the_plan(serve, mo
     server = serve(both_clouds(FakeAws(recorded("gpu_products.json"), recorded_spot())))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    (outcome,) = prices.refresh({"aws": ["us-east-1"]}, PURCHASES, public=True)
+    (outcome,) = gather.refresh({"aws": ["us-east-1"]}, PURCHASES, public=True)
     assert outcome.failure == ""
     assert outcome.problems == ()
     asked = len(server.requests)
-    gathered = prices.gather([EAST], ["on_demand"])
+    gathered = gather.gather([EAST], ["on_demand"])
     assert origins(gathered, EAST) == {"cached"}
     assert gathered.notes == ()
     assert len(server.requests) == asked
@@ -733,13 +733,13 @@ def halved():
 def test_a_table_that_has_halved_is_said_live_and_from_the_cache(serve):
     serve(both_clouds(aws=halved()))
     for origin in ("live", "cached"):
-        gathered = prices.gather(BOTH, ["on_demand"])
+        gathered = gather.gather(BOTH, ["on_demand"])
         assert origins(gathered, EAST) == {origin}
         assert [note for note in gathered.notes if "times those known from before" in note] == [
             "aws on_demand: 4 of 4 prices are 0.5 times those known from before (2026-07-20): another currency or "
             "unit? compare them with `melange-cloud prices diff` before you rely on them"
         ]
-    (outcome,) = prices.refresh({"aws": ["us-east-1"]}, ["on_demand"])
+    (outcome,) = gather.refresh({"aws": ["us-east-1"]}, ["on_demand"])
     assert "4 of 4 prices are 0.5 times those known" in outcome.notes[0]
 
 
@@ -810,7 +810,7 @@ def fetched_of(*offers, complete=frozenset({("rogue-1", "on_demand")}), excluded
 def test_whatever_a_plug_in_raises_or_answers_stops_nobody(serve, answer):
     serve()
     rogue = Rogue(answer)
-    gathered = prices.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    gathered = gather.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
     assert origins(gathered, EAST) == {"live"}
     assert gathered.catalog.offers_in("rogue", "rogue-1", "on_demand") == ()
     (note,) = gathered.notes
@@ -837,7 +837,7 @@ def test_one_impossible_price_of_a_plug_in_costs_that_price_alone(serve, changed
     serve()
     good = replace(ROGUE, instance_type=replace(ROGUE_TYPE, name="r2.l4"))
     rogue = Rogue(fetched_of(replace(ROGUE, **changed), good))
-    gathered = prices.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    gathered = gather.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
     offers = gathered.catalog.offers_in("rogue", "rogue-1", "on_demand")
     assert [offer.instance_type.name for offer in offers] == ["r2.l4"]
     assert why in gathered.notes[0]
@@ -853,7 +853,7 @@ def test_what_a_plug_in_says_is_cut_and_cleaned_wherever_it_is_shown(serve):
             problems=(nasty,),
         )
     )
-    gathered = prices.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    gathered = gather.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
     (offer,) = gathered.catalog.offers_in("rogue", "rogue-1", "on_demand")
     (pair,) = gathered.catalog.excluded_in("rogue", "rogue-1", "on_demand")
     for text in (offer.source, offer.contract, pair.reason, *gathered.notes):
@@ -865,10 +865,10 @@ def test_the_traceback_of_what_nobody_expected_can_be_seen(serve, monkeypatch, c
     serve()
     rogue = Rogue(ZeroDivisionError("division by zero"))
     sources = Sources({"rogue": rogue})
-    prices.gather(rogue.regions, ["on_demand"], sources=sources)
+    gather.gather(rogue.regions, ["on_demand"], sources=sources)
     assert capfd.readouterr().err == ""
     monkeypatch.setenv("MELANGE_CLOUD_DEBUG", "1")
-    prices.gather(rogue.regions, ["on_demand"], sources=sources)
+    gather.gather(rogue.regions, ["on_demand"], sources=sources)
     assert "in fetch" in capfd.readouterr().err
 
 
@@ -882,7 +882,7 @@ def test_a_plug_in_that_never_answers_is_left_at_the_deadline(serve):
 
     rogue = Hanging(None)
     trust = Trust(deadline_s=0.2)  # of real time, and no other cloud has to answer within it
-    gathered = prices.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}), trust=trust)
+    gathered = gather.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}), trust=trust)
     over.set()
     assert gathered.notes == (
         "rogue: no answer within 0.2 s: look at the network and proxies, or give it longer (--deadline 1s) (used "

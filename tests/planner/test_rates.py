@@ -8,9 +8,9 @@ import pytest
 from melange_cloud import planner
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadInput
+from melange_cloud.market.policy import Trust
 from melange_cloud.planner.question import resolve
 from melange_cloud.planner.rates import rate_of
-from melange_cloud.planner.trust import Trust
 from melange_cloud.workload import load_workload_file, write_workload
 
 WEEK = load_workload_file("code-week")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import FrontEndMost, MaxTput, Problem, Status, Stretch, Unservable
 from melange_cloud.errors import BadInput
+from melange_cloud.market.policy import Trust
 from melange_cloud.planner import Question, sweep
 from melange_cloud.planner.sensitivity import sensitivity
 from melange_cloud.planner.solving import Solving
@@ -21,7 +22,6 @@ from melange_cloud.planner.sweep import (
     scaled_price,
     scaled_rates,
 )
-from melange_cloud.planner.trust import Trust
 from melange_cloud.problem import MaxTputTable, charged_anew
 from tests.solver.problems import problems, toy
 

@@ -7,7 +7,7 @@ from melange_cloud.catalog import Catalog, Discount
 from melange_cloud.clouds.credentials import access
 from melange_cloud.domain import Offer
 from melange_cloud.errors import PricesUnavailable
-from melange_cloud.planner.trust import Trust, words_of_age
+from melange_cloud.market.policy import Trust, words_of_age
 
 _SHOWN = 6
 

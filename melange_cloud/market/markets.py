@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from melange_cloud import catalog
 from melange_cloud.domain import Excluded, InstanceType, Offer, Region
-from melange_cloud.planner import prices
+from melange_cloud.market import gather
 from melange_cloud.planner.question import DEFAULT_PURCHASE, Question, close_matches, purchase_of
 
 MOST_SPOT_AGE_DAYS = 7
@@ -73,8 +73,8 @@ def open_markets(
         PricesUnavailable: fresh prices were required and are not to be had.
     """
     purchase = purchase_of(question)
-    installed = prices.plug_ins()
-    regions = prices.known_regions(installed)
+    installed = gather.plug_ins()
+    regions = gather.known_regions(installed)
     sheet: tuple[Offer, ...] = ()
     if question.prices is not None:
         reference = catalog.load_snapshot(purchase) if len(purchases) == 1 else catalog.load_snapshot()
@@ -82,7 +82,7 @@ def open_markets(
             question.prices,
             accept_odd_prices=question.accept_odd_prices,
             reference=reference,
-            providers=prices.known_providers(installed),
+            providers=gather.known_providers(installed),
             today=now.date(),
         )
         regions = catalog.with_sheet_regions(regions, sheet)
@@ -93,7 +93,7 @@ def open_markets(
         *((offer.instance_type.provider, offer.region) for offer in sheet),
     }
     selected = catalog.select_regions(question.regions, question.provider, regions, priced)
-    gathered = prices.gather(
+    gathered = gather.gather(
         selected,
         purchases,
         trust=question.trust,
@@ -103,12 +103,12 @@ def open_markets(
         progress=on_fetch,
         sources=installed,
     )
-    notes = (*_unknown_regions(sheet, prices.known_regions(installed)), *gathered.notes)
+    notes = (*_unknown_regions(sheet, gather.known_regions(installed)), *gathered.notes)
     return {bought: _market(selected, gathered, bought, now, notes) for bought in purchases}
 
 
 def _market(
-    selected: Sequence[Region], gathered: prices.Gathered, purchase: str, now: datetime, notes: tuple[str, ...]
+    selected: Sequence[Region], gathered: gather.Gathered, purchase: str, now: datetime, notes: tuple[str, ...]
 ) -> Market:
     found = gathered.catalog
     known = {region: found.offers_in(region.provider, region.name, purchase) for region in selected}

@@ -13,7 +13,7 @@ from melange_cloud.clouds.deadline import PLAN_S, Deadline, DeadlinePassedError
 from melange_cloud.clouds.foreign_errors import Unexpected, contained
 from melange_cloud.domain import PROVIDERS, InstanceType, Offer
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed, one_line
-from melange_cloud.planner.checked import checked, known_before, shift_lines
+from melange_cloud.market.price_checks import checked, known_before, shift_lines
 
 _SHOWN = 3
 _SHOWN_CHARACTERS = 200

@@ -11,9 +11,9 @@ from melange_cloud import catalog, clouds
 from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import PLAN_S, Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES
-from melange_cloud.planner.asking import Wanted, ask
-from melange_cloud.planner.prices import source_of
-from melange_cloud.planner.trust import DEFAULT_MAX_AGE, words_of_age
+from melange_cloud.market.fetch import Wanted, ask
+from melange_cloud.market.gather import source_of
+from melange_cloud.market.policy import DEFAULT_MAX_AGE, words_of_age
 
 _ASKED_REGION = {"aws": "us-east-1", "gcp": "us-central1"}
 _ASKED_PURCHASES = ("on_demand", "spot")

@@ -15,11 +15,11 @@ from melange_cloud.clouds import plug_ins
 from melange_cloud.clouds.credentials import access, answering, says_none
 from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
-from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of, shortened
-from melange_cloud.planner.checked import shift_lines
-from melange_cloud.planner.layers import Layers
-from melange_cloud.planner.price_words import discounts_in_words, how_to_get_live_prices, refuse_old, used_words
-from melange_cloud.planner.trust import DEFAULT_MAX_AGE, Trust, age_of, words_of_age
+from melange_cloud.market.fetch import Outcome, Wanted, ask, parts_of, shortened
+from melange_cloud.market.notes import discounts_in_words, how_to_get_live_prices, refuse_old, used_words
+from melange_cloud.market.policy import DEFAULT_MAX_AGE, Trust, age_of, words_of_age
+from melange_cloud.market.price_checks import shift_lines
+from melange_cloud.market.price_layers import Layers
 
 _UNCLEAN_FOR = timedelta(hours=1)
 """How long what could not be read is not asked for again; a region without a price is asked for every ``max_age``."""

@@ -12,8 +12,8 @@ from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.clouds.gcp.client import named_project
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from melange_cloud.errors import BadInput, PricesUnavailable
-from melange_cloud.planner.asking import Outcome, Wanted, ask, parts_of
-from melange_cloud.planner.prices import source_of
+from melange_cloud.market.fetch import Outcome, Wanted, ask, parts_of
+from melange_cloud.market.gather import source_of
 from melange_cloud.shipped import shipped
 
 _ENDPOINTS = (
