@@ -7,7 +7,7 @@ from pathlib import Path
 
 from melange_cloud.errors import Fault, echoed
 from melange_cloud.inputs import Malformed, is_number, parse_json
-from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange
+from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
 
 
 def shown(value: object) -> str:

@@ -3,21 +3,21 @@
 load_workload("conversation")            a shipped name
 load_workload("mine.json")               a workload file (format: ``melange_cloud.workload.file``)
 load_workload("counts.csv")              a histogram (format: ``melange_cloud.workload.histogram``)
-read_trace(["requests-*.csv.gz"])        request by request (logs: ``melange_cloud.workload.columns``)
+read_trace(["requests-*.csv.gz"])        request by request (logs: ``melange_cloud.workload.traces.columns``)
 workload_from_requests(inputs, outputs)  from sizes that are already in memory
 mix({"chat": (chat, 0.8), ...})          several workloads as one
 write_workload(held)                     the text of a workload file
 """
 
-from melange_cloud.workload.columns import Asked as AskedColumns
-from melange_cloud.workload.counts import read_histogram, read_rates, with_rates
-from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
+from melange_cloud.workload.buckets.edges import Edges, checked_edges, fine_edges
 from melange_cloud.workload.file import WORKLOAD_SCHEMA, WorkloadFile, write_workload
 from melange_cloud.workload.histogram import Sizes
+from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates
 from melange_cloud.workload.load import list_workloads, load_workload, load_workload_file
-from melange_cloud.workload.requests import mix, workload_from_requests
+from melange_cloud.workload.mix import mix, workload_from_requests
 from melange_cloud.workload.scale import scale, without_longest
-from melange_cloud.workload.trace import Trace, read_trace
+from melange_cloud.workload.traces.columns import Asked as AskedColumns
+from melange_cloud.workload.traces.read import Trace, read_trace
 
 __all__ = [
     "WORKLOAD_SCHEMA",

@@ -52,7 +52,7 @@ from pathlib import Path
 from melange_cloud.domain import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 from melange_cloud.errors import BadFile
 from melange_cloud.inputs.json_fields import FieldChecker, shown
-from melange_cloud.workload.bucket_fields import bucket_list, ranges_of
+from melange_cloud.workload.buckets.fields import bucket_list, ranges_of
 from melange_cloud.workload.rate_fields import arrival_rates, drift, token_figures
 
 FORMAT = "melange-cloud workload 2"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from melange_cloud.domain import ArrivalRates, Drift, TokenFigures
 from melange_cloud.inputs.json_fields import FieldChecker, shown
-from melange_cloud.workload.ranges import LONGEST_TOKENS
+from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS
 
 _QUANTILES = ("p50", "p90", "p99")
 _DRIFT = ("window_s", "windows", "mean", "max")

@@ -12,10 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import Trace, blocks, csv_trace, read_trace
-from melange_cloud.workload.ahead import ahead, worked_ahead
-from melange_cloud.workload.cells import cells_of
-from melange_cloud.workload.times import clock_of
+from melange_cloud.workload import Trace, read_trace
+from melange_cloud.workload.traces import from_csv, line_blocks
+from melange_cloud.workload.traces.clock import clock_of
+from melange_cloud.workload.traces.csv_cells import cells_of
+from melange_cloud.workload.traces.read_ahead import ahead, worked_ahead
 
 SIZES = st.integers(0, 10**9).map(str) | st.sampled_from(
     [
@@ -66,8 +67,8 @@ TEXTS = st.sampled_from(["a", "", "gpt-3.5", '"a,b"', '"a\nb"', "a,b", "é", 'a"
 def read(text: bytes, few_bytes: int, block_bytes: int) -> Trace | str:
     """What the text is read as, blocks up to ``few_bytes`` row by row; of a refused one the faults."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(csv_trace, "_FEW_BYTES", few_bytes)
-    patch.setattr(blocks, "BLOCK_BYTES", block_bytes)
+    patch.setattr(from_csv, "_FEW_BYTES", few_bytes)
+    patch.setattr(line_blocks, "BLOCK_BYTES", block_bytes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.csv"
         path.write_bytes(text)

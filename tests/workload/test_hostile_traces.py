@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, blocks, read_trace
+from melange_cloud.workload import AskedColumns, read_trace
+from melange_cloud.workload.traces import line_blocks
 from tests.workload.test_time_units import as_csv, as_json_lines, as_parquet
 
 GOOD = {"timestamp": 1_777_593_600, "input_tokens": 10, "output_tokens": 5}
@@ -93,8 +94,8 @@ def test_a_cell_that_is_no_size_is_counted(tmp_path: Path, cell: str) -> None:
 def test_a_line_without_end_is_refused_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, suffix: bytes
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2**16)
-    monkeypatch.setattr(blocks, "_LONGEST_RECORD_BYTES", 2**20)
+    monkeypatch.setattr(line_blocks, "BLOCK_BYTES", 2**16)
+    monkeypatch.setattr(line_blocks, "_LONGEST_RECORD_BYTES", 2**20)
     path = tmp_path / "log.gz"
     with gzip.open(path, "wb", compresslevel=1) as stream:
         stream.write(start)
@@ -111,16 +112,16 @@ def test_a_line_without_end_is_refused_in_bounded_memory(
 
 def test_a_quote_that_is_never_closed_takes_linear_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Lines that each hold two quotes keep the first one open; each block is looked at once.
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2**12)
+    monkeypatch.setattr(line_blocks, "BLOCK_BYTES", 2**12)
     looked_at = 0
-    real = blocks._end_of_lines
+    real = line_blocks._end_of_lines
 
     def counting(piece: bytes, inside: bool) -> tuple[int, bool]:
         nonlocal looked_at
         looked_at += len(piece)
         return real(piece, inside)
 
-    monkeypatch.setattr(blocks, "_end_of_lines", counting)
+    monkeypatch.setattr(line_blocks, "_end_of_lines", counting)
     path = written(tmp_path, HEADER + '"' + '""\n' * 100_000)
     with pytest.raises(BadFile):
         read_trace(path)

@@ -8,7 +8,7 @@ import pytest
 
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.workload import AskedColumns, Trace, read_rates, read_trace
-from melange_cloud.workload.time_units import Stretch, unit_of
+from melange_cloud.workload.traces.time_units import Stretch, unit_of
 
 Row = dict[str, object]
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, Edges, Trace, csv_trace, fine_edges, read_trace, workload_from_requests
+from melange_cloud.workload import AskedColumns, Edges, Trace, fine_edges, read_trace, workload_from_requests
+from melange_cloud.workload.traces import from_csv
 
 ROWS = ["1,2", "0,7", "3.0,4", " 5 ,6", "x,1", "1", "1,2,3", '"8",9', "", "1e3,2", "-1,2", "inf,1", ",4", "+5,3"]
 OURS = "arrival_s,client,output_tokens,input_tokens\n0.5,a,7,300\n1e1,b,0,12\n"
@@ -189,11 +190,11 @@ def test_blocks_and_single_rows_read_the_same(rows: list[str], feed: str) -> Non
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder), text)
         slow = read_trace(path)
-        few, csv_trace._FEW_BYTES = csv_trace._FEW_BYTES, 0
+        few, from_csv._FEW_BYTES = from_csv._FEW_BYTES, 0
         try:
             fast = read_trace(path)
         finally:
-            csv_trace._FEW_BYTES = few
+            from_csv._FEW_BYTES = few
     assert sizes(fast) == sizes(slow)
     assert (fast.unreadable, fast.unreadable_rows) == (slow.unreadable, slow.unreadable_rows)
 
@@ -204,7 +205,7 @@ def test_times_read_the_same_in_blocks(moments: list, zone: str, fraction: bool)
     import numpy as np
     import pandas as pd
 
-    from melange_cloud.workload.times import clock_of
+    from melange_cloud.workload.traces.clock import clock_of
 
     texts = [moment.isoformat(sep=" ", timespec="microseconds" if fraction else "seconds") + zone for moment in moments]
     clock = clock_of(texts, None, None)
@@ -224,7 +225,7 @@ def test_times_read_the_same_in_blocks(moments: list, zone: str, fraction: bool)
 def test_what_is_no_common_stamp_is_not_read_as_one(text: str) -> None:
     import numpy as np
 
-    from melange_cloud.workload.times import clock_of
+    from melange_cloud.workload.traces.clock import clock_of
 
     assert clock_of([text], None, None).seconds_of_bytes(np.array([list(text.encode())], dtype=np.uint8)) is None
 

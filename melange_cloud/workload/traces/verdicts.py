@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
-from melange_cloud.workload.columns import ANY
-from melange_cloud.workload.reader import Guessed, Reading
-from melange_cloud.workload.time_units import UNIT_WORDS, Stretch, candidates, unit_of
+from melange_cloud.workload.traces.columns import ANY
+from melange_cloud.workload.traces.time_units import UNIT_WORDS, Stretch, candidates, unit_of
+from melange_cloud.workload.traces.trace_rows import Guessed, Reading
 
 
 def refuse_uncounted_cache(reading: Reading) -> None:

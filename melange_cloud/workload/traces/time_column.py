@@ -8,10 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault, echoed
-from melange_cloud.workload.columns import Asked, Columns, normal
-from melange_cloud.workload.reader import Reading
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT, UNIT_WORDS, UNITS_S, Stretch, leanings, unit_of
-from melange_cloud.workload.times import (
+from melange_cloud.workload.traces.clock import (
     UNIX_S,
     Clock,
     are_days,
@@ -22,6 +19,9 @@ from melange_cloud.workload.times import (
     number_of,
     step_s,
 )
+from melange_cloud.workload.traces.columns import Asked, Columns, normal
+from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT, UNIT_WORDS, UNITS_S, Stretch, leanings, unit_of
+from melange_cloud.workload.traces.trace_rows import Reading
 
 _CALLED_TIME = re.compile(
     r"(^|[_.])(time|times|timestamp|date|datetime|ts|at|start|started|created|arrival|epoch|t|offset|elapsed|since"

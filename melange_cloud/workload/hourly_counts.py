@@ -18,15 +18,15 @@ from melange_cloud.domain import ArrivalRates, Workload
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows, read_text
 from melange_cloud.workload.arrivals import HOUR_S, HOURS_FROM, rates_of
-from melange_cloud.workload.columns import normal, seconds_per_unit
-from melange_cloud.workload.drift import drift_of
+from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
+from melange_cloud.workload.cell_numbers import parse_number
 from melange_cloud.workload.file import WorkloadFile
 from melange_cloud.workload.histogram import Sizes, buckets_of_counts, notes_of, parse_histogram
 from melange_cloud.workload.load import load_workload_file
-from melange_cloud.workload.ranges import LONGEST_TOKENS, TokenRange
-from melange_cloud.workload.reading import parse_number
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT
-from melange_cloud.workload.times import Clock, clock_of, number_of
+from melange_cloud.workload.traces.clock import Clock, clock_of, number_of
+from melange_cloud.workload.traces.columns import normal, seconds_per_unit
+from melange_cloud.workload.traces.drift import drift_of
+from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT
 
 _BY_HOURS = ("start_hour", "input_bucket", "output_bucket", "expected_requests")
 _LABEL = re.compile(r"([0-9]{1,10})-([0-9]{1,10})|>([0-9]{1,10})")

@@ -1,7 +1,7 @@
 """Traces, request by request, become workload files: CSV, JSON Lines or Parquet, gzip or not, one file or many.
 
-Which columns hold what: ``melange_cloud.workload.columns``. Nothing is clamped; rows that cannot be read are counted,
-and the first of them are kept with their reason. Memory does not grow with the number of requests.
+Which columns hold what: ``melange_cloud.workload.traces.columns``. Nothing is clamped; rows that cannot be read are
+counted, and the first of them are kept with their reason. Memory does not grow with the number of requests.
 """
 
 import re
@@ -13,17 +13,17 @@ from pathlib import Path
 from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.arrivals import arrival_rates
-from melange_cloud.workload.blocks import Lines, OnBytes, expand, size_of
-from melange_cloud.workload.columns import Asked, wanted_values
-from melange_cloud.workload.csv_trace import read_csv_trace
-from melange_cloud.workload.drift import drift_by_hour
-from melange_cloud.workload.edges import Edges, joined, load_error
+from melange_cloud.workload.buckets.edges import Edges, joined, load_error
 from melange_cloud.workload.file import WorkloadFile
-from melange_cloud.workload.json_trace import read_json_trace
-from melange_cloud.workload.parquet_trace import MAGIC, read_parquet_trace
-from melange_cloud.workload.reader import Reading, UnreadableRow
-from melange_cloud.workload.tally import Grid, Tally
-from melange_cloud.workload.verdicts import (
+from melange_cloud.workload.traces.columns import Asked, wanted_values
+from melange_cloud.workload.traces.drift import drift_by_hour
+from melange_cloud.workload.traces.from_csv import read_csv_trace
+from melange_cloud.workload.traces.from_json_lines import read_json_trace
+from melange_cloud.workload.traces.from_parquet import MAGIC, read_parquet_trace
+from melange_cloud.workload.traces.line_blocks import Lines, OnBytes, expand, size_of
+from melange_cloud.workload.traces.tally import Grid, Tally
+from melange_cloud.workload.traces.trace_rows import Reading, UnreadableRow
+from melange_cloud.workload.traces.verdicts import (
     guessed_unit,
     judged_unit,
     label_notes,

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.workload.ahead import worked_ahead
-from melange_cloud.workload.blocks import Lines
-from melange_cloud.workload.cells import Cells, cells_of, count_of
-from melange_cloud.workload.columns import Asked, find_columns
-from melange_cloud.workload.reader import Reading, RowByRow, Rows, rows_of
-from melange_cloud.workload.time_column import timed
-from melange_cloud.workload.times import Clock, number_of
-from melange_cloud.workload.token_sums import settled
+from melange_cloud.workload.traces.clock import Clock, number_of
+from melange_cloud.workload.traces.columns import Asked, find_columns
+from melange_cloud.workload.traces.csv_cells import Cells, cells_of, count_of
+from melange_cloud.workload.traces.line_blocks import Lines
+from melange_cloud.workload.traces.read_ahead import worked_ahead
+from melange_cloud.workload.traces.time_column import timed
+from melange_cloud.workload.traces.token_sums import settled
+from melange_cloud.workload.traces.trace_rows import Reading, RowByRow, Rows, rows_of
 
 if TYPE_CHECKING:
     import numpy as np

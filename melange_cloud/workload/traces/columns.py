@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT, UNITS_S
-from melange_cloud.workload.usage_names import (
+from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT, UNITS_S
+from melange_cloud.workload.traces.usage_names import (
     ADDED_TO_INPUT,
     ADDED_TO_OUTPUT,
     ADDED_WITHOUT,

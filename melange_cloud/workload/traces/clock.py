@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_number
-from melange_cloud.workload.stamps import ends_in_utc, seconds_of_stamps
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT, UNITS_S
+from melange_cloud.workload.traces.stamps import ends_in_utc, seconds_of_stamps
+from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT, UNITS_S
 
 if TYPE_CHECKING:
     import numpy as np

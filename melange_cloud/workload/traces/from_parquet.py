@@ -15,16 +15,16 @@ from zoneinfo import ZoneInfo
 
 from melange_cloud.errors import BadFile, BadInput, Fault, MelangeError, echoed
 from melange_cloud.inputs import open_regular
-from melange_cloud.workload.ahead import ahead
-from melange_cloud.workload.blocks import OnBytes
-from melange_cloud.workload.cells import seconds_of_texts
-from melange_cloud.workload.columns import Asked, Columns, find_columns
-from melange_cloud.workload.labels import label_text
-from melange_cloud.workload.reader import Reading, RowByRow, Rows, rows_of
-from melange_cloud.workload.time_column import timed
-from melange_cloud.workload.time_units import SECONDS_PER_UNIT
-from melange_cloud.workload.times import FIRST_S, LAST_S, OUTSIDE_CALENDAR, Clock, in_calendar, zone_of
-from melange_cloud.workload.token_sums import clues, settled
+from melange_cloud.workload.traces.clock import FIRST_S, LAST_S, OUTSIDE_CALENDAR, Clock, in_calendar, zone_of
+from melange_cloud.workload.traces.columns import Asked, Columns, find_columns
+from melange_cloud.workload.traces.csv_cells import seconds_of_texts
+from melange_cloud.workload.traces.labels import label_text
+from melange_cloud.workload.traces.line_blocks import OnBytes
+from melange_cloud.workload.traces.read_ahead import ahead
+from melange_cloud.workload.traces.time_column import timed
+from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT
+from melange_cloud.workload.traces.token_sums import clues, settled
+from melange_cloud.workload.traces.trace_rows import Reading, RowByRow, Rows, rows_of
 
 if TYPE_CHECKING:
     import numpy as np

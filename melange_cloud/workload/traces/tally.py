@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.domain import TokenFigures
-from melange_cloud.workload.ranges import INPUT_EDGES_TOKENS, OUTPUT_EDGES_TOKENS, extended
+from melange_cloud.workload.buckets.ranges import INPUT_EDGES_TOKENS, OUTPUT_EDGES_TOKENS, extended
 
 if TYPE_CHECKING:
     import numpy as np

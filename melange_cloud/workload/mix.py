@@ -7,7 +7,7 @@ from typing import SupportsIndex
 
 from melange_cloud.domain import Bucket, Workload
 from melange_cloud.errors import BadInput
-from melange_cloud.workload.ranges import (
+from melange_cloud.workload.buckets.ranges import (
     INPUT_EDGES_TOKENS,
     LONGEST_TOKENS,
     OUTPUT_EDGES_TOKENS,

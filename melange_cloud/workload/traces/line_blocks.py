@@ -9,7 +9,7 @@ from typing import IO, cast
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
 from melange_cloud.inputs import is_there, open_regular
-from melange_cloud.workload.cells import count_of
+from melange_cloud.workload.traces.csv_cells import count_of
 
 BLOCK_BYTES = 2**21
 """Small enough for a processor's cache, large enough that a block's own costs do not count."""

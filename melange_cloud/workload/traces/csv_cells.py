@@ -7,7 +7,7 @@ word, whose digits are tested and joined by a few operations on all words. What 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.workload.times import Clock
+from melange_cloud.workload.traces.clock import Clock
 
 if TYPE_CHECKING:
     import numpy as np

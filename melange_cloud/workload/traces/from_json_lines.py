@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import Malformed, parse_records
-from melange_cloud.workload.blocks import Lines
-from melange_cloud.workload.columns import Asked, Columns, find_columns, normal
-from melange_cloud.workload.labels import label_text
-from melange_cloud.workload.reader import Reading, RowByRow, Rows, rows_of
-from melange_cloud.workload.time_column import timed
-from melange_cloud.workload.times import Clock
-from melange_cloud.workload.token_sums import clues, settled
+from melange_cloud.workload.traces.clock import Clock
+from melange_cloud.workload.traces.columns import Asked, Columns, find_columns, normal
+from melange_cloud.workload.traces.labels import label_text
+from melange_cloud.workload.traces.line_blocks import Lines
+from melange_cloud.workload.traces.time_column import timed
+from melange_cloud.workload.traces.token_sums import clues, settled
+from melange_cloud.workload.traces.trace_rows import Reading, RowByRow, Rows, rows_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,9 +12,15 @@ from itertools import combinations
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault, echoed
-from melange_cloud.workload.columns import Asked, Columns, Label, normal
-from melange_cloud.workload.times import number_of
-from melange_cloud.workload.usage_names import ADDED_TO_INPUT, ADDED_WITHOUT, CACHED_INPUT, HOLDS_ALL_INPUT, TOTAL_NAMES
+from melange_cloud.workload.traces.clock import number_of
+from melange_cloud.workload.traces.columns import Asked, Columns, Label, normal
+from melange_cloud.workload.traces.usage_names import (
+    ADDED_TO_INPUT,
+    ADDED_WITHOUT,
+    CACHED_INPUT,
+    HOLDS_ALL_INPUT,
+    TOTAL_NAMES,
+)
 
 _MOST_COMPONENTS = 6
 _LOOKED_AT = 300

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from melange_cloud.workload.columns import Label
-from melange_cloud.workload.times import number_of
-from melange_cloud.workload.usage_names import FAILED_WORDS
+from melange_cloud.workload.traces.clock import number_of
+from melange_cloud.workload.traces.columns import Label
+from melange_cloud.workload.traces.usage_names import FAILED_WORDS
 
 MOST_VALUES = 1_000
 """Different values of a column that are told apart; a log with more models than that has none."""
