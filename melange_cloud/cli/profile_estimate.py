@@ -14,8 +14,8 @@ from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, MelangeError
 
 if TYPE_CHECKING:
+    from melange_cloud.estimator.config_json import ConfigModel
     from melange_cloud.profiles import Profile
-    from melange_cloud.profiles.config_json import ConfigModel
 
 EXAMPLES = """
 Examples:
@@ -79,7 +79,7 @@ def estimate(
     Exit code 3: the model fits, and no request size is served within the targets.
     """
     from melange_cloud.cli.profiles import gpus_of, nothing_served
-    from melange_cloud.profiles.config_json import read_config
+    from melange_cloud.estimator.config_json import read_config
     from melange_cloud.profiles.own import plain_name
 
     result = result_of(out, format_, Format)

@@ -94,13 +94,13 @@ def import_(
 
     What a result says of itself (vllm bench serve --metadata gpu=A10G tp=1) fills the options that are not given.
     """
+    from melange_cloud.estimator.spec_files import load_eras, load_models
     from melange_cloud.profiles.attribution import attribute
     from melange_cloud.profiles.compared import compared
     from melange_cloud.profiles.importers.folder import read_all
     from melange_cloud.profiles.library import estimated_profile
     from melange_cloud.profiles.measured import points_of, rejection
     from melange_cloud.profiles.own import save_runs
-    from melange_cloud.profiles.spec_files import load_eras, load_models
 
     result = result_of(out, format_, Format)
     for option, number in (("--tpot-ms", tpot_ms), ("--weights-gib", weights_gib)):
@@ -216,10 +216,10 @@ def _notices(
     has_estimate: bool,
     saved: bool,
 ) -> list[str]:
+    from melange_cloud.estimator.spec_files import load_models
     from melange_cloud.profiles.compared import large_ratio
     from melange_cloud.profiles.library import load_profiles
     from melange_cloud.profiles.measured import doubts
-    from melange_cloud.profiles.spec_files import load_models
 
     notices = list(whose.notes)
     if whose.model not in load_models():

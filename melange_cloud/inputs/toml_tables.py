@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import Fault, echoed, shown
+from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.inputs import is_number
-from melange_cloud.profiles.specs import TENSOR_PARALLEL_DEGREES
 
 
 class TomlReader:

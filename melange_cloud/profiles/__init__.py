@@ -1,5 +1,7 @@
 """Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
 
+from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
+from melange_cloud.estimator.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
 from melange_cloud.profiles.choice import Choice, choose, choose_config
 from melange_cloud.profiles.files import check_profile_file, read_profile_file
 from melange_cloud.profiles.front_end import (
@@ -19,8 +21,6 @@ from melange_cloud.profiles.library import (
     resolve_precision,
 )
 from melange_cloud.profiles.profile import Cell, Profile
-from melange_cloud.profiles.spec_files import load_eras, load_gpus, load_models
-from melange_cloud.profiles.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
 
 __all__ = [
     "DEFAULT_API_SERVERS",

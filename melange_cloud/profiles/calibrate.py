@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
+from melange_cloud.estimator.specs import Calibration, FrontEnd
 from melange_cloud.profiles.fitting import Unknown, fitted
 from melange_cloud.profiles.measurements import Measurement, load_measurements
-from melange_cloud.profiles.spec_files import load_eras, load_gpus, load_models
-from melange_cloud.profiles.specs import Calibration, FrontEnd
 from melange_cloud.profiles.trials import Trial, trial
 
 _DIGITS = 3

@@ -6,7 +6,7 @@ from melange_cloud.profiles.calibrate import COLUMNS, GROUPS, Group, calibrated,
 from melange_cloud.profiles.trials import Trial
 
 HEADER = """\
-# The estimator's constants, one row per (GPU, era, precision); melange_cloud/profiles/roofline.py has the formulas.
+# The estimator's constants, one row per (GPU, era, precision); melange_cloud/estimator/roofline.py has the formulas.
 # They are effective numbers that make the formulas meet measurements, not physics: read a row as a whole.
 # Made by `melange-cloud profiles calibrate` from profiles/measured; edit melange_cloud/profiles/calibrate.py, not this.
 #

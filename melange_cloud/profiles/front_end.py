@@ -28,11 +28,11 @@ that is.
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import FRONT_END, FrontEndMost, MaxTput, Slo, Unservable
+from melange_cloud.estimator.spec_files import load_calibrations
+from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile
 from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
-from melange_cloud.profiles.spec_files import load_calibrations
-from melange_cloud.profiles.specs import FrontEnd
 
 DEFAULT_API_SERVERS = 1
 MOST_API_SERVERS = 64

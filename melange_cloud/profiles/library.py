@@ -7,11 +7,11 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS, Kind
 from melange_cloud.errors import BadInput
+from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
+from melange_cloud.estimator.specs import DEFAULT_ERA, PRECISIONS, TENSOR_PARALLEL_DEGREES, Era, Model
 from melange_cloud.profiles.files import ProfileFile, read_profile_file
 from melange_cloud.profiles.own import own_estimates, own_files, own_folder, own_precisions, plain_name
 from melange_cloud.profiles.profile import Profile
-from melange_cloud.profiles.spec_files import load_calibrations, load_eras, load_gpus, load_models
-from melange_cloud.profiles.specs import DEFAULT_ERA, PRECISIONS, TENSOR_PARALLEL_DEGREES, Era, Model
 from melange_cloud.shipped import shipped
 
 _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
@@ -248,7 +248,7 @@ def _read_if_there(path: Path) -> ProfileFile | None:
 
 def _why_not(model: Model, era: Era, precision: str, kind: Kind) -> str:
     """Why a kind has no profile, one clause."""
-    from melange_cloud.profiles.estimator import Replica
+    from melange_cloud.estimator.replica import Replica
 
     gpu = load_gpus()[kind.gpu]
     constants = load_calibrations().get((kind.gpu, era.name, "fp8" if precision == "fp8" else "fp16"))

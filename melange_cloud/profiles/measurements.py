@@ -18,9 +18,9 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Model
 from melange_cloud.inputs import NotANumber, parse_number, read_text, read_toml
 from melange_cloud.inputs.toml_tables import TomlReader
-from melange_cloud.profiles.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Model
 from melange_cloud.shipped import shipped
 
 _KEYS = ("source", "model", "gpu", "tensor_parallel", "precision", "input_tokens", "output_tokens")
@@ -191,6 +191,6 @@ def _positive(path: Path, line: int, column: str, text: str, faults: list[Fault]
 @cache
 def load_measurements() -> tuple[Measurement, ...]:
     """The shipped measurements."""
-    from melange_cloud.profiles.spec_files import load_models
+    from melange_cloud.estimator.spec_files import load_models
 
     return read_measurements(shipped("profiles") / "measured", load_models())

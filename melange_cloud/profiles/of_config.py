@@ -5,7 +5,7 @@ from pathlib import Path
 
 from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput
-from melange_cloud.profiles.config_json import ConfigModel, read_config
+from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.files import parse_profile
 from melange_cloud.profiles.from_config import estimated_at_every_degree
 from melange_cloud.profiles.library import find_era, find_gpus

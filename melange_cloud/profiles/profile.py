@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.profiles.between import SizeGrid, Weights
 from melange_cloud.profiles.files import ProfileFile, Rates
 from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
-from melange_cloud.profiles.spec_files import load_eras
 
 _ON_A_LINE = 1e-9
 

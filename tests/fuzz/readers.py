@@ -19,8 +19,8 @@ from melange_cloud.clouds.aws.csv_list import products_of
 from melange_cloud.clouds.aws.products import PriceList, parsed
 from melange_cloud.clouds.gcp.skus import part_prices
 from melange_cloud.domain import Region
-from melange_cloud.profiles import spec_files
-from melange_cloud.profiles.config_json import read_config
+from melange_cloud.estimator import spec_files
+from melange_cloud.estimator.config_json import read_config
 from melange_cloud.profiles.files import read_profile_file
 from melange_cloud.profiles.importers import read_file
 from melange_cloud.profiles.measure.guidellm import first_error

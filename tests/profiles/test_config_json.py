@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melange_cloud.errors import BadFile, BadInput
+from melange_cloud.estimator.config_json import read_config
+from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.profiles import Profile, load_models
-from melange_cloud.profiles.config_families import FAMILIES
-from melange_cloud.profiles.config_json import read_config
 from melange_cloud.profiles.files import check_profile_file, parse_profile
 from melange_cloud.profiles.from_config import estimated_profile
 

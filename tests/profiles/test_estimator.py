@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from melange_cloud.estimator.replica import DoesNotFit, Estimate, Replica
+from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_eras, load_gpus, load_models
-from melange_cloud.profiles.estimator import DoesNotFit, Estimate, Replica
-from melange_cloud.profiles.spec_files import load_calibrations
 
 
 def replica(model: str = "llama-3.1-8b", gpu: str = "H100", degree: int = 1, precision: str = "bf16") -> Replica:

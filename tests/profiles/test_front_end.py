@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from melange_cloud.domain import FRONT_END, FrontEndMost, Kind, MaxTput, OperatingPoint, Slo
+from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles import Profile, load_profiles
 from melange_cloud.profiles.front_end import (
     FrontEndLimit,
@@ -17,7 +18,6 @@ from melange_cloud.profiles.front_end import (
 )
 from melange_cloud.profiles.measurements import load_measurements
 from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile
-from melange_cloud.profiles.specs import FrontEnd
 
 LAW_16_BIT = FrontEnd(step_s=0.00149, per_request_s=2.14e-5, per_prefill_s=0.0217)
 LAW_FP8 = FrontEnd(step_s=0.00361, per_request_s=4.92e-5, per_prefill_s=0.0353)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from melange_cloud.errors import BadInput
+from melange_cloud.estimator.spec_files import load_models
 from melange_cloud.profiles.attribution import Attribution, attribute
 from melange_cloud.profiles.importers import read_runs
 from melange_cloud.profiles.model_names import SAME_SHAPE, dense_parameters, name_tells
 from melange_cloud.profiles.named_model import other_model
-from melange_cloud.profiles.spec_files import load_models
 
 (RUN,) = read_runs(Path(__file__).parent / "benchmark_files" / "vllm_2025.json")
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
+from melange_cloud.estimator.replica import DoesNotFit, Replica
+from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import Profile, load_eras, load_gpus, load_models, load_profiles
-from melange_cloud.profiles.estimator import DoesNotFit, Replica
 from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
-from melange_cloud.profiles.spec_files import load_calibrations
 
 POINTS = [Point(10, 1, 100, 1090, 15), Point(20, 1.8, 200, 2180, 40), Point(40, 3, 500, 4460, 90)]
 EVERY = {

@@ -178,9 +178,9 @@ def test_longer_requests_never_have_a_higher_rate(
     ids=lambda of: f"{of.model} {of.era}",
 )
 def test_between_the_grid_points_it_stays_near_the_estimator(of: Profile) -> None:
+    from melange_cloud.estimator.replica import DoesNotFit, Replica
+    from melange_cloud.estimator.spec_files import load_calibrations
     from melange_cloud.profiles import load_eras, load_gpus, load_models
-    from melange_cloud.profiles.estimator import DoesNotFit, Replica
-    from melange_cloud.profiles.spec_files import load_calibrations
 
     constants = load_calibrations()[of.kind.gpu, of.era, "fp16"]
     model, gpu, era = load_models()[of.model], load_gpus()[of.kind.gpu], load_eras()[of.era]

@@ -5,8 +5,8 @@ import pytest
 
 from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadFile
+from melange_cloud.estimator.spec_files import load_calibrations, read_calibrations, read_eras, read_gpus, read_models
 from melange_cloud.profiles import load_eras, load_gpus, load_models
-from melange_cloud.profiles.spec_files import load_calibrations, read_calibrations, read_eras, read_gpus, read_models
 from melange_cloud.shipped import shipped
 
 FOLDER = shipped("profiles")

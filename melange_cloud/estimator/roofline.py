@@ -35,7 +35,7 @@ beside the GPU, and the slower of the two sets the pace: tpot = (gpu^4 + front_e
 import math
 from dataclasses import dataclass
 
-from melange_cloud.profiles.specs import BYTES_PER_ELEMENT_16_BIT, Calibration, FrontEnd, Gpu, Model
+from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, Calibration, FrontEnd, Gpu, Model
 
 _FRONT_END_SHARPNESS = 4
 _WORDS = 1e5

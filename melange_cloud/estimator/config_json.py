@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.estimator.families import FAMILIES, Family, why_not
+from melange_cloud.estimator.specs import Model
 from melange_cloud.inputs import Malformed, NotJson, is_there, parse_json, read_text
-from melange_cloud.profiles.config_families import FAMILIES, Family, why_not
-from melange_cloud.profiles.specs import Model
 
 LARGEST_FILE_BYTES = 1_000_000
 """A config.json has some kilobytes; weights given by mistake are not read into memory."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
 from melange_cloud.errors import BadFile, Fault, shown
+from melange_cloud.estimator.specs import PRECISIONS, Calibration, Era, FrontEnd, Gpu, Model
 from melange_cloud.inputs import read_toml
 from melange_cloud.inputs.toml_tables import TomlReader
-from melange_cloud.profiles.specs import PRECISIONS, Calibration, Era, FrontEnd, Gpu, Model
 from melange_cloud.shipped import shipped
 
 

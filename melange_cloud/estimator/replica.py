@@ -16,8 +16,8 @@ blocks of the cache for I + growth O tokens.
 import math
 from dataclasses import dataclass
 
-from melange_cloud.profiles.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s, work_of
-from melange_cloud.profiles.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, FrontEnd, Gpu, Model
+from melange_cloud.estimator.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s, work_of
+from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, FrontEnd, Gpu, Model
 
 _DIGITS = 5
 _SETTLED = 1e-9
