@@ -14,7 +14,7 @@ from melange_cloud.errors import MelangeError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from melange_cloud.profiles.validate import CardRow
+    from melange_cloud.calibration.validate import CardRow
 
 SCHEMA_VERSION = 1
 _WIDTH_OF_ALL = 96
@@ -40,9 +40,9 @@ def calibrate(
     out: Annotated[Path | None, output_option("File; default: the shipped calibration.toml.")] = None,
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
+    from melange_cloud.calibration.calibration_text import calibration_text, differs
     from melange_cloud.cli.progress import steps_bar
     from melange_cloud.inputs.write_whole import write_whole
-    from melange_cloud.profiles.calibration_text import calibration_text, differs
     from melange_cloud.shipped import shipped
 
     place = out or shipped("profiles") / "calibration.toml"
@@ -71,9 +71,9 @@ def validate(
     out: Annotated[Path | None, output_option()] = None,
 ) -> None:
     """How far off the estimator is on request shapes held out of its fit, by GPU, era, precision and quantity."""
+    from melange_cloud.calibration.report_card import card_csv
+    from melange_cloud.calibration.validate import report_card
     from melange_cloud.cli.progress import steps_bar
-    from melange_cloud.profiles.report_card import card_csv
-    from melange_cloud.profiles.validate import report_card
 
     result = result_of(out, format_, CardFormat)
     with steps_bar("fitting without each part") as progress:

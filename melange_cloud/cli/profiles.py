@@ -142,8 +142,8 @@ def build(
     Estimates are made from the GPU and model specifications and the calibration; what is pinned over them from the
     shipped measurements.
     """
-    from melange_cloud.profiles import build as making
-    from melange_cloud.profiles.pins import pinned
+    from melange_cloud.calibration import build as making
+    from melange_cloud.calibration.choose_pins import pinned
     from melange_cloud.shipped import shipped
 
     folder = out or shipped("profiles")
@@ -314,9 +314,9 @@ def show_table(profile: "Profile", targets: dict[str, float], api_servers: int =
     from rich.table import Table
     from rich.text import Text
 
+    from melange_cloud.calibration.build import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
     from melange_cloud.domain import Slo
     from melange_cloud.profiles import served_cells
-    from melange_cloud.profiles.build import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 
     cells = served_cells(profile, Slo(**targets), api_servers)
     shown = {

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud import catalog, paper
+from melange_cloud.calibration.report_card import read_card
+from melange_cloud.calibration.training_data import read_measurements, read_sources
 from melange_cloud.catalog.cache.format import Asked, Cached, Part, as_text
 from melange_cloud.catalog.snapshot import FILE_OF_PURCHASE, load_instance_types, load_snapshot, read_snapshot
 from melange_cloud.cli import plan
@@ -25,8 +27,6 @@ from melange_cloud.profiles.files import read_profile_file
 from melange_cloud.profiles.importers import read_file
 from melange_cloud.profiles.measure.guidellm import first_error
 from melange_cloud.profiles.measure.kept import KeptPoints
-from melange_cloud.profiles.measurements import read_measurements, read_sources
-from melange_cloud.profiles.report_card import read_card
 from melange_cloud.shipped import shipped
 from melange_cloud.workload import read_histogram, read_rates, read_trace
 from melange_cloud.workload.histogram import Sizes

@@ -21,7 +21,7 @@ ALLOWED = {
     "cli/profiles.py": "what we have just written ourselves",
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",
-    "profiles/build.py": "compares with what ships",
+    "calibration/build.py": "compares with what ships",
     "profiles/measure/guidellm.py": "writes the log of our own process",
     "solver/highs.py": "standard output, while the solver runs",
     "solver/answers.py": "the answer of a solver that we started, in our own folder",

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from melange_cloud.calibration.calibrate import GROUPS, trials_of
+from melange_cloud.calibration.calibration_text import calibration_text
+from melange_cloud.calibration.fitting import Unknown, fitted
+from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
 from melange_cloud.cli.profiles import app
 from melange_cloud.errors import BadFile, MelangeError
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_models
-from melange_cloud.profiles.calibrate import GROUPS, trials_of
-from melange_cloud.profiles.calibration_text import calibration_text
-from melange_cloud.profiles.fitting import Unknown, fitted
-from melange_cloud.profiles.measurements import TABLES, load_measurements, read_measurements
 from melange_cloud.shipped import shipped
 
 MEASURED = shipped("profiles") / "measured"

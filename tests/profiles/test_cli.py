@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from melange_cloud.calibration.build import build, write
 from melange_cloud.cli.profiles import app
 from melange_cloud.errors import BadInput, MelangeError
-from melange_cloud.profiles.build import build, write
 
 
 def run(*arguments: str) -> str:

@@ -99,7 +99,7 @@ def test_a_shipped_model_has_the_shape_of_its_config(name, read):
 def test_a_shipped_model_is_estimated_as_it_is_shipped(read):
     made = estimated_profile(read(LLAMA_8B, "llama-3.1-8b"), "l4", tensor_parallel=1)
     rows = [line for line in made.splitlines() if not line.startswith("#")]
-    from melange_cloud.profiles.build import build
+    from melange_cloud.calibration.build import build
 
     texts = build(["llama-3.1-8b"])
     (text,) = [text for place, text in texts.items() if place.parts[0] == "2025" and place.match("*/bf16/L4.csv")]

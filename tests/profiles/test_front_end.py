@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.domain import FRONT_END, FrontEndMost, Kind, MaxTput, OperatingPoint, Slo
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles import Profile, load_profiles
@@ -16,7 +17,6 @@ from melange_cloud.profiles.front_end import (
     served_cells,
     served_max_tput,
 )
-from melange_cloud.profiles.measurements import load_measurements
 from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile
 
 LAW_16_BIT = FrontEnd(step_s=0.00149, per_request_s=2.14e-5, per_prefill_s=0.0217)

@@ -2,13 +2,13 @@
 
 import pytest
 
+from melange_cloud.calibration.calibrate import GROUPS, trials_of
+from melange_cloud.calibration.training_data import Measurement, load_measurements
+from melange_cloud.calibration.trials import TPOT_TARGETS_MS, curves
 from melange_cloud.domain import Kind, MaxTput, Slo
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import Profile, load_models, load_profiles
-from melange_cloud.profiles.calibrate import GROUPS, trials_of
-from melange_cloud.profiles.measurements import Measurement, load_measurements
 from melange_cloud.profiles.pinned import PinnedProfile
-from melange_cloud.profiles.trials import TPOT_TARGETS_MS, curves
 
 Checked = list[tuple[float, MaxTput]]
 

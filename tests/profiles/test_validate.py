@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from melange_cloud.calibration.report_card import card_csv, load_card, read_card
+from melange_cloud.calibration.validate import CardRow, folds, quantile, report_card
 from melange_cloud.cli.profiles import app
 from melange_cloud.errors import BadFile
-from melange_cloud.profiles.report_card import card_csv, load_card, read_card
-from melange_cloud.profiles.validate import CardRow, folds, quantile, report_card
 
 STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}
 
@@ -88,7 +88,7 @@ def test_quantiles_lie_between_their_neighbours() -> None:
 
 
 def test_the_command_prints_the_card_as_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("melange_cloud.profiles.validate.report_card", lambda progress: list(load_card()))
+    monkeypatch.setattr("melange_cloud.calibration.validate.report_card", lambda progress: list(load_card()))
     shown = CliRunner().invoke(app, ["validate", "--format", "json"], catch_exceptions=False)
     answer = json.loads(shown.stdout)
     assert answer["schema_version"] == 1
@@ -102,7 +102,7 @@ def test_the_command_prints_the_card_as_table_and_json(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
 def test_no_figure_of_the_table_is_cut(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    monkeypatch.setattr("melange_cloud.profiles.validate.report_card", lambda progress: list(load_card()))
+    monkeypatch.setattr("melange_cloud.calibration.validate.report_card", lambda progress: list(load_card()))
     monkeypatch.setenv("COLUMNS", str(columns))
     shown = CliRunner().invoke(app, ["validate"], catch_exceptions=False)
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown.stdout

@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from melange_cloud.calibration.training_data import Measurement
 from melange_cloud.estimator.replica import DoesNotFit, Replica
 from melange_cloud.estimator.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
-from melange_cloud.profiles.measurements import Measurement
 
 _ROUNDS = 60
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from melange_cloud.profiles.calibrate import COLUMNS, GROUPS, Group, calibrated, made, trials_of, unwatched
-from melange_cloud.profiles.trials import Trial
+from melange_cloud.calibration.calibrate import COLUMNS, GROUPS, Group, calibrated, made, trials_of, unwatched
+from melange_cloud.calibration.trials import Trial
 
 HEADER = """\
 # The estimator's constants, one row per (GPU, era, precision); melange_cloud/estimator/roofline.py has the formulas.
 # They are effective numbers that make the formulas meet measurements, not physics: read a row as a whole.
-# Made by `melange-cloud profiles calibrate` from profiles/measured; edit melange_cloud/profiles/calibrate.py, not this.
+# Made by `melange-cloud profiles calibrate` from profiles/measured; edit calibration/calibrate.py, not this.
 #
 #   precision           "fp16" stands for both 16-bit precisions, which are equally fast
 #   read_weights        fraction of the memory bandwidth reached when a step reads the weights

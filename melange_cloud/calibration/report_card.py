@@ -5,9 +5,9 @@ from dataclasses import astuple, fields
 from functools import cache
 from pathlib import Path
 
+from melange_cloud.calibration.validate import CardRow
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import parse_number, parse_whole, read_text
-from melange_cloud.profiles.validate import CardRow
 from melange_cloud.shipped import shipped
 
 _DIGITS = 4

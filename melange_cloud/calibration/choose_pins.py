@@ -21,16 +21,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from melange_cloud.calibration.build import OVERHEAD_READ_S, profile_key
+from melange_cloud.calibration.calibrate import PAST_ENGINES
+from melange_cloud.calibration.training_data import Measurement, load_measurements
+from melange_cloud.calibration.trials import Curve, Trial, curves, estimated_within, trial
 from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
-from melange_cloud.profiles.build import OVERHEAD_READ_S, profile_key
-from melange_cloud.profiles.calibrate import PAST_ENGINES
 from melange_cloud.profiles.files import MEASURED_FORMAT, format_profile
 from melange_cloud.profiles.measured import ERROR
-from melange_cloud.profiles.measurements import Measurement, load_measurements
-from melange_cloud.profiles.trials import Curve, Trial, curves, estimated_within, trial
 
 ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "TensorRT-LLM 0.x", "vLLM 0.x")
 """Whose closed loop is pinned where several were measured: what most people run goes first."""

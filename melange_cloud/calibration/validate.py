@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from melange_cloud.calibration.build import grade_of
+from melange_cloud.calibration.calibrate import GROUPS, Group, Key, calibrated, fit, made, trials_of, unwatched
+from melange_cloud.calibration.training_data import load_measurements
+from melange_cloud.calibration.trials import TPOT_TARGETS_MS, Curve, Trial, curves, estimated_within
 from melange_cloud.estimator.replica import DoesNotFit, Replica
 from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.estimator.specs import Calibration
-from melange_cloud.profiles.build import grade_of
-from melange_cloud.profiles.calibrate import GROUPS, Group, Key, calibrated, fit, made, trials_of, unwatched
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
-from melange_cloud.profiles.measurements import load_measurements
 from melange_cloud.profiles.profile import NEAR_FLOOR
-from melange_cloud.profiles.trials import TPOT_TARGETS_MS, Curve, Trial, curves, estimated_within
 
 SPLITS = 3
 _PARTS = 5

@@ -8,11 +8,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from melange_cloud.calibration.fitting import Unknown, fitted
+from melange_cloud.calibration.training_data import Measurement, load_measurements
+from melange_cloud.calibration.trials import Trial, trial
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, FrontEnd
-from melange_cloud.profiles.fitting import Unknown, fitted
-from melange_cloud.profiles.measurements import Measurement, load_measurements
-from melange_cloud.profiles.trials import Trial, trial
 
 _DIGITS = 3
 
