@@ -8,8 +8,8 @@ from melange_cloud.errors import BadInput
 from melange_cloud.estimator.replica import DoesNotFit, Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
-from melange_cloud.profiles.files import FORMAT, format_profile
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
+from melange_cloud.profiles.profile_file import FORMAT, format_profile
 
 INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 24000, 32000, 48000, 64000, 96000)
 OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)

@@ -29,8 +29,8 @@ from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
-from melange_cloud.profiles.files import MEASURED_FORMAT, format_profile
-from melange_cloud.profiles.measured import ERROR
+from melange_cloud.profiles.profile_file import MEASURED_FORMAT, format_profile
+from melange_cloud.profiles.run_points import ERROR
 
 ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "TensorRT-LLM 0.x", "vLLM 0.x")
 """Whose closed loop is pinned where several were measured: what most people run goes first."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from melange_cloud.domain import Slo
+    from melange_cloud.profiles.benchmark_run import BenchmarkRun
     from melange_cloud.profiles.measure import LoadPoint, MeasuredSize, MeasureQuestion, RequestSize
-    from melange_cloud.profiles.runs import BenchmarkRun
 
 SCHEMA_VERSION = 1
 
@@ -146,7 +146,7 @@ class MeasureProgress:
 
     def starts(self, place: int, load: "LoadPoint") -> None:
         """A load point begins."""
-        from melange_cloud.profiles.measure.guidellm import START_UP_S
+        from melange_cloud.profiles.measure.load_generator import START_UP_S
 
         climbed = sum(1 for concurrency in self._loads if concurrency < load.concurrency)
         self._before = place + climbed / len(self._loads)

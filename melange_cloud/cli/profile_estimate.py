@@ -80,7 +80,7 @@ def estimate(
     """
     from melange_cloud.cli.profiles import gpus_of, nothing_served
     from melange_cloud.estimator.config_json import read_config
-    from melange_cloud.profiles.own import plain_name
+    from melange_cloud.profiles.user_profiles import plain_name
 
     result = result_of(out, format_, Format)
     as_csv = result.format == Format.CSV
@@ -130,8 +130,8 @@ def _estimates(
         BadInput: none can; every reason is named.
     """
     from melange_cloud.profiles import Profile
-    from melange_cloud.profiles.files import parse_profile
-    from melange_cloud.profiles.from_config import estimated_profile
+    from melange_cloud.profiles.estimated import estimated_profile
+    from melange_cloud.profiles.profile_file import parse_profile
 
     made: list[_Made] = []
     left_out: dict[str, str] = {}
@@ -175,7 +175,7 @@ def _save(made: "_Made") -> None:
     """Write the profile where plans look for the user's own."""
     from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.profiles import read_profile_file
-    from melange_cloud.profiles.own import FOLDER_VARIABLE, own_folder
+    from melange_cloud.profiles.user_profiles import FOLDER_VARIABLE, own_folder
 
     profile, kind = made.profile, made.profile.kind
     folder = own_folder() / profile.era / profile.model / profile.precision / kind.gpu

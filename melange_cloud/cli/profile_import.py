@@ -17,9 +17,9 @@ from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
-    from melange_cloud.profiles.attribution import Attribution
-    from melange_cloud.profiles.compared import Comparison
-    from melange_cloud.profiles.runs import BenchmarkRun
+    from melange_cloud.profiles.against_estimate import Comparison
+    from melange_cloud.profiles.attribution.attribute import Attribution
+    from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 SCHEMA_VERSION = 1
 _SHOWN = 10
@@ -95,12 +95,12 @@ def import_(
     What a result says of itself (vllm bench serve --metadata gpu=A10G tp=1) fills the options that are not given.
     """
     from melange_cloud.estimator.spec_files import load_eras, load_models
-    from melange_cloud.profiles.attribution import attribute
-    from melange_cloud.profiles.compared import compared
+    from melange_cloud.profiles.against_estimate import compared
+    from melange_cloud.profiles.attribution.attribute import attribute
     from melange_cloud.profiles.importers.folder import read_all
     from melange_cloud.profiles.library import estimated_profile
-    from melange_cloud.profiles.measured import points_of, rejection
-    from melange_cloud.profiles.own import save_runs
+    from melange_cloud.profiles.run_points import points_of, rejection
+    from melange_cloud.profiles.user_profiles import save_runs
 
     result = result_of(out, format_, Format)
     for option, number in (("--tpot-ms", tpot_ms), ("--weights-gib", weights_gib)):
@@ -184,7 +184,7 @@ def import_(
 
 def _as_used(run: "BenchmarkRun") -> dict[str, Any]:
     """A run, and what it changes."""
-    from melange_cloud.profiles.measured import doubts, error_of, grade_of, rejection
+    from melange_cloud.profiles.run_points import doubts, error_of, grade_of, rejection
 
     reason = rejection(run)
     if reason:
@@ -217,9 +217,9 @@ def _notices(
     saved: bool,
 ) -> list[str]:
     from melange_cloud.estimator.spec_files import load_models
-    from melange_cloud.profiles.compared import large_ratio
+    from melange_cloud.profiles.against_estimate import large_ratio
     from melange_cloud.profiles.library import load_profiles
-    from melange_cloud.profiles.measured import doubts
+    from melange_cloud.profiles.run_points import doubts
 
     notices = list(whose.notes)
     if whose.model not in load_models():
@@ -263,7 +263,7 @@ def _notices(
 
 def _used_where(sizes: "Sequence[Comparison]", *, has_estimate: bool) -> str:
     """For which sizes plans use what was measured, one sentence."""
-    from melange_cloud.profiles.pinned import CELL
+    from melange_cloud.profiles.measured_over_estimate import CELL
 
     measured = _few([f"{size.input_tokens:,} + {size.output_tokens:,}" for size in sizes])
     near = f"plans use these rates within {math.expm1(CELL):.0%} of {measured} tokens".replace("%", " %")

@@ -232,9 +232,9 @@ def _question(
     seconds_per_point: float,
     max_concurrency: int,
 ) -> "MeasureQuestion":
-    from melange_cloud.profiles.attribution import attribute
+    from melange_cloud.profiles.attribution.attribute import attribute
+    from melange_cloud.profiles.attribution.named_model import other_model
     from melange_cloud.profiles.measure import MeasureQuestion
-    from melange_cloud.profiles.named_model import other_model
 
     served = _served(server, served_model, model)
     if model is not None and served_model is None and (other := other_model(served, model)):
@@ -295,7 +295,7 @@ def _within_reach(question: "MeasureQuestion") -> "MeasureQuestion":
 
 def _say_what_comes(question: "MeasureQuestion", tool: str, seconds_per_token: float) -> None:
     from melange_cloud.profiles.measure import longest_s, rungs
-    from melange_cloud.profiles.measure.guidellm import START_UP_S
+    from melange_cloud.profiles.measure.load_generator import START_UP_S
 
     sizes = ", ".join(map(str, question.sizes))
     note(
@@ -333,7 +333,7 @@ def _saved(
     from melange_cloud.cli.clock import now
     from melange_cloud.profiles import load_eras, load_models
     from melange_cloud.profiles.measure import runs_to_save
-    from melange_cloud.profiles.own import save_runs
+    from melange_cloud.profiles.user_profiles import save_runs
 
     runs = runs_to_save(question, measured)
     if not runs:

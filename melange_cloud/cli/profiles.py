@@ -428,7 +428,7 @@ def _measured_lines(profile: "Profile", targets: dict[str, float], behind: list[
 
 def _own_rows() -> list[dict[str, Any]]:
     """The user's own profiles, one row per file and tensor parallel degree."""
-    from melange_cloud.profiles.own import own_profiles
+    from melange_cloud.profiles.user_profiles import own_profiles
 
     return [
         {

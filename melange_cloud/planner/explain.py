@@ -25,7 +25,7 @@ from melange_cloud.planner.entry import entry_price
 from melange_cloud.planner.solving import Solving, limits_of, used_of, with_limit, without_limit
 from melange_cloud.problem import MaxTputTable
 from melange_cloud.profiles import Profile
-from melange_cloud.profiles.limits import prompt_s, what_saturates
+from melange_cloud.profiles.saturation import prompt_s, what_saturates
 
 THOUSAND, MILLION = 1e3, 1e6
 SECONDS_PER_HOUR = 3600

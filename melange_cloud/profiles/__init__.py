@@ -2,8 +2,6 @@
 
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
-from melange_cloud.profiles.choice import Choice, choose, choose_config
-from melange_cloud.profiles.files import check_profile_file, read_profile_file
 from melange_cloud.profiles.front_end import (
     DEFAULT_API_SERVERS,
     MOST_API_SERVERS,
@@ -11,7 +9,6 @@ from melange_cloud.profiles.front_end import (
     served_cells,
     served_max_tput,
 )
-from melange_cloud.profiles.imports import imports_of, rests_on
 from melange_cloud.profiles.library import (
     find_era,
     find_gpus,
@@ -20,7 +17,10 @@ from melange_cloud.profiles.library import (
     resolve_era,
     resolve_precision,
 )
+from melange_cloud.profiles.model_selection import Choice, choose, choose_config
 from melange_cloud.profiles.profile import Cell, Profile
+from melange_cloud.profiles.profile_file import check_profile_file, read_profile_file
+from melange_cloud.profiles.user_measurements import imports_of, rests_on
 
 __all__ = [
     "DEFAULT_API_SERVERS",

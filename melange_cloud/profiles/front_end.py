@@ -31,7 +31,7 @@ from melange_cloud.domain import FRONT_END, FrontEndMost, MaxTput, Slo, Unservab
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
-from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile
+from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile
 from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
 
 DEFAULT_API_SERVERS = 1

@@ -9,9 +9,9 @@ from melange_cloud.domain import GPUS, Kind
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import DEFAULT_ERA, PRECISIONS, TENSOR_PARALLEL_DEGREES, Era, Model
-from melange_cloud.profiles.files import ProfileFile, read_profile_file
-from melange_cloud.profiles.own import own_estimates, own_files, own_folder, own_precisions, plain_name
 from melange_cloud.profiles.profile import Profile
+from melange_cloud.profiles.profile_file import ProfileFile, read_profile_file
+from melange_cloud.profiles.user_profiles import own_estimates, own_files, own_folder, own_precisions, plain_name
 from melange_cloud.shipped import shipped
 
 _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
@@ -144,7 +144,7 @@ def load_profiles(
     """
     where = find_era(era)
     if config is not None and precision is not None:
-        from melange_cloud.profiles.of_config import profiles_of_config
+        from melange_cloud.profiles.config_profiles import profiles_of_config
 
         return profiles_of_config(config, model, precision, era, gpus)
     if is_own_model(model, where.name):
@@ -164,7 +164,7 @@ def load_profiles(
         measured = _read_if_there(measured_here / place) if has_measured else None
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
         if measured is not None or own:
-            from melange_cloud.profiles.pinned import pin
+            from melange_cloud.profiles.measured_over_estimate import pin
 
             held = pin(held, [] if measured is None else [measured], own)
         rows = sorted(held)
@@ -209,7 +209,7 @@ def _load_own(
     model: str, precision: str | None, era: Era, gpus: Iterable[str]
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
-    from melange_cloud.profiles.pinned import pin
+    from melange_cloud.profiles.measured_over_estimate import pin
 
     resolved = own_precision(model, precision, era.name)
     profiles: dict[Kind, Profile] = {}

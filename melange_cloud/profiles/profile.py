@@ -14,9 +14,9 @@ from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.estimator.spec_files import load_eras
-from melange_cloud.profiles.between import SizeGrid, Weights
-from melange_cloud.profiles.files import ProfileFile, Rates
 from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
+from melange_cloud.profiles.profile_file import ProfileFile, Rates
+from melange_cloud.profiles.size_grid import SizeGrid, Weights
 
 _ON_A_LINE = 1e-9
 

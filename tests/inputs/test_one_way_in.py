@@ -22,7 +22,7 @@ ALLOWED = {
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",
     "calibration/build.py": "compares with what ships",
-    "profiles/measure/guidellm.py": "writes the log of our own process",
+    "profiles/measure/load_generator.py": "writes the log of our own process",
     "solver/highs.py": "standard output, while the solver runs",
     "solver/answers.py": "the answer of a solver that we started, in our own folder",
     "solver/run.py": "the log of a solver that we started, in our own folder",

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from melange_cloud.domain import Slo
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.measure import MeasureQuestion, RequestSize
-from melange_cloud.profiles.runs import BenchmarkRun
 
 QUESTION = MeasureQuestion(
     url="http://127.0.0.1:1",

@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from melange_cloud.errors import BadFile, Fault
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.measure.measurement import ENDPOINTS, MeasureQuestion
 from melange_cloud.profiles.measure.pace import LoadPoint
-from melange_cloud.profiles.measure.question import ENDPOINTS, MeasureQuestion
-from melange_cloud.profiles.runs import BenchmarkRun
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from melange_cloud.domain import Kind, Slo
 from melange_cloud.errors import BadFile
 from melange_cloud.profiles import Profile, check_profile_file, read_profile_file
-from melange_cloud.profiles.files import COLUMNS, format_profile
+from melange_cloud.profiles.profile_file import COLUMNS, format_profile
 
 GOOD = """\
 # format: melange-cloud profile 1

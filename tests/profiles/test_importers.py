@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melange_cloud.errors import BadFile
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import read_file, read_runs
-from melange_cloud.profiles.measured import is_flood, points_of, rejection
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.run_points import is_flood, points_of, rejection
 
 FILES = Path(__file__).parent / "benchmark_files"
 

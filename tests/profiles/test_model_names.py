@@ -8,10 +8,10 @@ import pytest
 
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_models
-from melange_cloud.profiles.attribution import Attribution, attribute
+from melange_cloud.profiles.attribution.attribute import Attribution, attribute
+from melange_cloud.profiles.attribution.model_names import SAME_SHAPE, dense_parameters, name_tells
+from melange_cloud.profiles.attribution.named_model import other_model
 from melange_cloud.profiles.importers import read_runs
-from melange_cloud.profiles.model_names import SAME_SHAPE, dense_parameters, name_tells
-from melange_cloud.profiles.named_model import other_model
 
 (RUN,) = read_runs(Path(__file__).parent / "benchmark_files" / "vllm_2025.json")
 

@@ -10,11 +10,11 @@ import pytest
 from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.profiles import check_profile_file, load_profiles, read_profile_file
-from melange_cloud.profiles.attribution import attribute
+from melange_cloud.profiles.attribution.attribute import attribute
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import read_runs
-from melange_cloud.profiles.measured import contradiction, is_saturated, points_of, rejection
-from melange_cloud.profiles.own import own_folder, own_profiles, plain_name, save_runs
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.run_points import contradiction, is_saturated, points_of, rejection
+from melange_cloud.profiles.user_profiles import own_folder, own_profiles, plain_name, save_runs
 
 FILES = Path(__file__).parent / "benchmark_files"
 SWEEP = read_runs(FILES / "vllm_sweep.jsonl")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
-from melange_cloud.profiles.files import MEASURED_COLUMNS, MEASURED_FORMAT
-from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile, pin
+from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile, pin
+from melange_cloud.profiles.profile_file import MEASURED_COLUMNS, MEASURED_FORMAT
 
 KIND = Kind("A10G", 1)
 ESTIMATE = load_profiles("llama-3.1-8b", gpus=["A10G"])[0][KIND]

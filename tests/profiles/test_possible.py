@@ -14,10 +14,10 @@ import pytest
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_gpus, load_models
-from melange_cloud.profiles.attribution import attribute
+from melange_cloud.profiles.attribution.attribute import attribute
+from melange_cloud.profiles.attribution.possible import Measured
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import read_runs
-from melange_cloud.profiles.possible import Measured
-from melange_cloud.profiles.runs import BenchmarkRun
 
 FILES = Path(__file__).parent / "benchmark_files"
 (PACED,) = read_runs(FILES / "vllm_2025.json")

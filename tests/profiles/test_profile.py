@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
-from melange_cloud.profiles.files import COLUMNS
-from melange_cloud.profiles.pinned import PinnedProfile
+from melange_cloud.profiles.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.profile_file import COLUMNS
 
 SHIPPED = [
     ("llama-3.1-8b", "bf16", "2025"),

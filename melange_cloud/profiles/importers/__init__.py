@@ -11,9 +11,9 @@ from typing import Any
 
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import Malformed, NotJson, is_there, parse_json, read_text
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference_perf, sglang, vllm
 from melange_cloud.profiles.importers.record import Record
-from melange_cloud.profiles.runs import BenchmarkRun
 
 __all__ = ["NotAResult", "Reading", "read_file", "read_runs"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from melange_cloud.errors import shown
 from melange_cloud.inputs import is_number
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.record import Record
-from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "aibrix profile"
 

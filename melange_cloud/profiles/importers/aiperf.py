@@ -11,8 +11,8 @@ from typing import Any
 
 from melange_cloud.errors import shown
 from melange_cloud.inputs import is_number
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.record import NO_TTFT, Record
-from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "aiperf or genai-perf"
 _MARKS = {"request_throughput", "request_latency", "inter_token_latency", "time_to_first_token"}

@@ -10,8 +10,8 @@ import math
 from typing import Any
 
 from melange_cloud.errors import shown
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
-from melange_cloud.profiles.runs import BenchmarkRun
 
 TOOL = "guidellm"
 _VERSION = 2

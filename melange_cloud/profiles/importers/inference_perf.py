@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from melange_cloud.profiles.importers.counts import counted
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.record import NO_TTFT, Record
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.importers.request_counts import counted
 
 TOOL = "inference-perf"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from melange_cloud.errors import Fault, shown
 from melange_cloud.inputs import is_number
-from melange_cloud.profiles.importers.counts import counted, whole
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.importers.request_counts import counted, whole
 
 LABELS = (
     "gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware", "tp", "tensor_parallel",

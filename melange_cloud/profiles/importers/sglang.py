@@ -9,9 +9,9 @@ one, is what the server was started with.
 
 from typing import Any
 
-from melange_cloud.profiles.importers.load_test import is_sglangs
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.importers.vllm_or_sglang import is_sglangs
 
 TOOL = "sglang bench_serving"
 _SERVER_NAMES = tuple(f"server_info.{key}" for key in ("served_model_name", "model_path", "tokenizer_path"))

@@ -7,9 +7,9 @@ wrote the rate as ``request_inthroughput``: it is derived. With ``--save-detaile
 
 from typing import Any
 
-from melange_cloud.profiles.importers.load_test import is_vllms
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.record import NO_TTFT, Record
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.importers.vllm_or_sglang import is_vllms
 
 TOOL = "vllm bench serve"
 

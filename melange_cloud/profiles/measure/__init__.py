@@ -5,11 +5,11 @@ step is bisected (``ladder``). A load generator that others keep makes the load 
 is kept at once (``kept``), so that a rerun goes on where the last one stopped (``session``).
 """
 
-from melange_cloud.profiles.measure.guidellm import GuideLlm, find_guidellm
-from melange_cloud.profiles.measure.kept import KeptPoints, alone_in
 from melange_cloud.profiles.measure.ladder import broken, rungs
+from melange_cloud.profiles.measure.load_generator import GuideLlm, find_guidellm
+from melange_cloud.profiles.measure.measurement import DEFAULT_SIZES, ENDPOINTS, MeasureQuestion, RequestSize, sizes_of
 from melange_cloud.profiles.measure.pace import LoadPoint, longest_s
-from melange_cloud.profiles.measure.question import DEFAULT_SIZES, ENDPOINTS, MeasureQuestion, RequestSize, sizes_of
+from melange_cloud.profiles.measure.resume import KeptPoints, alone_in
 from melange_cloud.profiles.measure.server import API_KEY_VARIABLE, Server, ask_server, probe
 from melange_cloud.profiles.measure.session import MeasuredSize, Session, Watcher, runs_to_save
 

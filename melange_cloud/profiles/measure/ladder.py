@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from melange_cloud.domain import Slo
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 GROWTH = 0.05
 """Twice the requests in flight must bring at least this fraction more throughput; less is saturation (and noise)."""

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from melange_cloud.errors import BadFile, MelangeError
-from melange_cloud.profiles.attribution import attribute
-from melange_cloud.profiles.measure.guidellm import first_error
-from melange_cloud.profiles.measure.kept import KeptPoints
+from melange_cloud.profiles.attribution.attribute import attribute
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.measure.ladder import Finished, next_load
+from melange_cloud.profiles.measure.load_generator import first_error
+from melange_cloud.profiles.measure.measurement import MeasureQuestion, RequestSize
 from melange_cloud.profiles.measure.pace import LoadPoint, enough, load_point
-from melange_cloud.profiles.measure.question import MeasureQuestion, RequestSize
+from melange_cloud.profiles.measure.resume import KeptPoints
 from melange_cloud.profiles.measure.server import is_alive
-from melange_cloud.profiles.runs import BenchmarkRun
 
 MOST_FAILED = 0.01
 _TRIES = 2

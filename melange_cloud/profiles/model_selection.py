@@ -12,7 +12,7 @@ from melange_cloud.profiles.library import (
     resolve_era,
     resolve_precision,
 )
-from melange_cloud.profiles.own import own_estimates, own_files, plain_name
+from melange_cloud.profiles.user_profiles import own_estimates, own_files, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def choose_config(
         BadFile: the config cannot be read, or is of a kind that cannot be estimated.
         BadInput: there is no such precision or era.
     """
-    from melange_cloud.profiles.from_config import wanted_precision
-    from melange_cloud.profiles.of_config import model_of
+    from melange_cloud.profiles.config_profiles import model_of
+    from melange_cloud.profiles.estimated import wanted_precision
 
     shape = model_of(config, model)
     wanted = wanted_precision(shape, precision)

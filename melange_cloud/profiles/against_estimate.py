@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo
 from melange_cloud.profiles.front_end import served_max_tput
-from melange_cloud.profiles.measured import is_saturated
 from melange_cloud.profiles.profile import Profile
+from melange_cloud.profiles.run_points import is_saturated
 
 LARGE_RATIO = 1.5
 """A measurement that differs from the estimate by more than this factor deserves a doubt: it is the error of grade D,

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.profiles.model_names import UNNAMED, name_tells, precision_told
-from melange_cloud.profiles.named_model import all_names
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.attribution.model_names import UNNAMED, name_tells, precision_told
+from melange_cloud.profiles.attribution.named_model import all_names
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 SIXTEEN_BIT = ("bf16", "fp16")
 _DTYPES = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "auto": "", "none": ""}

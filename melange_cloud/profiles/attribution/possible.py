@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from melange_cloud.errors import one_line
 from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, GIB, PRECISIONS, Gpu, Model
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 _SLACK = 0.9
 _ABOVE_ASKED = 1.5

@@ -24,8 +24,8 @@ from melange_cloud.errors import BadFile, MelangeError, echoed
 from melange_cloud.inputs import read_json
 from melange_cloud.inputs.strict_json import Unexpected, entries, entry
 from melange_cloud.inputs.write_whole import write_whole
+from melange_cloud.profiles.measure.measurement import ENDPOINTS, MeasureQuestion
 from melange_cloud.profiles.measure.pace import LoadPoint
-from melange_cloud.profiles.measure.question import ENDPOINTS, MeasureQuestion
 
 LEAST_VERSION = (0, 8)
 INSTALL = (

@@ -16,7 +16,7 @@ from melange_cloud.errors import BadFile, Fault, MelangeError, shown
 from melange_cloud.inputs import parse_json, read_text
 from melange_cloud.inputs.strict_json import Unexpected, entries, entry, named, text_of, whole_of
 from melange_cloud.inputs.write_whole import write_whole
-from melange_cloud.profiles.measure.question import RequestSize
+from melange_cloud.profiles.measure.measurement import RequestSize
 
 FORMAT = "melange-cloud measure 1"
 _STATE, _RUNNING = "state.json", "running.json"

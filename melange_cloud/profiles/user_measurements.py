@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 from melange_cloud.domain import Import, Kind, MaxTput, Slo, Unservable
 from melange_cloud.inputs import read_bytes
-from melange_cloud.profiles.compared import LARGE_RATIO, compared, large_ratio
-from melange_cloud.profiles.files import ProfileFile
+from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, served_max_tput
-from melange_cloud.profiles.pinned import MeasuredProfile, PinnedProfile, pin
+from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile, pin
 from melange_cloud.profiles.profile import Profile
+from melange_cloud.profiles.profile_file import ProfileFile
 
 Size = tuple[float, float, int | None]
 """Mean input tokens, mean output tokens, longest input + output (None: not known)."""

@@ -8,15 +8,15 @@ from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.spec_files import load_eras, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES
-from melange_cloud.profiles.held_precision import SIXTEEN_BIT, held_precision, labels_of_runs, one_of
-from melange_cloud.profiles.library import find_era, find_gpus, find_model, resolve_precision
-from melange_cloud.profiles.model_names import (
+from melange_cloud.profiles.attribution.held_precision import SIXTEEN_BIT, held_precision, labels_of_runs, one_of
+from melange_cloud.profiles.attribution.model_names import (
     dense_parameters,
 )
-from melange_cloud.profiles.named_model import is_shipped, named_model
-from melange_cloud.profiles.own import plain_name
-from melange_cloud.profiles.possible import Measured, impossible
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.attribution.named_model import is_shipped, named_model
+from melange_cloud.profiles.attribution.possible import Measured, impossible
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.library import find_era, find_gpus, find_model, resolve_precision
+from melange_cloud.profiles.user_profiles import plain_name
 
 _DEGREE_LABELS = ("tp", "tensor_parallel", "tensor_parallel_size", "tp_size")
 _GPU_LABELS = ("gpu", "gpu_name", "gpu_type", "gpu_model", "accelerator", "hardware")

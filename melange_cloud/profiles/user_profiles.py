@@ -15,9 +15,9 @@ from melange_cloud.domain import GPUS, Kind, OperatingPoint
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.inputs import can_be
 from melange_cloud.inputs.write_whole import write_whole
-from melange_cloud.profiles.files import MEASURED_FORMAT, ProfileFile, format_profile, read_profile_file
-from melange_cloud.profiles.measured import contradiction, doubts, points_of, rejection, same_size
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.profile_file import MEASURED_FORMAT, ProfileFile, format_profile, read_profile_file
+from melange_cloud.profiles.run_points import contradiction, doubts, points_of, rejection, same_size
 
 USUAL_REACH = 131_072
 """Longest input + output, tokens, where a user does not say: what most models of today declare."""

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from melange_cloud.errors import BadInput, echoed
+from melange_cloud.profiles.attribution.model_names import SAME_SHAPE, differs, name_tells, telling_part
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.library import find_model
-from melange_cloud.profiles.model_names import SAME_SHAPE, differs, name_tells, telling_part
-from melange_cloud.profiles.own import plain_name
-from melange_cloud.profiles.runs import BenchmarkRun
+from melange_cloud.profiles.user_profiles import plain_name
 
 _TOKENIZERS = (
     "tokenizer_id", "tokenizer", "tokenizer_path", "server_info.tokenizer_path", "input_config.tokenizer.name",

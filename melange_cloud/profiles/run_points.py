@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 
 from melange_cloud.domain import OperatingPoint
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
-from melange_cloud.profiles.runs import BenchmarkRun
 
 MOST_FAILED = 0.01
 """Runs in which a larger part of the requests failed are rejected: they measured another load than was asked."""

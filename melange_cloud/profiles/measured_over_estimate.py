@@ -24,12 +24,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
-from melange_cloud.profiles.between import Weights, cell
-from melange_cloud.profiles.files import ProfileFile, Rates, rates_of
-from melange_cloud.profiles.measured import is_saturated
-from melange_cloud.profiles.own import together
 from melange_cloud.profiles.points import Best, best_within, interpolated
 from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
+from melange_cloud.profiles.profile_file import ProfileFile, Rates, rates_of
+from melange_cloud.profiles.run_points import is_saturated
+from melange_cloud.profiles.size_grid import Weights, cell
+from melange_cloud.profiles.user_profiles import together
 
 CELL = math.log(1.1)
 """A size within 10 % of a measured one in both dimensions is measured."""
