@@ -3,7 +3,7 @@
 import pytest
 
 from melange_cloud.domain import MaxTput, Unservable
-from melange_cloud.problem import pose
+from melange_cloud.planner.pose import pose
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
 
 UNKNOWN = Unservable("no data: the profile does not know its p99 TPOT", no_data=True)

@@ -9,8 +9,8 @@ import pytest
 import melange_cloud
 from melange_cloud.domain import FrontEndMost, MaxTput, Status, row_load
 from melange_cloud.market.policy import Trust
+from melange_cloud.planner.pose import charged_anew, pose
 from melange_cloud.planner.solving import Solving
-from melange_cloud.problem import charged_anew, pose
 from melange_cloud.solver import verify
 from tests.builders import A10G, H100, L4, LONG, SHORT, bucket, offer, rules
 

@@ -407,7 +407,7 @@ def _front_end_lines(profile: "Profile", cells: list["Cell"], api_servers: int) 
 def _measured_lines(profile: "Profile", targets: dict[str, float], behind: list["Cell"]) -> list[str]:
     """The measured sizes, which seldom are those of the grid, one per line; none where nothing was measured."""
     from melange_cloud.domain import FRONT_END, MaxTput, Slo
-    from melange_cloud.planner.imports import import_notices
+    from melange_cloud.planner.user_measurements import import_notices
     from melange_cloud.profiles import imports_of
 
     lines = []

@@ -86,8 +86,8 @@ def sensitivity(
         can_draw()
         if over.strip().lower() == "router":
             raise BadInput(f"--output {out}: three routers are a table, not a picture; use .txt, .json or .csv")
-    from melange_cloud.planner.sensitivity import exit_code
-    from melange_cloud.planner.sensitivity import sensitivity as swept
+    from melange_cloud.planner.sweep.sensitivity import exit_code
+    from melange_cloud.planner.sweep.sensitivity import sensitivity as swept
     from melange_cloud.report.sensitivity import has_fleet
 
     question = plan.question_of(asked)

@@ -16,8 +16,8 @@ from melange_cloud.domain import (
     TrafficShare,
     Unservable,
 )
+from melange_cloud.planner.pose import MaxTputTable, Rules, describe_bucket, may_not_enter, percent
 from melange_cloud.planner.question import Asked
-from melange_cloud.problem import MaxTputTable, Rules, describe_bucket, may_not_enter, percent
 from melange_cloud.profiles import Profile
 
 _SHOWN = 2

@@ -17,9 +17,9 @@ from melange_cloud.domain import (
     Unservable,
     row_load,
 )
-from melange_cloud.plan import instance_counts
+from melange_cloud.planner.pose import MaxTputTable, Posed
+from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.planner.solving import Solving
-from melange_cloud.problem import MaxTputTable, Posed
 from melange_cloud.solver.checks import lower_bound_usd_per_hour
 
 PoseTable = Callable[[MaxTputTable], Posed]

@@ -10,9 +10,9 @@ from melange_cloud.domain import FRONT_END, GPUS, Kind, LeftOut, MaxTput, Offer,
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
-from melange_cloud.planner.imports import import_notices, imports_at
+from melange_cloud.planner.pose import Rules, may_not_enter
 from melange_cloud.planner.question import DEFAULT_TPOT_MS, Asked, Question, resolve
-from melange_cloud.problem import Rules, may_not_enter
+from melange_cloud.planner.user_measurements import import_notices, imports_at
 
 DEFAULT_REGION = "us-east-1"
 

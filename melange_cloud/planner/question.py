@@ -16,8 +16,8 @@ from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, R
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.market.policy import Trust
-from melange_cloud.planner.rates import default_rate, rate_of
-from melange_cloud.problem import HOST_MEMORY_BESIDE_WEIGHTS_GIB
+from melange_cloud.planner.planned_rate import default_rate, rate_of
+from melange_cloud.planner.pose import HOST_MEMORY_BESIDE_WEIGHTS_GIB
 
 T = TypeVar("T")
 

@@ -36,12 +36,12 @@ from melange_cloud.domain import (
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
 from melange_cloud.market.markets import Market
-from melange_cloud.planner.evaluated import Evaluated
-from melange_cloud.planner.order import Turned, Undecided, where_it_turns
+from melange_cloud.planner.max_tput_table import Evaluated
+from melange_cloud.planner.plan_region import Here, pose_here, pose_in
+from melange_cloud.planner.pose import MaxTputTable, Posed, charged_anew
 from melange_cloud.planner.question import Asked
-from melange_cloud.planner.region import Here, pose_here, pose_in
 from melange_cloud.planner.solving import Solving, limits_of
-from melange_cloud.problem import MaxTputTable, Posed, charged_anew
+from melange_cloud.planner.turning_point import Turned, Undecided, where_it_turns
 from melange_cloud.solver.checks import WHOLE_TOLERANCE
 from melange_cloud.solver.covering import GaveUp
 from melange_cloud.solver.staircase import Staircase, staircase_of

@@ -11,8 +11,8 @@ from time import perf_counter
 from melange_cloud import planner
 from melange_cloud.market.policy import Trust
 from melange_cloud.planner import Question
-from melange_cloud.planner.sensitivity import sensitivity
-from melange_cloud.planner.sweep import at_points
+from melange_cloud.planner.sweep.sensitivity import sensitivity
+from melange_cloud.planner.sweep.stretches import at_points
 
 PLANS = 1000
 SAMPLE = 25

@@ -100,10 +100,10 @@ def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):
 
 
 _ASK = """
-from melange_cloud.planner import prices
+from melange_cloud.market import gather
 from melange_cloud import catalog
 selected = [region for region in catalog.load_regions() if region.name in ("us-east-1", "us-central1")]
-print(*prices.gather(selected, ["on_demand"], trust=prices.Trust(deadline_s=0.05)).notes, sep="\\n")
+print(*gather.gather(selected, ["on_demand"], trust=gather.Trust(deadline_s=0.05)).notes, sep="\\n")
 """
 
 

@@ -14,7 +14,7 @@ from melange_cloud.cli import plan, profile_heatmap, profile_measure, workloads
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.market.policy import age_of
 from melange_cloud.planner import question
-from melange_cloud.planner.rates import rate_of
+from melange_cloud.planner.planned_rate import rate_of
 from melange_cloud.workload import checked_edges
 from melange_cloud.workload.load import load_workload_file
 from tests.fuzz import check

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import melange_cloud
 from melange_cloud.domain import Kind, MaxTput, Status
 from melange_cloud.planner.error_bars import Ends, error_bars, shifted, shifted_with_its_gpu
+from melange_cloud.planner.pose import pose
 from melange_cloud.planner.solving import Solving
-from melange_cloud.problem import pose
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

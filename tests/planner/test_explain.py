@@ -6,11 +6,11 @@ import pytest
 from hypothesis import assume, given, settings
 
 from melange_cloud.domain import Bucket, Kind, MaxTput, OfferNumbers, Problem, Quotas, Solution, Status
-from melange_cloud.planner.alternatives import other_fleets
-from melange_cloud.planner.entry import entry_price
-from melange_cloud.planner.explain import explain
+from melange_cloud.planner.explanation.alternatives import other_fleets
+from melange_cloud.planner.explanation.entry_price import entry_price
+from melange_cloud.planner.explanation.explain import explain
+from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.solving import Solving
-from melange_cloud.problem import MaxTputTable
 from melange_cloud.profiles import load_profiles
 from tests.solver.problems import problems, toy
 

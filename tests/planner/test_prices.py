@@ -204,11 +204,11 @@ def test_without_credentials_nothing_heavy_is_imported_nobody_is_asked_and_one_l
     code = (
         "import json, socket, sys\n"
         "from melange_cloud import catalog\n"
-        "from melange_cloud.planner import prices\n"
+        "from melange_cloud.market import gather\n"
         "chosen = [r for r in catalog.load_regions() if r.name in ('us-east-1', 'us-central1')]\n"
         "asked = []\n"
         "socket.socket.connect = lambda _, address: asked.append(address)\n"
-        "notes = prices.gather(chosen, ['on_demand']).notes\n"
+        "notes = gather.gather(chosen, ['on_demand']).notes\n"
         "heavy = [m for m in sys.modules if m.split('.')[0] in ('boto3', 'botocore', 'google', 'requests', 'grpc')]\n"
         "print(json.dumps([notes, asked, heavy]))\n"
     )
@@ -663,10 +663,10 @@ def test_a_broken_plug_in_is_one_line_each(tmp_path, monkeypatch):
 def test_two_processes_that_refresh_at_once_leave_one_whole_cache(serve):
     server = serve(latency_s=0.05)
     code = (
-        "from melange_cloud.catalog import cache\n"
-        "from melange_cloud.planner import prices\n"
-        "cache._LOCK_WAIT_S = 600\n"
-        "for outcome in prices.refresh({'aws': ['us-east-1', 'us-west-2'], 'gcp': None}, ['on_demand', 'spot']):\n"
+        "from melange_cloud.catalog.cache import store\n"
+        "from melange_cloud.market import gather\n"
+        "store._LOCK_WAIT_S = 600\n"
+        "for outcome in gather.refresh({'aws': ['us-east-1', 'us-west-2'], 'gcp': None}, ['on_demand', 'spot']):\n"
         "    assert outcome.fetched.offers and not outcome.failure and not outcome.notes, outcome\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]

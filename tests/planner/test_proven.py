@@ -11,8 +11,8 @@ import melange_cloud
 from melange_cloud import report
 from melange_cloud.cli.app import app
 from melange_cloud.domain import Status
-from melange_cloud.planner.sensitivity import sensitivity
 from melange_cloud.planner.solving import LINE_LIMIT_S, Solving
+from melange_cloud.planner.sweep.sensitivity import sensitivity
 from melange_cloud.report.json_ import as_json
 from melange_cloud.solver.programs import GLPSOL_VARIABLE
 from tests.solver.problems import toy

@@ -15,8 +15,8 @@ from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import Trust
 from melange_cloud.planner import exit_code
 from melange_cloud.planner.purchases import billed_hours_per_month
-from melange_cloud.planner.sensitivity import exit_code as sensitivity_exit_code
-from melange_cloud.planner.sensitivity import sensitivity
+from melange_cloud.planner.sweep.sensitivity import exit_code as sensitivity_exit_code
+from melange_cloud.planner.sweep.sensitivity import sensitivity
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 GPUS = ("L4", "A10G")

@@ -11,10 +11,10 @@ from melange_cloud import catalog, solver
 from melange_cloud.domain import Basis, MaxTput, Status, Sure
 from melange_cloud.market.markets import open_market
 from melange_cloud.market.policy import Trust
-from melange_cloud.planner.evaluated import evaluate
+from melange_cloud.planner.max_tput_table import evaluate
+from melange_cloud.planner.plan_region import pose_here, pose_in
 from melange_cloud.planner.question import resolve
 from melange_cloud.planner.ranking import Contender, Curves, compare, days_apart
-from melange_cloud.planner.region import pose_here, pose_in
 from melange_cloud.planner.solving import Solving
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

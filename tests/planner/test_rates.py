@@ -9,8 +9,9 @@ from melange_cloud import planner
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import Trust
+from melange_cloud.planner.answer_question import notices_of
+from melange_cloud.planner.planned_rate import rate_of
 from melange_cloud.planner.question import resolve
-from melange_cloud.planner.rates import rate_of
 from melange_cloud.workload import load_workload_file, write_workload
 
 WEEK = load_workload_file("code-week")
@@ -89,7 +90,7 @@ def test_traffic_of_ones_own_is_no_example(tmp_path):
 
     def is_example(**more) -> bool:
         market = SimpleNamespace(every_offer=(), moment=None)
-        return any("EXAMPLE TRAFFIC" in line for line in planner.notices_of(resolved(**more), market))
+        return any("EXAMPLE TRAFFIC" in line for line in notices_of(resolved(**more), market))
 
     assert is_example()
     assert is_example(workload="code-week")

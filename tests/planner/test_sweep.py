@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from melange_cloud.domain import FrontEndMost, MaxTput, Problem, Status, Stretch, Unservable
 from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import Trust
-from melange_cloud.planner import Question, sweep
-from melange_cloud.planner.sensitivity import sensitivity
+from melange_cloud.planner import Question
+from melange_cloud.planner.pose import MaxTputTable, charged_anew
 from melange_cloud.planner.solving import Solving
-from melange_cloud.planner.sweep import (
+from melange_cloud.planner.sweep import stretches
+from melange_cloud.planner.sweep.sensitivity import sensitivity
+from melange_cloud.planner.sweep.stretches import (
     STEP,
     over_easing,
     over_price,
@@ -22,7 +24,6 @@ from melange_cloud.planner.sweep import (
     scaled_price,
     scaled_rates,
 )
-from melange_cloud.problem import MaxTputTable, charged_anew
 from tests.solver.problems import problems, toy
 
 
@@ -126,7 +127,7 @@ def test_a_rate_that_no_quota_allows_ends_the_sweep_with_its_reason() -> None:
 def test_a_sweep_that_ends_early_is_refused_and_says_how_far_it_came(
     over: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "MOST_STRETCHES", 3)
+    monkeypatch.setattr(stretches, "MOST_STRETCHES", 3)
     question = Question(regions=("us-east-1",), trust=Trust(offline=True), gpus=("L4:1",), solver="highs")
     with pytest.raises(BadInput, match=r"fleets change more than .* in this range; narrow it, such as --from"):
         sensitivity(question, over, 0.5, 20.0)

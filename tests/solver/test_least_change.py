@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Problem, Quotas, Status
-from melange_cloud.planner.sweep import scaled_rates
+from melange_cloud.planner.sweep.stretches import scaled_rates
 from melange_cloud.solver import least_change, most_traffic, solve, verify
 from melange_cloud.solver.checks import breaches
 from melange_cloud.solver.least_change import changes

@@ -20,10 +20,15 @@ from melange_cloud.domain import (
     Status,
     row_loads,
 )
-from melange_cloud.planner.alternatives import as_alternative, busy_usd_per_hour, other_fleets, usd_and_replicas
-from melange_cloud.planner.entry import entry_price
+from melange_cloud.planner.explanation.alternatives import (
+    as_alternative,
+    busy_usd_per_hour,
+    other_fleets,
+    usd_and_replicas,
+)
+from melange_cloud.planner.explanation.entry_price import entry_price
+from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.solving import Solving, limits_of, used_of, with_limit, without_limit
-from melange_cloud.problem import MaxTputTable
 from melange_cloud.profiles import Profile
 from melange_cloud.profiles.saturation import prompt_s, what_saturates
 

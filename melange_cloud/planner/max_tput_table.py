@@ -7,7 +7,7 @@ from pathlib import Path
 from melange_cloud import profiles
 from melange_cloud.domain import Bucket, Kind, Offer, Request, Slo, row_loads
 from melange_cloud.planner.error_bars import shifted
-from melange_cloud.problem import MaxTputTable, percent, row_of_bucket
+from melange_cloud.planner.pose import MaxTputTable, percent, row_of_bucket
 
 _WORTH_SAYING = 0.005
 

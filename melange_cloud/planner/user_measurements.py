@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from melange_cloud.domain import Import, Kind, Slo
-from melange_cloud.planner.evaluated import Evaluated
+from melange_cloud.planner.max_tput_table import Evaluated
 from melange_cloud.profiles import Profile, rests_on
 
 

@@ -26,14 +26,14 @@ from melange_cloud.domain import (
     WhatIf,
 )
 from melange_cloud.market.markets import Market
-from melange_cloud.plan import Surroundings, instance_counts, single_gpu_fleet, with_fleet, without_fleet
-from melange_cloud.planner.current import current_fleet, least_changed, with_offers_of
+from melange_cloud.planner.current_fleet import current_fleet, least_changed, with_offers_of
 from melange_cloud.planner.error_bars import Ends, error_bars
-from melange_cloud.planner.evaluated import Evaluated
-from melange_cloud.planner.explain import explain
+from melange_cloud.planner.explanation.explain import explain
+from melange_cloud.planner.max_tput_table import Evaluated
+from melange_cloud.planner.pose import MaxTputTable, Posed, Rules, pose, why_not_alone
 from melange_cloud.planner.question import Asked
+from melange_cloud.planner.region_plan import Surroundings, instance_counts, single_gpu_fleet, with_fleet, without_fleet
 from melange_cloud.planner.solving import Solving, best_of, only_gpu, serves_all
-from melange_cloud.problem import MaxTputTable, Posed, Rules, pose, why_not_alone
 
 _NAMED = 6
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import Alternative, Kind, Problem, Solution, Status
-from melange_cloud.plan import instance_counts
+from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.planner.solving import Solving
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from melange_cloud import solver
 from melange_cloud.domain import CurrentFleet, LeftOut, Offer, OfferNumbers, Problem, Quotas, Solution
-from melange_cloud.plan import instance_counts
+from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.planner.solving import Solving
 
 

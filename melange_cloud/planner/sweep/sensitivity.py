@@ -22,15 +22,15 @@ from melange_cloud.domain import (
 )
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, OnFetch, open_market
-from melange_cloud.plan import instance_counts
-from melange_cloud.planner import model_notices, notices_of, profile_notes
+from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
-from melange_cloud.planner.evaluated import Evaluated, evaluate, front_end_notice, front_end_shares
-from melange_cloud.planner.imports import import_notices, imports_in
+from melange_cloud.planner.max_tput_table import Evaluated, evaluate, front_end_notice, front_end_shares
+from melange_cloud.planner.plan_region import pose_here, pose_in, rules_of
+from melange_cloud.planner.pose import MaxTputTable, Posed, charged_anew, posings_of
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
-from melange_cloud.planner.region import pose_here, pose_in, rules_of
+from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.planner.solving import Solving, only_gpu, serves_all
-from melange_cloud.planner.sweep import (
+from melange_cloud.planner.sweep.stretches import (
     MOST_STRETCHES,
     STEP,
     over_easing,
@@ -38,7 +38,7 @@ from melange_cloud.planner.sweep import (
     over_rate,
     scaled_engines,
 )
-from melange_cloud.problem import MaxTputTable, Posed, charged_anew, posings_of
+from melange_cloud.planner.user_measurements import import_notices, imports_in
 
 OVER = ("rate", "tpot", "price", "throughput", "router")
 TPOT_STEP = 1e-3

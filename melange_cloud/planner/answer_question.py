@@ -1,0 +1,167 @@
+"""The cheapest fleet for each region that one question names, ranked, with all that an answer rests on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan, Status
+from melange_cloud.errors import BadInput
+from melange_cloud.market.markets import Market, open_markets, snapshot_notice
+from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
+from melange_cloud.planner.max_tput_table import Evaluated, evaluate, front_end_notice
+from melange_cloud.planner.plan_region import plan_region
+from melange_cloud.planner.purchases import compare_purchases
+from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
+from melange_cloud.planner.ranking import rank
+from melange_cloud.planner.solving import LINE_LIMIT_S, Solving
+from melange_cloud.planner.user_measurements import import_notices, imports_in
+from melange_cloud.profiles.front_end import note_of
+from melange_cloud.workload import list_workloads
+
+
+def answer(
+    question: Question,
+    *,
+    now: datetime | None = None,
+    on_region: Callable[[int, int, str], None] | None = None,
+    on_fetch: Callable[[str, int, int | None], None] | None = None,
+) -> Plan:
+    """The cheapest fleet for each region that the question names.
+
+    Args:
+        question: what is asked; fields left None take their defaults and are named in ``Plan.defaulted``.
+        now: the time that price ages are counted to; None is the clock.
+        on_region: called with (regions done, regions in all, name of the next) before each region.
+        on_fetch: called with (what is read, units done, units in all or None) while clouds are asked.
+
+    Raises:
+        BadInput, BadFile: the question or one of its files cannot be right.
+        PricesUnavailable: fresh prices were required and are not to be had.
+        SolverFailed: the solver asked for is missing or broken.
+    """
+    moment = datetime.now(UTC) if now is None else now
+    purchase = purchase_of(question)
+    bought = dict.fromkeys([purchase, *PURCHASES]) if question.compare_purchases else [purchase]
+    markets = open_markets(question, tuple(bought), moment, on_fetch)
+    market = markets[purchase]
+    if question.current is not None and len(market.regions) > 1:
+        raise BadInput(f"--current is the fleet of one region, and --region names {len(market.regions)}")
+    asked = resolve(question, market.machines)
+    detailed = len(market.regions) == 1
+    every_offer = [offer for other in markets.values() for offer in other.every_offer]
+    evaluated = evaluate(asked.request, asked.workload.buckets, every_offer)
+    traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.drop_unservable)
+    if traffic.dropped:
+        asked = without(asked, traffic.outside)
+    solving = Solving(asked.request.solver, asked.request.time_limit_s, LINE_LIMIT_S)
+    plans = []
+    may_enter: set[Kind] = set()
+    for done, region in enumerate(market.regions):
+        if on_region is not None:
+            on_region(done, len(market.regions), region.name)
+        plan = plan_region(region, asked, market, evaluated, solving, detailed=detailed)
+        kinds = kinds_in_question(market.offers[region], evaluated.max_tput, asked)
+        may_enter |= kinds
+        covered = coverage(plan, traffic, kinds, evaluated.max_tput, evaluated.profiles)
+        compared = None
+        if question.compare_purchases:
+            compared = compare_purchases(region, asked, markets, evaluated, solving)
+        plans.append(replace(plan, coverage=covered, purchases=compared))
+    differences = rank(plans, asked, market, evaluated, solving)
+    plans = [replace(plan, difference=differences.get((plan.provider, plan.region))) for plan in plans]
+    in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
+    imports = imports_in(evaluated, may_enter, [asked.request.slo], in_fleet)
+    return Plan(
+        generated_at=moment,
+        notices=(
+            *notices_of(asked, market, every_offer),
+            *unreached_notice(traffic),
+            *model_notices(asked, evaluated),
+            *market.notes,
+            *import_notices(imports),
+            *profile_notes(evaluated),
+            *(() if detailed else front_end_notice(_front_end_shares(plans), asked.request.api_servers)),
+        ),
+        defaulted=asked.defaulted,
+        request=asked.request,
+        regions=tuple(sorted(plans, key=_cheapest_first)),
+        imports=imports,
+    )
+
+
+def _front_end_shares(plans: Sequence[RegionPlan]) -> list[tuple[str, float]]:
+    return [(use.gpu, use.front_end_load_share) for plan in plans for use in plan.kinds]
+
+
+def exit_code(plan: Plan) -> int:
+    """0 where a plan is proven, 6 where one is only found in time, else the highest code that applies."""
+    statuses = {region.status for region in plan.regions}
+    if Status.OPTIMAL in statuses or (Status.FEASIBLE in statuses and len(plan.regions) > 1):
+        return 0
+    return max(_region_exit_code(region) for region in plan.regions)
+
+
+def _region_exit_code(region: RegionPlan) -> int:
+    if region.status is Status.UNKNOWN and not region.solver:
+        return 5
+    return {Status.INFEASIBLE: 3, Status.UNKNOWN: 6, Status.FEASIBLE: 6, Status.OPTIMAL: 0}[region.status]
+
+
+def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
+    no_fleet = region.usd_per_hour is None
+    # Costs that differ only by floating-point noise are one cost; the names decide between them.
+    return no_fleet, round(region.usd_per_hour or 0.0, 6), region.provider, region.region
+
+
+def profile_notes(evaluated: Evaluated) -> tuple[str, ...]:
+    """Where the user's own measurements contradict each other or the front end's law, and what is used."""
+    held = [profile for _, profile in sorted(evaluated.profiles.items())]
+    faster = (note_of(profile, evaluated.api_servers) for profile in held)
+    return (*(note for profile in held for note in profile.notes), *(note for note in faster if note))
+
+
+def model_notices(asked: Asked, evaluated: Evaluated) -> tuple[str, ...]:
+    """Of a model that is not shipped: what its profiles were made from, and which GPUs it has none for."""
+    model, choice = asked.request.model, asked.choice
+    notices = [f"{model}: {clause}" for clause in choice.notes]
+    if asked.request.config is None and not choice.is_own:
+        return ()
+    profiled = {kind.gpu for kind in evaluated.profiles}
+    may_use = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
+    without = [gpu for gpu in GPUS if gpu in evaluated.no_profile and gpu not in profiled]
+    without = [gpu for gpu in without if may_use is None or gpu in may_use]
+    if without and choice.is_own:
+        notices.append(
+            f"left out: no profile of {model} for {', '.join(without)}, with which a fleet may be cheaper; estimate "
+            "all with plan --config config.json, or profiles estimate --config config.json --gpu all --save"
+        )
+    elif without:
+        reasons = "; ".join(f"{gpu}: {evaluated.no_profile[gpu].removeprefix(f'{model}: ')}" for gpu in without)
+        notices.append(f"left out: no profile of {model} for {reasons}")
+    return tuple(notices)
+
+
+def notices_of(asked: Asked, market: Market, offers: Sequence[Offer] | None = None) -> tuple[str, ...]:
+    """The banners, and what else of the question must be said with the answer.
+
+    Args:
+        offers: all that the answer stands on, where that is more than the market's own.
+    """
+    notices = []
+    unset = {"workload": "--workload", "peak_requests_per_s": "--rate", "tpot_ms": "--tpot-ms"}
+    own = asked.request.workload not in list_workloads()
+    # A rate that comes out of the user's own workload is the user's.
+    rate_is_example = "peak_requests_per_s" in asked.defaulted and not (own and asked.request.rate_source)
+    if "workload" in asked.defaulted or rate_is_example:
+        options = " ".join(option for name, option in unset.items() if name in asked.defaulted)
+        notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}   (* = default)")
+    notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
+    if asked.request.pessimistic:
+        notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error)")
+    if asked.request.ttft_ms is not None or asked.request.e2e_ms is not None:
+        notices.append(
+            "targets hold at every request size; TTFT in profiles is a mean without queueing, and rates are those of a "
+            "steady number of requests in flight: requests that arrive at random wait longer, so leave headroom"
+        )
+    notices.extend(f"{asked.request.workload}: {note}" for note in asked.notes)
+    return tuple(notices)
