@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 import melange_cloud
 from melange_cloud.cli.app import app
-from melange_cloud.solver import find_programs, programs
+from melange_cloud.solver import find_programs
+from melange_cloud.solver.programs import find
 from tests import smoke
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +80,7 @@ def test_a_frame_as_csv():
 def test_without_glpk_the_plan_is_the_same(monkeypatch):
     """HiGHS alone does as well, where GLPK's licence is not wanted."""
     with_glpk = run(*PLAN).stdout
-    monkeypatch.setattr(programs, "_in_distribution", lambda *_: None)
+    monkeypatch.setattr(find, "_in_distribution", lambda *_: None)
     monkeypatch.setenv("PATH", "")
     assert "glpk" not in find_programs()
     alone = run(*PLAN)

@@ -1,12 +1,12 @@
 """The only place that knows Pyomo: a Problem goes in, a verified Solution comes out."""
 
-from melange_cloud.solver.answer import cheapest_single_kind, solve
+from melange_cloud.solver.cheapest_cost import solve_for_cost
 from melange_cloud.solver.checks import MOST_REPLICAS, verify
-from melange_cloud.solver.cost import solve_for_cost
 from melange_cloud.solver.covering import GaveUp
+from melange_cloud.solver.even_shares import most_traffic
 from melange_cloud.solver.least_change import least_change
-from melange_cloud.solver.programs import SOLVERS, Program, find_programs
-from melange_cloud.solver.shares import most_traffic
+from melange_cloud.solver.programs.find import SOLVERS, Program, find_programs
+from melange_cloud.solver.solve import cheapest_single_kind, solve
 from melange_cloud.solver.staircase import Staircase, Step, Tread, staircase_of
 
 __all__ = [

@@ -7,13 +7,13 @@ from typing import Any
 from melange_cloud.domain import Problem, Solution, Status
 from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import SolverFailed
-from melange_cloud.solver.answers import Nonsense
 from melange_cloud.solver.checks import breaches, cost_usd_per_hour, refuse_numbers, with_traffic
+from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_model
-from melange_cloud.solver.programs import Program, programs_for
+from melange_cloud.solver.programs.find import Program, programs_for
+from melange_cloud.solver.programs.output import Nonsense
+from melange_cloud.solver.programs.run import failure, run
 from melange_cloud.solver.recover import Instances, read_values
-from melange_cloud.solver.run import failure, run
-from melange_cloud.solver.shares import even_shares
 
 
 def least_change(

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from melange_cloud.domain import Kind, Problem
-from melange_cloud.solver.answers import Ending, Nonsense
 from melange_cloud.solver.checks import (
     breaches,
     busy_replicas_of,
@@ -15,8 +14,9 @@ from melange_cloud.solver.checks import (
     whole_replicas,
 )
 from melange_cloud.solver.covering import GaveUp, Item, cover, nano_usd, nano_usd_of, uses
-from melange_cloud.solver.programs import Program
-from melange_cloud.solver.shares import Shares, cleaned, even_shares
+from melange_cloud.solver.even_shares import Shares, cleaned, even_shares
+from melange_cloud.solver.programs.find import Program
+from melange_cloud.solver.programs.output import Ending, Nonsense
 
 ROUGHLY = 1e-3
 """What a solver's tolerances (GLPK: 1e-5 of an instance, so 8e-5 replicas) can explain; more is a wrong answer."""

@@ -16,8 +16,8 @@ from melange_cloud.domain import Kind, OfferNumbers, Problem
 from melange_cloud.solver import solve
 from melange_cloud.solver.checks import equal_within
 from melange_cloud.solver.model import create_model
-from melange_cloud.solver.programs import programs_for
-from melange_cloud.solver.run import run
+from melange_cloud.solver.programs.find import programs_for
+from melange_cloud.solver.programs.run import run
 from melange_cloud.solver.staircase import staircase_of
 from tests.solver.problems import one_row
 

@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from melange_cloud.solver import find_programs
-from melange_cloud.solver.programs import GLPSOL_VARIABLE
+from melange_cloud.solver.programs.find import GLPSOL_VARIABLE
 from tests.cli.conftest import ROOT
 from tests.examples import NOW
 

@@ -14,7 +14,7 @@ from melange_cloud.domain import Status
 from melange_cloud.planner.solving import LINE_LIMIT_S, Solving
 from melange_cloud.planner.sweep.sensitivity import sensitivity
 from melange_cloud.report.json_ import as_json
-from melange_cloud.solver.programs import GLPSOL_VARIABLE
+from melange_cloud.solver.programs.find import GLPSOL_VARIABLE
 from tests.solver.problems import toy
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

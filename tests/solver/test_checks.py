@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from melange_cloud.domain import OfferNumbers, Quotas, Status
 from melange_cloud.solver import find_programs, solve, verify
 from melange_cloud.solver.checks import busy_replicas_of, lower_bound_usd_per_hour, replicas_of, usable_replicas_of
+from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_share_model
-from melange_cloud.solver.run import run
-from melange_cloud.solver.shares import even_shares
+from melange_cloud.solver.programs.run import run
 from tests.solver.problems import A10G, A100, L4, one_row, problems, toy
 
 HIGHS = find_programs()["highs"]
@@ -111,7 +111,7 @@ def test_no_shares_keep_the_busiest_kind_less_busy(problem):
 @pytest.mark.parametrize("spare", [0, 1])
 @pytest.mark.parametrize("program", [HIGHS, GLPK])
 def test_three_kinds_and_several_rows_are_shared_by_the_linear_program(spare, program, monkeypatch):
-    monkeypatch.setattr("melange_cloud.solver.shares.find_highs", lambda: None)
+    monkeypatch.setattr("melange_cloud.solver.even_shares.find_highs", lambda: None)
     problem = toy("oracle", spare=spare)
     max_tput = {(bucket, L4): 0.5 + 0.25 * n for n, bucket in enumerate(problem.row_of_bucket)}
     problem = replace(

@@ -10,9 +10,9 @@ from melange_cloud.domain import Problem, Quotas, Status
 from melange_cloud.planner.sweep.stretches import scaled_rates
 from melange_cloud.solver import least_change, most_traffic, solve, verify
 from melange_cloud.solver.checks import breaches
+from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.least_change import changes
-from melange_cloud.solver.programs import find_highs
-from melange_cloud.solver.shares import even_shares
+from melange_cloud.solver.programs.find import find_highs
 from tests.solver.problems import A10G, A100, problems, toy
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from melange_cloud.domain import Kind, OfferNumbers, Problem, Quotas
 from melange_cloud.solver.model import create_model, create_share_model
-from melange_cloud.solver.run import write_lp
+from melange_cloud.solver.programs.run import write_lp
 from tests.solver.problems import A10G, H100X4, one_row, toy
 
 GOLDEN = Path(__file__).parent.parent / "lp"

@@ -7,7 +7,6 @@ from time import monotonic
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
 from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import BadInput, SolverFailed
-from melange_cloud.solver.answers import Ending, Nonsense
 from melange_cloud.solver.checks import (
     cost_usd_per_hour,
     load_alone,
@@ -20,13 +19,14 @@ from melange_cloud.solver.checks import (
     why_impossible,
     with_traffic,
 )
-from melange_cloud.solver.counted import counted
 from melange_cloud.solver.covering import GaveUp, cover
+from melange_cloud.solver.even_shares import Shares
 from melange_cloud.solver.model import create_model
-from melange_cloud.solver.programs import Program, find_highs, programs_for
+from melange_cloud.solver.programs.find import Program, find_highs, programs_for
+from melange_cloud.solver.programs.output import Ending, Nonsense
+from melange_cloud.solver.programs.run import failure, run
 from melange_cloud.solver.recover import Instances, best_fleet, items_of, quota_limits, read_values
-from melange_cloud.solver.run import failure, run
-from melange_cloud.solver.shares import Shares
+from melange_cloud.solver.staircase_solution import counted
 
 FIRST_TRY_S = 2
 """What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.domain import Status
-from melange_cloud.solver.answers import Ending, Nonsense
+from melange_cloud.solver.programs.output import Ending, Nonsense
 
 OPTIONS = {
     "output_flag": False,

@@ -13,8 +13,8 @@ from melange_cloud.solver.checks import (
     usable_replicas_of,
 )
 from melange_cloud.solver.model import create_share_model
-from melange_cloud.solver.programs import Program, find_highs, programs_for
-from melange_cloud.solver.run import run
+from melange_cloud.solver.programs.find import Program, find_highs, programs_for
+from melange_cloud.solver.programs.run import run
 
 NO_SHARE = 1e-9
 """A smaller share is a solver's way to write 0."""

@@ -19,9 +19,9 @@ from typing import Any, TextIO
 
 from melange_cloud.domain import Status
 from melange_cloud.errors import SolverFailed
-from melange_cloud.solver.answers import Ending, Nonsense, read_cbc, read_glpk
-from melange_cloud.solver.highs import run_highs
-from melange_cloud.solver.programs import Program
+from melange_cloud.solver.programs.find import Program
+from melange_cloud.solver.programs.highs import run_highs
+from melange_cloud.solver.programs.output import Ending, Nonsense, read_cbc, read_glpk
 
 GRACE_S = 2
 """Seconds that a program may run beyond the time limit that it was given before it is killed."""

@@ -6,7 +6,7 @@ from melange_cloud.domain import Problem, Quotas, Solution, Status
 from melange_cloud.domain.money import equal_within
 from melange_cloud.solver.checks import cost_usd_per_hour, quota_uses
 from melange_cloud.solver.covering import GaveUp
-from melange_cloud.solver.shares import even_shares_of_one_row
+from melange_cloud.solver.even_shares import even_shares_of_one_row
 from melange_cloud.solver.staircase import staircase_of
 
 TOLERATED = 2e-5
