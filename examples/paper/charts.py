@@ -6,8 +6,8 @@ from typing import Any
 from comparisons import Beside
 from fleets import TARGETS_MS, WORKLOADS, Costs
 
-from melange_cloud.report.heatmap_picture import ratio_field
-from melange_cloud.report.plots import COLOURS, NOTHING_COLOUR, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.charts import COLOURS, NOTHING_COLOUR, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.pages.heatmap_chart import ratio_field
 
 AXES = ("input tokens per request", "output tokens per request")
 PRICES = "prices of the paper: L4 0.70, A10G 1.01, A100-80GB 3.67, H100 7.516 USD/h per GPU"

@@ -23,7 +23,7 @@ from fleets import Costs, all_costs, mean_sizes, upper_edges
 
 from melange_cloud.errors import MelangeError
 from melange_cloud.inputs.write_whole import write_whole
-from melange_cloud.report.plots import Chart, drawn
+from melange_cloud.report.charts import Chart, drawn
 from melange_cloud.workload import load_workload
 
 

@@ -104,7 +104,7 @@ def heatmap(
     result = result_of(out, format_, (*Format, *PICTURES))
     over_tpot = _over(over, size, tpot_ms or [])
     if result.format in PICTURES:
-        from melange_cloud.report.plots import can_draw
+        from melange_cloud.report.charts import can_draw
 
         can_draw()
     from melange_cloud import catalog
@@ -140,8 +140,8 @@ def heatmap(
 
 
 def _print(answer: "HeatMap", result: Result) -> None:
-    from melange_cloud.report.heatmap import heat_map_table
-    from melange_cloud.report.heatmap_data import heat_map_csv, heat_map_json
+    from melange_cloud.report.pages.heatmap import heat_map_table
+    from melange_cloud.report.pages.heatmap_data import heat_map_csv, heat_map_json
 
     if result.format == Format.JSON:
         emit(heat_map_json(answer), result)
@@ -155,8 +155,8 @@ def _print(answer: "HeatMap", result: Result) -> None:
 
 def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
     from melange_cloud.inputs.write_whole import write_whole
-    from melange_cloud.report.heatmap_picture import heat_map_chart
-    from melange_cloud.report.plots import drawn
+    from melange_cloud.report.charts import drawn
+    from melange_cloud.report.pages.heatmap_chart import heat_map_chart
 
     write_whole(out, drawn(heat_map_chart(answer), picture))
     for line in answer.notices:

@@ -81,14 +81,14 @@ def sensitivity(
     """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
     result = result_of(out, format_, (*Format, *PICTURES))
     if result.format in PICTURES:
-        from melange_cloud.report.plots import can_draw
+        from melange_cloud.report.charts import can_draw
 
         can_draw()
         if over.strip().lower() == "router":
             raise BadInput(f"--output {out}: three routers are a table, not a picture; use .txt, .json or .csv")
     from melange_cloud.planner.sweep.sensitivity import exit_code
     from melange_cloud.planner.sweep.sensitivity import sensitivity as swept
-    from melange_cloud.report.sensitivity import has_fleet
+    from melange_cloud.report.pages.sweep import has_fleet
 
     question = plan.question_of(asked)
     with plan.progress() as (_, on_fetch):
@@ -103,8 +103,8 @@ def sensitivity(
 
 def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     from melange_cloud.inputs.write_whole import write_whole
-    from melange_cloud.report.plots import drawn
-    from melange_cloud.report.sensitivity import sensitivity_chart
+    from melange_cloud.report.charts import drawn
+    from melange_cloud.report.pages.sweep import sensitivity_chart
 
     for notice in answer.notices:
         note(notice)
@@ -113,7 +113,7 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
 
 
 def _print(answer: "Sensitivity", result: Result, all_rows: bool) -> None:
-    from melange_cloud.report.sensitivity import sensitivity_csv, sensitivity_json, sensitivity_table
+    from melange_cloud.report.pages.sweep import sensitivity_csv, sensitivity_json, sensitivity_table
 
     if result.format == Format.JSON:
         emit(sensitivity_json(answer), result)

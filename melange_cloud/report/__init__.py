@@ -1,14 +1,14 @@
 """A Plan as text: tables, JSON, CSV, Markdown. Formatters return; only the CLI prints."""
 
 from melange_cloud.domain import Plan
-from melange_cloud.report import words
+from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Notices
-from melange_cloud.report.comparison import Undecided, comparison, undecided
 from melange_cloud.report.csv_ import as_csv
 from melange_cloud.report.json_ import PLAN_SCHEMA, SCHEMA_VERSION, as_json
 from melange_cloud.report.markdown import markdown
-from melange_cloud.report.one_region import one_region
-from melange_cloud.report.solution import solution_as_json, solution_table
+from melange_cloud.report.pages.region import one_region
+from melange_cloud.report.pages.regions import Undecided, comparison, undecided
+from melange_cloud.report.pages.solution import solution_as_json, solution_table
 from melange_cloud.report.terminal import terminal
 
 __all__ = [
@@ -66,4 +66,4 @@ def banner_lines(plan: Plan, width: int) -> list[str]:
     """The plan's notices as ``table`` begins with them, each wrapped to ``width`` columns."""
     if not plan.notices:
         return []
-    return terminal([Notices(words.notices(plan))], width=width, colour=False).splitlines()
+    return terminal([Notices(sentences.notices(plan))], width=width, colour=False).splitlines()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.standing import Standing, standings
+from melange_cloud.report.pages.standing import Standing, standings
 from melange_cloud.report.text import clean, known
 
 PURCHASE_COLUMNS = tuple(

@@ -10,7 +10,7 @@ from typing import Any
 
 from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.report.csv_ import utc
-from melange_cloud.report.standing import standings
+from melange_cloud.report.pages.standing import standings
 from melange_cloud.report.text import known
 
 SCHEMA_VERSION = 1

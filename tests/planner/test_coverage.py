@@ -148,7 +148,7 @@ def test_one_kind_that_might_makes_a_bucket_unknown() -> None:
 def test_the_report_tells_no_data_from_out_of_reach(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from melange_cloud.report.coverage import coverage_lines
+    from melange_cloud.report.pages.coverage import coverage_lines
 
     (region,) = ask(mine(tmp_path, 0.2), model=SHORT_CONTEXT).regions
     assert region.coverage is not None

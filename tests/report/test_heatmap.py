@@ -9,10 +9,10 @@ import pytest
 
 from melange_cloud.domain import LeftOut
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
-from melange_cloud.report.heatmap import LETTERS, heat_map_table
-from melange_cloud.report.heatmap_data import COLUMNS, heat_map_csv, heat_map_json
-from melange_cloud.report.heatmap_picture import heat_map_chart
-from melange_cloud.report.plots import Grid, Lines
+from melange_cloud.report.charts import Grid, Lines
+from melange_cloud.report.pages.heatmap import LETTERS, heat_map_table
+from melange_cloud.report.pages.heatmap_chart import heat_map_chart
+from melange_cloud.report.pages.heatmap_data import COLUMNS, heat_map_csv, heat_map_json
 
 DAY = date(2026, 7, 20)
 

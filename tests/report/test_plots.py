@@ -3,8 +3,8 @@ import sys
 import pytest
 
 from melange_cloud.errors import MelangeError
-from melange_cloud.report import plots
-from melange_cloud.report.plots import Chart, Field, Grid, Line, Lines, drawn
+from melange_cloud.report import charts
+from melange_cloud.report.charts import Chart, Field, Grid, Line, Lines, drawn
 from tests.pictures import texts
 
 GRID = Grid("T/$ of $ome", "in", "out", ("25", "100"), ("25",), ((Field("~+5", "#0072B2", 0.3), Field("-")),))
@@ -48,11 +48,11 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MelangeError) as raised:
         drawn(CHART, "svg")
-    assert str(raised.value) == plots.INSTALL
+    assert str(raised.value) == charts.INSTALL
     assert raised.value.exit_code == 1
 
 
-@pytest.mark.parametrize("colour", sorted(plots.COLOURS.values()))
+@pytest.mark.parametrize("colour", sorted(charts.COLOURS.values()))
 @pytest.mark.parametrize("strength", [0.0, 0.12, 0.3, 0.5, 0.75, 1.0])
 def test_text_stands_out_from_every_field(colour, strength):
     """Contrast of at least 3:1 (WCAG 2 for graphics), computed here anew."""
@@ -62,6 +62,6 @@ def test_text_stands_out_from_every_field(colour, strength):
         linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    field = plots._mixed(colour, strength)
-    light, dark = sorted((luminance(field), luminance(plots._readable_on(field))), reverse=True)
+    field = charts._mixed(colour, strength)
+    light, dark = sorted((luminance(field), luminance(charts._readable_on(field))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 3

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet
+from melange_cloud.report.sentences import PURCHASE
 from melange_cloud.report.terminal import LEAST_WIDTH, terminal
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
-from melange_cloud.report.words import PURCHASE
 
 UNIT = "input + output tokens/s per USD/h"
 

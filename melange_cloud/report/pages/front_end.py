@@ -1,8 +1,8 @@
 """Where the HTTP front end limits a fleet, in one sentence per kind."""
 
 from melange_cloud.domain import Kind, KindUse, Plan, RegionPlan
+from melange_cloud.report.sentences import star
 from melange_cloud.report.text import difference, dollars, glued, number, percent, quantity, usd_per_month
-from melange_cloud.report.words import star
 
 OPTION = "--api-servers"
 LEAST_SHARE = 0.005

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from melange_cloud.domain import Kind, Plan, RegionPlan, Status, Sure
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import same_cost
-from melange_cloud.report import words
+from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
-from melange_cloud.report.one_region import left_out_sheet
-from melange_cloud.report.purchases import purchases_of_regions
-from melange_cloud.report.routing import routing_sheet
-from melange_cloud.report.standing import Standing, standings, turn_words, worst
-from melange_cloud.report.sure import cell, legend
+from melange_cloud.report.pages.confidence import cell, legend
+from melange_cloud.report.pages.purchases import purchases_of_regions
+from melange_cloud.report.pages.region import left_out_sheet
+from melange_cloud.report.pages.routing import routing_sheet
+from melange_cloud.report.pages.standing import Standing, standings, turn_words, worst
+from melange_cloud.report.pages.winner import Undecided, undecided
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -24,7 +25,6 @@ from melange_cloud.report.text import (
     usd_per_million,
     usd_per_month,
 )
-from melange_cloud.report.winner import Undecided, undecided
 
 __all__ = ["Undecided", "comparison", "groups", "undecided"]
 
@@ -55,14 +55,14 @@ def comparison(
         show: as for ``report.table``.
     """
     if plan.notices:
-        yield Notices(words.notices(plan))
+        yield Notices(sentences.notices(plan))
     allocations = [line for region in plan.regions for line in region.allocations]
-    head = f"{_regions_by_provider(plan)}: {words.bought(plan, allocations)}; residency and latency not considered"
-    yield Paragraph((head, *words.question(plan, words.merged_kinds(plan.regions)), *words.legend(plan)))
+    head = f"{_regions_by_provider(plan)}: {sentences.bought(plan, allocations)}; residency and latency not considered"
+    yield Paragraph((head, *sentences.question(plan, sentences.merged_kinds(plan.regions)), *sentences.legend(plan)))
     grouped = groups(plan)
     yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
     if any(_is_old(plan, region) for group in grouped for region in group):
-        yield Paragraph((f"! price older than {words.OLD_PRICE_DAYS} days",))
+        yield Paragraph((f"! price older than {sentences.OLD_PRICE_DAYS} days",))
     if meaning := legend(standing.sure for standing in standings(plan).values() if standing.premium_fraction):
         yield Paragraph((meaning,))
     counted = {key: regions for key, regions in _without_plan(plan).items() if len(regions) > _REGIONS_IN_A_ROW}
@@ -85,7 +85,7 @@ def comparison(
             yield Titled(f"Left out in {name}", left_out_sheet(region))
     if "left-out" not in show and any(region.left_out for region in plan.regions):
         yield Labelled((("Left out", ("some instance types; which and why: --show left-out.",)),))
-    yield Labelled(words.not_included(plan))
+    yield Labelled(sentences.not_included(plan))
 
 
 def groups(plan: Plan) -> list[list[RegionPlan]]:
@@ -169,7 +169,7 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
             against = UNKNOWN if not rows else difference(first.usd_per_hour, cheapest)
             proof = ""
             if first.status is Status.FEASIBLE:
-                doubt = words.above_cheapest(first)
+                doubt = sentences.above_cheapest(first)
                 proof = f" (not proven{f', at most +{doubt}' if doubt else ''})"
             fleet_in_full = _fleet_text(first) + proof
             fleet = f"same{proof}" if key == above else fleet_in_full
@@ -201,7 +201,7 @@ def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
     alike: dict[tuple[str, str], list[RegionPlan]] = {}
     for region in sorted(plan.regions, key=lambda region: (region.provider, region.region)):
         if region.usd_per_hour is None:
-            alike.setdefault((region.provider, words.no_fleet(region)), []).append(region)
+            alike.setdefault((region.provider, sentences.no_fleet(region)), []).append(region)
     return alike
 
 
@@ -258,25 +258,25 @@ def _best_single(region: RegionPlan) -> str:
 
 
 def _is_old(plan: Plan, region: RegionPlan) -> bool:
-    day = words.oldest_price(region)
-    return day is not None and words.age_days(plan, day) > words.OLD_PRICE_DAYS
+    day = sentences.oldest_price(region)
+    return day is not None and sentences.age_days(plan, day) > sentences.OLD_PRICE_DAYS
 
 
 def _price_date(plan: Plan, region: RegionPlan) -> str:
-    day = words.oldest_price(region)
-    if fetched := words.fetched_words(region):
+    day = sentences.oldest_price(region)
+    if fetched := sentences.fetched_words(region):
         return fetched
     return UNKNOWN if day is None else f"{day}{f'{GLUE}!' if _is_old(plan, region) else ''}"
 
 
 def _age(plan: Plan, regions: list[RegionPlan]) -> str:
-    fetched = {words.fetched_words(region) for region in regions}
+    fetched = {sentences.fetched_words(region) for region in regions}
     if "" not in fetched:
         return ", ".join(sorted(fetched))
-    days = [words.age_days(plan, day) for region in regions if (day := words.oldest_price(region)) is not None]
+    days = [sentences.age_days(plan, day) for region in regions if (day := sentences.oldest_price(region)) is not None]
     if not days:
         return UNKNOWN
-    return f"{max(days)}d{f'{GLUE}!' if max(days) > words.OLD_PRICE_DAYS else ''}"
+    return f"{max(days)}d{f'{GLUE}!' if max(days) > sentences.OLD_PRICE_DAYS else ''}"
 
 
 def _verdict(plan: Plan, verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import ROUTERS, LeftOut, Plan, RegionPlan, SingleGpuFleet, Status
-from melange_cloud.report import words
+from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
-from melange_cloud.report.coverage import coverage_lines
-from melange_cloud.report.current import current_lines
-from melange_cloud.report.error_bars import error_lines
-from melange_cloud.report.front_end import front_end_lines
-from melange_cloud.report.purchases import purchases_of_one
-from melange_cloud.report.routing import routing_sheet
+from melange_cloud.report.pages.coverage import coverage_lines
+from melange_cloud.report.pages.current_fleet import current_lines
+from melange_cloud.report.pages.error_bars import error_lines
+from melange_cloud.report.pages.explanation import why
+from melange_cloud.report.pages.front_end import front_end_lines
+from melange_cloud.report.pages.purchases import purchases_of_one
+from melange_cloud.report.pages.routing import routing_sheet
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -28,7 +29,6 @@ from melange_cloud.report.text import (
     quantity,
     usd_per_month,
 )
-from melange_cloud.report.why import why
 
 _UNPROVEN = " (at most; not proven cheapest)"
 
@@ -43,15 +43,15 @@ _CODES = ("sold_as", "host_memory", "cannot_serve", "no_profile", "excluded", "g
 def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[str] = frozenset()) -> Iterator[Block]:
     """The blocks of the page; ``wide`` where there is room for every column, ``show`` as for ``report.table``."""
     if plan.notices:
-        yield Notices(words.notices(plan))
+        yield Notices(sentences.notices(plan))
     place = f" - {clean(region.place)}" if region.place else ""
-    where = f"{clean(region.provider)} {clean(region.region)}{place}: {words.bought(plan, region.allocations)}"
-    yield Paragraph((where, *words.question(plan, region.kinds), *words.legend(plan)))
+    where = f"{clean(region.provider)} {clean(region.region)}{place}: {sentences.bought(plan, region.allocations)}"
+    yield Paragraph((where, *sentences.question(plan, region.kinds), *sentences.legend(plan)))
     if region.status.has_fleet:
         yield fleet_sheet(plan, region, wide=wide)
         yield Paragraph(tuple(_answer(plan, region)), strong=True)
     else:
-        yield Paragraph((f"No plan - {words.no_fleet(region)}",), strong=True)
+        yield Paragraph((f"No plan - {sentences.no_fleet(region)}",), strong=True)
     if region.routing and "routing" in show:
         yield Titled("Which sizes go where", routing_sheet(region, wide=wide))
     else_ = what_else(plan, region, wide=wide)
@@ -137,14 +137,14 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
 
 
 def _answer(plan: Plan, region: RegionPlan) -> list[str]:
-    tokens = words.per_million(plan, region)
+    tokens = sentences.per_million(plan, region)
     lines = [
-        " ".join(once([words.proof(region, plan.request.hours_per_month), tokens])),
+        " ".join(once([sentences.proof(region, plan.request.hours_per_month), tokens])),
         *error_lines(plan, region),
         *front_end_lines(plan, region),
-        words.against_single(region),
-        words.list_price(plan, region),
-        *words.odd_sales(region),
+        sentences.against_single(region),
+        sentences.list_price(plan, region),
+        *sentences.odd_sales(region),
         *current_lines(plan, region),
     ]
     return once(lines)
@@ -163,7 +163,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         rows.append((label, instances, month, difference(usd_per_hour, cost)))
 
     for gpu in cheapest_of_each_gpu(region):
-        best, kind = gpu[0], words.one_kind(region, gpu[0].gpu, gpu[0].tensor_parallel)
+        best, kind = gpu[0], sentences.one_kind(region, gpu[0].gpu, gpu[0].tensor_parallel)
         if best.usd_per_hour is None:
             add(f"{clean(best.gpu)} only: {_why_not(gpu)}", "", None)
             continue
@@ -258,5 +258,5 @@ def _foot(plan: Plan, region: RegionPlan, *, grouped: bool) -> Iterator[tuple[st
             ),
         )
     if region.allocations:
-        yield "Prices", words.price_lines(region)
-    yield from words.not_included(plan)
+        yield "Prices", sentences.price_lines(region)
+    yield from sentences.not_included(plan)

@@ -9,9 +9,9 @@ from io import StringIO
 from melange_cloud.domain import Sensitivity, Status, Stretch
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, Titled
+from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, Line, Lines
 from melange_cloud.report.csv_ import utc
 from melange_cloud.report.json_ import plain
-from melange_cloud.report.plots import COLOURS, OTHER_COLOUR, Chart, Line, Lines
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import (
     GLUE,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from melange_cloud.domain import Plan, RegionPlan, Status, Sure
 from melange_cloud.domain.money import same_cost
-from melange_cloud.report.words import oldest_price
+from melange_cloud.report.sentences import oldest_price
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import Plan, PurchasePlan, RegionPlan, Status, Sure
-from melange_cloud.report import words
+from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, Titled
-from melange_cloud.report.sure import cell, legend
+from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -81,9 +81,9 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
 
 
 def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
-    name = ", ".join(map(clean, bought.contracts)) or words.PURCHASE.get(bought.purchase, clean(bought.purchase))
+    name = ", ".join(map(clean, bought.contracts)) or sentences.PURCHASE.get(bought.purchase, clean(bought.purchase))
     if not bought.status.has_fleet:
-        return (name, words.nothing_bought(bought.status, bought.reason), *(UNKNOWN,) * 5)
+        return (name, sentences.nothing_bought(bought.status, bought.reason), *(UNKNOWN,) * 5)
     proof = "" if bought.status is Status.OPTIMAL else f" (not{GLUE}proven)"
     saves = UNKNOWN if bought.saving_usd_per_month is None else usd_per_month(bought.saving_usd_per_month)
     return (
@@ -128,7 +128,7 @@ def _marks(plan: Plan, regions: list[RegionPlan]) -> Iterator[str]:
         "~": "another fleet than on demand (--format json names it)",
         "?": "within the profiles' errors, or with a spare, the order turns or may turn",
         "^": "not proven cheapest",
-        "!": f"price older than {words.OLD_PRICE_DAYS} days",
+        "!": f"price older than {sentences.OLD_PRICE_DAYS} days",
     }
     cells = "".join(text for region, _ in shown for text in _cells(plan, region))
     found = [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in cells]
@@ -197,11 +197,11 @@ def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:
 
 def _is_old(plan: Plan, bought: PurchasePlan) -> bool:
     day = bought.price_as_of_to
-    return day is not None and words.age_days(plan, day) > words.OLD_PRICE_DAYS
+    return day is not None and sentences.age_days(plan, day) > sentences.OLD_PRICE_DAYS
 
 
 def _age(plan: Plan, bought: PurchasePlan) -> str:
     day = bought.price_as_of_to
     if day is None:
         return UNKNOWN
-    return f"{words.age_days(plan, day)}d{f'{GLUE}!' if _is_old(plan, bought) else ''}"
+    return f"{sentences.age_days(plan, day)}d{f'{GLUE}!' if _is_old(plan, bought) else ''}"

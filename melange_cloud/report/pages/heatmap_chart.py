@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, Yield
-from melange_cloud.report.heatmap import LETTERS, title
-from melange_cloud.report.plots import COLOURS, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.charts import COLOURS, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.pages.heatmap import LETTERS, title
 from melange_cloud.report.text import GLUE, UNKNOWN, number
 
 NO_WINNER = 0.3
