@@ -11,10 +11,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from melange_cloud.cli import plan, prices, profiles, sensitivity, solve, workloads
-from melange_cloud.cli.numbers import drop_sizes_that_are_none, read_plain_numbers
+from melange_cloud.cli import plan, sensitivity, solve
+from melange_cloud.cli.option_numbers import drop_sizes_that_are_none, read_plain_numbers
 from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.prices import price_commands
+from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.cli.streams import take_stdout
+from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unread_variables
 
@@ -138,9 +141,9 @@ def melange_cloud(
 app.command("plan")(plan.plan)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("solve")(solve.solve)
-app.add_typer(prices.app, name="prices")
-app.add_typer(workloads.app, name="workloads")
-app.add_typer(profiles.app, name="profiles")
+app.add_typer(price_commands.app, name="prices")
+app.add_typer(workload_commands.app, name="workloads")
+app.add_typer(profile_commands.app, name="profiles")
 read_plain_numbers(app)
 
 

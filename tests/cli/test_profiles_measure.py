@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.cli.measure_words import as_table
+from melange_cloud.cli.profiles.measure_sentences import as_table
 from melange_cloud.domain import Slo
 from melange_cloud.profiles.measure import MeasuredSize, RequestSize
 from tests.profiles.measuring import QUESTION, a_run

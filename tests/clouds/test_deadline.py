@@ -9,7 +9,10 @@ from typing import get_args
 
 import pytest
 
-from melange_cloud.cli import plan, prices, profile_heatmap, renewal
+from melange_cloud.cli import plan
+from melange_cloud.cli.maintain import renew
+from melange_cloud.cli.prices import price_commands
+from melange_cloud.cli.profiles import heatmap
 from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws.client import Clients, Patience
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S, Deadline, DeadlinePassedError, deadline_of, words_of
@@ -40,9 +43,9 @@ def test_what_is_no_deadline_is_one_clean_line(text):
 def test_the_defaults_that_help_shows_are_those_in_force():
     parameters = inspect.signature(plan.plan).parameters
     assert f"[default: {PLAN_S:g}s]" in get_args(parameters["deadline"].annotation)[1].help
-    for command in (prices.list_, prices.export, prices.doctor, profile_heatmap.heatmap):
+    for command in (price_commands.list_, price_commands.export, price_commands.doctor, heatmap.heatmap):
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == PLAN_S
-    for command in (prices.refresh, renewal.renew):
+    for command in (price_commands.refresh, renew.renew):
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == BULK_S
     assert (words_of(PLAN_S), words_of(BULK_S), words_of(7200)) == ("60 s", "15 min", "2 h")
 

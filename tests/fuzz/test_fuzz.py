@@ -10,7 +10,9 @@ import pytest
 
 from melange_cloud.catalog import load_regions
 from melange_cloud.catalog.regions import select_regions
-from melange_cloud.cli import plan, profile_heatmap, profile_measure, workloads
+from melange_cloud.cli import plan
+from melange_cloud.cli.profiles import heatmap, measure
+from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.market.policy import age_of
 from melange_cloud.planner import question
@@ -59,9 +61,9 @@ WORD_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "--gpu": ("H100:2,L4", lambda text: question._gpus([text])),
     "--region": ("us-east-1", lambda text: select_regions([text], None, load_regions())),
     "--input-edges": ("100,1000,8000", lambda text: checked_edges(text, "--input-edges")),
-    "--size": ("64x64", lambda text: profile_heatmap._over(profile_heatmap.Over.TPOT, text, [])),
-    "--sizes": ("128x128,1024x256", lambda text: profile_measure._sizes(text, None)),
-    "mix": ("chat=0.8", workloads._name_and_weight),
+    "--size": ("64x64", lambda text: heatmap._over(heatmap.Over.TPOT, text, [])),
+    "--sizes": ("128x128,1024x256", lambda text: measure._sizes(text, None)),
+    "mix": ("chat=0.8", workload_commands._name_and_weight),
 }
 
 

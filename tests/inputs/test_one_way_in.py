@@ -15,10 +15,10 @@ FORBIDDEN_METHODS = {"read_text", "read_bytes", "open"}
 ALLOWED = {
     "catalog/quotas.py": "ships with the package",
     "catalog/snapshot.py": "ships with the package; a user's folder goes through inputs",
-    "cli/profile_calibration.py": "compares with what ships",
-    "cli/profile_estimate.py": "what we have just written ourselves",
+    "cli/maintain/calibration.py": "compares with what ships",
+    "cli/profiles/estimate.py": "what we have just written ourselves",
     "cli/streams.py": "standard streams",
-    "cli/profiles.py": "what we have just written ourselves",
+    "cli/profiles/profile_commands.py": "what we have just written ourselves",
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",
     "calibration/build.py": "compares with what ships",

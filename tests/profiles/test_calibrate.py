@@ -11,7 +11,7 @@ from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
 from melange_cloud.calibration.fitting import Unknown, fitted
 from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
-from melange_cloud.cli.profiles import app
+from melange_cloud.cli.profiles.profile_commands import app
 from melange_cloud.errors import BadFile, MelangeError
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_models

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.calibration.report_card import card_csv, load_card, read_card
 from melange_cloud.calibration.validate import CardRow, folds, quantile, report_card
-from melange_cloud.cli.profiles import app
+from melange_cloud.cli.profiles.profile_commands import app
 from melange_cloud.errors import BadFile
 
 STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}

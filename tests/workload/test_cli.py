@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app as main_app
-from melange_cloud.cli.workload_page import per_s
-from melange_cloud.cli.workloads import app
+from melange_cloud.cli.workloads.workload_commands import app
+from melange_cloud.cli.workloads.workload_page import per_s
 from melange_cloud.errors import BadFile, BadInput, MelangeError
 from melange_cloud.workload import load_workload, load_workload_file
 

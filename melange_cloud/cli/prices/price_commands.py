@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli import clock
+from melange_cloud.cli.maintain.renew import renew
 from melange_cloud.cli.output import emit
-from melange_cloud.cli.price_questions import (
+from melange_cloud.cli.prices.price_selection import (
     Asking,
     Format,
     fetch_progress,
@@ -22,7 +23,6 @@ from melange_cloud.cli.price_questions import (
     side,
     tell,
 )
-from melange_cloud.cli.renewal import renew
 from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, PricesUnavailable
 
@@ -152,7 +152,7 @@ def list_(
     out: Out = None,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
-    from melange_cloud.cli import price_tables
+    from melange_cloud.cli.prices import price_tables
 
     result = result_of(out, format_, ListFormat)
     asking = Asking(offline, refresh, max_age, require_fresh, prices, accept_odd_prices, deadline)
@@ -194,7 +194,7 @@ def diff(
     Only what both sides cover is compared, by region and purchase. Prices are before discounts.
     """
     from melange_cloud import catalog
-    from melange_cloud.cli import price_tables
+    from melange_cloud.cli.prices import price_tables
     from melange_cloud.market.gather import known_regions, plug_ins
 
     result = result_of(out, format_, Format)
@@ -223,7 +223,7 @@ def export(
     deadline: Deadline = "60s",
 ) -> None:
     """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
-    from melange_cloud.cli import price_tables
+    from melange_cloud.cli.prices import price_tables
 
     result = result_of(out, None, ["csv"])
     asking = Asking(offline, refresh, max_age, False, prices, accept_odd_prices, deadline)
@@ -243,7 +243,7 @@ def doctor(
 
     Exit code 5 where something is set up and does not work.
     """
-    from melange_cloud.cli import price_tables
+    from melange_cloud.cli.prices import price_tables
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.market.doctor import examine
 

@@ -130,7 +130,7 @@ def show(
     force: Force = False,
 ) -> None:
     """Show a workload: sizes as a heat map, means and quantiles, the rate over time, source and licence."""
-    from melange_cloud.cli import workload_page
+    from melange_cloud.cli.workloads import workload_page
     from melange_cloud.workload import load_workload_file
 
     result = _may_write(result_of(out, format_, Format), force)
@@ -275,7 +275,7 @@ def from_counts(
     """Make a workload file from a histogram, with the arrivals of the same or of another source."""
     from dataclasses import replace
 
-    from melange_cloud.cli.workload_page import rates_in_words
+    from melange_cloud.cli.workloads.workload_page import rates_in_words
     from melange_cloud.workload import Sizes, read_histogram, read_rates, with_rates, write_workload
 
     result = _may_write(result_of(out, None, ["json"]), force)
@@ -379,7 +379,7 @@ def _edges(where: Where, input_edges: str | None, output_edges: str | None) -> "
 
 def _tell(trace: "Trace") -> None:
     """On stderr: what was read, as what, and what was not."""
-    from melange_cloud.cli.workload_page import rates_in_words
+    from melange_cloud.cli.workloads.workload_page import rates_in_words
 
     by_words: dict[str, list[Path]] = {}
     for path, words in trace.taken.items():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.measure_words import as_json, as_table, measure_bar, slo_text
 from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.profiles.measure_sentences import as_json, as_table, measure_bar, slo_text
 from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, MelangeError, echoed, shown
 

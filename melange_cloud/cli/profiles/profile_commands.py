@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from melange_cloud.cli import profile_calibration, profile_estimate, profile_heatmap, profile_import, profile_measure
+from melange_cloud.cli.maintain import calibration
 from melange_cloud.cli.output import emit, note, rendered, width
+from melange_cloud.cli.profiles import estimate, heatmap, import_results, measure
 from melange_cloud.cli.result_file import output_option, refuse_unwritable, result_of
 from melange_cloud.errors import BadFile, BadInput, MelangeError, echoed
 
@@ -487,9 +488,9 @@ def _as_json(answer: dict[str, Any]) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False) + "\n"
 
 
-app.command(epilog=profile_heatmap.EXAMPLES)(profile_heatmap.heatmap)
-app.command(epilog=profile_estimate.EXAMPLES)(profile_estimate.estimate)
-app.command("import", epilog=profile_import.EXAMPLES)(profile_import.import_)
-app.command(epilog=profile_measure.EXAMPLE)(profile_measure.measure)
-app.command(epilog=profile_calibration.CALIBRATE_EXAMPLE)(profile_calibration.calibrate)
-app.command(epilog=profile_calibration.VALIDATE_EXAMPLE)(profile_calibration.validate)
+app.command(epilog=heatmap.EXAMPLES)(heatmap.heatmap)
+app.command(epilog=estimate.EXAMPLES)(estimate.estimate)
+app.command("import", epilog=import_results.EXAMPLES)(import_results.import_)
+app.command(epilog=measure.EXAMPLE)(measure.measure)
+app.command(epilog=calibration.CALIBRATE_EXAMPLE)(calibration.calibrate)
+app.command(epilog=calibration.VALIDATE_EXAMPLE)(calibration.validate)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit
-from melange_cloud.cli.price_questions import Format, fetch_progress, tell
+from melange_cloud.cli.prices.price_selection import Format, fetch_progress, tell
 from melange_cloud.cli.result_file import Result, output_option, refuse_unwritable
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def renew(
 def renewal_table(done: "Renewed") -> str:
     """What a renewal changed: counts by cloud and purchase, then every change but the moves of spot prices."""
     from melange_cloud.catalog import Difference, key_of
-    from melange_cloud.cli.price_tables import difference_table, paragraphs, table
+    from melange_cloud.cli.prices.price_tables import difference_table, paragraphs, table
     from melange_cloud.domain import PROVIDERS, PURCHASES
 
     found, rows = done.difference, []
@@ -93,7 +93,7 @@ def _is_of(offer: "Offer", provider: str, purchase: str) -> bool:
 
 def renewal_json(done: "Renewed") -> str:
     """What a renewal changed, as JSON."""
-    from melange_cloud.cli.price_tables import as_json, changes_of
+    from melange_cloud.cli.prices.price_tables import as_json, changes_of
 
     return as_json(
         {
