@@ -63,9 +63,9 @@ SEES = {
     ),
     "matplotlib": (  # every text of the kept picture; the same bytes each time
         "tests/cli/test_profile_heatmap.py::test_the_kept_picture_shows_what_is_drawn_now",
-        "tests/report/test_plots.py",
+        "tests/report/test_charts.py",
     ),
-    "pyarrow": ("tests/workload/test_trace.py::test_parquet_with_nested_columns_and_missing_values",),
+    "pyarrow": ("tests/workload/test_read.py::test_parquet_with_nested_columns_and_missing_values",),
     "all of them": ("tests/test_examples.py",),  # answers of whole commands
 }
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.cli.test_profile_estimate import QWEN_14B
-from tests.profiles.test_config_json import LLAMA_8B
+from tests.estimator.test_config_json import LLAMA_8B
 
 REGION = ("plan", "--region", "us-east-1")
 

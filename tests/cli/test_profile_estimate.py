@@ -9,7 +9,7 @@ import pytest
 
 from melange_cloud.domain import GPUS
 from melange_cloud.profiles import check_profile_file, read_profile_file
-from tests.profiles.test_config_json import LLAMA_8B, PUBLISHED, SHIPPED
+from tests.estimator.test_config_json import LLAMA_8B, PUBLISHED, SHIPPED
 
 ESTIMATE = ("profiles", "estimate", "--config", "config.json")
 

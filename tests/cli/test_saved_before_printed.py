@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from melange_cloud.cli import output
-from tests.profiles.test_config_json import LLAMA_8B
+from tests.estimator.test_config_json import LLAMA_8B
 
 SWEEP = str(Path(__file__).parents[1] / "profiles" / "benchmark_files" / "vllm_sweep.jsonl")
 ESTIMATE = ("profiles", "estimate", "--config", "config.json", "--gpu", "L4", "--model", "mine", "--save")
