@@ -1,1 +1,1 @@
-"""TODO."""
+"""Commands for who keeps melange-cloud: renewing the shipped prices, calibrating the estimator."""

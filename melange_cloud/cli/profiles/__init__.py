@@ -1,1 +1,1 @@
-"""TODO."""
+"""``melange-cloud profiles``."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""How the cheapest fleet moves with one quantity: the stretches of values over which it stays the same."""

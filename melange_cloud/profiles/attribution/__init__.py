@@ -1,1 +1,1 @@
-"""TODO."""
+"""Whose runs they are: model, precision, GPU and degree, from options and from what the results say."""
