@@ -35,7 +35,7 @@ def no_settings_of_this_machine(monkeypatch, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def time_to_prove(monkeypatch):
     """A figure beside the plan is proven on a busy machine, too; how long it may take there is no test's business."""
-    monkeypatch.setattr("melange_cloud.planner.LINE_LIMIT_S", 60)
+    monkeypatch.setattr("melange_cloud.planner.answer_question.LINE_LIMIT_S", 60)
 
 
 def pytest_collection_modifyitems(items):
