@@ -6,7 +6,7 @@ from melange_cloud.solver.covering import GaveUp
 from melange_cloud.solver.even_shares import most_traffic
 from melange_cloud.solver.least_change import least_change
 from melange_cloud.solver.programs.find import SOLVERS, Program, find_programs
-from melange_cloud.solver.solve import cheapest_single_kind, solve
+from melange_cloud.solver.search import cheapest_single_kind, solve
 from melange_cloud.solver.staircase import Staircase, Step, Tread, staircase_of
 
 __all__ = [

@@ -5,7 +5,7 @@ On a staircase the answer is counted exactly, in no time; everything else is sol
 
 from melange_cloud.domain import Problem, Solution, Status
 from melange_cloud.solver.checks import refuse_numbers, why_impossible, with_traffic
-from melange_cloud.solver.solve import refuse_options, solve
+from melange_cloud.solver.search import refuse_options, solve
 from melange_cloud.solver.staircase_solution import counted
 
 

@@ -197,7 +197,7 @@ def test_rows_are_only_asked_for_where_a_share_has_no_replica(monkeypatch):
         asked.append(to_be_rented)
         return create_model(problem, slices, to_be_rented)
 
-    monkeypatch.setattr("melange_cloud.solver.solve.create_model", listening)
+    monkeypatch.setattr("melange_cloud.solver.search.create_model", listening)
     assert solve(toy(), solver="glpk").usd_per_hour == 4.68
     assert asked == [frozenset()]
     asked.clear()
