@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from melange_cloud.calibration.build import OVERHEAD_READ_S, profile_key
+from melange_cloud.calibration.build import profile_key
 from melange_cloud.calibration.calibrate import PAST_ENGINES
 from melange_cloud.calibration.training_data import Measurement, load_measurements
 from melange_cloud.calibration.trials import Curve, Trial, curves, estimated_within, trial
@@ -30,6 +30,7 @@ from melange_cloud.estimator.replica import Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
 from melange_cloud.profiles.profile_file import MEASURED_FORMAT, format_profile
+from melange_cloud.profiles.profile_text import OVERHEAD_READ_S
 from melange_cloud.profiles.run_points import ERROR
 
 ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "TensorRT-LLM 0.x", "vLLM 0.x")

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from melange_cloud.calibration.build import grade_of
 from melange_cloud.calibration.calibrate import GROUPS, Group, Key, calibrated, fit, made, trials_of, unwatched
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.calibration.trials import TPOT_TARGETS_MS, Curve, Trial, curves, estimated_within
@@ -25,6 +24,7 @@ from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.estimator.specs import Calibration
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.profile import NEAR_FLOOR
+from melange_cloud.profiles.profile_text import grade_of
 
 SPLITS = 3
 _PARTS = 5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
 from melange_cloud.errors import BadFile, Fault, shown
-from melange_cloud.estimator.specs import PRECISIONS, Calibration, Era, FrontEnd, Gpu, Model
+from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, FrontEnd, Gpu, Model
 from melange_cloud.inputs import read_toml
 from melange_cloud.inputs.toml_tables import TomlReader
 from melange_cloud.shipped import shipped
@@ -109,7 +109,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
             mixed_steps=reader.flag("mixed_steps"),
             fp8_cache=reader.flag("fp8_cache"),
             least_cache_share=reader.number("least_cache_share", 0, 1),
-            tensor_parallel=reader.degrees("tensor_parallel"),
+            tensor_parallel=reader.some_of("tensor_parallel", TENSOR_PARALLEL_DEGREES),
             fewest_gpus=reader.flag("fewest_gpus"),
             models={model: reader.part("models").texts(model, []) for model in profiled},
             max_total_tokens=limits,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from melange_cloud.errors import Fault, echoed
 from melange_cloud.inputs import Malformed, is_number, parse_json
-from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
 
 
 def shown(value: object) -> str:
@@ -91,18 +90,18 @@ class FieldChecker:
         self.fault(f"{where}{key}", f"is {shown(value)}: must be a whole number from {low:,} to {high:,}")
         return None
 
-    def token_range(self, owner: dict[str, object], key: str, where: str) -> TokenRange | None:
-        """A range ``[low, high]`` of tokens."""
+    def whole_range(self, owner: dict[str, object], key: str, where: str, most: int) -> tuple[int, int] | None:
+        """A range ``[low, high]`` of whole numbers from 0 to ``most``."""
         if key not in owner:
             return None
         value = owner[key]
         if isinstance(value, list) and len(value) == 2:
             low, high = value
             whole = all(isinstance(edge, int) and not isinstance(edge, bool) for edge in value)
-            if whole and 0 <= low < high <= LONGEST_TOKENS:
+            if whole and 0 <= low < high <= most:
                 return low, high
         self.fault(
             f"{where}{key}",
-            f"is {shown(value)}: must be [low, high], whole numbers, 0 <= low < high <= {LONGEST_TOKENS:,}",
+            f"is {shown(value)}: must be [low, high], whole numbers, 0 <= low < high <= {most:,}",
         )
         return None

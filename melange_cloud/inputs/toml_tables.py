@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import Fault, echoed, shown
-from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.inputs import is_number
 
 
@@ -60,14 +59,14 @@ class TomlReader:
             self._take(field, lambda v: isinstance(v, list) and all(isinstance(x, str) for x in v), wanted, default, [])
         )
 
-    def degrees(self, field: str) -> tuple[int, ...]:
-        """A list of tensor parallel degrees."""
-        wanted = f"a list out of {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}"
+    def some_of(self, field: str, known: tuple[int, ...]) -> tuple[int, ...]:
+        """A list of at least one of ``known``."""
+        wanted = f"a list out of {', '.join(map(str, known))}"
 
         def accepts(value: Any) -> bool:
-            return isinstance(value, list) and value != [] and all(x in TENSOR_PARALLEL_DEGREES for x in value)
+            return isinstance(value, list) and value != [] and all(x in known for x in value)
 
-        return tuple(self._take(field, accepts, wanted, None, [1]))
+        return tuple(self._take(field, accepts, wanted, None, list(known[:1])))
 
     def number(self, field: str, low: float, high: float, default: float | None = None) -> float:
         """A number in [low, high]."""

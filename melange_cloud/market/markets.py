@@ -1,20 +1,47 @@
 """The regions that a question names, with their offers by the order of trust."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 
 from melange_cloud import catalog
 from melange_cloud.domain import Excluded, InstanceType, Offer, Region
+from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market import gather
-from melange_cloud.planner.question import DEFAULT_PURCHASE, Question, close_matches, purchase_of
+from melange_cloud.market.policy import Trust
 
 MOST_SPOT_AGE_DAYS = 7
 """Older spot prices are no data. A quote is that of one moment: AWS lets spot drift by the hour, Google resets it up to
 once a day, and a shipped quote of 292 days ago stood at 11 % of on demand."""
 
+ON_DEMAND = "on_demand"
+
 OnFetch = Callable[[str, int, int | None], None]
 """Called with (what is read, units done, units in all or None) while clouds are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuestion:
+    """Which prices are wanted, and which of them to trust.
+
+    Attributes:
+        regions: names, globs, ``aws:NAME``, or ``all``.
+        provider: ``aws`` or ``gcp``; None is both.
+        purchase: of PURCHASES.
+        sheet: the user's own price sheet.
+        accept_odd_prices: take prices that are five times off the same type's in other regions.
+        trust: whether clouds are asked, and how old a price may be.
+        discounts: laid over all but the user's own sheet.
+    """
+
+    regions: tuple[str, ...]
+    provider: str | None
+    purchase: str
+    sheet: Path | None = None
+    accept_odd_prices: bool = False
+    trust: Trust = field(default_factory=Trust)
+    discounts: tuple[catalog.Discount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +79,17 @@ class Market:
         return list(known.values())
 
 
-def open_market(question: Question, now: datetime, on_fetch: OnFetch | None = None) -> Market:
+def open_market(question: PriceQuestion, now: datetime, on_fetch: OnFetch | None = None) -> Market:
     """Select the regions and gather their prices of the purchase asked for; as ``open_markets``."""
-    purchase = purchase_of(question)
-    return open_markets(question, [purchase], now, on_fetch)[purchase]
+    return open_markets(question, [question.purchase], now, on_fetch)[question.purchase]
 
 
 def open_markets(
-    question: Question, purchases: Sequence[str], now: datetime, on_fetch: OnFetch | None = None
+    question: PriceQuestion, purchases: Sequence[str], now: datetime, on_fetch: OnFetch | None = None
 ) -> dict[str, Market]:
     """Select the regions and gather their prices, all purchases at once; one Market per purchase.
 
     Args:
-        question: read are regions, provider, purchase, prices, accept_odd_prices, trust and discounts.
         purchases: that of the question among them.
         now: the time that price ages are counted to.
 
@@ -72,14 +97,14 @@ def open_markets(
         BadInput, BadFile: a region, a purchase or the price sheet cannot be right.
         PricesUnavailable: fresh prices were required and are not to be had.
     """
-    purchase = purchase_of(question)
+    purchase = question.purchase
     installed = gather.plug_ins()
     regions = gather.known_regions(installed)
     sheet: tuple[Offer, ...] = ()
-    if question.prices is not None:
+    if question.sheet is not None:
         reference = catalog.load_snapshot(purchase) if len(purchases) == 1 else catalog.load_snapshot()
         sheet = catalog.read_price_sheet(
-            question.prices,
+            question.sheet,
             accept_odd_prices=question.accept_odd_prices,
             reference=reference,
             providers=gather.known_providers(installed),
@@ -89,7 +114,7 @@ def open_markets(
     # A region that sells GPUs on demand stays in a comparison of another purchase, with "no data" where that is so.
     priced = {
         *catalog.load_snapshot(purchase).priced_regions,
-        *catalog.load_snapshot(DEFAULT_PURCHASE).priced_regions,
+        *catalog.load_snapshot(ON_DEMAND).priced_regions,
         *((offer.instance_type.provider, offer.region) for offer in sheet),
     }
     selected = catalog.select_regions(question.regions, question.provider, regions, priced)

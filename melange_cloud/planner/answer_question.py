@@ -42,7 +42,7 @@ def answer(
     moment = datetime.now(UTC) if now is None else now
     purchase = purchase_of(question)
     bought = dict.fromkeys([purchase, *PURCHASES]) if question.compare_purchases else [purchase]
-    markets = open_markets(question, tuple(bought), moment, on_fetch)
+    markets = open_markets(question.of_prices, tuple(bought), moment, on_fetch)
     market = markets[purchase]
     if question.current is not None and len(market.regions) > 1:
         raise BadInput(f"--current is the fleet of one region, and --region names {len(market.regions)}")

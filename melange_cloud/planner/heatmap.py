@@ -192,7 +192,7 @@ def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> t
     if len(words) > 1 or _MANY & set(words[0]) or words[0].strip().lower() == "all":
         # Before any cloud is asked about all of them.
         raise BadInput(f"--region {', '.join(words)}: a heat map is of one region; name it, such as {DEFAULT_REGION}")
-    market = open_market(replace(question, regions=words), moment, on_fetch)
+    market = open_market(replace(question, regions=words).of_prices, moment, on_fetch)
     if len(market.regions) > 1:
         names = ", ".join(f"{region.provider}:{region.name}" for region in market.regions)
         raise BadInput(f"--region {words[0]}: a heat map is of one region, these are {names}")

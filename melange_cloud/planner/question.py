@@ -3,7 +3,6 @@
 A field that is None was not set. The defaults stand here and nowhere else.
 """
 
-import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from melange_cloud.catalog import Discount
 from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
+from melange_cloud.inputs.suggestions import close_matches
+from melange_cloud.market.markets import ON_DEMAND, PriceQuestion
 from melange_cloud.market.policy import Trust
 from melange_cloud.planner.planned_rate import default_rate, rate_of
 from melange_cloud.planner.pose import HOST_MEMORY_BESIDE_WEIGHTS_GIB
@@ -26,7 +27,7 @@ DEFAULT_WORKLOAD = "conversation"
 DEFAULT_TPOT_MS = 100.0
 DEFAULT_HEADROOM = 0.2
 DEFAULT_ROUTER = "plain"
-DEFAULT_PURCHASE = "on_demand"
+DEFAULT_PURCHASE = ON_DEMAND
 DEFAULT_SOLVER = "auto"
 DEFAULT_HOURS_PER_MONTH = 730.0
 LEAST_HOURS_OF_A_MONTH = 672.0
@@ -35,7 +36,6 @@ DEFAULT_ALTERNATIVES = 3
 MOST_ALTERNATIVES = 20
 DEFAULT_STAY_WITHIN = 0.02
 
-_LONGEST_WORD = 100
 LEAST_REQUESTS_PER_S = 1e-6
 """One request in eleven days."""
 
@@ -136,6 +136,23 @@ class Question:
         for name in ("prices", "current", "config"):
             if isinstance(getattr(self, name), str):
                 object.__setattr__(self, name, Path(getattr(self, name)))
+
+    @property
+    def of_prices(self) -> PriceQuestion:
+        """Which prices it needs.
+
+        Raises:
+            BadInput: the purchase is none.
+        """
+        return PriceQuestion(
+            regions=self.regions,
+            provider=self.provider,
+            purchase=purchase_of(self),
+            sheet=self.prices,
+            accept_odd_prices=self.accept_odd_prices,
+            trust=self.trust,
+            discounts=self.discounts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,15 +293,6 @@ def purchase_of(question: Question) -> str:
     return _one_of("--purchase", question.purchase or DEFAULT_PURCHASE, PURCHASES)
 
 
-def close_matches(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean A or B?)``, or the whole list where nothing is close."""
-    names = sorted(known)
-    lowered = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6) if len(word) <= _LONGEST_WORD else []
-    close = [lowered[match] for match in near]
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
-
-
 def _positive(option: str, number: float, least: float = 0.0, most: float = math.inf) -> float:
     if not (math.isfinite(number) and number > 0):
         raise BadInput(f"{option} {number:g}: give a positive number")
@@ -418,4 +426,4 @@ def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict
     return dict(sorted(checked.items()))
 
 
-__all__ = ["DEFAULT_PURCHASE", "Asked", "Question", "close_matches", "purchase_of", "resolve"]
+__all__ = ["DEFAULT_PURCHASE", "Asked", "Question", "purchase_of", "resolve"]

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from melange_cloud.calibration.build import profile_text
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.config_json import ConfigModel
 from melange_cloud.estimator.families import FAMILIES
@@ -11,6 +10,7 @@ from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.library import find_era, find_gpus
+from melange_cloud.profiles.profile_text import profile_text
 
 BEST_GRADE_UNMEASURED = "C"
 """An estimate for a family of which no model was measured is trusted no more than this."""

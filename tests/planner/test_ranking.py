@@ -34,7 +34,7 @@ class Anew:
 
     def __init__(self, *regions, **asked):
         self.question = question(*regions, **asked)
-        self.market = open_market(self.question, NOW)
+        self.market = open_market(self.question.of_prices, NOW)
         self.asked = resolve(self.question, self.market.machines)
         self.evaluated = evaluate(self.asked.request, self.asked.workload.buckets, self.market.every_offer)
         self.regions = {region.name: region for region in self.market.regions}

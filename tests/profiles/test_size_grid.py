@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.calibration.build import OUTPUT_TOKENS, grid
 from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
 from melange_cloud.profiles import load_models, load_profiles
+from melange_cloud.profiles.profile_text import OUTPUT_TOKENS, grid
 from melange_cloud.profiles.size_grid import SizeGrid
 from melange_cloud.workload import list_workloads, load_workload
 

@@ -315,9 +315,9 @@ def show_table(profile: "Profile", targets: dict[str, float], api_servers: int =
     from rich.table import Table
     from rich.text import Text
 
-    from melange_cloud.calibration.build import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
     from melange_cloud.domain import Slo
     from melange_cloud.profiles import served_cells
+    from melange_cloud.profiles.profile_text import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 
     cells = served_cells(profile, Slo(**targets), api_servers)
     shown = {

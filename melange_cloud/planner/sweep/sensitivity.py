@@ -21,13 +21,14 @@ from melange_cloud.domain import (
     Sweep,
 )
 from melange_cloud.errors import BadInput
+from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.max_tput_table import Evaluated, evaluate, front_end_notice, front_end_shares
 from melange_cloud.planner.plan_region import pose_here, pose_in, rules_of
 from melange_cloud.planner.pose import MaxTputTable, Posed, charged_anew, posings_of
-from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, close_matches, resolve
+from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, resolve
 from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.planner.solving import Solving, only_gpu, serves_all
 from melange_cloud.planner.sweep.stretches import (
@@ -79,7 +80,7 @@ def sensitivity(
     """
     what, gpu = _quantity(over)
     moment = datetime.now(UTC) if now is None else now
-    market = open_market(question, moment, on_fetch)
+    market = open_market(question.of_prices, moment, on_fetch)
     if len(market.regions) != 1:
         raise BadInput(f"sensitivity is of one region, and --region names {len(market.regions)}")
     (region,) = market.regions

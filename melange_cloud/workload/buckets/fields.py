@@ -50,8 +50,8 @@ def _bucket(checker: FieldChecker, value: object, place: str) -> Bucket | None:
         return None
     where = f"{place}."
     checker.known_fields(value, where, _BUCKET_REQUIRED, _BUCKET_OPTIONAL)
-    input_tokens = checker.token_range(value, "input_tokens", where)
-    output_tokens = checker.token_range(value, "output_tokens", where)
+    input_tokens = checker.whole_range(value, "input_tokens", where, LONGEST_TOKENS)
+    output_tokens = checker.whole_range(value, "output_tokens", where, LONGEST_TOKENS)
     mean_input = checker.number(value, "mean_input_tokens", where, 0, LONGEST_TOKENS)
     mean_output = checker.number(value, "mean_output_tokens", where, 0, LONGEST_TOKENS)
     share = checker.number(value, "share", where, 0, 1)
