@@ -12,6 +12,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from melange_cloud.cli import plan, sensitivity, solve
+from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
+from melange_cloud.cli.maintain import commands
 from melange_cloud.cli.option_numbers import drop_sizes_that_are_none, read_plain_numbers
 from melange_cloud.cli.output import emit, note
 from melange_cloud.cli.prices import price_commands
@@ -20,10 +22,6 @@ from melange_cloud.cli.streams import take_stdout
 from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unread_variables
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-PIPE_CLOSED = 141  # 128 + SIGPIPE
-
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer brings its own copy of Click from 0.17 on, so that click.UsageError may be another class."""
@@ -141,6 +139,7 @@ def melange_cloud(
 app.command("plan")(plan.plan)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("solve")(solve.solve)
+commands.add_to(price_commands.app, profile_commands.app)
 app.add_typer(price_commands.app, name="prices")
 app.add_typer(workload_commands.app, name="workloads")
 app.add_typer(profile_commands.app, name="profiles")

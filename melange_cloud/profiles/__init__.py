@@ -9,14 +9,8 @@ from melange_cloud.profiles.front_end import (
     served_cells,
     served_max_tput,
 )
-from melange_cloud.profiles.library import (
-    find_era,
-    find_gpus,
-    find_model,
-    load_profiles,
-    resolve_era,
-    resolve_precision,
-)
+from melange_cloud.profiles.library import load_profiles
+from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_era, resolve_precision
 from melange_cloud.profiles.model_selection import Choice, choose, choose_config
 from melange_cloud.profiles.profile import Cell, Profile
 from melange_cloud.profiles.profile_file import check_profile_file, read_profile_file

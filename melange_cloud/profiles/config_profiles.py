@@ -7,7 +7,7 @@ from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.estimated import estimated_at_every_degree
-from melange_cloud.profiles.library import find_era, find_gpus
+from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.measured_over_estimate import pin
 from melange_cloud.profiles.profile import Profile
 from melange_cloud.profiles.profile_file import parse_profile

@@ -1,117 +1,23 @@
-"""Finds profiles: by a model's name as people spell it, a precision, an era and the GPUs asked for."""
+"""Loads the profiles of a model at a precision, in an era, on the GPUs asked for."""
 
-import difflib
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from melange_cloud.domain import GPUS, Kind
-from melange_cloud.errors import BadInput
-from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
-from melange_cloud.estimator.specs import DEFAULT_ERA, PRECISIONS, TENSOR_PARALLEL_DEGREES, Era, Model
+from melange_cloud.domain import Kind
+from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
+from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
+from melange_cloud.profiles.lookup import (
+    find_era,
+    find_gpus,
+    find_model,
+    is_own_model,
+    own_precision,
+    resolve_precision,
+)
 from melange_cloud.profiles.profile import Profile
 from melange_cloud.profiles.profile_file import ProfileFile, read_profile_file
-from melange_cloud.profiles.user_profiles import own_estimates, own_files, own_folder, own_precisions, plain_name
+from melange_cloud.profiles.user_profiles import own_estimates, own_files, own_folder, plain_name
 from melange_cloud.shipped import shipped
-
-_SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
-
-
-def _plain(name: str) -> str:
-    """A model's name without case, organisation, punctuation and the endings that do not change its speed."""
-    plain = name.strip().lower().rpartition("/")[2]
-    while _SUFFIX.search(plain):
-        plain = _SUFFIX.sub("", plain)
-    plain = re.sub(r"[^a-z0-9]", "", plain)
-    return plain.removeprefix("meta")
-
-
-def find_model(name: str) -> Model:
-    """The shipped model of a name such as ``llama-3.1-8b`` or ``meta-llama/Llama-3.1-8B-Instruct``.
-
-    Raises:
-        BadInput: there is none; close matches are named.
-    """
-    models = load_models()
-    spellings = {
-        _plain(spelling): model for model in models.values() for spelling in (model.name, *model.also_known_as)
-    }
-    found = spellings.get(_plain(name))
-    if found is not None:
-        return found
-    close = difflib.get_close_matches(_plain(name), spellings, n=3, cutoff=0.6)
-    names = list(dict.fromkeys(spellings[match].name for match in close))
-    hint = f"did you mean {' or '.join(names)}?" if names else f"there are {', '.join(models)}"
-    raise BadInput(f"no profile of the model {name!r}: {hint}")
-
-
-def find_era(name: str | None = None) -> Era:
-    """An engine era by name; None is DEFAULT_ERA.
-
-    Raises:
-        BadInput: there is none of that name; all are named.
-    """
-    eras = load_eras()
-    name = DEFAULT_ERA if name is None else name
-    if name not in eras:
-        raise BadInput(f"no engine era {name!r}: there are {', '.join(eras)}")
-    return eras[name]
-
-
-def resolve_era(model: str, era: str | None = None) -> str:
-    """The era's name, checked to have profiles of the model; None is DEFAULT_ERA.
-
-    Raises:
-        BadInput: the model or the era is unknown, or the era has no profile of the model.
-    """
-    found, where = find_model(model), find_era(era)
-    if found.name not in where.models and not own_precisions(where.name, found.name):
-        others = [name for name, other in load_eras().items() if found.name in other.models]
-        raise BadInput(f"no profile of {found.name} in era {where.name}: it has {', '.join(others)}")
-    return where.name
-
-
-def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
-    """GPU names as GPUS spells them, in its order; None is all.
-
-    Raises:
-        BadInput: a name is none of GPUS.
-    """
-    if names is None:
-        return GPUS
-    by_plain = {gpu.lower(): gpu for gpu in GPUS}
-    wanted = set()
-    for name in names:
-        if name.lower() not in by_plain:
-            begins = [gpu for gpu in GPUS if name and gpu.lower().startswith(name.lower())]
-            close = begins or [by_plain[match] for match in difflib.get_close_matches(name.lower(), by_plain, n=2)]
-            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(GPUS)}"
-            raise BadInput(f"no profile of the GPU {name!r}: {hint}")
-        wanted.add(by_plain[name.lower()])
-    return tuple(gpu for gpu in GPUS if gpu in wanted)
-
-
-def resolve_precision(model: str, era: str | None = None, precision: str | None = None) -> str:
-    """The precision of the profiles that answer for ``precision``; None asks for the model's own.
-
-    bf16 and fp16 are equally fast: either finds the 16-bit profile that is shipped.
-
-    Raises:
-        BadInput: the model, the era or the precision is unknown, or the era has no such profile of the model.
-    """
-    found, where = find_model(model), find_era(resolve_era(model, era))
-    shipped_precisions = where.models.get(found.name, ())
-    wanted = (precision or found.native_precision).lower()
-    if wanted in shipped_precisions:
-        return wanted
-    sixteen_bit = [name for name in shipped_precisions if name != "fp8"]
-    if wanted in PRECISIONS and wanted != "fp8" and sixteen_bit:
-        return sixteen_bit[0]
-    if wanted in own_precisions(where.name, found.name):
-        return wanted
-    raise BadInput(
-        f"no {precision} profile of {found.name} in era {where.name}: there are {', '.join(shipped_precisions)}"
-    )
 
 
 def load_profiles(
@@ -193,18 +99,6 @@ def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profi
     return _own_estimates(era, model, precision, kind.gpu).get(kind)
 
 
-def is_own_model(model: str, era: str | None = None) -> bool:
-    """Whether a model is not shipped, but the user measured it in an era."""
-    folder = own_folder()
-    if not folder.is_dir() or not plain_name(model, or_else=""):
-        return False
-    try:
-        find_model(model)
-    except BadInput:
-        return (folder / find_era(era).name / plain_name(model)).is_dir()
-    return False
-
-
 def _load_own(
     model: str, precision: str | None, era: Era, gpus: Iterable[str]
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
@@ -224,22 +118,6 @@ def _load_own(
 
 def _own_estimates(era: str, model: str, precision: str, gpu: str) -> dict[Kind, Profile]:
     return {kind: Profile(file, kind) for file in own_estimates(era, model, precision, gpu) for kind in file.rows}
-
-
-def own_precision(model: str, precision: str | None, era: str) -> str:
-    """The precision that is meant of a model that only the user knows; None is the only one there is.
-
-    Raises:
-        BadInput: there is no such one, or several to choose from.
-    """
-    there = own_precisions(era, model)
-    wanted = precision.lower() if precision else there[0] if len(there) == 1 else None
-    if wanted not in there:
-        raise BadInput(
-            f"no {precision or 'one'} precision of {plain_name(model)} in your profiles: there are {', '.join(there)}; "
-            "choose with --precision"
-        )
-    return wanted
 
 
 def _read_if_there(path: Path) -> ProfileFile | None:

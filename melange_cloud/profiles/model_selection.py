@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud.domain import GPUS
-from melange_cloud.profiles.library import (
+from melange_cloud.profiles.lookup import (
     find_era,
     find_model,
     is_own_model,

@@ -1,14 +1,13 @@
 """A Plan as CSV: one row per allocation, each row enough to know what its price is and since when."""
 
 import csv
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.pages.standing import Standing, standings
-from melange_cloud.report.text import clean, known
+from melange_cloud.report.standing import Standing, standings
+from melange_cloud.report.text import clean, known, utc
 
 PURCHASE_COLUMNS = tuple(
     f"region_{purchase}_{figure}"
@@ -100,12 +99,6 @@ def as_csv(plan: Plan) -> str:
         if not region.allocations:
             writer.writerow(_cells(common | {"purchase": plan.request.purchase}))
     return text.getvalue()
-
-
-def utc(moment: datetime) -> str:
-    """ISO 8601 to the second, with Z; a time without a zone is taken as UTC."""
-    aware = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return aware.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cells(values: dict[str, object]) -> dict[str, str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.domain import Plan, RegionPlan
-from melange_cloud.report.csv_ import utc
-from melange_cloud.report.pages.standing import standings
-from melange_cloud.report.text import known
+from melange_cloud.report.standing import standings
+from melange_cloud.report.text import known, utc
 
 SCHEMA_VERSION = 1
 PLAN_SCHEMA = Path(__file__).with_name("plan.schema.json")

@@ -6,6 +6,7 @@ Unknown (None, NaN, infinite) is ``-`` everywhere.
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from rich.cells import cell_len
 
@@ -166,3 +167,9 @@ def wrap(text: str, width: int, hang: int = 0) -> list[str]:
                 line, used = " " * hang, hang
             line, used = line + char, used + cell_len(char)
     return [line.replace(GLUE, " ").rstrip() for line in [*lines, line]]
+
+
+def utc(moment: datetime) -> str:
+    """ISO 8601 to the second, with Z; a time without a zone is taken as UTC."""
+    aware = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return aware.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,7 +9,7 @@ mix({"chat": (chat, 0.8), ...})          several workloads as one
 write_workload(held)                     the text of a workload file
 """
 
-from melange_cloud.workload.buckets.edges import Edges, checked_edges, fine_edges
+from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
 from melange_cloud.workload.file import WORKLOAD_SCHEMA, WorkloadFile, write_workload
 from melange_cloud.workload.histogram import Sizes
 from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates

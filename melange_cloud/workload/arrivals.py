@@ -12,7 +12,7 @@ from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
-    from melange_cloud.workload.traces.tally import Tally
+    from melange_cloud.workload.tally import Tally
 
 MINUTE_S, HOUR_S = 60, 3600
 HOURS_FROM = 6

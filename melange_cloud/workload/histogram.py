@@ -21,9 +21,8 @@ from pathlib import Path
 from melange_cloud.domain import Bucket, Workload
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows
-from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange, clashes, label
+from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, SUM_TOLERANCE, TokenRange, clashes, label
 from melange_cloud.workload.cell_numbers import parse_number
-from melange_cloud.workload.mix import SUM_TOLERANCE
 
 CORNER = "input\\output"
 _CLOSED = re.compile(r"([0-9]{1,10})-([0-9]{1,10})")

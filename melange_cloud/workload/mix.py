@@ -11,13 +11,11 @@ from melange_cloud.workload.buckets.ranges import (
     INPUT_EDGES_TOKENS,
     LONGEST_TOKENS,
     OUTPUT_EDGES_TOKENS,
+    SUM_TOLERANCE,
     TokenRange,
     clashes,
     range_of,
 )
-
-SUM_TOLERANCE = 1e-6
-"""Shares and weights may miss 1 by this much: what rounding to six digits leaves."""
 
 
 def workload_from_requests(

@@ -5,19 +5,23 @@ import random
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
 from melange_cloud.calibration.fitting import Unknown, fitted
 from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
-from melange_cloud.cli.profiles.profile_commands import app
+from melange_cloud.cli.maintain import commands
 from melange_cloud.errors import BadFile, MelangeError
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_models
 from melange_cloud.shipped import shipped
 
 MEASURED = shipped("profiles") / "measured"
+
+app = typer.Typer()
+commands.add_to(prices=typer.Typer(), profiles=app)
 
 
 def test_the_shipped_constants_are_what_the_measurements_give() -> None:

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.report_card import card_csv, load_card, read_card
 from melange_cloud.calibration.validate import CardRow, folds, quantile, report_card
-from melange_cloud.cli.profiles.profile_commands import app
+from melange_cloud.cli.maintain import commands
 from melange_cloud.errors import BadFile
 
 STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}
+
+app = typer.Typer()
+commands.add_to(prices=typer.Typer(), profiles=app)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ ALLOWED = {
     "cli/maintain/calibration.py": "compares with what ships",
     "cli/profiles/estimate.py": "what we have just written ourselves",
     "cli/streams.py": "standard streams",
-    "cli/profiles/profile_commands.py": "what we have just written ourselves",
+    "cli/profiles/show.py": "what we have just written ourselves",
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",
     "calibration/build.py": "compares with what ships",

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from melange_cloud import report
 from melange_cloud.domain import Plan, Status
-from melange_cloud.report.pages.standing import standings
+from melange_cloud.report.standing import standings
 from melange_cloud.report.text import usd_per_month
 from tests.report import plans
 

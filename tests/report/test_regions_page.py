@@ -10,7 +10,7 @@ import pytest
 from melange_cloud import report
 from melange_cloud.domain import Plan, RegionPlan, Status
 from melange_cloud.report.pages.regions import groups
-from melange_cloud.report.pages.winner import undecided
+from melange_cloud.report.winner import undecided
 from tests.report import plans
 from tests.report.plans import A2, G2, G5, G6, allocation, no_plan, plan, region_plan
 

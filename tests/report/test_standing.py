@@ -11,8 +11,8 @@ import pytest
 
 from melange_cloud import report
 from melange_cloud.domain import Plan, RegionPlan, Status, Sure
-from melange_cloud.report.pages.standing import Standing, standings
-from melange_cloud.report.pages.winner import undecided
+from melange_cloud.report.standing import Standing, standings
+from melange_cloud.report.winner import undecided
 from tests.report import plans
 from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
 

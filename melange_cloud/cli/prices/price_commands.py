@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli import clock
-from melange_cloud.cli.maintain.renew import renew
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.prices.price_selection import (
     Asking,
@@ -253,9 +252,6 @@ def doctor(
     emit(show(checks), result)
     if any(check.status == "failed" for check in checks):
         raise typer.Exit(PricesUnavailable.exit_code)
-
-
-app.command("renew", epilog="Example: melange-cloud prices renew --output renewed-pricing")(renew)
 
 
 def _unknown(provider: str, excluded: "Iterable[Excluded]") -> list[str]:

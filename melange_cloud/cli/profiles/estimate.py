@@ -78,7 +78,7 @@ def estimate(
 
     Exit code 3: the model fits, and no request size is served within the targets.
     """
-    from melange_cloud.cli.profiles.profile_commands import gpus_of, nothing_served
+    from melange_cloud.cli.profiles.show import gpus_of, nothing_served
     from melange_cloud.estimator.config_json import read_config
     from melange_cloud.profiles.user_profiles import plain_name
 
@@ -153,7 +153,7 @@ def _as_json(
     made: "list[_Made]", left_out: dict[str, str], shape: "ConfigModel", targets: dict[str, float], *, several: bool
 ) -> str:
     """One GPU as ``profiles show`` has it; several as a list of such."""
-    from melange_cloud.cli.profiles.profile_commands import SCHEMA_VERSION, show_json
+    from melange_cloud.cli.profiles.show import SCHEMA_VERSION, show_json
 
     shown = [json.loads(show_json(one.profile, targets)) for one in made]
     counted = {"parameters": shape.parameters, "family": shape.family, "notes": list(shape.notes)}
@@ -164,7 +164,7 @@ def _as_json(
 
 
 def _as_pages(made: "list[_Made]", left_out: dict[str, str], targets: dict[str, float]) -> str:
-    from melange_cloud.cli.profiles.profile_commands import show_table
+    from melange_cloud.cli.profiles.show import show_table
 
     pages = [show_table(one.profile, targets) for one in made]
     reasons = "".join(f"Left out: {name}: {reason}\n" for name, reason in left_out.items())

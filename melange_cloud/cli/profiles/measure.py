@@ -175,7 +175,7 @@ def measure(
                 session = Session(question, tool, read_runs, kept, speed.seconds_per_token, watcher, api_key)
                 measured = session.measure()
         except KeyboardInterrupt:
-            from melange_cloud.cli.app import INTERRUPTED
+            from melange_cloud.cli.exit_codes import INTERRUPTED
 
             note(f"melange-cloud: interrupted; {_how_to_go_on(kept)}")
             raise typer.Exit(INTERRUPTED) from None

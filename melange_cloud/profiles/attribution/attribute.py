@@ -15,7 +15,7 @@ from melange_cloud.profiles.attribution.model_names import (
 from melange_cloud.profiles.attribution.named_model import is_shipped, named_model
 from melange_cloud.profiles.attribution.possible import Measured, impossible
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.library import find_era, find_gpus, find_model, resolve_precision
+from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_precision
 from melange_cloud.profiles.user_profiles import plain_name
 
 _DEGREE_LABELS = ("tp", "tensor_parallel", "tensor_parallel_size", "tp_size")

@@ -7,9 +7,8 @@ from typing import Any
 
 from melange_cloud.domain.heatmap import HeatMap
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.csv_ import utc
 from melange_cloud.report.pages.heatmap import UNIT
-from melange_cloud.report.text import clean
+from melange_cloud.report.text import clean, utc
 
 SCHEMA_VERSION = 1
 

@@ -12,8 +12,7 @@ from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.pages.purchases import purchases_of_regions
 from melange_cloud.report.pages.region import left_out_sheet
 from melange_cloud.report.pages.routing import routing_sheet
-from melange_cloud.report.pages.standing import Standing, standings, turn_words, worst
-from melange_cloud.report.pages.winner import Undecided, undecided
+from melange_cloud.report.standing import Standing, standings, turn_words, worst
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -25,6 +24,7 @@ from melange_cloud.report.text import (
     usd_per_million,
     usd_per_month,
 )
+from melange_cloud.report.winner import Undecided, undecided
 
 __all__ = ["Undecided", "comparison", "groups", "undecided"]
 

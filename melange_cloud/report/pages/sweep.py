@@ -10,7 +10,6 @@ from melange_cloud.domain import Sensitivity, Status, Stretch
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, Titled
 from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, Line, Lines
-from melange_cloud.report.csv_ import utc
 from melange_cloud.report.json_ import plain
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import (
@@ -23,6 +22,7 @@ from melange_cloud.report.text import (
     plus_minus,
     quantity,
     usd_per_month,
+    utc,
 )
 
 SCHEMA_VERSION = 1

@@ -4,8 +4,7 @@ import math
 
 from melange_cloud.domain import Bucket
 from melange_cloud.inputs.json_fields import FieldChecker, shown
-from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange, clashes, holds
-from melange_cloud.workload.mix import SUM_TOLERANCE
+from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, SUM_TOLERANCE, TokenRange, clashes, holds
 
 _BUCKET_REQUIRED = ("input_tokens", "output_tokens", "mean_input_tokens", "mean_output_tokens", "share")
 _BUCKET_OPTIONAL = ("longest_total_tokens",)

@@ -14,6 +14,9 @@ LONGEST_TOKENS = 1_000_000_000
 
 TokenRange = tuple[int, int]
 
+SUM_TOLERANCE = 1e-6
+"""Shares and weights may miss 1 by this much: what rounding to six digits leaves."""
+
 
 def range_of(size_tokens: int, edges_tokens: Sequence[int]) -> TokenRange:
     """The range (low, high] that holds a size; the first one holds 0 too. Past the last edge, edges double."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from melange_cloud.domain import Drift
 from melange_cloud.workload.arrivals import HOUR_S, whole_hours
-from melange_cloud.workload.traces.tally import Tally
+from melange_cloud.workload.tally import Tally
 
 if TYPE_CHECKING:
     import numpy as np

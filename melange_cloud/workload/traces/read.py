@@ -13,15 +13,15 @@ from pathlib import Path
 from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.arrivals import arrival_rates
-from melange_cloud.workload.buckets.edges import Edges, joined, load_error
+from melange_cloud.workload.edges import Edges, joined, load_error
 from melange_cloud.workload.file import WorkloadFile
+from melange_cloud.workload.tally import Grid, Tally
 from melange_cloud.workload.traces.columns import Asked, wanted_values
 from melange_cloud.workload.traces.drift import drift_by_hour
 from melange_cloud.workload.traces.from_csv import read_csv_trace
 from melange_cloud.workload.traces.from_json_lines import read_json_trace
 from melange_cloud.workload.traces.from_parquet import MAGIC, read_parquet_trace
 from melange_cloud.workload.traces.line_blocks import Lines, OnBytes, expand, size_of
-from melange_cloud.workload.traces.tally import Grid, Tally
 from melange_cloud.workload.traces.trace_rows import Reading, UnreadableRow
 from melange_cloud.workload.traces.verdicts import (
     guessed_unit,

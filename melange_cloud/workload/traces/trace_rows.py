@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud.errors import echoed
 from melange_cloud.inputs import is_number
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS
+from melange_cloud.workload.tally import Tally
 from melange_cloud.workload.traces.clock import OUTSIDE_CALENDAR, Clock, is_given, number_of
 from melange_cloud.workload.traces.columns import Columns, Label, normal
 from melange_cloud.workload.traces.labels import Labels, label_text
-from melange_cloud.workload.traces.tally import Tally
 
 if TYPE_CHECKING:
     import numpy as np

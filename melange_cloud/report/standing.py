@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from melange_cloud.domain import CostOrder, Plan, RegionPlan, Sure, Turn
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
-from melange_cloud.report.pages.winner import cheapest_first, undecided
 from melange_cloud.report.sentences import age_days, oldest_price
 from melange_cloud.report.text import GLUE, clean, joined, number, percent, usd_per_month
+from melange_cloud.report.winner import cheapest_first, undecided
 
 _WORST_FIRST = (
     Sure.WITHIN_PROFILE_ERROR,
