@@ -5,12 +5,12 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.build import build, write
-from melange_cloud.cli.profiles.profile_commands import app
+from melange_cloud.cli.app import profile_commands
 from melange_cloud.errors import BadInput, MelangeError
 
 
 def run(*arguments: str) -> str:
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(profile_commands.app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 
