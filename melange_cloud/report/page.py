@@ -1,0 +1,75 @@
+"""One page in every form: a terminal's text, Markdown, JSON and CSV."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from io import StringIO
+
+from melange_cloud.inputs.spreadsheet_cells import safe_cell
+from melange_cloud.report.blocks import Block
+from melange_cloud.report.json_ import plain
+from melange_cloud.report.markdown import markdown
+from melange_cloud.report.terminal import terminal
+
+WIDE = 110
+"""Columns from which a page has room for everything."""
+
+
+class Format(StrEnum):
+    """How an answer is written; the first is the default."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a command answers, in whichever form.
+
+    Attributes:
+        blocks: what people read; called with whether there is room for everything.
+        document: what programs read, without ``schema_version``; dataclasses in it become objects of their fields.
+        columns, rows: what spreadsheets read, a row with one cell for each column. Other programs read numbers from it,
+            so nothing in it is rounded.
+        schema_version: that of ``document``.
+    """
+
+    blocks: Callable[[bool], Iterable[Block]]
+    document: Mapping[str, object]
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    schema_version: int = 1
+
+
+def written(page: Page, form: str, *, width: int, colour: bool = False) -> str:
+    """The page as text; ends in a newline.
+
+    Args:
+        form: of Format.
+        width: columns of the terminal; only ``table`` heeds it.
+        colour: whether escape sequences may be used; only ``table`` heeds it.
+    """
+    match Format(form):
+        case Format.TABLE:
+            return terminal(page.blocks(width >= WIDE), width=width, colour=colour)
+        case Format.MARKDOWN:
+            return markdown(page.blocks(True))
+        case Format.JSON:
+            document: dict[str, object] = {"schema_version": page.schema_version}
+            document.update({key: plain(value) for key, value in page.document.items()})
+            return json.dumps(document, indent=2, allow_nan=False) + "\n"
+        case Format.CSV:
+            text = StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(page.columns)
+            writer.writerows([safe_cell(_cell(cell)) for cell in row] for row in page.rows)
+            return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    known = plain(value)
+    return "" if known is None else known
