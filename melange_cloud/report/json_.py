@@ -33,7 +33,14 @@ def as_json(plan: Plan) -> str:
 
 
 def _fields(thing: Any) -> dict[str, object]:
-    return {field.name: plain(getattr(thing, field.name)) for field in fields(thing)}
+    found: dict[str, object] = {}
+    for part in fields(thing):
+        value = getattr(thing, part.name)
+        if part.metadata.get("flat"):
+            found |= _fields(value)
+        else:
+            found[part.metadata.get("key", part.name)] = plain(value)
+    return found
 
 
 def _region(region: RegionPlan) -> dict[str, object]:
@@ -41,7 +48,11 @@ def _region(region: RegionPlan) -> dict[str, object]:
 
 
 def plain(value: object) -> object:
-    """A value as JSON holds it: dataclasses become objects of their fields, None and what is not finite null."""
+    """A value as JSON holds it: dataclasses become objects of their fields, None and what is not finite null.
+
+    Metadata of a field says where its key differs: ``key`` is its name in JSON; the fields of a ``flat`` one are keys
+    of the object that holds it.
+    """
     match value:
         case Enum():
             return value.value
