@@ -316,9 +316,9 @@ def test_two_processes_that_write_at_once_lose_nothing():
 def test_a_lock_that_is_held_is_waited_for_and_then_a_note(folder, monkeypatch):
     from filelock import FileLock
 
-    from melange_cloud.catalog.cache import store
+    from melange_cloud.catalog.cache import store as cache_files
 
-    monkeypatch.setattr(store, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(cache_files, "_LOCK_WAIT_S", 0.1)
     folder.mkdir()
     with FileLock(folder / "lock"):
         (note,) = store("aws", [part(priced())], [], NOW)
