@@ -4,13 +4,13 @@ Precedence: flag > environment (MELANGE_CLOUD_*) > file > built-in default. A va
 set: it is not marked as a default in the answer.
 """
 
-import difflib
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
 from melange_cloud.inputs import is_there, read_toml
+from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
 
 FILE_NAME = "melange-cloud.toml"
 
@@ -37,9 +37,8 @@ def unread_variables(options: Collection[str]) -> list[str]:
     known = VARIABLES | set(options)
     lines = []
     for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
-        close = difflib.get_close_matches(name, sorted(known), n=2)
-        hint = f": did you mean {' or '.join(close)}?" if close else ""
-        lines.append(f"{echoed(name)} is set and nobody reads it{hint}")
+        hint = did_you_mean(closest(name, known, 2))
+        lines.append(f"{echoed(name)} is set but not used{hint and ': '}{hint}")
     return lines
 
 
@@ -126,6 +125,4 @@ def _table_names(known: Collection[str]) -> list[str]:
 
 
 def _unknown_key(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=2)
-    cure = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(sorted(known))}"
-    return f"unknown key; {cure}"
+    return f"unknown key: {close_matches(name, known)}"

@@ -22,7 +22,7 @@ from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
 from melange_cloud.errors import BadFile, Fault, echoed, shown
 from melange_cloud.inputs import is_number
-from melange_cloud.inputs.csv_tables import did_you_mean
+from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
 from melange_cloud.settings import read_array, settings_path
 
 KEYS = ("provider", "region", "family", "purchase", "percent", "usd_per_hour")
@@ -125,6 +125,11 @@ def _known_regions() -> frozenset[str]:
     return frozenset(region.name for region in load_regions())
 
 
+def _hint(word: str, known: Iterable[str]) -> str:
+    hint = did_you_mean(closest(word, known))
+    return f": {hint}" if hint else ""
+
+
 def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fault]) -> Discount:
     """The table as a Discount; what is wrong with it is added to ``faults``."""
 
@@ -151,18 +156,15 @@ def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fa
     percent, usd_per_hour = amount("percent"), amount("usd_per_hour")
     foreign = provider is not None and provider not in PROVIDERS
     if purchase is not None and purchase not in PURCHASES:
-        fault(
-            "purchase",
-            f"unknown '{echoed(purchase)}'{did_you_mean(purchase, PURCHASES) or ':'} use {', '.join(PURCHASES)}",
-        )
-    if provider is not None and foreign and did_you_mean(provider, PROVIDERS):
-        fault("provider", f"unknown '{echoed(provider)}'{did_you_mean(provider, PROVIDERS)}")
+        fault("purchase", f"unknown '{echoed(purchase)}': {close_matches(purchase, PURCHASES)}")
+    if provider is not None and foreign and (close := closest(provider, PROVIDERS)):
+        fault("provider", f"unknown '{echoed(provider)}': {did_you_mean(close)}")
     if region is not None and not foreign and not any(fnmatchcase(name, region) for name in _known_regions()):
-        fault("region", f"no region matches '{echoed(region)}'{did_you_mean(region, sorted(_known_regions()))}")
+        fault("region", f"no region matches '{echoed(region)}'{_hint(region, _known_regions())}")
     if family is not None and not foreign and not _GLOB_SIGNS & set(family):
         names = [name for of, name in load_instance_types() if provider in (None, of)]
         if not any(_is_of_family(name, family) for name in names):
-            fault("family", f"no instance type is of family '{echoed(family)}'{did_you_mean(family, names)}")
+            fault("family", f"no instance type is of family '{echoed(family)}'{_hint(family, names)}")
     if ("percent" in table) == ("usd_per_hour" in table):
         fault("percent", "give either percent or usd_per_hour")
     if percent is not None and not 0 <= percent < 100:

@@ -2,16 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 _GLOB_SIGNS = frozenset("*?[")
 _GOVERNMENT_PREFIX = "us-gov"
 _SUGGESTIONS_SHOWN = 4
-_LONGEST_NAME = 100
 _LOCAL_ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)-[a-z]{3,4}-\d+[a-z]?")
 _ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)[a-z]|(?P<gcp_region>[a-z]+-[a-z]+\d+)-[a-z]")
 
@@ -124,10 +123,9 @@ def _hint(name: str, regions: Iterable[Region], provider: str | None = None) -> 
     close = [region for region in pool if region.name.lower().replace("-", "") == squeezed]
     if len(plain) > 3:
         close += [region for region in pool if plain in region.place.lower()]
-    names = sorted({region.name for region in pool}) if len(plain) <= _LONGEST_NAME else []
-    order = get_close_matches(plain, names, n=_SUGGESTIONS_SHOWN)
-    close += [region for word in order for region in pool if region.name == word]
+    names = {region.name for region in pool}
+    close += [region for word in closest(plain, names, _SUGGESTIONS_SHOWN) for region in pool if region.name == word]
     shown = list(dict.fromkeys(f"{region.name} ({region.provider}, {region.place})" for region in close))
     if not shown:
         return ": 'all' selects every region"
-    return f": did you mean {' or '.join(shown[:_SUGGESTIONS_SHOWN])}?"
+    return f": {did_you_mean(shown[:_SUGGESTIONS_SHOWN])}"

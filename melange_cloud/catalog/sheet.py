@@ -16,7 +16,8 @@ from melange_cloud.catalog.implausible import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile, Fault, echoed
-from melange_cloud.inputs.csv_tables import Row, did_you_mean, read_rows
+from melange_cloud.inputs.csv_tables import Row, read_rows
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
 SHEET_COLUMNS = (
@@ -185,10 +186,10 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
             return None
         missing = [field for field in facts._fields if field != "quota_family" and not row.text(field)]
         if missing:
-            hint = did_you_mean(name, [type_name for other, type_name in types if other == provider])
+            hint = did_you_mean(closest(name, (type_name for other, type_name in types if other == provider)))
             row.fault(
                 "instance_type",
-                f"unknown instance type '{echoed(name)}'{hint or ':'} a new one needs {', '.join(missing)} too",
+                f"unknown instance type '{echoed(name)}': {hint}{hint and ' '}a new one needs {', '.join(missing)} too",
             )
             return None
         gpu, gpu_count, vcpus, memory_gib, family = facts

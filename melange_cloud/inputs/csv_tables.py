@@ -4,29 +4,20 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 
 from melange_cloud import inputs
 from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.inputs import MOST, NotANumber, OutOfRange, parse_number, read_text
 from melange_cloud.inputs.spreadsheet_cells import restored
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 _WITH_SEPARATORS = re.compile(r"[+-]?\d[\d.,_' \u00a0\u202f]*", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_LONGEST_WORD = 100
 _MOST_FAULTS = 200
 """Where reading ends: to look for what may be meant takes milliseconds for each."""
 
 _NO_VALUE = frozenset({"nan", "inf", "infinity", "n/a", "na", "none", "null"})
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """``, did you mean 'x' or 'y'?``, or nothing where no known word is close."""
-    lowered = {name.lower(): name for name in known}
-    # Nothing known to us is longer than 40 characters, and the comparison takes time by the length of the word.
-    close = get_close_matches(word.lower(), list(lowered), n=3) if len(word) <= _LONGEST_WORD else []
-    return f", did you mean {' or '.join(repr(lowered[name]) for name in close)}?" if close else ""
 
 
 class Row:
@@ -69,7 +60,8 @@ class Row:
         word = self.text(field)
         if not word or word in known:
             return word or None
-        self.fault(field, f"unknown '{echoed(word)}'{did_you_mean(word, known) or ':'} use {', '.join(known)}{or_else}")
+        hint = did_you_mean(closest(word, known))
+        self.fault(field, f"unknown '{echoed(word)}': {hint}{hint and ' '}use {', '.join(known)}{or_else}")
         return None
 
     def positive(self, field: str, most: float = MOST) -> float | None:
@@ -145,8 +137,8 @@ def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str]
     known = names if columns is None else columns
     for name in dict.fromkeys(names):
         if name not in known:
-            hint = did_you_mean(name, known) or f": the columns are {', '.join(known)}"
-            faults.append(Fault(path, f"unknown column '{echoed(name)}'{hint}", line=first_line, field="header"))
+            hint = did_you_mean(closest(name, known)) or f"the columns are {', '.join(known)}"
+            faults.append(Fault(path, f"unknown column '{echoed(name)}': {hint}", line=first_line, field="header"))
             _stop_at_most(faults)
     missing = [name for name in required if name not in names]
     if missing:

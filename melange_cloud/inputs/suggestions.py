@@ -1,4 +1,4 @@
-"""Did you mean: the known words that are close to one that is not known."""
+"""Did you mean: the known words that are close to one that is not known. No other module compares spellings."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,10 +7,21 @@ _LONGEST_WORD = 100
 """Nothing known to us is longer than 40 characters, and the comparison takes time by the length of the word."""
 
 
+def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """At most ``most`` of the known words that may be meant, the closest first, whatever their case."""
+    if len(word) > _LONGEST_WORD:
+        return []
+    by_lower = {name.lower(): name for name in sorted(known)}
+    return [by_lower[match] for match in difflib.get_close_matches(word.lower(), by_lower, n=most, cutoff=0.6)]
+
+
+def did_you_mean(words: Iterable[str]) -> str:
+    """``did you mean A or B?``; empty where there is no word to suggest."""
+    listed = " or ".join(words)
+    return f"did you mean {listed}?" if listed else ""
+
+
 def close_matches(word: str, known: Iterable[str]) -> str:
     """``did you mean A or B?``, or ``there are ...`` with the whole list where nothing is close."""
     names = sorted(known)
-    lowered = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(word.lower(), lowered, n=3, cutoff=0.6) if len(word) <= _LONGEST_WORD else []
-    close = [lowered[match] for match in near]
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+    return did_you_mean(closest(word, names)) or f"there are {', '.join(names)}"

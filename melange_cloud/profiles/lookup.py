@@ -1,6 +1,5 @@
 """Finds models, eras, GPUs and precisions by their names as people spell them."""
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -8,6 +7,7 @@ from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.estimator.specs import DEFAULT_ERA, PRECISIONS, Era, Model
+from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
 from melange_cloud.profiles.user_profiles import own_folder, own_precisions, plain_name
 
 _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
@@ -26,9 +26,8 @@ def find_model(name: str) -> Model:
     found = spellings.get(_plain(name))
     if found is not None:
         return found
-    close = difflib.get_close_matches(_plain(name), spellings, n=3, cutoff=0.6)
-    names = list(dict.fromkeys(spellings[match].name for match in close))
-    hint = f"did you mean {' or '.join(names)}?" if names else f"there are {', '.join(models)}"
+    close = closest(_plain(name), spellings)
+    hint = did_you_mean(dict.fromkeys(spellings[match].name for match in close)) or f"there are {', '.join(models)}"
     raise BadInput(f"no profile of the model {name!r}: {hint}")
 
 
@@ -58,8 +57,7 @@ def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
     for name in names:
         if name.lower() not in by_plain:
             begins = [gpu for gpu in GPUS if name and gpu.lower().startswith(name.lower())]
-            close = begins or [by_plain[match] for match in difflib.get_close_matches(name.lower(), by_plain, n=2)]
-            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(GPUS)}"
+            hint = did_you_mean(begins) or close_matches(name, GPUS)
             raise BadInput(f"no profile of the GPU {name!r}: {hint}")
         wanted.add(by_plain[name.lower()])
     return tuple(gpu for gpu in GPUS if gpu in wanted)

@@ -5,6 +5,7 @@ from pathlib import Path
 from melange_cloud.domain import Workload
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import is_there, read_text
+from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.shipped import shipped
 from melange_cloud.workload.file import WorkloadFile, parse_workload_file
 from melange_cloud.workload.histogram import parse_histogram
@@ -53,8 +54,4 @@ def _folder() -> Path:
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name.lower(), names)
-    meant = f" Did you mean {' or '.join(close)}?" if close else ""
-    return f"no workload is called {shown(name)}.{meant} Shipped are {', '.join(names)}; or give a .json or .csv file"
+    return f"unknown workload {shown(name)}: {close_matches(name, names)}; or give a .json or .csv file"

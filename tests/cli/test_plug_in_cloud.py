@@ -109,7 +109,7 @@ def test_a_slip_in_the_provider_is_one_line_with_what_is_known(run, sheet):
     sheet.write_text(sheet.read_text().replace("nimbus,nimbus-north-1,n1.l4", "nimbos,nimbus-north-1,n1.l4"))
     errors = run("plan", *NORTH, "--offline", "--prices", str(sheet), code=2).stderr.splitlines()
     assert len(errors) == 1
-    assert "provider: unknown 'nimbos', did you mean 'nimbus'? use aws, gcp, nimbus" in errors[0]
+    assert "provider: unknown 'nimbos': did you mean nimbus? use aws, gcp, nimbus" in errors[0]
 
 
 def test_without_the_plug_in_its_rows_are_refused_with_the_cure(run, sheet):

@@ -17,7 +17,7 @@ def test_a_slip_is_named_with_what_is_meant(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MELANGE_CLOUD_TPOT_MSS", "50")
     result = CliRunner().invoke(app, ["workloads", "list"])
     assert result.exit_code == 0
-    assert "MELANGE_CLOUD_TPOT_MSS is set and nobody reads it: did you mean MELANGE_CLOUD_TPOT_MS" in result.stderr
+    assert "MELANGE_CLOUD_TPOT_MSS is set but not used: did you mean MELANGE_CLOUD_TPOT_MS" in result.stderr
     assert "TPOT_MSS" not in result.stdout
 
 

@@ -388,7 +388,7 @@ def test_the_shipped_mixture_is_what_the_command_makes() -> None:
         (("=1",), "'=1': write NAME=WEIGHT"),
         (("chat=0.5", "chat=0.5"), "chat stands twice"),
         (("chat=0.5", "document=0.6"), "the weights sum to 1.1"),
-        (("chat=0.5", "documnt=0.5"), "Did you mean document?"),
+        (("chat=0.5", "documnt=0.5"), "did you mean document?"),
     ],
 )
 def test_wrong_parts_are_refused(parts: tuple[str, ...], says: str) -> None:

@@ -6,10 +6,10 @@ The common logs are known by their names (``usage_names``); the user names the o
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT, UNITS_S
 from melange_cloud.workload.traces.usage_names import (
     ADDED_TO_INPUT,
@@ -303,8 +303,7 @@ class _Finder:
 
     def _closest(self, asked: str) -> str:
         near = {normal(name): name for name in self.names[:10_000]}
-        close = get_close_matches(normal(asked), near, n=3, cutoff=0.6)
-        return f"did you mean {' or '.join(_short(near[word]) for word in close)}?" if close else self._shown()
+        return did_you_mean(_short(near[word]) for word in closest(normal(asked), near)) or self._shown()
 
     def _shown(self) -> str:
         return f"found: {', '.join(map(_short, self.names[:12])) or 'nothing'}"[:160]

@@ -1,9 +1,9 @@
 """What the whole of a reading shows and its first rows could not: units, models, failures, values that no row has."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.workload.traces.columns import ANY
 from melange_cloud.workload.traces.time_units import UNIT_WORDS, Stretch, candidates, unit_of
 from melange_cloud.workload.traces.trace_rows import Guessed, Reading
@@ -68,8 +68,8 @@ def refuse_unknown_values(reading: Reading) -> None:
     for column, values in wanted.items():
         seen: Mapping[str, int] = reading.labels.seen.get(("where", column), {})
         for value in sorted(values - set(seen)):
-            near = get_close_matches(value, seen, n=3, cutoff=0.6) or sorted(seen, key=lambda word: -seen[word])[:5]
-            meant = f"did you mean {' or '.join(echoed(word, 40) for word in near)}?" if near else "it is always empty"
+            near = closest(value, seen) or sorted(seen, key=lambda word: -seen[word])[:5]
+            meant = did_you_mean(echoed(word, 40) for word in near) or "it is always empty"
             raise BadInput(f"--where {echoed(column, 40)}={echoed(value, 40)}: no row has this value; {meant}")
 
 
