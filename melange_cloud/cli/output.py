@@ -16,6 +16,8 @@ from melange_cloud.errors import MelangeError, echoed, one_line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from melange_cloud.report.page import Page
+
 WIDTH_OFF_A_TERMINAL, USUAL_WIDTH, LEAST_WIDTH = 120, 80, 40
 LONGEST_NOTE = 600
 """Characters of the longest note: longer than an error, since a notice may list regions and cures."""
@@ -47,6 +49,18 @@ def _asked_columns() -> int:
 def colour() -> bool:
     """Whether stdout takes colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
     return is_terminal(answers()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def show(page: "Page", result: Result = STDOUT, *, whole_rows: bool = False) -> None:
+    """Print a command's answer, or write it, in the form that ``result`` asks for.
+
+    Args:
+        whole_rows: where nobody says how wide a line may be, a row is one line however long, for grep and awk.
+    """
+    from melange_cloud.report.page import written
+
+    columns = None if whole_rows and not bounded() else width()
+    emit(written(page, result.format, width=columns, colour=colour() and result.path is None), result)
 
 
 def emit(text: str, result: Result = STDOUT) -> None:

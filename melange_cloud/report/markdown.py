@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from melange_cloud.report.blocks import Block, Labelled, Notices, Paragraph, Sheet, Titled
+from melange_cloud.report.blocks import Block, Labelled, Notices, Paragraph, Sheet, Titled, footnotes
 from melange_cloud.report.text import GLUE
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
@@ -66,4 +66,5 @@ def _sheet(sheet: Sheet) -> str:
     lines = ["| " + " | ".join(cell if at == 1 else _cell(cell) for cell in row) + " |" for at, row in enumerate(rows)]
     if sheet.total:
         lines.append("| " + " | ".join(f"**{_cell(cell)}**" if cell else "" for cell in sheet.total) + " |")
-    return "\n".join(lines)
+    below = footnotes(sheet, range(len(sheet.columns)))
+    return "\n".join(lines) + (f"\n\n{_block(Paragraph(below))}" if below else "")

@@ -32,7 +32,8 @@ class Page:
 
     Attributes:
         blocks: what people read; called with whether there is room for everything.
-        document: what programs read, without ``schema_version``; dataclasses in it become objects of their fields.
+        document: what programs read, without ``schema_version``; the keys of mappings keep their order, dataclasses
+            become objects of their fields.
         columns, rows: what spreadsheets read, a row with one cell for each column. Other programs read numbers from it,
             so nothing in it is rounded.
         schema_version: that of ``document``.
@@ -45,29 +46,38 @@ class Page:
     schema_version: int = 1
 
 
-def written(page: Page, form: str, *, width: int, colour: bool = False) -> str:
+def written(page: Page, form: str, *, width: int | None, colour: bool = False) -> str:
     """The page as text; ends in a newline.
 
     Args:
         form: of Format.
-        width: columns of the terminal; only ``table`` heeds it.
+        width: columns of the terminal, None: a line may have any length; only ``table`` heeds it.
         colour: whether escape sequences may be used; only ``table`` heeds it.
     """
     match Format(form):
         case Format.TABLE:
-            return terminal(page.blocks(width >= WIDE), width=width, colour=colour)
+            return terminal(page.blocks(width is None or width >= WIDE), width=width, colour=colour)
         case Format.MARKDOWN:
             return markdown(page.blocks(True))
         case Format.JSON:
-            document: dict[str, object] = {"schema_version": page.schema_version}
-            document.update({key: plain(value) for key, value in page.document.items()})
-            return json.dumps(document, indent=2, allow_nan=False) + "\n"
+            document = _in_order({"schema_version": page.schema_version, **page.document})
+            return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         case Format.CSV:
             text = StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(page.columns)
             writer.writerows([safe_cell(_cell(cell)) for cell in row] for row in page.rows)
             return text.getvalue()
+
+
+def _in_order(value: object) -> object:
+    """A value as JSON holds it, the keys of the document's own mappings in the order in which it has them."""
+    match value:
+        case Mapping():
+            return {str(key): _in_order(item) for key, item in value.items()}
+        case tuple() | list():
+            return [_in_order(item) for item in value]
+    return plain(value)
 
 
 def _cell(value: object) -> object:

@@ -5,29 +5,29 @@ from io import StringIO
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled
+from melange_cloud.report.blocks import Block, Labelled, Notices, Paragraph, Sheet, Titled, footnotes
+from melange_cloud.report.table_layout import Layout, layouts
 from melange_cloud.report.text import wrap
 
 LEAST_WIDTH = 40
 _GAP = 2
 _INDENT = 1
 _HANG = 2
-_LONGEST_WORD = 28
+_UNBOUNDED = 1_000_000
+"""Columns where nobody says how wide a line may be."""
 
 
-def terminal(blocks: Iterable[Block], *, width: int, colour: bool) -> str:
+def terminal(blocks: Iterable[Block], *, width: int | None, colour: bool) -> str:
     """The blocks, a blank line between them; ends in a newline.
 
     Args:
         blocks: what to show.
-        width: columns, at least LEAST_WIDTH (less is taken for that).
+        width: columns, at least LEAST_WIDTH (less is taken for that); None: a line may have any length.
         colour: whether escape sequences may be used.
     """
-    width = max(width, LEAST_WIDTH)
+    width = _UNBOUNDED if width is None else max(width, LEAST_WIDTH)
     console = Console(
         file=StringIO(),
         width=width,
@@ -64,7 +64,7 @@ def _print(console: Console, block: Block, width: int) -> None:
 def _print_lines(console: Console, lines: Iterable[str], width: int, style: str) -> None:
     for line in lines:
         for part in wrap(line, width - _INDENT, _HANG):
-            console.print(Text(" " * _INDENT + part, style))
+            console.print(Text(" " * _INDENT + part, style), soft_wrap=True)
 
 
 def _print_labelled(console: Console, entries: tuple[tuple[str, tuple[str, ...]], ...], width: int) -> None:
@@ -73,81 +73,60 @@ def _print_labelled(console: Console, entries: tuple[tuple[str, tuple[str, ...]]
         shown = label
         for line in lines:
             for part in wrap(line, width - margin, _HANG if len(lines) > 1 else 0):
-                console.print(Text(f"{' ' * _INDENT}{shown}".ljust(margin), "bold") + Text(part, "not bold"))
+                console.print(
+                    Text(f"{' ' * _INDENT}{shown}".ljust(margin), "bold") + Text(part, "not bold"), soft_wrap=True
+                )
                 shown = ""
 
 
 def _print_sheet(console: Console, sheet: Sheet, width: int) -> None:
-    everything = [*sheet.rows, *([sheet.total] if sheet.total else [])]
-    shown, widths = fit(sheet.columns, everything, width - _INDENT)
+    shown, parts = layouts(sheet, width - _INDENT)
+    for at, part in enumerate(parts):
+        if at:
+            console.print()
+        _print_part(console, part)
+    lines = footnotes(sheet, shown)
+    if lines:
+        console.print()
+        _print_lines(console, lines, width, "")
 
-    def show(rows: Iterable[tuple[str, ...]], style: str) -> None:
-        grid = Table.grid(padding=(0, _GAP))
-        for at, size in zip(shown, widths, strict=True):
-            grid.add_column(width=size, no_wrap=True, justify="right" if sheet.columns[at].right else "left")
-        for row in rows:
-            grid.add_row(
-                *(
-                    Text("\n".join(wrap(row[at], size, sheet.columns[at].hang)), style)
-                    for at, size in zip(shown, widths, strict=True)
-                )
-            )
-        console.print(Padding(grid, (0, 0, 0, _INDENT), expand=False))
 
-    show([tuple(column.header for column in sheet.columns)], "dim" if sheet.rows else "")
-    if sheet.rows:
-        show(sheet.rows, "")
+def _print_part(console: Console, part: Layout) -> None:
+    sheet = part.sheet
+    headers = tuple(column.header for column in sheet.columns)
+    _print_row(console, part, headers, "dim" if sheet.rows else "")
+    above: tuple[str, ...] = headers
+    for at, row in enumerate(sheet.rows):
+        _print_row(console, part, row, "", sheet.styles[at] if sheet.styles else (), above)
+        above = row
     if sheet.total:
-        console.print(Text(" " * _INDENT + "-" * (sum(widths) + _GAP * (len(widths) - 1))))
-        show([sheet.total], "bold")
+        ruled = max(line.indent + sum(line.widths) + part.gap * (len(line.widths) - 1) for line in part.lines)
+        console.print(Text(" " * _INDENT + "-" * ruled), soft_wrap=True)
+        _print_row(console, part, sheet.total, "bold")
 
 
-def fit(columns: tuple[Column, ...], rows: Iterable[tuple[str, ...]], width: int) -> tuple[list[int], list[int]]:
-    """Which columns are shown (their places), and how wide each is, so that all together take at most ``width``.
-
-    Columns go in the order of their ``drop`` until no word (of up to _LONGEST_WORD) needs folding; then those with a
-    ``least`` shrink, each time the one by which the table grows least. Words are folded where even that is too wide.
-    """
-    rows = [tuple(column.header for column in columns), *rows]
-    natural = [max(cell_len(row[at]) for row in rows) for at in range(len(columns))]
-    words = [max(cell_len(word) for row in rows for word in row[at].split(" ")) for at in range(len(columns))]
-
-    def floor(at: int, least: int) -> int:
-        return natural[at] if columns[at].least is None else min(natural[at], least)
-
-    whole_words = [
-        floor(at, max(column.least or 0, cell_len(column.header), min(words[at], _LONGEST_WORD)))
-        for at, column in enumerate(columns)
-    ]
-    shown = list(range(len(columns)))
-
-    def gaps() -> int:
-        return _GAP * (len(shown) - 1)
-
-    while sum(whole_words[at] for at in shown) + gaps() > width:
-        droppable = [at for at in shown if columns[at].drop]
-        if not droppable:
-            break
-        shown.remove(max(droppable, key=lambda at: (columns[at].drop, at)))
-    widths = {at: min(natural[at], width) for at in shown}
-    for floors in (whole_words, [floor(at, 2) for at in range(len(columns))]):
-        while sum(widths.values()) + gaps() > width:
-            shrinkable = [at for at in shown if widths[at] > floors[at]]
-            if not shrinkable:
-                break
-            best = min(
-                shrinkable, key=lambda at: (_height(columns, rows, widths | {at: widths[at] - 1}), -widths[at], at)
-            )
-            widths[best] -= 1
-    return shown, [widths[at] for at in shown]
-
-
-def _height(columns: tuple[Column, ...], rows: list[tuple[str, ...]], widths: dict[int, int]) -> int:
-    """Lines that the rows take."""
-    return sum(
-        max(
-            1 if cell_len(row[at]) <= size else len(wrap(row[at], size, columns[at].hang))
-            for at, size in widths.items()
-        )
-        for row in rows
-    )
+def _print_row(
+    console: Console,
+    part: Layout,
+    row: tuple[str, ...],
+    style: str,
+    styles: tuple[str, ...] = (),
+    above: tuple[str, ...] = (),
+) -> None:
+    for number, line in enumerate(part.lines):
+        if part.shares_heads and not number and above and all(row[at] == above[at] for at in line.columns):
+            continue
+        cells = [
+            wrap(row[at], size, part.sheet.columns[at].hang) for at, size in zip(line.columns, line.widths, strict=True)
+        ]
+        for depth in range(max(len(cell) for cell in cells)):
+            text = Text(" " * (_INDENT + line.indent), style)
+            for place, (at, size) in enumerate(zip(line.columns, line.widths, strict=True)):
+                cell = cells[place][depth] if depth < len(cells[place]) else ""
+                blank = " " * (size - cell_len(cell))
+                text.append(" " * part.gap if place else "")
+                right = part.sheet.columns[at].right
+                text.append(blank if right else "")
+                text.append(cell, styles[at] if styles else None)
+                text.append("" if right else blank)
+            console.print(text, soft_wrap=True)

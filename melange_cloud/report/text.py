@@ -151,6 +151,8 @@ def wrap(text: str, width: int, hang: int = 0) -> list[str]:
 
     Lines after the first are indented by ``hang`` columns. At least one line comes back.
     """
+    if cell_len(text) <= width and not text.startswith(" "):
+        return [text.replace(GLUE, " ").rstrip()]
     lines: list[str] = []
     line, used = "", 0
     for word in text.split(" "):

@@ -1,0 +1,186 @@
+"""How a table fits a terminal: which columns are shown, how wide they are, and on which line of a row.
+
+One rule for every table: columns with a ``drop`` go, the highest first; cells with a ``least`` are wrapped at blanks;
+then headers are; then the gap between columns shrinks. What is still too wide is laid out as its Sheet says. No word
+and no option is broken, neither at a hyphen, except in a cell that alone is wider than the terminal.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+
+from melange_cloud.report.blocks import Column, Sheet, only
+from melange_cloud.report.text import wrap
+
+_GAP, _LEAST_GAP = 2, 1
+_LONGEST_WORD = 28
+"""Columns that may shrink do so to their longest word, but never need to be wider than this."""
+
+_BELOW = 4
+"""By how much what stands below a row is indented."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one line of a row holds: the places of the columns, and how wide each is."""
+
+    columns: tuple[int, ...]
+    widths: tuple[int, ...]
+    indent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the rows of a sheet are laid out; ``lines`` has one entry unless a row takes several lines.
+
+    ``shares_heads``: the first line is shown only where it differs from that of the row above.
+    """
+
+    sheet: Sheet
+    lines: tuple[Line, ...]
+    gap: int
+    shares_heads: bool = False
+
+
+def layouts(sheet: Sheet, width: int) -> tuple[tuple[int, ...], list[Layout]]:
+    """The places of the columns that are shown in ``width`` columns, and the sheet's layout; several if it is split."""
+    shown = _not_dropped(sheet, width)
+    fitted = _fitted(sheet, shown, width)
+    if fitted is not None:
+        return shown, [fitted]
+    if 0 < sheet.keys < len(shown):
+        return shown, list(_split(sheet, shown, width))
+    heads = shown[: sheet.heads]
+    lines = [heads, *_filled(sheet, shown[len(heads) :], width - _BELOW)] if heads else _filled(sheet, shown, width)
+    laid = [
+        Line(tuple(line), tuple(_widths(sheet, line, width - (_BELOW if at else 0), _GAP)[0]), _BELOW if at else 0)
+        for at, line in enumerate(lines)
+    ]
+    return shown, [Layout(sheet, tuple(laid), _GAP, shares_heads=bool(heads))]
+
+
+def _cells(sheet: Sheet, at: int) -> Iterator[str]:
+    """The cells of a column, without its header."""
+    for row in sheet.rows:
+        yield row[at]
+    if sheet.total:
+        yield sheet.total[at]
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max((cell_len(text) for text in texts), default=0)
+
+
+def _words(texts: Iterable[str]) -> Iterator[str]:
+    return (word for text in texts for word in text.split(" "))
+
+
+def _natural(sheet: Sheet, at: int) -> int:
+    return max(cell_len(sheet.columns[at].header), _longest(_cells(sheet, at)))
+
+
+def _whole_words(sheet: Sheet, at: int) -> int:
+    """The width at which no cell's word is broken and the header is on one line."""
+    column, natural = sheet.columns[at], _natural(sheet, at)
+    if column.least is None:
+        return natural
+    header = cell_len(column.header)
+    longest = max(_longest(_words([column.header])), _longest(_words(_cells(sheet, at))))
+    return min(natural, max(column.least, header, min(longest, _LONGEST_WORD)))
+
+
+def _header_wrapped(sheet: Sheet, at: int) -> int:
+    """The width at which the header is wrapped at its blanks as well."""
+    column = sheet.columns[at]
+    header = _longest(_words([column.header]))
+    if column.least is None:
+        return max(header, _longest(_cells(sheet, at)))
+    return min(_whole_words(sheet, at), max(header, min(_longest(_words(_cells(sheet, at))), _LONGEST_WORD)))
+
+
+def _not_dropped(sheet: Sheet, width: int) -> tuple[int, ...]:
+    shown = list(range(len(sheet.columns)))
+    needed = [_whole_words(sheet, at) for at in shown]
+    while sum(needed[at] for at in shown) + _GAP * (len(shown) - 1) > width:
+        droppable = [at for at in shown if sheet.columns[at].drop]
+        if not droppable:
+            break
+        shown.remove(max(droppable, key=lambda at: (sheet.columns[at].drop, at)))
+    return tuple(shown)
+
+
+def _fitted(sheet: Sheet, shown: Sequence[int], width: int) -> Layout | None:
+    """The layout that has a row's columns on one line; None where they are too wide for it."""
+    for gap in (_GAP, _LEAST_GAP):
+        widths, fits = _widths(sheet, shown, width, gap)
+        if fits:
+            return Layout(sheet, (Line(tuple(shown), tuple(widths)),), gap)
+    return None
+
+
+def _widths(sheet: Sheet, places: Sequence[int], width: int, gap: int) -> tuple[list[int], bool]:
+    """How wide the columns at these places are on one line of ``width`` columns, and whether they fit it."""
+    widths = {at: min(_natural(sheet, at), width) for at in places}
+    gaps = gap * (len(places) - 1)
+    rows = [tuple(column.header for column in sheet.columns), *sheet.rows, *([sheet.total] if sheet.total else [])]
+    for floor in (_whole_words, _header_wrapped):
+        floors = {at: floor(sheet, at) for at in places}
+        while sum(widths.values()) + gaps > width:
+            shrinkable = [at for at in places if widths[at] > floors[at]]
+            if not shrinkable:
+                break
+            best = min(
+                shrinkable,
+                key=lambda at: (_height(sheet.columns, rows, widths | {at: widths[at] - 1}), -widths[at], at),
+            )
+            widths[best] -= 1
+    return list(widths.values()), sum(widths.values()) + gaps <= width
+
+
+def _height(columns: Sequence[Column], rows: Sequence[tuple[str, ...]], widths: dict[int, int]) -> int:
+    """Lines that the rows take."""
+    return sum(
+        max(
+            1 if cell_len(row[at]) <= size else len(wrap(row[at], size, columns[at].hang))
+            for at, size in widths.items()
+        )
+        for row in rows
+    )
+
+
+def _filled(sheet: Sheet, places: Sequence[int], width: int) -> list[list[int]]:
+    """The places line by line, as many on each as fit it; lines but the first are indented."""
+    lines: list[list[int]] = []
+    room = 0
+    for at in places:
+        needed = _header_wrapped(sheet, at)
+        if not lines or room < _GAP + needed:
+            lines.append([])
+            room = width - (_BELOW if len(lines) > 1 else 0) + _GAP
+        lines[-1].append(at)
+        room -= _GAP + needed
+    return lines
+
+
+def _split(sheet: Sheet, shown: Sequence[int], width: int) -> Iterator[Layout]:
+    keys, others = shown[: sheet.keys], shown[sheet.keys :]
+    parts: list[list[int]] = []
+    used = room = sum(_header_wrapped(sheet, at) + _GAP for at in keys)
+    for at in others:
+        needed = _header_wrapped(sheet, at)
+        if not parts or used + needed > width:
+            parts.append([])
+            used = room
+        parts[-1].append(at)
+        used += needed + _GAP
+    for part in parts:
+        filled = [at for at, row in enumerate(sheet.rows) if any(row[place] for place in part)]
+        rows = replace(
+            sheet,
+            rows=tuple(sheet.rows[at] for at in filled),
+            styles=tuple(sheet.styles[at] for at in filled) if sheet.styles else (),
+        )
+        of_part = only(rows, [*keys, *part])
+        places = range(len(of_part.columns))
+        yield Layout(of_part, (Line(tuple(places), tuple(_widths(of_part, places, width, _GAP)[0])),), _GAP)
