@@ -5,6 +5,7 @@ import hypothesis
 import pytest
 
 from tests import smoke
+from tests.isolation import isolate
 
 # Before any test starts a process: nothing may look for credentials beyond this machine.
 os.environ.update(AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true")
@@ -18,24 +19,10 @@ hypothesis.settings.register_profile("same", derandomize=True, **_NO_CLOCK)
 hypothesis.settings.register_profile("explore", derandomize=False, **_NO_CLOCK)
 hypothesis.settings.load_profile("same")
 
-CREDENTIALS = ("AWS_", "GOOGLE_", "CLOUDSDK_", "GCE_")
-
 
 @pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch, tmp_path_factory):
-    """What a user may have set, and what pytest-xdist sets (COLUMNS), must not shape an answer."""
-    for name in set(os.environ) - {"AWS_EC2_METADATA_DISABLED"}:
-        if name in ("COLUMNS", "NO_COLOR", "SOURCE_DATE_EPOCH") or name.startswith(("MELANGE_CLOUD_", *CREDENTIALS)):
-            monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(home / "cache"))
-
-
-@pytest.fixture(autouse=True)
-def time_to_prove(monkeypatch):
-    """A figure beside the plan is proven on a busy machine, too; how long it may take there is no test's business."""
-    monkeypatch.setattr("melange_cloud.planner.answer_question.LINE_LIMIT_S", 60)
+def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    isolate(monkeypatch, tmp_path_factory.mktemp("home"))
 
 
 def pytest_collection_modifyitems(items):

@@ -1,7 +1,5 @@
 """Makes the pictures of examples/heat-map and examples/over-rate, and all of examples/paper.
 
-`python -m tests.pictures`, or with everything else `python -m tests.examples`.
-
 Tests compare the texts of a picture (titles, labels, every number in it) and not its bytes, which move with the version
 of matplotlib.
 """
@@ -10,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -49,12 +49,17 @@ def paper(out: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, encoding="utf-8", env=environment).stdout
 
 
-def make() -> None:
-    """Write them where they are kept."""
-    heat_map(HEAT_MAP)
-    over_rate(OVER_RATE)
-    paper(PAPER)
+def kept() -> Iterator[tuple[Path, str]]:
+    """The pictures of the two examples, as they are drawn now."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path, draw in ((HEAT_MAP, heat_map), (OVER_RATE, over_rate)):
+            draw(Path(folder) / path.name)
+            yield path, (Path(folder) / path.name).read_text(encoding="utf-8")
 
 
-if __name__ == "__main__":
-    make()
+def kept_of_paper() -> Iterator[tuple[Path, str]]:
+    """All that examples/paper makes, as it is now."""
+    with tempfile.TemporaryDirectory() as folder:
+        paper(Path(folder))
+        for made in sorted(Path(folder).iterdir()):
+            yield PAPER / made.name, made.read_text(encoding="utf-8")

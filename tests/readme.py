@@ -1,4 +1,4 @@
-"""Runs what the README shows. Accept new output, after reading what changed: `python -m tests.readme`.
+"""Runs what the README shows.
 
 A block after `<!-- run -->` is a console block: `$ command`, then what it prints at 80 columns. After
 `<!-- run from "A" to "B" -->` it shows only the lines from the first that holds A to the last before one that holds B.
@@ -7,6 +7,7 @@ The picture of the table is made here too.
 
 import re
 import shlex
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -70,6 +71,7 @@ def with_outputs(text: str) -> str:
     return RUN.sub(anew, text)
 
 
-if __name__ == "__main__":
-    README.write_text(with_outputs(README.read_text(encoding="utf-8")), encoding="utf-8")
-    PICTURE.write_text(picture(), encoding="utf-8")
+def kept() -> Iterator[tuple[Path, str]]:
+    """The README and its picture, as they are now."""
+    yield README, with_outputs(README.read_text(encoding="utf-8"))
+    yield PICTURE, picture()

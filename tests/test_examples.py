@@ -5,8 +5,7 @@ import json
 import pytest
 
 from tests import examples
-
-HOW_TO_ACCEPT = "if the new answer is right, say why in the commit and run: python -m tests.examples"
+from tests.golden import how_to_accept
 
 
 def rounded(value):
@@ -22,7 +21,7 @@ def rounded(value):
 def test_example_gives_its_expected_answer(folder, monkeypatch):
     monkeypatch.chdir(examples.EXAMPLES.parent)
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
-    assert rounded(examples.summary(examples.run(folder))) == rounded(expected), HOW_TO_ACCEPT
+    assert rounded(examples.summary(examples.run(folder))) == rounded(expected), how_to_accept("examples")
 
 
 def test_the_examples_that_the_readme_promises_are_there():

@@ -6,10 +6,9 @@ import math
 import pytest
 
 from tests import pictures
+from tests.golden import how_to_accept
 
 pytest.importorskip("matplotlib")
-
-HOW_TO_ACCEPT = "if the new figures are right, say why in the commit and run: python -m tests.examples"
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +32,14 @@ def expected(made):
 def test_the_kept_answers_are_what_it_makes(made):
     for name in ("report.md", "summary.txt", "expected.json"):
         kept = (pictures.PAPER / name).read_text(encoding="utf-8")
-        assert kept == (made / name).read_text(encoding="utf-8"), HOW_TO_ACCEPT
+        assert kept == (made / name).read_text(encoding="utf-8"), how_to_accept("paper")
 
 
 def test_the_kept_pictures_show_what_it_draws(made):
     drawn = {path.name: pictures.texts(path.read_text(encoding="utf-8")) for path in made.glob("*.svg")}
     kept = {path.name: pictures.texts(path.read_text(encoding="utf-8")) for path in pictures.PAPER.glob("*.svg")}
     assert {"heat-map-7b.svg", "by-tpot.svg", "costs.svg"} <= drawn.keys()
-    assert drawn == kept, HOW_TO_ACCEPT
+    assert drawn == kept, how_to_accept("paper")
 
 
 def test_the_report_shows_every_picture(made):

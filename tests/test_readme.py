@@ -8,20 +8,20 @@ import pytest
 
 from melange_cloud.cli.app import app
 from tests import readme
+from tests.golden import how_to_accept
 
 TEXT = readme.README.read_text(encoding="utf-8")
-HOW_TO_ACCEPT = "if the new output is right, run: python -m tests.readme"
 
 
 @pytest.mark.parametrize("block", list(readme.RUN.finditer(TEXT)), ids=lambda block: block["command"])
 def test_shown_output_is_what_the_command_prints(block, monkeypatch):
     monkeypatch.chdir(readme.ROOT)
-    assert readme.shown_output(block) == block["output"], HOW_TO_ACCEPT
+    assert readme.shown_output(block) == block["output"], how_to_accept("readme")
 
 
 def test_the_picture_is_the_table(monkeypatch):
     monkeypatch.chdir(readme.ROOT)
-    assert readme.PICTURE.read_text(encoding="utf-8") == readme.picture(), HOW_TO_ACCEPT
+    assert readme.PICTURE.read_text(encoding="utf-8") == readme.picture(), how_to_accept("readme")
 
 
 def test_the_readme_shows_at_least_these():

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from melange_cloud.cli.app import app
 from tests import examples, pictures
 from tests.clouds.loopback import Loopback
+from tests.golden import how_to_accept
 from tests.live import both_clouds, machine_of_its_own, point_at
 
 HEAT_MAP = ("profiles", "heatmap", "--region", "us-east-1")
@@ -107,7 +108,7 @@ def test_the_kept_picture_shows_what_is_drawn_now(tmp_path):
     pictures.heat_map(tmp_path / "map.svg")
     drawn = pictures.texts((tmp_path / "map.svg").read_text(encoding="utf-8"))
     kept = pictures.texts(pictures.HEAT_MAP.read_text(encoding="utf-8"))
-    assert drawn == kept, "if the new picture is right, run: python -m tests.examples"
+    assert drawn == kept, how_to_accept("pictures")
     assert "Best GPU, and its T/$ above that of the second best, percent" in kept
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
 from tests import examples, pictures
+from tests.golden import how_to_accept
 
 HERE = ("--region", "us-east-1", "--offline", "--solver", "highs")
 
@@ -127,4 +128,4 @@ def test_the_kept_picture_shows_what_is_drawn(tmp_path: Path, monkeypatch: pytes
     drawn = tmp_path / "rate.svg"
     pictures.over_rate(drawn)
     kept = pictures.OVER_RATE.read_text(encoding="utf-8")
-    assert pictures.texts(kept) == pictures.texts(drawn.read_text(encoding="utf-8"))
+    assert pictures.texts(kept) == pictures.texts(drawn.read_text(encoding="utf-8")), how_to_accept("pictures")

@@ -1,9 +1,7 @@
 """The pages as a terminal shows them: golden files, widths, colour, and what must stand on them."""
 
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -12,10 +10,9 @@ from melange_cloud import report
 from melange_cloud.domain import Plan, Status
 from melange_cloud.report.standing import standings
 from melange_cloud.report.text import usd_per_month
-from tests.report import plans
+from tests.golden import how_to_accept
+from tests.report import golden_pages, plans
 
-GOLDEN = Path(__file__).parent / "golden"
-HOW_TO_ACCEPT = "if the new page is right, say why in the commit and run: ACCEPT_PAGES=1 python -m pytest tests/report"
 PAGES = plans.pages()
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
@@ -24,14 +21,15 @@ def one(plan: Plan, width: int = 120, *show: str) -> str:
     return report.table(plan, width=width, colour=False, show=frozenset(show))
 
 
-@pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("name", ["one-region", "several-regions", "seventy-b", "infeasible", "commitment"])
+@pytest.mark.parametrize("width", golden_pages.WIDTHS)
+@pytest.mark.parametrize("name", golden_pages.NAMES)
 def test_the_page_is_the_golden_one(name: str, width: int) -> None:
-    page = one(PAGES[name], width)
-    file = GOLDEN / f"{name}-{width}.txt"
-    if os.environ.get("ACCEPT_PAGES"):
-        file.write_text(page, encoding="utf-8")
-    assert page == file.read_text(encoding="utf-8"), HOW_TO_ACCEPT
+    golden = golden_pages.file(name, width).read_text(encoding="utf-8")
+    assert one(PAGES[name], width) == golden, how_to_accept("pages")
+
+
+def test_no_golden_page_is_left_over() -> None:
+    assert set(golden_pages.FOLDER.iterdir()) == {path for path, _ in golden_pages.kept()}
 
 
 @pytest.mark.parametrize("colour", [False, True])
