@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from melange_cloud.domain import Bucket, InstanceType, Kind, MaxTput, Offer, Quotas, Unservable
-from melange_cloud.planner.pose import Rules
+from melange_cloud.domain import Bucket, InstanceType, Kind, MaxTput, Offer, Quotas, UnservableSize
+from melange_cloud.planner.pose import EligibilityRules
 
 
 def machine(name="m1", gpu="L4", gpu_count=1, vcpus=4, memory_gib=64.0, quota_family="aws:G", provider="aws"):
@@ -32,13 +32,15 @@ def bucket(low, high, out_low, out_high, share, longest=None):
 def table(rows):
     """{(bucket, kind): number or reason} -> the MaxTput table that pose() takes."""
     return {
-        (b.name, kind): Unservable(value) if isinstance(value, str) else MaxTput(value, "C", 0.3, "estimated", "tpot")
+        (b.name, kind): UnservableSize(value)
+        if isinstance(value, str)
+        else MaxTput(value, "C", 0.3, "estimated", "tpot")
         for (b, kind), value in rows.items()
     }
 
 
 def rules(router="plain", sold_as_any=False, floor=0.0, may_use=None, quotas=None, spare=0):
-    return Rules(router, sold_as_any, floor, may_use, quotas or Quotas(), spare)
+    return EligibilityRules(router, sold_as_any, floor, may_use, quotas or Quotas(), spare)
 
 
 SHORT = bucket(0, 100, 0, 100, 0.75)

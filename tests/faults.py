@@ -28,10 +28,8 @@ from melange_cloud import clouds
 from melange_cloud.clouds import deadline
 from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices, bulk
 from melange_cloud.clouds.aws import client as aws_client
-from melange_cloud.clouds.aws.client import Clients
-from melange_cloud.clouds.aws.client import Patience as AwsPatience
-from melange_cloud.clouds.gcp import GcpPrices
-from melange_cloud.clouds.gcp import Patience as GcpPatience
+from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
 from melange_cloud.clouds.gcp import client as gcp_client
 from tests.clouds.aws_cloud import FakeAws, dimension, product, public_list, recorded, recorded_spot, refusal
 from tests.clouds.gcp_recorded import skus
@@ -95,7 +93,7 @@ def machine() -> Iterator[Machine]:
         if provider == "aws":
             patience = AwsPatience(connect_s=120, read_s=made.answer_s, pricing_attempts=2, ec2_attempts=1)
             return AwsPrices(
-                Clients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
+                AwsClients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
             )
         patience = GcpPatience(answer_s=made.answer_s, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02)
         return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, patience=patience, deadline=deadline)

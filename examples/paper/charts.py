@@ -6,7 +6,7 @@ from typing import Any
 from comparisons import Beside
 from fleets import TARGETS_MS, WORKLOADS, Costs
 
-from melange_cloud.report.charts import COLOURS, NOTHING_COLOUR, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.charts import COLOURS, NOTHING_COLOUR, Chart, GridField, GridPanel, Line, LinePanel
 from melange_cloud.report.pages.heatmap_chart import ratio_field
 
 AXES = ("input tokens per request", "output tokens per request")
@@ -21,8 +21,8 @@ def heat_map(rows: Sequence[Beside], first: str, second: str, model: str, ours_a
     outputs = sorted({row.place[1] for row in rows})
     by_place = {row.place: row for row in rows}
 
-    def grid(title: str, fields: Mapping[tuple[Any, ...], Field]) -> Grid:
-        return Grid(
+    def grid(title: str, fields: Mapping[tuple[Any, ...], GridField]) -> GridPanel:
+        return GridPanel(
             title=title,
             x_label=AXES[0],
             y_label=AXES[1],
@@ -33,7 +33,7 @@ def heat_map(rows: Sequence[Beside], first: str, second: str, model: str, ours_a
         )
 
     ours = {
-        place: Field("-", NOTHING_COLOUR)
+        place: GridField("-", NOTHING_COLOUR)
         if row.ours is None
         else ratio_field(100 * (row.ours - 1), first, second, clear=abs(row.ours - 1) > row.error)
         for place, row in by_place.items()
@@ -59,7 +59,7 @@ def by_tpot(rows: Sequence[Beside], ours_are: str) -> Chart:
         errors=tuple(row.error / row.ours for row in known if row.ours is not None),
     )
     theirs = Line("the paper", tuple((row.place[0], row.low) for row in rows), dashed=True)
-    panel = Lines(
+    panel = LinePanel(
         title="over 1: A100-80GB serves more for the money; under 1: A10G",
         x_label="target for the mean TPOT, ms per output token",
         y_label="T/$ of A100-80GB ÷ T/$ of A10G",
@@ -91,7 +91,7 @@ def costs(answers: Sequence[Costs]) -> Chart:
                 if points:
                     lines.append(Line(f"{gpu} alone", tuple(points), COLOURS[gpu]))
             panels.append(
-                Lines(
+                LinePanel(
                     title=f"{workload} (for {paper_name}), mean TPOT ≤ {tpot_ms} ms",
                     x_label="requests/s",
                     y_label="cost ÷ cost of the mix",

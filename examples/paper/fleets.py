@@ -7,7 +7,7 @@ from typing import Any
 from comparisons import Found
 
 from melange_cloud import solver
-from melange_cloud.domain import MaxTput, OfferNumbers, Problem, Slo, Unservable, Workload
+from melange_cloud.domain import MaxTput, OfferNumbers, Problem, Slo, UnservableSize, Workload
 from melange_cloud.errors import NoPlan
 from melange_cloud.workload import load_workload
 
@@ -108,7 +108,7 @@ def _why_not_alone(shares: Mapping[tuple[float, float], float], tpot_ms: int, fo
     for size, _ in sorted(shares.items(), key=lambda entry: (-entry[1], entry[0])):
         for kind, profile in found.items():
             served = profile.max_tput(*size, Slo(tpot_ms=float(tpot_ms)))
-            if isinstance(served, Unservable):
+            if isinstance(served, UnservableSize):
                 reasons.setdefault(kind.gpu, served.reason)
     return reasons
 

@@ -1,14 +1,14 @@
 """Makes calibration.toml: the estimator's constants per (GPU, era, precision), fitted to profiles/measured.
 
-A Group says which rows its constants rest on, which of them the rows determine, which were chosen beforehand, and from
-which other group it takes the rest. Constants are rounded to three digits before anything is made of them.
+A ConstantGroup says which rows its constants rest on, which of them the rows determine, which were chosen beforehand,
+and from which other group it takes the rest. Constants are rounded to three digits before anything is made of them.
 """
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from melange_cloud.calibration.fitting import Unknown, fitted
+from melange_cloud.calibration.fitting import FreeConstant, fitted
 from melange_cloud.calibration.training_data import Measurement, load_measurements
 from melange_cloud.calibration.trials import Trial, trial
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
@@ -17,25 +17,25 @@ from melange_cloud.estimator.specs import Calibration, FrontEnd
 _DIGITS = 3
 
 UNKNOWNS = {
-    "read_weights": Unknown(0.92, 0.05),
-    "read_cache": Unknown(0.85, 0.1),
-    "compute": Unknown(0.65, 0.2),
-    "block_scaled": Unknown(0.8, 0.3),
-    "attention": Unknown(0.5, 0.2),
-    "step_s": Unknown(2e-3, 0.5),
-    "step_per_request_s": Unknown(1e-4, 0.7),
-    "sampling_s": Unknown(4e-6, 0.7),
-    "prefill_s": Unknown(3e-4, 0.5),
-    "cache_loss": Unknown(0.25, 0.5),
-    "link_gb_per_s": Unknown(300, 0.5),
-    "link_latency_s": Unknown(1e-5, 0.4),
-    "switch_share": Unknown(0.7, 0.4),
-    "front_end.step_s": Unknown(1.5e-3, 0.5),
-    "front_end.per_request_s": Unknown(3e-5, 0.7),
-    "front_end.per_prefill_s": Unknown(1.5e-2, 0.7),
-    "step_s @ vLLM": Unknown(4e-3, 0.5),
-    "step_s @ TensorRT-LLM 0.x": Unknown(2e-3, 0.5),
-    "cache_loss @ TensorRT-LLM 0.x": Unknown(0.6, 0.5),
+    "read_weights": FreeConstant(0.92, 0.05),
+    "read_cache": FreeConstant(0.85, 0.1),
+    "compute": FreeConstant(0.65, 0.2),
+    "block_scaled": FreeConstant(0.8, 0.3),
+    "attention": FreeConstant(0.5, 0.2),
+    "step_s": FreeConstant(2e-3, 0.5),
+    "step_per_request_s": FreeConstant(1e-4, 0.7),
+    "sampling_s": FreeConstant(4e-6, 0.7),
+    "prefill_s": FreeConstant(3e-4, 0.5),
+    "cache_loss": FreeConstant(0.25, 0.5),
+    "link_gb_per_s": FreeConstant(300, 0.5),
+    "link_latency_s": FreeConstant(1e-5, 0.4),
+    "switch_share": FreeConstant(0.7, 0.4),
+    "front_end.step_s": FreeConstant(1.5e-3, 0.5),
+    "front_end.per_request_s": FreeConstant(3e-5, 0.7),
+    "front_end.per_prefill_s": FreeConstant(1.5e-2, 0.7),
+    "step_s @ vLLM": FreeConstant(4e-3, 0.5),
+    "step_s @ TensorRT-LLM 0.x": FreeConstant(2e-3, 0.5),
+    "cache_loss @ TensorRT-LLM 0.x": FreeConstant(0.6, 0.5),
 }
 """Where each constant starts, and how far it may well be off: what is known of GPUs and engines in general. A name with
 ``@`` is that constant of one engine."""
@@ -70,7 +70,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Group:
+class ConstantGroup:
     """The constants of one (GPU, era, precision).
 
     Attributes:
@@ -88,7 +88,7 @@ class Group:
     precision: str
     sources: tuple[str, ...] = ()
     fitted: tuple[str, ...] = ()
-    starts: Mapping[str, Unknown] = field(default_factory=dict)
+    starts: Mapping[str, FreeConstant] = field(default_factory=dict)
     chosen: Mapping[str, float] = field(default_factory=dict)
     borrowed: Key | None = None
     grade: Mapping[str, str] = field(default_factory=dict)
@@ -105,44 +105,44 @@ class Group:
 
 
 GROUPS = (
-    Group(
+    ConstantGroup(
         *("A100-80GB", "2025", "fp16"),
         sources=_SATURATED,
         fitted=(*_ROOFLINE, *_OVERHEADS),
         grade={"1": "B", "4": "B", "8": "B"},
     ),
-    Group(
+    ConstantGroup(
         *("H100", "2025", "fp16"),
         sources=(*_SATURATED, *_SERVED),
         fitted=(*_ROOFLINE, *_OVERHEADS, "switch_share", *_FRONT_END, *_ENGINES),
         grade={"1": "B", "2": "B", "4": "B", "8": "B"},
     ),
-    Group(
+    ConstantGroup(
         *("H100", "2025", "fp8"),
         sources=(*_SATURATED, *_SERVED),
         fitted=(*_ROOFLINE, *_OVERHEADS, "block_scaled", "switch_share", *_FRONT_END, *_ENGINES),
         grade={"1": "C", "2": "C", "4": "C", "8": "C"},
     ),
-    Group(
+    ConstantGroup(
         *("A100-40GB", "vllm-0.2.7", "fp16"),
         sources=("argonne-vllm",),
         fitted=(*_ROOFLINE, "step_s", "step_per_request_s", "cache_loss", "link_gb_per_s", "link_latency_s"),
         chosen=_SERVER,
         because="moved from offline batches to serving with what vLLM's own profile of 0.5.3 says of its HTTP server",
     ),
-    Group(
+    ConstantGroup(
         *("H100", "vllm-0.2.7", "fp16"),
         sources=("argonne-vllm",),
         fitted=(*_ROOFLINE, "step_s", "step_per_request_s", "cache_loss", "link_gb_per_s", "link_latency_s"),
         chosen=_SERVER,
         because="moved from offline batches to serving with what vLLM's own profile of 0.5.3 says of its HTTP server",
     ),
-    Group(
+    ConstantGroup(
         *("A100-80GB", "vllm-0.2.7", "fp16"),
         borrowed=("A100-40GB", "vllm-0.2.7", "fp16"),
         because="on the A100-80GB's data sheet",
     ),
-    Group(
+    ConstantGroup(
         *("A10G", "vllm-0.2.7", "fp16"),
         sources=("nm-vllm-offline", "nm-vllm-served"),
         fitted=("read_weights", "compute", "step_s"),
@@ -150,36 +150,36 @@ GROUPS = (
         grade={"1": "C"},
         because="the cache's part and everything on several GPUs set, link guessed for PCIe without peer access",
     ),
-    Group(
+    ConstantGroup(
         *("L4", "vllm-0.2.7", "fp16"),
         sources=("nm-vllm-offline", "nm-vllm-served"),
         fitted=("read_weights", "compute"),
-        starts={"read_weights": Unknown(0.81, 0.05), "compute": Unknown(0.35, 0.5)},
+        starts={"read_weights": FreeConstant(0.81, 0.05), "compute": FreeConstant(0.35, 0.5)},
         chosen={**_PYTHON, **_PCIE, "read_cache": 0.8, "attention": 0.3, "cache_loss": 0.3, "step_s": 3e-3},
         grade={"1": "C"},
         because="weights and cache start from what Helix measured of layers on an L4 (2024), link guessed for PCIe "
         "without peer access",
     ),
-    Group(
+    ConstantGroup(
         *("A100-40GB", "2025", "fp16"),
         borrowed=("A100-80GB", "2025", "fp16"),
         because="on the A100-40GB's data sheet",
     ),
-    Group(
+    ConstantGroup(
         *("A10G", "2025", "fp16"),
         borrowed=("A10G", "vllm-0.2.7", "fp16"),
         chosen={"step_per_request_s": 0.0, "server_share": 0.0, "sampling_s": 4e-6, "prefill_s": 3e-4},
         grade={"1": "C"},
         because="what today's engines spend per request taken from H100",
     ),
-    Group(
+    ConstantGroup(
         *("L4", "2025", "fp16"),
         borrowed=("L4", "vllm-0.2.7", "fp16"),
         chosen={"step_per_request_s": 0.0, "server_share": 0.0, "sampling_s": 4e-6, "prefill_s": 3e-4},
         grade={"1": "C"},
         because="what today's engines spend per request taken from H100",
     ),
-    Group(
+    ConstantGroup(
         *("L4", "2025", "fp8"),
         borrowed=("L4", "2025", "fp16"),
         because="the fractions of 16 bits on the fp8 peak; no measurement",
@@ -194,7 +194,7 @@ COLUMNS = (
 )
 
 
-def trials_of(group: Group, constants: Calibration | None = None) -> list[Trial]:
+def trials_of(group: ConstantGroup, constants: Calibration | None = None) -> list[Trial]:
     """The rows of a group that can be estimated; refused replicas and overfull static batches are left out."""
     models, gpus, era = load_models(), load_gpus(), load_eras()[group.era]
     any_constants = constants or made(group, _starts(group), ())
@@ -202,7 +202,7 @@ def trials_of(group: Group, constants: Calibration | None = None) -> list[Trial]
     return [each for each in found if each is not None]
 
 
-def fit(group: Group, trials: Sequence[Trial], borrowed: Mapping[str, float]) -> dict[str, float]:
+def fit(group: ConstantGroup, trials: Sequence[Trial], borrowed: Mapping[str, float]) -> dict[str, float]:
     """The constants of a group by name, rounded; trials of one engine see that engine's.
 
     Args:
@@ -229,11 +229,11 @@ def _is_seen(name: str, engines: Iterable[str]) -> bool:
     return "@" not in name or name.partition(" @ ")[2] in engines
 
 
-def _starts(group: Group) -> dict[str, float]:
+def _starts(group: ConstantGroup) -> dict[str, float]:
     return {**CHOSEN, **{name: unknown.start for name, unknown in UNKNOWNS.items()}, **group.chosen}
 
 
-def made(group: Group, values: Mapping[str, float], engines: Sequence[str]) -> Calibration:
+def made(group: ConstantGroup, values: Mapping[str, float], engines: Sequence[str]) -> Calibration:
     """The Calibration of a group from constants by name; what engines share is their mean."""
 
     def by_engine(name: str) -> dict[str, float]:

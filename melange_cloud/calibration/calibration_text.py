@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from melange_cloud.calibration.calibrate import COLUMNS, GROUPS, Group, calibrated, made, trials_of, unwatched
+from melange_cloud.calibration.calibrate import COLUMNS, GROUPS, ConstantGroup, calibrated, made, trials_of, unwatched
 from melange_cloud.calibration.trials import Trial
 
 HEADER = """\
@@ -49,7 +49,7 @@ def calibration_text(progress: Callable[[int, int], None] = unwatched) -> str:
     return HEADER + "".join("\n" + _row(group, found[group.key]) for group in GROUPS)
 
 
-def _row(group: Group, values: Mapping[str, float]) -> str:
+def _row(group: ConstantGroup, values: Mapping[str, float]) -> str:
     trials = trials_of(group)
     engines = _engines(trials)
     constants = made(group, values, engines)
@@ -82,7 +82,7 @@ def _engines(trials: list[Trial]) -> list[str]:
     return sorted({each.row.source.engine for each in trials})
 
 
-def _rests_on(group: Group, trials: list[Trial]) -> str:
+def _rests_on(group: ConstantGroup, trials: list[Trial]) -> str:
     parts = []
     if trials:
         counts = {table: sum(each.row.table == table for each in trials) for table in _TABLES}

@@ -24,7 +24,7 @@ from pathlib import Path
 from melange_cloud.calibration.build import profile_key
 from melange_cloud.calibration.calibrate import PAST_ENGINES
 from melange_cloud.calibration.training_data import Measurement, load_measurements
-from melange_cloud.calibration.trials import Curve, Trial, curves, estimated_within, trial
+from melange_cloud.calibration.trials import LoadCurve, Trial, curves, estimated_within, trial
 from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
@@ -116,11 +116,11 @@ def _closed_loop(held: Sequence[Trial]) -> list[OperatingPoint]:
     return []
 
 
-def _rank(curve: Curve) -> int:
+def _rank(curve: LoadCurve) -> int:
     return ENGINES.index(curve.trial.row.source.engine)
 
 
-def _points(curve: Curve, held: Sequence[Trial], others: Sequence[Curve]) -> Iterator[OperatingPoint | None]:
+def _points(curve: LoadCurve, held: Sequence[Trial], others: Sequence[LoadCurve]) -> Iterator[OperatingPoint | None]:
     replica = _as_shipped(curve.trial)
     if replica.weight_read_s < OVERHEAD_READ_S:
         return

@@ -25,7 +25,7 @@ _ENOUGH = 1e-6
 _TRIES = 8
 
 
-class Unknown(NamedTuple):
+class FreeConstant(NamedTuple):
     """A constant to fit: where it starts, and by which factor (e to the ``spread``) it may well be off."""
 
     start: float
@@ -35,7 +35,7 @@ class Unknown(NamedTuple):
 Residuals = Callable[[Mapping[str, float]], Sequence[float]]
 
 
-def fitted(residuals: Residuals, unknowns: Mapping[str, Unknown]) -> dict[str, float]:
+def fitted(residuals: Residuals, unknowns: Mapping[str, FreeConstant]) -> dict[str, float]:
     """The values of ``unknowns`` that minimise the residuals, which are logarithms of predicted over measured."""
     names = list(unknowns)
 

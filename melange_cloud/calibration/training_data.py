@@ -34,7 +34,7 @@ TABLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MeasurementSource:
     """Who measured, and under which limits; the fields are explained in ``sources.toml``."""
 
     name: str
@@ -67,7 +67,7 @@ class Measurement:
     """
 
     table: str
-    source: Source
+    source: MeasurementSource
     model: str
     gpu: str
     tensor_parallel: int
@@ -91,17 +91,17 @@ class Measurement:
         return self.values[column]
 
 
-def read_sources(path: Path) -> dict[str, Source]:
+def read_sources(path: Path) -> dict[str, MeasurementSource]:
     """The sources of a ``sources.toml``, by name.
 
     Raises:
         BadFile: a field is missing, unknown or out of range.
     """
     faults: list[Fault] = []
-    sources: dict[str, Source] = {}
+    sources: dict[str, MeasurementSource] = {}
     for name, table in read_toml(path, non_finite=True).items():
         reader = TomlReader(path, name, table, faults)
-        sources[name] = Source(
+        sources[name] = MeasurementSource(
             name=name,
             title=reader.text("title"),
             url=reader.text("url"),
@@ -137,7 +137,7 @@ def read_measurements(folder: Path, models: Mapping[str, Model]) -> tuple[Measur
 
 
 def _read_table(
-    folder: Path, table: str, sources: Mapping[str, Source], models: Mapping[str, Model], faults: list[Fault]
+    folder: Path, table: str, sources: Mapping[str, MeasurementSource], models: Mapping[str, Model], faults: list[Fault]
 ) -> list[Measurement]:
     path = folder / f"{table}.csv"
     try:

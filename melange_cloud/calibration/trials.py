@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from melange_cloud.calibration.training_data import Measurement
-from melange_cloud.estimator.replica import DoesNotFit, Replica
-from melange_cloud.estimator.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
+from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, prefill_s, step_s, tpot_s
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
 
 _ROUNDS = 60
@@ -34,7 +34,7 @@ class Trial:
 
     row: Measurement
     replica: Replica
-    work: Work
+    work: StepWork
     decoding: float
 
     def predicted_over_measured(self, k: Calibration) -> float:
@@ -106,7 +106,7 @@ def trial(
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LoadCurve:
     """A measured closed loop at one size: rate over TPOT, by rising concurrency.
 
     Attributes:
@@ -125,7 +125,7 @@ class Curve:
         return found
 
 
-def curves(trials: Sequence[Trial]) -> list[Curve]:
+def curves(trials: Sequence[Trial]) -> list[LoadCurve]:
     """The closed loops among trials, in their order."""
     groups: dict[tuple[object, ...], list[Trial]] = {}
     for each in trials:
@@ -139,14 +139,14 @@ def curves(trials: Sequence[Trial]) -> list[Curve]:
             for each, tpot_ms in ((each, each.row.known("tpot_ms")) for each in group)
         )
         if len(points) > 1:
-            found.append(Curve(group[0], points))
+            found.append(LoadCurve(group[0], points))
     return found
 
 
 def estimated_within(replica: Replica, size: tuple[int, int], tpot_ms: float) -> float:
     """The estimator's rate at a target as a profile derives it; 0 where no point meets it."""
     points = replica.estimate(*size)
-    if isinstance(points, DoesNotFit):
+    if isinstance(points, MemoryShortfall):
         return 0.0
     best = 0.0
     for at, point in enumerate(points):

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from melange_cloud.calibration.calibrate import GROUPS, Group, Key, calibrated, fit, made, trials_of, unwatched
+from melange_cloud.calibration.calibrate import GROUPS, ConstantGroup, Key, calibrated, fit, made, trials_of, unwatched
 from melange_cloud.calibration.training_data import load_measurements
-from melange_cloud.calibration.trials import TPOT_TARGETS_MS, Curve, Trial, curves, estimated_within
-from melange_cloud.estimator.replica import DoesNotFit, Replica
+from melange_cloud.calibration.trials import TPOT_TARGETS_MS, LoadCurve, Trial, curves, estimated_within
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.estimator.specs import Calibration
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
@@ -62,7 +62,7 @@ class CardRow:
     within_stated: float | None
 
 
-class _Off(NamedTuple):
+class _HeldOutError(NamedTuple):
     """One held-out row: relative errors, the stated error of its cell, and which cell it is."""
 
     off: float
@@ -95,7 +95,7 @@ def report_card(progress: Callable[[int, int], None] = unwatched) -> list[CardRo
     known = calibrated()
     grouped = [(group, trials_of(group)) for group in GROUPS if group.fitted]
     work = [(group, trials, split) for group, trials in grouped for split in range(SPLITS)]
-    offs: dict[tuple[Key, str], list[_Off]] = {}
+    offs: dict[tuple[Key, str], list[_HeldOutError]] = {}
     for done, (group, trials, split) in enumerate(work):
         progress(done, len(work))
         for quantity, off in _held_out(group, trials, split, known):
@@ -110,8 +110,8 @@ def report_card(progress: Callable[[int, int], None] = unwatched) -> list[CardRo
 
 
 def _held_out(
-    group: Group, trials: Sequence[Trial], split: int, known: dict[Key, dict[str, float]]
-) -> Iterator[tuple[str, _Off]]:
+    group: ConstantGroup, trials: Sequence[Trial], split: int, known: dict[Key, dict[str, float]]
+) -> Iterator[tuple[str, _HeldOutError]]:
     borrowed = known[group.borrowed] if group.borrowed else {}
     engines = sorted({each.row.source.engine for each in trials})
     for held in folds([each.row.size for each in trials], split):
@@ -125,16 +125,18 @@ def _held_out(
             if each.row.table == "saturation":
                 rate = each.row.known("requests_per_s")
                 shipped = _shipped(group, each, together)
-                yield "saturation", _Off(off, shipped.rate() / rate - 1, shipped.stated(None), cell)
+                yield "saturation", _HeldOutError(off, shipped.rate() / rate - 1, shipped.stated(None), cell)
             elif each.row.table == "open_loop":
-                yield "tpot_at_rate", _Off(off, None, None, (*cell, each.row.known("requests_per_s")))
+                yield "tpot_at_rate", _HeldOutError(off, None, None, (*cell, each.row.known("requests_per_s")))
             elif each.row.table == "static":
-                yield "batch_latency", _Off(off, None, None, (*cell, each.row.known("batch")))
+                yield "batch_latency", _HeldOutError(off, None, None, (*cell, each.row.known("batch")))
         for curve in curves(unseen):
             yield from _under_targets(group, curve, together)
 
 
-def _under_targets(group: Group, curve: Curve, together: Calibration) -> Iterator[tuple[str, _Off]]:
+def _under_targets(
+    group: ConstantGroup, curve: LoadCurve, together: Calibration
+) -> Iterator[tuple[str, _HeldOutError]]:
     row = curve.trial.row
     shipped = _shipped(group, curve.trial, together)
     of_engine = Replica(
@@ -148,11 +150,14 @@ def _under_targets(group: Group, curve: Curve, together: Calibration) -> Iterato
         if rate is not None:
             off = estimated_within(of_engine, row.size, target_ms) / rate - 1
             cell = (*row.replica, row.size, target_ms)
-            yield "rate_under_slo", _Off(off, shipped.rate(target_ms) / rate - 1, shipped.stated(target_ms), cell)
+            yield (
+                "rate_under_slo",
+                _HeldOutError(off, shipped.rate(target_ms) / rate - 1, shipped.stated(target_ms), cell),
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class _Shipped:
+class _ShippedReplica:
     """A measured replica as the shipped profiles would have it."""
 
     replica: Replica
@@ -166,18 +171,18 @@ class _Shipped:
         """The error that the profile states for it."""
         points = self.replica.estimate(*self.size)
         grade = grade_of(self.replica, *self.size)
-        if tpot_ms is not None and not isinstance(points, DoesNotFit) and tpot_ms < NEAR_FLOOR * points[0].tpot_ms:
+        if tpot_ms is not None and not isinstance(points, MemoryShortfall) and tpot_ms < NEAR_FLOOR * points[0].tpot_ms:
             grade = "D"
         return ERROR_OF_GRADE[grade]
 
 
-def _shipped(group: Group, trial: Trial, together: Calibration) -> _Shipped:
+def _shipped(group: ConstantGroup, trial: Trial, together: Calibration) -> _ShippedReplica:
     measured, era = trial.replica, load_eras()[group.era]
     degree, precision = trial.row.tensor_parallel, trial.row.precision
-    return _Shipped(Replica(measured.model, measured.gpu, degree, era, precision, together), trial.row.size)
+    return _ShippedReplica(Replica(measured.model, measured.gpu, degree, era, precision, together), trial.row.size)
 
 
-def _card_row(group: Group, quantity: str, offs: Sequence[_Off]) -> CardRow:
+def _card_row(group: ConstantGroup, quantity: str, offs: Sequence[_HeldOutError]) -> CardRow:
     errors = sorted(abs(each.off) for each in offs)
     shipped = sorted(abs(each.shipped_off) for each in offs if each.shipped_off is not None)
     within = [each.is_within for each in offs if each.stated is not None]
@@ -195,7 +200,7 @@ def _card_row(group: Group, quantity: str, offs: Sequence[_Off]) -> CardRow:
     )
 
 
-def _refused(group: Group, quantity: str) -> int:
+def _refused(group: ConstantGroup, quantity: str) -> int:
     """Measured saturated cells that no profile speaks of."""
     if quantity != "saturation":
         return 0

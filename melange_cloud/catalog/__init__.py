@@ -4,7 +4,7 @@ Prices are USD per hour of one instance; memory is GiB. Every offer says where i
 bound it.
 """
 
-from melange_cloud.catalog.cache.format import EVERY_REGION, Asked, Cached, Part
+from melange_cloud.catalog.cache.format import EVERY_REGION, CachedPrices, ProviderCache, QueryRecord
 from melange_cloud.catalog.cache.store import (
     CLOCK_TOLERANCE,
     cache_file,
@@ -18,13 +18,13 @@ from melange_cloud.catalog.cache.store import (
     store,
 )
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of, with_sheet
-from melange_cloud.catalog.difference import Change, Difference, difference
+from melange_cloud.catalog.difference import CatalogDifference, PriceChange, difference
 from melange_cloud.catalog.discounts import Discount, load_discounts, with_discounts
 from melange_cloud.catalog.fleet_file import read_fleet
-from melange_cloud.catalog.implausible import Shift, odd_prices, shifts
-from melange_cloud.catalog.quotas import Quota, quota_of
+from melange_cloud.catalog.implausible import PriceShift, odd_prices, shifts
+from melange_cloud.catalog.quotas import AccountQuota, quota_of
 from melange_cloud.catalog.regions import select_regions, with_sheet_regions
-from melange_cloud.catalog.renew import Renewal, renew_folder
+from melange_cloud.catalog.renew import FolderRenewal, renew_folder
 from melange_cloud.catalog.renew_checks import worth_a_look
 from melange_cloud.catalog.sheet import SHEET_COLUMNS, read_price_sheet
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions, load_snapshot, read_snapshot
@@ -33,17 +33,17 @@ __all__ = [
     "CLOCK_TOLERANCE",
     "EVERY_REGION",
     "SHEET_COLUMNS",
-    "Asked",
-    "Cached",
+    "AccountQuota",
+    "CachedPrices",
     "Catalog",
-    "Change",
-    "Difference",
+    "CatalogDifference",
     "Discount",
+    "FolderRenewal",
     "OfferKey",
-    "Part",
-    "Quota",
-    "Renewal",
-    "Shift",
+    "PriceChange",
+    "PriceShift",
+    "ProviderCache",
+    "QueryRecord",
     "cache_file",
     "cache_folder",
     "difference",

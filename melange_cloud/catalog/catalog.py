@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from melange_cloud.domain import PURCHASES, Excluded, Offer
+from melange_cloud.domain import PURCHASES, Exclusion, Offer
 
 OfferKey = tuple[str, str, str, str]
 """What makes an offer one of a kind: provider, region, instance type, purchase."""
@@ -25,7 +25,7 @@ class Catalog:
     """
 
     offers: tuple[Offer, ...]
-    excluded: tuple[Excluded, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
 
     @cached_property
     def _offers_by_place(self) -> dict[tuple[str, str, str], tuple[Offer, ...]]:
@@ -35,8 +35,8 @@ class Catalog:
         return {place: tuple(sorted(offers, key=key_of)) for place, offers in places.items()}
 
     @cached_property
-    def _excluded_by_region(self) -> dict[tuple[str, str], list[Excluded]]:
-        regions: dict[tuple[str, str], list[Excluded]] = {}
+    def _excluded_by_region(self) -> dict[tuple[str, str], list[Exclusion]]:
+        regions: dict[tuple[str, str], list[Exclusion]] = {}
         for pair in self.excluded:
             regions.setdefault((pair.provider, pair.region), []).append(pair)
         return regions
@@ -50,7 +50,7 @@ class Catalog:
         """The region's offers of one purchase, sorted by instance type name; empty where there is no data."""
         return self._offers_by_place.get((provider, region, purchase), ())
 
-    def excluded_in(self, provider: str, region: str, purchase: str | None = None) -> tuple[Excluded, ...]:
+    def excluded_in(self, provider: str, region: str, purchase: str | None = None) -> tuple[Exclusion, ...]:
         """The region's pairs that were left out, sorted by instance type name.
 
         A pair without standard on-demand may still be sold as spot, and a user may bring a price of their own: what

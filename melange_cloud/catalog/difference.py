@@ -14,7 +14,7 @@ _SAME_USD = 1.5e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PriceChange:
     """An offer whose price changed.
 
     Attributes:
@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class CatalogDifference:
     """The difference between two catalogs.
 
     Attributes:
@@ -60,13 +60,13 @@ class Difference:
         only_before, only_after: the (provider, region, purchase) that one side alone covers, which are not compared.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[PriceChange, ...]
     same: int
     only_before: frozenset[Place]
     only_after: frozenset[Place]
 
 
-def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> Difference:
+def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> CatalogDifference:
     """Compare net prices, offer by offer, wherever both catalogs have any price of the same purchase in the region.
 
     Args:
@@ -77,10 +77,10 @@ def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> 
     old, new = ({key_of(offer): offer for offer in side.offers if _place(offer) in both} for side in (before, after))
     changes = []
     for key in sorted(old.keys() | new.keys()):
-        change = Change(new.get(key) or old[key], old.get(key), new.get(key))
+        change = PriceChange(new.get(key) or old[key], old.get(key), new.get(key))
         if not change.is_none:
             changes.append(change)
-    return Difference(
+    return CatalogDifference(
         changes=tuple(changes),
         same=len(old.keys() | new.keys()) - len(changes),
         only_before=frozenset(covered[0] - both),

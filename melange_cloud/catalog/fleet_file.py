@@ -8,7 +8,7 @@ from typing import Any
 from melange_cloud.catalog.bounds import MOST_INSTANCES
 from melange_cloud.domain import Region
 from melange_cloud.errors import BadFile, Fault, echoed, shown
-from melange_cloud.inputs import Malformed, read_json
+from melange_cloud.inputs import MalformedText, read_json
 from melange_cloud.inputs.csv_tables import read_rows
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 
@@ -89,7 +89,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise Malformed(f"has {echoed(repeated)} more than once in one object: keep one")
+        raise MalformedText(f"has {echoed(repeated)} more than once in one object: keep one")
     return found
 
 

@@ -18,7 +18,7 @@ at least 1.03 (or at most 1 / 1.03) from what they were. Real tables move family
 (CHF, EUR) are 10 to 20 % from it."""
 
 
-class Shift(NamedTuple):
+class PriceShift(NamedTuple):
     """All prices of a purchase times one factor; ``as_of`` is the day of the prices before, None where they differ."""
 
     provider: str
@@ -29,7 +29,7 @@ class Shift(NamedTuple):
     as_of: date | None
 
 
-def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Shift]:
+def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[PriceShift]:
     """The purchases whose prices have shifted as a whole against the same (region, type, purchase) of the reference."""
     from statistics import median
 
@@ -53,10 +53,12 @@ def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Shif
             and len({new.instance_type.gpu for new, _ in moved}) >= SHIFT_GPUS
         ):
             days = {old.as_of_to for _, old in moved}
-            yield Shift(provider, purchase, factor, len(moved), len(compared), days.pop() if len(days) == 1 else None)
+            yield PriceShift(
+                provider, purchase, factor, len(moved), len(compared), days.pop() if len(days) == 1 else None
+            )
 
 
-class Odd(NamedTuple):
+class ImplausiblePrice(NamedTuple):
     """An odd price: how many times it is off the median of the same type's prices elsewhere, USD/h, and whose."""
 
     offer: Offer
@@ -73,7 +75,9 @@ class Odd(NamedTuple):
         )
 
 
-def odd_prices(doubted: Iterable[Offer], among: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Odd]:
+def odd_prices(
+    doubted: Iterable[Offer], among: Iterable[Offer], reference: Iterable[Offer]
+) -> Iterator[ImplausiblePrice]:
     """Those of the doubted offers that are odd.
 
     The reference speaks alone where it knows the type: prices that are wrong throughout, in cents or in another
@@ -96,7 +100,7 @@ def odd_prices(doubted: Iterable[Offer], among: Iterable[Offer], reference: Iter
                 usual = median(elsewhere)
                 factor = max(offer.usd_per_hour / usual, usual / offer.usd_per_hour)
                 if factor >= ODD_FACTOR:
-                    yield Odd(offer, factor, usual, prices is known)
+                    yield ImplausiblePrice(offer, factor, usual, prices is known)
                 break
 
 

@@ -13,14 +13,14 @@ from melange_cloud.shipped import shipped
 
 
 @dataclass(frozen=True, slots=True)
-class Quota:
+class AccountQuota:
     """An account quota: its name, and what it counts (``vCPU`` or ``GPU``)."""
 
     name: str
     unit: str
 
 
-def quota_of(provider: str, instance_type: str, purchase: str) -> Quota | None:
+def quota_of(provider: str, instance_type: str, purchase: str) -> AccountQuota | None:
     """The quota that an instance type bought so draws on; None where we know none (a user's own type)."""
     for row in _rules():
         if (
@@ -28,7 +28,7 @@ def quota_of(provider: str, instance_type: str, purchase: str) -> Quota | None:
             and purchase in row["purchases"].split("|")
             and any(fnmatchcase(instance_type, pattern) for pattern in row["instance_types"].split("|"))
         ):
-            return Quota(row["quota"], row["unit"])
+            return AccountQuota(row["quota"], row["unit"])
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from melange_cloud.catalog.cache.format import Part
+from melange_cloud.catalog.cache.format import CachedPrices
 from melange_cloud.catalog.catalog import Catalog, OfferKey
 from melange_cloud.catalog.snapshot import (
     EXCLUDED_COLUMNS,
@@ -45,7 +45,7 @@ _Pair = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class FolderRenewal:
     """What a renewal did.
 
     Attributes:
@@ -62,10 +62,10 @@ class Renewal:
 
 def renew_folder(
     folder: Path,
-    answers: Mapping[str, Sequence[Part]],
+    answers: Mapping[str, Sequence[CachedPrices]],
     beside: Mapping[str, str] | None = None,
     base: Path | None = None,
-) -> Renewal:
+) -> FolderRenewal:
     """Renew the five RENEWED_FILES of a folder, all or none.
 
     Args:
@@ -81,7 +81,7 @@ def renew_folder(
     base = base or folder
     try:
         before = read_snapshot(base)
-        rows = _Rows.of(base)
+        rows = _FolderRows.of(base)
     except (BadFile, ValueError, KeyError) as error:
         raise BadInput(f"{base}: no pricing folder that can be read ({echoed(error, 150)})") from error
     for provider, parts in answers.items():
@@ -89,11 +89,11 @@ def renew_folder(
         for part in sorted(parts, key=lambda part: part.purchase != "on_demand"):
             rows.lay(provider, part)
     after = write_together(folder, {**(beside or {}), **rows.texts()}, read_snapshot)
-    return Renewal(before, after, frozenset(rows.taken), tuple(rows.notes()))
+    return FolderRenewal(before, after, frozenset(rows.taken), tuple(rows.notes()))
 
 
 @dataclass
-class _Rows:
+class _FolderRows:
     """The rows of a folder as text, and what is laid over them."""
 
     prices: dict[OfferKey, tuple[str, ...]]
@@ -107,7 +107,7 @@ class _Rows:
     _held: list[_Pair] = field(default_factory=list)
 
     @classmethod
-    def of(cls, folder: Path) -> "_Rows":
+    def of(cls, folder: Path) -> "_FolderRows":
         words = read_text(folder / "sources.toml")
         tables = parse_toml(words)
         prices = {}
@@ -121,7 +121,7 @@ class _Rows:
         codes = {text: code for code, text in tables["reason"].items()}
         return cls(prices, excluded, tables["source"], codes, words.partition("[source.")[0])
 
-    def lay(self, provider: str, part: Part) -> None:
+    def lay(self, provider: str, part: CachedPrices) -> None:
         """Lay an answer over the rows."""
         known = {region.name for region in load_regions() if region.provider == provider}
         if part.region not in known:
@@ -151,7 +151,7 @@ class _Rows:
             old_reason, listed_usd_per_hour = self.excluded.get(pair, ("", ""))
             self.excluded[pair] = (reason, listed_usd_per_hour if reason == old_reason else "")
 
-    def _reasons(self, provider: str, part: Part) -> dict[_Pair, str]:
+    def _reasons(self, provider: str, part: CachedPrices) -> dict[_Pair, str]:
         """Why the pairs of the part that we know are no offers; what nobody knows is noted."""
         types = load_instance_types()
         reasons = {}
@@ -162,7 +162,7 @@ class _Rows:
                 self._strange_types.add((provider, pair.instance_type))
         return reasons
 
-    def _not_settled(self, provider: str, part: Part, reasons: Mapping[_Pair, str]) -> set[_Pair]:
+    def _not_settled(self, provider: str, part: CachedPrices, reasons: Mapping[_Pair, str]) -> set[_Pair]:
         """Pairs left out so far that now have a price alone: nobody has said that they can be bought."""
         pairs = {(provider, part.region, offer.instance_type.name): offer for offer in part.offers}
         return {

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
-from melange_cloud.catalog.difference import Difference
+from melange_cloud.catalog.difference import CatalogDifference
 from melange_cloud.catalog.implausible import shifts
-from melange_cloud.catalog.renew import Renewal
+from melange_cloud.catalog.renew import FolderRenewal
 from melange_cloud.domain import Offer
 
 _BIG_MOVE = 0.2
@@ -16,7 +16,7 @@ _MANY_VANISHED = 0.1
 _SHOWN = 8
 
 
-def worth_a_look(found: Difference, renewal: Renewal) -> tuple[str, ...]:
+def worth_a_look(found: CatalogDifference, renewal: FolderRenewal) -> tuple[str, ...]:
     """One line for each kind of doubt about the renewed rows, with the prices that it is about.
 
     Args:
@@ -41,7 +41,7 @@ def _shifted(new: Sequence[Offer], before: Catalog) -> Iterator[str]:
         yield f"{shift.provider} {shift.purchase}: {moved}, as in another currency or unit"
 
 
-def _big_moves(found: Difference) -> Iterator[str]:
+def _big_moves(found: CatalogDifference) -> Iterator[str]:
     for change in found.changes:
         if change.offer.purchase == "on_demand" and change.fraction is not None and abs(change.fraction) >= _BIG_MOVE:
             yield f"{_cell(change.offer)} {change.fraction * 100:+.0f} %"
@@ -67,7 +67,7 @@ def _not_below(new: Sequence[Offer], prices: Mapping[OfferKey, float], purchase:
                 yield _cell(offer)
 
 
-def _vanished(found: Difference, before: Catalog) -> Iterator[str]:
+def _vanished(found: CatalogDifference, before: Catalog) -> Iterator[str]:
     counts: dict[tuple[str, str], int] = {}
     for change in found.changes:
         if change.after is None:

@@ -16,7 +16,7 @@ from melange_cloud.catalog.implausible import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile, Fault, echoed
-from melange_cloud.inputs.csv_tables import Row, read_rows
+from melange_cloud.inputs.csv_tables import CsvRow, read_rows
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
@@ -55,7 +55,7 @@ _AWS_SERIES = re.compile(r"[a-z]+")
 _CLOCK_SLACK = timedelta(days=1)
 
 
-class _Facts(NamedTuple):
+class _TypeFacts(NamedTuple):
     """The facts of an instance type that a row may state, all but the last if it is new; the names are the columns'."""
 
     gpu: str | None
@@ -65,7 +65,7 @@ class _Facts(NamedTuple):
     quota_family: str | None
 
 
-class _Stated(NamedTuple):
+class _SheetType(NamedTuple):
     """An instance type that only the sheet knows, and the line that described it first."""
 
     instance_type: InstanceType
@@ -73,10 +73,10 @@ class _Stated(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _SheetEntry:
     """An offer as a row states it, and whether the user confirmed its price."""
 
-    row: Row
+    row: CsvRow
     offer: Offer
     confirmed: bool
 
@@ -106,9 +106,9 @@ def read_price_sheet(
     """
     faults: list[Fault] = []
     rows = read_rows(path, SHEET_COLUMNS, REQUIRED_COLUMNS, faults)
-    entries: list[_Entry] = []
+    entries: list[_SheetEntry] = []
     line_of: dict[OfferKey, int] = {}
-    stated: dict[tuple[str, str], _Stated] = {}
+    stated: dict[tuple[str, str], _SheetType] = {}
     for row in rows:
         key = _key(row, line_of, tuple(providers))
         facts = _facts(row)
@@ -123,7 +123,7 @@ def read_price_sheet(
     return tuple(sorted((entry.offer for entry in entries), key=key_of))
 
 
-def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...]) -> OfferKey | None:
+def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, ...]) -> OfferKey | None:
     """What the row prices; None, with faults, where that is not said, unknown or said before."""
     row.required("provider")
     provider = row.word("provider", known_providers, or_else=", or install the plug-in of another cloud")
@@ -158,13 +158,13 @@ def _key(row: Row, line_of: dict[OfferKey, int], known_providers: tuple[str, ...
     return key
 
 
-def _facts(row: Row) -> _Facts:
+def _facts(row: CsvRow) -> _TypeFacts:
     """What the row says of its instance type; an empty cell, and one with a fault, is None."""
     family = row.text("quota_family") or None
     if family and not _QUOTA_FAMILY.fullmatch(family):
         row.fault("quota_family", f"'{echoed(family)}' is no quota family: write provider:NAME, such as aws:G")
         family = None
-    return _Facts(
+    return _TypeFacts(
         row.word("gpu", GPUS),
         row.count("gpu_count", MOST_GPUS),
         row.count("vcpus", MOST_VCPUS),
@@ -173,7 +173,7 @@ def _facts(row: Row) -> _Facts:
     )
 
 
-def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _Stated]) -> InstanceType | None:
+def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str], _SheetType]) -> InstanceType | None:
     """The instance type that the row names: one that we know, or one that the row describes in full."""
     provider, name = row.text("provider"), row.text("instance_type")
     types = load_instance_types()
@@ -197,7 +197,7 @@ def _instance_type(row: Row, facts: _Facts, stated: dict[tuple[str, str], _State
             return None
         family = family or _quota_family(provider, name)
         new = InstanceType(provider, name, gpu, gpu_count, vcpus, memory_gib, family)
-        known, line = stated.setdefault((provider, name), _Stated(new, row.line))
+        known, line = stated.setdefault((provider, name), _SheetType(new, row.line))
         says = f"line {line} says"
     for field, value in facts._asdict().items():
         if value is not None and value != getattr(known, field):
@@ -219,8 +219,8 @@ def _quota_family(provider: str, name: str) -> str:
 
 
 def _entry(
-    row: Row, key: OfferKey | None, instance_type: InstanceType | None, path: Path, today: date
-) -> _Entry | None:
+    row: CsvRow, key: OfferKey | None, instance_type: InstanceType | None, path: Path, today: date
+) -> _SheetEntry | None:
     """The row's offer; every cell is read, so that every fault is found, even where none can come of it."""
     row.required("usd_per_hour")
     usd_per_hour = row.positive("usd_per_hour", MOST_USD_PER_HOUR)
@@ -248,10 +248,10 @@ def _entry(
         as_of_to=as_of_to,
         contract=row.text("contract"),
     )
-    return _Entry(row, offer, confirmed)
+    return _SheetEntry(row, offer, confirmed)
 
 
-def _dates(row: Row, today: date) -> tuple[date, date]:
+def _dates(row: CsvRow, today: date) -> tuple[date, date]:
     as_of_from, as_of_to = row.day("as_of_from"), row.day("as_of_to")
     first = as_of_from or as_of_to or today
     last = as_of_to or first
@@ -262,7 +262,7 @@ def _dates(row: Row, today: date) -> tuple[date, date]:
     return first, last
 
 
-def _refuse_odd_prices(doubted: Sequence[_Entry], entries: Sequence[_Entry], reference: Catalog) -> None:
+def _refuse_odd_prices(doubted: Sequence[_SheetEntry], entries: Sequence[_SheetEntry], reference: Catalog) -> None:
     """Add a fault to each row whose price is far off the same type's in other regions."""
     row_of = {key_of(entry.offer): entry.row for entry in doubted}
     own = [entry.offer for entry in entries]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from melange_cloud.catalog.bounds import MOST_USD_PER_HOUR
 from melange_cloud.catalog.catalog import Catalog, key_of
-from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
+from melange_cloud.domain import PURCHASES, Exclusion, InstanceType, Offer, Region
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.inputs import parse_number, read_rows, read_text, read_toml
 from melange_cloud.inputs.strict_json import entry, named, text_of
@@ -108,15 +108,15 @@ def _shipped_words() -> tuple[dict[str, str], dict[str, str]]:
     return _words(shipped("pricing"))
 
 
-def _excluded(folder: Path, reasons: Mapping[str, str]) -> tuple[Excluded, ...]:
+def _excluded(folder: Path, reasons: Mapping[str, str]) -> tuple[Exclusion, ...]:
     return tuple(
-        Excluded(provider, region, instance_type, reasons[reason])
+        Exclusion(provider, region, instance_type, reasons[reason])
         for provider, region, instance_type, reason, _ in _rows("excluded.csv", EXCLUDED_COLUMNS, folder)
     )
 
 
 @cache
-def _shipped_excluded() -> tuple[Excluded, ...]:
+def _shipped_excluded() -> tuple[Exclusion, ...]:
     return _excluded(shipped("pricing"), _shipped_words()[1])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from melange_cloud.cli.characters import fitting, harmless, harmless_json
-from melange_cloud.cli.result_file import STDOUT, Result
+from melange_cloud.cli.result_file import STDOUT, ResultFile
 from melange_cloud.cli.streams import answers, discard, is_terminal
 from melange_cloud.errors import MelangeError, echoed, one_line
 
@@ -51,7 +51,7 @@ def colour() -> bool:
     return is_terminal(answers()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def show(page: "Page", result: Result = STDOUT, *, whole_rows: bool = False) -> None:
+def show(page: "Page", result: ResultFile = STDOUT, *, whole_rows: bool = False) -> None:
     """Print a command's answer, or write it, in the form that ``result`` asks for.
 
     Args:
@@ -63,7 +63,7 @@ def show(page: "Page", result: Result = STDOUT, *, whole_rows: bool = False) -> 
     emit(written(page, result.format, width=columns, colour=colour() and result.path is None), result)
 
 
-def emit(text: str, result: Result = STDOUT) -> None:
+def emit(text: str, result: ResultFile = STDOUT) -> None:
     """Print the answer, or write it whole to the file of ``result``; a file is UTF-8."""
     is_json = result.format == "json"
     if result.path is not None:

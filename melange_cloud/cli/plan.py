@@ -14,7 +14,7 @@ import typer
 from melange_cloud import settings
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
-from melange_cloud.cli.result_file import Result, result_of
+from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown
 from melange_cloud.inputs import NotANumber, OutOfRange, is_number, parse_number, parse_whole
@@ -55,7 +55,7 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
-class Show(StrEnum):
+class TableExtra(StrEnum):
     """What a table shows in addition."""
 
     ROUTING = "routing"
@@ -243,7 +243,7 @@ def plan(
         ),
     ] = False,
     show: Annotated[
-        list[Show] | None, _option(OUTPUT, "Also show: routing (which sizes go where), left-out.", "--show")
+        list[TableExtra] | None, _option(OUTPUT, "Also show: routing (which sizes go where), left-out.", "--show")
     ] = None,
     all_rows: Annotated[bool, _option(OUTPUT, "Every region in the comparison.", "--all-rows")] = False,
     format_: Annotated[
@@ -305,7 +305,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
         raise BadInput("give --region NAME (such as us-east-1), a glob ('eu-*') or all")
     from melange_cloud import catalog, planner
     from melange_cloud.clouds.deadline import PLAN_S, deadline_of
-    from melange_cloud.market.policy import DEFAULT_MAX_AGE, Trust, age_of
+    from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of
 
     return planner.Question(
         regions=tuple(values["region"]),
@@ -338,7 +338,7 @@ def question_of(values: Mapping[str, Any]) -> "Question":
         hours_per_month=values["hours_per_month"],
         prices=values["prices"],
         accept_odd_prices=values["accept_odd_prices"],
-        trust=Trust(
+        trust=PricePolicy(
             values["offline"],
             values["refresh"],
             values["require_fresh"],
@@ -398,7 +398,7 @@ def _wrong_type(wanted: str, value: object) -> str:
     return "" if isinstance(value, str) else "give text"
 
 
-def _print(answer: "Plan", result: Result, show: frozenset[str], all_rows: bool) -> None:
+def _print(answer: "Plan", result: ResultFile, show: frozenset[str], all_rows: bool) -> None:
     from melange_cloud import report
 
     if result.format == Format.JSON:

@@ -39,14 +39,14 @@ _STANDARD_OUTPUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ResultFile:
     """One of SUFFIXES' formats, and the file; None is standard output."""
 
     format: str
     path: Path | None = None
 
 
-STDOUT = Result("table")
+STDOUT = ResultFile("table")
 
 
 def output_option(help_text: str = "Write to this file; its suffix decides the format.", **more: Any) -> Any:
@@ -54,7 +54,7 @@ def output_option(help_text: str = "Write to this file; its suffix decides the f
     return typer.Option("--output", "-o", "--out", help=help_text, **more)
 
 
-def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Result:
+def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> ResultFile:
     """Where the answer goes and as what.
 
     Standard output, also as ``-`` or ``/dev/stdout``, devices and pipes have no suffix that could decide.
@@ -70,9 +70,9 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
     """
     formats = [str(name) for name in can]
     if out is None or str(out) in _STANDARD_OUTPUT:
-        return Result(chosen or formats[0])
+        return ResultFile(chosen or formats[0])
     if _is_stream(out):
-        return Result(chosen or formats[0], out)
+        return ResultFile(chosen or formats[0], out)
     if is_there(out) and out.is_dir():
         raise MelangeError(f"{echoed(out, 150)}: cannot be written: it is a folder; name a file in it")
     shown = f"--output {echoed(out, 120)}"
@@ -89,7 +89,7 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
         more = f"; pictures are {_one_of(sorted(drawn))}" if drawn else ""
         raise BadInput(f"{shown}: this command does not write {echoed(suffix, 20)}; end the name in {endings}{more}")
     refuse_unwritable(out)
-    return Result(chosen or str(means), out)
+    return ResultFile(chosen or str(means), out)
 
 
 def refuse_unwritable(out: Path) -> None:

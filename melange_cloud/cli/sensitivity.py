@@ -10,7 +10,7 @@ import typer
 from melange_cloud.cli import plan
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
-from melange_cloud.cli.result_file import Result, output_option, result_of
+from melange_cloud.cli.result_file import ResultFile, output_option, result_of
 from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     note(f"wrote {echoed(out, 300)}")
 
 
-def _print(answer: "Sensitivity", result: Result, all_rows: bool) -> None:
+def _print(answer: "Sensitivity", result: ResultFile, all_rows: bool) -> None:
     from melange_cloud.report.pages.sweep import sensitivity_csv, sensitivity_json, sensitivity_table
 
     if result.format == Format.JSON:

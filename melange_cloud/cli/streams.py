@@ -10,14 +10,14 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 @dataclass(slots=True)
-class _Kept:
+class _OriginalStdout:
     """The one stream of the process that leads to the standard output it was started with."""
 
     taken: bool = False
     stream: TextIO | None = None
 
 
-_kept = _Kept()
+_kept = _OriginalStdout()
 
 
 def answers() -> TextIO | None:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.clouds.foreign_errors import words_of
-from melange_cloud.domain import PROVIDERS, PURCHASES, Excluded, InstanceType, Offer, Region
+from melange_cloud.domain import PROVIDERS, PURCHASES, Exclusion, InstanceType, Offer, Region
 from melange_cloud.errors import echoed
 
 ENTRY_POINTS = "melange_cloud.clouds"
@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class CloudAnswer:
     """What one cloud answered.
 
     Attributes:
@@ -34,7 +34,7 @@ class Fetched:
     """
 
     offers: tuple[Offer, ...]
-    excluded: tuple[Excluded, ...]
+    excluded: tuple[Exclusion, ...]
     complete: frozenset[tuple[str, str]]
     problems: tuple[str, ...]
 
@@ -51,7 +51,7 @@ class PriceSource(Protocol):
         purchases: Sequence[str],
         instance_types: Sequence[InstanceType],
         progress: Progress | None = None,
-    ) -> Fetched:
+    ) -> CloudAnswer:
         """Ask the cloud.
 
         Called in a thread of its own, which is left where it is at the deadline. Whatever it raises or answers is one
@@ -76,7 +76,7 @@ class NewRegions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class PriceSources:
     """The clouds that can be asked, by provider, and one line for each plug-in that is broken."""
 
     by_provider: Mapping[str, PriceSource]
@@ -90,7 +90,7 @@ def load_sources(
     ask_metadata: bool = True,
     public: bool = False,
     deadline: Deadline | None = None,
-) -> Sources:
+) -> PriceSources:
     """AWS, GCP and every plug-in; nothing is asked, and no SDK is imported.
 
     Args: see ``built_in``.
@@ -107,7 +107,7 @@ def load_sources(
         )
         for provider in PROVIDERS
     }
-    return Sources({**ours, **found.by_provider}, found.problems)
+    return PriceSources({**ours, **found.by_provider}, found.problems)
 
 
 def built_in(
@@ -144,7 +144,7 @@ def built_in(
     raise KeyError(provider)
 
 
-def plug_ins() -> Sources:
+def plug_ins() -> PriceSources:
     """The clouds that third parties have installed."""
     from importlib.metadata import entry_points
 
@@ -164,7 +164,7 @@ def plug_ins() -> Sources:
             problems.append(f"{origin} says that it is '{provider}', which is taken: it is left out; uninstall it")
         else:
             sources[provider] = source
-    return Sources(sources, tuple(problems))
+    return PriceSources(sources, tuple(problems))
 
 
 def _why_no_source(source: PriceSource) -> str:

@@ -46,7 +46,7 @@ _NO_CREDENTIALS = ("aws: no credentials", "no Google credentials")
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class CloudAccess:
     """What there is to a cloud's credentials here.
 
     Attributes:
@@ -60,14 +60,14 @@ class Access:
     cure: str
 
 
-def access(provider: str) -> Access | None:
+def access(provider: str) -> CloudAccess | None:
     """What there is here for ``aws`` or ``gcp``; None for any other cloud, which has to be asked."""
     if provider == "aws":
         cure = "run `aws configure` or set AWS_PROFILE (without any: `melange-cloud prices refresh --public`)"
-        return Access(tuple(_aws_signs()), _aws_metadata(), cure)
+        return CloudAccess(tuple(_aws_signs()), _aws_metadata(), cure)
     if provider == "gcp":
         cure = "set MELANGE_CLOUD_GCP_API_KEY or run `gcloud auth application-default login`"
-        return Access(tuple(_gcp_signs()), _gcp_metadata(), cure)
+        return CloudAccess(tuple(_gcp_signs()), _gcp_metadata(), cure)
     return None
 
 

@@ -21,13 +21,13 @@ _SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Unexpected:
+class ForeignErrorText:
     """What foreign code raised, in words: ``KeyError: 'Regions'; MELANGE_CLOUD_DEBUG=1 shows where``."""
 
     words: str
 
 
-def contained(call: Callable[[], T]) -> T | Unexpected:
+def contained(call: Callable[[], T]) -> T | ForeignErrorText:
     """What the call returns, or what it raised; a MelangeError of ours passes.
 
     Only for threads other than the main one, where a KeyboardInterrupt cannot be the user's.
@@ -37,7 +37,7 @@ def contained(call: Callable[[], T]) -> T | Unexpected:
     except MelangeError:
         raise
     except BaseException as error:
-        return Unexpected(words_of(error))
+        return ForeignErrorText(words_of(error))
 
 
 def words_of(error: BaseException) -> str:

@@ -5,7 +5,7 @@ Every quantity carries its unit in its name: ``usd_per_hour``, ``requests_per_s`
 no synonyms.
 """
 
-from melange_cloud.domain.comparison import Basis, CostOrder, Sure, Turn
+from melange_cloud.domain.comparison import Confidence, CostOrder, OrderBasis, Reversal
 from melange_cloud.domain.coverage import Coverage, OutsideBucket, TrafficShare
 from melange_cloud.domain.explanation import (
     Alternative,
@@ -18,13 +18,13 @@ from melange_cloud.domain.explanation import (
     LimitShare,
 )
 from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
-from melange_cloud.domain.offers import Excluded, InstanceType, Offer, Region
+from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, Region
 from melange_cloud.domain.plan import (
     Allocation,
-    AtThroughput,
     ErrorBars,
+    FleetAtThroughput,
+    IneligibleType,
     KindUse,
-    LeftOut,
     Plan,
     ProfileSwing,
     QuotaNeed,
@@ -37,9 +37,9 @@ from melange_cloud.domain.plan import (
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.row_loads import RowLoad, charged_rates, row_load, row_loads
-from melange_cloud.domain.sweep import Choice, Sensitivity, Stretch, Sweep
-from melange_cloud.domain.throughput import FRONT_END, FrontEndMost, MaxTput, OperatingPoint, Slo, Unservable
-from melange_cloud.domain.user_measurements import Import
+from melange_cloud.domain.sweep import Sensitivity, Stretch, Sweep, SweepChoice
+from melange_cloud.domain.throughput import FRONT_END, FrontEndCeiling, MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.domain.user_measurements import UserMeasurement
 from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 
 __all__ = [
@@ -52,32 +52,31 @@ __all__ = [
     "Allocation",
     "Alternative",
     "ArrivalRates",
-    "AtThroughput",
-    "Basis",
     "BindingQuota",
     "Bucket",
     "BucketCost",
-    "Choice",
+    "Confidence",
     "CostOrder",
     "Coverage",
     "CurrentFleet",
     "Drift",
     "EntryPrice",
     "ErrorBars",
-    "Excluded",
+    "Exclusion",
     "Explanation",
-    "FrontEndMost",
-    "Import",
+    "FleetAtThroughput",
+    "FrontEndCeiling",
+    "IneligibleType",
     "InstanceType",
     "Kind",
     "KindLimits",
     "KindUse",
-    "LeftOut",
     "LimitShare",
     "MaxTput",
     "Offer",
     "OfferNumbers",
     "OperatingPoint",
+    "OrderBasis",
     "OutsideBucket",
     "Plan",
     "Problem",
@@ -88,6 +87,7 @@ __all__ = [
     "Region",
     "RegionPlan",
     "Request",
+    "Reversal",
     "RoutingLine",
     "RowLoad",
     "Sensitivity",
@@ -96,12 +96,12 @@ __all__ = [
     "Solution",
     "Status",
     "Stretch",
-    "Sure",
     "Sweep",
+    "SweepChoice",
     "TokenFigures",
     "TrafficShare",
-    "Turn",
-    "Unservable",
+    "UnservableSize",
+    "UserMeasurement",
     "WhatIf",
     "Workload",
     "charged_rates",

@@ -7,7 +7,7 @@ PRICES_APART_DAYS = 90
 """Prices whose dates are further apart than this may have moved in between."""
 
 
-class Sure(StrEnum):
+class Confidence(StrEnum):
     """How sure it is that the dearer of two fleets is the dearer one.
 
     ``clear``: whatever the profiles' errors do together or one at a time, with a spare instance too, prices of about
@@ -25,7 +25,7 @@ class Sure(StrEnum):
     WITHIN_PROFILE_ERROR = "within_profile_error"
 
 
-class Basis(StrEnum):
+class OrderBasis(StrEnum):
     """Why an order holds whatever the profiles do.
 
     ``offers``: every offer of the dearer side has one of the same GPU and size on the other, no dearer. ``ranges``: the
@@ -39,7 +39,7 @@ class Basis(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Reversal:
     """A point within the profiles' errors at which the order of two fleets is the other way round.
 
     Attributes:
@@ -67,8 +67,8 @@ class CostOrder:
             instance; None where that has no fleet, or was not needed to decide.
     """
 
-    sure: Sure
-    basis: Basis | None = None
-    turn: Turn | None = None
+    sure: Confidence
+    basis: OrderBasis | None = None
+    turn: Reversal | None = None
     cheaper_with_spare_usd_per_month: float | None = None
     dearer_with_spare_usd_per_month: float | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from math import hypot
 
-from melange_cloud.domain.plan import LeftOut
+from melange_cloud.domain.plan import IneligibleType
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class HeatMap:
     missing: Mapping[str, str]
     prices: tuple[ReplicaPrice, ...]
     cells: tuple[HeatCell, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[IneligibleType, ...]
     api_servers: int = 1
 
     @property

@@ -51,7 +51,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Excluded:
+class Exclusion:
     """A (region, instance type) pair that has a price somewhere and is left out of the catalog on purpose."""
 
     provider: str

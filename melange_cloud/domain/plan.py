@@ -15,7 +15,7 @@ from melange_cloud.domain.explanation import CurrentFleet, Explanation
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.throughput import Slo
-from melange_cloud.domain.user_measurements import Import
+from melange_cloud.domain.user_measurements import UserMeasurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class WhatIf:
 
 
 @dataclass(frozen=True, slots=True)
-class AtThroughput:
+class FleetAtThroughput:
     """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
 
     ``usd_per_month`` is None where no fleet was found; ``same_mix`` tells whether the fleet is built of the same kinds
@@ -241,14 +241,14 @@ class ErrorBars:
             regions; profiles outside the fleet that were proven to matter less than the first may be missing.
     """
 
-    better: AtThroughput
-    stated: AtThroughput
-    worse: AtThroughput
+    better: FleetAtThroughput
+    stated: FleetAtThroughput
+    worse: FleetAtThroughput
     profiles: tuple[ProfileSwing, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class IneligibleType:
     """An instance type that has a price here and may not enter the plan, and why.
 
     ``code`` groups reasons: ``sold_as``, ``host_memory``, ``gpu_not_asked``, ``no_profile``, ``cannot_serve``,
@@ -309,7 +309,7 @@ class RegionPlan:
     single_gpu: tuple[SingleGpuFleet, ...]
     what_if: tuple[WhatIf, ...]
     routers: Mapping[str, float | None]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[IneligibleType, ...]
     quota_needs: tuple[QuotaNeed, ...]
     error_bars: ErrorBars | None = None
     explanation: Explanation | None = None
@@ -360,4 +360,4 @@ class Plan:
     defaulted: tuple[str, ...]
     request: Request
     regions: tuple[RegionPlan, ...]
-    imports: tuple[Import, ...] = ()
+    imports: tuple[UserMeasurement, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from melange_cloud.domain.comparison import CostOrder, Sure
+from melange_cloud.domain.comparison import Confidence, CostOrder
 from melange_cloud.domain.problem import Status
 
 
@@ -52,7 +52,7 @@ class PurchasePlan:
     usd_per_month: float | None
     instances: Mapping[str, int]
     saving_usd_per_month: float | None
-    sure: Sure | None
+    sure: Confidence | None
     profile_error_usd_per_month: float | None
     prices_apart_days: int | None
     on_demand_usd_per_hour: float | None

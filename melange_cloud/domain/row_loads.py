@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from melange_cloud.domain.kinds import Kind
-from melange_cloud.domain.throughput import FRONT_END, MaxTput, Unservable
+from melange_cloud.domain.throughput import FRONT_END, MaxTput, UnservableSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def row_load(parts: Iterable[tuple[float, MaxTput]]) -> RowLoad:
 
 
 def row_loads(
-    table: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    table: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
     kinds: Iterable[Kind],
     requests_per_s: Mapping[str, float],
     row_of_bucket: Mapping[str, str],
@@ -81,7 +81,7 @@ def row_loads(
     """The load of each row on each kind; of the sizes that the kind serves, where it does not serve all of them.
 
     Args:
-        table: by (bucket name, kind); a missing one serves as little as an Unservable.
+        table: by (bucket name, kind); a missing one serves as little as an UnservableSize.
         requests_per_s: by bucket name; only their ratios within a row decide which sum is the larger.
         row_of_bucket: bucket name -> row name.
     """
@@ -95,7 +95,7 @@ def row_loads(
 
 
 def charged_rates(
-    table: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    table: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
     kinds: Iterable[Kind],
     requests_per_s: Mapping[str, float],
     row_of_bucket: Mapping[str, str],

@@ -35,7 +35,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SweepChoice:
     """The cheapest fleet under one of several choices, as a router."""
 
     name: str
@@ -72,7 +72,7 @@ class Sweep:
     step: float
     stretches: tuple[Stretch, ...]
     singles: Mapping[str, tuple[Stretch, ...]]
-    choices: tuple[Choice, ...]
+    choices: tuple[SweepChoice, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ FRONT_END = "front_end"
 
 
 @dataclass(frozen=True, slots=True)
-class FrontEndMost:
+class FrontEndCeiling:
     """What a replica's HTTP front end takes of a request size at most, requests/s, whatever the engine does.
 
     ``grade`` and ``error`` are those of its law. It never takes more; it may take less by ``error``.
@@ -91,7 +91,7 @@ class MaxTput:
     engine_error: float
     engine_origin: str
     engine_limited_by: str
-    front_end: FrontEndMost | None = None
+    front_end: FrontEndCeiling | None = None
 
     @property
     def front_end_requests_per_s(self) -> float:
@@ -132,7 +132,7 @@ class MaxTput:
         return self.engine_limited_by if self._limiting_front_end is None else FRONT_END
 
     @property
-    def _limiting_front_end(self) -> FrontEndMost | None:
+    def _limiting_front_end(self) -> FrontEndCeiling | None:
         front_end = self.front_end
         return front_end if front_end is not None and front_end.requests_per_s < self.engine_requests_per_s else None
 
@@ -157,7 +157,7 @@ class MaxTput:
 
 
 @dataclass(frozen=True, slots=True)
-class Unservable:
+class UnservableSize:
     """Why a kind cannot serve a request size: one clause, fit for "L4: ...".
 
     ``no_data`` where it is not known whether it can: the profile lacks what a target asks for.

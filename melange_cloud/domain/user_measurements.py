@@ -5,7 +5,7 @@ from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class UserMeasurement:
     """One import (``profiles import``, ``profiles measure``) that changes what a kind serves.
 
     Attributes:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault, shown
-from melange_cloud.estimator.families import FAMILIES, Family, why_not
+from melange_cloud.estimator.families import FAMILIES, ModelFamily, why_not
 from melange_cloud.estimator.specs import Model
-from melange_cloud.inputs import Malformed, NotJson, is_there, parse_json, read_text
+from melange_cloud.inputs import MalformedText, NotJson, is_there, parse_json, read_text
 
 LARGEST_FILE_BYTES = 1_000_000
 """A config.json has some kilobytes; weights given by mistake are not read into memory."""
@@ -63,7 +63,7 @@ def read_config(path: Path, name: str | None = None) -> ConfigModel:
         raise BadFile(refusals)
     family_name = config["model_type"]
     family = FAMILIES[family_name]
-    fields = _Fields(path, config)
+    fields = _ConfigFields(path, config)
     layers = fields.whole("num_hidden_layers", 1, 1000)
     hidden = fields.whole("hidden_size", 64, 65536)
     heads = fields.whole("num_attention_heads", 1, 1024)
@@ -136,14 +136,14 @@ def _read(path: Path) -> dict[str, Any]:
         loaded = parse_json(text)
     except NotJson as error:
         raise fault(f"is not JSON: {error.reason}; download it again", error.line) from None
-    except Malformed as error:
+    except MalformedText as error:
         raise fault(f"{error}: it is not a config.json", error.line) from None
     if not isinstance(loaded, dict):
         raise fault("is JSON, but no object {...}: give a model's config.json")
     return loaded
 
 
-class _Fields:
+class _ConfigFields:
     """Takes declared fields out of a config and collects what is wrong with them."""
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
@@ -176,7 +176,7 @@ class _Fields:
         return default if value is None else value is True
 
 
-def _window(fields: _Fields, family: Family, layers: int) -> int | None:
+def _window(fields: _ConfigFields, family: ModelFamily, layers: int) -> int | None:
     """The tokens that a layer with a sliding window sees; None where no layer has one in force."""
     config = fields.config
     if family.window_switch and not fields.flag(family.window_switch, default=False):
@@ -195,7 +195,7 @@ def _window(fields: _Fields, family: Family, layers: int) -> int | None:
     return window or None
 
 
-def _precision(fields: _Fields) -> tuple[str, str]:
+def _precision(fields: _ConfigFields) -> tuple[str, str]:
     """The precision that the published weights are served in, and a note where that is not what the config says."""
     field = "dtype" if fields.config.get("dtype") is not None else "torch_dtype"
     word = fields.config.get(field)

@@ -8,7 +8,7 @@ from melange_cloud.errors import echoed, shown
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ModelFamily:
     """What the models of one ``model_type`` have in common.
 
     Attributes:
@@ -41,15 +41,15 @@ class Family:
 
 
 _ATTENTION, _MLP = ("attention_bias", False), ("mlp_bias", False)
-_LLAMA = Family(qkv_bias=_ATTENTION, output_bias=_ATTENTION, mlp_bias=_MLP, kv_heads_may_miss=True, measured=True)
+_LLAMA = ModelFamily(qkv_bias=_ATTENTION, output_bias=_ATTENTION, mlp_bias=_MLP, kv_heads_may_miss=True, measured=True)
 _USE_BIAS, _NEOX = ("use_bias", True), ("attention_bias", True)
-FAMILIES: Mapping[str, Family] = {
+FAMILIES: Mapping[str, ModelFamily] = {
     "llama": _LLAMA,
     "granite": replace(_LLAMA, measured=False),
-    "mistral": Family(measured=True, window=4096),
-    "phi3": Family(kv_heads_may_miss=True),
-    "qwen2": Family(qkv_bias=True, measured=True, window=4096, window_switch="use_sliding_window"),
-    "qwen3": Family(
+    "mistral": ModelFamily(measured=True, window=4096),
+    "phi3": ModelFamily(kv_heads_may_miss=True),
+    "qwen2": ModelFamily(qkv_bias=True, measured=True, window=4096, window_switch="use_sliding_window"),
+    "qwen3": ModelFamily(
         qk_norm="head",
         qkv_bias=_ATTENTION,
         output_bias=_ATTENTION,
@@ -57,20 +57,20 @@ FAMILIES: Mapping[str, Family] = {
         window=4096,
         window_switch="use_sliding_window",
     ),
-    "gemma": Family(tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256),
-    "gemma2": Family(norms=4, tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256, window=4096),
-    "gemma3_text": Family(
+    "gemma": ModelFamily(tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256),
+    "gemma2": ModelFamily(norms=4, tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256, window=4096),
+    "gemma3_text": ModelFamily(
         norms=4, qk_norm="head", tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, head_dim=256, window=4096
     ),
-    "olmo": Family(norms=0, qkv_bias=_ATTENTION, output_bias=_ATTENTION, kv_heads_may_miss=True),
-    "olmo2": Family(qk_norm="all", qkv_bias=_ATTENTION, output_bias=_ATTENTION, kv_heads_may_miss=True),
-    "smollm3": Family(
+    "olmo": ModelFamily(norms=0, qkv_bias=_ATTENTION, output_bias=_ATTENTION, kv_heads_may_miss=True),
+    "olmo2": ModelFamily(qk_norm="all", qkv_bias=_ATTENTION, output_bias=_ATTENTION, kv_heads_may_miss=True),
+    "smollm3": ModelFamily(
         tied=True, qkv_bias=_ATTENTION, output_bias=_ATTENTION, mlp_bias=_MLP, window_switch="use_sliding_window"
     ),
-    "starcoder2": Family(
+    "starcoder2": ModelFamily(
         gated=False, norm_bias=True, tied=True, qkv_bias=_USE_BIAS, output_bias=_USE_BIAS, mlp_bias=_USE_BIAS
     ),
-    "gpt_neox": Family(
+    "gpt_neox": ModelFamily(
         gated=False, norm_bias=True, qkv_bias=_NEOX, output_bias=_NEOX, mlp_bias=True, kv_heads_may_miss=True
     ),
 }

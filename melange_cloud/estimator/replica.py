@@ -16,7 +16,7 @@ blocks of the cache for I + growth O tokens.
 import math
 from dataclasses import dataclass
 
-from melange_cloud.estimator.roofline import NO_FRONT_END, Work, prefill_s, step_s, tpot_s, work_of
+from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, prefill_s, step_s, tpot_s, work_of
 from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, FrontEnd, Gpu, Model
 
 _DIGITS = 5
@@ -42,7 +42,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class DoesNotFit:
+class MemoryShortfall:
     """Why nothing can be served: ``missing_gib`` more memory would be needed, over all GPUs of the replica."""
 
     missing_gib: float
@@ -73,7 +73,7 @@ class Replica:
         return self.era.cache_bytes_per_element(self.precision)
 
     @property
-    def work(self) -> Work:
+    def work(self) -> StepWork:
         """What its steps move and multiply."""
         era, cache = self.era, self._element_bytes
         return work_of(self.model, self.gpu, self.tensor_parallel, self.precision, cache, era.mixed_steps)
@@ -139,7 +139,7 @@ class Replica:
 
     def estimate(
         self, input_tokens: int, output_tokens: int, concurrencies: tuple[int, ...] | None = None
-    ) -> tuple[Estimate, ...] | DoesNotFit:
+    ) -> tuple[Estimate, ...] | MemoryShortfall:
         """Operating points for one request size, concurrency rising.
 
         Args:
@@ -149,7 +149,7 @@ class Replica:
         largest = self.largest_concurrency(input_tokens, output_tokens)
         if largest == 0:
             needed = (input_tokens + output_tokens) * self.cache_bytes_per_token
-            return DoesNotFit((needed - self.cache_bytes) / GIB)
+            return MemoryShortfall((needed - self.cache_bytes) / GIB)
         doublings = tuple(2**power for power in range(largest.bit_length()) if 2**power < largest)
         wanted = concurrencies or (*doublings, largest)
         work, points = self.work, dict[int, Estimate]()
@@ -160,7 +160,7 @@ class Replica:
                 points[n] = best
         return tuple(points[n] for n in wanted if n in points)
 
-    def _at(self, work: Work, concurrency: int, input_tokens: int, output_tokens: int) -> Estimate:
+    def _at(self, work: StepWork, concurrency: int, input_tokens: int, output_tokens: int) -> Estimate:
         steps, k = output_tokens - 1, self.calibration
         others = (concurrency - 1) / concurrency
         own_s = prefill_s(work, k, input_tokens)

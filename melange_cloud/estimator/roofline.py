@@ -43,7 +43,7 @@ NO_FRONT_END = FrontEnd(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class StepWork:
     """What a replica's steps move and multiply, as times at the data sheet's speed, s: before any constant.
 
     Attributes:
@@ -74,7 +74,7 @@ class Work:
 
 def work_of(
     model: Model, gpu: Gpu, tensor_parallel: int, precision: str, cache_bytes_per_element: float, mixed_steps: bool
-) -> Work:
+) -> StepWork:
     """The work of a model on GPUs at a precision.
 
     Raises:
@@ -89,7 +89,7 @@ def work_of(
     table_bytes = 0 if model.tied_embeddings else BYTES_PER_ELEMENT_16_BIT * model.head_parameters
     cache_bytes = model.cache_bytes_per_token * cache_bytes_per_element / BYTES_PER_ELEMENT_16_BIT
     moved_bytes = 2 * BYTES_PER_ELEMENT_16_BIT * model.hidden * (tensor_parallel - 1) / tensor_parallel
-    return Work(
+    return StepWork(
         degree=tensor_parallel,
         layers=model.layers,
         weights_s=weight_bytes / (tensor_parallel * bandwidth),
@@ -105,14 +105,14 @@ def work_of(
     )
 
 
-def linear_s(work: Work, k: Calibration, tokens: float) -> float:
+def linear_s(work: StepWork, k: Calibration, tokens: float) -> float:
     """Time to put ``tokens`` through the layers in one step, s."""
     read_s = max(work.read_s / k.read_weights, work.weights_s)
     compute = k.compute * (k.block_scaled if work.block_scaled else 1.0)
     return math.hypot(read_s, tokens * work.token_s / compute)
 
 
-def _network_s(work: Work, k: Calibration, tokens: float) -> float:
+def _network_s(work: StepWork, k: Calibration, tokens: float) -> float:
     share = k.switch_share if work.degree == 8 else 1.0
     return tokens * work.moved_gb * share / k.link_gb_per_s
 
@@ -121,7 +121,7 @@ def _python_s(k: Calibration) -> float:
     return k.step_per_request_s * (1 + k.server_share)
 
 
-def step_s(work: Work, k: Calibration, requests: float, context_tokens: float) -> float:
+def step_s(work: StepWork, k: Calibration, requests: float, context_tokens: float) -> float:
     """Time of one decode step of ``requests`` requests with a mean context, s."""
     cache_s = requests * context_tokens * work.cache_s / k.read_cache * (1 + k.cache_loss * math.log2(work.degree))
     latency_s = 2 * work.layers * k.link_latency_s if work.degree > 1 else 0.0
@@ -136,7 +136,7 @@ def step_s(work: Work, k: Calibration, requests: float, context_tokens: float) -
     )
 
 
-def prefill_s(work: Work, k: Calibration, input_tokens: float, decoding: float = 0.0, begun: float = 1.0) -> float:
+def prefill_s(work: StepWork, k: Calibration, input_tokens: float, decoding: float = 0.0, begun: float = 1.0) -> float:
     """Time that the prefills of ``begun`` requests add to a step in which ``decoding`` others decode, s.
 
     Fewer than one begins in some steps only; more share a step.
@@ -154,7 +154,7 @@ def prefill_s(work: Work, k: Calibration, input_tokens: float, decoding: float =
 
 
 def tpot_s(
-    work: Work,
+    work: StepWork,
     k: Calibration,
     decoding: float,
     size: tuple[float, float],

@@ -1,13 +1,13 @@
 """The one way in for whatever is not ours: files, options, environment, answers of clouds and of tools.
 
 Everything that this package returns is bounded in size, depth and digits; everything that it refuses is one clean line
-(``Malformed``, ``NotANumber``, or a ``BadFile`` that names file and line). Nobody else calls ``json.loads``,
+(``MalformedText``, ``NotANumber``, or a ``BadFile`` that names file and line). Nobody else calls ``json.loads``,
 ``tomllib.loads`` or ``Path.read_text`` on something that a user or a server wrote.
 """
 
 from melange_cloud.inputs.csv_rows import read_rows
 from melange_cloud.inputs.json_and_toml import (
-    Malformed,
+    MalformedText,
     NotJson,
     parse_json,
     parse_records,
@@ -20,7 +20,7 @@ from melange_cloud.inputs.regular_files import can_be, expand_gzip, is_there, op
 
 __all__ = [
     "MOST",
-    "Malformed",
+    "MalformedText",
     "NotANumber",
     "NotJson",
     "OutOfRange",

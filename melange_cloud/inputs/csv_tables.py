@@ -20,7 +20,7 @@ _MOST_FAULTS = 200
 _NO_VALUE = frozenset({"nan", "inf", "infinity", "n/a", "na", "none", "null"})
 
 
-class Row:
+class CsvRow:
     """One row: its cells by column name, and the faults found in them.
 
     Each reader returns None, and adds a fault, where the cell cannot be right. An empty cell is None without a fault:
@@ -113,7 +113,7 @@ class Row:
         return None
 
 
-def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str], faults: list[Fault]) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str], faults: list[Fault]) -> list[CsvRow]:
     """The rows of a CSV file below its header; faults in its shape are added to ``faults``.
 
     Args:
@@ -146,7 +146,7 @@ def read_rows(path: Path, columns: Sequence[str] | None, required: Sequence[str]
     rows = []
     for line, cells in lines:
         if len(cells) == len(names):
-            rows.append(Row(path, line, dict(zip(names, map(restored, cells), strict=True)), faults))
+            rows.append(CsvRow(path, line, dict(zip(names, map(restored, cells), strict=True)), faults))
         else:
             faults.append(
                 Fault(

@@ -29,7 +29,7 @@ _LONGEST_FRACTION = 400
 """Characters of a number with a point or an exponent; a double in full has 24, written out in decimals up to 330."""
 
 
-class Malformed(ValueError):
+class MalformedText(ValueError):
     """A text that cannot be read, as a clause without its file; ``line`` is None where it is not known."""
 
     def __init__(self, what: str, line: int | None = None) -> None:
@@ -37,7 +37,7 @@ class Malformed(ValueError):
         super().__init__(what)
 
 
-class NotJson(Malformed):
+class NotJson(MalformedText):
     """A text that breaks the grammar of JSON, where it may still be several JSON texts, one a line.
 
     Attributes:
@@ -62,7 +62,7 @@ def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None, non_finite
 
     Raises:
         NotJson: it breaks JSON's grammar.
-        Malformed: not UTF-8; NaN or infinity, a number that is not finite or has more than 20 digits; nested deeper
+        MalformedText: not UTF-8; NaN or infinity, a number that is not finite or has more than 20 digits; nested deeper
             than MOST_DEPTH.
     """
     try:
@@ -78,9 +78,9 @@ def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None, non_finite
     except json.JSONDecodeError as error:
         raise NotJson(error.msg, error.lineno, error.colno) from None
     except UnicodeDecodeError:
-        raise Malformed("is not UTF-8 text: save it as UTF-8") from None
+        raise MalformedText("is not UTF-8 text: save it as UTF-8") from None
     except RecursionError:
-        raise Malformed(f"is nested more than {MOST_DEPTH} levels deep") from None
+        raise MalformedText(f"is nested more than {MOST_DEPTH} levels deep") from None
     _refuse_depth(value)
     if isinstance(text, str) and _ESCAPED_SURROGATE.search(text):
         _refuse_half_characters(value)
@@ -94,20 +94,20 @@ def parse_toml(text: str, *, non_finite: bool = False) -> dict[str, Any]:
         non_finite: lets nan and infinities pass; the caller judges each number and names its field.
 
     Raises:
-        Malformed: not TOML; a number that is not finite or has more than 20 digits; nested deeper than MOST_DEPTH.
+        MalformedText: not TOML; a number that is not finite or has more than 20 digits; nested deeper than MOST_DEPTH.
     """
     if _DEEP_KEY.search(text):
-        raise Malformed(f"is nested more than {MOST_DEPTH} levels deep")
+        raise MalformedText(f"is nested more than {MOST_DEPTH} levels deep")
     try:
         document = tomllib.loads(text, parse_float=_any_float if non_finite else _finite)
     except tomllib.TOMLDecodeError as error:
-        raise Malformed(f"is not TOML: {error}") from None
+        raise MalformedText(f"is not TOML: {error}") from None
     except RecursionError:
-        raise Malformed(f"is nested more than {MOST_DEPTH} levels deep") from None
-    except Malformed:
+        raise MalformedText(f"is nested more than {MOST_DEPTH} levels deep") from None
+    except MalformedText:
         raise
     except ValueError:  # Python refuses to convert thousands of digits; tomllib lets that through.
-        raise Malformed(f"has a number of more than {_MOST_DIGITS} digits") from None
+        raise MalformedText(f"has a number of more than {_MOST_DIGITS} digits") from None
     _refuse_depth(document)
     return document
 
@@ -136,13 +136,13 @@ def read_toml(path: Path, most_bytes: int = MOST_TOML_BYTES, *, non_finite: bool
 def _of_file(path: Path, most_bytes: int, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(read_text(path, most_bytes))
-    except Malformed as malformed:
+    except MalformedText as malformed:
         raise BadFile([Fault(path, str(malformed), line=malformed.line)]) from None
 
 
 def _whole(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
-        raise Malformed(f"has a number of more than {_MOST_DIGITS} digits")
+        raise MalformedText(f"has a number of more than {_MOST_DIGITS} digits")
     return int(digits)
 
 
@@ -153,31 +153,31 @@ def _any_float(digits: str) -> float:
 def _finite(digits: str) -> float:
     value = _any_float(digits)
     if not math.isfinite(value):
-        raise Malformed("has a number that is not finite")
+        raise MalformedText("has a number that is not finite")
     return value
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise Malformed(f"has {name} where a number must stand")
+    raise MalformedText(f"has {name} where a number must stand")
 
 
 def _refuse_half_characters(value: Any) -> None:
     r"""One half of a pair, such as ``\ud800`` alone, is no text: it can neither be printed nor written.
 
     Raises:
-        Malformed: there is one.
+        MalformedText: there is one.
     """
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
-        raise Malformed(r"has half of a character (\ud800 to \udfff without its other half)") from None
+        raise MalformedText(r"has half of a character (\ud800 to \udfff without its other half)") from None
 
 
 def _refuse_depth(value: Any) -> None:
     """Level by level, since a walk by recursion is what a deep text is made to break.
 
     Raises:
-        Malformed: nested deeper than MOST_DEPTH, or a whole number of more digits than are read (TOML's own).
+        MalformedText: nested deeper than MOST_DEPTH, or a whole number of more digits than are read (TOML's own).
     """
     level: list[Any] = [value]
     for _ in range(MOST_DEPTH + 1):
@@ -188,11 +188,11 @@ def _refuse_depth(value: Any) -> None:
                 if isinstance(one, dict | list):
                     inner.append(one)
                 elif isinstance(one, int) and abs(one) >= 10**_MOST_DIGITS:
-                    raise Malformed(f"has a number of more than {_MOST_DIGITS} digits")
+                    raise MalformedText(f"has a number of more than {_MOST_DIGITS} digits")
         if not inner:
             return
         level = inner
-    raise Malformed(f"is nested more than {MOST_DEPTH} levels deep")
+    raise MalformedText(f"is nested more than {MOST_DEPTH} levels deep")
 
 
 def parse_records(texts: Iterable[bytes]) -> list[Any]:
@@ -202,19 +202,19 @@ def parse_records(texts: Iterable[bytes]) -> list[Any]:
     what Python's own reader takes. Whoever uses a value checks that one.
 
     Raises:
-        Malformed: one of them is not JSON, or not a single value; which one is not told.
+        MalformedText: one of them is not JSON, or not a single value; which one is not told.
     """
     texts = list(texts)
     try:
         values: list[Any] = json.loads(b"[" + b",".join(texts) + b"]")
     except RecursionError:
-        raise Malformed("is nested too deep to be read") from None
+        raise MalformedText("is nested too deep to be read") from None
     except json.JSONDecodeError as error:
-        raise Malformed(f"is not JSON ({error.msg})") from None
+        raise MalformedText(f"is not JSON ({error.msg})") from None
     except UnicodeDecodeError:
-        raise Malformed("is not UTF-8 text: save it as UTF-8") from None
+        raise MalformedText("is not UTF-8 text: save it as UTF-8") from None
     except ValueError:  # Python refuses to convert thousands of digits
-        raise Malformed(f"has a number of more than {_MOST_DIGITS} digits") from None
+        raise MalformedText(f"has a number of more than {_MOST_DIGITS} digits") from None
     if len(values) != len(texts):
-        raise Malformed("is not JSON (more than one value)")
+        raise MalformedText("is not JSON (more than one value)")
     return values

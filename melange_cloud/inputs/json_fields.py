@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from melange_cloud.errors import Fault, echoed
-from melange_cloud.inputs import Malformed, is_number, parse_json
+from melange_cloud.inputs import MalformedText, is_number, parse_json
 
 
 def shown(value: object) -> str:
@@ -42,7 +42,7 @@ class FieldChecker:
 
         try:
             document = parse_json(text, pairs=without_repeats, non_finite=True)
-        except Malformed as error:
+        except MalformedText as error:
             self.faults.append(Fault(self.path, str(error), line=error.line))
             return None
         if not isinstance(document, dict):

@@ -11,47 +11,47 @@ from melange_cloud.inputs.numbers import MOST, is_number
 _LONGEST_TEXT = 2_000
 
 
-class Unexpected(ValueError):
+class UnexpectedPart(ValueError):
     """A part that is missing, or not what it must be; the text is a clause."""
 
 
 def entry(owner: object, name: str) -> Any:
     """The value of an object under a name that it must have."""
     if not isinstance(owner, dict) or name not in owner:
-        raise Unexpected(f"lacks '{name}'")
+        raise UnexpectedPart(f"lacks '{name}'")
     return owner[name]
 
 
 def entries(value: object, length: int | None = None) -> list[Any]:
     """A list, of this length where one is given."""
     if not isinstance(value, list) or length not in (None, len(value)):
-        raise Unexpected(f"{shown(value)} is not a list of {'any length' if length is None else length}")
+        raise UnexpectedPart(f"{shown(value)} is not a list of {'any length' if length is None else length}")
     return value
 
 
 def named(value: object) -> dict[str, Any]:
     """An object, all of its names."""
     if not isinstance(value, dict):
-        raise Unexpected(f"{shown(value)} is not an object")
+        raise UnexpectedPart(f"{shown(value)} is not an object")
     return value
 
 
 def text_of(value: object) -> str:
     """A text, which may be empty, as it may be printed: on one line, cut to 2,000 characters, nothing unprintable."""
     if not isinstance(value, str):
-        raise Unexpected(f"{shown(value)} is not a text")
+        raise UnexpectedPart(f"{shown(value)} is not a text")
     return echoed(value, _LONGEST_TEXT)
 
 
 def number_of(value: object, low: float = -MOST, high: float = MOST) -> float:
     """A number in [low, high]."""
     if not is_number(value, low, high):
-        raise Unexpected(f"{shown(value)} is not a number from {low:g} to {high:g}")
+        raise UnexpectedPart(f"{shown(value)} is not a number from {low:g} to {high:g}")
     return float(value)
 
 
 def whole_of(value: object, low: int = 0, high: int = int(MOST)) -> int:
     """A whole number in [low, high]."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Unexpected(f"{shown(value)} is not a whole number from {low} to {high}")
+        raise UnexpectedPart(f"{shown(value)} is not a whole number from {low} to {high}")
     return value

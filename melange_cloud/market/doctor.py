@@ -11,7 +11,7 @@ from melange_cloud import catalog, clouds
 from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import PLAN_S, Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES
-from melange_cloud.market.fetch import Wanted, ask
+from melange_cloud.market.fetch import CloudQuery, ask
 from melange_cloud.market.gather import source_of
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, words_of_age
 
@@ -25,7 +25,7 @@ _PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """One thing that was looked at.
 
     Attributes:
@@ -48,9 +48,9 @@ def examine(
     *,
     offline: bool = False,
     now: datetime | None = None,
-    sources: clouds.Sources | None = None,
+    sources: clouds.PriceSources | None = None,
     deadline_s: float = PLAN_S,
-) -> tuple[Check, ...]:
+) -> tuple[DoctorCheck, ...]:
     """Look at credentials, endpoints, permissions, and at how old everything is.
 
     Args:
@@ -61,7 +61,7 @@ def examine(
     """
     sources = clouds.plug_ins() if sources is None else sources
     now = datetime.now(UTC) if now is None else now
-    checks: list[Check] = []
+    checks: list[DoctorCheck] = []
     reachable: list[str] = []
     for provider in PROVIDERS:
         credentials = _credentials(provider, offline)
@@ -71,9 +71,9 @@ def examine(
             reachable.append(provider)
     if not offline:
         checks += _asked(reachable, sources, now, Deadline(deadline_s))
-    checks += [Check("plug-ins", "loading", "failed", *_split(problem)) for problem in sources.problems]
+    checks += [DoctorCheck("plug-ins", "loading", "failed", *_split(problem)) for problem in sources.problems]
     checks += [
-        Check("plug-ins", provider, "ok", "installed")
+        DoctorCheck("plug-ins", provider, "ok", "installed")
         for provider in sorted(sources.by_provider)
         if provider not in PROVIDERS
     ]
@@ -82,29 +82,29 @@ def examine(
     return tuple(checks)
 
 
-def _credentials(provider: str, offline: bool) -> Check:
+def _credentials(provider: str, offline: bool) -> DoctorCheck:
     found = access(provider)
     if found is None:
-        return Check(provider, "credentials", "ok", "its plug-in looks for them")
+        return DoctorCheck(provider, "credentials", "ok", "its plug-in looks for them")
     if found.signs:
-        return Check(provider, "credentials", "ok", f"looked for in {', '.join(found.signs)}")
+        return DoctorCheck(provider, "credentials", "ok", f"looked for in {', '.join(found.signs)}")
     if found.metadata is not None and not offline:
         if answering({provider: found.metadata})[provider]:
-            return Check(provider, "credentials", "ok", "looked for at the metadata server of this machine")
-        return Check(provider, "credentials", "missing", "none, and no metadata server answers", found.cure)
-    return Check(provider, "credentials", "missing", "none", found.cure)
+            return DoctorCheck(provider, "credentials", "ok", "looked for at the metadata server of this machine")
+        return DoctorCheck(provider, "credentials", "missing", "none, and no metadata server answers", found.cure)
+    return DoctorCheck(provider, "credentials", "missing", "none", found.cure)
 
 
-def _settings(provider: str) -> Iterator[Check]:
+def _settings(provider: str) -> Iterator[DoctorCheck]:
     for name in _ENDPOINTS[provider]:
         if os.environ.get(name):
-            yield Check(provider, "endpoint", "ok", f"{name} = {_without_secret(os.environ[name])}")
+            yield DoctorCheck(provider, "endpoint", "ok", f"{name} = {_without_secret(os.environ[name])}")
     if provider == "gcp":
         project = next((name for name in _PROJECTS if os.environ.get(name)), None)
         if project:
-            yield Check("gcp", "project", "ok", f"{project} = {os.environ[project]}")
+            yield DoctorCheck("gcp", "project", "ok", f"{project} = {os.environ[project]}")
         else:
-            yield Check(
+            yield DoctorCheck(
                 "gcp",
                 "project",
                 "missing",
@@ -113,49 +113,51 @@ def _settings(provider: str) -> Iterator[Check]:
             )
 
 
-def _asked(providers: list[str], sources: clouds.Sources, now: datetime, deadline: Deadline) -> Iterator[Check]:
+def _asked(
+    providers: list[str], sources: clouds.PriceSources, now: datetime, deadline: Deadline
+) -> Iterator[DoctorCheck]:
     """What each cloud answers when it is asked for the prices of one region; nothing of it is kept."""
-    wanted = {provider: Wanted([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
+    wanted = {provider: CloudQuery([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
     asked = partial(source_of, sources, now, False, deadline)
     for provider, outcome in ask(wanted, asked, keep=False, deadline=deadline).items():
         if outcome.fetched is None:
             found, cure = _split(outcome.failure)
-            yield Check(provider, "prices", "failed", found, cure)
+            yield DoctorCheck(provider, "prices", "failed", found, cure)
             continue
         region = _ASKED_REGION[provider]
         for purchase in _ASKED_PURCHASES:
             count = sum(offer.purchase == purchase and offer.region == region for offer in outcome.fetched.offers)
             if count:
                 found = f"{count} {purchase} prices of {region} in {outcome.seconds:.1f} s"
-                yield Check(provider, "prices", "ok", found)
+                yield DoctorCheck(provider, "prices", "ok", found)
         for problem in outcome.problems:
             found, cure = _split(problem)
-            yield Check(provider, "prices", "failed", found, cure)
+            yield DoctorCheck(provider, "prices", "failed", found, cure)
 
 
-def _cache(providers: list[str], now: datetime) -> Iterator[Check]:
+def _cache(providers: list[str], now: datetime) -> Iterator[DoctorCheck]:
     folder = catalog.cache_folder()
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        yield Check("cache", "folder", "ok", str(folder))
+        yield DoctorCheck("cache", "folder", "ok", str(folder))
     else:
         cure = "set MELANGE_CLOUD_CACHE_DIR to a folder that can be written"
-        yield Check("cache", "folder", "failed", f"{folder} cannot be written", cure)
+        yield DoctorCheck("cache", "folder", "failed", f"{folder} cannot be written", cure)
     for provider in providers:
         cached = catalog.read_cache(provider)
         for note in cached.notes:
-            yield Check("cache", provider, "failed", *_split(note))
+            yield DoctorCheck("cache", provider, "failed", *_split(note))
         again = f"melange-cloud prices refresh --provider {provider}"
         times = [part.fetched_at for part in cached.parts]
         if not times:
             if not cached.notes:
-                yield Check("cache", provider, "missing", "empty", again)
+                yield DoctorCheck("cache", provider, "missing", "empty", again)
             continue
         if catalog.is_future(max(times), now):
             found = f"dated {max(times):%Y-%m-%d %H:%M} UTC, ahead of this machine's clock"
-            yield Check("cache", provider, "failed", found, f"set the clock, then: {again}")
+            yield DoctorCheck("cache", provider, "failed", found, f"set the clock, then: {again}")
             continue
         count = sum(len(part.offers) for part in cached.parts)
         youngest, oldest = words_of_age(now - max(times)), words_of_age(now - min(times))
@@ -163,10 +165,10 @@ def _cache(providers: list[str], now: datetime) -> Iterator[Check]:
         stale = not catalog.is_fresh(min(times), now, DEFAULT_MAX_AGE)
         regions = len({part.region for part in cached.parts})
         found = f"{count} prices of {regions} regions, {age} old"
-        yield Check("cache", provider, "old" if stale else "ok", found, again if stale else "")
+        yield DoctorCheck("cache", provider, "old" if stale else "ok", found, again if stale else "")
 
 
-def _snapshot(now: datetime) -> Iterator[Check]:
+def _snapshot(now: datetime) -> Iterator[DoctorCheck]:
     for provider in PROVIDERS:
         for purchase in PURCHASES:
             dates = [
@@ -178,7 +180,7 @@ def _snapshot(now: datetime) -> Iterator[Check]:
                 days = (now.date() - min(dates)).days
                 as_of = " to ".join(str(day) for day in sorted({min(dates), max(dates)}))
                 found = f"{len(dates)} prices, as of {as_of}, up to {days} days old"
-                yield Check("snapshot", f"{provider} {purchase}", "ok", found)
+                yield DoctorCheck("snapshot", f"{provider} {purchase}", "ok", found)
 
 
 def _split(line: str) -> tuple[str, str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from melange_cloud import catalog
-from melange_cloud.clouds import Fetched, PriceSource, Progress
+from melange_cloud.clouds import CloudAnswer, PriceSource, Progress
 from melange_cloud.clouds.deadline import PLAN_S, Deadline, DeadlinePassedError
-from melange_cloud.clouds.foreign_errors import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.domain import PROVIDERS, InstanceType, Offer
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed, one_line
 from melange_cloud.market.price_checks import checked, known_before, shift_lines
@@ -20,7 +20,7 @@ _SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CloudQuery:
     """What one cloud is asked for: region names (None: all) and purchases."""
 
     regions: Sequence[str] | None
@@ -28,7 +28,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FetchOutcome:
     """What came of asking one cloud.
 
     Attributes:
@@ -40,7 +40,7 @@ class Outcome:
     """
 
     provider: str
-    fetched: Fetched | None
+    fetched: CloudAnswer | None
     asked_at: datetime
     seconds: float
     failure: str = ""
@@ -53,13 +53,13 @@ class Outcome:
 
 
 def ask(
-    wanted: Mapping[str, Wanted],
+    wanted: Mapping[str, CloudQuery],
     source_of: Callable[[str], PriceSource],
     progress: Progress | None = None,
     *,
     keep: bool = True,
     deadline: Deadline | None = None,
-) -> dict[str, Outcome]:
+) -> dict[str, FetchOutcome]:
     """Ask every cloud at once; one that fails never fails another, whatever it raises and however long it takes.
 
     Args:
@@ -75,7 +75,7 @@ def ask(
     deadline = deadline or Deadline(PLAN_S)
     over = threading.Event()
     told = None if progress is None else _one_at_a_time(progress, over)
-    ended: queue.SimpleQueue[Outcome | BadInput] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[FetchOutcome | BadInput] = queue.SimpleQueue()
     machines = tuple(catalog.load_instance_types().values())
     asked_at, began = datetime.now(UTC), time.monotonic()
 
@@ -92,7 +92,7 @@ def ask(
     }
     for thread in waiting.values():
         thread.start()
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, FetchOutcome] = {}
     try:
         while waiting:
             try:
@@ -102,7 +102,7 @@ def ask(
                 for provider in late:
                     del waiting[provider]
                     failure = f"{provider}: {deadline.why()}"
-                    outcomes[provider] = Outcome(provider, None, asked_at, time.monotonic() - began, failure)
+                    outcomes[provider] = FetchOutcome(provider, None, asked_at, time.monotonic() - began, failure)
                 if not waiting:
                     break
                 outcome = ended.get()  # the others look at the deadline themselves, and are summing up
@@ -130,21 +130,21 @@ def shortened(lines: Sequence[str], provider: str) -> tuple[str, ...]:
 def _outcome(
     provider: str,
     source_of: Callable[[str], PriceSource],
-    wanted: Wanted,
+    wanted: CloudQuery,
     machines: Sequence[InstanceType],
     progress: Progress | None,
-) -> Outcome:
+) -> FetchOutcome:
     """What came of asking, whatever was raised."""
     asked_at = datetime.now(UTC)
     began = time.monotonic()
 
-    def fetch() -> tuple[Fetched, tuple[str, ...]]:
+    def fetch() -> tuple[CloudAnswer, tuple[str, ...]]:
         raw = source_of(provider).fetch(wanted.regions, wanted.purchases, machines, progress)
         fetched = checked(provider, raw)
         return fetched, shift_lines(raw.offers, known_before(provider))
 
-    def failed(why: str) -> Outcome:
-        return Outcome(provider, None, asked_at, time.monotonic() - began, one_line(_named(provider, why)))
+    def failed(why: str) -> FetchOutcome:
+        return FetchOutcome(provider, None, asked_at, time.monotonic() - began, one_line(_named(provider, why)))
 
     plug_in = provider not in PROVIDERS
     try:
@@ -154,17 +154,17 @@ def _outcome(
     except MelangeError as error:
         if isinstance(error, BadInput) and not plug_in:
             raise
-        answer = Unexpected(str(error))
-    if isinstance(answer, Unexpected):
+        answer = ForeignErrorText(str(error))
+    if isinstance(answer, ForeignErrorText):
         words = echoed(answer.words, _SHOWN_CHARACTERS)
         what = "its plug-in fails" if plug_in else "it cannot be asked"
         cure = "fix or uninstall it" if plug_in else "try again, and report it if it stays"
         return failed(f"{provider}: {what} ({words}): {cure}")
     fetched, notes = answer
-    return Outcome(provider, fetched, asked_at, time.monotonic() - began, notes=notes)
+    return FetchOutcome(provider, fetched, asked_at, time.monotonic() - began, notes=notes)
 
 
-def _keep(outcome: Outcome, wanted: Wanted) -> tuple[str, ...]:
+def _keep(outcome: FetchOutcome, wanted: CloudQuery) -> tuple[str, ...]:
     """Put what was fetched into the cache; notes say why it could not be kept."""
     fetched = outcome.fetched
     if fetched is None:
@@ -172,19 +172,21 @@ def _keep(outcome: Outcome, wanted: Wanted) -> tuple[str, ...]:
     regions = [catalog.EVERY_REGION] if wanted.regions is None else wanted.regions
     clean = not fetched.problems
     asked = [
-        catalog.Asked(region, purchase, outcome.asked_at, clean) for region in regions for purchase in wanted.purchases
+        catalog.QueryRecord(region, purchase, outcome.asked_at, clean)
+        for region in regions
+        for purchase in wanted.purchases
     ]
     return catalog.store(outcome.provider, parts_of(fetched, outcome.asked_at), asked, outcome.asked_at)
 
 
-def parts_of(fetched: Fetched, asked_at: datetime) -> list[catalog.Part]:
+def parts_of(fetched: CloudAnswer, asked_at: datetime) -> list[catalog.CachedPrices]:
     """The answer by (region, purchase), sorted."""
     offers: dict[tuple[str, str], list[Offer]] = {pair: [] for pair in fetched.complete}
     for offer in fetched.offers:
         offers.setdefault((offer.region, offer.purchase), []).append(offer)
     excluded = {region: [pair for pair in fetched.excluded if pair.region == region] for region, _ in offers}
     return [
-        catalog.Part(
+        catalog.CachedPrices(
             region=region,
             purchase=purchase,
             fetched_at=asked_at,

@@ -15,18 +15,18 @@ from melange_cloud.clouds import plug_ins
 from melange_cloud.clouds.credentials import access, answering, says_none
 from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
-from melange_cloud.market.fetch import Outcome, Wanted, ask, parts_of, shortened
+from melange_cloud.market.fetch import CloudQuery, FetchOutcome, ask, parts_of, shortened
 from melange_cloud.market.notes import discounts_in_words, how_to_get_live_prices, refuse_old, used_words
-from melange_cloud.market.policy import DEFAULT_MAX_AGE, Trust, age_of, words_of_age
+from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of, words_of_age
 from melange_cloud.market.price_checks import shift_lines
-from melange_cloud.market.price_layers import Layers
+from melange_cloud.market.price_layers import PriceLayers
 
 _UNCLEAN_FOR = timedelta(hours=1)
 """How long what could not be read is not asked for again; a region without a price is asked for every ``max_age``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class PriceSet:
     """What was gathered.
 
     Attributes:
@@ -49,7 +49,7 @@ class Gathered:
         return f"{offer.origin} {offer.as_of_to}"
 
 
-def known_regions(installed: clouds.Sources) -> tuple[Region, ...]:
+def known_regions(installed: clouds.PriceSources) -> tuple[Region, ...]:
     """The regions that ship with melange-cloud and those that plug-in clouds bring, sorted."""
     regions = {(region.provider, region.name): region for region in catalog.load_regions()}
     for provider, source in installed.by_provider.items():
@@ -58,7 +58,7 @@ def known_regions(installed: clouds.Sources) -> tuple[Region, ...]:
     return tuple(regions[key] for key in sorted(regions))
 
 
-def known_providers(installed: clouds.Sources) -> tuple[str, ...]:
+def known_providers(installed: clouds.PriceSources) -> tuple[str, ...]:
     """AWS, GCP, then the plug-in clouds, whose prices a sheet may hold too."""
     return tuple(dict.fromkeys([*PROVIDERS, *installed.by_provider]))
 
@@ -67,13 +67,13 @@ def gather(
     selected: Sequence[Region],
     purchases: Sequence[str],
     *,
-    trust: Trust | None = None,
+    trust: PricePolicy | None = None,
     sheet: Sequence[Offer] = (),
     discounts: Sequence[catalog.Discount] = (),
     now: datetime | None = None,
     progress: clouds.Progress | None = None,
-    sources: clouds.Sources | None = None,
-) -> Gathered:
+    sources: clouds.PriceSources | None = None,
+) -> PriceSet:
     """The prices of the regions by the order of trust; other regions keep the snapshot's.
 
     Without a sign of credentials nothing is imported and nothing waits; a cache that is fresh makes no call.
@@ -90,7 +90,7 @@ def gather(
         PricesUnavailable: ``require_fresh``, and a price of these regions is older than ``max_age``.
         BadInput: a setting that cannot be right.
     """
-    trust = Trust() if trust is None else trust
+    trust = PricePolicy() if trust is None else trust
     deadline = Deadline(trust.deadline_s)
     moment = datetime.now(UTC) if now is None else now
     sources = plug_ins() if sources is None else sources
@@ -101,7 +101,7 @@ def gather(
         provider: catalog.read_cache(provider, purchases, frozenset(names)) for provider, names in regions_of.items()
     }
     notes = [*sources.problems, *(note for provider in cached for note in cached[provider].notes)]
-    wanted: dict[str, Wanted] = {}
+    wanted: dict[str, CloudQuery] = {}
     unreachable: list[str] = []
     if not trust.offline:
         for provider, names in regions_of.items():
@@ -115,7 +115,7 @@ def gather(
         progress,
         deadline=deadline,
     )
-    table = Layers(purchases)
+    table = PriceLayers(purchases)
     for provider, names in regions_of.items():
         outcome = outcomes.get(provider)
         answered = outcome is not None and outcome.fetched is not None
@@ -144,7 +144,7 @@ def gather(
     notes += how_to_get_live_prices(final, unreachable, regions_of)
     if trust.require_fresh:
         refuse_old(final, regions_of, trust, notes)
-    return Gathered(final, tuple(dict.fromkeys(notes)), table.fetched_at)
+    return PriceSet(final, tuple(dict.fromkeys(notes)), table.fetched_at)
 
 
 def refresh(
@@ -153,9 +153,9 @@ def refresh(
     *,
     public: bool = False,
     progress: clouds.Progress | None = None,
-    sources: clouds.Sources | None = None,
+    sources: clouds.PriceSources | None = None,
     deadline_s: float = BULK_S,
-) -> tuple[Outcome, ...]:
+) -> tuple[FetchOutcome, ...]:
     """Ask the clouds, all side by side, and put what they answer into the cache.
 
     Args:
@@ -173,13 +173,13 @@ def refresh(
     for provider, regions in selected.items():
         bought = [purchase for purchase in purchases if purchase != "spot" or not (public and provider == "aws")]
         if bought:
-            wanted[provider] = Wanted(*clouds.in_one_go(provider, regions, bought))
+            wanted[provider] = CloudQuery(*clouds.in_one_go(provider, regions, bought))
     asked = partial(source_of, sources, now, public, deadline)
     return tuple(ask(wanted, asked, progress, deadline=deadline).values())
 
 
 def source_of(
-    given: clouds.Sources, now: datetime, public: bool, deadline: Deadline, provider: str
+    given: clouds.PriceSources, now: datetime, public: bool, deadline: Deadline, provider: str
 ) -> clouds.PriceSource:
     """The given source of a provider, else the built-in one."""
     if provider in given.by_provider:
@@ -202,7 +202,7 @@ def source_of(
 
 
 def _due(
-    cached: catalog.Cached, names: Sequence[str], purchases: Sequence[str], trust: Trust, now: datetime
+    cached: catalog.ProviderCache, names: Sequence[str], purchases: Sequence[str], trust: PricePolicy, now: datetime
 ) -> list[str]:
     """The regions that have to be asked for."""
     if trust.refresh:
@@ -222,10 +222,10 @@ def _due(
     ]
 
 
-def _wanted(provider: str, due: Sequence[str], purchases: Sequence[str], regions: Sequence[Region]) -> Wanted:
+def _wanted(provider: str, due: Sequence[str], purchases: Sequence[str], regions: Sequence[Region]) -> CloudQuery:
     """What to ask for; all regions at once is fewer calls than each by name."""
     every = {region.name for region in regions if region.provider == provider and not region.government}
-    return Wanted(*clouds.in_one_go(provider, None if len(every) > 1 and every <= set(due) else due, purchases))
+    return CloudQuery(*clouds.in_one_go(provider, None if len(every) > 1 and every <= set(due) else due, purchases))
 
 
 def _without_access(providers: Iterable[str], now: datetime, *, ask_again: bool) -> list[str]:
@@ -253,9 +253,9 @@ def _only_metadata(provider: str) -> bool:
 
 
 def _lay_cached(
-    table: Layers,
+    table: PriceLayers,
     provider: str,
-    parts: Sequence[catalog.Part],
+    parts: Sequence[catalog.CachedPrices],
     max_age: timedelta,
     now: datetime,
     answered: bool,
@@ -287,9 +287,9 @@ def _lay_cached(
 
 __all__ = [
     "DEFAULT_MAX_AGE",
-    "Gathered",
-    "Outcome",
-    "Trust",
+    "FetchOutcome",
+    "PricePolicy",
+    "PriceSet",
     "age_of",
     "gather",
     "known_providers",

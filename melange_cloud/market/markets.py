@@ -6,10 +6,10 @@ from datetime import date, datetime
 from pathlib import Path
 
 from melange_cloud import catalog
-from melange_cloud.domain import Excluded, InstanceType, Offer, Region
+from melange_cloud.domain import Exclusion, InstanceType, Offer, Region
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market import gather
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 
 MOST_SPOT_AGE_DAYS = 7
 """Older spot prices are no data. A quote is that of one moment: AWS lets spot drift by the hour, Google resets it up to
@@ -40,7 +40,7 @@ class PriceQuestion:
     purchase: str
     sheet: Path | None = None
     accept_odd_prices: bool = False
-    trust: Trust = field(default_factory=Trust)
+    trust: PricePolicy = field(default_factory=PricePolicy)
     discounts: tuple[catalog.Discount, ...] = ()
 
 
@@ -63,7 +63,7 @@ class Market:
     offers: Mapping[Region, Sequence[Offer]]
     ages: Mapping[catalog.OfferKey, str]
     stale: Mapping[Region, Sequence[Offer]]
-    excluded: Mapping[Region, Sequence[Excluded]]
+    excluded: Mapping[Region, Sequence[Exclusion]]
     notes: tuple[str, ...]
 
     @property
@@ -133,7 +133,7 @@ def open_markets(
 
 
 def _market(
-    selected: Sequence[Region], gathered: gather.Gathered, purchase: str, now: datetime, notes: tuple[str, ...]
+    selected: Sequence[Region], gathered: gather.PriceSet, purchase: str, now: datetime, notes: tuple[str, ...]
 ) -> Market:
     found = gathered.catalog
     known = {region: found.offers_in(region.provider, region.name, purchase) for region in selected}

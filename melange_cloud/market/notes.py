@@ -7,7 +7,7 @@ from melange_cloud.catalog import Catalog, Discount
 from melange_cloud.clouds.credentials import access
 from melange_cloud.domain import Offer
 from melange_cloud.errors import PricesUnavailable
-from melange_cloud.market.policy import Trust, words_of_age
+from melange_cloud.market.policy import PricePolicy, words_of_age
 
 _SHOWN = 6
 
@@ -65,7 +65,9 @@ def how_to_get_live_prices(
     return [f"live prices need credentials - {'; '.join(cures)}"] if cures else []
 
 
-def refuse_old(prices: Catalog, regions_of: Mapping[str, Sequence[str]], trust: Trust, notes: Sequence[str]) -> None:
+def refuse_old(
+    prices: Catalog, regions_of: Mapping[str, Sequence[str]], trust: PricePolicy, notes: Sequence[str]
+) -> None:
     """Refuse prices of these regions that are neither live, nor fresh in the cache, nor the user's own.
 
     Raises:

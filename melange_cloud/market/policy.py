@@ -14,7 +14,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class PricePolicy:
     """Which prices will do.
 
     Attributes:

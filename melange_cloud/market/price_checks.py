@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from datetime import date
 
 from melange_cloud import catalog
-from melange_cloud.clouds import Fetched
-from melange_cloud.domain import GPUS, PURCHASES, Excluded, InstanceType, Offer
+from melange_cloud.clouds import CloudAnswer
+from melange_cloud.domain import GPUS, PURCHASES, Exclusion, InstanceType, Offer
 from melange_cloud.errors import MelangeError, echoed, one_line
 
 _LONGEST_NAME = 80
@@ -16,10 +16,10 @@ _MOST_GIB = 1e6
 
 
 class MalformedAnswerError(MelangeError):
-    """An answer that is no Fetched, or holds something that no offer can."""
+    """An answer that is not a CloudAnswer, or holds something that no offer can."""
 
 
-def checked(provider: str, fetched: object) -> Fetched:
+def checked(provider: str, fetched: object) -> CloudAnswer:
     """The answer with its texts cleaned and without the prices that cannot be right.
 
     A (region, purchase) of which a price was refused is not complete.
@@ -47,7 +47,7 @@ def checked(provider: str, fetched: object) -> Fetched:
         "sheet of your own (--prices)"
         for (_, region, name, purchase), why in sorted(refused.items())
     ]
-    return Fetched(
+    return CloudAnswer(
         offers=tuple(offer for offer in offers if catalog.key_of(offer) not in refused),
         excluded=answer.excluded,
         complete=frozenset(answer.complete - faulty),
@@ -55,10 +55,10 @@ def checked(provider: str, fetched: object) -> Fetched:
     )
 
 
-def _well_formed(fetched: object) -> Fetched:
-    if not isinstance(fetched, Fetched):
-        raise MalformedAnswerError(f"it answers with {_article(fetched)}, not with a Fetched")
-    for name, kind in (("offers", Offer), ("excluded", Excluded), ("problems", str)):
+def _well_formed(fetched: object) -> CloudAnswer:
+    if not isinstance(fetched, CloudAnswer):
+        raise MalformedAnswerError(f"it answers with {_article(fetched)}, not with a CloudAnswer")
+    for name, kind in (("offers", Offer), ("excluded", Exclusion), ("problems", str)):
         _expect_all(name, getattr(fetched, name), kind)
     _expect_all("complete", fetched.complete, tuple)
     for offer in fetched.offers:
@@ -76,10 +76,10 @@ def _well_formed(fetched: object) -> Fetched:
         if len(place) != 2:
             raise MalformedAnswerError("`complete` holds something else than (region, purchase)")
         _expect_names(*place)
-    return Fetched(
+    return CloudAnswer(
         offers=tuple(_cleaned(offer) for offer in fetched.offers),
         excluded=tuple(
-            Excluded(pair.provider, pair.region, pair.instance_type, one_line(str(pair.reason)))
+            Exclusion(pair.provider, pair.region, pair.instance_type, one_line(str(pair.reason)))
             for pair in fetched.excluded
         ),
         complete=frozenset(fetched.complete),

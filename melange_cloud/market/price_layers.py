@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from melange_cloud import catalog
-from melange_cloud.domain import Excluded, Offer
+from melange_cloud.domain import Exclusion, Offer
 
 Pair = tuple[str, str, str]
 """Provider, region, purchase."""
 
 
-class Layers:
+class PriceLayers:
     """The shipped snapshot of some purchases, and what is laid over it.
 
     Attributes:
@@ -20,10 +20,10 @@ class Layers:
     def __init__(self, purchases: Sequence[str]) -> None:
         self.fetched_at: dict[catalog.OfferKey, datetime] = {}
         self._offers: dict[Pair, dict[str, Offer]] = {}
-        self._excluded: dict[Pair, tuple[Excluded, ...]] = {}
+        self._excluded: dict[Pair, tuple[Exclusion, ...]] = {}
         self._whole: set[Pair] = set()
         self._purchases = tuple(dict.fromkeys(purchases))
-        self._shipped: tuple[Excluded, ...] = ()
+        self._shipped: tuple[Exclusion, ...] = ()
         for purchase in self._purchases:
             snapshot = catalog.load_snapshot(purchase)
             self._shipped = snapshot.excluded
@@ -31,7 +31,7 @@ class Layers:
                 pair = (offer.instance_type.provider, offer.region, purchase)
                 self._offers.setdefault(pair, {})[offer.instance_type.name] = offer
 
-    def lay(self, provider: str, part: catalog.Part) -> None:
+    def lay(self, provider: str, part: catalog.CachedPrices) -> None:
         """Lay a part over what is there: a whole one replaces it, any other lies over the same types alone."""
         pair = (provider, part.region, part.purchase)
         there = self._offers.setdefault(pair, {})

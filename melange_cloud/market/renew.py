@@ -12,7 +12,7 @@ from melange_cloud.clouds.deadline import BULK_S, Deadline
 from melange_cloud.clouds.gcp.client import named_project
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from melange_cloud.errors import BadInput, PricesUnavailable
-from melange_cloud.market.fetch import Outcome, Wanted, ask, parts_of
+from melange_cloud.market.fetch import CloudQuery, FetchOutcome, ask, parts_of
 from melange_cloud.market.gather import source_of
 from melange_cloud.shipped import shipped
 
@@ -27,7 +27,7 @@ _PRICE_FILE = "on_demand.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class Renewal:
     """What a renewal did.
 
     Attributes:
@@ -40,9 +40,9 @@ class Renewed:
     """
 
     folder: Path
-    outcomes: tuple[Outcome, ...]
-    renewal: catalog.Renewal
-    difference: catalog.Difference
+    outcomes: tuple[FetchOutcome, ...]
+    renewal: catalog.FolderRenewal
+    difference: catalog.CatalogDifference
     checks: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -53,7 +53,7 @@ def renew(
     public: bool = False,
     progress: clouds.Progress | None = None,
     deadline_s: float = BULK_S,
-) -> Renewed:
+) -> Renewal:
     """Ask both clouds for all regions and purchases, and write what they answer over the folder's rows.
 
     A cloud that fails keeps its rows. Nothing is taken from the cache or put there, no discount is laid over a price,
@@ -71,11 +71,11 @@ def renew(
     """
     target, base = _places(folder)
     wanted = {
-        provider: Wanted(None, [one for one in PURCHASES if one != "spot" or not (public and provider == "aws")])
+        provider: CloudQuery(None, [one for one in PURCHASES if one != "spot" or not (public and provider == "aws")])
         for provider in PROVIDERS
     }
     now = datetime.now(UTC)
-    given = clouds.Sources({})
+    given = clouds.PriceSources({})
     deadline = Deadline(deadline_s)
     outcomes = ask(wanted, partial(source_of, given, now, public, deadline), progress, keep=False, deadline=deadline)
     notes = [line for outcome in outcomes.values() for line in (*outcome.problems, outcome.failure) if line]
@@ -91,7 +91,7 @@ def renew(
     found = catalog.difference(renewal.before, renewal.after, both_whole=True)
     notes += [f"{provider}: all of its rows stay as they were" for provider in outcomes if provider not in answers]
     notes += [*renewal.notes, *_circumstances(outcomes.keys() & answers.keys())]
-    return Renewed(
+    return Renewal(
         folder=target,
         outcomes=tuple(outcomes.values()),
         renewal=renewal,

@@ -8,12 +8,12 @@ from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan,
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
-from melange_cloud.planner.max_tput_table import Evaluated, evaluate, front_end_notice
+from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice
 from melange_cloud.planner.plan_region import plan_region
+from melange_cloud.planner.problem_solver import LINE_LIMIT_S, ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank
-from melange_cloud.planner.solving import LINE_LIMIT_S, Solving
 from melange_cloud.planner.user_measurements import import_notices, imports_in
 from melange_cloud.profiles.front_end import note_of
 from melange_cloud.workload import list_workloads
@@ -53,7 +53,7 @@ def answer(
     traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.drop_unservable)
     if traffic.dropped:
         asked = without(asked, traffic.outside)
-    solving = Solving(asked.request.solver, asked.request.time_limit_s, LINE_LIMIT_S)
+    solving = ProblemSolver(asked.request.solver, asked.request.time_limit_s, LINE_LIMIT_S)
     plans = []
     may_enter: set[Kind] = set()
     for done, region in enumerate(market.regions):
@@ -113,14 +113,14 @@ def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
     return no_fleet, round(region.usd_per_hour or 0.0, 6), region.provider, region.region
 
 
-def profile_notes(evaluated: Evaluated) -> tuple[str, ...]:
+def profile_notes(evaluated: ProfileEvaluation) -> tuple[str, ...]:
     """Where the user's own measurements contradict each other or the front end's law, and what is used."""
     held = [profile for _, profile in sorted(evaluated.profiles.items())]
     faster = (note_of(profile, evaluated.api_servers) for profile in held)
     return (*(note for profile in held for note in profile.notes), *(note for note in faster if note))
 
 
-def model_notices(asked: Asked, evaluated: Evaluated) -> tuple[str, ...]:
+def model_notices(asked: Asked, evaluated: ProfileEvaluation) -> tuple[str, ...]:
     """Of a model that is not shipped: what its profiles were made from, and which GPUs it has none for."""
     model, choice = asked.request.model, asked.choice
     notices = [f"{model}: {clause}" for clause in choice.notes]

@@ -14,9 +14,9 @@ from melange_cloud.domain import (
     RegionPlan,
     Status,
     TrafficShare,
-    Unservable,
+    UnservableSize,
 )
-from melange_cloud.planner.pose import MaxTputTable, Rules, describe_bucket, may_not_enter, percent
+from melange_cloud.planner.pose import EligibilityRules, MaxTputTable, describe_bucket, may_not_enter, percent
 from melange_cloud.planner.question import Asked
 from melange_cloud.profiles import Profile
 
@@ -57,7 +57,7 @@ def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: 
     profiled = {kind for _, kind in max_tput}
     kinds = profiled if asked.may_use is None else profiled & asked.may_use
     gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
-    rules = Rules(
+    rules = EligibilityRules(
         router=request.router,
         sold_as_any=request.sold_as == "any",
         host_memory_floor_gib=request.host_memory_floor_gib,
@@ -216,7 +216,7 @@ def _serving(
 
 def _stands_on(bucket: Bucket, kind: Kind, max_tput: MaxTputTable, profiles: Mapping[Kind, Profile]) -> str:
     cell = max_tput[bucket.name, kind]
-    if isinstance(cell, Unservable):
+    if isinstance(cell, UnservableSize):
         return "unreached"
     if cell.origin != "measured":
         return "estimated"
@@ -233,7 +233,7 @@ def _refusals(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -
     refusals: dict[str, list[str]] = {}
     for kind in sorted(kinds):
         cell = max_tput[bucket.name, kind]
-        if isinstance(cell, Unservable):
+        if isinstance(cell, UnservableSize):
             refusals.setdefault(cell.reason, []).append(str(kind))
     return refusals
 
@@ -241,7 +241,7 @@ def _refusals(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -
 def _is_unknown(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> bool:
     """Whether some kind might serve the bucket, if its profile told."""
     cells = (max_tput[bucket.name, kind] for kind in kinds)
-    return any(isinstance(cell, Unservable) and cell.no_data for cell in cells)
+    return any(isinstance(cell, UnservableSize) and cell.no_data for cell in cells)
 
 
 def _in_words(refusals: Mapping[str, list[str]]) -> str:

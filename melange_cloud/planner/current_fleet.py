@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from melange_cloud import solver
-from melange_cloud.domain import CurrentFleet, LeftOut, Offer, OfferNumbers, Problem, Quotas, Solution
+from melange_cloud.domain import CurrentFleet, IneligibleType, Offer, OfferNumbers, Problem, Quotas, Solution
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.region_plan import instance_counts
-from melange_cloud.planner.solving import Solving
 
 
 def least_changed(
-    problem: Problem, cheapest: Solution, today: Mapping[str, int], stay_within: float, solving: Solving
+    problem: Problem, cheapest: Solution, today: Mapping[str, int], stay_within: float, solving: ProblemSolver
 ) -> Solution:
     """The fleet that changes least among those within ``stay_within`` of the cheapest; of those the cheapest.
 
@@ -41,8 +41,8 @@ def current_fleet(
     today: Mapping[str, int],
     stay_within: float,
     offers: Mapping[str, Offer],
-    left_out: tuple[LeftOut, ...],
-    solving: Solving,
+    left_out: tuple[IneligibleType, ...],
+    solving: ProblemSolver,
 ) -> CurrentFleet:
     """What the fleet of today costs and whether it serves, and what the plan changes.
 

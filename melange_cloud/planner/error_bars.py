@@ -5,24 +5,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import (
-    AtThroughput,
     Bucket,
     ErrorBars,
+    FleetAtThroughput,
     Kind,
     MaxTput,
     Problem,
     ProfileSwing,
     Solution,
     Status,
-    Unservable,
+    UnservableSize,
     row_load,
 )
-from melange_cloud.planner.pose import MaxTputTable, Posed
+from melange_cloud.planner.pose import MaxTputTable, PosedProblem
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.region_plan import instance_counts
-from melange_cloud.planner.solving import Solving
 from melange_cloud.solver.checks import lower_bound_usd_per_hour
 
-PoseTable = Callable[[MaxTputTable], Posed]
+PoseTable = Callable[[MaxTputTable], PosedProblem]
 """Poses one region's question with another MaxTput table."""
 
 SAME_COST_USD_PER_H = 1e-6
@@ -43,9 +43,9 @@ def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputT
     by the kind's error, or by their own where that is smaller; what was measured stays.
     """
 
-    def moved(bucket: str, other: Kind, cell: MaxTput | Unservable) -> MaxTput | Unservable:
+    def moved(bucket: str, other: Kind, cell: MaxTput | UnservableSize) -> MaxTput | UnservableSize:
         own = table[bucket, kind]
-        if isinstance(cell, Unservable) or isinstance(own, Unservable) or other.gpu != kind.gpu:
+        if isinstance(cell, UnservableSize) or isinstance(own, UnservableSize) or other.gpu != kind.gpu:
             return cell
         if other != kind and {cell.engine_origin, own.engine_origin} != {"estimated"}:
             return cell
@@ -55,7 +55,7 @@ def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputT
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class MaxTputRange:
     """MaxTput at the high end of every profile's error, as stated, and at the low end."""
 
     better: MaxTputTable
@@ -64,11 +64,11 @@ class Ends:
 
 
 def error_bars(
-    ends: Ends,
+    ends: MaxTputRange,
     pose: PoseTable,
     fleet: Solution,
     buckets: tuple[Bucket, ...],
-    solving: Solving,
+    solving: ProblemSolver,
     hours_per_month: float,
     *,
     detailed: bool,
@@ -86,9 +86,9 @@ def error_bars(
     def solved(table: MaxTputTable) -> Solution:
         return _solved(pose(table), solving)
 
-    def told(solution: Solution) -> AtThroughput:
+    def told(solution: Solution) -> FleetAtThroughput:
         cost = solution.usd_per_hour
-        return AtThroughput(
+        return FleetAtThroughput(
             usd_per_month=None if cost is None else cost * hours_per_month,
             instances=instance_counts(solution),
             same_mix=None if cost is None else _mix(solution) == _mix(fleet),
@@ -111,9 +111,9 @@ def _swings(
     stated: MaxTputTable,
     pose: PoseTable,
     fleet: Solution,
-    all_better: Posed,
+    all_better: PosedProblem,
     buckets: tuple[Bucket, ...],
-    solving: Solving,
+    solving: ProblemSolver,
     hours_per_month: float,
 ) -> tuple[ProfileSwing, ...]:
     """One profile at a time at its ends, the largest swing first; a kind of the fleet takes its GPU's estimates along.
@@ -147,7 +147,7 @@ def _swings(
         swing(kind, *(_solved(pose(shifted_with_its_gpu(stated, sign, kind)), solving) for sign in (1, -1)))
         for kind in sorted(_mix(fleet))
     ]
-    bounds: list[tuple[float, Kind, Posed]] = []
+    bounds: list[tuple[float, Kind, PosedProblem]] = []
     matters = max((_size(found) for found in swings), default=0.0) / hours_per_month + SAME_COST_USD_PER_H
     gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_hour < cost}
     if cost - _least_usd_per_hour(all_better, cost) <= matters:
@@ -164,7 +164,7 @@ def _swings(
     return tuple(sorted(swings, key=lambda one: (-_size(one), not one.in_fleet, one.gpu, one.tensor_parallel)))
 
 
-def _least_usd_per_hour(posed: Posed, cost_usd_per_hour: float) -> float:
+def _least_usd_per_hour(posed: PosedProblem, cost_usd_per_hour: float) -> float:
     """No fleet costs less. One that is cheaper than ``cost_usd_per_hour`` has no instance as dear as that."""
 
     def least(problem: Problem) -> float:
@@ -188,7 +188,7 @@ def _is_proven(solution: Solution) -> bool:
     return solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
 
-def _solved(posed: Posed, solving: Solving) -> Solution:
+def _solved(posed: PosedProblem, solving: ProblemSolver) -> Solution:
     if posed.problem is None:
         return Solution(Status.INFEASIBLE, reason=posed.reason)
     return solving.cost_of_any(posed.problems)

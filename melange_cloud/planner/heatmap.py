@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from melange_cloud import catalog, profiles
-from melange_cloud.domain import FRONT_END, GPUS, Kind, LeftOut, MaxTput, Offer, Quotas, Region, Request, Slo
+from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, Quotas, Region, Request, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
-from melange_cloud.planner.pose import Rules, may_not_enter
+from melange_cloud.planner.pose import EligibilityRules, may_not_enter
 from melange_cloud.planner.question import DEFAULT_TPOT_MS, Asked, Question, resolve
 from melange_cloud.planner.user_measurements import import_notices, imports_at
 
@@ -30,7 +30,7 @@ _SHAPING = ("model", "precision", "era", "purchase", "api_servers")
 
 
 @dataclass(frozen=True, slots=True)
-class OverTpot:
+class TpotSweep:
     """One request size, seen over targets for the mean TPOT, ms; no targets means TPOT_TARGETS_MS."""
 
     input_tokens: int
@@ -40,7 +40,7 @@ class OverTpot:
 
 def heat_map(
     question: Question,
-    over: OverTpot | None = None,
+    over: TpotSweep | None = None,
     *,
     now: datetime | None = None,
     on_fetch: OnFetch | None = None,
@@ -170,7 +170,7 @@ def _front_end_notice(cells: Iterable[HeatCell], api_servers: int) -> tuple[str,
     )
 
 
-def _targets(tpot_ms: float | None, over: OverTpot | None) -> tuple[tuple[float, ...], list[str]]:
+def _targets(tpot_ms: float | None, over: TpotSweep | None) -> tuple[tuple[float, ...], list[str]]:
     """The targets, and what of them was not set."""
     if over is not None:
         for name, tokens in (("input", over.input_tokens), ("output", over.output_tokens)):
@@ -201,10 +201,10 @@ def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> t
 
 def _split(
     offers: Iterable[Offer], asked: Asked, profiled: set[Kind], no_profile: Mapping[str, str]
-) -> tuple[list[Offer], list[LeftOut]]:
+) -> tuple[list[Offer], list[IneligibleType]]:
     """The offers that may enter a plan, and why the others may not: the plan's own rules."""
     request = asked.request
-    rules = Rules(
+    rules = EligibilityRules(
         router=request.router,
         sold_as_any=request.sold_as == "any",
         host_memory_floor_gib=request.host_memory_floor_gib,
@@ -266,7 +266,7 @@ def _missing(
     offers: Iterable[Offer],
     gpus: set[str],
     no_profile: Mapping[str, str],
-    left_out: Iterable[LeftOut],
+    left_out: Iterable[IneligibleType],
 ) -> dict[str, str]:
     """Why a GPU that may be used is not on the map."""
     reason_of = {item.instance_type: item.reason for item in left_out}
@@ -279,7 +279,7 @@ def _missing(
     return {gpu: no_profile.get(gpu) or here.get(gpu) or no_price for gpu in GPUS if gpu in may_use and gpu not in gpus}
 
 
-def _why_empty(region: Region, request: Request, left_out: Sequence[LeftOut]) -> str:
+def _why_empty(region: Region, request: Request, left_out: Sequence[IneligibleType]) -> str:
     where = f"{region.provider} {region.name}"
     if not left_out:
         return f"no data: {where} has no {request.purchase} price of a GPU that is asked for"

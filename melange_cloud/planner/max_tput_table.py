@@ -13,7 +13,7 @@ _WORTH_SAYING = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class ProfileEvaluation:
     """The profiles of all GPUs that have a price here, and what they say of the workload.
 
     Attributes:
@@ -43,7 +43,7 @@ class Evaluated:
         return shifted(table, -1) if self.pessimistic else table
 
 
-def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Offer]) -> Evaluated:
+def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Offer]) -> ProfileEvaluation:
     """Every bucket on every kind whose GPU is in one of the offers.
 
     Raises:
@@ -54,7 +54,7 @@ def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Off
     by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus, config)
     stated = _table(by_kind, buckets, request.slo, request.api_servers)
     worse = shifted(stated, -1)
-    return Evaluated(
+    return ProfileEvaluation(
         max_tput=worse if request.pessimistic else stated,
         better=shifted(stated, 1),
         stated=stated,
@@ -88,7 +88,7 @@ def front_end_notice(shares: Iterable[tuple[str, float]], api_servers: int) -> t
     return (f"the HTTP front end ({servers}) limits {', '.join(limited)}; see --api-servers",)
 
 
-def front_end_shares(evaluated: Evaluated, kinds: Iterable[Kind], router: str) -> list[tuple[str, float]]:
+def front_end_shares(evaluated: ProfileEvaluation, kinds: Iterable[Kind], router: str) -> list[tuple[str, float]]:
     """For ``front_end_notice``: of kinds that would serve all that they can of the workload."""
     planned = {bucket.name: bucket.share for bucket in evaluated.buckets}
     rows = row_loads(evaluated.max_tput, sorted(set(kinds)), planned, row_of_bucket(evaluated.buckets, router))

@@ -8,10 +8,10 @@ from datetime import date
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import (
     FRONT_END,
-    Excluded,
+    Exclusion,
     Explanation,
+    IneligibleType,
     Kind,
-    LeftOut,
     MaxTput,
     Offer,
     Problem,
@@ -27,13 +27,13 @@ from melange_cloud.domain import (
 )
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.current_fleet import current_fleet, least_changed, with_offers_of
-from melange_cloud.planner.error_bars import Ends, error_bars
+from melange_cloud.planner.error_bars import MaxTputRange, error_bars
 from melange_cloud.planner.explanation.explain import explain
-from melange_cloud.planner.max_tput_table import Evaluated
-from melange_cloud.planner.pose import MaxTputTable, Posed, Rules, pose, why_not_alone
+from melange_cloud.planner.max_tput_table import ProfileEvaluation
+from melange_cloud.planner.pose import EligibilityRules, MaxTputTable, PosedProblem, pose, why_not_alone
+from melange_cloud.planner.problem_solver import ProblemSolver, best_of, only_gpu, serves_all
 from melange_cloud.planner.question import Asked
 from melange_cloud.planner.region_plan import Surroundings, instance_counts, single_gpu_fleet, with_fleet, without_fleet
-from melange_cloud.planner.solving import Solving, best_of, only_gpu, serves_all
 
 _NAMED = 6
 
@@ -42,8 +42,8 @@ def plan_region(
     region: Region,
     asked: Asked,
     market: Market,
-    evaluated: Evaluated,
-    solving: Solving,
+    evaluated: ProfileEvaluation,
+    solving: ProblemSolver,
     *,
     detailed: bool,
 ) -> RegionPlan:
@@ -55,7 +55,7 @@ def plan_region(
     """
     request, offers = asked.request, market.offers[region]
 
-    def pose_with(table: MaxTputTable, changed: Rules) -> Posed:
+    def pose_with(table: MaxTputTable, changed: EligibilityRules) -> PosedProblem:
         return pose_in(asked, offers, evaluated, table, changed)
 
     today = None
@@ -83,7 +83,7 @@ def plan_region(
     if today is not None:
         current = current_fleet(problem, solution, planned, today, asked.stay_within, by_name, left_out, solving)
     bars = error_bars(
-        Ends(evaluated.better, evaluated.stated, evaluated.worse),
+        MaxTputRange(evaluated.better, evaluated.stated, evaluated.worse),
         lambda table: pose_with(table, rules),
         planned,
         asked.workload.buckets,
@@ -125,14 +125,14 @@ def plan_region(
 class Here:
     """A region's question, posed; ``status`` and ``reason`` say why there is no fleet where there is no Problem."""
 
-    posed: Posed
-    rules: Rules
-    left_out: tuple[LeftOut, ...]
+    posed: PosedProblem
+    rules: EligibilityRules
+    left_out: tuple[IneligibleType, ...]
     status: Status
     reason: str
 
 
-def pose_here(region: Region, asked: Asked, market: Market, evaluated: Evaluated) -> Here:
+def pose_here(region: Region, asked: Asked, market: Market, evaluated: ProfileEvaluation) -> Here:
     """Pose a region's question with what can be bought there as asked, and say what cannot."""
     request, offers = asked.request, market.offers[region]
     rules = rules_of(asked, offers)
@@ -163,10 +163,10 @@ def pose_here(region: Region, asked: Asked, market: Market, evaluated: Evaluated
     return Here(posed, rules, left_out, status, reason)
 
 
-def _too_old(stale: Sequence[Offer], today: date) -> list[LeftOut]:
+def _too_old(stale: Sequence[Offer], today: date) -> list[IneligibleType]:
     """What has only a price that says nothing of today's."""
     return [
-        LeftOut(
+        IneligibleType(
             offer.instance_type.name,
             f"no data: its {offer.purchase} price is {(today - offer.as_of_to).days} days old",
             "no_data",
@@ -175,10 +175,10 @@ def _too_old(stale: Sequence[Offer], today: date) -> list[LeftOut]:
     ]
 
 
-def rules_of(asked: Asked, offers: Sequence[Offer]) -> Rules:
+def rules_of(asked: Asked, offers: Sequence[Offer]) -> EligibilityRules:
     """What may enter a region's plan, and what the router knows."""
     request = asked.request
-    return Rules(
+    return EligibilityRules(
         router=request.router,
         sold_as_any=request.sold_as == "any",
         host_memory_floor_gib=request.host_memory_floor_gib,
@@ -188,7 +188,9 @@ def rules_of(asked: Asked, offers: Sequence[Offer]) -> Rules:
     )
 
 
-def pose_in(asked: Asked, offers: Sequence[Offer], evaluated: Evaluated, table: MaxTputTable, rules: Rules) -> Posed:
+def pose_in(
+    asked: Asked, offers: Sequence[Offer], evaluated: ProfileEvaluation, table: MaxTputTable, rules: EligibilityRules
+) -> PosedProblem:
     """A region's question, under a table and rules that may differ from the asked ones."""
     planned = asked.request.planned_requests_per_s
     return pose(offers, table, evaluated.no_profile, asked.workload.buckets, planned, rules)
@@ -199,7 +201,12 @@ def _explains(asked: Asked, detailed: bool) -> bool:
 
 
 def _explained(
-    problem: Problem, posed: Posed, solution: Solution, asked: Asked, evaluated: Evaluated, solving: Solving
+    problem: Problem,
+    posed: PosedProblem,
+    solution: Solution,
+    asked: Asked,
+    evaluated: ProfileEvaluation,
+    solving: ProblemSolver,
 ) -> Explanation:
     return explain(
         problem,
@@ -214,11 +221,16 @@ def _explained(
     )
 
 
-PoseWith = Callable[[MaxTputTable, Rules], Posed]
+PoseWith = Callable[[MaxTputTable, EligibilityRules], PosedProblem]
 
 
 def _what_ifs(
-    request: Request, evaluated: Evaluated, posed: Posed, solving: Solving, pose_with: PoseWith, rules: Rules
+    request: Request,
+    evaluated: ProfileEvaluation,
+    posed: PosedProblem,
+    solving: ProblemSolver,
+    pose_with: PoseWith,
+    rules: EligibilityRules,
 ) -> tuple[WhatIf, ...]:
     """A spare, half the TPOT target, and hosts of any memory, each alone."""
     answers = []
@@ -240,12 +252,12 @@ def _what_ifs(
 
 def _more_servers(
     request: Request,
-    evaluated: Evaluated,
+    evaluated: ProfileEvaluation,
     cheapest: Solution,
-    posed: Posed,
-    solving: Solving,
+    posed: PosedProblem,
+    solving: ProblemSolver,
     pose_with: PoseWith,
-    rules: Rules,
+    rules: EligibilityRules,
 ) -> tuple[WhatIf, ...]:
     """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be.
 
@@ -266,7 +278,7 @@ def _more_servers(
     return (change,) if cheaper else ()
 
 
-def _lost(posed: Posed, tighter: Posed) -> str:
+def _lost(posed: PosedProblem, tighter: PosedProblem) -> str:
     """Which kinds a tighter target rules out; with the reason where it is one for all sizes."""
     before = set() if posed.problem is None else set(posed.problem.kinds)
     lost = {kind: reason for kind, reason in sorted(tighter.refused_kinds.items()) if kind in before}
@@ -276,7 +288,11 @@ def _lost(posed: Posed, tighter: Posed) -> str:
 
 
 def _alone(
-    asked: Asked, evaluated: Evaluated, posed: Posed, solving: Solving, plan_usd_per_hour: float | None
+    asked: Asked,
+    evaluated: ProfileEvaluation,
+    posed: PosedProblem,
+    solving: ProblemSolver,
+    plan_usd_per_hour: float | None,
 ) -> tuple[SingleGpuFleet, ...]:
     """The cheapest fleet of each GPU alone, in whatever degrees, or why it has none."""
     if posed.problem is None:
@@ -296,7 +312,7 @@ def _alone(
     return tuple(sorted(fleets, key=lambda fleet: (fleet.gpu, fleet.tensor_parallel or 0)))
 
 
-def _obstacles(alone: Problem, asked: Asked, evaluated: Evaluated) -> list[tuple[Kind, Solution]]:
+def _obstacles(alone: Problem, asked: Asked, evaluated: ProfileEvaluation) -> list[tuple[Kind, Solution]]:
     """Why a GPU cannot serve everything, by degree; empty where its degrees together can."""
     if serves_all(alone):
         return []
@@ -304,7 +320,7 @@ def _obstacles(alone: Problem, asked: Asked, evaluated: Evaluated) -> list[tuple
     return [(kind, Solution(Status.INFEASIBLE, reason=reason)) for kind, reason in reasons.items() if reason]
 
 
-def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
+def _refused_alone(posed: PosedProblem) -> tuple[SingleGpuFleet, ...]:
     return tuple(
         single_gpu_fleet(
             kind.gpu,
@@ -317,12 +333,16 @@ def _refused_alone(posed: Posed) -> tuple[SingleGpuFleet, ...]:
 
 
 def _routers(
-    evaluated: Evaluated, posed: Posed, solving: Solving, pose_with: PoseWith, rules: Rules
+    evaluated: ProfileEvaluation,
+    posed: PosedProblem,
+    solving: ProblemSolver,
+    pose_with: PoseWith,
+    rules: EligibilityRules,
 ) -> dict[str, Solution]:
     """The cheapest fleet under each router, the asked one included.
 
-    A router that knows more never costs more (oracle <= prompt <= plain; see ``Posed.coarser``), so where the best and
-    the least informed cost the same, the one between them does too.
+    A router that knows more never costs more (oracle <= prompt <= plain; see ``PosedProblem.coarser``), so where the
+    best and the least informed cost the same, the one between them does too.
     """
 
     def solved(router: str) -> Solution:
@@ -343,7 +363,7 @@ def _is_proven(solution: Solution) -> bool:
     return solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
 
-def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str = "") -> WhatIf:
+def _what_if(name: str, option: str, posed: PosedProblem, solving: ProblemSolver, note: str = "") -> WhatIf:
     solution = (
         Solution(Status.INFEASIBLE, reason=posed.reason)
         if posed.problem is None
@@ -359,10 +379,12 @@ def _what_if(name: str, option: str, posed: Posed, solving: Solving, note: str =
     )
 
 
-def _excluded(excluded: Sequence[Excluded], offers: Sequence[Offer]) -> list[LeftOut]:
+def _excluded(excluded: Sequence[Exclusion], offers: Sequence[Offer]) -> list[IneligibleType]:
     priced = {offer.instance_type.name for offer in offers}
     return [
-        LeftOut(pair.instance_type, pair.reason, "excluded") for pair in excluded if pair.instance_type not in priced
+        IneligibleType(pair.instance_type, pair.reason, "excluded")
+        for pair in excluded
+        if pair.instance_type not in priced
     ]
 
 
@@ -381,15 +403,15 @@ def _without_price(
     region: Region,
     request: Request,
     offers: Sequence[Offer],
-    set_aside: Sequence[LeftOut],
+    set_aside: Sequence[IneligibleType],
     may_use: frozenset[Kind] | None,
-) -> list[LeftOut]:
+) -> list[IneligibleType]:
     """Instance types that are sold on demand here and have no price for the purchase asked for, nor a reason for it."""
     known = {offer.instance_type.name for offer in offers} | {item.instance_type for item in set_aside}
     gpus = None if may_use is None else {kind.gpu for kind in may_use}
     sold = catalog.load_snapshot("on_demand").offers_in(region.provider, region.name, "on_demand")
     return [
-        LeftOut(offer.instance_type.name, f"no data: no {_bought(request)} price", "no_data")
+        IneligibleType(offer.instance_type.name, f"no data: no {_bought(request)} price", "no_data")
         for offer in sold
         if offer.instance_type.name not in known
         and offer.sold_as == "on_demand"

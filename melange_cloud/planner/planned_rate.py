@@ -18,7 +18,7 @@ _WINDOW = {60: "minute", 3600: "hour"}
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedFor:
+class PlannedRate:
     """A rate, requests/s, with the mean rate of the same source; ``words`` says where both come from.
 
     For a number ``words`` is empty and the mean is None.
@@ -29,29 +29,29 @@ class PlannedFor:
     words: str
 
 
-def default_rate(held: WorkloadFile, *, workload_is_default: bool) -> PlannedFor:
+def default_rate(held: WorkloadFile, *, workload_is_default: bool) -> PlannedRate:
     """The rate to plan for where none is asked: the peak of the workload's own arrivals.
 
     Where the workload tells none, or nobody chose it either, it is DEFAULT_PEAK_REQUESTS_PER_S.
     """
     if held.arrival_rates is None or workload_is_default:
-        return PlannedFor(DEFAULT_PEAK_REQUESTS_PER_S, None, "")
+        return PlannedRate(DEFAULT_PEAK_REQUESTS_PER_S, None, "")
     return rate_of("peak", held)
 
 
-def rate_of(rate: float | str, held: WorkloadFile) -> PlannedFor:
+def rate_of(rate: float | str, held: WorkloadFile) -> PlannedRate:
     """The rate that a number or a word asks for.
 
     Raises:
         BadInput: neither a number nor a rate that the workload's file tells.
     """
     if not isinstance(rate, str):
-        return PlannedFor(rate, None, "")
+        return PlannedRate(rate, None, "")
     word = rate.strip().lower()
     quantile = _QUANTILE.fullmatch(word)
     if word not in ("mean", "peak") and not quantile:
         try:
-            return PlannedFor(parse_number(word, -sys.float_info.max, sys.float_info.max), None, "")
+            return PlannedRate(parse_number(word, -sys.float_info.max, sys.float_info.max), None, "")
         except NotANumber:
             raise BadInput(
                 f"--rate {echoed(rate)}: give requests/s, or mean, p95, peak or another quantile such as p99.5"
@@ -70,7 +70,7 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedFor:
             "such a fleet cannot serve the mean; take mean, p95 or peak"
         )
     unit = f"{_WINDOW[arrivals.window_s]}s" if arrivals.window_s in _WINDOW else f"windows of {arrivals.window_s:,} s"
-    return PlannedFor(value, arrivals.mean_requests_per_s, f"{word} of the {arrivals.windows:,} {unit} of {name}")
+    return PlannedRate(value, arrivals.mean_requests_per_s, f"{word} of the {arrivals.windows:,} {unit} of {name}")
 
 
 def _value(word: str, arrivals: ArrivalRates) -> float | None:

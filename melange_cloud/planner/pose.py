@@ -9,26 +9,26 @@ from dataclasses import dataclass, replace
 
 from melange_cloud.domain import (
     Bucket,
+    IneligibleType,
     Kind,
-    LeftOut,
     MaxTput,
     Offer,
     OfferNumbers,
     Problem,
     Quotas,
-    Unservable,
+    UnservableSize,
     charged_rates,
 )
 
 HOST_MEMORY_BESIDE_WEIGHTS_GIB = 8.0
 """Host memory that loading a model needs beside its weights: runtime, page cache, pinned buffers (DESIGN.md)."""
 
-MaxTputTable = Mapping[tuple[str, Kind], MaxTput | Unservable]
+MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
 """By (bucket name, kind): every bucket with traffic, every kind that has a profile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Posed:
+class PosedProblem:
     """A Problem, or why there is none.
 
     Attributes:
@@ -49,7 +49,7 @@ class Posed:
     problem: Problem | None
     reason: str
     no_data: bool
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[IneligibleType, ...]
     refused_kinds: Mapping[Kind, str]
     unknown_kinds: frozenset[Kind] = frozenset()
     entering: tuple[OfferNumbers, ...] = ()
@@ -65,7 +65,7 @@ class Posed:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class EligibilityRules:
     """What may enter and what the router knows.
 
     Attributes:
@@ -98,8 +98,8 @@ def pose(
     no_profile: Mapping[str, str],
     buckets: Sequence[Bucket],
     planned_requests_per_s: float,
-    rules: Rules,
-) -> Posed:
+    rules: EligibilityRules,
+) -> PosedProblem:
     """Pose one region's question.
 
     Args:
@@ -113,7 +113,7 @@ def pose(
     profiled = {kind for _, kind in max_tput}
     asked = profiled if rules.may_use is None else profiled & rules.may_use
     asked_gpus = None if rules.may_use is None else {kind.gpu for kind in rules.may_use}
-    left_out: list[LeftOut] = []
+    left_out: list[IneligibleType] = []
     candidates: list[Offer] = []
     for offer in offers:
         refusal = may_not_enter(offer, asked, asked_gpus, no_profile, rules)
@@ -135,8 +135,8 @@ def pose(
             left_out.append(_cannot_serve(offer, refused_kinds, unknown))
     left_out.sort(key=lambda item: item.instance_type)
 
-    def refused(reason: str, *, no_data: bool = False) -> Posed:
-        return Posed(None, reason, no_data, tuple(left_out), refused_kinds, unknown)
+    def refused(reason: str, *, no_data: bool = False) -> PosedProblem:
+        return PosedProblem(None, reason, no_data, tuple(left_out), refused_kinds, unknown)
 
     if not offers:
         return refused("no data: no price here for this purchase", no_data=True)
@@ -173,7 +173,7 @@ def pose(
     every_offer = tuple(sorted(numbers, key=lambda offer: offer.name))
     coarser = coarser_of(problem, max_tput, buckets, rules.router)
     both_limits = with_both_limits(problem, max_tput)
-    return Posed(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer, coarser, both_limits)
+    return PosedProblem(problem, "", False, tuple(left_out), refused_kinds, unknown, every_offer, coarser, both_limits)
 
 
 def charged_anew(problem: Problem, max_tput: MaxTputTable) -> Problem:
@@ -203,13 +203,13 @@ def with_both_limits(problem: Problem, max_tput: MaxTputTable) -> Problem | None
 
 
 def posings_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucket], router: str) -> tuple[Problem, ...]:
-    """The question in all its ways: see ``Posed.problems``."""
+    """The question in all its ways: see ``PosedProblem.problems``."""
     apart = with_both_limits(problem, max_tput)
     return (problem, *coarser_of(problem, max_tput, buckets, router), *(() if apart is None else (apart,)))
 
 
 def coarser_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucket], router: str) -> tuple[Problem, ...]:
-    """The question for the routers that know less than ``router``, where they may be cheaper: see ``Posed.coarser``."""
+    """The question for routers that know less than ``router`` and may be cheaper; see ``PosedProblem.coarser``."""
     found = []
     for less in {"oracle": ("prompt", "plain"), "prompt": ("plain",)}.get(router, ()):
         coarse = charged_anew(replace(problem, row_of_bucket=row_of_bucket(buckets, less)), max_tput)
@@ -268,9 +268,9 @@ def without_needless_degrees(
     def serves_no_more(kind: Kind, smaller: Kind) -> bool:
         for bucket in buckets:
             cell, smaller_cell = max_tput[bucket.name, kind], max_tput[bucket.name, smaller]
-            if isinstance(cell, Unservable):
+            if isinstance(cell, UnservableSize):
                 continue
-            if isinstance(smaller_cell, Unservable):
+            if isinstance(smaller_cell, UnservableSize):
                 return False
             times = kind.tensor_parallel / smaller.tensor_parallel
             if cell.engine_requests_per_s > times * smaller_cell.engine_requests_per_s:
@@ -301,8 +301,8 @@ def may_not_enter(
     asked: Iterable[Kind],
     asked_gpus: set[str] | None,
     no_profile: Mapping[str, str],
-    rules: Rules,
-) -> LeftOut | None:
+    rules: EligibilityRules,
+) -> IneligibleType | None:
     """Why an offer may not enter a plan; None where it may.
 
     Args:
@@ -313,19 +313,19 @@ def may_not_enter(
     """
     machine = offer.instance_type
     if asked_gpus is not None and machine.gpu not in asked_gpus:
-        return LeftOut(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
+        return IneligibleType(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
     if offer.sold_as == "unknown" and not rules.sold_as_any:
-        return LeftOut(
+        return IneligibleType(
             machine.name, f"a price is listed, buying it {offer.purchase.replace('_', ' ')} is doubtful", "sold_as"
         )
     if offer.sold_as == "capacity_block" and not rules.sold_as_any:
-        return LeftOut(machine.name, "sold by Capacity Block only", "sold_as")
+        return IneligibleType(machine.name, "sold by Capacity Block only", "sold_as")
     if not any(kind.gpu == machine.gpu for kind in asked):
         reason = no_profile.get(machine.gpu, f"no profile for {machine.gpu}")
-        return LeftOut(machine.name, f"{machine.gpu}: {reason}", "no_profile")
+        return IneligibleType(machine.name, f"{machine.gpu}: {reason}", "no_profile")
     if machine.memory_gib < rules.host_memory_floor_gib:
         # One text for all sizes, so that a table can name the types together.
-        return LeftOut(machine.name, f"host memory < {rules.host_memory_floor_gib:.3g} GiB", "host_memory")
+        return IneligibleType(machine.name, f"host memory < {rules.host_memory_floor_gib:.3g} GiB", "host_memory")
     return None
 
 
@@ -333,12 +333,14 @@ def _hosts(offer: Offer, kind: Kind) -> bool:
     return offer.instance_type.gpu == kind.gpu and offer.instance_type.gpu_count >= kind.tensor_parallel
 
 
-def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str], unknown: frozenset[Kind]) -> LeftOut:
+def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str], unknown: frozenset[Kind]) -> IneligibleType:
     machine = offer.instance_type
     for kind, reason in refused_kinds.items():
         if _hosts(offer, kind):
-            return LeftOut(machine.name, f"{kind}: {reason}", "no_data" if kind in unknown else "cannot_serve")
-    return LeftOut(machine.name, f"{machine.gpu_count} {machine.gpu}: the model needs more together", "cannot_serve")
+            return IneligibleType(machine.name, f"{kind}: {reason}", "no_data" if kind in unknown else "cannot_serve")
+    return IneligibleType(
+        machine.name, f"{machine.gpu_count} {machine.gpu}: the model needs more together", "cannot_serve"
+    )
 
 
 def _split_by_service(
@@ -349,7 +351,7 @@ def _split_by_service(
     refused: dict[Kind, str] = {}
     rows = set(row_of.values())
     for kind in kinds:
-        obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], Unservable)]
+        obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], UnservableSize)]
         if {row_of[bucket.name] for bucket in obstacles} != rows:
             useful.append(kind)
         else:
@@ -363,26 +365,26 @@ def _may_serve(kind: Kind, max_tput: MaxTputTable, buckets: Sequence[Bucket], ro
     impossible: set[str] = set()
     for bucket in buckets:
         cell = max_tput[bucket.name, kind]
-        if isinstance(cell, Unservable):
+        if isinstance(cell, UnservableSize):
             (missing if cell.no_data else impossible).add(row_of[bucket.name])
     return bool(missing - impossible)
 
 
 def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable) -> str | None:
     """Why a kind cannot serve every bucket, with the share of requests; None where it can."""
-    obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], Unservable)]
+    obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], UnservableSize)]
     return _describe_obstacles(kind, obstacles, max_tput) if obstacles else None
 
 
 def _describe_obstacles(kind: Kind, obstacles: Sequence[Bucket], max_tput: MaxTputTable) -> str:
     """Name the obstacle with most traffic, and the share of requests that all of them hold."""
     total = sum(bucket.share for bucket in obstacles)
-    reasons = {cell.reason for bucket in obstacles if isinstance(cell := max_tput[bucket.name, kind], Unservable)}
+    reasons = {cell.reason for bucket in obstacles if isinstance(cell := max_tput[bucket.name, kind], UnservableSize)}
     if len(reasons) == 1 and total > 1 - 1e-9:
         return reasons.pop()
     worst = max(obstacles, key=lambda bucket: (bucket.share, bucket.name))
     cell = max_tput[worst.name, kind]
-    why = cell.reason if isinstance(cell, Unservable) else ""
+    why = cell.reason if isinstance(cell, UnservableSize) else ""
     others = (
         ""
         if len(obstacles) == 1
@@ -412,20 +414,20 @@ def _unserved_row(
     for bucket in buckets:
         unserved.setdefault(row_of[bucket.name], []).append(bucket)
     for kind in kinds:
-        obstacles = {row_of[b.name] for b in buckets if isinstance(max_tput[b.name, kind], Unservable)}
+        obstacles = {row_of[b.name] for b in buckets if isinstance(max_tput[b.name, kind], UnservableSize)}
         unserved = {row: members for row, members in unserved.items() if row in obstacles}
     if not unserved:
         return None
     members = max(unserved.values(), key=lambda row: (sum(bucket.share for bucket in row), row[0].name))
     reasons = []
     for kind in kinds:
-        refused = [bucket for bucket in members if isinstance(max_tput[bucket.name, kind], Unservable)]
+        refused = [bucket for bucket in members if isinstance(max_tput[bucket.name, kind], UnservableSize)]
         reasons.append(f"{kind}: {_describe_obstacles(kind, refused, max_tput)}")
     total = sum(bucket.share for row in unserved.values() for bucket in row)
     return f"no GPU here serves all sizes ({percent(total)} of requests have none); " + "; ".join(reasons)
 
 
-def _why_no_candidate(left_out: Sequence[LeftOut]) -> str:
+def _why_no_candidate(left_out: Sequence[IneligibleType]) -> str:
     shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
     more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
     return f"every instance type is left out: {shown}{more}"

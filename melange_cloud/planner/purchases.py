@@ -7,19 +7,19 @@ from math import fsum
 from melange_cloud import catalog
 from melange_cloud.domain import Offer, PurchasePlan, Region, RegionPlan, Request
 from melange_cloud.market.markets import Market
-from melange_cloud.planner.max_tput_table import Evaluated
+from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.plan_region import pose_here
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.question import DEFAULT_HOURS_PER_MONTH, LEAST_HOURS_OF_A_MONTH, Asked, default_spare
-from melange_cloud.planner.ranking import Contender, Curves, compare, days_apart, moved_by_usd
+from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart, moved_by_usd
 from melange_cloud.planner.region_plan import Surroundings, with_fleet, without_fleet
-from melange_cloud.planner.solving import Solving
 
 ORDER = ("on_demand", "commit_1y", "commit_3y", "spot")
 """PURCHASES as they are compared: what is obliged for longer later, what can be taken away last."""
 
 
 def compare_purchases(
-    region: Region, asked: Asked, markets: Mapping[str, Market], evaluated: Evaluated, solving: Solving
+    region: Region, asked: Asked, markets: Mapping[str, Market], evaluated: ProfileEvaluation, solving: ProblemSolver
 ) -> tuple[PurchasePlan, ...]:
     """One region's question under each of ORDER.
 
@@ -30,7 +30,7 @@ def compare_purchases(
     """
     sides = {purchase: _side(region, asked, purchase, markets[purchase], evaluated, solving) for purchase in ORDER}
     prices = _can_be_bought(markets["on_demand"].offers[region], asked.request)
-    curves = Curves(asked, evaluated, solving)
+    curves = CostComparer(asked, evaluated, solving)
     return tuple(_purchase_plan(purchase, sides, prices, curves) for purchase in ORDER)
 
 
@@ -42,7 +42,7 @@ def billed_hours_per_month(purchase: str, hours_per_month: float) -> float:
 
 
 def _side(
-    region: Region, asked: Asked, purchase: str, market: Market, evaluated: Evaluated, solving: Solving
+    region: Region, asked: Asked, purchase: str, market: Market, evaluated: ProfileEvaluation, solving: ProblemSolver
 ) -> Contender:
     """The region's cheapest fleet under one purchase, with nothing around it; on spot with an instance in reserve."""
     spare = max(asked.request.spare, default_spare(purchase))
@@ -83,7 +83,7 @@ def _without_price(plan: RegionPlan, on_demand: RegionPlan) -> tuple[str, ...]:
 
 
 def _purchase_plan(
-    purchase: str, sides: Mapping[str, Contender], prices: Mapping[str, float], curves: Curves
+    purchase: str, sides: Mapping[str, Contender], prices: Mapping[str, float], curves: CostComparer
 ) -> PurchasePlan:
     plan, on_demand, hours = sides[purchase].plan, sides["on_demand"].plan, sides[purchase].hours
     usd_per_hour, cheapest = plan.usd_per_hour, on_demand.usd_per_hour

@@ -16,7 +16,7 @@ from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.markets import ON_DEMAND, PriceQuestion
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.planned_rate import default_rate, rate_of
 from melange_cloud.planner.pose import HOST_MEMORY_BESIDE_WEIGHTS_GIB
 
@@ -119,7 +119,7 @@ class Question:
     hours_per_month: float | None = None
     prices: Path | None = None
     accept_odd_prices: bool = False
-    trust: Trust = field(default_factory=Trust)
+    trust: PricePolicy = field(default_factory=PricePolicy)
     discounts: tuple[Discount, ...] = ()
     drop_unservable: bool = False
     explain: bool | None = False
@@ -167,7 +167,7 @@ class Asked:
     workload: Workload
     may_use: frozenset[Kind] | None
     notes: tuple[str, ...]
-    choice: profiles.Choice
+    choice: profiles.ModelSelection
     explain: bool | None
     alternatives: int
     current: Path | None
@@ -302,7 +302,7 @@ def _positive(option: str, number: float, least: float = 0.0, most: float = math
     return float(number)
 
 
-def _host_memory_floor_gib(choice: profiles.Choice) -> float:
+def _host_memory_floor_gib(choice: profiles.ModelSelection) -> float:
     if choice.weight_gib is None:
         raise BadInput(
             f"--model {choice.model}: its weights are not in your profiles: give --min-host-memory-gib, such as the "
@@ -357,7 +357,7 @@ def _spare(spare: int) -> int:
     return spare
 
 
-def _api_servers(count: int | None, choice: profiles.Choice, defaulted: list[str]) -> int:
+def _api_servers(count: int | None, choice: profiles.ModelSelection, defaulted: list[str]) -> int:
     """Servers per replica; a default that shapes nothing is not named."""
     if count is not None:
         check_api_servers(count, choice.era, choice.precision)

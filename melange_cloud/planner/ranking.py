@@ -2,11 +2,12 @@
 
 The order of two sides is sure if any of these holds (a question with a router that knows sizes has the first two only):
 
-* every offer of the dearer side is matched by one of the same GPU and size, no dearer, on the other (``Basis.OFFERS``);
+* every offer of the dearer side is matched by one of the same GPU and size, no dearer, on the other
+  (``OrderBasis.OFFERS``);
 * the cheaper side with every profile at its low end costs no more than the dearer with every one at its high end
-  (``Basis.RANGES``);
+  (``OrderBasis.RANGES``);
 * it holds at every break of both costs while all errors move together, and while those of one GPU or one kind do
-  (``Basis.EVERY_BREAK``; see ``order``).
+  (``OrderBasis.EVERY_BREAK``; see ``order``).
 
 And it must hold with a spare instance on both sides: one machine against eleven is no comparison of like with like.
 """
@@ -18,32 +19,32 @@ from math import fsum
 
 from melange_cloud import solver
 from melange_cloud.domain import (
-    Basis,
     Bucket,
+    Confidence,
     CostOrder,
     Kind,
     MaxTput,
     Offer,
     OfferNumbers,
+    OrderBasis,
     Problem,
     RegionPlan,
+    Reversal,
     Solution,
     Status,
-    Sure,
-    Turn,
     row_load,
 )
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
 from melange_cloud.market.markets import Market
-from melange_cloud.planner.max_tput_table import Evaluated
+from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.plan_region import Here, pose_here, pose_in
-from melange_cloud.planner.pose import MaxTputTable, Posed, charged_anew
+from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew
+from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
 from melange_cloud.planner.question import Asked
-from melange_cloud.planner.solving import Solving, limits_of
-from melange_cloud.planner.turning_point import Turned, Undecided, where_it_turns
+from melange_cloud.planner.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.solver.checks import WHOLE_TOLERANCE
-from melange_cloud.solver.covering import GaveUp
+from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.staircase import Staircase, staircase_of
 
 HALVINGS = 50
@@ -51,7 +52,7 @@ HALVINGS = 50
 
 
 def rank(
-    plans: Sequence[RegionPlan], asked: Asked, market: Market, evaluated: Evaluated, solving: Solving
+    plans: Sequence[RegionPlan], asked: Asked, market: Market, evaluated: ProfileEvaluation, solving: ProblemSolver
 ) -> dict[tuple[str, str], CostOrder]:
     """By (provider, region), how each region that has a fleet differs from the cheapest; that one is left out.
 
@@ -61,7 +62,7 @@ def rank(
     if len(priced) < 2:
         return {}
     by_name = {(region.provider, region.name): region for region in market.regions}
-    curves = Curves(asked, evaluated, solving)
+    curves = CostComparer(asked, evaluated, solving)
 
     def contender(plan: RegionPlan) -> Contender:
         region = by_name[plan.provider, plan.region]
@@ -114,19 +115,19 @@ class Contender:
         return min(line.price_as_of_to for line in self.plan.allocations)
 
 
-def compare(one: Contender, other: Contender, curves: "Curves") -> CostOrder:
+def compare(one: Contender, other: Contender, curves: "CostComparer") -> CostOrder:
     """How sure it is which of two fleets is dearer; the order of the arguments does not matter."""
     cheaper, dearer = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
     if dearer.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, dearer.hours)(cheaper.usd_per_month):
-        return CostOrder(Sure.EQUAL)
+        return CostOrder(Confidence.EQUAL)
     basis, turn = curves.decide(cheaper, dearer)
     if basis is None:
-        return CostOrder(Sure.WITHIN_PROFILE_ERROR, turn=turn)
+        return CostOrder(Confidence.WITHIN_PROFILE_ERROR, turn=turn)
     if dearer.least_usd_per_month < cheaper.usd_per_month:
-        return CostOrder(Sure.NOT_PROVEN, basis)
+        return CostOrder(Confidence.NOT_PROVEN, basis)
     sure, ours, theirs = curves.with_spare(cheaper, dearer)
-    if sure is Sure.CLEAR and days_apart(cheaper.oldest_price, dearer.oldest_price) > PRICES_APART_DAYS:
-        sure = Sure.PRICES_APART
+    if sure is Confidence.CLEAR and days_apart(cheaper.oldest_price, dearer.oldest_price) > PRICES_APART_DAYS:
+        sure = Confidence.PRICES_APART
     return CostOrder(sure, basis, None, ours, theirs)
 
 
@@ -145,22 +146,22 @@ def days_apart(one: date, other: date) -> int:
 
 
 @dataclass(frozen=True)
-class Curves:
+class CostComparer:
     """Decides orders, and keeps what it has solved: many regions are compared with one."""
 
     asked: Asked
-    evaluated: Evaluated
-    solving: Solving
-    _kept: dict[object, "_Curve"] = field(default_factory=dict)
+    evaluated: ProfileEvaluation
+    solving: ProblemSolver
+    _kept: dict[object, "_CostCurve"] = field(default_factory=dict)
 
-    def decide(self, cheaper: Contender, dearer: Contender) -> tuple[Basis | None, Turn | None]:
+    def decide(self, cheaper: Contender, dearer: Contender) -> tuple[OrderBasis | None, Reversal | None]:
         """Why the order holds whatever the profiles do, or where it turns; (None, None) where neither is known."""
         if _matched(cheaper, dearer):
-            return Basis.OFFERS, None
+            return OrderBasis.OFFERS, None
         same = _same(cheaper.hours, dearer.hours)
         worst, best = self._worst_usd(cheaper), self._best_usd(dearer)
         if worst is not None and (best is None or worst <= best + same(worst)):
-            return Basis.RANGES, None
+            return OrderBasis.RANGES, None
         if self.asked.request.router != "plain":
             return None, None
         ours, theirs = (_kinds(side, self.evaluated, self.asked) for side in (cheaper, dearer))
@@ -170,26 +171,26 @@ class Curves:
                 found = where_it_turns(*curves, same)
                 if found is not None:
                     return None, _turn(moved, {*ours, *theirs}, found)
-        except Undecided:
+        except CostBudgetSpent:
             return None, None
-        return Basis.EVERY_BREAK, None
+        return OrderBasis.EVERY_BREAK, None
 
-    def with_spare(self, cheaper: Contender, dearer: Contender) -> tuple[Sure, float | None, float | None]:
+    def with_spare(self, cheaper: Contender, dearer: Contender) -> tuple[Confidence, float | None, float | None]:
         """Whether the order holds where both must survive losing any one instance, and what they cost then."""
         ours, theirs = self._spared(cheaper), self._spared(dearer)
         costs = _usd(ours, cheaper.hours), _usd(theirs, dearer.hours)
         if theirs.usd_per_hour is None:
             # No fleet at all there loses to any; one that was not found in time may yet be the cheaper.
-            return (Sure.CLEAR if theirs.status is Status.INFEASIBLE else Sure.NOT_PROVEN), *costs
+            return (Confidence.CLEAR if theirs.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
         if ours.usd_per_hour is None:
-            return (Sure.TURNS_WITH_SPARE if ours.status is Status.INFEASIBLE else Sure.NOT_PROVEN), *costs
+            return (Confidence.TURNS_WITH_SPARE if ours.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
         slack = _same(cheaper.hours, dearer.hours)(theirs.usd_per_hour * dearer.hours)
         if ours.usd_per_hour * cheaper.hours <= (theirs.lower_bound_usd_per_hour or 0.0) * dearer.hours + slack:
-            return Sure.CLEAR, *costs
+            return Confidence.CLEAR, *costs
         proven = ours.status is Status.OPTIMAL and theirs.usd_per_hour * dearer.hours + slack < (
             ours.usd_per_hour * cheaper.hours
         )
-        return (Sure.TURNS_WITH_SPARE if proven else Sure.NOT_PROVEN), *costs
+        return (Confidence.TURNS_WITH_SPARE if proven else Confidence.NOT_PROVEN), *costs
 
     def _spared(self, side: Contender) -> Solution:
         rules = side.here.rules
@@ -214,16 +215,16 @@ class Curves:
         least = solution.lower_bound_usd_per_hour
         return None if solution.status is Status.INFEASIBLE else (least or 0.0) * side.hours
 
-    def _pose(self, side: Contender, table: MaxTputTable, spare: int | None = None) -> Posed:
+    def _pose(self, side: Contender, table: MaxTputTable, spare: int | None = None) -> PosedProblem:
         rules = side.here.rules if spare is None else replace(side.here.rules, spare=spare)
         return pose_in(self.asked, side.offers, self.evaluated, table, rules)
 
-    def _solved(self, posed: Posed) -> Solution:
+    def _solved(self, posed: PosedProblem) -> Solution:
         if posed.problem is None:
             return Solution(Status.INFEASIBLE, reason=posed.reason)
         return self.solving.cost_of_any(posed.problems)
 
-    def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> "_Curve":
+    def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> "_CostCurve":
         problem = side.here.posed.problem
         if problem is None:
             raise ValueError("a side with a fleet has a problem")
@@ -232,14 +233,14 @@ class Curves:
         key = (problem.offers, limits, problem.spare, side.hours, moved & set(kinds))
         if key not in self._kept:
             whole = replace(problem, kinds=kinds)
-            self._kept[key] = _Curve(
+            self._kept[key] = _CostCurve(
                 whole, self.evaluated.stated, self.asked.workload.buckets, moved, side.hours, self.solving
             )
         return self._kept[key]
 
 
 @dataclass
-class _Curve:
+class _CostCurve:
     """The least cost of one side while the kinds of ``moved`` are off by t of their errors, the others as stated."""
 
     problem: Problem
@@ -247,7 +248,7 @@ class _Curve:
     buckets: Sequence[Bucket]
     moved: frozenset[Kind]
     hours: float
-    solving: Solving
+    solving: ProblemSolver
     _solved: dict[float, tuple[float | None, Callable[[float], bool]]] = field(default_factory=dict)
     _loads: dict[tuple[Kind, float], float] = field(default_factory=dict)
     _staircase: Staircase | None = None
@@ -285,7 +286,7 @@ class _Curve:
             raise ValueError("there is no staircase")
         try:
             step = self._staircase.with_loads(self._loads_at(t)).cheapest()
-        except GaveUp:
+        except NodeBudgetSpent:
             return self._by_solver(t)
         if step is None:
             return None, lambda _: True
@@ -339,7 +340,7 @@ def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kin
     return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
 
 
-def _kinds(side: Contender, evaluated: Evaluated, asked: Asked) -> tuple[Kind, ...]:
+def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: Asked) -> tuple[Kind, ...]:
     """The kinds that could serve all of the traffic there, those included that another makes needless as stated."""
     offers = side.here.posed.entering
     buckets = [bucket.name for bucket in asked.workload.buckets]
@@ -387,10 +388,10 @@ def _usd(solution: Solution, hours: float) -> float | None:
     return None if solution.usd_per_hour is None else solution.usd_per_hour * hours
 
 
-def _turn(moved: frozenset[Kind], every: set[Kind], found: Turned) -> Turn:
+def _turn(moved: frozenset[Kind], every: set[Kind], found: ReversalPoint) -> Reversal:
     names: set[str] = set()
     if moved != every:
         for kind in moved:
             whole = {other for other in every if other.gpu == kind.gpu} <= moved
             names.add(kind.gpu if whole else str(kind))
-    return Turn(tuple(sorted(names)), found.t, found.cheaper_usd, found.dearer_usd)
+    return Reversal(tuple(sorted(names)), found.t, found.cheaper_usd, found.dearer_usd)

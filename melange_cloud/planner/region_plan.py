@@ -9,9 +9,9 @@ from melange_cloud.domain import (
     CurrentFleet,
     ErrorBars,
     Explanation,
+    IneligibleType,
     Kind,
     KindUse,
-    LeftOut,
     MaxTput,
     Offer,
     Problem,
@@ -23,7 +23,7 @@ from melange_cloud.domain import (
     SingleGpuFleet,
     Solution,
     Status,
-    Unservable,
+    UnservableSize,
     WhatIf,
     row_loads,
 )
@@ -42,7 +42,7 @@ class Surroundings:
     error_bars: ErrorBars | None = None
     explanation: Explanation | None = None
     current: CurrentFleet | None = None
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[IneligibleType, ...] = ()
     quota_needs: tuple[QuotaNeed, ...] = ()
 
 
@@ -90,7 +90,7 @@ def with_fleet(
     offers: Mapping[str, Offer],
     price_ages: Mapping[str, str],
     buckets: Sequence[Bucket],
-    max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    max_tput: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
     surroundings: Surroundings,
 ) -> RegionPlan:
     """The answer for one region where a fleet was found.
@@ -198,7 +198,7 @@ def _routing(
     problem: Problem,
     solution: Solution,
     buckets: Sequence[Bucket],
-    max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    max_tput: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
 ) -> tuple[RoutingLine, ...]:
     lines = []
     for bucket in buckets:
@@ -229,7 +229,7 @@ def _kinds(
     problem: Problem,
     solution: Solution,
     buckets: Sequence[Bucket],
-    max_tput: Mapping[tuple[str, Kind], MaxTput | Unservable],
+    max_tput: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
     routing: Sequence[RoutingLine],
 ) -> tuple[KindUse, ...]:
     replicas: dict[Kind, int] = {}
@@ -257,7 +257,7 @@ def _kinds(
                 line.input_tokens[0], line.output_tokens[0], line.input_tokens[1], line.output_tokens[1]
             ]
             cell = max_tput[bucket.name, kind]
-            if isinstance(cell, Unservable):
+            if isinstance(cell, UnservableSize):
                 raise ValueError(f"{kind} was given {bucket.name}, which it cannot serve")
             row = rows[problem.row_of_bucket[bucket.name], kind]
             grade = row.grade_of(cell)

@@ -29,7 +29,7 @@ MOST_COSTS = 4000
 """Costs that are looked at along one path; where they do not suffice, the order is not called sure."""
 
 
-class Steps(Protocol):
+class CostSteps(Protocol):
     """A least cost along a path, USD over the hours billed, falling in t."""
 
     def usd(self, t: float) -> float | None:
@@ -40,7 +40,7 @@ class Steps(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class ReversalPoint:
     """The order is the other way round at t: ``cheaper`` costs more than ``dearer``, USD; None is no fleet."""
 
     t: float
@@ -48,13 +48,13 @@ class Turned:
     dearer_usd: float | None
 
 
-class Undecided(Exception):
+class CostBudgetSpent(Exception):
     """MOST_COSTS were looked at."""
 
 
 def where_it_turns(
-    cheaper: Steps, dearer: Steps, same: Callable[[float], float], low: float = -1.0, high: float = 1.0
-) -> Turned | None:
+    cheaper: CostSteps, dearer: CostSteps, same: Callable[[float], float], low: float = -1.0, high: float = 1.0
+) -> ReversalPoint | None:
     """A point in [low, high] where the cheaper side costs more than the dearer one; None where there is none.
 
     Args:
@@ -62,7 +62,7 @@ def where_it_turns(
         same: by how much two costs may differ and be called equal, USD, given one of them.
 
     Raises:
-        Undecided: it would take too long to tell.
+        CostBudgetSpent: it would take too long to tell.
     """
     looked = 0
 
@@ -72,13 +72,13 @@ def where_it_turns(
             return one is None and other is not None
         return one > other + same(other)
 
-    def turned(t: float) -> Turned | None:
+    def turned(t: float) -> ReversalPoint | None:
         nonlocal looked
         looked += 1
         if looked > MOST_COSTS:
-            raise Undecided
+            raise CostBudgetSpent
         ours, theirs = cheaper.usd(t), dearer.usd(t)
-        return Turned(t, ours, theirs) if more(ours, theirs) else None
+        return ReversalPoint(t, ours, theirs) if more(ours, theirs) else None
 
     intervals = [(low, 0.0), (0.0, high)] if low < 0 < high else [(low, high)]
     while intervals:
@@ -104,7 +104,7 @@ def where_it_turns(
     return None
 
 
-def _nearest(found: Turned, turned: Callable[[float], Turned | None]) -> Turned:
+def _nearest(found: ReversalPoint, turned: Callable[[float], ReversalPoint | None]) -> ReversalPoint:
     """A turn from which on, seen from 0, the order is the other way round: as near to 0 as halving finds one."""
     holds = 0.0
     while abs(found.t - holds) > NEAR:

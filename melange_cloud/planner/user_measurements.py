@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from melange_cloud.domain import Import, Kind, Slo
-from melange_cloud.planner.max_tput_table import Evaluated
+from melange_cloud.domain import Kind, Slo, UserMeasurement
+from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.profiles import Profile, rests_on
 
 
 def imports_in(
-    evaluated: Evaluated, kinds: Collection[Kind], targets: Iterable[Slo], in_fleet: Collection[Kind] = ()
-) -> tuple[Import, ...]:
+    evaluated: ProfileEvaluation, kinds: Collection[Kind], targets: Iterable[Slo], in_fleet: Collection[Kind] = ()
+) -> tuple[UserMeasurement, ...]:
     """The imports that change what one of the kinds serves of the workload, sorted by kind.
 
     Args:
@@ -32,7 +32,7 @@ def imports_in(
 
 def imports_at(
     profiles: Iterable[Profile], sizes: Collection[tuple[int, int]], targets: Iterable[Slo], api_servers: int
-) -> list[Import]:
+) -> list[UserMeasurement]:
     """The same for sizes that are no workload's."""
     asked = tuple(targets)
     return [
@@ -42,12 +42,12 @@ def imports_at(
     ]
 
 
-def import_notices(imports: Iterable[Import]) -> tuple[str, ...]:
+def import_notices(imports: Iterable[UserMeasurement]) -> tuple[str, ...]:
     """One sentence for each, and one more where it is far from the estimate."""
     return tuple(sentence for found in imports for sentence in _sentences(found))
 
 
-def _sentences(found: Import) -> list[str]:
+def _sentences(found: UserMeasurement) -> list[str]:
     name = Path(found.file).name
     when = f"measured {found.measured_on}" if found.measured_on else f"imported {found.saved[:10]}"
     points = "1 point" if found.points == 1 else f"{found.points} points"

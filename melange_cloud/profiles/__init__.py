@@ -11,8 +11,8 @@ from melange_cloud.profiles.front_end import (
 )
 from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_era, resolve_precision
-from melange_cloud.profiles.model_selection import Choice, choose, choose_config
-from melange_cloud.profiles.profile import Cell, Profile
+from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
+from melange_cloud.profiles.profile import GridCell, Profile
 from melange_cloud.profiles.profile_file import check_profile_file, read_profile_file
 from melange_cloud.profiles.user_measurements import imports_of, rests_on
 
@@ -21,11 +21,11 @@ __all__ = [
     "DEFAULT_ERA",
     "MOST_API_SERVERS",
     "TENSOR_PARALLEL_DEGREES",
-    "Cell",
-    "Choice",
     "Era",
     "Gpu",
+    "GridCell",
     "Model",
+    "ModelSelection",
     "Profile",
     "check_profile_file",
     "choose",

@@ -18,7 +18,7 @@ tighter, where less was measured than estimated)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class EstimateComparison:
     """One measured size.
 
     Attributes:
@@ -56,7 +56,7 @@ class Comparison:
 
 def compared(
     points: Iterable[OperatingPoint], estimate: Profile | None, tpot_ms: float | None = None
-) -> list[Comparison]:
+) -> list[EstimateComparison]:
     """Per measured size: the highest rate (within a target), and what the estimate says of the same target.
 
     Args:
@@ -69,7 +69,7 @@ def compared(
     return [_compared(held, estimate, tpot_ms) for _, held in sorted(by_size.items())]
 
 
-def _compared(points: list[OperatingPoint], estimate: Profile | None, tpot_ms: float | None) -> Comparison:
+def _compared(points: list[OperatingPoint], estimate: Profile | None, tpot_ms: float | None) -> EstimateComparison:
     within = [p for p in points if tpot_ms is None or (p.tpot_ms is not None and p.tpot_ms <= tpot_ms)]
     best = max(within, key=lambda point: point.requests_per_s, default=None)
     asked_ms = tpot_ms if tpot_ms is not None else None if best is None else best.tpot_ms
@@ -77,7 +77,7 @@ def _compared(points: list[OperatingPoint], estimate: Profile | None, tpot_ms: f
     estimated = _estimated(estimate, size, asked_ms)
     saturated = is_saturated(points)
     limit = saturated or len(within) < sum(point.tpot_ms is not None for point in points)
-    return Comparison(
+    return EstimateComparison(
         *size,
         points=len(points),
         requests_per_s=None if best is None else best.requests_per_s,
@@ -116,7 +116,7 @@ def _estimated(estimate: Profile | None, size: tuple[int, int], tpot_ms: float |
     return answer.requests_per_s if isinstance(answer, MaxTput) else None
 
 
-def large_ratio(comparison: Comparison) -> str:
+def large_ratio(comparison: EstimateComparison) -> str:
     """What is odd of a size whose ratio is large, one clause; empty where nothing is."""
     if not comparison.is_large or comparison.requests_per_s is None:
         return ""

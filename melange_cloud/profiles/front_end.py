@@ -27,12 +27,12 @@ that is.
 
 from dataclasses import dataclass, replace
 
-from melange_cloud.domain import FRONT_END, FrontEndMost, MaxTput, Slo, Unservable
+from melange_cloud.domain import FRONT_END, FrontEndCeiling, MaxTput, Slo, UnservableSize
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile
-from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
+from melange_cloud.profiles.profile import NO_TARGET, GridCell, Profile
 
 DEFAULT_API_SERVERS = 1
 MOST_API_SERVERS = 64
@@ -67,7 +67,7 @@ class FrontEndLimit:
         if served.engine_origin == "measured" and served.engine_requests_per_s <= most:
             # A measurement through the user's own front end says of both how fast they are at least.
             error = min(error, served.engine_error)
-        return replace(served, front_end=FrontEndMost(most, self.grade, error))
+        return replace(served, front_end=FrontEndCeiling(most, self.grade, error))
 
 
 def request_s(law: FrontEnd, output_tokens: float) -> float:
@@ -131,7 +131,7 @@ def served_max_tput(
     slo: Slo,
     longest_total_tokens: int | None = None,
     api_servers: int = DEFAULT_API_SERVERS,
-) -> MaxTput | Unservable:
+) -> MaxTput | UnservableSize:
     """The highest rate that one replica behind its front end sustains.
 
     Args:
@@ -141,12 +141,12 @@ def served_max_tput(
     """
     served = profile.max_tput(*size, slo, longest_total_tokens)
     front_end = front_end_of(profile, api_servers)
-    if front_end is None or isinstance(served, Unservable):
+    if front_end is None or isinstance(served, UnservableSize):
         return served
     return front_end.within(served, size[1])
 
 
-def served_cells(profile: Profile, slo: Slo = NO_TARGET, api_servers: int = DEFAULT_API_SERVERS) -> list[Cell]:
+def served_cells(profile: Profile, slo: Slo = NO_TARGET, api_servers: int = DEFAULT_API_SERVERS) -> list[GridCell]:
     """``Profile.cells`` behind the front end: the TPOT is that at the rate that it lets through."""
     front_end = front_end_of(profile, api_servers)
     cells = profile.cells(slo)
@@ -162,7 +162,7 @@ def served_cells(profile: Profile, slo: Slo = NO_TARGET, api_servers: int = DEFA
     return found
 
 
-def _tpot_ms_at(profile: Profile, cell: Cell, served: MaxTput) -> float | None:
+def _tpot_ms_at(profile: Profile, cell: GridCell, served: MaxTput) -> float | None:
     """The engine's mean TPOT at a rate, on a line between its operating points; None where they do not tell."""
     points = sorted(
         (point.requests_per_s, point.tpot_ms)

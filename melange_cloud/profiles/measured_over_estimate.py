@@ -23,10 +23,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
-from melange_cloud.profiles.points import Best, best_within, interpolated
-from melange_cloud.profiles.profile import NO_TARGET, Cell, Profile
-from melange_cloud.profiles.profile_file import ProfileFile, Rates, rates_of
+from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.profiles.points import BestRate, best_within, interpolated
+from melange_cloud.profiles.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.profile_file import ProfileFile, SizePoints, rates_of
 from melange_cloud.profiles.run_points import is_saturated
 from melange_cloud.profiles.size_grid import Weights, cell
 from melange_cloud.profiles.user_profiles import together
@@ -72,12 +72,12 @@ class MeasuredProfile(Profile):
         """Every operating point, by size."""
         return self.measured
 
-    def _points_of(self, size: Size) -> Rates:
+    def _points_of(self, size: Size) -> SizePoints:
         if size not in self._rates:
             self._rates[size] = rates_of(self.measured[size])
         return self._rates[size]
 
-    def _evaluate(self, size: Size, slo: Slo) -> MaxTput | Unservable:
+    def _evaluate(self, size: Size, slo: Slo) -> MaxTput | UnservableSize:
         served = super()._evaluate(size, slo)
         if isinstance(served, MaxTput) and served.limited_by == "saturation" and not self._shows_limit(size, slo):
             return replace(served, engine_limited_by="load")
@@ -86,16 +86,16 @@ class MeasuredProfile(Profile):
     def _shows_limit(self, size: Size, slo: Slo) -> bool:
         """Whether a higher load was measured than the targets allow, or one that brought no more."""
         best = best_within(self._points_of(size).points, slo)
-        return is_saturated(self.measured[size]) or (isinstance(best, Best) and best.missed_beyond)
+        return is_saturated(self.measured[size]) or (isinstance(best, BestRate) and best.missed_beyond)
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
-    ) -> MaxTput | Unservable:
+    ) -> MaxTput | UnservableSize:
         """The highest rate that the measurements alone vouch for; as ``Profile.max_tput``."""
         longest = max(input_tokens + output_tokens, longest_total_tokens or 0)
         too_long = self._too_long(math.ceil(longest - _EXACT))
         if too_long:
-            return Unservable(too_long)
+            return UnservableSize(too_long)
         size = self.nearest(input_tokens, output_tokens)
         if distance(size, (input_tokens, output_tokens)) <= CELL + _EXACT:
             return self._at(size, slo)
@@ -104,7 +104,7 @@ class MeasuredProfile(Profile):
             return enclosed.served
         larger = [held for held in self.sizes if held[0] >= input_tokens and held[1] >= output_tokens]
         if not larger:
-            return Unservable(
+            return UnservableSize(
                 f"nothing is measured near {input_tokens:,.0f} + {output_tokens:,.0f} tokens, the nearest is "
                 f"{size[0]:,} + {size[1]:,}: measure it",
                 no_data=True,
@@ -120,7 +120,7 @@ class MeasuredProfile(Profile):
         """The measured size that is nearest to a size."""
         return min(self.sizes, key=lambda size: (distance(size, (input_tokens, output_tokens)), size))
 
-    def at(self, size: Size, slo: Slo) -> MaxTput | Unservable:
+    def at(self, size: Size, slo: Slo) -> MaxTput | UnservableSize:
         """What was measured at a measured size."""
         return self._at(size, slo)
 
@@ -133,7 +133,7 @@ class MeasuredProfile(Profile):
         timed = [point for point in self._points_of(size).points if point.tpot_ms < math.inf]
         return bool(timed) and max(timed, key=lambda point: point.requests_per_s).ttft_ms < math.inf
 
-    def bound(self, size: Size, missed: Unservable) -> float:
+    def bound(self, size: Size, missed: UnservableSize) -> float:
         """A rate that a measured size which misses a target, or does not know its latency, cannot exceed, requests/s.
 
         The lowest measured rate, as that already misses; where the latency is not known the highest, if it was the
@@ -144,7 +144,7 @@ class MeasuredProfile(Profile):
             return min(rate for rate, known in rates if known)
         return max(rate for rate, _ in rates) if is_saturated(self.measured[size]) else math.inf
 
-    def enclosed(self, input_tokens: float, output_tokens: float, slo: Slo) -> "Enclosed | None":
+    def enclosed(self, input_tokens: float, output_tokens: float, slo: Slo) -> "EnclosedRate | None":
         """The rate in a cell of four measured sizes, or on an edge of two; None where the size lies in no such cell."""
         corners = self._cell_about(input_tokens, output_tokens)
         if not corners:
@@ -166,7 +166,7 @@ class MeasuredProfile(Profile):
         )
         grade, error = ("B", max(0.25, error)) if wide else ("A", error)
         limited_by = next(iter(sorted(limits - {"saturation"})), "saturation")
-        return Enclosed(MaxTput(1 / seconds, grade, error, "measured", limited_by), bounded, "load" in limits)
+        return EnclosedRate(MaxTput(1 / seconds, grade, error, "measured", limited_by), bounded, "load" in limits)
 
     def _cell_about(self, input_tokens: float, output_tokens: float) -> Weights:
         """The measured sizes at the corners of a cell about a size, with weights above 0; none where one is missing.
@@ -191,7 +191,7 @@ class MeasuredProfile(Profile):
 
 
 @dataclass(frozen=True, slots=True)
-class Enclosed:
+class EnclosedRate:
     """What lies between measured sizes.
 
     Attributes:
@@ -238,7 +238,7 @@ class PinnedProfile(Profile):
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
-    ) -> MaxTput | Unservable:
+    ) -> MaxTput | UnservableSize:
         """The highest rate that one replica sustains for requests of a size within an SLO; as ``Profile.max_tput``."""
         base = self.estimate.max_tput(input_tokens, output_tokens, slo, longest_total_tokens)
         size = (input_tokens, output_tokens)
@@ -255,9 +255,9 @@ class PinnedProfile(Profile):
                 return within_tpot  # the other targets limit nothing
             return within_tpot if _lower(within_tpot, base) else base
         pinned = self.measured.at(nearest, slo) if distance(nearest, size) <= CELL + _EXACT else None
-        if isinstance(base, Unservable):
+        if isinstance(base, UnservableSize):
             return self._moved(nearest, size, pinned) if isinstance(pinned, MaxTput) else base
-        if isinstance(pinned, Unservable) and not pinned.no_data and self._is_lightest(nearest):
+        if isinstance(pinned, UnservableSize) and not pinned.no_data and self._is_lightest(nearest):
             return pinned
         if isinstance(pinned, MaxTput):
             moved = self._moved(nearest, size, pinned)
@@ -276,7 +276,7 @@ class PinnedProfile(Profile):
             return replace(base, engine_requests_per_s=rate)
         return enclosed.served
 
-    def cells(self, slo: Slo = NO_TARGET) -> list[Cell]:
+    def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
         """MaxTput at every size that has points, estimated or measured, sorted by size."""
         cells = {(cell.input_tokens, cell.output_tokens): cell for cell in self.estimate.cells(slo)}
         cells.update({(cell.input_tokens, cell.output_tokens): cell for cell in self.measured.cells(slo)})
@@ -291,11 +291,11 @@ class PinnedProfile(Profile):
     def _estimated_tpot_ms(self, size: Size, slo: Slo) -> float | None:
         """The TPOT that the estimate has within the targets, where a measurement gives none; None where it has none."""
         corners = self.estimate._around(*size)
-        if isinstance(corners, Unservable):
+        if isinstance(corners, UnservableSize):
             return None
         points = interpolated([(self.estimate._points_of(corner).points, weight) for corner, weight in corners])
         best = best_within(points, slo) if points else None
-        return best.tpot_ms if isinstance(best, Best) and best.tpot_ms < math.inf else None
+        return best.tpot_ms if isinstance(best, BestRate) and best.tpot_ms < math.inf else None
 
     def _is_impossible(self, longest: float, slo: Slo) -> bool:
         """Whether no measurement can make it possible: the engine's reach, memory, the time to read the weights."""
@@ -333,7 +333,7 @@ class PinnedProfile(Profile):
         """A rate at the highest load measured, moved on to a looser target as the estimate moves, requests/s."""
         top = max(self.measured._points_of(measured).points, key=lambda point: point.requests_per_s)
         there = self.estimate.max_tput(*size, Slo(tpot_ms=top.tpot_ms))
-        if isinstance(there, Unservable):
+        if isinstance(there, UnservableSize):
             return max(rate, base.requests_per_s)
         return rate * max(1.0, base.requests_per_s / there.requests_per_s)
 
@@ -384,9 +384,9 @@ def pin(
     return profiles
 
 
-def _lower(one: MaxTput | Unservable, other: MaxTput | Unservable) -> bool:
-    if isinstance(one, Unservable) or isinstance(other, Unservable):
-        return isinstance(one, Unservable)
+def _lower(one: MaxTput | UnservableSize, other: MaxTput | UnservableSize) -> bool:
+    if isinstance(one, UnservableSize) or isinstance(other, UnservableSize):
+        return isinstance(one, UnservableSize)
     return one.requests_per_s < other.requests_per_s
 
 

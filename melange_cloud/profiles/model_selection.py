@@ -16,7 +16,7 @@ from melange_cloud.profiles.user_profiles import own_estimates, own_files, plain
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelSelection:
     """What profiles are looked for.
 
     Attributes:
@@ -35,7 +35,7 @@ class Choice:
 
 def choose_config(
     config: Path, model: str | None = None, precision: str | None = None, era: str | None = None
-) -> Choice:
+) -> ModelSelection:
     """The same of a model that is known by its ``config.json``; ``model`` is what to call it.
 
     Raises:
@@ -48,10 +48,10 @@ def choose_config(
     shape = model_of(config, model)
     wanted = wanted_precision(shape, precision)
     about = f"estimated from {config.name}: {shape.family}, {shape.parameters:,} parameters"
-    return Choice(shape.name, wanted, find_era(era).name, shape.weight_gib(wanted), (about, *shape.notes))
+    return ModelSelection(shape.name, wanted, find_era(era).name, shape.weight_gib(wanted), (about, *shape.notes))
 
 
-def choose(model: str, precision: str | None = None, era: str | None = None) -> Choice:
+def choose(model: str, precision: str | None = None, era: str | None = None) -> ModelSelection:
     """The names that profiles go by; None is the model's own precision and today's era.
 
     Raises:
@@ -67,8 +67,8 @@ def choose(model: str, precision: str | None = None, era: str | None = None) -> 
             for file in (*own_estimates(where, name, resolved, gpu), *own_files(where, name, resolved, gpu))
         ]
         weights = [file.header.weights_gib for file in files if file.header.weights_gib is not None]
-        return Choice(name, resolved, where, max(weights, default=None), is_own=True)
+        return ModelSelection(name, resolved, where, max(weights, default=None), is_own=True)
     found = find_model(model)
     named = resolve_era(found.name, where)
     resolved = resolve_precision(found.name, named, precision)
-    return Choice(found.name, resolved, named, found.weight_gib(resolved))
+    return ModelSelection(found.name, resolved, named, found.weight_gib(resolved))

@@ -27,7 +27,7 @@ class Point(NamedTuple):
         return self.requests_per_s * self.e2e_ms / 1000
 
 
-class Best(NamedTuple):
+class BestRate(NamedTuple):
     """The highest rate within an SLO, the target that limits it or ``saturation``, and the mean TPOT there.
 
     ``missed_beyond``: a higher load is known, and misses a target.
@@ -39,7 +39,7 @@ class Best(NamedTuple):
     missed_beyond: bool = True
 
 
-class Missed(NamedTuple):
+class MissedTarget(NamedTuple):
     """The target that even the lightest load misses; ``least_ms`` is infinite where no point knows that latency."""
 
     target: str
@@ -64,7 +64,7 @@ _RATE = itemgetter(Point._fields.index("requests_per_s"))
 _PLACES = {target: Point._fields.index(f"{target}_ms") for target in TARGETS}
 
 
-def best_within(points: Sequence[Point], slo: Slo) -> Best | Missed:
+def best_within(points: Sequence[Point], slo: Slo) -> BestRate | MissedTarget:
     """The highest rate within all the targets.
 
     Between the last point that keeps them and the next, which misses one, the rate is interpolated.
@@ -84,16 +84,16 @@ def best_within(points: Sequence[Point], slo: Slo) -> Best | Missed:
     if not known:
         unknown = [limit for limit in limits if all(point[limit[1]] == math.inf for point in points)]
         target, _, limit_ms = (unknown or limits)[0]
-        return Missed(target, math.inf, limit_ms)
+        return MissedTarget(target, math.inf, limit_ms)
     misses = len(known)
     for _, place, limit_ms in limits:
         misses = next((i for i in range(misses) if known[i][place] > limit_ms), misses)
     if misses == 0:
         target, place, limit_ms = next(limit for limit in limits if known[0][limit[1]] > limit[2])
-        return Missed(target, known[0][place], limit_ms)
+        return MissedTarget(target, known[0][place], limit_ms)
     top = max(known[:misses], key=_RATE)
     if misses == len(known) or known[misses].requests_per_s <= top.requests_per_s:
-        return Best(top.requests_per_s, "saturation", top.tpot_ms, misses < len(known))
+        return BestRate(top.requests_per_s, "saturation", top.tpot_ms, misses < len(known))
     last, first = known[misses - 1], known[misses]
     requests_per_s, part, limited_by = min(
         _on_the_way(
@@ -103,7 +103,7 @@ def best_within(points: Sequence[Point], slo: Slo) -> Best | Missed:
         if first[place] > limit_ms
     )
     tpot_ms = slo.tpot_ms if limited_by == "tpot" else last.tpot_ms + part * (first.tpot_ms - last.tpot_ms)
-    return Best(requests_per_s, limited_by, tpot_ms)
+    return BestRate(requests_per_s, limited_by, tpot_ms)
 
 
 def _on_the_way(low: float, high: float, part: float, target: str) -> tuple[float, float, str]:

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.estimator.spec_files import load_eras
-from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
-from melange_cloud.profiles.profile_file import ProfileFile, Rates
+from melange_cloud.profiles.points import BestRate, MissedTarget, Point, best_within, interpolated
+from melange_cloud.profiles.profile_file import ProfileFile, SizePoints
 from melange_cloud.profiles.size_grid import SizeGrid, Weights
 
 _ON_A_LINE = 1e-9
@@ -29,12 +29,12 @@ _NEAR_FLOOR_GRADE, _NEAR_FLOOR_ERROR = "D", 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class GridCell:
     """MaxTput at one size of a profile's grid; ``tpot_ms`` is the mean TPOT at that rate, None where unservable."""
 
     input_tokens: int
     output_tokens: int
-    served: MaxTput | Unservable
+    served: MaxTput | UnservableSize
     tpot_ms: float | None
 
 
@@ -50,8 +50,8 @@ class Profile:
     file: ProfileFile
     kind: Kind
     notes: tuple[str, ...] = field(default=(), kw_only=True)
-    _rates: dict[tuple[int, int], Rates] = field(default_factory=dict, repr=False)
-    _corners: dict[tuple[int, int, Slo], MaxTput | Unservable] = field(default_factory=dict, repr=False)
+    _rates: dict[tuple[int, int], SizePoints] = field(default_factory=dict, repr=False)
+    _corners: dict[tuple[int, int, Slo], MaxTput | UnservableSize] = field(default_factory=dict, repr=False)
 
     @property
     def model(self) -> str:
@@ -114,7 +114,7 @@ class Profile:
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
-    ) -> MaxTput | Unservable:
+    ) -> MaxTput | UnservableSize:
         """The highest rate that one replica sustains for requests of a size within an SLO.
 
         Args:
@@ -128,22 +128,22 @@ class Profile:
         longest = max(input_tokens + output_tokens, longest_total_tokens or 0)
         too_long = self._too_long(math.ceil(longest - _ON_A_LINE))
         if too_long:
-            return Unservable(too_long)
+            return UnservableSize(too_long)
         corners = self._around(input_tokens, output_tokens)
-        if isinstance(corners, Unservable):
+        if isinstance(corners, UnservableSize):
             return corners
         if len(corners) == 1:
             return self._at(corners[0][0], slo)
         # The targets limit the load one by one, so the rate within all is the least of the rates within each.
         within_tpot = self._between(corners, Slo(tpot_ms=slo.tpot_ms, p99_tpot_ms=slo.p99_tpot_ms))
-        if isinstance(within_tpot, Unservable) or min(slo.ttft_ms, slo.e2e_ms) == math.inf:
+        if isinstance(within_tpot, UnservableSize) or min(slo.ttft_ms, slo.e2e_ms) == math.inf:
             return within_tpot
         points = interpolated([(self._points_of(size).points, weight) for size, weight in corners])
         rest = Slo(ttft_ms=slo.ttft_ms, e2e_ms=slo.e2e_ms)
         asked = "e2e" if slo.e2e_ms < math.inf else "ttft"
-        found = best_within(points, rest) if points else Missed(asked, math.inf, math.inf)
-        if isinstance(found, Missed):
-            return Unservable(found.reason((input_tokens, output_tokens)), no_data=found.least_ms == math.inf)
+        found = best_within(points, rest) if points else MissedTarget(asked, math.inf, math.inf)
+        if isinstance(found, MissedTarget):
+            return UnservableSize(found.reason((input_tokens, output_tokens)), no_data=found.least_ms == math.inf)
         if found.requests_per_s >= within_tpot.requests_per_s:
             return within_tpot
         grade, error = within_tpot.grade, within_tpot.error
@@ -151,7 +151,7 @@ class Profile:
             grade, error = max(grade, _NEAR_FLOOR_GRADE), max(error, _NEAR_FLOOR_ERROR)
         return MaxTput(found.requests_per_s, grade, error, within_tpot.origin, found.limited_by)
 
-    def cells(self, slo: Slo = NO_TARGET) -> list[Cell]:
+    def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
         """MaxTput at every size of the grid, sorted by size.
 
         Args:
@@ -166,8 +166,8 @@ class Profile:
             reached_ms = None
             if isinstance(served, MaxTput):
                 best = best_within(self._points_of(size).points, slo)
-                reached_ms = best.tpot_ms if isinstance(best, Best) and best.tpot_ms < math.inf else None
-            cells.append(Cell(*size, served, reached_ms))
+                reached_ms = best.tpot_ms if isinstance(best, BestRate) and best.tpot_ms < math.inf else None
+            cells.append(GridCell(*size, served, reached_ms))
         return cells
 
     @property
@@ -187,15 +187,15 @@ class Profile:
             )
         return ""
 
-    def _around(self, input_tokens: float, output_tokens: float) -> Weights | Unservable:
+    def _around(self, input_tokens: float, output_tokens: float) -> Weights | UnservableSize:
         """The sizes of the grid about a size that is not too long, with weights above 0 that sum to 1."""
         return self._grid.about(input_tokens, output_tokens, self.reach_tokens)
 
-    def _between(self, corners: Weights, slo: Slo) -> MaxTput | Unservable:
+    def _between(self, corners: Weights, slo: Slo) -> MaxTput | UnservableSize:
         seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
         for size, weight in corners:
             corner = self._at(size, slo)
-            if isinstance(corner, Unservable):
+            if isinstance(corner, UnservableSize):
                 return corner
             seconds += weight / corner.requests_per_s
             grade, error = max(grade, corner.grade), max(error, corner.error)
@@ -203,33 +203,33 @@ class Profile:
             limited_by = corner.limited_by if limited_by == "saturation" else limited_by
         return MaxTput(1 / seconds, grade, error, origin, limited_by)
 
-    def _at(self, size: tuple[int, int], slo: Slo) -> MaxTput | Unservable:
+    def _at(self, size: tuple[int, int], slo: Slo) -> MaxTput | UnservableSize:
         key = (*size, slo)
         if key not in self._corners:
             self._corners[key] = self._evaluate(size, slo)
         return self._corners[key]
 
-    def _points_of(self, size: tuple[int, int]) -> Rates:
+    def _points_of(self, size: tuple[int, int]) -> SizePoints:
         if size not in self._rates:
             self._rates[size] = self.file.rates(self.kind, size)
         return self._rates[size]
 
-    def _evaluate(self, size: tuple[int, int], slo: Slo) -> MaxTput | Unservable:
+    def _evaluate(self, size: tuple[int, int], slo: Slo) -> MaxTput | UnservableSize:
         points, grade, error, origin = self._points_of(size)
         found = best_within(points, slo)
-        if isinstance(found, Missed):
-            return Unservable(self._too_slow(size, found, slo), no_data=found.least_ms == math.inf)
+        if isinstance(found, MissedTarget):
+            return UnservableSize(self._too_slow(size, found, slo), no_data=found.least_ms == math.inf)
         if origin == "estimated" and _is_near_floor(found, points[0], slo):
             grade, error = max(grade, _NEAR_FLOOR_GRADE), max(error, _NEAR_FLOOR_ERROR)
         return MaxTput(found.requests_per_s, grade, error, origin, found.limited_by)
 
-    def _too_slow(self, size: tuple[int, int], missed: Missed, slo: Slo) -> str:
+    def _too_slow(self, size: tuple[int, int], missed: MissedTarget, slo: Slo) -> str:
         if missed.target == "tpot" and self.weight_read_ms is not None and self.weight_read_ms > slo.tpot_ms:
             return f"{self.weight_read_ms:.3g} ms to read the weights > {slo.tpot_ms:g} ms"
         return missed.reason(size)
 
 
-def _is_near_floor(best: Best, lightest: Point, slo: Slo) -> bool:
+def _is_near_floor(best: BestRate, lightest: Point, slo: Slo) -> bool:
     if best.limited_by == "saturation":
         return False
     field_name = f"{best.limited_by}_ms"

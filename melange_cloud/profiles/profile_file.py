@@ -89,7 +89,7 @@ class Header:
     doubt: str = ""
 
 
-class Rates(NamedTuple):
+class SizePoints(NamedTuple):
     """The points of one size, TPOT rising; worst grade, largest error; origin of all."""
 
     points: list[Point]
@@ -109,7 +109,7 @@ class ProfileFile:
     path: Path
     header: Header
     rows: Mapping[Kind, Mapping[tuple[int, int], list[str]]] = field(repr=False)
-    _parsed: dict[tuple[Kind, tuple[int, int]], Rates] = field(default_factory=dict, repr=False, compare=False)
+    _parsed: dict[tuple[Kind, tuple[int, int]], SizePoints] = field(default_factory=dict, repr=False, compare=False)
 
     def points(self, kind: Kind, size: tuple[int, int]) -> tuple[OperatingPoint, ...]:
         """The operating points of one size, as the file orders them.
@@ -124,7 +124,7 @@ class ProfileFile:
             check_profile_file(self.path)  # names the lines, which are not kept
         return tuple(point for point in points if point is not None)
 
-    def rates(self, kind: Kind, size: tuple[int, int]) -> Rates:
+    def rates(self, kind: Kind, size: tuple[int, int]) -> SizePoints:
         """What MaxTput needs of one size; parsed once, since a file is read once in a process.
 
         The fast way for rows that are in order, which ``points`` would take ten times as long for.
@@ -136,7 +136,7 @@ class ProfileFile:
             self._parsed[kind, size] = self._rates(kind, size)
         return self._parsed[kind, size]
 
-    def _rates(self, kind: Kind, size: tuple[int, int]) -> Rates:
+    def _rates(self, kind: Kind, size: tuple[int, int]) -> SizePoints:
         rows = self.rows[kind][size]
         if self.header.format == MEASURED_FORMAT:
             return rates_of(self.points(kind, size))
@@ -166,7 +166,7 @@ class ProfileFile:
         if not sound or any(origin not in ORIGINS or grade not in GRADES for origin, grade, _ in trusts):
             check_profile_file(self.path)
         origin = "measured" if all(origin == "measured" for origin, _, _ in trusts) else "estimated"
-        return Rates(points, max(grade for _, grade, _ in trusts), max(errors), origin)
+        return SizePoints(points, max(grade for _, grade, _ in trusts), max(errors), origin)
 
 
 @cache
@@ -243,12 +243,12 @@ def check_profile_file(path: Path) -> None:
         raise BadFile(faults)
 
 
-def rates_of(points: Iterable[OperatingPoint]) -> Rates:
+def rates_of(points: Iterable[OperatingPoint]) -> SizePoints:
     """What MaxTput needs of the points of one size; at least one."""
     held = list(points)
     origin = "measured" if all(point.origin == "measured" for point in held) else "estimated"
     brief = sorted(_brief(point) for point in held)
-    return Rates(brief, max(point.grade for point in held), max(point.error for point in held), origin)
+    return SizePoints(brief, max(point.grade for point in held), max(point.error for point in held), origin)
 
 
 def _brief(point: OperatingPoint) -> Point:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import OperatingPoint
-from melange_cloud.estimator.replica import DoesNotFit, Replica, rounded
+from melange_cloud.estimator.replica import MemoryShortfall, Replica, rounded
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.profile_file import FORMAT, format_profile
@@ -112,7 +112,7 @@ def _cache_bits(era: Era, precision: str) -> int:
 def _rows(replica: Replica) -> Iterator[tuple[int, OperatingPoint]]:
     for input_tokens, output_tokens in grid(min(replica.era.context(replica.model), replica.cache_tokens)):
         estimates = replica.estimate(input_tokens, output_tokens)
-        if isinstance(estimates, DoesNotFit):
+        if isinstance(estimates, MemoryShortfall):
             continue
         grade = grade_of(replica, input_tokens, output_tokens)
         for estimate in estimates:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from math import inf
 
-from melange_cloud.domain import Unservable
+from melange_cloud.domain import UnservableSize
 
 Size = tuple[int, int]
 Weights = list[tuple[Size, float]]
@@ -42,7 +42,7 @@ class SizeGrid:
         """Input tokens of the size that has most."""
         return max(row[-1] for row in self.rows.values())
 
-    def about(self, input_tokens: float, output_tokens: float, limit_tokens: float) -> Weights | Unservable:
+    def about(self, input_tokens: float, output_tokens: float, limit_tokens: float) -> Weights | UnservableSize:
         """The profiled sizes about a size, with weights above 0 that sum to 1.
 
         Args:
@@ -52,12 +52,14 @@ class SizeGrid:
         low_out, high_out, v = cell(self.outputs, output_tokens)
         if v > 1:
             if self.outputs[-1] + self.rows[self.outputs[-1]][0] <= limit_tokens - ROUNDED_TOKENS:
-                return Unservable(
+                return UnservableSize(
                     f"the profile stops at {self.outputs[-1]:,} output tokens, needs {output_tokens:,.0f}"
                 )
             v = 0.0
         if input_tokens > self.longest_input and not self._ends_at(low_out, limit_tokens):
-            return Unservable(f"the profile stops at {self.longest_input:,} input tokens, needs {input_tokens:,.0f}")
+            return UnservableSize(
+                f"the profile stops at {self.longest_input:,} input tokens, needs {input_tokens:,.0f}"
+            )
         low, high = self.rows[low_out], self.rows[high_out]
         if v == 0 or input_tokens <= high[-1]:
             return self._on_both((low_out, high_out, v), (input_tokens, output_tokens), limit_tokens)
@@ -74,7 +76,7 @@ class SizeGrid:
 
     def _on_both(
         self, between: tuple[int, int, float], size: tuple[float, float], limit_tokens: float
-    ) -> Weights | Unservable:
+    ) -> Weights | UnservableSize:
         low_out, high_out, v = between
         weights: Weights = []
         for output_tokens, part in ((low_out, 1 - v), (high_out, v)):
@@ -106,8 +108,8 @@ def cell(edges: list[int], tokens: float) -> tuple[int, int, float]:
     return edges[high - 1], edges[high], (tokens - edges[high - 1]) / (edges[high] - edges[high - 1])
 
 
-def _out_of_reach(size: tuple[float, float], beyond: Size) -> Unservable:
-    return Unservable(
+def _out_of_reach(size: tuple[float, float], beyond: Size) -> UnservableSize:
+    return UnservableSize(
         f"{size[0]:,.0f} + {size[1]:,.0f} tokens lie beyond the profiled sizes: "
         f"{beyond[0]:,} + {beyond[1]:,} is out of reach"
     )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from melange_cloud.domain import Import, Kind, MaxTput, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize, UserMeasurement
 from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, served_max_tput
@@ -15,14 +15,14 @@ Size = tuple[float, float, int | None]
 """Mean input tokens, mean output tokens, longest input + output (None: not known)."""
 
 
-def imports_of(profile: Profile) -> tuple[Import, ...]:
+def imports_of(profile: Profile) -> tuple[UserMeasurement, ...]:
     """Every import of a profile that no newer one contradicts, oldest first."""
     return tuple(_described(file, profile) for file in _own(profile))
 
 
 def rests_on(
     profile: Profile, sizes: Collection[Size], targets: Iterable[Slo], api_servers: int = DEFAULT_API_SERVERS
-) -> tuple[Import, ...]:
+) -> tuple[UserMeasurement, ...]:
     """The imports without which a replica would serve something else of any of these sizes, under any of the targets.
 
     Those of far sizes may be among them, as they show how fast the front end is. Several that say the same are all
@@ -73,14 +73,14 @@ def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
     return pin(_estimates(profile), shipped, own).get(profile.kind)
 
 
-def _planned_with(served: MaxTput | Unservable) -> object:
+def _planned_with(served: MaxTput | UnservableSize) -> object:
     """What of an answer a plan stands on: not how fast a front end would be that is no limit."""
-    if isinstance(served, Unservable):
+    if isinstance(served, UnservableSize):
         return served
     return served.requests_per_s, served.grade, served.error, served.origin, served.limited_by
 
 
-def _described(file: ProfileFile, profile: Profile) -> Import:
+def _described(file: ProfileFile, profile: Profile) -> UserMeasurement:
     import hashlib  # loads OpenSSL, which a plan without imports has no use for
 
     kind = profile.kind
@@ -95,7 +95,7 @@ def _described(file: ProfileFile, profile: Profile) -> Import:
         if not size.limit_measured and size.ratio is not None and size.ratio < 1 / LARGE_RATIO
     ]
     doubt = [clause for clause in file.header.doubt.split("; ") if clause]
-    return Import(
+    return UserMeasurement(
         file=str(file.path),
         digest=hashlib.sha256(read_bytes(file.path)).hexdigest(),
         gpu=kind.gpu,

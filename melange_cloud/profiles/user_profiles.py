@@ -30,7 +30,7 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class KindMeasurements:
     """What measurements say of one kind.
 
     Attributes:
@@ -200,7 +200,7 @@ def _age(file: ProfileFile) -> tuple[str, str, str]:
     return max(days, default=file.header.saved[:10]), file.header.saved, file.path.name
 
 
-def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: Kind) -> Measured:
+def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: Kind) -> KindMeasurements:
     """What files say together of a kind: at each size the user's, and of those that contradict each other the newest.
 
     Files that agree add their points, so that runs at several rates make one curve.
@@ -235,7 +235,7 @@ def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: K
     }
     points_by_size.update({size: file.points(kind, size) for size, file in come_with_it.items()})
     used = {file.path for held in mine.values() for file, _ in held}
-    return Measured(
+    return KindMeasurements(
         dict(sorted(points_by_size.items())),
         tuple(notes),
         frozenset(come_with_it),

@@ -7,7 +7,7 @@ from melange_cloud.report.csv_ import as_csv
 from melange_cloud.report.json_ import PLAN_SCHEMA, SCHEMA_VERSION, as_json
 from melange_cloud.report.markdown import markdown
 from melange_cloud.report.pages.region import one_region
-from melange_cloud.report.pages.regions import Undecided, comparison, undecided
+from melange_cloud.report.pages.regions import FirstRank, comparison, undecided
 from melange_cloud.report.pages.solution import solution_as_json, solution_table
 from melange_cloud.report.terminal import terminal
 
@@ -15,7 +15,7 @@ __all__ = [
     "PLAN_SCHEMA",
     "SCHEMA_VERSION",
     "SHOW",
-    "Undecided",
+    "FirstRank",
     "as_csv",
     "as_json",
     "as_markdown",

@@ -69,7 +69,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Titled:
+class TitledSheet:
     """A table under a title."""
 
     title: str
@@ -77,13 +77,13 @@ class Titled:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledLines:
     """Lines that belong to a word before them: ``Quota   ...``."""
 
     entries: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-Block = Notices | Paragraph | Titled | Sheet | Labelled
+Block = Notices | Paragraph | TitledSheet | Sheet | LabelledLines
 
 
 def only(sheet: Sheet, places: Sequence[int]) -> Sheet:

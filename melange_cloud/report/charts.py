@@ -45,8 +45,8 @@ _SETTINGS: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a Grid: its text, its colour, and how strongly it is laid on (0 is paper, 1 the full colour)."""
+class GridField:
+    """One field of a GridPanel: its text, its colour, and how strong the colour is (0 is paper, 1 the full colour)."""
 
     text: str
     colour: str = NOTHING_COLOUR
@@ -54,8 +54,8 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A table of coloured fields; ``rows`` from the bottom up, one Field per entry of ``x``.
+class GridPanel:
+    """A table of coloured fields; ``rows`` from the bottom up, one GridField per entry of ``x``.
 
     ``key`` says what the colours mean: (colour, words).
     """
@@ -65,7 +65,7 @@ class Grid:
     y_label: str
     x: tuple[str, ...]
     y: tuple[str, ...]
-    rows: tuple[tuple[Field, ...], ...]
+    rows: tuple[tuple[GridField, ...], ...]
     key: tuple[tuple[str, str], ...] = ()
 
 
@@ -85,7 +85,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LinePanel:
     """Lines over one axis, drawn from y = ``lowest``.
 
     ``level`` draws a thin horizontal line there, ``doubling`` spaces x by its logarithm, ``y_doubling`` y, which then
@@ -108,7 +108,7 @@ class Chart:
     """Panels under one title, ``columns`` of them side by side; ``notes`` stand below."""
 
     title: str
-    panels: tuple[Grid | Lines, ...]
+    panels: tuple[GridPanel | LinePanel, ...]
     columns: int = 1
     subtitle: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -151,7 +151,7 @@ def drawn(chart: Chart, form: str) -> bytes:
         figure = Figure(figsize=(width, height), dpi=110, facecolor=_PAPER, layout=layout)
         for at, panel in enumerate(chart.panels, 1):
             axes = figure.add_subplot(rows, chart.columns, at)
-            if isinstance(panel, Grid):
+            if isinstance(panel, GridPanel):
                 _draw_grid(axes, panel)
             else:
                 _draw_lines(axes, panel)
@@ -168,7 +168,7 @@ def drawn(chart: Chart, form: str) -> bytes:
     return page.getvalue()
 
 
-def _draw_grid(axes: "Axes", grid: Grid) -> None:
+def _draw_grid(axes: "Axes", grid: GridPanel) -> None:
     from matplotlib.patches import Patch, Rectangle
 
     for y, row in enumerate(grid.rows):
@@ -202,7 +202,7 @@ def _draw_grid(axes: "Axes", grid: Grid) -> None:
         )
 
 
-def _draw_lines(axes: "Axes", panel: Lines) -> None:
+def _draw_lines(axes: "Axes", panel: LinePanel) -> None:
     from matplotlib.ticker import StrMethodFormatter
 
     highest = panel.level or panel.lowest

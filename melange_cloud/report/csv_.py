@@ -6,7 +6,7 @@ from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.standing import Standing, standings
+from melange_cloud.report.standing import RegionStanding, standings
 from melange_cloud.report.text import clean, known, utc
 
 PURCHASE_COLUMNS = tuple(
@@ -141,7 +141,7 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
     }
 
 
-def _standing(standing: Standing | None) -> dict[str, object]:
+def _standing(standing: RegionStanding | None) -> dict[str, object]:
     """Against the cheapest region; nothing where there is none other."""
     if standing is None:
         return {}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from melange_cloud.report.blocks import Block, Labelled, Notices, Paragraph, Sheet, Titled, footnotes
+from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, footnotes
 from melange_cloud.report.text import GLUE
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
@@ -33,12 +33,12 @@ def _block(block: Block) -> str:
         case Paragraph(lines, strong):
             mark = "**" if strong else ""
             return "\\\n".join(f"{mark}{_line_start(escaped(line))}{mark}" for line in lines)
-        case Labelled(entries):
+        case LabelledLines(entries):
             return "\n".join(
                 f"- **{escaped(label)}**{''.join(f'{_join(at)}{escaped(line)}' for at, line in enumerate(lines))}"
                 for label, lines in entries
             )
-        case Titled(title, sheet):
+        case TitledSheet(title, sheet):
             return f"### {escaped(title)}\n\n{_sheet(sheet)}"
         case Sheet():
             return _sheet(block)

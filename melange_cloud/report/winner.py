@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from melange_cloud.domain import Plan, RegionPlan, Status, Sure
+from melange_cloud.domain import Confidence, Plan, RegionPlan, Status
 from melange_cloud.domain.money import same_cost
 from melange_cloud.report.sentences import oldest_price
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class FirstRank:
     """What can be said about the first rank.
 
     Attributes:
@@ -37,14 +37,17 @@ class Undecided:
         return self.level and not self.with_spare and not self.unproven
 
 
-def undecided(plan: Plan) -> Undecided | None:
+def undecided(plan: Plan) -> FirstRank | None:
     """Which regions cannot be told from the cheapest one; None where none was compared with it."""
     priced = cheapest_first(plan)
     if all(_sure(region) is None for region in priced[1:]):
         return None
     cheapest = priced[0]
     lowest = cheapest.usd_per_hour or 0.0
-    ties = [cheapest, *(region for region in priced[1:] if _sure(region) in (Sure.EQUAL, Sure.WITHIN_PROFILE_ERROR))]
+    ties = [
+        cheapest,
+        *(region for region in priced[1:] if _sure(region) in (Confidence.EQUAL, Confidence.WITHIN_PROFILE_ERROR)),
+    ]
     dates = sorted(day for day in map(oldest_price, ties) if day is not None)
     unproven = tuple(
         region
@@ -54,8 +57,8 @@ def undecided(plan: Plan) -> Undecided | None:
         and (region.lower_bound_usd_per_hour is None or region.lower_bound_usd_per_hour < lowest)
     )
     dearest = ties[-1].usd_per_hour or 0.0
-    return Undecided(
-        with_spare=tuple(region for region in priced[1:] if _sure(region) is Sure.TURNS_WITH_SPARE),
+    return FirstRank(
+        with_spare=tuple(region for region in priced[1:] if _sure(region) is Confidence.TURNS_WITH_SPARE),
         ties=tuple(ties),
         spread=dearest / lowest - 1 if lowest else 0.0,
         prices_apart_days=(dates[-1] - dates[0]).days if dates else 0,
@@ -63,7 +66,7 @@ def undecided(plan: Plan) -> Undecided | None:
     )
 
 
-def _sure(region: RegionPlan) -> Sure | None:
+def _sure(region: RegionPlan) -> Confidence | None:
     return None if region.difference is None else region.difference.sure
 
 

@@ -2,18 +2,18 @@
 
 from melange_cloud.solver.cheapest_cost import solve_for_cost
 from melange_cloud.solver.checks import MOST_REPLICAS, verify
-from melange_cloud.solver.covering import GaveUp
+from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.even_shares import most_traffic
 from melange_cloud.solver.least_change import least_change
-from melange_cloud.solver.programs.find import SOLVERS, Program, find_programs
+from melange_cloud.solver.programs.find import SOLVERS, SolverProgram, find_programs
 from melange_cloud.solver.search import cheapest_single_kind, solve
 from melange_cloud.solver.staircase import Staircase, Step, Tread, staircase_of
 
 __all__ = [
     "MOST_REPLICAS",
     "SOLVERS",
-    "GaveUp",
-    "Program",
+    "NodeBudgetSpent",
+    "SolverProgram",
     "Staircase",
     "Step",
     "Tread",

@@ -17,12 +17,12 @@ Rank = tuple[int, int, tuple[int, ...]]
 """Nano-USD/h, instances, and the negated counts in the items' fixed order: what ``cover`` minimises."""
 
 
-class GaveUp(Exception):
+class NodeBudgetSpent(Exception):
     """The search under quotas spent its node budget; neither a covering nor its absence is proven."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CoveringItem:
     """One offer as it hosts one kind; ``limits`` names the quotas that each instance uses up, and how much of each."""
 
     name: str
@@ -32,14 +32,14 @@ class Item:
 
 
 def cover(
-    items: Iterable[Item], demand_replicas: int, left: Mapping[str, int] | None = None, spare: int = 0
+    items: Iterable[CoveringItem], demand_replicas: int, left: Mapping[str, int] | None = None, spare: int = 0
 ) -> dict[str, int] | None:
     """The cheapest counts by item name that hold ``demand_replicas``; positive counts only.
 
     Args:
         items: what may be rented, names unique, each hosting at least one replica.
         demand_replicas: replicas needed; 0 needs nothing.
-        left: what is left of each quota, by its name in ``Item.limits``; a quota that is not named does not limit.
+        left: what is left of each quota, by its name in ``CoveringItem.limits``; one that is not named does not limit.
         spare: 1 where the replicas must still be there after losing any one instance.
 
     Returns:
@@ -47,7 +47,7 @@ def cover(
         None where there is no item, or where the quotas leave too little.
 
     Raises:
-        GaveUp: quotas bind and the search spent NODE_BUDGET.
+        NodeBudgetSpent: quotas bind and the search spent NODE_BUDGET.
     """
     if demand_replicas <= 0:
         return {}
@@ -67,12 +67,12 @@ def nano_usd(usd: float) -> int:
     return round(usd * 1e9)
 
 
-def nano_usd_of(items: Iterable[Item], counts: Mapping[str, int]) -> int:
+def nano_usd_of(items: Iterable[CoveringItem], counts: Mapping[str, int]) -> int:
     """What ``counts`` cost, nano-USD/h."""
     return sum(item.nano_usd_per_hour * counts.get(item.name, 0) for item in items)
 
 
-def uses(items: Iterable[Item], counts: Mapping[str, int]) -> dict[str, int]:
+def uses(items: Iterable[CoveringItem], counts: Mapping[str, int]) -> dict[str, int]:
     """How much of each quota ``counts`` uses up."""
     used: dict[str, int] = {}
     for item in items:
@@ -81,26 +81,26 @@ def uses(items: Iterable[Item], counts: Mapping[str, int]) -> dict[str, int]:
     return used
 
 
-def _fits(items: Iterable[Item], counts: Mapping[str, int], left: Mapping[str, int]) -> bool:
+def _fits(items: Iterable[CoveringItem], counts: Mapping[str, int], left: Mapping[str, int]) -> bool:
     return all(used <= left[quota] for quota, used in uses(items, counts).items() if quota in left)
 
 
-def _price_per_replica(item: Item) -> tuple[Fraction, int, str]:
+def _price_per_replica(item: CoveringItem) -> tuple[Fraction, int, str]:
     return (Fraction(item.nano_usd_per_hour, item.replicas_per_instance), -item.replicas_per_instance, item.name)
 
 
-def _rank(items: Sequence[Item], counts: Mapping[str, int]) -> Rank:
+def _rank(items: Sequence[CoveringItem], counts: Mapping[str, int]) -> Rank:
     return nano_usd_of(items, counts), sum(counts.values()), tuple(-counts.get(item.name, 0) for item in items)
 
 
-def _plus(rank: Rank, item: Item, at: int, count: int) -> Rank:
+def _plus(rank: Rank, item: CoveringItem, at: int, count: int) -> Rank:
     spent, instances, negated = rank
     negated = (*negated[:at], negated[at] - count, *negated[at + 1 :])
     return spent + item.nano_usd_per_hour * count, instances + count, negated
 
 
 def _cover_with_spare(
-    items: Sequence[Item], demand_replicas: int, left: Mapping[str, int] | None
+    items: Sequence[CoveringItem], demand_replicas: int, left: Mapping[str, int] | None
 ) -> dict[str, int] | None:
     """One instance of the largest item used, whichever that is, on top of a covering by items no larger."""
     best: dict[str, int] | None = None
@@ -122,7 +122,7 @@ def _cover_with_spare(
     return best
 
 
-def _cover_freely(items: Sequence[Item], demand_replicas: int) -> dict[str, int] | None:
+def _cover_freely(items: Sequence[CoveringItem], demand_replicas: int) -> dict[str, int] | None:
     """Without quotas, in time that does not grow with the demand; ``items`` in their fixed order."""
     return Coverings(items).counts(demand_replicas) if items else None
 
@@ -142,8 +142,8 @@ class Coverings:
 
     __slots__ = ("_first", "_items", "_periodic_after", "_ranks", "_size")
 
-    def __init__(self, items: Iterable[Item]) -> None:
-        first_of_its_size: dict[int, Item] = {}
+    def __init__(self, items: Iterable[CoveringItem]) -> None:
+        first_of_its_size: dict[int, CoveringItem] = {}
         for item in sorted(items, key=_price_per_replica):
             first_of_its_size.setdefault(item.replicas_per_instance, item)
         self._items = tuple(first_of_its_size.values())
@@ -183,7 +183,9 @@ class Coverings:
         return ranks[demand], firsts
 
 
-def _cover_within(items: Sequence[Item], demand_replicas: int, left: Mapping[str, int]) -> dict[str, int] | None:
+def _cover_within(
+    items: Sequence[CoveringItem], demand_replicas: int, left: Mapping[str, int]
+) -> dict[str, int] | None:
     """Under quotas: depth first, most of the cheaper item first, so that the first of equals is the one wanted."""
     nodes = 0
     best: tuple[int, int] | None = None
@@ -209,7 +211,7 @@ def _cover_within(items: Sequence[Item], demand_replicas: int, left: Mapping[str
         for count in range(most, -1, -1):
             nodes += 1
             if nodes > NODE_BUDGET:
-                raise GaveUp
+                raise NodeBudgetSpent
             still = missing - count * item.replicas_per_instance
             least = (spent + count * item.nano_usd_per_hour, instances + count)
             if still > 0:

@@ -13,7 +13,7 @@ from melange_cloud.solver.checks import (
     usable_replicas_of,
 )
 from melange_cloud.solver.model import create_share_model
-from melange_cloud.solver.programs.find import Program, find_highs, programs_for
+from melange_cloud.solver.programs.find import SolverProgram, find_highs, programs_for
 from melange_cloud.solver.programs.run import run
 
 NO_SHARE = 1e-9
@@ -25,7 +25,7 @@ SLACK = 1e-9
 Shares = dict[tuple[str, Kind], float]
 
 
-def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], program: Program) -> Shares | None:
+def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], program: SolverProgram) -> Shares | None:
     """Shares with the lowest highest busy share, then the fewest busy replicas; None where the fleet is too small.
 
     Args:
@@ -62,7 +62,7 @@ def most_traffic(problem: Problem, instances: Mapping[tuple[str, Kind], int], *,
 
 
 def _even(
-    problem: Problem, replicas: Mapping[Kind, int], usable_replicas: Mapping[Kind, float], program: Program
+    problem: Problem, replicas: Mapping[Kind, int], usable_replicas: Mapping[Kind, float], program: SolverProgram
 ) -> Shares | None:
     usable = {kind: room for kind, room in usable_replicas.items() if room > 0}
     loads = {pair: load for pair, load in problem.load_of_rows().items() if pair[1] in usable}

@@ -10,8 +10,8 @@ from melange_cloud.errors import SolverFailed
 from melange_cloud.solver.checks import breaches, cost_usd_per_hour, refuse_numbers, with_traffic
 from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_model
-from melange_cloud.solver.programs.find import Program, programs_for
-from melange_cloud.solver.programs.output import Nonsense
+from melange_cloud.solver.programs.find import SolverProgram, programs_for
+from melange_cloud.solver.programs.output import UnusableOutput
 from melange_cloud.solver.programs.run import failure, run
 from melange_cloud.solver.recover import Instances, read_values
 
@@ -62,7 +62,7 @@ def least_change(
 
 
 def _through(
-    problem: Problem, current: Mapping[str, int], most: float, program: Program, time_limit_s: int | None
+    problem: Problem, current: Mapping[str, int], most: float, program: SolverProgram, time_limit_s: int | None
 ) -> Solution:
     """One program: first the fewest changes, then the least cost with so many."""
     fewest = _ask(problem, current, most, None, program, time_limit_s)
@@ -94,7 +94,7 @@ def _ask(
     current: Mapping[str, int],
     most_usd_per_hour: float,
     most_changes: int | None,
-    program: Program,
+    program: SolverProgram,
     time_limit_s: int | None,
 ) -> tuple[Instances, bool] | None:
     model = _model(problem, current, most_usd_per_hour, most_changes)
@@ -105,7 +105,7 @@ def _ask(
         return None
     try:
         values = read_values(problem, model, None, replace(ending, objective=None))
-    except Nonsense as nonsense:
+    except UnusableOutput as nonsense:
         raise failure(program, str(nonsense)) from None
     return values.instances, ending.status is Status.OPTIMAL
 

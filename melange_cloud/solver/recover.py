@@ -13,10 +13,10 @@ from melange_cloud.solver.checks import (
     usable_replicas_of,
     whole_replicas,
 )
-from melange_cloud.solver.covering import GaveUp, Item, cover, nano_usd, nano_usd_of, uses
+from melange_cloud.solver.covering import CoveringItem, NodeBudgetSpent, cover, nano_usd, nano_usd_of, uses
 from melange_cloud.solver.even_shares import Shares, cleaned, even_shares
-from melange_cloud.solver.programs.find import Program
-from melange_cloud.solver.programs.output import Ending, Nonsense
+from melange_cloud.solver.programs.find import SolverProgram
+from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput
 
 ROUGHLY = 1e-3
 """What a solver's tolerances (GLPK: 1e-5 of an instance, so 8e-5 replicas) can explain; more is a wrong answer."""
@@ -31,7 +31,7 @@ Instances = dict[tuple[str, Kind], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class RecoveredValues:
     """What a solved model holds, cleaned of the solver's tolerances.
 
     Attributes:
@@ -45,7 +45,7 @@ class Values:
     served_by_nothing: frozenset[Kind]
 
 
-def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending) -> Values:
+def read_values(problem: Problem, model: Any, slices: int | None, ending: SolverOutcome) -> RecoveredValues:
     """Reads a solved model.
 
     Args:
@@ -53,14 +53,14 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending
         ending: how; its objective is checked against the fleet's cost, unless it is None.
 
     Raises:
-        Nonsense: the values break the model by more than tolerances explain.
+        UnusableOutput: the values break the model by more than tolerances explain.
     """
     kinds = {str(kind): kind for kind in problem.kinds}
     instances: Instances = {}
     for name, k in model.HOSTING:
         count = _value(model.instances[name, k])
         if abs(count - round(count)) > ROUGHLY:
-            raise Nonsense(f"it calls {count} instances of {name} a whole number")
+            raise UnusableOutput(f"it calls {count} instances of {name} a whole number")
         if round(count):
             instances[name, kinds[k]] = round(count)
     rented = {kind for _, kind in instances}
@@ -72,7 +72,7 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending
         share = _value(model.share[row, k]) if slices is None else round(_value(model.pieces[row, k])) / slices
         bound_to_replicas = (row, k) in model.TO_BE_RENTED
         if not -ROUGHLY <= share <= 1 + ROUGHLY or (share > ROUGHLY and kind not in rented and bound_to_replicas):
-            raise Nonsense(
+            raise UnusableOutput(
                 f"it gives a share {share} of {row} to {k}{'' if kind in rented else ', which has no instance'}"
             )
         if share > SHARE_OF_NOTHING and usable.get(kind, 0) < 1 and not bound_to_replicas:
@@ -81,17 +81,17 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Ending
             shares[row, kind] = min(share, 1.0)
     cost = cost_usd_per_hour(problem, instances)
     if ending.objective is not None and abs(ending.objective - cost) > ROUGHLY * (1 + cost):
-        raise Nonsense(f"it reports {ending.objective} USD/h for a fleet of {cost} USD/h")
+        raise UnusableOutput(f"it reports {ending.objective} USD/h for a fleet of {cost} USD/h")
     # A spare hangs on big-M constraints, which multiply the tolerances by M; what they lose is bought again later.
     rough_fit = ROUGHLY * len(kinds) + ROUGHLY_OF_LOAD * least_replicas(problem)
     rough = breaches(replace(problem, spare=0), instances, shares, ROUGHLY * len(kinds), rough_fit)
     if rough and not served_by_nothing:
-        raise Nonsense(f"its answer is wrong: {rough[0]}")
-    return Values(instances, cleaned(shares), frozenset(served_by_nothing))
+        raise UnusableOutput(f"its answer is wrong: {rough[0]}")
+    return RecoveredValues(instances, cleaned(shares), frozenset(served_by_nothing))
 
 
 def best_fleet(
-    problem: Problem, instances: Instances, shares: Shares, program: Program, even: bool = True
+    problem: Problem, instances: Instances, shares: Shares, program: SolverProgram, even: bool = True
 ) -> tuple[Instances, Shares] | None:
     """The cheapest instances that hold the same shares, and even shares for them; None where quotas do not allow it.
 
@@ -116,10 +116,10 @@ def best_fleet(
     return None if breaches(problem, covered, shares) else (covered, shares)
 
 
-def items_of(problem: Problem, kind: Kind) -> list[Item]:
+def items_of(problem: Problem, kind: Kind) -> list[CoveringItem]:
     """The offers that host ``kind``, as coverings see them."""
     return [
-        Item(
+        CoveringItem(
             offer.name,
             hosts,
             nano_usd(offer.usd_per_hour),
@@ -160,7 +160,7 @@ def _covered_anew(problem: Problem, instances: Mapping[tuple[str, Kind], int], d
         needed = demand.get(kind, 0)
         try:
             anew = cover(items[kind], needed, left, problem.spare)
-        except GaveUp:
+        except NodeBudgetSpent:
             continue
         if anew is None:
             continue

@@ -19,11 +19,11 @@ from melange_cloud.solver.checks import (
     why_impossible,
     with_traffic,
 )
-from melange_cloud.solver.covering import GaveUp, cover
+from melange_cloud.solver.covering import NodeBudgetSpent, cover
 from melange_cloud.solver.even_shares import Shares
 from melange_cloud.solver.model import create_model
-from melange_cloud.solver.programs.find import Program, find_highs, programs_for
-from melange_cloud.solver.programs.output import Ending, Nonsense
+from melange_cloud.solver.programs.find import SolverProgram, find_highs, programs_for
+from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput
 from melange_cloud.solver.programs.run import failure, run
 from melange_cloud.solver.recover import Instances, best_fleet, items_of, quota_limits, read_values
 from melange_cloud.solver.staircase_solution import counted
@@ -74,7 +74,7 @@ def solve(
     programs = programs_for(solver)
     if reason := why_impossible(problem):
         return Solution(Status.INFEASIBLE, reason=reason)
-    return _Search(problem, solver, time_limit_s, slices, even).through(programs)
+    return _ProgramSearch(problem, solver, time_limit_s, slices, even).through(programs)
 
 
 def cheapest_single_kind(
@@ -98,7 +98,7 @@ def cheapest_single_kind(
         return Solution(Status.INFEASIBLE, reason=reason)
     try:
         instances = _instances_of_one(alone, kind)
-    except GaveUp:
+    except NodeBudgetSpent:
         return solve(alone, solver=solver, time_limit_s=time_limit_s)
     if instances is None:
         needed = _instances_of_one(replace(alone, quotas=Quotas()), kind) or {}
@@ -126,7 +126,7 @@ def _best_of_one_kind(problem: Problem) -> Solution | None:
         if all((row, kind) in loads for row in problem.rows):
             try:
                 instances = _instances_of_one(problem, kind)
-            except GaveUp:
+            except NodeBudgetSpent:
                 continue
             if instances:
                 busy = load_alone(problem, kind) / replicas_of(problem, instances)[kind]
@@ -149,7 +149,7 @@ def _surely_to_be_rented(problem: Problem) -> frozenset[Kind]:
     return frozenset(kind for kind, load in alone.items() if load < LOST_IN_TOLERANCES)
 
 
-class _Search:
+class _ProgramSearch:
     """One question put to one program after another, until an answer is proven or time is up."""
 
     def __init__(self, problem: Problem, solver: str, time_limit_s: int | None, slices: int | None, even: bool) -> None:
@@ -161,12 +161,12 @@ class _Search:
         self.to_be_rented = _surely_to_be_rented(problem)
         self.counted = counted(problem) if slices is None else None
 
-    def through(self, programs: Iterable[Program]) -> Solution:
+    def through(self, programs: Iterable[SolverProgram]) -> Solution:
         """The answer of the first program that proves one, else the best of all."""
         queue = list(programs)
         failures: list[SolverFailed] = []
         answers = 0
-        infeasible: list[Program] = []
+        infeasible: list[SolverProgram] = []
         while queue:
             program = queue.pop(0)
             limit_s = self._time_for(program, last=not queue)
@@ -192,7 +192,7 @@ class _Search:
             raise SolverFailed("; ".join(str(failed) for failed in failures))
         return self._conclusion(infeasible)
 
-    def _second_opinion(self, program: Program) -> list[Program]:
+    def _second_opinion(self, program: SolverProgram) -> list[SolverProgram]:
         """HiGHS, on what one program is not believed alone: that there is no fleet, or one that hangs on tolerances.
 
         CBC's development build (cbcbox 2.935) calls some questions infeasible that are not, and GLPK some with millions
@@ -201,7 +201,7 @@ class _Search:
         highs = find_highs()
         return [highs] if highs is not None and program.solver != "highs" else []
 
-    def _conclusion(self, infeasible: list[Program]) -> Solution:
+    def _conclusion(self, infeasible: list[SolverProgram]) -> Solution:
         if self.counted is not None:
             return _verified(self.problem, self._as_counted(self.counted.solution))
         if self.best is not None and self.best.usd_per_hour is not None:
@@ -227,7 +227,7 @@ class _Search:
             return exact
         return replace(self.best, status=Status.OPTIMAL, lower_bound_usd_per_hour=self.best.usd_per_hour)
 
-    def _time_for(self, program: Program, last: bool) -> int | None:
+    def _time_for(self, program: SolverProgram, last: bool) -> int | None:
         left_s = None if self.ends_at is None else max(0, round(self.ends_at - monotonic()))
         if self.counted is not None:
             left_s = CHECK_S if left_s is None else min(CHECK_S, left_s)
@@ -235,7 +235,7 @@ class _Search:
             return FIRST_TRY_S if left_s is None else min(FIRST_TRY_S, left_s)
         return left_s
 
-    def _ask(self, program: Program, limit_s: int | None) -> Ending:
+    def _ask(self, program: SolverProgram, limit_s: int | None) -> SolverOutcome:
         """One program's answer, taken into ``best`` and ``bound``.
 
         Asked again, with more constraints, where it lets nothing serve a load below its tolerances. The first answers
@@ -250,9 +250,9 @@ class _Search:
             if ends_at is not None:
                 limit_s = int(ends_at - monotonic())
                 if limit_s < 1:
-                    return Ending(Status.UNKNOWN, bound=ending.bound)
+                    return SolverOutcome(Status.UNKNOWN, bound=ending.bound)
 
-    def _ask_once(self, program: Program, limit_s: int | None) -> tuple[Ending, frozenset[Kind]]:
+    def _ask_once(self, program: SolverProgram, limit_s: int | None) -> tuple[SolverOutcome, frozenset[Kind]]:
         """The answer, and the kinds whose replicas are to be asked for before it holds."""
         model = create_model(self.problem, self.slices, self.to_be_rented)
         ending = run(program, model, limit_s)
@@ -262,7 +262,7 @@ class _Search:
         if ending.status.has_fleet:
             try:
                 values = read_values(self.problem, model, self.slices, ending)
-            except Nonsense as nonsense:
+            except UnusableOutput as nonsense:
                 raise failure(program, str(nonsense)) from None
             served_by_nothing = values.served_by_nothing
             if ending.status is Status.OPTIMAL and not served_by_nothing:
@@ -282,7 +282,7 @@ class _Search:
             self.bound = max(self.bound, ending.bound)
         return ending, served_by_nothing
 
-    def _refuse_contradiction(self, program: Program, usd_per_hour: float) -> None:
+    def _refuse_contradiction(self, program: SolverProgram, usd_per_hour: float) -> None:
         if self.counted is not None and self.counted.contradicts(usd_per_hour):
             known = self.counted.solution.usd_per_hour or 0.0
             raise failure(
@@ -291,7 +291,7 @@ class _Search:
             )
 
     def _made_exact(
-        self, instances: Instances, shares: Shares, program: Program, ending: Ending
+        self, instances: Instances, shares: Shares, program: SolverProgram, ending: SolverOutcome
     ) -> tuple[Instances, Shares] | None:
         """The solver's fleet covered anew, its shares evened; None where one of a single kind is as good."""
         if ending.status is Status.OPTIMAL and not self._is_better(cost_usd_per_hour(self.problem, instances)):

@@ -23,7 +23,7 @@ from math import ceil, fsum, isfinite
 
 from melange_cloud.domain import Kind, OfferNumbers, Problem
 from melange_cloud.solver.checks import WHOLE_TOLERANCE, with_traffic
-from melange_cloud.solver.covering import Coverings, GaveUp, Item, cover, nano_usd
+from melange_cloud.solver.covering import CoveringItem, Coverings, NodeBudgetSpent, cover, nano_usd
 
 NODE_BUDGET = 20_000
 """Numbers of replicas looked at in one search (about 0.05 s) before it gives up; kinds that cost the same per unit may
@@ -123,7 +123,7 @@ class Staircase:
             the first by name; within one kind as ``covering.cover`` chooses.
 
         Raises:
-            GaveUp: the search spent NODE_BUDGET; nothing is proven.
+            NodeBudgetSpent: the search spent NODE_BUDGET; nothing is proven.
         """
         if not (isfinite(demand) and demand > 0):
             raise ValueError(f"a demand of {demand} has no cheapest bundle")
@@ -131,7 +131,7 @@ class Staircase:
             return None
         costs = [self._costs[kind] for kind in self._order]
         loads = [self.loads[kind] for kind in self._order]
-        replicas = _Search(costs, loads, demand * (1 - WHOLE_TOLERANCE)).best()
+        replicas = _BundleSearch(costs, loads, demand * (1 - WHOLE_TOLERANCE)).best()
         return self._step({kind: held for kind, held in zip(self._order, replicas, strict=True) if held})
 
     def steps(self, low: float, high: float) -> list[Tread]:
@@ -141,7 +141,7 @@ class Staircase:
             low, high: 0 < low <= high, in units of the workload that the loads are of.
 
         Raises:
-            GaveUp: one of the searches did.
+            NodeBudgetSpent: one of the searches did.
         """
         return list(self.rising(low, high))
 
@@ -169,7 +169,7 @@ class Staircase:
             ROOT_TOLERANCE of the span, and not below it.
 
         Raises:
-            GaveUp: one of the searches did.
+            NodeBudgetSpent: one of the searches did.
         """
         treads: list[Tread] = []
         span = high - low
@@ -222,7 +222,7 @@ class _KindCosts:
     __slots__ = ("_below", "_coverings", "_hosts", "_items", "_spare", "_spent", "least_nano_usd",
                  "nano_usd_per_replica")  # fmt: skip
 
-    def __init__(self, items: tuple[Item, ...], spare: int) -> None:
+    def __init__(self, items: tuple[CoveringItem, ...], spare: int) -> None:
         self._items, self._spare = items, spare
         self._hosts = {item.name: item.replicas_per_instance for item in items}
         self._spent: dict[int, int] = {}
@@ -289,14 +289,14 @@ class _KindCosts:
 @lru_cache(maxsize=1024)
 def _costs_of(offers: tuple[tuple[str, str, int, int], ...], kind: Kind, spare: int) -> _KindCosts:
     items = tuple(
-        Item(name, gpu_count // kind.tensor_parallel, spent)
+        CoveringItem(name, gpu_count // kind.tensor_parallel, spent)
         for name, gpu, gpu_count, spent in offers
         if gpu == kind.gpu and gpu_count >= kind.tensor_parallel
     )
     return _KindCosts(items, spare)
 
 
-class _Search:
+class _BundleSearch:
     """One demand, kinds in the order of what a unit of their capacity costs."""
 
     def __init__(self, costs: list[_KindCosts], loads: list[float], demand: float) -> None:
@@ -353,7 +353,7 @@ class _Search:
             while held:
                 self.nodes += 1
                 if self.nodes > NODE_BUDGET:
-                    raise GaveUp
+                    raise NodeBudgetSpent
                 held = kind.below(held)
                 part = held / load
                 rest = demand - part

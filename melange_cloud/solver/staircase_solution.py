@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from melange_cloud.domain import Problem, Quotas, Solution, Status
 from melange_cloud.domain.money import equal_within
 from melange_cloud.solver.checks import cost_usd_per_hour, quota_uses
-from melange_cloud.solver.covering import GaveUp
+from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.even_shares import even_shares_of_one_row
 from melange_cloud.solver.staircase import staircase_of
 
@@ -14,7 +14,7 @@ TOLERATED = 2e-5
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class StaircaseSolution:
     """A question whose answer is counted and not searched.
 
     Attributes:
@@ -32,7 +32,7 @@ class Counted:
         return not self.tolerated_usd_per_hour - within <= usd_per_hour <= known + within
 
 
-def counted(problem: Problem) -> Counted | None:
+def counted(problem: Problem) -> StaircaseSolution | None:
     """The cheapest fleet by the staircase; None where that does not answer the question exactly, or not soon.
 
     Quotas only ever make a fleet dearer: the cheapest without them is the answer where it keeps them.
@@ -45,7 +45,7 @@ def counted(problem: Problem) -> Counted | None:
         return None
     try:
         step, tolerated = staircase.cheapest(), staircase.cheapest(1 - TOLERATED)
-    except GaveUp:
+    except NodeBudgetSpent:
         return None
     if step is None or tolerated is None:
         return None
@@ -56,4 +56,4 @@ def counted(problem: Problem) -> Counted | None:
         return None
     cost = cost_usd_per_hour(problem, step.instances)
     solution = Solution(Status.OPTIMAL, dict(step.instances), shares, cost, cost, "staircase")
-    return Counted(solution, cost_usd_per_hour(problem, tolerated.instances))
+    return StaircaseSolution(solution, cost_usd_per_hour(problem, tolerated.instances))

@@ -11,19 +11,19 @@ write_workload(held)                     the text of a workload file
 
 from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
 from melange_cloud.workload.file import WORKLOAD_SCHEMA, WorkloadFile, write_workload
-from melange_cloud.workload.histogram import Sizes
+from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates
 from melange_cloud.workload.load import list_workloads, load_workload, load_workload_file
 from melange_cloud.workload.mix import mix, workload_from_requests
 from melange_cloud.workload.scale import scale, without_longest
-from melange_cloud.workload.traces.columns import Asked as AskedColumns
+from melange_cloud.workload.traces.columns import ColumnChoice
 from melange_cloud.workload.traces.read import Trace, read_trace
 
 __all__ = [
     "WORKLOAD_SCHEMA",
-    "AskedColumns",
+    "ColumnChoice",
     "Edges",
-    "Sizes",
+    "SizeFacts",
     "Trace",
     "WorkloadFile",
     "checked_edges",

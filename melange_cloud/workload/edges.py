@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.workload.buckets.ranges import INPUT_EDGES_TOKENS, LONGEST_TOKENS, OUTPUT_EDGES_TOKENS
-from melange_cloud.workload.tally import Grid
+from melange_cloud.workload.tally import CellSums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,14 +63,14 @@ def checked_edges(text: str, option: str) -> tuple[int, ...]:
     return edges
 
 
-def load_error(grid: Grid) -> float:
+def load_error(grid: CellSums) -> float:
     """The load error (module docstring) of charging each cell at its mean sizes: a fraction."""
     return max(_relative(grid.squares, _squares_at_means(grid)), _relative(grid.holdings, _holdings_at_means(grid)))
 
 
-def joined(grid: Grid, most_error: float = AUTO_LOAD_ERROR) -> Grid:
+def joined(grid: CellSums, most_error: float = AUTO_LOAD_ERROR) -> CellSums:
     """A fine grid with neighbouring ranges joined, cheapest first, as long as the load error allows."""
-    sums = _Sums(grid)
+    sums = _GridSums(grid)
     while True:
         best = sums.cheapest_join()
         if best is None or sums.error_after(best) > most_error:
@@ -79,17 +79,17 @@ def joined(grid: Grid, most_error: float = AUTO_LOAD_ERROR) -> Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Join:
+class _RangeJoin:
     axis: int
     at: int
     more_error: tuple[float, float]
     price: float
 
 
-class _Sums:
+class _GridSums:
     """The sums of a grid while its ranges are joined."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: CellSums) -> None:
         import numpy as np
 
         self.edges = [grid.input_edges, grid.output_edges]
@@ -104,11 +104,11 @@ class _Sums:
             self.longest = self.longest[keep] if axis == 0 else self.longest[:, keep]
         self.errors = [float(part.sum()) / total for part, total in zip(_errors(self.arrays), self.totals, strict=True)]
 
-    def cheapest_join(self) -> _Join | None:
+    def cheapest_join(self) -> _RangeJoin | None:
         """The two neighbours whose joining costs least load error per bucket that it saves."""
         import numpy as np
 
-        best: _Join | None = None
+        best: _RangeJoin | None = None
         for axis in (0, 1):
             arrays = self.arrays if axis == 0 else self.arrays.transpose(0, 2, 1)
             if arrays.shape[1] < 2:
@@ -125,14 +125,14 @@ class _Sums:
             price[(high > WHOLE_ABOVE_TOKENS) & (high > 2 * low)] = np.inf
             at = int(np.argmin(price))
             if np.isfinite(price[at]) and (best is None or price[at] < best.price):
-                best = _Join(axis, at, (float(more[0][at]), float(more[1][at])), float(price[at]))
+                best = _RangeJoin(axis, at, (float(more[0][at]), float(more[1][at])), float(price[at]))
         return best
 
-    def error_after(self, join: _Join) -> float:
+    def error_after(self, join: _RangeJoin) -> float:
         """The load error once joined."""
         return max(error + more for error, more in zip(self.errors, join.more_error, strict=True))
 
-    def join(self, join: _Join) -> None:
+    def join(self, join: _RangeJoin) -> None:
         """Join range ``at`` with the next."""
         import numpy as np
 
@@ -142,11 +142,11 @@ class _Sums:
         self.longest = np.maximum.reduceat(self.longest, starts, axis=join.axis)
         self.errors = [error + more for error, more in zip(self.errors, join.more_error, strict=True)]
 
-    def grid(self) -> Grid:
+    def grid(self) -> CellSums:
         """What is left, as a grid."""
         import numpy as np
 
-        grid = Grid(self.edges[0].tolist(), self.edges[1].tolist())
+        grid = CellSums(self.edges[0].tolist(), self.edges[1].tolist())
         rows, columns = len(self.edges[0]), len(self.edges[1])
         grid.counts[:rows, :columns] = np.rint(self.arrays[0]).astype(np.int64)
         sums = (grid.inputs, grid.outputs, grid.squares, grid.holdings)
@@ -165,13 +165,13 @@ def _errors(arrays: "Array") -> tuple["Array", "Array"]:
     return np.abs(squares - inputs * inputs / some), np.abs(holdings - outputs * (inputs + outputs / 2) / some)
 
 
-def _squares_at_means(grid: Grid) -> "Array":
+def _squares_at_means(grid: CellSums) -> "Array":
     import numpy as np
 
     return grid.inputs * grid.inputs / np.maximum(grid.counts, 1)
 
 
-def _holdings_at_means(grid: Grid) -> "Array":
+def _holdings_at_means(grid: CellSums) -> "Array":
     import numpy as np
 
     return grid.outputs * (grid.inputs + grid.outputs / 2) / np.maximum(grid.counts, 1)

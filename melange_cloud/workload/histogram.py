@@ -7,9 +7,9 @@
 
 Ranges are of whole tokens, both ends included; ``>100`` is open. Numbers are counts of requests, or shares that sum
 to 1 (all at most 1, one at least not whole). A histogram does not tell mean sizes, so the middle of each range stands
-for its requests; an open range has no middle, so requests in one are refused. Where the source tells more, ``Sizes``
-takes it: an upper edge for the open range, and the mean size of all requests. Each range's mean is then put so far
-into its range (the same fraction of each) that the whole has that mean.
+for its requests; an open range has no middle, so requests in one are refused. Where the source tells more,
+``SizeFacts`` takes it: an upper edge for the open range, and the mean size of all requests. Each range's mean is then
+put so far into its range (the same fraction of each) that the whole has that mean.
 """
 
 import math
@@ -31,7 +31,7 @@ _MOST_REQUESTS = 1e15
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class SizeFacts:
     """What a histogram's source tells of its sizes beside the histogram, tokens; None is "nothing".
 
     Attributes:
@@ -45,7 +45,7 @@ class Sizes:
     longest_output: int | None = None
 
 
-def parse_histogram(text: str, path: Path, sizes: Sizes | None = None) -> Workload:
+def parse_histogram(text: str, path: Path, sizes: SizeFacts | None = None) -> Workload:
     """Reads the text of a histogram; the workload is named after the file.
 
     Args:
@@ -71,7 +71,7 @@ def parse_histogram(text: str, path: Path, sizes: Sizes | None = None) -> Worklo
     if faults:
         raise BadFile(faults)
     total = math.fsum(count for row in counts for count in row)
-    sizes = sizes or Sizes()
+    sizes = sizes or SizeFacts()
     row_labels, column_labels = [cells[0] for _, cells in rows[1:]], header[1:]
     inputs = _closed(inputs, row_labels, sizes.longest_input)
     outputs = _closed(outputs, column_labels, sizes.longest_output)
@@ -99,7 +99,7 @@ def parse_histogram(text: str, path: Path, sizes: Sizes | None = None) -> Worklo
 
 
 def buckets_of_counts(
-    counts: Mapping[tuple[TokenRange, TokenRange], float], sizes: Sizes, path: Path
+    counts: Mapping[tuple[TokenRange, TokenRange], float], sizes: SizeFacts, path: Path
 ) -> tuple[Bucket, ...]:
     """Buckets of (input range, output range) cells with so many requests each, with the mean sizes that are known.
 
@@ -128,7 +128,7 @@ def buckets_of_counts(
     )
 
 
-def notes_of(sizes: Sizes) -> tuple[str, ...]:
+def notes_of(sizes: SizeFacts) -> tuple[str, ...]:
     """What a user should know of the mean sizes."""
     notes = []
     for kind, mean in (("input", sizes.mean_input), ("output", sizes.mean_output)):

@@ -21,7 +21,7 @@ from melange_cloud.workload.arrivals import HOUR_S, HOURS_FROM, rates_of
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
 from melange_cloud.workload.cell_numbers import parse_number
 from melange_cloud.workload.file import WorkloadFile
-from melange_cloud.workload.histogram import Sizes, buckets_of_counts, notes_of, parse_histogram
+from melange_cloud.workload.histogram import SizeFacts, buckets_of_counts, notes_of, parse_histogram
 from melange_cloud.workload.load import load_workload_file
 from melange_cloud.workload.traces.clock import Clock, clock_of, number_of
 from melange_cloud.workload.traces.columns import normal, seconds_per_unit
@@ -46,7 +46,7 @@ _COUNTS = ("requests", "request_count", "count", "num_requests")
 _RATES = ("requests_per_s", "requests_per_second", "rate", "rps", "qps")
 
 
-def read_histogram(name_or_path: str | Path, sizes: Sizes | None = None) -> WorkloadFile:
+def read_histogram(name_or_path: str | Path, sizes: SizeFacts | None = None) -> WorkloadFile:
     """A workload by shipped name, from a workload file, a histogram, or a histogram by hours (gzip or not).
 
     Args:
@@ -60,7 +60,7 @@ def read_histogram(name_or_path: str | Path, sizes: Sizes | None = None) -> Work
     if path.name.removesuffix(".gz").lower().endswith(".csv"):
         text = read_text(path)
         if text.startswith(",".join(_BY_HOURS)):
-            return _parse_by_hours(text, path, sizes or Sizes())
+            return _parse_by_hours(text, path, sizes or SizeFacts())
         return WorkloadFile(parse_histogram(text, path, sizes))
     return load_workload_file(name_or_path)
 
@@ -192,7 +192,7 @@ def _numbers(
     return numbers
 
 
-def _parse_by_hours(text: str, path: Path, sizes: Sizes) -> WorkloadFile:
+def _parse_by_hours(text: str, path: Path, sizes: SizeFacts) -> WorkloadFile:
     import numpy as np
 
     faults: list[Fault] = []

@@ -22,7 +22,7 @@ _TABLE_SIZES = 2**17
 _PER_MINUTE = 60
 
 
-class Grid:
+class CellSums:
     """Sums over the requests of each (input range, output range) cell.
 
     Attributes:
@@ -42,7 +42,7 @@ class Grid:
         self.counts = np.zeros(shape, dtype=np.int64)
         self.longest = np.zeros(shape, dtype=np.int64)
         self.inputs, self.outputs, self.squares, self.holdings = (np.zeros(shape) for _ in range(4))
-        self._places = (_Places(self.input_edges), _Places(self.output_edges))
+        self._places = (_RangeLookup(self.input_edges), _RangeLookup(self.output_edges))
 
     def add(self, inputs: "Array", outputs: "Array") -> "Array":
         """Counts requests; returns the cell of each, as a place in the flattened grid."""
@@ -75,11 +75,11 @@ class Tally:
     """
 
     def __init__(self, input_edges: Sequence[int], output_edges: Sequence[int]) -> None:
-        self.grid = Grid(input_edges, output_edges)
+        self.grid = CellSums(input_edges, output_edges)
         usual = tuple(input_edges) == INPUT_EDGES_TOKENS and tuple(output_edges) == OUTPUT_EDGES_TOKENS
-        self._mix_grid = None if usual else Grid(INPUT_EDGES_TOKENS, OUTPUT_EDGES_TOKENS)
-        self.input_values, self.output_values = Values(), Values()
-        self.by_second, self.by_minute = Dense(SECONDS_KEPT), Dense(MINUTES_KEPT)
+        self._mix_grid = None if usual else CellSums(INPUT_EDGES_TOKENS, OUTPUT_EDGES_TOKENS)
+        self.input_values, self.output_values = SizeCounts(), SizeCounts()
+        self.by_second, self.by_minute = DenseCounts(SECONDS_KEPT), DenseCounts(MINUTES_KEPT)
         self.mix_by_hour: dict[int, Array] = {}
         self.mix_kept = True
         self.requests = 0
@@ -124,7 +124,7 @@ class Tally:
                 self.mix_by_hour[hour] = part.copy()
 
 
-class Dense:
+class DenseCounts:
     """How often each whole number of a stretch comes; ``too_wide`` (and empty) once the stretch passes ``limit``."""
 
     def __init__(self, limit: int) -> None:
@@ -170,7 +170,7 @@ class Dense:
         return found
 
 
-class Values:
+class SizeCounts:
     """How often each size comes: densely up to two million tokens, one by one above."""
 
     def __init__(self) -> None:
@@ -216,7 +216,7 @@ class Values:
         return TokenFigures(self.total / count, at(50), at(90), at(99))
 
 
-class _Places:
+class _RangeLookup:
     """Which range holds each size, from a table for the sizes that nearly all have: searching takes longer."""
 
     def __init__(self, edges: "Array") -> None:

@@ -28,7 +28,7 @@ from itertools import groupby
 from urllib.parse import urlencode, urlsplit
 
 from melange_cloud import catalog
-from melange_cloud.catalog import Asked, Part
+from melange_cloud.catalog import CachedPrices, QueryRecord
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from tests.clouds.aws_cloud import FakeAws, recorded, recorded_spot
 from tests.clouds.gcp_recorded import SKUS_PATH, skus
@@ -226,10 +226,10 @@ def filled(environment: Environment) -> int:
             {(one.region, one.purchase) for one in snapshot.offers if one.instance_type.provider == provider}
         )
         parts = [
-            Part(region, purchase, now, True, snapshot.offers_in(provider, region, purchase))
+            CachedPrices(region, purchase, now, True, snapshot.offers_in(provider, region, purchase))
             for region, purchase in places
         ]
-        asked = [Asked(catalog.EVERY_REGION, purchase, now, True) for purchase in PURCHASES]
+        asked = [QueryRecord(catalog.EVERY_REGION, purchase, now, True) for purchase in PURCHASES]
         assert catalog.store(provider, parts, asked, now) == ()
     return len(snapshot.offers)
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from time import perf_counter
 
 from melange_cloud import planner
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner import Question
 from melange_cloud.planner.sweep.sensitivity import sensitivity
 from melange_cloud.planner.sweep.stretches import at_points
@@ -21,7 +21,7 @@ LIMIT = 0.1
 
 
 def question(rate: float | None = None) -> Question:
-    return Question(regions=("us-east-1",), peak_requests_per_s=rate, trust=Trust(offline=True))
+    return Question(regions=("us-east-1",), peak_requests_per_s=rate, trust=PricePolicy(offline=True))
 
 
 def main() -> int:

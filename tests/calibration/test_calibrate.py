@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
-from melange_cloud.calibration.fitting import Unknown, fitted
+from melange_cloud.calibration.fitting import FreeConstant, fitted
 from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
 from melange_cloud.cli.maintain import commands
 from melange_cloud.errors import BadFile, MelangeError
@@ -60,13 +60,13 @@ def test_a_fit_finds_constants_that_made_the_data_and_shrugs_at_strange_rows() -
 
     found = fitted(
         lambda k: [math.log((k["a"] + k["b"] * x) / y) for x, y in zip(xs, ys, strict=True)],
-        {"a": Unknown(1.0, 2.0), "b": Unknown(1.0, 2.0)},
+        {"a": FreeConstant(1.0, 2.0), "b": FreeConstant(1.0, 2.0)},
     )
     assert found == pytest.approx(truth, rel=0.04)
 
 
 def test_a_constant_that_no_row_sees_stays_where_it_starts() -> None:
-    found = fitted(lambda k: [math.log(k["a"] / 3)] * 20, {"a": Unknown(1.0, 1.0), "b": Unknown(0.7, 0.5)})
+    found = fitted(lambda k: [math.log(k["a"] / 3)] * 20, {"a": FreeConstant(1.0, 1.0), "b": FreeConstant(0.7, 0.5)})
     assert found["a"] == pytest.approx(3, rel=0.01)
     assert found["b"] == pytest.approx(0.7)
 

@@ -14,7 +14,7 @@ from melange_cloud.calibration.choose_pins import MOST_FRONT_END, WIDEST_SPREAD,
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.calibration.validate import _shipped
 from melange_cloud.cli.app import app
-from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus, load_models
 from melange_cloud.profiles import check_profile_file, load_eras, load_profiles, read_profile_file
@@ -142,8 +142,8 @@ def test_a_ttft_target_is_left_to_the_estimate_and_never_raises_a_rate() -> None
             alone = of.max_tput(*size, Slo(tpot_ms=30))
             estimate = of.estimate.max_tput(*size, Slo(tpot_ms=30, ttft_ms=ttft_ms))
             assert isinstance(alone, MaxTput)
-            if isinstance(estimate, Unservable):
-                assert isinstance(both, Unservable)
+            if isinstance(estimate, UnservableSize):
+                assert isinstance(both, UnservableSize)
                 continue
             assert isinstance(both, MaxTput)
             assert both.requests_per_s <= alone.requests_per_s

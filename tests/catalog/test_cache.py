@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melange_cloud import catalog
-from melange_cloud.catalog import Asked, Part, read_cache, store
+from melange_cloud.catalog import CachedPrices, QueryRecord, read_cache, store
 from melange_cloud.catalog.cache import format as cache_format
-from melange_cloud.domain import Excluded, InstanceType
+from melange_cloud.domain import Exclusion, InstanceType
 from tests.builders import offer
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ def priced(usd_per_hour=1.0, name="g6.xlarge", region="us-east-1", purchase="on_
 
 
 def part(*offers, at=NOW, whole=True, region="us-east-1", purchase="on_demand", excluded=()):
-    return Part(region, purchase, at, whole, offers, tuple(excluded))
+    return CachedPrices(region, purchase, at, whole, offers, tuple(excluded))
 
 
 def kept(parts, asked=(), now=NOW):
@@ -44,29 +44,29 @@ def kept(parts, asked=(), now=NOW):
 
 
 def test_what_goes_in_comes_out_as_cached():
-    why = Excluded("aws", "us-east-1", "p4d.24xlarge", "not offered")
+    why = Exclusion("aws", "us-east-1", "p4d.24xlarge", "not offered")
     first = priced(0.8048)
-    cached = kept([part(first, priced(2.0, "g9.xlarge"), excluded=[why])], [Asked("*", "spot", NOW, False)])
+    cached = kept([part(first, priced(2.0, "g9.xlarge"), excluded=[why])], [QueryRecord("*", "spot", NOW, False)])
     (found,) = cached.parts
     assert found.fetched_at == NOW
     assert found.whole
     assert found.excluded == (why,)
     assert found.offers == (replace(first, origin="cached"), replace(priced(2.0, "g9.xlarge"), origin="cached"))
-    assert cached.asked == (Asked("*", "spot", NOW, False),)
+    assert cached.asked == (QueryRecord("*", "spot", NOW, False),)
     assert cached.notes == ()
 
 
 @given(st.floats(min_value=1e-6, max_value=1e6), st.integers(min_value=0, max_value=10**6))
 def test_no_digit_of_a_price_or_a_time_is_lost(usd_per_hour, seconds):
     at = NOW - timedelta(seconds=seconds, microseconds=seconds)
-    text = cache_format.as_text("aws", catalog.Cached((part(priced(usd_per_hour), at=at),)))
+    text = cache_format.as_text("aws", catalog.ProviderCache((part(priced(usd_per_hour), at=at),)))
     (found,) = cache_format.parsed("aws", text, None, None).parts
     assert found.offers[0].usd_per_hour == usd_per_hour
     assert found.fetched_at == at
 
 
 def test_an_empty_cache_is_no_note(folder):
-    assert read_cache("aws") == catalog.Cached()
+    assert read_cache("aws") == catalog.ProviderCache()
     assert not folder.exists()
 
 
@@ -74,7 +74,7 @@ def test_only_what_is_asked_for_is_read():
     store(
         "aws",
         [part(priced()), part(priced(region="eu-west-1"), region="eu-west-1"), part(priced(), purchase="spot")],
-        [Asked("*", "on_demand", NOW, True)],
+        [QueryRecord("*", "on_demand", NOW, True)],
         NOW,
     )
     cached = read_cache("aws", ["on_demand"], ["us-east-1"])
@@ -125,16 +125,16 @@ def test_a_part_that_is_not_whole_leaves_the_older_whole_one():
 
 
 def test_an_older_answer_that_is_written_later_does_not_win():
-    kept([part(priced(2.0), at=NOW)], [Asked("us-east-1", "on_demand", NOW, True)])
+    kept([part(priced(2.0), at=NOW)], [QueryRecord("us-east-1", "on_demand", NOW, True)])
     earlier = NOW - timedelta(minutes=1)
-    cached = kept([part(priced(1.0), at=earlier)], [Asked("us-east-1", "on_demand", earlier, False)])
+    cached = kept([part(priced(1.0), at=earlier)], [QueryRecord("us-east-1", "on_demand", earlier, False)])
     assert cached.parts[0].offers[0].usd_per_hour == 2.0
     assert cached.asked[0].at == NOW
 
 
 def test_a_part_from_the_future_gives_way():
-    kept([part(priced(2.0), at=NOW + timedelta(days=9))], [Asked("*", "spot", NOW + timedelta(days=9), True)])
-    cached = kept([part(priced(1.0), at=NOW)], [Asked("*", "spot", NOW, True)])
+    kept([part(priced(2.0), at=NOW + timedelta(days=9))], [QueryRecord("*", "spot", NOW + timedelta(days=9), True)])
+    cached = kept([part(priced(1.0), at=NOW)], [QueryRecord("*", "spot", NOW, True)])
     assert cached.parts[0].offers[0].usd_per_hour == 1.0
     assert cached.asked[0].at == NOW
 
@@ -219,7 +219,7 @@ def with_time(value):
 )
 def test_a_broken_file_is_absent_with_one_note_and_is_mended_by_the_next_write(folder, harm, said):
     file = folder / "aws.json"
-    kept([part(priced())], [Asked("us-east-1", "on_demand", NOW, True)])
+    kept([part(priced())], [QueryRecord("us-east-1", "on_demand", NOW, True)])
     file.write_text(harm(file.read_text()))
     broken = read_cache("aws")
     assert (broken.parts, broken.asked) == ((), ())

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from melange_cloud.catalog import (
+    CachedPrices,
     Catalog,
-    Part,
-    Renewal,
+    FolderRenewal,
     difference,
     key_of,
     load_instance_types,
@@ -20,7 +20,7 @@ from melange_cloud.catalog import (
     renew_folder,
     worth_a_look,
 )
-from melange_cloud.domain import Excluded, Offer
+from melange_cloud.domain import Exclusion, Offer
 from melange_cloud.errors import BadInput
 from melange_cloud.shipped import shipped
 
@@ -43,7 +43,7 @@ def fresh(name="g6.xlarge", usd_per_hour=0.9, purchase="on_demand", sold_as="on_
 
 
 def part(*offers, whole=True, excluded=(), region="us-east-1", purchase="on_demand"):
-    return Part(region, purchase, AT, whole, tuple(offers), tuple(excluded))
+    return CachedPrices(region, purchase, AT, whole, tuple(offers), tuple(excluded))
 
 
 def rows(folder, name):
@@ -133,7 +133,7 @@ def test_a_price_alone_brings_no_excluded_pair_back(folder):
 
 
 def test_a_reason_of_the_cloud_gets_a_code_and_keeps_it(folder):
-    why = Excluded("aws", "us-east-1", "p5.48xlarge", "AWS prices it, but EC2 does not list it: gone")
+    why = Exclusion("aws", "us-east-1", "p5.48xlarge", "AWS prices it, but EC2 does not list it: gone")
     renew_folder(folder, {"aws": [part(fresh(), excluded=[why])]})
     (row,) = [row for row in rows(folder, "excluded.csv") if row["region"] == "us-east-1"]
     assert row["reason"] == "aws_prices_it_but_ec2_does_not_list_it_gone"
@@ -144,14 +144,14 @@ def test_a_reason_of_the_cloud_gets_a_code_and_keeps_it(folder):
 
 
 def test_what_is_sold_on_demand_is_not_left_out_for_want_of_a_commitment(folder):
-    why = Excluded("aws", "us-east-1", "g6.xlarge", "no commit_3y price")
+    why = Exclusion("aws", "us-east-1", "g6.xlarge", "no commit_3y price")
     renew_folder(folder, {"aws": [part(fresh(), excluded=[why])]})
     assert "g6.xlarge" in names_in(folder)
     assert not [row for row in rows(folder, "excluded.csv") if row["region"] == "us-east-1"]
 
 
 def test_what_nobody_knows_is_left_out_and_said(folder):
-    strange = Excluded("aws", "us-east-1", "g99.xlarge", "unknown")
+    strange = Exclusion("aws", "us-east-1", "g99.xlarge", "unknown")
     renewal = renew_folder(
         folder, {"aws": [part(fresh(), excluded=[strange]), part(fresh(region="eu-north-9"), region="eu-north-9")]}
     )
@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_read_is_bad_input_and_stays(folder, file, text)
 def looked_at(*new, old=()):
     """What is said of a renewal from some offers to others."""
     before, after = Catalog(tuple(old)), Catalog(tuple(new))
-    renewal = Renewal(before, after, frozenset(key_of(offer) for offer in new), ())
+    renewal = FolderRenewal(before, after, frozenset(key_of(offer) for offer in new), ())
     return worth_a_look(difference(before, after, both_whole=True), renewal)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.cli.result_file import Result, result_of
+from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.errors import BadInput, MelangeError
 
 PLAN = ("plan", "--offline", "--region", "us-east-1", "--gpu", "L4", "--workload", "chat", "--rate", "2")
@@ -92,7 +92,7 @@ def test_a_place_without_permission_is_refused(alone, monkeypatch):
 
 def test_a_named_pipe_takes_anything(alone):
     os.mkfifo(alone / "pipe")
-    assert result_of(Path("pipe"), None, ["table", "json"]) == Result("table", Path("pipe"))
+    assert result_of(Path("pipe"), None, ["table", "json"]) == ResultFile("table", Path("pipe"))
     assert result_of(Path("pipe"), "json", ["table", "json"]).format == "json"
 
 

@@ -22,10 +22,8 @@ from melange_cloud.clouds import deadline
 from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws import bounded_requests as aws_sending
 from melange_cloud.clouds.aws import client as aws_client
-from melange_cloud.clouds.aws.client import Clients
-from melange_cloud.clouds.aws.client import Patience as AwsPatience
-from melange_cloud.clouds.gcp import GcpPrices
-from melange_cloud.clouds.gcp import Patience as GcpPatience
+from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
 from melange_cloud.clouds.gcp import client as gcp_client
 from tests.clouds.aws_cloud import operation_of, product
 from tests.clouds.gcp_recorded import sku
@@ -174,7 +172,7 @@ def hostile(
             # Long enough to never matter: what ends a hanging answer here is the deadline.
             patience = AwsPatience(connect_s=60, read_s=600, pricing_attempts=1, ec2_attempts=1)
             return AwsPrices(
-                Clients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
+                AwsClients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
             )
         patience = GcpPatience(answer_s=600, give_up_s=0, first_wait_s=0.01, longest_wait_s=0.01, connect_s=60)
         return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, patience=patience, deadline=deadline)

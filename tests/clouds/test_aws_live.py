@@ -9,9 +9,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from melange_cloud.clouds import Fetched
+from melange_cloud.clouds import CloudAnswer
 from melange_cloud.clouds.aws import AwsPrices
-from melange_cloud.clouds.aws.client import Clients, Patience
+from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 from tests.clouds.aws_cloud import (
@@ -36,9 +36,9 @@ TYPES = [
     InstanceType("gcp", "g2-standard-4", "L4", 1, 4, 16, "gcp:G2"),
 ]
 REGIONS = ["us-east-1", "us-west-2", "eu-west-1"]
-BRIEF = Patience(connect_s=120, read_s=120, pricing_attempts=2, ec2_attempts=1)
+BRIEF = AwsPatience(connect_s=120, read_s=120, pricing_attempts=2, ec2_attempts=1)
 """Few attempts, and as much time for each as a busy machine needs."""
-IMPATIENT = Patience(connect_s=120, read_s=0.2, pricing_attempts=2, ec2_attempts=1)
+IMPATIENT = AwsPatience(connect_s=120, read_s=0.2, pricing_attempts=2, ec2_attempts=1)
 """For servers that hang."""
 
 
@@ -63,10 +63,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
 def fetch(
     regions: Sequence[str] | None = ("us-east-1",),
     purchases: Sequence[str] = ("on_demand",),
-    patience: Patience = BRIEF,
+    patience: AwsPatience = BRIEF,
     known_sold_as: Mapping[tuple[str, str], str] | None = None,
-) -> Fetched:
-    source = AwsPrices(Clients(patience=patience), now=lambda: NOW, known_sold_as=known_sold_as)
+) -> CloudAnswer:
+    source = AwsPrices(AwsClients(patience=patience), now=lambda: NOW, known_sold_as=known_sold_as)
     return source.fetch(regions, purchases, TYPES)
 
 
@@ -161,7 +161,9 @@ def test_an_unknown_gpu_type_is_left_out_and_said(aws) -> None:
 def test_progress_counts_every_part(aws) -> None:
     told: list[tuple[str, int, int | None]] = []
     with aws(FakeAws(recorded("gpu_products.json"), recorded_spot())):
-        AwsPrices(Clients(patience=BRIEF)).fetch(REGIONS, ["on_demand", "spot"], TYPES, lambda *step: told.append(step))
+        AwsPrices(AwsClients(patience=BRIEF)).fetch(
+            REGIONS, ["on_demand", "spot"], TYPES, lambda *step: told.append(step)
+        )
     assert told == [("aws", done, 9) for done in range(10)]
 
 
@@ -500,7 +502,7 @@ def test_a_server_killed_in_the_middle_leaves_what_was_read(aws) -> None:
 
     fake.fault = fault
     with aws(fake) as server:
-        source = AwsPrices(Clients(patience=BRIEF), now=lambda: NOW)
+        source = AwsPrices(AwsClients(patience=BRIEF), now=lambda: NOW)
         fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, tell)
     assert {offer.purchase for offer in fetched.offers} == {"on_demand"}
     assert any(line.startswith("aws spot prices of us-east-1: http://127.0.0.1") for line in fetched.problems)
@@ -543,7 +545,7 @@ def test_a_metadata_server_that_hangs_is_not_waited_for(monkeypatch) -> None:
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     with Loopback(in_turn(Reply(fault="hang"))) as server:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url)
-        assert Clients().credentials_from() is None
+        assert AwsClients().credentials_from() is None
         asked = [(request.method, request.path) for request in server.requests]
     assert asked
     assert len(set(asked)) == len(asked)  # nothing is asked again
@@ -562,7 +564,7 @@ def test_half_of_a_key_is_one_line(monkeypatch) -> None:
 
 
 def test_the_kind_of_credentials_is_named() -> None:
-    assert Clients().credentials_from() == "env"
+    assert AwsClients().credentials_from() == "env"
 
 
 def test_no_spot_price_at_all_is_said(aws) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from melange_cloud.catalog import load_snapshot
-from melange_cloud.clouds import Fetched
+from melange_cloud.clouds import CloudAnswer
 from melange_cloud.clouds.aws import PublicAwsPrices, bulk
 from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.domain import InstanceType
@@ -26,7 +26,7 @@ TYPES = [
 LISTED = ("on_demand", "commit_1y", "commit_3y")
 
 
-def fetch(server: Loopback, regions: list[str] | None = None, timeout_s: float = 120, **named: object) -> Fetched:
+def fetch(server: Loopback, regions: list[str] | None = None, timeout_s: float = 120, **named: object) -> CloudAnswer:
     asked = {"purchases": ("on_demand",), "instance_types": TYPES, **named}
     source = PublicAwsPrices(server.url, timeout_s=timeout_s, wait_s=0.01)
     return source.fetch(regions, **asked)  # type: ignore[arg-type]
@@ -269,7 +269,7 @@ def whole_list() -> bytes:
 KNOWN = {("us-east-1", shape.name): "on_demand" for shape in TYPES}
 
 
-def fetch_known(server: Loopback) -> Fetched:
+def fetch_known(server: Loopback) -> CloudAnswer:
     source = PublicAwsPrices(server.url, timeout_s=60, wait_s=0.0, known_sold_as=KNOWN)
     return source.fetch(["us-east-1"], ["on_demand"], TYPES)
 

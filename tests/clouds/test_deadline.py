@@ -14,7 +14,7 @@ from melange_cloud.cli.maintain import renew
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import heatmap
 from melange_cloud.clouds.aws import AwsPrices
-from melange_cloud.clouds.aws.client import Clients, Patience
+from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S, Deadline, DeadlinePassedError, deadline_of, words_of
 from melange_cloud.errors import BadInput
 from tests.clouds.aws_cloud import FakeAws, operation_of, recorded, recorded_spot
@@ -85,8 +85,8 @@ def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_PRICING", server.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", server.url)
         deadline = Deadline(60, clock)
-        patience = Patience(read_s=600, pricing_attempts=1, ec2_attempts=1)
-        source = AwsPrices(Clients(patience=patience, deadline=deadline), now=lambda: NOW, deadline=deadline)
+        patience = AwsPatience(read_s=600, pricing_attempts=1, ec2_attempts=1)
+        source = AwsPrices(AwsClients(patience=patience, deadline=deadline), now=lambda: NOW, deadline=deadline)
         fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, told)
         over.set()
         assert sorted(operation_of(request)[0] for request in server.requests) == [

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from melange_cloud.clouds import PriceSource
-from melange_cloud.clouds.gcp import GcpPrices, NoCredentials, Patience
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices, NoCredentials
 from melange_cloud.clouds.gcp.client import endpoint, find_credentials
 from melange_cloud.errors import BadInput, PricesUnavailable
 from tests.clouds.gcp_recorded import MACHINES, MACHINES_PATH, SKUS_PATH, read_json, skus
 from tests.clouds.loopback import Loopback, Reply, by_path
 
-QUICK = Patience(answer_s=120, give_up_s=0.5, first_wait_s=0.01, longest_wait_s=0.02)
+QUICK = GcpPatience(answer_s=120, give_up_s=0.5, first_wait_s=0.01, longest_wait_s=0.02)
 BILLING = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
 
 
@@ -40,8 +40,8 @@ def test_what_google_says_about_old_pythons_is_neither_printed_nor_an_error():
         "    def today(cls): return cls(2040, 1, 1)\n"
         "datetime.date = Later\n"
         "import warnings; warnings.simplefilter('error', FutureWarning)\n"
-        "from melange_cloud.clouds.gcp.client import vendor_errors, Patience\n"
-        "with vendor_errors('', '', Patience()): import google.cloud.billing_v1\n"
+        "from melange_cloud.clouds.gcp.client import vendor_errors, GcpPatience\n"
+        "with vendor_errors('', '', GcpPatience()): import google.cloud.billing_v1\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -196,7 +196,7 @@ def test_default_credentials_are_asked_for_once_and_with_few_rights(monkeypatch,
 def test_default_credentials_that_do_not_work_are_said_before_any_call(monkeypatch, tmp_path, reply, said):
     with Loopback(by_path({"/token": reply})) as server:
         service_account(server, tmp_path, monkeypatch)
-        patience = Patience(0.2 if reply.fault == "hang" else 120, 0.5, 0.01, 0.02)
+        patience = GcpPatience(0.2 if reply.fault == "hang" else 120, 0.5, 0.01, 0.02)
         with pytest.raises(PricesUnavailable, match=said):
             GcpPrices(patience=patience).fetch(None, ("on_demand",), MACHINES)
     assert {request.path for request in server.requests} == {"/token"}

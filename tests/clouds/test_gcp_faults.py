@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from melange_cloud.clouds.gcp import GcpPrices, Patience
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
 from melange_cloud.errors import PricesUnavailable
 from tests.clouds.gcp_recorded import MACHINES, MACHINES_PATH, SKUS_PATH, read_json, skus
 from tests.clouds.loopback import Loopback, Reply, by_path, in_turn
 
-QUICK = Patience(answer_s=120, give_up_s=0.5, first_wait_s=0.01, longest_wait_s=0.02, connect_s=120)
+QUICK = GcpPatience(answer_s=120, give_up_s=0.5, first_wait_s=0.01, longest_wait_s=0.02, connect_s=120)
 """Much time for an answer, however busy the machine is; half a second of ``clock`` for pauses between attempts."""
 WHOLE = Reply({"skus": skus()})
 
@@ -192,7 +192,7 @@ def test_unauthorized_without_credentials_to_renew(serve):
 
 
 def test_a_hanging_answer_is_given_up_in_time(serve):
-    patience = Patience(answer_s=0.1, give_up_s=0.03, first_wait_s=0.01, longest_wait_s=0.02)
+    patience = GcpPatience(answer_s=0.1, give_up_s=0.03, first_wait_s=0.01, longest_wait_s=0.02)
     said = refused(serve, Reply(fault="hang"), patience=patience)
     assert "no good answer within 0.03 s (it hangs)" in said
     assert len(serve.requests) >= 2

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from melange_cloud.clouds.gcp import GcpPrices, Patience
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
 from melange_cloud.domain import InstanceType
 from tests.clouds.gcp_recorded import (
     MACHINES,
@@ -18,7 +18,7 @@ from tests.clouds.gcp_recorded import (
 )
 from tests.clouds.loopback import Loopback, Reply, by_path
 
-QUICK = Patience(answer_s=120, give_up_s=120, first_wait_s=0.01, longest_wait_s=0.02)
+QUICK = GcpPatience(answer_s=120, give_up_s=120, first_wait_s=0.01, longest_wait_s=0.02)
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
 
 

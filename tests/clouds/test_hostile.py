@@ -74,7 +74,7 @@ def test_a_bomb_takes_no_more_memory_than_the_bound(monkeypatch, tmp_path):
     """20 MiB of blanks in 20 kB, with a bound of one MiB."""
     selected = [region for region in catalog.load_regions() if region.name == "us-central1"]
     with hostile("gzip bomb", "gcp", monkeypatch, tmp_path, alone=True):
-        gather.gather(selected, ["on_demand"], trust=gather.Trust(offline=True))  # what is imported once
+        gather.gather(selected, ["on_demand"], trust=gather.PricePolicy(offline=True))  # what is imported once
         tracemalloc.start()
         gather.gather(selected, ["on_demand"])
         _, peak_bytes = tracemalloc.get_traced_memory()

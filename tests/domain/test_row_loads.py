@@ -7,16 +7,16 @@ from math import ceil
 import pytest
 
 import melange_cloud
-from melange_cloud.domain import FrontEndMost, MaxTput, Status, row_load
-from melange_cloud.market.policy import Trust
+from melange_cloud.domain import FrontEndCeiling, MaxTput, Status, row_load
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.pose import charged_anew, pose
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.solver import verify
 from tests.builders import A10G, H100, L4, LONG, SHORT, bucket, offer, rules
 
 
 def cell(engine, front_end, error=0.3):
-    return MaxTput(engine, "C", error, "estimated", "tpot", FrontEndMost(front_end, "B", 0.25))
+    return MaxTput(engine, "C", error, "estimated", "tpot", FrontEndCeiling(front_end, "B", 0.25))
 
 
 SLOW, FAST = cell(10.0, 40.0), cell(100.0, 40.0)
@@ -62,7 +62,7 @@ def test_a_problem_is_charged_by_row():
 @pytest.mark.parametrize("router", ["prompt", "oracle"])
 def test_a_router_that_knows_more_does_what_one_that_knows_less_can(router):
     question, _ = posed(router, (20 / 28, 8 / 28), 28.0)
-    solving = Solving("auto", None)
+    solving = ProblemSolver("auto", None)
     assert solving.solve(question.problem).instances == {("m1", L4): 2}
     problem, solution = solving.solve_any(question.problems)
     assert (problem, solution.instances, solution.usd_per_hour) == (question.coarser[-1], {("m1", L4): 1}, 1.0)
@@ -100,7 +100,7 @@ def test_knowing_more_never_costs_more_and_no_replica_is_over_full(seed):
         for kind in KINDS
     }
     per_s = draw.uniform(5, 300)
-    solving, costs, mixed = Solving("auto", None), {}, 0
+    solving, costs, mixed = ProblemSolver("auto", None), {}, 0
     for router in ("plain", "prompt", "oracle"):
         question = pose(OFFERS, table, {}, SIZES, per_s, rules(router, spare=seed % 2))
         mixed += len(question.coarser)
@@ -134,7 +134,7 @@ def test_of_one_kind_alone_a_plain_fleet_holds_exactly_both_sums(seed):
         for side in ("engine_requests_per_s", "front_end_requests_per_s")
     ]
     question = pose([offer()], table, {}, SIZES, per_s, rules())
-    solution = Solving("auto", None).cost_of_any(question.problems)
+    solution = ProblemSolver("auto", None).cost_of_any(question.problems)
     assert solution.instances == {("m1", L4): ceil(max(sums))}
 
 
@@ -159,7 +159,7 @@ def test_a_router_that_knows_sizes_fills_engines_and_front_ends_exactly(
         peak_requests_per_s=rate,
         router=router,
         spare=spare,
-        trust=Trust(offline=True),
+        trust=PricePolicy(offline=True),
     )
     (plan,) = melange_cloud.answer(asked, now=datetime(2026, 11, 27, tzinfo=UTC)).regions
     assert plan.status is Status.OPTIMAL

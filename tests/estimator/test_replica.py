@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.estimator.replica import DoesNotFit, Estimate, Replica
+from melange_cloud.estimator.replica import Estimate, MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_eras, load_gpus, load_models
 
@@ -19,7 +19,7 @@ def replica(model: str = "llama-3.1-8b", gpu: str = "H100", degree: int = 1, pre
 
 def points(of: Replica, input_tokens: int, output_tokens: int) -> tuple[Estimate, ...]:
     found = of.estimate(input_tokens, output_tokens)
-    return () if isinstance(found, DoesNotFit) else found
+    return () if isinstance(found, MemoryShortfall) else found
 
 
 replicas = st.builds(
@@ -64,7 +64,7 @@ def test_longer_requests_never_raise_the_rate(
 
     def at(input_tokens: int, output_tokens: int) -> float | None:
         found = of.estimate(input_tokens, output_tokens, (concurrency,))
-        return found[0].requests_per_s if not isinstance(found, DoesNotFit) and found else None
+        return found[0].requests_per_s if not isinstance(found, MemoryShortfall) and found else None
 
     for longer in ((input_tokens + more_input, output_tokens), (input_tokens, output_tokens + more_output)):
         assert best(*longer) <= best(input_tokens, output_tokens)
@@ -85,7 +85,7 @@ def test_littles_law_holds(of: Replica, input_tokens: int, output_tokens: int) -
 def test_one_request_alone_waits_for_nobody() -> None:
     of = replica()
     point = of.estimate(1000, 100, (1,))
-    assert not isinstance(point, DoesNotFit)
+    assert not isinstance(point, MemoryShortfall)
     assert point[0].ttft_ms == pytest.approx(1000 * of.prefill_s(1000), rel=1e-4)
 
 
@@ -108,7 +108,7 @@ def test_the_ladder_doubles_and_ends_at_the_largest(input_tokens: int, output_to
 def test_what_does_not_fit_says_how_much_is_missing() -> None:
     of = replica("llama-3.1-70b", "L4", 1)
     found = of.estimate(100, 100)
-    assert isinstance(found, DoesNotFit)
+    assert isinstance(found, MemoryShortfall)
     assert found.missing_gib == pytest.approx(131.4 - (22.0 * 0.9 - 1.5) + 200 * 327680 / 2**30, abs=0.1)
     assert of.refusal.startswith("131.4 GiB of bf16 weights do not fit on one L4: 113.1 GiB are missing")
     assert replica(gpu="A10G", precision="fp8").refusal == "A10G has no fp8"

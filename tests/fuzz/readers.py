@@ -14,7 +14,7 @@ from typing import Any
 from melange_cloud import catalog, paper
 from melange_cloud.calibration.report_card import read_card
 from melange_cloud.calibration.training_data import read_measurements, read_sources
-from melange_cloud.catalog.cache.format import Asked, Cached, Part, as_text
+from melange_cloud.catalog.cache.format import CachedPrices, ProviderCache, QueryRecord, as_text
 from melange_cloud.catalog.snapshot import FILE_OF_PURCHASE, load_instance_types, load_snapshot, read_snapshot
 from melange_cloud.cli import plan
 from melange_cloud.clouds.aws.csv_list import products_of
@@ -29,7 +29,7 @@ from melange_cloud.profiles.measure.resume import KeptPoints
 from melange_cloud.profiles.profile_file import read_profile_file
 from melange_cloud.shipped import shipped
 from melange_cloud.workload import read_histogram, read_rates, read_trace
-from melange_cloud.workload.histogram import Sizes
+from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.load import load_workload_file
 from tests.clouds.aws_cloud import public_list, recorded
 from tests.clouds.gcp_recorded import message, sku
@@ -174,8 +174,8 @@ PAPER = (
 
 def _cache_text() -> Sequence[bytes]:
     offers = [offer for offer in load_snapshot("on_demand").offers if offer.region == "us-east-1"][:3]
-    part = Part("us-east-1", "on_demand", NOW, True, tuple(offers))
-    return [as_text("aws", Cached((part,), (Asked("us-east-1", "on_demand", NOW, True),))).encode()]
+    part = CachedPrices("us-east-1", "on_demand", NOW, True, tuple(offers))
+    return [as_text("aws", ProviderCache((part,), (QueryRecord("us-east-1", "on_demand", NOW, True),))).encode()]
 
 
 def _settings(path: Path) -> object:
@@ -322,14 +322,14 @@ READERS: dict[str, Reader] = {
         "h.csv",
         "csv",
         _texts(HISTOGRAM),
-        lambda path: read_histogram(path, Sizes(longest_input=500, longest_output=500)),
+        lambda path: read_histogram(path, SizeFacts(longest_input=500, longest_output=500)),
         _SHOW,
     ),
     "histogram-by-hours": Reader(
         "h.csv",
         "csv",
         _texts(HOURS),
-        lambda path: read_histogram(path, Sizes(longest_output=500)),
+        lambda path: read_histogram(path, SizeFacts(longest_output=500)),
         ("workloads", "from-counts", "--histogram", "FILE", "--longest-output", "500"),
     ),
     "rates": Reader(

@@ -61,7 +61,7 @@ WORD_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "--gpu": ("H100:2,L4", lambda text: question._gpus([text])),
     "--region": ("us-east-1", lambda text: select_regions([text], None, load_regions())),
     "--input-edges": ("100,1000,8000", lambda text: checked_edges(text, "--input-edges")),
-    "--size": ("64x64", lambda text: heatmap._over(heatmap.Over.TPOT, text, [])),
+    "--size": ("64x64", lambda text: heatmap._over(heatmap.HeatMapAxis.TPOT, text, [])),
     "--sizes": ("128x128,1024x256", lambda text: measure._sizes(text, None)),
     "mix": ("chat=0.8", workload_commands._name_and_weight),
 }

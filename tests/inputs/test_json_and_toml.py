@@ -4,7 +4,7 @@ import time
 import pytest
 
 from melange_cloud.errors import BadFile
-from melange_cloud.inputs import Malformed, NotJson, parse_json, parse_records, parse_toml, read_json, read_toml
+from melange_cloud.inputs import MalformedText, NotJson, parse_json, parse_records, parse_toml, read_json, read_toml
 
 DEEP = 100_000
 
@@ -26,7 +26,7 @@ DEEP = 100_000
     ],
 )
 def test_json_that_is_made_to_break_a_reader_is_refused_in_one_clause(text, said):
-    with pytest.raises(Malformed, match=said) as refused:
+    with pytest.raises(MalformedText, match=said) as refused:
         parse_json(text)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 120
@@ -53,7 +53,7 @@ def test_json_that_a_tool_writes_is_read():
     ],
 )
 def test_toml_that_is_made_to_break_a_reader_is_refused_in_one_clause(text, said):
-    with pytest.raises(Malformed, match=said) as refused:
+    with pytest.raises(MalformedText, match=said) as refused:
         parse_toml(text)
     assert "\n" not in str(refused.value)
 
@@ -69,7 +69,7 @@ def test_a_fault_of_a_file_names_its_line(tmp_path):
 
 def test_numbers_that_are_not_finite_pass_where_the_caller_judges_them():
     assert parse_json("[Infinity, -Infinity, 1e999, 3]", non_finite=True) == [math.inf, -math.inf, math.inf, 3]
-    with pytest.raises(Malformed, match="digits"):
+    with pytest.raises(MalformedText, match="digits"):
         parse_json("9" * 400, non_finite=True)
 
 
@@ -77,7 +77,7 @@ def test_broken_grammar_is_told_from_what_is_refused():
     with pytest.raises(NotJson) as refused:
         parse_json('{"a": 1}\n{"a": 2}')
     assert (refused.value.reason, refused.value.line) == ("Extra data", 2)
-    with pytest.raises(Malformed) as deep:
+    with pytest.raises(MalformedText) as deep:
         parse_json("[" * DEEP)
     assert not isinstance(deep.value, NotJson)
 
@@ -85,7 +85,7 @@ def test_broken_grammar_is_told_from_what_is_refused():
 def test_half_a_character_is_refused_and_a_whole_one_read():
     assert parse_json(r'["\ud83d\ude00"]') == ["\U0001f600"]
     for text in (r'["\ud83d"]', r'{"\uDE00": 1}', r'["\ude00\ud83d"]'):
-        with pytest.raises(Malformed, match="half of a character"):
+        with pytest.raises(MalformedText, match="half of a character"):
             parse_json(text)
 
 
@@ -93,11 +93,11 @@ def test_half_a_character_is_refused_and_a_whole_one_read():
 def test_a_toml_key_of_many_parts_costs_no_time(key):
     before = time.process_time()
     for text in (".".join([key] * 100_000) + " = 1", "[" + ".".join([key] * 100_000) + "]"):
-        with pytest.raises(Malformed, match="nested more than 64"):
+        with pytest.raises(MalformedText, match="nested more than 64"):
             parse_toml(text)
     assert parse_toml(".".join(["a"] * 20) + " = 1") != {}
     for text in ("a" * 500_000, "'" * 500_000, '"x' * 200_000, "a " * 200_000, "a.\n" * 100_000):
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedText):
             parse_toml(text)
     assert time.process_time() - before < 5
 
@@ -116,7 +116,7 @@ def test_a_toml_key_of_many_parts_costs_no_time(key):
     ],
 )
 def test_records_that_are_made_to_break_a_reader_are_refused_in_one_clause(texts, said):
-    with pytest.raises(Malformed, match=said) as refused:
+    with pytest.raises(MalformedText, match=said) as refused:
         parse_records(texts)
     assert "\n" not in str(refused.value)
 

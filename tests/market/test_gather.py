@@ -11,22 +11,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from melange_cloud import catalog, clouds
-from melange_cloud.catalog import Asked, Discount, Part, read_cache, store
-from melange_cloud.clouds import Fetched, Sources
+from melange_cloud.catalog import CachedPrices, Discount, QueryRecord, read_cache, store
+from melange_cloud.clouds import CloudAnswer, PriceSources
 from melange_cloud.clouds.aws import AwsPrices
-from melange_cloud.clouds.aws.client import Clients
-from melange_cloud.clouds.aws.client import Patience as AwsPatience
-from melange_cloud.clouds.gcp import GcpPrices
-from melange_cloud.clouds.gcp import Patience as GcpPatience
-from melange_cloud.domain import PURCHASES, Excluded, InstanceType, Offer, Region
+from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
+from melange_cloud.domain import PURCHASES, Exclusion, InstanceType, Offer, Region
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.market import gather
-from melange_cloud.market.gather import Trust
+from melange_cloud.market.gather import PricePolicy
 from tests.clouds.aws_cloud import FakeAws, product, recorded, recorded_spot, refusal
 from tests.clouds.loopback import Loopback, Reply, in_turn
 from tests.live import both_clouds, machine_of_its_own, point_at
 
-OFFLINE, REFRESH = Trust(offline=True), Trust(refresh=True)
+OFFLINE, REFRESH = PricePolicy(offline=True), PricePolicy(refresh=True)
 PROBE_S = "melange_cloud.clouds.credentials._ANSWER_S"
 """How long a metadata server may take to answer: long where a test needs its answer, however busy the machine is."""
 
@@ -65,9 +63,9 @@ def serve(monkeypatch):
 def quick(aws_read_s=120, **more):
     """Both clouds, asked once or until the third of a second is over; ``aws_read_s`` is for an AWS that hangs."""
     patience = AwsPatience(connect_s=120, read_s=aws_read_s, pricing_attempts=1, ec2_attempts=1)
-    aws = AwsPrices(Clients(patience=patience))
+    aws = AwsPrices(AwsClients(patience=patience))
     gcp = GcpPrices(patience=GcpPatience(answer_s=120, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02))
-    return Sources({"aws": aws, "gcp": gcp, **more})
+    return PriceSources({"aws": aws, "gcp": gcp, **more})
 
 
 def origins(gathered, *where, purchase="on_demand"):
@@ -92,8 +90,8 @@ def put(usd_per_hour=0.5, age=timedelta(0), region="us-east-1", whole=True, name
     offer = Offer(
         machine, region, "on_demand", "on_demand", usd_per_hour, usd_per_hour, "live", "test", at.date(), at.date()
     )
-    parts = [Part(region, "on_demand", at, whole, (offer,))]
-    assert store("aws", parts, [Asked(region, "on_demand", at, clean)], at) == ()
+    parts = [CachedPrices(region, "on_demand", at, whole, (offer,))]
+    assert store("aws", parts, [QueryRecord(region, "on_demand", at, clean)], at) == ()
 
 
 # Live, then cached
@@ -456,7 +454,7 @@ def test_older_than_max_age_is_not_used_and_said():
     assert note == (
         "aws: cached prices are 30 h old, more than --max-age allows (24 h), and are not used; --max-age 2d takes them"
     )
-    taken = gather.gather([EAST], ["on_demand"], trust=Trust(offline=True, max_age=timedelta(days=2)))
+    taken = gather.gather([EAST], ["on_demand"], trust=PricePolicy(offline=True, max_age=timedelta(days=2)))
     assert origins(taken, EAST) == {"cached"}
     assert taken.notes == ()
 
@@ -480,7 +478,7 @@ def test_a_time_in_the_future_is_not_fresh(serve):
 
 def test_require_fresh_refuses_and_says_what_and_how():
     put(age=timedelta(hours=30))
-    trust = Trust(offline=True, require_fresh=True)
+    trust = PricePolicy(offline=True, require_fresh=True)
     with pytest.raises(PricesUnavailable) as found:
         gather.gather([EAST], ["on_demand"], trust=trust)
     said = str(found.value)
@@ -493,20 +491,20 @@ def test_require_fresh_refuses_and_says_what_and_how():
 
 def test_require_fresh_is_content_with_live_then_with_cached(serve):
     serve()
-    trust = Trust(require_fresh=True)
+    trust = PricePolicy(require_fresh=True)
     assert origins(gather.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"live"}
     assert origins(gather.gather(BOTH, ["on_demand"], trust=trust), *BOTH) == {"cached"}
 
 
 def test_require_fresh_looks_at_the_regions_of_the_question_alone():
     put()
-    trust = Trust(offline=True, require_fresh=True)
+    trust = PricePolicy(offline=True, require_fresh=True)
     assert origins(gather.gather([EAST], ["on_demand"], trust=trust), EAST) == {"cached"}
 
 
 def test_offline_and_refresh_contradict_each_other():
     with pytest.raises(BadInput, match="drop one"):
-        Trust(offline=True, refresh=True)
+        PricePolicy(offline=True, refresh=True)
 
 
 @pytest.mark.parametrize(("text", "hours"), [("90m", 1.5), ("12h", 12), ("3d", 72), ("0h", 0)])
@@ -557,7 +555,7 @@ class Nimbus:
     def fetch(self, regions, purchases, instance_types, progress=None):
         if self.error:
             raise self.error
-        return Fetched(self.offers, (), frozenset({("nimbus-1", "on_demand")}), ())
+        return CloudAnswer(self.offers, (), frozenset({("nimbus-1", "on_demand")}), ())
 
 
 def cloudy(usd_per_hour=0.5, name="n1", **changes):
@@ -571,11 +569,11 @@ def cloudy(usd_per_hour=0.5, name="n1", **changes):
 
 
 def test_a_plug_in_cloud_is_asked_kept_and_read_back():
-    sources = Sources({"nimbus": Nimbus(cloudy())})
+    sources = PriceSources({"nimbus": Nimbus(cloudy())})
     (region,) = [one for one in gather.known_regions(sources) if one.provider == "nimbus"]
     live = gather.gather([region], ["on_demand"], sources=sources)
     assert origins(live, region) == {"live"}
-    sources = Sources({"nimbus": Nimbus(error=AssertionError("asked again"))})
+    sources = PriceSources({"nimbus": Nimbus(error=AssertionError("asked again"))})
     warm = gather.gather([region], ["on_demand"], sources=sources)
     assert origins(warm, region) == {"cached"}
     assert price_of(warm, "n1", region).instance_type == cloudy().instance_type
@@ -595,7 +593,7 @@ def test_a_plug_in_cloud_is_asked_kept_and_read_back():
 )
 def test_what_a_plug_in_answers_is_checked(offers, said):
     nimbus = Nimbus(cloudy(name="fine"), *offers)
-    gathered = gather.gather(list(nimbus.regions), ["on_demand"], sources=Sources({"nimbus": nimbus}))
+    gathered = gather.gather(list(nimbus.regions), ["on_demand"], sources=PriceSources({"nimbus": nimbus}))
     assert {offer.instance_type.name for offer in gathered.catalog.offers_in("nimbus", "nimbus-1", "on_demand")} == {
         "fine"
     }
@@ -607,7 +605,7 @@ def test_what_a_plug_in_answers_is_checked(offers, said):
 def test_a_plug_in_that_crashes_is_one_line_and_stops_nobody(serve):
     serve()
     nimbus = Nimbus(error=ZeroDivisionError("division by zero"))
-    gathered = gather.gather([EAST, *nimbus.regions], ["on_demand"], sources=Sources({"nimbus": nimbus}))
+    gathered = gather.gather([EAST, *nimbus.regions], ["on_demand"], sources=PriceSources({"nimbus": nimbus}))
     assert origins(gathered, EAST) == {"live"}
     (note,) = gathered.notes
     assert "nimbus: its plug-in fails (ZeroDivisionError: division by zero; MELANGE_CLOUD_DEBUG=1 shows where)" in note
@@ -772,7 +770,7 @@ ROGUE = Offer(ROGUE_TYPE, "rogue-1", "on_demand", "on_demand", 0.5, 0.5, "live",
 
 
 def fetched_of(*offers, complete=frozenset({("rogue-1", "on_demand")}), excluded=(), problems=()):
-    return Fetched(offers, excluded, complete, problems)
+    return CloudAnswer(offers, excluded, complete, problems)
 
 
 @pytest.mark.parametrize(
@@ -792,7 +790,7 @@ def fetched_of(*offers, complete=frozenset({("rogue-1", "on_demand")}), excluded
         None,
         "prices",
         [ROGUE],
-        Fetched(None, None, None, None),
+        CloudAnswer(None, None, None, None),
         fetched_of("an offer"),
         fetched_of(replace(ROGUE, instance_type=None)),
         fetched_of(replace(ROGUE, region=7)),
@@ -810,7 +808,7 @@ def fetched_of(*offers, complete=frozenset({("rogue-1", "on_demand")}), excluded
 def test_whatever_a_plug_in_raises_or_answers_stops_nobody(serve, answer):
     serve()
     rogue = Rogue(answer)
-    gathered = gather.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    gathered = gather.gather([EAST, *rogue.regions], ["on_demand"], sources=PriceSources({"rogue": rogue}))
     assert origins(gathered, EAST) == {"live"}
     assert gathered.catalog.offers_in("rogue", "rogue-1", "on_demand") == ()
     (note,) = gathered.notes
@@ -837,7 +835,7 @@ def test_one_impossible_price_of_a_plug_in_costs_that_price_alone(serve, changed
     serve()
     good = replace(ROGUE, instance_type=replace(ROGUE_TYPE, name="r2.l4"))
     rogue = Rogue(fetched_of(replace(ROGUE, **changed), good))
-    gathered = gather.gather([EAST, *rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    gathered = gather.gather([EAST, *rogue.regions], ["on_demand"], sources=PriceSources({"rogue": rogue}))
     offers = gathered.catalog.offers_in("rogue", "rogue-1", "on_demand")
     assert [offer.instance_type.name for offer in offers] == ["r2.l4"]
     assert why in gathered.notes[0]
@@ -849,11 +847,11 @@ def test_what_a_plug_in_says_is_cut_and_cleaned_wherever_it_is_shown(serve):
     rogue = Rogue(
         fetched_of(
             replace(ROGUE, source=nasty, contract=nasty),
-            excluded=(Excluded("rogue", "rogue-1", "r9", nasty),),
+            excluded=(Exclusion("rogue", "rogue-1", "r9", nasty),),
             problems=(nasty,),
         )
     )
-    gathered = gather.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}))
+    gathered = gather.gather([*rogue.regions], ["on_demand"], sources=PriceSources({"rogue": rogue}))
     (offer,) = gathered.catalog.offers_in("rogue", "rogue-1", "on_demand")
     (pair,) = gathered.catalog.excluded_in("rogue", "rogue-1", "on_demand")
     for text in (offer.source, offer.contract, pair.reason, *gathered.notes):
@@ -864,7 +862,7 @@ def test_what_a_plug_in_says_is_cut_and_cleaned_wherever_it_is_shown(serve):
 def test_the_traceback_of_what_nobody_expected_can_be_seen(serve, monkeypatch, capfd):
     serve()
     rogue = Rogue(ZeroDivisionError("division by zero"))
-    sources = Sources({"rogue": rogue})
+    sources = PriceSources({"rogue": rogue})
     gather.gather(rogue.regions, ["on_demand"], sources=sources)
     assert capfd.readouterr().err == ""
     monkeypatch.setenv("MELANGE_CLOUD_DEBUG", "1")
@@ -881,8 +879,8 @@ def test_a_plug_in_that_never_answers_is_left_at_the_deadline(serve):
             over.wait()
 
     rogue = Hanging(None)
-    trust = Trust(deadline_s=0.2)  # of real time, and no other cloud has to answer within it
-    gathered = gather.gather([*rogue.regions], ["on_demand"], sources=Sources({"rogue": rogue}), trust=trust)
+    trust = PricePolicy(deadline_s=0.2)  # of real time, and no other cloud has to answer within it
+    gathered = gather.gather([*rogue.regions], ["on_demand"], sources=PriceSources({"rogue": rogue}), trust=trust)
     over.set()
     assert gathered.notes == (
         "rogue: no answer within 0.2 s: look at the network and proxies, or give it longer (--deadline 1s) (used "

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from melange_cloud import planner
-from melange_cloud.domain import Bucket, Kind, MaxTput, Plan, Status, Unservable, Workload
-from melange_cloud.market.policy import Trust
+from melange_cloud.domain import Bucket, Kind, MaxTput, Plan, Status, UnservableSize, Workload
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.workload import WorkloadFile, write_workload
 
 REASON = "a request of 10,000 tokens is longer than the model's context of 4,096"
@@ -26,7 +26,7 @@ def mine(tmp_path: Path, long_share: float, longest: int = 9000) -> str:
 def ask(workload: str, **more) -> Plan:
     more.setdefault("peak_requests_per_s", 10.0)
     question = planner.Question(
-        regions=("us-east-1",), workload=workload, trust=Trust(offline=True), explain=False, **more
+        regions=("us-east-1",), workload=workload, trust=PricePolicy(offline=True), explain=False, **more
     )
     return planner.answer(question)
 
@@ -106,7 +106,7 @@ def test_measured_interpolated_and_estimated_are_told_apart() -> None:
     inside, beside = Bucket(500, 1000, 100, 250, 900, 200, 0.5), Bucket(1000, 2000, 100, 250, 1500, 200, 0.5)
     measured = {(b.name, kind): MaxTput(1.0, "A", 0.1, "measured", "tpot") for b in (inside, beside)}
     estimated = {(inside.name, kind): MaxTput(1.0, "C", 0.3, "estimated", "tpot")}
-    beyond = {(inside.name, kind): Unservable("too long")}
+    beyond = {(inside.name, kind): UnservableSize("too long")}
     profiles = {kind: Sizes()}
     assert _stands_on(inside, kind, measured, profiles) == "measured"
     assert _stands_on(beside, kind, measured, profiles) == "interpolated"
@@ -139,9 +139,9 @@ def test_one_kind_that_might_makes_a_bucket_unknown() -> None:
     from melange_cloud.planner.coverage import _is_unknown
 
     bucket, kinds = Bucket(0, 25, 0, 25, 20, 20, 1.0), {Kind("L4", 1), Kind("H100", 1)}
-    refused = {(bucket.name, kind): Unservable("too long") for kind in kinds}
+    refused = {(bucket.name, kind): UnservableSize("too long") for kind in kinds}
     assert not _is_unknown(bucket, kinds, refused)
-    assert _is_unknown(bucket, kinds, {**refused, (bucket.name, Kind("L4", 1)): Unservable("no p99", no_data=True)})
+    assert _is_unknown(bucket, kinds, {**refused, (bucket.name, Kind("L4", 1)): UnservableSize("no p99", no_data=True)})
     assert not _is_unknown(bucket, set(), {})
 
 

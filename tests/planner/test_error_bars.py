@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import melange_cloud
 from melange_cloud.domain import Kind, MaxTput, Status
-from melange_cloud.planner.error_bars import Ends, error_bars, shifted, shifted_with_its_gpu
+from melange_cloud.planner.error_bars import MaxTputRange, error_bars, shifted, shifted_with_its_gpu
 from melange_cloud.planner.pose import pose
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.problem_solver import ProblemSolver
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -41,13 +41,13 @@ def rates(errors=(0.3, 0.3, 0.2, 0.5), rate=(4.0, 5.0, 40.0, 7.0)):
 
 
 def bars_of(table, requests_per_s, router="plain", *, planned=None, detailed=True):
-    solving = Solving("auto", None)
+    solving = ProblemSolver("auto", None)
 
     def posed(other):
         return pose(OFFERS, other, {}, BUCKETS, requests_per_s, rules(router))
 
     fleet = solving.solve(posed(planned or table).problem)
-    ends = Ends(shifted(table, 1), table, shifted(table, -1))
+    ends = MaxTputRange(shifted(table, 1), table, shifted(table, -1))
     bars = error_bars(ends, posed, fleet, BUCKETS, solving, HOURS, detailed=detailed)
     return bars, fleet, lambda other: solving.solve_for_cost(posed(other).problem).usd_per_hour * HOURS
 

@@ -10,13 +10,13 @@ from melange_cloud.planner.explanation.alternatives import other_fleets
 from melange_cloud.planner.explanation.entry_price import entry_price
 from melange_cloud.planner.explanation.explain import explain
 from melange_cloud.planner.pose import MaxTputTable
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.profiles import load_profiles
 from tests.solver.problems import problems, toy
 
 
-def solving() -> Solving:
-    return Solving("highs", None)
+def solving() -> ProblemSolver:
+    return ProblemSolver("highs", None)
 
 
 def rented(solution: Solution, name: str) -> int:

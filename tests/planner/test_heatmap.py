@@ -9,12 +9,12 @@ import melange_cloud
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import MaxTput, Slo
 from melange_cloud.errors import BadFile, BadInput, PricesUnavailable
-from melange_cloud.market.policy import Trust
-from melange_cloud.planner.heatmap import INPUT_TOKENS, OUTPUT_TOKENS, TPOT_TARGETS_MS, OverTpot, heat_map
+from melange_cloud.market.policy import PricePolicy
+from melange_cloud.planner.heatmap import INPUT_TOKENS, OUTPUT_TOKENS, TPOT_TARGETS_MS, TpotSweep, heat_map
 from melange_cloud.planner.question import Question
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-OFFLINE = Trust(offline=True)
+OFFLINE = PricePolicy(offline=True)
 
 
 def ask(over=None, regions=("us-east-1",), **more):
@@ -86,12 +86,12 @@ def test_a_size_beyond_the_reach_is_refused_by_every_gpu():
 
 
 def test_over_targets_a_looser_one_never_serves_less():
-    shown = ask(OverTpot(64, 64))
+    shown = ask(TpotSweep(64, 64))
     assert [cell.tpot_ms for cell in shown.cells] == list(TPOT_TARGETS_MS)
     for gpu in shown.gpus:
         rates = [served.tokens_per_s_per_usd_per_hour for cell in shown.cells if (served := cell.of(gpu))]
         assert rates == sorted(rates)
-    own = ask(OverTpot(64, 64, (math.inf, 80.0, 80.0)))
+    own = ask(TpotSweep(64, 64, (math.inf, 80.0, 80.0)))
     assert [cell.tpot_ms for cell in own.cells] == [80.0, None]
     assert "tpot_ms" not in own.defaulted
 
@@ -131,8 +131,8 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
     [
         ({"tpot_ms": 0.0}, BadInput, "--tpot-ms 0"),
         ({"tpot_ms": math.nan}, BadInput, "--tpot-ms nan"),
-        ({"over": OverTpot(0, 64)}, BadInput, "0 input tokens"),
-        ({"over": OverTpot(64, 64, (-1.0,))}, BadInput, "--tpot-ms -1"),
+        ({"over": TpotSweep(0, 64)}, BadInput, "0 input tokens"),
+        ({"over": TpotSweep(64, 64, (-1.0,))}, BadInput, "--tpot-ms -1"),
         ({"regions": ("us-*",)}, BadInput, "--region us-*: a heat map is of one region"),
         ({"regions": ("us-east-1", "us-west-2")}, BadInput, "a heat map is of one region"),
         ({"regions": ("all",)}, BadInput, "a heat map is of one region"),

@@ -8,7 +8,7 @@ import pytest
 from melange_cloud import planner
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadInput
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.answer_question import notices_of
 from melange_cloud.planner.planned_rate import rate_of
 from melange_cloud.planner.question import resolve
@@ -114,7 +114,7 @@ def test_a_rate_is_a_plain_decimal_number(word):
 def test_code_week_without_a_rate_costs_what_its_peak_costs():
     def usd_per_month(**more) -> float:
         question = planner.Question(
-            regions=("us-east-1",), workload="code-week", trust=Trust(offline=True), explain=False, **more
+            regions=("us-east-1",), workload="code-week", trust=PricePolicy(offline=True), explain=False, **more
         )
         (region,) = planner.answer(question).regions
         return region.usd_per_hour * 730
@@ -127,7 +127,7 @@ def test_code_week_without_a_rate_costs_what_its_peak_costs():
 def test_a_plan_for_the_p95_divides_by_the_mean() -> None:
     def ask(**more):
         question = planner.Question(
-            regions=("us-east-1",), workload="code-week", trust=Trust(offline=True), explain=False, **more
+            regions=("us-east-1",), workload="code-week", trust=PricePolicy(offline=True), explain=False, **more
         )
         return planner.answer(question)
 

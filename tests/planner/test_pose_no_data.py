@@ -2,12 +2,12 @@
 
 import pytest
 
-from melange_cloud.domain import MaxTput, Unservable
+from melange_cloud.domain import MaxTput, UnservableSize
 from melange_cloud.planner.pose import pose
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
 
-UNKNOWN = Unservable("no data: the profile does not know its p99 TPOT", no_data=True)
-TOO_SLOW = Unservable("54 ms to read the weights > 50 ms")
+UNKNOWN = UnservableSize("no data: the profile does not know its p99 TPOT", no_data=True)
+TOO_SLOW = UnservableSize("54 ms to read the weights > 50 ms")
 SERVED = MaxTput(5.0, "A", 0.1, "measured", "p99_tpot")
 OFFERS = [offer("g6", "L4", 1, 1.0), offer("g5", "A10G", 1, 1.3), offer("p5", "H100", 8, 40.0)]
 

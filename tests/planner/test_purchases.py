@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import melange_cloud
 from melange_cloud import catalog
-from melange_cloud.domain import PURCHASES, Status, Sure
+from melange_cloud.domain import PURCHASES, Confidence, Status
 from melange_cloud.errors import BadInput
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner import exit_code
 from melange_cloud.planner.purchases import billed_hours_per_month
 from melange_cloud.planner.sweep.sensitivity import exit_code as sensitivity_exit_code
@@ -24,7 +24,7 @@ COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour", "c
 
 
 def ask(*regions, **question):
-    asked = melange_cloud.Question(regions=regions or ("us-east-1",), trust=Trust(offline=True), **question)
+    asked = melange_cloud.Question(regions=regions or ("us-east-1",), trust=PricePolicy(offline=True), **question)
     return melange_cloud.answer(asked, now=NOW)
 
 
@@ -166,14 +166,14 @@ def test_a_plan_under_a_commitment_is_not_billed_for_a_part_of_a_month():
 def test_how_sure_a_saving_is_looks_at_fleets_and_dates(sheet):
     found = bought(gpus=GPUS)
     # Reserved instances are priced 232 days before on demand.
-    assert found["commit_1y"].sure is Sure.PRICES_APART
+    assert found["commit_1y"].sure is Confidence.PRICES_APART
     assert found["commit_1y"].prices_apart_days > 90
     # The same day and the same prices but for a part: nothing is left to doubt.
     ours = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 0.5}))["commit_3y"]
-    assert ours.sure is Sure.CLEAR
+    assert ours.sure is Confidence.CLEAR
     assert ours.prices_apart_days == 0
     same = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 1.0}))["commit_3y"]
-    assert same.sure is Sure.EQUAL
+    assert same.sure is Confidence.EQUAL
 
 
 def test_the_comparison_looks_at_the_cheapest_fleets_not_at_the_one_of_today(tmp_path):
@@ -221,7 +221,7 @@ def test_what_is_sold_here_and_has_no_price_is_never_said_to_be_no_gpu_for_rent(
 
 
 def test_a_sweep_without_a_price_is_no_data_too():
-    asked = melange_cloud.Question(regions=("us-east-1",), trust=Trust(offline=True), purchase="commit_3y")
+    asked = melange_cloud.Question(regions=("us-east-1",), trust=PricePolicy(offline=True), purchase="commit_3y")
     for over in ("rate", "tpot", "router"):
         swept = sensitivity(asked, over, now=NOW)
         reasons = {one.reason for one in (*swept.sweep.stretches, *swept.sweep.choices)}

@@ -8,21 +8,21 @@ import pytest
 
 import melange_cloud
 from melange_cloud import catalog, solver
-from melange_cloud.domain import Basis, MaxTput, Status, Sure
+from melange_cloud.domain import Confidence, MaxTput, OrderBasis, Status
 from melange_cloud.market.markets import open_market
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.max_tput_table import evaluate
 from melange_cloud.planner.plan_region import pose_here, pose_in
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.question import resolve
-from melange_cloud.planner.ranking import Contender, Curves, compare, days_apart
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 PAIR = ("us-east-1", "us-central1")
 
 
 def question(*regions, **asked):
-    return melange_cloud.Question(regions=regions, trust=Trust(offline=True), **asked)
+    return melange_cloud.Question(regions=regions, trust=PricePolicy(offline=True), **asked)
 
 
 def ask(*regions, **asked):
@@ -82,7 +82,7 @@ def test_a_verdict_is_what_solving_anew_gives(regions, asked):
     first, second = answer.regions
     difference = second.difference
     anew = Anew(*regions, **asked)
-    if difference.sure is Sure.WITHIN_PROFILE_ERROR:
+    if difference.sure is Confidence.WITHIN_PROFILE_ERROR:
         turn = difference.turn
         off = dict.fromkeys(turn.moved or GPUS, turn.error_part)
         ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
@@ -96,7 +96,7 @@ def test_a_verdict_is_what_solving_anew_gives(regions, asked):
             ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
             assert ours <= theirs + 1e-3, (moved, part)
     spared = [anew.usd_per_month(region.region, {}, spare=1) for region in (first, second)]
-    assert (difference.sure is Sure.TURNS_WITH_SPARE) is (spared[0] > spared[1])
+    assert (difference.sure is Confidence.TURNS_WITH_SPARE) is (spared[0] > spared[1])
     told = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
     assert told == pytest.approx(tuple(spared))
 
@@ -107,14 +107,14 @@ def test_whole_instances_jump_so_common_errors_do_not_cancel():
     # ends, at 20 % of what they take, have no part in it.
     aws, gcp = ask(*PAIR, workload="conversation-week", peak_requests_per_s="peak").regions
     assert (round(aws.usd_per_month), round(gcp.usd_per_month)) == (32058, 32179)
-    assert gcp.difference.sure is Sure.WITHIN_PROFILE_ERROR
+    assert gcp.difference.sure is Confidence.WITHIN_PROFILE_ERROR
     assert 1 + 0.5 * gcp.difference.turn.error_part == pytest.approx(1.054, abs=0.002)
     assert round(gcp.difference.turn.dearer_usd_per_month) == 31990
 
 
 @pytest.mark.parametrize("rate", [30, 36])
 def test_a_saving_of_a_few_hundred_between_other_fleets_is_not_sure(rate):
-    assert ask(*PAIR, peak_requests_per_s=rate).regions[1].difference.sure is Sure.WITHIN_PROFILE_ERROR
+    assert ask(*PAIR, peak_requests_per_s=rate).regions[1].difference.sure is Confidence.WITHIN_PROFILE_ERROR
 
 
 def prices(path, rows):
@@ -135,9 +135,9 @@ def test_the_same_machines_at_higher_prices_are_dearer_whatever_the_profiles_do(
     sheet = prices(tmp_path / "sheet.csv", {"us-east-1": 1.0, "us-east-2": 1.003})
     first, second = ask("us-east-1", "us-east-2", router=router, gpus=("A10G", "L4"), **sheet).regions
     assert (first.region, second.region) == ("us-east-1", "us-east-2")
-    assert (second.difference.sure, second.difference.basis) == (Sure.CLEAR, Basis.OFFERS)
+    assert (second.difference.sure, second.difference.basis) == (Confidence.CLEAR, OrderBasis.OFFERS)
     equal = prices(tmp_path / "sheet.csv", {"us-east-1": 1.0, "us-east-2": 1.0})
-    assert ask("us-east-1", "us-east-2", gpus=("A10G",), **equal).regions[1].difference.sure is Sure.EQUAL
+    assert ask("us-east-1", "us-east-2", gpus=("A10G",), **equal).regions[1].difference.sure is Confidence.EQUAL
 
 
 def test_one_machine_that_is_cheaper_than_many_is_no_clear_winner(tmp_path):
@@ -146,8 +146,8 @@ def test_one_machine_that_is_cheaper_than_many_is_no_clear_winner(tmp_path):
     first, second = ask("us-east-1", "us-east-2", workload="chat", peak_requests_per_s=25, **sheet).regions
     assert first.instance_counts == {"p4d.24xlarge": 1}
     difference = second.difference
-    if difference.sure is not Sure.WITHIN_PROFILE_ERROR:
-        assert difference.sure is Sure.TURNS_WITH_SPARE
+    if difference.sure is not Confidence.WITHIN_PROFILE_ERROR:
+        assert difference.sure is Confidence.TURNS_WITH_SPARE
         assert difference.cheaper_with_spare_usd_per_month == pytest.approx(2 * 9.0 * 730)
 
 
@@ -155,8 +155,8 @@ def test_with_a_router_that_knows_sizes_only_offers_and_ranges_decide():
     for router in ("prompt", "oracle"):
         difference = ask(*PAIR, router=router, peak_requests_per_s=20).regions[1].difference
         assert difference.turn is None
-        assert (difference.basis is None) is (difference.sure is Sure.WITHIN_PROFILE_ERROR)
-        assert difference.basis is not Basis.EVERY_BREAK
+        assert (difference.basis is None) is (difference.sure is Confidence.WITHIN_PROFILE_ERROR)
+        assert difference.basis is not OrderBasis.EVERY_BREAK
 
 
 @pytest.fixture(scope="module")
@@ -171,16 +171,20 @@ def sides():
         lines = tuple(replace(line, price_as_of_to=price_date) for line in plans[name].allocations)
         return Contender(replace(plans[name], allocations=lines, **changes), here, anew.market.offers[region], 730.0)
 
-    return contender, Curves(anew.asked, anew.evaluated, Solving("auto", None))
+    return contender, CostComparer(anew.asked, anew.evaluated, ProblemSolver("auto", None))
 
 
 def test_a_fleet_that_was_not_searched_to_the_end_could_undercut(sides):
     contender, curves = sides
     cheap, dear = contender("us-east-1"), contender("eu-west-1")
-    assert compare(cheap, dear, curves).sure is Sure.CLEAR
+    assert compare(cheap, dear, curves).sure is Confidence.CLEAR
     assert compare(dear, cheap, curves) == compare(cheap, dear, curves)
     usd = cheap.plan.usd_per_hour
-    for bound, sure in ((None, Sure.NOT_PROVEN), (usd - 0.1, Sure.NOT_PROVEN), (usd + 0.01, Sure.CLEAR)):
+    for bound, sure in (
+        (None, Confidence.NOT_PROVEN),
+        (usd - 0.1, Confidence.NOT_PROVEN),
+        (usd + 0.01, Confidence.CLEAR),
+    ):
         open_ = contender("eu-west-1", status=Status.FEASIBLE, lower_bound_usd_per_hour=bound)
         assert compare(cheap, open_, curves).sure is sure
 
@@ -189,6 +193,6 @@ def test_prices_that_are_far_apart_may_have_moved(sides):
     contender, curves = sides
     cheap, dear = contender("us-east-1"), contender("eu-west-1")
     assert dear.oldest_price == date(2026, 7, 20)
-    for day, sure in ((date(2026, 4, 21), Sure.CLEAR), (date(2026, 4, 20), Sure.PRICES_APART)):
-        assert days_apart(date(2026, 7, 20), day) == (90 if sure is Sure.CLEAR else 91)
+    for day, sure in ((date(2026, 4, 21), Confidence.CLEAR), (date(2026, 4, 20), Confidence.PRICES_APART)):
+        assert days_apart(date(2026, 7, 20), day) == (90 if sure is Confidence.CLEAR else 91)
         assert compare(cheap, contender("eu-west-1", day), curves).sure is sure

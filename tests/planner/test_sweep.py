@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import FrontEndMost, MaxTput, Problem, Status, Stretch, Unservable
+from melange_cloud.domain import FrontEndCeiling, MaxTput, Problem, Status, Stretch, UnservableSize
 from melange_cloud.errors import BadInput
-from melange_cloud.market.policy import Trust
+from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner import Question
 from melange_cloud.planner.pose import MaxTputTable, charged_anew
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep import stretches
 from melange_cloud.planner.sweep.sensitivity import sensitivity
 from melange_cloud.planner.sweep.stretches import (
@@ -38,16 +38,16 @@ def far_from_a_change(stretches: tuple[Stretch, ...], at: float) -> bool:
 def table_of(problem: Problem, front_end: float | None = None) -> MaxTputTable:
     """The problem's rates as figures, whose front ends take so many times as much; None have no front end."""
     return {
-        (bucket, kind): Unservable("")
+        (bucket, kind): UnservableSize("")
         if (rate := problem.max_tput_requests_per_s.get((bucket, kind))) is None
-        else MaxTput(rate, "C", 0.3, "estimated", "tpot", front_end and FrontEndMost(front_end * rate, "B", 0.25))
+        else MaxTput(rate, "C", 0.3, "estimated", "tpot", front_end and FrontEndCeiling(front_end * rate, "B", 0.25))
         for bucket in problem.planned_requests_per_s
         for kind in problem.kinds
     }
 
 
-def solving() -> Solving:
-    return Solving("highs", None)
+def solving() -> ProblemSolver:
+    return ProblemSolver("highs", None)
 
 
 def test_the_toy_over_rate_by_hand() -> None:
@@ -128,6 +128,6 @@ def test_a_sweep_that_ends_early_is_refused_and_says_how_far_it_came(
     over: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stretches, "MOST_STRETCHES", 3)
-    question = Question(regions=("us-east-1",), trust=Trust(offline=True), gpus=("L4:1",), solver="highs")
+    question = Question(regions=("us-east-1",), trust=PricePolicy(offline=True), gpus=("L4:1",), solver="highs")
     with pytest.raises(BadInput, match=r"fleets change more than .* in this range; narrow it, such as --from"):
         sensitivity(question, over, 0.5, 20.0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from melange_cloud.calibration.training_data import load_measurements
-from melange_cloud.domain import FRONT_END, FrontEndMost, Kind, MaxTput, OperatingPoint, Slo
+from melange_cloud.domain import FRONT_END, FrontEndCeiling, Kind, MaxTput, OperatingPoint, Slo
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles import Profile, load_profiles
 from melange_cloud.profiles.front_end import (
@@ -103,7 +103,7 @@ def test_what_the_front_end_does_not_limit_stays() -> None:
     behind = served(of, (4000, 500), slo=Slo(100))
     assert isinstance(engine, MaxTput)
     most = 1 / (0.0217 + 499 * 2.14e-5)
-    assert behind.front_end == FrontEndMost(pytest.approx(most), "B", 0.25)
+    assert behind.front_end == FrontEndCeiling(pytest.approx(most), "B", 0.25)
     assert behind.requests_per_s == engine.requests_per_s < most
     for name in ("grade", "error", "origin", "limited_by"):
         assert getattr(behind, name) == getattr(engine, name)

@@ -3,14 +3,14 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Slo
 from melange_cloud.profiles.measure import rungs
-from melange_cloud.profiles.measure.ladder import GROWTH, Finished, broken, next_load
+from melange_cloud.profiles.measure.ladder import GROWTH, LadderEnd, broken, next_load
 from tests.profiles.measuring import a_run
 
 
 def climb(server, slo=Slo(), top=256):  # noqa: B008  frozen
     """Measures whatever is asked for; the loads in their order, and why it ended."""
     measured = {}
-    while not isinstance(step := next_load(measured, slo, top), Finished):
+    while not isinstance(step := next_load(measured, slo, top), LadderEnd):
         assert step not in measured
         measured[step] = server(step)
     return measured, step
@@ -30,7 +30,7 @@ def test_rungs_double_up_to_the_top_itself():
 def test_the_climb_ends_where_throughput_stops_growing():
     measured, end = climb(saturating(16))
     assert sorted(measured) == [1, 2, 4, 8, 16, 32]
-    assert end == Finished("throughput stops growing at 32 in flight")
+    assert end == LadderEnd("throughput stops growing at 32 in flight")
 
 
 def test_growth_just_above_the_bound_goes_on_and_just_below_ends():
@@ -44,13 +44,13 @@ def test_growth_just_above_the_bound_goes_on_and_just_below_ends():
 def test_the_step_over_the_slo_is_bisected_twice():
     measured, end = climb(lambda n: a_run(n, n, tpot_ms=n), Slo(tpot_ms=45))
     assert list(measured) == [1, 2, 4, 8, 16, 32, 64, 48, 40]
-    assert end == Finished("the SLO breaks at 48 in flight: TPOT 48 ms > 45 ms", by_slo=True)
+    assert end == LadderEnd("the SLO breaks at 48 in flight: TPOT 48 ms > 45 ms", by_slo=True)
 
 
 def test_a_load_within_the_slo_moves_the_bisection_up():
     measured, end = climb(lambda n: a_run(n, n, tpot_ms=n), Slo(tpot_ms=60))
     assert list(measured)[-3:] == [64, 48, 56]
-    assert end == Finished("the SLO breaks at 64 in flight: TPOT 64 ms > 60 ms", by_slo=True)
+    assert end == LadderEnd("the SLO breaks at 64 in flight: TPOT 64 ms > 60 ms", by_slo=True)
 
 
 def test_nothing_is_between_one_and_two():
@@ -62,7 +62,7 @@ def test_nothing_is_between_one_and_two():
 def test_the_lightest_load_may_miss_the_slo():
     measured, end = climb(lambda n: a_run(n, n, tpot_ms=50), Slo(tpot_ms=10))
     assert list(measured) == [1]
-    assert end == Finished("the lightest load already misses the SLO: TPOT 50 ms > 10 ms", by_slo=True)
+    assert end == LadderEnd("the lightest load already misses the SLO: TPOT 50 ms > 10 ms", by_slo=True)
 
 
 def test_the_top_is_told_from_saturation():
@@ -92,7 +92,7 @@ def test_an_interrupted_climb_ends_as_one_that_was_not(at, tpot_ms, slo_ms, top,
     server, slo = saturating(at, tpot_ms), Slo(tpot_ms=slo_ms)
     whole, end = climb(server, slo, top)
     kept = dict(list(whole.items())[:stop])
-    while not isinstance(step := next_load(kept, slo, top), Finished):
+    while not isinstance(step := next_load(kept, slo, top), LadderEnd):
         kept[step] = server(step)
     assert (kept, step) == (whole, end)
     assert max(whole) <= top

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile, pin
 from melange_cloud.profiles.profile_file import MEASURED_COLUMNS, MEASURED_FORMAT
@@ -72,7 +72,7 @@ def test_p99_is_known_where_it_was_measured_and_nowhere_else() -> None:
     assert isinstance(answer, MaxTput)
     assert (answer.requests_per_s, answer.limited_by) == (pytest.approx(1.8), "p99_tpot")
     far = of.max_tput(4000, 1000, Slo(p99_tpot_ms=95))
-    assert isinstance(far, Unservable)
+    assert isinstance(far, UnservableSize)
     assert far.no_data
 
 
@@ -133,15 +133,15 @@ def test_a_load_that_missed_the_target_bounds_the_rate() -> None:
 def test_one_request_alone_that_missed_the_target_is_final() -> None:
     of = pinned(point(SIZE, 1 / (0.1 + 249 * 0.12), 120, 1), point(SIZE, 0.8, 160, 30))
     answer = of.max_tput(*SIZE, FULL)
-    assert isinstance(answer, Unservable)
+    assert isinstance(answer, UnservableSize)
     assert "120 ms per token at its lightest load" in answer.reason
 
 
 def test_no_measurement_beats_the_time_to_read_the_weights() -> None:
     assert ESTIMATE.weight_read_ms is not None
     impossible = pinned(point(SIZE, 5, 5, 2), point(SIZE, 9, 8, 20))
-    assert isinstance(impossible.max_tput(*SIZE, Slo(tpot_ms=0.9 * ESTIMATE.weight_read_ms)), Unservable)
-    assert isinstance(impossible.max_tput(*SIZE, FULL, longest_total_tokens=10**9), Unservable)
+    assert isinstance(impossible.max_tput(*SIZE, Slo(tpot_ms=0.9 * ESTIMATE.weight_read_ms)), UnservableSize)
+    assert isinstance(impossible.max_tput(*SIZE, FULL, longest_total_tokens=10**9), UnservableSize)
 
 
 def grid(rates: dict[tuple[int, int], float]) -> list[OperatingPoint]:
@@ -177,7 +177,7 @@ def test_without_an_estimate_only_what_was_measured_is_served() -> None:
         "a shorter request is no slower than the shortest measured"
     )
     beyond = of.max_tput(1000, 500, Slo(tpot_ms=90))
-    assert isinstance(beyond, Unservable)
+    assert isinstance(beyond, UnservableSize)
     assert beyond.no_data
     assert "the nearest is 400 + 200" in beyond.reason
 

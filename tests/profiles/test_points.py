@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
-from melange_cloud.estimator.replica import DoesNotFit, Replica
+from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import Profile, load_eras, load_gpus, load_models, load_profiles
-from melange_cloud.profiles.points import Best, Missed, Point, best_within, interpolated
+from melange_cloud.profiles.points import BestRate, MissedTarget, Point, best_within, interpolated
 
 POINTS = [Point(10, 1, 100, 1090, 15), Point(20, 1.8, 200, 2180, 40), Point(40, 3, 500, 4460, 90)]
 EVERY = {
@@ -21,22 +21,22 @@ EVERY = {
 }
 
 
-def best(slo: Slo) -> Best:
+def best(slo: Slo) -> BestRate:
     found = best_within(POINTS, slo)
-    assert isinstance(found, Best)
+    assert isinstance(found, BestRate)
     return found
 
 
 def test_without_a_target_it_is_saturation() -> None:
-    assert best(Slo()) == Best(3, "saturation", 40, missed_beyond=False)
+    assert best(Slo()) == BestRate(3, "saturation", 40, missed_beyond=False)
 
 
 def test_each_target_limits_by_its_own_latency() -> None:
-    assert best(Slo(tpot_ms=30)) == Best(pytest.approx(2.4), "tpot", 30)
-    assert best(Slo(p99_tpot_ms=65)) == Best(pytest.approx(2.4), "p99_tpot", 30)
-    assert best(Slo(e2e_ms=3320)) == Best(pytest.approx(2.4), "e2e", 30)
+    assert best(Slo(tpot_ms=30)) == BestRate(pytest.approx(2.4), "tpot", 30)
+    assert best(Slo(p99_tpot_ms=65)) == BestRate(pytest.approx(2.4), "p99_tpot", 30)
+    assert best(Slo(e2e_ms=3320)) == BestRate(pytest.approx(2.4), "e2e", 30)
     # TTFT waits for the others' step: its reciprocal rate is what moves evenly.
-    assert best(Slo(ttft_ms=350)) == Best(pytest.approx(1 / (0.5 / 1.8 + 0.5 / 3)), "ttft", 30)
+    assert best(Slo(ttft_ms=350)) == BestRate(pytest.approx(1 / (0.5 / 1.8 + 0.5 / 3)), "ttft", 30)
 
 
 def test_all_targets_hold_and_the_tightest_is_named() -> None:
@@ -46,21 +46,21 @@ def test_all_targets_hold_and_the_tightest_is_named() -> None:
 
 def test_a_target_that_the_lightest_load_misses_is_named_with_its_number() -> None:
     missed = best_within(POINTS, Slo(ttft_ms=99))
-    assert missed == Missed("ttft", 100, 99)
+    assert missed == MissedTarget("ttft", 100, 99)
     assert "100 ms of TTFT at its lightest load" in missed.reason((10, 20))
 
 
 def test_a_latency_that_no_point_knows_is_no_data() -> None:
     unknown = [point._replace(p99_tpot_ms=math.inf) for point in POINTS]
     missed = best_within(unknown, Slo(tpot_ms=30, p99_tpot_ms=1000))
-    assert isinstance(missed, Missed)
+    assert isinstance(missed, MissedTarget)
     assert "does not know its p99 TPOT: measure it" in missed.reason((1, 1))
 
 
 def test_points_that_know_a_latency_answer_for_it_alone() -> None:
     flooded = Point(math.inf, 9, math.inf, math.inf)
-    assert best_within([*POINTS, flooded], Slo()) == Best(9, "saturation", math.inf, missed_beyond=False)
-    assert best_within([*POINTS, flooded], Slo(tpot_ms=1000)) == Best(3, "saturation", 40, missed_beyond=False)
+    assert best_within([*POINTS, flooded], Slo()) == BestRate(9, "saturation", math.inf, missed_beyond=False)
+    assert best_within([*POINTS, flooded], Slo(tpot_ms=1000)) == BestRate(3, "saturation", 40, missed_beyond=False)
 
 
 def test_at_one_size_interpolation_changes_nothing() -> None:
@@ -76,7 +76,7 @@ def test_estimates_do_not_know_their_p99_tpot() -> None:
     of = EVERY["2025 A10G"]
     for size in ((100, 100), (130, 170)):
         answer = of.max_tput(*size, Slo(p99_tpot_ms=1e6))
-        assert isinstance(answer, Unservable)
+        assert isinstance(answer, UnservableSize)
         assert answer.no_data
         assert "p99 TPOT: measure it" in answer.reason
 
@@ -97,10 +97,10 @@ def exact(profile: Profile, size: tuple[int, int], field: str, limit_ms: float) 
     replica = replica_of(profile)
     largest = replica.largest_concurrency(*size)
     estimates = replica.estimate(*size, tuple(range(1, largest + 1)))
-    assert not isinstance(estimates, DoesNotFit)
+    assert not isinstance(estimates, MemoryShortfall)
     points = [Point(e.tpot_ms, e.requests_per_s, e.ttft_ms, e.ttft_ms + (size[1] - 1) * e.tpot_ms) for e in estimates]
     found = best_within(points, Slo(**{field: limit_ms}))
-    return (found.requests_per_s if isinstance(found, Best) else 0.0), largest
+    return (found.requests_per_s if isinstance(found, BestRate) else 0.0), largest
 
 
 @given(
@@ -117,11 +117,11 @@ def test_no_size_is_promised_more_than_the_estimator_allows(
     of = EVERY[name]
     replica = replica_of(of)
     alone = replica.estimate(input_tokens, output_tokens, (1,))
-    if isinstance(alone, DoesNotFit) or input_tokens + output_tokens > of.max_total_tokens:
+    if isinstance(alone, MemoryShortfall) or input_tokens + output_tokens > of.max_total_tokens:
         return
     least_ms = alone[0].ttft_ms + (0 if field == "ttft_ms" else (output_tokens - 1) * alone[0].tpot_ms)
     answer = of.max_tput(input_tokens, output_tokens, Slo(**{field: slack * least_ms}))
-    if isinstance(answer, Unservable):
+    if isinstance(answer, UnservableSize):
         return
     rate, largest = exact(of, (input_tokens, output_tokens), field, slack * least_ms)
     # Where only a few requests fit at once, the whole number of them jumps between the sizes of the grid.
@@ -166,8 +166,8 @@ def test_an_e2e_target_is_for_the_size_asked_for_not_for_its_neighbours() -> Non
     e2e_ms = {size: (p.ttft_ms or 0) + (size[1] - 1) * (p.tpot_ms or 0) for size, p in alone_ms.items()}
     between = (e2e_ms[500, 1000] + e2e_ms[500, 2000]) / 2
     # 2,000 tokens cannot come in that time even alone, but 1,100 can, and 1,900 cannot.
-    assert isinstance(of.max_tput(500, 2000, Slo(e2e_ms=between)), Unservable)
-    assert isinstance(of.max_tput(500, 1900, Slo(e2e_ms=between)), Unservable)
+    assert isinstance(of.max_tput(500, 2000, Slo(e2e_ms=between)), UnservableSize)
+    assert isinstance(of.max_tput(500, 1900, Slo(e2e_ms=between)), UnservableSize)
     assert isinstance(of.max_tput(500, 1100, Slo(e2e_ms=between)), MaxTput)
 
 

@@ -15,7 +15,7 @@ from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_gpus, load_models
 from melange_cloud.profiles.attribution.attribute import attribute
-from melange_cloud.profiles.attribution.possible import Measured
+from melange_cloud.profiles.attribution.possible import MeasuredReplica
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import read_runs
 
@@ -149,6 +149,6 @@ def test_what_was_really_measured_is_possible() -> None:
             run = a_run(rate, size, tpot_ms=tpot_ms, ttft_ms=ttft_ms, max_concurrency=round(at_once))
         element_bytes = 1 if row.source.fp8_cache or row.precision == "fp8" else 2
         model, gpu = load_models()[row.model], load_gpus()[row.gpu]
-        assert Measured(model, gpu, row.tensor_parallel, row.precision, element_bytes).why_not(run) == "", row
+        assert MeasuredReplica(model, gpu, row.tensor_parallel, row.precision, element_bytes).why_not(run) == "", row
         checked += 1
     assert checked > 500

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.profile_file import COLUMNS
@@ -67,7 +67,7 @@ def served(of: Profile, input_tokens: float, output_tokens: float, tpot_ms: floa
 
 def refused(of: Profile, input_tokens: float, output_tokens: float, tpot_ms: float, longest: int | None = None) -> str:
     answer = of.max_tput(input_tokens, output_tokens, Slo(tpot_ms), longest_total_tokens=longest)
-    assert isinstance(answer, Unservable)
+    assert isinstance(answer, UnservableSize)
     return answer.reason
 
 
@@ -145,7 +145,7 @@ def test_no_shipped_profile_promises_a_tpot_below_the_weight_read(
 ) -> None:
     assert of.weight_read_ms is not None
     answer = of.max_tput(*size, Slo(min(tpot_ms, 0.999 * of.weight_read_ms)))
-    assert isinstance(answer, Unservable)
+    assert isinstance(answer, UnservableSize)
 
 
 @given(st.sampled_from(EVERY), st.data(), targets)
@@ -155,7 +155,7 @@ def test_at_the_grid_points_maxtput_is_the_grids(of: Profile, data: st.DataObjec
     answer = of.max_tput(*size, Slo(tpot_ms))
     passing = [point.requests_per_s for point in points if point.tpot_ms <= tpot_ms]
     if not passing:
-        assert isinstance(answer, Unservable)
+        assert isinstance(answer, UnservableSize)
         return
     assert isinstance(answer, MaxTput)
     assert max(passing) <= answer.requests_per_s <= max(point.requests_per_s for point in points)
@@ -178,7 +178,7 @@ def test_longer_requests_never_have_a_higher_rate(
     ids=lambda of: f"{of.model} {of.era}",
 )
 def test_between_the_grid_points_it_stays_near_the_estimator(of: Profile) -> None:
-    from melange_cloud.estimator.replica import DoesNotFit, Replica
+    from melange_cloud.estimator.replica import MemoryShortfall, Replica
     from melange_cloud.estimator.spec_files import load_calibrations
     from melange_cloud.profiles import load_eras, load_gpus, load_models
 
@@ -189,7 +189,7 @@ def test_between_the_grid_points_it_stays_near_the_estimator(of: Profile) -> Non
     for input_tokens in (40, 170, 400, 700, 1500, 3000, 5000, 7000):
         for output_tokens in (60, 150, 400, 700, 1500):
             exact = replica.estimate(input_tokens, output_tokens)
-            if isinstance(exact, DoesNotFit) or input_tokens + output_tokens > of.max_total_tokens:
+            if isinstance(exact, MemoryShortfall) or input_tokens + output_tokens > of.max_total_tokens:
                 continue
             rate = served(of, input_tokens, output_tokens, 1e9).requests_per_s
             off.append(abs(rate / exact[-1].requests_per_s - 1))
@@ -207,7 +207,7 @@ def test_llama_2_loses_nothing_below_its_4096_tokens() -> None:
                     input_tokens,
                     output_tokens,
                 )
-    assert isinstance(of.max_tput(4000, 97, Slo()), Unservable)
+    assert isinstance(of.max_tput(4000, 97, Slo()), UnservableSize)
 
 
 def test_the_papers_ten_by_six_sizes_are_reached_where_memory_allows() -> None:
@@ -226,5 +226,5 @@ def test_cells_are_the_grid(profile: Profile) -> None:
     assert [(cell.input_tokens, cell.output_tokens) for cell in cells] == [(100, 100), (100, 1000), (500, 100)]
     assert all(cell.tpot_ms == 15 for cell in cells)
     assert [cell.tpot_ms for cell in profile.cells()] == [40, 20, 24]
-    assert all(isinstance(cell.served, Unservable) and cell.tpot_ms is None for cell in profile.cells(Slo(1)))
+    assert all(isinstance(cell.served, UnservableSize) and cell.tpot_ms is None for cell in profile.cells(Slo(1)))
     assert sorted(profile.points) == list(profile.sizes)

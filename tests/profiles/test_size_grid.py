@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.profiles import load_models, load_profiles
 from melange_cloud.profiles.profile_text import OUTPUT_TOKENS, grid
 from melange_cloud.profiles.size_grid import SizeGrid
@@ -15,7 +15,7 @@ CONTEXT = 131_072
 
 def weights(of: SizeGrid, input_tokens: float, output_tokens: float, limit: int) -> dict[tuple[int, int], float]:
     found = of.about(input_tokens, output_tokens, limit)
-    assert not isinstance(found, Unservable), found
+    assert not isinstance(found, UnservableSize), found
     assert len(dict(found)) == len(found)
     return dict(found)
 
@@ -38,8 +38,8 @@ def test_beyond_the_end_of_the_longer_row_the_line_from_that_end_is_followed() -
 def test_a_grid_that_ends_before_its_limit_refuses_what_lies_beyond() -> None:
     of = SizeGrid([(25, 100), (500, 100), (25, 4096), (500, 4096)])
     beyond = of.about(30, 5000, CONTEXT)
-    assert beyond == Unservable("the profile stops at 4,096 output tokens, needs 5,000")
-    assert of.about(501, 100, CONTEXT) == Unservable("the profile stops at 500 input tokens, needs 501")
+    assert beyond == UnservableSize("the profile stops at 4,096 output tokens, needs 5,000")
+    assert of.about(501, 100, CONTEXT) == UnservableSize("the profile stops at 500 input tokens, needs 501")
 
 
 @given(st.floats(1, CONTEXT), st.floats(1, CONTEXT))
@@ -88,7 +88,7 @@ def test_what_a_shorter_context_cannot_hold_is_refused_for_that_reason_alone() -
             longest = bucket.longest_total_tokens or math.ceil(sum(size))
             answers = {of.max_tput(*size, Slo(), longest) for of in kinds.values()}
             if longest > model.max_model_len:
-                assert {answer.reason for answer in answers if isinstance(answer, Unservable)} == {
+                assert {answer.reason for answer in answers if isinstance(answer, UnservableSize)} == {
                     f"a request of {longest:,} tokens is longer than the model's context of {model.max_model_len:,}"
                 }
             else:

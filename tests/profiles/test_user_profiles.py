@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.domain import Kind, MaxTput, Slo, Unservable
+from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.profiles import check_profile_file, load_profiles, read_profile_file
 from melange_cloud.profiles.attribution.attribute import attribute
@@ -126,7 +126,7 @@ def test_a_model_that_is_not_shipped_works_from_the_measurements_alone() -> None
     answer = profiles[KIND].max_tput(130, 64, Slo(tpot_ms=8))
     assert isinstance(answer, MaxTput)
     assert answer.origin == "measured"
-    assert isinstance(profiles[KIND].max_tput(2000, 500, Slo()), Unservable)
+    assert isinstance(profiles[KIND].max_tput(2000, 500, Slo()), UnservableSize)
     with pytest.raises(BadInput, match="fp8"):
         load_profiles("qwen3-0.6b", "fp8")
 

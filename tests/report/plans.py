@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 
 from melange_cloud.domain import (
     Allocation,
-    Basis,
+    Confidence,
     CostOrder,
+    IneligibleType,
     KindUse,
-    LeftOut,
+    OrderBasis,
     Plan,
     QuotaNeed,
     RegionPlan,
@@ -18,7 +19,6 @@ from melange_cloud.domain import (
     RoutingLine,
     SingleGpuFleet,
     Status,
-    Sure,
     WhatIf,
 )
 
@@ -255,12 +255,12 @@ def difference(cheapest: RegionPlan, region: RegionPlan) -> CostOrder:
     doubt = math.hypot(*(part * errors.get(kind, 0.0) for kind, part in usd.items()))
     apart = abs((oldest(cheapest) - oldest(region)).days) > 90
     if region.usd_per_hour - cheapest.usd_per_hour <= 1e-6:
-        return CostOrder(Sure.EQUAL)
+        return CostOrder(Confidence.EQUAL)
     if region.usd_per_hour - cheapest.usd_per_hour <= doubt:
-        return CostOrder(Sure.WITHIN_PROFILE_ERROR)
+        return CostOrder(Confidence.WITHIN_PROFILE_ERROR)
     if region.status is Status.FEASIBLE and (region.lower_bound_usd_per_hour or 0) < cheapest.usd_per_hour:
-        return CostOrder(Sure.NOT_PROVEN, Basis.OFFERS)
-    return CostOrder(Sure.PRICES_APART if apart else Sure.CLEAR, Basis.OFFERS)
+        return CostOrder(Confidence.NOT_PROVEN, OrderBasis.OFFERS)
+    return CostOrder(Confidence.PRICES_APART if apart else Confidence.CLEAR, OrderBasis.OFFERS)
 
 
 def oldest(region: RegionPlan) -> date:
@@ -308,9 +308,9 @@ def us_east_1(**changes: object) -> RegionPlan:
             WhatIf("TPOT 5 ms", "--tpot-ms 5", Status.INFEASIBLE, "no GPU reads the weights in 5 ms", None, {}),
         ),
         "left_out": (
-            LeftOut("p5.4xlarge", "only by Capacity Block here", "sold_as"),
-            LeftOut("g6.xlarge", "16 GiB host < 24", "host_memory"),
-            LeftOut("g5.xlarge", "16 GiB host < 24", "host_memory"),
+            IneligibleType("p5.4xlarge", "only by Capacity Block here", "sold_as"),
+            IneligibleType("g6.xlarge", "16 GiB host < 24", "host_memory"),
+            IneligibleType("g5.xlarge", "16 GiB host < 24", "host_memory"),
         ),
         "quota_needs": (QuotaNeed("Running On-Demand G and VT instances", 88, "vCPU"),),
     }
@@ -365,7 +365,7 @@ def hostile() -> Plan:
         place=evil,
         single_gpu=(single("A10G", 9.0, {evil: 3}), single("L4", None, reason=evil)),
         what_if=(WhatIf(evil, evil, Status.UNKNOWN, evil, None, {}),),
-        left_out=(LeftOut(evil, evil, evil),),
+        left_out=(IneligibleType(evil, evil, evil),),
         quota_needs=(QuotaNeed(evil, 3, evil),),
     )
     return plan(region, notices=(EXAMPLE, evil), model=evil, workload=evil, workload_title=evil, max_gpus={evil: 3})
@@ -417,7 +417,7 @@ def pages() -> dict[str, Plan]:
         "us-east-1",
         reason="quota aws:G <= 8 vCPU is too small: 88 are needed",
         single_gpu=(single("A10G", None, reason="quota aws:G <= 8 vCPU"),),
-        left_out=(LeftOut("p5.4xlarge", "only by Capacity Block here", "sold_as"),),
+        left_out=(IneligibleType("p5.4xlarge", "only by Capacity Block here", "sold_as"),),
         routers={"plain": None, "prompt": None, "oracle": None},
     )
     return {

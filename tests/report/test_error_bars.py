@@ -8,7 +8,7 @@ import pytest
 
 import melange_cloud
 from melange_cloud import report
-from melange_cloud.domain import AtThroughput, ErrorBars, ProfileSwing
+from melange_cloud.domain import ErrorBars, FleetAtThroughput, ProfileSwing
 from tests.report import plans
 from tests.report.test_json import SCHEMA, closed, faults
 
@@ -22,7 +22,7 @@ def swing(better=7000.0, worse=12000.0, gpu="A10G", *, in_fleet=True):
 
 
 def bars(better=None, worse=None, profiles=()):
-    stated = AtThroughput(9732.36, PLAN, True)
+    stated = FleetAtThroughput(9732.36, PLAN, True)
     return ErrorBars(better or stated, stated, worse or stated, tuple(profiles))
 
 
@@ -31,8 +31,8 @@ def page(told, *, pessimistic=False, ends=(7000.0, 13000.0), width=200):
     return report.table(plans.plan(region, pessimistic=pessimistic), width=width, colour=False)
 
 
-BETTER = AtThroughput(7000.0, {"g5.2xlarge": 8}, True)
-WORSE = AtThroughput(13000.0, {"p4d.24xlarge": 1}, False)
+BETTER = FleetAtThroughput(7000.0, {"g5.2xlarge": 8}, True)
+WORSE = FleetAtThroughput(13000.0, {"p4d.24xlarge": 1}, False)
 
 
 def test_the_mix_at_either_end_is_named():
@@ -48,7 +48,7 @@ def test_ends_that_change_nothing_are_one_sentence():
 
 
 def test_an_end_without_a_fleet_is_said_and_not_filled():
-    text = page(bars(BETTER, AtThroughput(None, {}, None)), ends=(7000.0, None))
+    text = page(bars(BETTER, FleetAtThroughput(None, {}, None)), ends=(7000.0, None))
     assert "If profiles are 30 % better: $7,000; if 30 % worse: no fleet was found." in text
     assert "If better 8 g5.2xlarge, the same mix." in text
 
@@ -89,7 +89,7 @@ def test_no_line_is_longer_than_the_terminal(width):
 
 
 def test_the_json_of_error_bars_holds_nothing_undescribed():
-    told = bars(BETTER, AtThroughput(None, {}, None), [swing(), swing(worse=None)])
+    told = bars(BETTER, FleetAtThroughput(None, {}, None), [swing(), swing(worse=None)])
     region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=told)
     document = json.loads(report.as_json(plans.plan(region)))
     assert faults(document, closed(SCHEMA)) == []

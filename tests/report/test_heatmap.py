@@ -7,9 +7,9 @@ from io import StringIO
 
 import pytest
 
-from melange_cloud.domain import LeftOut
+from melange_cloud.domain import IneligibleType
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
-from melange_cloud.report.charts import Grid, Lines
+from melange_cloud.report.charts import GridPanel, LinePanel
 from melange_cloud.report.pages.heatmap import LETTERS, heat_map_table
 from melange_cloud.report.pages.heatmap_chart import heat_map_chart
 from melange_cloud.report.pages.heatmap_data import COLUMNS, heat_map_csv, heat_map_json
@@ -67,7 +67,7 @@ MAP = HeatMap(
     missing={"A100-80GB": "no on demand price here"},
     prices=(price("A10G", 1.2), price("H100", 6.9), price("L4", 0.98)),
     cells=CELLS,
-    left_out=(LeftOut("g5.xlarge", "host memory < 23 GiB", "host_memory"),),
+    left_out=(IneligibleType("g5.xlarge", "host memory < 23 GiB", "host_memory"),),
 )
 PAIR = replace(MAP, gpus=("A10G", "H100"), prices=(price("A10G", 1.2), price("H100", 6.9)))
 OVER = replace(
@@ -200,11 +200,11 @@ def test_the_chart_says_what_the_page_says():
     assert "mean TPOT ≤ 100 ms" in " ".join(chart.subtitle)
     assert "snapshot prices of 2026-07-20" in " ".join(chart.subtitle)
     best, worst = chart.panels
-    assert isinstance(best, Grid)
+    assert isinstance(best, GridPanel)
     assert [[field.text for field in row] for row in best.rows] == [["G +100", "H only"], ["~H +5", "-"]]
     assert best.rows[1][0].strength < best.rows[0][0].strength
-    assert isinstance(worst, Grid)
+    assert isinstance(worst, GridPanel)
     assert [[field.text for field in row] for row in worst.rows] == [["L +300", "-"], ["~G +5", "-"]]
     (over,) = heat_map_chart(OVER).panels
-    assert isinstance(over, Lines)
+    assert isinstance(over, LinePanel)
     assert {line.name: line.points[0] for line in over.lines} == {"A10G": (40.0, 540.0), "H100": (40.0, 940.0)}

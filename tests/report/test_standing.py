@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from melange_cloud import report
-from melange_cloud.domain import Plan, RegionPlan, Status, Sure
-from melange_cloud.report.standing import Standing, standings
+from melange_cloud.domain import Confidence, Plan, RegionPlan, Status
+from melange_cloud.report.standing import RegionStanding, standings
 from melange_cloud.report.winner import undecided
 from tests.report import plans
 from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
@@ -27,7 +27,7 @@ def fleet(usd_per_hour: dict[str, float], region: str, as_of: date = date(2026, 
 CHEAP = fleet({"A10G": 10.0}, "a")
 
 
-def of(answer: Plan, region: str) -> Standing:
+def of(answer: Plan, region: str) -> RegionStanding:
     return standings(answer)["aws", region]
 
 
@@ -43,20 +43,20 @@ def test_premium_and_saving_are_the_difference_to_the_cheapest() -> None:
 @pytest.mark.parametrize(
     ("other", "sure"),
     [
-        (fleet({"A10G": 11.0}, "b"), Sure.CLEAR),
-        (fleet({"A10G": 10.0}, "b"), Sure.EQUAL),
-        (fleet({"L4": 11.0}, "b"), Sure.WITHIN_PROFILE_ERROR),
-        (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 20)), Sure.PRICES_APART),
-        (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 21)), Sure.CLEAR),
+        (fleet({"A10G": 11.0}, "b"), Confidence.CLEAR),
+        (fleet({"A10G": 10.0}, "b"), Confidence.EQUAL),
+        (fleet({"L4": 11.0}, "b"), Confidence.WITHIN_PROFILE_ERROR),
+        (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 20)), Confidence.PRICES_APART),
+        (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 21)), Confidence.CLEAR),
         (
             fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=9.9),
-            Sure.NOT_PROVEN,
+            Confidence.NOT_PROVEN,
         ),
-        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=10.5), Sure.CLEAR),
-        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=None), Sure.NOT_PROVEN),
+        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=10.5), Confidence.CLEAR),
+        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=None), Confidence.NOT_PROVEN),
     ],
 )
-def test_how_sure_follows_its_cause(other: RegionPlan, sure: Sure) -> None:
+def test_how_sure_follows_its_cause(other: RegionPlan, sure: Confidence) -> None:
     answer = plan(CHEAP, other)
     assert of(answer, "b").sure is sure
     assert of(answer, "a").sure is sure
@@ -72,7 +72,7 @@ def test_the_cheapest_is_as_sure_as_the_least_sure_other_allows() -> None:
     ]
     assert of(answer, "a").reason.startswith("one other region could turn out cheaper")
     open_ = plan(CHEAP, fleet({"A10G": 11.0}, "b"), no_plan("c", status=Status.UNKNOWN, reason="nothing found in 1 s"))
-    assert of(open_, "a").sure is Sure.NOT_PROVEN
+    assert of(open_, "a").sure is Confidence.NOT_PROVEN
 
 
 def test_standings_and_the_verdict_never_disagree() -> None:
@@ -84,7 +84,8 @@ def test_standings_and_the_verdict_never_disagree() -> None:
             level = {
                 key
                 for key, standing in found.items()
-                if standing.premium_fraction == 0 or standing.sure in (Sure.EQUAL, Sure.WITHIN_PROFILE_ERROR)
+                if standing.premium_fraction == 0
+                or standing.sure in (Confidence.EQUAL, Confidence.WITHIN_PROFILE_ERROR)
             }
             assert level == {(region.provider, region.region) for region in verdict.ties}, name
 

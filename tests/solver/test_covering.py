@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.solver.covering import GaveUp, Item, cover, nano_usd, uses
+from melange_cloud.solver.covering import CoveringItem, NodeBudgetSpent, cover, nano_usd, uses
 
-G5_1, G5_8 = Item("g5.xlarge", 1, 1_006_000_000), Item("g5.48xlarge", 8, 16_288_000_000)
+G5_1, G5_8 = CoveringItem("g5.xlarge", 1, 1_006_000_000), CoveringItem("g5.48xlarge", 8, 16_288_000_000)
 
 
 @st.composite
@@ -17,7 +17,7 @@ def questions(draw, quotas):
     for number in range(draw(st.integers(1, 3))):
         size = draw(st.sampled_from((1, 2, 3, 4)))
         limits = (("gpus", size), (f"item{number}", 1)) if quotas else ()
-        items.append(Item(f"item{number}", size, draw(st.integers(1, 12)), limits))
+        items.append(CoveringItem(f"item{number}", size, draw(st.integers(1, 12)), limits))
     left = draw(st.dictionaries(st.sampled_from(("gpus", "item0", "item1")), st.integers(0, 12))) if quotas else {}
     return items, draw(st.integers(1, 7)), left, draw(st.integers(0, 1))
 
@@ -59,27 +59,27 @@ def test_the_order_of_the_items_does_not_matter(question):
 
 
 def test_of_equal_costs_the_fewest_instances_are_taken():
-    eight_at_the_same_price = Item("g5.big", 8, 8 * G5_1.nano_usd_per_hour)
+    eight_at_the_same_price = CoveringItem("g5.big", 8, 8 * G5_1.nano_usd_per_hour)
     assert cover([G5_1, eight_at_the_same_price], 202) == {"g5.big": 25, "g5.xlarge": 2}
 
 
 def test_of_equal_costs_and_instances_the_first_name_is_taken():
-    assert cover([Item("b", 2, 5), Item("a", 2, 5)], 3) == {"a": 2}
+    assert cover([CoveringItem("b", 2, 5), CoveringItem("a", 2, 5)], 3) == {"a": 2}
 
 
 def test_a_billion_replicas_are_covered_at_once():
     assert cover([G5_1, G5_8], 10**9) == {"g5.xlarge": 10**9}
-    cheap_eight = Item("g5.big", 8, 8_000_000_000)
+    cheap_eight = CoveringItem("g5.big", 8, 8_000_000_000)
     assert cover([G5_1, cheap_eight], 10**9 + 3, spare=1) == {"g5.big": 10**9 // 8 + 1, "g5.xlarge": 3}
 
 
 def test_a_quota_that_does_not_bind_changes_nothing():
-    items = [Item("a", 3, 5, (("gpus", 3),)), Item("b", 2, 4, (("gpus", 2),))]
+    items = [CoveringItem("a", 3, 5, (("gpus", 3),)), CoveringItem("b", 2, 4, (("gpus", 2),))]
     assert cover(items, 10**6, {"gpus": 10**7}) == cover(items, 10**6)
 
 
 def test_quotas_are_shared_between_items():
-    items = [Item("a", 3, 5, (("gpus", 4),)), Item("b", 2, 4, (("gpus", 2),))]
+    items = [CoveringItem("a", 3, 5, (("gpus", 4),)), CoveringItem("b", 2, 4, (("gpus", 2),))]
     assert cover(items, 6) == {"a": 2}
     assert cover(items, 6, {"gpus": 7}) == {"b": 3}
     assert cover(items, 6, {"gpus": 5}) is None
@@ -92,16 +92,18 @@ def test_nothing_is_needed_for_no_demand_and_nothing_is_found_without_items():
 
 def test_the_loss_of_the_largest_instance_is_survived():
     assert cover([G5_1], 3, spare=1) == {"g5.xlarge": 4}
-    assert cover([Item("one", 1, 10), Item("eight", 8, 11)], 3, spare=1) == {"eight": 2}
+    assert cover([CoveringItem("one", 1, 10), CoveringItem("eight", 8, 11)], 3, spare=1) == {"eight": 2}
 
 
 def test_a_search_without_end_is_given_up():
-    items = [Item(f"i{n}", 17 + n, 1000 + 59 * n - n % 5, ((f"i{n}", 1), ("all", 100 + n % 7))) for n in range(20)]
-    with pytest.raises(GaveUp):
+    items = [
+        CoveringItem(f"i{n}", 17 + n, 1000 + 59 * n - n % 5, ((f"i{n}", 1), ("all", 100 + n % 7))) for n in range(20)
+    ]
+    with pytest.raises(NodeBudgetSpent):
         cover(items, 2500, {"all": 10_000} | {f"i{n}": 6 for n in range(20)})
 
 
 def test_prices_are_whole_nano_usd_so_that_discounts_keep_ties():
     one, eight = 1.006 * 0.8777, 8 * 1.006 * 0.8777
     assert nano_usd(eight) == 8 * nano_usd(one)
-    assert cover([Item("one", 1, nano_usd(one)), Item("eight", 8, nano_usd(eight))], 8) == {"eight": 1}
+    assert cover([CoveringItem("one", 1, nano_usd(one)), CoveringItem("eight", 8, nano_usd(eight))], 8) == {"eight": 1}

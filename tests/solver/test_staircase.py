@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from melange_cloud.domain import Kind, OfferNumbers, Quotas, Status
 from melange_cloud.solver import find_programs, solve, verify
 from melange_cloud.solver.checks import equal_within
-from melange_cloud.solver.covering import GaveUp
+from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.staircase import NODE_BUDGET, Staircase, staircase_of
 from tests.solver.problems import A10G, H100X4, L4, brute_force_usd_per_hour, one_row, problems, toy
 
@@ -203,7 +203,7 @@ def test_of_equal_bundles_one_kind_comes_first_then_the_fewest_instances():
 
 def test_two_kinds_that_cost_the_same_at_a_huge_demand_are_given_up_and_not_guessed():
     one, other = OfferNumbers("a", "A10G", 3, 4, "aws:G", 3.0), OfferNumbers("b", "L4", 7, 4, "aws:G", 7.0)
-    with pytest.raises(GaveUp):
+    with pytest.raises(NodeBudgetSpent):
         Staircase([one, other], {A10G: NODE_BUDGET * 9.0 + 1.1, L4: (NODE_BUDGET * 9.0 + 1.1) * (1 - 1e-12)}).cheapest()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, Sizes, read_histogram, read_rates, read_trace, with_rates
+from melange_cloud.workload import ColumnChoice, SizeFacts, read_histogram, read_rates, read_trace, with_rates
 from melange_cloud.workload.arrivals import arrival_rates
 from melange_cloud.workload.tally import Tally
 
@@ -107,7 +107,7 @@ def test_stray_times_are_refused_with_the_cure(tmp_path: Path) -> None:
     path.write_text("arrival_s,input_tokens,output_tokens\n0,1,1\n1700000000,1,1\n")
     with pytest.raises(BadInput, match="more than ten years: fix the stray ones, name their unit with --time-unit"):
         read_trace(path)
-    assert read_trace(path, AskedColumns(ignore_times=True)).arrival_rates is None
+    assert read_trace(path, ColumnChoice(ignore_times=True)).arrival_rates is None
 
 
 def test_quantiles_are_placed_exactly() -> None:
@@ -136,7 +136,7 @@ def test_a_histogram_takes_what_its_source_tells_of_sizes(tmp_path: Path) -> Non
     path.write_text(HISTOGRAM)
     with pytest.raises(BadFile, match="10 % of the requests lie in ranges without an upper edge"):
         read_histogram(path)
-    held = read_histogram(path, Sizes(mean_input=16, mean_output=66, longest_output=400))
+    held = read_histogram(path, SizeFacts(mean_input=16, mean_output=66, longest_output=400))
     workload = held.workload
     assert workload.mean_input_tokens == pytest.approx(16)
     assert workload.mean_output_tokens == pytest.approx(66)
@@ -148,7 +148,7 @@ def test_a_histogram_takes_what_its_source_tells_of_sizes(tmp_path: Path) -> Non
     assert len(places) == 1
     assert "the open output range is taken to end at 400 tokens" in workload.notes
     with pytest.raises(BadFile, match="--mean-input 500: the ranges allow means above 2"):
-        read_histogram(path, Sizes(mean_input=500, longest_output=400))
+        read_histogram(path, SizeFacts(mean_input=500, longest_output=400))
 
 
 def test_a_histogram_by_hours_tells_the_drift(tmp_path: Path) -> None:

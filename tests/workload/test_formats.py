@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.errors import BadInput
-from melange_cloud.workload import AskedColumns, Trace, read_trace
+from melange_cloud.workload import ColumnChoice, Trace, read_trace
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -40,7 +40,7 @@ def texts(folder: Path, times: list[object], inputs: list[object], outputs: list
 
 def read(path: Path, **asked: Any) -> object:
     try:
-        trace = read_trace(path, AskedColumns(**asked))
+        trace = read_trace(path, ColumnChoice(**asked))
     except BadInput as refused:
         # How many rows it names differs: what is missing cannot be told from a column that is not there, in some.
         return type(refused), refused.exit_code
@@ -146,9 +146,9 @@ def test_sentinels_are_refused_in_one_line_in_every_format(
     )
     for path in files:
         with pytest.raises(BadInput, match="more than ten years: fix the stray ones") as caught:
-            read_trace(path, AskedColumns(time_zone=zone))
+            read_trace(path, ColumnChoice(time_zone=zone))
         assert len(str(caught.value).splitlines()) == 1
-        assert read_trace(path, AskedColumns(ignore_times=True)).requests == 3
+        assert read_trace(path, ColumnChoice(ignore_times=True)).requests == 3
 
 
 @pytest.mark.parametrize("stray", [YEAR_1, YEAR_9999])
@@ -206,7 +206,7 @@ def test_days_in_parquet(tmp_path: Path, column: Any) -> None:
 def test_columns_that_hold_no_times_raise_nothing_else(tmp_path: Path, column: Any) -> None:
     path = parquet(tmp_path, column, [10, 20], [5, 6])
     read(path)
-    assert read_trace(path, AskedColumns(ignore_times=True)).requests == 2
+    assert read_trace(path, ColumnChoice(ignore_times=True)).requests == 2
 
 
 @pytest.mark.parametrize(
@@ -267,5 +267,5 @@ def test_local_times_in_parquet_keep_their_zone(tmp_path: Path) -> None:
     expected = [datetime(2024, 3, 31, 1, 30), datetime(2024, 7, 1, 10), datetime(2024, 10, 27, 0, 30)]
     ends = [int(moment.replace(tzinfo=UTC).timestamp()) for moment in (expected[0], expected[-1])]
     for each in (path, as_csv, as_json):
-        trace = read_trace(each, AskedColumns(time_zone="Europe/Berlin"))
+        trace = read_trace(each, ColumnChoice(time_zone="Europe/Berlin"))
         assert [trace.tally.by_second.least, trace.tally.by_second.most] == ends

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, read_trace
+from melange_cloud.workload import ColumnChoice, read_trace
 from melange_cloud.workload.traces import line_blocks
 from tests.workload.test_time_units import as_csv, as_json_lines, as_parquet
 
@@ -166,9 +166,9 @@ def test_very_many_values_of_a_label_stay_bounded(tmp_path: Path) -> None:
     path = written(tmp_path, f"model,input_tokens,output_tokens\n{rows}")
     with pytest.raises(BadInput, match=r"1,?001 models in one log"):
         read_trace(path)
-    assert read_trace(path, AskedColumns(where=("model=*",))).requests == 20_000
-    assert read_trace(path, AskedColumns(where=("model=m7",))).requests == 1
-    assert read_trace(path, AskedColumns(where=("model=m19999",))).requests == 1
+    assert read_trace(path, ColumnChoice(where=("model=*",))).requests == 20_000
+    assert read_trace(path, ColumnChoice(where=("model=m7",))).requests == 1
+    assert read_trace(path, ColumnChoice(where=("model=m19999",))).requests == 1
 
 
 @pytest.fixture(scope="module")

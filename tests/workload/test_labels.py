@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, Trace, read_trace
+from melange_cloud.workload import ColumnChoice, Trace, read_trace
 from tests.workload.test_time_units import WRITERS, Row, as_csv, as_json_lines
 
 
@@ -16,7 +16,7 @@ def rows_of(models: list[object], column: str = "model", **more: object) -> list
 
 def read(rows: list[Row], folder: Path, write=as_json_lines, *where: str) -> Trace:
     write(rows, folder / "log")
-    return read_trace(folder / "log", AskedColumns(where=where))
+    return read_trace(folder / "log", ColumnChoice(where=where))
 
 
 TWO = ["gpt-4o"] * 3 + ["llama"] * 1
@@ -178,8 +178,8 @@ def test_a_column_that_looks_like_times_is_hinted_at(tmp_path: Path, write, valu
     assert trace.notes == (
         "log: no arrival rates, no column is known to hold times; begun looks like it: --time-column begun",
     )
-    assert read_trace(tmp_path / "log", AskedColumns(time_column="begun")).dated == "2026-05-01"
-    assert read_trace(tmp_path / "log", AskedColumns(ignore_times=True)).notes == ()
+    assert read_trace(tmp_path / "log", ColumnChoice(time_column="begun")).dated == "2026-05-01"
+    assert read_trace(tmp_path / "log", ColumnChoice(ignore_times=True)).notes == ()
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -189,15 +189,15 @@ def test_days_are_too_coarse_for_rates(tmp_path: Path, write) -> None:
     assert trace.arrival_rates is None
     assert "timestamp holds days without a time of day" in trace.notes[0]
     with pytest.raises(BadFile, match="holds days without a time of day"):
-        read_trace(tmp_path / "log", AskedColumns(time_column="timestamp"))
+        read_trace(tmp_path / "log", ColumnChoice(time_column="timestamp"))
 
 
 def test_values_compare_as_texts_in_every_format(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     records = [{"shard": shard, "input_tokens": 5, "output_tokens": 5} for shard in (1, "1", 1.0, True, "true", None)]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert read_trace(path, AskedColumns(where=("shard=1",))).requests == 3
-    assert read_trace(path, AskedColumns(where=("shard=true",))).requests == 2
+    assert read_trace(path, ColumnChoice(where=("shard=1",))).requests == 3
+    assert read_trace(path, ColumnChoice(where=("shard=true",))).requests == 2
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_models_are_told_apart_under_any_name(tmp_path: Path, name: str) -> None
     path.write_text("".join(json.dumps(record(model)) + "\n" for model in ("a", "a", "b")), encoding="utf-8")
     with pytest.raises(BadInput, match=rf"2 models in one log, by {name}: a \(67 %\), b \(33 %\)"):
         read_trace(path)
-    assert read_trace(path, AskedColumns(where=(f"{name}=b",))).requests == 1
+    assert read_trace(path, ColumnChoice(where=(f"{name}=b",))).requests == 1
     path.write_text(json.dumps(record("a")) + "\n", encoding="utf-8")
     assert read_trace(path).requests == 1
 
@@ -236,4 +236,4 @@ def test_a_value_that_no_row_has_is_named_though_a_line_is_damaged(tmp_path: Pat
     record = {"model": "a", "input_tokens": 70, "output_tokens": 10}
     path.write_text(json.dumps(record) + "\n{broken\n" + json.dumps(record) + "\n", encoding="utf-8")
     with pytest.raises(BadInput, match="--where model=c: no row has this value"):
-        read_trace(path, AskedColumns(where=("model=c",)))
+        read_trace(path, ColumnChoice(where=("model=c",)))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, Edges, Trace, fine_edges, read_trace, workload_from_requests
+from melange_cloud.workload import ColumnChoice, Edges, Trace, fine_edges, read_trace, workload_from_requests
 from melange_cloud.workload.traces import from_csv
 
 ROWS = ["1,2", "0,7", "3.0,4", " 5 ,6", "x,1", "1", "1,2,3", '"8",9', "", "1e3,2", "-1,2", "inf,1", ",4", "+5,3"]
@@ -79,18 +79,18 @@ def test_ways_to_write_the_same(tmp_path: Path, content: str | bytes) -> None:
 )  # fmt: skip
 def test_the_common_logs_are_known(tmp_path: Path, text: str, taken: str) -> None:
     path = written(tmp_path, text)
-    trace = read_trace(path, AskedColumns(where=("Model=*",)) if "Model," in text else None)
+    trace = read_trace(path, ColumnChoice(where=("Model=*",)) if "Model," in text else None)
     assert sizes(trace) == (2, 7988, 18)
     assert trace.taken == {path: taken}
 
 
 def test_columns_can_be_named(tmp_path: Path) -> None:
     path = written(tmp_path, "in,out,input_tokens,when\n1,2,99,60\n3,4,99,0\n")
-    trace = read_trace(path, AskedColumns("in", "OUT", "when", "ms"))
+    trace = read_trace(path, ColumnChoice("in", "OUT", "when", "ms"))
     assert sizes(trace) == (2, 4, 6)
     assert "time when (ms from an origin without a date)" in trace.taken[path]
     with pytest.raises(BadFile, match="there is no column inn: name it with --input-column; found: in, out, input_tok"):
-        read_trace(path, AskedColumns("inn", "out"))
+        read_trace(path, ColumnChoice("inn", "out"))
 
 
 @pytest.mark.parametrize(
@@ -232,10 +232,10 @@ def test_what_is_no_common_stamp_is_not_read_as_one(text: str) -> None:
 
 def test_a_time_zone_counts_where_none_is_written(tmp_path: Path) -> None:
     rows = "time,input_tokens,output_tokens\n2024-07-01T12:00:00,1,1\n2024-07-01T12:00:00+00:00,1,1\n"
-    trace = read_trace(written(tmp_path, rows), AskedColumns(time_zone="Europe/Berlin"))
+    trace = read_trace(written(tmp_path, rows), ColumnChoice(time_zone="Europe/Berlin"))
     assert (trace.tally.by_second.least, trace.tally.by_second.most) == (1_719_828_000, 1_719_835_200)
     with pytest.raises(BadInput, match="--time-zone Berlin: no zone is called so"):
-        read_trace(written(tmp_path, rows), AskedColumns(time_zone="Berlin"))
+        read_trace(written(tmp_path, rows), ColumnChoice(time_zone="Berlin"))
 
 
 def test_globs_and_several_files_are_one_trace(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import AskedColumns, Trace, read_rates, read_trace
-from melange_cloud.workload.traces.time_units import Stretch, unit_of
+from melange_cloud.workload import ColumnChoice, Trace, read_rates, read_trace
+from melange_cloud.workload.traces.time_units import TimeSpan, unit_of
 
 Row = dict[str, object]
 
@@ -37,7 +37,7 @@ def log(times: list[float], sizes: tuple[str, str] = ("input_tokens", "output_to
 def read(rows: list[Row], folder: Path, write: Callable[[list[Row], Path], None] = as_csv, **asked: str) -> Trace:
     path = folder / "log"
     write(rows, path)
-    return read_trace(path, AskedColumns(**asked))
+    return read_trace(path, ColumnChoice(**asked))
 
 
 MOONCAKE = ("input_length", "output_length")
@@ -154,7 +154,7 @@ def test_a_name_may_tell_the_unit(tmp_path: Path, name: str, unit_s: float) -> N
     ],
 )
 def test_plausible_units(requests: int, units: float, unit: str | None) -> None:
-    assert unit_of(Stretch(requests, units), {}) == unit
+    assert unit_of(TimeSpan(requests, units), {}) == unit
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_minutes_and_hours_are_heeded(tmp_path: Path, name: str, unit: str | Non
         if path.suffix == ".jsonl":
             rows = [{name: float(time), "input_tokens": 70, "output_tokens": 10} for time in times]
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        rates = read_trace(path, AskedColumns(time_column=name, time_unit=unit)).arrival_rates
+        rates = read_trace(path, ColumnChoice(time_column=name, time_unit=unit)).arrival_rates
         assert rates is not None
         assert (rates.windows, rates.mean_requests_per_s) == (120, pytest.approx(1 / 3, rel=1e-3))
 
@@ -228,8 +228,8 @@ def test_minutes_and_hours_are_heeded(tmp_path: Path, name: str, unit: str | Non
 def test_times_too_coarse_for_rates_are_refused(tmp_path: Path, name: str, times: list[object], why: str) -> None:
     path = rows_of(tmp_path / "log.csv", name, times)
     with pytest.raises(BadFile, match=why):
-        read_trace(path, AskedColumns(time_column=name))
-    assert read_trace(path, AskedColumns(ignore_times=True)).requests == len(times)
+        read_trace(path, ColumnChoice(time_column=name))
+    assert read_trace(path, ColumnChoice(ignore_times=True)).requests == len(times)
 
 
 def test_coarse_floats_of_parquet_give_no_rates(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_types_of_parquet_tell_the_unit_or_that_there_is_no_date(tmp_path: Path)
 def test_seconds_and_milliseconds_in_one_column_are_refused(tmp_path: Path) -> None:
     times = [1777600000 + at if at % 2 else (1777600000 + at) * 1000 + 48 for at in range(300)]
     path = rows_of(tmp_path / "log.csv", "timestamp", times)
-    for asked in (AskedColumns(), AskedColumns(time_unit="s")):
+    for asked in (ColumnChoice(), ColumnChoice(time_unit="s")):
         with pytest.raises(BadFile, match="timestamp mixes seconds and milliseconds since 1970: write all in one unit"):
             read_trace(path, asked)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from melange_cloud.errors import BadFile
-from melange_cloud.workload import AskedColumns, Trace, read_trace
+from melange_cloud.workload import ColumnChoice, Trace, read_trace
 
 
 def written(folder: Path, records: list[dict[str, Any]]) -> Path:
@@ -82,8 +82,8 @@ def test_a_cache_that_nothing_explains_is_asked_about(
         read_trace(path)
     assert [line.partition(", use ")[2] for line in str(caught.value).splitlines()] == list(cures)
     whole, both = (cure.removeprefix("--input-column ") for cure in cures)
-    assert figures(read_trace(path, AskedColumns(whole)))[0] == 2001 * 70
-    assert figures(read_trace(path, AskedColumns(both)))[0] == 2001 * 70 + 30
+    assert figures(read_trace(path, ColumnChoice(whole)))[0] == 2001 * 70
+    assert figures(read_trace(path, ColumnChoice(both)))[0] == 2001 * 70 + 30
     assert figures(read_trace(written(tmp_path, [{"usage": without}])))[0] == 70
 
 
@@ -130,7 +130,7 @@ def test_a_total_against_the_custom_of_a_name_is_asked_about(tmp_path: Path) -> 
     path = written(tmp_path, [{"usage": usage}] * 3)
     with pytest.raises(BadFile, match=r"use --input-column usage\.input_tokens\+usage\.cache_read_input_tokens$"):
         read_trace(path)
-    assert figures(read_trace(path, AskedColumns("usage.input_tokens"))) == (210, 30)
+    assert figures(read_trace(path, ColumnChoice("usage.input_tokens"))) == (210, 30)
 
 
 def test_more_cached_than_input_tokens_outweigh_a_total(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_rows_that_sum_up_requests_are_refused(tmp_path: Path, name: str) -> Non
     path = written(tmp_path, [*[single] * 2000, {**single, name: 20}])
     with pytest.raises(BadFile, match=rf"{name} is above 1 in 1 row, .* from-counts; .* --where '{name}=\*'"):
         read_trace(path)
-    assert read_trace(path, AskedColumns(where=(f"{name}=*",))).requests == 2001
-    assert read_trace(path, AskedColumns(where=(f"{name}=1",))).requests == 2000
+    assert read_trace(path, ColumnChoice(where=(f"{name}=*",))).requests == 2001
+    assert read_trace(path, ColumnChoice(where=(f"{name}=1",))).requests == 2000
 
 
 def test_the_cure_for_input_without_its_cache_names_all_columns(tmp_path: Path) -> None:
@@ -183,4 +183,4 @@ def test_the_cure_for_input_without_its_cache_names_all_columns(tmp_path: Path) 
         read_trace(path)
     before, _, cure = caught.value.faults[0].message.partition("--input-column ")
     assert "1 request has more cached than input tokens" in before
-    assert figures(read_trace(path, AskedColumns(cure))) == (950, 1)
+    assert figures(read_trace(path, ColumnChoice(cure))) == (950, 1)

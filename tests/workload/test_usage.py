@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from melange_cloud.errors import BadFile
-from melange_cloud.workload import AskedColumns, Trace, load_workload_file, read_trace, write_workload
+from melange_cloud.workload import ColumnChoice, Trace, load_workload_file, read_trace, write_workload
 
 # (record, input tokens, output tokens, input tokens from a cache; None: not told)
 ANTHROPIC = {"input_tokens": 11, "cache_read_input_tokens": 15_216, "cache_creation_input_tokens": 341}
@@ -240,18 +240,18 @@ def test_a_table_of_anthropic_usage_adds_up_too(tmp_path: Path) -> None:
 
 def test_named_columns_are_taken_as_they_are_and_can_be_added_up(tmp_path: Path) -> None:
     path = written(tmp_path, [{"usage": {**ANTHROPIC, "output_tokens": 454}}])
-    assert figures(read_trace(path, AskedColumns("usage.input_tokens"))) == (1, 11, 454)
-    both = AskedColumns("usage.input_tokens+usage.cache_read_input_tokens")
+    assert figures(read_trace(path, ColumnChoice("usage.input_tokens"))) == (1, 11, 454)
+    both = ColumnChoice("usage.input_tokens+usage.cache_read_input_tokens")
     assert figures(read_trace(path, both)) == (1, 15_227, 454)
     with pytest.raises(BadFile, match=r"there is no column usage\.cached: name it with --input-column"):
-        read_trace(path, AskedColumns("usage.input_tokens+usage.cached"))
+        read_trace(path, ColumnChoice("usage.input_tokens+usage.cached"))
 
 
 def test_more_cached_than_input_tokens_shows_that_they_are_left_out(tmp_path: Path) -> None:
     path = written(tmp_path, [{"prompt_tokens": 10, "cache_read_input_tokens": 900, "completion_tokens": 1}])
     with pytest.raises(BadFile, match=r"--input-column prompt_tokens\+cache_read_input_tokens"):
         read_trace(path)
-    asked = AskedColumns("prompt_tokens+cache_read_input_tokens")
+    asked = ColumnChoice("prompt_tokens+cache_read_input_tokens")
     assert figures(read_trace(path, asked)) == (1, 910, 1)
 
 

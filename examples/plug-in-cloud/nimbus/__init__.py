@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.domain import InstanceType, Offer, Region
 
 PROVIDER = "nimbus"
@@ -26,7 +26,7 @@ class NimbusPrices:
         purchases: Sequence[str],
         instance_types: Sequence[InstanceType],
         progress: Progress | None = None,
-    ) -> Fetched:
+    ) -> CloudAnswer:
         """Nimbus's prices: on demand, the same in both regions, dated today."""
         del instance_types  # those that melange-cloud ships are of other clouds
         today = datetime.now(UTC).date()
@@ -50,7 +50,7 @@ class NimbusPrices:
         )
         if progress is not None:
             progress(PROVIDER, len(asked), len(asked))
-        return Fetched(
+        return CloudAnswer(
             offers=offers,
             excluded=(),
             complete=frozenset((offer.region, offer.purchase) for offer in offers),

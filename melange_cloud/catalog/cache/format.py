@@ -8,13 +8,13 @@ from functools import cache
 
 from melange_cloud.catalog.bounds import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.snapshot import load_instance_types
-from melange_cloud.domain import GPUS, Excluded, InstanceType, Offer
+from melange_cloud.domain import GPUS, Exclusion, InstanceType, Offer
 from melange_cloud.inputs import parse_json
-from melange_cloud.inputs.strict_json import Unexpected, entries, entry, number_of, text_of, whole_of
+from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry, number_of, text_of, whole_of
 
 FORMAT = 1
 EVERY_REGION = "*"
-"""The region of an Asked that was about all of them."""
+"""The region of a QueryRecord that was about all of them."""
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2199
 
@@ -31,7 +31,7 @@ _OFFER_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CachedPrices:
     """The prices of one (region, purchase), origin ``cached``.
 
     Attributes:
@@ -46,11 +46,11 @@ class Part:
     fetched_at: datetime
     whole: bool
     offers: tuple[Offer, ...]
-    excluded: tuple[Excluded, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryRecord:
     """That a (region, purchase) was asked for; ``clean`` where all of that fetch could be read."""
 
     region: str
@@ -60,11 +60,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class ProviderCache:
     """What a provider's file holds, and one note where it could not be read."""
 
-    parts: tuple[Part, ...] = ()
-    asked: tuple[Asked, ...] = ()
+    parts: tuple[CachedPrices, ...] = ()
+    asked: tuple[QueryRecord, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +72,9 @@ class OtherVersionError(ValueError):
     """The text was written by another version of melange-cloud."""
 
 
-def parsed(provider: str, text: str, purchases: Collection[str] | None, regions: Collection[str] | None) -> Cached:
+def parsed(
+    provider: str, text: str, purchases: Collection[str] | None, regions: Collection[str] | None
+) -> ProviderCache:
     """What the text of a provider's file says of the purchases and regions; None is all.
 
     Raises:
@@ -83,7 +85,7 @@ def parsed(provider: str, text: str, purchases: Collection[str] | None, regions:
     if entry(document, "format") != FORMAT or entry(document, "offer_columns") != list(_OFFER_COLUMNS):
         raise OtherVersionError
     if entry(document, "provider") != provider:
-        raise Unexpected("is of another provider")
+        raise UnexpectedPart("is of another provider")
     known = load_instance_types()
     stated = [_instance_type(provider, row) for row in entries(entry(document, "instance_types"))]
     types = {one.name: known.get((provider, one.name), one) for one in stated}
@@ -97,14 +99,14 @@ def parsed(provider: str, text: str, purchases: Collection[str] | None, regions:
 
     parts = entries(entry(document, "parts"))
     asked = [entries(row, 4) for row in entries(entry(document, "asked"))]
-    return Cached(
+    return ProviderCache(
         parts=tuple(
             _part(provider, part, types, sources, day)
             for part in parts
             if wanted(text_of(entry(part, "region")), text_of(entry(part, "purchase")))
         ),
         asked=tuple(
-            Asked(region, purchase, moment_of(at), clean is True)
+            QueryRecord(region, purchase, moment_of(at), clean is True)
             for region, purchase, at, clean in asked
             if wanted(text_of(region), text_of(purchase))
         ),
@@ -114,7 +116,7 @@ def parsed(provider: str, text: str, purchases: Collection[str] | None, regions:
 def _instance_type(provider: str, row: object) -> InstanceType:
     name, gpu, gpus, vcpus, memory_gib, family = entries(row, 6)
     if gpu not in GPUS:
-        raise Unexpected("has a GPU that we do not plan with")
+        raise UnexpectedPart("has a GPU that we do not plan with")
     return InstanceType(
         provider,
         text_of(name),
@@ -132,13 +134,13 @@ def _part(
     types: Mapping[str, InstanceType],
     sources: list[str],
     day: Callable[[str], date],
-) -> Part:
+) -> CachedPrices:
     region, purchase = text_of(entry(part, "region")), text_of(entry(part, "purchase"))
     offers = []
     for row in entries(entry(part, "offers")):
         name, sold_as, usd, list_usd, source, as_of_from, as_of_to, contract = entries(row, len(_OFFER_COLUMNS))
         if text_of(name) not in types:
-            raise Unexpected("has an offer of a type that it does not describe")
+            raise UnexpectedPart("has an offer of a type that it does not describe")
         offers.append(
             Offer(
                 types[name],
@@ -155,20 +157,20 @@ def _part(
             )
         )
     excluded = [entries(pair, 2) for pair in entries(entry(part, "excluded"))]
-    return Part(
+    return CachedPrices(
         region=region,
         purchase=purchase,
         fetched_at=moment_of(entry(part, "fetched_at")),
         whole=entry(part, "whole") is True,
         offers=tuple(offers),
-        excluded=tuple(Excluded(provider, region, text_of(name), text_of(reason)) for name, reason in excluded),
+        excluded=tuple(Exclusion(provider, region, text_of(name), text_of(reason)) for name, reason in excluded),
     )
 
 
 def _price(value: object) -> float:
     usd_per_hour = number_of(value, 0, MOST_USD_PER_HOUR)
     if usd_per_hour == 0:
-        raise Unexpected("has a price of 0")
+        raise UnexpectedPart("has a price of 0")
     return usd_per_hour
 
 
@@ -180,11 +182,11 @@ def moment_of(text: object) -> datetime:
     """
     moment = datetime.fromisoformat(text_of(text))
     if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise Unexpected("has a time without a zone, or of another century")
+        raise UnexpectedPart("has a time without a zone, or of another century")
     return moment
 
 
-def as_text(provider: str, cached: Cached) -> str:
+def as_text(provider: str, cached: ProviderCache) -> str:
     """The text of a provider's file; its notes are not part of it."""
     offers = [offer for part in cached.parts for offer in part.offers]
     types = {offer.instance_type.name: offer.instance_type for offer in offers}

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from melange_cloud.catalog.cache.format import (
     FORMAT,
-    Asked,
-    Cached,
+    CachedPrices,
     OtherVersionError,
-    Part,
+    ProviderCache,
+    QueryRecord,
     as_text,
     moment_of,
     parsed,
@@ -68,7 +68,7 @@ def read_cache(
     regions: Collection[str] | None = None,
     *,
     on: date | None = None,
-) -> Cached:
+) -> ProviderCache:
     """What was fetched from a provider, restricted to purchases and regions where they are given.
 
     Args:
@@ -76,24 +76,24 @@ def read_cache(
     """
     path = cache_file(provider) if on is None else _file_of_day(provider, on)
     if path is None:
-        return Cached()
+        return ProviderCache()
     again = f"its prices are not used; `melange-cloud prices refresh --provider {provider}` writes it anew"
     try:
         text = read_text(path)
     except BadFile as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-            return Cached()
+            return ProviderCache()
         why = error.faults[0].message.rpartition(":")[0] or error.faults[0].message
-        return Cached(notes=(f"{path}: {why}: {again}",))
+        return ProviderCache(notes=(f"{path}: {why}: {again}",))
     try:
         return parsed(provider, text, purchases, regions)
     except OtherVersionError:
-        return Cached(notes=(f"{path}: written by another version of melange-cloud: {again}",))
+        return ProviderCache(notes=(f"{path}: written by another version of melange-cloud: {again}",))
     except ValueError:
-        return Cached(notes=(f"{path}: torn or not ours: {again}",))
+        return ProviderCache(notes=(f"{path}: torn or not ours: {again}",))
 
 
-def store(provider: str, parts: Iterable[Part], asked: Iterable[Asked], now: datetime) -> tuple[str, ...]:
+def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRecord], now: datetime) -> tuple[str, ...]:
     """Put fetched parts into a provider's file; all else in it stays, newer parts too.
 
     Returns:
@@ -107,7 +107,7 @@ def store(provider: str, parts: Iterable[Part], asked: Iterable[Asked], now: dat
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(path.parent / "lock", timeout=_LOCK_WAIT_S, mode=0o600):
             old = read_cache(provider)
-            merged = Cached(_merged_parts(old.parts, parts, now), _merged_asked(old.asked, asked, now))
+            merged = ProviderCache(_merged_parts(old.parts, parts, now), _merged_asked(old.asked, asked, now))
             write_whole(path, as_text(provider, merged), private=True)
             _keep_day(path, provider, now.astimezone(UTC).date())
     except Timeout:
@@ -173,16 +173,16 @@ def _machine() -> str:
     return gethostname()
 
 
-def _merged_parts(old: Iterable[Part], new: Iterable[Part], now: datetime) -> tuple[Part, ...]:
+def _merged_parts(old: Iterable[CachedPrices], new: Iterable[CachedPrices], now: datetime) -> tuple[CachedPrices, ...]:
     """The newest whole part of each pair, and the newest of the others where that is newer still.
 
     A part from the future gives way to anything: else a clock gone wrong once would hold its prices for ever.
     """
 
-    def order(part: Part) -> tuple[bool, datetime]:
+    def order(part: CachedPrices) -> tuple[bool, datetime]:
         return not is_future(part.fetched_at, now), part.fetched_at
 
-    newest: dict[tuple[str, str, bool], Part] = {}
+    newest: dict[tuple[str, str, bool], CachedPrices] = {}
     for part in (*old, *new):
         key = (part.region, part.purchase, part.whole)
         if key not in newest or order(part) >= order(newest[key]):
@@ -196,8 +196,8 @@ def _merged_parts(old: Iterable[Part], new: Iterable[Part], now: datetime) -> tu
     )
 
 
-def _merged_asked(old: Iterable[Asked], new: Iterable[Asked], now: datetime) -> tuple[Asked, ...]:
-    newest: dict[tuple[str, str], Asked] = {}
+def _merged_asked(old: Iterable[QueryRecord], new: Iterable[QueryRecord], now: datetime) -> tuple[QueryRecord, ...]:
+    newest: dict[tuple[str, str], QueryRecord] = {}
     for asked in (*old, *new):
         key = (asked.region, asked.purchase)
         if key not in newest or asked.at >= newest[key].at or is_future(newest[key].at, now):

@@ -7,11 +7,11 @@ import typer
 
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.prices.price_selection import Format, fetch_progress, tell
-from melange_cloud.cli.result_file import Result, output_option, refuse_unwritable
+from melange_cloud.cli.result_file import ResultFile, output_option, refuse_unwritable
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Offer
-    from melange_cloud.market.renew import Renewed
+    from melange_cloud.market.renew import Renewal
 
 
 def renew(
@@ -45,12 +45,12 @@ def renew(
         done = renew(out, public=public, progress=progress, deadline_s=deadline_s)
     tell(done.notes)
     tell(f"check: {line}" for line in done.checks)
-    emit(renewal_json(done) if format_ is Format.JSON else renewal_table(done), Result(format_))
+    emit(renewal_json(done) if format_ is Format.JSON else renewal_table(done), ResultFile(format_))
 
 
-def renewal_table(done: "Renewed") -> str:
+def renewal_table(done: "Renewal") -> str:
     """What a renewal changed: counts by cloud and purchase, then every change but the moves of spot prices."""
-    from melange_cloud.catalog import Difference, key_of
+    from melange_cloud.catalog import CatalogDifference, key_of
     from melange_cloud.cli.prices.price_tables import difference_table, paragraphs, table
     from melange_cloud.domain import PROVIDERS, PURCHASES
 
@@ -80,7 +80,7 @@ def renewal_table(done: "Renewed") -> str:
     shown = [one for one in found.changes if one.word != "moved" or one.offer.purchase != "spot"]
     quiet = len(found.changes) - len(shown)
     listed = difference_table(
-        Difference(tuple(shown), found.same, found.only_before, found.only_after), ("before", "after")
+        CatalogDifference(tuple(shown), found.same, found.only_before, found.only_after), ("before", "after")
     )
     if quiet:
         listed += paragraphs([f"{quiet} spot prices that moved are not listed: --format json has them"])
@@ -91,7 +91,7 @@ def _is_of(offer: "Offer", provider: str, purchase: str) -> bool:
     return (offer.instance_type.provider, offer.purchase) == (provider, purchase)
 
 
-def renewal_json(done: "Renewed") -> str:
+def renewal_json(done: "Renewal") -> str:
     """What a renewal changed, as JSON."""
     from melange_cloud.cli.prices.price_tables import as_json, changes_of
 

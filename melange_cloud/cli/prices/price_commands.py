@@ -27,7 +27,7 @@ from melange_cloud.errors import BadInput, PricesUnavailable
 
 if TYPE_CHECKING:
     from melange_cloud.catalog import Catalog
-    from melange_cloud.domain import Excluded
+    from melange_cloud.domain import Exclusion
 
 _SHOWN = 12
 
@@ -254,7 +254,7 @@ def doctor(
         raise typer.Exit(PricesUnavailable.exit_code)
 
 
-def _unknown(provider: str, excluded: "Iterable[Excluded]") -> list[str]:
+def _unknown(provider: str, excluded: "Iterable[Exclusion]") -> list[str]:
     """One line for the instance types that the cloud prices and nobody here knows."""
     from melange_cloud.catalog import load_instance_types
 

@@ -18,7 +18,7 @@ from melange_cloud.inputs import is_there
 if TYPE_CHECKING:
     from melange_cloud.catalog import Catalog, OfferKey
     from melange_cloud.domain import Offer, Region
-    from melange_cloud.market.gather import Gathered
+    from melange_cloud.market.gather import PriceSet
 
 
 class Format(StrEnum):
@@ -43,13 +43,13 @@ class Asking:
 
 def gathered_prices(
     asking: Asking, provider: str | None, region: list[str] | None, purchases: Sequence[str]
-) -> "tuple[Gathered, list[Offer], datetime]":
+) -> "tuple[PriceSet, list[Offer], datetime]":
     """The prices by the order of trust, those of the regions asked for, and the time they are seen from."""
     from melange_cloud import catalog
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.market import gather
 
-    trust = gather.Trust(
+    trust = gather.PricePolicy(
         asking.offline,
         asking.refresh,
         asking.require_fresh,

@@ -14,9 +14,9 @@ from melange_cloud.errors import echoed
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
 
 if TYPE_CHECKING:
-    from melange_cloud.catalog import Difference
+    from melange_cloud.catalog import CatalogDifference
     from melange_cloud.domain import Offer
-    from melange_cloud.market.doctor import Check
+    from melange_cloud.market.doctor import DoctorCheck
 
 SCHEMA_VERSION = 1
 _GAP = 2
@@ -132,12 +132,12 @@ def offers_table(offers: Sequence["Offer"], age_words: Callable[["Offer"], str])
     return table([*headings, "Price"], rows, right=3 if discounted else 2) + "\n" + paragraphs(notes)
 
 
-def difference_json(found: "Difference", sides: tuple[str, str]) -> str:
+def difference_json(found: "CatalogDifference", sides: tuple[str, str]) -> str:
     """What changed, as JSON."""
     return as_json(changes_of(found, sides))
 
 
-def changes_of(found: "Difference", sides: tuple[str, str]) -> dict[str, Any]:
+def changes_of(found: "CatalogDifference", sides: tuple[str, str]) -> dict[str, Any]:
     """What changed, by the keys of the JSON answer."""
     changes = [
         {
@@ -164,7 +164,7 @@ def changes_of(found: "Difference", sides: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def difference_table(found: "Difference", sides: tuple[str, str]) -> str:
+def difference_table(found: "CatalogDifference", sides: tuple[str, str]) -> str:
     """What changed, as a table."""
     rows = [
         [
@@ -189,7 +189,7 @@ def difference_table(found: "Difference", sides: tuple[str, str]) -> str:
     return (table(headings, rows, right=0) + "\n" if rows else "") + paragraphs(lines)
 
 
-def checks_table(checks: Sequence["Check"]) -> str:
+def checks_table(checks: Sequence["DoctorCheck"]) -> str:
     """The doctor's checks, each with its cure in the line below."""
     lines = []
     for check in checks:
@@ -200,7 +200,7 @@ def checks_table(checks: Sequence["Check"]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def checks_json(checks: Sequence["Check"]) -> str:
+def checks_json(checks: Sequence["DoctorCheck"]) -> str:
     """The doctor's checks as JSON."""
     columns = ("about", "what", "status", "found", "cure")
     return as_json({"checks": [{column: getattr(check, column) for column in columns} for check in checks]})

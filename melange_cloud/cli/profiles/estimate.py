@@ -39,7 +39,7 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _EstimateAnswer:
     """One estimate: the text of its profile file, and what it says."""
 
     text: str
@@ -123,7 +123,7 @@ def _estimates(
     precision: str | None,
     era: str | None,
     out: Path | None,
-) -> "tuple[list[_Made], dict[str, str]]":
+) -> "tuple[list[_EstimateAnswer], dict[str, str]]":
     """The profile of each GPU that can hold the model, and why others cannot.
 
     Raises:
@@ -133,7 +133,7 @@ def _estimates(
     from melange_cloud.profiles.estimated import estimated_profile
     from melange_cloud.profiles.profile_file import parse_profile
 
-    made: list[_Made] = []
+    made: list[_EstimateAnswer] = []
     left_out: dict[str, str] = {}
     for name in gpus:
         try:
@@ -143,14 +143,19 @@ def _estimates(
             continue
         file = parse_profile(out or Path(f"{shape.name}.csv"), text)
         (kind,) = file.rows
-        made.append(_Made(text, Profile(file, kind)))
+        made.append(_EstimateAnswer(text, Profile(file, kind)))
     if not made:
         raise BadInput("\n".join(dict.fromkeys(left_out.values())))
     return made, left_out
 
 
 def _as_json(
-    made: "list[_Made]", left_out: dict[str, str], shape: "ConfigModel", targets: dict[str, float], *, several: bool
+    made: "list[_EstimateAnswer]",
+    left_out: dict[str, str],
+    shape: "ConfigModel",
+    targets: dict[str, float],
+    *,
+    several: bool,
 ) -> str:
     """One GPU as ``profiles show`` has it; several as a list of such."""
     from melange_cloud.cli.profiles.show import SCHEMA_VERSION, show_json
@@ -163,7 +168,7 @@ def _as_json(
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _as_pages(made: "list[_Made]", left_out: dict[str, str], targets: dict[str, float]) -> str:
+def _as_pages(made: "list[_EstimateAnswer]", left_out: dict[str, str], targets: dict[str, float]) -> str:
     from melange_cloud.cli.profiles.show import show_table
 
     pages = [show_table(one.profile, targets) for one in made]
@@ -171,7 +176,7 @@ def _as_pages(made: "list[_Made]", left_out: dict[str, str], targets: dict[str, 
     return "\n".join([*pages, *([reasons] if reasons else [])])
 
 
-def _save(made: "_Made") -> None:
+def _save(made: "_EstimateAnswer") -> None:
     """Write the profile where plans look for the user's own."""
     from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.profiles import read_profile_file

@@ -9,7 +9,7 @@ import typer
 
 from melange_cloud.cli.clock import now
 from melange_cloud.cli.output import colour, emit, note, width
-from melange_cloud.cli.result_file import Result, output_option, result_of
+from melange_cloud.cli.result_file import ResultFile, output_option, result_of
 from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-class Over(StrEnum):
+class HeatMapAxis(StrEnum):
     """What a heat map goes over: request sizes under one target, or targets at one size."""
 
     SIZE = "size"
@@ -55,7 +55,9 @@ def heatmap(
             "--tpot-ms", help="Target for the mean TPOT, ms; inf: none [default: 100]. Repeatable with --over tpot."
         ),
     ] = None,
-    over: Annotated[Over, typer.Option("--over", help="size; or tpot: one --size over targets.")] = Over.SIZE,
+    over: Annotated[
+        HeatMapAxis, typer.Option("--over", help="size; or tpot: one --size over targets.")
+    ] = HeatMapAxis.SIZE,
     size: Annotated[str | None, typer.Option("--size", help="With --over tpot: INPUTxOUTPUT tokens, 64x64.")] = None,
     region: Annotated[str | None, typer.Option("--region", help="One region [default: us-east-1].")] = None,
     provider: Annotated[str | None, typer.Option("--provider", help="aws or gcp, where a name fits both.")] = None,
@@ -110,8 +112,8 @@ def heatmap(
     from melange_cloud import catalog
     from melange_cloud.cli.prices.price_selection import fetch_progress
     from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.market.policy import Trust, age_of
-    from melange_cloud.planner.heatmap import OverTpot, heat_map
+    from melange_cloud.market.policy import PricePolicy, age_of
+    from melange_cloud.planner.heatmap import TpotSweep, heat_map
     from melange_cloud.planner.question import Question
 
     question = Question(
@@ -127,19 +129,19 @@ def heatmap(
         min_host_memory_gib=min_host_memory_gib,
         prices=prices,
         accept_odd_prices=accept_odd_prices,
-        trust=Trust(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline)),
+        trust=PricePolicy(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline)),
         discounts=catalog.load_discounts(),
         api_servers=api_servers,
     )
     with fetch_progress() as progress:
-        answer = heat_map(question, None if over_tpot is None else OverTpot(*over_tpot), now=now(), on_fetch=progress)
+        answer = heat_map(question, None if over_tpot is None else TpotSweep(*over_tpot), now=now(), on_fetch=progress)
     if result.path is not None and result.format in PICTURES:
         _write_picture(answer, result.format, result.path)
         return
     _print(answer, result)
 
 
-def _print(answer: "HeatMap", result: Result) -> None:
+def _print(answer: "HeatMap", result: ResultFile) -> None:
     from melange_cloud.report.pages.heatmap import heat_map_table
     from melange_cloud.report.pages.heatmap_data import heat_map_csv, heat_map_json
 
@@ -164,8 +166,8 @@ def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
     note(f"wrote {echoed(out, 300)}")
 
 
-def _over(over: Over, size: str | None, targets_ms: list[float]) -> tuple[int, int, tuple[float, ...]] | None:
-    if over is Over.SIZE:
+def _over(over: HeatMapAxis, size: str | None, targets_ms: list[float]) -> tuple[int, int, tuple[float, ...]] | None:
+    if over is HeatMapAxis.SIZE:
         if size is not None:
             raise BadInput(f"--size {echoed(size)} is for one size over targets: add --over tpot")
         if len(targets_ms) > 1:

@@ -17,7 +17,7 @@ from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
-    from melange_cloud.profiles.against_estimate import Comparison
+    from melange_cloud.profiles.against_estimate import EstimateComparison
     from melange_cloud.profiles.attribution.attribute import Attribution
     from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
@@ -210,7 +210,7 @@ def _as_used(run: "BenchmarkRun") -> dict[str, Any]:
 
 def _notices(
     kept: "Sequence[BenchmarkRun]",
-    sizes: "Sequence[Comparison]",
+    sizes: "Sequence[EstimateComparison]",
     whose: "Attribution",
     *,
     has_estimate: bool,
@@ -261,7 +261,7 @@ def _notices(
     return notices
 
 
-def _used_where(sizes: "Sequence[Comparison]", *, has_estimate: bool) -> str:
+def _used_where(sizes: "Sequence[EstimateComparison]", *, has_estimate: bool) -> str:
     """For which sizes plans use what was measured, one sentence."""
     from melange_cloud.profiles.measured_over_estimate import CELL
 

@@ -14,8 +14,8 @@ from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadFile, BadInput, echoed
 
 if TYPE_CHECKING:
-    from melange_cloud.domain import Import
-    from melange_cloud.profiles import Cell, Profile
+    from melange_cloud.domain import UserMeasurement
+    from melange_cloud.profiles import GridCell, Profile
 
 SCHEMA_VERSION = 1
 
@@ -172,7 +172,7 @@ def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, pr
 
 def show_json(profile: "Profile", targets: dict[str, float], api_servers: int = 1) -> str:
     """MaxTput by size as ``profiles show --format json`` has it; ``targets`` are fields of Slo, ms."""
-    from melange_cloud.domain import MaxTput, Slo, Unservable
+    from melange_cloud.domain import MaxTput, Slo, UnservableSize
     from melange_cloud.profiles import imports_of, served_cells
 
     cells = served_cells(profile, Slo(**targets), api_servers)
@@ -215,13 +215,13 @@ def show_json(profile: "Profile", targets: dict[str, float], api_servers: int = 
                     "reason": cell.served.reason,
                 }
                 for cell in cells
-                if isinstance(cell.served, Unservable)
+                if isinstance(cell.served, UnservableSize)
             ],
         }
     )
 
 
-def _import_json(found: "Import") -> dict[str, Any]:
+def _import_json(found: "UserMeasurement") -> dict[str, Any]:
     day = found.measured_on
     return {**asdict(found), "measured_on": None if day is None else day.isoformat()}
 
@@ -241,12 +241,12 @@ class NothingServed:
 
 def nothing_served(profile: "Profile", targets: dict[str, float]) -> NothingServed | None:
     """None where at least one size is served; ``targets`` as for ``show_json``."""
-    from melange_cloud.domain import Slo, Unservable
+    from melange_cloud.domain import Slo, UnservableSize
     from melange_cloud.profiles import TENSOR_PARALLEL_DEGREES
 
     refusals = []
     for cell in profile.cells(Slo(**targets)):
-        if not isinstance(cell.served, Unservable):
+        if not isinstance(cell.served, UnservableSize):
             return None
         refusals.append(cell.served)
     # That of the smallest size: what it misses, all do.
@@ -332,7 +332,7 @@ def _that_fit(outputs: list[int], shown: dict[tuple[int, int], str]) -> list[lis
     return parts
 
 
-def _shown(cell: "Cell") -> str:
+def _shown(cell: "GridCell") -> str:
     """``36.8^B``: the rate, whether the front end limits it, and its grade."""
     from melange_cloud.domain import FRONT_END, MaxTput
 
@@ -342,7 +342,7 @@ def _shown(cell: "Cell") -> str:
     return f"{cell.served.requests_per_s:.3g}{mark}{cell.served.grade}"
 
 
-def _front_end_lines(profile: "Profile", cells: list["Cell"], api_servers: int) -> list[str]:
+def _front_end_lines(profile: "Profile", cells: list["GridCell"], api_servers: int) -> list[str]:
     """What the mark means, where it stands on the page."""
     from melange_cloud.domain import FRONT_END, MaxTput
     from melange_cloud.profiles.front_end import front_end_law, request_s
@@ -360,7 +360,7 @@ def _front_end_lines(profile: "Profile", cells: list["Cell"], api_servers: int) 
     ]
 
 
-def _measured_lines(profile: "Profile", targets: dict[str, float], behind: list["Cell"]) -> list[str]:
+def _measured_lines(profile: "Profile", targets: dict[str, float], behind: list["GridCell"]) -> list[str]:
     """The measured sizes, which seldom are those of the grid, one per line; none where nothing was measured."""
     from melange_cloud.domain import FRONT_END, MaxTput, Slo
     from melange_cloud.planner.user_measurements import import_notices

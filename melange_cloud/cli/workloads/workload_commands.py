@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit, note, rendered
-from melange_cloud.cli.result_file import Result, output_option, result_of
+from melange_cloud.cli.result_file import ResultFile, output_option, result_of
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import NotANumber, parse_number
@@ -33,14 +33,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
-class Where(StrEnum):
+class EdgeSource(StrEnum):
     """Where buckets end, unless edges are given."""
 
     PAPER = "paper"
     AUTO = "auto"
 
 
-class Unit(StrEnum):
+class TimeUnit(StrEnum):
     """What times that are numbers count."""
 
     SECONDS = "s"
@@ -51,7 +51,7 @@ class Unit(StrEnum):
     HOURS = "h"
 
 
-class Zeros(StrEnum):
+class EmptyWindows(StrEnum):
     """What a window without any request is."""
 
     AUTO = "auto"
@@ -59,7 +59,7 @@ class Zeros(StrEnum):
     RATE = "rate"
 
 
-class At(StrEnum):
+class RateStatistic(StrEnum):
     """Which of a workload's rates is meant."""
 
     MEAN = "mean"
@@ -78,7 +78,7 @@ Dated = Annotated[
     str | None, typer.Option("--dated", help="When the traffic was seen; default: from the times, where dated.")
 ]
 ZeroWindows = Annotated[
-    Zeros,
+    EmptyWindows,
     typer.Option(
         "--zeros",
         help="Windows without a request are a gap in the collection, a rate of 0, or auto: a gap where the usual "
@@ -161,7 +161,7 @@ def from_trace(
     ] = None,
     time_column: Annotated[str | None, typer.Option("--time-column", help="Column of arrival times.")] = None,
     time_unit: Annotated[
-        Unit | None,
+        TimeUnit | None,
         typer.Option("--time-unit", help="Of times that are numbers; default: by name, size, span and rate."),
     ] = None,
     time_zone: Annotated[
@@ -179,11 +179,11 @@ def from_trace(
             "value, several columns must all match.",
         ),
     ] = None,
-    zeros: ZeroWindows = Zeros.AUTO,
+    zeros: ZeroWindows = EmptyWindows.AUTO,
     edges: Annotated[
-        Where,
+        EdgeSource,
         typer.Option("--edges", help="Where buckets end: as in the paper, or auto: few buckets, little error in load."),
-    ] = Where.PAPER,
+    ] = EdgeSource.PAPER,
     input_edges: Annotated[
         str | None, typer.Option("--input-edges", help="Upper edges of the input ranges: 100,1000,8000.")
     ] = None,
@@ -205,10 +205,10 @@ def from_trace(
     OpenTelemetry logs and in usage records of OpenAI, Anthropic, Gemini and Bedrock, or named by the options. Input
     tokens include those read from a prompt cache. A log of several models needs --where.
     """
-    from melange_cloud.workload import AskedColumns, read_trace, write_workload
+    from melange_cloud.workload import ColumnChoice, read_trace, write_workload
 
     result = _may_write(result_of(out, None, ["json"]), force)
-    asked = AskedColumns(
+    asked = ColumnChoice(
         input_column,
         output_column,
         time_column,
@@ -262,7 +262,7 @@ def from_counts(
     longest_output: Annotated[
         int | None, typer.Option("--longest-output", help="Where the open output range (>4000) ends.")
     ] = None,
-    zeros: ZeroWindows = Zeros.AUTO,
+    zeros: ZeroWindows = EmptyWindows.AUTO,
     name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --output.")] = None,
     title: Title = None,
     source: Source = None,
@@ -276,10 +276,10 @@ def from_counts(
     from dataclasses import replace
 
     from melange_cloud.cli.workloads.workload_page import rates_in_words
-    from melange_cloud.workload import Sizes, read_histogram, read_rates, with_rates, write_workload
+    from melange_cloud.workload import SizeFacts, read_histogram, read_rates, with_rates, write_workload
 
     result = _may_write(result_of(out, None, ["json"]), force)
-    sizes = Sizes(mean_input, mean_output, longest_input, longest_output)
+    sizes = SizeFacts(mean_input, mean_output, longest_input, longest_output)
     held = read_histogram(histogram, sizes)
     if rates is not None:
         found = read_rates(rates, zeros.value)
@@ -335,7 +335,9 @@ def scale(
     name_or_file: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped workload or a workload file.")],
     times: Annotated[float | None, typer.Option("--times", help="So many times the arrivals.")] = None,
     rate: Annotated[float | None, typer.Option("--rate", help="So that the rate named by --at is this.")] = None,
-    at: Annotated[At, typer.Option("--at", help="What --rate sets: mean, p95 or peak.")] = At.PEAK,
+    at: Annotated[
+        RateStatistic, typer.Option("--at", help="What --rate sets: mean, p95 or peak.")
+    ] = RateStatistic.PEAK,
     longest: Annotated[
         int | None,
         typer.Option("--longest", help="Leave out buckets with requests over so many tokens, input + output."),
@@ -363,12 +365,12 @@ def scale(
     emit(workload.write_workload(replace(held, workload=replace(held.workload, name=called))), result)
 
 
-def _edges(where: Where, input_edges: str | None, output_edges: str | None) -> "Edges | None":
+def _edges(where: EdgeSource, input_edges: str | None, output_edges: str | None) -> "Edges | None":
     from melange_cloud.workload import Edges, checked_edges, fine_edges
 
     if input_edges is None and output_edges is None:
-        return fine_edges() if where is Where.AUTO else None
-    if where is Where.AUTO:
+        return fine_edges() if where is EdgeSource.AUTO else None
+    if where is EdgeSource.AUTO:
         raise BadInput("--edges auto finds the edges itself: leave out --input-edges and --output-edges, or --edges")
     usual = Edges()
     return Edges(
@@ -423,7 +425,7 @@ def _name_and_weight(part: str) -> tuple[str, float]:
     return name, weight
 
 
-def _may_write(result: Result, force: bool) -> Result:
+def _may_write(result: ResultFile, force: bool) -> ResultFile:
     """The result, where it overwrites nothing that was not to be overwritten."""
     if result.path is not None and result.path.is_file() and not force:
         raise BadInput(f"{result.path}: exists; choose another --out, or overwrite it with --force")

@@ -48,10 +48,10 @@ class BoundedSession:
             raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
         except (exceptions.HTTPError, OSError) as error:
             raise ConnectionClosedError(endpoint_url=request.url, error=error, request=request) from error
-        return AWSResponse(request.url, response.status_code, response.headers, _Read(body))
+        return AWSResponse(request.url, response.status_code, response.headers, _ReadBody(body))
 
 
-class _Read:
+class _ReadBody:
     """A body that has been read, as botocore takes it."""
 
     def __init__(self, body: bytes) -> None:

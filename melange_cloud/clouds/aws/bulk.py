@@ -19,16 +19,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.clouds.aws.csv_list import LONGEST_LINE_BYTES, products_of
-from melange_cloud.clouds.aws.faults import Problem, UnreadError, malformed
+from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
 from melange_cloud.clouds.aws.list_stream import PassingBody, SameHost
-from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
+from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, OfferCollector
 from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import PriceList
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
-from melange_cloud.clouds.foreign_errors import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable, echoed
 from melange_cloud.inputs import parse_json
@@ -90,7 +90,7 @@ class PublicAwsPrices:
         purchases: Sequence[str],
         instance_types: Sequence[InstanceType],
         progress: Progress | None = None,
-    ) -> Fetched:
+    ) -> CloudAnswer:
         """Read the public list; see PriceSource. Progress is in bytes, by region, never from two threads at once.
 
         Raises:
@@ -101,7 +101,7 @@ class PublicAwsPrices:
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         listed = [purchase for purchase in LISTED if purchase in purchases]
         now = self._now()
-        answers = Answers(shapes, now.date(), self._known_sold_as)
+        answers = OfferCollector(shapes, now.date(), self._known_sold_as)
         names: list[str] = []
         try:
             if listed:
@@ -112,22 +112,24 @@ class PublicAwsPrices:
         whole: set[str] = set()
         for name, read in self._lists(names, progress):
             if isinstance(read, UnreadError):
-                answers.problems.append(Problem("public price list of", name, str(read)))
+                answers.problems.append(UnreadPart("public price list of", name, str(read)))
                 continue
             for product in read.products:
                 products.add(product)
             missing = self._missing(name, read)
             if missing:
                 why = f"it ends without {missing}: {_MAY_BE_CUT}"
-                answers.problems.append(Problem("public price list of", name, why))
+                answers.problems.append(UnreadPart("public price list of", name, why))
             else:
                 whole.add(name)
         if "spot" in purchases:
-            answers.problems.append(Problem("spot prices", "of every region", _NO_SPOT))
+            answers.problems.append(UnreadPart("spot prices", "of every region", _NO_SPOT))
         answers.add_list(products, _SOURCE, {})
         return answers.fetched((region, purchase) for region in whole for purchase in listed)
 
-    def _lists(self, names: Sequence[str], progress: Progress | None) -> Iterator[tuple[str, "_List | UnreadError"]]:
+    def _lists(
+        self, names: Sequence[str], progress: Progress | None
+    ) -> Iterator[tuple[str, "_RegionList | UnreadError"]]:
         """(region, its list or why it could not be read), as they end; at the deadline all that have not."""
         waiting = dict(enumerate(names))
         calls = [partial(self._list_of, name, progress) for name in names]
@@ -140,7 +142,7 @@ class PublicAwsPrices:
             late = UnreadError(str(error))
             yield from ((name, late) for name in waiting.values())
 
-    def _missing(self, region: str, read: "_List") -> str:
+    def _missing(self, region: str, read: "_RegionList") -> str:
         """Types known to be rented there that a list lacks which does not say where it ends; empty where it does."""
         if read.says_its_end:
             return ""
@@ -163,7 +165,7 @@ class PublicAwsPrices:
             raise UnreadError(malformed("no list of regions")) from error
         return [name for name in names if _REGION.fullmatch(name)][:_MOST_REGIONS]
 
-    def _list_of(self, region: str, progress: Progress | None) -> "_List | UnreadError":
+    def _list_of(self, region: str, progress: Progress | None) -> "_RegionList | UnreadError":
         """A region's products once its list has passed whole, or why it could not be read."""
 
         def told(done_bytes: int, all_bytes: int | None) -> None:
@@ -171,15 +173,15 @@ class PublicAwsPrices:
                 with self._telling:
                     progress(f"{PROVIDER} {region}", done_bytes, all_bytes)
 
-        def read(body: PassingBody) -> _List:
-            return _List(tuple(products_of(_lines(body, told))), body.says_its_end)
+        def read(body: PassingBody) -> _RegionList:
+            return _RegionList(tuple(products_of(_lines(body, told))), body.says_its_end)
 
         path = f"{_FOLDER}/{urllib.parse.quote(region, safe='')}/index.csv"
         try:
             outcome = contained(lambda: self._patiently(path, read, _MOST_LIST_BYTES))
         except UnreadError as error:
             return error
-        return UnreadError(malformed(outcome.words)) if isinstance(outcome, Unexpected) else outcome
+        return UnreadError(malformed(outcome.words)) if isinstance(outcome, ForeignErrorText) else outcome
 
     def _patiently(self, path: str, read: Callable[[PassingBody], Read], most_bytes: int) -> Read:
         """Open and read, up to three times where another attempt may help.
@@ -235,7 +237,7 @@ def _is_http(address: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class _RegionList:
     """The plain GPU products of a region's list, and whether the server said where the list ends."""
 
     products: tuple[dict[str, Any], ...]

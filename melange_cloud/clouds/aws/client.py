@@ -31,7 +31,7 @@ _OPERATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class AwsPatience:
     """How long to wait and how often to ask; throttling and 5xx are asked again after botocore's standard back-off.
 
     The defaults end a region that does not answer within half a minute; botocore's own would take five minutes.
@@ -62,7 +62,7 @@ class _OurOperations:
         return {**model, "operations": {name: model["operations"][name] for name in _OPERATIONS[service_name]}}
 
 
-class Clients:
+class AwsClients:
     """boto3 clients, made when first asked for; safe to call from several threads.
 
     Args:
@@ -71,9 +71,11 @@ class Clients:
         deadline: after which no answer is read on.
     """
 
-    def __init__(self, session: Any = None, patience: Patience | None = None, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self, session: Any = None, patience: AwsPatience | None = None, deadline: Deadline | None = None
+    ) -> None:
         self._session = session
-        self._patience = patience or Patience()
+        self._patience = patience or AwsPatience()
         self._deadline = deadline
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()

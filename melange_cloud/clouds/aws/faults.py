@@ -52,7 +52,7 @@ class UnreadError(MelangeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class UnreadPart:
     """One part that could not be read: what it is, of which region or price, and why with the cure."""
 
     what: str
@@ -60,7 +60,7 @@ class Problem:
     why: str
 
 
-def problem_lines(problems: Iterable[Problem]) -> tuple[str, ...]:
+def problem_lines(problems: Iterable[UnreadPart]) -> tuple[str, ...]:
     """One line per cause, naming every part that it touches (the first dozen, then a count); sorted."""
     causes: dict[tuple[str, str], list[str]] = {}
     for problem in problems:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from melange_cloud.clouds import Fetched
-from melange_cloud.clouds.aws.faults import Problem, problem_lines
+from melange_cloud.clouds import CloudAnswer
+from melange_cloud.clouds.aws.faults import UnreadPart, problem_lines
 from melange_cloud.clouds.aws.products import PriceList
-from melange_cloud.domain import Excluded, InstanceType, Offer
+from melange_cloud.domain import Exclusion, InstanceType, Offer
 from melange_cloud.errors import PricesUnavailable
 
 PROVIDER = "aws"
@@ -20,7 +20,7 @@ _NOT_OFFERED = "AWS prices it, but DescribeInstanceTypeOfferings does not list i
 
 
 @dataclass
-class Answers:
+class OfferCollector:
     """Gathers the offers of one fetch.
 
     Args:
@@ -33,7 +33,7 @@ class Answers:
     shapes: Mapping[str, InstanceType]
     day: date
     known_sold_as: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[UnreadPart] = field(default_factory=list)
     _offers: list[Offer] = field(default_factory=list)
     _excluded: dict[tuple[str, str], str] = field(default_factory=dict)
     _faulty: set[tuple[str, str]] = field(default_factory=set)
@@ -93,10 +93,10 @@ class Answers:
 
     def refuse(self, region: str, purchase: str, where: str, why: str) -> None:
         """Note a price that cannot be right; its (region, purchase), or all of the region, is then not complete."""
-        self.problems.append(Problem("price of", where, f"{why}: {_KEEPS}"))
+        self.problems.append(UnreadPart("price of", where, f"{why}: {_KEEPS}"))
         self._faulty.add((region, purchase))
 
-    def fetched(self, read: Iterable[tuple[str, str]]) -> Fetched:
+    def fetched(self, read: Iterable[tuple[str, str]]) -> CloudAnswer:
         """The result.
 
         Args:
@@ -118,12 +118,12 @@ class Answers:
             for region, purchase in set(read) & held
             if (region, purchase) not in self._faulty and (region, "") not in self._faulty
         }
-        return Fetched(
+        return CloudAnswer(
             offers=tuple(
                 sorted(self._offers, key=lambda offer: (offer.region, offer.instance_type.name, offer.purchase))
             ),
             excluded=tuple(
-                Excluded(PROVIDER, region, name, reason) for (region, name), reason in sorted(self._excluded.items())
+                Exclusion(PROVIDER, region, name, reason) for (region, name), reason in sorted(self._excluded.items())
             ),
             complete=frozenset(complete),
             problems=lines,

@@ -39,7 +39,7 @@ _FOREIGN_SHAPE = (KeyError, TypeError, AttributeError, ValueError, ArithmeticErr
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class ProductPrice:
     """One price of one product, USD/h; ``contract`` as in Offer. ``published`` is the list's own date, as text."""
 
     region: str
@@ -52,7 +52,7 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedPrice:
     """A price that cannot be right; ``purchase`` is empty where it concerns all of the product's prices."""
 
     region: str
@@ -99,8 +99,8 @@ class PriceList:
         self._instance_types = frozenset(instance_types)
         self._purchases = tuple(purchases)
         self._regions = None if regions is None else frozenset(regions)
-        self._products: dict[tuple[str, str], dict[str, tuple[Priced | Refused, ...]]] = {}
-        self._refused: list[Refused] = []
+        self._products: dict[tuple[str, str], dict[str, tuple[ProductPrice | RefusedPrice, ...]]] = {}
+        self._refused: list[RefusedPrice] = []
         self._lock = threading.Lock()
 
     def add(self, document: Any) -> None:
@@ -125,27 +125,29 @@ class PriceList:
         with self._lock:
             skus = self._products.setdefault((region, instance_type), {})
             if skus.setdefault(sku, read) != read:
-                self._refused.append(Refused(region, instance_type, "", sku, "is answered twice with different prices"))
+                self._refused.append(
+                    RefusedPrice(region, instance_type, "", sku, "is answered twice with different prices")
+                )
 
     @property
     def regions(self) -> frozenset[str]:
         """The regions with a product of our instance types, whether its price is used or refused."""
         return frozenset(region for region, _ in self._products)
 
-    def settle(self) -> tuple[tuple[Priced, ...], tuple[Refused, ...]]:
+    def settle(self) -> tuple[tuple[ProductPrice, ...], tuple[RefusedPrice, ...]]:
         """The prices to use and those refused, both sorted; two products for one (region, type) refuse each other."""
-        priced: list[Priced] = []
+        priced: list[ProductPrice] = []
         refused = list(self._refused)
         contradictory = {(refusal.region, refusal.instance_type) for refusal in refused}
         for (region, instance_type), skus in self._products.items():
             if len(skus) > 1:
                 both = " and ".join(sorted(skus))
                 refused.append(
-                    Refused(region, instance_type, "", both, "is listed more than once, and only one is true")
+                    RefusedPrice(region, instance_type, "", both, "is listed more than once, and only one is true")
                 )
             elif (region, instance_type) not in contradictory:
                 for entry in next(iter(skus.values())):
-                    if isinstance(entry, Priced):
+                    if isinstance(entry, ProductPrice):
                         priced.append(entry)
                     else:
                         refused.append(entry)
@@ -191,19 +193,19 @@ def is_plain_instance(attributes: Mapping[str, str]) -> bool:
 
 def _read(
     document: Mapping[str, Any], region: str, instance_type: str, sku: str, purchases: Sequence[str], now: datetime
-) -> Iterator[Priced | Refused]:
+) -> Iterator[ProductPrice | RefusedPrice]:
     published = echoed(str(document.get("publicationDate", ""))[:10])
     for purchase in purchases:
         try:
             found = _price(document.get("terms", {}), purchase, now)
         except _FaultyError as fault:
-            yield Refused(region, instance_type, purchase, sku, str(fault))
+            yield RefusedPrice(region, instance_type, purchase, sku, str(fault))
         except _FOREIGN_SHAPE:
-            yield Refused(region, instance_type, purchase, sku, "has another shape than AWS documents")
+            yield RefusedPrice(region, instance_type, purchase, sku, "has another shape than AWS documents")
         else:
             if found is not None:
                 contract, usd_per_hour = found
-                yield Priced(region, instance_type, purchase, contract, usd_per_hour, sku, published)
+                yield ProductPrice(region, instance_type, purchase, contract, usd_per_hour, sku, published)
 
 
 def _price(terms: Mapping[str, Any], purchase: str, now: datetime) -> tuple[str, Decimal] | None:

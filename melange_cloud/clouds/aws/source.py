@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
-from melange_cloud.clouds import Fetched, Progress
-from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, Clients, pages
-from melange_cloud.clouds.aws.faults import Problem, UnreadError, malformed
-from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, Answers
+from melange_cloud.clouds import CloudAnswer, Progress
+from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, AwsClients, pages
+from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
+from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, OfferCollector
 from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
-from melange_cloud.clouds.foreign_errors import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 
@@ -35,7 +35,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _CallChain:
     """One chain of calls: what it asks, about which region or type, and the answer or why there is none."""
 
     kind: Literal["list of region", "list of type", "offerings", "spot"]
@@ -61,12 +61,12 @@ class AwsPrices:
 
     def __init__(
         self,
-        clients: Clients | None = None,
+        clients: AwsClients | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         known_sold_as: Mapping[tuple[str, str], str] | None = None,
         deadline: Deadline | None = None,
     ) -> None:
-        self._clients = clients or Clients(deadline=deadline)
+        self._clients = clients or AwsClients(deadline=deadline)
         self._deadline = deadline
         self._now = now
         self._known_sold_as = known_sold_as or {}
@@ -77,7 +77,7 @@ class AwsPrices:
         purchases: Sequence[str],
         instance_types: Sequence[InstanceType],
         progress: Progress | None = None,
-    ) -> Fetched:
+    ) -> CloudAnswer:
         """Ask AWS; see PriceSource.
 
         Raises:
@@ -88,7 +88,7 @@ class AwsPrices:
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         now = self._now()
         listed = [purchase for purchase in LISTED if purchase in purchases]
-        answers = Answers(shapes, now.date(), self._known_sold_as)
+        answers = OfferCollector(shapes, now.date(), self._known_sold_as)
         regions = None if regions is None else sorted(set(regions))
         products = PriceList(shapes, listed, regions, now)
         parts = self._parts(regions, listed, "spot" in purchases, tuple(shapes), now)
@@ -102,7 +102,7 @@ class AwsPrices:
             part = parts[index]
             if isinstance(answer, UnreadError):
                 unread.add((part.kind, part.about))
-                answers.problems.append(Problem(_WORDS[part.kind], part.about, str(answer)))
+                answers.problems.append(UnreadPart(_WORDS[part.kind], part.about, str(answer)))
             elif part.kind == "offerings":
                 offered[part.about] = answer
             elif part.kind == "spot":
@@ -119,7 +119,9 @@ class AwsPrices:
             whole = {region for region in regions or products.regions if ("list of region", region) not in unread}
             read |= {(region, purchase) for region in whole for purchase in listed}
             if listed:
-                answers.problems += [Problem("price list of", region, _NO_PRICE) for region in whole - products.regions]
+                answers.problems += [
+                    UnreadPart("price list of", region, _NO_PRICE) for region in whole - products.regions
+                ]
         for region, prices in spot.items():
             for name, why in prices.refused.items():
                 answers.refuse(region, "spot", f"{name} spot in {region}", why)
@@ -128,7 +130,7 @@ class AwsPrices:
                 answers.add(region, name, "spot", "spot", usd_per_hour, source)
         return answers.fetched(read)
 
-    def _outcomes(self, parts: Sequence[_Part]) -> Iterator[tuple[int, Any]]:
+    def _outcomes(self, parts: Sequence[_CallChain]) -> Iterator[tuple[int, Any]]:
         """(index of a part, its answer or the UnreadError), as they end; at the deadline all that have not."""
         calls = [partial(_outcome, part) for part in parts]
         if self._deadline is None:
@@ -151,19 +153,21 @@ class AwsPrices:
         with_spot: bool,
         names: Sequence[str],
         now: datetime,
-    ) -> list[_Part]:
-        parts: list[_Part] = []
+    ) -> list[_CallChain]:
+        parts: list[_CallChain] = []
         if listed and regions is not None and len(regions) <= len(names):
             for region in regions:
                 only = {"regionCode": region, "instanceFamily": GPU_FAMILY}
-                parts.append(_Part("list of region", region, partial(self._read_list, only)))
+                parts.append(_CallChain("list of region", region, partial(self._read_list, only)))
         elif listed:
-            parts += [_Part("list of type", name, partial(self._read_list, {"instanceType": name})) for name in names]
+            parts += [
+                _CallChain("list of type", name, partial(self._read_list, {"instanceType": name})) for name in names
+            ]
         for region in self._clients.regions() if regions is None else regions:
             if with_spot:
-                parts.append(_Part("spot", region, partial(self._read_spot, region, names, now)))
+                parts.append(_CallChain("spot", region, partial(self._read_spot, region, names, now)))
             if listed:
-                parts.append(_Part("offerings", region, partial(self._read_offerings, region, names)))
+                parts.append(_CallChain("offerings", region, partial(self._read_offerings, region, names)))
         return parts
 
     def _read_spot(self, region: str, names: Sequence[str], now: datetime) -> SpotPrices:
@@ -205,10 +209,10 @@ class AwsPrices:
         return chain
 
 
-def _outcome(part: _Part) -> Any:
+def _outcome(part: _CallChain) -> Any:
     """The answer, or why there is none as an UnreadError: a part that cannot be read never ends the others."""
     try:
         answer = contained(part.ask)
     except UnreadError as error:
         return error
-    return UnreadError(malformed(answer.words)) if isinstance(answer, Unexpected) else answer
+    return UnreadError(malformed(answer.words)) if isinstance(answer, ForeignErrorText) else answer

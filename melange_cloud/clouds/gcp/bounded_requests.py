@@ -22,10 +22,10 @@ def bounded_adapter(most_bytes: int, deadline: Deadline | None) -> HTTPAdapter:
         most_bytes: of an answer once unpacked.
         deadline: after which no answer is read on.
     """
-    return _Bounded(most_bytes, deadline)
+    return _BoundedAdapter(most_bytes, deadline)
 
 
-class _Bounded(HTTPAdapter):  # type: ignore[misc]  # requests ships no types
+class _BoundedAdapter(HTTPAdapter):  # type: ignore[misc]  # requests ships no types
     def __init__(self, most_bytes: int, deadline: Deadline | None) -> None:
         super().__init__()
         self._most_bytes = most_bytes

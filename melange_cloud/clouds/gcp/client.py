@@ -50,7 +50,7 @@ class NoCredentials(PricesUnavailable):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class GcpPatience:
     """How long to wait for Google.
 
     Attributes:
@@ -128,7 +128,7 @@ def _on_google_cloud() -> bool:
         connection.close()
 
 
-def find_credentials(patience: Patience, ask_metadata: bool = True, deadline: Deadline | None = None) -> Any:
+def find_credentials(patience: GcpPatience, ask_metadata: bool = True, deadline: Deadline | None = None) -> Any:
     """Application default credentials, refreshed, so that expired ones are known before the first call.
 
     Args:
@@ -158,7 +158,7 @@ def find_credentials(patience: Patience, ask_metadata: bool = True, deadline: De
 
 
 def billing_client(
-    api_key: str | None, credentials: Callable[[], Any], patience: Patience, deadline: Deadline | None = None
+    api_key: str | None, credentials: Callable[[], Any], patience: GcpPatience, deadline: Deadline | None = None
 ) -> Any:
     """A ``CloudCatalogClient`` over REST: anonymous on the loopback, else by API key, else with ``credentials``.
 
@@ -182,7 +182,7 @@ def billing_client(
 
 
 def machine_types_client(
-    project: str, credentials: Callable[[], Any], patience: Patience, deadline: Deadline | None = None
+    project: str, credentials: Callable[[], Any], patience: GcpPatience, deadline: Deadline | None = None
 ) -> Any:
     """A ``MachineTypesClient``: anonymous on the loopback, else with ``credentials`` (an API key is not enough).
 
@@ -227,7 +227,7 @@ def _bound(session: Any, most_bytes: int, deadline: Deadline | None) -> None:
         session.mount(scheme, bounded_adapter(most_bytes, deadline))
 
 
-def call_options(patience: Patience) -> dict[str, Any]:
+def call_options(patience: GcpPatience) -> dict[str, Any]:
     """``timeout`` and ``retry`` of a call: every attempt has its own time-out; 429, 5xx and lost answers go again."""
     from google.api_core.exceptions import ServerError, TooManyRequests
     from google.api_core.retry import Retry, if_exception_type
@@ -259,7 +259,7 @@ def _nobody_there(error: BaseException) -> bool:
     return isinstance(error, ConnectTimeout) or isinstance(cause, NewConnectionError)
 
 
-def pages(ask: Callable[[], Any], what: str, cure: str, patience: Patience) -> Iterator[Any]:
+def pages(ask: Callable[[], Any], what: str, cure: str, patience: GcpPatience) -> Iterator[Any]:
     """The pages of a paged call, every one exactly once.
 
     Raises:
@@ -279,7 +279,7 @@ def pages(ask: Callable[[], Any], what: str, cure: str, patience: Patience) -> I
 
 
 @contextmanager
-def vendor_errors(what: str, cure: str, patience: Patience) -> Iterator[None]:
+def vendor_errors(what: str, cure: str, patience: GcpPatience) -> Iterator[None]:
     """Turn whatever Google's libraries raise into PricesUnavailable: one line that says what failed and the cure."""
     # Google's libraries say on import, from a certain day on, that they will give up this version of Python: advice
     # for later, no part of our output, and no failure where warnings are errors.

@@ -12,19 +12,19 @@ _MICRO_USD = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
-class _Family:
+class _MachineFamily:
     hosts: tuple[str, ...]
     gpu_part: str
     local_ssd_gib_per_gpu: int = 0
 
 
 _FAMILIES = {
-    "g2-standard": _Family(("G2",), "L4 GPU"),
-    "a2-highgpu": _Family(("A2",), "A100 40GB GPU"),
-    "a2-megagpu": _Family(("A2",), "A100 40GB GPU"),
-    "a2-ultragpu": _Family(("A2",), "A100 80GB GPU", local_ssd_gib_per_gpu=375),
-    "a3-highgpu": _Family(("A3",), "H100 GPU", local_ssd_gib_per_gpu=750),
-    "a3-megagpu": _Family(("A3Plus", "A3"), "H100 Mega GPU", local_ssd_gib_per_gpu=750),
+    "g2-standard": _MachineFamily(("G2",), "L4 GPU"),
+    "a2-highgpu": _MachineFamily(("A2",), "A100 40GB GPU"),
+    "a2-megagpu": _MachineFamily(("A2",), "A100 40GB GPU"),
+    "a2-ultragpu": _MachineFamily(("A2",), "A100 80GB GPU", local_ssd_gib_per_gpu=375),
+    "a3-highgpu": _MachineFamily(("A3",), "H100 GPU", local_ssd_gib_per_gpu=750),
+    "a3-megagpu": _MachineFamily(("A3Plus", "A3"), "H100 Mega GPU", local_ssd_gib_per_gpu=750),
 }
 _SPOT_ONLY = frozenset({"a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"})
 """Their parts are priced on demand, but Google starts them only as Spot, Flex-start or on a reservation."""
@@ -34,7 +34,7 @@ NOT_ORDERABLE = "a3-edgegpu is not generally orderable"
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
+class ComposedPrice:
     """A machine type's price in one region for one purchase.
 
     Attributes:
@@ -88,7 +88,7 @@ def _needed(machine: InstanceType, region: str, purchase: str, parts: PartPrices
         yield LOCAL_SSD, Decimal(family.local_ssd_gib_per_gpu * machine.gpu_count)
 
 
-def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> Composed:
+def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> ComposedPrice:
     """Add up the parts of a machine type that ``can_compose`` knows; one missing part is no price, never less."""
     gpu = (region, purchase, _FAMILIES[family_of(machine.name)].gpu_part)
     usd_per_hour = Decimal(0)
@@ -104,5 +104,5 @@ def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices
             hint = f" (not understood: {', '.join(unread[:3])})" if unread else ""
             missing.append(f"no SKU for {part}{hint}")
     if missing:
-        return Composed(None, tuple(missing))
-    return Composed(usd_per_hour.quantize(_MICRO_USD), ())
+        return ComposedPrice(None, tuple(missing))
+    return ComposedPrice(usd_per_hour.quantize(_MICRO_USD), ())

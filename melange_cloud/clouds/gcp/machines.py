@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from melange_cloud.clouds.gcp.client import Patience, call_options, pages
+from melange_cloud.clouds.gcp.client import GcpPatience, call_options, pages
 
 _WHAT = "Google's list of machine types"
 _FILTER = 'name eq "[ag][0-9].*"'
@@ -20,7 +20,7 @@ _OUR_ACCELERATORS = frozenset(
 
 
 @dataclass(frozen=True)
-class Listing:
+class MachineTypes:
     """Machine types by region.
 
     Attributes:
@@ -39,7 +39,7 @@ def region_of(scope: str) -> str:
     return scope.removeprefix("zones/").rpartition("-")[0]
 
 
-def list_machine_types(client: Any, project: str, known: Collection[str], patience: Patience) -> Listing:
+def list_machine_types(client: Any, project: str, known: Collection[str], patience: GcpPatience) -> MachineTypes:
     """Ask for every zone at once; zones come in no order, most of them empty with a NO_RESULTS warning.
 
     Args:
@@ -66,7 +66,7 @@ def list_machine_types(client: Any, project: str, known: Collection[str], patien
                     gpu.guest_accelerator_type in _OUR_ACCELERATORS for gpu in machine.accelerators
                 ):
                     strangers[region_of(zone)].add(machine.name)
-    return Listing(_frozen(types), _frozen(strangers), frozenset(unsure))
+    return MachineTypes(_frozen(types), _frozen(strangers), frozenset(unsure))
 
 
 def _frozen(names: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:

@@ -99,7 +99,7 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class _SkuRule:
     part: str
     purchase: str
     family: str
@@ -137,11 +137,11 @@ def _texts(purchase: str) -> Iterator[tuple[str, str, str]]:
         yield LOCAL_SSD, "LocalSSD", f"Commitment v1: Local SSD (?:running )?in .+ for {years}"
 
 
-def _rules() -> Iterator[_Rule]:
+def _rules() -> Iterator[_SkuRule]:
     for purchase, usage_types in _USAGE_TYPES.items():
         excluded = re.compile(rf"\b(?:{_EXCLUDED[purchase]})\b", re.IGNORECASE)
         for part, group, text in _texts(purchase):
-            yield _Rule(
+            yield _SkuRule(
                 part=part,
                 purchase=purchase,
                 family="Storage" if group == "LocalSSD" else "Compute",

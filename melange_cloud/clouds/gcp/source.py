@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime
 from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
 
-from melange_cloud.clouds import Fetched, Progress
+from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
-from melange_cloud.clouds.foreign_errors import Unexpected, contained
+from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.clouds.gcp.client import (
     API_KEY,
     BILLING_ENDPOINT,
-    Patience,
+    GcpPatience,
     billing_client,
     call_options,
     find_credentials,
@@ -32,9 +32,9 @@ from melange_cloud.clouds.gcp.compose import (
     gpu_listed,
     sold,
 )
-from melange_cloud.clouds.gcp.machines import Listing, list_machine_types
+from melange_cloud.clouds.gcp.machines import MachineTypes, list_machine_types
 from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
-from melange_cloud.domain import Excluded, InstanceType, Offer
+from melange_cloud.domain import Exclusion, InstanceType, Offer
 from melange_cloud.errors import MelangeError, PricesUnavailable
 
 _SOURCE = f"Cloud Billing Catalog API {COMPUTE_ENGINE}"
@@ -53,7 +53,7 @@ def _now() -> datetime:
 
 
 T = TypeVar("T")
-Ended: TypeAlias = "queue.SimpleQueue[T | Unexpected | MelangeError]"
+Ended: TypeAlias = "queue.SimpleQueue[T | ForeignErrorText | MelangeError]"
 
 
 def _begin(name: str, read: Callable[[], T]) -> "Ended[T]":
@@ -92,7 +92,7 @@ class GcpPrices:
     project: str | None = None
     known_types: Mapping[str, Collection[str]] = field(default_factory=dict)
     ask_metadata: bool = True
-    patience: Patience = field(default_factory=Patience)
+    patience: GcpPatience = field(default_factory=GcpPatience)
     billing: Any = None
     machines: Any = None
     deadline: Deadline | None = None
@@ -104,7 +104,7 @@ class GcpPrices:
         purchases: Sequence[str],
         instance_types: Sequence[InstanceType],
         progress: Progress | None = None,
-    ) -> Fetched:
+    ) -> CloudAnswer:
         """Ask Google; see PriceSource.
 
         A pair in ``excluded`` has a price somewhere in Google's list, or a machine type, and no offer for at least one
@@ -124,7 +124,7 @@ class GcpPrices:
         now = self.now()
         parts = self._result(_begin("gcp price list", lambda: self._read_parts(billing, now, progress)), _WHAT)
         problems: list[str] = []
-        types: Listing | None = None
+        types: MachineTypes | None = None
         if listing is not None:
             try:
                 types = self._result(listing, _WHAT_TYPES)
@@ -137,14 +137,14 @@ class GcpPrices:
                 problems.append(f"{error}; {instead}")
         found = parts.regions | (types.types.keys() if types else set())
         asked = sorted(found if regions is None else set(regions))
-        answer = _Answer(parts, types, self.known_types, ours, tuple(purchases), now.date())
+        answer = _GoogleAnswer(parts, types, self.known_types, ours, tuple(purchases), now.date())
         problems += [
             f"{_WHAT} has no GPU price in region '{region}': check its name"
             for region in asked
             if region not in parts.regions
         ]
         problems += _refused(parts, asked, purchases)
-        return Fetched(
+        return CloudAnswer(
             offers=tuple(offer for region in asked for offer in answer.offers(region)),
             excluded=tuple(pair for region in asked for pair in answer.excluded(region)),
             complete=frozenset(
@@ -153,13 +153,13 @@ class GcpPrices:
             problems=tuple(problems),
         )
 
-    def _begin_listing(self, known: Collection[str], credentials: Callable[[], Any]) -> "Ended[Listing] | None":
+    def _begin_listing(self, known: Collection[str], credentials: Callable[[], Any]) -> "Ended[MachineTypes] | None":
         """The list of machine types, read while the price list is; None without a project."""
         project = self.project or named_project()
         if project is None:
             return None
 
-        def read() -> Listing:
+        def read() -> MachineTypes:
             client = self.machines or machine_types_client(project, credentials, self.patience, self.deadline)
             return list_machine_types(client, project, known, self.patience)
 
@@ -180,7 +180,7 @@ class GcpPrices:
                 result = self.deadline.next_of(ended)
             except DeadlinePassedError as error:
                 raise PricesUnavailable(f"{what}: {error}") from error
-        if isinstance(result, Unexpected):
+        if isinstance(result, ForeignErrorText):
             raise PricesUnavailable(f"{what} cannot be read ({result.words}): try again later")
         if isinstance(result, MelangeError):
             raise result
@@ -211,11 +211,11 @@ class GcpPrices:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _GoogleAnswer:
     """What Google said, asked region by region."""
 
     parts: PartPrices
-    listing: Listing | None
+    listing: MachineTypes | None
     known_types: Mapping[str, Collection[str]]
     machines: Sequence[InstanceType]
     purchases: tuple[str, ...]
@@ -254,7 +254,7 @@ class _Answer:
                     contract=_CONTRACT.get(purchase, ""),
                 )
 
-    def excluded(self, region: str) -> Iterator[Excluded]:
+    def excluded(self, region: str) -> Iterator[Exclusion]:
         reasons = {machine.name: self._why_not(machine, region) for machine in self.machines}
         if self.listing is not None:
             for name in self.listing.strangers.get(region, ()):
@@ -262,7 +262,7 @@ class _Answer:
                 reasons[name] = NOT_ORDERABLE if edge else "a machine type that melange-cloud does not know yet"
         for name in sorted(reasons):
             if reasons[name]:
-                yield Excluded("gcp", region, name, reasons[name])
+                yield Exclusion("gcp", region, name, reasons[name])
 
     def _why_not(self, machine: InstanceType, region: str) -> str:
         """Why the machine type lacks an offer for some purchases; empty where it has them all or never was there."""

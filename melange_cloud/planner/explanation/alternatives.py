@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import Alternative, Kind, Problem, Solution, Status
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.region_plan import instance_counts
-from melange_cloud.planner.solving import Solving
 
 
 @dataclass(frozen=True, slots=True)
-class OtherFleet:
+class AlternativeFleet:
     """The cheapest fleet without some GPUs; ``solution`` has one, and answers ``problem``."""
 
     without: frozenset[str]
@@ -24,15 +24,15 @@ class OtherFleet:
 
 
 def other_fleets(
-    problem: Problem, solution: Solution, solving: Solving, count: int, others: Sequence[Problem] = ()
-) -> list[OtherFleet]:
+    problem: Problem, solution: Solution, solving: ProblemSolver, count: int, others: Sequence[Problem] = ()
+) -> list[AlternativeFleet]:
     """At most ``count`` fleets that differ in kind from ``solution`` and from one another, cheapest first.
 
     Args:
         others: the question posed in other ways (see ``Posed.problems``).
     """
     problems = (problem, *others)
-    found: list[OtherFleet] = []
+    found: list[AlternativeFleet] = []
     gpus_used = [_gpus(solution)]
     waiting: list[tuple[float, int, list[str], Solution]] = []
     seen: set[frozenset[str]] = set()
@@ -55,7 +55,7 @@ def other_fleets(
         if not any(earlier <= used for earlier in gpus_used):
             gpus_used.append(used)
             answered, fleet = solving.solve_any_aside([without_gpus(one, forbidden) for one in problems])
-            found.append(OtherFleet(forbidden, fleet, answered))
+            found.append(AlternativeFleet(forbidden, fleet, answered))
         branch(forbidden, used)
     return found
 
@@ -69,7 +69,7 @@ def without_gpus(problem: Problem, forbidden: frozenset[str]) -> Problem:
     )
 
 
-def as_alternative(other: OtherFleet, plan_usd_per_hour: float) -> Alternative:
+def as_alternative(other: AlternativeFleet, plan_usd_per_hour: float) -> Alternative:
     """An alternative in the user's words."""
     cost = other.solution.usd_per_hour or 0.0
     return Alternative(

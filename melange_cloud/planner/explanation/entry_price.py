@@ -11,7 +11,7 @@ from dataclasses import replace
 from math import ceil, fsum
 
 from melange_cloud.domain import OfferNumbers, Problem, Status
-from melange_cloud.planner.solving import Solving
+from melange_cloud.planner.problem_solver import ProblemSolver
 
 NEARLY_FREE = 1e-4
 """Of its own price: where the search begins if it cannot serve alone. A price of 0 is no price."""
@@ -21,7 +21,7 @@ MOST_SOLVES = 25
 
 def entry_price(
     problem: Problem,
-    solving: Solving,
+    solving: ProblemSolver,
     offer: OfferNumbers,
     plan_usd_per_hour: float,
     others: Sequence[Problem] = (),

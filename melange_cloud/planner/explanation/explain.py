@@ -28,7 +28,7 @@ from melange_cloud.planner.explanation.alternatives import (
 )
 from melange_cloud.planner.explanation.entry_price import entry_price
 from melange_cloud.planner.pose import MaxTputTable
-from melange_cloud.planner.solving import Solving, limits_of, used_of, with_limit, without_limit
+from melange_cloud.planner.problem_solver import ProblemSolver, limits_of, used_of, with_limit, without_limit
 from melange_cloud.profiles import Profile
 from melange_cloud.profiles.saturation import prompt_s, what_saturates
 
@@ -43,7 +43,7 @@ def explain(
     buckets: Sequence[Bucket],
     table: MaxTputTable,
     profiles: Mapping[Kind, Profile],
-    solving: Solving,
+    solving: ProblemSolver,
     alternatives: int,
     others: Sequence[Problem] = (),
 ) -> Explanation:
@@ -160,7 +160,9 @@ def _bucket_costs(problem: Problem, solution: Solution, buckets: Sequence[Bucket
     return tuple(sorted(found, key=lambda entry: (-entry.usd_per_thousand_requests, entry.input_tokens)))
 
 
-def _binding_quotas(problems: Sequence[Problem], solution: Solution, solving: Solving) -> tuple[BindingQuota, ...]:
+def _binding_quotas(
+    problems: Sequence[Problem], solution: Solution, solving: ProblemSolver
+) -> tuple[BindingQuota, ...]:
     """The quotas without which, each alone, a cheaper fleet is found; and what higher limits save."""
     # The question as it was asked has all the offers; those of routers that know less may have fewer.
     problem, cost = max(problems, key=lambda one: len(one.offers)), solution.usd_per_hour or 0.0
@@ -200,7 +202,7 @@ class _Savings:
     usd_per_hour: float
     option: str
     name: str
-    solving: Solving
+    solving: ProblemSolver
     cut_short: list[int]
 
     def at(self, limit: int) -> float:
@@ -231,7 +233,7 @@ def _entry_prices(
     problems: Sequence[Problem],
     solution: Solution,
     offers: Sequence[OfferNumbers],
-    solving: Solving,
+    solving: ProblemSolver,
     usd_per_hour: float,
 ) -> tuple[EntryPrice, ...]:
     """Every offer that is not in the fleet, the one that needs the smallest fall of its price first.

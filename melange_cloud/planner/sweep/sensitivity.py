@@ -9,7 +9,6 @@ from functools import partial
 from melange_cloud.domain import (
     GPUS,
     ROUTERS,
-    Choice,
     Kind,
     MaxTput,
     Problem,
@@ -19,18 +18,19 @@ from melange_cloud.domain import (
     Status,
     Stretch,
     Sweep,
+    SweepChoice,
 )
 from melange_cloud.errors import BadInput
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
-from melange_cloud.planner.max_tput_table import Evaluated, evaluate, front_end_notice, front_end_shares
+from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice, front_end_shares
 from melange_cloud.planner.plan_region import pose_here, pose_in, rules_of
-from melange_cloud.planner.pose import MaxTputTable, Posed, charged_anew, posings_of
+from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew, posings_of
+from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
 from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, resolve
 from melange_cloud.planner.region_plan import instance_counts
-from melange_cloud.planner.solving import Solving, only_gpu, serves_all
 from melange_cloud.planner.sweep.stretches import (
     MOST_STRETCHES,
     STEP,
@@ -86,7 +86,7 @@ def sensitivity(
     (region,) = market.regions
     asked = resolve(question, market.machines)
     evaluated = evaluate(asked.request, asked.workload.buckets, market.every_offer)
-    swept = _Swept(region, asked, market, evaluated)
+    swept = _RegionSweeps(region, asked, market, evaluated)
     sweep = swept.over(what, gpu, low, high)
     fleet_may_use = () if swept.posed.problem is None else swept.posed.problem.kinds
     limited = front_end_shares(evaluated, fleet_may_use, asked.request.router)
@@ -142,14 +142,14 @@ Swept = tuple[tuple[Stretch, ...], dict[str, tuple[Stretch, ...]]]
 """The stretches of the plan, and of each GPU alone by its name."""
 
 
-class _Swept:
+class _RegionSweeps:
     """One region's question, and the sweeps of it."""
 
-    def __init__(self, region: Region, asked: Asked, market: Market, evaluated: Evaluated) -> None:
+    def __init__(self, region: Region, asked: Asked, market: Market, evaluated: ProfileEvaluation) -> None:
         self.asked, self.evaluated = asked, evaluated
         self.offers = market.offers[region]
         self.rules = rules_of(asked, self.offers)
-        self.solving = Solving(asked.request.solver, asked.request.time_limit_s)
+        self.solving = ProblemSolver(asked.request.solver, asked.request.time_limit_s)
         self.here = pose_here(region, asked, market, evaluated)
         self.posed = self.here.posed
 
@@ -262,17 +262,17 @@ class _Swept:
 
         return swept(self.solving.solve_for_cost), {name: swept(alone) for name, alone in self._alone(problem).items()}
 
-    def _routers(self) -> tuple[Choice, ...]:
+    def _routers(self) -> tuple[SweepChoice, ...]:
         choices = []
         for router in ROUTERS:
             table = self.evaluated.max_tput
             posed = pose_in(self.asked, self.offers, self.evaluated, table, replace(self.rules, router=router))
             found = self._no_fleet(posed) if posed.problem is None else self.solving.cost_of_any(posed.problems)
-            choices.append(Choice(router, found.status, instance_counts(found), found.usd_per_hour, found.reason))
+            choices.append(SweepChoice(router, found.status, instance_counts(found), found.usd_per_hour, found.reason))
         return tuple(choices)
 
     def _with(self, table: MaxTputTable, problem: Problem) -> tuple[Problem, ...]:
-        """The question with other figures: see ``Posed.problems``."""
+        """The question with other figures: see ``PosedProblem.problems``."""
         changed = charged_anew(problem, table)
         return posings_of(changed, table, self.asked.workload.buckets, self.rules.router)
 
@@ -290,7 +290,7 @@ class _Swept:
     def _nothing(self, low: float, high: float) -> Swept:
         return (Stretch(low, high, self.here.status, {}, None, None, self.here.reason),), {}
 
-    def _no_fleet(self, posed: Posed) -> Solution:
+    def _no_fleet(self, posed: PosedProblem) -> Solution:
         """Why another router has no fleet; a price that is missing is missing for all of them."""
         if posed.reason == self.posed.reason:
             return Solution(self.here.status, reason=self.here.reason)
@@ -345,6 +345,6 @@ def _sweep(
     step: float = 0.0,
     stretches: tuple[Stretch, ...] = (),
     singles: dict[str, tuple[Stretch, ...]] | None = None,
-    choices: tuple[Choice, ...] = (),
+    choices: tuple[SweepChoice, ...] = (),
 ) -> Sweep:
     return Sweep(over, gpu, unit, asked, low, high, error, step, stretches, singles or {}, choices)

@@ -13,8 +13,8 @@ from functools import partial
 
 from melange_cloud.domain import Kind, MaxTput, Problem, Solution, Status, Stretch
 from melange_cloud.planner.pose import MaxTputTable
+from melange_cloud.planner.problem_solver import best_of
 from melange_cloud.planner.region_plan import instance_counts
-from melange_cloud.planner.solving import best_of
 from melange_cloud.solver import most_traffic
 
 STEP = 1e-5

@@ -13,7 +13,7 @@ from melange_cloud.profiles.attribution.model_names import (
     dense_parameters,
 )
 from melange_cloud.profiles.attribution.named_model import is_shipped, named_model
-from melange_cloud.profiles.attribution.possible import Measured, impossible
+from melange_cloud.profiles.attribution.possible import MeasuredReplica, impossible
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_precision
 from melange_cloud.profiles.user_profiles import plain_name
@@ -126,7 +126,7 @@ def _resolved_precision(model: str, precision: str | None, era: str) -> str:
     return plain_name(precision)
 
 
-def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> Measured | None:
+def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> MeasuredReplica | None:
     """What the runs were measured on, as far as bounds need it; None where the model is not one we know."""
     gpu = load_gpus().get(found.gpu)
     if gpu is None or not is_shipped(found.model):
@@ -136,7 +136,7 @@ def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> Measur
         element_bytes = 1 if "8" in kv_cache_dtype else 2
     elif found.precision not in PRECISIONS:
         element_bytes = 1
-    return Measured(find_model(found.model), gpu, found.tensor_parallel, found.precision, element_bytes)
+    return MeasuredReplica(find_model(found.model), gpu, found.tensor_parallel, found.precision, element_bytes)
 
 
 def _doubtful_by_name(runs: Sequence[BenchmarkRun], found: Attribution) -> list[str]:

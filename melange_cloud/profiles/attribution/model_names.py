@@ -70,7 +70,7 @@ _LONGEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class NameTells:
+class NameClues:
     """What a name says; empty where it does not.
 
     Attributes:
@@ -88,7 +88,7 @@ class NameTells:
     precision: str
 
 
-def name_tells(name: str) -> NameTells:
+def name_tells(name: str) -> NameClues:
     """What a model's name, as a benchmark's file or a server has it, says of the model.
 
     Of a path or an address the most telling part counts: the last one that names a size, else the last that is no state
@@ -96,7 +96,7 @@ def name_tells(name: str) -> NameTells:
     """
     parts = _parts(name)
     if not parts:
-        return NameTells("", "", "", "", "")
+        return NameClues("", "", "", "", "")
     told = [_part_tells(part) for part in parts]
     base = _base(parts, told)
     found, others = told[base], (*told[base + 1 :], *told[:base][::-1])
@@ -120,14 +120,14 @@ def telling_part(name: str) -> str:
     return parts[base] if family is None else f"{family.plain}-{parts[base]}"
 
 
-def _base(parts: list[str], told: list[NameTells]) -> int:
+def _base(parts: list[str], told: list[NameClues]) -> int:
     """Which part names the model: the last one with a size, else the last that is no state or folder of models."""
     with_size = (i for i, part in enumerate(told) if part.size)
     with_name = (i for i, part in enumerate(parts) if not _names_no_model(part))
     return next(with_size, next(with_name, 0))
 
 
-def _family_beside(others: Iterable[NameTells]) -> NameTells | None:
+def _family_beside(others: Iterable[NameClues]) -> NameClues | None:
     return next((part for part in others if part.family and part.plain not in _FOLDERS), None)
 
 
@@ -180,7 +180,7 @@ def _precision_and_rest(text: str) -> tuple[str, list[str]]:
     return next(iter((*named, *counted, *unnamed)), ""), rest
 
 
-def _part_tells(part: str) -> NameTells:
+def _part_tells(part: str) -> NameClues:
     precision, kept = _precision_and_rest(part)
     kept = _with_dotted_version(kept)
     while len(kept) > 1 and kept[-1] in ("instruct", "chat", "hf", "base", "it"):
@@ -196,7 +196,7 @@ def _part_tells(part: str) -> NameTells:
     ]
     family, word = families[-1] if families else ("", "")
     sizes = [word for word in kept if re.fullmatch(r"(\d+x)?\d+(\.\d+)?[bm]", word)]
-    return NameTells("-".join(kept), sizes[0] if sizes else "", family, _version(family, word, kept), precision)
+    return NameClues("-".join(kept), sizes[0] if sizes else "", family, _version(family, word, kept), precision)
 
 
 def _with_dotted_version(words: list[str]) -> list[str]:
@@ -224,7 +224,7 @@ def _version(family: str, word: str, words: list[str]) -> str:
     return after[0].removeprefix("v") if after and re.fullmatch(r"v?\d+(\.\d+)?", after[0]) else ""
 
 
-def differs(said: NameTells, asked: NameTells) -> str:
+def differs(said: NameClues, asked: NameClues) -> str:
     """In what two names say different things, as ``size 70b``; empty where they may be names of one model."""
     for what in ("size", "family", "version"):
         mine, theirs = getattr(said, what), getattr(asked, what)

@@ -30,7 +30,7 @@ PREFIX_CACHING = "was prefix caching on? Import runs without it"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredReplica:
     """What was measured.
 
     Attributes:
@@ -180,7 +180,7 @@ def contradiction(run: BenchmarkRun) -> str:
     return ""
 
 
-def impossible(runs: Iterable[BenchmarkRun], measured: Measured | None) -> list[str]:
+def impossible(runs: Iterable[BenchmarkRun], measured: MeasuredReplica | None) -> list[str]:
     """Each run that cannot have been, with the reason; ``measured`` is None where the model is not known."""
     told = ((run, contradiction(run) if measured is None else measured.why_not(run)) for run in runs)
     return [one_line(f"{run.source}: {reason}") for run, reason in told if reason]

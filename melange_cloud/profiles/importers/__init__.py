@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.inputs import Malformed, NotJson, is_there, parse_json, read_text
+from melange_cloud.inputs import MalformedText, NotJson, is_there, parse_json, read_text
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference_perf, sglang, vllm
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.importers.record import ResultRecord
 
-__all__ = ["NotAResult", "Reading", "read_file", "read_runs"]
+__all__ = ["ImportedFile", "NotAResult", "read_file", "read_runs"]
 
 TOOLS = (vllm, sglang, guidellm, aiperf, inference_perf, aibrix)
 _MOST_BYTES = 2**30
@@ -30,7 +30,7 @@ class NotAResult(BadFile):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ImportedFile:
     """What a file holds.
 
     Attributes:
@@ -57,7 +57,7 @@ def read_runs(path: Path) -> list[BenchmarkRun]:
     return list(read_file(path).runs)
 
 
-def read_file(path: Path) -> Reading:
+def read_file(path: Path) -> ImportedFile:
     """A benchmark tool's result file, with what was passed over.
 
     Raises:
@@ -66,9 +66,9 @@ def read_file(path: Path) -> Reading:
     documents = _documents(path)
     if all(_is_pytorch_list(document) for _, document in documents):
         note = "repeats the result beside it in PyTorch's format; skipped"
-        return Reading(path, "vllm bench serve", (), (note,))
+        return ImportedFile(path, "vllm bench serve", (), (note,))
     if len(documents) == 1 and inference_perf.is_summary(path, documents[0][1]):
-        return Reading(path, inference_perf.TOOL, (), averages=inference_perf.AVERAGES)
+        return ImportedFile(path, inference_perf.TOOL, (), averages=inference_perf.AVERAGES)
     faults: list[Fault] = []
     runs: list[BenchmarkRun] = []
     tools: list[str] = []
@@ -79,7 +79,7 @@ def read_file(path: Path) -> Reading:
             faults.append(Fault(path, f"is not a result of a benchmark tool that can be read ({names})", line))
             continue
         tools.append(tool.TOOL)
-        record = Record(path, line, document, faults)
+        record = ResultRecord(path, line, document, faults)
         runs.extend(tool.read(record))
     if len(set(tools)) > 1:
         faults.append(Fault(path, f"mixes results of {' and '.join(sorted(set(tools)))}; import them one by one"))
@@ -87,7 +87,7 @@ def read_file(path: Path) -> Reading:
         raise NotAResult(faults)
     if faults:
         raise BadFile(faults)
-    return Reading(path, tools[0], tuple(runs))
+    return ImportedFile(path, tools[0], tuple(runs))
 
 
 def _is_pytorch_list(document: Any) -> bool:
@@ -114,7 +114,7 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
         return [(None, parse_json(text, non_finite=True))]
     except NotJson as error:
         whole = error
-    except Malformed as error:
+    except MalformedText as error:
         raise NotAResult([Fault(path, f"{error}, so it is not a benchmark result", error.line)]) from None
     documents: list[tuple[int | None, Any]] = []
     faults = []
@@ -125,7 +125,7 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
             documents.append((number, parse_json(line, non_finite=True)))
         except NotJson:
             faults.append(Fault(path, "is cut off or not JSON: remove the line, or repeat the run", number))
-        except Malformed as error:
+        except MalformedText as error:
             raise NotAResult([Fault(path, f"{error}, so it is not a benchmark result", number)]) from None
         if len(faults) > 1:
             break

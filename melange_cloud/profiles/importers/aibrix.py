@@ -10,7 +10,7 @@ from typing import Any
 from melange_cloud.errors import shown
 from melange_cloud.inputs import is_number
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.importers.record import Record
+from melange_cloud.profiles.importers.record import ResultRecord
 
 TOOL = "aibrix profile"
 
@@ -20,7 +20,7 @@ def recognises(document: Any) -> bool:
     return isinstance(document, dict) and {"tputs", "indexes"} <= document.keys()
 
 
-def read(record: Record) -> list[BenchmarkRun]:
+def read(record: ResultRecord) -> list[BenchmarkRun]:
     """One run per size that is served within the profile's target."""
     name = record.text("gpu")
     if "simul" in name.lower():
@@ -54,7 +54,9 @@ def read(record: Record) -> list[BenchmarkRun]:
     return runs
 
 
-def _read_one(record: Record, row: int, column: int, input_tokens: float, output_tokens: float) -> list[BenchmarkRun]:
+def _read_one(
+    record: ResultRecord, row: int, column: int, input_tokens: float, output_tokens: float
+) -> list[BenchmarkRun]:
     cell: dict[str, Any] = {"tputs": record.value("tputs")[row][column]}
     for field in ("e2e", "ttft"):
         table = record.value(field)

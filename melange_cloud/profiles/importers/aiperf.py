@@ -12,7 +12,7 @@ from typing import Any
 from melange_cloud.errors import shown
 from melange_cloud.inputs import is_number
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.importers.record import NO_TTFT, Record
+from melange_cloud.profiles.importers.record import NO_TTFT, ResultRecord
 
 TOOL = "aiperf or genai-perf"
 _MARKS = {"request_throughput", "request_latency", "inter_token_latency", "time_to_first_token"}
@@ -31,7 +31,7 @@ def recognises(document: Any) -> bool:
     )
 
 
-def read(record: Record) -> list[BenchmarkRun]:
+def read(record: ResultRecord) -> list[BenchmarkRun]:
     """The one run of a file."""
     completed = None
     if record.value("request_count.avg") is not None:
@@ -78,7 +78,7 @@ def read(record: Record) -> list[BenchmarkRun]:
     return record.checked(run, "inter_token_latency.avg")
 
 
-def _failed(record: Record, completed: int | None, is_aiperf: bool) -> int | None:
+def _failed(record: ResultRecord, completed: int | None, is_aiperf: bool) -> int | None:
     told = []
     counted = record.count("error_request_count.avg")
     if counted is not None:
@@ -99,7 +99,7 @@ def _failed(record: Record, completed: int | None, is_aiperf: bool) -> int | Non
     return max(told, default=0 if is_aiperf and completed is not None else None)
 
 
-def _cancelled(record: Record) -> str:
+def _cancelled(record: ResultRecord) -> str:
     rate = record.value("input_config.loadgen.request_cancellation_rate")
     if is_number(rate, _MOST_CANCELLED):
         return f"request_cancellation_rate is {rate:g} %"
@@ -122,7 +122,7 @@ def _gpu_of(telemetry: Any) -> tuple[tuple[str, str], ...]:
     return tuple(("gpu_name", name) for name in names)
 
 
-def _ms(record: Record, metric: str, statistic: str, output_tokens: float = math.inf) -> float | None:
+def _ms(record: ResultRecord, metric: str, statistic: str, output_tokens: float = math.inf) -> float | None:
     found = record.per_token_ms(f"{metric}.{statistic}", output_tokens)
     unit = record.text(f"{metric}.unit") or "ms"
     if found is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import is_there
-from melange_cloud.profiles.importers import NotAResult, Reading, read_file
+from melange_cloud.profiles.importers import ImportedFile, NotAResult, read_file
 
 _STAGES = "import its stage_N_lifecycle_metrics.json files instead"
 
@@ -21,7 +21,7 @@ class FolderResults:
         skipped: of files that are no results, why.
     """
 
-    readings: tuple[Reading, ...]
+    readings: tuple[ImportedFile, ...]
     skipped: tuple[Fault, ...]
 
 
@@ -36,7 +36,7 @@ def read_all(names: Sequence[str]) -> FolderResults:
     """
     faults: list[Fault] = []
     skipped: list[Fault] = []
-    readings: list[Reading] = []
+    readings: list[ImportedFile] = []
     for path in _paths(names, faults):
         try:
             readings.append(read_file(path))

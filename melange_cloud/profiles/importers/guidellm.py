@@ -11,7 +11,7 @@ from typing import Any
 
 from melange_cloud.errors import shown
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
+from melange_cloud.profiles.importers.record import NO_TTFT, ResultRecord, labels_of
 
 TOOL = "guidellm"
 _VERSION = 2
@@ -23,7 +23,7 @@ def recognises(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("benchmarks"), list) and "metadata" in document
 
 
-def read(record: Record) -> list[BenchmarkRun]:
+def read(record: ResultRecord) -> list[BenchmarkRun]:
     """The runs of a report."""
     version = record.value("metadata.version")
     if version != _VERSION:
@@ -42,7 +42,7 @@ def read(record: Record) -> list[BenchmarkRun]:
     return runs
 
 
-def _read_one(part: Record, tool: str, model: str, labels: tuple[tuple[str, str], ...]) -> list[BenchmarkRun]:
+def _read_one(part: ResultRecord, tool: str, model: str, labels: tuple[tuple[str, str], ...]) -> list[BenchmarkRun]:
     completed = part.completed("metrics.request_totals.successful")
     if not completed:
         return []
@@ -88,12 +88,12 @@ _TOTALS = ("metrics.request_totals", "scheduler_metrics.requests_made")
 """Where requests are counted by how they ended."""
 
 
-def _incomplete(part: Record) -> int | None:
+def _incomplete(part: ResultRecord) -> int | None:
     told = [part.count(f"{totals}.incomplete") for totals in _TOTALS]
     return max((count for count in told if count is not None), default=None)
 
 
-def _errored(part: Record, completed: int) -> int | None:
+def _errored(part: ResultRecord, completed: int) -> int | None:
     """Requests that failed, by whatever says most: a count, the entries listed, or what is missing of the total."""
     told = [part.failures("requests.errored")]
     for totals in _TOTALS:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.importers.record import NO_TTFT, Record
+from melange_cloud.profiles.importers.record import NO_TTFT, ResultRecord
 from melange_cloud.profiles.importers.request_counts import counted
 
 TOOL = "inference-perf"
@@ -36,7 +36,7 @@ def _has_load(load: Any) -> bool:
     return isinstance(load, dict) and bool(load.get("requested_rate") or load.get("concurrency"))
 
 
-def read(record: Record) -> list[BenchmarkRun]:
+def read(record: ResultRecord) -> list[BenchmarkRun]:
     """The one run of a stage."""
     completed = record.completed("successes.count")
     if not completed:
@@ -91,7 +91,7 @@ def read(record: Record) -> list[BenchmarkRun]:
 _STATISTICS = ("count", "request_latency", "latency", "prompt_len", "output_len", "throughput")
 
 
-def _failed(record: Record) -> int | None:
+def _failed(record: ResultRecord) -> int | None:
     """Failures by their count or by their kinds, whichever says more; None where neither is there."""
     found = record.value("failures")
     if not isinstance(found, Mapping):

@@ -38,7 +38,7 @@ _DISAGREE = 1.1
 NO_TTFT = "is missing: targets for TTFT or the whole latency rest on the estimate"
 
 
-class Record:
+class ResultRecord:
     """One document of a file: fields are asked for by their path, as ``successes.latency.request_latency.mean``."""
 
     def __init__(
@@ -75,12 +75,12 @@ class Record:
             found = found[key]
         return found
 
-    def part(self, place: str, document: Any) -> "Record":
+    def part(self, place: str, document: Any) -> "ResultRecord":
         """A document within this one, such as one of its benchmarks."""
         if not isinstance(document, Mapping):
             self.fault(place, "is not an object")
             document = {}
-        return Record(self._path, self._line, document, self._faults, place)
+        return ResultRecord(self._path, self._line, document, self._faults, place)
 
     def items(self, field: str) -> list[Any]:
         """A list that is not empty; empty after a fault."""

@@ -10,7 +10,7 @@ one, is what the server was started with.
 from typing import Any
 
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.importers.record import NO_TTFT, Record, labels_of
+from melange_cloud.profiles.importers.record import NO_TTFT, ResultRecord, labels_of
 from melange_cloud.profiles.importers.vllm_or_sglang import is_sglangs
 
 TOOL = "sglang bench_serving"
@@ -22,7 +22,7 @@ def recognises(document: Any) -> bool:
     return is_sglangs(document)
 
 
-def read(record: Record) -> list[BenchmarkRun]:
+def read(record: ResultRecord) -> list[BenchmarkRun]:
     """The one run of a line."""
     completed = record.completed("completed")
     if not completed:

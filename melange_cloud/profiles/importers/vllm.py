@@ -8,7 +8,7 @@ wrote the rate as ``request_inthroughput``: it is derived. With ``--save-detaile
 from typing import Any
 
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.importers.record import NO_TTFT, Record
+from melange_cloud.profiles.importers.record import NO_TTFT, ResultRecord
 from melange_cloud.profiles.importers.vllm_or_sglang import is_vllms
 
 TOOL = "vllm bench serve"
@@ -19,7 +19,7 @@ def recognises(document: Any) -> bool:
     return is_vllms(document)
 
 
-def read(record: Record) -> list[BenchmarkRun]:
+def read(record: ResultRecord) -> list[BenchmarkRun]:
     """The one run of a document."""
     completed = record.completed("completed")
     if not completed:

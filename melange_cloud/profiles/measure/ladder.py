@@ -19,7 +19,7 @@ REFINEMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class LadderEnd:
     """Why no further load is needed, one clause; and whether the SLO, and not saturation, ended the climb."""
 
     reason: str
@@ -32,7 +32,7 @@ def rungs(max_concurrency: int) -> list[int]:
     return doubled if doubled[-1] == max_concurrency else [*doubled, max_concurrency]
 
 
-def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: int) -> int | Finished:
+def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: int) -> int | LadderEnd:
     """The concurrency to measure next, or why there is none.
 
     Args:
@@ -48,9 +48,9 @@ def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: i
         if missed:
             return _bisected(measured, slo, within, concurrency, missed)
         if run.requests_per_s < best * (1 + GROWTH):
-            return Finished(f"throughput stops growing at {concurrency} in flight")
+            return LadderEnd(f"throughput stops growing at {concurrency} in flight")
         best, within = max(best, run.requests_per_s), concurrency
-    return Finished(f"{max_concurrency} in flight reached (--max-concurrency), throughput was still growing")
+    return LadderEnd(f"{max_concurrency} in flight reached (--max-concurrency), throughput was still growing")
 
 
 def broken(run: BenchmarkRun, slo: Slo) -> str:
@@ -69,9 +69,9 @@ def broken(run: BenchmarkRun, slo: Slo) -> str:
     return ""
 
 
-def _bisected(measured: Mapping[int, BenchmarkRun], slo: Slo, within: int, beyond: int, missed: str) -> int | Finished:
+def _bisected(measured: Mapping[int, BenchmarkRun], slo: Slo, within: int, beyond: int, missed: str) -> int | LadderEnd:
     if within == 0:
-        return Finished(f"the lightest load already misses the SLO: {missed}", by_slo=True)
+        return LadderEnd(f"the lightest load already misses the SLO: {missed}", by_slo=True)
     for _ in range(REFINEMENTS):
         middle = (within + beyond) // 2
         if middle in (within, beyond):
@@ -83,4 +83,4 @@ def _bisected(measured: Mapping[int, BenchmarkRun], slo: Slo, within: int, beyon
             beyond, missed = middle, missed_there
         else:
             within = middle
-    return Finished(f"the SLO breaks at {beyond} in flight: {missed}", by_slo=True)
+    return LadderEnd(f"the SLO breaks at {beyond} in flight: {missed}", by_slo=True)

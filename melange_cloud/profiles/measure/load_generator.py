@@ -22,7 +22,7 @@ from typing import Any
 
 from melange_cloud.errors import BadFile, MelangeError, echoed
 from melange_cloud.inputs import read_json
-from melange_cloud.inputs.strict_json import Unexpected, entries, entry
+from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry
 from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.measure.measurement import ENDPOINTS, MeasureQuestion
 from melange_cloud.profiles.measure.pace import LoadPoint
@@ -162,7 +162,7 @@ def first_error(report: Path) -> str:
         first = entries(entry(read_json(report, _MOST_REPORT_BYTES, non_finite=True), "benchmarks"))[:1]
         errored = [error for one in first for error in entries(entry(entry(one, "requests"), "errored"))][:1]
         texts = [str(entry(entry(error, "info"), "error"))[:_LONGEST_ERROR] for error in errored]
-    except (BadFile, Unexpected):  # no report, or without the part that says it
+    except (BadFile, UnexpectedPart):  # no report, or without the part that says it
         return ""
     for text in texts:
         # An exception's repr with a link to an explanation of the status code on its second line.

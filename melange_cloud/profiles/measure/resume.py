@@ -14,7 +14,7 @@ from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault, MelangeError, shown
 from melange_cloud.inputs import parse_json, read_text
-from melange_cloud.inputs.strict_json import Unexpected, entries, entry, named, text_of, whole_of
+from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry, named, text_of, whole_of
 from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.measure.measurement import RequestSize
 
@@ -159,7 +159,7 @@ def _read(folder: Path) -> KeptPoints | None:
     try:
         document = parse_json(text)
         if entry(document, "format") != FORMAT:
-            raise Unexpected(f"its format is {shown(entry(document, 'format'))}, not {FORMAT!r}")
+            raise UnexpectedPart(f"its format is {shown(entry(document, 'format'))}, not {FORMAT!r}")
         points = dict(_point(point) for point in entries(entry(document, "points")))
         profile = entry(document, "profile")
         conditions = {text_of(name): text_of(value) for name, value in named(entry(document, "conditions")).items()}

@@ -10,7 +10,7 @@ from typing import Protocol
 from melange_cloud.errors import BadFile, MelangeError
 from melange_cloud.profiles.attribution.attribute import attribute
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.measure.ladder import Finished, next_load
+from melange_cloud.profiles.measure.ladder import LadderEnd, next_load
 from melange_cloud.profiles.measure.load_generator import first_error
 from melange_cloud.profiles.measure.measurement import MeasureQuestion, RequestSize
 from melange_cloud.profiles.measure.pace import LoadPoint, enough, load_point
@@ -82,7 +82,7 @@ class MeasuredSize:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rejected:
+class _Rejection:
     """Why a load point is not believed, one clause."""
 
     reason: str
@@ -121,7 +121,7 @@ class Session:
         failures = 0
         while True:
             step = next_load(measured, self.question.slo, self.question.max_concurrency)
-            if isinstance(step, Finished):
+            if isinstance(step, LadderEnd):
                 self._say_what_is_odd(size, measured)
                 return MeasuredSize(size, tuple(sorted(measured.items())), step.reason, True, step.by_slo)
             load = load_point(size, step, measured, self.question.seconds_per_point, self.seconds_per_token)
@@ -142,7 +142,7 @@ class Session:
                 return MeasuredSize(size, tuple(sorted(measured.items())), reason, False, False)
             self.watcher.note(f"{where}; trying once more")
 
-    def _take(self, load: LoadPoint) -> BenchmarkRun | _Rejected:
+    def _take(self, load: LoadPoint) -> BenchmarkRun | _Rejection:
         """One load point; whether it is believed."""
         report = self.kept.running
         report.unlink(missing_ok=True)
@@ -152,26 +152,26 @@ class Session:
             self._server_lives(str(error))
             raise
         if trouble:
-            return _Rejected(trouble)
+            return _Rejection(trouble)
         try:
             runs = self.read_runs(report)
         except BadFile as error:
             # A report without one finished request has no means that could be read.
             faults = "; ".join(f"{fault.field or ''} {fault.message}".strip() for fault in error.faults)
-            return _Rejected(first_error(report) or f"the load generator's report is of no use ({faults})")
+            return _Rejection(first_error(report) or f"the load generator's report is of no use ({faults})")
         if len(runs) != 1:
-            return _Rejected(f"the load generator reports {len(runs)} runs instead of one")
+            return _Rejection(f"the load generator reports {len(runs)} runs instead of one")
         (run,) = runs
         if run.failed_fraction > MOST_FAILED:
             why = first_error(report)
-            return _Rejected(
+            return _Rejection(
                 f"{run.failed} of {(run.completed or 0) + (run.failed or 0)} requests failed"
                 f"{f' ({why})' if why else ''}"
             )
         if not enough(run, load):
-            return _Rejected(f"only {run.completed} of {load.requests} requests were finished in {load.limit_s:.0f} s")
+            return _Rejection(f"only {run.completed} of {load.requests} requests were finished in {load.limit_s:.0f} s")
         if run.tpot_ms is None or run.ttft_ms is None:
-            return _Rejected("the server does not stream its tokens, so that no TPOT can be measured")
+            return _Rejection("the server does not stream its tokens, so that no TPOT can be measured")
         self._refuse_impossible(replace(run, source=f"{load.size} at {load.concurrency} in flight"))
         return run
 

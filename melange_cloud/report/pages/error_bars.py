@@ -1,13 +1,13 @@
 """What the profiles' errors do to the answer, in sentences: cost range, the mix at its ends, what to measure first."""
 
-from melange_cloud.domain import AtThroughput, Kind, Plan, RegionPlan
+from melange_cloud.domain import FleetAtThroughput, Kind, Plan, RegionPlan
 from melange_cloud.report.text import GLUE, clean, dollars, fleet, glued, joined, once, plus_minus, usd_per_month
 
 
 def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
     """At most three sentences."""
     bars = region.error_bars
-    ends: tuple[tuple[str, AtThroughput], ...] = ()
+    ends: tuple[tuple[str, FleetAtThroughput], ...] = ()
     if plan.request.pessimistic and bars is not None:
         stated, better = _dollars(bars.stated.usd_per_month), _dollars(bars.better.usd_per_month)
         cost = f"This is the low end of every profile: as stated {stated}, at the high end {better}."
@@ -36,7 +36,7 @@ def _dollars(amount: float | None) -> str:
     return "no fleet was found" if amount is None else dollars(usd_per_month(amount))
 
 
-def _fleet(end: AtThroughput) -> str:
+def _fleet(end: FleetAtThroughput) -> str:
     return f"{fleet(end.instances)}, {'the same mix' if end.same_mix else 'another mix'}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import Explanation, Plan, RegionPlan
-from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, Titled
+from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.text import (
     GLUE,
     clean,
@@ -41,12 +41,12 @@ def why(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Block]:
     hours = plan.request.hours_per_month
     yield Paragraph(tuple(_sentences(region, explanation, hours)))
     if explanation.alternatives:
-        yield Titled("The next-cheapest fleets that differ in kind", _alternatives(explanation, hours, wide=wide))
+        yield TitledSheet("The next-cheapest fleets that differ in kind", _alternatives(explanation, hours, wide=wide))
     if explanation.quotas:
-        yield Titled("Quotas that make it dearer", _quotas(explanation, hours))
-    yield Titled(_sizes_title(explanation), _sizes(explanation))
+        yield TitledSheet("Quotas that make it dearer", _quotas(explanation, hours))
+    yield TitledSheet(_sizes_title(explanation), _sizes(explanation))
     if explanation.entry_prices:
-        yield Titled("What is not in the fleet, and below which price it would be", _entries(explanation))
+        yield TitledSheet("What is not in the fleet, and below which price it would be", _entries(explanation))
 
 
 def _sentences(region: RegionPlan, explanation: Explanation, hours: float) -> Iterator[str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
-from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet
+from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet
 from melange_cloud.report.sentences import PURCHASE
 from melange_cloud.report.terminal import LEAST_WIDTH, terminal
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
@@ -271,7 +271,7 @@ def _foot(shown: HeatMap) -> Iterator[Block]:
     if by_reason:
         entries.append(("Left out", tuple(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())))
     if entries:
-        yield Labelled(tuple(entries))
+        yield LabelledLines(tuple(entries))
 
 
 def _count(shown: HeatMap) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, Yield
-from melange_cloud.report.charts import COLOURS, Chart, Field, Grid, Line, Lines
+from melange_cloud.report.charts import COLOURS, Chart, GridField, GridPanel, Line, LinePanel
 from melange_cloud.report.pages.heatmap import LETTERS, title
 from melange_cloud.report.text import GLUE, UNKNOWN, number
 
@@ -23,7 +23,7 @@ def heat_map_chart(shown: HeatMap) -> Chart:
     """The chart of a map: fields by request size, or lines over the target."""
     heading, *lines = (line.replace(GLUE, " ").replace("<=", "≤").replace("*", "") for line in title(shown))
     lines.append("T/$ = (input + output tokens/s of one replica) / (USD/h of one replica)")
-    panels: tuple[Grid | Lines, ...]
+    panels: tuple[GridPanel | LinePanel, ...]
     if shown.over == "tpot":
         panels = (_over_tpot(shown),)
         notes: tuple[str, ...] = ("Bands: the errors of the profiles. No point: the GPU cannot meet the target.",)
@@ -33,27 +33,27 @@ def heat_map_chart(shown: HeatMap) -> Chart:
     return Chart(title=heading, subtitle=tuple(lines), panels=panels, notes=notes)
 
 
-def ratio_field(percent: float, first: str, second: str, *, clear: bool) -> Field:
+def ratio_field(percent: float, first: str, second: str, *, clear: bool) -> GridField:
     """How far ``first`` is above ``second``, in percent: coloured by whoever is ahead, the more so the further."""
     ratio = 1 + percent / 100
     distance = min(1.0, abs(math.log2(ratio)) / math.log2(_FULL_AT))
     strength = 0.12 + 0.88 * distance
     shown = f"{round(percent) + 0:+d}".replace("-", "−")
-    return Field(
+    return GridField(
         f"{'' if clear else '~'}{shown}",
         COLOURS[first if percent >= 0 else second],
         strength if clear else min(strength, NO_WINNER),
     )
 
 
-def _grids(shown: HeatMap) -> list[Grid]:
+def _grids(shown: HeatMap) -> list[GridPanel]:
     key = tuple((COLOURS[gpu], f"{LETTERS[gpu]} {gpu}") for gpu in shown.gpus)
     if len(shown.gpus) == 1:
         return [_grid(shown, f"T/$ of {shown.gpus[0]}, tokens/s per USD/h", _value, ())]
     if len(shown.gpus) == 2:
         first, second = shown.gpus
 
-        def pair(cell: HeatCell) -> Field:
+        def pair(cell: HeatCell) -> GridField:
             one, other = cell.of(first), cell.of(second)
             if one is None or other is None:
                 return _alone(cell)
@@ -67,11 +67,13 @@ def _grids(shown: HeatMap) -> list[Grid]:
     ]
 
 
-def _grid(shown: HeatMap, heading: str, field: Callable[[HeatCell], Field], key: tuple[tuple[str, str], ...]) -> Grid:
+def _grid(
+    shown: HeatMap, heading: str, field: Callable[[HeatCell], GridField], key: tuple[tuple[str, str], ...]
+) -> GridPanel:
     cells = {(cell.input_tokens, cell.output_tokens): cell for cell in shown.cells}
     inputs = sorted({size[0] for size in cells})
     outputs = sorted({size[1] for size in cells})
-    return Grid(
+    return GridPanel(
         title=heading,
         x_label=_AXES[0],
         y_label=_AXES[1],
@@ -82,40 +84,40 @@ def _grid(shown: HeatMap, heading: str, field: Callable[[HeatCell], Field], key:
     )
 
 
-def _best(cell: HeatCell) -> Field:
+def _best(cell: HeatCell) -> GridField:
     if len(cell.ranked) < 2:
         return _alone(cell)
     return _lead(cell.ranked[0], cell.ranked[1], cell.ranked[0])
 
 
-def _worst(cell: HeatCell) -> Field:
+def _worst(cell: HeatCell) -> GridField:
     if len(cell.ranked) < 2:
-        return Field(UNKNOWN)
+        return GridField(UNKNOWN)
     return _lead(cell.ranked[0], cell.ranked[-1], cell.ranked[-1])
 
 
-def _lead(best: Yield, other: Yield, named: Yield) -> Field:
+def _lead(best: Yield, other: Yield, named: Yield) -> GridField:
     """The lead of the best, with the letter and the colour of the GPU that the field names."""
     clear = best.is_clear_of(other)
     text = f"{'' if clear else '~'}{LETTERS[named.gpu]} +{100 * best.lead_over(other):.0f}"
-    return Field(text, COLOURS[named.gpu], 1.0 if clear else NO_WINNER)
+    return GridField(text, COLOURS[named.gpu], 1.0 if clear else NO_WINNER)
 
 
-def _alone(cell: HeatCell) -> Field:
+def _alone(cell: HeatCell) -> GridField:
     if not cell.ranked:
-        return Field(UNKNOWN)
+        return GridField(UNKNOWN)
     (only,) = cell.ranked[:1]
-    return Field(f"{LETTERS[only.gpu]} only", COLOURS[only.gpu])
+    return GridField(f"{LETTERS[only.gpu]} only", COLOURS[only.gpu])
 
 
-def _value(cell: HeatCell) -> Field:
+def _value(cell: HeatCell) -> GridField:
     if not cell.ranked:
-        return Field(UNKNOWN)
+        return GridField(UNKNOWN)
     served = cell.ranked[0]
-    return Field(number(served.tokens_per_s_per_usd_per_hour), COLOURS[served.gpu], NO_WINNER)
+    return GridField(number(served.tokens_per_s_per_usd_per_hour), COLOURS[served.gpu], NO_WINNER)
 
 
-def _over_tpot(shown: HeatMap) -> Lines:
+def _over_tpot(shown: HeatMap) -> LinePanel:
     """T/$ of every GPU over the target; a GPU without a finite target that it meets has no line."""
     lines = []
     for gpu in shown.gpus:
@@ -130,7 +132,7 @@ def _over_tpot(shown: HeatMap) -> Lines:
                     errors=tuple(one.error for _, one in known),
                 )
             )
-    return Lines(
+    return LinePanel(
         title="T/$ by latency target",
         x_label="target for the mean TPOT, ms per output token",
         y_label="T/$, tokens/s per USD/h",

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from melange_cloud.domain import Plan, PurchasePlan, RegionPlan, Status, Sure
+from melange_cloud.domain import Confidence, Plan, PurchasePlan, RegionPlan, Status
 from melange_cloud.report import sentences
-from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, Titled
+from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.text import (
     GLUE,
@@ -40,7 +40,7 @@ def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
         Column("Pays from", right=True),
         Column("Age", right=True, drop=3),
     )
-    yield Titled(_TITLE, Sheet(columns, tuple(_row(plan, bought) for bought in region.purchases)))
+    yield TitledSheet(_TITLE, Sheet(columns, tuple(_row(plan, bought) for bought in region.purchases)))
     said = ["Saves: $/month against on demand."] if any(bought.sure is not None for bought in region.purchases) else []
     yield Paragraph(
         tuple(once([*said, legend(bought.sure for bought in region.purchases), *_notes(plan, [region], hours=True)]))
@@ -76,7 +76,7 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     if not all_rows and len(lines) > _FIRST_ROWS + 2:
         hidden = sum(len(alike) for alike in list(rows.values())[_FIRST_ROWS:-1])
         lines = [*lines[:_FIRST_ROWS], (f"...{GLUE}{hidden}{GLUE}more:{GLUE}--all-rows", *("",) * 6), lines[-1]]
-    yield Titled(_TITLE, Sheet(columns, tuple(lines)))
+    yield TitledSheet(_TITLE, Sheet(columns, tuple(lines)))
     yield Paragraph(tuple(once([*_marks(plan, regions), *_notes(plan, regions, hours=False)])))
 
 
@@ -90,7 +90,7 @@ def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
         name,
         f"{fleet(bought.instances)}{proof}",
         usd_per_month(bought.usd_per_month),
-        "0" if bought.sure is Sure.EQUAL else saves,
+        "0" if bought.sure is Confidence.EQUAL else saves,
         cell(bought.sure),
         _pays_from(bought, hours=True),
         _age(plan, bought),
@@ -116,7 +116,7 @@ def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
             return "none"
         return f"not{GLUE}found" if bought.solver else f"no{GLUE}data"
     marks = "~" if on_demand and bought.instances != on_demand else ""
-    marks += "?" if bought.sure in (Sure.WITHIN_PROFILE_ERROR, Sure.TURNS_WITH_SPARE) else ""
+    marks += "?" if bought.sure in (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE) else ""
     marks += "^" if bought.status is Status.FEASIBLE else ""
     marks += "!" if _is_old(plan, bought) else ""
     return f"{usd_per_month(bought.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"

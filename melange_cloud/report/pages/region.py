@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from melange_cloud.domain import ROUTERS, LeftOut, Plan, RegionPlan, SingleGpuFleet, Status
+from melange_cloud.domain import ROUTERS, IneligibleType, Plan, RegionPlan, SingleGpuFleet, Status
 from melange_cloud.report import sentences
-from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
+from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
 from melange_cloud.report.pages.coverage import coverage_lines
 from melange_cloud.report.pages.current_fleet import current_lines
 from melange_cloud.report.pages.error_bars import error_lines
@@ -53,15 +53,15 @@ def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[st
     else:
         yield Paragraph((f"No plan - {sentences.no_fleet(region)}",), strong=True)
     if region.routing and "routing" in show:
-        yield Titled("Which sizes go where", routing_sheet(region, wide=wide))
+        yield TitledSheet("Which sizes go where", routing_sheet(region, wide=wide))
     else_ = what_else(plan, region, wide=wide)
     if else_.rows:
-        yield Titled("What else it could be", else_)
+        yield TitledSheet("What else it could be", else_)
     yield from purchases_of_one(plan, region)
     yield from why(plan, region, wide=wide)
     if region.left_out and "left-out" in show:
-        yield Titled("Left out", left_out_sheet(region))
-    yield Labelled(tuple(_foot(plan, region, grouped="left-out" not in show)))
+        yield TitledSheet("Left out", left_out_sheet(region))
+    yield LabelledLines(tuple(_foot(plan, region, grouped="left-out" not in show)))
 
 
 def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
@@ -228,7 +228,7 @@ def _why_not(degrees: list[SingleGpuFleet]) -> str:
 def left_out_groups(region: RegionPlan) -> list[tuple[str, list[str]]]:
     """The reasons with the types that they keep out, by the code of the reason, then as written."""
 
-    def place(entry: LeftOut) -> tuple[int, list[tuple[int, str]], list[tuple[int, str]]]:
+    def place(entry: IneligibleType) -> tuple[int, list[tuple[int, str]], list[tuple[int, str]]]:
         code = _CODES.index(entry.code) if entry.code in _CODES else len(_CODES)
         return code, by_number(clean(entry.reason)), by_number(clean(entry.instance_type))
 

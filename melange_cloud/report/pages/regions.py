@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from melange_cloud.domain import Kind, Plan, RegionPlan, Status, Sure
+from melange_cloud.domain import Confidence, Kind, Plan, RegionPlan, Status
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import same_cost
 from melange_cloud.report import sentences
-from melange_cloud.report.blocks import Block, Column, Labelled, Notices, Paragraph, Sheet, Titled, without
+from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
 from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.pages.purchases import purchases_of_regions
 from melange_cloud.report.pages.region import left_out_sheet
 from melange_cloud.report.pages.routing import routing_sheet
-from melange_cloud.report.standing import Standing, standings, turn_words, worst
+from melange_cloud.report.standing import RegionStanding, standings, turn_words, worst
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -24,9 +24,9 @@ from melange_cloud.report.text import (
     usd_per_million,
     usd_per_month,
 )
-from melange_cloud.report.winner import Undecided, undecided
+from melange_cloud.report.winner import FirstRank, undecided
 
-__all__ = ["Undecided", "comparison", "groups", "undecided"]
+__all__ = ["FirstRank", "comparison", "groups", "undecided"]
 
 _FIRST_ROWS = 12
 _RUNS_OF_RANKS = 2
@@ -35,7 +35,7 @@ _REGIONS_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _RegionRow:
     """Cells, and how many regions they stand for; ``fleet`` is what the fleet cell says where no row stands above."""
 
     cells: tuple[str, ...]
@@ -72,7 +72,7 @@ def comparison(
             _names(regions) + (f": {why}" if providers.count(provider) > 1 else "")
             for (provider, why), regions in counted.items()
         )
-        yield Labelled((("No plan in", tuple(names)),))
+        yield LabelledLines((("No plan in", tuple(names)),))
     verdict = undecided(plan)
     if verdict is not None:
         yield Paragraph((_verdict(plan, verdict, grouped),), strong=True)
@@ -80,12 +80,12 @@ def comparison(
     for region in plan.regions:
         name = f"{clean(region.provider)} {clean(region.region)}"
         if "routing" in show and region.routing:
-            yield Titled(f"Which sizes go where in {name}", routing_sheet(region, wide=wide))
+            yield TitledSheet(f"Which sizes go where in {name}", routing_sheet(region, wide=wide))
         if "left-out" in show and region.left_out:
-            yield Titled(f"Left out in {name}", left_out_sheet(region))
+            yield TitledSheet(f"Left out in {name}", left_out_sheet(region))
     if "left-out" not in show and any(region.left_out for region in plan.regions):
-        yield Labelled((("Left out", ("some instance types; which and why: --show left-out.",)),))
-    yield Labelled(sentences.not_included(plan))
+        yield LabelledLines((("Left out", ("some instance types; which and why: --show left-out.",)),))
+    yield LabelledLines(sentences.not_included(plan))
 
 
 def groups(plan: Plan) -> list[list[RegionPlan]]:
@@ -150,13 +150,13 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
         )
         fleet_at = [column.header for column in columns].index("Fleet")
         last = (*rows[-1].cells[:fleet_at], rows[-1].fleet, *rows[-1].cells[fleet_at + 1 :])
-        rows = [*rows[:_FIRST_ROWS], _Row(more, hidden), _Row(last, rows[-1].regions)]
+        rows = [*rows[:_FIRST_ROWS], _RegionRow(more, hidden), _RegionRow(last, rows[-1].regions)]
     sheet = Sheet(columns, tuple(row.cells for row in [*rows, *_rows_without_plan(plan, wide=wide)]))
     return sheet if standings(plan) else without(sheet, frozenset({"Move saves", "Sure"}))
 
 
-def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> list[_Row]:
-    rows: list[_Row] = []
+def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> list[_RegionRow]:
+    rows: list[_RegionRow] = []
     rank, above, cheapest = 1, None, grouped[0][0].usd_per_hour if grouped else None
     standing = standings(plan)
     for group in grouped:
@@ -182,13 +182,13 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
                 if wide
                 else (fleet, _age(plan, part))
             )
-            rows.append(_Row((*head, *money, *tail), len(part), fleet_in_full))
+            rows.append(_RegionRow((*head, *money, *tail), len(part), fleet_in_full))
             above = key
         rank += len(group)
     return rows
 
 
-def _moving(stands: list[Standing], *, cheapest: bool) -> tuple[str, str]:
+def _moving(stands: list[RegionStanding], *, cheapest: bool) -> tuple[str, str]:
     """What moving to the cheapest saves, and how sure that is; the cheapest itself moves nowhere."""
     if cheapest or not stands:
         return UNKNOWN, UNKNOWN
@@ -205,7 +205,7 @@ def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
     return alike
 
 
-def _rows_without_plan(plan: Plan, *, wide: bool) -> list[_Row]:
+def _rows_without_plan(plan: Plan, *, wide: bool) -> list[_RegionRow]:
     """One row per reason; many regions of one reason are counted there and named below the table."""
     rows = []
     for (provider, why), regions in _without_plan(plan).items():
@@ -214,7 +214,7 @@ def _rows_without_plan(plan: Plan, *, wide: bool) -> list[_Row]:
         where = (names, *([clean(regions[0].place) if len(regions) == 1 else ""] if wide else []))
         nothing = (UNKNOWN,) * 4
         money = (*nothing, UNKNOWN, why, UNKNOWN, UNKNOWN) if wide else (*nothing, why, UNKNOWN)
-        rows.append(_Row((UNKNOWN, *where, *money), len(regions)))
+        rows.append(_RegionRow((UNKNOWN, *where, *money), len(regions)))
     return rows
 
 
@@ -279,7 +279,7 @@ def _age(plan: Plan, regions: list[RegionPlan]) -> str:
     return f"{max(days)}d{f'{GLUE}!' if max(days) > sentences.OLD_PRICE_DAYS else ''}"
 
 
-def _verdict(plan: Plan, verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
+def _verdict(plan: Plan, verdict: FirstRank, grouped: list[list[RegionPlan]]) -> str:
     """Which ranks cannot be told apart and why, or that #1 is the cheapest; always against what is known."""
     unproven = ""
     if verdict.unproven:
@@ -311,7 +311,7 @@ def _verdict(plan: Plan, verdict: Undecided, grouped: list[list[RegionPlan]]) ->
     )
 
 
-def _example(verdict: Undecided) -> str:
+def _example(verdict: FirstRank) -> str:
     """Where the order of the first two that cannot be told apart turns."""
     first, *others = verdict.ties
     for region in others:
@@ -321,7 +321,7 @@ def _example(verdict: Undecided) -> str:
     return ""
 
 
-def _with_spare(verdict: Undecided) -> str:
+def _with_spare(verdict: FirstRank) -> str:
     """Which regions cost less than the cheapest where both must survive losing an instance."""
     few = verdict.with_spare[:_NAMED_REGIONS]
     names = joined(f"{clean(region.provider)} {glued(region.region)}" for region in few)
@@ -337,7 +337,7 @@ def _with_spare(verdict: Undecided) -> str:
 
 def _if_prices_hold(plan: Plan) -> str:
     """How many regions are dearer by prices that were not true at the same time."""
-    apart = [standing for standing in standings(plan).values() if standing.sure is Sure.PRICES_APART]
+    apart = [standing for standing in standings(plan).values() if standing.sure is Confidence.PRICES_APART]
     count = sum(standing.premium_fraction > 0 for standing in apart)
     if not count:
         return ""
@@ -346,7 +346,7 @@ def _if_prices_hold(plan: Plan) -> str:
     return f" {who} dearer only if prices up to {number(days)}{GLUE}days apart still hold."
 
 
-def _ranks(verdict: Undecided, grouped: list[list[RegionPlan]]) -> str:
+def _ranks(verdict: FirstRank, grouped: list[list[RegionPlan]]) -> str:
     """The ranks of the ties as places in the list, runs shortened: ``1 to 7 and 9``."""
     order = [region for group in grouped for region in group]
     places = [at for at, region in enumerate(order, start=1) if region in verdict.ties]

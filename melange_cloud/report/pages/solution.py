@@ -3,7 +3,7 @@
 import json
 
 from melange_cloud.domain import Solution, Status
-from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, Titled
+from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import clean, percent
 
@@ -62,7 +62,9 @@ def solution_table(solution: Solution, *, slices: int | None, asked: int | None,
         Column("GPU", least=8),
         Column("Share", right=True),
     )
-    blocks.append(Titled("Who serves which bucket (row and column of the input, from 0)", Sheet(headers, rows, None)))
+    blocks.append(
+        TitledSheet("Who serves which bucket (row and column of the input, from 0)", Sheet(headers, rows, None))
+    )
     return terminal(blocks, width=width, colour=False)
 
 

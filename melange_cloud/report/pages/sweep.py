@@ -8,8 +8,8 @@ from io import StringIO
 
 from melange_cloud.domain import Sensitivity, Status, Stretch
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, Titled
-from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, Line, Lines
+from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, TitledSheet
+from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, Line, LinePanel
 from melange_cloud.report.json_ import plain
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import (
@@ -118,10 +118,10 @@ def _blocks(answer: Sensitivity, *, width: int, all_rows: bool) -> Iterator[Bloc
     sweep = answer.sweep
     yield Paragraph(title(answer))
     if sweep.choices:
-        yield Titled("What a better router saves", _choices(answer))
+        yield TitledSheet("What a better router saves", _choices(answer))
         return
     yield Paragraph((_summary(answer),), strong=True)
-    yield Titled(_rows_title(sweep.stretches, all_rows), _stretches(answer, all_rows=all_rows))
+    yield TitledSheet(_rows_title(sweep.stretches, all_rows), _stretches(answer, all_rows=all_rows))
     yield Paragraph(tuple(_plot(answer, width)))
 
 
@@ -302,11 +302,11 @@ def sensitivity_chart(answer: Sensitivity) -> Chart:
             gpu = name.split(" ")[0]
             relative.append(Line(f"{name} only", line, COLOURS.get(gpu, OTHER_COLOUR), dashed=name != gpu, marks=False))
     month = tuple((at, cost * hours) for at, cost in zip(points, costs, strict=True) if cost is not None)
-    panels = [Lines("Cost of the cheapest fleet", axis, "USD per month", (Line("mix", month, marks=False),), ticks)]
+    panels = [LinePanel("Cost of the cheapest fleet", axis, "USD per month", (Line("mix", month, marks=False),), ticks)]
     if relative:
         panels.insert(
             0,
-            Lines(
+            LinePanel(
                 "Single-GPU fleets against the mix",
                 axis,
                 "cost / cost of the mix",

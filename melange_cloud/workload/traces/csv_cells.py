@@ -28,7 +28,7 @@ def count_of(block: bytes, byte: bytes) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class CellPlaces:
     """Where the cells of a block stand: columns of places in its bytes.
 
     Attributes:
@@ -165,7 +165,7 @@ class Cells:
         return found.view(np.int64)
 
 
-def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> Cells | None:
+def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> CellPlaces | None:
     """The cells of whole records; None unless every record has ``width`` of them and is made like the first.
 
     Quotes around all cells of a column are no part of them.
@@ -213,7 +213,7 @@ def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> Cells
         # An empty cell would begin with what ends it, which is no quote.
         if data[starts[column][0]] == _QUOTE and (data[starts[column]] == _QUOTE).all():
             starts[column], ends[column] = starts[column] + 1, ends[column] - 1
-    return Cells(block, tuple(starts), tuple(ends), tuple(points_of))
+    return CellPlaces(block, tuple(starts), tuple(ends), tuple(points_of))
 
 
 def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":

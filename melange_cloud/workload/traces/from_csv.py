@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.workload.traces.clock import Clock, number_of
-from melange_cloud.workload.traces.columns import Asked, find_columns
-from melange_cloud.workload.traces.csv_cells import Cells, cells_of, count_of
-from melange_cloud.workload.traces.line_blocks import Lines
+from melange_cloud.workload.traces.columns import ColumnChoice, find_columns
+from melange_cloud.workload.traces.csv_cells import CellPlaces, cells_of, count_of
+from melange_cloud.workload.traces.line_blocks import FileLines
 from melange_cloud.workload.traces.read_ahead import worked_ahead
 from melange_cloud.workload.traces.time_column import timed
 from melange_cloud.workload.traces.token_sums import settled
-from melange_cloud.workload.traces.trace_rows import Reading, RowByRow, Rows, rows_of
+from melange_cloud.workload.traces.trace_rows import RowReader, TraceRows, TraceState, rows_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ _PANDAS_TYPES = (("int64", "int64"), ("int64", "float64"), ("float64", "int64"),
 """What pandas is asked to read sizes and times that are numbers as, whole ones first."""
 
 
-def read_csv_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
+def read_csv_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) -> None:
     """Counts the requests of a CSV file.
 
     Raises:
@@ -47,9 +47,9 @@ def read_csv_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     csv.field_size_limit(2**26)
     blocks = lines.blocks(quoted=True)
     first = next(blocks, (1, b""))
-    table = _Table(lines.path, first[1], asked, reading)
+    table = _CsvTable(lines.path, first[1], asked, reading)
 
-    def parsed(piece: tuple[int, bytes]) -> tuple[int, bytes, Rows | None]:
+    def parsed(piece: tuple[int, bytes]) -> tuple[int, bytes, TraceRows | None]:
         return (*piece, table.at_once(piece[1]))
 
     with closing(worked_ahead(parsed, _without_header(chain([first], blocks)))) as found:
@@ -91,8 +91,8 @@ def _without_header(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, 
             yield line, block if block.endswith(b"\n") else block + b"\n"
 
 
-class _Table:
-    def __init__(self, path: Path, start: bytes, asked: Asked, reading: Reading) -> None:
+class _CsvTable:
+    def __init__(self, path: Path, start: bytes, asked: ColumnChoice, reading: TraceState) -> None:
         self.reading, self.path = reading, path
         self.names, self.delimiter = header_of(start, path)
         columns = find_columns(self.names, asked, path)
@@ -119,7 +119,7 @@ class _Table:
                 found.append(dict(zip(self.names, (cell.strip() for cell in cells), strict=True)))
         return list(islice(found, 1, None))
 
-    def take(self, line: int, block: bytes, rows: Rows | None) -> None:
+    def take(self, line: int, block: bytes, rows: TraceRows | None) -> None:
         """Counts the rows of a block whose first line is number ``line``.
 
         Args:
@@ -137,7 +137,7 @@ class _Table:
             self.take(line, piece, self.at_once(piece, again=True))
             line += count_of(piece, b"\n")
 
-    def at_once(self, block: bytes, *, again: bool = False) -> Rows | None:
+    def at_once(self, block: bytes, *, again: bool = False) -> TraceRows | None:
         """The rows of a block, all of them readable; None where one may not be, or there are few.
 
         Several threads call it at a time.
@@ -164,11 +164,11 @@ class _Table:
         self.pandas_reads = self.pandas_reads or rows is not None
         return rows
 
-    def _labels(self, cells: Cells) -> tuple[list[str | None], ...] | None:
+    def _labels(self, cells: CellPlaces) -> tuple[list[str | None], ...] | None:
         found = [cells.texts(self.place[label.column]) for label in self.columns.labels]
         return None if any(values is None for values in found) else tuple(values for values in found if values)
 
-    def _from_cells(self, cells: Cells, labels: tuple[list[str | None], ...]) -> Rows | None:
+    def _from_cells(self, cells: CellPlaces, labels: tuple[list[str | None], ...]) -> TraceRows | None:
         def numbers(name: str, optional: bool) -> "Array | None":
             return cells.whole_numbers(self.place[name], empty_is_zero=optional)
 
@@ -178,7 +178,7 @@ class _Table:
         rows = rows_of(self.columns, self.clock, numbers, seconds)
         return None if rows is None else replace(rows, labels=labels)
 
-    def _with_pandas(self, block: bytes, count: int, labels: tuple[list[str | None], ...]) -> Rows | None:
+    def _with_pandas(self, block: bytes, count: int, labels: tuple[list[str | None], ...]) -> TraceRows | None:
         """The same, slower, for whatever pandas reads: numbers as 374.0 or 1e3, times of any form."""
         for at, types in enumerate(_PANDAS_TYPES[self.pandas_types :], self.pandas_types):
             rows = self._of_type(*types, block, count, labels)
@@ -189,7 +189,7 @@ class _Table:
 
     def _of_type(
         self, sizes: str, times: str, block: bytes, count: int, labels: tuple[list[str | None], ...]
-    ) -> Rows | None:
+    ) -> TraceRows | None:
         import numpy as np
         import pandas as pd
 
@@ -227,7 +227,7 @@ class _Table:
         return None if rows is None else replace(rows, labels=labels)
 
     def _row_by_row(self, line: int, block: bytes) -> None:
-        rows = RowByRow(self.reading, self.path, self.columns, self.clock)
+        rows = RowReader(self.reading, self.path, self.columns, self.clock)
         text = block.decode("utf-8", errors="surrogateescape")
         # Cut at line feeds alone, so that a stray carriage return moves no line number.
         lines = csv.reader((f"{line}\n" for line in text.removesuffix("\n").split("\n")), delimiter=self.delimiter)

@@ -9,14 +9,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.inputs import Malformed, parse_records
+from melange_cloud.inputs import MalformedText, parse_records
 from melange_cloud.workload.traces.clock import Clock
-from melange_cloud.workload.traces.columns import Asked, Columns, find_columns, normal
+from melange_cloud.workload.traces.columns import ColumnChoice, TraceColumns, find_columns, normal
 from melange_cloud.workload.traces.labels import label_text
-from melange_cloud.workload.traces.line_blocks import Lines
+from melange_cloud.workload.traces.line_blocks import FileLines
 from melange_cloud.workload.traces.time_column import timed
 from melange_cloud.workload.traces.token_sums import clues, settled
-from melange_cloud.workload.traces.trace_rows import Reading, RowByRow, Rows, rows_of
+from melange_cloud.workload.traces.trace_rows import RowReader, TraceRows, TraceState, rows_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ _MOST_LEVELS, _MOST_NAMES = 12, 10_000
 """Of names: no log that is known nests usage deeper than five records."""
 
 
-def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
+def read_json_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) -> None:
     """Counts the requests of a JSON Lines file.
 
     Raises:
@@ -55,7 +55,7 @@ def read_json_trace(lines: Lines, asked: Asked, reading: Reading) -> None:
     rows = [{name: value_of(record, name) for name in shown} for record in few]
     columns, clock, lean = timed(columns, names, rows, asked, reading, lines.path)
     reading.begin(lines.path, columns, clock, lean)
-    reader = _Records(lines, columns, clock, reading, records)
+    reader = _JsonRecords(lines, columns, clock, reading, records)
     for line, block in chain([first], blocks):
         reader.take(line, block)
 
@@ -126,13 +126,13 @@ def _first_records(block: bytes) -> Iterator[object]:
     for text in block.split(b"\n", _LEARNT_FROM)[:_LEARNT_FROM]:
         try:
             yield from parse_records([text]) if text.strip() else ()
-        except Malformed:
+        except MalformedText:
             continue  # counted where the rows are read
 
 
-class _Records:
+class _JsonRecords:
     def __init__(
-        self, lines: Lines, columns: Columns, clock: Clock | None, reading: Reading, records: list[object]
+        self, lines: FileLines, columns: TraceColumns, clock: Clock | None, reading: TraceState, records: list[object]
     ) -> None:
         self.path, self.columns, self.clock, self.reading = lines.path, columns, clock, reading
         self.paths = {name: _common_path(records, name) for name in columns.used}
@@ -148,12 +148,12 @@ class _Records:
         else:
             self.reading.take(self.path, rows)
 
-    def _at_once(self, block: bytes) -> Rows | None:
+    def _at_once(self, block: bytes) -> TraceRows | None:
         """A block whose every line is a sound record; None where one is not."""
         texts = [text for text in block.split(b"\n") if text and not text.isspace()]
         try:
             records = parse_records(texts)
-        except Malformed:
+        except MalformedText:
             return None
 
         def numbers(name: str, optional: bool) -> "Array | None":
@@ -174,13 +174,13 @@ class _Records:
         return replace(rows, labels=tuple(labels))
 
     def _row_by_row(self, line: int, block: bytes) -> None:
-        rows = RowByRow(self.reading, self.path, self.columns, self.clock)
+        rows = RowReader(self.reading, self.path, self.columns, self.clock)
         for number, text in enumerate(block.removesuffix(b"\n").split(b"\n"), line):
             if not text.strip():
                 continue
             try:
                 (record,) = parse_records([text])
-            except Malformed as malformed:
+            except MalformedText as malformed:
                 self.reading.reject(self.path, number, str(malformed))
                 continue
             rows.take(number, _getter(record))

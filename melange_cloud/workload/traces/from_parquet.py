@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from melange_cloud.errors import BadFile, BadInput, Fault, MelangeError, echoed
 from melange_cloud.inputs import open_regular
 from melange_cloud.workload.traces.clock import FIRST_S, LAST_S, OUTSIDE_CALENDAR, Clock, in_calendar, zone_of
-from melange_cloud.workload.traces.columns import Asked, Columns, find_columns
+from melange_cloud.workload.traces.columns import ColumnChoice, TraceColumns, find_columns
 from melange_cloud.workload.traces.csv_cells import seconds_of_texts
 from melange_cloud.workload.traces.labels import label_text
 from melange_cloud.workload.traces.line_blocks import OnBytes
@@ -24,7 +24,7 @@ from melange_cloud.workload.traces.read_ahead import ahead
 from melange_cloud.workload.traces.time_column import timed
 from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT
 from melange_cloud.workload.traces.token_sums import clues, settled
-from melange_cloud.workload.traces.trace_rows import Reading, RowByRow, Rows, rows_of
+from melange_cloud.workload.traces.trace_rows import RowReader, TraceRows, TraceState, rows_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,9 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: int, on_bytes: OnBytes | None) -> None:
+def read_parquet_trace(
+    path: Path, asked: ColumnChoice, reading: TraceState, size_bytes: int, on_bytes: OnBytes | None
+) -> None:
     """Counts the requests of a Parquet file; rows are numbered from 1.
 
     Raises:
@@ -80,7 +82,7 @@ def read_parquet_trace(path: Path, asked: Asked, reading: Reading, size_bytes: i
         columns = _with_unit_of_type(columns, schema)
         learnt = _samples(file, columns.used, [] if columns.arrival or asked.ignore_times else others, path)
         columns, clock, lean = timed(columns, names, learnt, asked, reading, path)
-        reader = _Batches(path, reading, columns, clock, zone_of(asked.time_zone))
+        reader = _ParquetBatches(path, reading, columns, clock, zone_of(asked.time_zone))
         reading.begin(path, columns, clock, lean)
         with closing(ahead(_batches(file, columns.used, path))) as batches:
             for batch in batches:
@@ -131,7 +133,7 @@ def _names(schema: Any) -> list[str]:
     return [name for field in schema for name in inside(field, "")]
 
 
-def _with_unit_of_type(columns: Columns, schema: Any) -> Columns:
+def _with_unit_of_type(columns: TraceColumns, schema: Any) -> TraceColumns:
     """The columns, with the unit that a type of durations itself has."""
     import pyarrow.types as kinds
 
@@ -224,9 +226,9 @@ def _plain(column: Any) -> Any:
     return column
 
 
-class _Batches:
+class _ParquetBatches:
     def __init__(
-        self, path: Path, reading: Reading, columns: Columns, clock: Clock | None, zone: ZoneInfo | None
+        self, path: Path, reading: TraceState, columns: TraceColumns, clock: Clock | None, zone: ZoneInfo | None
     ) -> None:
         self.path, self.reading, self.columns, self.clock, self.zone = path, reading, columns, clock, zone
         self.row = 0
@@ -243,7 +245,7 @@ class _Batches:
             self.reading.take(self.path, rows)
         self.row += len(table)
 
-    def _at_once(self, of: dict[str, Any]) -> Rows | None:
+    def _at_once(self, of: dict[str, Any]) -> TraceRows | None:
         """The columns as arrays; None where a value is missing, or is no size or time."""
         import pyarrow.types as kinds
 
@@ -299,7 +301,7 @@ class _Batches:
             values = {name: _python_values(column) for name, column in of.items()}
             if columns.arrival is not None and kinds.is_timestamp(of[columns.arrival].type):
                 values[columns.arrival] = self._texts_of_stamps(of[columns.arrival])
-        rows = RowByRow(self.reading, self.path, columns, clock)
+        rows = RowReader(self.reading, self.path, columns, clock)
         count = len(next(iter(of.values())))
         for at in range(count):
             rows.take(self.row + at + 1, lambda name, at=at: values[name][at])  # type: ignore[misc]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from melange_cloud.workload.traces.clock import number_of
-from melange_cloud.workload.traces.columns import Label
+from melange_cloud.workload.traces.columns import LabelColumn
 from melange_cloud.workload.traces.usage_names import FAILED_WORDS
 
 MOST_VALUES = 1_000
@@ -20,7 +20,7 @@ _NO_ERROR = frozenset({"", "null", "none", "nil", "false", "0", "ok", "{}", "[]"
 
 
 @dataclass(slots=True)
-class Labels:
+class LabelCounts:
     """How often each value comes, over all files.
 
     Attributes:
@@ -35,7 +35,7 @@ class Labels:
     above_one: Counter[tuple[str, str]] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
 
-    def wanted(self, labels: Sequence[Label], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
+    def wanted(self, labels: Sequence[LabelColumn], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
         """Which rows ``--where`` asks for; None where it asks for all."""
         keep: list[bool] | None = None
         for label, values in zip(labels, columns, strict=True):
@@ -47,7 +47,7 @@ class Labels:
                 keep = of_this if keep is None else [one and other for one, other in zip(keep, of_this, strict=True)]
         return keep
 
-    def count(self, labels: Sequence[Label], columns: Sequence[Sequence[str | None]]) -> None:
+    def count(self, labels: Sequence[LabelColumn], columns: Sequence[Sequence[str | None]]) -> None:
         """Counts models and failures of rows that are kept."""
         for label, values in zip(labels, columns, strict=True):
             if label.role == "model":
@@ -58,13 +58,13 @@ class Labels:
                 has_failed = failed_by_status if label.role == "status" else failed_by_error
                 self.failed[label.column] += sum(n for value, n in Counter(values).items() if has_failed(value))
 
-    def pass_over(self, labels: Sequence[Label], values: Sequence[str | None]) -> None:
+    def pass_over(self, labels: Sequence[LabelColumn], values: Sequence[str | None]) -> None:
         """Counts the values of one row that is not asked for."""
         for label, value in zip(labels, values, strict=True):
             if label.role == "where":
                 self._see(label, [value])
 
-    def _see(self, label: Label, values: Sequence[str | None]) -> None:
+    def _see(self, label: LabelColumn, values: Sequence[str | None]) -> None:
         _count(self.seen.setdefault((label.role, label.column), Counter()), values, label.wanted or frozenset())
 
 

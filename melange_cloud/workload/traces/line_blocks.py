@@ -58,7 +58,7 @@ def size_of(path: Path) -> int:
             raise BadFile([Fault(path, f"cannot be read ({error.strerror}): check the path")]) from error
 
 
-class Lines:
+class FileLines:
     """The lines of one file: a peek at the first ones, then all of them in blocks.
 
     Attributes:
@@ -79,7 +79,7 @@ class Lines:
             self._raw.close()
             raise
 
-    def __enter__(self) -> "Lines":
+    def __enter__(self) -> "FileLines":
         return self
 
     def __exit__(self, *_: object) -> None:

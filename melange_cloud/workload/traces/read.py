@@ -15,14 +15,14 @@ from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.arrivals import arrival_rates
 from melange_cloud.workload.edges import Edges, joined, load_error
 from melange_cloud.workload.file import WorkloadFile
-from melange_cloud.workload.tally import Grid, Tally
-from melange_cloud.workload.traces.columns import Asked, wanted_values
+from melange_cloud.workload.tally import CellSums, Tally
+from melange_cloud.workload.traces.columns import ColumnChoice, wanted_values
 from melange_cloud.workload.traces.drift import drift_by_hour
 from melange_cloud.workload.traces.from_csv import read_csv_trace
 from melange_cloud.workload.traces.from_json_lines import read_json_trace
 from melange_cloud.workload.traces.from_parquet import MAGIC, read_parquet_trace
-from melange_cloud.workload.traces.line_blocks import Lines, OnBytes, expand, size_of
-from melange_cloud.workload.traces.trace_rows import Reading, UnreadableRow
+from melange_cloud.workload.traces.line_blocks import FileLines, OnBytes, expand, size_of
+from melange_cloud.workload.traces.trace_rows import TraceState, UnreadableRow
 from melange_cloud.workload.traces.verdicts import (
     guessed_unit,
     judged_unit,
@@ -60,7 +60,7 @@ class Trace:
     """
 
     tally: Tally
-    grid: Grid
+    grid: CellSums
     unreadable: int
     unreadable_rows: tuple[UnreadableRow, ...]
     taken: dict[Path, str]
@@ -96,7 +96,7 @@ class Trace:
 
 def read_trace(
     files: Sequence[str | Path] | str | Path,
-    asked: Asked | None = None,
+    asked: ColumnChoice | None = None,
     edges: Edges | None = None,
     *,
     zeros: str = "auto",
@@ -114,7 +114,7 @@ def read_trace(
         BadInput: a file cannot be read, or the times cannot be right.
         BadFile: a file names no sizes, is damaged, or holds no readable row.
     """
-    asked, edges = asked or Asked(), edges or Edges()
+    asked, edges = asked or ColumnChoice(), edges or Edges()
     wanted_values(asked.where)
     paths = expand([files] if isinstance(files, str | Path) else files)
     sizes = {path: size_of(path) for path in paths}
@@ -134,11 +134,11 @@ def read_trace(
 
 def _read_all(
     sizes: dict[Path, int],
-    asked: Asked,
+    asked: ColumnChoice,
     edges: Edges,
     units: dict[Path, str],
     on_bytes: Callable[[int, int], None] | None,
-) -> Reading:
+) -> TraceState:
     """All files, counted.
 
     Args:
@@ -147,7 +147,7 @@ def _read_all(
     Raises:
         BadInput, BadFile: as ``read_trace``.
     """
-    reading = Reading(Tally(edges.input_tokens, edges.output_tokens), units)
+    reading = TraceState(Tally(edges.input_tokens, edges.output_tokens), units)
     before, total = 0, sum(sizes.values())
     for path, size in sizes.items():
 
@@ -170,7 +170,7 @@ def _read_all(
     return reading
 
 
-def buckets_of(grid: Grid) -> tuple[Bucket, ...]:
+def buckets_of(grid: CellSums) -> tuple[Bucket, ...]:
     """The cells that hold requests, sorted by size."""
     requests = int(grid.counts.sum())
     found = []
@@ -191,8 +191,8 @@ def buckets_of(grid: Grid) -> tuple[Bucket, ...]:
     return tuple(found)
 
 
-def _read(path: Path, asked: Asked, reading: Reading, size: int, on_bytes: OnBytes) -> None:
-    with Lines(path, on_bytes) as lines:
+def _read(path: Path, asked: ColumnChoice, reading: TraceState, size: int, on_bytes: OnBytes) -> None:
+    with FileLines(path, on_bytes) as lines:
         if lines.start.startswith(_UTF_16):
             raise BadFile([Fault(path, "is UTF-16 text: save it as UTF-8", line=1)])
         if lines.start.startswith(MAGIC):
@@ -203,7 +203,7 @@ def _read(path: Path, asked: Asked, reading: Reading, size: int, on_bytes: OnByt
             read_csv_trace(lines, asked, reading)
 
 
-def _counted(reading: Reading, edges: Edges, zeros: str, files: int) -> Trace:
+def _counted(reading: TraceState, edges: Edges, zeros: str, files: int) -> Trace:
     tally = reading.tally
     grid = joined(tally.grid) if edges.auto else tally.grid
     clocks = set(reading.clocks.values())

@@ -19,9 +19,9 @@ from melange_cloud.workload.traces.clock import (
     number_of,
     step_s,
 )
-from melange_cloud.workload.traces.columns import Asked, Columns, normal
-from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT, UNIT_WORDS, UNITS_S, Stretch, leanings, unit_of
-from melange_cloud.workload.traces.trace_rows import Reading
+from melange_cloud.workload.traces.columns import ColumnChoice, TraceColumns, normal
+from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT, UNIT_WORDS, UNITS_S, TimeSpan, leanings, unit_of
+from melange_cloud.workload.traces.trace_rows import TraceState
 
 _CALLED_TIME = re.compile(
     r"(^|[_.])(time|times|timestamp|date|datetime|ts|at|start|started|created|arrival|epoch|t|offset|elapsed|since"
@@ -38,13 +38,13 @@ _MOST_HINTS = 2
 
 
 def timed(
-    columns: Columns,
+    columns: TraceColumns,
     names: Sequence[str],
     rows: Sequence[Mapping[str, object]],
-    asked: Asked,
-    reading: Reading,
+    asked: ColumnChoice,
+    reading: TraceState,
     path: Path,
-) -> tuple[Columns, Clock | None, dict[str, float]]:
+) -> tuple[TraceColumns, Clock | None, dict[str, float]]:
     """The columns, without times that tell no time of day; their clock; and what speaks for units of a guessed one.
 
     Where there are no times, a column that looks like some is noted.
@@ -87,14 +87,14 @@ def timed(
 
 
 def _with_unit(
-    clock: Clock, times: Sequence[object], columns: Columns, decided: str | None
+    clock: Clock, times: Sequence[object], columns: TraceColumns, decided: str | None
 ) -> tuple[Clock, dict[str, float]]:
     """The clock with the unit that was decided, or else with the likeliest; and what speaks for units."""
     if clock.unit_is_known:
         return clock, {}
     numbers = [number for number in map(number_of, times) if number is not None and abs(number) < 1e18]
     lean = leanings(columns.names, normal(columns.input[0]), normal(columns.output[0]), numbers)
-    likeliest = unit_of(Stretch(len(numbers), max(numbers) - min(numbers)), lean) if numbers else None
+    likeliest = unit_of(TimeSpan(len(numbers), max(numbers) - min(numbers)), lean) if numbers else None
     return replace(clock, seconds_per_unit=SECONDS_PER_UNIT[decided or likeliest or "s"]), lean
 
 

@@ -35,7 +35,7 @@ _LEAST_SPAN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeSpan:
     """Requests and what lies between the first and the last of them, in units of the source."""
 
     requests: int
@@ -75,7 +75,7 @@ def leanings(names: Sequence[str], input_name: str, output_name: str, times: Seq
     return lean
 
 
-def unit_of(stretch: Stretch, lean: Mapping[str, float]) -> str | None:
+def unit_of(stretch: TimeSpan, lean: Mapping[str, float]) -> str | None:
     """The unit that is far more plausible than the others; None where none is."""
     ranked = _ranked(stretch, lean)
     best = ranked[0]
@@ -86,19 +86,19 @@ def unit_of(stretch: Stretch, lean: Mapping[str, float]) -> str | None:
     return best[1] if longest < _LEAST_SPAN_S else None
 
 
-def candidates(stretch: Stretch, lean: Mapping[str, float]) -> tuple[str, ...]:
+def candidates(stretch: TimeSpan, lean: Mapping[str, float]) -> tuple[str, ...]:
     """The units in question, the most plausible first."""
     ranked = _ranked(stretch, lean)
     return tuple(unit for score, unit in ranked if score > ranked[0][0] - MARGIN)
 
 
-def _ranked(stretch: Stretch, lean: Mapping[str, float]) -> list[tuple[float, str]]:
+def _ranked(stretch: TimeSpan, lean: Mapping[str, float]) -> list[tuple[float, str]]:
     order = list(SECONDS_PER_UNIT)
     scores = [(lean.get(unit, 0.0) - _oddity(stretch, unit), unit) for unit in order]
     return sorted(scores, key=lambda scored: (-scored[0], order.index(scored[1])))
 
 
-def _oddity(stretch: Stretch, unit: str) -> float:
+def _oddity(stretch: TimeSpan, unit: str) -> float:
     """By how many powers of ten rate and span lie outside what is ordinary."""
     span_s = stretch.units * SECONDS_PER_UNIT[unit]
     if span_s <= 0:

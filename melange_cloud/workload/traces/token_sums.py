@@ -13,7 +13,7 @@ from pathlib import Path
 
 from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.workload.traces.clock import number_of
-from melange_cloud.workload.traces.columns import Asked, Columns, Label, normal
+from melange_cloud.workload.traces.columns import ColumnChoice, LabelColumn, TraceColumns, normal
 from melange_cloud.workload.traces.usage_names import (
     ADDED_TO_INPUT,
     ADDED_WITHOUT,
@@ -62,7 +62,7 @@ class _Clues:
     reasoning: tuple[str, ...]
 
 
-def clues(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
+def clues(columns: TraceColumns, names: Sequence[str]) -> tuple[str, ...]:
     """The columns that ``settled`` looks at."""
     found = _clues(columns, names)
     added = [name for name in (*columns.input, *columns.output) if normal(name) in set(columns.names)]
@@ -71,8 +71,8 @@ def clues(columns: Columns, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def settled(
-    columns: Columns, names: Sequence[str], rows: Sequence[Mapping[str, object]], asked: Asked, path: Path
-) -> tuple[Columns, list[str]]:
+    columns: TraceColumns, names: Sequence[str], rows: Sequence[Mapping[str, object]], asked: ColumnChoice, path: Path
+) -> tuple[TraceColumns, list[str]]:
     """The columns, with those that the total shows to be left out, and with a guard on caches that nothing explains.
 
     Args:
@@ -93,7 +93,7 @@ def settled(
     told: set[str] = set()
     added: tuple[str, ...] = ()
     if found.total:
-        sums = _Sums(columns, found.total, (*free_input, *free_output), asked, rows)
+        sums = _TotalSums(columns, found.total, (*free_input, *free_output), asked, rows)
         more = sums.added(path)
         added = more or ()
         if more is not None:
@@ -122,7 +122,7 @@ def settled(
         )
     more_input = tuple(name for name in added if name in free_input)
     more_output = tuple(name for name in added if name in free_output)
-    guards = tuple(Label(name, "cache") for name in unclear if name not in told)
+    guards = tuple(LabelColumn(name, "cache") for name in unclear if name not in told)
     reads = next((name for name in (*more_input, *sorted(told)) if _is_read(name)), None)
     return replace(
         columns,
@@ -133,7 +133,7 @@ def settled(
     ), notes
 
 
-def _clues(columns: Columns, names: Sequence[str]) -> _Clues:
+def _clues(columns: TraceColumns, names: Sequence[str]) -> _Clues:
     parent = normal(columns.input[0]).rpartition(".")[0]
     before = f"{parent}." if parent else ""
     used = {*columns.input, *columns.output}
@@ -161,7 +161,7 @@ def _clues(columns: Columns, names: Sequence[str]) -> _Clues:
     return _Clues(total, tuple(cached), tuple(unclear), tuple(reasoning))
 
 
-def _is_piece(inside: str, columns: Columns) -> bool:
+def _is_piece(inside: str, columns: TraceColumns) -> bool:
     """True if a column is a part of another one that counts already."""
     return any(
         inside in pieces and any(normal(name).endswith(whole) for name in columns.input)
@@ -178,7 +178,7 @@ def _tokens(row: Mapping[str, object], name: str) -> float:
     return number if number is not None and number > 0 else 0
 
 
-def _without_copies(found: _Clues, columns: Columns, rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+def _without_copies(found: _Clues, columns: TraceColumns, rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
     """The unclear columns, but those that say the same as another one that counts."""
     known = [*columns.input[1:], *([columns.cached] if columns.cached else []), *found.cached]
 
@@ -189,7 +189,7 @@ def _without_copies(found: _Clues, columns: Columns, rows: Sequence[Mapping[str,
     return tuple(name for name in found.unclear if not is_copy(name))
 
 
-def _beyond_output(reasoning: Sequence[str], columns: Columns, rows: Sequence[Mapping[str, object]]) -> str:
+def _beyond_output(reasoning: Sequence[str], columns: TraceColumns, rows: Sequence[Mapping[str, object]]) -> str:
     """A column of reasoning that cannot be part of the output tokens, as it exceeds them; empty where there is none."""
     for name in reasoning:
         if any(_tokens(row, name) > sum(_tokens(row, part) for part in columns.output) for row in rows):
@@ -201,11 +201,16 @@ def _listed(names: Sequence[str]) -> str:
     return f"{' and '.join(echoed(name, 60) for name in names)} {'are' if len(names) > 1 else 'is'}"
 
 
-class _Sums:
+class _TotalSums:
     """Rows with a total: what must be added to input and output to make it."""
 
     def __init__(
-        self, columns: Columns, total: str, free: Sequence[str], asked: Asked, rows: Sequence[Mapping[str, object]]
+        self,
+        columns: TraceColumns,
+        total: str,
+        free: Sequence[str],
+        asked: ColumnChoice,
+        rows: Sequence[Mapping[str, object]],
     ) -> None:
         self.columns, self.total = columns, total
         fixed = [columns.input[0], columns.output[0]]

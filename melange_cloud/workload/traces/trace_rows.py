@@ -12,8 +12,8 @@ from melange_cloud.inputs import is_number
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS
 from melange_cloud.workload.tally import Tally
 from melange_cloud.workload.traces.clock import OUTSIDE_CALENDAR, Clock, is_given, number_of
-from melange_cloud.workload.traces.columns import Columns, Label, normal
-from melange_cloud.workload.traces.labels import Labels, label_text
+from melange_cloud.workload.traces.columns import LabelColumn, TraceColumns, normal
+from melange_cloud.workload.traces.labels import LabelCounts, label_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class UnreadableRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TraceRows:
     """Readable rows as columns: sizes in tokens and times in whole seconds, int64 each, and labels.
 
     Attributes:
@@ -51,12 +51,12 @@ class Rows:
     cached: "Array | None" = None
     labels: "tuple[list[str | None], ...]" = ()
 
-    def kept(self, keep: list[bool]) -> "Rows":
+    def kept(self, keep: list[bool]) -> "TraceRows":
         """Some of the rows."""
         import numpy as np
 
         mask = np.array(keep, dtype=bool)
-        return Rows(
+        return TraceRows(
             self.inputs[mask],
             self.outputs[mask],
             None if self.seconds is None else self.seconds[mask],
@@ -66,7 +66,7 @@ class Rows:
 
 
 @dataclass(slots=True)
-class Guessed:
+class GuessedUnit:
     """A file whose times count in a unit that is a guess: what must bear it out.
 
     Attributes:
@@ -90,7 +90,7 @@ class Guessed:
 
 
 @dataclass(slots=True)
-class Reading:
+class TraceState:
     """The state of a run over several files.
 
     Attributes:
@@ -114,17 +114,17 @@ class Reading:
     passed_over: int = 0
     shown: list[UnreadableRow] = field(default_factory=list)
     clocks: dict[Path, Clock] = field(default_factory=dict)
-    guessed: dict[Path, Guessed] = field(default_factory=dict)
+    guessed: dict[Path, GuessedUnit] = field(default_factory=dict)
     untimed: list[Path] = field(default_factory=list)
     taken: dict[Path, str] = field(default_factory=dict)
-    columns: dict[Path, Columns] = field(default_factory=dict)
-    labels: Labels = field(default_factory=Labels)
+    columns: dict[Path, TraceColumns] = field(default_factory=dict)
+    labels: LabelCounts = field(default_factory=LabelCounts)
     notes: list[str] = field(default_factory=list)
     cached_tokens: int = 0
     uncached_files: int = 0
     too_many_cached: dict[Path, int] = field(default_factory=dict)
 
-    def begin(self, path: Path, columns: Columns, clock: Clock | None, lean: dict[str, float]) -> None:
+    def begin(self, path: Path, columns: TraceColumns, clock: Clock | None, lean: dict[str, float]) -> None:
         """Notes what a file's columns were taken for.
 
         Args:
@@ -145,9 +145,9 @@ class Reading:
         self.clocks[path] = clock
         self.taken[path] = f"{words}, time {echoed(columns.arrival, 40)} ({clock.words})"
         if not clock.unit_is_known:
-            self.guessed[path] = Guessed(columns.arrival, clock, lean)
+            self.guessed[path] = GuessedUnit(columns.arrival, clock, lean)
 
-    def take(self, path: Path, rows: Rows) -> None:
+    def take(self, path: Path, rows: TraceRows) -> None:
         """Counts readable rows, those that ``--where`` asks for."""
         labels = self.columns[path].labels
         if labels:
@@ -172,10 +172,10 @@ class Reading:
             self.shown.append(UnreadableRow(path, line, reason))
 
 
-class RowByRow:
+class RowReader:
     """Rows taken one at a time: the slow way, which says of each unreadable row why."""
 
-    def __init__(self, reading: Reading, path: Path, columns: Columns, clock: Clock | None) -> None:
+    def __init__(self, reading: TraceState, path: Path, columns: TraceColumns, clock: Clock | None) -> None:
         self.reading, self.path, self.columns, self.clock = reading, path, columns, clock
         self.inputs: list[int] = []
         self.outputs: list[int] = []
@@ -220,7 +220,7 @@ class RowByRow:
         )
         self.reading.take(
             self.path,
-            Rows(
+            TraceRows(
                 inputs,
                 outputs,
                 None if self.clock is None else seconds,
@@ -231,11 +231,11 @@ class RowByRow:
 
 
 def rows_of(
-    columns: Columns,
+    columns: TraceColumns,
     clock: Clock | None,
     numbers: "Callable[[str, bool], Array | None]",
     seconds: "Callable[[str, Clock], Array | None]",
-) -> Rows | None:
+) -> TraceRows | None:
     """The rows of one block, without labels; None where a column holds what its format's fast way cannot read.
 
     Args:
@@ -254,7 +254,7 @@ def rows_of(
         times = seconds(columns.arrival, clock)
         if times is None:
             return None
-    return Rows(inputs, outputs, times, cached)
+    return TraceRows(inputs, outputs, times, cached)
 
 
 def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]") -> "Array | None":
@@ -290,7 +290,7 @@ def whole_array(values: object) -> "Array | None":
     return whole
 
 
-def _asked_for(labels: Sequence[Label], values: Sequence[str | None]) -> bool:
+def _asked_for(labels: Sequence[LabelColumn], values: Sequence[str | None]) -> bool:
     return all(label.wanted is None or value in label.wanted for label, value in zip(labels, values, strict=True))
 
 

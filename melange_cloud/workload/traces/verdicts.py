@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.workload.traces.columns import ANY
-from melange_cloud.workload.traces.time_units import UNIT_WORDS, Stretch, candidates, unit_of
-from melange_cloud.workload.traces.trace_rows import Guessed, Reading
+from melange_cloud.workload.traces.time_units import UNIT_WORDS, TimeSpan, candidates, unit_of
+from melange_cloud.workload.traces.trace_rows import GuessedUnit, TraceState
 
 
-def refuse_uncounted_cache(reading: Reading) -> None:
+def refuse_uncounted_cache(reading: TraceState) -> None:
     """Raises a log whose input tokens leave out those that were cached, or may do so."""
     for path, odd in reading.too_many_cached.items():
         columns = reading.columns[path]
@@ -38,7 +38,7 @@ def refuse_uncounted_cache(reading: Reading) -> None:
             )
 
 
-def refuse_sums_of_requests(reading: Reading) -> None:
+def refuse_sums_of_requests(reading: TraceState) -> None:
     """Raises a log whose rows are sums over several requests."""
     for path, columns in reading.columns.items():
         for label in columns.labels:
@@ -59,7 +59,7 @@ def _whole_name(name: str) -> str:
     return echoed(name, 300)
 
 
-def refuse_unknown_values(reading: Reading) -> None:
+def refuse_unknown_values(reading: TraceState) -> None:
     """Raises a value of ``--where`` that no row has."""
     wanted: dict[str, set[str]] = {}
     for columns in reading.columns.values():
@@ -73,7 +73,7 @@ def refuse_unknown_values(reading: Reading) -> None:
             raise BadInput(f"--where {echoed(column, 40)}={echoed(value, 40)}: no row has this value; {meant}")
 
 
-def refuse_mixed_models(reading: Reading) -> None:
+def refuse_mixed_models(reading: TraceState) -> None:
     """Raises a log of several models that nobody asked to be counted as one."""
     for column, models in reading.labels.models.items():
         if len(models) > 1:
@@ -90,37 +90,37 @@ def refuse_mixed_models(reading: Reading) -> None:
             )
 
 
-def unit_is_in_question(reading: Reading) -> bool:
+def unit_is_in_question(reading: TraceState) -> bool:
     """True if there will be rates of times whose unit is a guess."""
     return bool(_guessed(reading)) and not reading.untimed and not any(c.absolute for c in reading.clocks.values())
 
 
-def guessed_unit(reading: Reading) -> str | None:
+def guessed_unit(reading: TraceState) -> str | None:
     """The unit in which all times were read that are a guess; None where files differ."""
     units = {guess.clock.unit for guess in _guessed(reading)}
     return units.pop() if len(units) == 1 else None
 
 
-def judged_unit(reading: Reading) -> str | None:
+def judged_unit(reading: TraceState) -> str | None:
     """The unit of times that are a guess, judged by all their requests; None where more than one is plausible."""
     return unit_of(_stretch(reading), _guessed(reading)[0].lean)
 
 
-def _guessed(reading: Reading) -> list[Guessed]:
+def _guessed(reading: TraceState) -> list[GuessedUnit]:
     return [guess for guess in reading.guessed.values() if guess.requests]
 
 
-def _stretch(reading: Reading) -> Stretch:
+def _stretch(reading: TraceState) -> TimeSpan:
     """The requests of files whose times count from one origin."""
     guessed = _guessed(reading)
     ends = [
         (guess.first_s / guess.clock.seconds_per_unit, guess.last_s / guess.clock.seconds_per_unit) for guess in guessed
     ]
     units = max(last for _, last in ends) - min(first for first, _ in ends)
-    return Stretch(sum(guess.requests for guess in guessed), units)
+    return TimeSpan(sum(guess.requests for guess in guessed), units)
 
 
-def which_unit(reading: Reading) -> str:
+def which_unit(reading: TraceState) -> str:
     """Asks for the unit of times, with what each of the units in question would mean."""
     path, guess = next((path, guess) for path, guess in reading.guessed.items() if guess.requests)
     stretch = _stretch(reading)
@@ -133,7 +133,7 @@ def which_unit(reading: Reading) -> str:
     )
 
 
-def unit_note(reading: Reading) -> str:
+def unit_note(reading: TraceState) -> str:
     """Says which unit times were taken to count, and what it makes of the requests."""
     guess = _guessed(reading)[0]
     unit = guess.clock.unit
@@ -144,7 +144,7 @@ def unit_note(reading: Reading) -> str:
     )
 
 
-def label_notes(reading: Reading) -> list[str]:
+def label_notes(reading: TraceState) -> list[str]:
     """Says what ``--where`` kept, and how many requests failed."""
     tally, notes = reading.tally, []
     asked: dict[str, frozenset[str] | None] = {}

@@ -13,7 +13,7 @@ not proven by then is said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Solving:
+class ProblemSolver:
     """A solver with its limits, and what it has answered so far.
 
     Attributes:
