@@ -50,14 +50,17 @@ def layouts(sheet: Sheet, width: int) -> tuple[tuple[int, ...], list[Layout]]:
     if fitted is not None:
         return shown, [fitted]
     if 0 < sheet.keys < len(shown):
-        return shown, list(_split(sheet, shown, width))
+        parts = [_fitted(part, range(len(part.columns)), width) for part in _split(sheet, shown, width)]
+        if None not in parts:
+            return shown, [part for part in parts if part is not None]
     heads = shown[: sheet.heads]
-    lines = [heads, *_filled(sheet, shown[len(heads) :], width - _BELOW)] if heads else _filled(sheet, shown, width)
+    shares = len(_filled(sheet, heads, width)) == 1
+    lines = [heads, *_filled(sheet, shown[len(heads) :], width - _BELOW)] if shares else _filled(sheet, shown, width)
     laid = [
         Line(tuple(line), tuple(_widths(sheet, line, width - (_BELOW if at else 0), _GAP)[0]), _BELOW if at else 0)
         for at, line in enumerate(lines)
     ]
-    return shown, [Layout(sheet, tuple(laid), _GAP, shares_heads=bool(heads))]
+    return shown, [Layout(sheet, tuple(laid), _GAP, shares_heads=shares)]
 
 
 def _cells(sheet: Sheet, at: int) -> Iterator[str]:
@@ -163,17 +166,20 @@ def _filled(sheet: Sheet, places: Sequence[int], width: int) -> list[list[int]]:
     return lines
 
 
-def _split(sheet: Sheet, shown: Sequence[int], width: int) -> Iterator[Layout]:
+def _split(sheet: Sheet, shown: Sequence[int], width: int) -> Iterator[Sheet]:
+    """The sheet in parts of about as many columns each, its keys in every one."""
     keys, others = shown[: sheet.keys], shown[sheet.keys :]
+    room = width - sum(_header_wrapped(sheet, at) + _GAP for at in keys) + _GAP
+    needed = {at: _header_wrapped(sheet, at) + _GAP for at in others}
     parts: list[list[int]] = []
-    used = room = sum(_header_wrapped(sheet, at) + _GAP for at in keys)
     for at in others:
-        needed = _header_wrapped(sheet, at)
-        if not parts or used + needed > width:
+        if not parts or sum(needed[other] for other in parts[-1]) + needed[at] > room:
             parts.append([])
-            used = room
         parts[-1].append(at)
-        used += needed + _GAP
+    each = -(-len(others) // len(parts))
+    even = [list(others[first : first + each]) for first in range(0, len(others), each)]
+    if all(sum(needed[at] for at in part) <= room for part in even):
+        parts = even
     for part in parts:
         filled = [at for at, row in enumerate(sheet.rows) if any(row[place] for place in part)]
         rows = replace(
@@ -181,6 +187,4 @@ def _split(sheet: Sheet, shown: Sequence[int], width: int) -> Iterator[Layout]:
             rows=tuple(sheet.rows[at] for at in filled),
             styles=tuple(sheet.styles[at] for at in filled) if sheet.styles else (),
         )
-        of_part = only(rows, [*keys, *part])
-        places = range(len(of_part.columns))
-        yield Layout(of_part, (Line(tuple(places), tuple(_widths(of_part, places, width, _GAP)[0])),), _GAP)
+        yield only(rows, [*keys, *part])
