@@ -160,8 +160,11 @@ class MaxTput:
 class UnservableSize:
     """Why a kind cannot serve a request size: one clause, fit for "L4: ...".
 
-    ``no_data`` where it is not known whether it can: the profile lacks what a target asks for.
+    Attributes:
+        no_data: it is not known whether it can: the profile lacks what a target asks for.
+        more_gpus_help: the time to read the weights misses the target, and a replica of more GPUs reads them faster.
     """
 
     reason: str
     no_data: bool = False
+    more_gpus_help: bool = False

@@ -14,7 +14,8 @@ from melange_cloud.planner.problem_solver import LINE_LIMIT_S, ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank
-from melange_cloud.planner.user_measurements import import_notices, imports_in
+from melange_cloud.planner.user_measurements import imports_in
+from melange_cloud.profiles import import_notices
 from melange_cloud.profiles.front_end import note_of
 from melange_cloud.workload import list_workloads
 

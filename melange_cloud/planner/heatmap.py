@@ -12,7 +12,8 @@ from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
 from melange_cloud.planner.pose import EligibilityRules, may_not_enter
 from melange_cloud.planner.question import DEFAULT_TPOT_MS, Asked, Question, resolve
-from melange_cloud.planner.user_measurements import import_notices, imports_at
+from melange_cloud.planner.user_measurements import imports_at
+from melange_cloud.profiles import import_notices
 
 DEFAULT_REGION = "us-east-1"
 

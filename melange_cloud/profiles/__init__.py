@@ -14,7 +14,7 @@ from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resol
 from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
 from melange_cloud.profiles.profile import GridCell, Profile
 from melange_cloud.profiles.profile_file import check_profile_file, read_profile_file
-from melange_cloud.profiles.user_measurements import imports_of, rests_on
+from melange_cloud.profiles.user_measurements import import_notices, imports_of, rests_on
 
 __all__ = [
     "DEFAULT_API_SERVERS",
@@ -33,6 +33,7 @@ __all__ = [
     "find_era",
     "find_gpus",
     "find_model",
+    "import_notices",
     "imports_of",
     "load_eras",
     "load_gpus",

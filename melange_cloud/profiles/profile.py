@@ -218,15 +218,16 @@ class Profile:
         points, grade, error, origin = self._points_of(size)
         found = best_within(points, slo)
         if isinstance(found, MissedTarget):
-            return UnservableSize(self._too_slow(size, found, slo), no_data=found.least_ms == math.inf)
+            return self._too_slow(size, found, slo)
         if origin == "estimated" and _is_near_floor(found, points[0], slo):
             grade, error = max(grade, _NEAR_FLOOR_GRADE), max(error, _NEAR_FLOOR_ERROR)
         return MaxTput(found.requests_per_s, grade, error, origin, found.limited_by)
 
-    def _too_slow(self, size: tuple[int, int], missed: MissedTarget, slo: Slo) -> str:
+    def _too_slow(self, size: tuple[int, int], missed: MissedTarget, slo: Slo) -> UnservableSize:
         if missed.target == "tpot" and self.weight_read_ms is not None and self.weight_read_ms > slo.tpot_ms:
-            return f"{self.weight_read_ms:.3g} ms to read the weights > {slo.tpot_ms:g} ms"
-        return missed.reason(size)
+            reason = f"{self.weight_read_ms:.3g} ms to read the weights > {slo.tpot_ms:g} ms"
+            return UnservableSize(reason, no_data=missed.least_ms == math.inf, more_gpus_help=True)
+        return UnservableSize(missed.reason(size), no_data=missed.least_ms == math.inf)
 
 
 def _is_near_floor(best: BestRate, lightest: Point, slo: Slo) -> bool:

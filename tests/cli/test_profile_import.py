@@ -286,7 +286,7 @@ def test_show_list_and_plan_use_it(run):
     assert "2026-03-01" in table
     (row,) = run.json("profiles", "list")["own"]
     assert (row["origin"], row["gpu"], row["file"], row["points"]) == ("yours", "A10G", written, 4)
-    assert written in run("profiles", "list").stdout.replace("\n", "")
+    assert written in "".join(run("profiles", "list").stdout.split())
     after = run.json("plan", "--region", "us-east-1", "--gpu", "A10G", "--rate", "900")
     assert after["regions"][0]["usd_per_hour"] != before["regions"][0]["usd_per_hour"]
     Path(written).unlink()

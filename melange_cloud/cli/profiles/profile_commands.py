@@ -2,7 +2,7 @@
 
 import typer
 
-from melange_cloud.cli.profiles import estimate, heatmap, import_results, measure, show
+from melange_cloud.cli.profiles import estimate, heatmap, import_results, list_profiles, measure, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,7 +11,7 @@ app = typer.Typer(
     epilog="Example: melange-cloud profiles show --model llama-3.1-8b --gpu L4 --tpot-ms 100",
 )
 
-app.command("list", epilog="Example: melange-cloud profiles list")(show.list_)
+app.command("list", epilog="Example: melange-cloud profiles list")(list_profiles.list_profiles)
 app.command(epilog="Example: melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7")(
     show.show
 )

@@ -39,7 +39,8 @@ from melange_cloud.planner.sweep.stretches import (
     over_rate,
     scaled_engines,
 )
-from melange_cloud.planner.user_measurements import import_notices, imports_in
+from melange_cloud.planner.user_measurements import imports_in
+from melange_cloud.profiles import import_notices
 
 OVER = ("rate", "tpot", "price", "throughput", "router")
 TPOT_STEP = 1e-3

@@ -1,0 +1,24 @@
+"""``melange-cloud profiles list``: which profiles there are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from melange_cloud.cli import output
+from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.report.page import Format
+
+
+def list_profiles(
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
+    ] = None,
+    out: Annotated[Path | None, output_option()] = None,
+) -> None:
+    """List the shipped profiles: eras, models, precisions, and the tensor parallel degrees that fit on each GPU."""
+    from melange_cloud.profiles.profile_list import profile_list
+    from melange_cloud.report.pages.profiles_list import profiles_list_page
+
+    result = result_of(out, format_, Format)
+    output.show(profiles_list_page(profile_list()), result)

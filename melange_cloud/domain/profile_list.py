@@ -1,0 +1,61 @@
+"""Which profiles there are: what ``profiles list`` answers. Field names are those of the JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedProfiles:
+    """The profiles of one model and precision in one engine era.
+
+    Attributes:
+        max_total_tokens: longest input + output that the engine is started for, tokens.
+        tensor_parallel: GPU -> the degrees that have a profile, the fewest GPUs first.
+        left_out: GPU or kind -> why it has none.
+    """
+
+    era: str
+    model: str
+    precision: str
+    max_total_tokens: int
+    tensor_parallel: Mapping[str, tuple[int, ...]]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UserProfile:
+    """One kind of a profile file in the user's folder.
+
+    Attributes:
+        origin: ``yours``.
+        sizes: request sizes that it has points for.
+        points: its operating points.
+        saved: when it was imported, UTC; empty where not stated.
+        file: deleting it takes the profile back.
+    """
+
+    origin: str
+    era: str
+    model: str
+    precision: str
+    gpu: str
+    tensor_parallel: int
+    sizes: int
+    points: int
+    source: str
+    saved: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileList:
+    """All profiles.
+
+    Attributes:
+        eras: name -> what engines it stands for.
+        own: what the user imported, measured or saved; it outranks ``profiles``.
+    """
+
+    eras: Mapping[str, str]
+    profiles: tuple[ShippedProfiles, ...]
+    own: tuple[UserProfile, ...]

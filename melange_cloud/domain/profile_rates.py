@@ -1,0 +1,125 @@
+"""What one replica serves by request size: what ``profiles show`` and ``profiles estimate`` answer.
+
+Field names are those of the JSON.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.user_measurements import UserMeasurement
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRate:
+    """What was measured at a size: the engine with whatever front end it was measured through.
+
+    Attributes:
+        requests_per_s, grade, limited_by: of the engine, as in MaxTput.
+        sources: the tools and their files, without repetition.
+        measured_on: the newest day; None where no tool wrote one.
+    """
+
+    requests_per_s: float
+    grade: str
+    limited_by: str
+    sources: tuple[str, ...]
+    measured_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedSize:
+    """A request size that is served within the targets.
+
+    Attributes:
+        requests_per_s: MaxTput behind the HTTP front end.
+        tpot_ms: mean time per output token at that rate, ms; None where not known.
+        origin, grade, error, limited_by: as in MaxTput.
+        on_grid: whether the size is one of those that every estimate has.
+        measured: None where the rate is estimated.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    requests_per_s: float
+    tpot_ms: float | None
+    origin: str
+    grade: str
+    error: float
+    limited_by: str
+    on_grid: bool
+    measured: MeasuredRate | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSize:
+    """A request size that is not served within the targets.
+
+    Attributes:
+        reason: one clause.
+        no_data: it is not known whether it can be served.
+        more_gpus_help: a replica of more GPUs is faster.
+        on_grid: as in ServedSize.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    reason: str
+    no_data: bool
+    more_gpus_help: bool
+    on_grid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRates:
+    """MaxTput of one profile at every size that it has operating points for.
+
+    Attributes:
+        target_tpot_ms, target_p99_tpot_ms, target_ttft_ms, target_e2e_ms: None where not limited.
+        max_total_tokens: longest input + output that the engine was started for, tokens.
+        max_num_seqs: requests that the engine runs at once, at most.
+        api_servers: HTTP server processes of each replica.
+        imports: the user's own measurements that it holds.
+        cells: sorted by size.
+        refused: sorted by size.
+        reach_tokens: longest input + output that a replica serves, tokens: less where memory ends before.
+        front_end_requests_per_s: what the HTTP front end takes at most, of one-token answers; None where the rates hold
+            it already.
+        notices: what must be known with the numbers, one sentence each.
+    """
+
+    model: str
+    gpu: str
+    tensor_parallel: int
+    era: str
+    precision: str
+    target_tpot_ms: float | None
+    target_p99_tpot_ms: float | None
+    target_ttft_ms: float | None
+    target_e2e_ms: float | None
+    max_total_tokens: int
+    max_num_seqs: int
+    api_servers: int
+    source: str
+    calibration: str
+    imports: tuple[UserMeasurement, ...]
+    cells: tuple[ServedSize, ...]
+    refused: tuple[RefusedSize, ...]
+    reach_tokens: int
+    front_end_requests_per_s: float | None
+    notices: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The GPU and the degree of one replica."""
+        return Kind(self.gpu, self.tensor_parallel)
+
+    @property
+    def why_nothing(self) -> RefusedSize | None:
+        """None where a size is served; else the refusal of the smallest size, which all others share.
+
+        One that is known counts before one for want of data.
+        """
+        if self.cells or not self.refused:
+            return None
+        return min(self.refused, key=lambda size: size.no_data)

@@ -1,0 +1,73 @@
+"""Estimates of a config's model, one GPU each, as ``profiles estimate`` shows and saves them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.estimator.config_json import ConfigModel
+from melange_cloud.inputs.write_whole import write_whole
+from melange_cloud.profiles.estimated import estimated_profile
+from melange_cloud.profiles.profile import Profile
+from melange_cloud.profiles.profile_file import parse_profile, read_profile_file
+from melange_cloud.profiles.user_profiles import FOLDER_VARIABLE, own_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEstimate:
+    """The estimate of one replica: the text of its profile file, and what it says."""
+
+    text: str
+    profile: Profile
+
+
+def estimate_per_gpu(
+    model: ConfigModel,
+    gpus: Iterable[str],
+    *,
+    tensor_parallel: int | None,
+    precision: str | None,
+    era: str | None,
+    file: Path | None = None,
+) -> tuple[list[ConfigEstimate], dict[str, str]]:
+    """The estimate of each GPU that can hold the model, and by GPU why others cannot.
+
+    Args:
+        tensor_parallel, precision, era: as for ``estimated_profile``.
+        file: where the profile file will be written, for messages.
+
+    Raises:
+        BadInput: no GPU can; every reason is named.
+    """
+    estimates: list[ConfigEstimate] = []
+    left_out: dict[str, str] = {}
+    for gpu in gpus:
+        try:
+            text = estimated_profile(model, gpu, tensor_parallel=tensor_parallel, precision=precision, era=era)
+        except BadInput as error:
+            left_out[gpu] = str(error)
+            continue
+        parsed = parse_profile(file or Path(f"{model.name}.csv"), text)
+        (kind,) = parsed.rows
+        estimates.append(ConfigEstimate(text, Profile(parsed, kind)))
+    if not estimates:
+        raise BadInput("\n".join(dict.fromkeys(left_out.values())))
+    return estimates, left_out
+
+
+def save_estimate(estimate: ConfigEstimate) -> Path:
+    """Write the profile file to where plans look for the user's own.
+
+    Raises:
+        MelangeError: the folder cannot be made, or the file cannot be written.
+    """
+    profile, kind = estimate.profile, estimate.profile.kind
+    folder = own_folder() / profile.era / profile.model / profile.precision / kind.gpu
+    place = folder / f"tp{kind.tensor_parallel}-estimated.csv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MelangeError(f"{folder}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
+    write_whole(place, estimate.text)
+    read_profile_file.cache_clear()
+    return place
