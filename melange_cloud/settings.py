@@ -29,7 +29,7 @@ ARRAYS = frozenset({"discount"})
 
 
 def unread_variables(options: Collection[str]) -> list[str]:
-    """What to say of MELANGE_CLOUD_* variables that nobody reads: a line each, with the one that may be meant.
+    """A line for each MELANGE_CLOUD_* variable that is set but not used, with the name that may be meant.
 
     Args:
         options: the variables of options.

@@ -17,4 +17,4 @@ def isolate(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(home / "cache"))
     # A figure next to the plan is proven on a busy machine, too; how long it may take there is no test's business.
-    monkeypatch.setattr("melange_cloud.planner.answer_question.LINE_LIMIT_S", 60)
+    monkeypatch.setattr("melange_cloud.planner.answer_question.FIGURE_LIMIT_S", 60)

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from melange_cloud.cli import plan, sensitivity, solve
+from melange_cloud.cli import plan, question_options, sensitivity, solve
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.maintain import commands
 from melange_cloud.cli.option_numbers import drop_sizes_that_are_none, read_plain_numbers
@@ -130,10 +130,10 @@ def melange_cloud(
     5 prices or profiles unavailable; 6 time limit reached without proof.
     """
     drop_sizes_that_are_none()
-    for line in unread_variables(plan.variables()):
+    for line in unread_variables(question_options.variables()):
         note(f"melange-cloud: {line}")
     if ctx.invoked_subcommand in ("plan", "sensitivity"):
-        ctx.default_map = plan.defaults_from_file()
+        ctx.default_map = question_options.defaults_from_file()
 
 
 app.command("plan")(plan.plan)

@@ -1,17 +1,19 @@
 """``melange-cloud sensitivity``: reads options, asks the planner, prints or draws."""
 
 import inspect
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from melange_cloud.cli import plan
 from melange_cloud.cli.clock import now
+from melange_cloud.cli.options import ALL_ROWS, FORMAT, OUT, OUTPUT, QUESTION, WHAT
 from melange_cloud.cli.output import colour, emit, note, width
-from melange_cloud.cli.result_file import ResultFile, output_option, result_of
+from melange_cloud.cli.plan import progress
+from melange_cloud.cli.question_options import question_of, takes
+from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.errors import BadInput, echoed
+from melange_cloud.report.page import Format
 
 if TYPE_CHECKING:
     from melange_cloud.domain import Sensitivity
@@ -34,12 +36,7 @@ melange-cloud sensitivity --region us-east-1 --over router
 PICTURES = ("svg", "png")
 
 
-class Format(StrEnum):
-    """How a sweep is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
+FORMATS = (Format.TABLE, Format.JSON, Format.CSV)
 
 
 def sensitivity(
@@ -48,7 +45,7 @@ def sensitivity(
         typer.Option(
             "--over",
             help="rate, tpot, price:GPU, throughput:GPU or router.",
-            rich_help_panel=plan.WHAT,
+            rich_help_panel=WHAT,
         ),
     ],
     from_: Annotated[
@@ -56,30 +53,26 @@ def sensitivity(
         typer.Option(
             "--from",
             help="Lowest value: requests/s, ms, or times today's price or throughput.",
-            rich_help_panel=plan.WHAT,
+            rich_help_panel=WHAT,
         ),
     ] = None,
-    to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=plan.WHAT)] = None,
-    all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="Every stretch in the table.", rich_help_panel=plan.OUTPUT)
-    ] = False,
+    to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=WHAT)] = None,
+    all_rows: Annotated[bool, ALL_ROWS("Every stretch in the table.", rich_help_panel=OUTPUT)] = False,
     format_: Annotated[
         Format | None,
-        typer.Option(
-            "--format", help="table, json or csv [default: as --output ends, else table].", rich_help_panel=plan.OUTPUT
-        ),
+        FORMAT("table, json or csv", rich_help_panel=OUTPUT),
     ] = None,
     out: Annotated[
         Path | None,
-        output_option(
+        OUT(
             "Write to this file: .txt, .json or .csv decides the format, .svg or .png draws the picture.",
-            rich_help_panel=plan.OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    **asked: Any,
+    **values: Any,
 ) -> None:
     """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
-    result = result_of(out, format_, (*Format, *PICTURES))
+    result = result_of(out, format_, (*FORMATS, *PICTURES))
     if result.format in PICTURES:
         from melange_cloud.report.charts import can_draw
 
@@ -90,8 +83,8 @@ def sensitivity(
     from melange_cloud.planner.sweep.sensitivity import sensitivity as swept
     from melange_cloud.report.pages.sweep import has_fleet
 
-    question = plan.question_of(asked)
-    with plan.progress() as (_, on_fetch):
+    question = question_of(values)
+    with progress() as (_, on_fetch):
         answer = swept(question, over, from_, to, now=now(), on_fetch=on_fetch)
     if result.path is not None and result.format in PICTURES:
         _draw(answer, result.format, result.path)
@@ -126,21 +119,6 @@ def _print(answer: "Sensitivity", result: ResultFile, all_rows: bool) -> None:
         emit(sensitivity_table(answer, width=width(), colour=in_colour, all_rows=all_rows), result)
 
 
-def _with_the_options_of_plan() -> None:
-    """Typer reads a command's options from its signature: this one's own, and plan's for the question itself."""
-    own = inspect.signature(sensitivity).parameters
-    shared = {
-        name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, parameter in inspect.signature(plan.plan).parameters.items()
-        if name not in plan.ONLY_OF_A_PLAN
-    }
-    mine = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name != "asked"
-    ]
-    parameters = [*mine, *shared.values()]
-    sensitivity.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    sensitivity.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    sensitivity.__doc__ = f"{sensitivity.__doc__}\n\n{EXAMPLES}"
-
-
-_with_the_options_of_plan()
+_own = [parameter for name, parameter in inspect.signature(sensitivity).parameters.items() if name != "values"]
+takes(sensitivity, QUESTION, _own)
+sensitivity.__doc__ = f"{sensitivity.__doc__}\n\n{EXAMPLES}"

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan, Status
+from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice
 from melange_cloud.planner.plan_region import plan_region
-from melange_cloud.planner.problem_solver import LINE_LIMIT_S, ProblemSolver
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
 from melange_cloud.planner.ranking import rank
@@ -54,7 +55,7 @@ def answer(
     traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.drop_unservable)
     if traffic.dropped:
         asked = without(asked, traffic.outside)
-    solving = ProblemSolver(asked.request.solver, asked.request.time_limit_s, LINE_LIMIT_S)
+    solving = ProblemSolver(asked.request.solver, asked.request.time_limit_s, FIGURE_LIMIT_S)
     plans = []
     may_enter: set[Kind] = set()
     for done, region in enumerate(market.regions):

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, Quotas, Region, Request, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
+from melange_cloud.domain.question import DEFAULT_TPOT_MS, HEATMAP_REGION
 from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
 from melange_cloud.planner.pose import EligibilityRules, may_not_enter
-from melange_cloud.planner.question import DEFAULT_TPOT_MS, Asked, Question, resolve
+from melange_cloud.planner.question import Asked, Question, resolve
 from melange_cloud.planner.user_measurements import imports_at
 from melange_cloud.profiles import import_notices
-
-DEFAULT_REGION = "us-east-1"
 
 INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 8000, 12000, 16000)
 OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000)
@@ -49,7 +49,7 @@ def heat_map(
     """T/$ of every GPU that may enter a plan in the region.
 
     Args:
-        question: read are region (one; none is DEFAULT_REGION), provider, model, precision, era, tpot_ms (infinite asks
+        question: read are region (one; none is HEATMAP_REGION), provider, model, precision, era, tpot_ms (infinite asks
             for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices, trust, discounts,
             api_servers.
         over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
@@ -182,17 +182,16 @@ def _targets(tpot_ms: float | None, over: TpotSweep | None) -> tuple[tuple[float
     else:
         targets, defaulted = ((DEFAULT_TPOT_MS,), ["tpot_ms"]) if tpot_ms is None else ((tpot_ms,), [])
     for target in targets:
-        if not target > 0:
-            raise BadInput(f"--tpot-ms {target:g}: milliseconds above 0, such as 100, or inf for saturation")
+        latency_target_ms("--tpot-ms", target, may_be_none=True)
     return tuple(sorted(set(targets))), defaulted
 
 
 def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> tuple[Region, Market]:
     """The region, and what is sold there by the order of trust."""
-    words = question.regions or (DEFAULT_REGION,)
+    words = question.regions or (HEATMAP_REGION,)
     if len(words) > 1 or _MANY & set(words[0]) or words[0].strip().lower() == "all":
         # Before any cloud is asked about all of them.
-        raise BadInput(f"--region {', '.join(words)}: a heat map is of one region; name it, such as {DEFAULT_REGION}")
+        raise BadInput(f"--region {', '.join(words)}: a heat map is of one region; name it, such as {HEATMAP_REGION}")
     market = open_market(replace(question, regions=words).of_prices, moment, on_fetch)
     if len(market.regions) > 1:
         names = ", ".join(f"{region.provider}:{region.name}" for region in market.regions)

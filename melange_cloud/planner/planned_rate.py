@@ -6,12 +6,10 @@ import sys
 from dataclasses import dataclass
 
 from melange_cloud.domain import ArrivalRates
+from melange_cloud.domain.question import DEFAULT_PEAK_REQUESTS_PER_S
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_number
 from melange_cloud.workload import WorkloadFile
-
-DEFAULT_PEAK_REQUESTS_PER_S = 10.0
-"""Planned for where nobody says a rate and the workload tells none: an example, as the default workload is."""
 
 _QUANTILE = re.compile(r"p([0-9]{1,2}(\.[0-9]{1,4})?|100)")
 _WINDOW = {60: "minute", 3600: "hour"}

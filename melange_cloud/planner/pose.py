@@ -20,9 +20,6 @@ from melange_cloud.domain import (
     charged_rates,
 )
 
-HOST_MEMORY_BESIDE_WEIGHTS_GIB = 8.0
-"""Host memory that loading a model needs beside its weights: runtime, page cache, pinned buffers (DESIGN.md)."""
-
 MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
 """By (bucket name, kind): every bucket with traffic, every kind that has a profile."""
 

@@ -7,10 +7,6 @@ from melange_cloud import solver
 from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
 from melange_cloud.domain.money import equal_within
 
-LINE_LIMIT_S = 10
-"""Seconds for each figure beside the plan (a router, a changed question, an end of the errors), which are many; what is
-not proven by then is said."""
-
 
 @dataclass(frozen=True, slots=True)
 class ProblemSolver:

@@ -6,11 +6,12 @@ from math import fsum
 
 from melange_cloud import catalog
 from melange_cloud.domain import Offer, PurchasePlan, Region, RegionPlan, Request
+from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.plan_region import pose_here
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.question import DEFAULT_HOURS_PER_MONTH, LEAST_HOURS_OF_A_MONTH, Asked, default_spare
+from melange_cloud.planner.question import LEAST_HOURS_OF_A_MONTH, Asked, default_spare
 from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart, moved_by_usd
 from melange_cloud.planner.region_plan import Surroundings, with_fleet, without_fleet
 

@@ -1,9 +1,8 @@
 """A question as it was asked becomes a Request: defaults filled in and named, impossible values refused.
 
-A field that is None was not set. The defaults stand here and nowhere else.
+A field that is None was not set. The defaults are those of ``domain.question``.
 """
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,35 +11,39 @@ from typing import TypeVar
 from melange_cloud import profiles, workload
 from melange_cloud.catalog import Discount
 from melange_cloud.domain import GPUS, PURCHASES, ROUTERS, InstanceType, Kind, Request, Workload
+from melange_cloud.domain.question import (
+    DEFAULT_ALTERNATIVES,
+    DEFAULT_API_SERVERS,
+    DEFAULT_HEADROOM,
+    DEFAULT_HOURS_PER_MONTH,
+    DEFAULT_MODEL,
+    DEFAULT_PURCHASE,
+    DEFAULT_ROUTER,
+    DEFAULT_SOLD_AS,
+    DEFAULT_SOLVER,
+    DEFAULT_SPARE,
+    DEFAULT_SPOT_SPARE,
+    DEFAULT_STAY_WITHIN,
+    DEFAULT_TPOT_MS,
+    DEFAULT_WORKLOAD,
+    HOST_MEMORY_BESIDE_WEIGHTS_GIB,
+)
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
+from melange_cloud.inputs.quantities import latency_target_ms, positive
 from melange_cloud.inputs.suggestions import close_matches
-from melange_cloud.market.markets import ON_DEMAND, PriceQuestion
+from melange_cloud.market.markets import PriceQuestion
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.planned_rate import default_rate, rate_of
-from melange_cloud.planner.pose import HOST_MEMORY_BESIDE_WEIGHTS_GIB
 
 T = TypeVar("T")
 
-DEFAULT_MODEL = "llama-3.1-8b"
-DEFAULT_WORKLOAD = "conversation"
-DEFAULT_TPOT_MS = 100.0
-DEFAULT_HEADROOM = 0.2
-DEFAULT_ROUTER = "plain"
-DEFAULT_PURCHASE = ON_DEMAND
-DEFAULT_SOLVER = "auto"
-DEFAULT_HOURS_PER_MONTH = 730.0
 LEAST_HOURS_OF_A_MONTH = 672.0
 """Those of February; with fewer, the fleet runs a part of the month."""
-DEFAULT_ALTERNATIVES = 3
 MOST_ALTERNATIVES = 20
-DEFAULT_STAY_WITHIN = 0.02
 
 LEAST_REQUESTS_PER_S = 1e-6
 """One request in eleven days."""
-
-LEAST_MS, MOST_MS = 1e-3, 1e9
-"""Latency targets, ms; the largest is eleven days."""
 
 MOST_SECONDS = 31_536_000
 MOST_GIB = 1_000_000
@@ -208,10 +211,10 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         defaulted.append("peak_requests_per_s")
     else:
         rate = rate_of(question.peak_requests_per_s, held)
-    peak = _positive("--rate", rate.requests_per_s, LEAST_REQUESTS_PER_S)
+    peak = positive("--rate", rate.requests_per_s, LEAST_REQUESTS_PER_S)
     mean = rate.mean_requests_per_s
     if question.mean_requests_per_s is not None:
-        mean = _positive("--mean-rate", question.mean_requests_per_s, LEAST_REQUESTS_PER_S)
+        mean = positive("--mean-rate", question.mean_requests_per_s, LEAST_REQUESTS_PER_S)
     if mean is not None and mean > peak:
         whose = " (the default: set yours)" if question.peak_requests_per_s is None else ""
         raise BadInput(
@@ -251,10 +254,10 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> Asked:
         mean_requests_per_s=mean,
         headroom=headroom,
         planned_requests_per_s=planned,
-        tpot_ms=_positive("--tpot-ms", chosen("tpot_ms", question.tpot_ms, DEFAULT_TPOT_MS), LEAST_MS, MOST_MS),
+        tpot_ms=latency_target_ms("--tpot-ms", chosen("tpot_ms", question.tpot_ms, DEFAULT_TPOT_MS)),
         router=_one_of("--router", chosen("router", question.router, DEFAULT_ROUTER), ROUTERS),
         purchase=chosen("purchase", purchase, DEFAULT_PURCHASE),
-        sold_as=_one_of("--sold-as", chosen("sold_as", question.sold_as, "proven"), ("proven", "any")),
+        sold_as=_one_of("--sold-as", chosen("sold_as", question.sold_as, DEFAULT_SOLD_AS), ("proven", "any")),
         gpus=gpus,
         spare=_spare(chosen("spare", question.spare, default_spare(purchase_of(question)))),
         max_gpus=_quota("--max-gpus", question.max_gpus, GPUS),
@@ -293,15 +296,6 @@ def purchase_of(question: Question) -> str:
     return _one_of("--purchase", question.purchase or DEFAULT_PURCHASE, PURCHASES)
 
 
-def _positive(option: str, number: float, least: float = 0.0, most: float = math.inf) -> float:
-    if not (math.isfinite(number) and number > 0):
-        raise BadInput(f"{option} {number:g}: give a positive number")
-    if not least <= number <= most:
-        limits = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:,g}"
-        raise BadInput(f"{option} {number:g}: give a number {'of ' if most == math.inf else ''}{limits}")
-    return float(number)
-
-
 def _host_memory_floor_gib(choice: profiles.ModelSelection) -> float:
     if choice.weight_gib is None:
         raise BadInput(
@@ -312,7 +306,7 @@ def _host_memory_floor_gib(choice: profiles.ModelSelection) -> float:
 
 
 def _target(option: str, ms: float | None) -> float | None:
-    return None if ms is None else _positive(option, ms, LEAST_MS, MOST_MS)
+    return None if ms is None else latency_target_ms(option, ms)
 
 
 def _hours(hours: float) -> float:
@@ -348,7 +342,7 @@ def _stay_within(question: Question) -> float:
 
 def default_spare(purchase: str) -> int:
     """Instances kept in reserve where nothing is asked: spot is taken back with minutes' notice, so one."""
-    return 1 if purchase == "spot" else 0
+    return DEFAULT_SPOT_SPARE if purchase == "spot" else DEFAULT_SPARE
 
 
 def _spare(spare: int) -> int:
@@ -364,7 +358,7 @@ def _api_servers(count: int | None, choice: profiles.ModelSelection, defaulted: 
         return count
     if not profiles.no_front_end(choice.era, choice.precision):
         defaulted.append("api_servers")
-    return profiles.DEFAULT_API_SERVERS
+    return DEFAULT_API_SERVERS
 
 
 def check_api_servers(count: int, era: str, precision: str) -> None:
@@ -426,4 +420,4 @@ def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict
     return dict(sorted(checked.items()))
 
 
-__all__ = ["DEFAULT_PURCHASE", "Asked", "Question", "purchase_of", "resolve"]
+__all__ = ["Asked", "Question", "purchase_of", "resolve"]

@@ -28,13 +28,13 @@ that is.
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import FRONT_END, FrontEndCeiling, MaxTput, Slo, UnservableSize
+from melange_cloud.domain.question import DEFAULT_API_SERVERS
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile
 from melange_cloud.profiles.profile import NO_TARGET, GridCell, Profile
 
-DEFAULT_API_SERVERS = 1
 MOST_API_SERVERS = 64
 """More processes than an instance has cores to spare for them."""
 

@@ -71,7 +71,7 @@ def test_what_is_no_plain_number_is_refused_in_one_line_that_names_the_option(co
         (("--rate", "1e308"), "more than the 1,000,000"),
         (("--rate", "1e-300"), "at least 1e-06"),
         (("--mean-rate", "1e-300"), "at least 1e-06"),
-        (("--tpot-ms", "1e308"), "from 0.001 to 1e+09"),
+        (("--tpot-ms", "1e308"), "from 0.001 to 1,000,000,000"),
         (("--headroom", "nan"), "give a fraction from 0 to 10"),
         (("--hours-per-month", "1e-300"), "give 1 to 744"),
         (("--time-limit", "9" * 30), "at most 1,000,000,000,000,000"),

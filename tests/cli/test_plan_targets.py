@@ -84,7 +84,7 @@ def test_from_the_environment_and_from_the_settings_file(run, tmp_path):
 def test_targets_that_cannot_be(run, option, value):
     result = run(*HERE, f"{option}={value}")
     assert result.exit_code == 2
-    assert f"{option} {float(value):g}: give a positive number" in result.stderr
+    assert f"{option} {float(value):g}: give milliseconds above 0" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

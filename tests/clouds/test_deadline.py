@@ -106,7 +106,7 @@ _ASK = """
 from melange_cloud.market import gather
 from melange_cloud import catalog
 selected = [region for region in catalog.load_regions() if region.name in ("us-east-1", "us-central1")]
-print(*gather.gather(selected, ["on_demand"], trust=gather.Trust(deadline_s=0.05)).notes, sep="\\n")
+print(*gather.gather(selected, ["on_demand"], trust=gather.PricePolicy(deadline_s=0.05)).notes, sep="\\n")
 """
 
 

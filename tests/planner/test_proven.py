@@ -11,7 +11,8 @@ import melange_cloud
 from melange_cloud import report
 from melange_cloud.cli.app import app
 from melange_cloud.domain import Status
-from melange_cloud.planner.problem_solver import LINE_LIMIT_S, ProblemSolver
+from melange_cloud.domain.question import FIGURE_LIMIT_S
+from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep.sensitivity import sensitivity
 from melange_cloud.report.json_ import as_json
 from melange_cloud.solver.programs.find import GLPSOL_VARIABLE
@@ -96,7 +97,7 @@ def test_the_time_of_a_line_is_bounded_and_that_of_the_plan_is_not(monkeypatch):
     monkeypatch.setattr("melange_cloud.solver.solve", listening)
     monkeypatch.setattr("melange_cloud.solver.solve_for_cost", listening)
     for limit in (None, 2, 60):
-        solving = ProblemSolver("auto", limit, LINE_LIMIT_S)
+        solving = ProblemSolver("auto", limit, FIGURE_LIMIT_S)
         solving.solve_for_cost(toy())
         solving.solve_aside(toy())
         solving.solve(toy())
@@ -105,4 +106,4 @@ def test_the_time_of_a_line_is_bounded_and_that_of_the_plan_is_not(monkeypatch):
 
 def test_the_help_states_the_time_of_a_line():
     ran = CliRunner().invoke(app, ["plan", "--help"], env={"COLUMNS": "200"})
-    assert f"each figure beside it for {LINE_LIMIT_S} s" in " ".join(ran.stdout.replace("│", " ").split())
+    assert f"each figure beside it for {FIGURE_LIMIT_S} s" in " ".join(ran.stdout.replace("│", " ").split())

@@ -1,6 +1,5 @@
 """One region's question with one quantity let loose: rate, TPOT target, a GPU's price or throughput, or the router."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from melange_cloud.domain import (
     SweepChoice,
 )
 from melange_cloud.errors import BadInput
+from melange_cloud.inputs.quantities import positive
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
@@ -305,8 +305,7 @@ def _range(what: str, asked: float, error: float | None, low: float | None, high
         below, above = max(0.05, 1 - error), 1 + error
     begin, end = asked * below if low is None else low, asked * above if high is None else high
     for option, value in (("--from", begin), ("--to", end)):
-        if not (math.isfinite(value) and value > 0):
-            raise BadInput(f"{option} {value:g}: give a positive number")
+        positive(option, value)
     if begin >= end:
         raise BadInput(f"--from {begin:g} --to {end:g}: the range is empty; give a --to above --from")
     return begin, end
@@ -315,8 +314,7 @@ def _range(what: str, asked: float, error: float | None, low: float | None, high
 def _within_limits(what: str, low: float, high: float) -> None:
     least, most = LIMITS[what]
     for option, value in (("--from", low), ("--to", high)):
-        if not least <= value <= most:
-            raise BadInput(f"{option} {value:g}: give a number from {least:g} to {most:,.0f}")
+        positive(option, value, least, most)
 
 
 def _whole(stretches: tuple[Stretch, ...], low: float, high: float) -> tuple[Stretch, ...]:

@@ -1,0 +1,238 @@
+"""The option table: every option of ``plan`` and all that several commands have, each declared once.
+
+``plan``, ``sensitivity``, the environment variables and the settings file are made from QUESTION and ONE_ANSWER; other
+commands take the aliases at the end. ``[default: ...]`` is written from the constant that the planner uses.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from melange_cloud.cli.option import Option, duration
+from melange_cloud.cli.option_values import fraction, limits
+from melange_cloud.clouds.deadline import BULK_S, PLAN_S
+from melange_cloud.domain import question as asked
+from melange_cloud.domain.kinds import GPUS, PURCHASES
+from melange_cloud.estimator.specs import DEFAULT_ERA
+from melange_cloud.market.policy import DEFAULT_MAX_AGE
+from melange_cloud.report.page import Format
+
+WHERE, WHAT, FLEET, PRICES = "Where", "What is served", "Fleet constraints", "Prices"
+HOW, OUTPUT = "How it is solved", "Output"
+"""Groups of options in ``plan --help``."""
+
+
+class TableExtra(StrEnum):
+    """What a table shows in addition."""
+
+    ROUTING = "routing"
+    LEFT_OUT = "left-out"
+
+
+def _listed(_: str, words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(words)
+
+
+def _one_of(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+MAX_AGE = duration(DEFAULT_MAX_AGE)
+DEADLINE, BULK_DEADLINE = duration(timedelta(seconds=PLAN_S)), duration(timedelta(seconds=BULK_S))
+
+# fmt: off
+REGION = Option(
+    "region", str, "Region name, glob ('eu-*') or all; repeatable. GovCloud only when named.", panel=WHERE, many=True,
+    field="regions", read=_listed,
+)
+PROVIDER = Option("provider", str, "aws, gcp or a plug-in's; all unless given.", panel=WHERE, field="provider")
+MODEL = Option("model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, WHAT, field="model")
+PRECISION = Option("precision", str, "bf16, fp16 or fp8", "the model's own", WHAT, field="precision")
+ERA = Option("era", str, "Engine era of the profiles, see `profiles list`", DEFAULT_ERA, WHAT, field="era")
+CONFIG = Option(
+    "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
+    panel=WHAT, field="config",
+    variable="MELANGE_CLOUD_MODEL_CONFIG",  # MELANGE_CLOUD_CONFIG is the settings file
+)
+WORKLOAD = Option(
+    "workload", str, "Shipped name, workload file (.json) or histogram (.csv)", asked.DEFAULT_WORKLOAD, WHAT,
+    field="workload",
+)
+RATE = Option(
+    "rate", str, "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5",
+    f"peak of the workload you choose where it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", WHAT,
+    field="peak_requests_per_s",
+)
+MEAN_RATE = Option(
+    "mean_rate", float, "Mean requests/s over the month; divides $/1M tokens", "the workload's, where --rate is", WHAT,
+    field="mean_requests_per_s",
+)
+TPOT_MS = Option(
+    "tpot_ms", float, "Target for the mean time per output token, ms", f"{asked.DEFAULT_TPOT_MS:g}", WHAT,
+    field="tpot_ms",
+)
+P99_TPOT_MS = Option(
+    "p99_tpot_ms", float, "Target for the 99th percentile of TPOT, ms (measured profiles only).", panel=WHAT,
+    field="p99_tpot_ms",
+)
+TTFT_MS = Option(
+    "ttft_ms", float, "Target for the mean time to the first token, ms, no queue.", panel=WHAT, field="ttft_ms"
+)
+E2E_MS = Option(
+    "e2e_ms", float, "Target for the mean time from request to last token, ms.", panel=WHAT, field="e2e_ms"
+)
+DROP_UNSERVABLE = Option(
+    "drop_unservable", bool, "Plan without the request sizes that no GPU here can serve.", panel=WHAT,
+    field="drop_unservable",
+)
+HEADROOM = Option(
+    "headroom", float, "Fraction added to the rate", f"{asked.DEFAULT_HEADROOM:g}", WHAT, field="headroom"
+)
+ROUTER = Option(
+    "router", str,
+    "What the load balancer knows of a request: plain (nothing), prompt (its input length), oracle (its output length "
+    "too, as the paper assumes)",
+    asked.DEFAULT_ROUTER, WHAT, field="router",
+)
+PESSIMISTIC = Option(
+    "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error).", panel=WHAT,
+    field="pessimistic",
+)
+API_SERVERS = Option(
+    "api_servers", int,
+    "HTTP server processes per replica (vLLM's --api-server-count): each takes some 28 to 46 requests/s of short "
+    "answers, whatever the GPU does",
+    f"{asked.DEFAULT_API_SERVERS}", WHAT, field="api_servers",
+)
+GPU = Option(
+    "gpu", str, f"Only these GPUs: {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET, many=True,
+    field="gpus", read=_listed,
+)
+PURCHASE = Option("purchase", str, _one_of(PURCHASES), asked.DEFAULT_PURCHASE, FLEET, field="purchase")
+SOLD_AS = Option(
+    "sold_as", str, "proven, or any: also offers that may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
+    field="sold_as",
+)
+MAX_GPUS = Option(
+    "max_gpus", str, "At most so many GPUs per region: H100=8; repeatable.", panel=FLEET, many=True,
+    field="max_gpus", read=limits,
+)
+MAX_INSTANCES = Option(
+    "max_instances", str, "At most so many instances per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
+    field="max_instances", read=limits,
+)
+MAX_VCPUS = Option(
+    "max_vcpus", str, "At most so many vCPUs of a quota family per region: aws:G=96; repeatable.", panel=FLEET,
+    many=True, field="max_vcpus", read=limits,
+)
+SPARE = Option(
+    "spare", int, "1: the fleet survives losing any one instance",
+    f"{asked.DEFAULT_SPARE}; {asked.DEFAULT_SPOT_SPARE} on spot", FLEET, field="spare",
+)
+MIN_HOST_MEMORY_GIB = Option(
+    "min_host_memory_gib", float, "Least host memory of an instance, GiB",
+    f"weights + {asked.HOST_MEMORY_BESIDE_WEIGHTS_GIB:g}", FLEET, field="min_host_memory_gib",
+)
+SHEET = Option(
+    "prices", Path, "Your own price sheet (CSV); outranks all other prices.", panel=PRICES, field="prices"
+)
+ACCEPT_ODD_PRICES = Option(
+    "accept_odd_prices", bool, "Accept prices five times off the same type's elsewhere.", panel=PRICES,
+    field="accept_odd_prices",
+)
+OFFLINE = Option(
+    "offline", bool, "Never touch the network: your sheet, fresh cached prices, shipped prices.", panel=PRICES
+)
+REFRESH = Option("refresh", bool, "Ask the clouds even where cached prices are fresh.", panel=PRICES)
+OLDEST = Option("max_age", str, "How old a cached price may be: 90m, 12h, 3d", MAX_AGE, PRICES)
+REQUIRE_FRESH = Option("require_fresh", bool, "Exit 5 rather than use a price older than --max-age.", panel=PRICES)
+LONGEST = Option("deadline", str, "How long all requests to clouds may take together: 90s, 5m", DEADLINE, PRICES)
+SOLVER = Option("solver", str, "auto, glpk, cbc or highs", asked.DEFAULT_SOLVER, HOW, field="solver")
+TIME_LIMIT = Option(
+    "time_limit", int,
+    "Whole seconds per solve; without it a plan is searched until proven, each figure beside it for "
+    f"{asked.FIGURE_LIMIT_S} s.",
+    panel=HOW, field="time_limit_s",
+)
+HOURS_PER_MONTH = Option(
+    "hours_per_month", float, "Hours in a billed month", f"{asked.DEFAULT_HOURS_PER_MONTH:g}", HOW,
+    field="hours_per_month",
+)
+EXPLAIN = Option(
+    "explain", bool, "Say why this fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
+)
+ALTERNATIVES = Option(
+    "alternatives", int, "With reasons: so many next-cheapest fleets that differ in kind",
+    f"{asked.DEFAULT_ALTERNATIVES}", OUTPUT, field="alternatives",
+)
+CURRENT = Option(
+    "current", Path, "The fleet that runs today (CSV or JSON, or a plan's output): change it least.", panel=FLEET,
+    field="current",
+)
+STAY_WITHIN = Option(
+    "stay_within", str, "With --current: how much more than the cheapest it may cost",
+    f"{100 * asked.DEFAULT_STAY_WITHIN:g}%", FLEET, field="stay_within", read=fraction,
+)
+COMPARE_PURCHASES = Option(
+    "compare_purchases", bool,
+    "Also: the same question on demand, under 1- and 3-year commitments and on spot, side by side, with the break-even "
+    "of each commitment.",
+    panel=OUTPUT, field="compare_purchases",
+)
+SHOW = Option("show", TableExtra, "Also show: routing (which sizes go where), left-out.", panel=OUTPUT, many=True)
+ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)
+FORMAT = Option(
+    "format_", Format, "table, json, csv or markdown", "as --output ends, else table", OUTPUT, names=("--format",)
+)
+OUT = Option(
+    "out", Path, "Write to this file: .txt, .json, .csv or .md decides the format.", panel=OUTPUT,
+    names=("--output", "-o", "--out"),
+)
+
+QUESTION = (
+    REGION, PROVIDER, MODEL, PRECISION, ERA, CONFIG, WORKLOAD, RATE, MEAN_RATE, TPOT_MS, P99_TPOT_MS, TTFT_MS, E2E_MS,
+    DROP_UNSERVABLE, HEADROOM, ROUTER, PESSIMISTIC, API_SERVERS, GPU, PURCHASE, SOLD_AS, MAX_GPUS, MAX_INSTANCES,
+    MAX_VCPUS, SPARE, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
+    SOLVER, TIME_LIMIT, HOURS_PER_MONTH,
+)
+"""The options that ask a question, in the order of help: those of ``sensitivity`` too."""
+
+ONE_ANSWER = (EXPLAIN, ALTERNATIVES, CURRENT, STAY_WITHIN, COMPARE_PURCHASES, SHOW, ALL_ROWS, FORMAT, OUT)
+"""The options about the one answer of ``plan``."""
+# fmt: on
+
+Provider = Annotated[str | None, PROVIDER()]
+"""The aliases are for commands whose signature is written by hand: ``def show(model: Model = None)``."""
+Regions = Annotated[list[str] | None, REGION()]
+AllRegions = Annotated[list[str] | None, REGION(default="all")]
+Model = Annotated[str | None, MODEL()]
+Precision = Annotated[str | None, PRECISION()]
+Era = Annotated[str | None, ERA()]
+TpotMs = Annotated[float | None, TPOT_MS(default="no target")]
+P99TpotMs = Annotated[float | None, P99_TPOT_MS()]
+TtftMs = Annotated[float | None, TTFT_MS()]
+E2eMs = Annotated[float | None, E2E_MS()]
+ApiServers = Annotated[int | None, API_SERVERS()]
+GpuNames = Annotated[list[str], GPU(f"{_one_of(GPUS)}, repeatable; or all.")]
+TensorParallel = Annotated[
+    int | None, typer.Option("--tp", min=1, help="GPUs per replica [default: the fewest that fit].")
+]
+OnlyGpus = Annotated[list[str] | None, GPU("Only these GPUs, such as H100; repeatable.")]
+Purchase = Annotated[str | None, PURCHASE()]
+Purchases = Annotated[list[str] | None, PURCHASE(f"{_one_of(PURCHASES)}; repeatable", default="all")]
+Sheet = Annotated[Path | None, SHEET()]
+OddPrices = Annotated[bool, ACCEPT_ODD_PRICES()]
+Offline = Annotated[bool, OFFLINE()]
+Refresh = Annotated[bool, REFRESH()]
+MaxAge = Annotated[str, OLDEST(default="")]
+"""To be used with ``= MAX_AGE``, which Typer shows as the default; so too Deadline, with DEADLINE or BULK_DEADLINE."""
+RequireFresh = Annotated[bool, REQUIRE_FRESH()]
+Deadline = Annotated[str, LONGEST(default="")]
+Solver = Annotated[str, SOLVER(default="")]
+TimeLimit = Annotated[int | None, TIME_LIMIT("Whole seconds per solve.")]
+AnyFormat = Annotated[Format | None, FORMAT()]
+Out = Annotated[Path | None, OUT("Write to this file; its suffix decides the format.")]

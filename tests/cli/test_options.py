@@ -1,0 +1,108 @@
+"""What help says of an option is what the planner does, for every option of the table."""
+
+import re
+from inspect import signature
+from typing import get_args
+
+import pytest
+
+from melange_cloud import planner, profiles
+from melange_cloud.catalog import load_instance_types
+from melange_cloud.cli import options
+from melange_cloud.cli.app import app
+from melange_cloud.cli.option import Option, duration
+from melange_cloud.cli.option_numbers import _callbacks
+from melange_cloud.clouds.deadline import deadline_of
+from melange_cloud.market.policy import PricePolicy, age_of
+from melange_cloud.planner.question import resolve
+from melange_cloud.report.page import Format
+
+EVERY = (*options.QUESTION, *options.ONE_ANSWER)
+
+
+def resolved(**more):
+    question = planner.Question(regions=("us-east-1",), trust=PricePolicy(offline=True), **more)
+    return question, resolve(question, load_instance_types().values())
+
+
+def default_in_help(option: Option) -> str:
+    found = re.search(r"\[default: (.*)\]\.$", option.help())
+    return "" if found is None else found[1]
+
+
+def in_force() -> dict[str, str]:
+    """What a question that says nothing gets, as help would write it."""
+    question, asked = resolved()
+    request = asked.request
+    _, spot = resolved(purchase="spot")
+    beside_weights_gib = request.host_memory_floor_gib - asked.choice.weight_gib
+    return {
+        "model": request.model,
+        "era": request.era,
+        "workload": request.workload,
+        "tpot_ms": f"{request.tpot_ms:g}",
+        "headroom": f"{request.headroom:g}",
+        "router": request.router,
+        "api_servers": str(request.api_servers),
+        "purchase": request.purchase,
+        "sold_as": request.sold_as,
+        "spare": f"{request.spare}; {spot.request.spare} on spot",
+        "min_host_memory_gib": f"weights + {beside_weights_gib:g}",
+        "max_age": duration(question.trust.max_age),
+        "deadline": f"{question.trust.deadline_s:g}s",
+        "solver": request.solver,
+        "hours_per_month": f"{request.hours_per_month:g}",
+        "alternatives": str(asked.alternatives),
+        "stay_within": f"{100 * asked.stay_within:g}%",
+        "rate": f"peak of the workload you choose where it has arrivals, else {request.peak_requests_per_s:g}",
+    }
+
+
+IN_WORDS = {"precision", "mean_rate", "format_"}
+"""Defaults that are a rule: the tests below hold them."""
+
+
+def test_every_default_in_help_is_the_one_in_force() -> None:
+    said = {option.name: default for option in EVERY if (default := default_in_help(option))}
+    assert said.keys() - IN_WORDS == in_force().keys()
+    assert {name: default for name, default in said.items() if name not in IN_WORDS} == in_force()
+
+
+def test_the_defaults_that_are_rules() -> None:
+    _, asked = resolved(workload="code-week")
+    assert asked.request.rate_source.startswith("peak of")  # "of the workload you choose where it has arrivals"
+    assert asked.request.mean_requests_per_s == pytest.approx(16_803_695 / 168 / 3600)  # "the workload's"
+    for model in ("llama-3.1-8b", "llama-2-7b"):
+        _, asked = resolved(model=model)
+        assert asked.request.precision == profiles.choose(model, None, asked.request.era).precision
+    assert next(iter(Format)) == "table"
+
+
+def test_ages_and_deadlines_are_written_as_they_are_read() -> None:
+    for text in ("30s", "60s", "90s", "5m", "1h", "90m"):
+        assert duration_of(deadline_of(text)) == text
+    for text in ("5m", "90m", "12h", "3d"):
+        assert duration(age_of(text)) == text
+
+
+def duration_of(seconds: float) -> str:
+    from datetime import timedelta
+
+    return duration(timedelta(seconds=seconds))
+
+
+def test_no_other_help_writes_a_default_of_the_table_by_hand() -> None:
+    """A ``--tpot-ms`` anywhere says ``[default: ...]`` as the table does, or in words that are no number."""
+    shared = {name: option for option in EVERY for name in option.spelled}
+    for command in _callbacks(app):
+        for parameter in signature(command).parameters.values():
+            for info in get_args(parameter.annotation)[1:]:
+                name = next((word for word in (info.default, *(info.param_decls or ())) if word in shared), None)
+                found = re.search(r"\[default: ([0-9.]+)[^]]*\]", info.help or "") if name else None
+                assert found is None or found[0] in shared[name].help(), f"{command.__name__} {name}: {info.help}"
+
+
+def test_each_option_names_a_keyword_of_the_question_once() -> None:
+    fields = [option.field for option in EVERY if option.field]
+    assert len(fields) == len(set(fields))
+    planner.Question(regions=("us-east-1",), **dict.fromkeys(set(fields) - {"regions"}))
