@@ -24,8 +24,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from melange_cloud import clouds
-from melange_cloud.clouds import deadline
+from melange_cloud import clouds, concurrency
 from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices, bulk
 from melange_cloud.clouds.aws import client as aws_client
 from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
@@ -183,7 +182,7 @@ def _dripping(here: Machine) -> str:
             if asked.qsize() >= 3:
                 clock.advance(2)
 
-    here.patch.setattr(deadline, "monotonic", clock)
+    here.patch.setattr(concurrency, "monotonic", clock)
     server = here.asks(lambda _: Reply(drip()), lambda _: Reply(drip()))
     said = seen("prices", "list", "--deadline", "1s", *BOTH)
     over.set()

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from melange_cloud.clouds.deadline import Deadline
 from melange_cloud.clouds.foreign_errors import words_of
+from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES, Exclusion, InstanceType, Offer, Region
 from melange_cloud.errors import echoed
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.concurrency import Deadline
 
 _PIECE_BYTES = 1 << 16
 _GZIP = ("gzip", "x-gzip")

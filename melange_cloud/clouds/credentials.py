@@ -4,9 +4,11 @@ A sign is the name of the place where credentials may lie, never what lies there
 SDK to say.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -78,18 +80,15 @@ def says_none(failure: str) -> bool:
 
 def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:
     """Whether each cloud's metadata server is there; all are asked side by side, for a third of a second."""
-    import threading
+    from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 
     answers: dict[tuple[str, int], bool | None] = {}
-
-    def ask(address: tuple[str, int]) -> None:
-        answers[address] = _is_google(address)
-
-    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in set(servers.values())]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(_ANSWER_S * 2)  # connecting and answering have their own limit each
+    addresses = sorted(set(servers.values()))
+    calls = [partial(_is_google, address) for address in addresses]
+    # Connecting and answering have their own limit each.
+    with contextlib.suppress(DeadlinePassedError):
+        for index, google in side_by_side(calls, deadline=Deadline(_ANSWER_S * 2), name="metadata servers"):
+            answers[addresses[index]] = google
     found = {}
     for provider, address in servers.items():
         google = answers.get(address)

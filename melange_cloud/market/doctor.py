@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from melange_cloud import catalog, clouds
 from melange_cloud.clouds.credentials import access, answering
-from melange_cloud.clouds.deadline import PLAN_S, Deadline
+from melange_cloud.clouds.deadline import PLAN_S
+from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES
 from melange_cloud.market.fetch import CloudQuery, ask
 from melange_cloud.market.gather import source_of

@@ -1,16 +1,17 @@
 """Asks the clouds, all side by side, checks what they answer and keeps it in the cache."""
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from melange_cloud import catalog
 from melange_cloud.clouds import CloudAnswer, PriceSource, Progress
-from melange_cloud.clouds.deadline import PLAN_S, Deadline, DeadlinePassedError
+from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
+from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import PROVIDERS, InstanceType, Offer
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed, one_line
 from melange_cloud.market.price_checks import checked, known_before, shift_lines
@@ -75,42 +76,18 @@ def ask(
     deadline = deadline or Deadline(PLAN_S)
     over = threading.Event()
     told = None if progress is None else _one_at_a_time(progress, over)
-    ended: queue.SimpleQueue[FetchOutcome | BadInput] = queue.SimpleQueue()
     machines = tuple(catalog.load_instance_types().values())
     asked_at, began = datetime.now(UTC), time.monotonic()
-
-    def work(provider: str) -> None:
-        try:
-            ended.put(_outcome(provider, source_of, wanted[provider], machines, told))
-        except BadInput as error:
-            ended.put(error)
-
-    # Daemons, so that neither Ctrl-C nor the deadline has to wait for a cloud that hangs.
-    waiting = {
-        provider: threading.Thread(target=work, args=(provider,), name=f"{provider} prices", daemon=True)
-        for provider in wanted
-    }
-    for thread in waiting.values():
-        thread.start()
     outcomes: dict[str, FetchOutcome] = {}
+    calls = [partial(_outcome, provider, source_of, wanted[provider], machines, told) for provider in wanted]
     try:
-        while waiting:
-            try:
-                outcome = deadline.next_of(ended)
-            except DeadlinePassedError:
-                late = [provider for provider, thread in waiting.items() if not deadline.is_watched_by(thread)]
-                for provider in late:
-                    del waiting[provider]
-                    failure = f"{provider}: {deadline.why()}"
-                    outcomes[provider] = FetchOutcome(provider, None, asked_at, time.monotonic() - began, failure)
-                if not waiting:
-                    break
-                outcome = ended.get()  # the others look at the deadline themselves, and are summing up
-            if isinstance(outcome, BadInput):
-                raise outcome
-            if waiting.pop(outcome.provider, None) is not None:
-                notes = _keep(outcome, wanted[outcome.provider]) if keep else ()
-                outcomes[outcome.provider] = replace(outcome, notes=(*outcome.notes, *notes))
+        for _, outcome in side_by_side(calls, deadline=deadline, name="prices"):
+            notes = _keep(outcome, wanted[outcome.provider]) if keep else ()
+            outcomes[outcome.provider] = replace(outcome, notes=(*outcome.notes, *notes))
+    except DeadlinePassedError as late:
+        seconds = time.monotonic() - began
+        for provider in wanted.keys() - outcomes.keys():
+            outcomes[provider] = FetchOutcome(provider, None, asked_at, seconds, f"{provider}: {late}")
     finally:
         over.set()
     return {provider: outcomes[provider] for provider in wanted}

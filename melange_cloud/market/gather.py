@@ -13,7 +13,8 @@ from melange_cloud import catalog, clouds
 from melange_cloud.catalog import Catalog, OfferKey
 from melange_cloud.clouds import plug_ins
 from melange_cloud.clouds.credentials import access, answering, says_none
-from melange_cloud.clouds.deadline import BULK_S, Deadline
+from melange_cloud.clouds.deadline import BULK_S
+from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.market.fetch import CloudQuery, FetchOutcome, ask, parts_of, shortened
 from melange_cloud.market.notes import discounts_in_words, how_to_get_live_prices, refuse_old, used_words

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud import clouds
-from melange_cloud.clouds import deadline
+from melange_cloud import clouds, concurrency
 from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws import bounded_requests as aws_sending
 from melange_cloud.clouds.aws import client as aws_client
@@ -185,7 +184,7 @@ def hostile(
     ):
         ground.elsewhere = elsewhere.url
         ground.spared = None if alone else cache / f"{'gcp' if cloud == 'aws' else 'aws'}.json"
-        patch.setattr(deadline, "monotonic", ground.clock)
+        patch.setattr(concurrency, "monotonic", ground.clock)
         patch.setattr(aws_client, "_MOST_PAGES", MOST_PAGES)
         patch.setattr(gcp_client, "MOST_PAGES", MOST_PAGES)
         patch.setattr(aws_sending, "MOST_ANSWER_BYTES", MOST_BYTES)

@@ -10,7 +10,7 @@ import pytest
 from melange_cloud.catalog import load_snapshot
 from melange_cloud.clouds import CloudAnswer
 from melange_cloud.clouds.aws import PublicAwsPrices, bulk
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 from tests.clouds.aws_cloud import FakeAws, dimension, expected_rows, product, public_lines, public_list, recorded

@@ -1,7 +1,6 @@
 """One deadline for all that is asked: how it is written, what is there when it passes, and that nothing lingers."""
 
 import inspect
-import queue
 import subprocess
 import sys
 import threading
@@ -15,7 +14,8 @@ from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import heatmap
 from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
-from melange_cloud.clouds.deadline import BULK_S, PLAN_S, Deadline, DeadlinePassedError, deadline_of, words_of
+from melange_cloud.clouds.deadline import BULK_S, PLAN_S, deadline_of
+from melange_cloud.concurrency import Deadline, duration
 from melange_cloud.errors import BadInput
 from tests.clouds.aws_cloud import FakeAws, operation_of, recorded, recorded_spot
 from tests.clouds.hostile import Clock
@@ -47,19 +47,7 @@ def test_the_defaults_that_help_shows_are_those_in_force():
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == PLAN_S
     for command in (price_commands.refresh, renew.renew):
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == BULK_S
-    assert (words_of(PLAN_S), words_of(BULK_S), words_of(7200)) == ("60 s", "15 min", "2 h")
-
-
-def test_what_is_there_when_the_moment_comes_still_counts():
-    clock, ended = Clock(), queue.SimpleQueue()
-    deadline = Deadline(60, clock)
-    ended.put("early")
-    assert deadline.next_of(ended) == "early"
-    clock.advance(61)
-    ended.put("there")
-    assert deadline.next_of(ended) == "there"
-    with pytest.raises(DeadlinePassedError, match="no answer within 60 s"):
-        deadline.next_of(ended)
+    assert (duration(PLAN_S), duration(BULK_S), duration(7200)) == ("60 s", "15 min", "2 h")
 
 
 def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from melange_cloud import catalog
-from melange_cloud.clouds import deadline
+from melange_cloud import catalog, concurrency
 from melange_cloud.market import gather
 from tests.clouds.hostile import NASTY, Clock
 from tests.clouds.loopback import Loopback, Reply, Request
@@ -88,7 +87,7 @@ def test_a_hostile_token_service_is_one_line_in_time_and_in_little_memory(who, m
                 monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
             else:
                 monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/role")
-            monkeypatch.setattr(deadline, "monotonic", trouble.clock)
+            monkeypatch.setattr(concurrency, "monotonic", trouble.clock)
             if mode == "flood":  # tracing costs time
                 tracemalloc.start()
             gathered = gather.gather(selected, ["on_demand"])

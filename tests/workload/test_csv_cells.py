@@ -1,9 +1,6 @@
 """Whole columns at once, and one row at a time: they must read the same of any file."""
 
-import itertools
 import tempfile
-import threading
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +13,6 @@ from melange_cloud.workload import Trace, read_trace
 from melange_cloud.workload.traces import from_csv, line_blocks
 from melange_cloud.workload.traces.clock import clock_of
 from melange_cloud.workload.traces.csv_cells import cells_of
-from melange_cloud.workload.traces.read_ahead import ahead, worked_ahead
 
 SIZES = st.integers(0, 10**9).map(str) | st.sampled_from(
     [
@@ -168,43 +164,3 @@ def test_seconds_are_the_digits_before_the_point(times: list[tuple[int, int]]) -
     found = cells.seconds(0, clock)
     expected = [clock.second(text) for text in texts]
     assert found is None if max(map(len, texts)) > 16 else found is not None and found.tolist() == expected
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_work_ahead_keeps_the_order_and_its_bound(threads: int) -> None:
-    made = []
-
-    def pieces() -> Iterator[int]:
-        for number in range(50):
-            made.append(number)
-            yield number
-
-    for place, result in enumerate(worked_ahead(lambda number: number * 2, pieces(), threads)):
-        assert result == 2 * place
-        assert len(made) <= place + threads + 1
-    assert list(ahead(iter(["", None, 0]))) == ["", None, 0]
-    assert list(worked_ahead(str, iter([]))) == []
-
-
-def test_what_fails_ahead_fails_in_its_place() -> None:
-    def pieces() -> Iterator[int]:
-        yield 1
-        yield 0
-        raise ValueError("no more")
-
-    for run in (ahead(pieces()), worked_ahead(lambda piece: piece, pieces(), 1)):
-        seen = []
-        with pytest.raises(ValueError, match="no more"):
-            seen.extend(run)
-    found = worked_ahead(lambda piece: 1 // piece, iter([1, 0, 1]), 2)
-    assert next(found) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(found)
-
-
-def test_no_thread_outlives_a_closed_reader() -> None:
-    before = threading.active_count()
-    for run in (ahead(itertools.count()), worked_ahead(str, itertools.count(), 2)):
-        next(run)
-        run.close()
-    assert threading.active_count() == before

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from melange_cloud.clouds.bounded_answers import whole
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.concurrency import Deadline
 
 MOST_ANSWER_BYTES = 8 * 2**20
 """A page of 100 products with all their terms has 1.5 MB; 64 are read at once."""

@@ -24,11 +24,10 @@ from melange_cloud.clouds.aws.csv_list import LONGEST_LINE_BYTES, products_of
 from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
 from melange_cloud.clouds.aws.list_stream import PassingBody, SameHost
 from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, OfferCollector
-from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import PriceList
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
-from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
+from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable, echoed
 from melange_cloud.inputs import parse_json

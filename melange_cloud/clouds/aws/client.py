@@ -8,7 +8,7 @@ from typing import Any
 from melange_cloud.clouds.aws.bounded_requests import bound_client, bound_credentials
 from melange_cloud.clouds.aws.faults import UnreadError, malformed, vendor_faults
 from melange_cloud.clouds.aws.metadata import ask_metadata_briefly
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.concurrency import Deadline
 from melange_cloud.errors import PricesUnavailable
 
 HOW_TO_GET_LIVE_PRICES = (

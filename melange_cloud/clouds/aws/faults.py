@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
-from melange_cloud.clouds.deadline import DeadlinePassedError
+from melange_cloud.concurrency import DeadlinePassedError
 from melange_cloud.errors import MelangeError, echoed
 
 _CLOCK_TOLERANCE_S = 300  # AWS refuses a signature that is more than five minutes off

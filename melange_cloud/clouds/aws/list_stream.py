@@ -11,7 +11,7 @@ from time import monotonic
 from typing import IO, Any
 
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError, pieces
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.concurrency import Deadline
 from melange_cloud.errors import echoed
 
 LEAST_BYTES_PER_S = 50_000

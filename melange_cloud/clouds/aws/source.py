@@ -10,11 +10,10 @@ from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, AwsClients, pages
 from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
 from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, OfferCollector
-from melange_cloud.clouds.aws.pool import side_by_side
 from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
-from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
+from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
 

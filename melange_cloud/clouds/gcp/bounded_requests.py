@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as below
 
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError, whole
-from melange_cloud.clouds.deadline import Deadline
+from melange_cloud.concurrency import Deadline
 from melange_cloud.errors import echoed
 
 

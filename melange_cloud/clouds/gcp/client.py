@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.clouds.credentials import application_default_file
-from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.foreign_errors import words_of
 from melange_cloud.clouds.gcp.one_service import machine_types_client_class
+from melange_cloud.concurrency import Deadline, DeadlinePassedError
 from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed
 from melange_cloud.inputs import is_there
 

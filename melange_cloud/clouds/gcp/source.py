@@ -1,17 +1,14 @@
 """GcpPrices: live GCP prices as Offers."""
 
 import os
-import queue
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache, partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from melange_cloud.clouds import CloudAnswer, Progress
-from melange_cloud.clouds.deadline import Deadline, DeadlinePassedError
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.clouds.gcp.client import (
     API_KEY,
@@ -34,8 +31,9 @@ from melange_cloud.clouds.gcp.compose import (
 )
 from melange_cloud.clouds.gcp.machines import MachineTypes, list_machine_types
 from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
+from melange_cloud.concurrency import Coming, Deadline, DeadlinePassedError, begin
 from melange_cloud.domain import Exclusion, InstanceType, Offer
-from melange_cloud.errors import MelangeError, PricesUnavailable
+from melange_cloud.errors import PricesUnavailable
 
 _SOURCE = f"Cloud Billing Catalog API {COMPUTE_ENGINE}"
 _WHAT = "Google's price list"
@@ -53,21 +51,11 @@ def _now() -> datetime:
 
 
 T = TypeVar("T")
-Ended: TypeAlias = "queue.SimpleQueue[T | ForeignErrorText | MelangeError]"
 
 
-def _begin(name: str, read: Callable[[], T]) -> "Ended[T]":
-    """Read in a thread of its own; a daemon, since a hanging answer must keep the program neither waiting nor alive."""
-    ended: Ended[T] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            ended.put(contained(read))
-        except MelangeError as error:
-            ended.put(error)
-
-    threading.Thread(target=work, name=name, daemon=True).start()
-    return ended
+def _begin(name: str, read: Callable[[], T]) -> "Coming[T | ForeignErrorText]":
+    """Read in a thread of its own, whatever Google's client raises there."""
+    return begin(lambda: contained(read), name)
 
 
 @dataclass(frozen=True)
@@ -153,7 +141,9 @@ class GcpPrices:
             problems=tuple(problems),
         )
 
-    def _begin_listing(self, known: Collection[str], credentials: Callable[[], Any]) -> "Ended[MachineTypes] | None":
+    def _begin_listing(
+        self, known: Collection[str], credentials: Callable[[], Any]
+    ) -> "Coming[MachineTypes | ForeignErrorText] | None":
         """The list of machine types, read while the price list is; None without a project."""
         project = self.project or named_project()
         if project is None:
@@ -165,25 +155,21 @@ class GcpPrices:
 
         return _begin("gcp machine types", read)
 
-    def _result(self, ended: "Ended[T]", what: str) -> T:
+    def _result(self, coming: "Coming[T | ForeignErrorText]", what: str) -> T:
         """What a thread has read.
 
         Raises:
             PricesUnavailable: it could not, or not in time.
             BadInput: an endpoint in the environment is not an address that we use.
         """
-        if self.deadline is None:
-            result = ended.get()
-        else:
+        if self.deadline is not None:
             self.deadline.watch()
-            try:
-                result = self.deadline.next_of(ended)
-            except DeadlinePassedError as error:
-                raise PricesUnavailable(f"{what}: {error}") from error
+        try:
+            result = coming.result(self.deadline)
+        except DeadlinePassedError as error:
+            raise PricesUnavailable(f"{what}: {error}") from error
         if isinstance(result, ForeignErrorText):
             raise PricesUnavailable(f"{what} cannot be read ({result.words}): try again later")
-        if isinstance(result, MelangeError):
-            raise result
         return result
 
     def _read_parts(self, billing: Any, now: datetime, progress: Progress | None) -> PartPrices:

@@ -15,12 +15,12 @@ from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from melange_cloud.concurrency import worked_ahead
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.workload.traces.clock import Clock, number_of
 from melange_cloud.workload.traces.columns import ColumnChoice, find_columns
 from melange_cloud.workload.traces.csv_cells import CellPlaces, cells_of, count_of
 from melange_cloud.workload.traces.line_blocks import FileLines
-from melange_cloud.workload.traces.read_ahead import worked_ahead
 from melange_cloud.workload.traces.time_column import timed
 from melange_cloud.workload.traces.token_sums import settled
 from melange_cloud.workload.traces.trace_rows import RowReader, TraceRows, TraceState, rows_of

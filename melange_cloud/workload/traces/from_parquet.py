@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from melange_cloud.concurrency import ahead
 from melange_cloud.errors import BadFile, BadInput, Fault, MelangeError, echoed
 from melange_cloud.inputs import open_regular
 from melange_cloud.workload.traces.clock import FIRST_S, LAST_S, OUTSIDE_CALENDAR, Clock, in_calendar, zone_of
@@ -20,7 +21,6 @@ from melange_cloud.workload.traces.columns import ColumnChoice, TraceColumns, fi
 from melange_cloud.workload.traces.csv_cells import seconds_of_texts
 from melange_cloud.workload.traces.labels import label_text
 from melange_cloud.workload.traces.line_blocks import OnBytes
-from melange_cloud.workload.traces.read_ahead import ahead
 from melange_cloud.workload.traces.time_column import timed
 from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT
 from melange_cloud.workload.traces.token_sums import clues, settled
