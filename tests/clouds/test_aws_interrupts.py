@@ -11,9 +11,9 @@ from tests.clouds.loopback import Loopback, Reply, Request
 
 _ASK = """
 from melange_cloud.clouds.aws import AwsPrices
-from melange_cloud.clouds.aws.client import Clients, Patience
+from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
 from melange_cloud.domain import InstanceType
-source = AwsPrices(Clients(patience=Patience(read_s=86_400)))
+source = AwsPrices(AwsClients(patience=AwsPatience(read_s=86_400)))
 source.fetch(["us-east-1"], ["on_demand"], [InstanceType("aws", "g6.xlarge", "L4", 1, 4, 16, "aws:G")])
 """
 """Waits for a day: only an interrupt ends it."""
