@@ -1,31 +1,16 @@
-"""Stores and reads the report card, profiles/report_card.csv: a change that makes it worse fails a test."""
+"""Reads the stored report card, profiles/report_card.csv: a change that makes it worse fails a test."""
 
-from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
-from melange_cloud.calibration.validate import CardRow
+from melange_cloud.domain.report_card import CardRow
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import parse_number, parse_whole, read_text
 from melange_cloud.shipped import shipped
 
-_DIGITS = 4
 _TEXTS = 4
 _COUNTS = 3
-
-
-def card_csv(rows: Sequence[CardRow]) -> str:
-    """The text of a report card file; errors have four decimals."""
-    lines = [",".join(column.name for column in fields(CardRow))]
-    lines.extend(",".join(map(_field, astuple(row))) for row in rows)
-    return "\n".join(lines) + "\n"
-
-
-def _field(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.{_DIGITS}f}" if isinstance(value, float) else str(value)
 
 
 def read_card(path: Path) -> list[CardRow]:
@@ -44,7 +29,7 @@ def read_card(path: Path) -> list[CardRow]:
         try:
             gpu, era, precision, quantity = cells[:_TEXTS]
             n, different, refused = map(parse_whole, cells[_TEXTS : _TEXTS + _COUNTS])
-            numbers = (None if cell == "-" else parse_number(cell) for cell in cells[_TEXTS + _COUNTS :])
+            numbers = (parse_number(cell) if cell else None for cell in cells[_TEXTS + _COUNTS :])
             median, p90, shipped_median, shipped_p90, within = numbers
         except ValueError as error:
             raise BadFile([Fault(path, f"is not a row of a report card: {error}", line=number)]) from error

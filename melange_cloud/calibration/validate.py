@@ -19,6 +19,7 @@ from typing import NamedTuple
 from melange_cloud.calibration.calibrate import GROUPS, ConstantGroup, Key, calibrated, fit, made, trials_of, unwatched
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.calibration.trials import TPOT_TARGETS_MS, LoadCurve, Trial, curves, estimated_within
+from melange_cloud.domain.report_card import CardRow
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.estimator.specs import Calibration
@@ -28,38 +29,12 @@ from melange_cloud.profiles.profile_text import grade_of
 
 SPLITS = 3
 _PARTS = 5
+_DIGITS = 4
 _STRIDES = (1, 37, 61)
 _PRIME = 101
 
 QUANTITIES = ("saturation", "rate_under_slo", "tpot_at_rate", "batch_latency")
 """Of the last two, of which there are few rows or only offline ones, no target speaks."""
-
-
-@dataclass(frozen=True, slots=True)
-class CardRow:
-    """Errors of one quantity on held-out shapes; fractions.
-
-    Attributes:
-        n: rows held against the estimator, over all splits.
-        cells: different measured cells among them.
-        refused: measured cells without a profile: their replica is refused.
-        median_error, p90_error: of the estimator, absolute and relative.
-        shipped_median_error, shipped_p90_error: as shipped; None where the quantity is not a rate.
-        within_stated: the share of cells within their stated error, as shipped; None likewise.
-    """
-
-    gpu: str
-    era: str
-    precision: str
-    quantity: str
-    n: int
-    cells: int
-    refused: int
-    median_error: float
-    p90_error: float
-    shipped_median_error: float | None
-    shipped_p90_error: float | None
-    within_stated: float | None
 
 
 class _HeldOutError(NamedTuple):
@@ -192,11 +167,11 @@ def _card_row(group: ConstantGroup, quantity: str, offs: Sequence[_HeldOutError]
         n=len(offs),
         cells=len({each.cell for each in offs}),
         refused=_refused(group, quantity),
-        median_error=quantile(errors, 0.5),
-        p90_error=quantile(errors, 0.9),
-        shipped_median_error=quantile(shipped, 0.5) if shipped else None,
-        shipped_p90_error=quantile(shipped, 0.9) if shipped else None,
-        within_stated=sum(within) / len(within) if within else None,
+        median_error=round(quantile(errors, 0.5), _DIGITS),
+        p90_error=round(quantile(errors, 0.9), _DIGITS),
+        shipped_median_error=round(quantile(shipped, 0.5), _DIGITS) if shipped else None,
+        shipped_p90_error=round(quantile(shipped, 0.9), _DIGITS) if shipped else None,
+        within_stated=round(sum(within) / len(within), _DIGITS) if within else None,
     )
 
 

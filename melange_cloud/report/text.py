@@ -82,12 +82,15 @@ def dollars(text: str) -> str:
     return text if text == UNKNOWN else f"${text}"
 
 
-def percent(fraction: float | None) -> str:
-    """A share as whole percents: ``92 %``; what is above nothing never reads 0 %."""
+def percent(fraction: float | None, decimals: int = 0) -> str:
+    """A share in percent: ``92 %``; what is above nothing never reads 0 %."""
     fraction = known(fraction)
     if fraction is None:
         return UNKNOWN
-    return f"<1{GLUE}%" if 0 < fraction < 0.005 else f"{number(fraction * 100)}{GLUE}%"
+    least = 10.0**-decimals
+    if 0 < 100 * fraction < least / 2:
+        return f"<{number(least, decimals)}{GLUE}%"
+    return f"{number(fraction * 100, decimals)}{GLUE}%"
 
 
 def percents_of_whole(shares: Iterable[float]) -> list[str]:

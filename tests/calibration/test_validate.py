@@ -7,10 +7,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from melange_cloud.calibration.report_card import card_csv, load_card, read_card
-from melange_cloud.calibration.validate import CardRow, folds, quantile, report_card
+from melange_cloud.calibration.report_card import load_card, read_card
+from melange_cloud.calibration.validate import folds, quantile, report_card
 from melange_cloud.cli.maintain import commands
+from melange_cloud.domain.report_card import CardRow
 from melange_cloud.errors import BadFile
+from melange_cloud.report.page import written
+from melange_cloud.report.pages.report_card import report_card_page
 
 STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}
 
@@ -46,9 +49,10 @@ def test_the_stored_card_is_not_stale(computed: list[CardRow]) -> None:
 
 def test_a_card_is_read_as_it_was_written(tmp_path: Path, computed: list[CardRow]) -> None:
     path = tmp_path / "card.csv"
-    path.write_text(card_csv(computed))
-    assert card_csv(read_card(path)) == card_csv(computed)
-    path.write_text(card_csv(computed).replace(",saturation,", ",saturation,x", 1))
+    text = written(report_card_page(computed), "csv", width=None)
+    path.write_text(text)
+    assert read_card(path) == computed
+    path.write_text(text.replace(",saturation,", ",saturation,x", 1))
     with pytest.raises(BadFile, match="line 2"):
         read_card(path)
 
