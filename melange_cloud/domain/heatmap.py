@@ -75,6 +75,11 @@ class HeatCell:
     ranked: tuple[Yield, ...]
     refused: Mapping[str, str]
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether the best leads the second by more than their profile errors can explain."""
+        return len(self.ranked) > 1 and self.ranked[0].is_clear_of(self.ranked[1])
+
     def of(self, gpu: str) -> Yield | None:
         """The GPU's Yield; None where it cannot serve the size."""
         return next((served for served in self.ranked if served.gpu == gpu), None)

@@ -10,9 +10,10 @@ import pytest
 from melange_cloud.domain import IneligibleType
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.report.charts import GridPanel, LinePanel
-from melange_cloud.report.pages.heatmap import LETTERS, heat_map_table
+from melange_cloud.report.page import written
+from melange_cloud.report.pages.heatmap import LETTERS, heat_map_page
 from melange_cloud.report.pages.heatmap_chart import heat_map_chart
-from melange_cloud.report.pages.heatmap_data import COLUMNS, heat_map_csv, heat_map_json
+from melange_cloud.report.pages.heatmap_data import COLUMNS
 
 DAY = date(2026, 7, 20)
 
@@ -69,7 +70,19 @@ MAP = HeatMap(
     cells=CELLS,
     left_out=(IneligibleType("g5.xlarge", "host memory < 23 GiB", "host_memory"),),
 )
-PAIR = replace(MAP, gpus=("A10G", "H100"), prices=(price("A10G", 1.2), price("H100", 6.9)))
+
+
+def of(*gpus):
+    """The map of these GPUs alone."""
+    return replace(
+        MAP,
+        gpus=gpus,
+        prices=tuple(held for held in MAP.prices if held.gpu in gpus),
+        cells=tuple(replace(c, ranked=tuple(one for one in c.ranked if one.gpu in gpus)) for c in CELLS),
+    )
+
+
+PAIR = of("A10G", "H100")
 OVER = replace(
     MAP,
     over="tpot",
@@ -79,6 +92,10 @@ OVER = replace(
         for tpot_ms in (40.0, 80.0)
     ),
 )
+
+
+def heat_map_table(shown, width, colour):
+    return written(heat_map_page(shown), "table", width=width, colour=colour)
 
 
 def rows(page, title):
@@ -112,7 +129,7 @@ def test_two_gpus_are_shown_one_against_the_other():
 
 
 def test_one_gpu_shows_its_own_figures():
-    page = heat_map_table(replace(MAP, gpus=("H100",), prices=(price("H100", 6.9),)), width=80, colour=False)
+    page = heat_map_table(of("H100"), width=80, colour=False)
     assert "against" not in page
     assert "T/$ of H100" in page
 
@@ -162,7 +179,7 @@ def test_over_targets_there_is_a_row_per_target():
 
 
 def test_json_has_all_figures_and_nulls_for_what_is_not():
-    document = json.loads(heat_map_json(replace(MAP, tpot_ms=None)))
+    document = json.loads(written(heat_map_page(replace(MAP, tpot_ms=None)), "json", width=None))
     assert document["tpot_ms"] is None
     assert document["missing"] == {"A100-80GB": "no on demand price here"}
     first = document["cells"][0]
@@ -174,7 +191,7 @@ def test_json_has_all_figures_and_nulls_for_what_is_not():
 
 
 def test_csv_has_a_row_per_cell_and_gpu():
-    read = list(csv.DictReader(StringIO(heat_map_csv(MAP))))
+    read = list(csv.DictReader(StringIO(written(heat_map_page(MAP), "csv", width=None))))
     assert tuple(read[0]) == COLUMNS
     assert len(read) == 3 * len(CELLS)
     assert [row["clear_of_next"] for row in read[:3]] == ["yes", "yes", ""]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from melange_cloud.cli import output
 from melange_cloud.cli.clock import now
-from melange_cloud.cli.output import colour, emit, note, width
-from melange_cloud.cli.result_file import ResultFile, output_option, result_of
+from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, echoed
+from melange_cloud.report.page import Format
 
 if TYPE_CHECKING:
     from melange_cloud.domain.heatmap import HeatMap
@@ -26,14 +27,6 @@ melange-cloud profiles heatmap --size 64x64 --over tpot --tpot-ms 40 --tpot-ms 8
 """
 
 PICTURES = ("svg", "png")
-
-
-class Format(StrEnum):
-    """How a heat map is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 class HeatMapAxis(StrEnum):
@@ -138,21 +131,12 @@ def heatmap(
     if result.path is not None and result.format in PICTURES:
         _write_picture(answer, result.format, result.path)
         return
-    _print(answer, result)
+    from melange_cloud.report.pages.heatmap import heat_map_page
 
-
-def _print(answer: "HeatMap", result: ResultFile) -> None:
-    from melange_cloud.report.pages.heatmap import heat_map_table
-    from melange_cloud.report.pages.heatmap_data import heat_map_csv, heat_map_json
-
-    if result.format == Format.JSON:
-        emit(heat_map_json(answer), result)
-    elif result.format == Format.CSV:
+    if result.format == Format.CSV:
         for line in answer.notices:
-            note(line)
-        emit(heat_map_csv(answer), result)
-    else:
-        emit(heat_map_table(answer, width=width(), colour=colour() and result.path is None), result)
+            output.note(line)
+    output.show(heat_map_page(answer), result)
 
 
 def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
@@ -162,8 +146,8 @@ def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
 
     write_whole(out, drawn(heat_map_chart(answer), picture))
     for line in answer.notices:
-        note(line)
-    note(f"wrote {echoed(out, 300)}")
+        output.note(line)
+    output.note(f"wrote {echoed(out, 300)}")
 
 
 def _over(over: HeatMapAxis, size: str | None, targets_ms: list[float]) -> tuple[int, int, tuple[float, ...]] | None:

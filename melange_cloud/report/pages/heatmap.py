@@ -7,49 +7,45 @@ E       no other GPU serves this size within the target
 """
 
 from collections.abc import Callable, Iterator
-from io import StringIO
-
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
-from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet
+from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet
+from melange_cloud.report.page import Page
+from melange_cloud.report.pages.heatmap_data import COLUMNS, SCHEMA_VERSION, UNIT, document, rows
 from melange_cloud.report.sentences import PURCHASE
-from melange_cloud.report.terminal import LEAST_WIDTH, terminal
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
-
-UNIT = "input + output tokens/s per USD/h"
 
 LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "H"}
 """How a cell names a GPU: L4, A10G, A100 of Forty and Eighty GB, H100."""
 
 _STYLES = {"L4": "cyan", "A10G": "blue", "A100-40GB": "magenta", "A100-80GB": "yellow", "H100": "green"}
 
-_CELL = 6
-_HEAD = 6
-
 Shown = Callable[[HeatCell], tuple[str, str]]
 """What stands in a cell, and its style in colour."""
 
 
-def heat_map_table(shown: HeatMap, *, width: int, colour: bool) -> str:
-    """The page for a terminal.
+def heat_map_page(shown: HeatMap) -> Page:
+    """The map: prices of replicas, then T/$ by request size or by target."""
+    return Page(
+        blocks=lambda _: _blocks(shown),
+        document=document(shown),
+        columns=COLUMNS,
+        rows=list(rows(shown)),
+        schema_version=SCHEMA_VERSION,
+    )
 
-    Args:
-        width: columns; no line is longer. Less than 40 is taken for 40.
-        colour: whether escape sequences may be used.
-    """
-    width = max(width, LEAST_WIDTH)
-    parts = [terminal(_head(shown), width=width, colour=colour)]
+
+def _blocks(shown: HeatMap) -> Iterator[Block]:
+    if shown.notices:
+        yield Notices(tuple(once(clean(notice) for notice in shown.notices)))
+    yield Paragraph((*title(shown), f"T/$ = {UNIT}; 1 of it is 3,600 tokens for a dollar"))
+    yield _prices(shown)
     if shown.over == "tpot":
-        parts.append(terminal([_over_tpot(shown)], width=width, colour=colour))
+        yield _over_tpot(shown)
     else:
-        for title, show in _grids(shown):
-            parts.append(terminal([Paragraph((title,), strong=True)], width=width, colour=colour))
-            parts[-1] += _grid(shown, show, width, colour)
-    parts.append(terminal(_foot(shown), width=width, colour=colour))
-    return "\n".join(parts)
+        for heading, show in _grids(shown):
+            yield TitledSheet(heading, _grid(shown, show))
+    yield from _foot(shown)
 
 
 def title(shown: HeatMap) -> tuple[str, ...]:
@@ -73,13 +69,6 @@ def _target(shown: HeatMap, mark: str) -> str:
         return f"T/$ of {size} by target for the mean TPOT{mark}"
     target = "no latency target (saturation)" if shown.tpot_ms is None else f"mean TPOT <= {shown.tpot_ms:g}{GLUE}ms"
     return f"T/$ by request size, {target}{mark}"
-
-
-def _head(shown: HeatMap) -> Iterator[Block]:
-    if shown.notices:
-        yield Notices(tuple(once(clean(notice) for notice in shown.notices)))
-    yield Paragraph((*title(shown), f"T/$ = {UNIT}; 1 of it is 3,600 tokens for a dollar"), strong=False)
-    yield _prices(shown)
 
 
 def _prices(shown: HeatMap) -> Sheet:
@@ -184,39 +173,17 @@ def _signed(fraction: float) -> str:
     return f"{percent:+d}" if percent else "+0"
 
 
-def _grid(shown: HeatMap, show: Shown, width: int, colour: bool) -> str:
-    """Output tokens down, the longest on top, input tokens to the right, as the paper draws it; split where narrow."""
-    cells = {(cell.input_tokens, cell.output_tokens): cell for cell in shown.cells}
+def _grid(shown: HeatMap, show: Shown) -> Sheet:
+    """Output tokens down, the longest on top, input tokens to the right, as the paper draws it."""
+    cells = {(cell.input_tokens, cell.output_tokens): show(cell) for cell in shown.cells}
     inputs = sorted({size[0] for size in cells})
     outputs = sorted({size[1] for size in cells}, reverse=True)
-    per_part = max(1, (width - 1 - _HEAD) // (_CELL + 1))
-    page = Console(
-        file=StringIO(),
-        width=width,
-        force_terminal=colour,
-        no_color=not colour,
-        color_system="standard" if colour else None,
-        force_jupyter=False,
-        highlight=False,
-        legacy_windows=False,
+    return Sheet(
+        (Column("out\\in", right=True), *(Column(number(tokens), right=True) for tokens in inputs)),
+        tuple((number(row), *(cells[tokens, row][0] for tokens in inputs)) for row in outputs),
+        styles=tuple(("dim", *(cells[tokens, row][1] for tokens in inputs)) for row in outputs),
+        keys=1,
     )
-    with page.capture() as capture:
-        for at in range(0, len(inputs), per_part):
-            part = inputs[at : at + per_part]
-            if at:
-                page.print()
-            page.print(_line("out\\in", [(f"{tokens:,}", "dim") for tokens in part]))
-            for output_tokens in outputs:
-                page.print(_line(f"{output_tokens:,}", [show(cells[tokens, output_tokens]) for tokens in part]))
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().split("\n")[:-1])
-
-
-def _line(head: str, entries: list[tuple[str, str]]) -> Text:
-    line = Text(f" {head:>{_HEAD}}", "dim")
-    for text, style in entries:
-        line.append(" " * (1 + max(0, _CELL - cell_len(text))), "not dim")
-        line.append(text, f"not dim {style}" if style != "dim" else style)
-    return line
 
 
 def _over_tpot(shown: HeatMap) -> Sheet:
@@ -240,7 +207,7 @@ def _over_tpot(shown: HeatMap) -> Sheet:
         elif len(shown.gpus) > 2:
             row += [_percent(_best(cell)[0]), _percent(_worst(cell)[0])]
         rows.append(tuple(row))
-    return Sheet(tuple(columns), tuple(rows))
+    return Sheet(tuple(columns), tuple(rows), keys=1)
 
 
 def _percent(text: str) -> str:
