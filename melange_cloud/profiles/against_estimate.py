@@ -1,9 +1,9 @@
 """Measured rates beside what the estimate says of the same size and target."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo
+from melange_cloud.domain.import_report import EstimateComparison
 from melange_cloud.profiles.front_end import served_max_tput
 from melange_cloud.profiles.profile import Profile
 from melange_cloud.profiles.run_points import is_saturated
@@ -15,43 +15,6 @@ and estimates of A10G and L4 were met within 14 %."""
 _TPOT_ALLOWANCE = 1.25
 """Near a replica's fastest TPOT a few ms make any ratio: it is large only if it still is at a target so much looser (or
 tighter, where less was measured than estimated)."""
-
-
-@dataclass(frozen=True, slots=True)
-class EstimateComparison:
-    """One measured size.
-
-    Attributes:
-        points: how many were measured.
-        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the target asked for); None where no
-            point is within it, or the tool does not tell.
-        grade, error: the worst of its points.
-        saturated: whether a higher load was shown to bring no more.
-        limit_measured: whether that, or a load beyond the target, was measured.
-        estimated_requests_per_s: at the target, else at the measured TPOT; None where the estimate serves none.
-        is_large: whether the ratio is beyond LARGE_RATIO and not for a few ms of TPOT.
-    """
-
-    input_tokens: int
-    output_tokens: int
-    points: int
-    requests_per_s: float | None
-    tpot_ms: float | None
-    p99_tpot_ms: float | None
-    ttft_ms: float | None
-    grade: str
-    error: float
-    saturated: bool
-    limit_measured: bool
-    estimated_requests_per_s: float | None
-    is_large: bool
-
-    @property
-    def ratio(self) -> float | None:
-        """Measured over estimated rate; None where either is not known."""
-        if self.requests_per_s is None or self.estimated_requests_per_s is None:
-            return None
-        return self.requests_per_s / self.estimated_requests_per_s
 
 
 def compared(

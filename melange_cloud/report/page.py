@@ -82,4 +82,6 @@ def _in_order(value: object) -> object:
 
 def _cell(value: object) -> object:
     known = plain(value)
+    if isinstance(known, bool):
+        return "true" if known else "false"
     return "" if known is None else known

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import output
+from melange_cloud.cli.options import AnyFormat, Out
 from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import MelangeError
 from melange_cloud.report.page import Format
@@ -46,10 +47,8 @@ def calibrate(
 
 
 def validate(
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
-    ] = None,
-    out: Annotated[Path | None, output_option()] = None,
+    format_: AnyFormat = None,
+    out: Out = None,
 ) -> None:
     """How far off the estimator is on request shapes held out of its fit, by GPU, era, precision and quantity."""
     from melange_cloud.calibration.validate import report_card

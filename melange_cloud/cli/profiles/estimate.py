@@ -7,8 +7,21 @@ import typer
 
 from melange_cloud.cli import output
 from melange_cloud.cli.exit_codes import NO_DATA, UNSERVABLE
-from melange_cloud.cli.profiles.targets import slo_of
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.option_values import latency_targets
+from melange_cloud.cli.options import (
+    FORMAT,
+    MODEL,
+    PRECISION,
+    E2eMs,
+    Era,
+    GpuNames,
+    Out,
+    TensorParallel,
+    TpotMs,
+    TtftMs,
+)
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.domain import Slo
 from melange_cloud.errors import BadInput
 from melange_cloud.report.page import Format
 
@@ -27,32 +40,17 @@ melange-cloud profiles estimate --config config.json --model my-model --gpu all 
 
 def estimate(
     config: Annotated[Path, typer.Option("--config", help="The model's config.json, as Hugging Face models have it.")],
-    gpu: Annotated[
-        list[str], typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100, repeatable; or all.")
-    ],
-    tensor_parallel: Annotated[
-        int | None, typer.Option("--tp", min=1, help="GPUs per replica; default: the fewest that fit.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option("--precision", help="bf16, fp16 or fp8; default: that of the config.")
-    ] = None,
-    era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="What to call it; default: as the config does.")] = None,
-    tpot_ms: Annotated[
-        float | None, typer.Option("--tpot-ms", help="Target for the mean time per output token, ms; default: none.")
-    ] = None,
-    ttft_ms: Annotated[
-        float | None, typer.Option("--ttft-ms", help="Target for the mean time to the first token, ms.")
-    ] = None,
-    e2e_ms: Annotated[
-        float | None, typer.Option("--e2e-ms", help="Target for the mean time from request to last token, ms.")
-    ] = None,
+    gpu: GpuNames,
+    tensor_parallel: TensorParallel = None,
+    precision: Annotated[str | None, PRECISION(default="that of the config")] = None,
+    era: Era = None,
+    model: Annotated[str | None, MODEL("What to call it", default="as the config does")] = None,
+    tpot_ms: TpotMs = None,
+    ttft_ms: TtftMs = None,
+    e2e_ms: E2eMs = None,
     save: Annotated[bool, typer.Option("--save", help="Put it among your own profiles, for `plan --model`.")] = False,
-    format_: Annotated[
-        Format | None,
-        typer.Option("--format", help="csv is the profile file itself [default: as --output ends, else table]."),
-    ] = None,
-    out: Annotated[Path | None, output_option()] = None,
+    format_: Annotated[Format | None, FORMAT("table, json, markdown, or csv: the profile file itself")] = None,
+    out: Out = None,
 ) -> None:
     """Estimate the profile of any dense transformer by its config.json; what cannot be estimated is refused.
 
@@ -66,7 +64,7 @@ def estimate(
     from melange_cloud.report.pages.profile import nothing_served, profile_page
 
     result = result_of(out, format_, Format)
-    slo = slo_of(tpot_ms=tpot_ms, ttft_ms=ttft_ms, e2e_ms=e2e_ms)
+    slo = Slo(**latency_targets({"tpot_ms": tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}))
     gpus = gpus_of(gpu)
     as_profile_file = result.format == Format.CSV
     if as_profile_file and len(gpus) > 1:

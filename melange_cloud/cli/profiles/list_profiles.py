@@ -1,20 +1,14 @@
 """``melange-cloud profiles list``: which profiles there are."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from melange_cloud.cli import output
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.options import AnyFormat, Out
+from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
 
 
 def list_profiles(
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
-    ] = None,
-    out: Annotated[Path | None, output_option()] = None,
+    format_: AnyFormat = None,
+    out: Out = None,
 ) -> None:
     """List the shipped profiles: eras, models, precisions, and the tensor parallel degrees that fit on each GPU."""
     from melange_cloud.profiles.profile_list import profile_list

@@ -1,56 +1,53 @@
 """``melange-cloud profiles show``: what one replica serves by request size."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from melange_cloud.cli import output
-from melange_cloud.cli.profiles.targets import slo_of
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.option_values import latency_targets
+from melange_cloud.cli.options import (
+    AnyFormat,
+    ApiServers,
+    E2eMs,
+    Era,
+    GpuNames,
+    Model,
+    Out,
+    P99TpotMs,
+    Precision,
+    TensorParallel,
+    TpotMs,
+    TtftMs,
+)
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.domain import Slo
+from melange_cloud.domain.question import DEFAULT_API_SERVERS, DEFAULT_MODEL
 from melange_cloud.report.page import Format
 
 
 def show(
-    gpu: Annotated[
-        list[str], typer.Option("--gpu", help="L4, A10G, A100-40GB, A100-80GB or H100, repeatable; or all.")
-    ],
-    model: Annotated[str, typer.Option("--model", help="Model; see `profiles list`.")] = "llama-3.1-8b",
-    tensor_parallel: Annotated[
-        int | None, typer.Option("--tp", min=1, help="GPUs per replica; default: the fewest that fit.")
-    ] = None,
-    tpot_ms: Annotated[
-        float | None, typer.Option("--tpot-ms", help="Target for the mean time per output token, ms; default: none.")
-    ] = None,
-    p99_tpot_ms: Annotated[
-        float | None, typer.Option("--p99-tpot-ms", help="Target for its 99th percentile, ms; where measured.")
-    ] = None,
-    ttft_ms: Annotated[
-        float | None, typer.Option("--ttft-ms", help="Target for the mean time to the first token, ms.")
-    ] = None,
-    e2e_ms: Annotated[
-        float | None, typer.Option("--e2e-ms", help="Target for the mean time from request to last token, ms.")
-    ] = None,
-    era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
-    api_servers: Annotated[
-        int | None, typer.Option("--api-servers", help="HTTP server processes per replica [default: 1].")
-    ] = None,
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="How to show it [default: as --output ends, else table].")
-    ] = None,
-    out: Annotated[Path | None, output_option()] = None,
+    gpu: GpuNames,
+    model: Model = None,
+    tensor_parallel: TensorParallel = None,
+    tpot_ms: TpotMs = None,
+    p99_tpot_ms: P99TpotMs = None,
+    ttft_ms: TtftMs = None,
+    e2e_ms: E2eMs = None,
+    era: Era = None,
+    precision: Precision = None,
+    api_servers: ApiServers = None,
+    format_: AnyFormat = None,
+    out: Out = None,
 ) -> None:
     """Show a profile: MaxTput by request size, with its grade and where it comes from."""
     from melange_cloud.planner.question import check_api_servers
-    from melange_cloud.profiles import DEFAULT_API_SERVERS
     from melange_cloud.profiles.one_per_gpu import gpus_of, one_per_gpu
     from melange_cloud.profiles.profile_rates import profile_rates
     from melange_cloud.report.pages.profile import nothing_served, profile_page
 
     result = result_of(out, format_, Format)
-    slo = slo_of(tpot_ms=tpot_ms, p99_tpot_ms=p99_tpot_ms, ttft_ms=ttft_ms, e2e_ms=e2e_ms)
-    found, left_out = one_per_gpu(model, gpus_of(gpu), tensor_parallel=tensor_parallel, era=era, precision=precision)
+    targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
+    slo = Slo(**latency_targets(targets))
+    found, left_out = one_per_gpu(
+        model or DEFAULT_MODEL, gpus_of(gpu), tensor_parallel=tensor_parallel, era=era, precision=precision
+    )
     servers = DEFAULT_API_SERVERS if api_servers is None else api_servers
     for profile in found:
         check_api_servers(servers, profile.era, profile.precision)

@@ -1,0 +1,120 @@
+"""What an import of benchmark results did: what ``profiles import`` answers. Field names are those of the JSON."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkFile:
+    """A result file.
+
+    Attributes:
+        tool: who wrote it.
+        runs: how many it holds.
+        notes: what was passed over and why, one clause each.
+    """
+
+    file: str
+    tool: str
+    runs: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is not a result, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRun:
+    """A run that says nothing about a rate, and why."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunVerdict:
+    """A run, and what it changes.
+
+    Attributes:
+        completed, failed: requests; None where the file does not say.
+        grade, error: None where the run is not used.
+        use: one clause.
+        doubts: what keeps it from being trusted in full, one clause each.
+    """
+
+    source: str
+    requests_per_s: float
+    tpot_ms: float | None
+    completed: int | None
+    failed: int | None
+    grade: str | None
+    error: float | None
+    use: str
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateComparison:
+    """One measured size, and what the estimate says of it.
+
+    Attributes:
+        points: how many were measured.
+        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the target asked for); None where no
+            point is within it, or the tool does not tell.
+        grade, error: the worst of its points.
+        saturated: whether a higher load was shown to bring no more.
+        limit_measured: whether that, or a load beyond the target, was measured.
+        estimated_requests_per_s: at the target, else at the measured TPOT; None where the estimate serves none.
+        is_large: whether the ratio is too large to be explained by errors or a few ms of TPOT.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    points: int
+    requests_per_s: float | None
+    tpot_ms: float | None
+    p99_tpot_ms: float | None
+    ttft_ms: float | None
+    grade: str
+    error: float
+    saturated: bool
+    limit_measured: bool
+    estimated_requests_per_s: float | None
+    is_large: bool
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured over estimated rate; None where either is not known."""
+        if self.requests_per_s is None or self.estimated_requests_per_s is None:
+            return None
+        return self.requests_per_s / self.estimated_requests_per_s
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """One import.
+
+    Attributes:
+        written: the profile file that it made; None where nothing was saved.
+        files: results, in the order given.
+        target_tpot_ms: what measured and estimated rates are compared under; None is the measured TPOT.
+        notices: what must be known with the numbers, one sentence each.
+    """
+
+    model: str
+    precision: str
+    gpu: str
+    tensor_parallel: int
+    era: str
+    written: str | None
+    files: tuple[BenchmarkFile, ...]
+    skipped: tuple[SkippedFile, ...]
+    runs: tuple[RunVerdict, ...]
+    rejected: tuple[RejectedRun, ...]
+    target_tpot_ms: float | None
+    sizes: tuple[EstimateComparison, ...]
+    notices: tuple[str, ...]

@@ -1,0 +1,90 @@
+"""What a user must know of an import: where plans use it, what is doubtful, what is far from the estimate."""
+
+import math
+from collections.abc import Sequence
+
+from melange_cloud.domain import Kind
+from melange_cloud.domain.import_report import EstimateComparison
+from melange_cloud.estimator.spec_files import load_models
+from melange_cloud.profiles.against_estimate import large_ratio
+from melange_cloud.profiles.attribution.attribute import Attribution
+from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.library import load_profiles
+from melange_cloud.profiles.measured_over_estimate import CELL
+from melange_cloud.profiles.run_points import doubts
+
+_SHOWN = 10
+"""Sizes that are listed before the rest is counted."""
+
+
+def notices_of(
+    kept: Sequence[BenchmarkRun],
+    sizes: Sequence[EstimateComparison],
+    whose: Attribution,
+    *,
+    has_estimate: bool,
+    saved: bool,
+) -> list[str]:
+    """What must be known of an import, one sentence each.
+
+    Args:
+        kept: the runs that are used.
+        has_estimate: whether there is an estimate of the same replica.
+        saved: whether the profile was written; then what it says together with older imports.
+    """
+
+    notices = list(whose.notes)
+    if whose.model not in load_models():
+        notices.append(f"{whose.model} is not a model we know: its rates were not checked against what the GPU can do")
+    sources: dict[str, list[str]] = {}
+    for run in kept:
+        for clause in doubts(run):
+            sources.setdefault(clause, []).append(run.source)
+    for clause, named in sources.items():
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        notices.append(f"{named[0]}{more}: {clause}")
+    if saved:
+        profiles, _ = load_profiles(whose.model, whose.precision, whose.era, [whose.gpu])
+        notices.extend(profiles[Kind(whose.gpu, whose.tensor_parallel)].notes)
+    for size in sizes:
+        if clause := large_ratio(size):
+            # Prompts that the server knew already make a run fast, never slow.
+            caching = "" if size.ratio is not None and size.ratio < 1 else ", and that prefix caching was off"
+            notices.append(
+                f"{clause}. They rarely differ that much: check --gpu, --tp, --precision and --model{caching}"
+            )
+    notices.append(_used_where(sizes, has_estimate=has_estimate))
+    low = [
+        f"{size.input_tokens:,} + {size.output_tokens:,} (up to {size.tpot_ms:.3g} ms)"
+        for size in sizes
+        if not size.limit_measured and size.tpot_ms is not None
+    ]
+    if low:
+        notices.append(
+            f"no higher load was measured at {_few(low)}: a plan with a looser TPOT target takes the highest measured "
+            "rate there for all that a replica serves, and does not lower its rates at other sizes; measure up to the "
+            "load where your target breaks"
+        )
+    if all(run.saturated or run.tpot_ms is None for run in kept):
+        notices.append(
+            'no run gives a TPOT (rate "inf" shows saturation only): under a TPOT target these rates are used only '
+            "where saturation, not the target, is the limit"
+        )
+    return notices
+
+
+def _used_where(sizes: Sequence[EstimateComparison], *, has_estimate: bool) -> str:
+    """For which sizes plans use what was measured, one sentence."""
+
+    measured = _few([f"{size.input_tokens:,} + {size.output_tokens:,}" for size in sizes])
+    near = f"plans use these rates within {math.expm1(CELL):.0%} of {measured} tokens".replace("%", " %")
+    if has_estimate:
+        return (
+            f"{near}; up to twice and half of that they correct the estimate, less and less, and elsewhere not at all"
+        )
+    return f"{near}; smaller sizes count as the next larger one that was measured, as there is no estimate"
+
+
+def _few(named: Sequence[str]) -> str:
+    more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
+    return f"{'; '.join(named[:_SHOWN])}{more}"
