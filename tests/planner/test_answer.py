@@ -1,7 +1,6 @@
 """`import melange_cloud`: the same answer as the CLI, as objects and frames; and what the planner promises."""
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +11,7 @@ from melange_cloud import planner, report
 from melange_cloud.domain import Status
 from melange_cloud.errors import BadInput
 from tests.examples import EXAMPLES, run
-
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-
-
-def ask(*regions, **question):
-    return melange_cloud.answer(melange_cloud.Question(regions=regions or ("us-east-1",), **question), now=NOW)
+from tests.questions import ask
 
 
 def cost(*regions, **question):

@@ -1,13 +1,17 @@
 """What a plan says of traffic that no GPU can serve, and the plan without it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from melange_cloud import planner
-from melange_cloud.domain import Bucket, Kind, MaxTput, Plan, Status, UnservableSize, Workload
-from melange_cloud.market.policy import PricePolicy
+from melange_cloud.domain import Bucket, Coverage, Kind, MaxTput, Plan, Status, TrafficShare, UnservableSize, Workload
+from melange_cloud.planner.coverage import Refusal, Traffic, coverage, unreached_notice
+from melange_cloud.report.pages.coverage import coverage_lines
 from melange_cloud.workload import WorkloadFile, write_workload
+from tests.questions import ask
+from tests.report import plans
 
 REASON = "a request of 10,000 tokens is longer than the model's context of 4,096"
 SHORT_CONTEXT = "llama-2-7b"
@@ -23,16 +27,12 @@ def mine(tmp_path: Path, long_share: float, longest: int = 9000) -> str:
     return str(path)
 
 
-def ask(workload: str, **more) -> Plan:
-    more.setdefault("peak_requests_per_s", 10.0)
-    question = planner.Question(
-        regions=("us-east-1",), workload=workload, trust=PricePolicy(offline=True), explain=False, **more
-    )
-    return planner.answer(question)
+def plan_of(workload: str, **fields: Any) -> Plan:
+    return ask(workload=workload, explain=False, **{"peak_requests_per_s": 10.0, **fields})
 
 
 def test_traffic_out_of_reach_is_named_and_refused(tmp_path: Path) -> None:
-    plan = ask(mine(tmp_path, 0.2), model=SHORT_CONTEXT)
+    plan = plan_of(mine(tmp_path, 0.2), model=SHORT_CONTEXT)
     (region,) = plan.regions
     assert region.status is Status.INFEASIBLE
     (notice,) = [notice for notice in plan.notices if notice.startswith("OUT OF REACH")]
@@ -48,8 +48,8 @@ def test_traffic_out_of_reach_is_named_and_refused(tmp_path: Path) -> None:
 
 
 def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
-    whole = ask(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0, model=SHORT_CONTEXT)
-    dropped = ask(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True, model=SHORT_CONTEXT)
+    whole = plan_of(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0, model=SHORT_CONTEXT)
+    dropped = plan_of(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True, model=SHORT_CONTEXT)
     request, (region,), (expected,) = dropped.request, dropped.regions, whole.regions
     assert region.usd_per_hour == expected.usd_per_hour
     assert (request.served_requests_share, request.planned_requests_per_s) == pytest.approx((0.8, 9.6))
@@ -71,7 +71,7 @@ def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
 
 def test_what_is_reached_is_never_dropped(tmp_path: Path) -> None:
     path = mine(tmp_path, 0.0)
-    plan, dropping = ask(path), ask(path, drop_unservable=True)
+    plan, dropping = plan_of(path), plan_of(path, drop_unservable=True)
     assert plan.regions == dropping.regions
     assert not [notice for notice in dropping.notices if "DROPPED" in notice or "REACH" in notice]
     assert plan.regions[0].coverage is not None
@@ -79,7 +79,7 @@ def test_what_is_reached_is_never_dropped(tmp_path: Path) -> None:
 
 
 def test_traffic_that_is_all_out_of_reach_stays_refused(tmp_path: Path) -> None:
-    plan = ask(mine(tmp_path, 1.0), drop_unservable=True, model=SHORT_CONTEXT)
+    plan = plan_of(mine(tmp_path, 1.0), drop_unservable=True, model=SHORT_CONTEXT)
     assert plan.regions[0].status is Status.INFEASIBLE
     (notice,) = [notice for notice in plan.notices if notice.startswith("OUT OF REACH")]
     assert "--drop-unservable" not in notice
@@ -90,36 +90,44 @@ def test_a_gpu_that_reaches_further_keeps_the_bucket(tmp_path: Path) -> None:
     bucket = [Bucket(500, 1000, 100, 250, 1000, 200, 0.9), Bucket(32000, 64000, 100, 250, 45000, 200, 0.1)]
     path = tmp_path / "long.json"
     path.write_text(write_workload(WorkloadFile(Workload("long", "t", tuple(bucket), "s", "l"))), encoding="utf-8")
-    assert ask(str(path)).regions[0].status is Status.OPTIMAL
-    narrow = ask(str(path), gpus=("A10G:1",), drop_unservable=True)
+    assert plan_of(str(path)).regions[0].status is Status.OPTIMAL
+    narrow = plan_of(str(path), gpus=("A10G:1",), drop_unservable=True)
     assert narrow.request.served_requests_share == pytest.approx(0.9)
-    assert ask(str(path), gpus=("A10G:1",)).regions[0].status is Status.INFEASIBLE
+    assert plan_of(str(path), gpus=("A10G:1",)).regions[0].status is Status.INFEASIBLE
+
+
+class Sizes:
+    """A profile of which only the sizes count."""
+
+    sizes = ((800, 200),)
+
+
+def covered(bucket: Bucket, table: dict[tuple[str, Kind], MaxTput | UnservableSize]) -> Coverage:
+    """What a region without a fleet stands on that may rent all kinds of a MaxTput table."""
+    kinds = {kind for _, kind in table}
+    region = plans.us_east_1(routing=())
+    return coverage(region, Traffic([bucket], {}, dropped=False), kinds, table, dict.fromkeys(kinds, Sizes()))
 
 
 def test_measured_interpolated_and_estimated_are_told_apart() -> None:
-    from melange_cloud.planner.coverage import _in_words, _stands_on
+    kind, whole = Kind("L4", 1), TrafficShare(1.0, 1.0)
+    inside, beside = Bucket(500, 1000, 100, 250, 900, 200, 1.0), Bucket(1000, 2000, 100, 250, 1500, 200, 1.0)
+    measured = MaxTput(1.0, "A", 0.1, "measured", "tpot")
+    assert covered(inside, {(inside.name, kind): measured}).measured == whole
+    assert covered(beside, {(beside.name, kind): measured}).interpolated == whole
+    assert covered(inside, {(inside.name, kind): MaxTput(1.0, "C", 0.3, "estimated", "tpot")}).estimated == whole
+    assert covered(inside, {(inside.name, kind): UnservableSize("too long")}).unreached == whole
 
-    class Sizes:
-        sizes = ((800, 200),)
 
-    kind = Kind("L4", 1)
-    inside, beside = Bucket(500, 1000, 100, 250, 900, 200, 0.5), Bucket(1000, 2000, 100, 250, 1500, 200, 0.5)
-    measured = {(b.name, kind): MaxTput(1.0, "A", 0.1, "measured", "tpot") for b in (inside, beside)}
-    estimated = {(inside.name, kind): MaxTput(1.0, "C", 0.3, "estimated", "tpot")}
-    beyond = {(inside.name, kind): UnservableSize("too long")}
-    profiles = {kind: Sizes()}
-    assert _stands_on(inside, kind, measured, profiles) == "measured"
-    assert _stands_on(beside, kind, measured, profiles) == "interpolated"
-    assert _stands_on(inside, kind, estimated, profiles) == "estimated"
-    assert _stands_on(inside, kind, beyond, profiles) == "unreached"
-    many = {"too slow": ["A10G"], "too long": ["H100", "H100 x2", "L4", "L4 x2"]}
-    assert _in_words(many) == "A10G: too slow; the others: too long"
+def test_of_many_kinds_those_that_share_a_reason_are_the_others() -> None:
+    bucket = Bucket(500, 1000, 100, 250, 900, 200, 1.0)
+    reasons = {Kind("A10G", 1): "too slow", **{Kind(gpu, tp): "too long" for gpu in ("H100", "L4") for tp in (1, 2)}}
+    (outside,) = covered(bucket, {(bucket.name, kind): UnservableSize(why) for kind, why in reasons.items()}).outside
+    assert outside.reason == "A10G: too slow; the others: too long"
 
 
 @pytest.mark.parametrize("dropped", [False, True])
 def test_what_is_unknown_is_not_called_out_of_reach(dropped: bool) -> None:
-    from melange_cloud.planner.coverage import Refusal, Traffic, unreached_notice
-
     served, far, dark = (
         Bucket(500, 1000, 100 * at, 100 * at + 100, 900, 100 * at + 50, share)
         for at, share in ((1, 0.5), (2, 0.3), (3, 0.2))
@@ -136,21 +144,18 @@ def test_what_is_unknown_is_not_called_out_of_reach(dropped: bool) -> None:
 
 
 def test_one_kind_that_might_makes_a_bucket_unknown() -> None:
-    from melange_cloud.planner.coverage import _is_unknown
-
     bucket, kinds = Bucket(0, 25, 0, 25, 20, 20, 1.0), {Kind("L4", 1), Kind("H100", 1)}
-    refused = {(bucket.name, kind): UnservableSize("too long") for kind in kinds}
-    assert not _is_unknown(bucket, kinds, refused)
-    assert _is_unknown(bucket, kinds, {**refused, (bucket.name, Kind("L4", 1)): UnservableSize("no p99", no_data=True)})
-    assert not _is_unknown(bucket, set(), {})
+    refused: dict[tuple[str, Kind], MaxTput | UnservableSize] = {
+        (bucket.name, kind): UnservableSize("too long") for kind in kinds
+    }
+    assert not covered(bucket, refused).outside[0].no_data
+    refused[bucket.name, Kind("L4", 1)] = UnservableSize("no p99", no_data=True)
+    assert covered(bucket, refused).outside[0].no_data
+    assert not covered(bucket, {}).outside[0].no_data
 
 
 def test_the_report_tells_no_data_from_out_of_reach(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from melange_cloud.report.pages.coverage import coverage_lines
-
-    (region,) = ask(mine(tmp_path, 0.2), model=SHORT_CONTEXT).regions
+    (region,) = plan_of(mine(tmp_path, 0.2), model=SHORT_CONTEXT).regions
     assert region.coverage is not None
     assert not region.coverage.outside[0].no_data
     known = "\n".join(coverage_lines(region)).replace("\xa0", " ")

@@ -1,20 +1,18 @@
 """What the profiles' errors do to a plan, held against planning every profile at both ends; pessimistic plans."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import melange_cloud
 from melange_cloud.domain import Kind, MaxTput, Status
 from melange_cloud.planner.error_bars import MaxTputRange, error_bars, shifted, shifted_with_its_gpu
 from melange_cloud.planner.pose import pose
 from melange_cloud.planner.problem_solver import ProblemSolver
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
+from tests.questions import ask
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 L4_2 = Kind("L4", 2)
 OFFERS = [
     offer("g6", "L4", 1, 1.0),
@@ -24,11 +22,6 @@ OFFERS = [
 ]
 BUCKETS = (SHORT, LONG)
 HOURS = 730.0
-
-
-def ask(*regions, **question):
-    question = melange_cloud.Question(regions=regions or ("us-east-1",), **question)
-    return melange_cloud.answer(question, now=NOW)
 
 
 def rates(errors=(0.3, 0.3, 0.2, 0.5), rate=(4.0, 5.0, 40.0, 7.0)):

@@ -1,28 +1,23 @@
 """T/$ recomputed from the price list and the profiles, and the rules that a heat map shares with a plan."""
 
 import math
-from datetime import UTC, datetime
 
 import pytest
 
-import melange_cloud
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import MaxTput, Slo
 from melange_cloud.errors import BadFile, BadInput, PricesUnavailable
-from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.heatmap import INPUT_TOKENS, OUTPUT_TOKENS, TPOT_TARGETS_MS, TpotSweep, heat_map
 from melange_cloud.planner.question import Question
-
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
-OFFLINE = PricePolicy(offline=True)
+from tests.questions import NOW, OFFLINE, ask
 
 
-def ask(over=None, regions=("us-east-1",), **more):
+def mapped(over=None, regions=("us-east-1",), **more):
     return heat_map(Question(regions=regions, trust=OFFLINE, **more), over, now=NOW)
 
 
 def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
-    shown = ask(tpot_ms=80.0, min_host_memory_gib=0.0, sold_as="any")
+    shown = mapped(tpot_ms=80.0, min_host_memory_gib=0.0, sold_as="any")
     offers = catalog.load_snapshot("on_demand").offers_in("aws", "us-east-1", "on_demand")
     found, _ = profiles.load_profiles("llama-3.1-8b")
     assert shown.gpus == ("L4", "A10G", "A100-40GB", "A100-80GB", "H100")
@@ -50,7 +45,7 @@ def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
 
 
 def test_the_map_has_every_bucket_edge_of_the_paper_best_first():
-    shown = ask()
+    shown = mapped()
     assert [(cell.input_tokens, cell.output_tokens) for cell in shown.cells] == [
         (input_tokens, output_tokens) for input_tokens in INPUT_TOKENS for output_tokens in OUTPUT_TOKENS
     ]
@@ -61,53 +56,53 @@ def test_the_map_has_every_bucket_edge_of_the_paper_best_first():
 
 
 def test_defaults_are_named():
-    assert ask(regions=()).defaulted == ("model", "precision", "era", "purchase", "api_servers", "tpot_ms", "region")
-    shown = ask(model="llama-2-7b", era="vllm-0.2.7", precision="fp16", purchase="on_demand", tpot_ms=math.inf)
+    assert mapped(regions=()).defaulted == ("model", "precision", "era", "purchase", "api_servers", "tpot_ms", "region")
+    shown = mapped(model="llama-2-7b", era="vllm-0.2.7", precision="fp16", purchase="on_demand", tpot_ms=math.inf)
     assert shown.defaulted == ()
     assert shown.tpot_ms is None
     assert shown.notices == ("SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, 125 days old",)
 
 
 def test_an_offer_enters_by_the_rules_of_a_plan():
-    strict, free = ask(gpus=("A10G",)), ask(gpus=("A10G",), min_host_memory_gib=0.0)
+    strict, free = mapped(gpus=("A10G",)), mapped(gpus=("A10G",), min_host_memory_gib=0.0)
     assert strict.prices[0].instance_type == "g5.2xlarge"
     assert free.prices[0].instance_type == "g5.xlarge"
     assert ("g5.xlarge", "host_memory") in {(item.instance_type, item.code) for item in strict.left_out}
-    plan = melange_cloud.answer(melange_cloud.Question(regions=("us-east-1",), trust=OFFLINE), now=NOW)
+    plan = ask()
     left_out = {item.instance_type for item in plan.regions[0].left_out if item.code in ("host_memory", "sold_as")}
-    assert left_out == {item.instance_type for item in ask().left_out}
+    assert left_out == {item.instance_type for item in mapped().left_out}
 
 
 def test_a_size_beyond_the_reach_is_refused_by_every_gpu():
-    shown = ask(model="llama-2-7b")
+    shown = mapped(model="llama-2-7b")
     beyond = next(cell for cell in shown.cells if cell.input_tokens == 16000)
     assert beyond.ranked == ()
     assert set(beyond.refused) == set(shown.gpus)
 
 
 def test_over_targets_a_looser_one_never_serves_less():
-    shown = ask(TpotSweep(64, 64))
+    shown = mapped(TpotSweep(64, 64))
     assert [cell.tpot_ms for cell in shown.cells] == list(TPOT_TARGETS_MS)
     for gpu in shown.gpus:
         rates = [served.tokens_per_s_per_usd_per_hour for cell in shown.cells if (served := cell.of(gpu))]
         assert rates == sorted(rates)
-    own = ask(TpotSweep(64, 64, (math.inf, 80.0, 80.0)))
+    own = mapped(TpotSweep(64, 64, (math.inf, 80.0, 80.0)))
     assert [cell.tpot_ms for cell in own.cells] == [80.0, None]
     assert "tpot_ms" not in own.defaulted
 
 
 def test_gpus_stand_as_they_were_asked_for():
-    assert ask(gpus=("H100", "L4")).gpus == ("H100", "L4")
-    assert ask(gpus=("a10g,l4",)).gpus == ("A10G", "L4")
-    assert {(price.gpu, price.tensor_parallel) for price in ask(gpus=("L4:2", "H100")).prices} >= {("L4", 2)}
-    assert ("L4", 1) not in {(price.gpu, price.tensor_parallel) for price in ask(gpus=("L4:2",)).prices}
+    assert mapped(gpus=("H100", "L4")).gpus == ("H100", "L4")
+    assert mapped(gpus=("a10g,l4",)).gpus == ("A10G", "L4")
+    assert {(price.gpu, price.tensor_parallel) for price in mapped(gpus=("L4:2", "H100")).prices} >= {("L4", 2)}
+    assert ("L4", 1) not in {(price.gpu, price.tensor_parallel) for price in mapped(gpus=("L4:2",)).prices}
 
 
 def test_a_gpu_that_is_not_on_the_map_says_why():
-    shown = ask(gpus=("A10G", "H100"), regions=("us-central1",))
+    shown = mapped(gpus=("A10G", "H100"), regions=("us-central1",))
     assert shown.gpus == ("H100",)
     assert shown.missing == {"A10G": "no on demand price here"}
-    assert ask(precision="fp8").missing["A10G"] == "A10G has no fp8"
+    assert mapped(precision="fp8").missing["A10G"] == "A10G has no fp8"
 
 
 def test_the_users_sheet_outranks_the_snapshot(tmp_path):
@@ -115,7 +110,7 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
     sheet.write_text(
         "provider,region,instance_type,purchase,usd_per_hour,as_of_to\naws,us-east-1,g5.2xlarge,on_demand,0.606,2026-11-01\n"
     )
-    ours, theirs = ask(gpus=("A10G:1",), prices=sheet), ask(gpus=("A10G:1",))
+    ours, theirs = mapped(gpus=("A10G:1",), prices=sheet), mapped(gpus=("A10G:1",))
     assert ours.prices[0].price_origin == "user"
     # 25 + 25 tokens alone: 1 / (0.0217 + 24 x 0.0000214) = 45 requests/s.
     assert ours.notices == (
@@ -145,7 +140,7 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
 )
 def test_what_cannot_be_answered_is_refused_in_one_line(more, error, says):
     with pytest.raises(error) as raised:
-        ask(**more)
+        mapped(**more)
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -154,11 +149,11 @@ def test_a_broken_sheet_is_refused_with_its_line(tmp_path):
     sheet = tmp_path / "ours.csv"
     sheet.write_text("provider,region,instance_type,purchase,usd_per_hour\naws,us-east-1,g5.2xlarge,on_demand,-1\n")
     with pytest.raises(BadFile, match="line 2"):
-        ask(prices=sheet)
+        mapped(prices=sheet)
 
 
 def test_a_replica_over_several_gpus_pays_for_them():
-    shown = ask(model="llama-3.1-70b", gpus=("H100",))
+    shown = mapped(model="llama-3.1-70b", gpus=("H100",))
     assert {price.instance_type for price in shown.prices} == {"p5.48xlarge"}
     assert {8 // price.tensor_parallel for price in shown.prices} == {p.replicas_per_instance for p in shown.prices}
     assert min(price.tensor_parallel for price in shown.prices) > 1

@@ -13,6 +13,7 @@ from melange_cloud.planner.answer_question import notices_of
 from melange_cloud.planner.planned_rate import rate_of
 from melange_cloud.planner.question import resolve
 from melange_cloud.workload import load_workload_file, write_workload
+from tests.questions import ask
 
 WEEK = load_workload_file("code-week")
 
@@ -125,16 +126,11 @@ def test_code_week_without_a_rate_costs_what_its_peak_costs():
 
 
 def test_a_plan_for_the_p95_divides_by_the_mean() -> None:
-    def ask(**more):
-        question = planner.Question(
-            regions=("us-east-1",), workload="code-week", trust=PricePolicy(offline=True), explain=False, **more
-        )
-        return planner.answer(question)
-
-    by_word = ask(peak_requests_per_s="p95")
+    week = {"workload": "code-week", "explain": False}
+    by_word = ask(**week, peak_requests_per_s="p95")
     rates = WEEK.arrival_rates
     assert rates is not None
-    by_number = ask(peak_requests_per_s=rates.p95_requests_per_s, mean_requests_per_s=rates.mean_requests_per_s)
+    by_number = ask(**week, peak_requests_per_s=rates.p95_requests_per_s, mean_requests_per_s=rates.mean_requests_per_s)
     assert by_word.regions == by_number.regions
     assert by_word.request.rate_source == "p95 of the 168 hours of code-week"
     assert "peak_requests_per_s" not in by_word.defaulted

@@ -2,7 +2,6 @@
 
 import sys
 import textwrap
-from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
@@ -16,9 +15,8 @@ from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep.sensitivity import sensitivity
 from melange_cloud.report.json_ import as_json
 from melange_cloud.solver.programs.find import GLPSOL_VARIABLE
+from tests.questions import NOW, ask
 from tests.solver.problems import toy
-
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 OUT_OF_TIME = """
     import re, sys
@@ -38,12 +36,12 @@ def out_of_time(tmp_path, monkeypatch):
     monkeypatch.setenv(GLPSOL_VARIABLE, str(program))
 
 
-def ask(**question):
-    return melange_cloud.answer(melange_cloud.Question(regions=("us-east-1",), solver="glpk", **question), now=NOW)
+def ask_glpk(**fields):
+    return ask(solver="glpk", **fields)
 
 
 def test_what_is_counted_is_proven_whatever_the_solver_does(out_of_time):
-    plan = ask(peak_requests_per_s=5, time_limit_s=1, explain=True)
+    plan = ask_glpk(peak_requests_per_s=5, time_limit_s=1, explain=True)
     (region,) = plan.regions
     assert (region.status, region.gap) == (Status.OPTIMAL, 0)
     bars = region.error_bars
@@ -59,7 +57,7 @@ def test_what_is_counted_is_proven_whatever_the_solver_does(out_of_time):
 
 
 def test_what_is_cut_short_says_so(out_of_time):
-    plan = ask(peak_requests_per_s=5, router="oracle", time_limit_s=1, explain=True)
+    plan = ask_glpk(peak_requests_per_s=5, router="oracle", time_limit_s=1, explain=True)
     (region,) = plan.regions
     assert region.status is Status.FEASIBLE
     bars = region.error_bars

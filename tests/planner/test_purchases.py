@@ -2,7 +2,6 @@
 
 import csv
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -17,15 +16,10 @@ from melange_cloud.planner import exit_code
 from melange_cloud.planner.purchases import billed_hours_per_month
 from melange_cloud.planner.sweep.sensitivity import exit_code as sensitivity_exit_code
 from melange_cloud.planner.sweep.sensitivity import sensitivity
+from tests.questions import NOW, ask
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 GPUS = ("L4", "A10G")
 COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour", "contract")
-
-
-def ask(*regions, **question):
-    asked = melange_cloud.Question(regions=regions or ("us-east-1",), trust=PricePolicy(offline=True), **question)
-    return melange_cloud.answer(asked, now=NOW)
 
 
 def bought(*regions, **question):

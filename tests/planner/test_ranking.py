@@ -2,7 +2,7 @@
 
 import csv
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 
@@ -10,23 +10,14 @@ import melange_cloud
 from melange_cloud import catalog, solver
 from melange_cloud.domain import Confidence, MaxTput, OrderBasis, Status
 from melange_cloud.market.markets import open_market
-from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.max_tput_table import evaluate
 from melange_cloud.planner.plan_region import pose_here, pose_in
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.question import resolve
 from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart
+from tests.questions import NOW, ask, question
 
-NOW = datetime(2026, 11, 27, tzinfo=UTC)
 PAIR = ("us-east-1", "us-central1")
-
-
-def question(*regions, **asked):
-    return melange_cloud.Question(regions=regions, trust=PricePolicy(offline=True), **asked)
-
-
-def ask(*regions, **asked):
-    return melange_cloud.answer(question(*regions, **asked), now=NOW)
 
 
 class Anew:
