@@ -17,7 +17,6 @@ from melange_cloud.cli.option_values import fraction, limits
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S
 from melange_cloud.domain import question as asked
 from melange_cloud.domain.kinds import GPUS, PURCHASES
-from melange_cloud.estimator.specs import DEFAULT_ERA
 from melange_cloud.market.policy import DEFAULT_MAX_AGE
 from melange_cloud.report.page import Format
 
@@ -52,7 +51,7 @@ REGION = Option(
 PROVIDER = Option("provider", str, "aws, gcp or a plug-in's; all unless given.", panel=WHERE, field="provider")
 MODEL = Option("model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, WHAT, field="model")
 PRECISION = Option("precision", str, "bf16, fp16 or fp8", "the model's own", WHAT, field="precision")
-ERA = Option("era", str, "Engine era of the profiles, see `profiles list`", DEFAULT_ERA, WHAT, field="era")
+ERA = Option("era", str, "Engine era of the profiles, see `profiles list`", asked.DEFAULT_ERA, WHAT, field="era")
 CONFIG = Option(
     "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
     panel=WHAT, field="config",

@@ -29,13 +29,13 @@ from melange_cloud.domain.plan import (
     ProfileSwing,
     QuotaNeed,
     RegionPlan,
-    Request,
     RoutingLine,
     SingleGpuFleet,
     WhatIf,
 )
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
+from melange_cloud.domain.question import PlanBasis
 from melange_cloud.domain.row_loads import RowLoad, charged_rates, row_load, row_loads
 from melange_cloud.domain.sweep import Sensitivity, Stretch, Sweep, SweepChoice
 from melange_cloud.domain.throughput import FRONT_END, FrontEndCeiling, MaxTput, OperatingPoint, Slo, UnservableSize
@@ -79,6 +79,7 @@ __all__ = [
     "OrderBasis",
     "OutsideBucket",
     "Plan",
+    "PlanBasis",
     "Problem",
     "ProfileSwing",
     "PurchasePlan",
@@ -86,7 +87,6 @@ __all__ = [
     "Quotas",
     "Region",
     "RegionPlan",
-    "Request",
     "Reversal",
     "RoutingLine",
     "RowLoad",

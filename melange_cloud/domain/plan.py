@@ -4,7 +4,6 @@ Field names are those of the JSON that ``--format json`` prints (README, "The JS
 ``request.hours_per_month`` hours; shares and errors are fractions; None is "no data".
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,73 +13,8 @@ from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
-from melange_cloud.domain.throughput import Slo
+from melange_cloud.domain.question import PlanBasis
 from melange_cloud.domain.user_measurements import UserMeasurement
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked, defaults filled in.
-
-    Attributes:
-        config: the config.json that the profiles are estimated from; None where they are not.
-        workload: the shipped name, or the path of the user's file.
-        workload_title: what it is, for people (``Azure 2023 conversations, 19,366 requests``).
-        peak_requests_per_s: the busiest hour's rate; planned_requests_per_s = peak x (1 + headroom).
-        mean_requests_per_s: the month's mean rate, None where not given.
-        gpus: the GPUs that the plan was restricted to, None where not restricted.
-        sold_as: ``proven`` (only what can really be bought that way) or ``any``.
-        min_host_memory_gib: the floor on an instance's memory; None is weights + 8 GiB.
-        host_memory_floor_gib: the floor that was applied, GiB.
-        max_gpus, max_instances, max_vcpus: quotas per region, by GPU, instance type and ``provider:family``.
-        p99_tpot_ms, ttft_ms, e2e_ms: further targets, ms (see ``Slo``); None where not asked.
-        rate_source: which of the workload's own arrivals the rates are; empty where they were given as numbers.
-        served_requests_share, served_tokens_share: part of the traffic asked for that is planned for; below 1 where
-            buckets that no GPU can serve were dropped. Mean sizes and planned rate are of this part.
-        pessimistic: whether the plan stands at the low end of every profile, MaxTput x (1 - error).
-        api_servers: HTTP server processes of each replica, which limit its requests/s.
-    """
-
-    model: str
-    precision: str
-    era: str
-    workload: str
-    workload_title: str
-    mean_input_tokens: float
-    mean_output_tokens: float
-    peak_requests_per_s: float
-    mean_requests_per_s: float | None
-    headroom: float
-    planned_requests_per_s: float
-    tpot_ms: float
-    router: str
-    purchase: str
-    sold_as: str
-    gpus: tuple[str, ...] | None
-    spare: int
-    max_gpus: Mapping[str, int]
-    max_instances: Mapping[str, int]
-    max_vcpus: Mapping[str, int]
-    min_host_memory_gib: float | None
-    host_memory_floor_gib: float
-    hours_per_month: float
-    solver: str
-    time_limit_s: int | None
-    p99_tpot_ms: float | None = None
-    ttft_ms: float | None = None
-    e2e_ms: float | None = None
-    pessimistic: bool = False
-    rate_source: str = ""
-    served_requests_share: float = 1.0
-    served_tokens_share: float = 1.0
-    config: str | None = None
-    api_servers: int = 1
-
-    @property
-    def slo(self) -> Slo:
-        """All targets, infinite where none is asked."""
-        further = (math.inf if ms is None else ms for ms in (self.p99_tpot_ms, self.ttft_ms, self.e2e_ms))
-        return Slo(self.tpot_ms, *further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +284,7 @@ class Plan:
     Attributes:
         generated_at: when, UTC.
         notices: sentences that must be shown with the answer, the banners first.
-        defaulted: names of the request's fields that the user did not set.
+        defaulted: keywords of the question that the user did not set and that shape the answer.
         regions: cheapest first; regions without a fleet last, by name.
         imports: the user's own measurements that the answer rests on; those that change nothing are not among them.
     """
@@ -358,6 +292,6 @@ class Plan:
     generated_at: datetime
     notices: tuple[str, ...]
     defaulted: tuple[str, ...]
-    request: Request
+    basis: PlanBasis = field(metadata={"key": "request"})
     regions: tuple[RegionPlan, ...]
     imports: tuple[UserMeasurement, ...] = ()

@@ -1,18 +1,31 @@
-"""What a question may leave open, and what then holds: the defaults, each once.
+"""The parts of a question, which travel together into the answer, with the default of each value.
 
-The help of the command line is made from them, and a test compares it with what the planner does. A default that
-shapes an answer is named in the answer (``Plan.defaulted``).
+A part is the same record before and after the planner has filled it in: the caller sets some values, the defaults hold
+for the others, and what is ``derived`` the planner finds. Metadata of a field says what may be given (``within``,
+``one_of``, ``target_ms``), so that checks, the ``defaulted`` of an answer, its JSON and the JSON's schema follow from
+the field. How an option is spelled and explained is in ``cli/options.py``: a new option is a field here and a line
+there.
 """
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from melange_cloud.domain.kinds import PURCHASES, ROUTERS
+from melange_cloud.domain.throughput import Slo
+
 DEFAULT_MODEL = "llama-3.1-8b"
+DEFAULT_ERA = "2025"
+"""Today's engines."""
+DEFAULT_API_SERVERS = 1
+"""vLLM's own default for ``--api-server-count``."""
 DEFAULT_WORKLOAD = "conversation"
 DEFAULT_PEAK_REQUESTS_PER_S = 10.0
 """Where neither the question nor the workload says a rate: an example, as the default workload is."""
 DEFAULT_HEADROOM = 0.2
 DEFAULT_TPOT_MS = 100.0
 DEFAULT_ROUTER = "plain"
-DEFAULT_API_SERVERS = 1
-"""vLLM's own default for ``--api-server-count``."""
 DEFAULT_PURCHASE = "on_demand"
 DEFAULT_SOLD_AS = "proven"
 DEFAULT_SPARE, DEFAULT_SPOT_SPARE = 0, 1
@@ -25,5 +38,217 @@ FIGURE_LIMIT_S = 10
 """Seconds for each figure besides the plan (a router, a changed question, an end of the errors), which are many; what
 is not proven by then is marked so."""
 DEFAULT_HOURS_PER_MONTH = 730.0
-DEFAULT_ALTERNATIVES = 3
+DEFAULT_ALTERNATIVES, MOST_ALTERNATIVES = 3, 20
 DEFAULT_STAY_WITHIN = 0.02
+
+MOST_GIB = 1_000_000
+MOST_SECONDS = 31_536_000
+"""A year."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the most that may be given, and what to say to who gives something else."""
+
+    least: float
+    most: float
+    cure: str
+
+
+def default(value: Any, **metadata: object) -> Any:
+    """A field whose default shapes the answer: where it is not set, the answer says so."""
+    return field(default=value, metadata={"named": True, **metadata})
+
+
+def within(value: Any, least: float, most: float, cure: str, **metadata: object) -> Any:
+    """A number with limits; its default, where it has one, shapes the answer."""
+    return field(default=value, metadata={"named": value is not None, "bounds": Bounds(least, most, cure), **metadata})
+
+
+def target_ms(value: float | None) -> Any:
+    """A latency target, ms."""
+    return field(default=value, metadata={"named": value is not None, "target_ms": True})
+
+
+def one_of(value: str, words: tuple[str, ...]) -> Any:
+    """A word; ``-`` is as good as ``_``."""
+    return default(value, one_of=words)
+
+
+def derived(value: Any = ...) -> Any:
+    """A value that the planner finds, and that nobody can set."""
+    return field(metadata={"derived": True}) if value is ... else field(default=value, metadata={"derived": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """What is served, and whose throughput profiles say how fast.
+
+    Attributes:
+        model, precision, era: of the profiles; see ``melange-cloud profiles list``. An empty precision is the model's
+            own.
+        config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where
+            they are not estimated.
+        pessimistic: plan at the low end of every profile, MaxTput x (1 - error).
+        api_servers: HTTP server processes of each replica (vLLM's ``--api-server-count``), which limit its requests/s.
+    """
+
+    model: str = default(DEFAULT_MODEL)
+    era: str = default(DEFAULT_ERA)
+    precision: str = default("")
+    config: str | None = None
+    pessimistic: bool = False
+    api_servers: int = default(DEFAULT_API_SERVERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficQuestion:
+    """Which traffic to plan for, as it was asked.
+
+    Attributes:
+        workload: a shipped name, or the path of a workload file or histogram.
+        peak_requests_per_s: the busiest hour's rate, requests/s; or ``mean``, ``p95``, ``peak`` or another quantile
+            (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too. By default ``peak`` where
+            a workload is chosen that tells its arrivals, else DEFAULT_PEAK_REQUESTS_PER_S.
+        mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
+        headroom: fraction added to the peak rate.
+        drop_unservable: plan without the buckets that no GPU can serve, instead of refusing.
+    """
+
+    workload: str = default(DEFAULT_WORKLOAD)
+    peak_requests_per_s: float | str | None = default(None)
+    mean_requests_per_s: float | None = None
+    headroom: float = within(DEFAULT_HEADROOM, 0, 10, "give a fraction from 0 to 10, such as 0.2 for 20 %")
+    drop_unservable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTraffic:
+    """The traffic that a plan is made for.
+
+    Attributes:
+        workload: the shipped name, or the path of the user's file.
+        workload_title: what it is, for people (``Azure 2023 conversations, 19,366 requests``).
+        mean_input_tokens, mean_output_tokens: per request, of the part that is planned for.
+        peak_requests_per_s: the busiest hour's rate, requests/s.
+        mean_requests_per_s: the month's mean rate, requests/s; None where it is not known.
+        headroom: fraction added to the peak rate.
+        planned_requests_per_s: peak x (1 + headroom), of the part that is planned for.
+        rate_source: which of the workload's own arrivals the rates are; empty where they were given as numbers.
+        served_requests_share, served_tokens_share: part of the traffic asked for that is planned for; below 1 where
+            buckets that no GPU can serve were dropped. Mean sizes and planned rate are of this part.
+    """
+
+    workload: str
+    workload_title: str
+    mean_input_tokens: float
+    mean_output_tokens: float
+    peak_requests_per_s: float
+    mean_requests_per_s: float | None
+    headroom: float
+    planned_requests_per_s: float
+    rate_source: str = ""
+    served_requests_share: float = 1.0
+    served_tokens_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyTargets:
+    """What must not be exceeded, ms; None is no target.
+
+    Attributes:
+        tpot_ms: mean time per output token.
+        p99_tpot_ms: 99th percentile of TPOT over requests.
+        ttft_ms: mean time to the first token.
+        e2e_ms: mean time from request to last token.
+    """
+
+    tpot_ms: float = target_ms(DEFAULT_TPOT_MS)
+    p99_tpot_ms: float | None = target_ms(None)
+    ttft_ms: float | None = target_ms(None)
+    e2e_ms: float | None = target_ms(None)
+
+    @property
+    def slo(self) -> Slo:
+        """All targets, infinite where none is asked."""
+        further = (math.inf if ms is None else ms for ms in (self.p99_tpot_ms, self.ttft_ms, self.e2e_ms))
+        return Slo(self.tpot_ms, *further)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetRules:
+    """Which fleets may be rented, and how they are used.
+
+    Attributes:
+        router: what the load balancer knows of a request: ``plain``, ``prompt`` or ``oracle``.
+        purchase: of PURCHASES.
+        sold_as: ``proven`` (only what can really be bought that way) or ``any``.
+        gpus: only these, as ``L4`` or ``H100:2`` (GPU at one degree of tensor parallelism); None is all.
+        spare: 1 for a fleet that survives losing any one instance; on spot the default is DEFAULT_SPOT_SPARE.
+        max_gpus, max_instances, max_vcpus: quotas per region, by GPU, instance type and ``provider:family``.
+        min_host_memory_gib: least memory of an instance, GiB; None is weights + HOST_MEMORY_BESIDE_WEIGHTS_GIB.
+        host_memory_floor_gib: the floor that was applied, GiB.
+    """
+
+    router: str = one_of(DEFAULT_ROUTER, ROUTERS)
+    purchase: str = one_of(DEFAULT_PURCHASE, PURCHASES)
+    sold_as: str = one_of(DEFAULT_SOLD_AS, ("proven", "any"))
+    gpus: tuple[str, ...] | None = None
+    spare: int = within(DEFAULT_SPARE, 0, 1, "0, or 1 for a fleet that survives losing any one instance")
+    max_gpus: Mapping[str, int] = field(default_factory=dict)
+    max_instances: Mapping[str, int] = field(default_factory=dict)
+    max_vcpus: Mapping[str, int] = field(default_factory=dict)
+    min_host_memory_gib: float | None = within(None, 0, MOST_GIB, f"give 0 to {MOST_GIB:,} GiB", named=True)
+    host_memory_floor_gib: float = derived(0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calculation:
+    """Who solves, how long at most, and what a month is.
+
+    Attributes:
+        solver: ``auto``, ``glpk``, ``cbc`` or ``highs``.
+        time_limit_s: whole seconds at most per solve; None is no limit.
+        hours_per_month: hours in a billed month.
+    """
+
+    hours_per_month: float = within(
+        DEFAULT_HOURS_PER_MONTH, 1, 744, "a month has 672 to 744 hours (730 on average); give 1 to 744"
+    )
+    solver: str = default(DEFAULT_SOLVER)
+    time_limit_s: int | None = within(
+        None, 1, MOST_SECONDS, f"whole seconds, at least 1 and at most {MOST_SECONDS:,}", option="--time-limit"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerDetail:
+    """What the answer holds besides the cheapest fleet.
+
+    Attributes:
+        explain: say why the fleet is what it is, which takes many solves; None says it of one region, not of several.
+        alternatives: how many of the next-cheapest fleets that differ in kind the explanation lists.
+        current: a file with the fleet that runs today; the plan then changes least against it.
+        stay_within: by what fraction the plan may then cost more than the cheapest.
+        compare_purchases: also answer the question under every other purchase.
+    """
+
+    explain: bool | None = False
+    alternatives: int = within(DEFAULT_ALTERNATIVES, 1, MOST_ALTERNATIVES, f"give 1 to {MOST_ALTERNATIVES}")
+    current: str | None = None
+    stay_within: float = within(DEFAULT_STAY_WITHIN, 0, 10, "give a fraction of 0 or more, such as 2%")
+    compare_purchases: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBasis:
+    """What a plan stands on: the question with its defaults filled in.
+
+    Its JSON (``request``) has the values of all parts as keys of one object.
+    """
+
+    served: ServedModel = field(metadata={"flat": True})
+    traffic: PlannedTraffic = field(metadata={"flat": True})
+    targets: LatencyTargets = field(metadata={"flat": True})
+    fleet: FleetRules = field(metadata={"flat": True})
+    calculation: Calculation = field(metadata={"flat": True})

@@ -1,11 +1,11 @@
 """How the cheapest fleet moves with one quantity. Money is USD per hour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from melange_cloud.domain.plan import Request
 from melange_cloud.domain.problem import Status
+from melange_cloud.domain.question import PlanBasis
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +81,14 @@ class Sensitivity:
 
     Attributes:
         generated_at: when, UTC.
-        notices, defaulted, request: as in a Plan.
+        notices, defaulted, basis: as in a Plan.
         price_as_of: the dates of the prices in words.
     """
 
     generated_at: datetime
     notices: tuple[str, ...]
     defaulted: tuple[str, ...]
-    request: Request
+    basis: PlanBasis = field(metadata={"key": "request"})
     provider: str
     region: str
     place: str

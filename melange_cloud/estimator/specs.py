@@ -10,9 +10,6 @@ BYTES_PER_ELEMENT_16_BIT = 2
 TENSOR_PARALLEL_DEGREES = (1, 2, 4, 8)
 """The degrees that profiles may have; they divide the attention heads of the shipped models evenly, as engines want."""
 
-DEFAULT_ERA = "2025"
-"""Today's engines."""
-
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -29,16 +29,16 @@ class PriceQuestion:
         regions: names, globs, ``aws:NAME``, or ``all``.
         provider: ``aws`` or ``gcp``; None is both.
         purchase: of PURCHASES.
-        sheet: the user's own price sheet.
+        prices: the user's own price sheet.
         accept_odd_prices: take prices that are five times off the same type's in other regions.
         trust: whether clouds are asked, and how old a price may be.
         discounts: laid over all but the user's own sheet.
     """
 
     regions: tuple[str, ...]
-    provider: str | None
-    purchase: str
-    sheet: Path | None = None
+    provider: str | None = None
+    purchase: str = ON_DEMAND
+    prices: Path | None = None
     accept_odd_prices: bool = False
     trust: PricePolicy = field(default_factory=PricePolicy)
     discounts: tuple[catalog.Discount, ...] = ()
@@ -101,10 +101,10 @@ def open_markets(
     installed = gather.plug_ins()
     regions = gather.known_regions(installed)
     sheet: tuple[Offer, ...] = ()
-    if question.sheet is not None:
+    if question.prices is not None:
         reference = catalog.load_snapshot(purchase) if len(purchases) == 1 else catalog.load_snapshot()
         sheet = catalog.read_price_sheet(
-            question.sheet,
+            question.prices,
             accept_odd_prices=question.accept_odd_prices,
             reference=reference,
             providers=gather.known_providers(installed),

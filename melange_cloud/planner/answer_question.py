@@ -13,8 +13,9 @@ from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, fr
 from melange_cloud.planner.plan_region import plan_region
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
-from melange_cloud.planner.question import Asked, Question, purchase_of, resolve
+from melange_cloud.planner.question import Question, purchase_of
 from melange_cloud.planner.ranking import rank
+from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
 from melange_cloud.profiles.front_end import note_of
@@ -43,19 +44,19 @@ def answer(
     """
     moment = datetime.now(UTC) if now is None else now
     purchase = purchase_of(question)
-    bought = dict.fromkeys([purchase, *PURCHASES]) if question.compare_purchases else [purchase]
+    bought = dict.fromkeys([purchase, *PURCHASES]) if question.detail.compare_purchases else [purchase]
     markets = open_markets(question.of_prices, tuple(bought), moment, on_fetch)
     market = markets[purchase]
-    if question.current is not None and len(market.regions) > 1:
+    if question.detail.current is not None and len(market.regions) > 1:
         raise BadInput(f"--current is the fleet of one region, and --region names {len(market.regions)}")
     asked = resolve(question, market.machines)
     detailed = len(market.regions) == 1
     every_offer = [offer for other in markets.values() for offer in other.every_offer]
-    evaluated = evaluate(asked.request, asked.workload.buckets, every_offer)
-    traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.drop_unservable)
+    evaluated = evaluate(asked.basis, asked.workload.buckets, every_offer)
+    traffic = traffic_of(asked, market.every_offer, evaluated.max_tput, drop=question.traffic.drop_unservable)
     if traffic.dropped:
         asked = without(asked, traffic.outside)
-    solving = ProblemSolver(asked.request.solver, asked.request.time_limit_s, FIGURE_LIMIT_S)
+    solving = ProblemSolver(asked.basis.calculation.solver, asked.basis.calculation.time_limit_s, FIGURE_LIMIT_S)
     plans = []
     may_enter: set[Kind] = set()
     for done, region in enumerate(market.regions):
@@ -66,13 +67,13 @@ def answer(
         may_enter |= kinds
         covered = coverage(plan, traffic, kinds, evaluated.max_tput, evaluated.profiles)
         compared = None
-        if question.compare_purchases:
+        if question.detail.compare_purchases:
             compared = compare_purchases(region, asked, markets, evaluated, solving)
         plans.append(replace(plan, coverage=covered, purchases=compared))
     differences = rank(plans, asked, market, evaluated, solving)
     plans = [replace(plan, difference=differences.get((plan.provider, plan.region))) for plan in plans]
     in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
-    imports = imports_in(evaluated, may_enter, [asked.request.slo], in_fleet)
+    imports = imports_in(evaluated, may_enter, [asked.basis.targets.slo], in_fleet)
     return Plan(
         generated_at=moment,
         notices=(
@@ -82,10 +83,10 @@ def answer(
             *market.notes,
             *import_notices(imports),
             *profile_notes(evaluated),
-            *(() if detailed else front_end_notice(_front_end_shares(plans), asked.request.api_servers)),
+            *(() if detailed else front_end_notice(_front_end_shares(plans), asked.basis.served.api_servers)),
         ),
         defaulted=asked.defaulted,
-        request=asked.request,
+        basis=asked.basis,
         regions=tuple(sorted(plans, key=_cheapest_first)),
         imports=imports,
     )
@@ -122,11 +123,11 @@ def profile_notes(evaluated: ProfileEvaluation) -> tuple[str, ...]:
     return (*(note for profile in held for note in profile.notes), *(note for note in faster if note))
 
 
-def model_notices(asked: Asked, evaluated: ProfileEvaluation) -> tuple[str, ...]:
+def model_notices(asked: ResolvedQuestion, evaluated: ProfileEvaluation) -> tuple[str, ...]:
     """Of a model that is not shipped: what its profiles were made from, and which GPUs it has none for."""
-    model, choice = asked.request.model, asked.choice
+    model, choice = asked.basis.served.model, asked.choice
     notices = [f"{model}: {clause}" for clause in choice.notes]
-    if asked.request.config is None and not choice.is_own:
+    if asked.basis.served.config is None and not choice.is_own:
         return ()
     profiled = {kind.gpu for kind in evaluated.profiles}
     may_use = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
@@ -143,7 +144,7 @@ def model_notices(asked: Asked, evaluated: ProfileEvaluation) -> tuple[str, ...]
     return tuple(notices)
 
 
-def notices_of(asked: Asked, market: Market, offers: Sequence[Offer] | None = None) -> tuple[str, ...]:
+def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] | None = None) -> tuple[str, ...]:
     """The banners, and what else of the question must be said with the answer.
 
     Args:
@@ -151,19 +152,19 @@ def notices_of(asked: Asked, market: Market, offers: Sequence[Offer] | None = No
     """
     notices = []
     unset = {"workload": "--workload", "peak_requests_per_s": "--rate", "tpot_ms": "--tpot-ms"}
-    own = asked.request.workload not in list_workloads()
+    own = asked.basis.traffic.workload not in list_workloads()
     # A rate that comes out of the user's own workload is the user's.
-    rate_is_example = "peak_requests_per_s" in asked.defaulted and not (own and asked.request.rate_source)
+    rate_is_example = "peak_requests_per_s" in asked.defaulted and not (own and asked.basis.traffic.rate_source)
     if "workload" in asked.defaulted or rate_is_example:
         options = " ".join(option for name, option in unset.items() if name in asked.defaulted)
         notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}   (* = default)")
     notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
-    if asked.request.pessimistic:
+    if asked.basis.served.pessimistic:
         notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error)")
-    if asked.request.ttft_ms is not None or asked.request.e2e_ms is not None:
+    if asked.basis.targets.ttft_ms is not None or asked.basis.targets.e2e_ms is not None:
         notices.append(
             "targets hold at every request size; TTFT in profiles is a mean without queueing, and rates are those of a "
             "steady number of requests in flight: requests that arrive at random wait longer, so leave headroom"
         )
-    notices.extend(f"{asked.request.workload}: {note}" for note in asked.notes)
+    notices.extend(f"{asked.basis.traffic.workload}: {note}" for note in asked.notes)
     return tuple(notices)

@@ -17,7 +17,7 @@ from melange_cloud.domain import (
     UnservableSize,
 )
 from melange_cloud.planner.pose import EligibilityRules, MaxTputTable, describe_bucket, may_not_enter, percent
-from melange_cloud.planner.question import Asked
+from melange_cloud.planner.resolve import ResolvedQuestion
 from melange_cloud.profiles import Profile
 
 _SHOWN = 2
@@ -51,16 +51,16 @@ class Traffic:
     dropped: bool
 
 
-def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: Asked) -> set[Kind]:
+def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: ResolvedQuestion) -> set[Kind]:
     """The kinds that some offer may host: profiled, asked for, really sold, with enough host memory."""
-    request = asked.request
+    basis = asked.basis
     profiled = {kind for _, kind in max_tput}
     kinds = profiled if asked.may_use is None else profiled & asked.may_use
     gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
     rules = EligibilityRules(
-        router=request.router,
-        sold_as_any=request.sold_as == "any",
-        host_memory_floor_gib=request.host_memory_floor_gib,
+        router=basis.fleet.router,
+        sold_as_any=basis.fleet.sold_as == "any",
+        host_memory_floor_gib=basis.fleet.host_memory_floor_gib,
         may_use=asked.may_use,
         quotas=Quotas(),
         spare=0,
@@ -73,7 +73,7 @@ def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: 
     }
 
 
-def traffic_of(asked: Asked, offers: Collection[Offer], max_tput: MaxTputTable, *, drop: bool) -> Traffic:
+def traffic_of(asked: ResolvedQuestion, offers: Collection[Offer], max_tput: MaxTputTable, *, drop: bool) -> Traffic:
     """The buckets asked for, and those that no kind of any offer can serve.
 
     Args:
@@ -90,7 +90,7 @@ def traffic_of(asked: Asked, offers: Collection[Offer], max_tput: MaxTputTable, 
     return Traffic(buckets, beyond, drop and 0 < len(beyond) < len(buckets))
 
 
-def without(asked: Asked, beyond: Outside) -> Asked:
+def without(asked: ResolvedQuestion, beyond: Outside) -> ResolvedQuestion:
     """The question without the buckets that lie outside: less traffic, and its own mean sizes.
 
     Shares are of what is left; the request says which part of the traffic asked for that is.
@@ -99,15 +99,15 @@ def without(asked: Asked, beyond: Outside) -> Asked:
     share = sum(bucket.share for bucket in kept)
     workload = replace(asked.workload, buckets=tuple(replace(bucket, share=bucket.share / share) for bucket in kept))
     tokens = _tokens(kept) / _tokens(asked.workload.buckets)
-    request = replace(
-        asked.request,
+    traffic = replace(
+        asked.basis.traffic,
         mean_input_tokens=workload.mean_input_tokens,
         mean_output_tokens=workload.mean_output_tokens,
-        planned_requests_per_s=asked.request.planned_requests_per_s * share,
+        planned_requests_per_s=asked.basis.traffic.planned_requests_per_s * share,
         served_requests_share=share,
         served_tokens_share=tokens,
     )
-    return replace(asked, workload=workload, request=request)
+    return replace(asked, workload=workload, basis=replace(asked.basis, traffic=traffic))
 
 
 def unreached_notice(traffic: Traffic) -> tuple[str, ...]:

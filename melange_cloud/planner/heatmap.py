@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from melange_cloud import catalog, profiles
-from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, Quotas, Region, Request, Slo
+from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, PlanBasis, Quotas, Region, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.domain.question import DEFAULT_TPOT_MS, HEATMAP_REGION
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
 from melange_cloud.planner.pose import EligibilityRules, may_not_enter
-from melange_cloud.planner.question import Asked, Question, resolve
+from melange_cloud.planner.question import Question
+from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_at
 from melange_cloud.profiles import import_notices
 
@@ -61,21 +63,23 @@ def heat_map(
         PricesUnavailable: no GPU has both a profile and a price here.
     """
     moment = datetime.now(UTC) if now is None else now
-    targets_ms, defaulted = _targets(question.tpot_ms, over)
-    if not question.regions:
+    targets_ms, defaulted = _targets(question.given.get("tpot_ms"), over)
+    if not question.market.regions:
         defaulted.append("region")
     region, market = _market(question, moment, on_fetch)
     offers = market.offers[region]
     # The target is the map's own; a plan knows none that is infinite.
-    asked = resolve(replace(question, tpot_ms=None), market.machines)
-    request = asked.request
-    found, no_profile = profiles.load_profiles(request.model, request.precision, request.era, None, question.config)
+    asked = resolve(question.but(tpot_ms=None), market.machines)
+    basis = asked.basis
+    served = asked.basis.served
+    config = None if served.config is None else Path(served.config)
+    found, no_profile = profiles.load_profiles(served.model, served.precision, served.era, None, config)
     reasons = {str(key): reason for key, reason in no_profile.items()}
     entering, left_out = _split(offers, asked, set(found), reasons)
     kinds = set(found) if asked.may_use is None else set(found) & asked.may_use
     priced = _replica_prices(entering, sorted(kinds), market.ages)
     if not priced:
-        raise PricesUnavailable(_why_empty(region, request, left_out))
+        raise PricesUnavailable(_why_empty(region, basis, left_out))
     usable = {kind: profile for kind, profile in found.items() if kind in priced}
     used = {price.instance_type for price in priced.values()}
     sizes = (
@@ -85,7 +89,7 @@ def heat_map(
     )
     slos = [Slo(tpot_ms=target_ms) for target_ms in targets_ms]
     cells = tuple(
-        heat_cell(input_tokens, output_tokens, target_ms, usable, priced, request.api_servers)
+        heat_cell(input_tokens, output_tokens, target_ms, usable, priced, basis.served.api_servers)
         for input_tokens, output_tokens in sizes
         for target_ms in targets_ms
     )
@@ -94,25 +98,27 @@ def heat_map(
         notices=(
             *snapshot_notice([offer for offer in entering if offer.instance_type.name in used], moment),
             *market.notes,
-            *import_notices(imports_at([usable[kind] for kind in sorted(usable)], sizes, slos, request.api_servers)),
+            *import_notices(
+                imports_at([usable[kind] for kind in sorted(usable)], sizes, slos, basis.served.api_servers)
+            ),
             *(note for _, profile in sorted(usable.items()) for note in profile.notes),
-            *_front_end_notice(cells, request.api_servers),
+            *_front_end_notice(cells, basis.served.api_servers),
         ),
         defaulted=(*(name for name in _SHAPING if name in asked.defaulted), *defaulted),
         provider=region.provider,
         region=region.name,
         place=region.place,
-        model=request.model,
-        precision=request.precision,
-        era=request.era,
-        purchase=request.purchase,
+        model=basis.served.model,
+        precision=basis.served.precision,
+        era=basis.served.era,
+        purchase=basis.fleet.purchase,
         tpot_ms=None if over else _none_if_infinite(targets_ms[0]),
         over="tpot" if over else "size",
-        gpus=_order(question.gpus, {kind.gpu for kind in usable}),
+        gpus=_order(question.fleet.gpus or (), {kind.gpu for kind in usable}),
         missing=_missing(asked, offers, {kind.gpu for kind in usable}, reasons, left_out),
         prices=tuple(priced[kind] for kind in sorted(priced)),
         cells=cells,
-        api_servers=request.api_servers,
+        api_servers=basis.served.api_servers,
         left_out=tuple(sorted(left_out, key=lambda item: item.instance_type)),
     )
 
@@ -188,11 +194,11 @@ def _targets(tpot_ms: float | None, over: TpotSweep | None) -> tuple[tuple[float
 
 def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> tuple[Region, Market]:
     """The region, and what is sold there by the order of trust."""
-    words = question.regions or (HEATMAP_REGION,)
+    words = question.market.regions or (HEATMAP_REGION,)
     if len(words) > 1 or _MANY & set(words[0]) or words[0].strip().lower() == "all":
         # Before any cloud is asked about all of them.
         raise BadInput(f"--region {', '.join(words)}: a heat map is of one region; name it, such as {HEATMAP_REGION}")
-    market = open_market(replace(question, regions=words).of_prices, moment, on_fetch)
+    market = open_market(question.but(regions=words).of_prices, moment, on_fetch)
     if len(market.regions) > 1:
         names = ", ".join(f"{region.provider}:{region.name}" for region in market.regions)
         raise BadInput(f"--region {words[0]}: a heat map is of one region, these are {names}")
@@ -200,14 +206,14 @@ def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> t
 
 
 def _split(
-    offers: Iterable[Offer], asked: Asked, profiled: set[Kind], no_profile: Mapping[str, str]
+    offers: Iterable[Offer], asked: ResolvedQuestion, profiled: set[Kind], no_profile: Mapping[str, str]
 ) -> tuple[list[Offer], list[IneligibleType]]:
     """The offers that may enter a plan, and why the others may not: the plan's own rules."""
-    request = asked.request
+    basis = asked.basis
     rules = EligibilityRules(
-        router=request.router,
-        sold_as_any=request.sold_as == "any",
-        host_memory_floor_gib=request.host_memory_floor_gib,
+        router=basis.fleet.router,
+        sold_as_any=basis.fleet.sold_as == "any",
+        host_memory_floor_gib=basis.fleet.host_memory_floor_gib,
         may_use=asked.may_use,
         quotas=Quotas(),
         spare=0,
@@ -262,7 +268,7 @@ def _order(words: Sequence[str], gpus: set[str]) -> tuple[str, ...]:
 
 
 def _missing(
-    asked: Asked,
+    asked: ResolvedQuestion,
     offers: Iterable[Offer],
     gpus: set[str],
     no_profile: Mapping[str, str],
@@ -275,17 +281,17 @@ def _missing(
         if offer.instance_type.name in reason_of:
             here[offer.instance_type.gpu] = f"{offer.instance_type.name}: {reason_of[offer.instance_type.name]}"
     may_use = GPUS if asked.may_use is None else {kind.gpu for kind in asked.may_use}
-    no_price = f"no {asked.request.purchase.replace('_', ' ')} price here"
+    no_price = f"no {asked.basis.fleet.purchase.replace('_', ' ')} price here"
     return {gpu: no_profile.get(gpu) or here.get(gpu) or no_price for gpu in GPUS if gpu in may_use and gpu not in gpus}
 
 
-def _why_empty(region: Region, request: Request, left_out: Sequence[IneligibleType]) -> str:
+def _why_empty(region: Region, basis: PlanBasis, left_out: Sequence[IneligibleType]) -> str:
     where = f"{region.provider} {region.name}"
     if not left_out:
-        return f"no data: {where} has no {request.purchase} price of a GPU that is asked for"
+        return f"no data: {where} has no {basis.fleet.purchase} price of a GPU that is asked for"
     shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
     more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-    return f"no GPU in {where} may enter a plan of {request.model}: {shown}{more}"
+    return f"no GPU in {where} may enter a plan of {basis.served.model}: {shown}{more}"
 
 
 def _none_if_infinite(target_ms: float) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud import profiles
-from melange_cloud.domain import Bucket, Kind, Offer, Request, Slo, row_loads
+from melange_cloud.domain import Bucket, Kind, Offer, PlanBasis, Slo, row_loads
 from melange_cloud.planner.error_bars import shifted
 from melange_cloud.planner.pose import MaxTputTable, percent, row_of_bucket
 
@@ -43,27 +43,29 @@ class ProfileEvaluation:
         return shifted(table, -1) if self.pessimistic else table
 
 
-def evaluate(request: Request, buckets: tuple[Bucket, ...], offers: Iterable[Offer]) -> ProfileEvaluation:
+def evaluate(basis: PlanBasis, buckets: tuple[Bucket, ...], offers: Iterable[Offer]) -> ProfileEvaluation:
     """Every bucket on every kind whose GPU is in one of the offers.
 
     Raises:
         BadInput, BadFile: there are no such profiles, or one is broken.
     """
     gpus = sorted({offer.instance_type.gpu for offer in offers})
-    config = None if request.config is None else Path(request.config)
-    by_kind, no_profile = profiles.load_profiles(request.model, request.precision, request.era, gpus, config)
-    stated = _table(by_kind, buckets, request.slo, request.api_servers)
+    config = None if basis.served.config is None else Path(basis.served.config)
+    by_kind, no_profile = profiles.load_profiles(
+        basis.served.model, basis.served.precision, basis.served.era, gpus, config
+    )
+    stated = _table(by_kind, buckets, basis.targets.slo, basis.served.api_servers)
     worse = shifted(stated, -1)
     return ProfileEvaluation(
-        max_tput=worse if request.pessimistic else stated,
+        max_tput=worse if basis.served.pessimistic else stated,
         better=shifted(stated, 1),
         stated=stated,
         worse=worse,
         no_profile={str(key): reason for key, reason in no_profile.items()},
         profiles=by_kind,
         buckets=buckets,
-        pessimistic=request.pessimistic,
-        api_servers=request.api_servers,
+        pessimistic=basis.served.pessimistic,
+        api_servers=basis.served.api_servers,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import (
@@ -14,12 +15,12 @@ from melange_cloud.domain import (
     Kind,
     MaxTput,
     Offer,
+    PlanBasis,
     Problem,
     QuotaNeed,
     Quotas,
     Region,
     RegionPlan,
-    Request,
     SingleGpuFleet,
     Solution,
     Status,
@@ -32,15 +33,15 @@ from melange_cloud.planner.explanation.explain import explain
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.pose import EligibilityRules, MaxTputTable, PosedProblem, pose, why_not_alone
 from melange_cloud.planner.problem_solver import ProblemSolver, best_of, only_gpu, serves_all
-from melange_cloud.planner.question import Asked
 from melange_cloud.planner.region_plan import Surroundings, instance_counts, single_gpu_fleet, with_fleet, without_fleet
+from melange_cloud.planner.resolve import ResolvedQuestion
 
 _NAMED = 6
 
 
 def plan_region(
     region: Region,
-    asked: Asked,
+    asked: ResolvedQuestion,
     market: Market,
     evaluated: ProfileEvaluation,
     solving: ProblemSolver,
@@ -53,42 +54,42 @@ def plan_region(
         detailed: also ask what a spare, a tighter target and smaller hosts would cost; a comparison of many regions
             does without.
     """
-    request, offers = asked.request, market.offers[region]
+    basis, offers = asked.basis, market.offers[region]
 
     def pose_with(table: MaxTputTable, changed: EligibilityRules) -> PosedProblem:
         return pose_in(asked, offers, evaluated, table, changed)
 
     today = None
-    if asked.current is not None:
+    if asked.detail.current is not None:
         known = {machine.name for machine in market.machines if machine.provider == region.provider}
-        today = catalog.read_fleet(asked.current, region, known)
+        today = catalog.read_fleet(Path(asked.detail.current), region, known)
     here = pose_here(region, asked, market, evaluated)
     posed, rules, left_out = here.posed, here.rules, here.left_out
     if posed.problem is None:
         surroundings = Surroundings(single_gpu=_refused_alone(posed), left_out=left_out)
-        return without_fleet(region, request, here.status, here.reason, "", surroundings)
+        return without_fleet(region, basis, here.status, here.reason, "", surroundings)
     # A router that knows more can do what one that knows less does: theirs is the answer where it is cheaper.
     answered, solution = solving.solve_any(posed.problems)
     problem, planned = answered, solution
     if today is not None and solution.status.has_fleet:
         problem = with_offers_of(problem, posed.entering, today)
-        planned = least_changed(problem, solution, today, asked.stay_within, solving)
+        planned = least_changed(problem, solution, today, asked.detail.stay_within, solving)
     alone = _alone(asked, evaluated, posed, solving, planned.usd_per_hour)
     if not solution.status.has_fleet:
         surroundings = Surroundings(single_gpu=alone, left_out=left_out)
-        solver = solution.solver or request.solver
-        return without_fleet(region, request, solution.status, solution.reason, solver, surroundings)
+        solver = solution.solver or basis.calculation.solver
+        return without_fleet(region, basis, solution.status, solution.reason, solver, surroundings)
     by_name = {offer.instance_type.name: offer for offer in offers}
     current = None
     if today is not None:
-        current = current_fleet(problem, solution, planned, today, asked.stay_within, by_name, left_out, solving)
+        current = current_fleet(problem, solution, planned, today, asked.detail.stay_within, by_name, left_out, solving)
     bars = error_bars(
         MaxTputRange(evaluated.better, evaluated.stated, evaluated.worse),
         lambda table: pose_with(table, rules),
         planned,
         asked.workload.buckets,
         solving,
-        request.hours_per_month,
+        basis.calculation.hours_per_month,
         detailed=detailed,
     )
     routers = _routers(evaluated, posed, solving, pose_with, rules)
@@ -96,8 +97,8 @@ def plan_region(
     surroundings = Surroundings(
         single_gpu=alone,
         what_if=(
-            *(_what_ifs(request, evaluated, posed, solving, pose_with, rules) if detailed else ()),
-            *(_more_servers(request, evaluated, solution, posed, solving, pose_with, rules) if detailed else ()),
+            *(_what_ifs(basis, evaluated, posed, solving, pose_with, rules) if detailed else ()),
+            *(_more_servers(basis, evaluated, solution, posed, solving, pose_with, rules) if detailed else ()),
         ),
         routers={router: solution.usd_per_hour for router, solution in routers.items()},
         routers_proven={router: _is_proven(solution) for router, solution in routers.items()},
@@ -110,7 +111,7 @@ def plan_region(
     ages = {offer.instance_type.name: market.ages[catalog.key_of(offer)] for offer in offers}
     return with_fleet(
         region,
-        request,
+        basis,
         problem,
         planned,
         by_name,
@@ -132,13 +133,13 @@ class Here:
     reason: str
 
 
-def pose_here(region: Region, asked: Asked, market: Market, evaluated: ProfileEvaluation) -> Here:
+def pose_here(region: Region, asked: ResolvedQuestion, market: Market, evaluated: ProfileEvaluation) -> Here:
     """Pose a region's question with what can be bought there as asked, and say what cannot."""
-    request, offers = asked.request, market.offers[region]
+    basis, offers = asked.basis, market.offers[region]
     rules = rules_of(asked, offers)
     posed = pose_in(asked, offers, evaluated, evaluated.max_tput, rules)
     set_aside = _excluded(market.excluded[region], offers)
-    unpriced = _without_price(region, request, [*offers, *market.stale[region]], set_aside, asked.may_use)
+    unpriced = _without_price(region, basis, [*offers, *market.stale[region]], set_aside, asked.may_use)
     stale = market.stale[region]
     left_out = (*posed.left_out, *_too_old(stale, market.moment.date()), *set_aside, *unpriced)
     status, reason = Status.INFEASIBLE, posed.reason
@@ -155,7 +156,7 @@ def pose_here(region: Region, asked: Asked, market: Market, evaluated: ProfileEv
         # What cannot be ruled out for want of a price is not impossible.
         status = Status.UNKNOWN
         names = _few(item.instance_type for item in unpriced) if offers else "any instance type here"
-        reason = f"no data: no {_bought(request)} price for {names}"
+        reason = f"no data: no {_bought(basis)} price for {names}"
         if priced:
             reason = f"{reason}; of those with a price, {posed.reason}"
     elif posed.no_data:
@@ -175,36 +176,40 @@ def _too_old(stale: Sequence[Offer], today: date) -> list[IneligibleType]:
     ]
 
 
-def rules_of(asked: Asked, offers: Sequence[Offer]) -> EligibilityRules:
+def rules_of(asked: ResolvedQuestion, offers: Sequence[Offer]) -> EligibilityRules:
     """What may enter a region's plan, and what the router knows."""
-    request = asked.request
+    basis = asked.basis
     return EligibilityRules(
-        router=request.router,
-        sold_as_any=request.sold_as == "any",
-        host_memory_floor_gib=request.host_memory_floor_gib,
+        router=basis.fleet.router,
+        sold_as_any=basis.fleet.sold_as == "any",
+        host_memory_floor_gib=basis.fleet.host_memory_floor_gib,
         may_use=asked.may_use,
-        quotas=_quotas_here(request, offers),
-        spare=request.spare,
+        quotas=_quotas_here(basis, offers),
+        spare=basis.fleet.spare,
     )
 
 
 def pose_in(
-    asked: Asked, offers: Sequence[Offer], evaluated: ProfileEvaluation, table: MaxTputTable, rules: EligibilityRules
+    asked: ResolvedQuestion,
+    offers: Sequence[Offer],
+    evaluated: ProfileEvaluation,
+    table: MaxTputTable,
+    rules: EligibilityRules,
 ) -> PosedProblem:
     """A region's question, under a table and rules that may differ from the asked ones."""
-    planned = asked.request.planned_requests_per_s
+    planned = asked.basis.traffic.planned_requests_per_s
     return pose(offers, table, evaluated.no_profile, asked.workload.buckets, planned, rules)
 
 
-def _explains(asked: Asked, detailed: bool) -> bool:
-    return detailed if asked.explain is None else asked.explain
+def _explains(asked: ResolvedQuestion, detailed: bool) -> bool:
+    return detailed if asked.detail.explain is None else asked.detail.explain
 
 
 def _explained(
     problem: Problem,
     posed: PosedProblem,
     solution: Solution,
-    asked: Asked,
+    asked: ResolvedQuestion,
     evaluated: ProfileEvaluation,
     solving: ProblemSolver,
 ) -> Explanation:
@@ -216,7 +221,7 @@ def _explained(
         evaluated.max_tput,
         evaluated.profiles,
         solving,
-        asked.alternatives,
+        asked.detail.alternatives,
         [other for other in posed.problems if other is not problem],
     )
 
@@ -225,7 +230,7 @@ PoseWith = Callable[[MaxTputTable, EligibilityRules], PosedProblem]
 
 
 def _what_ifs(
-    request: Request,
+    basis: PlanBasis,
     evaluated: ProfileEvaluation,
     posed: PosedProblem,
     solving: ProblemSolver,
@@ -237,8 +242,8 @@ def _what_ifs(
     if rules.spare == 0:
         spared = pose_with(evaluated.max_tput, replace(rules, spare=1))
         answers.append(_what_if("survive losing any one instance", "--spare 1", spared, solving))
-    half_ms = f"{request.tpot_ms / 2:g}"
-    tighter = pose_with(evaluated.at(replace(request.slo, tpot_ms=request.tpot_ms / 2)), rules)
+    half_ms = f"{basis.targets.tpot_ms / 2:g}"
+    tighter = pose_with(evaluated.at(replace(basis.targets.slo, tpot_ms=basis.targets.tpot_ms / 2)), rules)
     answers.append(_what_if(f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, solving, _lost(posed, tighter)))
     small = {item.instance_type for item in posed.left_out if item.code == "host_memory"}
     if small:
@@ -251,7 +256,7 @@ def _what_ifs(
 
 
 def _more_servers(
-    request: Request,
+    basis: PlanBasis,
     evaluated: ProfileEvaluation,
     cheapest: Solution,
     posed: PosedProblem,
@@ -264,15 +269,15 @@ def _more_servers(
     Args:
         cheapest: the answer as asked; not the fleet that changes least against today's, which may cost more.
     """
-    servers = min(2 * request.api_servers, profiles.MOST_API_SERVERS)
+    servers = min(2 * basis.served.api_servers, profiles.MOST_API_SERVERS)
     kinds = set() if posed.problem is None else set(posed.problem.kinds)
     limited = any(
         kind in kinds and isinstance(cell, MaxTput) and cell.limited_by == FRONT_END
         for (_, kind), cell in evaluated.max_tput.items()
     )
-    if posed.problem is None or not limited or servers == request.api_servers:
+    if posed.problem is None or not limited or servers == basis.served.api_servers:
         return ()
-    more = pose_with(evaluated.at(request.slo, api_servers=servers), rules)
+    more = pose_with(evaluated.at(basis.targets.slo, api_servers=servers), rules)
     change = _what_if(f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more, solving)
     cheaper = (change.usd_per_hour or math.inf) < (cheapest.usd_per_hour or 0.0) * (1 - 1e-7)
     return (change,) if cheaper else ()
@@ -288,7 +293,7 @@ def _lost(posed: PosedProblem, tighter: PosedProblem) -> str:
 
 
 def _alone(
-    asked: Asked,
+    asked: ResolvedQuestion,
     evaluated: ProfileEvaluation,
     posed: PosedProblem,
     solving: ProblemSolver,
@@ -312,7 +317,7 @@ def _alone(
     return tuple(sorted(fleets, key=lambda fleet: (fleet.gpu, fleet.tensor_parallel or 0)))
 
 
-def _obstacles(alone: Problem, asked: Asked, evaluated: ProfileEvaluation) -> list[tuple[Kind, Solution]]:
+def _obstacles(alone: Problem, asked: ResolvedQuestion, evaluated: ProfileEvaluation) -> list[tuple[Kind, Solution]]:
     """Why a GPU cannot serve everything, by degree; empty where its degrees together can."""
     if serves_all(alone):
         return []
@@ -388,8 +393,10 @@ def _excluded(excluded: Sequence[Exclusion], offers: Sequence[Offer]) -> list[In
     ]
 
 
-def _bought(request: Request) -> str:
-    return {"commit_1y": "1-year commitment", "commit_3y": "3-year commitment"}.get(request.purchase, request.purchase)
+def _bought(basis: PlanBasis) -> str:
+    return {"commit_1y": "1-year commitment", "commit_3y": "3-year commitment"}.get(
+        basis.fleet.purchase, basis.fleet.purchase
+    )
 
 
 def _few(names: Iterable[str]) -> str:
@@ -401,7 +408,7 @@ def _few(names: Iterable[str]) -> str:
 
 def _without_price(
     region: Region,
-    request: Request,
+    basis: PlanBasis,
     offers: Sequence[Offer],
     set_aside: Sequence[IneligibleType],
     may_use: frozenset[Kind] | None,
@@ -411,7 +418,7 @@ def _without_price(
     gpus = None if may_use is None else {kind.gpu for kind in may_use}
     sold = catalog.load_snapshot("on_demand").offers_in(region.provider, region.name, "on_demand")
     return [
-        IneligibleType(offer.instance_type.name, f"no data: no {_bought(request)} price", "no_data")
+        IneligibleType(offer.instance_type.name, f"no data: no {_bought(basis)} price", "no_data")
         for offer in sold
         if offer.instance_type.name not in known
         and offer.sold_as == "on_demand"
@@ -419,7 +426,7 @@ def _without_price(
     ]
 
 
-def _quotas_here(request: Request, offers: Sequence[Offer]) -> Quotas:
+def _quotas_here(basis: PlanBasis, offers: Sequence[Offer]) -> Quotas:
     """The quotas that touch an offer of this region."""
     machines = [offer.instance_type for offer in offers]
 
@@ -427,9 +434,9 @@ def _quotas_here(request: Request, offers: Sequence[Offer]) -> Quotas:
         return {name: limit for name, limit in limits.items() if name in names}
 
     return Quotas(
-        max_gpus=touching(request.max_gpus, {machine.gpu for machine in machines}),
-        max_instances=touching(request.max_instances, {machine.name for machine in machines}),
-        max_vcpus=touching(request.max_vcpus, {machine.quota_family for machine in machines}),
+        max_gpus=touching(basis.fleet.max_gpus, {machine.gpu for machine in machines}),
+        max_instances=touching(basis.fleet.max_instances, {machine.name for machine in machines}),
+        max_vcpus=touching(basis.fleet.max_vcpus, {machine.quota_family for machine in machines}),
     )
 
 

@@ -5,22 +5,26 @@ from dataclasses import replace
 from math import fsum
 
 from melange_cloud import catalog
-from melange_cloud.domain import Offer, PurchasePlan, Region, RegionPlan, Request
+from melange_cloud.domain import Offer, PlanBasis, PurchasePlan, Region, RegionPlan
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.plan_region import pose_here
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.question import LEAST_HOURS_OF_A_MONTH, Asked, default_spare
 from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart, moved_by_usd
 from melange_cloud.planner.region_plan import Surroundings, with_fleet, without_fleet
+from melange_cloud.planner.resolve import LEAST_HOURS_OF_A_MONTH, ResolvedQuestion, default_spare
 
 ORDER = ("on_demand", "commit_1y", "commit_3y", "spot")
 """PURCHASES as they are compared: what is obliged for longer later, what can be taken away last."""
 
 
 def compare_purchases(
-    region: Region, asked: Asked, markets: Mapping[str, Market], evaluated: ProfileEvaluation, solving: ProblemSolver
+    region: Region,
+    asked: ResolvedQuestion,
+    markets: Mapping[str, Market],
+    evaluated: ProfileEvaluation,
+    solving: ProblemSolver,
 ) -> tuple[PurchasePlan, ...]:
     """One region's question under each of ORDER.
 
@@ -30,7 +34,7 @@ def compare_purchases(
         evaluated: of the GPUs in any of the markets.
     """
     sides = {purchase: _side(region, asked, purchase, markets[purchase], evaluated, solving) for purchase in ORDER}
-    prices = _can_be_bought(markets["on_demand"].offers[region], asked.request)
+    prices = _can_be_bought(markets["on_demand"].offers[region], asked.basis)
     curves = CostComparer(asked, evaluated, solving)
     return tuple(_purchase_plan(purchase, sides, prices, curves) for purchase in ORDER)
 
@@ -43,36 +47,42 @@ def billed_hours_per_month(purchase: str, hours_per_month: float) -> float:
 
 
 def _side(
-    region: Region, asked: Asked, purchase: str, market: Market, evaluated: ProfileEvaluation, solving: ProblemSolver
+    region: Region,
+    asked: ResolvedQuestion,
+    purchase: str,
+    market: Market,
+    evaluated: ProfileEvaluation,
+    solving: ProblemSolver,
 ) -> Contender:
     """The region's cheapest fleet under one purchase, with nothing around it; on spot with an instance in reserve."""
-    spare = max(asked.request.spare, default_spare(purchase))
-    request, offers = replace(asked.request, purchase=purchase, spare=spare), market.offers[region]
-    here = pose_here(region, replace(asked, request=request), market, evaluated)
-    hours = billed_hours_per_month(purchase, request.hours_per_month)
+    spare = max(asked.basis.fleet.spare, default_spare(purchase))
+    fleet = replace(asked.basis.fleet, purchase=purchase, spare=spare)
+    basis, offers = replace(asked.basis, fleet=fleet), market.offers[region]
+    here = pose_here(region, replace(asked, basis=basis), market, evaluated)
+    hours = billed_hours_per_month(purchase, basis.calculation.hours_per_month)
     around = Surroundings(left_out=here.left_out)
 
     def side(plan: RegionPlan) -> Contender:
         return Contender(plan, here, offers, hours)
 
     if here.posed.problem is None:
-        return side(without_fleet(region, request, here.status, here.reason, "", around))
+        return side(without_fleet(region, basis, here.status, here.reason, "", around))
     problem, solution = solving.solve_any(here.posed.problems)
     if not solution.status.has_fleet:
-        solver = solution.solver or request.solver
-        return side(without_fleet(region, request, solution.status, solution.reason, solver, around))
+        solver = solution.solver or basis.calculation.solver
+        return side(without_fleet(region, basis, solution.status, solution.reason, solver, around))
     by_name = {offer.instance_type.name: offer for offer in offers}
     ages = {name: market.ages[catalog.key_of(offer)] for name, offer in by_name.items()}
     buckets = asked.workload.buckets
-    return side(with_fleet(region, request, problem, solution, by_name, ages, buckets, evaluated.max_tput, around))
+    return side(with_fleet(region, basis, problem, solution, by_name, ages, buckets, evaluated.max_tput, around))
 
 
-def _can_be_bought(offers: Sequence[Offer], request: Request) -> dict[str, float]:
+def _can_be_bought(offers: Sequence[Offer], basis: PlanBasis) -> dict[str, float]:
     """USD/h on demand, by instance type; only of those that may enter a plan."""
     return {
         offer.instance_type.name: offer.usd_per_hour
         for offer in offers
-        if offer.sold_as not in ("unknown", "capacity_block") or request.sold_as == "any"
+        if offer.sold_as not in ("unknown", "capacity_block") or basis.fleet.sold_as == "any"
     }
 
 

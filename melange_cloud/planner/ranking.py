@@ -41,7 +41,7 @@ from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.plan_region import Here, pose_here, pose_in
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
-from melange_cloud.planner.question import Asked
+from melange_cloud.planner.resolve import ResolvedQuestion
 from melange_cloud.planner.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.solver.checks import WHOLE_TOLERANCE
 from melange_cloud.solver.covering import NodeBudgetSpent
@@ -52,7 +52,11 @@ HALVINGS = 50
 
 
 def rank(
-    plans: Sequence[RegionPlan], asked: Asked, market: Market, evaluated: ProfileEvaluation, solving: ProblemSolver
+    plans: Sequence[RegionPlan],
+    asked: ResolvedQuestion,
+    market: Market,
+    evaluated: ProfileEvaluation,
+    solving: ProblemSolver,
 ) -> dict[tuple[str, str], CostOrder]:
     """By (provider, region), how each region that has a fleet differs from the cheapest; that one is left out.
 
@@ -67,7 +71,7 @@ def rank(
     def contender(plan: RegionPlan) -> Contender:
         region = by_name[plan.provider, plan.region]
         here = pose_here(region, asked, market, evaluated)
-        return Contender(plan, here, market.offers[region], asked.request.hours_per_month)
+        return Contender(plan, here, market.offers[region], asked.basis.calculation.hours_per_month)
 
     cheapest = contender(priced[0])
     return {(plan.provider, plan.region): compare(cheapest, contender(plan), curves) for plan in priced[1:]}
@@ -149,7 +153,7 @@ def days_apart(one: date, other: date) -> int:
 class CostComparer:
     """Decides orders, and keeps what it has solved: many regions are compared with one."""
 
-    asked: Asked
+    asked: ResolvedQuestion
     evaluated: ProfileEvaluation
     solving: ProblemSolver
     _kept: dict[object, "_CostCurve"] = field(default_factory=dict)
@@ -162,7 +166,7 @@ class CostComparer:
         worst, best = self._worst_usd(cheaper), self._best_usd(dearer)
         if worst is not None and (best is None or worst <= best + same(worst)):
             return OrderBasis.RANGES, None
-        if self.asked.request.router != "plain":
+        if self.asked.basis.fleet.router != "plain":
             return None, None
         ours, theirs = (_kinds(side, self.evaluated, self.asked) for side in (cheaper, dearer))
         try:
@@ -340,7 +344,7 @@ def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kin
     return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
 
 
-def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: Asked) -> tuple[Kind, ...]:
+def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestion) -> tuple[Kind, ...]:
     """The kinds that could serve all of the traffic there, those included that another makes needless as stated."""
     offers = side.here.posed.entering
     buckets = [bucket.name for bucket in asked.workload.buckets]

@@ -14,11 +14,11 @@ from melange_cloud.domain import (
     KindUse,
     MaxTput,
     Offer,
+    PlanBasis,
     Problem,
     QuotaNeed,
     Region,
     RegionPlan,
-    Request,
     RoutingLine,
     SingleGpuFleet,
     Solution,
@@ -46,15 +46,17 @@ class Surroundings:
     quota_needs: tuple[QuotaNeed, ...] = ()
 
 
-def million_tokens_per_month(request: Request) -> float:
+def million_tokens_per_month(basis: PlanBasis) -> float:
     """Input + output tokens served in a month, in millions: the mean rate where known, else the peak, no headroom."""
-    requests_per_s = (request.mean_requests_per_s or request.peak_requests_per_s) * request.served_requests_share
-    tokens_per_request = request.mean_input_tokens + request.mean_output_tokens
-    return requests_per_s * SECONDS_PER_HOUR * request.hours_per_month * tokens_per_request / 1e6
+    requests_per_s = (
+        basis.traffic.mean_requests_per_s or basis.traffic.peak_requests_per_s
+    ) * basis.traffic.served_requests_share
+    tokens_per_request = basis.traffic.mean_input_tokens + basis.traffic.mean_output_tokens
+    return requests_per_s * SECONDS_PER_HOUR * basis.calculation.hours_per_month * tokens_per_request / 1e6
 
 
 def without_fleet(
-    region: Region, request: Request, status: Status, reason: str, solver: str, surroundings: Surroundings
+    region: Region, basis: PlanBasis, status: Status, reason: str, solver: str, surroundings: Surroundings
 ) -> RegionPlan:
     """A region's place in the answer where there is no fleet to show; ``solver`` is empty where none was asked."""
     return RegionPlan(
@@ -69,7 +71,7 @@ def without_fleet(
         usd_per_month_range=(None, None),
         lower_bound_usd_per_hour=None,
         usd_per_million_tokens=None,
-        million_tokens_per_month=million_tokens_per_month(request),
+        million_tokens_per_month=million_tokens_per_month(basis),
         allocations=(),
         kinds=(),
         routing=(),
@@ -84,7 +86,7 @@ def without_fleet(
 
 def with_fleet(
     region: Region,
-    request: Request,
+    basis: PlanBasis,
     problem: Problem,
     solution: Solution,
     offers: Mapping[str, Offer],
@@ -110,8 +112,8 @@ def with_fleet(
         _allocation(offers[name], price_ages[name], kind, count, busy.get(kind, 0.0))
         for (name, kind), count in sorted(solution.instances.items(), key=lambda item: (item[0][1], item[0][0]))
     )
-    hours = request.hours_per_month
-    million_tokens = million_tokens_per_month(request)
+    hours = basis.calculation.hours_per_month
+    million_tokens = million_tokens_per_month(basis)
     bars = surroundings.error_bars
     return RegionPlan(
         provider=region.provider,

@@ -1,7 +1,8 @@
 """Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
 
+from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
-from melange_cloud.estimator.specs import DEFAULT_ERA, TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
+from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
 from melange_cloud.profiles.front_end import (
     DEFAULT_API_SERVERS,
     MOST_API_SERVERS,

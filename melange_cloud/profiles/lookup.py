@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable
 
 from melange_cloud.domain import GPUS
+from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_eras, load_models
-from melange_cloud.estimator.specs import DEFAULT_ERA, PRECISIONS, Era, Model
+from melange_cloud.estimator.specs import PRECISIONS, Era, Model
 from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
 from melange_cloud.profiles.user_profiles import own_folder, own_precisions, plain_name
 

@@ -97,7 +97,7 @@ def as_csv(plan: Plan) -> str:
         for line in region.allocations:
             writer.writerow(_cells(common | _allocation(plan, region, line)))
         if not region.allocations:
-            writer.writerow(_cells(common | {"purchase": plan.request.purchase}))
+            writer.writerow(_cells(common | {"purchase": plan.basis.fleet.purchase}))
     return text.getvalue()
 
 
@@ -112,7 +112,7 @@ def _cell(value: object) -> str:
 
 
 def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
-    request = plan.request
+    basis = plan.basis
     return {
         "generated_at": utc(plan.generated_at),
         "provider": region.provider,
@@ -120,20 +120,20 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "place": region.place,
         "status": region.status.value,
         "reason": region.reason,
-        "model": request.model,
-        "precision": request.precision,
-        "era": request.era,
-        "workload": request.workload,
-        "peak_requests_per_s": request.peak_requests_per_s,
-        "planned_requests_per_s": request.planned_requests_per_s,
-        "tpot_ms": request.tpot_ms,
-        "p99_tpot_ms": request.p99_tpot_ms,
-        "ttft_ms": request.ttft_ms,
-        "e2e_ms": request.e2e_ms,
-        "pessimistic": "true" if request.pessimistic else "false",
-        "api_servers": request.api_servers,
-        "router": request.router,
-        "hours_per_month": request.hours_per_month,
+        "model": basis.served.model,
+        "precision": basis.served.precision,
+        "era": basis.served.era,
+        "workload": basis.traffic.workload,
+        "peak_requests_per_s": basis.traffic.peak_requests_per_s,
+        "planned_requests_per_s": basis.traffic.planned_requests_per_s,
+        "tpot_ms": basis.targets.tpot_ms,
+        "p99_tpot_ms": basis.targets.p99_tpot_ms,
+        "ttft_ms": basis.targets.ttft_ms,
+        "e2e_ms": basis.targets.e2e_ms,
+        "pessimistic": "true" if basis.served.pessimistic else "false",
+        "api_servers": basis.served.api_servers,
+        "router": basis.fleet.router,
+        "hours_per_month": basis.calculation.hours_per_month,
         "defaulted": " ".join(plan.defaulted),
         "region_usd_per_hour": region.usd_per_hour,
         "region_usd_per_month": region.usd_per_month,
@@ -180,7 +180,7 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
         "usd_per_hour_each": line.usd_per_hour_each,
         "list_usd_per_hour_each": line.list_usd_per_hour_each,
         "usd_per_hour": line.usd_per_hour,
-        "usd_per_month": line.usd_per_hour * plan.request.hours_per_month,
+        "usd_per_month": line.usd_per_hour * plan.basis.calculation.hours_per_month,
         "price_origin": line.price_origin,
         "price_age": line.price_age,
         "price_source": line.price_source,

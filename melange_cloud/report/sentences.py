@@ -54,11 +54,11 @@ def star(plan: Plan, field: str) -> str:
 def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
     """How these are bought, for how many hours they are billed, and whether at list price."""
     allocations = tuple(allocations)
-    request = plan.request
+    basis = plan.basis
     contracts = once(clean(allocation.contract) for allocation in allocations)
     named = f" ({'; '.join(sorted(contracts))})" if contracts else ""
-    text = f"{PURCHASE.get(request.purchase, clean(request.purchase))}{star(plan, 'purchase')}{named}, billed "
-    text += f"{quantity(request.hours_per_month)}{GLUE}h/month{star(plan, 'hours_per_month')}"
+    text = f"{PURCHASE.get(basis.fleet.purchase, clean(basis.fleet.purchase))}{star(plan, 'purchase')}{named}, billed "
+    text += f"{quantity(basis.calculation.hours_per_month)}{GLUE}h/month{star(plan, 'hours_per_month')}"
     if not allocations:
         return text
     discounted = any(
@@ -91,21 +91,22 @@ def _of_whom(plan: Plan) -> str:
 
 def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
     """The model and its profiles, the traffic, the rate and the target, the router, and what else was asked."""
-    request = plan.request
-    model = f"{clean(request.model)}{star(plan, 'model')} {clean(request.precision)}{star(plan, 'precision')}"
-    profiles = f"profiles of engine era {clean(request.era)}{star(plan, 'era')}"
+    basis = plan.basis
+    served, traffic = basis.served, basis.traffic
+    model = f"{clean(served.model)}{star(plan, 'model')} {clean(served.precision)}{star(plan, 'precision')}"
+    profiles = f"profiles of engine era {clean(served.era)}{star(plan, 'era')}"
     trust = profile_trust(kinds)
-    title = echoed(request.workload_title, 200)
+    title = echoed(traffic.workload_title, 200)
     lines = [
         f"{model}, {profiles}{f': {trust}' if trust else ''}",
-        f"{echoed(request.workload, 100)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
-        f"{quantity(round(request.mean_input_tokens))} in / {quantity(round(request.mean_output_tokens))} out tokens",
-        f"peak {quantity(request.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')}"
+        f"{echoed(traffic.workload, 100)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
+        f"{quantity(round(traffic.mean_input_tokens))} in / {quantity(round(traffic.mean_output_tokens))} out tokens",
+        f"peak {quantity(traffic.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')}"
         f"{_of_arrivals(plan)} + "
-        f"{quantity(request.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
-        f"{quantity(request.planned_requests_per_s)}{_served(plan)}"
+        f"{quantity(traffic.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
+        f"{quantity(traffic.planned_requests_per_s)}{_served(plan)}"
         f"{_mean_rate(plan)}; {_targets(plan)}",
-        f"router {clean(request.router)}{star(plan, 'router')}: {ROUTER.get(request.router, 'unknown here')}",
+        f"router {clean(basis.fleet.router)}{star(plan, 'router')}: {ROUTER.get(basis.fleet.router, 'unknown here')}",
     ]
     asked = _restrictions(plan)
     return (*lines, *([asked] if asked else []))
@@ -113,52 +114,52 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
 
 def _targets(plan: Plan) -> str:
     """Every target that was asked for; TTFT is named also where nothing limits it."""
-    request = plan.request
+    basis = plan.basis
     targets = (
-        ("mean TPOT", request.tpot_ms, star(plan, "tpot_ms")),
-        ("p99 TPOT", request.p99_tpot_ms, ""),
-        ("mean TTFT", request.ttft_ms, ""),
-        ("mean end to end", request.e2e_ms, ""),
+        ("mean TPOT", basis.targets.tpot_ms, star(plan, "tpot_ms")),
+        ("p99 TPOT", basis.targets.p99_tpot_ms, ""),
+        ("mean TTFT", basis.targets.ttft_ms, ""),
+        ("mean end to end", basis.targets.e2e_ms, ""),
     )
     asked = [f"{name} <={GLUE}{quantity(ms)}{GLUE}ms{mark}" for name, ms, mark in targets if ms is not None]
-    free = ["TTFT not limited"] if request.ttft_ms is None and request.e2e_ms is None else []
+    free = ["TTFT not limited"] if basis.targets.ttft_ms is None and basis.targets.e2e_ms is None else []
     return "; ".join([*asked, *free])
 
 
 def _of_arrivals(plan: Plan) -> str:
-    source = plan.request.rate_source
+    source = plan.basis.traffic.rate_source
     return f" ({clean(source)})" if source else ""
 
 
 def _served(plan: Plan) -> str:
     """Which part of the requests is planned for, where that is not all of them."""
-    share = plan.request.served_requests_share
+    share = plan.basis.traffic.served_requests_share
     return f" for the {number(100 * share, 2)}{GLUE}% of requests that are served" if share < 1 else ""
 
 
 def _mean_rate(plan: Plan) -> str:
-    mean = plan.request.mean_requests_per_s
+    mean = plan.basis.traffic.mean_requests_per_s
     return "" if mean is None else f"; mean {quantity(mean)}{GLUE}req/s"
 
 
 def _restrictions(plan: Plan) -> str:
     """What narrows the answer; empty where nothing does."""
-    request = plan.request
+    basis = plan.basis
     parts = []
-    if request.gpus is not None:
-        parts.append(f"only {joined(clean(gpu) for gpu in request.gpus)}")
-    if request.spare:
+    if basis.fleet.gpus is not None:
+        parts.append(f"only {joined(clean(gpu) for gpu in basis.fleet.gpus)}")
+    if basis.fleet.spare:
         parts.append("the fleet survives losing any one instance")
-    if request.sold_as == "any":
+    if basis.fleet.sold_as == "any":
         parts.append("however it is sold")
-    if request.min_host_memory_gib is not None:
-        parts.append(f"host memory >={GLUE}{quantity(request.min_host_memory_gib)}{GLUE}GiB")
+    if basis.fleet.min_host_memory_gib is not None:
+        parts.append(f"host memory >={GLUE}{quantity(basis.fleet.min_host_memory_gib)}{GLUE}GiB")
     limits = [
         f"{glued(name)}{GLUE}<={GLUE}{limit}{unit}"
         for mapping, unit in (
-            (request.max_gpus, f"{GLUE}GPUs"),
-            (request.max_instances, ""),
-            (request.max_vcpus, f"{GLUE}vCPU"),
+            (basis.fleet.max_gpus, f"{GLUE}GPUs"),
+            (basis.fleet.max_instances, ""),
+            (basis.fleet.max_vcpus, f"{GLUE}vCPU"),
         )
         for name, limit in sorted(mapping.items())
     ]
@@ -222,7 +223,7 @@ def per_million(plan: Plan, region: RegionPlan) -> str:
     tokens = f"{quantity(round(region.million_tokens_per_month, 1))}{GLUE}million/month"
     when = (
         f"if the peak lasts all month ({tokens})"
-        if plan.request.mean_requests_per_s is None
+        if plan.basis.traffic.mean_requests_per_s is None
         else f"at the mean rate ({tokens})"
     )
     return f"${usd_per_million(region.usd_per_million_tokens)} per 1M tokens in+out {when}."
@@ -257,9 +258,8 @@ def list_price(plan: Plan, region: RegionPlan) -> str:
     if region.usd_per_hour is None or math.isclose(listed, region.usd_per_hour, rel_tol=1e-6):
         return ""
     change = difference(region.usd_per_hour, listed)
-    return (
-        f"Your discounts change the list price of ${usd_per_month(listed * plan.request.hours_per_month)} by {change}."
-    )
+    list_usd_per_month = listed * plan.basis.calculation.hours_per_month
+    return f"Your discounts change the list price of ${usd_per_month(list_usd_per_month)} by {change}."
 
 
 def odd_sales(region: RegionPlan) -> tuple[str, ...]:
@@ -335,10 +335,10 @@ def not_included(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
             ),
         )
     ]
-    if plan.request.purchase == "spot":
+    if plan.basis.fleet.purchase == "spot":
         entries.append(("Spot", ("interruptible, price at one moment.",)))
-    if plan.request.purchase in ("commit_1y", "commit_3y"):
-        years = plan.request.purchase[-2]
+    if plan.basis.fleet.purchase in ("commit_1y", "commit_3y"):
+        years = plan.basis.fleet.purchase[-2]
         span = f"{years}{GLUE}year{'' if years == '1' else 's'}"
         entries.append(("Commitment", (f"a 24x7 obligation for {span}, used or not.",)))
     return tuple(entries)

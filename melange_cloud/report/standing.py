@@ -54,7 +54,7 @@ def standings(plan: Plan) -> dict[tuple[str, str], RegionStanding]:
         if difference is None:
             continue
         ours, theirs = region.usd_per_hour or 0.0, cheapest.usd_per_hour or 0.0
-        saving = (ours - theirs) * plan.request.hours_per_month
+        saving = (ours - theirs) * plan.basis.calculation.hours_per_month
         reason = why(difference, _name(cheapest), _name(region))
         found[region.provider, region.region] = RegionStanding(
             premium_fraction=ours / theirs - 1 if theirs else 0.0,

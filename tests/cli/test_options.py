@@ -14,7 +14,7 @@ from melange_cloud.cli.option import Option, duration
 from melange_cloud.cli.option_numbers import _callbacks
 from melange_cloud.clouds.deadline import deadline_of
 from melange_cloud.market.policy import PricePolicy, age_of
-from melange_cloud.planner.question import resolve
+from melange_cloud.planner.resolve import resolve
 from melange_cloud.report.page import Format
 
 EVERY = (*options.QUESTION, *options.ONE_ANSWER)
@@ -33,28 +33,28 @@ def default_in_help(option: Option) -> str:
 def in_force() -> dict[str, str]:
     """What a question that says nothing gets, as help would write it."""
     question, asked = resolved()
-    request = asked.request
+    basis = asked.basis
     _, spot = resolved(purchase="spot")
-    beside_weights_gib = request.host_memory_floor_gib - asked.choice.weight_gib
+    beside_weights_gib = basis.fleet.host_memory_floor_gib - asked.choice.weight_gib
     return {
-        "model": request.model,
-        "era": request.era,
-        "workload": request.workload,
-        "tpot_ms": f"{request.tpot_ms:g}",
-        "headroom": f"{request.headroom:g}",
-        "router": request.router,
-        "api_servers": str(request.api_servers),
-        "purchase": request.purchase,
-        "sold_as": request.sold_as,
-        "spare": f"{request.spare}; {spot.request.spare} on spot",
+        "model": basis.served.model,
+        "era": basis.served.era,
+        "workload": basis.traffic.workload,
+        "tpot_ms": f"{basis.targets.tpot_ms:g}",
+        "headroom": f"{basis.traffic.headroom:g}",
+        "router": basis.fleet.router,
+        "api_servers": str(basis.served.api_servers),
+        "purchase": basis.fleet.purchase,
+        "sold_as": basis.fleet.sold_as,
+        "spare": f"{basis.fleet.spare}; {spot.basis.fleet.spare} on spot",
         "min_host_memory_gib": f"weights + {beside_weights_gib:g}",
-        "max_age": duration(question.trust.max_age),
-        "deadline": f"{question.trust.deadline_s:g}s",
-        "solver": request.solver,
-        "hours_per_month": f"{request.hours_per_month:g}",
-        "alternatives": str(asked.alternatives),
-        "stay_within": f"{100 * asked.stay_within:g}%",
-        "rate": f"peak of the workload you choose where it has arrivals, else {request.peak_requests_per_s:g}",
+        "max_age": duration(question.market.trust.max_age),
+        "deadline": f"{question.market.trust.deadline_s:g}s",
+        "solver": basis.calculation.solver,
+        "hours_per_month": f"{basis.calculation.hours_per_month:g}",
+        "alternatives": str(asked.detail.alternatives),
+        "stay_within": f"{100 * asked.detail.stay_within:g}%",
+        "rate": f"peak of the workload you choose where it has arrivals, else {basis.traffic.peak_requests_per_s:g}",
     }
 
 
@@ -70,11 +70,11 @@ def test_every_default_in_help_is_the_one_in_force() -> None:
 
 def test_the_defaults_that_are_rules() -> None:
     _, asked = resolved(workload="code-week")
-    assert asked.request.rate_source.startswith("peak of")  # "of the workload you choose where it has arrivals"
-    assert asked.request.mean_requests_per_s == pytest.approx(16_803_695 / 168 / 3600)  # "the workload's"
+    assert asked.basis.traffic.rate_source.startswith("peak of")  # "of the workload you choose where it has arrivals"
+    assert asked.basis.traffic.mean_requests_per_s == pytest.approx(16_803_695 / 168 / 3600)  # "the workload's"
     for model in ("llama-3.1-8b", "llama-2-7b"):
         _, asked = resolved(model=model)
-        assert asked.request.precision == profiles.choose(model, None, asked.request.era).precision
+        assert asked.basis.served.precision == profiles.choose(model, None, asked.basis.served.era).precision
     assert next(iter(Format)) == "table"
 
 

@@ -72,7 +72,7 @@ def test_a_mean_rate_divides_the_price_per_token():
     assert mean.regions[0].usd_per_hour == peak.regions[0].usd_per_hour
     assert mean.regions[0].usd_per_million_tokens == pytest.approx(2 * peak.regions[0].usd_per_million_tokens)
     region = peak.regions[0]
-    tokens = 10 * 3600 * 730 * (peak.request.mean_input_tokens + peak.request.mean_output_tokens) / 1e6
+    tokens = 10 * 3600 * 730 * (peak.basis.traffic.mean_input_tokens + peak.basis.traffic.mean_output_tokens) / 1e6
     assert region.million_tokens_per_month == pytest.approx(tokens)
     assert region.usd_per_month / tokens == pytest.approx(region.usd_per_million_tokens)
 

@@ -44,17 +44,17 @@ def test_traffic_out_of_reach_is_named_and_refused(tmp_path: Path) -> None:
     assert (outside.input_tokens, outside.output_tokens, outside.dropped) == ((500, 1000), (8000, 16000), False)
     assert outside.reason == REASON
     assert region.coverage.unreached.requests_share == pytest.approx(0.2)
-    assert plan.request.served_requests_share == 1
+    assert plan.basis.traffic.served_requests_share == 1
 
 
 def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
     whole = plan_of(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0, model=SHORT_CONTEXT)
     dropped = plan_of(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True, model=SHORT_CONTEXT)
-    request, (region,), (expected,) = dropped.request, dropped.regions, whole.regions
+    basis, (region,), (expected,) = dropped.basis, dropped.regions, whole.regions
     assert region.usd_per_hour == expected.usd_per_hour
-    assert (request.served_requests_share, request.planned_requests_per_s) == pytest.approx((0.8, 9.6))
-    assert request.served_tokens_share == pytest.approx(960 / 2960)
-    assert (request.mean_input_tokens, request.mean_output_tokens) == (1000, 200)
+    assert (basis.traffic.served_requests_share, basis.traffic.planned_requests_per_s) == pytest.approx((0.8, 9.6))
+    assert basis.traffic.served_tokens_share == pytest.approx(960 / 2960)
+    assert (basis.traffic.mean_input_tokens, basis.traffic.mean_output_tokens) == (1000, 200)
     # $/1M tokens divides by what is served: 80 % of 5 requests/s, 1,200 tokens each.
     assert region.million_tokens_per_month == pytest.approx(4 * 3600 * 730 * 1200 / 1e6)
     assert region.usd_per_million_tokens == pytest.approx(expected.usd_per_million_tokens)
@@ -92,7 +92,7 @@ def test_a_gpu_that_reaches_further_keeps_the_bucket(tmp_path: Path) -> None:
     path.write_text(write_workload(WorkloadFile(Workload("long", "t", tuple(bucket), "s", "l"))), encoding="utf-8")
     assert plan_of(str(path)).regions[0].status is Status.OPTIMAL
     narrow = plan_of(str(path), gpus=("A10G:1",), drop_unservable=True)
-    assert narrow.request.served_requests_share == pytest.approx(0.9)
+    assert narrow.basis.traffic.served_requests_share == pytest.approx(0.9)
     assert plan_of(str(path), gpus=("A10G:1",)).regions[0].status is Status.INFEASIBLE
 
 

@@ -166,7 +166,7 @@ def test_an_end_without_a_fleet_matters_most():
 
 def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
     stated, low = ask(peak_requests_per_s=10.0), ask(peak_requests_per_s=10.0, pessimistic=True)
-    assert low.request.pessimistic
+    assert low.basis.served.pessimistic
     assert [notice for notice in low.notices if notice.startswith("PESSIMISTIC")]
     assert not [notice for notice in stated.notices if "PESSIMISTIC" in notice]
     one, other = stated.regions[0], low.regions[0]
@@ -216,7 +216,7 @@ def test_tightening_a_target_never_lowers_the_cost(target, limit_ms, tighter, ra
 def test_targets_that_do_not_bind_change_nothing():
     free = ask()
     wide = ask(ttft_ms=1e9, e2e_ms=1e9)
-    assert (wide.request.ttft_ms, wide.request.e2e_ms, wide.request.p99_tpot_ms) == (1e9, 1e9, None)
+    assert (wide.basis.targets.ttft_ms, wide.basis.targets.e2e_ms, wide.basis.targets.p99_tpot_ms) == (1e9, 1e9, None)
     assert replace(wide.regions[0], what_if=()) == replace(free.regions[0], what_if=())
     assert len([notice for notice in wide.notices if "without queueing" in notice]) == 1
     assert not [notice for notice in free.notices if "without queueing" in notice]

@@ -11,7 +11,7 @@ from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.answer_question import notices_of
 from melange_cloud.planner.planned_rate import rate_of
-from melange_cloud.planner.question import resolve
+from melange_cloud.planner.resolve import resolve
 from melange_cloud.workload import load_workload_file, write_workload
 from tests.questions import ask
 
@@ -64,12 +64,12 @@ def resolved(**more):
 def test_a_chosen_workload_is_planned_at_its_own_peak_unless_a_rate_is_given():
     asked = resolved(workload="code-week")
     # Azure's week of code completion, May 2024: 16,803,695 requests in 168 hours, 83.6/s in the busiest.
-    assert asked.request.peak_requests_per_s == pytest.approx(83.6, abs=0.05)
-    assert asked.request.mean_requests_per_s == pytest.approx(16_803_695 / 168 / 3600)
-    assert asked.request.rate_source == "peak of the 168 hours of code-week"
+    assert asked.basis.traffic.peak_requests_per_s == pytest.approx(83.6, abs=0.05)
+    assert asked.basis.traffic.mean_requests_per_s == pytest.approx(16_803_695 / 168 / 3600)
+    assert asked.basis.traffic.rate_source == "peak of the 168 hours of code-week"
     assert "peak_requests_per_s" in asked.defaulted
     given = resolved(workload="code-week", mean_requests_per_s=20.0)
-    assert (given.request.mean_requests_per_s, given.request.peak_requests_per_s) == (
+    assert (given.basis.traffic.mean_requests_per_s, given.basis.traffic.peak_requests_per_s) == (
         20,
         pytest.approx(83.64, abs=0.01),
     )
@@ -78,9 +78,9 @@ def test_a_chosen_workload_is_planned_at_its_own_peak_unless_a_rate_is_given():
 @pytest.mark.parametrize("workload", [None, "chat"])
 def test_ten_requests_per_s_where_no_workload_is_chosen_or_it_has_no_arrivals(workload):
     asked = resolved(workload=workload)
-    assert (asked.request.peak_requests_per_s, asked.request.mean_requests_per_s) == (10, None)
+    assert (asked.basis.traffic.peak_requests_per_s, asked.basis.traffic.mean_requests_per_s) == (10, None)
     assert "peak_requests_per_s" in asked.defaulted
-    assert asked.request.rate_source == ""
+    assert asked.basis.traffic.rate_source == ""
 
 
 def test_traffic_of_ones_own_is_no_example(tmp_path):
@@ -132,5 +132,5 @@ def test_a_plan_for_the_p95_divides_by_the_mean() -> None:
     assert rates is not None
     by_number = ask(**week, peak_requests_per_s=rates.p95_requests_per_s, mean_requests_per_s=rates.mean_requests_per_s)
     assert by_word.regions == by_number.regions
-    assert by_word.request.rate_source == "p95 of the 168 hours of code-week"
+    assert by_word.basis.traffic.rate_source == "p95 of the 168 hours of code-week"
     assert "peak_requests_per_s" not in by_word.defaulted

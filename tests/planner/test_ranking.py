@@ -13,8 +13,8 @@ from melange_cloud.market.markets import open_market
 from melange_cloud.planner.max_tput_table import evaluate
 from melange_cloud.planner.plan_region import pose_here, pose_in
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.question import resolve
 from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart
+from melange_cloud.planner.resolve import resolve
 from tests.questions import NOW, ask, question
 
 PAIR = ("us-east-1", "us-central1")
@@ -27,7 +27,7 @@ class Anew:
         self.question = question(*regions, **asked)
         self.market = open_market(self.question.of_prices, NOW)
         self.asked = resolve(self.question, self.market.machines)
-        self.evaluated = evaluate(self.asked.request, self.asked.workload.buckets, self.market.every_offer)
+        self.evaluated = evaluate(self.asked.basis, self.asked.workload.buckets, self.market.every_offer)
         self.regions = {region.name: region for region in self.market.regions}
 
     def usd_per_month(self, region, off, spare=None):

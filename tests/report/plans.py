@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 
 from melange_cloud.domain import (
@@ -13,14 +13,15 @@ from melange_cloud.domain import (
     KindUse,
     OrderBasis,
     Plan,
+    PlanBasis,
     QuotaNeed,
     RegionPlan,
-    Request,
     RoutingLine,
     SingleGpuFleet,
     Status,
     WhatIf,
 )
+from melange_cloud.domain.question import Calculation, FleetRules, LatencyTargets, PlannedTraffic, ServedModel
 
 EXAMPLE = "EXAMPLE TRAFFIC, NOT YOURS - set --workload --rate --tpot-ms   (* = default)"
 SNAPSHOT = "SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, 125 days old"
@@ -39,33 +40,32 @@ DEFAULTED = (
 )
 HOURS = 730.0
 
-REQUEST = Request(
-    model="Llama-3.1-8B",
-    precision="bf16",
-    era="vLLM 2026",
-    workload="conversation",
-    workload_title="Azure 2023 conversations, 19,366 requests",
-    mean_input_tokens=1154.7,
-    mean_output_tokens=211.1,
-    peak_requests_per_s=10.0,
-    mean_requests_per_s=None,
-    headroom=0.2,
-    planned_requests_per_s=12.0,
-    tpot_ms=100.0,
-    router="plain",
-    purchase="on_demand",
-    sold_as="proven",
-    gpus=None,
-    spare=0,
-    max_gpus={},
-    max_instances={},
-    max_vcpus={},
-    min_host_memory_gib=None,
-    host_memory_floor_gib=24.0,
-    hours_per_month=HOURS,
-    solver="auto",
-    time_limit_s=None,
+BASIS = PlanBasis(
+    ServedModel(model="Llama-3.1-8B", precision="bf16", era="vLLM 2026"),
+    PlannedTraffic(
+        workload="conversation",
+        workload_title="Azure 2023 conversations, 19,366 requests",
+        mean_input_tokens=1154.7,
+        mean_output_tokens=211.1,
+        peak_requests_per_s=10.0,
+        mean_requests_per_s=None,
+        headroom=0.2,
+        planned_requests_per_s=12.0,
+    ),
+    LatencyTargets(tpot_ms=100.0),
+    FleetRules(router="plain", purchase="on_demand", sold_as="proven", spare=0, host_memory_floor_gib=24.0),
+    Calculation(hours_per_month=HOURS, solver="auto", time_limit_s=None),
 )
+
+
+def with_values(**values: object) -> PlanBasis:
+    """BASIS with other values, whichever part they are of."""
+    parts = {}
+    for part in fields(BASIS):
+        before = getattr(BASIS, part.name)
+        parts[part.name] = replace(before, **{n: v for n, v in values.items() if n in {f.name for f in fields(before)}})
+    assert values.keys() <= {f.name for part in parts.values() for f in fields(part)}
+    return PlanBasis(**parts)
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def region_plan(
     place: str = "US East (N. Virginia)",
     status: Status = Status.OPTIMAL,
     shares: Mapping[tuple[str, int], float] | None = None,
-    request: Request = REQUEST,
+    basis: PlanBasis = BASIS,
     **changes: object,
 ) -> RegionPlan:
     """A region whose kinds serve every bucket in proportion to ``shares`` (default: to what their replicas can)."""
@@ -158,7 +158,7 @@ def region_plan(
         busy = 0.0
         for inputs, outputs, mean_in, mean_out, part in BUCKETS:
             max_tput = MAX_TPUT[gpu] * degree * (590.0 / (mean_in + mean_out)) ** 0.1
-            rate = part * request.planned_requests_per_s
+            rate = part * basis.traffic.planned_requests_per_s
             busy += share * rate / max_tput
             routing.append(
                 RoutingLine(inputs, outputs, mean_in, mean_out, rate, gpu, degree, max_tput, share, "tpot", max_tput)
@@ -166,8 +166,14 @@ def region_plan(
         kinds.append(KindUse(gpu, degree, replicas[gpu, degree], busy, share, share, "C", ERRORS[gpu], "estimated"))
     busy_share = {(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
     cost = sum(line.usd_per_hour for line in lines)
-    tokens = request.mean_requests_per_s or request.peak_requests_per_s
-    million = tokens * 3600 * request.hours_per_month * (request.mean_input_tokens + request.mean_output_tokens) / 1e6
+    tokens = basis.traffic.mean_requests_per_s or basis.traffic.peak_requests_per_s
+    million = (
+        tokens
+        * 3600
+        * basis.calculation.hours_per_month
+        * (basis.traffic.mean_input_tokens + basis.traffic.mean_output_tokens)
+        / 1e6
+    )
     made = RegionPlan(
         provider=provider,
         region=region,
@@ -176,10 +182,13 @@ def region_plan(
         reason="",
         solver="glpk",
         usd_per_hour=cost,
-        usd_per_month=cost * request.hours_per_month,
-        usd_per_month_range=(cost * 0.745 * request.hours_per_month, cost * 1.372 * request.hours_per_month),
+        usd_per_month=cost * basis.calculation.hours_per_month,
+        usd_per_month_range=(
+            cost * 0.745 * basis.calculation.hours_per_month,
+            cost * 1.372 * basis.calculation.hours_per_month,
+        ),
         lower_bound_usd_per_hour=cost,
-        usd_per_million_tokens=cost * request.hours_per_month / million,
+        usd_per_million_tokens=cost * basis.calculation.hours_per_month / million,
         million_tokens_per_month=million,
         allocations=tuple(replace(line, busy=busy_share[line.gpu, line.tensor_parallel]) for line in lines),
         kinds=tuple(kinds),
@@ -219,13 +228,13 @@ def no_plan(
     return replace(made, **(nothing | changes))
 
 
-def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **request: object) -> Plan:
-    """A plan of these regions; ``request`` changes fields of REQUEST, which then are no defaults."""
+def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **values: object) -> Plan:
+    """A plan of these regions; ``values`` change those of BASIS, which then are no defaults."""
     return Plan(
         generated_at=datetime(2026, 11, 22, 12, 0, 5, 123456, tzinfo=UTC),
         notices=tuple(notices),
-        defaulted=tuple(name for name in DEFAULTED if name not in request),
-        request=replace(REQUEST, **request),
+        defaulted=tuple(name for name in DEFAULTED if name not in values),
+        basis=with_values(**values),
         regions=with_differences(regions),
     )
 
@@ -378,7 +387,7 @@ def seventy_b() -> Plan:
     region = region_plan(
         lines,
         status=Status.FEASIBLE,
-        request=replace(REQUEST, mean_requests_per_s=3.3333),
+        basis=with_values(mean_requests_per_s=3.3333),
         lower_bound_usd_per_hour=cost * 0.95,
         usd_per_month_range=(cost * 500, None),
         single_gpu=(

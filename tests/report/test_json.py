@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from melange_cloud import report
-from melange_cloud.domain import Plan, Request
+from melange_cloud.domain import Plan, PlanBasis
 from tests.report import plans
 
 SCHEMA = json.loads(report.PLAN_SCHEMA.read_text(encoding="utf-8"))
@@ -69,7 +69,9 @@ def test_the_documented_fields_are_there() -> None:
     assert loaded["schema_version"] == 1
     assert loaded["generated_at"] == "2026-11-22T12:00:05Z"
     assert loaded["notices"][:2] == [plans.EXAMPLE, plans.SNAPSHOT]
-    assert set(loaded["request"]) == {field.name for field in fields(Request)}
+    assert set(loaded["request"]) == {
+        field.name for part in get_type_hints(PlanBasis).values() for field in fields(part)
+    }
     region = loaded["regions"][0]
     assert region["status"] == "optimal"
     assert region["allocations"][0]["price_as_of_to"] == "2026-07-20"

@@ -37,7 +37,7 @@ def show(
     out: Out = None,
 ) -> None:
     """Show a profile: MaxTput by request size, with its grade and where it comes from."""
-    from melange_cloud.planner.question import check_api_servers
+    from melange_cloud.planner.resolve import check_api_servers
     from melange_cloud.profiles.one_per_gpu import gpus_of, one_per_gpu
     from melange_cloud.profiles.profile_rates import profile_rates
     from melange_cloud.report.pages.profile import nothing_served, profile_page

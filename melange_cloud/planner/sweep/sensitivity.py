@@ -29,8 +29,9 @@ from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, fr
 from melange_cloud.planner.plan_region import pose_here, pose_in, rules_of
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew, posings_of
 from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
-from melange_cloud.planner.question import MOST_REQUESTS_PER_S, Asked, Question, resolve
+from melange_cloud.planner.question import Question
 from melange_cloud.planner.region_plan import instance_counts
+from melange_cloud.planner.resolve import MOST_REQUESTS_PER_S, ResolvedQuestion, resolve
 from melange_cloud.planner.sweep.stretches import (
     MOST_STRETCHES,
     STEP,
@@ -86,15 +87,18 @@ def sensitivity(
         raise BadInput(f"sensitivity is of one region, and --region names {len(market.regions)}")
     (region,) = market.regions
     asked = resolve(question, market.machines)
-    evaluated = evaluate(asked.request, asked.workload.buckets, market.every_offer)
+    evaluated = evaluate(asked.basis, asked.workload.buckets, market.every_offer)
     swept = _RegionSweeps(region, asked, market, evaluated)
     sweep = swept.over(what, gpu, low, high)
     fleet_may_use = () if swept.posed.problem is None else swept.posed.problem.kinds
-    limited = front_end_shares(evaluated, fleet_may_use, asked.request.router)
+    limited = front_end_shares(evaluated, fleet_may_use, asked.basis.fleet.router)
     offers = market.offers[region]
     kinds = kinds_in_question(offers, evaluated.max_tput, asked)
     swept_ms = [end for stretch in sweep.stretches for end in (stretch.low, stretch.high)] if what == "tpot" else []
-    targets = [asked.request.slo, *(replace(asked.request.slo, tpot_ms=target_ms) for target_ms in swept_ms)]
+    targets = [
+        asked.basis.targets.slo,
+        *(replace(asked.basis.targets.slo, tpot_ms=target_ms) for target_ms in swept_ms),
+    ]
     return Sensitivity(
         generated_at=moment,
         notices=(
@@ -103,10 +107,10 @@ def sensitivity(
             *market.notes,
             *import_notices(imports_in(evaluated, kinds, targets)),
             *profile_notes(evaluated),
-            *front_end_notice(limited, asked.request.api_servers),
+            *front_end_notice(limited, asked.basis.served.api_servers),
         ),
         defaulted=asked.defaulted,
-        request=asked.request,
+        basis=asked.basis,
         provider=region.provider,
         region=region.name,
         place=region.place,
@@ -120,7 +124,7 @@ def exit_code(answer: Sensitivity) -> int:
     statuses = {part.status for part in answer.sweep.stretches} | {choice.status for choice in answer.sweep.choices}
     if Status.UNKNOWN not in statuses:
         return 3
-    return 5 if answer.request.time_limit_s is None else 6
+    return 5 if answer.basis.calculation.time_limit_s is None else 6
 
 
 def _quantity(over: str) -> tuple[str, str]:
@@ -146,23 +150,23 @@ Swept = tuple[tuple[Stretch, ...], dict[str, tuple[Stretch, ...]]]
 class _RegionSweeps:
     """One region's question, and the sweeps of it."""
 
-    def __init__(self, region: Region, asked: Asked, market: Market, evaluated: ProfileEvaluation) -> None:
+    def __init__(self, region: Region, asked: ResolvedQuestion, market: Market, evaluated: ProfileEvaluation) -> None:
         self.asked, self.evaluated = asked, evaluated
         self.offers = market.offers[region]
         self.rules = rules_of(asked, self.offers)
-        self.solving = ProblemSolver(asked.request.solver, asked.request.time_limit_s)
+        self.solving = ProblemSolver(asked.basis.calculation.solver, asked.basis.calculation.time_limit_s)
         self.here = pose_here(region, asked, market, evaluated)
         self.posed = self.here.posed
 
     def over(self, what: str, gpu: str, low: float | None, high: float | None) -> Sweep:
         """The sweep over one quantity."""
-        request = self.asked.request
+        basis = self.asked.basis
         if what == "router":
             if low is not None or high is not None:
                 raise BadInput("--from and --to: a router has no range")
             return _sweep(what, "", "", choices=self._routers())
         error = self._error_of(gpu) if what == "throughput" else None
-        asked = {"rate": request.peak_requests_per_s, "tpot": request.tpot_ms}.get(what, 1.0)
+        asked = {"rate": basis.traffic.peak_requests_per_s, "tpot": basis.targets.tpot_ms}.get(what, 1.0)
         low, high = _range(what, asked, error, low, high)
         _within_limits(what, low, high)
         unit = {"rate": "requests/s", "tpot": "ms"}.get(what, "times")
@@ -197,7 +201,7 @@ class _RegionSweeps:
         problem = self.posed.problem
         if problem is None:
             return self._nothing(low, high)
-        peak = self.asked.request.peak_requests_per_s
+        peak = self.asked.basis.traffic.peak_requests_per_s
         if high / peak * sum(problem.planned_requests_per_s.values()) > MOST_REQUESTS_PER_S:
             raise BadInput(
                 f"--to {high:g}: more than the {MOST_REQUESTS_PER_S:,.0f} requests/s that are solved exactly"
@@ -213,7 +217,7 @@ class _RegionSweeps:
 
     def _over_tpot(self, low: float, high: float) -> Swept:
         def problems_at(tpot_ms: float) -> tuple[Problem, ...]:
-            table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms))
+            table = self.evaluated.at(replace(self.asked.basis.targets.slo, tpot_ms=tpot_ms))
             return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problems
 
         at_loosest = problems_at(high)
@@ -222,7 +226,7 @@ class _RegionSweeps:
         loosest = at_loosest[0]
 
         def of_kinds(tpot_ms: float, kinds: frozenset[Kind]) -> tuple[Problem, ...]:
-            table = self.evaluated.at(replace(self.asked.request.slo, tpot_ms=tpot_ms), sorted(kinds))
+            table = self.evaluated.at(replace(self.asked.basis.targets.slo, tpot_ms=tpot_ms), sorted(kinds))
             offers = tuple(o for o in loosest.offers if any(o.replicas_per_instance(kind) for kind in kinds))
             return self._with(table, replace(loosest, kinds=tuple(sorted(kinds)), offers=offers))
 

@@ -11,7 +11,7 @@ def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
     current = region.current
     if current is None or region.usd_per_hour is None:
         return
-    hours = plan.request.hours_per_month
+    hours = plan.basis.calculation.hours_per_month
     cost = "at a price that is not known here" if current.usd_per_hour is None else _month(current.usd_per_hour, hours)
     able = {
         True: "it serves this",

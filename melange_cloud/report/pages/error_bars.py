@@ -8,7 +8,7 @@ def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
     """At most three sentences."""
     bars = region.error_bars
     ends: tuple[tuple[str, FleetAtThroughput], ...] = ()
-    if plan.request.pessimistic and bars is not None:
+    if plan.basis.served.pessimistic and bars is not None:
         stated, better = _dollars(bars.stated.usd_per_month), _dollars(bars.better.usd_per_month)
         cost = f"This is the low end of every profile: as stated {stated}, at the high end {better}."
         ends = (("As stated", bars.stated), ("at the high end", bars.better))

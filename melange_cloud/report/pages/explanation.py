@@ -38,7 +38,7 @@ def why(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Block]:
     explanation = region.explanation
     if explanation is None or region.usd_per_hour is None:
         return
-    hours = plan.request.hours_per_month
+    hours = plan.basis.calculation.hours_per_month
     yield Paragraph(tuple(_sentences(region, explanation, hours)))
     if explanation.alternatives:
         yield TitledSheet("The next-cheapest fleets that differ in kind", _alternatives(explanation, hours, wide=wide))

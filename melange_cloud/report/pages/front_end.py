@@ -14,7 +14,7 @@ def front_end_lines(plan: Plan, region: RegionPlan) -> list[str]:
     limited = [use for use in region.kinds if use.front_end_load_share >= LEAST_SHARE]
     if not limited:
         return []
-    servers = plan.request.api_servers
+    servers = plan.basis.served.api_servers
     each = f"{number(servers)} API server{'' if servers == 1 else 's'}{star(plan, 'api_servers')} per replica"
     kinds = "; ".join(_kind(use) for use in limited)
     return [f"The HTTP front end ({each}) limits {kinds}{_with_more(plan, region)}."]
@@ -31,8 +31,8 @@ def _with_more(plan: Plan, region: RegionPlan) -> str:
     """What twice as many do; a comparison of regions does not ask."""
     more = next((change for change in region.what_if if change.option.startswith(OPTION)), None)
     if more is not None and more.usd_per_hour is not None:
-        month = dollars(usd_per_month(more.usd_per_hour * plan.request.hours_per_month))
+        month = dollars(usd_per_month(more.usd_per_hour * plan.basis.calculation.hours_per_month))
         return f"; {more.option} would make it {month} ({difference(more.usd_per_hour, region.usd_per_hour)})"
     if more is not None or len(plan.regions) > 1:
         return ""
-    return f"; more of them ({OPTION} {2 * plan.request.api_servers}) would not make the fleet cheaper"
+    return f"; more of them ({OPTION} {2 * plan.basis.served.api_servers}) would not make the fleet cheaper"

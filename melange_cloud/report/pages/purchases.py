@@ -157,8 +157,8 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
         yield f"{head}: the {unit} that it must run to beat the cheapest fleet on demand."
     if any(bought.purchase == "spot" and bought.status.has_fleet for _, bought in every):
         yield "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)."
-    if plan.request.hours_per_month < _billed_hours(every):
-        yield f"On demand and spot are billed {quantity(plan.request.hours_per_month)}{GLUE}h/month."
+    if plan.basis.calculation.hours_per_month < _billed_hours(every):
+        yield f"On demand and spot are billed {quantity(plan.basis.calculation.hours_per_month)}{GLUE}h/month."
     yield from _no_price(every, several=len(regions) > 1)
 
 

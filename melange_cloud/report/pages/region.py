@@ -77,7 +77,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         parts.append((use, line.replicas / use.replicas if use is not None and use.replicas else 0.0))
     requests = percents_of_whole(use.requests_share * part if use else 0.0 for use, part in parts)
     tokens = percents_of_whole(use.tokens_share * part if use else 0.0 for use, part in parts)
-    hours = plan.request.hours_per_month
+    hours = plan.basis.calculation.hours_per_month
     rows = tuple(
         (
             clean(line.instance_type),
@@ -139,7 +139,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
 def _answer(plan: Plan, region: RegionPlan) -> list[str]:
     tokens = sentences.per_million(plan, region)
     lines = [
-        " ".join(once([sentences.proof(region, plan.request.hours_per_month), tokens])),
+        " ".join(once([sentences.proof(region, plan.basis.calculation.hours_per_month), tokens])),
         *error_lines(plan, region),
         *front_end_lines(plan, region),
         sentences.against_single(region),
@@ -155,7 +155,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
 
     A single-GPU fleet may use several degrees of its GPU. Without a plan there is nothing to compare with.
     """
-    hours, cost = plan.request.hours_per_month, region.usd_per_hour
+    hours, cost = plan.basis.calculation.hours_per_month, region.usd_per_hour
     rows: list[tuple[str, str, str, str]] = []
 
     def add(label: str, instances: str, usd_per_hour: float | None) -> None:
@@ -179,7 +179,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         if not reason and change.usd_per_hour is None:
             reason = f": {clean(change.status)}"
         add(f"{clean(change.name)}{option}{reason}", fleet(change.instances), change.usd_per_hour)
-    asked = ROUTERS.index(plan.request.router) if plan.request.router in ROUTERS else len(ROUTERS)
+    asked = ROUTERS.index(plan.basis.fleet.router) if plan.basis.fleet.router in ROUTERS else len(ROUTERS)
     for router in ROUTERS[asked + 1 :] if region.status.has_fleet else ():
         if router in region.routers:
             missing = "" if region.routers[router] is not None else ": no data"

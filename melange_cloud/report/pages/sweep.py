@@ -100,15 +100,16 @@ def _plain(instances: object) -> str:
 
 def title(answer: Sensitivity) -> tuple[str, ...]:
     """What is shown, of what, at whose prices."""
-    request, sweep = answer.request, answer.sweep
-    rate = "" if sweep.over == "rate" else f", peak {quantity(request.peak_requests_per_s)}{GLUE}req/s"
-    tpot = "" if sweep.over == "tpot" else f", mean TPOT <={GLUE}{quantity(request.tpot_ms)}{GLUE}ms"
-    router = "" if sweep.over == "router" else f", router {clean(request.router)}"
+    served, traffic, sweep = answer.basis.served, answer.basis.traffic, answer.sweep
+    fleet_rules = answer.basis.fleet
+    rate = "" if sweep.over == "rate" else f", peak {quantity(traffic.peak_requests_per_s)}{GLUE}req/s"
+    tpot = "" if sweep.over == "tpot" else f", mean TPOT <={GLUE}{quantity(answer.basis.targets.tpot_ms)}{GLUE}ms"
+    router = "" if sweep.over == "router" else f", router {clean(fleet_rules.router)}"
     return (
-        f"{clean(answer.provider)} {clean(answer.region)}: {clean(request.model)} {clean(request.precision)}, profiles "
-        f"of engine era {clean(request.era)}",
-        f"{clean(request.workload)}{rate} + {quantity(request.headroom * 100)}{GLUE}% headroom{tpot}{router}",
-        f"{clean(request.purchase).replace('_', ' ')} prices: {clean(answer.price_as_of)}",
+        f"{clean(answer.provider)} {clean(answer.region)}: {clean(served.model)} {clean(served.precision)}, profiles "
+        f"of engine era {clean(served.era)}",
+        f"{clean(traffic.workload)}{rate} + {quantity(traffic.headroom * 100)}{GLUE}% headroom{tpot}{router}",
+        f"{clean(fleet_rules.purchase).replace('_', ' ')} prices: {clean(answer.price_as_of)}",
     )
 
 
@@ -131,7 +132,7 @@ def _summary(answer: Sensitivity) -> str:
     what = AXIS[sweep.over].format(gpu=clean(sweep.gpu))
     if not costs:
         return f"{what}: no fleet from {quantity(sweep.low)} to {quantity(sweep.high)}."
-    hours = answer.request.hours_per_month
+    hours = answer.basis.calculation.hours_per_month
     changes = len(sweep.stretches) - 1
     error = "" if sweep.error is None else f" Its profile may be off by {plus_minus(sweep.error)}."
     return (
@@ -148,7 +149,7 @@ def _rows_title(stretches: Sequence[Stretch], all_rows: bool) -> str:
 
 
 def _stretches(answer: Sensitivity, *, all_rows: bool) -> Sheet:
-    sweep, hours = answer.sweep, answer.request.hours_per_month
+    sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
     shown = list(sweep.stretches)
     asked = sweep.asked or 0.0
     if not all_rows and len(shown) > ROWS_SHOWN:
@@ -211,7 +212,7 @@ def _points(answer: Sensitivity, count: int) -> list[float]:
 
 def _plot(answer: Sensitivity, width: int) -> Iterator[str]:
     """One line of bars for the cost, one for each kind alone against it."""
-    sweep, hours = answer.sweep, answer.request.hours_per_month
+    sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
     names = [name for name, parts in sorted(sweep.singles.items()) if any(part.usd_per_hour_at_low for part in parts)]
     label = max([len("Cost"), *(len(f"{name} only") for name in names)])
     count = max(10, min(PLOT_POINTS, width - label - 34))
@@ -260,8 +261,8 @@ def _unproven(status: Status) -> str:
 
 
 def _choices(answer: Sensitivity) -> Sheet:
-    hours = answer.request.hours_per_month
-    asked = next((choice for choice in answer.sweep.choices if choice.name == answer.request.router), None)
+    hours = answer.basis.calculation.hours_per_month
+    asked = next((choice for choice in answer.sweep.choices if choice.name == answer.basis.fleet.router), None)
     reference = None if asked is None else asked.usd_per_hour
     rows = tuple(
         (
@@ -285,7 +286,7 @@ def _choices(answer: Sensitivity) -> Sheet:
 
 def sensitivity_chart(answer: Sensitivity) -> Chart:
     """The paper's main figure: each single-GPU fleet's cost over the mix's; beside it the cost itself."""
-    sweep, hours = answer.sweep, answer.request.hours_per_month
+    sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
     points = _points(answer, PICTURE_POINTS)
     costs = [_cost_at(sweep.stretches, at) for at in points]
     low, high = sweep.low or 0.0, sweep.high or 0.0

@@ -1,0 +1,277 @@
+"""A question becomes the basis of a plan, part by part: defaults filled in and named, impossible values refused."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import Field, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from melange_cloud import profiles, workload
+from melange_cloud.domain import GPUS, InstanceType, Kind, Workload
+from melange_cloud.domain.question import (
+    DEFAULT_SPARE,
+    DEFAULT_SPOT_SPARE,
+    HOST_MEMORY_BESIDE_WEIGHTS_GIB,
+    AnswerDetail,
+    Bounds,
+    FleetRules,
+    PlanBasis,
+    PlannedTraffic,
+    ServedModel,
+)
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs import NotANumber, parse_whole
+from melange_cloud.inputs.quantities import latency_target_ms, positive
+from melange_cloud.inputs.suggestions import close_matches
+from melange_cloud.planner.planned_rate import default_rate, rate_of
+from melange_cloud.planner.question import PARTS, Question, fields_of, known_word
+
+LEAST_HOURS_OF_A_MONTH = 672.0
+"""Those of February; with fewer, the fleet runs a part of the month."""
+
+LEAST_REQUESTS_PER_S = 1e-6
+"""One request in eleven days."""
+
+MOST_REQUESTS_PER_S = 1e6
+"""Beyond this the counts of instances outgrow the solvers' tolerances (they are relative to 1e6 or so)."""
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedQuestion:
+    """The basis of a plan with what is needed to make it, all of it checked.
+
+    Attributes:
+        basis: what the plan stands on.
+        defaulted: keywords of Question that were not set and shape the answer.
+        workload: the traffic, bucket by bucket.
+        may_use: the kinds that ``--gpu`` leaves; None is all.
+        notes: what must be said of the workload.
+        choice: whose profiles are asked for.
+        detail: what the answer shall hold besides the fleet.
+    """
+
+    basis: PlanBasis
+    defaulted: tuple[str, ...]
+    workload: Workload
+    may_use: frozenset[Kind] | None
+    notes: tuple[str, ...]
+    choice: profiles.ModelSelection
+    detail: AnswerDetail
+
+
+def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQuestion:
+    """Fill in the defaults and check every value.
+
+    Args:
+        question: what was set.
+        machines: the instance types that quotas may name.
+
+    Raises:
+        BadInput: a value that cannot be right; the message names the option and the cure.
+        BadFile: a workload file with faults.
+    """
+    served, choice = _served(question)
+    traffic, load = _traffic(question)
+    targets, calculation, detail = _checked(question.targets), _checked(question.calculation), _detail(question)
+    fleet, may_use = _fleet(question, choice, machines)
+    return ResolvedQuestion(
+        basis=PlanBasis(served, traffic, targets, fleet, calculation),
+        defaulted=tuple(_defaulted(question, served)),
+        workload=load,
+        may_use=may_use,
+        # What is odd about a shipped trace stands in `workloads show`; what a user's file left open must be said here.
+        notes=() if load.name in workload.list_workloads() else load.notes,
+        choice=choice,
+        detail=detail,
+    )
+
+
+def _defaulted(question: Question, served: ServedModel) -> Iterator[str]:
+    """The keywords that were not set and shape the answer."""
+    for part in PARTS.values():
+        for one in fields_of(part):
+            if not one.metadata.get("named") or one.name in question.given or part is AnswerDetail:
+                continue
+            if one.name == "model" and served.config is not None:
+                continue
+            if one.name == "api_servers" and profiles.no_front_end(served.era, served.precision):
+                continue
+            yield one.name
+
+
+def _option(one: "Field[Any]") -> str:
+    return one.metadata.get("option") or "--" + one.name.replace("_", "-")
+
+
+def _checked(part: Part) -> Part:
+    """A part whose values are what their fields' metadata allows; words as the known ones, numbers as floats."""
+    normal: dict[str, float | str] = {}
+    for one in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, one.name)
+        if value is None:
+            continue
+        bounds: Bounds | None = one.metadata.get("bounds")
+        if bounds is not None and not bounds.least <= value <= bounds.most:
+            shown = f"{value:g}" if isinstance(value, float) else f"{value}"
+            raise BadInput(f"{_option(one)} {shown}: {bounds.cure}")
+        if one.metadata.get("target_ms"):
+            normal[one.name] = latency_target_ms(_option(one), value)
+        elif "one_of" in one.metadata:
+            normal[one.name] = known_word(_option(one), value, one.metadata["one_of"])
+        elif isinstance(one.default, float):
+            normal[one.name] = float(value)
+    return replace(part, **normal)  # type: ignore[type-var]
+
+
+def _served(question: Question) -> tuple[ServedModel, profiles.ModelSelection]:
+    """The model and how it is served, and whose profiles that asks for."""
+    served, precision = question.served, question.served.precision or None
+    if served.config is None:
+        choice = profiles.choose(served.model, precision, served.era)
+    else:
+        choice = profiles.choose_config(Path(served.config), question.given.get("model"), precision, served.era)
+    if "api_servers" in question.given:
+        check_api_servers(served.api_servers, choice.era, choice.precision)
+    return replace(served, model=choice.model, precision=choice.precision, era=choice.era), choice
+
+
+def _traffic(question: Question) -> tuple[PlannedTraffic, Workload]:
+    """The rates to plan for, and the workload that they are of."""
+    asked = _checked(question.traffic)
+    held = workload.load_workload_file(asked.workload)
+    load, rate_is_set = held.workload, asked.peak_requests_per_s is not None
+    if asked.peak_requests_per_s is None:
+        rate = default_rate(held, workload_is_default="workload" not in question.given)
+    else:
+        rate = rate_of(asked.peak_requests_per_s, held)
+    peak = positive("--rate", rate.requests_per_s, LEAST_REQUESTS_PER_S)
+    mean = rate.mean_requests_per_s
+    if asked.mean_requests_per_s is not None:
+        mean = positive("--mean-rate", asked.mean_requests_per_s, LEAST_REQUESTS_PER_S)
+    if mean is not None and mean > peak:
+        whose = "" if rate_is_set else " (the default: set yours)"
+        raise BadInput(
+            f"--mean-rate {mean:g} is above --rate {peak:g}{whose}: the busiest hour cannot be below the mean"
+        )
+    planned = peak * (1 + asked.headroom)
+    if planned > MOST_REQUESTS_PER_S:
+        raise BadInput(
+            f"--rate {peak:g}: planned {planned:g} requests/s, more than the {MOST_REQUESTS_PER_S:,.0f} that can be "
+            "solved exactly; plan a part of the traffic and multiply"
+        )
+    traffic = PlannedTraffic(
+        workload=load.name,
+        workload_title=load.title,
+        mean_input_tokens=load.mean_input_tokens,
+        mean_output_tokens=load.mean_output_tokens,
+        peak_requests_per_s=peak,
+        mean_requests_per_s=mean,
+        headroom=asked.headroom,
+        planned_requests_per_s=planned,
+        rate_source=rate.words,
+    )
+    return traffic, load
+
+
+def _fleet(
+    question: Question, choice: profiles.ModelSelection, machines: Collection[InstanceType]
+) -> tuple[FleetRules, frozenset[Kind] | None]:
+    """The rules for a fleet, and the kinds that they leave."""
+    fleet = _checked(question.fleet)
+    hours = question.calculation.hours_per_month
+    if "purchase" in question.given and fleet.purchase.startswith("commit_") and hours < LEAST_HOURS_OF_A_MONTH:
+        raise BadInput(
+            f"--hours-per-month {hours:g}: a commitment is billed for every hour, used or not: give "
+            f"{LEAST_HOURS_OF_A_MONTH:g} to 744, or see --compare-purchases"
+        )
+    gpus, may_use = _gpus(fleet.gpus or ())
+    filled = replace(
+        fleet,
+        gpus=gpus,
+        spare=fleet.spare if "spare" in question.given else default_spare(fleet.purchase),
+        max_gpus=_quota("--max-gpus", fleet.max_gpus, GPUS),
+        max_instances=_quota("--max-instances", fleet.max_instances, {machine.name for machine in machines}),
+        max_vcpus=_quota("--max-vcpus", fleet.max_vcpus, {machine.quota_family for machine in machines}),
+        host_memory_floor_gib=_host_memory_floor_gib(choice)
+        if fleet.min_host_memory_gib is None
+        else fleet.min_host_memory_gib,
+    )
+    return filled, may_use
+
+
+def _detail(question: Question) -> AnswerDetail:
+    """What the answer shall hold besides the fleet."""
+    if "stay_within" in question.given and question.detail.current is None:
+        raise BadInput("--stay-within needs --current FILE: the fleet that runs today")
+    return _checked(question.detail)
+
+
+def _host_memory_floor_gib(choice: profiles.ModelSelection) -> float:
+    if choice.weight_gib is None:
+        raise BadInput(
+            f"--model {choice.model}: its weights are not in your profiles: give --min-host-memory-gib, such as the "
+            f"weights + {HOST_MEMORY_BESIDE_WEIGHTS_GIB:g} GiB"
+        )
+    return choice.weight_gib + HOST_MEMORY_BESIDE_WEIGHTS_GIB
+
+
+def default_spare(purchase: str) -> int:
+    """Instances kept in reserve where nothing is asked: spot is taken back with minutes' notice, so one."""
+    return DEFAULT_SPOT_SPARE if purchase == "spot" else DEFAULT_SPARE
+
+
+def check_api_servers(count: int, era: str, precision: str) -> None:
+    """Refuse a number of API servers that cannot be, or that would change nothing.
+
+    Raises:
+        BadInput: it is outside 1 to MOST_API_SERVERS, or above 1 where profiles hold the front end already.
+    """
+    if not 1 <= count <= profiles.MOST_API_SERVERS:
+        raise BadInput(f"--api-servers {count}: give 1 to {profiles.MOST_API_SERVERS} server processes per replica")
+    if count > 1 and profiles.no_front_end(era, precision):
+        raise BadInput(
+            f"--api-servers {count}: profiles of era {era} include the HTTP server, which ran in the engine's process; "
+            "leave the option out"
+        )
+
+
+def _gpus(words: Iterable[str]) -> tuple[tuple[str, ...] | None, frozenset[Kind] | None]:
+    by_lower = {gpu.lower(): gpu for gpu in GPUS}
+    shown: list[str] = []
+    kinds: set[Kind] = set()
+    for word in (part.strip() for text in words for part in text.split(",")):
+        name, _, degree = word.partition(":")
+        gpu = by_lower.get(name.lower())
+        if gpu is None:
+            raise BadInput(f"--gpu {echoed(word)}: {close_matches(name, GPUS)}")
+        try:
+            degrees = [parse_whole(degree, 1)] if degree else list(profiles.TENSOR_PARALLEL_DEGREES)
+        except NotANumber:
+            cure = f"after the colon comes the tensor parallel degree, such as {gpu}:2"
+            raise BadInput(f"--gpu {echoed(word)}: {cure}") from None
+        if not set(degrees) <= set(profiles.TENSOR_PARALLEL_DEGREES):
+            known = ", ".join(str(tp) for tp in profiles.TENSOR_PARALLEL_DEGREES)
+            raise BadInput(f"--gpu {echoed(word)}: tensor parallel degrees with profiles are {known}")
+        kinds.update(Kind(gpu, tp) for tp in degrees)
+        shown.append(f"{gpu}:{degrees[0]}" if degree else gpu)
+    if not kinds:
+        return None, None
+    return tuple(sorted(set(shown))), frozenset(kinds)
+
+
+def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict[str, int]:
+    names = sorted(known)
+    by_lower = {name.lower(): name for name in names}
+    checked: dict[str, int] = {}
+    for word, limit in limits.items():
+        name = by_lower.get(word.lower())
+        if name is None:
+            raise BadInput(f"{option} {echoed(word)}={limit}: {close_matches(word, names)}")
+        if limit < 0:
+            raise BadInput(f"{option} {word}={limit}: a limit is 0 or more")
+        checked[name] = limit
+    return dict(sorted(checked.items()))
+
+
+__all__ = ["ResolvedQuestion", "check_api_servers", "default_spare", "resolve"]
