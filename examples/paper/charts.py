@@ -6,7 +6,7 @@ from typing import Any
 from comparisons import Beside
 from fleets import TARGETS_MS, WORKLOADS, Costs
 
-from melange_cloud.report.charts import COLOURS, NOTHING_COLOUR, Chart, GridField, GridPanel, Line, LinePanel
+from melange_cloud.report.charts import COLOURS, NOTHING_COLOUR, Chart, ChartLine, GridField, GridPanel, LinePanel
 from melange_cloud.report.pages.heatmap_chart import ratio_field
 
 AXES = ("input tokens per request", "output tokens per request")
@@ -52,13 +52,13 @@ def heat_map(rows: Sequence[Beside], first: str, second: str, model: str, ours_a
 def by_tpot(rows: Sequence[Beside], ours_are: str) -> Chart:
     """T/$ of A100-80GB over A10G by target, ours with its errors and the published."""
     known = [row for row in rows if row.ours is not None]
-    ours = Line(
+    ours = ChartLine(
         name="melange-cloud",
         points=tuple((row.place[0], row.ours) for row in known if row.ours is not None),
         colour=COLOURS["A100-80GB"],
         errors=tuple(row.error / row.ours for row in known if row.ours is not None),
     )
-    theirs = Line("the paper", tuple((row.place[0], row.low) for row in rows), dashed=True)
+    theirs = ChartLine("the paper", tuple((row.place[0], row.low) for row in rows), dashed=True)
     panel = LinePanel(
         title="over 1: A100-80GB serves more for the money; under 1: A10G",
         x_label="target for the mean TPOT, ms per output token",
@@ -89,7 +89,7 @@ def costs(answers: Sequence[Costs]) -> Chart:
                     if (alone := one.single_usd_per_hour[gpu]) is not None
                 ]
                 if points:
-                    lines.append(Line(f"{gpu} alone", tuple(points), COLOURS[gpu]))
+                    lines.append(ChartLine(f"{gpu} alone", tuple(points), COLOURS[gpu]))
             panels.append(
                 LinePanel(
                     title=f"{workload} (for {paper_name}), mean TPOT ≤ {tpot_ms} ms",

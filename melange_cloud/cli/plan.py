@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from melange_cloud.cli.clock import now
+from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ONE_ANSWER, QUESTION
 from melange_cloud.cli.output import colour, emit, note, width
 from melange_cloud.cli.question_options import question_of, takes

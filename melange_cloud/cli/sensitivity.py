@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from melange_cloud.cli.clock import now
+from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ALL_ROWS, FORMAT, OUT, OUTPUT, QUESTION, WHAT
 from melange_cloud.cli.output import colour, emit, note, width
 from melange_cloud.cli.plan import progress

@@ -70,7 +70,7 @@ class GridPanel:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """A line through points (x, y), with a mark at each or without.
 
     ``errors`` are fractions of y, drawn as a band; ``dashed`` tells a second kind of line from the first.
@@ -95,7 +95,7 @@ class LinePanel:
     title: str
     x_label: str
     y_label: str
-    lines: tuple[Line, ...]
+    lines: tuple[ChartLine, ...]
     x_ticks: tuple[float, ...]
     level: float | None = None
     doubling: bool = False

@@ -22,7 +22,7 @@ _BELOW = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RowLine:
     """What one line of a row holds: the places of the columns, and how wide each is."""
 
     columns: tuple[int, ...]
@@ -38,7 +38,7 @@ class Layout:
     """
 
     sheet: Sheet
-    lines: tuple[Line, ...]
+    lines: tuple[RowLine, ...]
     gap: int
     shares_heads: bool = False
 
@@ -57,7 +57,7 @@ def layouts(sheet: Sheet, width: int) -> tuple[tuple[int, ...], list[Layout]]:
     shares = len(_filled(sheet, heads, width)) == 1
     lines = [heads, *_filled(sheet, shown[len(heads) :], width - _BELOW)] if shares else _filled(sheet, shown, width)
     laid = [
-        Line(tuple(line), tuple(_widths(sheet, line, width - (_BELOW if at else 0), _GAP)[0]), _BELOW if at else 0)
+        RowLine(tuple(line), tuple(_widths(sheet, line, width - (_BELOW if at else 0), _GAP)[0]), _BELOW if at else 0)
         for at, line in enumerate(lines)
     ]
     return shown, [Layout(sheet, tuple(laid), _GAP, shares_heads=shares)]
@@ -118,7 +118,7 @@ def _fitted(sheet: Sheet, shown: Sequence[int], width: int) -> Layout | None:
     for gap in (_GAP, _LEAST_GAP):
         widths, fits = _widths(sheet, shown, width, gap)
         if fits:
-            return Layout(sheet, (Line(tuple(shown), tuple(widths)),), gap)
+            return Layout(sheet, (RowLine(tuple(shown), tuple(widths)),), gap)
     return None
 
 

@@ -11,8 +11,8 @@ from melange_cloud.solver.checks import breaches, cost_usd_per_hour, refuse_numb
 from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs.find import SolverProgram, programs_for
-from melange_cloud.solver.programs.output import UnusableOutput
 from melange_cloud.solver.programs.run import failure, run
+from melange_cloud.solver.programs.solver_output import UnusableOutput
 from melange_cloud.solver.recover import Instances, read_values
 
 

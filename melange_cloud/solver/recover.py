@@ -16,7 +16,7 @@ from melange_cloud.solver.checks import (
 from melange_cloud.solver.covering import CoveringItem, NodeBudgetSpent, cover, nano_usd, nano_usd_of, uses
 from melange_cloud.solver.even_shares import Shares, cleaned, even_shares
 from melange_cloud.solver.programs.find import SolverProgram
-from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput
+from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput
 
 ROUGHLY = 1e-3
 """What a solver's tolerances (GLPK: 1e-5 of an instance, so 8e-5 replicas) can explain; more is a wrong answer."""

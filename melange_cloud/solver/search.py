@@ -23,8 +23,8 @@ from melange_cloud.solver.covering import NodeBudgetSpent, cover
 from melange_cloud.solver.even_shares import Shares
 from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs.find import SolverProgram, find_highs, programs_for
-from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput
 from melange_cloud.solver.programs.run import failure, run
+from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput
 from melange_cloud.solver.recover import Instances, best_fleet, items_of, quota_limits, read_values
 from melange_cloud.solver.staircase_solution import counted
 

@@ -157,8 +157,8 @@ def test_ctrl_c_ends_a_refresh_that_hangs(serve, cache):
     serve(hang)
     start = (
         "from melange_cloud.clouds import aws, gcp\n"
-        "aws.client.Patience.__init__.__defaults__ = (86_400, 86_400, 1, 1)\n"
-        "gcp.client.Patience.__init__.__defaults__ = (86_400, 86_400, 1, 1, 86_400)\n"
+        "aws.client.AwsPatience.__init__.__defaults__ = (86_400, 86_400, 1, 1)\n"
+        "gcp.client.GcpPatience.__init__.__defaults__ = (86_400, 86_400, 1, 1, 86_400)\n"
         "from melange_cloud.cli.app import main; main()"
     )
     asking = subprocess.Popen(

@@ -22,7 +22,7 @@ ALLOWED = {
     "calibration/build.py": "compares with what ships",
     "profiles/measure/load_generator.py": "writes the log of our own process",
     "solver/programs/highs.py": "standard output, while the solver runs",
-    "solver/programs/output.py": "the answer of a solver that we started, in our own folder",
+    "solver/programs/solver_output.py": "the answer of a solver that we started, in our own folder",
     "solver/programs/run.py": "the log of a solver that we started, in our own folder",
 }
 

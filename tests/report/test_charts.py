@@ -4,14 +4,14 @@ import pytest
 
 from melange_cloud.errors import MelangeError
 from melange_cloud.report import charts
-from melange_cloud.report.charts import Chart, GridField, GridPanel, Line, LinePanel, drawn
+from melange_cloud.report.charts import Chart, ChartLine, GridField, GridPanel, LinePanel, drawn
 from tests.pictures import texts
 
 GRID = GridPanel(
     "T/$ of $ome", "in", "out", ("25", "100"), ("25",), ((GridField("~+5", "#0072B2", 0.3), GridField("-")),)
 )
 LINES = LinePanel(
-    "by target", "ms", "T/$", (Line("L4", ((40.0, 1.0), (80.0, 2.0)), errors=(0.3, 0.3)),), (40.0, 80.0), level=1.5
+    "by target", "ms", "T/$", (ChartLine("L4", ((40.0, 1.0), (80.0, 2.0)), errors=(0.3, 0.3)),), (40.0, 80.0), level=1.5
 )
 CHART = Chart("one & two", (GRID, LINES), subtitle=("prices in $ and more $",), notes=("note",))
 

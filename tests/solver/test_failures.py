@@ -17,7 +17,7 @@ from melange_cloud.errors import SolverFailed
 from melange_cloud.solver import find_programs, least_change, solve, solve_for_cost
 from melange_cloud.solver.programs import find
 from melange_cloud.solver.programs.find import CBC_VARIABLE, GLPSOL_VARIABLE, SolverProgram
-from melange_cloud.solver.programs.output import SolverOutcome
+from melange_cloud.solver.programs.solver_output import SolverOutcome
 from tests.solver.problems import A10G, toy
 
 ROOT = Path(__file__).parent.parent.parent

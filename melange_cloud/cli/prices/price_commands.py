@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli import clock
+from melange_cloud.cli import current_time
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.prices.price_selection import (
     Asking,
@@ -247,7 +247,7 @@ def doctor(
     from melange_cloud.market.doctor import examine
 
     result = result_of(out, format_, Format)
-    checks = examine(offline=offline, now=clock.now(), deadline_s=deadline_of(deadline))
+    checks = examine(offline=offline, now=current_time.now(), deadline_s=deadline_of(deadline))
     show = price_tables.checks_json if result.format == Format.JSON else price_tables.checks_table
     emit(show(checks), result)
     if any(check.status == "failed" for check in checks):

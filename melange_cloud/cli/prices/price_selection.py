@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melange_cloud.cli.clock import now
+from melange_cloud.cli.current_time import now
 from melange_cloud.cli.output import note
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadInput, PricesUnavailable, echoed

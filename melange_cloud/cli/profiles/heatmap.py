@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli import output
-from melange_cloud.cli.clock import now
+from melange_cloud.cli.current_time import now
 from melange_cloud.cli.result_file import output_option, result_of
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.report.page import Format

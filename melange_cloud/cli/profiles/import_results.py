@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import output
-from melange_cloud.cli.clock import now
+from melange_cloud.cli.current_time import now
 from melange_cloud.cli.option_values import latency_targets
 from melange_cloud.cli.options import GPU, MODEL, TPOT_MS, AnyFormat, Era, Out, Precision
 from melange_cloud.cli.result_file import result_of

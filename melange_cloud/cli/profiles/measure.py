@@ -330,7 +330,7 @@ def _how_to_go_on(kept: "KeptPoints") -> str:
 def _saved(
     question: "MeasureQuestion", measured: "tuple[MeasuredSize, ...]", kept: "KeptPoints", weights_gib: float | None
 ) -> Path:
-    from melange_cloud.cli.clock import now
+    from melange_cloud.cli.current_time import now
     from melange_cloud.profiles import load_eras, load_models
     from melange_cloud.profiles.measure import runs_to_save
     from melange_cloud.profiles.user_profiles import save_runs

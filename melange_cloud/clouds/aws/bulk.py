@@ -23,7 +23,7 @@ from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.clouds.aws.csv_list import LONGEST_LINE_BYTES, products_of
 from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
 from melange_cloud.clouds.aws.list_stream import PassingBody, SameHost
-from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, OfferCollector
+from melange_cloud.clouds.aws.offer_collector import LISTED, PROVIDER, OfferCollector
 from melange_cloud.clouds.aws.products import PriceList
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained

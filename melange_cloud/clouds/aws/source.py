@@ -9,7 +9,7 @@ from typing import Any, Literal
 from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, AwsClients, pages
 from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
-from melange_cloud.clouds.aws.offers import LISTED, PROVIDER, OfferCollector
+from melange_cloud.clouds.aws.offer_collector import LISTED, PROVIDER, OfferCollector
 from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained

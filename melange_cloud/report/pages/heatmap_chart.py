@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, Yield
-from melange_cloud.report.charts import COLOURS, Chart, GridField, GridPanel, Line, LinePanel
+from melange_cloud.report.charts import COLOURS, Chart, ChartLine, GridField, GridPanel, LinePanel
 from melange_cloud.report.pages.heatmap import LETTERS, title
 from melange_cloud.report.text import GLUE, UNKNOWN, number
 
@@ -125,7 +125,7 @@ def _over_tpot(shown: HeatMap) -> LinePanel:
         known = [(target_ms, one) for target_ms, one in served if target_ms is not None and one is not None]
         if known:
             lines.append(
-                Line(
+                ChartLine(
                     name=gpu,
                     points=tuple((target_ms, one.tokens_per_s_per_usd_per_hour) for target_ms, one in known),
                     colour=COLOURS[gpu],

@@ -9,7 +9,7 @@ from io import StringIO
 from melange_cloud.domain import Sensitivity, Status, Stretch
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, TitledSheet
-from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, Line, LinePanel
+from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartLine, LinePanel
 from melange_cloud.report.json_ import plain
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import (
@@ -301,9 +301,13 @@ def sensitivity_chart(answer: Sensitivity) -> Chart:
         )
         if line:
             gpu = name.split(" ")[0]
-            relative.append(Line(f"{name} only", line, COLOURS.get(gpu, OTHER_COLOUR), dashed=name != gpu, marks=False))
+            relative.append(
+                ChartLine(f"{name} only", line, COLOURS.get(gpu, OTHER_COLOUR), dashed=name != gpu, marks=False)
+            )
     month = tuple((at, cost * hours) for at, cost in zip(points, costs, strict=True) if cost is not None)
-    panels = [LinePanel("Cost of the cheapest fleet", axis, "USD per month", (Line("mix", month, marks=False),), ticks)]
+    panels = [
+        LinePanel("Cost of the cheapest fleet", axis, "USD per month", (ChartLine("mix", month, marks=False),), ticks)
+    ]
     if relative:
         panels.insert(
             0,

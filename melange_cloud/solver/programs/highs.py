@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.domain import Status
-from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput
+from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput
 
 OPTIONS = {
     "output_flag": False,

@@ -21,7 +21,7 @@ from melange_cloud.domain import Status
 from melange_cloud.errors import SolverFailed
 from melange_cloud.solver.programs.find import SolverProgram
 from melange_cloud.solver.programs.highs import run_highs
-from melange_cloud.solver.programs.output import SolverOutcome, UnusableOutput, read_cbc, read_glpk
+from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput, read_cbc, read_glpk
 
 GRACE_S = 2
 """Seconds that a program may run beyond the time limit that it was given before it is killed."""
