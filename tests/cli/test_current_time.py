@@ -9,16 +9,12 @@ from typer.testing import CliRunner
 from melange_cloud import catalog
 from melange_cloud.cli.app import app
 from tests.clouds.loopback import Loopback
-from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.live import both_clouds, point_at
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 EPOCH = "1795305600"
 MOMENT = datetime.fromtimestamp(int(EPOCH), UTC)
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
 
 
 def run(*arguments, code=0, epoch=EPOCH):

@@ -15,7 +15,9 @@ from melange_cloud.cli.app import app
 from tests.clouds.aws_cloud import FakeAws, product, recorded
 from tests.clouds.gcp_recorded import SKUS_PATH, skus
 from tests.clouds.loopback import Loopback, Reply
-from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.live import both_clouds, point_at
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 BOTH = ("--region", "us-east-1", "--region", "us-central1")
 REGION = {"aws": "us-east-1", "gcp": "us-central1"}
@@ -24,12 +26,6 @@ CUT_AT = 2
 """The request for this page of a chain, counted from 0, is the one that the server dies of."""
 CHANGED = 1.01
 """What the dying server's prices are multiplied with, so that one that slips through is seen."""
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
 
 
 class Dying:

@@ -9,15 +9,11 @@ from typer.testing import CliRunner
 from melange_cloud.cli.app import app
 from tests.clouds.aws_cloud import FakeAws, refusal
 from tests.clouds.loopback import Loopback
-from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.live import both_clouds, point_at
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 BOTH = ("--region", "us-east-1", "--region", "us-central1")
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
 
 
 @pytest.fixture

@@ -8,16 +8,11 @@ import sys
 import pytest
 
 from tests.cli.conftest import ROOT
-from tests.live import machine_of_its_own
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 NORTH = ("--region", "nimbus-north-1")
 PRICES = {("n1.l4", 0.55), ("n8.h100", 24.0)}
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
 
 
 @pytest.fixture

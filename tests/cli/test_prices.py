@@ -19,8 +19,8 @@ from melange_cloud import catalog
 from melange_cloud.cli.app import app
 from melange_cloud.domain import PURCHASES
 from tests.clouds.aws_cloud import FakeAws, operation_of, product, recorded, recorded_spot, refusal
-from tests.clouds.loopback import Loopback, Reply
-from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.clouds.loopback import Reply
+from tests.live import both_clouds
 
 COLUMNS = [
     "provider",
@@ -38,28 +38,7 @@ COLUMNS = [
     "as_of_to",
 ]
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    made = []
-
-    def start(answer=None):
-        server = Loopback(answer or both_clouds())
-        made.append(server)
-        server.__enter__()
-        point_at(server, monkeypatch)
-        return server
-
-    yield start
-    for server in made:
-        server.close()
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def prices(*arguments, code=0):

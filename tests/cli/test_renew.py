@@ -21,28 +21,7 @@ from tests.clouds.loopback import Loopback
 from tests.live import both_clouds, machine_of_its_own, point_at
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    made = []
-
-    def start(answer=None):
-        server = Loopback(answer or both_clouds())
-        made.append(server)
-        server.__enter__()
-        point_at(server, monkeypatch)
-        return server
-
-    yield start
-    for server in made:
-        server.close()
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def renew(*arguments, code=0):

@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 from melange_cloud.cli.app import app
 from tests.clouds.aws_cloud import FakeAws, product, refusal
 from tests.clouds.loopback import Loopback
-from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.live import both_clouds, point_at
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 PRODUCTS = [
     product("g6.2xlarge", "us-east-1", "0.9776", "KNOWN"),
@@ -25,12 +27,6 @@ SOLD_AS = {
     ("mx-central-1", "g6.2xlarge"): "unknown",
 }
 REGIONS = [word for region in sorted({region for region, _ in SOLD_AS}) for word in ("--region", region)]
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch, tmp_path, alone):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
 
 
 @pytest.fixture(params=["EC2 may not be asked", "the public list"])

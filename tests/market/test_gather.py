@@ -22,7 +22,9 @@ from melange_cloud.market import gather
 from melange_cloud.market.gather import PricePolicy
 from tests.clouds.aws_cloud import FakeAws, product, recorded, recorded_spot, refusal
 from tests.clouds.loopback import Loopback, Reply, in_turn
-from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.live import both_clouds
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 OFFLINE, REFRESH = PricePolicy(offline=True), PricePolicy(refresh=True)
 PROBE_S = "melange_cloud.clouds.credentials._ANSWER_S"
@@ -35,29 +37,6 @@ def regions(*names):
 
 EAST, CENTRAL = regions("us-east-1")[0], regions("us-central1")[0]
 BOTH = [EAST, CENTRAL]
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path):
-    with machine_of_its_own(monkeypatch, tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    """A loopback server that both SDKs are pointed at, with the recorded answers or others."""
-    made = []
-
-    def start(answer=None, latency_s=0.0):
-        server = Loopback(answer or both_clouds(), latency_s)
-        made.append(server)
-        server.__enter__()
-        point_at(server, monkeypatch)
-        return server
-
-    yield start
-    for server in made:
-        server.close()
 
 
 def quick(aws_read_s=120, **more):
