@@ -18,7 +18,7 @@ from melange_cloud.catalog.cache.store import (
     store,
 )
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of, with_sheet
-from melange_cloud.catalog.difference import CatalogDifference, PriceChange, difference
+from melange_cloud.catalog.difference import difference
 from melange_cloud.catalog.discounts import Discount, load_discounts, with_discounts
 from melange_cloud.catalog.fleet_file import read_fleet
 from melange_cloud.catalog.implausible import PriceShift, odd_prices, shifts
@@ -36,11 +36,9 @@ __all__ = [
     "AccountQuota",
     "CachedPrices",
     "Catalog",
-    "CatalogDifference",
     "Discount",
     "FolderRenewal",
     "OfferKey",
-    "PriceChange",
     "PriceShift",
     "ProviderCache",
     "QueryRecord",

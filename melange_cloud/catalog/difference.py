@@ -1,69 +1,12 @@
-"""What changed between two catalogs: prices that moved, appeared and vanished."""
-
-from dataclasses import dataclass
+"""Compares two catalogs: prices that moved, appeared and vanished."""
 
 from melange_cloud.catalog.catalog import Catalog, key_of
-from melange_cloud.domain import Offer
-
-Place = tuple[str, str, str]
-"""Provider, region, purchase."""
+from melange_cloud.domain import CatalogDifference, Offer, PriceChange
+from melange_cloud.domain.price_difference import Place
 
 _SAME_FRACTION = 1e-6
 _SAME_USD = 1.5e-6
 """Sources round to six decimals or fewer, each in its own way; a smaller move is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceChange:
-    """An offer whose price changed.
-
-    Attributes:
-        offer: the later of the two.
-        before: None where it appeared.
-        after: None where it vanished.
-    """
-
-    offer: Offer
-    before: Offer | None
-    after: Offer | None
-
-    @property
-    def word(self) -> str:
-        """``moved``, ``appeared`` or ``vanished``."""
-        if self.before is None:
-            return "appeared"
-        return "vanished" if self.after is None else "moved"
-
-    @property
-    def is_none(self) -> bool:
-        """Whether both sides have the price, and it differs by rounding alone."""
-        if self.before is None or self.after is None:
-            return False
-        usd_per_hour = abs(self.after.usd_per_hour - self.before.usd_per_hour)
-        return usd_per_hour <= max(_SAME_USD, _SAME_FRACTION * self.before.usd_per_hour)
-
-    @property
-    def fraction(self) -> float | None:
-        """How far the price moved: 0.1 is 10 % dearer; None where one side is not there."""
-        if self.before is None or self.after is None:
-            return None
-        return self.after.usd_per_hour / self.before.usd_per_hour - 1
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogDifference:
-    """The difference between two catalogs.
-
-    Attributes:
-        changes: sorted by provider, region, instance type and purchase.
-        same: how many offers have one price in both.
-        only_before, only_after: the (provider, region, purchase) that one side alone covers, which are not compared.
-    """
-
-    changes: tuple[PriceChange, ...]
-    same: int
-    only_before: frozenset[Place]
-    only_after: frozenset[Place]
 
 
 def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> CatalogDifference:
@@ -78,7 +21,7 @@ def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> 
     changes = []
     for key in sorted(old.keys() | new.keys()):
         change = PriceChange(new.get(key) or old[key], old.get(key), new.get(key))
-        if not change.is_none:
+        if not _is_rounding(change):
             changes.append(change)
     return CatalogDifference(
         changes=tuple(changes),
@@ -90,3 +33,11 @@ def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> 
 
 def _place(offer: Offer) -> Place:
     return (offer.instance_type.provider, offer.region, offer.purchase)
+
+
+def _is_rounding(change: PriceChange) -> bool:
+    """Whether both sides have the price, and it differs by rounding alone."""
+    if change.before is None or change.after is None:
+        return False
+    usd_per_hour = abs(change.after.usd_per_hour - change.before.usd_per_hour)
+    return usd_per_hour <= max(_SAME_USD, _SAME_FRACTION * change.before.usd_per_hour)

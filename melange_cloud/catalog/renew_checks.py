@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
-from melange_cloud.catalog.difference import CatalogDifference
 from melange_cloud.catalog.implausible import shifts
 from melange_cloud.catalog.renew import FolderRenewal
-from melange_cloud.domain import Offer
+from melange_cloud.domain import CatalogDifference, Offer
 
 _BIG_MOVE = 0.2
 """On-demand prices of AWS and Google moved by more than this once since 2024 (AWS P types, 2025-06-23)."""

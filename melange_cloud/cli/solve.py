@@ -1,25 +1,20 @@
 """``melange-cloud solve``: the paper's own input, solved exactly."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from melange_cloud.cli.output import emit, width
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.options import AnyFormat, Out, Solver, TimeLimit
+from melange_cloud.cli.output import show
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.domain.question import DEFAULT_SOLVER
 from melange_cloud.errors import BadInput, NoPlan
+from melange_cloud.report.page import Format
 
 TIME_LIMIT_REACHED = 6
 _MOST_SLICES = 10_000
 _MOST_SECONDS = 31_536_000
-
-
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def solve(
@@ -30,12 +25,10 @@ def solve(
         int | None,
         typer.Option("--slices", help="Cut every bucket into N equal slices, as the paper does; else shares."),
     ] = None,
-    solver: Annotated[str, typer.Option("--solver", help="auto, glpk, cbc or highs.")] = "auto",
-    time_limit: Annotated[int | None, typer.Option("--time-limit", help="Whole seconds.")] = None,
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="table or json [default: as --output ends, else table].")
-    ] = None,
-    out: Annotated[Path | None, output_option("Write to this file: .txt or .json decides the format.")] = None,
+    solver: Solver = DEFAULT_SOLVER,
+    time_limit: TimeLimit = None,
+    format_: AnyFormat = None,
+    out: Out = None,
 ) -> None:
     """Solve the paper's own input: GPU costs, MaxTput tables and a distribution over buckets.
 
@@ -50,17 +43,15 @@ def solve(
         raise BadInput(f"--slices {slices}: at most {_MOST_SLICES:,}")
     if time_limit is not None and not 1 <= time_limit <= _MOST_SECONDS:
         raise BadInput(f"--time-limit {time_limit}: whole seconds, at least 1 and at most {_MOST_SECONDS:,}")
-    from melange_cloud import paper, report
+    from melange_cloud import paper
     from melange_cloud import solver as solvers
     from melange_cloud.domain import Status
+    from melange_cloud.report.pages.solution import paper_solution
 
     question = paper.read_paper_input(file)
     solution = solvers.solve(paper.to_problem(question), solver=solver, time_limit_s=time_limit, slices=slices)
     if solution.status is Status.INFEASIBLE:
         raise NoPlan(f"{file}: {solution.reason}")
-    if result.format == Format.JSON:
-        emit(report.solution_as_json(solution), result)
-    else:
-        emit(report.solution_table(solution, slices=slices, asked=question.slice_factor, width=width()), result)
+    show(paper_solution(solution, slices=slices, asked=question.slice_factor), result)
     if solution.status is not Status.OPTIMAL:
         raise typer.Exit(TIME_LIMIT_REACHED)

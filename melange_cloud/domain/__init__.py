@@ -33,6 +33,8 @@ from melange_cloud.domain.plan import (
     SingleGpuFleet,
     WhatIf,
 )
+from melange_cloud.domain.price_check import CloudRefresh, DoctorCheck
+from melange_cloud.domain.price_difference import CatalogDifference, PriceChange, RenewalCount, RenewalSummary
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.question import PlanBasis
@@ -55,10 +57,13 @@ __all__ = [
     "BindingQuota",
     "Bucket",
     "BucketCost",
+    "CatalogDifference",
+    "CloudRefresh",
     "Confidence",
     "CostOrder",
     "Coverage",
     "CurrentFleet",
+    "DoctorCheck",
     "Drift",
     "EntryPrice",
     "ErrorBars",
@@ -80,6 +85,7 @@ __all__ = [
     "OutsideBucket",
     "Plan",
     "PlanBasis",
+    "PriceChange",
     "Problem",
     "ProfileSwing",
     "PurchasePlan",
@@ -87,6 +93,8 @@ __all__ = [
     "Quotas",
     "Region",
     "RegionPlan",
+    "RenewalCount",
+    "RenewalSummary",
     "Reversal",
     "RoutingLine",
     "RowLoad",

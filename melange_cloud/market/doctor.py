@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from melange_cloud import catalog, clouds
 from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.concurrency import Deadline
-from melange_cloud.domain import PROVIDERS, PURCHASES
+from melange_cloud.domain import PROVIDERS, PURCHASES, DoctorCheck
 from melange_cloud.market.fetch import CloudQuery, ask
 from melange_cloud.market.gather import source_of
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, words_of_age
@@ -23,26 +22,6 @@ _ENDPOINTS = {
     "gcp": ("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"),
 }
 _PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
-
-
-@dataclass(frozen=True, slots=True)
-class DoctorCheck:
-    """One thing that was looked at.
-
-    Attributes:
-        about: a provider, ``cache``, ``snapshot`` or ``plug-ins``.
-        what: what was looked at.
-        status: ``ok``; ``missing``: not set up, which may be meant; ``old``: older than a day; ``failed``: it is set up
-            and does not work.
-        found: what was found.
-        cure: the one line that mends it; empty where all is well.
-    """
-
-    about: str
-    what: str
-    status: str
-    found: str
-    cure: str = ""
 
 
 def examine(

@@ -11,7 +11,7 @@ from melange_cloud import catalog, clouds
 from melange_cloud.clouds.deadline import BULK_S
 from melange_cloud.clouds.gcp.client import named_project
 from melange_cloud.concurrency import Deadline
-from melange_cloud.domain import PROVIDERS, PURCHASES
+from melange_cloud.domain import PROVIDERS, PURCHASES, CatalogDifference
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.market.fetch import CloudQuery, FetchOutcome, ask, parts_of
 from melange_cloud.market.gather import source_of
@@ -43,7 +43,7 @@ class Renewal:
     folder: Path
     outcomes: tuple[FetchOutcome, ...]
     renewal: catalog.FolderRenewal
-    difference: catalog.CatalogDifference
+    difference: CatalogDifference
     checks: tuple[str, ...]
     notes: tuple[str, ...]
 

@@ -8,7 +8,6 @@ from melange_cloud.report.json_ import PLAN_SCHEMA, SCHEMA_VERSION, as_json
 from melange_cloud.report.markdown import markdown
 from melange_cloud.report.pages.region import one_region
 from melange_cloud.report.pages.regions import FirstRank, comparison, undecided
-from melange_cloud.report.pages.solution import solution_as_json, solution_table
 from melange_cloud.report.terminal import terminal
 
 __all__ = [
@@ -20,8 +19,6 @@ __all__ = [
     "as_json",
     "as_markdown",
     "banner_lines",
-    "solution_as_json",
-    "solution_table",
     "table",
     "undecided",
 ]

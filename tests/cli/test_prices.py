@@ -58,9 +58,9 @@ def test_refresh_says_what_was_read_on_stdout_and_fills_the_cache(serve):
     serve()
     result = prices("refresh")
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("aws: 28 prices of 3 regions in ")
+    assert lines[0].startswith(" aws: 28 prices of 3 regions in ")
     assert "on_demand" in lines[0]
-    assert lines[1].startswith("gcp: ")
+    assert lines[1].startswith(" gcp: ")
     assert result.stderr == ""
     assert {row["origin"] for row in listed("--region", "us-east-1")["rows"]} == {"cached"}
 
@@ -78,7 +78,7 @@ def test_refresh_of_one_cloud_that_fails_leaves_the_other(serve):
     serve(both_clouds(aws=FakeAws(fault=refusal("ExpiredTokenException"))))
     result = prices("refresh")
     assert "credentials have expired: log in again" in result.stderr
-    assert result.stdout.startswith("gcp: ")
+    assert result.stdout.startswith(" gcp: ")
 
 
 def test_refresh_that_reads_nothing_ends_with_5():
@@ -95,7 +95,7 @@ def test_the_public_list_is_read_without_credentials(serve, monkeypatch):
     serve()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     result = prices("refresh", "--public", "--region", "us-east-1")
-    assert result.stdout.startswith("aws: ")
+    assert result.stdout.startswith(" aws: ")
     assert "spot" not in result.output
     rows = listed("--region", "us-east-1", "--purchase", "on_demand")["rows"]
     assert {row["source"].partition(",")[0] for row in rows} == {"AWS public price list (AmazonEC2 index.csv)"}
@@ -105,7 +105,7 @@ def test_refresh_names_the_instance_types_that_nobody_knows(serve):
     serve(both_clouds(FakeAws([product("g6.xlarge"), product("g99.xlarge", sku="B"), product("g98.xlarge", sku="C")])))
     result = prices("refresh", "--region", "us-east-1", "--purchase", "on_demand")
     assert "aws: left out, since melange-cloud does not know them: g98.xlarge, g99.xlarge\n" in result.stderr
-    assert result.stdout.startswith("aws: 1 price of 1 region in ")
+    assert result.stdout.startswith(" aws: 1 price of 1 region in ")
 
 
 def test_public_is_about_aws():
@@ -219,7 +219,7 @@ def test_a_row_is_one_line_off_a_terminal():
 
 def test_a_list_without_a_row_says_so():
     said = prices("list", "--offline", "--gpu", "H100", "--instance-type", "g5.*").stdout
-    assert said.startswith("no price matches: loosen --region, --gpu")
+    assert said.startswith(" no price matches: loosen --region, --gpu")
 
 
 def test_the_spot_warning_is_in_json_too():
@@ -366,12 +366,12 @@ def test_a_diff_of_one_provider_leaves_the_other_out(tmp_path):
 
 def test_the_doctor_without_anything_names_what_mends_it():
     result = prices("doctor")
-    assert "missing aws credentials" in result.stdout
+    assert "missing  aws credentials" in result.stdout
     assert "-> run `aws configure`" in result.stdout
-    assert "missing gcp credentials" in result.stdout
+    assert "missing  gcp credentials" in result.stdout
     assert "-> set MELANGE_CLOUD_GCP_API_KEY" in result.stdout
-    assert "missing cache aws: empty" in result.stdout
-    assert "ok      snapshot aws on_demand: 368 prices" in result.stdout
+    assert "missing  cache aws: empty" in result.stdout
+    assert "ok       snapshot aws on_demand: 368 prices" in result.stdout
 
 
 def test_the_doctor_shows_permissions_that_miss_and_no_secret(serve, monkeypatch):
@@ -403,7 +403,7 @@ def test_the_doctor_tells_the_age_of_the_cache(serve, cache):
     file = cache / "aws.json"
     file.write_text(file.read_text().replace(datetime.now(UTC).strftime('fetched_at":"%Y-'), 'fetched_at":"2020-'))
     text = prices("doctor", "--offline").stdout
-    assert "old     cache aws: " in text
+    assert "old      cache aws: " in text
     assert "days old" in text
     assert "-> melange-cloud prices refresh --provider aws" in text
     file.write_text("torn")
@@ -456,8 +456,8 @@ def test_the_example_plug_in_is_installed_listed_refreshed_and_doctored(nimbus):
     ]
     cached = json.loads(run("list", "--region", "nimbus-north-1", "--format", "json").stdout)["rows"]
     assert {row["origin"] for row in cached} == {"cached"}
-    assert run("refresh", "--provider", "nimbus").stdout.startswith("nimbus: 4 prices of 2 regions")
-    assert "ok      plug-ins nimbus: installed" in run("doctor", "--offline").stdout
+    assert run("refresh", "--provider", "nimbus").stdout.startswith(" nimbus: 4 prices of 2 regions")
+    assert "ok       plug-ins nimbus: installed" in run("doctor", "--offline").stdout
     exported = run("export", "--provider", "nimbus")
     assert exported.stderr == ""
     assert len(exported.stdout.splitlines()) == 1 + len(rows)

@@ -231,7 +231,7 @@ def test_one_command_renews_a_checkout_and_a_plan_shows_the_recorded_prices(serv
     serve(both_clouds(FakeAws([product("g5.2xlarge", usd="1.3000000000")])))
     before = contents(checkout / "pricing")
     said = in_checkout(checkout, "prices", "renew")
-    assert said.stdout.startswith(f"Renewed {checkout / 'pricing'}\n")
+    assert said.stdout.startswith(f" Renewed {checkout / 'pricing'}\n")
     after = contents(checkout / "pricing")
     assert {name for name in after if after[name] != before[name]} == set(RENEWED_FILES)
     plan = in_checkout(

@@ -10,7 +10,7 @@ import pytest
 
 from melange_cloud.cli import plan
 from melange_cloud.cli.maintain import renew
-from melange_cloud.cli.prices import price_commands
+from melange_cloud.cli.prices import doctor, export, list_prices, refresh
 from melange_cloud.cli.profiles import heatmap
 from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
@@ -43,9 +43,9 @@ def test_what_is_no_deadline_is_one_clean_line(text):
 def test_the_defaults_that_help_shows_are_those_in_force():
     parameters = inspect.signature(plan.plan).parameters
     assert f"[default: {PLAN_S:g}s]" in get_args(parameters["deadline"].annotation)[1].help
-    for command in (price_commands.list_, price_commands.export, price_commands.doctor, heatmap.heatmap):
+    for command in (list_prices.list_, export.export, doctor.doctor, heatmap.heatmap):
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == PLAN_S
-    for command in (price_commands.refresh, renew.renew):
+    for command in (refresh.refresh, renew.renew):
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == BULK_S
     assert (duration(PLAN_S), duration(BULK_S), duration(7200)) == ("60 s", "15 min", "2 h")
 

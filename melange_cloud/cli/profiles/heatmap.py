@@ -103,7 +103,7 @@ def heatmap(
 
         can_draw()
     from melange_cloud import catalog
-    from melange_cloud.cli.prices.price_selection import fetch_progress
+    from melange_cloud.cli.prices.price_words import fetch_progress
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.market.policy import PricePolicy, age_of
     from melange_cloud.planner.heatmap import TpotSweep, heat_map

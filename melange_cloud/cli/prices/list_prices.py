@@ -1,0 +1,83 @@
+"""``melange-cloud prices list``: prices with where each comes from and how old it is."""
+
+from typing import Annotated
+
+import typer
+
+from melange_cloud.cli import current_time
+from melange_cloud.cli.options import (
+    DEADLINE,
+    MAX_AGE,
+    AllRegions,
+    AnyFormat,
+    Deadline,
+    MaxAge,
+    OddPrices,
+    Offline,
+    OnlyGpus,
+    Out,
+    Provider,
+    Purchases,
+    Refresh,
+    RequireFresh,
+    Sheet,
+)
+from melange_cloud.cli.output import show
+from melange_cloud.cli.prices.price_words import fetch_progress, gpus_of, provider_of, purchases_of, tell
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.report.page import Format
+
+EXAMPLE = "Example: melange-cloud prices list --region 'eu-*' --gpu L4 --gpu A10G --format csv"
+
+
+def list_(
+    provider: Provider = None,
+    region: AllRegions = None,
+    gpu: OnlyGpus = None,
+    purchase: Purchases = None,
+    instance_type: Annotated[
+        list[str] | None, typer.Option("--instance-type", help="Name or glob ('g6.*'); repeatable.")
+    ] = None,
+    offline: Offline = False,
+    refresh: Refresh = False,
+    max_age: MaxAge = MAX_AGE,
+    require_fresh: RequireFresh = False,
+    prices: Sheet = None,
+    accept_odd_prices: OddPrices = False,
+    deadline: Deadline = DEADLINE,
+    format_: AnyFormat = None,
+    out: Out = None,
+) -> None:
+    """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
+    from melange_cloud.clouds.deadline import deadline_of
+    from melange_cloud.market.policy import PricePolicy, age_of
+    from melange_cloud.market.price_query import PriceQuery, cheapest_first, has_new_types, offers_of
+    from melange_cloud.report.pages.prices import SPOT_NOTE, price_list
+
+    result = result_of(out, format_, Format)
+    policy = PricePolicy(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline))
+    query = PriceQuery(
+        region or ["all"],
+        provider_of(provider),
+        purchases_of(purchase),
+        policy,
+        prices,
+        accept_odd_prices,
+        gpus_of(gpu),
+        instance_type or (),
+    )
+    now = current_time.now()
+    with fetch_progress() as progress:
+        gathered, offers = offers_of(query, now=now, progress=progress)
+    if result.format != Format.JSON:
+        tell(gathered.notes)
+    if result.format == Format.CSV and any(offer.purchase == "spot" for offer in offers):
+        tell([SPOT_NOTE])
+    page = price_list(
+        cheapest_first(offers),
+        age_of=lambda offer: gathered.age_words(offer, now),
+        notices=gathered.notes,
+        generated_at=now.isoformat(timespec="seconds"),
+        with_shapes=has_new_types(offers),
+    )
+    show(page, result, whole_rows=True)

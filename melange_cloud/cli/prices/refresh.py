@@ -1,0 +1,59 @@
+"""``melange-cloud prices refresh``: fetches live prices into the cache."""
+
+from typing import Annotated
+
+import typer
+
+from melange_cloud.cli.options import BULK_DEADLINE, AllRegions, AnyFormat, Deadline, Out, Provider, Purchases
+from melange_cloud.cli.output import show
+from melange_cloud.cli.prices.price_words import fetch_progress, provider_of, purchases_of, tell
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.errors import PricesUnavailable
+from melange_cloud.report.page import Format
+
+EXAMPLE = "Example: melange-cloud prices refresh --provider aws --region us-east-1"
+
+Public = Annotated[
+    bool,
+    typer.Option(
+        "--public", help="AWS without credentials: stream its public list, about 300 MB a region, no spot prices."
+    ),
+]
+
+
+def refresh(
+    provider: Provider = None,
+    region: AllRegions = None,
+    purchase: Purchases = None,
+    public: Public = False,
+    deadline: Deadline = BULK_DEADLINE,
+    format_: AnyFormat = None,
+    out: Out = None,
+) -> None:
+    """Fetch live prices into the cache, from all clouds side by side."""
+    from melange_cloud.clouds import plug_ins
+    from melange_cloud.clouds.deadline import deadline_of
+    from melange_cloud.market.gather import refresh as ask_clouds
+    from melange_cloud.market.price_query import to_refresh
+    from melange_cloud.market.summaries import refresh_summary
+    from melange_cloud.report.pages.price_checks import refreshed
+
+    result = result_of(out, format_, Format)
+    deadline_s = deadline_of(deadline)
+    sources = plug_ins()
+    tell(sources.problems)
+    selected = to_refresh(region, provider_of(provider), sources, public=public)
+    with fetch_progress() as progress:
+        outcomes = ask_clouds(
+            selected,
+            purchases_of(purchase),
+            public=public,
+            progress=progress,
+            sources=sources,
+            deadline_s=deadline_s,
+        )
+    clouds, notes = refresh_summary(outcomes)
+    tell(notes)
+    if not clouds:
+        raise PricesUnavailable("no price could be read: `melange-cloud prices doctor` says what is missing")
+    show(refreshed(clouds, [*sources.problems, *notes]), result, whole_rows=True)

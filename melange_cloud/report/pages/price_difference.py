@@ -1,0 +1,169 @@
+"""The pages of ``prices diff`` and ``prices renew``: which prices moved, appeared and vanished."""
+
+from collections.abc import Iterator, Sequence
+
+from melange_cloud.domain import CatalogDifference, PriceChange, RenewalSummary
+from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
+from melange_cloud.report.page import Page
+from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
+
+COLUMNS = (
+    "change",
+    "provider",
+    "region",
+    "instance_type",
+    "purchase",
+    "before_usd_per_hour",
+    "after_usd_per_hour",
+    "fraction",
+    "before_as_of",
+    "after_as_of",
+)
+"""The fields of a change in JSON and CSV."""
+
+_WORDS = ("moved", "appeared", "vanished")
+_SIDES = ("before", "after")
+
+
+def price_difference(found: CatalogDifference, sides: tuple[str, str]) -> Page:
+    """What changed from one side to the other; ``sides`` are what the user calls them."""
+    return Page(
+        blocks=lambda _: _changes(found, found.changes, sides),
+        document=_document(found, sides),
+        columns=COLUMNS,
+        rows=[list(_record(change).values()) for change in found.changes],
+    )
+
+
+def renewal(done: RenewalSummary) -> Page:
+    """What a renewal changed: counts by cloud and purchase, then every change but the moves of spot prices."""
+    found = done.difference
+    shown = [change for change in found.changes if change.word != "moved" or change.offer.purchase != "spot"]
+    quiet = len(found.changes) - len(shown)
+
+    def blocks(_: bool) -> Iterator[Block]:
+        yield Paragraph((f"Renewed {clean(done.folder)}",))
+        yield _counts(done)
+        yield from _changes(found, shown, _SIDES)
+        if quiet:
+            yield Paragraph((f"{number(quiet)} spot prices that moved are not listed: --format json has them",))
+
+    return Page(
+        blocks=blocks,
+        document={
+            "folder": done.folder,
+            "notices": done.notices,
+            "checks": done.checks,
+            "rows": done.rows,
+            "renewed_rows": done.renewed_rows,
+            **_document(found, _SIDES),
+        },
+        columns=COLUMNS,
+        rows=[list(_record(change).values()) for change in found.changes],
+    )
+
+
+def _document(found: CatalogDifference, sides: tuple[str, str]) -> dict[str, object]:
+    return {
+        "before": sides[0],
+        "after": sides[1],
+        "same": found.same,
+        "only_before": sorted(found.only_before),
+        "only_after": sorted(found.only_after),
+        "changes": [_record(change) for change in found.changes],
+    }
+
+
+def _record(change: PriceChange) -> dict[str, object]:
+    """One change by COLUMNS."""
+    before, after = change.before, change.after
+    return {
+        "change": change.word,
+        "provider": change.offer.instance_type.provider,
+        "region": change.offer.region,
+        "instance_type": change.offer.instance_type.name,
+        "purchase": change.offer.purchase,
+        "before_usd_per_hour": before.usd_per_hour if before else None,
+        "after_usd_per_hour": after.usd_per_hour if after else None,
+        "fraction": change.fraction,
+        "before_as_of": before.as_of_to if before else None,
+        "after_as_of": after.as_of_to if after else None,
+    }
+
+
+def _changes(found: CatalogDifference, shown: Sequence[PriceChange], sides: tuple[str, str]) -> Iterator[Block]:
+    if shown:
+        yield _sheet(shown)
+    counts = ", ".join(f"{number(sum(one.word == word for one in shown))} {word}" for word in _WORDS)
+    before, after = (clean(side) for side in sides)
+    lines = [f"{counts}, {number(found.same)} the same, from {before} to {after}"]
+    for side, only in ((before, found.only_before), (after, found.only_after)):
+        if only:
+            pairs = "pair" if len(only) == 1 else "pairs"
+            lines.append(f"not compared: {number(len(only))} {pairs} of region and purchase that only {side} has")
+    yield Paragraph(tuple(lines))
+
+
+def _sheet(changes: Sequence[PriceChange]) -> Sheet:
+    rows = tuple(
+        (
+            change.word,
+            UNKNOWN if change.fraction is None else f"{change.fraction * 100:+.1f}{GLUE}%",
+            f"{change.before.usd_per_hour:.4f}" if change.before else UNKNOWN,
+            f"{change.after.usd_per_hour:.4f}" if change.after else UNKNOWN,
+            clean(change.offer.instance_type.name),
+            clean(change.offer.instance_type.provider),
+            clean(change.offer.region),
+            clean(change.offer.purchase),
+        )
+        for change in changes
+    )
+    return Sheet(
+        (
+            Column(
+                "Change", drop=1, instead="a price that is only before has vanished, one that is only after appeared"
+            ),
+            Column("By", right=True),
+            Column("Before $/h", right=True),
+            Column("After $/h", right=True),
+            Column("Instance"),
+            Column("Cloud", drop=2),
+            Column("Region"),
+            Column("Purchase"),
+        ),
+        rows,
+    )
+
+
+def _counts(done: RenewalSummary) -> Sheet:
+    rows = []
+    for count in done.counts:
+        moves = [100 * move for move in count.moves]
+        days = sorted({min(count.kept), max(count.kept)}) if count.kept else []
+        rows.append(
+            (
+                f"{clean(count.provider)} {clean(count.purchase)}",
+                number(count.rows),
+                number(count.rows - len(count.kept)),
+                number(len(moves)),
+                f"{min(moves):+.1f} to {max(moves):+.1f}{GLUE}%" if moves else UNKNOWN,
+                number(sum(change.word == "appeared" for change in count.changes)),
+                number(sum(change.word == "vanished" for change in count.changes)),
+                number(len(count.kept)),
+                " to ".join(str(day) for day in days) or UNKNOWN,
+            )
+        )
+    return Sheet(
+        (
+            Column("Prices"),
+            Column("Rows", right=True),
+            Column("Renewed", right=True),
+            Column("Moved", right=True),
+            Column("By", right=True, drop=1),
+            Column("Appeared", right=True),
+            Column("Vanished", right=True),
+            Column("Kept", right=True, legend="Kept: not answered, left as they were"),
+            Column("As of", drop=2),
+        ),
+        tuple(rows),
+    )

@@ -1,0 +1,173 @@
+"""The pages of ``prices list`` and ``prices export``: one price a row."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from melange_cloud.domain import Offer
+from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
+from melange_cloud.report.page import Page
+from melange_cloud.report.text import GLUE, clean, glued, number
+
+SPOT_NOTE = "spot: interruptible, price at one moment"
+UNCONFIRMED = "! a price is listed, but its availability is unconfirmed"
+
+COLUMNS = (
+    "provider",
+    "region",
+    "instance_type",
+    "gpu",
+    "gpu_count",
+    "purchase",
+    "sold_as",
+    "usd_per_hour",
+    "list_usd_per_hour",
+    "origin",
+    "source",
+    "as_of_from",
+    "as_of_to",
+)
+"""The columns of ``prices list`` in JSON and CSV; ``--prices FILE`` reads the CSV."""
+
+SHAPE_COLUMNS = ("vcpus", "memory_gib", "quota_family")
+"""What a price sheet needs in addition to know an instance type that does not ship with melange-cloud."""
+
+EXPORT_COLUMNS = (*COLUMNS, *SHAPE_COLUMNS, "contract", "confirmed")
+"""What ``prices export`` writes in addition, so that nothing is lost on the way through a price sheet."""
+
+NO_PRICE = "no price matches: loosen --region, --gpu, --instance-type, --purchase or --provider"
+
+
+def price_list(
+    offers: Sequence[Offer],
+    *,
+    age_of: Callable[[Offer], str],
+    notices: Sequence[str],
+    generated_at: str,
+    with_shapes: bool = False,
+) -> Page:
+    """The prices in the order given.
+
+    Args:
+        age_of: where an offer's price comes from and how old it is: ``live``, ``snapshot 2026-07-30``.
+        notices: for the JSON, which has nothing beside it.
+        generated_at: when the ages were counted, ISO 8601.
+        with_shapes: whether the CSV has SHAPE_COLUMNS as well.
+    """
+    columns = (*COLUMNS, *SHAPE_COLUMNS) if with_shapes else COLUMNS
+
+    def blocks(_: bool) -> Iterator[Block]:
+        yield _sheet(offers, [age_of(offer) for offer in offers]) if offers else Paragraph((NO_PRICE,))
+
+    spot = [SPOT_NOTE] if _has_spot(offers) else []
+    rows = [{column: row[column] for column in COLUMNS} for row in map(_row, offers)]
+    return Page(
+        blocks=blocks,
+        document={"generated_at": generated_at, "notices": [*notices, *spot], "rows": rows},
+        columns=columns,
+        rows=_cells(offers, columns),
+    )
+
+
+def price_sheet(offers: Sequence[Offer]) -> Page:
+    """The prices as a price sheet with everything that ``--prices FILE`` reads."""
+    return Page(
+        blocks=lambda _: (_sheet(offers, [f"{offer.origin} {offer.as_of_to}" for offer in offers]),),
+        document={"rows": [_row(offer) for offer in offers]},
+        columns=EXPORT_COLUMNS,
+        rows=_cells(offers, EXPORT_COLUMNS),
+    )
+
+
+def _has_spot(offers: Iterable[Offer]) -> bool:
+    return any(offer.purchase == "spot" for offer in offers)
+
+
+def _row(offer: Offer) -> dict[str, object]:
+    """One offer by EXPORT_COLUMNS."""
+    machine = offer.instance_type
+    return {
+        "provider": machine.provider,
+        "region": offer.region,
+        "instance_type": machine.name,
+        "gpu": machine.gpu,
+        "gpu_count": machine.gpu_count,
+        "purchase": offer.purchase,
+        "sold_as": offer.sold_as,
+        "usd_per_hour": offer.usd_per_hour,
+        "list_usd_per_hour": offer.list_usd_per_hour,
+        "origin": offer.origin,
+        "source": offer.source,
+        "as_of_from": offer.as_of_from,
+        "as_of_to": offer.as_of_to,
+        "vcpus": machine.vcpus,
+        "memory_gib": machine.memory_gib,
+        "quota_family": machine.quota_family,
+        "contract": offer.contract,
+        # The user has confirmed what is in a sheet; it need not be confirmed again.
+        "confirmed": "yes" if offer.origin == "user" else "",
+    }
+
+
+def _cells(offers: Iterable[Offer], columns: Sequence[str]) -> list[list[object]]:
+    return [[row[column] for column in columns] for row in map(_row, offers)]
+
+
+def _sheet(offers: Sequence[Offer], ages: Sequence[str]) -> Sheet:
+    """One row a price: at 80 columns each is one line, whatever region and instance type ship with melange-cloud."""
+    unsure = [not _is_sold_so(offer) for offer in offers]
+    kinds = sorted({offer.sold_as for offer, is_unsure in zip(offers, unsure, strict=True) if is_unsure})
+    contracts = sorted({offer.contract for offer in offers if offer.contract})
+    origins = sorted({offer.origin for offer in offers})
+    days = sorted({str(offer.as_of_to) for offer in offers})
+    columns: list[tuple[Column, list[str]]] = [
+        (Column("$/GPU-h", right=True, drop=3), [_usd(o.usd_per_hour / o.instance_type.gpu_count) for o in offers]),
+        (Column("$/h", right=True), [_usd(offer.usd_per_hour) for offer in offers]),
+    ]
+    if any(offer.usd_per_hour != offer.list_usd_per_hour for offer in offers):
+        discounted = "list $/h is before your discounts; $/h is what you pay"
+        columns.append(
+            (Column("list $/h", right=True, drop=2, legend=discounted), [_usd(o.list_usd_per_hour) for o in offers])
+        )
+    columns += [
+        (Column("GPU"), [f"{o.instance_type.gpu_count} {clean(o.instance_type.gpu)}" for o in offers]),
+        (Column("Instance"), [clean(offer.instance_type.name) for offer in offers]),
+        (Column("Cloud", drop=1), [clean(offer.instance_type.provider) for offer in offers]),
+        (Column("Region"), [clean(offer.region) for offer in offers]),
+        (
+            Column("Purchase"),
+            [f"{clean(o.purchase)}{f'{GLUE}!' if doubt else ''}" for o, doubt in zip(offers, unsure, strict=True)],
+        ),
+    ]
+    if contracts:
+        instead = f"contracts: {'; '.join(map(glued, contracts))} (prices export names each price's)"
+        columns.append((Column("Contract", drop=6, instead=instead), [clean(offer.contract) for offer in offers]))
+    if kinds:
+        columns.append(
+            (
+                Column(
+                    "Sold as",
+                    drop=5,
+                    legend=UNCONFIRMED,
+                    instead=f"{UNCONFIRMED} (sold as {' or '.join(map(glued, kinds))})",
+                ),
+                [clean(offer.sold_as) if doubt else "" for offer, doubt in zip(offers, unsure, strict=True)],
+            )
+        )
+    dates = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    instead = f"prices: {', '.join(map(glued, origins))}, as of {dates}"
+    columns.append((Column("Price", drop=4, instead=instead), [clean(age) for age in ages]))
+    count = "1 price" if len(offers) == 1 else f"{number(len(offers))} prices"
+    notes = (f"{count}, USD per hour of one instance, cheapest per GPU-hour first",)
+    return Sheet(
+        tuple(column for column, _ in columns),
+        tuple(zip(*(cells for _, cells in columns), strict=True)),
+        notes=(*notes, SPOT_NOTE) if _has_spot(offers) else notes,
+    )
+
+
+def _is_sold_so(offer: Offer) -> bool:
+    """Whether it is known that it can be bought as its purchase says."""
+    return offer.sold_as == offer.purchase or (offer.sold_as == "commitment" and bool(offer.contract))
+
+
+def _usd(usd_per_hour: float) -> str:
+    return f"{usd_per_hour:.4f}"
