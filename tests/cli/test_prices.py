@@ -413,6 +413,39 @@ def test_the_doctor_tells_the_age_of_the_cache(serve, cache):
 # all of them
 
 
+@pytest.mark.parametrize(
+    ("command", "first"),
+    [
+        (
+            ["list", "--offline", "--region", "us-east-1", "--gpu", "H100"],
+            "provider,region,instance_type,gpu,gpu_count,",
+        ),
+        (["diff", "snapshot", "snapshot"], "change,provider,region,instance_type,purchase,before_usd_per_hour,"),
+        (["doctor", "--offline"], "about,what,status,found,cure"),
+    ],
+)
+def test_every_answer_has_four_forms_and_a_file(command, first, tmp_path):
+    assert prices(*command, "--format", "csv").stdout.startswith(first)
+    assert json.loads(prices(*command, "--format", "json").stdout)["schema_version"] == 1
+    for suffix, form in ((".csv", "csv"), (".json", "json"), (".md", "markdown"), (".txt", "table")):
+        file = tmp_path / f"answer{suffix}"
+        said = prices(*command, "--output", str(file))
+        assert said.stdout == ""
+        lines = [file.read_text(), prices(*command, "--format", form).stdout]
+        assert len({re.sub(r'"generated_at": .*', "", text) for text in lines}) == 1
+
+
+def test_a_refresh_has_four_forms(serve):
+    serve()
+    asked = ["refresh", "--provider", "aws", "--region", "us-east-1"]
+    document = json.loads(prices(*asked, "--format", "json").stdout)
+    (cloud,) = document["clouds"]
+    assert (cloud["provider"], cloud["regions"]) == ("aws", 1)
+    rows = list(csv.DictReader(io.StringIO(prices(*asked, "--format", "csv").stdout)))
+    assert {row["purchase"]: int(row["prices"]) for row in rows} == cloud["prices"]
+    assert prices(*asked, "--format", "markdown").stdout.startswith("aws: ")
+
+
 @pytest.mark.parametrize("command", [[], ["refresh"], ["list"], ["diff"], ["export"], ["doctor"], ["renew"]])
 def test_every_help_has_an_example(command):
     assert "Example: melange-cloud prices" in prices(*command, "--help").output.replace("\n  ", " ")

@@ -1,5 +1,6 @@
 """`melange-cloud solve`: the paper's own input."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -83,3 +84,12 @@ def test_what_is_no_such_file_is_said(ask, text, says):
     result = ask(text)
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+def test_the_shares_are_csv_and_the_page_is_markdown(ask):
+    rows = list(csv.DictReader(ask(TOY, "--format", "csv").stdout.splitlines()))
+    expected = json.loads(ask(TOY, "--format", "json").stdout)["shares"]
+    assert [{name: str(value) for name, value in share.items()} for share in expected] == rows
+    page = ask(TOY, "--format", "markdown").stdout
+    assert "**4.6800 USD/h, proven cheapest; no mix costs less than 4.6800**" in page
+    assert "| **Total** | **2** |" in page

@@ -1,13 +1,15 @@
-"""The pages that are kept as a terminal shows them, at two widths."""
+"""The pages that are kept as a terminal shows them: plans at two widths, prices at the narrower one."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from melange_cloud import report
-from tests.report import plans
+from melange_cloud.report.page import written
+from tests.report import plans, price_pages
 
 FOLDER = Path(__file__).parent / "golden"
 NAMES = ("one-region", "several-regions", "seventy-b", "infeasible", "commitment")
+PRICES = ("prices-list", "prices-diff", "prices-doctor", "prices-refresh", "prices-renew")
 WIDTHS = (80, 120)
 
 
@@ -21,3 +23,6 @@ def kept() -> Iterator[tuple[Path, str]]:
     for name in NAMES:
         for width in WIDTHS:
             yield file(name, width), report.table(pages[name], width=width, colour=False)
+    of_prices = price_pages.pages()
+    for name in PRICES:
+        yield file(name, 80), written(of_prices[name], "table", width=80)

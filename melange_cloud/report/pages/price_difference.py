@@ -23,12 +23,13 @@ COLUMNS = (
 
 _WORDS = ("moved", "appeared", "vanished")
 _SIDES = ("before", "after")
+_WITHOUT_A_WORD = "no Before: the price appeared; no After: it vanished"
 
 
 def price_difference(found: CatalogDifference, sides: tuple[str, str]) -> Page:
     """What changed from one side to the other; ``sides`` are what the user calls them."""
     return Page(
-        blocks=lambda _: _changes(found, found.changes, sides),
+        blocks=lambda _: _changes(found, found.changes, sides, ()),
         document=_document(found, sides),
         columns=COLUMNS,
         rows=[list(_record(change).values()) for change in found.changes],
@@ -41,12 +42,15 @@ def renewal(done: RenewalSummary) -> Page:
     shown = [change for change in found.changes if change.word != "moved" or change.offer.purchase != "spot"]
     quiet = len(found.changes) - len(shown)
 
+    notes = []
+    if quiet:
+        prices = "1 spot price that moved is" if quiet == 1 else f"{number(quiet)} spot prices that moved are"
+        notes.append(f"{prices} not listed: --format csv lists all")
+
     def blocks(_: bool) -> Iterator[Block]:
         yield Paragraph((f"Renewed {clean(done.folder)}",))
         yield _counts(done)
-        yield from _changes(found, shown, _SIDES)
-        if quiet:
-            yield Paragraph((f"{number(quiet)} spot prices that moved are not listed: --format json has them",))
+        yield from _changes(found, shown, _SIDES, notes)
 
     return Page(
         blocks=blocks,
@@ -91,17 +95,20 @@ def _record(change: PriceChange) -> dict[str, object]:
     }
 
 
-def _changes(found: CatalogDifference, shown: Sequence[PriceChange], sides: tuple[str, str]) -> Iterator[Block]:
+def _changes(
+    found: CatalogDifference, shown: Sequence[PriceChange], sides: tuple[str, str], notes: Sequence[str]
+) -> Iterator[Block]:
+    """The changes that are shown, and the counts of all."""
     if shown:
         yield _sheet(shown)
-    counts = ", ".join(f"{number(sum(one.word == word for one in shown))} {word}" for word in _WORDS)
+    counts = ", ".join(f"{number(sum(one.word == word for one in found.changes))} {word}" for word in _WORDS)
     before, after = (clean(side) for side in sides)
     lines = [f"{counts}, {number(found.same)} the same, from {before} to {after}"]
     for side, only in ((before, found.only_before), (after, found.only_after)):
         if only:
             pairs = "pair" if len(only) == 1 else "pairs"
             lines.append(f"not compared: {number(len(only))} {pairs} of region and purchase that only {side} has")
-    yield Paragraph(tuple(lines))
+    yield Paragraph((*lines, *notes))
 
 
 def _sheet(changes: Sequence[PriceChange]) -> Sheet:
@@ -120,9 +127,7 @@ def _sheet(changes: Sequence[PriceChange]) -> Sheet:
     )
     return Sheet(
         (
-            Column(
-                "Change", drop=1, instead="a price that is only before has vanished, one that is only after appeared"
-            ),
+            Column("Change", drop=1, instead=_WITHOUT_A_WORD),
             Column("By", right=True),
             Column("Before $/h", right=True),
             Column("After $/h", right=True),
