@@ -5,7 +5,15 @@ Every quantity carries its unit in its name: ``usd_per_hour``, ``requests_per_s`
 no synonyms.
 """
 
-from melange_cloud.domain.comparison import Confidence, CostOrder, OrderBasis, Reversal
+from melange_cloud.domain.comparison import (
+    Confidence,
+    CostOrder,
+    FirstRank,
+    OrderBasis,
+    RegionName,
+    RegionStanding,
+    Reversal,
+)
 from melange_cloud.domain.coverage import Coverage, OutsideBucket, TrafficShare
 from melange_cloud.domain.explanation import (
     Alternative,
@@ -69,6 +77,7 @@ __all__ = [
     "ErrorBars",
     "Exclusion",
     "Explanation",
+    "FirstRank",
     "FleetAtThroughput",
     "FrontEndCeiling",
     "IneligibleType",
@@ -92,7 +101,9 @@ __all__ = [
     "QuotaNeed",
     "Quotas",
     "Region",
+    "RegionName",
     "RegionPlan",
+    "RegionStanding",
     "RenewalCount",
     "RenewalSummary",
     "Reversal",

@@ -25,6 +25,16 @@ class Confidence(StrEnum):
     WITHIN_PROFILE_ERROR = "within_profile_error"
 
 
+LEAST_SURE_FIRST = (
+    Confidence.WITHIN_PROFILE_ERROR,
+    Confidence.TURNS_WITH_SPARE,
+    Confidence.NOT_PROVEN,
+    Confidence.PRICES_APART,
+    Confidence.EQUAL,
+    Confidence.CLEAR,
+)
+
+
 class OrderBasis(StrEnum):
     """Why an order holds whatever the profiles do.
 
@@ -72,3 +82,71 @@ class CostOrder:
     turn: Reversal | None = None
     cheaper_with_spare_usd_per_month: float | None = None
     dearer_with_spare_usd_per_month: float | None = None
+
+    def moved_by_usd(self, saving_usd_per_month: float) -> float | None:
+        """By how much the profiles' errors move what the cheaper side saves, USD a month; None without a turn.
+
+        Args:
+            saving_usd_per_month: with the profiles as stated, 0 or more.
+        """
+        turn = self.turn
+        if turn is None or turn.cheaper_usd_per_month is None or turn.dearer_usd_per_month is None:
+            return None
+        return saving_usd_per_month + turn.cheaper_usd_per_month - turn.dearer_usd_per_month
+
+
+@dataclass(frozen=True, slots=True)
+class RegionStanding:
+    """One region against the cheapest of several.
+
+    Attributes:
+        premium_fraction: by what fraction it costs more than the cheapest; 0 for the cheapest.
+        saving_usd_per_month: what moving to the cheapest would save, USD/month.
+        profile_error_usd_per_month: by how much the profiles' errors move that saving where the order turns
+            (``difference.turn``); None where no such point is known.
+        sure: how sure it is that this region is more expensive; for the cheapest, that no other is cheaper.
+        price_age_days: days since the fleet's oldest price was known to be true.
+        prices_apart_days: days between that date and the cheapest region's.
+    """
+
+    premium_fraction: float
+    saving_usd_per_month: float
+    profile_error_usd_per_month: float | None
+    sure: Confidence
+    price_age_days: int
+    prices_apart_days: int
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class RegionName:
+    """A region as its provider names it; two providers may use one name."""
+
+    provider: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRank:
+    """Which regions compete for the first rank.
+
+    Attributes:
+        ties: the cheapest region and all whose order to it is not known, cheapest first; those of equal cost count.
+        level: whether all of ``ties`` cost the same.
+        spread_fraction: by what fraction the most expensive of ``ties`` costs more than the cheapest.
+        prices_apart_days: days between the oldest and the newest price date among ``ties``; 0 where they agree.
+        with_spare: regions that cost less than the cheapest where both must survive losing an instance.
+        unproven: regions where the search stopped early or found nothing in time, which may cost less than the
+            cheapest.
+    """
+
+    ties: tuple[RegionName, ...]
+    level: bool
+    spread_fraction: float
+    prices_apart_days: int
+    with_spare: tuple[RegionName, ...]
+    unproven: tuple[RegionName, ...]
+
+    @property
+    def clear(self) -> bool:
+        """Whether only regions of the very same cost compete for the first rank."""
+        return self.level and not self.with_spare and not self.unproven

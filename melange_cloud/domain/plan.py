@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from melange_cloud.domain.comparison import CostOrder
+from melange_cloud.domain.comparison import CostOrder, FirstRank, RegionName, RegionStanding
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
 from melange_cloud.domain.problem import Status
@@ -223,6 +223,7 @@ class RegionPlan:
         coverage: what the profiles know of the traffic asked for.
         purchases: the same question bought in each way; None where that was not asked for.
         difference: how it differs from the cheapest region of the plan; None for that one, and without a fleet.
+        comparison: how it compares with the cheapest region; None where fewer than two have a fleet, or it has none.
     """
 
     provider: str
@@ -252,6 +253,17 @@ class RegionPlan:
     purchases: tuple[PurchasePlan, ...] | None = None
     difference: CostOrder | None = None
     routers_proven: Mapping[str, bool] = field(default_factory=dict)
+    comparison: RegionStanding | None = None
+
+    @property
+    def region_name(self) -> RegionName:
+        """What tells it from the other regions of a plan."""
+        return RegionName(self.provider, self.region)
+
+    @property
+    def price_as_of_to(self) -> date | None:
+        """Until when the fleet's oldest price was known to be true; None without a fleet."""
+        return min((allocation.price_as_of_to for allocation in self.allocations), default=None)
 
     @property
     def gap(self) -> float | None:
@@ -287,6 +299,7 @@ class Plan:
         defaulted: keywords of the question that the user did not set and that shape the answer.
         regions: cheapest first; regions without a fleet last, by name.
         imports: the user's own measurements that the answer rests on; those that change nothing are not among them.
+        first_rank: which regions compete for the first rank; None where fewer than two have a fleet.
     """
 
     generated_at: datetime
@@ -295,3 +308,8 @@ class Plan:
     basis: PlanBasis = field(metadata={"key": "request"})
     regions: tuple[RegionPlan, ...]
     imports: tuple[UserMeasurement, ...] = ()
+    first_rank: FirstRank | None = None
+
+    def age_days(self, day: date) -> int:
+        """Days from ``day`` to the plan's making, never negative."""
+        return max(0, (self.generated_at.date() - day).days)

@@ -14,7 +14,7 @@ from melange_cloud.planner.plan_region import plan_region
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Question, purchase_of
-from melange_cloud.planner.ranking import rank
+from melange_cloud.planner.ranking import rank, ranked
 from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
@@ -74,7 +74,7 @@ def answer(
     plans = [replace(plan, difference=differences.get((plan.provider, plan.region))) for plan in plans]
     in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
     imports = imports_in(evaluated, may_enter, [asked.basis.targets.slo], in_fleet)
-    return Plan(
+    unranked = Plan(
         generated_at=moment,
         notices=(
             *notices_of(asked, market, every_offer),
@@ -90,6 +90,7 @@ def answer(
         regions=tuple(sorted(plans, key=_cheapest_first)),
         imports=imports,
     )
+    return ranked(unranked)
 
 
 def _front_end_shares(plans: Sequence[RegionPlan]) -> list[tuple[str, float]]:

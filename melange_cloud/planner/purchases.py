@@ -8,10 +8,10 @@ from melange_cloud import catalog
 from melange_cloud.domain import Offer, PlanBasis, PurchasePlan, Region, RegionPlan
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
+from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.plan_region import pose_here
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.ranking import Contender, CostComparer, compare, days_apart, moved_by_usd
 from melange_cloud.planner.region_plan import Surroundings, with_fleet, without_fleet
 from melange_cloud.planner.resolve import LEAST_HOURS_OF_A_MONTH, ResolvedQuestion, default_spare
 
@@ -126,17 +126,18 @@ def _purchase_plan(
         break_even_of_cheapest_hours_per_month=None if part_of_cheapest is None else part_of_cheapest * hours,
         without_price=_without_price(plan, on_demand),
         spare=sides[purchase].here.rules.spare,
-        price_as_of_to=min((line.price_as_of_to for line in plan.allocations), default=None),
+        price_as_of_to=plan.price_as_of_to,
     )
     if usd_per_hour is None or cheapest is None or purchase == "on_demand":
         return made
     difference = compare(sides["on_demand"], sides[purchase], curves)
+    saving = sides["on_demand"].usd_per_month - sides[purchase].usd_per_month
     return replace(
         made,
-        saving_usd_per_month=sides["on_demand"].usd_per_month - sides[purchase].usd_per_month,
+        saving_usd_per_month=saving,
         sure=difference.sure,
         difference=difference,
-        profile_error_usd_per_month=moved_by_usd(difference, sides["on_demand"], sides[purchase]),
+        profile_error_usd_per_month=difference.moved_by_usd(abs(saving)),
         prices_apart_days=days_apart(sides["on_demand"].oldest_price, sides[purchase].oldest_price),
     )
 

@@ -7,20 +7,18 @@ from melange_cloud.report.csv_ import as_csv
 from melange_cloud.report.json_ import PLAN_SCHEMA, SCHEMA_VERSION, as_json
 from melange_cloud.report.markdown import markdown
 from melange_cloud.report.pages.region import one_region
-from melange_cloud.report.pages.regions import FirstRank, comparison, undecided
+from melange_cloud.report.pages.regions import comparison
 from melange_cloud.report.terminal import terminal
 
 __all__ = [
     "PLAN_SCHEMA",
     "SCHEMA_VERSION",
     "SHOW",
-    "FirstRank",
     "as_csv",
     "as_json",
     "as_markdown",
     "banner_lines",
     "table",
-    "undecided",
 ]
 
 SHOW = frozenset({"routing", "left-out"})

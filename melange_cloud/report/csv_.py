@@ -4,9 +4,8 @@ import csv
 from io import StringIO
 from pathlib import Path
 
-from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan
+from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan, RegionStanding
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.standing import RegionStanding, standings
 from melange_cloud.report.text import clean, known, utc
 
 PURCHASE_COLUMNS = tuple(
@@ -90,9 +89,8 @@ def as_csv(plan: Plan) -> str:
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    compared = standings(plan)
     for region in plan.regions:
-        common = _common(plan, region) | _standing(compared.get((region.provider, region.region)))
+        common = _common(plan, region) | _standing(region.comparison)
         common |= _purchases(region)
         for line in region.allocations:
             writer.writerow(_cells(common | _allocation(plan, region, line)))

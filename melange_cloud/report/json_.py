@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.domain import Plan, RegionPlan
-from melange_cloud.report.standing import standings
+from melange_cloud.report.comparison import reasons
 from melange_cloud.report.text import known, utc
 
 SCHEMA_VERSION = 1
 PLAN_SCHEMA = Path(__file__).with_name("plan.schema.json")
 """The JSON Schema (draft 2020-12) that describes the document."""
+
+
+PROPERTIES: Mapping[type, tuple[str, ...]] = {RegionPlan: ("gap",)}
+"""Properties that JSON holds as it holds fields."""
 
 
 def as_json(plan: Plan) -> str:
@@ -23,11 +27,8 @@ def as_json(plan: Plan) -> str:
     Figures are written so that they read back as the same floats; None and what is not finite are null. The text is
     plain ASCII, so no terminal and no file encoding can spoil it.
     """
-    compared = standings(plan)
-    regions = [
-        {**_region(region), "comparison": plain(compared.get((region.provider, region.region)))}
-        for region in plan.regions
-    ]
+    said = reasons(plan)
+    regions = [_with_reason(_fields(region), said.get((region.provider, region.region))) for region in plan.regions]
     document = {"schema_version": SCHEMA_VERSION, **_fields(plan), "regions": regions}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
@@ -40,11 +41,15 @@ def _fields(thing: Any) -> dict[str, object]:
             found |= _fields(value)
         else:
             found[part.metadata.get("key", part.name)] = plain(value)
+    for name in PROPERTIES.get(type(thing), ()):
+        found[name] = plain(getattr(thing, name))
     return found
 
 
-def _region(region: RegionPlan) -> dict[str, object]:
-    return {**_fields(region), "gap": plain(region.gap)}
+def _with_reason(region: dict[str, object], reason: str | None) -> dict[str, object]:
+    """A region whose comparison is also told in words."""
+    compared = region["comparison"]
+    return {**region, "comparison": {**compared, "reason": reason}} if isinstance(compared, dict) else region
 
 
 def plain(value: object) -> object:
@@ -68,6 +73,4 @@ def plain(value: object) -> object:
             return {str(key): plain(value[key]) for key in sorted(value)}
         case tuple() | list():
             return [plain(item) for item in value]
-        case RegionPlan():
-            return _region(value)
     return _fields(value)

@@ -49,7 +49,11 @@ def _join(at: int) -> str:
 
 
 def _line_start(text: str) -> str:
-    return _LIST_OR_HEADING.sub(r"\\\1", text) if not text[:1].isdigit() else re.sub(r"^(\d+)([.)])(?= |$)", r"\1\\\2", text)
+    return (
+        _LIST_OR_HEADING.sub(r"\\\1", text)
+        if not text[:1].isdigit()
+        else re.sub(r"^(\d+)([.)])(?= |$)", r"\1\\\2", text)
+    )
 
 
 def _cell(text: str) -> str:

@@ -314,16 +314,6 @@ def fetched_words(region: RegionPlan) -> str:
     return min(cached, default="live" if region.allocations else "")
 
 
-def oldest_price(region: RegionPlan) -> date | None:
-    """The date until which the oldest price in the fleet was known to be true; None without a fleet."""
-    return min((allocation.price_as_of_to for allocation in region.allocations), default=None)
-
-
-def age_days(plan: Plan, day: date) -> int:
-    """Days from ``day`` to the plan's making, never negative."""
-    return max(0, (plan.generated_at.date() - day).days)
-
-
 def not_included(plan: Plan) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What the answer does not cover, as labelled lines."""
     entries = [

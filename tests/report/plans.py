@@ -22,6 +22,7 @@ from melange_cloud.domain import (
     WhatIf,
 )
 from melange_cloud.domain.question import Calculation, FleetRules, LatencyTargets, PlannedTraffic, ServedModel
+from melange_cloud.planner.ranking import ranked
 
 EXAMPLE = "EXAMPLE TRAFFIC, NOT YOURS - set --workload --rate --tpot-ms   (* = default)"
 SNAPSHOT = "SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, 125 days old"
@@ -230,13 +231,14 @@ def no_plan(
 
 def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **values: object) -> Plan:
     """A plan of these regions; ``values`` change those of BASIS, which then are no defaults."""
-    return Plan(
+    made = Plan(
         generated_at=datetime(2026, 11, 22, 12, 0, 5, 123456, tzinfo=UTC),
         notices=tuple(notices),
         defaulted=tuple(name for name in DEFAULTED if name not in values),
         basis=with_values(**values),
         regions=with_differences(regions),
     )
+    return ranked(made)
 
 
 def with_differences(regions: Sequence[RegionPlan]) -> tuple[RegionPlan, ...]:

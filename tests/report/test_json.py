@@ -65,7 +65,16 @@ def test_every_document_is_valid_and_holds_nothing_undescribed(name: str) -> Non
 
 def test_the_documented_fields_are_there() -> None:
     loaded = document(PAGES["one-region"])
-    assert list(loaded) == ["schema_version", "generated_at", "notices", "defaulted", "request", "regions", "imports"]
+    assert list(loaded) == [
+        "schema_version",
+        "generated_at",
+        "notices",
+        "defaulted",
+        "request",
+        "regions",
+        "imports",
+        "first_rank",
+    ]
     assert loaded["schema_version"] == 1
     assert loaded["generated_at"] == "2026-11-22T12:00:05Z"
     assert loaded["notices"][:2] == [plans.EXAMPLE, plans.SNAPSHOT]

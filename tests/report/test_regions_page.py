@@ -8,9 +8,8 @@ from datetime import date
 import pytest
 
 from melange_cloud import report
-from melange_cloud.domain import Plan, RegionPlan, Status
+from melange_cloud.domain import Plan, RegionName, RegionPlan, Status
 from melange_cloud.report.pages.regions import groups
-from melange_cloud.report.winner import undecided
 from tests.report import plans
 from tests.report.plans import A2, G2, G5, G6, allocation, no_plan, plan, region_plan
 
@@ -136,13 +135,13 @@ def fleet(usd_per_hour: dict[str, float], region: str, **changes: object) -> Reg
     return region_plan(lines, region=region, **changes)
 
 
-def names(regions: Sequence[RegionPlan]) -> list[str]:
+def names(regions: Sequence[RegionName | RegionPlan]) -> list[str]:
     return [region.region for region in regions]
 
 
 def test_the_same_fleet_at_a_higher_price_is_decided_whatever_the_profiles_do() -> None:
     cheap, dear = fleet({"A10G": 10.0, "L4": 5.0}, "a"), fleet({"A10G": 10.5, "L4": 5.0}, "b")
-    found = undecided(plan(cheap, dear))
+    found = plan(cheap, dear).first_rank
     assert found is not None
     assert names(found.ties) == ["a"]
     assert found.clear
@@ -152,10 +151,10 @@ def test_the_same_fleet_at_a_higher_price_is_decided_whatever_the_profiles_do() 
 def test_regions_that_cannot_be_told_apart_are_named_with_their_spread() -> None:
     cheap = fleet({"A10G": 10.0}, "a")
     near, far = fleet({"L4": 15.5}, "b"), fleet({"L4": 19.0}, "c")
-    found = undecided(plan(cheap, near, far))
+    found = plan(cheap, near, far).first_rank
     assert found is not None
     assert names(found.ties) == ["a", "b"]
-    assert found.spread == pytest.approx(0.55)
+    assert found.spread_fraction == pytest.approx(0.55)
     assert not found.clear
     assert "1 and 2 lie within 55.0 %" in verdict(plan(cheap, near, far))
     assert "No clear winner." in verdict(plan(cheap, near, far))
@@ -169,7 +168,7 @@ def test_ranks_that_tie_need_not_be_neighbours() -> None:
 
 
 def test_equal_regions_alone_do_not_blur_the_winner() -> None:
-    found = undecided(plan(*REGIONS[:3], REGIONS[5]))
+    found = plan(*REGIONS[:3], REGIONS[5]).first_rank
     assert found is not None
     assert names(found.ties) == names(REGIONS[:3])
     assert found.clear
@@ -188,7 +187,7 @@ def test_dates_that_lie_close_are_not_mentioned() -> None:
 def test_a_region_that_was_not_finished_keeps_number_one_from_being_clear() -> None:
     cheap, dear = fleet({"A10G": 10.0}, "a"), fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE)
     open_ = replace(dear, lower_bound_usd_per_hour=9.0)
-    found = undecided(plan(cheap, open_))
+    found = plan(cheap, open_).first_rank
     assert found is not None
     assert names(found.unproven) == ["b"]
     assert "clearly" not in verdict(plan(cheap, open_))
@@ -203,9 +202,9 @@ def test_a_region_that_was_not_finished_keeps_number_one_from_being_clear() -> N
 
 
 def test_nothing_is_said_of_a_winner_where_nothing_competes() -> None:
-    assert undecided(plan(REGIONS[0], no_plan("b"))) is None
-    assert undecided(plan(no_plan("a"), no_plan("b"))) is None
-    assert undecided(plan()) is None
+    assert plan(REGIONS[0], no_plan("b")).first_rank is None
+    assert plan(no_plan("a"), no_plan("b")).first_rank is None
+    assert plan().first_rank is None
     assert "cheapest" not in verdict(plan(REGIONS[0], no_plan("b")))
 
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from melange_cloud import report
-from melange_cloud.domain import Confidence, Plan, RegionPlan, Status
-from melange_cloud.report.standing import RegionStanding, standings
-from melange_cloud.report.winner import undecided
+from melange_cloud.domain import Confidence, Plan, RegionPlan, RegionStanding, Status
+from melange_cloud.report.comparison import reasons
 from tests.report import plans
 from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
 
@@ -25,6 +24,11 @@ def fleet(usd_per_hour: dict[str, float], region: str, as_of: date = date(2026, 
 
 
 CHEAP = fleet({"A10G": 10.0}, "a")
+
+
+def standings(answer: Plan) -> dict[tuple[str, str], RegionStanding]:
+    found = {(region.provider, region.region): region.comparison for region in answer.regions}
+    return {key: standing for key, standing in found.items() if standing is not None}
 
 
 def of(answer: Plan, region: str) -> RegionStanding:
@@ -70,31 +74,31 @@ def test_the_cheapest_is_as_sure_as_the_least_sure_other_allows() -> None:
         "within_profile_error",
         "clear",
     ]
-    assert of(answer, "a").reason.startswith("one other region could turn out cheaper")
+    assert reasons(answer)["aws", "a"].startswith("one other region could turn out cheaper")
     open_ = plan(CHEAP, fleet({"A10G": 11.0}, "b"), no_plan("c", status=Status.UNKNOWN, reason="nothing found in 1 s"))
     assert of(open_, "a").sure is Confidence.NOT_PROVEN
 
 
 def test_standings_and_the_verdict_never_disagree() -> None:
     for name, answer in plans.pages().items():
-        verdict = undecided(answer)
+        first_rank = answer.first_rank
         found = standings(answer)
-        assert (verdict is None) is (found == {}), name
-        if verdict is not None:
+        assert (first_rank is None) is (found == {}), name
+        if first_rank is not None:
             level = {
                 key
                 for key, standing in found.items()
                 if standing.premium_fraction == 0
                 or standing.sure in (Confidence.EQUAL, Confidence.WITHIN_PROFILE_ERROR)
             }
-            assert level == {(region.provider, region.region) for region in verdict.ties}, name
+            assert level == {(region.provider, region.region) for region in first_rank.ties}, name
 
 
 def test_the_reason_tells_both_ages() -> None:
     answer = plan(CHEAP, fleet({"A10G": 11.0}, "b", as_of=date(2026, 1, 20)))
     there = of(answer, "b")
     assert (there.price_age_days, there.prices_apart_days) == (306, 181)
-    assert there.reason == (
+    assert reasons(answer)["aws", "b"] == (
         "costs more than aws a whatever the profiles' errors, as long as both prices hold; "
         "prices 306 days old, those of aws a 125 days, 181 days apart"
     )
@@ -141,6 +145,7 @@ def test_json_and_csv_hold_the_same() -> None:
     assert set(found) == set(expected)
     for key, standing in expected.items():
         assert found[key]["sure"] == standing.sure.value
+        assert found[key]["reason"] == reasons(answer)[key]
         assert found[key]["saving_usd_per_month"] == standing.saving_usd_per_month
     for row in csv.DictReader(io.StringIO(report.as_csv(answer))):
         here = expected.get((row["provider"], row["region"]))

@@ -197,11 +197,11 @@ def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:
 
 def _is_old(plan: Plan, bought: PurchasePlan) -> bool:
     day = bought.price_as_of_to
-    return day is not None and sentences.age_days(plan, day) > sentences.OLD_PRICE_DAYS
+    return day is not None and plan.age_days(day) > sentences.OLD_PRICE_DAYS
 
 
 def _age(plan: Plan, bought: PurchasePlan) -> str:
     day = bought.price_as_of_to
     if day is None:
         return UNKNOWN
-    return f"{sentences.age_days(plan, day)}d{f'{GLUE}!' if _is_old(plan, bought) else ''}"
+    return f"{plan.age_days(day)}d{f'{GLUE}!' if _is_old(plan, bought) else ''}"

@@ -1,18 +1,18 @@
 """The page of several regions: one row per region or group of equals, cheapest first, those without a plan last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from melange_cloud.domain import Confidence, Kind, Plan, RegionPlan, Status
+from melange_cloud.domain import Confidence, FirstRank, Kind, Plan, RegionName, RegionPlan, RegionStanding, Status
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import same_cost
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
+from melange_cloud.report.comparison import least_sure, turn_words
 from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.pages.purchases import purchases_of_regions
 from melange_cloud.report.pages.region import left_out_sheet
 from melange_cloud.report.pages.routing import routing_sheet
-from melange_cloud.report.standing import RegionStanding, standings, turn_words, worst
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -24,9 +24,6 @@ from melange_cloud.report.text import (
     usd_per_million,
     usd_per_month,
 )
-from melange_cloud.report.winner import FirstRank, undecided
-
-__all__ = ["FirstRank", "comparison", "groups", "undecided"]
 
 _FIRST_ROWS = 12
 _RUNS_OF_RANKS = 2
@@ -63,7 +60,7 @@ def comparison(
     yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
     if any(_is_old(plan, region) for group in grouped for region in group):
         yield Paragraph((f"! price older than {sentences.OLD_PRICE_DAYS} days",))
-    if meaning := legend(standing.sure for standing in standings(plan).values() if standing.premium_fraction):
+    if meaning := legend(standing.sure for standing in _standings(plan) if standing.premium_fraction):
         yield Paragraph((meaning,))
     counted = {key: regions for key, regions in _without_plan(plan).items() if len(regions) > _REGIONS_IN_A_ROW}
     if counted:
@@ -73,9 +70,8 @@ def comparison(
             for (provider, why), regions in counted.items()
         )
         yield LabelledLines((("No plan in", tuple(names)),))
-    verdict = undecided(plan)
-    if verdict is not None:
-        yield Paragraph((_verdict(plan, verdict, grouped),), strong=True)
+    if plan.first_rank is not None:
+        yield Paragraph((_verdict(plan, plan.first_rank, grouped),), strong=True)
     yield from purchases_of_regions(plan, all_rows=all_rows)
     for region in plan.regions:
         name = f"{clean(region.provider)} {clean(region.region)}"
@@ -152,13 +148,12 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
         last = (*rows[-1].cells[:fleet_at], rows[-1].fleet, *rows[-1].cells[fleet_at + 1 :])
         rows = [*rows[:_FIRST_ROWS], _RegionRow(more, hidden), _RegionRow(last, rows[-1].regions)]
     sheet = Sheet(columns, tuple(row.cells for row in [*rows, *_rows_without_plan(plan, wide=wide)]))
-    return sheet if standings(plan) else without(sheet, frozenset({"Move saves", "Sure"}))
+    return sheet if plan.first_rank is not None else without(sheet, frozenset({"Move saves", "Sure"}))
 
 
 def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> list[_RegionRow]:
     rows: list[_RegionRow] = []
     rank, above, cheapest = 1, None, grouped[0][0].usd_per_hour if grouped else None
-    standing = standings(plan)
     for group in grouped:
         parts = [[region] for region in group] if wide else [group[:1], group[1:]]
         for part in parts:
@@ -174,8 +169,7 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
             fleet_in_full = _fleet_text(first) + proof
             fleet = f"same{proof}" if key == above else fleet_in_full
             head = (str(rank) if part[0] is group[0] else "", _names(part), *([clean(first.place)] if wide else []))
-            names = ((region.provider, region.region) for region in part)
-            stands = [standing[name] for name in names if name in standing]
+            stands = [region.comparison for region in part if region.comparison is not None]
             money = (usd_per_month(first.usd_per_month), against, *_moving(stands, cheapest=not rows))
             tail = (
                 (usd_per_million(first.usd_per_million_tokens), fleet, _best_single(first), _price_date(plan, first))
@@ -193,7 +187,7 @@ def _moving(stands: list[RegionStanding], *, cheapest: bool) -> tuple[str, str]:
     if cheapest or not stands:
         return UNKNOWN, UNKNOWN
     saving = stands[0].saving_usd_per_month
-    return usd_per_month(saving) if saving >= 0.005 else "0", cell(worst(stands).sure)
+    return usd_per_month(saving) if saving >= 0.005 else "0", cell(least_sure(stands).sure)
 
 
 def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
@@ -258,12 +252,12 @@ def _best_single(region: RegionPlan) -> str:
 
 
 def _is_old(plan: Plan, region: RegionPlan) -> bool:
-    day = sentences.oldest_price(region)
-    return day is not None and sentences.age_days(plan, day) > sentences.OLD_PRICE_DAYS
+    day = region.price_as_of_to
+    return day is not None and plan.age_days(day) > sentences.OLD_PRICE_DAYS
 
 
 def _price_date(plan: Plan, region: RegionPlan) -> str:
-    day = sentences.oldest_price(region)
+    day = region.price_as_of_to
     if fetched := sentences.fetched_words(region):
         return fetched
     return UNKNOWN if day is None else f"{day}{f'{GLUE}!' if _is_old(plan, region) else ''}"
@@ -273,47 +267,49 @@ def _age(plan: Plan, regions: list[RegionPlan]) -> str:
     fetched = {sentences.fetched_words(region) for region in regions}
     if "" not in fetched:
         return ", ".join(sorted(fetched))
-    days = [sentences.age_days(plan, day) for region in regions if (day := sentences.oldest_price(region)) is not None]
+    days = [plan.age_days(day) for region in regions if (day := region.price_as_of_to) is not None]
     if not days:
         return UNKNOWN
     return f"{max(days)}d{f'{GLUE}!' if max(days) > sentences.OLD_PRICE_DAYS else ''}"
 
 
-def _verdict(plan: Plan, verdict: FirstRank, grouped: list[list[RegionPlan]]) -> str:
+def _verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]]) -> str:
     """Which ranks cannot be told apart and why, or that #1 is the cheapest; always against what is known."""
     unproven = ""
-    if verdict.unproven:
-        count = len(verdict.unproven)
-        some = ", ".join(f"{clean(region.provider)} {clean(region.region)}" for region in verdict.unproven)
+    if first_rank.unproven:
+        count = len(first_rank.unproven)
+        some = ", ".join(f"{clean(name.provider)} {clean(name.region)}" for name in first_rank.unproven)
         who = some if count <= _NAMED_REGIONS else f"{count} regions"
         unproven = f" {who} {'is' if count == 1 else 'are'} not proven and could cost less."
     apart = ""
-    if verdict.prices_apart_days > PRICES_APART_DAYS:
-        apart = f"their prices are up to {number(verdict.prices_apart_days)}{GLUE}days apart"
-    if verdict.level:
-        if len(verdict.ties) > 1:
-            more = len(verdict.ties) < sum(map(len, grouped))
+    if first_rank.prices_apart_days > PRICES_APART_DAYS:
+        apart = f"their prices are up to {number(first_rank.prices_apart_days)}{GLUE}days apart"
+    if first_rank.level:
+        if len(first_rank.ties) > 1:
+            more = len(first_rank.ties) < sum(map(len, grouped))
             others = "; the others are dearer, profile errors included" if more else ""
-            level = f"{_ranks(verdict, grouped)} are equally cheap{others}."
-            spare = f" {_with_spare(verdict)}" if verdict.with_spare else ""
+            level = f"{_ranks(first_rank, grouped)} are equally cheap{others}."
+            spare = f" {_with_spare(plan, first_rank)}" if first_rank.with_spare else ""
             return level + (f" No clear winner among them: {apart}." if apart else "") + spare + unproven
-        if verdict.with_spare:
-            return f"#1 costs least as asked. {_with_spare(verdict)} No clear winner.{unproven}"
+        if first_rank.with_spare:
+            return f"#1 costs least as asked. {_with_spare(plan, first_rank)} No clear winner.{unproven}"
         also = f"; {apart}" if apart else ""
-        clearly = "is the cheapest of those proven" if verdict.unproven else "is clearly cheapest within what is known"
+        clearly = (
+            "is the cheapest of those proven" if first_rank.unproven else "is clearly cheapest within what is known"
+        )
         known = "profile errors, a lost instance, prices of the dates shown"
         return f"#1 {clearly} ({known}){also}.{_if_prices_hold(plan)}{unproven}"
-    ranks = _ranks(verdict, grouped)
-    spread = f"{verdict.spread * 100:.1f}{GLUE}%"
+    ranks = _ranks(first_rank, grouped)
+    spread = f"{first_rank.spread_fraction * 100:.1f}{GLUE}%"
     return (
         f"{ranks} lie within {spread}: any of them could turn out cheapest if the profiles are off by their stated "
-        f"errors{f', and {apart}' if apart else ''}. No clear winner.{_example(verdict)}{unproven}"
+        f"errors{f', and {apart}' if apart else ''}. No clear winner.{_example(plan, first_rank)}{unproven}"
     )
 
 
-def _example(verdict: FirstRank) -> str:
+def _example(plan: Plan, first_rank: FirstRank) -> str:
     """Where the order of the first two that cannot be told apart turns."""
-    first, *others = verdict.ties
+    first, *others = _regions_of(plan, first_rank.ties)
     for region in others:
         if region.difference is not None and region.difference.turn is not None:
             words_ = turn_words(region.difference.turn, _names([first]), _names([region]))
@@ -321,13 +317,13 @@ def _example(verdict: FirstRank) -> str:
     return ""
 
 
-def _with_spare(verdict: FirstRank) -> str:
+def _with_spare(plan: Plan, first_rank: FirstRank) -> str:
     """Which regions cost less than the cheapest where both must survive losing an instance."""
-    few = verdict.with_spare[:_NAMED_REGIONS]
-    names = joined(f"{clean(region.provider)} {glued(region.region)}" for region in few)
-    who = names if len(few) == len(verdict.with_spare) else f"{len(verdict.with_spare)} regions"
-    costs = "costs" if len(verdict.with_spare) == 1 else "cost"
-    own = sum(verdict.ties[0].instance_counts.values())
+    few = first_rank.with_spare[:_NAMED_REGIONS]
+    names = joined(f"{clean(name.provider)} {glued(name.region)}" for name in few)
+    who = names if len(few) == len(first_rank.with_spare) else f"{len(first_rank.with_spare)} regions"
+    costs = "costs" if len(first_rank.with_spare) == 1 else "cost"
+    own = sum(_regions_of(plan, first_rank.ties)[0].instance_counts.values())
     size = f"{number(own)} instance{'' if own == 1 else 's'}"
     return (
         f"{who} {costs} less with --spare 1 on both sides: a fleet of {size} has no room to lose one, "
@@ -337,7 +333,7 @@ def _with_spare(verdict: FirstRank) -> str:
 
 def _if_prices_hold(plan: Plan) -> str:
     """How many regions are dearer by prices that were not true at the same time."""
-    apart = [standing for standing in standings(plan).values() if standing.sure is Confidence.PRICES_APART]
+    apart = [standing for standing in _standings(plan) if standing.sure is Confidence.PRICES_APART]
     count = sum(standing.premium_fraction > 0 for standing in apart)
     if not count:
         return ""
@@ -346,10 +342,19 @@ def _if_prices_hold(plan: Plan) -> str:
     return f" {who} dearer only if prices up to {number(days)}{GLUE}days apart still hold."
 
 
-def _ranks(verdict: FirstRank, grouped: list[list[RegionPlan]]) -> str:
+def _standings(plan: Plan) -> list[RegionStanding]:
+    return [region.comparison for region in plan.regions if region.comparison is not None]
+
+
+def _regions_of(plan: Plan, names: Sequence[RegionName]) -> list[RegionPlan]:
+    by_name = {region.region_name: region for region in plan.regions}
+    return [by_name[name] for name in names]
+
+
+def _ranks(first_rank: FirstRank, grouped: list[list[RegionPlan]]) -> str:
     """The ranks of the ties as places in the list, runs shortened: ``1 to 7 and 9``."""
     order = [region for group in grouped for region in group]
-    places = [at for at, region in enumerate(order, start=1) if region in verdict.ties]
+    places = [at for at, region in enumerate(order, start=1) if region.region_name in first_rank.ties]
     runs: list[list[int]] = []
     for place in places:
         if runs and place == runs[-1][-1] + 1:

@@ -1,0 +1,360 @@
+"""Which of two fleets is cheaper, and how sure that is: the order is decided once here, and shown elsewhere.
+
+The order of two sides is sure if any of these holds (a question with a router that knows sizes has the first two only):
+
+* every offer of the dearer side is matched by one of the same GPU and size, no dearer, on the other
+  (``OrderBasis.OFFERS``);
+* the cheaper side with every profile at its low end costs no more than the dearer with every one at its high end
+  (``OrderBasis.RANGES``);
+* it holds at every break of both costs while all errors move together, and while those of one GPU or one kind do
+  (``OrderBasis.EVERY_BREAK``; see ``turning_point``).
+
+And it must hold with a spare instance on both sides: one machine against eleven is no comparison of like with like.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from math import fsum
+
+from melange_cloud import solver
+from melange_cloud.domain import (
+    Bucket,
+    Confidence,
+    CostOrder,
+    Kind,
+    MaxTput,
+    Offer,
+    OfferNumbers,
+    OrderBasis,
+    Problem,
+    RegionPlan,
+    Reversal,
+    Solution,
+    Status,
+    row_load,
+)
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
+from melange_cloud.domain.money import equal_within
+from melange_cloud.planner.max_tput_table import ProfileEvaluation
+from melange_cloud.planner.plan_region import Here, pose_in
+from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew
+from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
+from melange_cloud.planner.resolve import ResolvedQuestion
+from melange_cloud.planner.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
+from melange_cloud.solver.checks import WHOLE_TOLERANCE
+from melange_cloud.solver.covering import NodeBudgetSpent
+from melange_cloud.solver.staircase import Staircase, staircase_of
+
+HALVINGS = 50
+"""Of an interval of t, to find where a fleet is full: what is left is below the floating point of t."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One side of a comparison.
+
+    Attributes:
+        plan: its answer, which has a fleet.
+        here: its question.
+        offers: what is for sale there, whether it may enter or not.
+        hours: hours per month that it is billed for.
+    """
+
+    plan: RegionPlan
+    here: Here
+    offers: Sequence[Offer]
+    hours: float
+
+    @property
+    def usd_per_month(self) -> float:
+        """What it costs in a month, as stated."""
+        return (self.plan.usd_per_hour or 0.0) * self.hours
+
+    @property
+    def least_usd_per_month(self) -> float:
+        """What it could cost if it was searched to the end; 0 where nothing is known."""
+        if self.plan.status is not Status.FEASIBLE:
+            return self.usd_per_month
+        return (self.plan.lower_bound_usd_per_hour or 0.0) * self.hours
+
+    @property
+    def oldest_price(self) -> date:
+        """Until when the oldest price of its fleet was known to be true."""
+        day = self.plan.price_as_of_to
+        if day is None:
+            raise ValueError("a fleet has prices")
+        return day
+
+
+def compare(one: Contender, other: Contender, curves: "CostComparer") -> CostOrder:
+    """How sure it is which of two fleets is dearer; the order of the arguments does not matter."""
+    cheaper, dearer = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
+    if dearer.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, dearer.hours)(cheaper.usd_per_month):
+        return CostOrder(Confidence.EQUAL)
+    basis, turn = curves.decide(cheaper, dearer)
+    if basis is None:
+        return CostOrder(Confidence.WITHIN_PROFILE_ERROR, turn=turn)
+    if dearer.least_usd_per_month < cheaper.usd_per_month:
+        return CostOrder(Confidence.NOT_PROVEN, basis)
+    sure, ours, theirs = curves.with_spare(cheaper, dearer)
+    if sure is Confidence.CLEAR and days_apart(cheaper.oldest_price, dearer.oldest_price) > PRICES_APART_DAYS:
+        sure = Confidence.PRICES_APART
+    return CostOrder(sure, basis, None, ours, theirs)
+
+
+def days_apart(one: date, other: date) -> int:
+    """Days between two dates."""
+    return abs((one - other).days)
+
+
+@dataclass(frozen=True)
+class CostComparer:
+    """Decides orders, and keeps what it has solved: many regions are compared with one."""
+
+    asked: ResolvedQuestion
+    evaluated: ProfileEvaluation
+    solving: ProblemSolver
+    _kept: dict[object, "_CostCurve"] = field(default_factory=dict)
+
+    def decide(self, cheaper: Contender, dearer: Contender) -> tuple[OrderBasis | None, Reversal | None]:
+        """Why the order holds whatever the profiles do, or where it turns; (None, None) where neither is known."""
+        if _matched(cheaper, dearer):
+            return OrderBasis.OFFERS, None
+        same = _same(cheaper.hours, dearer.hours)
+        worst, best = self._worst_usd(cheaper), self._best_usd(dearer)
+        if worst is not None and (best is None or worst <= best + same(worst)):
+            return OrderBasis.RANGES, None
+        if self.asked.basis.fleet.router != "plain":
+            return None, None
+        ours, theirs = (_kinds(side, self.evaluated, self.asked) for side in (cheaper, dearer))
+        try:
+            for moved in _paths(frozenset(ours), frozenset(theirs)):
+                curves = self._curve(cheaper, ours, moved), self._curve(dearer, theirs, moved)
+                found = where_it_turns(*curves, same)
+                if found is not None:
+                    return None, _turn(moved, {*ours, *theirs}, found)
+        except CostBudgetSpent:
+            return None, None
+        return OrderBasis.EVERY_BREAK, None
+
+    def with_spare(self, cheaper: Contender, dearer: Contender) -> tuple[Confidence, float | None, float | None]:
+        """Whether the order holds where both must survive losing any one instance, and what they cost then."""
+        ours, theirs = self._spared(cheaper), self._spared(dearer)
+        costs = _usd(ours, cheaper.hours), _usd(theirs, dearer.hours)
+        if theirs.usd_per_hour is None:
+            # No fleet at all there loses to any; one that was not found in time may yet be the cheaper.
+            return (Confidence.CLEAR if theirs.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
+        if ours.usd_per_hour is None:
+            return (Confidence.TURNS_WITH_SPARE if ours.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
+        slack = _same(cheaper.hours, dearer.hours)(theirs.usd_per_hour * dearer.hours)
+        if ours.usd_per_hour * cheaper.hours <= (theirs.lower_bound_usd_per_hour or 0.0) * dearer.hours + slack:
+            return Confidence.CLEAR, *costs
+        proven = ours.status is Status.OPTIMAL and theirs.usd_per_hour * dearer.hours + slack < (
+            ours.usd_per_hour * cheaper.hours
+        )
+        return (Confidence.TURNS_WITH_SPARE if proven else Confidence.NOT_PROVEN), *costs
+
+    def _spared(self, side: Contender) -> Solution:
+        rules = side.here.rules
+        if rules.spare:
+            return Solution(
+                side.plan.status,
+                usd_per_hour=side.plan.usd_per_hour,
+                lower_bound_usd_per_hour=side.plan.lower_bound_usd_per_hour,
+            )
+        table = self.evaluated.max_tput
+        return self._solved(self._pose(side, table, spare=1))
+
+    def _worst_usd(self, side: Contender) -> float | None:
+        solution = self._solved(self._pose(side, self.evaluated.worse))
+        return _usd(solution, side.hours)
+
+    def _best_usd(self, side: Contender) -> float | None:
+        """No fleet costs less, with every profile at its high end; None where there is none."""
+        solution = self._solved(self._pose(side, self.evaluated.better))
+        if solution.status is Status.UNKNOWN:
+            return 0.0
+        least = solution.lower_bound_usd_per_hour
+        return None if solution.status is Status.INFEASIBLE else (least or 0.0) * side.hours
+
+    def _pose(self, side: Contender, table: MaxTputTable, spare: int | None = None) -> PosedProblem:
+        rules = side.here.rules if spare is None else replace(side.here.rules, spare=spare)
+        return pose_in(self.asked, side.offers, self.evaluated, table, rules)
+
+    def _solved(self, posed: PosedProblem) -> Solution:
+        if posed.problem is None:
+            return Solution(Status.INFEASIBLE, reason=posed.reason)
+        return self.solving.cost_of_any(posed.problems)
+
+    def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> "_CostCurve":
+        problem = side.here.posed.problem
+        if problem is None:
+            raise ValueError("a side with a fleet has a problem")
+        # The same offers in another region make the same question; a kind that a side does not have moves nothing.
+        limits = tuple(limits_of(problem.quotas))
+        key = (problem.offers, limits, problem.spare, side.hours, moved & set(kinds))
+        if key not in self._kept:
+            whole = replace(problem, kinds=kinds)
+            self._kept[key] = _CostCurve(
+                whole, self.evaluated.stated, self.asked.workload.buckets, moved, side.hours, self.solving
+            )
+        return self._kept[key]
+
+
+@dataclass
+class _CostCurve:
+    """The least cost of one side while the kinds of ``moved`` are off by t of their errors, the others as stated."""
+
+    problem: Problem
+    stated: MaxTputTable
+    buckets: Sequence[Bucket]
+    moved: frozenset[Kind]
+    hours: float
+    solving: ProblemSolver
+    _solved: dict[float, tuple[float | None, Callable[[float], bool]]] = field(default_factory=dict)
+    _loads: dict[tuple[Kind, float], float] = field(default_factory=dict)
+    _staircase: Staircase | None = None
+
+    def __post_init__(self) -> None:
+        self._staircase = staircase_of(self._problem_at(0.0, set(self.problem.kinds)))
+
+    def usd(self, t: float) -> float | None:
+        """See ``turning_point.CostSteps``."""
+        cost, _ = self._at(t)
+        return None if cost is None else cost * self.hours
+
+    def serves_from(self, t: float, low: float) -> float:
+        """See ``turning_point.CostSteps``."""
+        _, serves_at = self._at(t)
+        if serves_at(low):
+            return low
+        fails, serves = low, t
+        for _ in range(HALVINGS):
+            middle = (fails + serves) / 2
+            if serves_at(middle):
+                serves = middle
+            else:
+                fails = middle
+        return serves
+
+    def _at(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
+        """The least cost at t, USD/h, and whether the fleet that has it serves at another value."""
+        if t not in self._solved:
+            self._solved[t] = self._on_staircase(t) if self._staircase is not None else self._by_solver(t)
+        return self._solved[t]
+
+    def _on_staircase(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
+        if self._staircase is None:
+            raise ValueError("there is no staircase")
+        try:
+            step = self._staircase.with_loads(self._loads_at(t)).cheapest()
+        except NodeBudgetSpent:
+            return self._by_solver(t)
+        if step is None:
+            return None, lambda _: True
+
+        def serves(other: float) -> bool:
+            loads = self._loads_at(other)
+            capacity = fsum(held / loads[kind] for kind, held in step.replicas.items())
+            return capacity >= 1 - WHOLE_TOLERANCE
+
+        return step.usd_per_hour, serves
+
+    def _by_solver(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
+        solution = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
+        used = {kind for _, kind in solution.instances}
+
+        def serves(other: float) -> bool:
+            return not used or solver.most_traffic(self._problem_at(other, used), solution.instances) >= 1
+
+        return solution.usd_per_hour, serves
+
+    def _loads_at(self, t: float) -> dict[Kind, float]:
+        """Replicas that each kind keeps busy by serving everything."""
+        return {kind: self._load_at(kind, t if kind in self.moved else 0.0) for kind in self.problem.kinds}
+
+    def _load_at(self, kind: Kind, t: float) -> float:
+        if (kind, t) not in self._loads:
+            planned = self.problem.planned_requests_per_s
+            self._loads[kind, t] = row_load(
+                (planned[bucket.name], cell.off_by(t))
+                for bucket in self.buckets
+                if planned[bucket.name] > 0 and isinstance(cell := self.stated[bucket.name, kind], MaxTput)
+            ).charged
+        return self._loads[kind, t]
+
+    def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
+        held = tuple(kind for kind in self.problem.kinds if kind in kinds)
+        table = {
+            (bucket.name, kind): cell.off_by(t if kind in self.moved else 0.0)
+            for kind in held
+            for bucket in self.buckets
+            if isinstance(cell := self.stated[bucket.name, kind], MaxTput)
+        }
+        return charged_anew(replace(self.problem, kinds=held), table)
+
+
+def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kind]]:
+    """All kinds together, those that both sides have together, each GPU's, each kind alone."""
+    every = ours | theirs
+    by_gpu = [frozenset(kind for kind in every if kind.gpu == gpu) for gpu in sorted({kind.gpu for kind in every})]
+    alone = [frozenset({kind}) for kind in sorted(every)]
+    return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
+
+
+def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestion) -> tuple[Kind, ...]:
+    """The kinds that could serve all of the traffic there, those included that another makes needless as stated."""
+    offers = side.here.posed.entering
+    buckets = [bucket.name for bucket in asked.workload.buckets]
+    return tuple(
+        kind
+        for kind in sorted({kind for _, kind in evaluated.stated})
+        if (asked.may_use is None or kind in asked.may_use)
+        and any(offer.replicas_per_instance(kind) for offer in offers)
+        and all(isinstance(evaluated.stated[bucket, kind], MaxTput) for bucket in buckets)
+    )
+
+
+def _matched(cheaper: Contender, dearer: Contender) -> bool:
+    """True if whatever fleet the dearer side rents, the other has it for no more.
+
+    With quotas only where they limit both alike, which they do where the matching offers have the same name.
+    """
+    ours, theirs = cheaper.here.posed, dearer.here.posed
+    limited = bool(cheaper.here.rules.quotas or dearer.here.rules.quotas)
+    if limited and cheaper.here.rules.quotas != dearer.here.rules.quotas:
+        return False
+
+    def matches(one: OfferNumbers, other: OfferNumbers) -> bool:
+        alike = (one.gpu, one.gpu_count) == (other.gpu, other.gpu_count)
+        return alike and (
+            not limited or (one.name, one.vcpus, one.quota_family) == (other.name, other.vcpus, other.quota_family)
+        )
+
+    return all(
+        any(
+            matches(one, other) and one.usd_per_hour * cheaper.hours <= other.usd_per_hour * dearer.hours
+            for one in ours.entering
+        )
+        for other in theirs.entering
+    )
+
+
+def _same(hours: float, other_hours: float) -> Callable[[float], float]:
+    """By how much two costs over their hours may differ and be called equal, USD."""
+    longest = max(hours, other_hours)
+    return lambda usd: equal_within(usd / longest) * longest
+
+
+def _usd(solution: Solution, hours: float) -> float | None:
+    return None if solution.usd_per_hour is None else solution.usd_per_hour * hours
+
+
+def _turn(moved: frozenset[Kind], every: set[Kind], found: ReversalPoint) -> Reversal:
+    names: set[str] = set()
+    if moved != every:
+        for kind in moved:
+            whole = {other for other in every if other.gpu == kind.gpu} <= moved
+            names.add(kind.gpu if whole else str(kind))
+    return Reversal(tuple(sorted(names)), found.t, found.cheaper_usd, found.dearer_usd)
