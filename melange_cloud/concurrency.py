@@ -16,6 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 from typing import Generic, TypeAlias, TypeVar
 
+from melange_cloud.errors import Finding
+
 T = TypeVar("T")
 Piece = TypeVar("Piece")
 
@@ -28,7 +30,11 @@ _LONGEST_DEADLINE_S = 24 * 3600.0
 
 
 class DeadlinePassedError(Exception):
-    """What was waited for has not come in time; the text is ``Deadline.why``."""
+    """What was waited for has not come in time; ``finding`` is ``Deadline.why``."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
 
 
 class Deadline:
@@ -91,12 +97,12 @@ class Deadline:
         """Whether a thread has made that promise; None has not."""
         return thread in self._watching
 
-    def why(self) -> str:
-        """Why something is missing, with the cure."""
+    def why(self) -> Finding:
+        """Why something is missing."""
         longer = duration(min(self.seconds * 5, _LONGEST_DEADLINE_S)).replace(" ", "").removesuffix("in")
-        return (
-            f"no answer within {duration(self.seconds)}: look at the network and proxies, or give it longer "
-            f"(--deadline {longer})"
+        return Finding(
+            f"no answer within {duration(self.seconds)}",
+            f"check the network and proxies, or allow more time (--deadline {longer})",
         )
 
 

@@ -1,7 +1,9 @@
 """Expected failures, each with the exit code that the CLI returns for it.
 
-Everything that a user can cause or mend is a MelangeError whose text is one line (or one line per fault): what is
-wrong, where (file, line, field), and the cure. Anything else is a bug and keeps its traceback.
+Everything that a user can cause or fix is a MelangeError whose text is one line (or one line per fault): where (file,
+line, field), what is wrong, and the cure. Anything else is a bug and keeps its traceback.
+
+Code decides on the type of an error, on its Finding or its Faults, never on their text: the text is for people.
 """
 
 import reprlib
@@ -47,10 +49,39 @@ def one_line(text: str, most: int = LONGEST_LINE) -> str:
     return f"{text[:head]} ... {text[head + 5 - most :]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and its cure.
+
+    Attributes:
+        what: a clause that says what is wrong, and of what.
+        cure: what to do about it; empty where ``what`` says it, or nothing helps.
+    """
+
+    what: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.cure}" if self.cure else self.what
+
+    def of(self, subject: str) -> "Finding":
+        """The same with what it is about before it: ``aws: no credentials``."""
+        return Finding(f"{subject}: {self.what}", self.cure)
+
+
 class MelangeError(Exception):
-    """An expected failure (exit code 1); its text holds nothing unprintable, whatever was put into it."""
+    """An expected failure (exit code 1); its text holds nothing unprintable, whatever was put into it.
+
+    Args:
+        finding: what is wrong, as a Finding or in words.
+        cure: what to do about it, where ``finding`` is words that do not say so.
+    """
 
     exit_code = 1
+
+    def __init__(self, finding: Finding | str, *, cure: str = "") -> None:
+        self.finding = finding if isinstance(finding, Finding) else Finding(finding, cure)
+        super().__init__(str(self.finding))
 
     def __str__(self) -> str:
         return "\n".join(one_line(line, sys.maxsize) for line in super().__str__().split("\n"))
@@ -80,20 +111,39 @@ class SolverFailed(MelangeError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with one file: where, what, and the cure, in words."""
+    """One thing that is wrong with one file.
+
+    Attributes:
+        path: the file.
+        what: what is wrong, a clause.
+        line: counted from 1; None where no single line is at fault.
+        field: the column, key or section; None where no single one is at fault.
+        cure: what to do about it; empty where ``what`` says it.
+    """
 
     path: Path | str
-    message: str
+    what: str
     line: int | None = None
     field: str | None = None
+    cure: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def finding(self) -> Finding:
+        """What is wrong and its cure, without the place."""
+        return Finding(self.what, self.cure)
+
+    @property
+    def placed(self) -> Finding:
+        """The finding with its place before it: ``prices.csv, line 3, usd_per_hour: is negative``."""
         place = echoed(self.path, 150)
         if self.line is not None:
             place += f", line {self.line}"
         if self.field is not None:
             place += f", {echoed(self.field, 80)}"
-        return one_line(f"{place}: {self.message}")
+        return self.finding.of(place)
+
+    def __str__(self) -> str:
+        return one_line(str(self.placed))
 
 
 class BadFile(BadInput):

@@ -85,7 +85,7 @@ def emit(text: str, result: ResultFile = STDOUT) -> None:
         raise
     except OSError as error:
         discard(stream)
-        raise MelangeError(f"standard output cannot be written: {error.strerror}; give --out FILE") from error
+        raise MelangeError(f"standard output cannot be written ({error.strerror})", cure="give --out FILE") from error
 
 
 def note(text: str) -> None:

@@ -74,7 +74,7 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
     if _is_stream(out):
         return ResultFile(chosen or formats[0], out)
     if is_there(out) and out.is_dir():
-        raise MelangeError(f"{echoed(out, 150)}: cannot be written: it is a folder; name a file in it")
+        raise MelangeError(f"{echoed(out, 150)}: cannot be written (it is a folder)", cure="name a file in it")
     shown = f"--output {echoed(out, 120)}"
     suffix = out.suffix.lower()
     means = _MEANS.get(suffix)
@@ -105,7 +105,7 @@ def refuse_unwritable(out: Path) -> None:
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, a loop of links
         why = getattr(error, "strerror", None) or "this cannot be a name"
     if why:
-        raise MelangeError(f"{echoed(out, 150)}: cannot be written: {why}; choose another place")
+        raise MelangeError(f"{echoed(out, 150)}: cannot be written ({why})", cure="choose another place")
 
 
 def _is_stream(out: Path) -> bool:

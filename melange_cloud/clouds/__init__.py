@@ -13,9 +13,10 @@ from typing import Literal, Protocol, runtime_checkable
 from melange_cloud.clouds.foreign_errors import words_of
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES, Exclusion, InstanceType, Offer, Region
-from melange_cloud.errors import echoed
+from melange_cloud.errors import Finding, echoed
 
 ENTRY_POINTS = "melange_cloud.clouds"
+FIX_OR_UNINSTALL = "fix or uninstall the plug-in"
 _LONGEST_NAME = 80
 
 Progress = Callable[[str, int, int | None], None]
@@ -30,13 +31,13 @@ class CloudAnswer:
         offers: origin ``live``; dates are the day of the answer (UTC).
         excluded: (region, instance type) pairs with a price that is no offer of ours, and why.
         complete: the (region, purchase) pairs that were read whole; only these may replace older prices.
-        problems: one line per part that could not be read, each with its cure; empty where all went well.
+        problems: one per part that could not be read, without the provider's name; empty where all went well.
     """
 
     offers: tuple[Offer, ...]
     excluded: tuple[Exclusion, ...]
     complete: frozenset[tuple[str, str]]
-    problems: tuple[str, ...]
+    problems: tuple[Finding, ...]
 
 
 class PriceSource(Protocol):
@@ -63,7 +64,8 @@ class PriceSource(Protocol):
             instance_types: the shapes that we know; others are left out and said.
 
         Raises:
-            PricesUnavailable: nothing at all could be read; one line with the cure.
+            NoCredentials: there are none (a PricesUnavailable; see ``clouds.credentials``).
+            PricesUnavailable: nothing at all could be read; says why and the cure, without the provider's name.
         """
         ...
 
@@ -77,10 +79,10 @@ class NewRegions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PriceSources:
-    """The clouds that can be asked, by provider, and one line for each plug-in that is broken."""
+    """The clouds that can be asked, by provider, and what is wrong with each plug-in that is broken."""
 
     by_provider: Mapping[str, PriceSource]
-    problems: tuple[str, ...] = ()
+    problems: tuple[Finding, ...] = ()
 
 
 def load_sources(
@@ -156,12 +158,12 @@ def plug_ins() -> PriceSources:
             source = point.load()()
             provider, wrong = source.provider, _why_no_source(source)
         except (Exception, SystemExit, GeneratorExit) as error:  # what a plug-in raises is no reason to end
-            problems.append(f"{origin} cannot be loaded ({words_of(error)}): fix or uninstall it")
+            problems.append(Finding(f"{origin} failed to load ({words_of(error)})", FIX_OR_UNINSTALL))
             continue
         if wrong:
-            problems.append(f"{origin} {wrong}: fix or uninstall it")
+            problems.append(Finding(f"{origin} {wrong}", FIX_OR_UNINSTALL))
         elif provider in PROVIDERS or provider in sources:
-            problems.append(f"{origin} says that it is '{provider}', which is taken: it is left out; uninstall it")
+            problems.append(Finding(f"{origin} is left out: its provider '{provider}' is taken", "uninstall it"))
         else:
             sources[provider] = source
     return PriceSources(sources, tuple(problems))

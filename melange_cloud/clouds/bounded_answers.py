@@ -8,13 +8,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from melange_cloud.concurrency import Deadline
+from melange_cloud.errors import Finding
 
 _PIECE_BYTES = 1 << 16
 _GZIP = ("gzip", "x-gzip")
 
 
+_CHECK_PROXIES = "check any proxy in between"
+
+
 class UnusableAnswerError(Exception):
-    """An answer that is too large, or packed in a way that we do not read; the text is a clause with the cure."""
+    """An answer that is too large, or packed in a way that we do not read."""
+
+    def __init__(self, what: str) -> None:
+        self.finding = Finding(what, _CHECK_PROXIES)
+        super().__init__(str(self.finding))
 
 
 def pieces(read: Callable[[int], bytes], encoding: str, most_bytes: int, deadline: Deadline | None) -> Iterator[bytes]:
@@ -32,20 +40,19 @@ def pieces(read: Callable[[int], bytes], encoding: str, most_bytes: int, deadlin
     """
     encoding = encoding.strip().lower()
     if encoding not in ("", "identity", *_GZIP):
-        raise UnusableAnswerError(
-            f"the answer is packed by '{encoding[:20]}', not by gzip: look at any proxy in between"
-        )
+        raise UnusableAnswerError(f"the answer is packed by '{encoding[:20]}', not by gzip")
     done = 0
     for piece in (_unpacked if encoding in _GZIP else _as_it_comes)(read):
         if deadline is not None:
             deadline.check()
         done += len(piece)
         if done > most_bytes:
-            raise UnusableAnswerError(
-                f"the answer is larger than {most_bytes / 2**20:,.0f} MiB, which no price list is: look at any proxy "
-                "in between"
-            )
+            raise UnusableAnswerError(_too_large(most_bytes))
         yield piece
+
+
+def _too_large(most_bytes: int) -> str:
+    return f"the answer is larger than {most_bytes / 2**20:,.0f} MiB, which no price list is"
 
 
 def _as_it_comes(read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -82,10 +89,7 @@ def whole(response: Any, most_bytes: int, deadline: Deadline | None) -> bytes:
     try:
         length = response.headers.get("Content-Length", "")
         if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > most_bytes:
-            raise UnusableAnswerError(
-                f"the answer is larger than {most_bytes / 2**20:,.0f} MiB, which no price list is: look at any proxy "
-                "in between"
-            )
+            raise UnusableAnswerError(_too_large(most_bytes))
         encoding = response.headers.get("Content-Encoding", "")
         body = b"".join(pieces(lambda most: _some(response, most), encoding, most_bytes, deadline))
     except BaseException:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from melange_cloud.errors import BadFile
+from melange_cloud.errors import BadFile, PricesUnavailable
 from melange_cloud.inputs import is_there, read_bytes
 
 _MOST_SETTINGS_BYTES = 2**20
@@ -43,8 +43,15 @@ _METADATA_HOST = "169.254.169.254"
 _AWS_METADATA_IPV6 = "fd00:ec2::254"
 
 
-_NO_CREDENTIALS = ("aws: no credentials", "no Google credentials")
-"""How our sources begin to say so; a test holds them to it."""
+HOW_TO_GET = {
+    "aws": "run `aws configure` or set AWS_PROFILE (without any: `melange-cloud prices refresh --public`)",
+    "gcp": "set MELANGE_CLOUD_GCP_API_KEY or run `gcloud auth application-default login`",
+}
+"""provider -> how to get live prices where there are no credentials."""
+
+
+class NoCredentials(PricesUnavailable):
+    """No credentials for a cloud are set up here: a normal state of a machine, not a failure worth an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +72,10 @@ class CloudAccess:
 def access(provider: str) -> CloudAccess | None:
     """What there is here for ``aws`` or ``gcp``; None for any other cloud, which has to be asked."""
     if provider == "aws":
-        cure = "run `aws configure` or set AWS_PROFILE (without any: `melange-cloud prices refresh --public`)"
-        return CloudAccess(tuple(_aws_signs()), _aws_metadata(), cure)
+        return CloudAccess(tuple(_aws_signs()), _aws_metadata(), HOW_TO_GET["aws"])
     if provider == "gcp":
-        cure = "set MELANGE_CLOUD_GCP_API_KEY or run `gcloud auth application-default login`"
-        return CloudAccess(tuple(_gcp_signs()), _gcp_metadata(), cure)
+        return CloudAccess(tuple(_gcp_signs()), _gcp_metadata(), HOW_TO_GET["gcp"])
     return None
-
-
-def says_none(failure: str) -> bool:
-    """Whether a source failed for want of credentials, and not for what they may do."""
-    return any(words in failure for words in _NO_CREDENTIALS)
 
 
 def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:

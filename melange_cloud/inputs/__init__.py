@@ -16,13 +16,22 @@ from melange_cloud.inputs.json_and_toml import (
     read_toml,
 )
 from melange_cloud.inputs.numbers import MOST, NotANumber, OutOfRange, is_number, parse_number, parse_whole
-from melange_cloud.inputs.regular_files import can_be, expand_gzip, is_there, open_regular, read_bytes, read_text
+from melange_cloud.inputs.regular_files import (
+    NotUtf8,
+    can_be,
+    expand_gzip,
+    is_there,
+    open_regular,
+    read_bytes,
+    read_text,
+)
 
 __all__ = [
     "MOST",
     "MalformedText",
     "NotANumber",
     "NotJson",
+    "NotUtf8",
     "OutOfRange",
     "can_be",
     "expand_gzip",

@@ -12,8 +12,13 @@ from melange_cloud.errors import BadFile, Fault
 MOST_BYTES = 64 * 2**20
 """Bytes of the largest file that is read whole: a sheet, a cache file, settings, results. Traces are streamed."""
 
+_CHECK_PATH = "check the path"
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 20
+
+
+class NotUtf8(BadFile):
+    """A file that can be read and is not UTF-8 text."""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -27,11 +32,11 @@ def open_regular(path: Path) -> BinaryIO:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or error
-        raise BadFile([Fault(path, f"cannot be read ({why}): check the path")]) from error
+        raise BadFile([Fault(path, f"cannot be read ({why})", cure=_CHECK_PATH)]) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         kind = "a folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "not a regular file"
         os.close(handle)
-        raise BadFile([Fault(path, f"cannot be read (it is {kind}): check the path")])
+        raise BadFile([Fault(path, f"cannot be read (it is {kind})", cure=_CHECK_PATH)])
     return os.fdopen(handle, "rb")
 
 
@@ -74,7 +79,8 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
     """The text of a UTF-8 file, gzip or not; a byte order mark is passed over.
 
     Raises:
-        BadFile: as ``read_bytes``; or it is not UTF-8, or its gzip data is damaged or expands beyond ``most_bytes``.
+        NotUtf8: it is not UTF-8 (a BadFile).
+        BadFile: as ``read_bytes``; or its gzip data is damaged or expands beyond ``most_bytes``.
     """
     content = read_bytes(path, most_bytes)
     if content.startswith(_GZIP_MAGIC):
@@ -86,7 +92,7 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise BadFile([Fault(path, "is not UTF-8 text: save it as UTF-8", line=line)]) from error
+        raise NotUtf8([Fault(path, "is not UTF-8 text", line, cure="save it as UTF-8")]) from error
 
 
 def expand_gzip(content: bytes, most_bytes: int = MOST_BYTES) -> bytes:

@@ -48,7 +48,8 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
                 Path(temporary).unlink()
             raise
     except OSError as error:
-        raise MelangeError(f"{path}: cannot be written: {error.strerror or error}; choose another place") from error
+        what = f"{path}: cannot be written ({error.strerror or error})"
+        raise MelangeError(what, cure="choose another place") from error
 
 
 def write_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path], Checked]) -> Checked:
@@ -82,7 +83,8 @@ def write_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path
         finally:
             shutil.rmtree(staged, ignore_errors=True)
     except OSError as error:
-        raise MelangeError(f"{folder}: cannot be written: {error.strerror or error}; nothing was changed") from error
+        what = f"{folder}: cannot be written ({error.strerror or error}); nothing was changed"
+        raise MelangeError(what, cure="choose another place") from error
     return checked
 
 

@@ -1,4 +1,4 @@
-"""What stands between the user and fresh prices: one check a line, each with what mends it. No secret is ever shown."""
+"""What keeps the user from fresh prices: one check a line, each with its cure. No secret is ever shown."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES, DoctorCheck
+from melange_cloud.errors import Finding
 from melange_cloud.market.fetch import CloudQuery, ask
 from melange_cloud.market.gather import source_of
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, words_of_age
@@ -51,7 +52,7 @@ def examine(
             reachable.append(provider)
     if not offline:
         checks += _asked(reachable, sources, now, Deadline(deadline_s))
-    checks += [DoctorCheck("plug-ins", "loading", "failed", *_split(problem)) for problem in sources.problems]
+    checks += [_failed("plug-ins", "loading", problem) for problem in sources.problems]
     checks += [
         DoctorCheck("plug-ins", provider, "ok", "installed")
         for provider in sorted(sources.by_provider)
@@ -100,19 +101,15 @@ def _asked(
     wanted = {provider: CloudQuery([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
     asked = partial(source_of, sources, now, False, deadline)
     for provider, outcome in ask(wanted, asked, keep=False, deadline=deadline).items():
-        if outcome.fetched is None:
-            found, cure = _split(outcome.failure)
-            yield DoctorCheck(provider, "prices", "failed", found, cure)
-            continue
         region = _ASKED_REGION[provider]
+        offers = () if outcome.fetched is None else outcome.fetched.offers
         for purchase in _ASKED_PURCHASES:
-            count = sum(offer.purchase == purchase and offer.region == region for offer in outcome.fetched.offers)
+            count = sum(offer.purchase == purchase and offer.region == region for offer in offers)
             if count:
                 found = f"{count} {purchase} prices of {region} in {outcome.seconds:.1f} s"
                 yield DoctorCheck(provider, "prices", "ok", found)
-        for problem in outcome.problems:
-            found, cure = _split(problem)
-            yield DoctorCheck(provider, "prices", "failed", found, cure)
+        for finding in outcome.findings:
+            yield _failed(provider, "prices", finding)
 
 
 def _cache(providers: list[str], now: datetime) -> Iterator[DoctorCheck]:
@@ -127,12 +124,12 @@ def _cache(providers: list[str], now: datetime) -> Iterator[DoctorCheck]:
         yield DoctorCheck("cache", "folder", "failed", f"{folder} cannot be written", cure)
     for provider in providers:
         cached = catalog.read_cache(provider)
-        for note in cached.notes:
-            yield DoctorCheck("cache", provider, "failed", *_split(note))
+        for fault in cached.faults:
+            yield _failed("cache", provider, fault.placed)
         again = f"melange-cloud prices refresh --provider {provider}"
         times = [part.fetched_at for part in cached.parts]
         if not times:
-            if not cached.notes:
+            if not cached.faults:
                 yield DoctorCheck("cache", provider, "missing", "empty", again)
             continue
         if catalog.is_future(max(times), now):
@@ -163,10 +160,8 @@ def _snapshot(now: datetime) -> Iterator[DoctorCheck]:
                 yield DoctorCheck("snapshot", f"{provider} {purchase}", "ok", found)
 
 
-def _split(line: str) -> tuple[str, str]:
-    """What is wrong, and the cure, which our lines end with."""
-    found, colon, cure = line.rpartition(": ")
-    return (found, cure) if colon else (line, "")
+def _failed(about: str, what: str, finding: Finding) -> DoctorCheck:
+    return DoctorCheck(about, what, "failed", finding.what, finding.cure)
 
 
 def _without_secret(address: str) -> str:

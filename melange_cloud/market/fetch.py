@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from melange_cloud import catalog
+from melange_cloud import catalog, clouds
 from melange_cloud.clouds import CloudAnswer, PriceSource, Progress
+from melange_cloud.clouds.credentials import NoCredentials
 from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import PROVIDERS, InstanceType, Offer
-from melange_cloud.errors import BadInput, MelangeError, PricesUnavailable, echoed, one_line
-from melange_cloud.market.price_checks import checked, known_before, shift_lines
+from melange_cloud.errors import BadInput, Finding, MelangeError, PricesUnavailable, echoed
+from melange_cloud.market.price_checks import bounded, checked, known_before, shift_lines
 
 _SHOWN = 3
 _SHOWN_CHARACTERS = 200
@@ -36,7 +37,8 @@ class FetchOutcome:
         fetched: the answer, checked; None where nothing could be read.
         asked_at: when it was asked, UTC; the time that its prices carry.
         seconds: how long it took.
-        failure: why nothing could be read, with the cure; empty otherwise.
+        failure: why nothing could be read; None where something was.
+        no_credentials: nothing could be read because there are no credentials.
         notes: that a whole table of prices has moved; why the prices could not be kept for the next run.
     """
 
@@ -44,13 +46,19 @@ class FetchOutcome:
     fetched: CloudAnswer | None
     asked_at: datetime
     seconds: float
-    failure: str = ""
+    failure: Finding | None = None
     notes: tuple[str, ...] = ()
+    no_credentials: bool = False
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """One line per part that could not be read, or per price that was refused."""
-        return self.fetched.problems if self.fetched else ()
+    def problems(self) -> tuple[Finding, ...]:
+        """Every part that could not be read, and every price that was refused."""
+        return tuple(problem.of(self.provider) for problem in self.fetched.problems) if self.fetched else ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that went wrong: the failure, or the problems."""
+        return self.problems if self.failure is None else (self.failure,)
 
 
 def ask(
@@ -87,19 +95,19 @@ def ask(
     except DeadlinePassedError as late:
         seconds = time.monotonic() - began
         for provider in wanted.keys() - outcomes.keys():
-            outcomes[provider] = FetchOutcome(provider, None, asked_at, seconds, f"{provider}: {late}")
+            outcomes[provider] = FetchOutcome(provider, None, asked_at, seconds, late.finding.of(provider))
     finally:
         over.set()
     return {provider: outcomes[provider] for provider in wanted}
 
 
-def shortened(lines: Sequence[str], provider: str) -> tuple[str, ...]:
-    """The first few lines, and where to read the rest."""
-    if len(lines) <= _SHOWN + 1:
-        return tuple(lines)
+def shortened(problems: Sequence[Finding], provider: str) -> tuple[str, ...]:
+    """The first few as lines, and where to read the rest."""
+    if len(problems) <= _SHOWN + 1:
+        return tuple(map(str, problems))
     return (
-        *lines[:_SHOWN],
-        f"{provider}: {len(lines) - _SHOWN} more problems; `melange-cloud prices refresh --provider {provider}` "
+        *map(str, problems[:_SHOWN]),
+        f"{provider}: {len(problems) - _SHOWN} more problems; `melange-cloud prices refresh --provider {provider}` "
         "shows them",
     )
 
@@ -120,29 +128,30 @@ def _outcome(
         fetched = checked(provider, raw)
         return fetched, shift_lines(raw.offers, known_before(provider))
 
-    def failed(why: str) -> FetchOutcome:
-        return FetchOutcome(provider, None, asked_at, time.monotonic() - began, one_line(_named(provider, why)))
+    def failed(why: Finding, *, no_credentials: bool = False) -> FetchOutcome:
+        seconds = time.monotonic() - began
+        return FetchOutcome(provider, None, asked_at, seconds, bounded(why).of(provider), no_credentials=no_credentials)
 
     plug_in = provider not in PROVIDERS
     try:
         answer = contained(fetch)
     except PricesUnavailable as error:
-        return failed(str(error))
+        return failed(error.finding, no_credentials=isinstance(error, NoCredentials))
     except MelangeError as error:
         if isinstance(error, BadInput) and not plug_in:
             raise
         answer = ForeignErrorText(str(error))
     if isinstance(answer, ForeignErrorText):
         words = echoed(answer.words, _SHOWN_CHARACTERS)
-        what = "its plug-in fails" if plug_in else "it cannot be asked"
-        cure = "fix or uninstall it" if plug_in else "try again, and report it if it stays"
-        return failed(f"{provider}: {what} ({words}): {cure}")
+        what = "its plug-in fails" if plug_in else "it cannot be queried"
+        cure = clouds.FIX_OR_UNINSTALL if plug_in else "try again, and report it if it persists"
+        return failed(Finding(f"{what} ({words})", cure))
     fetched, notes = answer
     return FetchOutcome(provider, fetched, asked_at, time.monotonic() - began, notes=notes)
 
 
 def _keep(outcome: FetchOutcome, wanted: CloudQuery) -> tuple[str, ...]:
-    """Put what was fetched into the cache; notes say why it could not be kept."""
+    """Put what was fetched into the cache; a note says why it could not be kept."""
     fetched = outcome.fetched
     if fetched is None:
         return ()
@@ -153,7 +162,8 @@ def _keep(outcome: FetchOutcome, wanted: CloudQuery) -> tuple[str, ...]:
         for region in regions
         for purchase in wanted.purchases
     ]
-    return catalog.store(outcome.provider, parts_of(fetched, outcome.asked_at), asked, outcome.asked_at)
+    unkept = catalog.store(outcome.provider, parts_of(fetched, outcome.asked_at), asked, outcome.asked_at)
+    return () if unkept is None else (str(unkept),)
 
 
 def parts_of(fetched: CloudAnswer, asked_at: datetime) -> list[catalog.CachedPrices]:
@@ -173,11 +183,6 @@ def parts_of(fetched: CloudAnswer, asked_at: datetime) -> list[catalog.CachedPri
         )
         for region, purchase in sorted(offers)
     ]
-
-
-def _named(provider: str, line: str) -> str:
-    """The line with the provider before it, unless it begins with it already."""
-    return line if line.lower().startswith(provider) else f"{provider}: {line}"
 
 
 def _one_at_a_time(progress: Progress, over: threading.Event) -> Progress:

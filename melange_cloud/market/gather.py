@@ -12,7 +12,7 @@ from functools import partial
 from melange_cloud import catalog, clouds
 from melange_cloud.catalog import Catalog, OfferKey
 from melange_cloud.clouds import plug_ins
-from melange_cloud.clouds.credentials import access, answering, says_none
+from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import BULK_S
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
@@ -101,7 +101,8 @@ def gather(
     cached = {
         provider: catalog.read_cache(provider, purchases, frozenset(names)) for provider, names in regions_of.items()
     }
-    notes = [*sources.problems, *(note for provider in cached for note in cached[provider].notes)]
+    notes = [str(problem) for problem in sources.problems]
+    notes += [str(fault) for held in cached.values() for fault in held.faults]
     wanted: dict[str, CloudQuery] = {}
     unreachable: list[str] = []
     if not trust.offline:
@@ -136,11 +137,11 @@ def gather(
     notes += discounts_in_words(discounts, final, regions_of, purchases)
     for provider, outcome in outcomes.items():
         notes += [*shortened(outcome.problems, provider), *outcome.notes]
-        if _only_metadata(provider) and says_none(outcome.failure):
+        if outcome.no_credentials and _only_metadata(provider):
             # Something answers at that address, as on many other clouds, and has no credentials for this one.
             catalog.remember_metadata({provider: False}, outcome.asked_at)
             unreachable.append(provider)
-        elif outcome.failure:
+        elif outcome.failure is not None:
             notes.append(f"{outcome.failure} (used instead: {used_words(final, provider, regions_of[provider])})")
     notes += how_to_get_live_prices(final, unreachable, regions_of)
     if trust.require_fresh:

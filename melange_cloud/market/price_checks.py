@@ -7,9 +7,11 @@ from datetime import date
 from melange_cloud import catalog
 from melange_cloud.clouds import CloudAnswer
 from melange_cloud.domain import GPUS, PURCHASES, Exclusion, InstanceType, Offer
-from melange_cloud.errors import MelangeError, echoed, one_line
+from melange_cloud.errors import LONGEST_LINE, Finding, MelangeError, echoed, one_line
 
 _LONGEST_NAME = 80
+_LONGEST_CURE = 150
+_ROOM_FOR_PROVIDER = 35
 _LONGEST_SOURCE = 200
 _SOLD_AS = ("on_demand", "spot", "commitment", "capacity_block", "unknown")
 _MOST_GIB = 1e6
@@ -42,23 +44,25 @@ def checked(provider: str, fetched: object) -> CloudAnswer:
     for odd in catalog.odd_prices(offers, offers, catalog.load_snapshot().offers):
         refused[catalog.key_of(odd.offer)] = f"is odd: {odd.words('the fetched')}"
     faulty = {(region, purchase) for _, region, _, purchase in refused}
-    lines = [
-        f"{provider} price of {name} {purchase} in {region} {why}: refused, an older price stays; confirm it with a "
-        "sheet of your own (--prices)"
+    refusals = [
+        Finding(
+            f"price of {name} {purchase} in {region} {why}; refused, an older price stays",
+            "confirm it with a sheet of your own (--prices)",
+        )
         for (_, region, name, purchase), why in sorted(refused.items())
     ]
     return CloudAnswer(
         offers=tuple(offer for offer in offers if catalog.key_of(offer) not in refused),
         excluded=answer.excluded,
         complete=frozenset(answer.complete - faulty),
-        problems=(*answer.problems, *lines),
+        problems=(*answer.problems, *refusals),
     )
 
 
 def _well_formed(fetched: object) -> CloudAnswer:
     if not isinstance(fetched, CloudAnswer):
         raise MalformedAnswerError(f"it answers with {_article(fetched)}, not with a CloudAnswer")
-    for name, kind in (("offers", Offer), ("excluded", Exclusion), ("problems", str)):
+    for name, kind in (("offers", Offer), ("excluded", Exclusion), ("problems", Finding)):
         _expect_all(name, getattr(fetched, name), kind)
     _expect_all("complete", fetched.complete, tuple)
     for offer in fetched.offers:
@@ -83,8 +87,15 @@ def _well_formed(fetched: object) -> CloudAnswer:
             for pair in fetched.excluded
         ),
         complete=frozenset(fetched.complete),
-        problems=tuple(one_line(" ".join(problem.split())) for problem in fetched.problems),
+        problems=tuple(bounded(problem) for problem in fetched.problems),
     )
+
+
+def bounded(finding: Finding) -> Finding:
+    """The finding of a source with clean texts that fit on one line with the provider's name before them."""
+    cure = one_line(" ".join(str(finding.cure).split()), _LONGEST_CURE)
+    most = LONGEST_LINE - len(cure) - _ROOM_FOR_PROVIDER
+    return Finding(one_line(" ".join(str(finding.what).split()), most), cure)
 
 
 def _cleaned(offer: Offer) -> Offer:

@@ -70,7 +70,7 @@ def _cache(day: date | None, purchases: Sequence[str], notes: list[str]) -> cata
     offers: dict[catalog.OfferKey, Offer] = {}
     for provider in known_providers(plug_ins()):
         cached = catalog.read_cache(provider, purchases, on=day)
-        notes += cached.notes
+        notes += map(str, cached.faults)
         for part in sorted(cached.parts, key=lambda part: not part.whole):
             offers.update({catalog.key_of(offer): offer for offer in part.offers})
     if not offers:

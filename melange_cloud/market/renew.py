@@ -79,7 +79,7 @@ def renew(
     given = clouds.PriceSources({})
     deadline = Deadline(deadline_s)
     outcomes = ask(wanted, partial(source_of, given, now, public, deadline), progress, keep=False, deadline=deadline)
-    notes = [line for outcome in outcomes.values() for line in (*outcome.problems, outcome.failure) if line]
+    notes = [str(finding) for outcome in outcomes.values() for finding in outcome.findings]
     answers = {
         provider: parts_of(outcome.fetched, outcome.asked_at)
         for provider, outcome in outcomes.items()

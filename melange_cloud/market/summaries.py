@@ -14,7 +14,7 @@ def refresh_summary(outcomes: Iterable[FetchOutcome]) -> tuple[list[CloudRefresh
     """What each cloud answered that answered, and notes on what was not read, one line each."""
     refreshed, notes = [], []
     for outcome in outcomes:
-        notes += [*outcome.problems, *outcome.notes, *([outcome.failure] if outcome.failure else [])]
+        notes += [*map(str, outcome.findings), *outcome.notes]
         if outcome.fetched is None:
             continue
         notes += _unknown_types(outcome.provider, outcome.fetched.excluded)

@@ -98,7 +98,7 @@ def import_results(results: FolderResults, question: ImportQuestion, now: dateti
         era=whose.era,
         written=None if written is None else str(written),
         files=tuple(BenchmarkFile(str(file.path), file.tool, len(file.runs), file.notes) for file in results.readings),
-        skipped=tuple(SkippedFile(str(fault.path), fault.message) for fault in results.skipped),
+        skipped=tuple(SkippedFile(str(fault.path), str(fault.finding)) for fault in results.skipped),
         runs=tuple(map(_verdict, runs)),
         rejected=tuple(_rejected(results)),
         target_tpot_ms=question.tpot_ms,

@@ -39,7 +39,7 @@ def part(*offers, at=NOW, whole=True, region="us-east-1", purchase="on_demand", 
 
 
 def kept(parts, asked=(), now=NOW):
-    assert store("aws", parts, asked, now) == ()
+    assert store("aws", parts, asked, now) is None
     return read_cache("aws")
 
 
@@ -53,7 +53,7 @@ def test_what_goes_in_comes_out_as_cached():
     assert found.excluded == (why,)
     assert found.offers == (replace(first, origin="cached"), replace(priced(2.0, "g9.xlarge"), origin="cached"))
     assert cached.asked == (QueryRecord("*", "spot", NOW, False),)
-    assert cached.notes == ()
+    assert cached.faults == ()
 
 
 @given(st.floats(min_value=1e-6, max_value=1e6), st.integers(min_value=0, max_value=10**6))
@@ -185,55 +185,55 @@ def with_time(value):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (torn, "torn or not ours"),
-        (lambda text: "", "torn or not ours"),
-        (lambda text: "[]", "torn or not ours"),
-        (lambda text: text.replace("us-east-1", "\0\0"), "torn or not ours"),
-        (lambda text: "[" * 100_000, "torn or not ours"),
-        (changed(provider="gcp"), "torn or not ours"),
-        (changed(parts=[{"region": "us-east-1"}]), "torn or not ours"),
-        (changed(asked=[["us-east-1", "on_demand"]]), "torn or not ours"),
-        (changed(sources=[]), "torn or not ours"),
-        (with_price(0), "torn or not ours"),
-        (with_price(-1), "torn or not ours"),
-        (with_price("0.8"), "torn or not ours"),
-        (with_price(float("nan")), "torn or not ours"),
-        (with_price(10**400), "torn or not ours"),
-        (with_price(1e308), "torn or not ours"),
-        (with_memory(float("inf")), "torn or not ours"),
-        (with_memory(float("nan")), "torn or not ours"),
-        (with_memory(1e308), "torn or not ours"),
-        (with_memory("16"), "torn or not ours"),
-        (lambda text: text.replace("16.0", "1e999"), "torn or not ours"),
-        (lambda text: text.replace('"format":1', '"format":' + "9" * 5_000), "torn or not ours"),
-        (changed(asked=5), "torn or not ours"),
-        (changed(instance_types={"a": 1}), "torn or not ours"),
-        (changed(sources=[["a"]]), "torn or not ours"),
-        (with_time("0001-01-01T00:00:00+00:00"), "torn or not ours"),
-        (with_time("2026-11-22T12:00:00"), "torn or not ours"),
-        (with_time("yesterday"), "torn or not ours"),
+        (torn, "torn, or not written"),
+        (lambda text: "", "torn, or not written"),
+        (lambda text: "[]", "torn, or not written"),
+        (lambda text: text.replace("us-east-1", "\0\0"), "torn, or not written"),
+        (lambda text: "[" * 100_000, "torn, or not written"),
+        (changed(provider="gcp"), "torn, or not written"),
+        (changed(parts=[{"region": "us-east-1"}]), "torn, or not written"),
+        (changed(asked=[["us-east-1", "on_demand"]]), "torn, or not written"),
+        (changed(sources=[]), "torn, or not written"),
+        (with_price(0), "torn, or not written"),
+        (with_price(-1), "torn, or not written"),
+        (with_price("0.8"), "torn, or not written"),
+        (with_price(float("nan")), "torn, or not written"),
+        (with_price(10**400), "torn, or not written"),
+        (with_price(1e308), "torn, or not written"),
+        (with_memory(float("inf")), "torn, or not written"),
+        (with_memory(float("nan")), "torn, or not written"),
+        (with_memory(1e308), "torn, or not written"),
+        (with_memory("16"), "torn, or not written"),
+        (lambda text: text.replace("16.0", "1e999"), "torn, or not written"),
+        (lambda text: text.replace('"format":1', '"format":' + "9" * 5_000), "torn, or not written"),
+        (changed(asked=5), "torn, or not written"),
+        (changed(instance_types={"a": 1}), "torn, or not written"),
+        (changed(sources=[["a"]]), "torn, or not written"),
+        (with_time("0001-01-01T00:00:00+00:00"), "torn, or not written"),
+        (with_time("2026-11-22T12:00:00"), "torn, or not written"),
+        (with_time("yesterday"), "torn, or not written"),
         (changed(format=0), "another version"),
         (changed(format=2), "another version"),
         (changed(offer_columns=["instance_type"]), "another version"),
     ],
 )
-def test_a_broken_file_is_absent_with_one_note_and_is_mended_by_the_next_write(folder, harm, said):
+def test_a_broken_file_is_absent_with_its_fault_and_is_replaced_by_the_next_write(folder, harm, said):
     file = folder / "aws.json"
     kept([part(priced())], [QueryRecord("us-east-1", "on_demand", NOW, True)])
     file.write_text(harm(file.read_text()))
     broken = read_cache("aws")
     assert (broken.parts, broken.asked) == ((), ())
-    (note,) = broken.notes
-    assert said in note
-    assert str(file) in note
-    assert "melange-cloud prices refresh --provider aws" in note
-    assert kept([part(priced())]).notes == ()
+    (fault,) = broken.faults
+    assert said in fault.what
+    assert fault.path == file
+    assert fault.cure == "run `melange-cloud prices refresh --provider aws` to write it again"
+    assert kept([part(priced())]).faults == ()
 
 
 def test_bytes_that_are_no_text_are_absent_with_a_note(folder):
     folder.mkdir()
     (folder / "aws.json").write_bytes(b"\xff\xfe\x00")
-    assert "not UTF-8 text" in read_cache("aws").notes[0]
+    assert "not UTF-8 text" in read_cache("aws").faults[0].what
 
 
 def test_a_pipe_or_a_device_in_place_of_the_file_is_a_note_at_once(folder):
@@ -242,26 +242,26 @@ def test_a_pipe_or_a_device_in_place_of_the_file_is_a_note_at_once(folder):
     (folder / "gcp.json").symlink_to("/dev/zero")
     os.mkfifo(folder / "metadata.json")
     for provider in ("aws", "gcp"):
-        (note,) = read_cache(provider).notes
-        assert "not a regular file" in note
-        assert "melange-cloud prices refresh" in note
+        (fault,) = read_cache(provider).faults
+        assert "not a regular file" in fault.what
+        assert "melange-cloud prices refresh" in fault.cure
     assert not catalog.metadata_not_there("aws", NOW)
     assert kept([part(priced())]).parts != ()
 
 
 def test_a_folder_in_the_way_is_a_note(folder):
     (folder / "aws.json").mkdir(parents=True)
-    assert "cannot be read" in read_cache("aws").notes[0]
-    (note,) = store("aws", [part(priced())], [], NOW)
-    assert "not kept" in note
+    assert "cannot be read" in read_cache("aws").faults[0].what
+    unkept = store("aws", [part(priced())], [], NOW)
+    assert "not kept" in unkept.what
 
 
 def test_a_folder_that_cannot_be_made_is_a_note(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("MELANGE_CLOUD_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    (note,) = store("aws", [part(priced())], [], NOW)
-    assert "cannot be written" in note
-    assert "MELANGE_CLOUD_CACHE_DIR" in note
+    unkept = store("aws", [part(priced())], [], NOW)
+    assert "cannot be written" in unkept.what
+    assert "MELANGE_CLOUD_CACHE_DIR" in unkept.cure
     catalog.remember_metadata({"aws": False}, NOW)
     assert not catalog.metadata_not_there("aws", NOW)
 
@@ -269,8 +269,8 @@ def test_a_folder_that_cannot_be_made_is_a_note(tmp_path, monkeypatch):
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
 def test_a_read_only_folder_is_a_note(folder):
     folder.mkdir(mode=0o500)
-    (note,) = store("aws", [part(priced())], [], NOW)
-    assert "not kept" in note
+    unkept = store("aws", [part(priced())], [], NOW)
+    assert "not kept" in unkept.what
 
 
 def test_a_full_disk_is_a_note_and_leaves_the_old_file_whole(folder):
@@ -296,14 +296,14 @@ def test_two_processes_that_write_at_once_lose_nothing():
     code = textwrap.dedent(
         """
         import sys
-        from melange_cloud.catalog import cache
+        from melange_cloud.catalog.cache import store as cache_store
         from tests.catalog.test_cache import *
-        cache._LOCK_WAIT_S = 600
+        cache_store._LOCK_WAIT_S = 600
         region = sys.argv[1]
         for n in range(25):
             at = NOW + timedelta(seconds=n)
-            assert store("aws", [part(priced(n + 1.0, region=region), region=region, at=at)], [], at) == ()
-            assert read_cache("aws").notes == ()
+            assert store("aws", [part(priced(n + 1.0, region=region), region=region, at=at)], [], at) is None
+            assert read_cache("aws").faults == ()
         """
     )
     regions = ["us-east-1", "eu-west-1", "ap-south-1"]
@@ -316,13 +316,13 @@ def test_two_processes_that_write_at_once_lose_nothing():
 def test_a_lock_that_is_held_is_waited_for_and_then_a_note(folder, monkeypatch):
     from filelock import FileLock
 
-    from melange_cloud.catalog.cache import store as cache_files
+    from melange_cloud.catalog.cache import store as cache_store
 
-    monkeypatch.setattr(cache_files, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(cache_store, "_LOCK_WAIT_S", 0.1)
     folder.mkdir()
     with FileLock(folder / "lock"):
-        (note,) = store("aws", [part(priced())], [], NOW)
-    assert "holds its lock" in note
+        unkept = cache_store.store("aws", [part(priced())], [], NOW)
+    assert "holds its lock" in unkept.what
 
 
 def test_the_last_prices_of_each_day_are_kept():

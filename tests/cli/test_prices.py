@@ -386,8 +386,8 @@ def test_the_doctor_shows_permissions_that_miss_and_no_secret(serve, monkeypatch
     checks = json.loads(result.stdout)["checks"]
     failed = {check["cure"] for check in checks if check["status"] == "failed"}
     assert failed == {
-        "allow ec2:DescribeInstanceTypeOfferings in their IAM policy",
-        "allow ec2:DescribeSpotPriceHistory in their IAM policy",
+        "allow ec2:DescribeInstanceTypeOfferings in the IAM policy of these credentials",
+        "allow ec2:DescribeSpotPriceHistory in the IAM policy of these credentials",
     }
     answered = [check["found"] for check in checks if check["what"] == "prices" and check["status"] == "ok"]
     assert any("on_demand prices of us-east-1" in found for found in answered)
@@ -406,8 +406,25 @@ def test_the_doctor_tells_the_age_of_the_cache(serve, cache):
     assert "old      cache aws: " in text
     assert "days old" in text
     assert "-> melange-cloud prices refresh --provider aws" in text
-    file.write_text("torn")
-    assert "torn or not ours" in prices("doctor", "--offline", code=5).stdout
+
+
+def test_the_doctor_says_of_a_torn_cache_what_is_wrong_and_apart_from_it_the_cure(serve, cache):
+    serve()
+    prices("refresh", "--region", "us-east-1")
+    file = cache / "aws.json"
+    file.write_text(file.read_text()[:-100])
+    found = f"{file}: torn, or not written by melange-cloud; its prices are not used"
+    cure = "run `melange-cloud prices refresh --provider aws` to write it again"
+    checks = json.loads(prices("doctor", "--offline", "--format", "json", code=5).stdout)["checks"]
+    (check,) = [check for check in checks if check["about"] == "cache" and check["status"] == "failed"]
+    assert check == {"about": "cache", "what": "aws", "status": "failed", "found": found, "cure": cure}
+    table = " ".join(prices("doctor", "--offline", code=5).stdout.split())
+    assert f"failed cache aws: {found} -> {cure} " in table
+    listed = prices("list", "--offline")
+    (note,) = [line for line in listed.stderr.splitlines() if "not written by melange-cloud" in line]
+    assert note == f"{found}: {cure}"
+    prices("refresh", "--region", "us-east-1")
+    assert "not written by melange-cloud" not in prices("doctor", "--offline").stdout
 
 
 # all of them

@@ -136,7 +136,7 @@ def test_every_command_refuses_before_it_works(run, alone, arguments, name):
 def test_a_missing_folder_is_refused_before_the_work(run):
     result = run("plan", "--region", NOWHERE, "-o", "missing/plan.json")
     assert result.exit_code == 1
-    assert result.stderr.startswith("melange-cloud: missing/plan.json: cannot be written: ")
+    assert result.stderr.startswith("melange-cloud: missing/plan.json: cannot be written (")
 
 
 def test_each_suffix_gives_its_format_and_all_three_names_of_the_option_mean_the_same(run, alone):

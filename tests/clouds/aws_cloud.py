@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from melange_cloud.clouds import CloudAnswer
 from tests.clouds.loopback import Reply, Request
 
 RECORDED = Path(__file__).parent.parent / "recorded" / "aws"
@@ -241,3 +242,8 @@ def public_lines(products: Sequence[Product]) -> Iterator[str]:
                         [row.get(column, "") for column in header]
                     )
                     yield line.getvalue()
+
+
+def lines_of(fetched: CloudAnswer) -> tuple[str, ...]:
+    """What could not be read, as people see it."""
+    return tuple(map(str, fetched.problems))

@@ -18,6 +18,7 @@ from tests.clouds.aws_cloud import (
     FakeAws,
     dimension,
     expected_rows,
+    lines_of,
     operation_of,
     product,
     recorded,
@@ -191,9 +192,9 @@ def test_offerings_settle_a_doubtful_sale(aws) -> None:
         "eu-west-2": "on_demand",
     }
     assert {offer.sold_as for offer in settled.offers} == {"on_demand"}
-    assert unsettled.problems == (
-        "aws types on offer in eu-west-2, us-east-1: these credentials may not: allow "
-        "ec2:DescribeInstanceTypeOfferings in their IAM policy",
+    assert lines_of(unsettled) == (
+        "types on offer in eu-west-2, us-east-1: permission denied: allow ec2:DescribeInstanceTypeOfferings in the "
+        "IAM policy of these credentials",
     )
 
 
@@ -210,7 +211,7 @@ def test_spot_is_the_cheapest_zone_without_local_zones_and_a_zero_is_refused(aws
         fetched = fetch(["us-east-1"], ["spot"])
     assert [(offer.instance_type.name, offer.usd_per_hour) for offer in fetched.offers] == [("g6.xlarge", 0.35)]
     assert fetched.complete == frozenset()
-    assert "p5.48xlarge spot in us-east-1: is '0.000000' USD/h in us-east-1a" in fetched.problems[0]
+    assert "p5.48xlarge spot in us-east-1: is '0.000000' USD/h in us-east-1a" in lines_of(fetched)[0]
 
 
 # Pages
@@ -308,14 +309,14 @@ def test_throttling_and_server_errors_are_asked_again_after_a_pause(aws, monkeyp
 @pytest.mark.parametrize(
     ("code", "status", "said"),
     [
-        ("AccessDeniedException", 400, "allow pricing:GetProducts in their IAM policy"),
-        ("AccessDenied", 403, "allow pricing:GetProducts in their IAM policy"),
+        ("AccessDeniedException", 400, "permission denied: allow pricing:GetProducts in the IAM policy"),
+        ("AccessDenied", 403, "permission denied: allow pricing:GetProducts in the IAM policy"),
         ("ExpiredTokenException", 400, "the credentials have expired: log in again"),
         ("ExpiredToken", 403, "the credentials have expired: log in again"),
         ("UnrecognizedClientException", 403, "AWS does not accept the credentials"),
         ("InvalidSignatureException", 403, "AWS does not accept the credentials"),
         ("ThrottlingException", 400, "AWS asks for fewer calls"),
-        ("InternalFailure", 500, "AWS fails (HTTP 500), also when asked again"),
+        ("InternalFailure", 500, "AWS fails (HTTP 500), even after retries"),
         ("InvalidParameterException", 400, "AWS refuses (InvalidParameterException: no)"),
     ],
 )
@@ -326,7 +327,7 @@ def test_nothing_but_refusals_is_one_line_with_the_cure(aws, code, status, said)
     ):
         fetch()
     assert said in str(caught.value)
-    assert str(caught.value).startswith("aws price list of us-east-1: ")
+    assert str(caught.value).startswith("price list of us-east-1: ")
     assert "\n" not in str(caught.value)
 
 
@@ -390,7 +391,7 @@ def test_malformed_spot_prices_leave_the_rest(aws, body) -> None:
         fetched = fetch(["us-east-1"], ["on_demand", "spot"])
     assert [offer.purchase for offer in fetched.offers] == ["on_demand"]
     assert fetched.complete == {("us-east-1", "on_demand")}
-    assert any("spot prices of us-east-1" in line and "malformed" in line for line in fetched.problems)
+    assert any("spot prices of us-east-1" in line and "malformed" in line for line in lines_of(fetched))
 
 
 # Partial failures
@@ -414,10 +415,10 @@ def test_regions_fail_one_by_one(aws) -> None:
     }
     assert {(offer.region, offer.purchase) for offer in fetched.offers} == fetched.complete
     enable = "the region is not enabled for this account, or the credentials are not valid there: enable it in the "
-    assert [line.partition(enable)[0] for line in fetched.problems] == [
-        "aws price list of us-west-2: AWS fails (HTTP 500), also when asked again: try again later",
-        "aws spot prices of eu-west-1: ",
-        "aws types on offer in eu-west-1: ",
+    assert [line.partition(enable)[0] for line in lines_of(fetched)] == [
+        "price list of us-west-2: AWS fails (HTTP 500), even after retries: try again later",
+        "spot prices of eu-west-1: ",
+        "types on offer in eu-west-1: ",
     ]
 
 
@@ -429,7 +430,7 @@ def test_ec2_denied_everywhere_is_one_line_per_permission(aws) -> None:
         fetched = fetch(None, ["on_demand", "spot"])
     assert len(fetched.offers) == 10
     assert len(fetched.problems) == 2
-    assert "and 22 more: these credentials may not: allow ec2:DescribeSpotPriceHistory" in fetched.problems[0]
+    assert "and 22 more: permission denied: allow ec2:DescribeSpotPriceHistory" in lines_of(fetched)[0]
 
 
 def test_a_failed_type_leaves_no_region_complete(aws) -> None:
@@ -442,15 +443,15 @@ def test_a_failed_type_leaves_no_region_complete(aws) -> None:
         fetched = fetch(None)
     assert len(fetched.offers) == 7
     assert fetched.complete == frozenset()
-    assert fetched.problems[0].startswith("aws price list of p4d.24xlarge: ")
+    assert lines_of(fetched)[0].startswith("price list of p4d.24xlarge: ")
 
 
 def test_a_region_without_any_price_is_said_and_not_complete(aws) -> None:
     with aws(FakeAws([product()])):
         fetched = fetch(["us-east-1", "us-east-9"])
     assert fetched.complete == {("us-east-1", "on_demand")}
-    assert fetched.problems == (
-        "aws price list of us-east-9: it has no price for any of our instance types: check the region's name, "
+    assert lines_of(fetched) == (
+        "price list of us-east-9: it has no price for any of our instance types: check the region's name, "
         "or leave it out",
     )
 
@@ -462,11 +463,11 @@ def test_a_refused_price_names_its_sku_and_keeps_the_region_from_being_complete(
         fetched = fetch()
     assert [offer.instance_type.name for offer in fetched.offers] == ["p5.48xlarge"]
     assert fetched.complete == frozenset()
-    assert fetched.problems == (
-        "aws price of g6.xlarge on_demand in us-east-1 (SKU FREE): is 0 USD/h, which is no price: refused; an older "
-        "price stays, or give your own with --prices",
-        "aws price of g5.2xlarge on_demand in us-east-1 (SKU YUAN): is priced in CNY, not in USD: refused; an older "
-        "price stays, or give your own with --prices",
+    assert lines_of(fetched) == (
+        "price of g6.xlarge on_demand in us-east-1 (SKU FREE): is 0 USD/h, which is no price; refused, an older "
+        "price stays: give your own price with --prices",
+        "price of g5.2xlarge on_demand in us-east-1 (SKU YUAN): is priced in CNY, not in USD; refused, an older "
+        "price stays: give your own price with --prices",
     )
 
 
@@ -475,7 +476,7 @@ def test_two_skus_for_one_pair_name_both(aws) -> None:
         fetched = fetch()
     assert [offer.instance_type.name for offer in fetched.offers] == ["g5.2xlarge"]
     assert fetched.complete == frozenset()
-    assert "SKU AAA and BBB" in fetched.problems[0]
+    assert "SKU AAA and BBB" in lines_of(fetched)[0]
 
 
 def test_an_endpoint_that_is_no_address_names_the_variable(aws, monkeypatch) -> None:
@@ -505,7 +506,7 @@ def test_a_server_killed_in_the_middle_leaves_what_was_read(aws) -> None:
         source = AwsPrices(AwsClients(patience=BRIEF), now=lambda: NOW)
         fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, tell)
     assert {offer.purchase for offer in fetched.offers} == {"on_demand"}
-    assert any(line.startswith("aws spot prices of us-east-1: http://127.0.0.1") for line in fetched.problems)
+    assert any(line.startswith("spot prices of us-east-1: http://127.0.0.1") for line in lines_of(fetched))
 
 
 @pytest.mark.parametrize(

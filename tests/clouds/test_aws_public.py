@@ -13,7 +13,16 @@ from melange_cloud.clouds.aws import PublicAwsPrices, bulk
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import InstanceType
 from melange_cloud.errors import PricesUnavailable
-from tests.clouds.aws_cloud import FakeAws, dimension, expected_rows, product, public_lines, public_list, recorded
+from tests.clouds.aws_cloud import (
+    FakeAws,
+    dimension,
+    expected_rows,
+    lines_of,
+    product,
+    public_lines,
+    public_list,
+    recorded,
+)
 from tests.clouds.hostile import Clock
 from tests.clouds.loopback import Loopback, Reply, Request, in_turn
 
@@ -156,8 +165,8 @@ def test_an_unknown_gpu_type_is_left_out_and_said() -> None:
 def test_spot_needs_credentials_and_that_is_said() -> None:
     with Loopback(FakeAws([product()])) as server:
         fetched = fetch(server, purchases=("on_demand", "spot"))
-    assert fetched.problems == (
-        "aws spot prices of every region: the public price list has none: they need credentials (`aws configure`)",
+    assert lines_of(fetched) == (
+        "spot prices of every region: the public price list has none: they need credentials (`aws configure`)",
     )
 
 
@@ -168,7 +177,7 @@ def test_foreign_money_and_zero_are_refused_with_their_sku() -> None:
         fetched = fetch(server)
     assert [offer.instance_type.name for offer in fetched.offers] == ["p5.48xlarge"]
     assert fetched.complete == frozenset()
-    assert [("YUAN" in line, "FREE" in line) for line in fetched.problems] == [(False, True), (True, False)]
+    assert [("YUAN" in line, "FREE" in line) for line in lines_of(fetched)] == [(False, True), (True, False)]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +226,7 @@ def test_a_list_that_cannot_be_read_is_one_line_with_the_cure(reply: Reply, said
     with Loopback(in_turn(reply)) as server, pytest.raises(PricesUnavailable) as caught:
         fetch(server, ["us-east-1"], timeout_s=0.2 if reply.fault == "hang" else 120)
     assert said in str(caught.value)
-    assert str(caught.value).startswith("aws public price list of us-east-1: ")
+    assert str(caught.value).startswith("public price list of us-east-1: ")
     assert "\n" not in str(caught.value)
 
 
@@ -231,8 +240,8 @@ def test_regions_fail_one_by_one() -> None:
         fetched = fetch(server)
     assert [offer.region for offer in fetched.offers] == ["us-east-1"]
     assert fetched.complete == {("us-east-1", "on_demand")}
-    assert fetched.problems == (
-        "aws public price list of eu-west-1: AWS fails (HTTP 500), also when asked again: try again later",
+    assert lines_of(fetched) == (
+        "public price list of eu-west-1: AWS fails (HTTP 500), even after retries: try again later",
     )
 
 
@@ -244,7 +253,7 @@ def test_a_broken_index_of_regions_is_one_line(index: str) -> None:
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "http://", "http://[::1", "http://x:99999", "\x1b[31m" * 99])
 def test_only_http_addresses_are_opened(address: str) -> None:
-    with pytest.raises(PricesUnavailable, match="no http address") as found:
+    with pytest.raises(PricesUnavailable, match="not an http address") as found:
         PublicAwsPrices(address).fetch(["us-east-1"], ["on_demand"], TYPES)
     assert str(found.value).isprintable()
     assert len(str(found.value)) < 200
@@ -281,7 +290,7 @@ def trouble(server: Loopback) -> str:
     except PricesUnavailable as error:
         return str(error)
     assert fetched.complete == frozenset()
-    return fetched.problems[0]
+    return lines_of(fetched)[0]
 
 
 def test_a_list_that_does_not_say_its_length_is_read_where_it_is_whole() -> None:
@@ -315,9 +324,9 @@ def test_a_list_cut_between_two_lines_keeps_the_older_prices_of_what_it_lacks() 
         fetched = fetch_known(server)
     assert len(fetched.offers) == 2
     assert fetched.complete == frozenset()
-    assert fetched.problems == (
-        "aws public price list of us-east-1: it ends without p4d.24xlarge, p5.48xlarge: as it does not say where it "
-        "ends, it may be cut, and older prices stay: try again, or look at any proxy",
+    assert lines_of(fetched) == (
+        "public price list of us-east-1: it ends without p4d.24xlarge, p5.48xlarge; as it does not say where it "
+        "ends, it may be cut, and older prices stay: try again, and check any proxy in between",
     )
 
 
@@ -398,9 +407,9 @@ def test_at_the_deadline_whole_lists_are_used_and_the_rest_is_said() -> None:
         over.set()
     assert [offer.region for offer in fetched.offers] == ["us-east-1"]
     assert fetched.complete == {("us-east-1", "on_demand")}
-    assert fetched.problems == (
-        "aws public price list of eu-west-1: no answer within 15 min: look at the network and proxies, or give it "
-        "longer (--deadline 75m)",
+    assert lines_of(fetched) == (
+        "public price list of eu-west-1: no answer within 15 min: check the network and proxies, or allow more time "
+        "(--deadline 75m)",
     )
 
 
@@ -418,7 +427,7 @@ def test_a_redirection_is_followed_on_the_same_host_alone() -> None:
             fetched = fetch(server, ["us-east-1", "eu-west-1"])
         assert elsewhere.requests == []
     assert [offer.region for offer in fetched.offers] == ["us-east-1"]
-    assert "sends us elsewhere, to 127.0.0.1" in fetched.problems[0]
+    assert "sends us elsewhere, to 127.0.0.1" in lines_of(fetched)[0]
 
 
 def test_the_index_names_regions_and_nothing_else() -> None:

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from melange_cloud.clouds import PriceSource
-from melange_cloud.clouds.gcp import GcpPatience, GcpPrices, NoCredentials
+from melange_cloud.clouds.credentials import NoCredentials
+from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
 from melange_cloud.clouds.gcp.client import endpoint, find_credentials
 from melange_cloud.errors import BadInput, PricesUnavailable
 from tests.clouds.gcp_recorded import MACHINES, MACHINES_PATH, SKUS_PATH, read_json, skus
@@ -123,8 +124,8 @@ def test_without_credentials_nobody_is_asked_and_the_cure_is_said(monkeypatch):
     assert connections == []
     assert isinstance(found.value, PricesUnavailable)
     assert str(found.value) == (
-        "no Google credentials: for live GCP prices set MELANGE_CLOUD_GCP_API_KEY, "
-        "or run: gcloud auth application-default login"
+        "no credentials, so no live prices: set MELANGE_CLOUD_GCP_API_KEY or run "
+        "`gcloud auth application-default login`"
     )
 
 
@@ -212,7 +213,7 @@ def test_a_project_without_default_credentials_is_a_problem_and_no_failure(monke
     with Loopback(by_path({SKUS_PATH: Reply({"skus": skus()})})) as server:
         monkeypatch.setenv(BILLING, server.url)
         fetched = GcpPrices(project="mine", patience=QUICK).fetch(("us-central1",), ("on_demand",), MACHINES)
-    (problem,) = fetched.problems
+    (problem,) = map(str, fetched.problems)
     assert "project mine" in problem
     assert "gcloud auth application-default login" in problem
     assert fetched.offers

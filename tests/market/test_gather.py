@@ -17,7 +17,7 @@ from melange_cloud.clouds.aws import AwsPrices
 from melange_cloud.clouds.aws.client import AwsClients, AwsPatience
 from melange_cloud.clouds.gcp import GcpPatience, GcpPrices
 from melange_cloud.domain import PURCHASES, Exclusion, InstanceType, Offer, Region
-from melange_cloud.errors import BadInput, PricesUnavailable
+from melange_cloud.errors import BadInput, Finding, PricesUnavailable
 from melange_cloud.market import gather
 from melange_cloud.market.gather import PricePolicy
 from tests.clouds.aws_cloud import FakeAws, product, recorded, recorded_spot, refusal
@@ -70,7 +70,7 @@ def put(usd_per_hour=0.5, age=timedelta(0), region="us-east-1", whole=True, name
         machine, region, "on_demand", "on_demand", usd_per_hour, usd_per_hour, "live", "test", at.date(), at.date()
     )
     parts = [CachedPrices(region, "on_demand", at, whole, (offer,))]
-    assert store("aws", parts, [QueryRecord(region, "on_demand", at, clean)], at) == ()
+    assert store("aws", parts, [QueryRecord(region, "on_demand", at, clean)], at) is None
 
 
 # Live, then cached
@@ -126,7 +126,7 @@ def test_only_the_providers_and_regions_of_the_question_are_asked(serve):
 def test_after_a_refresh_of_everything_no_region_is_asked_for_again(serve):
     server = serve()
     outcomes = gather.refresh({"aws": None, "gcp": None}, PURCHASES)
-    assert [one.failure for one in outcomes] == ["", ""]
+    assert [one.failure for one in outcomes] == [None, None]
     asked = len(server.requests)
     everywhere = [region for region in catalog.load_regions() if not region.government]
     for purchase in PURCHASES:
@@ -269,12 +269,17 @@ def test_a_metadata_server_without_credentials_is_remembered_as_none(monkeypatch
         assert second.notes == first.notes
 
 
-def test_our_sources_say_in_these_words_that_they_have_no_credentials():
-    from melange_cloud.clouds.credentials import says_none
-
-    outcomes = gather.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
-    assert [says_none(outcome.failure) for outcome in outcomes] == [True, True]
-    assert not says_none("aws price list of us-east-1: these credentials may not: allow pricing:GetProducts")
+def test_no_credentials_is_a_kind_of_failure_and_a_refusal_is_not(serve, monkeypatch):
+    without = gather.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
+    assert [outcome.no_credentials for outcome in without] == [True, True]
+    assert [outcome.failure.what for outcome in without] == [
+        "aws: no credentials, so no live prices",
+        "gcp: no credentials, so no live prices",
+    ]
+    serve(lambda request: Reply(status=403))
+    refused = gather.refresh({"aws": ["us-east-1"], "gcp": None}, ["on_demand"])
+    assert all(outcome.failure is not None for outcome in refused)
+    assert [outcome.no_credentials for outcome in refused] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -628,7 +633,7 @@ def test_a_broken_plug_in_is_one_line_each(tmp_path, monkeypatch):
     assert isinstance(found.by_provider["aws"], AwsPrices)
     assert len(found.problems) == len(PLUG_INS)  # all but the good one, and the one that is gone
     for name in {*PLUG_INS, "gone"} - {"good"}:
-        (line,) = [line for line in found.problems if f"plug_{name}:C" in line]
+        (line,) = [str(problem) for problem in found.problems if f"plug_{name}:C" in problem.what]
         assert line.isprintable()
         assert len(line) < 300
         assert "uninstall" in line
@@ -651,7 +656,7 @@ def test_two_processes_that_refresh_at_once_leave_one_whole_cache(serve):
     assert server.requests
     for provider, region in (("aws", "us-east-1"), ("gcp", "us-central1")):
         cached = read_cache(provider)
-        assert cached.notes == ()
+        assert cached.faults == ()
         assert [part for part in cached.parts if part.region == region and part.whole]
 
 
@@ -686,7 +691,7 @@ def test_the_public_list_needs_no_credentials_and_then_serves_the_plan(serve, mo
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     (outcome,) = gather.refresh({"aws": ["us-east-1"]}, PURCHASES, public=True)
-    assert outcome.failure == ""
+    assert outcome.failure is None
     assert outcome.problems == ()
     asked = len(server.requests)
     gathered = gather.gather([EAST], ["on_demand"])
@@ -792,7 +797,7 @@ def test_whatever_a_plug_in_raises_or_answers_stops_nobody(serve, answer):
     assert gathered.catalog.offers_in("rogue", "rogue-1", "on_demand") == ()
     (note,) = gathered.notes
     assert note.startswith("rogue: its plug-in fails (")
-    assert note.endswith("): fix or uninstall it (used instead: no price)")
+    assert note.endswith("): fix or uninstall the plug-in (used instead: no price)")
     assert note.isprintable()
     assert len(note) < 350
 
@@ -827,7 +832,7 @@ def test_what_a_plug_in_says_is_cut_and_cleaned_wherever_it_is_shown(serve):
         fetched_of(
             replace(ROGUE, source=nasty, contract=nasty),
             excluded=(Exclusion("rogue", "rogue-1", "r9", nasty),),
-            problems=(nasty,),
+            problems=(Finding(nasty, nasty),),
         )
     )
     gathered = gather.gather([*rogue.regions], ["on_demand"], sources=PriceSources({"rogue": rogue}))
@@ -862,6 +867,6 @@ def test_a_plug_in_that_never_answers_is_left_at_the_deadline(serve):
     gathered = gather.gather([*rogue.regions], ["on_demand"], sources=PriceSources({"rogue": rogue}), trust=trust)
     over.set()
     assert gathered.notes == (
-        "rogue: no answer within 0.2 s: look at the network and proxies, or give it longer (--deadline 1s) (used "
+        "rogue: no answer within 0.2 s: check the network and proxies, or allow more time (--deadline 1s) (used "
         "instead: no price)",
     )

@@ -181,6 +181,6 @@ def test_the_cure_for_input_without_its_cache_names_all_columns(tmp_path: Path) 
     path = written(tmp_path, [{"response": {"body": {"usage": {"prompt_tokens": 10, **usage}}}}])
     with pytest.raises(BadFile) as caught:
         read_trace(path)
-    before, _, cure = caught.value.faults[0].message.partition("--input-column ")
+    before, _, cure = caught.value.faults[0].what.partition("--input-column ")
     assert "1 request has more cached than input tokens" in before
     assert figures(read_trace(path, ColumnChoice(cure))) == (950, 1)

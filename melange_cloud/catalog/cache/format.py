@@ -9,6 +9,7 @@ from functools import cache
 from melange_cloud.catalog.bounds import MOST_GPUS, MOST_MEMORY_GIB, MOST_USD_PER_HOUR, MOST_VCPUS
 from melange_cloud.catalog.snapshot import load_instance_types
 from melange_cloud.domain import GPUS, Exclusion, InstanceType, Offer
+from melange_cloud.errors import Fault
 from melange_cloud.inputs import parse_json
 from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry, number_of, text_of, whole_of
 
@@ -61,11 +62,11 @@ class QueryRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCache:
-    """What a provider's file holds, and one note where it could not be read."""
+    """What a provider's file holds, and its fault where it could not be read."""
 
     parts: tuple[CachedPrices, ...] = ()
     asked: tuple[QueryRecord, ...] = ()
-    notes: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 class OtherVersionError(ValueError):
@@ -187,7 +188,7 @@ def moment_of(text: object) -> datetime:
 
 
 def as_text(provider: str, cached: ProviderCache) -> str:
-    """The text of a provider's file; its notes are not part of it."""
+    """The text of a provider's file; its faults are not part of it."""
     offers = [offer for part in cached.parts for offer in part.offers]
     types = {offer.instance_type.name: offer.instance_type for offer in offers}
     sources = sorted({offer.source for offer in offers})

@@ -1,7 +1,7 @@
 """The prices that were fetched, kept between runs: one JSON file per provider in the user's cache folder.
 
 A file holds prices and times and no secret. It is written whole under one lock, for its owner alone, and what cannot be
-read is treated as absent, with one note. A *part* is one (region, purchase) with the time at which it was asked for; a
+read is treated as absent, with one fault. A *part* is one (region, purchase) with the time at which it was asked for; a
 whole part replaces older prices, one that is not whole lies over them. Which pairs were asked for, whatever came of it,
 is kept apart, so that a region without a price is not asked for again and again.
 """
@@ -22,7 +22,7 @@ from melange_cloud.catalog.cache.format import (
     moment_of,
     parsed,
 )
-from melange_cloud.errors import BadFile, MelangeError
+from melange_cloud.errors import BadFile, Fault, Finding, MelangeError
 from melange_cloud.inputs import read_json, read_text
 from melange_cloud.inputs.strict_json import entry, named, text_of
 from melange_cloud.inputs.write_whole import write_whole
@@ -31,6 +31,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """A time that is further ahead than this is a clock gone wrong, not another process that was quicker."""
 
 _FOLDER_VARIABLE = "MELANGE_CLOUD_CACHE_DIR"
+_ELSEWHERE = f"set {_FOLDER_VARIABLE} to a folder that can be written"
 _LOCK_WAIT_S = 10
 _DAYS_KEPT = 90
 _METADATA_FILE = "metadata.json"
@@ -77,27 +78,30 @@ def read_cache(
     path = cache_file(provider) if on is None else _file_of_day(provider, on)
     if path is None:
         return ProviderCache()
-    again = f"its prices are not used; `melange-cloud prices refresh --provider {provider}` writes it anew"
+
+    def unusable(what: str) -> ProviderCache:
+        cure = f"run `melange-cloud prices refresh --provider {provider}` to write it again"
+        return ProviderCache(faults=(Fault(path, f"{what}; its prices are not used", cure=cure),))
+
     try:
         text = read_text(path)
     except BadFile as error:
         if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
             return ProviderCache()
-        why = error.faults[0].message.rpartition(":")[0] or error.faults[0].message
-        return ProviderCache(notes=(f"{path}: {why}: {again}",))
+        return unusable(error.faults[0].what)
     try:
         return parsed(provider, text, purchases, regions)
     except OtherVersionError:
-        return ProviderCache(notes=(f"{path}: written by another version of melange-cloud: {again}",))
+        return unusable("written by another version of melange-cloud")
     except ValueError:
-        return ProviderCache(notes=(f"{path}: torn or not ours: {again}",))
+        return unusable("torn, or not written by melange-cloud")
 
 
-def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRecord], now: datetime) -> tuple[str, ...]:
+def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRecord], now: datetime) -> Finding | None:
     """Put fetched parts into a provider's file; all else in it stays, newer parts too.
 
     Returns:
-        One note where the file cannot be written; the prices are then good for this run alone.
+        What is wrong where the file cannot be written; the prices are then good for this run alone.
     """
     from filelock import FileLock, Timeout
 
@@ -111,12 +115,12 @@ def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRec
             write_whole(path, as_text(provider, merged), private=True)
             _keep_day(path, provider, now.astimezone(UTC).date())
     except Timeout:
-        return (f"{path}: another melange-cloud holds its lock: {unkept}",)
+        return Finding(f"{path}: another melange-cloud holds its lock; {unkept}", "wait for it to end")
     except OSError as error:
-        return (f"{path}: cannot be written ({error.strerror or error}): {unkept}; see {_FOLDER_VARIABLE}",)
+        return Finding(f"{path}: cannot be written ({error.strerror or error}); {unkept}", _ELSEWHERE)
     except MelangeError as error:
-        return (f"{str(error).rpartition(';')[0]}: {unkept}; see {_FOLDER_VARIABLE}",)
-    return ()
+        return Finding(f"{error.finding.what}; {unkept}", _ELSEWHERE)
+    return None
 
 
 def kept_days(provider: str) -> tuple[date, ...]:

@@ -41,7 +41,8 @@ def refresh(
     result = result_of(out, format_, Format)
     deadline_s = deadline_of(deadline)
     sources = plug_ins()
-    tell(sources.problems)
+    broken = [str(problem) for problem in sources.problems]
+    tell(broken)
     selected = to_refresh(region, provider_of(provider), sources, public=public)
     with fetch_progress() as progress:
         outcomes = ask_clouds(
@@ -56,4 +57,4 @@ def refresh(
     tell(notes)
     if not clouds:
         raise PricesUnavailable("no price could be read: `melange-cloud prices doctor` says what is missing")
-    show(refreshed(clouds, [*sources.problems, *notes]), result, whole_rows=True)
+    show(refreshed(clouds, [*broken, *notes]), result, whole_rows=True)

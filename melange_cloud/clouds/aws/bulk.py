@@ -21,7 +21,14 @@ from typing import Any, TypeVar
 
 from melange_cloud.clouds import CloudAnswer, Progress
 from melange_cloud.clouds.aws.csv_list import LONGEST_LINE_BYTES, products_of
-from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
+from melange_cloud.clouds.aws.faults import (
+    TRY_AGAIN_OR_CHECK_PROXIES,
+    UnreadError,
+    UnreadPart,
+    fails,
+    malformed,
+    no_answer_in_time,
+)
 from melange_cloud.clouds.aws.list_stream import PassingBody, SameHost
 from melange_cloud.clouds.aws.offer_collector import LISTED, PROVIDER, OfferCollector
 from melange_cloud.clouds.aws.products import PriceList
@@ -29,13 +36,13 @@ from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import InstanceType
-from melange_cloud.errors import PricesUnavailable, echoed
+from melange_cloud.errors import Finding, PricesUnavailable, echoed
 from melange_cloud.inputs import parse_json
 
 _PUBLIC_URL = "https://pricing.us-east-1.amazonaws.com"
 _FOLDER = "/offers/v1.0/aws/AmazonEC2/current"
 _SOURCE = "AWS public price list (AmazonEC2 index.csv)"
-_NO_SPOT = "the public price list has none: they need credentials (`aws configure`)"
+_NO_SPOT = Finding("the public price list has none", "they need credentials (`aws configure`)")
 
 _REGIONS_AT_ONCE = 4
 _ATTEMPTS = 3
@@ -46,7 +53,7 @@ _MOST_LIST_BYTES = 1 << 32
 _MOST_REGIONS = 200
 _REGION = re.compile(r"[a-z]{2,3}(-gov)?-[a-z]+-[0-9]{1,2}")
 _NAMED = 4
-_MAY_BE_CUT = "as it does not say where it ends, it may be cut, and older prices stay: try again, or look at any proxy"
+_MAY_BE_CUT = "as it does not say where it ends, it may be cut, and older prices stay"
 _SHOWN_CHARACTERS = 100
 
 Read = TypeVar("Read")
@@ -96,7 +103,8 @@ class PublicAwsPrices:
             PricesUnavailable: nothing at all could be read.
         """
         if not _is_http(self._url):
-            raise PricesUnavailable(f"aws: '{echoed(self._url)}' is no http address: correct AWS_ENDPOINT_URL_PRICING")
+            what = f"'{echoed(self._url)}' is not an http address"
+            raise PricesUnavailable(what, cure="correct AWS_ENDPOINT_URL_PRICING")
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         listed = [purchase for purchase in LISTED if purchase in purchases]
         now = self._now()
@@ -106,18 +114,18 @@ class PublicAwsPrices:
             if listed:
                 names = sorted(set(regions)) if regions is not None else self._all_regions()
         except UnreadError as error:
-            raise PricesUnavailable(f"aws public price list: {error}") from error
+            raise PricesUnavailable(error.finding.of("public price list")) from error
         products = PriceList(shapes, listed, names, now)
         whole: set[str] = set()
         for name, read in self._lists(names, progress):
             if isinstance(read, UnreadError):
-                answers.problems.append(UnreadPart("public price list of", name, str(read)))
+                answers.problems.append(UnreadPart("public price list of", name, read.finding))
                 continue
             for product in read.products:
                 products.add(product)
             missing = self._missing(name, read)
             if missing:
-                why = f"it ends without {missing}: {_MAY_BE_CUT}"
+                why = Finding(f"it ends without {missing}; {_MAY_BE_CUT}", TRY_AGAIN_OR_CHECK_PROXIES)
                 answers.problems.append(UnreadPart("public price list of", name, why))
             else:
                 whole.add(name)
@@ -138,7 +146,7 @@ class PublicAwsPrices:
             for index, read in side_by_side(calls, _REGIONS_AT_ONCE, self._deadline):
                 yield waiting.pop(index), read
         except DeadlinePassedError as error:
-            late = UnreadError(str(error))
+            late = UnreadError(error.finding)
             yield from ((name, late) for name in waiting.values())
 
     def _missing(self, region: str, read: "_RegionList") -> str:
@@ -192,7 +200,7 @@ class PublicAwsPrices:
         Raises:
             UnreadError: with the cause and the cure.
         """
-        why = ""
+        why = Finding("")
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(self._wait_s * 2 ** (attempt - 1))
@@ -202,20 +210,21 @@ class PublicAwsPrices:
             except urllib.error.HTTPError as error:
                 error.close()
                 if error.code in (403, 404):
-                    raise UnreadError("AWS has no such list: check the region's name") from error
-                why = f"AWS fails (HTTP {error.code}), also when asked again: try again later"
+                    raise UnreadError("AWS has no such list", cure="check the region's name") from error
+                why = fails(error.code)
                 if error.code != 429 and error.code < 500:
-                    raise UnreadError(f"AWS refuses (HTTP {error.code}): check the address {self._url}") from error
+                    cure = f"check the address {self._url}"
+                    raise UnreadError(f"AWS refuses (HTTP {error.code})", cure=cure) from error
             except (UnusableAnswerError, DeadlinePassedError) as error:
-                raise UnreadError(str(error)) from error
+                raise UnreadError(error.finding) from error
             except ValueError as error:
                 why = malformed(echoed(error, _SHOWN_CHARACTERS))
             except TimeoutError:
-                why = f"no answer in time from {self._url}: try again, or look at the network and HTTPS_PROXY"
+                why = no_answer_in_time(self._url)
             except (OSError, http.client.HTTPException) as error:
                 cause = getattr(error, "reason", None) or error
-                cure = "look at the network, HTTPS_PROXY and AWS_CA_BUNDLE"
-                why = f"{self._url} breaks off or cannot be reached ({echoed(cause, _SHOWN_CHARACTERS)}): {cure}"
+                what = f"{self._url} breaks off or cannot be reached ({echoed(cause, _SHOWN_CHARACTERS)})"
+                why = Finding(what, "check the network, HTTPS_PROXY and AWS_CA_BUNDLE")
         raise UnreadError(why)
 
     def _opened(self, path: str) -> http.client.HTTPResponse:

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from melange_cloud.clouds.aws.bounded_requests import bound_client, bound_credentials
-from melange_cloud.clouds.aws.faults import UnreadError, malformed, vendor_faults
+from melange_cloud.clouds.aws.faults import TRY_AGAIN_OR_CHECK_PROXIES, UnreadError, malformed, vendor_faults
 from melange_cloud.clouds.aws.metadata import ask_metadata_briefly
 from melange_cloud.concurrency import Deadline
 from melange_cloud.errors import PricesUnavailable
 
-HOW_TO_GET_LIVE_PRICES = (
-    "aws: no credentials, so no live prices: run `aws configure` or set AWS_PROFILE, or read the public price list "
-    "with `melange-cloud prices refresh --public`"
-)
 _PRICING_REGIONS = {
     "eu": "eu-central-1",
     "me": "eu-central-1",
@@ -93,7 +89,7 @@ class AwsClients:
             with vendor_faults("sts:GetCallerIdentity"):
                 credentials = self._open_session().get_credentials()
         except UnreadError as error:
-            raise PricesUnavailable(f"aws: {error}") from error
+            raise PricesUnavailable(error.finding) from error
         return None if credentials is None else str(credentials.method)
 
     def regions(self) -> tuple[str, ...]:
@@ -156,7 +152,7 @@ class AwsClients:
                         bound_client(client, self._deadline)
                         self._made[service, region] = client
                 except ValueError as error:
-                    raise UnreadError(f"{error}: correct AWS_ENDPOINT_URL_{service.upper()}") from error
+                    raise UnreadError(str(error), cure=f"correct AWS_ENDPOINT_URL_{service.upper()}") from error
             return self._made[service, region]
 
 
@@ -178,11 +174,9 @@ def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> I
         if not token:
             return
         if token in seen:
-            raise UnreadError(
-                "its pages never end, the same ones come again: try again, and look at any proxy in between"
-            )
+            raise UnreadError("its pages never end, the same ones come again", cure=TRY_AGAIN_OR_CHECK_PROXIES)
         seen.add(token)
-    raise UnreadError(f"its pages never end, {_MOST_PAGES:,} have come: try again, and look at any proxy in between")
+    raise UnreadError(f"its pages never end, {_MOST_PAGES:,} have come", cure=TRY_AGAIN_OR_CHECK_PROXIES)
 
 
 def _whole(call: Callable[..., Any], key: str, action: str, asked: dict[str, object]) -> Any:

@@ -1,4 +1,4 @@
-"""What went wrong with AWS, in words that say how to mend it; no exception of an SDK passes this module."""
+"""What went wrong with AWS, and how to fix it; no exception of an SDK passes this module."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from typing import Any
 
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.concurrency import DeadlinePassedError
-from melange_cloud.errors import MelangeError, echoed
+from melange_cloud.errors import Finding, MelangeError, echoed
 
 _CLOCK_TOLERANCE_S = 300  # AWS refuses a signature that is more than five minutes off
 _SHOWN = 12
@@ -44,33 +44,34 @@ _THROTTLED = frozenset(
     }
 )
 _NOT_ENABLED = "the region is not enabled for this account, or the credentials are not valid there"
+TRY_AGAIN_OR_CHECK_PROXIES = "try again, and check any proxy in between"
 _LOG_IN = "log in again (`aws sso login`, or new keys)"
 
 
 class UnreadError(MelangeError):
-    """A part that could not be read; the text is why, and its cure."""
+    """A part that could not be read: why, and its cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadPart:
-    """One part that could not be read: what it is, of which region or price, and why with the cure."""
+    """One part that could not be read: what it is, of which region or price, and why."""
 
     what: str
     where: str
-    why: str
+    why: Finding
 
 
-def problem_lines(problems: Iterable[UnreadPart]) -> tuple[str, ...]:
-    """One line per cause, naming every part that it touches (the first dozen, then a count); sorted."""
-    causes: dict[tuple[str, str], list[str]] = {}
+def by_cause(problems: Iterable[UnreadPart]) -> tuple[Finding, ...]:
+    """One finding per cause, naming every part that it affects (the first dozen, then a count); sorted."""
+    causes: dict[tuple[str, str, str], list[str]] = {}
     for problem in problems:
-        causes.setdefault((problem.what, problem.why), []).append(problem.where)
-    lines = []
-    for (what, why), places in sorted(causes.items()):
+        causes.setdefault((problem.what, problem.why.what, problem.why.cure), []).append(problem.where)
+    findings = []
+    for (what, why, cure), places in sorted(causes.items()):
         shown = sorted(set(places))
         more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-        lines.append(f"aws {what} {', '.join(shown[:_SHOWN])}{more}: {why}")
-    return tuple(lines)
+        findings.append(Finding(why, cure).of(f"{what} {', '.join(shown[:_SHOWN])}{more}"))
+    return tuple(findings)
 
 
 @contextmanager
@@ -89,21 +90,21 @@ def vendor_faults(action: str) -> Iterator[None]:
     try:
         yield
     except (UnusableAnswerError, DeadlinePassedError) as error:
-        raise UnreadError(str(error)) from error
+        raise UnreadError(error.finding) from error
     except ClientError as error:
         raise UnreadError(_refusal(error, action)) from error
     except ResponseParserError as error:
-        raise UnreadError(malformed("it is no XML or JSON")) from error
+        raise UnreadError(malformed("it is not XML or JSON")) from error
     except BotoCoreError as error:
         raise UnreadError(_failure(error)) from error
 
 
-def malformed(how: str) -> str:
-    """Why an answer cannot be read, with the cure."""
-    return f"the answer is cut short or malformed ({how}): try again, and look at any proxy in between"
+def malformed(how: str) -> Finding:
+    """Why an answer cannot be read."""
+    return Finding(f"the answer is cut short or malformed ({how})", TRY_AGAIN_OR_CHECK_PROXIES)
 
 
-def _refusal(error: Any, action: str) -> str:
+def _refusal(error: Any, action: str) -> Finding:
     """Why AWS said no. ``error`` is a ClientError."""
     code = echoed(error.response.get("Error", {}).get("Code", ""), _SHOWN_CODE)
     message = echoed(error.response.get("Error", {}).get("Message", ""), _SHOWN_MESSAGE)
@@ -112,20 +113,31 @@ def _refusal(error: Any, action: str) -> str:
     skew_s = _clock_skew_s(answered.get("HTTPHeaders", {}).get("date", ""))
     if code in _CLOCK or any(words in message.lower() for words in _CLOCK_WORDS) or _is_refused_by_clock(code, skew_s):
         off = f"{abs(skew_s) / 60:.0f} minutes off" if abs(skew_s) > _CLOCK_TOLERANCE_S else "off"
-        return f"the clock of this machine is {off}, so AWS refuses its signature: set the clock"
+        return Finding(f"the clock of this machine is {off}, so AWS refuses its signature", "set the clock")
     if code in _DENIED:
-        return f"these credentials may not: allow {action} in their IAM policy"
+        return Finding("permission denied", f"allow {action} in the IAM policy of these credentials")
     if code in _EXPIRED:
-        return f"the credentials have expired: {_LOG_IN}"
+        return Finding("the credentials have expired", _LOG_IN)
     if code == "OptInRequired" or (code == "AuthFailure" and action.startswith("ec2:")):
-        return f"{_NOT_ENABLED}: enable it in the account's AWS Regions settings, or ask for other regions"
+        return Finding(_NOT_ENABLED, "enable it in the account's AWS Regions settings, or ask for other regions")
     if code in _CREDENTIALS:
-        return f"AWS does not accept the credentials ({code}): check them with `aws sts get-caller-identity`"
+        cure = "check them with `aws sts get-caller-identity`"
+        return Finding(f"AWS does not accept the credentials ({code})", cure)
     if code in _THROTTLED or status == 429:
-        return "AWS asks for fewer calls, also after waiting: try again in a minute"
+        return Finding("AWS asks for fewer calls, even after waiting", "try again in a minute")
     if status >= 500:
-        return f"AWS fails (HTTP {status}), also when asked again: try again later"
-    return f"AWS refuses ({code or status}: {message}): check the region and the endpoint"
+        return fails(status)
+    return Finding(f"AWS refuses ({code or status}: {message})", "check the region and the endpoint")
+
+
+def fails(status: int) -> Finding:
+    """What AWS answers with 429 or 5xx at the last attempt."""
+    return Finding(f"AWS fails (HTTP {status}), even after retries", "try again later")
+
+
+def no_answer_in_time(address: str) -> Finding:
+    """Why nothing came from an address before the time-out."""
+    return Finding(f"no answer in time from {address}", "try again, or check the network and HTTPS_PROXY")
 
 
 def _clock_skew_s(date: str) -> float:
@@ -140,23 +152,25 @@ def _is_refused_by_clock(code: str, skew_s: float) -> bool:
     return code in _CREDENTIALS and abs(skew_s) > _CLOCK_TOLERANCE_S
 
 
-def _failure(error: Any) -> str:
+def _failure(error: Any) -> Finding:
     """Why there is no answer. ``error`` is a BotoCoreError."""
     from botocore import exceptions
 
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
-        return f"no answer in time from {_endpoint(error)}: try again, or look at the network and HTTPS_PROXY"
+        return no_answer_in_time(_endpoint(error))
     if isinstance(error, exceptions.SSLError):
-        return f"the certificate of {_endpoint(error)} is not trusted: name your own authority in AWS_CA_BUNDLE"
+        cure = "name your own certificate authority in AWS_CA_BUNDLE"
+        return Finding(f"the certificate of {_endpoint(error)} is not trusted", cure)
     if isinstance(error, exceptions.ProxyConnectionError):
-        return "the proxy cannot be reached: check HTTPS_PROXY"
+        return Finding("the proxy cannot be reached", "check HTTPS_PROXY")
     if isinstance(error, (exceptions.EndpointConnectionError, exceptions.HTTPClientError)):
-        return f"{_endpoint(error)} cannot be reached: look at the network, HTTPS_PROXY and AWS_ENDPOINT_URL_*"
+        cure = "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_*"
+        return Finding(f"{_endpoint(error)} cannot be reached", cure)
     login_error = getattr(exceptions, "LoginError", exceptions.SSOError)  # younger than the boto3 that we ask for
     if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError, login_error)):
-        return f"the login of this profile has ended: {_LOG_IN}"
+        return Finding("the login of this profile has expired", _LOG_IN)
     text = echoed(error, _SHOWN_MESSAGE)
-    return f"the AWS settings of this machine cannot be used ({text}): check AWS_PROFILE and ~/.aws"
+    return Finding(f"the AWS settings of this machine cannot be used ({text})", "check AWS_PROFILE and ~/.aws")
 
 
 def _endpoint(error: Any) -> str:

@@ -6,15 +6,16 @@ from datetime import date
 from decimal import Decimal
 
 from melange_cloud.clouds import CloudAnswer
-from melange_cloud.clouds.aws.faults import UnreadPart, problem_lines
+from melange_cloud.clouds.aws.faults import UnreadPart, by_cause
 from melange_cloud.clouds.aws.products import PriceList
 from melange_cloud.domain import Exclusion, InstanceType, Offer
-from melange_cloud.errors import PricesUnavailable
+from melange_cloud.errors import Finding, PricesUnavailable
 
 PROVIDER = "aws"
 LISTED = ("on_demand", "commit_1y", "commit_3y")
 """The purchases that the price list holds."""
-_KEEPS = "refused; an older price stays, or give your own with --prices"
+_REFUSED = "refused, an older price stays"
+_GIVE_YOUR_OWN = "give your own price with --prices"
 _UNKNOWN = "AWS prices it, but melange-cloud does not know this instance type"
 _NOT_OFFERED = "AWS prices it, but DescribeInstanceTypeOfferings does not list it in this region"
 
@@ -93,7 +94,7 @@ class OfferCollector:
 
     def refuse(self, region: str, purchase: str, where: str, why: str) -> None:
         """Note a price that cannot be right; its (region, purchase), or all of the region, is then not complete."""
-        self.problems.append(UnreadPart("price of", where, f"{why}: {_KEEPS}"))
+        self.problems.append(UnreadPart("price of", where, Finding(f"{why}; {_REFUSED}", _GIVE_YOUR_OWN)))
         self._faulty.add((region, purchase))
 
     def fetched(self, read: Iterable[tuple[str, str]]) -> CloudAnswer:
@@ -106,11 +107,12 @@ class OfferCollector:
         Raises:
             PricesUnavailable: there is no offer at all.
         """
-        lines = problem_lines(self.problems)
+        problems = by_cause(self.problems)
         if not self._offers:
-            more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+            if not problems:
+                raise PricesUnavailable("no price for these regions and purchases", cure="ask for others")
             raise PricesUnavailable(
-                lines[0] + more if lines else "aws: no price for these regions and purchases: ask for others"
+                problems[0] if len(problems) == 1 else problems[0].of(f"the first of {len(problems)} problems")
             )
         held = {(offer.region, offer.purchase) for offer in self._offers}
         complete = {
@@ -126,5 +128,5 @@ class OfferCollector:
                 Exclusion(PROVIDER, region, name, reason) for (region, name), reason in sorted(self._excluded.items())
             ),
             complete=frozenset(complete),
-            problems=lines,
+            problems=problems,
         )

@@ -7,15 +7,16 @@ from functools import partial
 from typing import Any, Literal
 
 from melange_cloud.clouds import CloudAnswer, Progress
-from melange_cloud.clouds.aws.client import HOW_TO_GET_LIVE_PRICES, AwsClients, pages
+from melange_cloud.clouds.aws.client import AwsClients, pages
 from melange_cloud.clouds.aws.faults import UnreadError, UnreadPart, malformed
 from melange_cloud.clouds.aws.offer_collector import LISTED, PROVIDER, OfferCollector
 from melange_cloud.clouds.aws.products import ATTRIBUTES, GPU_FAMILY, PriceList, parsed
 from melange_cloud.clouds.aws.spot import SpotPrices, offered_types, spot_prices
+from melange_cloud.clouds.credentials import HOW_TO_GET, NoCredentials
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import InstanceType
-from melange_cloud.errors import PricesUnavailable
+from melange_cloud.errors import Finding
 
 _LIST_ACTION = "pricing:GetProducts"
 _LIST_SOURCE = "AWS Price List API (GetProducts)"
@@ -24,7 +25,7 @@ _MOST_CHARACTERS = 64 * 2**20
 """Of one chain; a region's GPU instances take less than one million."""
 _THREADS = 64
 """Enough for every region's two questions at once; more than 30 regions wait on the network, not on this machine."""
-_NO_PRICE = "it has no price for any of our instance types: check the region's name, or leave it out"
+_NO_PRICE = Finding("it has no price for any of our instance types", "check the region's name, or leave it out")
 _WORDS = {
     "list of region": "price list of",
     "list of type": "price list of",
@@ -80,10 +81,11 @@ class AwsPrices:
         """Ask AWS; see PriceSource.
 
         Raises:
-            PricesUnavailable: no credentials, or nothing at all could be read.
+            NoCredentials: none are set up (a PricesUnavailable).
+            PricesUnavailable: nothing at all could be read.
         """
         if self._clients.credentials_from() is None:
-            raise PricesUnavailable(HOW_TO_GET_LIVE_PRICES)
+            raise NoCredentials("no credentials, so no live prices", cure=HOW_TO_GET["aws"])
         shapes = {shape.name: shape for shape in instance_types if shape.provider == PROVIDER}
         now = self._now()
         listed = [purchase for purchase in LISTED if purchase in purchases]
@@ -101,7 +103,7 @@ class AwsPrices:
             part = parts[index]
             if isinstance(answer, UnreadError):
                 unread.add((part.kind, part.about))
-                answers.problems.append(UnreadPart(_WORDS[part.kind], part.about, str(answer)))
+                answers.problems.append(UnreadPart(_WORDS[part.kind], part.about, answer.finding))
             elif part.kind == "offerings":
                 offered[part.about] = answer
             elif part.kind == "spot":
@@ -142,7 +144,7 @@ class AwsPrices:
                 waiting.remove(index)
                 yield index, answer
         except DeadlinePassedError as error:
-            late = UnreadError(str(error))
+            late = UnreadError(error.finding)
             yield from ((index, late) for index in sorted(waiting))
 
     def _parts(
@@ -200,7 +202,7 @@ class AwsPrices:
                 characters += sum(len(item) for item in page if isinstance(item, str))
                 if characters > _MOST_CHARACTERS:
                     raise UnreadError(
-                        f"it is longer than {_MOST_CHARACTERS:,} characters: look at any proxy in between"
+                        f"it is longer than {_MOST_CHARACTERS:,} characters", cure="check any proxy in between"
                     )
                 chain += [parsed(item) for item in page]
             except ValueError as error:

@@ -4,7 +4,7 @@ Google lists no price of a machine type. It lists vCPU, memory, GPU and local SS
 (``compose``) for the machine types that a region has (``machines``); ``client`` is where Google's libraries are met.
 """
 
-from melange_cloud.clouds.gcp.client import GcpPatience, NoCredentials
+from melange_cloud.clouds.gcp.client import GcpPatience
 from melange_cloud.clouds.gcp.source import GcpPrices
 
-__all__ = ["GcpPatience", "GcpPrices", "NoCredentials"]
+__all__ = ["GcpPatience", "GcpPrices"]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from melange_cloud.clouds.bounded_answers import UnusableAnswerError
-from melange_cloud.clouds.credentials import application_default_file
+from melange_cloud.clouds.credentials import HOW_TO_GET, NoCredentials, application_default_file
 from melange_cloud.clouds.foreign_errors import words_of
 from melange_cloud.clouds.gcp.one_service import machine_types_client_class
 from melange_cloud.concurrency import Deadline, DeadlinePassedError
@@ -26,7 +26,7 @@ BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
 COMPUTE_ENDPOINT = "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"
 API_KEY = "MELANGE_CLOUD_GCP_API_KEY"
 PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
-HOW_TO_GET_LIVE_PRICES = f"set {API_KEY}, or run: gcloud auth application-default login"
+_LOG_IN = "run `gcloud auth application-default login`"
 
 _SCOPES = (
     "https://www.googleapis.com/auth/cloud-billing.readonly",
@@ -43,10 +43,6 @@ MOST_PAGES = 1000
 _MOST_ANSWER_BYTES = 64 * 2**20
 """A page of 5,000 SKUs has 12 MB."""
 _MOST_TOKEN_BYTES = 2**20
-
-
-class NoCredentials(PricesUnavailable):
-    """Nobody has set up access to Google here: a normal state of a machine, not a failure worth an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +136,8 @@ def find_credentials(patience: GcpPatience, ask_metadata: bool = True, deadline:
         PricesUnavailable: there are some, and Google does not take them.
     """
     if not _adc_file() and not (ask_metadata and _on_google_cloud()):
-        raise NoCredentials(f"no Google credentials: for live GCP prices {HOW_TO_GET_LIVE_PRICES}")
-    with vendor_errors("Google's sign-in", "run: gcloud auth application-default login", patience):
+        raise NoCredentials("no credentials, so no live prices", cure=HOW_TO_GET["gcp"])
+    with vendor_errors("Google's sign-in", _LOG_IN, patience):
         from functools import partial
 
         import google.auth
@@ -168,7 +164,7 @@ def billing_client(
     """
     address, local = endpoint(BILLING_ENDPOINT)
     found = None if local or api_key else credentials()
-    with vendor_errors("Google's price list", HOW_TO_GET_LIVE_PRICES, patience):
+    with vendor_errors("Google's price list", HOW_TO_GET["gcp"], patience):
         from google.api_core.client_options import ClientOptions
         from google.auth.credentials import AnonymousCredentials
         from google.cloud.billing_v1 import CloudCatalogClient
@@ -194,11 +190,9 @@ def machine_types_client(
     try:
         found = None if local else credentials()
     except NoCredentials as error:
-        raise PricesUnavailable(
-            f"the machine types of project {project} cannot be asked for with an API key alone: "
-            "run: gcloud auth application-default login"
-        ) from error
-    with vendor_errors("Google's list of machine types", HOW_TO_GET_LIVE_PRICES, patience):
+        what = f"the machine types of project {project} cannot be listed with an API key alone"
+        raise PricesUnavailable(what, cure=_LOG_IN) from error
+    with vendor_errors("Google's list of machine types", HOW_TO_GET["gcp"], patience):
         from google.api_core.client_options import ClientOptions
         from google.auth.credentials import AnonymousCredentials
 
@@ -271,11 +265,13 @@ def pages(ask: Callable[[], Any], what: str, cure: str, patience: GcpPatience) -
             yield page
             token = page.next_page_token
             if token in seen:
-                raise PricesUnavailable(f"{what} repeats the page '{echoed(token, 30)}' for ever: try again later")
+                why = f"{what} repeats the page '{echoed(token, 30)}' forever"
+                raise PricesUnavailable(why, cure="try again later")
             if token:
                 seen.add(token)
             if len(seen) >= MOST_PAGES:
-                raise PricesUnavailable(f"{what} never ends, {MOST_PAGES:,} pages have come: try again later")
+                why = f"{what} never ends, {MOST_PAGES:,} pages have come"
+                raise PricesUnavailable(why, cure="try again later")
 
 
 @contextmanager
@@ -290,37 +286,35 @@ def vendor_errors(what: str, cure: str, patience: GcpPatience) -> Iterator[None]
         from google.protobuf.json_format import ParseError
         from requests import exceptions as http_
     except ModuleNotFoundError as error:
-        raise PricesUnavailable(f"{what} cannot be read without {error.name}: {_INSTALL}") from error
+        raise PricesUnavailable(f"{what} cannot be read without {error.name}", cure=_INSTALL) from error
     try:
         yield
     except api.Forbidden as error:
-        raise PricesUnavailable(f"{what}: access denied ({_said(error)}): {cure}") from error
+        raise PricesUnavailable(f"{what}: access denied ({_said(error)})", cure=cure) from error
     except (api.Unauthorized, auth.RefreshError, auth.InvalidOperation, auth.DefaultCredentialsError) as error:
-        raise PricesUnavailable(
-            f"{what}: the credentials have expired or are not valid ({_said(error)}): {HOW_TO_GET_LIVE_PRICES}"
-        ) from error
+        why = f"{what}: the credentials have expired or are not valid ({_said(error)})"
+        raise PricesUnavailable(why, cure=HOW_TO_GET["gcp"]) from error
     except api.RetryError as error:
-        raise PricesUnavailable(
-            f"{what}: no good answer within {patience.give_up_s:g} s ({_said(error.cause)}): try again later"
-        ) from error
+        why = f"{what}: no usable answer within {patience.give_up_s:g} s ({_said(error.cause)})"
+        raise PricesUnavailable(why, cure="try again later") from error
     except api.BadRequest as error:
-        raise PricesUnavailable(f"{what} was not given ({_said(error)}): check {API_KEY} and the project") from error
+        why = f"{what}: Google refuses the request ({_said(error)})"
+        raise PricesUnavailable(why, cure=f"check {API_KEY} and the project") from error
     except (api.GoogleAPIError, auth.GoogleAuthError, http_.RequestException) as error:
-        raise PricesUnavailable(f"{what} cannot be read ({_said(error)}): {_CHECK_THE_WAY}") from error
+        raise PricesUnavailable(f"{what} cannot be read ({_said(error)})", cure=_CHECK_THE_WAY) from error
     except (ParseError, UnicodeDecodeError) as error:
-        raise PricesUnavailable(
-            f"{what} is not the JSON that Google documents ({_said(error)}): {_CHECK_THE_WAY}"
-        ) from error
+        why = f"{what} is not the JSON that Google documents ({_said(error)})"
+        raise PricesUnavailable(why, cure=_CHECK_THE_WAY) from error
     except ModuleNotFoundError as error:
-        raise PricesUnavailable(f"{what} cannot be read without {error.name}: {_INSTALL}") from error
+        raise PricesUnavailable(f"{what} cannot be read without {error.name}", cure=_INSTALL) from error
     except (UnusableAnswerError, DeadlinePassedError) as error:
-        raise PricesUnavailable(f"{what}: {error}") from error
+        raise PricesUnavailable(error.finding.of(what)) from error
     except RecursionError as error:
-        raise PricesUnavailable(f"{what} is nested too deep to be read: {_CHECK_THE_WAY}") from error
+        raise PricesUnavailable(f"{what} is nested too deep to be read", cure=_CHECK_THE_WAY) from error
     except MelangeError:
         raise
     except Exception as error:  # Google's libraries raise anything at an answer that they did not expect
-        raise PricesUnavailable(f"{what} cannot be read ({words_of(error)}): {_CHECK_THE_WAY}") from error
+        raise PricesUnavailable(f"{what} cannot be read ({words_of(error)})", cure=_CHECK_THE_WAY) from error
 
 
 def _said(error: BaseException | None) -> str:

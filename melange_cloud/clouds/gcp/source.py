@@ -33,7 +33,7 @@ from melange_cloud.clouds.gcp.machines import MachineTypes, list_machine_types
 from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
 from melange_cloud.concurrency import Coming, Deadline, DeadlinePassedError, begin
 from melange_cloud.domain import Exclusion, InstanceType, Offer
-from melange_cloud.errors import PricesUnavailable
+from melange_cloud.errors import Finding, PricesUnavailable
 
 _SOURCE = f"Cloud Billing Catalog API {COMPUTE_ENGINE}"
 _WHAT = "Google's price list"
@@ -43,7 +43,8 @@ _SKUS_PER_PAGE = 5000
 _SOLD_AS = {"on_demand": "on_demand", "spot": "spot", "commit_1y": "commitment", "commit_3y": "commitment"}
 _CONTRACT = {"commit_1y": "CUD 1y", "commit_3y": "CUD 3y"}
 _SHOWN = 3
-_KEEPS = "an older price stays, or give your own with --prices"
+_OLDER_STAYS = "an older price stays"
+_GIVE_YOUR_OWN = "give your own price with --prices"
 
 
 def _now() -> datetime:
@@ -111,7 +112,7 @@ class GcpPrices:
         listing = self._begin_listing({machine.name for machine in ours}, credentials)
         now = self.now()
         parts = self._result(_begin("gcp price list", lambda: self._read_parts(billing, now, progress)), _WHAT)
-        problems: list[str] = []
+        problems: list[Finding] = []
         types: MachineTypes | None = None
         if listing is not None:
             try:
@@ -122,12 +123,12 @@ class GcpPrices:
                     if self.known_types
                     else "a type is taken to be wherever all its parts have a price"
                 )
-                problems.append(f"{error}; {instead}")
+                problems.append(Finding(f"{error.finding.what}; {instead}", error.finding.cure))
         found = parts.regions | (types.types.keys() if types else set())
         asked = sorted(found if regions is None else set(regions))
         answer = _GoogleAnswer(parts, types, self.known_types, ours, tuple(purchases), now.date())
         problems += [
-            f"{_WHAT} has no GPU price in region '{region}': check its name"
+            Finding(f"{_WHAT} has no GPU price in region '{region}'", "check its name")
             for region in asked
             if region not in parts.regions
         ]
@@ -167,9 +168,9 @@ class GcpPrices:
         try:
             result = coming.result(self.deadline)
         except DeadlinePassedError as error:
-            raise PricesUnavailable(f"{what}: {error}") from error
+            raise PricesUnavailable(error.finding.of(what)) from error
         if isinstance(result, ForeignErrorText):
-            raise PricesUnavailable(f"{what} cannot be read ({result.words}): try again later")
+            raise PricesUnavailable(f"{what} cannot be read ({result.words})", cure="try again later")
         return result
 
     def _read_parts(self, billing: Any, now: datetime, progress: Progress | None) -> PartPrices:
@@ -180,7 +181,9 @@ class GcpPrices:
         """
         parts = part_prices(self._skus(billing, progress), now)
         if not parts.regions:
-            raise PricesUnavailable(f"{_WHAT} holds no GPU machine of ours: is {BILLING_ENDPOINT} set by mistake?")
+            raise PricesUnavailable(
+                f"{_WHAT} has none of the GPU machines that we know", cure=f"unset {BILLING_ENDPOINT} if it is set"
+            )
         return parts
 
     def _skus(self, billing: Any, progress: Progress | None) -> Iterator[Any]:
@@ -279,14 +282,15 @@ def _read_whole(parts: PartPrices, region: str, purchase: str) -> bool:
     return any(key[:2] == place for key in parts.usd_per_hour) and all(key[:2] != place for key in parts.faults)
 
 
-def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]) -> list[str]:
-    """One line per SKU (or clash of SKUs) that was refused, with the regions that lose a price by it."""
+def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]) -> list[Finding]:
+    """One finding per SKU (or clash of SKUs) that was refused, with the regions that lose a price by it."""
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (region, purchase, part), fault in parts.faults.items():
         if region in regions and purchase in purchases:
             places[fault, part].append(region)
-    lines = []
+    found = []
     for (fault, part), where in sorted(places.items()):
         more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-        lines.append(f"gcp: refused, so no price with {part} in {', '.join(where[:_SHOWN])}{more}: {fault}: {_KEEPS}")
-    return lines
+        what = f"refused, so no price with {part} in {', '.join(where[:_SHOWN])}{more}: {fault}; {_OLDER_STAYS}"
+        found.append(Finding(what, _GIVE_YOUR_OWN))
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from melange_cloud.errors import BadFile, Fault
-from melange_cloud.inputs import MalformedText, NotJson, is_there, parse_json, read_text
+from melange_cloud.inputs import MalformedText, NotJson, NotUtf8, is_there, parse_json, read_text
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers import aibrix, aiperf, guidellm, inference_perf, sglang, vllm
 from melange_cloud.profiles.importers.record import ResultRecord
@@ -105,7 +105,7 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
     except BadFile as error:
         # It is there and may be read: what it holds is no text, or too much.
         readable = is_there(path) and path.is_file() and os.access(path, os.R_OK)
-        if readable and path.suffix.lower() not in _NAMED_AS_JSON and "UTF-8" in error.faults[0].message:
+        if readable and path.suffix.lower() not in _NAMED_AS_JSON and isinstance(error, NotUtf8):
             raise NotAResult([Fault(path, "is not a text file")]) from None
         raise NotAResult(error.faults) if readable else error from None
     if not text.strip():

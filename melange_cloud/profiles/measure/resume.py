@@ -139,7 +139,7 @@ def alone_in(folder: Path) -> Iterator[None]:
             f"{folder}: another measurement is running there; wait for it, or give another --state"
         ) from error
     except OSError as error:
-        raise MelangeError(f"{folder}: cannot be written: {error.strerror}; give another --state") from error
+        raise MelangeError(f"{folder}: cannot be written ({error.strerror})", cure="give another --state") from error
     try:
         yield
     finally:
@@ -154,7 +154,7 @@ def _read(folder: Path) -> KeptPoints | None:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
         raise BadFile(
-            [replace(fault, message=f"{fault.message}; give another --state") for fault in error.faults]
+            [replace(fault, what=str(fault.finding), cure="give another --state") for fault in error.faults]
         ) from error
     try:
         document = parse_json(text)

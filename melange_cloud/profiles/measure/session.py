@@ -157,7 +157,7 @@ class Session:
             runs = self.read_runs(report)
         except BadFile as error:
             # A report without one finished request has no means that could be read.
-            faults = "; ".join(f"{fault.field or ''} {fault.message}".strip() for fault in error.faults)
+            faults = "; ".join(f"{fault.field or ''} {fault.finding}".strip() for fault in error.faults)
             return _Rejection(first_error(report) or f"the load generator's report is of no use ({faults})")
         if len(runs) != 1:
             return _Rejection(f"the load generator reports {len(runs)} runs instead of one")
