@@ -27,7 +27,6 @@ def test_the_wheel_holds_the_data_and_nothing_that_git_ignores(wheel):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"melange_cloud"}
     for shipped in ("pricing/on_demand.csv", "profiles/gpus.toml", "profiles/workloads/conversation.json"):
         assert f"melange_cloud/_data/{shipped}" in names
-    assert "melange_cloud/report/plan.schema.json" in names
     assert "melange_cloud/py.typed" in names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from melange_cloud.cli import plan, question_options, sensitivity, solve
+from melange_cloud.cli import plan, question_options, schema, sensitivity, solve
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.maintain import commands
 from melange_cloud.cli.option_numbers import drop_sizes_that_are_none, read_plain_numbers
@@ -139,6 +139,7 @@ def melange_cloud(
 app.command("plan")(plan.plan)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("solve")(solve.solve)
+app.command("schema")(schema.schema)
 commands.add_to(price_commands.app, profile_commands.app)
 app.add_typer(price_commands.app, name="prices")
 app.add_typer(workload_commands.app, name="workloads")

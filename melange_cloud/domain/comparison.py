@@ -1,6 +1,6 @@
 """Which of two fleets costs more, and how sure that is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 PRICES_APART_DAYS = 90
@@ -55,26 +55,27 @@ class Reversal:
     Attributes:
         moved: the GPUs or kinds whose MaxTput is off there, together; empty where all of them are.
         error_part: by what part of their stated errors, in [-1, 1]; above 0 they are better than stated.
-        cheaper_usd_per_month, dearer_usd_per_month: what the cheaper and the dearer side (as stated) cost there; None
-            where no fleet serves the load.
+        cheaper_usd_per_month: what the side that is cheaper as stated costs there; None where no fleet serves the load.
+        dearer_usd_per_month: what the other side costs there; None where no fleet serves the load.
     """
 
     moved: tuple[str, ...]
-    error_part: float
+    error_part: float = field(metadata={"schema": {"minimum": -1, "maximum": 1}})
     cheaper_usd_per_month: float | None
     dearer_usd_per_month: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class CostOrder:
-    """What is known of the order of two sides, the cheaper as stated first.
+    """What is known of the order of two fleets, the cheaper as stated first.
 
     Attributes:
-        sure: the verdict.
-        basis: why the order holds; None where it does not, or may not.
-        turn: where it turns; None where it never does, or where that could not be looked for.
-        cheaper_with_spare_usd_per_month, dearer_with_spare_usd_per_month: both where each must survive losing any one
-            instance; None where that has no fleet, or was not needed to decide.
+        sure: how sure the order is.
+        basis: why the order holds whatever the profiles do; None where it does not, or may not.
+        turn: where the order turns; None where it never does, or where that could not be looked for.
+        cheaper_with_spare_usd_per_month: what the cheaper side costs where it must survive losing any one instance;
+            None without such a fleet, or where that was not needed to decide.
+        dearer_with_spare_usd_per_month: the same of the other side.
     """
 
     sure: Confidence

@@ -1,27 +1,34 @@
 """Why a plan is what it is. Money is USD per hour unless a name says otherwise; shares are fractions of 1."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+LIMITS = ("tpot", "p99_tpot", "ttft", "e2e", "memory", "batch", "saturation", "load", "front_end")
+"""What can stop a replica at its MaxTput."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitShare:
-    """What stops a kind at its MaxTput, for the part ``load_share`` of the load that it carries.
+    """What stops a kind at its MaxTput, for a part of its load.
 
-    ``limited_by`` is a latency target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``) or, where the replica is full,
-    ``memory`` (no room for one more request's KV cache), ``batch`` (the engine's max_num_seqs) or ``saturation`` (not
-    known which).
+    Attributes:
+        limited_by: a latency target, or what the replica runs out of: memory (no room for one more request's KV cache),
+            batch (the engine's max_num_seqs), saturation (not known which), load (no higher load was measured),
+            front_end (the server's HTTP front end).
+        load_share: the part of the kind's load that it limits.
     """
 
-    limited_by: str
+    limited_by: str = field(metadata={"schema": {"enum": list(LIMITS)}})
     load_share: float
 
 
 @dataclass(frozen=True, slots=True)
 class KindLimits:
-    """What limits one kind of the fleet, most load first.
+    """What limits one kind of the fleet.
 
-    ``prefill_share`` is the part of its busy time that goes into reading prompts; None where not known.
+    Attributes:
+        limits: most load first.
+        prefill_share: part of its busy time that goes into reading prompts; None where not known.
     """
 
     gpu: str
@@ -32,30 +39,35 @@ class KindLimits:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """The cheapest fleet that does without something which every cheaper one listed before it uses.
+    """The cheapest fleet that does without some GPU of every cheaper one listed before it.
 
     Attributes:
         without: the GPUs that it was asked to do without.
-        instances: by instance type.
-        usd_per_hour: what it costs.
-        busy_usd_per_hour: the part of the cost that the load keeps busy; the rest is idle: instances come whole.
-        more_fraction: cost over the plan's, less 1.
+        usd_per_hour: what it costs, USD/h.
+        busy_usd_per_hour: the part of the cost that the load keeps busy, USD/h; the rest is idle: instances come whole.
+        more_fraction: cost over the cheapest fleet's, less 1.
         proven: whether no fleet under the same condition is cheaper.
     """
 
-    without: tuple[str, ...]
+    without: tuple[str, ...] = field(metadata={"schema": {"minItems": 1}})
     instances: Mapping[str, int]
     usd_per_hour: float
     busy_usd_per_hour: float
-    more_fraction: float
+    more_fraction: float = field(metadata={"schema": {"minimum": None}})
     proven: bool
 
 
 @dataclass(frozen=True, slots=True)
 class BucketCost:
-    """What the requests of one size cost: the fleet's whole cost, split over its replicas' busy time.
+    """What requests of one size cost: the fleet's whole cost, split by busy time.
 
-    ``requests_share`` and ``cost_share`` are of all; tokens are input + output.
+    Attributes:
+        mean_input_tokens: mean input tokens.
+        mean_output_tokens: mean output tokens.
+        requests_share: share of all requests.
+        cost_share: share of the fleet's cost.
+        usd_per_thousand_requests: USD per 1,000 of these requests, at the planned rate.
+        usd_per_million_tokens: USD per million input + output tokens of them, at the planned rate.
     """
 
     input_tokens: tuple[int, int]
@@ -73,11 +85,14 @@ class BindingQuota:
     """A quota without which the fleet would be cheaper.
 
     Attributes:
-        option, name, limit: as asked: ``--max-gpus``, ``A10G``, 4.
-        used: what the fleet uses of it.
-        saving_of_one_more_usd_per_hour: what the fleet gets cheaper by with a limit one higher; may be 0.
-        next_useful_limit: the lowest limit found that makes the fleet cheaper, and what that saves.
-        without_usd_per_hour: the cheapest fleet without this quota.
+        option: --max-gpus, --max-instances or --max-vcpus.
+        name: what it limits.
+        limit: as asked.
+        used: what the cheapest fleet uses of it.
+        saving_of_one_more_usd_per_hour: saving from raising the limit by one, USD/h; may be 0.
+        next_useful_limit: the lowest limit that saves anything.
+        next_saving_usd_per_hour: what that saves, USD/h.
+        without_usd_per_hour: cost of the cheapest fleet without this quota, USD/h.
         proven: whether every search behind these figures was carried to its end; more may be saved otherwise.
     """
 
@@ -97,9 +112,9 @@ class EntryPrice:
     """An instance type that may be rented here and is not in the fleet.
 
     Attributes:
-        usd_per_hour_each: its price.
-        enters_below_usd_per_hour_each: below this price (all others staying) a fleet with it is cheaper than the plan;
-            None where it would not enter at any price.
+        usd_per_hour_each: its price, USD/h.
+        enters_below_usd_per_hour_each: below this price (all others staying) a fleet with it is cheaper than the plan,
+            USD/h; None where it would not enter at any price.
         why: one clause where there is no such price, or where it follows from another type's.
         proven: whether every search behind the price was carried to its end; it may enter at a higher one otherwise.
     """
@@ -108,7 +123,7 @@ class EntryPrice:
     gpu: str
     gpu_count: int
     usd_per_hour_each: float
-    enters_below_usd_per_hour_each: float | None
+    enters_below_usd_per_hour_each: float | None = field(metadata={"schema": {"exclusiveMinimum": None, "minimum": 0}})
     why: str = ""
     proven: bool = True
 
@@ -119,17 +134,17 @@ class Explanation:
 
     Attributes:
         limits: by kind of the fleet.
-        idle_usd_per_hour: what of the cost is paid for replicas that the planned load leaves idle.
+        idle_usd_per_hour: what of the cost is paid for replicas that the planned load leaves idle, USD/h.
         runner_up: the first of ``alternatives``; None where nothing else serves.
-        runner_up_lost: why it is dearer, one sentence with figures; empty without one.
+        runner_up_lost: why it is more expensive, one sentence with figures; empty without one.
         alternatives: the next-cheapest fleets that differ in kind, cheapest first.
-        bucket_costs: dearest request first.
+        bucket_costs: most expensive request first.
         quotas: those that bind.
         entry_prices: of what is absent, nearest to entering first.
     """
 
     limits: tuple[KindLimits, ...]
-    idle_usd_per_hour: float
+    idle_usd_per_hour: float = field(metadata={"schema": {"minimum": None}})
     runner_up: Alternative | None
     runner_up_lost: str
     alternatives: tuple[Alternative, ...]
@@ -144,12 +159,12 @@ class CurrentFleet:
 
     Attributes:
         instances: by instance type, as the file says.
-        usd_per_hour: at the prices of this plan; None where a type has none here.
-        without_price: the types that have none here, or may not enter the plan, each with its reason.
-        serves: whether it can carry the planned rate within the SLO; None where that cannot be told.
+        usd_per_hour: at the prices of this plan, USD/h; None where a type has none here.
+        without_price: the types that have no price here, or may not enter the plan, each with its reason.
+        serves: whether it can carry the planned rate within the targets; None where that is not known.
         changes: instances to rent (positive) or give back (negative), by instance type; empty: keep it.
         stay_within: by what fraction the plan may cost more than the cheapest.
-        cheapest_usd_per_hour: what the cheapest fleet costs, whatever it changes.
+        cheapest_usd_per_hour: what the cheapest fleet costs, whatever it changes, USD/h.
     """
 
     instances: Mapping[str, int]

@@ -5,7 +5,7 @@ tokens for a dollar. Field names are those of the JSON that ``profiles heatmap -
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import hypot
 
@@ -16,7 +16,10 @@ from melange_cloud.domain.plan import IneligibleType
 class ReplicaPrice:
     """What one replica of a kind costs: its part of the cheapest offer, per replica, that may enter a plan.
 
-    ``usd_per_hour`` is of one replica: ``usd_per_hour_each`` of the instance over ``replicas_per_instance``.
+    Attributes:
+        replicas_per_instance: replicas that one instance hosts.
+        usd_per_hour_each: price of the instance, USD/h.
+        usd_per_hour: of one replica: usd_per_hour_each / replicas_per_instance.
     """
 
     gpu: str
@@ -36,7 +39,14 @@ class ReplicaPrice:
 class Yield:
     """What a GPU serves for the money, at its best tensor parallel degree.
 
-    ``grade``, ``error``, ``origin`` and ``limited_by`` are those of MaxTput; prices carry no error here.
+    Attributes:
+        requests_per_s: MaxTput of the size, requests/s.
+        tokens_per_s: input + output tokens per second at that rate.
+        tokens_per_s_per_usd_per_hour: T/$: tokens_per_s over the price of the replica, USD/h.
+        grade: grade of the MaxTput: A measured, B calibrated on that GPU, C on a few points, D borrowed.
+        error: by how much it may be off, a fraction; prices carry no error here.
+        origin: measured or estimated.
+        limited_by: what limits the rate: a target (tpot, p99_tpot, ttft, e2e), saturation, load or front_end.
     """
 
     gpu: str
@@ -64,9 +74,11 @@ class HeatCell:
     """One request size under one target.
 
     Attributes:
-        tpot_ms: the target for the mean TPOT; None where none is set.
-        ranked: one Yield per GPU that serves the size, the best first.
-        refused: GPU -> why it cannot.
+        input_tokens: input tokens of the request.
+        output_tokens: output tokens of the request.
+        tpot_ms: the target for the mean TPOT, ms; None where none is set.
+        ranked: one entry per GPU that serves the size, the best first.
+        refused: why a GPU cannot serve it, by GPU.
     """
 
     input_tokens: int
@@ -90,13 +102,14 @@ class HeatMap:
     """T/$ in one region, by request size or, of one size, by target.
 
     Attributes:
-        over: ``size``: one cell per size, all under one target; ``tpot``: one cell per target, all of one size.
-        defaulted: names of fields that the user did not set.
+        tpot_ms: the target for the mean TPOT, ms; None where none is set, or where it is what varies.
+        over: what varies: size (one cell per size, all under one target) or tpot (one cell per target, all of one
+            size).
         gpus: those that have both a price and a profile here, as they were asked for, else in the order of GPUS.
-        missing: GPU -> why it is none of them.
+        missing: why a GPU is not one of them, by GPU.
         prices: of each kind of them, sorted.
-        left_out: instance types with a price that may not enter, and why.
-        api_servers: HTTP server processes of each replica.
+        cells: one per size, or per target.
+        left_out: instance types with a price that may not enter a plan.
     """
 
     generated_at: datetime
@@ -110,7 +123,7 @@ class HeatMap:
     era: str
     purchase: str
     tpot_ms: float | None
-    over: str
+    over: str = field(metadata={"schema": {"enum": ["size", "tpot"]}})
     gpus: tuple[str, ...]
     missing: Mapping[str, str]
     prices: tuple[ReplicaPrice, ...]

@@ -21,8 +21,21 @@ from melange_cloud.domain.user_measurements import UserMeasurement
 class Allocation:
     """One line of a fleet: so many instances of one offer, all given to one degree of tensor parallelism.
 
-    ``vcpus`` and ``memory_gib`` are per instance; ``busy`` is the busy share of its kind's replicas.
-    ``price_age`` is the origin with its age in words: ``live``, ``cached 3 h``, ``snapshot 2026-07-30``.
+    Attributes:
+        purchase: how it is bought.
+        sold_as: whether it can really be bought so: on_demand, spot, commitment, capacity_block, unknown.
+        contract: what is signed; empty for on demand and spot.
+        instances: how many.
+        replicas: replicas on all of them.
+        vcpus: vCPUs per instance.
+        memory_gib: memory per instance, GiB.
+        quota_family: the vCPU quota that it counts against, provider:family.
+        busy: busy share of the replicas of its kind.
+        usd_per_hour_each: net price of one instance, USD/h.
+        list_usd_per_hour_each: price of one instance before the user's own discounts, USD/h.
+        usd_per_hour: instances x usd_per_hour_each.
+        price_as_of_from: first day of the span in which the figure was true.
+        price_as_of_to: last day of that span.
     """
 
     instance_type: str
@@ -50,12 +63,22 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class KindUse:
-    """What one kind carries: replicas, how many of them are kept busy, its part of requests and of tokens.
+    """What one kind (GPU, degree) carries.
 
-    ``grade`` and ``error`` are those of the figures that its load is made of: the grade with most load, the
-    load-weighted mean error. ``front_end_load_share`` is the part of its load of requests that fill the HTTP front end
-    sooner than the engine, together as the router sends them, and ``front_end_requests_per_s`` what one replica takes
-    of these in their mixture; None where there are none.
+    Grade and error are those of the figures that its load is made of.
+
+    Attributes:
+        replicas: replicas rented.
+        busy_replicas: replicas kept busy by the planned rate.
+        requests_share: its part of all requests.
+        tokens_share: its part of all tokens, input + output.
+        grade: grade of the profile cells with most load: A measured, B calibrated on that GPU, C on a few points, D
+            borrowed.
+        error: load-weighted mean error of those cells; 0.3 is +-30 %.
+        origin: measured or estimated.
+        front_end_load_share: part of its load of requests that, in the mix in which they come, fill the HTTP front end
+            sooner than the engine.
+        front_end_requests_per_s: what one replica takes of these requests in their mixture; None where there are none.
     """
 
     gpu: str
@@ -73,11 +96,20 @@ class KindUse:
 
 @dataclass(frozen=True, slots=True)
 class RoutingLine:
-    """The part ``share`` of one bucket's traffic that one kind serves.
+    """The part of one bucket's traffic that one kind serves.
 
-    ``max_tput_requests_per_s`` and ``limited_by`` are those of a replica that serves nothing else (see ``MaxTput``);
-    ``load_requests_per_s`` is the rate that counts in the mix (see ``row_loads``): ``share`` x
-    ``bucket_requests_per_s`` / ``load_requests_per_s`` of a kind's lines add up to its busy replicas.
+    Attributes:
+        mean_input_tokens: mean input tokens of the bucket's requests.
+        mean_output_tokens: mean output tokens of the bucket's requests.
+        bucket_requests_per_s: the bucket's planned rate, headroom included, requests/s.
+        max_tput_requests_per_s: what one replica sustains within the target of this size alone, requests/s (see
+            ``MaxTput``).
+        share: part of the bucket's traffic; the shares of a bucket sum to 1.
+        limited_by: what limits max_tput_requests_per_s: a target (tpot, p99_tpot, ttft, e2e), saturation, load (no
+            higher load was measured) or front_end (the server's HTTP front end).
+        load_requests_per_s: the rate of this size that counts in the mix that one replica serves: its engine's, or its
+            HTTP front end's where the mix fills that sooner (see ``row_loads``). A kind's busy_replicas is the sum of
+            share x bucket_requests_per_s / load_requests_per_s.
     """
 
     input_tokens: tuple[int, int]
@@ -95,11 +127,14 @@ class RoutingLine:
 
 @dataclass(frozen=True, slots=True)
 class SingleGpuFleet:
-    """The cheapest fleet of one GPU alone, at whatever degrees; where there is none, why not, by degree.
+    """The cheapest fleet of one GPU alone, at whatever tensor parallel degrees.
+
+    Where it has none, there is one entry for each degree that cannot, with the reason.
 
     Attributes:
-        tensor_parallel: of the fleet, or of the reason; None where the fleet has several, or no degree is to blame.
-        saving_fraction: what the plan saves against it.
+        tensor_parallel: degree of all its replicas, or of the reason; None where the fleet has several degrees, or
+            where no one degree is to blame.
+        saving_fraction: what the plan saves against it; None where either has no cost.
     """
 
     gpu: str
@@ -108,14 +143,17 @@ class SingleGpuFleet:
     reason: str
     usd_per_hour: float | None
     instances: Mapping[str, int]
-    saving_fraction: float | None
+    saving_fraction: float | None = field(metadata={"schema": {"minimum": None}})
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The same question with one thing changed (a spare, a tighter target, a smaller host memory).
+    """The same question with one thing changed: a spare, a tighter target, a smaller host memory.
 
-    ``option`` is what to type to get it; ``reason`` says why there is no fleet, or what drives the change.
+    Attributes:
+        name: what is changed.
+        option: what to type to get it.
+        reason: why there is no fleet, or what drives the change.
     """
 
     name: str
@@ -130,9 +168,10 @@ class WhatIf:
 class FleetAtThroughput:
     """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
 
-    ``usd_per_month`` is None where no fleet was found; ``same_mix`` tells whether the fleet is built of the same kinds
-    as the plan's, whatever their counts (None without a fleet). Where it is not ``proven`` the search was cut short:
-    the cheapest fleet costs at most that.
+    Attributes:
+        usd_per_month: its cost, USD/month; None where no fleet was found.
+        same_mix: whether it is built of the same kinds as the plan, whatever their counts; None without a fleet.
+        proven: whether the search was carried to its end; where it was not, the cheapest fleet costs at most that.
     """
 
     usd_per_month: float | None
@@ -146,12 +185,13 @@ class ProfileSwing:
     """What the error of one profile alone does to the cost, all others as stated.
 
     Attributes:
-        error: by how much its MaxTput may be off: the mean over the workload, weighted by load.
-        in_fleet: whether the fleet at the stated throughput uses it.
-        usd_per_month_if_better, usd_per_month_if_worse: cost of the cheapest fleet then; None where none was found.
+        error: by how much its MaxTput may be off, a fraction: mean over the workload, weighted by load.
+        in_fleet: whether the cheapest fleet at the stated throughput uses it.
+        usd_per_month_if_better: cost if it is better by its error, USD/month; None where no fleet was found.
+        usd_per_month_if_worse: cost if it is worse by its error, USD/month; None where no fleet was found.
         swing_usd_per_month: the difference of the two; None where one is missing.
-        measure: the command that takes in a measurement of this profile.
-        proven: whether both ends are proven cheapest; a search cut short finds fleets that may be too dear.
+        measure: the command that imports a measurement of this profile.
+        proven: whether both ends were searched to the end; a search that stopped early finds fleets that cost too much.
     """
 
     gpu: str
@@ -170,9 +210,11 @@ class ErrorBars:
     """What the profiles' errors do to the answer.
 
     Attributes:
-        better, stated, worse: every profile at the high end of its error, as stated, at its low end.
-        profiles: the profile whose error matters most first: it is the one to measure. Empty in a comparison of
-            regions; profiles outside the fleet that were proven to matter less than the first may be missing.
+        better: every profile at the high end of its error.
+        stated: every profile as stated.
+        worse: every profile at the low end of its error.
+        profiles: the profile whose error matters most first: measure it first. Profiles outside the fleet that provably
+            matter less may be missing; empty where several regions are compared.
     """
 
     better: FleetAtThroughput
@@ -183,20 +225,27 @@ class ErrorBars:
 
 @dataclass(frozen=True, slots=True)
 class IneligibleType:
-    """An instance type that has a price here and may not enter the plan, and why.
+    """An instance type that has a price here and may not enter the plan.
 
-    ``code`` groups reasons: ``sold_as``, ``host_memory``, ``gpu_not_asked``, ``no_profile``, ``cannot_serve``,
-    ``excluded``, ``no_data``.
+    Attributes:
+        reason: why.
+        code: groups reasons: sold_as, host_memory, gpu_not_asked, no_profile, cannot_serve, excluded, no_data.
     """
 
     instance_type: str
-    reason: str
+    reason: str = field(metadata={"schema": {"minLength": 1}})
     code: str
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaNeed:
-    """The account quota, by the vendor's own name, that the fleet needs; ``unit`` is vCPU or GPU."""
+    """An account quota that the fleet needs.
+
+    Attributes:
+        name: the vendor's own name of the quota.
+        needed: how much the fleet needs.
+        unit: vCPU or GPU.
+    """
 
     name: str
     needed: int
@@ -209,20 +258,32 @@ class RegionPlan:
 
     Attributes:
         reason: why there is no fleet; empty where there is one.
-        usd_per_month_range: cost if every profile is better / worse by its stated error; a None end means that no
-            fleet serves the load there (or that it was not found in time).
-        lower_bound_usd_per_hour: no fleet can cost less.
-        usd_per_million_tokens: cost over ``million_tokens_per_month`` (input + output tokens of the mean rate, else the
-            peak rate, all month).
+        usd_per_hour: cost of the fleet, USD/h; None without one.
+        usd_per_month: usd_per_hour x request.hours_per_month.
+        usd_per_month_range: cost, USD/month, if every profile is [better, worse] by its stated error; a None end: no
+            fleet serves the load there, or none was found in time.
+        lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        usd_per_million_tokens: usd_per_month / million_tokens_per_month.
+        million_tokens_per_month: input + output tokens, millions, of the mean rate where given, else of the peak rate,
+            all month; without headroom.
+        allocations: the fleet; empty without one.
+        kinds: what each kind carries.
+        routing: every bucket with traffic and every kind that serves a part of it.
         single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
-        routers: USD/h of the cheapest fleet under each router; None where it has none.
-        routers_proven: whether the search for each was carried to its end.
-        error_bars: None without a fleet.
+        what_if: the question with one thing changed.
+        routers: USD/h of the cheapest fleet under each router; None where there is none or it was not found.
+        routers_proven: whether the search for each router was carried to its end; where it was not, its cheapest fleet
+            costs at most so much.
+        left_out: what has a price here and was left out.
+        quota_needs: account quotas that the fleet needs; not checked.
+        error_bars: what the profiles' errors do to the answer; None without a fleet.
         explanation: why this fleet; None without one, or where it was not asked for.
         current: the fleet that runs today, where it was given; the plan then changes least against it.
         coverage: what the profiles know of the traffic asked for.
-        purchases: the same question bought in each way; None where that was not asked for.
-        difference: how it differs from the cheapest region of the plan; None for that one, and without a fleet.
+        purchases: the same question on demand, under commitments and on spot; None where it was not asked for
+            (--compare-purchases).
+        difference: how it differs from the cheapest region; None for that one, without a fleet, and where there is one
+            region.
         comparison: how it compares with the cheapest region; None where fewer than two have a fleet, or it has none.
     """
 
@@ -294,11 +355,12 @@ class Plan:
     """One question, answered.
 
     Attributes:
-        generated_at: when, UTC.
-        notices: sentences that must be shown with the answer, the banners first.
+        generated_at: when the plan was made, UTC.
         defaulted: keywords of the question that the user did not set and that shape the answer.
-        regions: cheapest first; regions without a fleet last, by name.
-        imports: the user's own measurements that the answer rests on; those that change nothing are not among them.
+        basis: what was asked, defaults filled in.
+        regions: one answer per region, cheapest first; regions without a fleet last, by name.
+        imports: the user's own measurements that the answer rests on, by kind; those that change nothing are not among
+            them.
         first_rank: which regions compete for the first rank; None where fewer than two have a fleet.
     """
 

@@ -120,7 +120,11 @@ class Problem:
 
 
 class Status(StrEnum):
-    """How the search ended; read before any value."""
+    """How the search ended; read before any value.
+
+    optimal: a fleet, proven cheapest. feasible: a fleet, not proven. infeasible: no fleet can do it. unknown: none was
+    found in time, or data is missing.
+    """
 
     OPTIMAL = "optimal"
     FEASIBLE = "feasible"

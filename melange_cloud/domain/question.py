@@ -85,11 +85,13 @@ class ServedModel:
     """What is served, and whose throughput profiles say how fast.
 
     Attributes:
-        model, precision, era: of the profiles; see ``melange-cloud profiles list``. An empty precision is the model's
-            own.
-        config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where
-            they are not estimated.
-        pessimistic: plan at the low end of every profile, MaxTput x (1 - error).
+        model: model; see ``melange-cloud profiles list``.
+        era: engine era of the profiles.
+        precision: precision of the weights; empty in a question: the model's own.
+        config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where they
+            are not estimated.
+        pessimistic: whether the plan is made at the low end of every profile, MaxTput x (1 - error). Every figure of
+            the region then is, except error_bars.
         api_servers: HTTP server processes of each replica (vLLM's ``--api-server-count``), which limit its requests/s.
     """
 
@@ -127,16 +129,18 @@ class PlannedTraffic:
     """The traffic that a plan is made for.
 
     Attributes:
-        workload: the shipped name, or the path of the user's file.
+        workload: the shipped name of the workload, or the path of the user's file.
         workload_title: what it is, for people (``Azure 2023 conversations, 19,366 requests``).
-        mean_input_tokens, mean_output_tokens: per request, of the part that is planned for.
-        peak_requests_per_s: the busiest hour's rate, requests/s.
-        mean_requests_per_s: the month's mean rate, requests/s; None where it is not known.
+        mean_input_tokens: mean input tokens per request, of the part that is planned for.
+        mean_output_tokens: mean output tokens per request, of the part that is planned for.
+        peak_requests_per_s: rate of the busiest hour, requests/s.
+        mean_requests_per_s: mean rate of the month, requests/s; None where it is not known.
         headroom: fraction added to the peak rate.
-        planned_requests_per_s: peak x (1 + headroom), of the part that is planned for.
+        planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
         rate_source: which of the workload's own arrivals the rates are; empty where they were given as numbers.
-        served_requests_share, served_tokens_share: part of the traffic asked for that is planned for; below 1 where
-            buckets that no GPU can serve were dropped. Mean sizes and planned rate are of this part.
+        served_requests_share: part of the requests asked for that is planned for; below 1 where sizes that no GPU can
+            serve were dropped. Mean sizes, planned rate and million_tokens_per_month are of this part.
+        served_tokens_share: the same of tokens.
     """
 
     workload: str
@@ -157,10 +161,10 @@ class LatencyTargets:
     """What must not be exceeded, ms; None is no target.
 
     Attributes:
-        tpot_ms: mean time per output token.
-        p99_tpot_ms: 99th percentile of TPOT over requests.
-        ttft_ms: mean time to the first token.
-        e2e_ms: mean time from request to last token.
+        tpot_ms: target: mean time per output token after the first, ms.
+        p99_tpot_ms: target: 99th percentile of TPOT over requests, ms; None where not asked.
+        ttft_ms: target: mean time to the first token, ms, without queueing; None where not asked.
+        e2e_ms: target: mean time from request to last token, ms; None where not asked.
     """
 
     tpot_ms: float = target_ms(DEFAULT_TPOT_MS)
@@ -180,14 +184,17 @@ class FleetRules:
     """Which fleets may be rented, and how they are used.
 
     Attributes:
-        router: what the load balancer knows of a request: ``plain``, ``prompt`` or ``oracle``.
-        purchase: of PURCHASES.
-        sold_as: ``proven`` (only what can really be bought that way) or ``any``.
+        router: what the router knows of a request: plain nothing, prompt the input length, oracle both lengths.
+        purchase: how instances are bought.
+        sold_as: ``proven``: only what can really be bought that way; ``any``: everything that has a price.
         gpus: only these, as ``L4`` or ``H100:2`` (GPU at one degree of tensor parallelism); None is all.
-        spare: 1 for a fleet that survives losing any one instance; on spot the default is DEFAULT_SPOT_SPARE.
-        max_gpus, max_instances, max_vcpus: quotas per region, by GPU, instance type and ``provider:family``.
-        min_host_memory_gib: least memory of an instance, GiB; None is weights + HOST_MEMORY_BESIDE_WEIGHTS_GIB.
-        host_memory_floor_gib: the floor that was applied, GiB.
+        spare: 1 where the fleet must survive losing any one instance, else 0; on spot the default is 1.
+        max_gpus: quota of GPUs per region, by GPU.
+        max_instances: quota of instances per region, by instance type.
+        max_vcpus: quota of vCPUs per region, by provider:family.
+        min_host_memory_gib: floor on an instance's memory that was asked for, GiB; None where the rule (weights + 8
+            GiB) holds.
+        host_memory_floor_gib: floor on an instance's memory that was applied, GiB.
     """
 
     router: str = one_of(DEFAULT_ROUTER, ROUTERS)
@@ -207,9 +214,9 @@ class Calculation:
     """Who solves, how long at most, and what a month is.
 
     Attributes:
-        solver: ``auto``, ``glpk``, ``cbc`` or ``highs``.
-        time_limit_s: whole seconds at most per solve; None is no limit.
         hours_per_month: hours in a billed month.
+        solver: solver asked for: auto, glpk, cbc or highs.
+        time_limit_s: limit per solve, whole seconds; None where there is none.
     """
 
     hours_per_month: float = within(

@@ -12,8 +12,12 @@ from melange_cloud.domain.question import PlanBasis
 class Stretch:
     """A range of one quantity over which one fleet stays the cheapest.
 
-    ``usd_per_hour_at_low`` and ``_at_high`` differ only where the quantity is a price. Without a fleet (``status``)
-    they are None and ``reason`` says why.
+    Attributes:
+        low: where it begins.
+        high: where it ends.
+        usd_per_hour_at_low: cost at its beginning, USD/h; None without a fleet. It differs from that at the end only
+            where the quantity is a price.
+        usd_per_hour_at_high: cost at its end, USD/h; None without a fleet.
     """
 
     low: float
@@ -36,7 +40,11 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class SweepChoice:
-    """The cheapest fleet under one of several choices, as a router."""
+    """The cheapest fleet under one of several choices, such as a router.
+
+    Attributes:
+        name: the choice.
+    """
 
     name: str
     status: Status
@@ -62,8 +70,8 @@ class Sweep:
         choices: the routers.
     """
 
-    over: str
-    gpu: str
+    over: str = field(metadata={"schema": {"enum": ["rate", "tpot", "price", "throughput", "router"]}})
+    gpu: str = field(metadata={"schema": {"minLength": None}})
     unit: str
     asked: float | None
     low: float | None
@@ -81,8 +89,9 @@ class Sensitivity:
 
     Attributes:
         generated_at: when, UTC.
-        notices, defaulted, basis: as in a Plan.
+        basis: what was asked, defaults filled in.
         price_as_of: the dates of the prices in words.
+        sweep: what the quantity does to the cheapest fleet.
     """
 
     generated_at: datetime

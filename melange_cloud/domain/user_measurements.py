@@ -17,7 +17,8 @@ class UserMeasurement:
         points: measured operating points of this kind.
         ratio: its highest rate over what the estimate says at the same TPOT, at the size where they differ most; None
             where there is no estimate.
-        grade, error: the worst of its points.
+        grade: the worst grade of its points.
+        error: the largest error of its points, a fraction.
         doubts: what keeps it from being trusted in full, one clause each.
         odd: where it is further from the estimate than either is likely to be off, one clause each.
         in_fleet: whether a fleet of the answer uses the kind.

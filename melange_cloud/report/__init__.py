@@ -4,14 +4,13 @@ from melange_cloud.domain import Plan
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Notices
 from melange_cloud.report.csv_ import as_csv
-from melange_cloud.report.json_ import PLAN_SCHEMA, SCHEMA_VERSION, as_json
+from melange_cloud.report.json_ import SCHEMA_VERSION, as_json
 from melange_cloud.report.markdown import markdown
 from melange_cloud.report.pages.region import one_region
 from melange_cloud.report.pages.regions import comparison
 from melange_cloud.report.terminal import terminal
 
 __all__ = [
-    "PLAN_SCHEMA",
     "SCHEMA_VERSION",
     "SHOW",
     "as_csv",

@@ -5,44 +5,46 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from melange_cloud.domain import Plan, RegionPlan
+from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.report.comparison import reasons
 from melange_cloud.report.text import known, utc
 
 SCHEMA_VERSION = 1
-PLAN_SCHEMA = Path(__file__).with_name("plan.schema.json")
-"""The JSON Schema (draft 2020-12) that describes the document."""
 
-
-PROPERTIES: Mapping[type, tuple[str, ...]] = {RegionPlan: ("gap",)}
-"""Properties that JSON holds as it holds fields."""
+PROPERTIES: Mapping[type, Mapping[str, str]] = {
+    RegionPlan: {"gap": "gap"},
+    HeatMap: {"prices_as_of": "prices_as_of"},
+    HeatCell: {"clear": "is_clear"},
+}
+"""Properties that JSON holds as it holds fields: key -> property."""
 
 
 def as_json(plan: Plan) -> str:
-    """The document that PLAN_SCHEMA describes: two blanks of indent, a newline at the end, same Plan, same bytes.
+    """The document that documents.PLAN describes: two blanks of indent, a newline at the end, same Plan, same bytes.
 
     Figures are written so that they read back as the same floats; None and what is not finite are null. The text is
     plain ASCII, so no terminal and no file encoding can spoil it.
     """
     said = reasons(plan)
-    regions = [_with_reason(_fields(region), said.get((region.provider, region.region))) for region in plan.regions]
-    document = {"schema_version": SCHEMA_VERSION, **_fields(plan), "regions": regions}
+    regions = [_with_reason(object_of(region), said.get((region.provider, region.region))) for region in plan.regions]
+    document = {"schema_version": SCHEMA_VERSION, **object_of(plan), "regions": regions}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def _fields(thing: Any) -> dict[str, object]:
+def object_of(thing: Any) -> dict[str, object]:
+    """A dataclass as the object that JSON holds, see ``plain``."""
     found: dict[str, object] = {}
     for part in fields(thing):
         value = getattr(thing, part.name)
         if part.metadata.get("flat"):
-            found |= _fields(value)
+            found |= object_of(value)
         else:
             found[part.metadata.get("key", part.name)] = plain(value)
-    for name in PROPERTIES.get(type(thing), ()):
-        found[name] = plain(getattr(thing, name))
+    for key, name in PROPERTIES.get(type(thing), {}).items():
+        found[key] = plain(getattr(thing, name))
     return found
 
 
@@ -73,4 +75,4 @@ def plain(value: object) -> object:
             return {str(key): plain(value[key]) for key in sorted(value)}
         case tuple() | list():
             return [plain(item) for item in value]
-    return _fields(value)
+    return object_of(value)

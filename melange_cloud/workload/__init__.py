@@ -10,7 +10,7 @@ write_workload(held)                     the text of a workload file
 """
 
 from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
-from melange_cloud.workload.file import WORKLOAD_SCHEMA, WorkloadFile, write_workload
+from melange_cloud.workload.file import WorkloadFile, write_workload
 from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates
 from melange_cloud.workload.load import list_workloads, load_workload, load_workload_file
@@ -20,7 +20,6 @@ from melange_cloud.workload.traces.columns import ColumnChoice
 from melange_cloud.workload.traces.read import Trace, read_trace
 
 __all__ = [
-    "WORKLOAD_SCHEMA",
     "ColumnChoice",
     "Edges",
     "SizeFacts",

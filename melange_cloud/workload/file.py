@@ -34,12 +34,13 @@
       ]
     }
 
-``workload.schema.json`` beside this file is the same as a JSON Schema. The first range, from 0, holds requests of 0
-tokens too. Input ranges are equal or disjoint; so are the output ranges of one input range. Buckets are written sorted
-by their ranges, numbers with 12 significant digits (so shares sum to 1 within 1e-11), text as UTF-8; the same workload
-gives the same bytes. Buckets whose share is 0 may stand in a file and are left out when it is loaded. Fields that are
-not listed here are refused: they may be misspelt. Files of format 1 had no ``dated``, ``rows_unreadable``, token
-figures, ``load_error`` and ``drift``, and of the rates only the figures; they are read as they are.
+file_form.py has the same as types, and ``melange-cloud schema workload`` as a JSON Schema. The first range, from 0,
+holds requests of 0 tokens too. Input ranges are equal or disjoint; so are the output ranges of one input range.
+Buckets are written sorted by their ranges, numbers with 12 significant digits (so shares sum to 1 within 1e-11), text
+as UTF-8; the same workload gives the same bytes. Buckets whose share is 0 may stand in a file and are left out when it
+is loaded. Fields that are not listed here are refused: they may be misspelt. Files of format 1 had no ``dated``,
+``rows_unreadable``, token figures, ``load_error`` and ``drift``, and of the rates only the figures; they are read as
+they are.
 """
 
 import json
@@ -57,9 +58,6 @@ from melange_cloud.workload.rate_fields import arrival_rates, drift, token_figur
 
 FORMAT = "melange-cloud workload 2"
 OLDER_FORMATS = ("melange-cloud workload 1",)
-WORKLOAD_SCHEMA = Path(__file__).with_name("workload.schema.json")
-"""The JSON Schema (draft 2020-12) that describes the file."""
-
 SIGNIFICANT_DIGITS = 12
 _WINDOWS_PER_LINE = 24
 

@@ -7,7 +7,8 @@ import json
 import jsonschema
 import pytest
 
-from melange_cloud.report import PLAN_SCHEMA
+from melange_cloud.report import documents
+from melange_cloud.report.schemas import schema
 
 CHAT = ("plan", "--region", "us-east-1", "--offline", "--gpu", "H100", "--workload", "chat", "--rate", "300")
 SECONDS, SECONDS_PER_TOKEN = 0.0217, 2.14e-5
@@ -22,7 +23,7 @@ def seconds_of(output_tokens):
 def test_no_replica_serves_more_than_its_front_end_takes(run):
     """360 requests/s of 256 tokens take 360 x (0.0217 + 255 x 0.0000214) = 9.8 servers: more than one p5 has GPUs."""
     document = run.json(*CHAT)
-    jsonschema.validate(document, json.loads(PLAN_SCHEMA.read_text(encoding="utf-8")))
+    jsonschema.validate(document, schema(documents.PLAN))
     assert document["request"]["api_servers"] == 1
     assert "api_servers" in document["defaulted"]
     (region,) = document["regions"]

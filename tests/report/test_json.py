@@ -13,9 +13,11 @@ from jsonschema import Draft202012Validator
 
 from melange_cloud import report
 from melange_cloud.domain import Plan, PlanBasis
+from melange_cloud.report import documents
+from melange_cloud.report.schemas import schema
 from tests.report import plans
 
-SCHEMA = json.loads(report.PLAN_SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = schema(documents.PLAN)
 PAGES = plans.pages()
 Document = dict[str, Any]
 

@@ -11,10 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from melange_cloud.cli.schema import DocumentName, document_of
 from melange_cloud.domain import ArrivalRates, Bucket, Drift, TokenFigures, Workload
 from melange_cloud.errors import BadFile, BadInput
+from melange_cloud.report.schemas import schema as schema_of
 from melange_cloud.workload import (
-    WORKLOAD_SCHEMA,
     WorkloadFile,
     list_workloads,
     load_workload,
@@ -328,7 +329,7 @@ def test_everything_survives_writing_and_reading() -> None:
 
 
 def test_the_schema_describes_what_is_written() -> None:
-    schema = json.loads(WORKLOAD_SCHEMA.read_text(encoding="utf-8"))
+    schema = schema_of(document_of(DocumentName.WORKLOAD))
     jsonschema.Draft202012Validator.check_schema(schema)
     check = jsonschema.Draft202012Validator(schema)
     for held in (two_days(), *(load_workload_file(name) for name in list_workloads())):

@@ -1,9 +1,9 @@
 """What programs and spreadsheets read of a HeatMap."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 
-from melange_cloud.domain.heatmap import HeatCell, HeatMap
+from melange_cloud.domain.heatmap import HeatMap
+from melange_cloud.report.json_ import object_of
 from melange_cloud.report.text import clean
 
 SCHEMA_VERSION = 1
@@ -47,17 +47,8 @@ COLUMNS = (
 
 
 def document(shown: HeatMap) -> dict[str, object]:
-    """The fields of domain/heatmap.py under their own names, and what follows from them."""
-    return {
-        **_fields(shown),
-        "unit": UNIT,
-        "prices_as_of": shown.prices_as_of,
-        "cells": [{**_fields(cell), "clear": cell.is_clear} for cell in shown.cells],
-    }
-
-
-def _fields(thing: HeatMap | HeatCell) -> dict[str, object]:
-    return {field.name: getattr(thing, field.name) for field in fields(thing)}
+    """The fields of domain/heatmap.py under their own names, and the unit of T/$."""
+    return {"unit": UNIT, **object_of(shown)}
 
 
 def rows(shown: HeatMap) -> Iterator[tuple[object, ...]]:

@@ -1,6 +1,7 @@
 """The answer to the paper's own input: counts, cost, bound and shares."""
 
 from collections.abc import Iterator
+from typing import TypedDict
 
 from melange_cloud.domain import Solution, Status
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, TitledSheet
@@ -8,7 +9,40 @@ from melange_cloud.report.page import Page
 from melange_cloud.report.text import clean, percent
 
 COLUMNS = ("row", "column", "gpu", "share")
-"""A share in JSON and CSV: the bucket's row and column in the input (from 0), the GPU, and the share it serves."""
+"""A share in CSV: the bucket's row and column in the input (from 0), the GPU, and the share it serves."""
+
+
+class BucketShare(TypedDict):
+    """The part of one bucket that one GPU serves.
+
+    Attributes:
+        row: the bucket's row in the input, from 0.
+        column: the bucket's column in the input, from 0.
+        share: part of the bucket's traffic; the shares of a bucket sum to 1.
+    """
+
+    row: int
+    column: int
+    gpu: str
+    share: float
+
+
+class PaperSolution(TypedDict):
+    """The answer to the paper's own input.
+
+    Attributes:
+        instances: instances by GPU.
+        usd_per_hour: cost of the instances, USD/h; null where none was found.
+        lower_bound_usd_per_hour: no mix can cost less, USD/h; null where nothing is known.
+        shares: every bucket with traffic and every GPU that serves a part of it.
+    """
+
+    status: Status
+    instances: dict[str, int]
+    usd_per_hour: float | None
+    lower_bound_usd_per_hour: float | None
+    solver: str
+    shares: list[BucketShare]
 
 
 def paper_solution(solution: Solution, *, slices: int | None, asked: int | None) -> Page:
@@ -19,16 +53,17 @@ def paper_solution(solution: Solution, *, slices: int | None, asked: int | None)
         asked: the file's own slice_factor, which applies only through ``--slices``.
     """
     shares = _shares(solution)
+    document: PaperSolution = {
+        "status": solution.status,
+        "instances": {name: count for (name, _), count in sorted(solution.instances.items())},
+        "usd_per_hour": solution.usd_per_hour,
+        "lower_bound_usd_per_hour": solution.lower_bound_usd_per_hour,
+        "solver": solution.solver,
+        "shares": [{"row": row, "column": column, "gpu": gpu, "share": share} for row, column, gpu, share in shares],
+    }
     return Page(
         blocks=lambda _: _blocks(solution, slices, asked),
-        document={
-            "status": solution.status,
-            "instances": {name: count for (name, _), count in sorted(solution.instances.items())},
-            "usd_per_hour": solution.usd_per_hour,
-            "lower_bound_usd_per_hour": solution.lower_bound_usd_per_hour,
-            "solver": solution.solver,
-            "shares": [dict(zip(COLUMNS, share, strict=True)) for share in shares],
-        },
+        document=document,
         columns=COLUMNS,
         rows=shares,
     )

@@ -10,7 +10,7 @@ from melange_cloud.domain import Sensitivity, Status, Stretch
 from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartLine, LinePanel
-from melange_cloud.report.json_ import plain
+from melange_cloud.report.json_ import object_of
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import (
     GLUE,
@@ -49,15 +49,8 @@ def sensitivity_table(answer: Sensitivity, *, width: int, colour: bool, all_rows
 
 def sensitivity_json(answer: Sensitivity) -> str:
     """The fields of domain/sweep.py under their own names, nothing rounded; what is not known is null."""
-    document = {"schema_version": SCHEMA_VERSION, **_fields(answer)}
+    document = {"schema_version": SCHEMA_VERSION, **object_of(answer)}
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
-
-
-def _fields(answer: Sensitivity) -> dict[str, object]:
-    found = plain(answer)
-    if not isinstance(found, dict):
-        raise TypeError("a dataclass becomes a dict")
-    return found
 
 
 def sensitivity_csv(answer: Sensitivity) -> str:

@@ -1,0 +1,60 @@
+"""``melange-cloud schema``: the JSON Schema of what another command prints, or of a file that users write."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from melange_cloud.cli.output import emit
+from melange_cloud.cli.result_file import output_option, result_of
+
+if TYPE_CHECKING:
+    from melange_cloud.report.schemas import Document
+
+
+class DocumentName(StrEnum):
+    """A document that has a schema."""
+
+    PLAN = "plan"
+    SENSITIVITY = "sensitivity"
+    HEATMAP = "heatmap"
+    SOLVE = "solve"
+    WORKLOAD = "workload"
+
+
+def schema(
+    name: Annotated[DocumentName, typer.Argument(help="The document.", metavar="|".join(DocumentName))],
+    out: Annotated[Path | None, output_option("Write to this file, which ends in .json.")] = None,
+) -> None:
+    """Print the JSON Schema (draft 2020-12) of a command's JSON, or of the workload file: every key, unit and null.
+
+    Example:
+
+    melange-cloud schema plan --output plan.schema.json
+    """
+    result = result_of(out, None, ["json"])
+    from melange_cloud.report.schemas import schema as schema_of
+
+    emit(json.dumps(schema_of(document_of(name)), indent=2) + "\n", result)
+
+
+def document_of(name: DocumentName) -> "Document":
+    """The document of that name."""
+    from melange_cloud.report import documents
+    from melange_cloud.report.schemas import Document
+    from melange_cloud.workload.file_form import WorkloadForm
+
+    if name is DocumentName.WORKLOAD:
+        about = (
+            "Request sizes and how often each comes, with the arrival rates that the source saw. Rates in requests/s, "
+            "sizes in tokens, shares and errors as fractions."
+        )
+        return Document("melange-cloud workload", about, WorkloadForm, schema_version=None, closed=True)
+    return {
+        DocumentName.PLAN: documents.PLAN,
+        DocumentName.SENSITIVITY: documents.SENSITIVITY,
+        DocumentName.HEATMAP: documents.HEATMAP,
+        DocumentName.SOLVE: documents.SOLVE,
+    }[name]

@@ -1,0 +1,73 @@
+"""What commands print as JSON, each document with what its schema says beyond its classes."""
+
+from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
+from melange_cloud.domain.heatmap import HeatMap
+from melange_cloud.report.json_ import SCHEMA_VERSION
+from melange_cloud.report.pages.heatmap_data import UNIT
+from melange_cloud.report.pages.solution import PaperSolution
+from melange_cloud.report.schemas import Document
+
+_FLEET_OR_REASON = {
+    "if": {"properties": {"status": {"enum": ["optimal", "feasible"]}}, "required": ["status"]},
+    "then": {
+        "properties": {
+            "usd_per_hour": {"type": "number"},
+            "usd_per_month": {"type": "number"},
+            "reason": {"const": ""},
+            "allocations": {"minItems": 1},
+            "kinds": {"minItems": 1},
+            "routing": {"minItems": 1},
+        }
+    },
+    "else": {
+        "properties": {
+            "usd_per_hour": {"type": "null"},
+            "usd_per_month": {"type": "null"},
+            "usd_per_million_tokens": {"type": "null"},
+            "reason": {"minLength": 1},
+            "allocations": {"maxItems": 0},
+            "kinds": {"maxItems": 0},
+            "routing": {"maxItems": 0},
+        }
+    },
+}
+"""A region has either a fleet and its cost, or a reason why there is none."""
+
+_COMMON = (
+    "Money is USD, shares and errors are fractions, null is no data. Nothing is rounded. Later versions may add keys; "
+    "schema_version changes where one changes or goes."
+)
+
+PLAN = Document(
+    "A plan of melange-cloud",
+    "What `melange-cloud plan --format json` prints. Coverage, load, capacity and cost can be recomputed from the "
+    f"document alone. {_COMMON}",
+    Plan,
+    SCHEMA_VERSION,
+    rules={RegionPlan: _FLEET_OR_REASON},
+    added={
+        RegionStanding: {
+            "reason": {
+                "description": "The same in words, with the ages of the prices.",
+                "type": "string",
+                "minLength": 1,
+            }
+        }
+    },
+)
+SENSITIVITY = Document(
+    "How the cheapest fleet of melange-cloud moves with one quantity",
+    f"What `melange-cloud sensitivity --format json` prints. {_COMMON}",
+    Sensitivity,
+)
+HEATMAP = Document(
+    "A heat map of T/$ of melange-cloud",
+    f"What `melange-cloud profiles heatmap --format json` prints. {_COMMON}",
+    HeatMap,
+    constants={"unit": (UNIT, "Unit of tokens_per_s_per_usd_per_hour.")},
+)
+SOLVE = Document(
+    "A solution of the paper's input by melange-cloud",
+    f"What `melange-cloud solve --format json` prints. {_COMMON}",
+    PaperSolution,
+)
