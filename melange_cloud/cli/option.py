@@ -64,10 +64,17 @@ class Option:
         """What Typer needs to know of it in a command without groups and variables."""
         return typer.Option(*self.spelled, help=self.help(text, default), **more)
 
-    @property
-    def parameter(self) -> Parameter:
-        """As a parameter of ``plan``, with its group and its variables."""
-        info = self(rich_help_panel=self.panel, envvar=self.variables, show_envvar=False)
+    def parameter(self, *, grouped: bool, variables: bool) -> Parameter:
+        """As a parameter of a command.
+
+        Args:
+            grouped: whether the command's help has groups.
+            variables: whether the command takes it from its environment variables too.
+        """
+        more: dict[str, Any] = {"rich_help_panel": self.panel} if grouped else {}
+        if variables:
+            more |= {"envvar": self.variables, "show_envvar": False}
+        info = self(**more)
         kind: Any = self.kind
         if kind is not bool:
             kind = list[kind] | None if self.many else kind | None

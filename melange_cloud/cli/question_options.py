@@ -1,7 +1,7 @@
 """From the option table to a command's signature, to the settings file's ``[plan]`` and to the planner's Question."""
 
-from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, Signature
+from collections.abc import Callable, Collection, Mapping
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud import settings
@@ -16,9 +16,22 @@ if TYPE_CHECKING:
     from melange_cloud.planner import Question
 
 
-def takes(command: Callable[..., None], options: Iterable[Option], own: Iterable[Parameter] = ()) -> None:
-    """Give a command the options of the table, after ``own``: Typer reads a signature, this is where it gets it."""
-    parameters = [*(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own), *(one.parameter for one in options)]
+def takes(
+    command: Callable[..., None], options: Collection[Option], variables: Collection[Option] | None = None
+) -> None:
+    """Give a command options of the table, after its own; it gets their values as ``**values``.
+
+    Typer reads a command's options from its signature, which is made here.
+
+    Args:
+        variables: those that it takes from environment variables too; None is all, and groups in its help.
+    """
+    own = [one for one in signature(command).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+    shared = [
+        option.parameter(grouped=variables is None, variables=variables is None or option in variables)
+        for option in options
+    ]
+    parameters = [*(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own), *shared]
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
 
@@ -34,8 +47,11 @@ def question_of(values: Mapping[str, Any], **more: Any) -> "Question":
     Args:
         values: what the command line gave, by the options' names.
         more: further keywords of Question.
+
+    Raises:
+        BadInput: no region is given, where the command has that option, or what an option says cannot be.
     """
-    if not values[REGION.name]:
+    if REGION.name in values and not values[REGION.name]:
         raise BadInput("give --region NAME (such as us-east-1), a glob ('eu-*') or all")
     from melange_cloud import catalog, planner
 

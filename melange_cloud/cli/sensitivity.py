@@ -1,6 +1,5 @@
 """``melange-cloud sensitivity``: reads options, asks the planner, prints or draws."""
 
-import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,6 +118,5 @@ def _print(answer: "Sensitivity", result: ResultFile, all_rows: bool) -> None:
         emit(sensitivity_table(answer, width=width(), colour=in_colour, all_rows=all_rows), result)
 
 
-_own = [parameter for name, parameter in inspect.signature(sensitivity).parameters.items() if name != "values"]
-takes(sensitivity, QUESTION, _own)
+takes(sensitivity, QUESTION)
 sensitivity.__doc__ = f"{sensitivity.__doc__}\n\n{EXAMPLES}"

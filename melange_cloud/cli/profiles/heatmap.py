@@ -3,13 +3,37 @@
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.options import (
+    ACCEPT_ODD_PRICES,
+    API_SERVERS,
+    ERA,
+    GPU,
+    LONGEST,
+    MIN_HOST_MEMORY_GIB,
+    MODEL,
+    OFFLINE,
+    OLDEST,
+    OUT,
+    PRECISION,
+    PROVIDER,
+    PURCHASE,
+    REFRESH,
+    REGION,
+    REQUIRE_FRESH,
+    SHEET,
+    SOLD_AS,
+    TPOT_MS,
+    AnyFormat,
+)  # fmt: skip
+from melange_cloud.cli.question_options import question_of, takes
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.domain.question import HEATMAP_REGION
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.report.page import Format
 
@@ -36,96 +60,43 @@ class HeatMapAxis(StrEnum):
     TPOT = "tpot"
 
 
+SHARED = (
+    MODEL, PRECISION, ERA, GPU, PROVIDER, API_SERVERS, PURCHASE, SOLD_AS, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES,
+    OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
+)  # fmt: skip
+"""The options that it shares with ``plan``."""
+
+
 def heatmap(
-    model: Annotated[str | None, typer.Option("--model", help="Model [default: llama-3.1-8b].")] = None,
-    gpu: Annotated[
-        list[str] | None,
-        typer.Option("--gpu", help="Only these GPUs, repeatable; of two, the first is shown against the second."),
-    ] = None,
+    region: Annotated[str | None, REGION("One region", HEATMAP_REGION)] = None,
     tpot_ms: Annotated[
         list[float] | None,
-        typer.Option(
-            "--tpot-ms", help="Target for the mean TPOT, ms; inf: none [default: 100]. Repeatable with --over tpot."
-        ),
+        TPOT_MS("Target for the mean time per output token, ms, or inf for none; repeatable with --over tpot"),
     ] = None,
     over: Annotated[
         HeatMapAxis, typer.Option("--over", help="size; or tpot: one --size over targets.")
     ] = HeatMapAxis.SIZE,
     size: Annotated[str | None, typer.Option("--size", help="With --over tpot: INPUTxOUTPUT tokens, 64x64.")] = None,
-    region: Annotated[str | None, typer.Option("--region", help="One region [default: us-east-1].")] = None,
-    provider: Annotated[str | None, typer.Option("--provider", help="aws or gcp, where a name fits both.")] = None,
-    precision: Annotated[str | None, typer.Option("--precision", help="Default: the model's own.")] = None,
-    era: Annotated[str | None, typer.Option("--era", help="Engine era; default: today's engines.")] = None,
-    api_servers: Annotated[
-        int | None, typer.Option("--api-servers", help="HTTP server processes per replica [default: 1].")
-    ] = None,
-    purchase: Annotated[
-        str | None,
-        typer.Option("--purchase", help="on_demand, spot, commit_1y or commit_3y [default: on_demand]."),
-    ] = None,
-    sold_as: Annotated[
-        str | None, typer.Option("--sold-as", help="proven, or any: also offers that may not be sold this way.")
-    ] = None,
-    min_host_memory_gib: Annotated[
-        float | None,
-        typer.Option("--min-host-memory-gib", help="Least host memory of an instance, GiB [default: weights + 8]."),
-    ] = None,
-    prices: Annotated[Path | None, typer.Option("--prices", help="Your own price sheet (CSV).")] = None,
-    accept_odd_prices: Annotated[
-        bool, typer.Option("--accept-odd-prices", help="Take prices five times off the same type's elsewhere.")
-    ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never touch the network.", envvar="MELANGE_CLOUD_OFFLINE")
-    ] = False,
-    refresh: Annotated[
-        bool, typer.Option("--refresh", help="Ask the clouds even where cached prices are fresh.")
-    ] = False,
-    max_age: Annotated[str, typer.Option("--max-age", help="How old a cached price may be: 90m, 12h, 3d.")] = "1d",
-    require_fresh: Annotated[
-        bool, typer.Option("--require-fresh", help="Exit 5 rather than use a price older than --max-age.")
-    ] = False,
-    deadline: Annotated[
-        str, typer.Option("--deadline", help="How long all asking may take together: 90s, 5m.")
-    ] = "60s",
-    format_: Annotated[
-        Format | None, typer.Option("--format", help="How to print it [default: as --output ends, else table].")
-    ] = None,
+    format_: AnyFormat = None,
     out: Annotated[
-        Path | None,
-        output_option("Write to this file: .txt, .json or .csv decides the format, .svg or .png draws it."),
+        Path | None, OUT("Write to this file: .txt, .json, .csv or .md decides the format, .svg or .png draws it.")
     ] = None,
+    **values: Any,
 ) -> None:
-    """Show which GPU serves most tokens for the money, by request size or by latency target, in one region."""
+    """Show which GPU serves most tokens for the money, by request size or by latency target, in one region.
+
+    Of two GPUs, the one that --gpu names first is shown against the other.
+    """
     result = result_of(out, format_, (*Format, *PICTURES))
     over_tpot = _over(over, size, tpot_ms or [])
     if result.format in PICTURES:
         from melange_cloud.report.charts import can_draw
 
         can_draw()
-    from melange_cloud import catalog
     from melange_cloud.cli.prices.price_words import fetch_progress
-    from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.market.policy import PricePolicy, age_of
     from melange_cloud.planner.heatmap import TpotSweep, heat_map
-    from melange_cloud.planner.question import Question
 
-    question = Question(
-        regions=(region,) if region else (),
-        provider=provider,
-        model=model,
-        precision=precision,
-        era=era,
-        tpot_ms=tpot_ms[0] if tpot_ms and over_tpot is None else None,
-        gpus=tuple(gpu or ()),
-        purchase=purchase,
-        sold_as=sold_as,
-        min_host_memory_gib=min_host_memory_gib,
-        prices=prices,
-        accept_odd_prices=accept_odd_prices,
-        trust=PricePolicy(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline)),
-        discounts=catalog.load_discounts(),
-        api_servers=api_servers,
-    )
+    question = question_of(values, regions=region or (), tpot_ms=tpot_ms[0] if tpot_ms and over_tpot is None else None)
     with fetch_progress() as progress:
         answer = heat_map(question, None if over_tpot is None else TpotSweep(*over_tpot), now=now(), on_fetch=progress)
     if result.path is not None and result.format in PICTURES:
@@ -137,6 +108,9 @@ def heatmap(
         for line in answer.notices:
             output.note(line)
     output.show(heat_map_page(answer), result)
+
+
+takes(heatmap, SHARED, variables=(OFFLINE,))
 
 
 def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
