@@ -9,9 +9,11 @@ from typing import Any
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
+from tests.questions import NOW
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-NOW = {"SOURCE_DATE_EPOCH": "1795305600", "MELANGE_CLOUD_OFFLINE": "1"}  # 2026-11-22: the same ages, the same prices
+SHELL = {"SOURCE_DATE_EPOCH": str(int(NOW.timestamp())), "MELANGE_CLOUD_OFFLINE": "1"}
+"""Environment of a command: the same ages, the same prices."""
 
 
 def folders() -> list[Path]:
@@ -22,7 +24,7 @@ def run(folder: Path) -> dict[str, Any]:
     """What the example's command answers, as JSON."""
     program, *arguments = shlex.split((folder / "command.txt").read_text(encoding="utf-8"))
     assert program == "melange-cloud"
-    result = CliRunner().invoke(app, [*arguments, "--format", "json"], env=NOW)
+    result = CliRunner().invoke(app, [*arguments, "--format", "json"], env=SHELL)
     assert result.exit_code == 0, result.output
     document: dict[str, Any] = json.loads(result.stdout)
     return document

@@ -15,7 +15,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
-from tests.examples import EXAMPLES, NOW
+from tests.examples import EXAMPLES, SHELL
 
 HEAT_MAP = EXAMPLES / "heat-map" / "heatmap.svg"
 OVER_RATE = EXAMPLES / "over-rate" / "rate.svg"
@@ -30,21 +30,21 @@ def texts(svg: str) -> list[str]:
 def heat_map(out: Path) -> None:
     """Draw the heat map that the README shows."""
     arguments = ["profiles", "heatmap", "--region", "us-east-1", "--out", str(out)]
-    result = CliRunner().invoke(app, arguments, env=NOW)
+    result = CliRunner().invoke(app, arguments, env=SHELL)
     assert result.exit_code == 0, result.output
 
 
 def over_rate(out: Path) -> None:
     """Draw the sweep that the README shows."""
     arguments = ["sensitivity", "--region", "us-east-1", "--over", "rate", "--from", "1", "--to", "32"]
-    result = CliRunner().invoke(app, [*arguments, "--out", str(out)], env=NOW)
+    result = CliRunner().invoke(app, [*arguments, "--out", str(out)], env=SHELL)
     assert result.exit_code == 0, result.output
 
 
 def paper(out: Path) -> str:
     """Run examples/paper into a folder; what it prints."""
     # Without byte code, which would lie in the example's folder.
-    environment = {**os.environ, **NOW, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **SHELL, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(PAPER / "reproduce.py"), "--out", str(out)]
     return subprocess.run(command, check=True, capture_output=True, encoding="utf-8", env=environment).stdout
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
-from tests.examples import NOW
+from tests.examples import SHELL
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -36,7 +36,7 @@ def output_of(command: str) -> str:
     if program == "cat":
         return (ROOT / arguments[0]).read_text(encoding="utf-8")
     assert program == "melange-cloud", command
-    result = CliRunner().invoke(app, arguments, env={**NOW, "COLUMNS": str(COLUMNS), "NO_COLOR": "1"})
+    result = CliRunner().invoke(app, arguments, env={**SHELL, "COLUMNS": str(COLUMNS), "NO_COLOR": "1"})
     assert result.exit_code == 0, result.output
     return result.stdout
 

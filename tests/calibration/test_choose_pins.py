@@ -20,7 +20,7 @@ from melange_cloud.estimator.spec_files import load_calibrations, load_gpus, loa
 from melange_cloud.profiles import check_profile_file, load_eras, load_profiles, read_profile_file
 from melange_cloud.profiles.measured_over_estimate import PinnedProfile
 from melange_cloud.shipped import shipped
-from tests.examples import NOW
+from tests.examples import SHELL
 
 PINNED = shipped("profiles") / "pinned"
 H100 = Kind("H100", 1)
@@ -182,10 +182,10 @@ def test_a_plan_at_a_measured_size_stands_on_the_measurement(tmp_path: Path) -> 
     trace.write_text("input_tokens,output_tokens\n" + "2048,128\n" * 50)
     workload = str(tmp_path / "one-size.json")
     made = ["workloads", "from-trace", str(trace), "--out", workload]
-    assert CliRunner().invoke(app, made, env=NOW, catch_exceptions=False).exit_code == 0
+    assert CliRunner().invoke(app, made, env=SHELL, catch_exceptions=False).exit_code == 0
     asked = ["plan", "--region", "us-east-1", "--offline", "--workload", workload, "--rate", "40", "--tpot-ms", "50"]
     only = ["--gpu", "H100", "--sold-as", "any", "--format", "json"]
-    result = CliRunner().invoke(app, [*asked, *only], env=NOW, catch_exceptions=False)
+    result = CliRunner().invoke(app, [*asked, *only], env=SHELL, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     plan = json.loads(result.stdout)
     text = json.dumps(plan)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -17,8 +17,8 @@ from melange_cloud.catalog import CachedPrices, QueryRecord, read_cache, store
 from melange_cloud.catalog.cache import format as cache_format
 from melange_cloud.domain import Exclusion, InstanceType
 from tests.builders import offer
+from tests.questions import NOW
 
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NEW_TYPE = InstanceType("aws", "g9.xlarge", "L4", 1, 4, 16.0, "aws:G")
 
 

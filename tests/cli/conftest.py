@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
-from tests.examples import NOW
+from tests.examples import SHELL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +35,7 @@ def run():
     """Runs the CLI with a fixed clock at 100 columns; ``run.json`` gives the parsed answer."""
 
     def invoke(*arguments, **environment):
-        return CliRunner().invoke(app, list(arguments), env={**NOW, "COLUMNS": "100", **environment})
+        return CliRunner().invoke(app, list(arguments), env={**SHELL, "COLUMNS": "100", **environment})
 
     def as_json(*arguments):
         result = invoke(*arguments, "--format", "json")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from melange_cloud.cli.app import app
 from melange_cloud.cli.characters import fitting, harmless, harmless_json
 from melange_cloud.cli.output import note
-from tests.examples import NOW
+from tests.examples import SHELL
 
 ENCODINGS = ["ascii", "latin-1", "cp1252", "cp437", "iso8859-7", "shift_jis", "utf-8"]
 
@@ -73,7 +73,7 @@ def test_no_command_fails_for_its_stream_s_encoding(encoding):
         ("profiles", "list"),
         ("profiles", "heatmap", "--offline"),
     ):
-        result = CliRunner(charset=encoding).invoke(app, list(arguments), env={**NOW, "COLUMNS": "100"})
+        result = CliRunner(charset=encoding).invoke(app, list(arguments), env={**SHELL, "COLUMNS": "100"})
         assert result.exit_code == 0, (arguments, result.exception)
         result.stdout_bytes.decode(encoding)
         result.stderr_bytes.decode(encoding)

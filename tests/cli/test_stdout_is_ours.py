@@ -13,7 +13,7 @@ import pytest
 from melange_cloud.solver import find_programs
 from melange_cloud.solver.programs.find import GLPSOL_VARIABLE
 from tests.cli.conftest import ROOT
-from tests.examples import NOW
+from tests.examples import SHELL
 
 TOY = str(ROOT / "examples" / "paper-toy" / "input.json")
 PLAN = (
@@ -71,7 +71,7 @@ def loud(tmp_path_factory):
 
     def run(*arguments, redirect=""):
         main = "from melange_cloud.cli.start import main; main()"
-        environment = {**os.environ, **NOW, "PYTHONPATH": str(folder), GLPSOL_VARIABLE: str(glpsol)}
+        environment = {**os.environ, **SHELL, "PYTHONPATH": str(folder), GLPSOL_VARIABLE: str(glpsol)}
         return subprocess.run(
             ["sh", "-c", f'exec "$0" "$@" {redirect}', sys.executable, "-c", main, *arguments],
             env=environment,

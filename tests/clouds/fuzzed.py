@@ -3,7 +3,6 @@
 import json
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 from melange_cloud.clouds.aws.csv_list import products_of
 from melange_cloud.clouds.aws.products import PriceList, parsed
@@ -11,8 +10,8 @@ from melange_cloud.clouds.gcp.skus import part_prices
 from melange_cloud.domain import PURCHASES
 from tests.clouds.aws_cloud import public_list, recorded
 from tests.clouds.gcp_recorded import skus
+from tests.questions import NOW
 
-NOW = datetime(2026, 11, 27, tzinfo=UTC)
 _TYPES = ("g5.2xlarge", "g6.xlarge", "p4d.24xlarge", "p5.48xlarge", "m4.large")
 _PIECES = (
     "[" * 70, "{" * 70, "9" * 400, "-", "1e999", "1e-999", "NaN", "Infinity", "null", "true", "{}", "[]", '""', '"',

@@ -27,7 +27,7 @@ from tests.clouds.aws_cloud import (
 )
 from tests.clouds.loopback import Answer, Loopback, Reply, Request, in_turn
 
-NOW = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
+RECORDED_AT = datetime(2026, 11, 22, 16, 5, tzinfo=UTC)
 TYPES = [
     InstanceType("aws", "g5.2xlarge", "A10G", 1, 8, 32, "aws:G"),
     InstanceType("aws", "g6.xlarge", "L4", 1, 4, 16, "aws:G"),
@@ -67,7 +67,7 @@ def fetch(
     patience: AwsPatience = BRIEF,
     known_sold_as: Mapping[tuple[str, str], str] | None = None,
 ) -> CloudAnswer:
-    source = AwsPrices(AwsClients(patience=patience), now=lambda: NOW, known_sold_as=known_sold_as)
+    source = AwsPrices(AwsClients(patience=patience), now=lambda: RECORDED_AT, known_sold_as=known_sold_as)
     return source.fetch(regions, purchases, TYPES)
 
 
@@ -122,7 +122,7 @@ def test_an_offer_says_where_and_when_it_was_read(aws) -> None:
         "spot": ("EC2 spot price history, cheapest zone at 2026-11-22 16:05 UTC", ""),
     }
     assert {(offer.origin, offer.as_of_from, offer.as_of_to) for offer in fetched.offers} == {
-        ("live", NOW.date(), NOW.date())
+        ("live", RECORDED_AT.date(), RECORDED_AT.date())
     }
     assert all(offer.list_usd_per_hour == offer.usd_per_hour for offer in fetched.offers)
 
@@ -503,7 +503,7 @@ def test_a_server_killed_in_the_middle_leaves_what_was_read(aws) -> None:
 
     fake.fault = fault
     with aws(fake) as server:
-        source = AwsPrices(AwsClients(patience=BRIEF), now=lambda: NOW)
+        source = AwsPrices(AwsClients(patience=BRIEF), now=lambda: RECORDED_AT)
         fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, tell)
     assert {offer.purchase for offer in fetched.offers} == {"on_demand"}
     assert any(line.startswith("spot prices of us-east-1: http://127.0.0.1") for line in lines_of(fetched))

@@ -2,13 +2,13 @@
 
 import copy
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from melange_cloud.clouds.aws.products import PriceList, parsed
 from tests.clouds.aws_cloud import Product, dimension, product, recorded
+from tests.questions import NOW
 
 PURCHASES = ("on_demand", "commit_1y", "commit_3y")
 
@@ -211,9 +211,6 @@ def test_terms_of_another_shape_are_refused_by_name(terms: object) -> None:
 def test_an_item_that_is_no_product_is_an_error(text: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  json's own message or ours
         parsed(text)
-
-
-NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 
 def starting(made: Product, *dates: str) -> Product:

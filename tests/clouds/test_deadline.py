@@ -20,7 +20,7 @@ from melange_cloud.errors import BadInput
 from tests.clouds.aws_cloud import FakeAws, operation_of, recorded, recorded_spot
 from tests.clouds.hostile import Clock
 from tests.clouds.loopback import Loopback, Reply, Request
-from tests.clouds.test_aws_live import NOW, TYPES
+from tests.clouds.test_aws_live import RECORDED_AT, TYPES
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_EC2", server.url)
         deadline = Deadline(60, clock)
         patience = AwsPatience(read_s=600, pricing_attempts=1, ec2_attempts=1)
-        source = AwsPrices(AwsClients(patience=patience, deadline=deadline), now=lambda: NOW, deadline=deadline)
+        source = AwsPrices(AwsClients(patience=patience, deadline=deadline), now=lambda: RECORDED_AT, deadline=deadline)
         fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, told)
         over.set()
         assert sorted(operation_of(request)[0] for request in server.requests) == [

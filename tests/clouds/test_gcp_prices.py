@@ -19,7 +19,7 @@ from tests.clouds.gcp_recorded import (
 from tests.clouds.loopback import Loopback, Reply, by_path
 
 QUICK = GcpPatience(answer_s=120, give_up_s=120, first_wait_s=0.01, longest_wait_s=0.02)
-NOW = datetime(2026, 8, 1, tzinfo=UTC)
+RECORDED_AT = datetime(2026, 8, 1, tzinfo=UTC)
 
 
 def machine_pages(request):
@@ -83,7 +83,7 @@ def test_headline_prices_of_us_central1(fetch, name, usd_per_hour):
 
 
 def test_an_offer_says_what_it_is(fetch):
-    fetched = fetch(purchases=PURCHASES, now=lambda: NOW)
+    fetched = fetch(purchases=PURCHASES, now=lambda: RECORDED_AT)
     said = {
         one.purchase: (one.sold_as, one.contract) for one in fetched.offers if one.instance_type.name == "a2-highgpu-1g"
     }
@@ -283,8 +283,8 @@ def test_a_zone_that_google_could_not_ask_proves_nothing(fetch):
 
 
 def test_offers_and_exclusions_are_sorted_and_repeatable(fetch):
-    once = fetch(regions=None, purchases=PURCHASES, project="a-project", now=lambda: NOW)
-    again = fetch(skus()[::-1], regions=None, purchases=PURCHASES, project="a-project", now=lambda: NOW)
+    once = fetch(regions=None, purchases=PURCHASES, project="a-project", now=lambda: RECORDED_AT)
+    again = fetch(skus()[::-1], regions=None, purchases=PURCHASES, project="a-project", now=lambda: RECORDED_AT)
     assert once == again
     keys = [(one.region, one.instance_type.name) for one in once.offers]
     assert keys == sorted(keys)

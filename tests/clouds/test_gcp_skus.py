@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.clouds.gcp.skus import part_prices, read_sku
 from tests.clouds.gcp_recorded import message, sku, skus
-
-NOW = datetime(2026, 11, 27, tzinfo=UTC)
+from tests.questions import NOW
 
 
 def part_of(description, group="GPU", usage="OnDemand", **more):

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
@@ -33,10 +33,10 @@ from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.load import load_workload_file
 from tests.clouds.aws_cloud import public_list, recorded
 from tests.clouds.gcp_recorded import message, sku
+from tests.questions import NOW
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests" / "profiles" / "benchmark_files"
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HERE = Region("aws", "us-east-1", "N. Virginia")
 
 

@@ -13,7 +13,7 @@ from melange_cloud.cli.app import app
 from melange_cloud.inputs.spreadsheet_cells import restored, safe_cell
 from melange_cloud.report.blocks import Column, Sheet
 from melange_cloud.report.markdown import markdown
-from tests.examples import NOW
+from tests.examples import SHELL
 
 CALC = "=cmd|' /C calc'!A0"
 RUN = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]")
@@ -51,7 +51,7 @@ def test_what_was_marked_comes_back(text):
 
 
 def invoke(*arguments):
-    result = CliRunner().invoke(app, list(arguments), env={**NOW, "COLUMNS": "200"})
+    result = CliRunner().invoke(app, list(arguments), env={**SHELL, "COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     return result.stdout
 

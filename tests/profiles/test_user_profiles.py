@@ -19,7 +19,7 @@ from melange_cloud.profiles.user_profiles import own_folder, own_profiles, plain
 FILES = Path(__file__).parent / "benchmark_files"
 SWEEP = read_runs(FILES / "vllm_sweep.jsonl")
 KIND = Kind("A10G", 1)
-NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+MEASURED_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,9 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "own"
 
 
-def save(runs: list[BenchmarkRun], model: str = "llama-3.1-8b", now: datetime = NOW, precision: str = "bf16") -> Path:
+def save(
+    runs: list[BenchmarkRun], model: str = "llama-3.1-8b", now: datetime = MEASURED_AT, precision: str = "bf16"
+) -> Path:
     return save_runs(runs, gpu="A10G", tensor_parallel=1, model=model, precision=precision, era="2025", now=now)
 
 
@@ -140,7 +142,9 @@ def test_a_precision_that_is_not_shipped_works_too() -> None:
 
 
 def test_an_era_that_is_not_shipped_for_the_model_works_too() -> None:
-    save_runs(SWEEP, gpu="A10G", tensor_parallel=1, model="llama-3.1-8b", precision="bf16", era="vllm-0.2.7", now=NOW)
+    save_runs(
+        SWEEP, gpu="A10G", tensor_parallel=1, model="llama-3.1-8b", precision="bf16", era="vllm-0.2.7", now=MEASURED_AT
+    )
     profiles, _ = load_profiles("llama-3.1-8b", era="vllm-0.2.7", gpus=["A10G"])
     answer = profiles[KIND].max_tput(250, 200, Slo(tpot_ms=88))
     assert isinstance(answer, MaxTput)
