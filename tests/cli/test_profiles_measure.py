@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.cli.profiles.measure_sentences import as_table
 from melange_cloud.domain import Slo
-from melange_cloud.profiles.measure import MeasuredSize, RequestSize
+from melange_cloud.profiles.measure import MeasuredSize, RequestSize, measurement_of
+from melange_cloud.report.page import written
+from melange_cloud.report.pages.measurement import measurement_page
 from tests.profiles.measuring import QUESTION, a_run
 from tests.profiles.tiny_engine import SERVED, TinyEngine, make_model
 
@@ -237,10 +238,10 @@ def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_p
         (("--sizes", "0x5"), "--sizes '0x5'"),
         (("--sizes", "128x1"), "one output token has no time per output token"),
         (("--sizes", "8x8", "--workload", "chat"), "--sizes and --workload: give one of them"),
-        (("--workload", "nothing"), "no workload is called 'nothing'"),
-        (("--tpot-ms", "0"), "--tpot-ms 0: milliseconds above 0"),
-        (("--ttft-ms", "nan"), "--ttft-ms nan: milliseconds above 0"),
-        (("--seconds-per-point", "0"), "--seconds-per-point 0: seconds above 0"),
+        (("--workload", "nothing"), "unknown workload 'nothing'"),
+        (("--tpot-ms", "0"), "--tpot-ms 0: give milliseconds above 0"),
+        (("--ttft-ms", "nan"), "--ttft-ms nan: give milliseconds above 0"),
+        (("--seconds-per-point", "0"), "--seconds-per-point 0: give a positive number"),
         (("--era", "1999"), "no engine era '1999'"),
         (("--model", "no-such"), "--precision: no-such is not a model we know"),
         (("--served-model", "other"), f"serves {SERVED}"),
@@ -263,21 +264,26 @@ def test_a_server_that_is_not_there_is_told(run, engine, own):
     assert "does not answer" in result.stderr
 
 
-@pytest.mark.parametrize("columns", ["60", "200"])
-def test_the_table_tells_the_best_load_and_why_each_size_ended(columns, monkeypatch):
-    monkeypatch.setenv("COLUMNS", columns)
+def as_table(question, measured, columns):
+    measurement = measurement_of(question, measured, Path("own.csv"), "guidellm 0.8.1")
+    return written(measurement_page(measurement), "table", width=columns)
+
+
+@pytest.mark.parametrize("columns", [60, 200])
+def test_the_table_tells_the_best_load_and_why_each_size_ended(columns):
     question = replace(QUESTION, slo=Slo(tpot_ms=45))
     runs = ((1, a_run(1, 2.0)), (2, a_run(2, 3.5, tpot_ms=44.0)), (4, a_run(4, 5.0, tpot_ms=60.0)))
     measured = (
         MeasuredSize(RequestSize(1024, 1024), runs, "the SLO breaks at 3 in flight", True, True),
         MeasuredSize(RequestSize(32, 8), (), "10 of 10 requests failed at 1 in flight, twice", False, False),
     )
-    text = as_table(question, measured, Path("own.csv"))
+    text = as_table(question, measured, columns)
     lines = text.splitlines()
-    assert "1024x1024     3        3.5         2      44     50     100" in lines
-    assert "32x8          0          -         -       -      -       -" in lines
-    assert "1024x1024: the SLO breaks at 3 in flight" in lines
-    assert "32x8: 10 of 10 requests failed at 1 in flight, twice" in lines
+    words = [line.split() for line in lines]
+    assert ["1024x1024", "3", "3.5", "2", "44", "50", "100"] in words
+    assert ["32x8", "0", "-", "-", "-", "-", "-"] in words
+    assert " 1024x1024: the SLO breaks at 3 in flight" in lines
+    assert " 32x8: 10 of 10 requests failed at 1 in flight, twice" in lines
     assert "The SLO ended sizes before saturation" in text
-    assert max(map(len, lines)) <= int(columns)
-    assert "before saturation" not in as_table(question, measured[1:], Path("own.csv"))
+    assert max(map(len, lines)) <= columns
+    assert "before saturation" not in as_table(question, measured[1:], columns)

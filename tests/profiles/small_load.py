@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from melange_cloud.domain.measurement import MeasureQuestion
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.measure.measurement import ENDPOINTS, MeasureQuestion
 from melange_cloud.profiles.measure.pace import LoadPoint
+from melange_cloud.profiles.measure.request_sizes import ENDPOINTS
 
 
 @dataclass

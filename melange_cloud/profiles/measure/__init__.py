@@ -5,18 +5,22 @@ step is bisected (``ladder``). A load generator that others keep makes the load 
 is kept at once (``kept``), so that a rerun goes on where the last one stopped (``session``).
 """
 
+from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
 from melange_cloud.profiles.measure.ladder import broken, rungs
-from melange_cloud.profiles.measure.load_generator import GuideLlm, find_guidellm
-from melange_cloud.profiles.measure.measurement import DEFAULT_SIZES, ENDPOINTS, MeasureQuestion, RequestSize, sizes_of
+from melange_cloud.profiles.measure.load_generator import START_UP_S, GuideLlm, find_guidellm
+from melange_cloud.profiles.measure.outcome import load_measurement, measurement_of, save_measurement
 from melange_cloud.profiles.measure.pace import LoadPoint, longest_s
+from melange_cloud.profiles.measure.request_sizes import DEFAULT_SIZES, ENDPOINTS, sizes_in, sizes_of
 from melange_cloud.profiles.measure.resume import KeptPoints, alone_in
 from melange_cloud.profiles.measure.server import API_KEY_VARIABLE, Server, ask_server, probe
+from melange_cloud.profiles.measure.server_question import measure_question, within_reach
 from melange_cloud.profiles.measure.session import MeasuredSize, Session, Watcher, runs_to_save
 
 __all__ = [
     "API_KEY_VARIABLE",
     "DEFAULT_SIZES",
     "ENDPOINTS",
+    "START_UP_S",
     "GuideLlm",
     "KeptPoints",
     "LoadPoint",
@@ -30,9 +34,15 @@ __all__ = [
     "ask_server",
     "broken",
     "find_guidellm",
+    "load_measurement",
     "longest_s",
+    "measure_question",
+    "measurement_of",
     "probe",
     "rungs",
     "runs_to_save",
+    "save_measurement",
+    "sizes_in",
     "sizes_of",
+    "within_reach",
 ]

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from melange_cloud.domain.measurement import MeasureQuestion
 from melange_cloud.errors import BadFile, MelangeError, echoed
 from melange_cloud.inputs import read_json
 from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry
 from melange_cloud.inputs.write_whole import write_whole
-from melange_cloud.profiles.measure.measurement import ENDPOINTS, MeasureQuestion
 from melange_cloud.profiles.measure.pace import LoadPoint
+from melange_cloud.profiles.measure.request_sizes import ENDPOINTS
 
 LEAST_VERSION = (0, 8)
 INSTALL = (

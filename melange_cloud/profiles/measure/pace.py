@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.measure.ladder import REFINEMENTS, rungs
-from melange_cloud.profiles.measure.measurement import MeasureQuestion, RequestSize
 
 LEAST_REQUESTS = 10
 ROUNDS = 4

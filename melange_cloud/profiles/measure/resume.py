@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from melange_cloud.domain.measurement import RequestSize
 from melange_cloud.errors import BadFile, Fault, MelangeError, shown
 from melange_cloud.inputs import parse_json, read_text
 from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry, named, text_of, whole_of
 from melange_cloud.inputs.write_whole import write_whole
-from melange_cloud.profiles.measure.measurement import RequestSize
 
 FORMAT = "melange-cloud measure 1"
 _STATE, _RUNNING = "state.json", "running.json"
@@ -37,6 +37,15 @@ class KeptPoints:
     conditions: Mapping[str, str]
     points: dict[tuple[RequestSize, int], str] = field(default_factory=dict)
     profile: Path | None = None
+
+    @property
+    def how_to_resume(self) -> str:
+        """What is kept, and how the measurement goes on."""
+        number = len(self.points)
+        if not number:
+            return "nothing was measured yet; the same command starts again"
+        points = "1 load point is" if number == 1 else f"{number} load points are"
+        return f"{points} kept in {self.folder}; the same command goes on from there"
 
     @classmethod
     def opened(cls, folder: Path, conditions: Mapping[str, str], fresh: bool = False) -> tuple["KeptPoints", str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.inputs import is_number, parse_json
-from melange_cloud.profiles.measure.measurement import ENDPOINTS
+from melange_cloud.profiles.measure.request_sizes import ENDPOINTS
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 

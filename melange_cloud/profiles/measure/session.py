@@ -7,12 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
+from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
 from melange_cloud.errors import BadFile, MelangeError
 from melange_cloud.profiles.attribution.attribute import attribute
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.measure.ladder import LadderEnd, next_load
 from melange_cloud.profiles.measure.load_generator import first_error
-from melange_cloud.profiles.measure.measurement import MeasureQuestion, RequestSize
 from melange_cloud.profiles.measure.pace import LoadPoint, enough, load_point
 from melange_cloud.profiles.measure.resume import KeptPoints
 from melange_cloud.profiles.measure.server import is_alive

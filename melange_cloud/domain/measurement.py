@@ -1,16 +1,12 @@
-"""What is to be measured: the server, the conditions that every load point rests on, and the request sizes."""
+"""A measurement of a running server: what is asked, and what was found at each load.
 
-from collections.abc import Iterable
+Field names of Measurement are those of the JSON of ``profiles measure``.
+"""
+
 from dataclasses import dataclass
-from itertools import product
 from typing import NamedTuple
 
-from melange_cloud.domain import Bucket, Slo
-
-ENDPOINTS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
-"""By the word that the user says: the path that requests go to."""
-
-_SMALLEST_TOKENS = 16
+from melange_cloud.domain.throughput import Slo
 
 
 class RequestSize(NamedTuple):
@@ -21,10 +17,6 @@ class RequestSize(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.input_tokens}x{self.output_tokens}"
-
-
-DEFAULT_SIZES = tuple(RequestSize(*size) for size in product((128, 1024, 4096), (128, 1024)))
-"""A full grid, since a profile is interpolated between the corners of rectangles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +72,72 @@ class MeasureQuestion:
         }
 
 
-def sizes_of(buckets: Iterable[Bucket]) -> tuple[RequestSize, ...]:
-    """A grid of nine sizes that spans a workload's buckets, fewer where its sizes lie close together.
+@dataclass(frozen=True, slots=True)
+class LoadMeasurement:
+    """What the server did at one load.
 
-    Its lines are the least, the middle (weighted by share) and the largest mean size of the buckets with traffic, so
-    that a plan for this workload interpolates and never extrapolates.
+    Attributes:
+        concurrency: requests in flight, as asked.
+        tpot_ms, p99_tpot_ms, ttft_ms: None where the server does not stream.
+        mean_input_tokens, mean_output_tokens: of the completed requests, as the server counts them.
+        completed, failed: requests; None where the load generator does not say.
     """
-    seen = [bucket for bucket in buckets if bucket.share > 0]
-    inputs = _lines([(bucket.mean_input_tokens, bucket.share) for bucket in seen])
-    outputs = _lines([(bucket.mean_output_tokens, bucket.share) for bucket in seen])
-    return tuple(RequestSize(*size) for size in product(inputs, outputs))
+
+    concurrency: int
+    requests_per_s: float
+    tpot_ms: float | None
+    p99_tpot_ms: float | None
+    ttft_ms: float | None
+    mean_input_tokens: float
+    mean_output_tokens: float
+    completed: int | None
+    failed: int | None
 
 
-def _lines(weighted: list[tuple[float, float]]) -> list[int]:
-    weighted = sorted(weighted)
-    half, passed, middle = sum(share for _, share in weighted) / 2, 0.0, weighted[-1][0]
-    for tokens, share in weighted:
-        passed += share
-        if passed >= half:
-            middle = tokens
-            break
-    # Rounded up: the largest mean size must lie on the grid, not just beyond it.
-    return sorted({max(_SMALLEST_TOKENS, -int(-tokens // 1)) for tokens in (weighted[0][0], middle, weighted[-1][0])})
+@dataclass(frozen=True, slots=True)
+class SizeMeasurement:
+    """What was found at one request size.
+
+    Attributes:
+        ended: why no more load was tried, one clause.
+        complete: False where failures, and neither the SLO nor saturation nor the top, ended it.
+        points: by requests in flight.
+        by_slo: the SLO ended it: the points say nothing about looser targets.
+        best: the highest rate within the SLO; None where no load is within it.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    ended: str
+    complete: bool
+    points: tuple[LoadMeasurement, ...]
+    by_slo: bool
+    best: LoadMeasurement | None
+
+    @property
+    def size(self) -> RequestSize:
+        """The size that was asked for."""
+        return RequestSize(self.input_tokens, self.output_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A finished measurement.
+
+    Attributes:
+        profile: the profile file that was made of it.
+        engine: the server's software and version; None where it does not say.
+        tool: the load generator.
+    """
+
+    profile: str
+    model: str
+    gpu: str
+    tensor_parallel: int
+    era: str
+    precision: str
+    url: str
+    engine: str | None
+    tool: str
+    slo: Slo
+    sizes: tuple[SizeMeasurement, ...]
