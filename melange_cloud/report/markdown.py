@@ -8,7 +8,8 @@ from melange_cloud.report.text import GLUE
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
 _FORMULA = re.compile(r"^(?=[=+\-@])(?![+-]?[\d.]|-$)")
-_LIST_OR_HEADING = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_BULLET = re.compile(r"^([-+=])")
+_NUMBERED = re.compile(r"^(\d+)([.)])(?= |$)")
 
 
 def markdown(blocks: Iterable[Block]) -> str:
@@ -49,11 +50,7 @@ def _join(at: int) -> str:
 
 
 def _line_start(text: str) -> str:
-    return (
-        _LIST_OR_HEADING.sub(r"\\\1", text)
-        if not text[:1].isdigit()
-        else re.sub(r"^(\d+)([.)])(?= |$)", r"\1\\\2", text)
-    )
+    return _BULLET.sub(r"\\\1", _NUMBERED.sub(r"\1\\\2", text))
 
 
 def _cell(text: str) -> str:
