@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 
 from melange_cloud.report.blocks import Column, Sheet, only
-from melange_cloud.report.text import wrap
+from melange_cloud.report.text import words, wrap
 
 _GAP, _LEAST_GAP = 2, 1
 _LONGEST_WORD = 28
@@ -76,7 +76,7 @@ def _longest(texts: Iterable[str]) -> int:
 
 
 def _words(texts: Iterable[str]) -> Iterator[str]:
-    return (word for text in texts for word in text.split(" "))
+    return (word for text in texts for word in words(text))
 
 
 def _natural(sheet: Sheet, at: int) -> int:

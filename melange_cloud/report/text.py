@@ -17,6 +17,8 @@ UNKNOWN = "-"
 _TOO_LONG_TO_READ = 1e15
 _TOO_SMALL_TO_READ = 1e-9
 _LONGEST_TEXT = 1000
+_OPTION = re.compile(r"(?<!\S)([^\w\s-]*--[a-z][a-z0-9-]*) (?=[^\s-])")
+_PERCENT = re.compile(r"(?<=\d) (?=%)")
 _PIECES = re.compile(r"([0-9]{1,18})|([^0-9]+)")
 
 
@@ -149,6 +151,11 @@ def by_number(text: str) -> list[tuple[int, str]]:
     return [(int(digits or -1), words) for digits, words in _PIECES.findall(text)]
 
 
+def words(text: str) -> list[str]:
+    """The parts between which a line may break: never between an option and its value, or a number and its percent."""
+    return _OPTION.sub(rf"\1{GLUE}", _PERCENT.sub(GLUE, text)).split(" ")
+
+
 def wrap(text: str, width: int, hang: int = 0) -> list[str]:
     """Lines of at most ``width`` columns, broken at blanks; a word that is longer than a line is folded.
 
@@ -158,7 +165,7 @@ def wrap(text: str, width: int, hang: int = 0) -> list[str]:
         return [text.replace(GLUE, " ").rstrip()]
     lines: list[str] = []
     line, used = "", 0
-    for word in text.split(" "):
+    for word in words(text):
         if line.strip(" ") and used + 1 + cell_len(word) <= width:
             line, used = f"{line} {word}", used + 1 + cell_len(word)
             continue

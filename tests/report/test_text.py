@@ -117,3 +117,10 @@ def test_a_fleet_breaks_after_a_plus_only() -> None:
     fleet = text.fleet({"g6.2xlarge": 4, "g5.2xlarge": 7})
     assert plain(fleet) == "7 g5.2xlarge + 4 g6.2xlarge"
     assert text.wrap(fleet, 20) == ["7 g5.2xlarge +", "4 g6.2xlarge"]
+
+
+def test_an_option_stays_with_its_value_and_a_number_with_its_percent() -> None:
+    assert text.wrap("the limit (--router oracle)", 20) == ["the limit", "(--router oracle)"]
+    assert text.wrap("set --workload --rate", 18) == ["set --workload", "--rate"]
+    assert text.wrap("better by 80 % of it", 12) == ["better by", "80 % of it"]
+    assert text.wrap("--require-fresh, or less", 18) == ["--require-fresh,", "or less"]
