@@ -30,12 +30,14 @@ Arguments:
                    [required]
 
 Options:
-  --buckets                   Also list every bucket with its mean sizes.
-  --format <table|json>       How to show it [default: as --output ends, else
-                              table].
-  -o, --output, --out <path>  Write to this file; its suffix decides the format.
-  --force                     Overwrite --output if it exists.
-  -h, --help                  Show this message and exit.
+  --buckets                       Also list every bucket with its mean sizes.
+  --format <table|json|csv|markdown>
+                                  table, json, csv or markdown [default: as
+                                  --output ends, else table].
+  -o, --output, --out <path>      Write to this file; its suffix decides the
+                                  format.
+  --force                         Overwrite --output if it exists.
+  -h, --help                      Show this message and exit.
 
   Example: melange-cloud workloads show conversation --format json
 """

@@ -50,7 +50,7 @@ from melange_cloud.domain.row_loads import RowLoad, charged_rates, row_load, row
 from melange_cloud.domain.sweep import Sensitivity, Stretch, Sweep, SweepChoice
 from melange_cloud.domain.throughput import FRONT_END, FrontEndCeiling, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.domain.user_measurements import UserMeasurement
-from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload
+from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload, WorkloadFile
 
 __all__ = [
     "FRONT_END",
@@ -123,6 +123,7 @@ __all__ = [
     "UserMeasurement",
     "WhatIf",
     "Workload",
+    "WorkloadFile",
     "charged_rates",
     "row_load",
     "row_loads",

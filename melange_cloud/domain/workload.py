@@ -5,8 +5,7 @@ from datetime import datetime
 from fractions import Fraction
 from functools import cached_property
 
-HOURS_PER_WEEK = 168
-SECONDS_PER_HOUR = 3600
+from melange_cloud.domain.units import HOURS_PER_WEEK, SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True)
@@ -144,3 +143,26 @@ class ArrivalRates:
             if requests is not None:
                 seen[(first + position) % HOURS_PER_WEEK].append(requests)
         return tuple(sum(counts) / len(counts) / self.window_s if counts else None for counts in seen)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadFile:
+    """What a workload file holds: the workload, and what its source tells beyond it (None: unknown).
+
+    Attributes:
+        rows_unreadable: rows of the source that were left out.
+        input_tokens, output_tokens: figures of the requests themselves, before bucketing.
+        load_error: fraction of the load that charging buckets at their mean sizes can misjudge.
+        dated: when the traffic was seen, in words; empty where unknown.
+        cached_input_share: fraction of all input tokens that the source read from a prompt cache.
+    """
+
+    workload: Workload
+    arrival_rates: ArrivalRates | None = None
+    rows_unreadable: int | None = None
+    input_tokens: TokenFigures | None = None
+    output_tokens: TokenFigures | None = None
+    drift: Drift | None = None
+    load_error: float | None = None
+    dated: str = ""
+    cached_input_share: float | None = None

@@ -27,8 +27,7 @@ from melange_cloud.domain import (
     WhatIf,
     row_loads,
 )
-
-SECONDS_PER_HOUR = 3600
+from melange_cloud.domain.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)

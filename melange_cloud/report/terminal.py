@@ -33,7 +33,7 @@ def terminal(blocks: Iterable[Block], *, width: int | None, colour: bool) -> str
         width=width,
         force_terminal=colour,
         no_color=not colour,
-        color_system="standard" if colour else None,
+        color_system="256" if colour else None,
         force_jupyter=False,
         highlight=False,
         legacy_windows=False,

@@ -9,8 +9,9 @@ mix({"chat": (chat, 0.8), ...})          several workloads as one
 write_workload(held)                     the text of a workload file
 """
 
+from melange_cloud.domain import WorkloadFile
 from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
-from melange_cloud.workload.file import WorkloadFile, write_workload
+from melange_cloud.workload.file import write_workload
 from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates
 from melange_cloud.workload.load import list_workloads, load_workload, load_workload_file

@@ -9,12 +9,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from melange_cloud.domain import ArrivalRates
+from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
     from melange_cloud.workload.tally import Tally
 
-MINUTE_S, HOUR_S = 60, 3600
+MINUTE_S = 60
 HOURS_FROM = 6
 """Traces with at least so many whole hours are counted by hour; of a shorter one the minutes tell more."""
 
@@ -52,7 +53,7 @@ def arrival_rates(
     start, hours = whole_hours(first, last, absolute)
     if hours >= HOURS_FROM:
         counts = tally.by_minute.stretch(start // MINUTE_S, hours * 60).reshape(hours, 60).sum(axis=1).tolist()
-        return rates_of(counts, HOUR_S, start if absolute else None, zeros)
+        return rates_of(counts, SECONDS_PER_HOUR, start if absolute else None, zeros)
     if last - first < MINUTE_S:
         return None
     minutes = (last - first) // MINUTE_S
@@ -99,12 +100,12 @@ def scaled(rates: ArrivalRates, factor: float) -> ArrivalRates:
 def whole_hours(first: int, last: int, absolute: bool) -> tuple[int, int]:
     """Start (seconds) and number of the hours that the trace spans whole, to the minute."""
     if absolute:
-        start = first // HOUR_S * HOUR_S
+        start = first // SECONDS_PER_HOUR * SECONDS_PER_HOUR
         if first - start >= MINUTE_S:
-            start += HOUR_S
+            start += SECONDS_PER_HOUR
     else:
         start = first // MINUTE_S * MINUTE_S
-    return start, max(0, (last + MINUTE_S - start) // HOUR_S)
+    return start, max(0, (last + MINUTE_S - start) // SECONDS_PER_HOUR)
 
 
 def _moment(second: int, absolute: bool) -> str:

@@ -46,11 +46,11 @@ they are.
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
-from melange_cloud.domain import ArrivalRates, Bucket, Drift, TokenFigures, Workload
+from melange_cloud.domain import ArrivalRates, Bucket, Workload, WorkloadFile
 from melange_cloud.errors import BadFile
 from melange_cloud.inputs.json_fields import FieldChecker, shown
 from melange_cloud.workload.buckets.fields import bucket_list, ranges_of
@@ -66,29 +66,6 @@ _OPTIONAL = (
     "dated", "requests", "rows_unreadable", "notes", "input_tokens", "output_tokens", "cached_input_share",
     "load_error", "drift", "requests_per_s",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class WorkloadFile:
-    """What a workload file holds: the workload, and what its source tells beyond it (None: unknown).
-
-    Attributes:
-        rows_unreadable: rows of the source that were left out.
-        input_tokens, output_tokens: figures of the requests themselves, before bucketing.
-        load_error: fraction of the load that charging buckets at their mean sizes can misjudge.
-        dated: when the traffic was seen, in words; empty where unknown.
-        cached_input_share: fraction of all input tokens that the source read from a prompt cache.
-    """
-
-    workload: Workload
-    arrival_rates: ArrivalRates | None = None
-    rows_unreadable: int | None = None
-    input_tokens: TokenFigures | None = None
-    output_tokens: TokenFigures | None = None
-    drift: Drift | None = None
-    load_error: float | None = None
-    dated: str = ""
-    cached_input_share: float | None = None
 
 
 def write_workload(held: WorkloadFile) -> str:

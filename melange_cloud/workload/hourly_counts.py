@@ -14,13 +14,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from melange_cloud.domain import ArrivalRates, Workload
+from melange_cloud.domain import ArrivalRates, Workload, WorkloadFile
+from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows, read_text
-from melange_cloud.workload.arrivals import HOUR_S, HOURS_FROM, rates_of
+from melange_cloud.workload.arrivals import HOURS_FROM, rates_of
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
 from melange_cloud.workload.cell_numbers import parse_number
-from melange_cloud.workload.file import WorkloadFile
 from melange_cloud.workload.histogram import SizeFacts, buckets_of_counts, notes_of, parse_histogram
 from melange_cloud.workload.load import load_workload_file
 from melange_cloud.workload.traces.clock import Clock, clock_of, number_of
@@ -30,7 +30,7 @@ from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT
 
 _BY_HOURS = ("start_hour", "input_bucket", "output_bucket", "expected_requests")
 _LABEL = re.compile(r"([0-9]{1,10})-([0-9]{1,10})|>([0-9]{1,10})")
-_STEP_S = {"hour": 3600, "minute": 60, "day": 86_400}
+_STEP_S = {"hour": SECONDS_PER_HOUR, "minute": 60, "day": 86_400}
 _IN_SECONDS = ("t_s",)
 _USUAL_WINDOWS_S = (
     1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400,
@@ -122,16 +122,16 @@ def with_rates(held: WorkloadFile, rates: ArrivalRates, source: str) -> Workload
 def _by_hour(
     counts: Sequence[float | None], step_s: int, start_s: int, absolute: bool, zeros: str
 ) -> ArrivalRates | None:
-    per_hour = HOUR_S // step_s if HOUR_S % step_s == 0 else 0
+    per_hour = SECONDS_PER_HOUR // step_s if SECONDS_PER_HOUR % step_s == 0 else 0
     if per_hour > 1 and len(counts) >= HOURS_FROM * per_hour:
         fine = rates_of(counts, step_s, None, zeros)
         if fine is None:
             return None
-        skip = -start_s % HOUR_S // step_s if absolute else 0
+        skip = -start_s % SECONDS_PER_HOUR // step_s if absolute else 0
         whole = fine.requests_by_window[skip:]
         hours = [whole[at : at + per_hour] for at in range(0, len(whole) - per_hour + 1, per_hour)]
         sums = [None if None in hour else sum(count for count in hour if count is not None) for hour in hours]
-        return rates_of(sums, HOUR_S, start_s + skip * step_s if absolute else None, "rate")
+        return rates_of(sums, SECONDS_PER_HOUR, start_s + skip * step_s if absolute else None, "rate")
     return rates_of(counts, step_s, start_s if absolute else None, zeros)
 
 
@@ -220,7 +220,7 @@ def _parse_by_hours(text: str, path: Path, sizes: SizeFacts) -> WorkloadFile:
     cells_used = sorted({cell for window in windows.values() for cell in window})
     total = {cell: sum(window.get(cell, 0.0) for window in windows.values()) for cell in cells_used}
     hours = sorted(windows)
-    step = int(min((after - before for before, after in pairwise(hours)), default=1)) * HOUR_S
+    step = int(min((after - before for before, after in pairwise(hours)), default=1)) * SECONDS_PER_HOUR
     by_window = {at: np.array([windows[hour].get(cell, 0.0) for cell in cells_used]) for at, hour in enumerate(hours)}
     name = path.name.split(".")[0]
     requests = round(sum(total.values()))

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from melange_cloud.domain import Workload
+from melange_cloud.domain import Workload, WorkloadFile
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import is_there, read_text
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.shipped import shipped
-from melange_cloud.workload.file import WorkloadFile, parse_workload_file
+from melange_cloud.workload.file import parse_workload_file
 from melange_cloud.workload.histogram import parse_histogram
 
 

@@ -3,10 +3,9 @@
 import math
 from dataclasses import replace
 
-from melange_cloud.domain import Bucket
+from melange_cloud.domain import Bucket, WorkloadFile
 from melange_cloud.errors import BadInput
 from melange_cloud.workload.arrivals import scaled
-from melange_cloud.workload.file import WorkloadFile
 
 AT = ("mean", "p95", "peak")
 

@@ -1,5 +1,7 @@
 """``melange-cloud workloads``: the commands, from tiny traces."""
 
+import csv
+import io
 import json
 import shlex
 from pathlib import Path
@@ -9,8 +11,8 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app as main_app
 from melange_cloud.cli.workloads.workload_commands import app
-from melange_cloud.cli.workloads.workload_page import per_s
 from melange_cloud.errors import BadFile, BadInput, MelangeError
+from melange_cloud.report.pages.arrivals import per_s
 from melange_cloud.workload import load_workload, load_workload_file
 
 TRACE = "arrival_s,input_tokens,output_tokens\n0,10,30\n1,20,50\n61,300,5\n130,20,40\n"
@@ -39,15 +41,15 @@ def refused(*arguments: str | Path) -> str:
 def test_list_names_every_shipped_workload() -> None:
     lines = run("list").splitlines()
     assert {line.split()[0] for line in lines[1:]} >= {"chat", "code", "conversation", "document", "mixed", "m-mid"}
-    (conversation,) = [line for line in lines if line.startswith("conversation ")]
+    (conversation,) = [line for line in lines if line.startswith(" conversation ")]
     assert "Azure 2023 conversations, 19,366 requests" in conversation
     assert conversation.split()[-5:] == ["1,155", "211", "36", "5.55", "8.45"]
 
 
 def test_show_as_a_page() -> None:
     text = run("show", "conversation")
-    assert text.startswith("conversation: Azure 2023 conversations, 19,366 requests\n")
-    assert "Input tokens   1,155  1,020  2,735  4,142" in text
+    assert text.startswith(" conversation: Azure 2023 conversations, 19,366 requests\n")
+    assert " input   1,155  1,020  2,735  4,142" in text
     row = next(line for line in text.splitlines() if line.split()[:1] == ["2k"])
     assert "26.4" in row.split()  # 5,107 of 19,366 with 251 to 500 output tokens
     for fact in (
@@ -64,8 +66,9 @@ def test_show_as_a_page() -> None:
 def test_show_a_week_and_its_drift() -> None:
     text = run("show", "code-week")
     assert "Hour of the week (UTC): requests/s, a full bar is 83.6" in text
-    (monday,) = [line for line in text.splitlines() if line.startswith("Mon ")]
-    assert len(monday.split("  mean")[0].removeprefix("Mon").strip()) == 24
+    (monday,) = [line for line in text.splitlines() if line.startswith(" Mon ")]
+    assert len(monday.split()[1]) == 24
+    assert monday.split()[2] == "34"
     assert "arrivals: Azure LLM inference trace of 2024" in text
     drifting = run("show", "m-mid")
     assert "differs from the whole by 0.16 on average, 0.44 at most" in drifting
@@ -93,6 +96,27 @@ def test_many_ranges_are_shaded(tmp_path: Path) -> None:
     assert "Share of requests (shade of" in result.stdout
     assert "\u2588" in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 60
+
+
+def test_show_and_list_in_every_form(tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("show", "code", "--format", "csv"))))
+    assert len(rows) == 38
+    first = load_workload("code").buckets[0]
+    assert (rows[0]["input_low_tokens"], rows[0]["input_high_tokens"], rows[0]["share"]) == (
+        "0",
+        "25",
+        str(first.share),
+    )
+    assert "| 2k | 18.8 | 4.7 | 0.7 | 0.1 | \\<.1 | . |" in run("show", "code", "--format", "markdown")
+    listed = json.loads(run("list", "--format", "json"))["workloads"]
+    (week,) = [workload for workload in listed if workload["name"] == "code-week"]
+    assert (
+        week["peak_requests_per_s"]
+        == json.loads(run("show", "code-week", "--format", "json"))["requests_per_s"]["peak"]
+    )
+    assert next(workload for workload in listed if workload["name"] == "mixed")["peak_requests_per_s"] is None
+    run("list", "--out", tmp_path / "workloads.csv")
+    assert (tmp_path / "workloads.csv").read_text().splitlines()[0].startswith("name,title,mean_input_tokens,")
 
 
 def test_show_as_json() -> None:
@@ -386,7 +410,7 @@ def test_the_shipped_mixture_is_what_the_command_makes() -> None:
         (("chat=1.0000001",), "write NAME=WEIGHT"),
         (("chat=0",), "'chat=0': write NAME=WEIGHT"),
         (("=1",), "'=1': write NAME=WEIGHT"),
-        (("chat=0.5", "chat=0.5"), "chat stands twice"),
+        (("chat=0.5", "chat=0.5"), "chat is given twice"),
         (("chat=0.5", "document=0.6"), "the weights sum to 1.1"),
         (("chat=0.5", "documnt=0.5"), "did you mean document?"),
     ],

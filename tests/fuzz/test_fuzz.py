@@ -12,7 +12,7 @@ from melange_cloud.catalog import load_regions
 from melange_cloud.catalog.regions import select_regions
 from melange_cloud.cli import option_values
 from melange_cloud.cli.profiles import heatmap, measure
-from melange_cloud.cli.workloads import workload_commands
+from melange_cloud.cli.workloads.mix import name_and_weight
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.market.policy import age_of
 from melange_cloud.planner import resolve
@@ -63,7 +63,7 @@ WORD_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "--input-edges": ("100,1000,8000", lambda text: checked_edges(text, "--input-edges")),
     "--size": ("64x64", lambda text: heatmap._over(heatmap.HeatMapAxis.TPOT, text, [])),
     "--sizes": ("128x128,1024x256", lambda text: measure._sizes(text, None)),
-    "mix": ("chat=0.8", workload_commands._name_and_weight),
+    "mix": ("chat=0.8", name_and_weight),
 }
 
 

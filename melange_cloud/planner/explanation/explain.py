@@ -20,6 +20,7 @@ from melange_cloud.domain import (
     Status,
     row_loads,
 )
+from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.planner.explanation.alternatives import (
     as_alternative,
     busy_usd_per_hour,
@@ -33,7 +34,6 @@ from melange_cloud.profiles import Profile
 from melange_cloud.profiles.saturation import prompt_s, what_saturates
 
 THOUSAND, MILLION = 1e3, 1e6
-SECONDS_PER_HOUR = 3600
 
 
 def explain(

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.domain import Drift
-from melange_cloud.workload.arrivals import HOUR_S, whole_hours
+from melange_cloud.domain.units import SECONDS_PER_HOUR
+from melange_cloud.workload.arrivals import whole_hours
 from melange_cloud.workload.tally import Tally
 
 if TYPE_CHECKING:
@@ -19,14 +20,14 @@ def drift_by_hour(tally: Tally, *, absolute: bool) -> Drift | None:
     if not tally.mix_by_hour or tally.by_second.least is None or tally.by_second.most is None:
         return None
     start_s, hours = whole_hours(tally.by_second.least, tally.by_second.most, absolute)
-    first, last = -(-start_s // HOUR_S), (start_s // HOUR_S) + hours
+    first, last = -(-start_s // SECONDS_PER_HOUR), (start_s // SECONDS_PER_HOUR) + hours
     size = LONG_WINDOW_HOURS if hours >= 24 else 1
     windows: dict[int, np.ndarray[Any, Any]] = {}
     for hour, counts in sorted(tally.mix_by_hour.items()):
         window = hour // size
         if window * size >= first and (window + 1) * size <= last:
             windows[window] = windows[window] + counts if window in windows else counts
-    return drift_of(windows, size * HOUR_S)
+    return drift_of(windows, size * SECONDS_PER_HOUR)
 
 
 def drift_of(windows: "Mapping[int, np.ndarray[Any, Any]]", window_s: int) -> Drift | None:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload
+from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload, WorkloadFile
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.arrivals import arrival_rates
 from melange_cloud.workload.edges import Edges, joined, load_error
-from melange_cloud.workload.file import WorkloadFile
 from melange_cloud.workload.tally import CellSums, Tally
 from melange_cloud.workload.traces.columns import ColumnChoice, wanted_values
 from melange_cloud.workload.traces.drift import drift_by_hour

@@ -1,0 +1,57 @@
+"""Options that several commands of ``workloads`` have, and where they may write."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from melange_cloud.cli.result_file import ResultFile, output_option, result_of
+from melange_cloud.errors import BadInput
+
+
+class EmptyWindows(StrEnum):
+    """What a window without any request is."""
+
+    AUTO = "auto"
+    GAP = "gap"
+    RATE = "rate"
+
+
+JsonOut = Annotated[Path | None, output_option("Write the workload to this file, which ends in .json.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite --output if it exists.")]
+Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
+Title = Annotated[str | None, typer.Option("--title", help="What it is; default: made from the name.")]
+Source = Annotated[str | None, typer.Option("--source", help="Where it comes from; default: the file's name.")]
+Licence = Annotated[str | None, typer.Option("--licence", help="Under which it may be passed on.")]
+Dated = Annotated[
+    str | None, typer.Option("--dated", help="When the traffic was seen; default: from the times, where dated.")
+]
+ZeroWindows = Annotated[
+    EmptyWindows,
+    typer.Option(
+        "--zeros",
+        help="Windows without a request are a gap in the collection, a rate of 0, or auto: a gap where the usual "
+        "window holds 10,000 requests or more.",
+    ),
+]
+
+
+def json_result(out: Path | None, force: bool) -> ResultFile:
+    """Where the workload file goes.
+
+    Raises:
+        BadInput: the name does not end in .json, or the file exists and --force is not given.
+    """
+    return may_write(result_of(out, None, ["json"]), force)
+
+
+def may_write(result: ResultFile, force: bool) -> ResultFile:
+    """The result, unless it would overwrite a file.
+
+    Raises:
+        BadInput: the file exists and --force is not given.
+    """
+    if result.path is not None and result.path.is_file() and not force:
+        raise BadInput(f"{result.path}: exists: choose another --output, or overwrite it with --force")
+    return result
