@@ -2,6 +2,11 @@
 
 A general reader of CSV takes a cell at a time. Here a whole column is taken at once: eight bytes of each cell as one
 word, whose digits are tested and joined by a few operations on all words. What does not fit is refused, not guessed.
+
+It is worth its lines: with pandas for the numbers in the cells, `workloads from-trace` takes 1.5 times as long over
+Azure's three columns and over three columns of numbers, 1.7 times over twenty columns; with pandas for the stamps too,
+4.2, 1.5 and 2.6 times (CPU seconds of 600,000 rows, median of 7 rounds in one run: `python -m
+tests.benchmarks.csv_cells`).
 """
 
 from dataclasses import dataclass
