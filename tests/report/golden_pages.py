@@ -5,12 +5,13 @@ from pathlib import Path
 
 from melange_cloud import report
 from melange_cloud.report.page import written
-from tests.report import plans, price_pages
+from tests.report import plans, price_pages, profile_pages
 
 FOLDER = Path(__file__).parent / "golden"
 NAMES = ("one-region", "several-regions", "seventy-b", "infeasible", "commitment")
 PRICES = ("prices-list", "prices-diff", "prices-doctor", "prices-refresh", "prices-renew")
 WIDTHS = (80, 120)
+PROFILE_WIDTHS = (60, 80)
 
 
 def file(name: str, width: int) -> Path:
@@ -26,3 +27,6 @@ def kept() -> Iterator[tuple[Path, str]]:
     of_prices = price_pages.pages()
     for name in PRICES:
         yield file(name, 80), written(of_prices[name], "table", width=80)
+    for name, page in profile_pages.pages().items():
+        for width in PROFILE_WIDTHS:
+            yield file(name, width), written(page, "table", width=width)

@@ -72,7 +72,7 @@ def _best(sizes: Sequence[SizeMeasurement]) -> Sheet:
             latencies = (short_rate(value) for value in (best.tpot_ms, best.p99_tpot_ms, best.ttft_ms))
             figures = (short_rate(best.requests_per_s), number(best.concurrency), *latencies)
         rows.append((str(size.size), number(len(size.points)), *figures))
-    return Sheet(columns, tuple(rows))
+    return Sheet(columns, tuple(rows), keys=1)
 
 
 def _rows(measurement: Measurement, size: SizeMeasurement) -> Iterator[tuple[object, ...]]:
