@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel
-from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.estimated import estimated_profile
 from melange_cloud.profiles.profile import Profile
-from melange_cloud.profiles.profile_file import parse_profile, read_profile_file
-from melange_cloud.profiles.user_profiles import FOLDER_VARIABLE, own_folder
+from melange_cloud.profiles.profile_file import parse_profile
+from melange_cloud.profiles.user_profiles import own_folder, save_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,6 @@ def save_estimate(estimate: ConfigEstimate) -> Path:
     """
     profile, kind = estimate.profile, estimate.profile.kind
     folder = own_folder() / profile.era / profile.model / profile.precision / kind.gpu
-    place = folder / f"tp{kind.tensor_parallel}-estimated.csv"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MelangeError(f"{folder}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
-    write_whole(place, estimate.text)
-    read_profile_file.cache_clear()
-    return place
+    path = folder / f"tp{kind.tensor_parallel}-estimated.csv"
+    save_file(path, estimate.text)
+    return path

@@ -8,7 +8,6 @@ from pathlib import Path
 from melange_cloud.domain import Kind
 from melange_cloud.domain.import_report import BenchmarkFile, ImportReport, RejectedRun, RunVerdict, SkippedFile
 from melange_cloud.errors import BadInput
-from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.profiles.against_estimate import compared
 from melange_cloud.profiles.attribution.attribute import Attribution, attribute
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
@@ -108,9 +107,6 @@ def import_results(results: FolderResults, question: ImportQuestion, now: dateti
 
 
 def _save(kept: Sequence[BenchmarkRun], whose: Attribution, question: ImportQuestion, now: datetime) -> Path:
-    longest = question.max_model_len
-    if longest is None and whose.model in load_models():
-        longest = load_eras()[whose.era].context(load_models()[whose.model])
     return save_runs(
         kept,
         gpu=whose.gpu,
@@ -118,7 +114,7 @@ def _save(kept: Sequence[BenchmarkRun], whose: Attribution, question: ImportQues
         model=whose.model,
         precision=whose.precision,
         era=whose.era,
-        max_total_tokens=longest,
+        max_total_tokens=question.max_model_len,
         max_num_seqs=question.max_num_seqs,
         weights_gib=question.weights_gib,
         now=now,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS, Kind, OperatingPoint
 from melange_cloud.errors import BadInput, MelangeError, echoed
+from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.inputs import can_be
 from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
@@ -102,7 +103,8 @@ def save_runs(
         gpu: one of GPUS.
         tensor_parallel: GPUs of the replica.
         model, precision, era: as ``resolve_import`` gives them; a model that is not shipped is fine.
-        max_total_tokens: longest input + output that the engine was started for; None is USUAL_REACH.
+        max_total_tokens: longest input + output that the engine was started for; None is a shipped model's context,
+            else USUAL_REACH.
         max_num_seqs: requests that the engine ran at once at most; None is 256, as engines start by default.
         weights_gib: weights of the model in this precision, GiB, where known.
         folder: root of the profiles; None is ``own_folder()``.
@@ -121,14 +123,13 @@ def save_runs(
     if not points:
         reasons = dict.fromkeys(f"{run.source}: {rejection(run)}" for run in runs)
         raise BadInput("\n".join(reasons) or "there is no run to save")
-    longest = max(USUAL_REACH, *(point.input_tokens + point.output_tokens for point in points))
     header = {
         "format": MEASURED_FORMAT,
         "model": model,
         "precision": precision,
         "gpu": gpu,
         "era": era,
-        "max_total_tokens": str(max_total_tokens or longest),
+        "max_total_tokens": str(max_total_tokens or _usual_reach(model, era, points)),
         "max_num_seqs": str(max_num_seqs or 256),
         "source": "measured by " + "; ".join(sorted({run.tool for run in runs if not rejection(run)})),
         "calibration": "none, measured",
@@ -149,13 +150,29 @@ def save_runs(
     digest = hashlib.sha256(format_profile(header, rows).encode()).hexdigest()[:8]
     header["saved"] = f"{(now or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     path = (folder or own_folder()) / era / plain_name(model) / precision / gpu / f"tp{tensor_parallel}-{digest}.csv"
+    save_file(path, format_profile(header, rows))
+    return path
+
+
+def _usual_reach(model: str, era: str, points: Iterable[OperatingPoint]) -> int:
+    """Longest input + output of an engine of which nothing else is known, tokens."""
+    if model in load_models() and era in load_eras():
+        return load_eras()[era].context(load_models()[model])
+    return max(USUAL_REACH, *(point.input_tokens + point.output_tokens for point in points))
+
+
+def save_file(path: Path, text: str) -> None:
+    """Write a profile file, with the folders above it; whoever reads profiles after this sees it.
+
+    Raises:
+        MelangeError: the folder cannot be made, or the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MelangeError(f"{path.parent}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
-    write_whole(path, format_profile(header, rows))
+    write_whole(path, text)
     read_profile_file.cache_clear()
-    return path
 
 
 def own_files(era: str, model: str, precision: str, gpu: str) -> list[ProfileFile]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from melange_cloud.domain.measurement import LoadMeasurement, Measurement, MeasureQuestion, SizeMeasurement
 from melange_cloud.errors import MelangeError
-from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.measure.ladder import broken
 from melange_cloud.profiles.measure.session import MeasuredSize, runs_to_save
@@ -28,9 +27,6 @@ def save_measurement(
     if not runs:
         reasons = "\n".join(f"{size.size}: {size.ended}" for size in measured)
         raise MelangeError(f"{reasons}\nno load point was measured, so there is no profile")
-    longest = question.max_total_tokens
-    if longest is None and question.model in load_models():
-        longest = load_eras()[question.era].context(load_models()[question.model])
     return save_runs(
         runs,
         gpu=question.gpu,
@@ -38,7 +34,7 @@ def save_measurement(
         model=question.model,
         precision=question.precision,
         era=question.era,
-        max_total_tokens=longest,
+        max_total_tokens=question.max_total_tokens,
         weights_gib=weights_gib,
         now=now,
     )
