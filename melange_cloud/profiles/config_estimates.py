@@ -7,7 +7,7 @@ from pathlib import Path
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel
 from melange_cloud.profiles.estimated import estimated_profile
-from melange_cloud.profiles.profile import Profile
+from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.profile_file import parse_profile
 from melange_cloud.profiles.user_profiles import own_folder, save_file
 
@@ -17,7 +17,7 @@ class ConfigEstimate:
     """The estimate of one replica: the text of its profile file, and what it says."""
 
     text: str
-    profile: Profile
+    profile: GridProfile
 
 
 def estimate_per_gpu(
@@ -48,7 +48,7 @@ def estimate_per_gpu(
             continue
         parsed = parse_profile(file or Path(f"{model.name}.csv"), text)
         (kind,) = parsed.rows
-        estimates.append(ConfigEstimate(text, Profile(parsed, kind)))
+        estimates.append(ConfigEstimate(text, GridProfile(parsed, kind)))
     if not estimates:
         raise BadInput("\n".join(dict.fromkeys(left_out.values())))
     return estimates, left_out

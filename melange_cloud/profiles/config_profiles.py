@@ -7,6 +7,7 @@ from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.estimated import estimated_at_every_degree
+from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.measured_over_estimate import pin
 from melange_cloud.profiles.profile import Profile
@@ -38,17 +39,18 @@ def profiles_of_config(
     profiles: dict[Kind, Profile] = {}
     missing: dict[str | Kind, str] = {}
     for gpu in find_gpus(gpus):
-        held: dict[Kind, Profile] = {}
+        estimates: dict[Kind, GridProfile] = {}
         try:
             text, refused = estimated_at_every_degree(shape, gpu, precision=precision, era=where.name)
         except BadInput as error:
             missing[gpu] = str(error)
         else:
             file = parse_profile(Path(f"{shape.name}-{gpu}.csv"), text)
-            held = {kind: Profile(file, kind) for kind in file.rows}
+            estimates = {kind: GridProfile(file, kind) for kind in file.rows}
             missing.update({Kind(gpu, degree): reason for degree, reason in refused.items()})
+        held: dict[Kind, Profile] = dict(estimates)
         if has_own and (own := own_files(where.name, shape.name, precision, gpu)):
-            held = pin(held, [], own)
+            held = pin(estimates, [], own)
             missing = {key: reason for key, reason in missing.items() if key != gpu and key not in held}
         profiles.update(sorted(held.items()))
     return profiles, missing

@@ -6,6 +6,7 @@ from pathlib import Path
 from melange_cloud.domain import Kind
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
+from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.lookup import (
     find_era,
     find_gpus,
@@ -64,15 +65,16 @@ def load_profiles(
     for gpu in find_gpus(gpus):
         place = Path(where.name) / found.name / resolved / f"{gpu}.csv"
         file = _read_if_there(shipped("profiles") / "throughput" / place)
-        held: dict[Kind, Profile] = {} if file is None else {kind: Profile(file, kind) for kind in file.rows}
+        estimates = {} if file is None else {kind: GridProfile(file, kind) for kind in file.rows}
         if has_own:
-            held.update(_own_estimates(where.name, found.name, resolved, gpu))
+            estimates.update(_own_estimates(where.name, found.name, resolved, gpu))
         measured = _read_if_there(measured_here / place) if has_measured else None
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
+        held: dict[Kind, Profile] = dict(estimates)
         if measured is not None or own:
             from melange_cloud.profiles.measured_over_estimate import pin
 
-            held = pin(held, [] if measured is None else [measured], own)
+            held = pin(estimates, [] if measured is None else [measured], own)
         rows = sorted(held)
         profiles.update({kind: held[kind] for kind in rows})
         reasons: dict[str | Kind, str] = {
@@ -95,7 +97,7 @@ def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profi
     """
     file = _read_if_there(shipped("profiles") / "throughput" / era / model / precision / f"{kind.gpu}.csv")
     if file is not None and kind in file.rows:
-        return Profile(file, kind)
+        return GridProfile(file, kind)
     return _own_estimates(era, model, precision, kind.gpu).get(kind)
 
 
@@ -116,8 +118,8 @@ def _load_own(
     return profiles, missing
 
 
-def _own_estimates(era: str, model: str, precision: str, gpu: str) -> dict[Kind, Profile]:
-    return {kind: Profile(file, kind) for file in own_estimates(era, model, precision, gpu) for kind in file.rows}
+def _own_estimates(era: str, model: str, precision: str, gpu: str) -> dict[Kind, GridProfile]:
+    return {kind: GridProfile(file, kind) for file in own_estimates(era, model, precision, gpu) for kind in file.rows}
 
 
 def _read_if_there(path: Path) -> ProfileFile | None:

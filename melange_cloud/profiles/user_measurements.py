@@ -8,7 +8,9 @@ from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize, UserMeasure
 from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, served_max_tput
-from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile, pin
+from melange_cloud.profiles.grid_profile import GridProfile
+from melange_cloud.profiles.measured_over_estimate import PinnedProfile, pin
+from melange_cloud.profiles.measured_profile import MeasuredProfile
 from melange_cloud.profiles.profile import Profile
 from melange_cloud.profiles.profile_file import ProfileFile
 
@@ -63,7 +65,7 @@ def _own(profile: Profile) -> tuple[ProfileFile, ...]:
     return () if measured is None else measured.own
 
 
-def _estimates(profile: Profile) -> dict[Kind, Profile]:
+def _estimates(profile: Profile) -> dict[Kind, GridProfile]:
     return {profile.kind: profile.estimate} if isinstance(profile, PinnedProfile) else {}
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.estimator.config_json import read_config
 from melange_cloud.estimator.families import FAMILIES
-from melange_cloud.profiles import Profile, load_models
+from melange_cloud.profiles import load_models
 from melange_cloud.profiles.estimated import estimated_profile
+from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.profile_file import check_profile_file, parse_profile
 
 
@@ -275,7 +276,7 @@ def test_a_family_that_was_never_measured_is_trusted_less(read, tmp_path):
         profile = parse_profile(file, text)
         (kind,) = profile.rows
         grades[name] = {
-            (point.grade, point.error) for points in Profile(profile, kind).points.values() for point in points
+            (point.grade, point.error) for points in GridProfile(profile, kind).points.values() for point in points
         }
     assert "B" in {grade for grade, _ in grades["llama-3.1-8b"]}
     assert {grade for grade, _ in grades["pythia-6.9b"]} <= {"C", "D"}

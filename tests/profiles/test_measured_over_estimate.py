@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
-from melange_cloud.profiles.measured_over_estimate import MeasuredProfile, PinnedProfile, pin
+from melange_cloud.profiles.measured_over_estimate import PinnedProfile, pin
+from melange_cloud.profiles.measured_profile import MeasuredProfile
 from melange_cloud.profiles.profile_file import MEASURED_COLUMNS, MEASURED_FORMAT
 
 KIND = Kind("A10G", 1)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
+from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.profile_file import COLUMNS
 
@@ -42,7 +43,7 @@ HEADER = """\
 def small(tmp_path: Path, *rows: str) -> Profile:
     path = tmp_path / "L4.csv"
     path.write_text(HEADER + ",".join(COLUMNS) + "\n" + "\n".join(rows) + "\n")
-    return Profile(read_profile_file(path), Kind("L4", 1))
+    return GridProfile(read_profile_file(path), Kind("L4", 1))
 
 
 @pytest.fixture

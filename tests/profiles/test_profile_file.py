@@ -9,7 +9,8 @@ import pytest
 
 from melange_cloud.domain import Kind, Slo
 from melange_cloud.errors import BadFile
-from melange_cloud.profiles import Profile, check_profile_file, read_profile_file
+from melange_cloud.profiles import check_profile_file, read_profile_file
+from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.profile_file import COLUMNS, format_profile
 
 GOOD = """\
@@ -98,7 +99,7 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
 def read_and_use(path: Path) -> None:
     file = read_profile_file(path)
     for kind in sorted(file.rows):
-        Profile(file, kind).max_tput(100, 100, Slo(1000))
+        GridProfile(file, kind).max_tput(100, 100, Slo(1000))
 
 
 def read_points(path: Path) -> None:

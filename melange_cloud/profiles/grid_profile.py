@@ -1,0 +1,104 @@
+"""A profile whose operating points lie on a grid of sizes, as estimates do, and MaxTput for any size between them.
+
+Between sizes, under TPOT targets: the replica-seconds that a request costs, 1 / MaxTput, are interpolated in input and
+output tokens, which they follow nearly linearly. TTFT and E2E targets are for the request's own size, not for its
+neighbours' on the grid: its operating points are interpolated first, and then compared with the targets.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
+from melange_cloud.profiles.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.size_grid import SizeGrid, Weights
+from melange_cloud.profiles.size_rates import (
+    NEAR_FLOOR_ERROR,
+    NEAR_FLOOR_GRADE,
+    SizeRates,
+    is_near_floor,
+    tpot_ms_of,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class GridProfile(Profile):
+    """The operating points of a profile file, on its grid."""
+
+    @cached_property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """The sizes of the grid, sorted."""
+        return tuple(sorted(self.file.rows[self.kind]))
+
+    @cached_property
+    def points(self) -> Mapping[tuple[int, int], tuple[OperatingPoint, ...]]:
+        """Every operating point, by size. Slow for a whole profile: ``max_tput`` parses only what it needs."""
+        return {size: self.file.points(self.kind, size) for size in self.sizes}
+
+    @cached_property
+    def _grid(self) -> SizeGrid:
+        return SizeGrid(self.sizes)
+
+    @cached_property
+    def _rates(self) -> SizeRates:
+        return SizeRates(lambda size: self.file.rates(self.kind, size), self.weight_read_ms)
+
+    def max_tput(
+        self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
+    ) -> MaxTput | UnservableSize:
+        """As ``Profile.max_tput``; smaller sizes than the least of the grid count as that."""
+        longest = max(input_tokens + output_tokens, longest_total_tokens or 0)
+        too_long = self.too_long(longest)
+        if too_long:
+            return UnservableSize(too_long)
+        corners = self._around(input_tokens, output_tokens)
+        if isinstance(corners, UnservableSize):
+            return corners
+        if len(corners) == 1:
+            return self._rates.max_tput(corners[0][0], slo)
+        # The targets limit the load one by one, so the rate within all is the least of the rates within each.
+        within_tpot = self._between(corners, Slo(tpot_ms=slo.tpot_ms, p99_tpot_ms=slo.p99_tpot_ms))
+        if isinstance(within_tpot, UnservableSize) or min(slo.ttft_ms, slo.e2e_ms) == math.inf:
+            return within_tpot
+        points = interpolated([(self._rates.points(size).points, weight) for size, weight in corners])
+        rest = Slo(ttft_ms=slo.ttft_ms, e2e_ms=slo.e2e_ms)
+        asked = "e2e" if slo.e2e_ms < math.inf else "ttft"
+        found = best_within(points, rest) if points else MissedTarget(asked, math.inf, math.inf)
+        if isinstance(found, MissedTarget):
+            return UnservableSize(found.reason((input_tokens, output_tokens)), no_data=found.least_ms == math.inf)
+        if found.requests_per_s >= within_tpot.requests_per_s:
+            return within_tpot
+        grade, error = within_tpot.grade, within_tpot.error
+        if within_tpot.origin == "estimated" and is_near_floor(found, points[0], rest):
+            grade, error = max(grade, NEAR_FLOOR_GRADE), max(error, NEAR_FLOOR_ERROR)
+        return MaxTput(found.requests_per_s, grade, error, within_tpot.origin, found.limited_by)
+
+    def tpot_ms(self, input_tokens: float, output_tokens: float, slo: Slo) -> float | None:
+        """The mean TPOT at the highest rate within the targets, ms; None where there is none."""
+        corners = self._around(input_tokens, output_tokens)
+        if isinstance(corners, UnservableSize):
+            return None
+        points = interpolated([(self._rates.points(corner).points, weight) for corner, weight in corners])
+        return tpot_ms_of(best_within(points, slo)) if points else None
+
+    def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
+        """MaxTput at every size of the grid; as ``Profile.cells``."""
+        return [GridCell(*size, self._rates.max_tput(size, slo), self._rates.tpot_ms(size, slo)) for size in self.sizes]
+
+    def _around(self, input_tokens: float, output_tokens: float) -> Weights | UnservableSize:
+        """The sizes of the grid about a size that is not too long, with weights above 0 that sum to 1."""
+        return self._grid.about(input_tokens, output_tokens, self.reach_tokens)
+
+    def _between(self, corners: Weights, slo: Slo) -> MaxTput | UnservableSize:
+        seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
+        for size, weight in corners:
+            corner = self._rates.max_tput(size, slo)
+            if isinstance(corner, UnservableSize):
+                return corner
+            seconds += weight / corner.requests_per_s
+            grade, error = max(grade, corner.grade), max(error, corner.error)
+            origin = corner.origin if origin == "measured" else origin
+            limited_by = corner.limited_by if limited_by == "saturation" else limited_by
+        return MaxTput(1 / seconds, grade, error, origin, limited_by)
