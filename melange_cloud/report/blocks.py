@@ -16,8 +16,8 @@ class Column:
         drop: 0 is shown at any width; of the others the highest goes first where room is short.
         least: the width that it may shrink to, its cells wrapped at blanks; None: its cells are never wrapped.
         hang: by how much the later lines of a wrapped cell are indented.
-        legend: a line below the sheet that explains the column, shown only where the column is.
-        instead: a line below the sheet, shown only where the column was dropped.
+        legend: lines below the sheet that explain the column, shown only where the column is.
+        instead: lines below the sheet, shown only where the column was dropped.
     """
 
     header: str
@@ -25,8 +25,8 @@ class Column:
     drop: int = 0
     least: int | None = None
     hang: int = 0
-    legend: str = ""
-    instead: str = ""
+    legend: str | tuple[str, ...] = ()
+    instead: str | tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +115,8 @@ def without(sheet: Sheet, headers: frozenset[str], only_if: str | None = None) -
 
 def footnotes(sheet: Sheet, shown: Collection[int]) -> tuple[str, ...]:
     """The lines below a sheet of which the columns at the places ``shown`` are shown, each line once."""
-    lines = [column.legend if at in shown else column.instead for at, column in enumerate(sheet.columns)]
+    lines: list[str] = []
+    for at, column in enumerate(sheet.columns):
+        said = column.legend if at in shown else column.instead
+        lines += [said] if isinstance(said, str) else said
     return tuple(dict.fromkeys(line for line in (*lines, *sheet.notes) if line))

@@ -22,6 +22,7 @@ from melange_cloud.report.text import (
 )
 
 OLD_PRICE_DAYS = 180
+OLD_PRICE = f"! price older than {OLD_PRICE_DAYS} days"
 PURCHASE = {
     "on_demand": "on demand",
     "spot": "spot",

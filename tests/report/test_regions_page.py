@@ -220,3 +220,12 @@ def test_a_fleet_like_the_one_above_is_same_only_within_a_provider() -> None:
     lines = (allocation(G2, 3),)
     shown = page(plan(region_plan(lines, region="a"), region_plan(lines, region="b", provider="gcp")))
     assert "same" not in shown
+
+
+@pytest.mark.parametrize(("column", "legend"), [("Sure", "Sure: "), ("Age", "! price older than")])
+def test_a_legend_is_there_only_with_its_column(column: str, legend: str) -> None:
+    pages = [page(plans.pages()["several-regions"], width) for width in (40, 50, 60, 80)]
+    headers = [next(line for line in shown.splitlines() if line.split()[:2] == ["#", "Region"]) for shown in pages]
+    there = [column in header for header in headers]
+    assert [legend in shown for shown in pages] == there
+    assert set(there) == {True, False}

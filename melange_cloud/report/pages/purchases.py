@@ -1,10 +1,10 @@
 """One question bought in each way, side by side: a table of one region, a table of several."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from melange_cloud.domain import Confidence, Plan, PurchasePlan, RegionPlan, Status
 from melange_cloud.report import sentences
-from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, TitledSheet
+from melange_cloud.report.blocks import Block, Column, Sheet, TitledSheet
 from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.text import (
     GLUE,
@@ -31,20 +31,22 @@ def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
     """The table of one region, and what must be said with it; nothing where it was not asked for."""
     if region.purchases is None:
         return
+    saves = "Saves: $/month against on demand." if any(one.sure is not None for one in region.purchases) else ""
+    sure = legend(bought.sure for bought in region.purchases)
+    pays = _pays([region], hours=True)
+    old = sentences.OLD_PRICE if any(_is_old(plan, bought) for bought in region.purchases) else ""
     columns = (
         Column("Bought", least=14, hang=2),
         Column("Fleet", least=14, hang=2),
         Column("$/month", right=True),
-        Column("Saves", right=True, drop=1),
-        Column("Sure", least=9, drop=2),
-        Column("Pays from", right=True),
-        Column("Age", right=True, drop=3),
+        Column("Saves", right=True, drop=1, legend=saves),
+        Column("Sure", least=9, drop=2, legend=sure),
+        Column("Pays from", right=True, legend=pays),
+        Column("Age", right=True, drop=3, legend=old),
     )
-    yield TitledSheet(_TITLE, Sheet(columns, tuple(_row(plan, bought) for bought in region.purchases)))
-    said = ["Saves: $/month against on demand."] if any(bought.sure is not None for bought in region.purchases) else []
-    yield Paragraph(
-        tuple(once([*said, legend(bought.sure for bought in region.purchases), *_notes(plan, [region], hours=True)]))
-    )
+    rows = tuple(_row(plan, bought) for bought in region.purchases)
+    notes = tuple(once(_notes(plan, [region], hours=True)))
+    yield TitledSheet(_TITLE, Sheet(columns, rows, notes=notes))
 
 
 def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
@@ -56,15 +58,6 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     ]
     if not regions:
         return
-    columns = (
-        Column("$/month", least=23),
-        Column("On demand", right=True),
-        Column("1 year", right=True),
-        Column("Pays", right=True, drop=3),
-        Column("3 years", right=True),
-        Column("Pays", right=True, drop=2),
-        Column("Spot", right=True, drop=1),
-    )
     rows: dict[tuple[str, ...], list[RegionPlan]] = {}
     for region in regions:
         cells = _cells(plan, region)
@@ -76,8 +69,19 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     if not all_rows and len(lines) > _FIRST_ROWS + 2:
         hidden = sum(len(alike) for alike in list(rows.values())[_FIRST_ROWS:-1])
         lines = [*lines[:_FIRST_ROWS], (f"...{GLUE}{hidden}{GLUE}more:{GLUE}--all-rows", *("",) * 6), lines[-1]]
-    yield TitledSheet(_TITLE, Sheet(columns, tuple(lines)))
-    yield Paragraph(tuple(once([*_marks(plan, regions), *_notes(plan, regions, hours=False)])))
+    marks = [_marks(column) for column in zip(*(_cells(plan, region) for region in regions), strict=True)]
+    pays = _pays(regions, hours=False)
+    columns = (
+        Column("$/month", least=23),
+        Column("On demand", right=True, legend=marks[0]),
+        Column("1 year", right=True, legend=marks[1]),
+        Column("Pays", right=True, drop=3, legend=pays),
+        Column("3 years", right=True, legend=marks[3]),
+        Column("Pays", right=True, drop=2, legend=pays),
+        Column("Spot", right=True, drop=1, legend=marks[5]),
+    )
+    notes = tuple(once(_notes(plan, regions, hours=False)))
+    yield TitledSheet(_TITLE, Sheet(columns, tuple(lines), notes=notes))
 
 
 def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
@@ -122,22 +126,28 @@ def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
     return f"{usd_per_month(bought.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
 
 
-def _marks(plan: Plan, regions: list[RegionPlan]) -> Iterator[str]:
-    shown = [(region, bought) for region in regions for bought in region.purchases or () if bought.status.has_fleet]
+def _marks(cells: Iterable[str]) -> tuple[str, ...]:
+    """What the marks in the cells of a column mean."""
     meanings = {
         "~": "another fleet than on demand (--format json names it)",
         "?": "within the profiles' errors, or with a spare, the order turns or may turn",
         "^": "not proven cheapest",
-        "!": f"price older than {sentences.OLD_PRICE_DAYS} days",
+        "!": sentences.OLD_PRICE.removeprefix("! "),
     }
-    cells = "".join(text for region, _ in shown for text in _cells(plan, region))
-    found = [f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in cells]
-    if found:
-        yield f"{'; '.join(found)}."
+    marks = "".join(cells)
+    return tuple(f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in marks)
+
+
+def _pays(regions: list[RegionPlan], *, hours: bool) -> str:
+    """What "pays from" means; empty where no commitment has a contract."""
+    if not any(bought.contracts for region in regions for bought in region.purchases or ()):
+        return ""
+    head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")
+    return f"{head}: the {unit} that it must run to beat the cheapest fleet on demand."
 
 
 def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[str]:
-    """What is signed, what "pays from" means, what is interruptible, and where a price is not known."""
+    """What is signed, what is interruptible, and where a price is not known."""
     every = [(region, bought) for region in regions for bought in region.purchases or ()]
     signed: dict[str, dict[str, list[str]]] = {}
     for region, bought in every:
@@ -153,8 +163,6 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
             for purchase, contracts in sorted(signed.items())
         )
         yield f"A commitment is {obligation}." if hours else f"{names}: {obligation}."
-        head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")
-        yield f"{head}: the {unit} that it must run to beat the cheapest fleet on demand."
     if any(bought.purchase == "spot" and bought.status.has_fleet for _, bought in every):
         yield "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)."
     if plan.basis.calculation.hours_per_month < _billed_hours(every):

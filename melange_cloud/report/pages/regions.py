@@ -58,10 +58,6 @@ def comparison(
     yield Paragraph((head, *sentences.question(plan, sentences.merged_kinds(plan.regions)), *sentences.legend(plan)))
     grouped = groups(plan)
     yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
-    if any(_is_old(plan, region) for group in grouped for region in group):
-        yield Paragraph((f"! price older than {sentences.OLD_PRICE_DAYS} days",))
-    if meaning := legend(standing.sure for standing in _standings(plan) if standing.premium_fraction):
-        yield Paragraph((meaning,))
     counted = {key: regions for key, regions in _without_plan(plan).items() if len(regions) > _REGIONS_IN_A_ROW}
     if counted:
         providers = [provider for provider, _ in counted]
@@ -112,6 +108,8 @@ def groups(plan: Plan) -> list[list[RegionPlan]]:
 
 def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool, all_rows: bool) -> Sheet:
     """The table; where narrow, the later regions of a group share a row."""
+    old = sentences.OLD_PRICE if any(_is_old(plan, region) for group in grouped for region in group) else ""
+    sure = legend(standing.sure for standing in _standings(plan) if standing.premium_fraction)
     columns = (
         (
             Column("#", right=True),
@@ -120,11 +118,11 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
             Column("$/month", right=True),
             Column("vs #1", right=True),
             Column("Move saves", right=True, drop=3),
-            Column("Sure", least=9, drop=1),
+            Column("Sure", least=9, drop=1, legend=sure),
             Column("$/1M tok", right=True, drop=5),
             Column("Fleet", least=16),
             Column("Best single", right=True, drop=2),
-            Column("Price date"),
+            Column("Price date", legend=old),
         )
         if wide
         else (
@@ -133,9 +131,9 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
             Column("$/month", right=True),
             Column("vs #1", right=True, drop=2),
             Column("Move saves", right=True, drop=4),
-            Column("Sure", least=9, drop=3),
+            Column("Sure", least=9, drop=3, legend=sure),
             Column("Fleet", least=16),
-            Column("Age", right=True, drop=1),
+            Column("Age", right=True, drop=1, legend=old),
         )
     )
     rows = _priced_rows(plan, grouped, wide=wide)
