@@ -7,10 +7,10 @@ import typer
 
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ALL_ROWS, FORMAT, OUT, OUTPUT, QUESTION, WHAT
-from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.output import note, show, width
 from melange_cloud.cli.plan import progress
 from melange_cloud.cli.question_options import question_of, takes
-from melange_cloud.cli.result_file import ResultFile, result_of
+from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.report.page import Format
 
@@ -35,9 +35,6 @@ melange-cloud sensitivity --region us-east-1 --over router
 PICTURES = ("svg", "png")
 
 
-FORMATS = (Format.TABLE, Format.JSON, Format.CSV)
-
-
 def sensitivity(
     over: Annotated[
         str,
@@ -57,30 +54,27 @@ def sensitivity(
     ] = None,
     to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=WHAT)] = None,
     all_rows: Annotated[bool, ALL_ROWS("Every stretch in the table.", rich_help_panel=OUTPUT)] = False,
-    format_: Annotated[
-        Format | None,
-        FORMAT("table, json or csv", rich_help_panel=OUTPUT),
-    ] = None,
+    format_: Annotated[Format | None, FORMAT(rich_help_panel=OUTPUT)] = None,
     out: Annotated[
         Path | None,
         OUT(
-            "Write to this file: .txt, .json or .csv decides the format, .svg or .png draws the picture.",
+            "Write to this file: .txt, .json, .csv or .md decides the format, .svg or .png draws the picture.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
     **values: Any,
 ) -> None:
     """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
-    result = result_of(out, format_, (*FORMATS, *PICTURES))
+    result = result_of(out, format_, (*Format, *PICTURES))
     if result.format in PICTURES:
         from melange_cloud.report.charts import can_draw
 
         can_draw()
         if over.strip().lower() == "router":
-            raise BadInput(f"--output {out}: three routers are a table, not a picture; use .txt, .json or .csv")
+            raise BadInput(f"--output {out}: three routers are a table, not a picture; use .txt, .json, .csv or .md")
     from melange_cloud.planner.sweep.sensitivity import exit_code
     from melange_cloud.planner.sweep.sensitivity import sensitivity as swept
-    from melange_cloud.report.pages.sweep import has_fleet
+    from melange_cloud.report.pages.sweep import has_fleet, sensitivity_page
 
     question = question_of(values)
     with progress() as (_, on_fetch):
@@ -88,7 +82,10 @@ def sensitivity(
     if result.path is not None and result.format in PICTURES:
         _draw(answer, result.format, result.path)
     else:
-        _print(answer, result, all_rows)
+        if result.format == Format.CSV:
+            for notice in answer.notices:
+                note(notice)
+        show(sensitivity_page(answer, width=width(), all_rows=all_rows), result)
     if not has_fleet(answer):
         raise typer.Exit(exit_code(answer))
 
@@ -102,20 +99,6 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
         note(notice)
     write_whole(out, drawn(sensitivity_chart(answer), picture))
     note(f"wrote {echoed(out, 300)}")
-
-
-def _print(answer: "Sensitivity", result: ResultFile, all_rows: bool) -> None:
-    from melange_cloud.report.pages.sweep import sensitivity_csv, sensitivity_json, sensitivity_table
-
-    if result.format == Format.JSON:
-        emit(sensitivity_json(answer), result)
-    elif result.format == Format.CSV:
-        for notice in answer.notices:
-            note(notice)
-        emit(sensitivity_csv(answer), result)
-    else:
-        in_colour = colour() and result.path is None
-        emit(sensitivity_table(answer, width=width(), colour=in_colour, all_rows=all_rows), result)
 
 
 takes(sensitivity, QUESTION)

@@ -129,3 +129,11 @@ def test_the_kept_picture_shows_what_is_drawn(tmp_path: Path, monkeypatch: pytes
     pictures.over_rate(drawn)
     kept = pictures.OVER_RATE.read_text(encoding="utf-8")
     assert pictures.texts(kept) == pictures.texts(drawn.read_text(encoding="utf-8")), how_to_accept("pictures")
+
+
+def test_markdown_has_every_stretch_that_the_json_has() -> None:
+    asked = ("--over", "rate", "--from", "2", "--to", "5")
+    stretches = json.loads(run(*asked, "--format", "json"))["sweep"]["stretches"]
+    page = run(*asked, "--all-rows", "--format", "markdown")
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    assert len(rows) == len(stretches) + 2  # the head and the rule below it

@@ -1,17 +1,13 @@
 """How the plan moves with one quantity: the places where it changes, a plot in the terminal, JSON, CSV, a picture."""
 
-import csv
-import json
 import math
 from collections.abc import Iterator, Sequence
-from io import StringIO
 
 from melange_cloud.domain import Sensitivity, Status, Stretch
-from melange_cloud.inputs.spreadsheet_cells import safe_cell
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartLine, LinePanel
 from melange_cloud.report.json_ import object_of
-from melange_cloud.report.terminal import terminal
+from melange_cloud.report.page import Page
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -22,7 +18,6 @@ from melange_cloud.report.text import (
     plus_minus,
     quantity,
     usd_per_month,
-    utc,
 )
 
 SCHEMA_VERSION = 1
@@ -42,49 +37,39 @@ AXIS = {
 }
 
 
-def sensitivity_table(answer: Sensitivity, *, width: int, colour: bool, all_rows: bool = False) -> str:
-    """For a terminal of ``width`` columns: what was asked, where the fleet changes, and how the cost moves."""
-    return terminal(_blocks(answer, width=width, all_rows=all_rows), width=width, colour=colour)
+def sensitivity_page(answer: Sensitivity, *, width: int, all_rows: bool = False) -> Page:
+    """What was asked, where the fleet changes, and how the cost moves.
 
+    Its JSON has the fields of domain/sweep.py under their own names; its CSV a row per stretch, or per router: of the
+    plan (``mix``) first, then of each kind alone.
 
-def sensitivity_json(answer: Sensitivity) -> str:
-    """The fields of domain/sweep.py under their own names, nothing rounded; what is not known is null."""
-    document = {"schema_version": SCHEMA_VERSION, **object_of(answer)}
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
-
-
-def sensitivity_csv(answer: Sensitivity) -> str:
-    """One row per stretch, or per router: of the plan (``mix``) first, then of each kind alone."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ("generated_at", "provider", "region", "over", "gpu", "unit", "fleet_of", "low", "high", "status",
-         "usd_per_hour_at_low", "usd_per_hour_at_high", "instances", "reason")
+    Args:
+        width: columns that the plot may fill.
+        all_rows: every stretch, not only those about the plan.
+    """
+    return Page(
+        blocks=lambda _: _blocks(answer, width=width, all_rows=all_rows),
+        document=object_of(answer),
+        columns=(
+            "generated_at", "provider", "region", "over", "gpu", "unit", "fleet_of", "low", "high", "status",
+            "usd_per_hour_at_low", "usd_per_hour_at_high", "instances", "reason",
+        ),
+        rows=list(_rows(answer)),
+        schema_version=SCHEMA_VERSION,
     )  # fmt: skip
+
+
+def _rows(answer: Sensitivity) -> Iterator[tuple[object, ...]]:
     sweep = answer.sweep
-    head = (utc(answer.generated_at), answer.provider, answer.region, sweep.over, sweep.gpu, sweep.unit)
+    head = (answer.generated_at, answer.provider, answer.region, sweep.over, sweep.gpu, sweep.unit)
     for name, stretches in (("mix", sweep.stretches), *sorted(sweep.singles.items())):
         for part in stretches:
-            costs = ("" if cost is None else cost for cost in (part.usd_per_hour_at_low, part.usd_per_hour_at_high))
-            writer.writerow(
-                (
-                    *head,
-                    name,
-                    part.low,
-                    part.high,
-                    part.status.value,
-                    *costs,
-                    safe_cell(_plain(part.instances)),
-                    safe_cell(clean(part.reason)),
-                )
-            )
+            costs = (part.usd_per_hour_at_low, part.usd_per_hour_at_high)
+            instances, reason = _plain(part.instances), clean(part.reason)
+            yield (*head, name, part.low, part.high, part.status, *costs, instances, reason)
     for choice in sweep.choices:
-        cost = "" if choice.usd_per_hour is None else choice.usd_per_hour
-        writer.writerow(
-            (*head, choice.name, "", "", choice.status.value, cost, cost, safe_cell(_plain(choice.instances)),
-             safe_cell(clean(choice.reason)))
-        )  # fmt: skip
-    return text.getvalue()
+        cost, instances, reason = choice.usd_per_hour, _plain(choice.instances), clean(choice.reason)
+        yield (*head, choice.name, None, None, choice.status, cost, cost, instances, reason)
 
 
 def _plain(instances: object) -> str:
