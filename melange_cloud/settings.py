@@ -22,7 +22,7 @@ VARIABLES = frozenset(
         "GCP_PROJECT", "GLPSOL", "PROFILES",
     )
 )  # fmt: skip
-"""Environment variables that are read, beside one for each option of ``plan``."""
+"""Environment variables that are read, besides one for each option of ``plan``."""
 
 ARRAYS = frozenset({"discount"})
 """Arrays of tables, written ``[[discount]]``, which ``read_array`` reads."""
@@ -67,7 +67,7 @@ def read_settings(path: Path, known: Mapping[str, Collection[str]]) -> dict[str,
         Table name -> key (with underscores) -> value as TOML has it.
 
     Raises:
-        BadFile: not TOML, or tables or keys that nobody reads; all of them together.
+        BadFile: not TOML, or tables or keys that are not used; all of them together.
     """
     document = _document(path)
     faults: list[Fault] = []
@@ -97,7 +97,7 @@ def read_array(path: Path, name: str, known: Collection[str]) -> list[dict[str, 
         known: the keys that each may hold (with underscores; the file may use dashes).
 
     Raises:
-        BadFile: not TOML, not written as ``[[name]]``, or keys that nobody reads; all of them together.
+        BadFile: not TOML, not written as ``[[name]]``, or keys that are not used; all of them together.
     """
     tables = _document(path).get(name, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

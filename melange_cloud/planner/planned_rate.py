@@ -17,7 +17,7 @@ _WINDOW = {60: "minute", 3600: "hour"}
 
 @dataclass(frozen=True, slots=True)
 class PlannedRate:
-    """A rate, requests/s, with the mean rate of the same source; ``words`` says where both come from.
+    """A rate, requests/s, with the mean rate of the same source; ``words`` is where both come from.
 
     For a number ``words`` is empty and the mean is None.
     """
@@ -30,7 +30,7 @@ class PlannedRate:
 def default_rate(held: WorkloadFile, *, workload_is_default: bool) -> PlannedRate:
     """The rate to plan for where none is asked: the peak of the workload's own arrivals.
 
-    Where the workload tells none, or nobody chose it either, it is DEFAULT_PEAK_REQUESTS_PER_S.
+    Where the workload has none, or is a default too, it is DEFAULT_PEAK_REQUESTS_PER_S.
     """
     if held.arrival_rates is None or workload_is_default:
         return PlannedRate(DEFAULT_PEAK_REQUESTS_PER_S, None, "")
@@ -41,7 +41,7 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedRate:
     """The rate that a number or a word asks for.
 
     Raises:
-        BadInput: neither a number nor a rate that the workload's file tells.
+        BadInput: not a number or a rate that the workload's file has.
     """
     if not isinstance(rate, str):
         return PlannedRate(rate, None, "")
@@ -60,12 +60,12 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedRate:
     value = _value(word, arrivals)
     if value is None:
         raise BadInput(
-            f"--rate {echoed(rate)}: {name} tells mean, p95 and peak only; take one, or make it anew from its trace"
+            f"--rate {echoed(rate)}: {name} has only mean, p95 and peak; use one of them, or import its trace again"
         )
     if value < arrivals.mean_requests_per_s * (1 - 1e-12):
         raise BadInput(
             f"--rate {rate} is {value:.4g} requests/s, below the mean of {name}, {arrivals.mean_requests_per_s:.4g}: "
-            "such a fleet cannot serve the mean; take mean, p95 or peak"
+            "such a fleet cannot serve the mean; use mean, p95 or peak"
         )
     unit = f"{_WINDOW[arrivals.window_s]}s" if arrivals.window_s in _WINDOW else f"windows of {arrivals.window_s:,} s"
     return PlannedRate(value, arrivals.mean_requests_per_s, f"{word} of the {arrivals.windows:,} {unit} of {name}")

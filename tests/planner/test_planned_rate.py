@@ -53,7 +53,7 @@ def test_a_workload_without_arrivals_has_no_rate() -> None:
         rate_of("p95", load_workload_file("chat"))
     figures_only = replace(WEEK, arrival_rates=ArrivalRates(60, 58, 5.5, 7.8, 8.4))
     assert rate_of("p95", figures_only).requests_per_s == 7.8
-    with pytest.raises(BadInput, match="tells mean, p95 and peak only"):
+    with pytest.raises(BadInput, match="has only mean, p95 and peak"):
         rate_of("p99", figures_only)
 
 
