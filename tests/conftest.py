@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import hypothesis
 import pytest
 
-from tests import live, smoke
+from tests import live, properties, smoke
 from tests.clouds.loopback import Answer, Loopback
 from tests.isolation import isolate
 
@@ -16,12 +15,7 @@ os.environ.update(AWS_EC2_METADATA_DISABLED="true", NO_GCE_CHECK="true")
 # Under nohup, or in the background of a shell script, Ctrl-C is ignored by all that is started; some tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# The same examples on every machine, however slow: a suite that turns red has met a change, not chance or a clock.
-# `--hypothesis-profile explore` looks at new examples, and prints how to repeat what it finds.
-_NO_CLOCK = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow], "print_blob": True}
-hypothesis.settings.register_profile("same", derandomize=True, **_NO_CLOCK)
-hypothesis.settings.register_profile("explore", derandomize=False, **_NO_CLOCK)
-hypothesis.settings.load_profile("same")
+properties.load_profile()
 
 
 @pytest.fixture(autouse=True)

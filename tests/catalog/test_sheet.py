@@ -15,6 +15,7 @@ from melange_cloud.catalog import SHEET_COLUMNS, Catalog, load_snapshot, read_pr
 from melange_cloud.catalog.catalog import key_of
 from melange_cloud.domain import GPUS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile
+from tests.properties import examples
 
 TODAY = date(2026, 11, 22)
 REFERENCE = load_snapshot()
@@ -401,7 +402,7 @@ def user_offers(draw: st.DrawFn) -> Offer:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(offers=st.lists(user_offers(), min_size=1, max_size=6, unique_by=lambda offer: offer.instance_type.name))
 def test_a_sheet_written_from_offers_reads_back_equal(
     offers: list[Offer], tmp_path_factory: pytest.TempPathFactory
@@ -410,7 +411,7 @@ def test_a_sheet_written_from_offers_reads_back_equal(
     assert read(path, sheet_of(offers)) == tuple(sorted(offers, key=key_of))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: f"{HEADER}\n{text}".encode())))
 def test_nonsense_is_refused_in_words_and_never_a_traceback(
     content: bytes, tmp_path_factory: pytest.TempPathFactory

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.clouds.gcp.skus import part_prices, read_sku
 from tests.clouds.gcp_recorded import message, sku, skus
+from tests.properties import examples
 from tests.questions import NOW
 
 
@@ -221,7 +222,7 @@ def test_an_unknown_wording_of_our_gpus_is_remembered_and_a_lookalike_is_not():
     assert parts.unread == {("us-central1", "on_demand"): ("SKU NEW 'Nvidia H100 80GB Ultra GPU running in Americas'",)}
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.permutations(range(len(skus()))))
 def test_the_order_of_the_skus_does_not_matter(order):
     listed = [message(found) for found in skus()]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from melange_cloud.estimator.replica import Estimate, MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_eras, load_gpus, load_models
+from tests.properties import examples
 
 
 def replica(model: str = "llama-3.1-8b", gpu: str = "H100", degree: int = 1, precision: str = "bf16") -> Replica:
@@ -90,7 +91,7 @@ def test_one_request_alone_waits_for_nobody() -> None:
 
 
 @given(inputs, outputs)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_ladder_doubles_and_ends_at_the_largest(input_tokens: int, output_tokens: int) -> None:
     of = replica(gpu="A10G")
     found = points(of, input_tokens, output_tokens)

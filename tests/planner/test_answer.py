@@ -11,6 +11,7 @@ from melange_cloud import planner, report
 from melange_cloud.domain import Status
 from melange_cloud.errors import BadInput
 from tests.examples import EXAMPLES, run
+from tests.properties import examples
 from tests.questions import ask
 
 
@@ -133,7 +134,7 @@ def test_question_that_cannot_be_right():
         ask(tpot_ms=-1.0)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 @given(
     rate=st.floats(0.01, 300),
     router=st.sampled_from(["plain", "prompt"]),

@@ -1,6 +1,7 @@
 """What the profiles' errors do to a plan, held against planning every profile at both ends; pessimistic plans."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from melange_cloud.planner.error_bars import MaxTputRange, error_bars, shifted, 
 from melange_cloud.planner.pose import pose
 from melange_cloud.planner.problem_solver import ProblemSolver
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
+from tests.properties import examples
 from tests.questions import ask
 
 L4_2 = Kind("L4", 2)
@@ -47,10 +49,10 @@ def bars_of(table, requests_per_s, router="plain", *, planned=None, detailed=Tru
 
 def test_shifted_moves_all_or_one():
     table = rates()
-    low = shifted(table, -1)
+    low: Any = shifted(table, -1)
     assert low[SHORT.name, L4].requests_per_s == pytest.approx(4.0 * 0.7)
     assert low[SHORT.name, H100].requests_per_s == pytest.approx(40.0 * 0.8)
-    one = shifted(table, 1, A10G)
+    one: Any = shifted(table, 1, A10G)
     assert one[LONG.name, A10G].requests_per_s == pytest.approx(5.0 * 0.4 * 1.3)
     assert {key: cell for key, cell in one.items() if key[1] != A10G} == {
         key: cell for key, cell in table.items() if key[1] != A10G
@@ -98,7 +100,7 @@ def test_another_degree_of_the_same_gpu_is_no_way_out_of_an_error():
 
 def test_what_was_measured_of_another_degree_stays():
     table = rates(errors=(0.5, 0.1, 0.1, 0.2))
-    moved = shifted_with_its_gpu(table, -1, L4)
+    moved: Any = shifted_with_its_gpu(table, -1, L4)
     assert moved[SHORT.name, L4_2].requests_per_s == pytest.approx(7.0 * 0.8)
     measured = {key: replace(cell, engine_origin="measured") if key[1] == L4_2 else cell for key, cell in table.items()}
     assert shifted_with_its_gpu(measured, -1, L4) == {
@@ -107,7 +109,7 @@ def test_what_was_measured_of_another_degree_stays():
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(
     errors=st.tuples(*[st.floats(0.02, 0.9)] * 4),
     rate=st.tuples(st.floats(1, 9), st.floats(1, 9), st.floats(20, 90), st.floats(2, 20)),
@@ -181,7 +183,7 @@ def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
         assert cost >= one.routers[router] - 1e-6
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(
     rate=st.floats(0.05, 30),
     router=st.sampled_from(["plain", "prompt"]),
@@ -194,7 +196,7 @@ def test_pessimistic_is_never_cheaper(rate, router, name, tpot_ms):
     assert low.usd_per_hour >= stated.usd_per_hour - 1e-6
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=examples(5))
 @given(
     target=st.sampled_from(["tpot_ms", "ttft_ms", "e2e_ms"]),
     limit_ms=st.floats(20, 20_000),

@@ -12,6 +12,7 @@ from melange_cloud.planner.explanation.explain import explain
 from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.profiles import load_profiles
+from tests.properties import examples
 from tests.solver.problems import problems, toy
 
 
@@ -28,7 +29,7 @@ def with_price(problem: Problem, name: str, usd_per_hour: float) -> Problem:
     return replace(problem, offers=offers)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 @given(problem=problems(servable=True))
 def test_an_absent_offer_enters_below_its_entry_price_and_not_above(problem: Problem) -> None:
     answers = solving()
@@ -50,7 +51,7 @@ def test_an_absent_offer_enters_below_its_entry_price_and_not_above(problem: Pro
         assert above.usd_per_hour == pytest.approx(plan.usd_per_hour)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 @given(problem=problems(quotas=True))
 def test_a_higher_quota_saves_what_was_promised(problem: Problem) -> None:
     answers = solving()
@@ -78,7 +79,7 @@ def test_quotas_that_do_not_bind_are_not_named() -> None:
     assert explain(problem, answers.solve(problem), problem.offers, [], {}, {}, answers, 1).quotas == ()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 @given(problem=problems(servable=True))
 def test_alternatives_rise_in_cost_and_differ_in_kind(problem: Problem) -> None:
     answers = solving()

@@ -16,6 +16,7 @@ from melange_cloud.planner import exit_code
 from melange_cloud.planner.purchases import billed_hours_per_month
 from melange_cloud.planner.sweep.sensitivity import exit_code as sensitivity_exit_code
 from melange_cloud.planner.sweep.sensitivity import sensitivity
+from tests.properties import examples
 from tests.questions import NOW, ask
 
 GPUS = ("L4", "A10G")
@@ -51,7 +52,7 @@ def sheet(tmp_path_factory):
     return write
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8))
 @given(
     one=st.floats(0.05, 0.95),
     three=st.floats(0.05, 1.5),
@@ -218,6 +219,6 @@ def test_a_sweep_without_a_price_is_no_data_too():
     asked = melange_cloud.Question(regions=("us-east-1",), trust=PricePolicy(offline=True), purchase="commit_3y")
     for over in ("rate", "tpot", "router"):
         swept = sensitivity(asked, over, now=NOW)
-        reasons = {one.reason for one in (*swept.sweep.stretches, *swept.sweep.choices)}
+        reasons = {one.reason for one in swept.sweep.stretches} | {one.reason for one in swept.sweep.choices}
         assert all(reason.startswith("no data: no 3-year commitment price for ") for reason in reasons)
         assert sensitivity_exit_code(swept) == 5

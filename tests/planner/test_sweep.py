@@ -24,6 +24,7 @@ from melange_cloud.planner.sweep.stretches import (
     scaled_price,
     scaled_rates,
 )
+from tests.properties import examples
 from tests.solver.problems import problems, toy
 
 
@@ -40,7 +41,9 @@ def table_of(problem: Problem, front_end: float | None = None) -> MaxTputTable:
     return {
         (bucket, kind): UnservableSize("")
         if (rate := problem.max_tput_requests_per_s.get((bucket, kind))) is None
-        else MaxTput(rate, "C", 0.3, "estimated", "tpot", front_end and FrontEndCeiling(front_end * rate, "B", 0.25))
+        else MaxTput(
+            rate, "C", 0.3, "estimated", "tpot", FrontEndCeiling(front_end * rate, "B", 0.25) if front_end else None
+        )
         for bucket in problem.planned_requests_per_s
         for kind in problem.kinds
     }
@@ -61,7 +64,7 @@ def test_the_toy_over_rate_by_hand() -> None:
     assert all(one.high == two.low for one, two in pairwise(stretches))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(problem=problems(spare=0), at=st.floats(0.3, 3.0))
 def test_over_rate_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
@@ -70,7 +73,7 @@ def test_over_rate_is_what_a_solve_says(problem: Problem, at: float) -> None:
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).usd_per_hour)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(problem=problems(spare=1, quotas=False), at=st.floats(0.3, 3.0))
 def test_over_rate_with_a_spare(problem: Problem, at: float) -> None:
     answers = solving()
@@ -79,7 +82,7 @@ def test_over_rate_with_a_spare(problem: Problem, at: float) -> None:
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).usd_per_hour)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(problem=problems(), at=st.floats(0.2, 4.0))
 def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
@@ -88,7 +91,7 @@ def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_price(problem, gpu, at)).usd_per_hour)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=examples(6))
 @given(problem=problems(), at=st.floats(0.5, 2.0))
 def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.planner.turning_point import NEAR, where_it_turns
+from tests.properties import examples
 
 
 class Falling:
@@ -37,7 +38,7 @@ def falling(draw):
     return Falling(breaks, [None] * nothing + [float(usd) for usd in costs[nothing:]])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(falling(), falling())
 def test_a_turn_is_found_exactly_where_there_is_one(cheaper, dearer):
     # Between two neighbouring breaks nothing changes, so the breaks and the ends are all there is to look at.

@@ -13,6 +13,7 @@ from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.measured_over_estimate import PinnedProfile, pin
 from melange_cloud.profiles.measured_profile import MeasuredProfile
 from melange_cloud.profiles.profile_file import MEASURED_COLUMNS, MEASURED_FORMAT
+from tests.properties import examples
 
 KIND = Kind("A10G", 1)
 ESTIMATE = load_profiles("llama-3.1-8b", gpus=["A10G"])[0][KIND]
@@ -211,7 +212,7 @@ def measurements(draw: st.DrawFn) -> list[OperatingPoint]:
 
 
 @given(measurements(), st.data(), st.floats(30, 300), st.one_of(st.floats(0, 200), st.just(math.inf)))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_a_looser_target_never_lowers_the_rate(
     points: list[OperatingPoint], data: st.DataObject, tpot_ms: float, slack: float
 ) -> None:
@@ -225,7 +226,7 @@ def test_a_looser_target_never_lowers_the_rate(
 
 
 @given(measurements(), st.floats(30, 300))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 def test_where_measured_never_more_than_the_highest_rate_seen(points: list[OperatingPoint], tpot_ms: float) -> None:
     of = pinned(*points)
     for size in of.measured.sizes:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,9 @@ from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import Profile, load_eras, load_gpus, load_models, load_profiles
 from melange_cloud.profiles.points import BestRate, MissedTarget, Point, best_within, interpolated
+from tests.properties import examples
+
+approx: Any = pytest.approx  # it takes the place of a float in a record
 
 POINTS = [Point(10, 1, 100, 1090, 15), Point(20, 1.8, 200, 2180, 40), Point(40, 3, 500, 4460, 90)]
 EVERY = {
@@ -32,11 +36,11 @@ def test_without_a_target_it_is_saturation() -> None:
 
 
 def test_each_target_limits_by_its_own_latency() -> None:
-    assert best(Slo(tpot_ms=30)) == BestRate(pytest.approx(2.4), "tpot", 30)
-    assert best(Slo(p99_tpot_ms=65)) == BestRate(pytest.approx(2.4), "p99_tpot", 30)
-    assert best(Slo(e2e_ms=3320)) == BestRate(pytest.approx(2.4), "e2e", 30)
+    assert best(Slo(tpot_ms=30)) == BestRate(approx(2.4), "tpot", 30)
+    assert best(Slo(p99_tpot_ms=65)) == BestRate(approx(2.4), "p99_tpot", 30)
+    assert best(Slo(e2e_ms=3320)) == BestRate(approx(2.4), "e2e", 30)
     # TTFT waits for the others' step: its reciprocal rate is what moves evenly.
-    assert best(Slo(ttft_ms=350)) == BestRate(pytest.approx(1 / (0.5 / 1.8 + 0.5 / 3)), "ttft", 30)
+    assert best(Slo(ttft_ms=350)) == BestRate(approx(1 / (0.5 / 1.8 + 0.5 / 3)), "ttft", 30)
 
 
 def test_all_targets_hold_and_the_tightest_is_named() -> None:
@@ -69,7 +73,7 @@ def test_at_one_size_interpolation_changes_nothing() -> None:
     ]
     found = interpolated([(consistent, 1.0)])
     for point, same in zip(consistent, found, strict=True):
-        assert tuple(same)[:4] == pytest.approx(tuple(point)[:4])
+        assert tuple(same)[:4] == approx(tuple(point)[:4])
 
 
 def test_estimates_do_not_know_their_p99_tpot() -> None:
@@ -110,7 +114,7 @@ def exact(profile: Profile, size: tuple[int, int], field: str, limit_ms: float) 
     st.sampled_from(["e2e_ms", "ttft_ms"]),
     st.floats(1.02, 6),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_no_size_is_promised_more_than_the_estimator_allows(
     name: str, input_tokens: int, output_tokens: int, field: str, slack: float
 ) -> None:
@@ -139,7 +143,7 @@ TARGETS = ("tpot_ms", "ttft_ms", "e2e_ms")
     st.sampled_from(TARGETS),
     st.one_of(st.floats(0, 1000), st.just(math.inf)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_a_looser_target_of_any_kind_never_lowers_the_rate(
     name: str, size: tuple[float, float], targets: dict[str, float], loosened: str, slack: float
 ) -> None:

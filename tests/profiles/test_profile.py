@@ -9,6 +9,7 @@ from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.profile_file import COLUMNS
+from tests.properties import examples
 
 SHIPPED = [
     ("llama-3.1-8b", "bf16", "2025"),
@@ -163,7 +164,7 @@ def test_at_the_grid_points_maxtput_is_the_grids(of: Profile, data: st.DataObjec
 
 
 @given(st.sampled_from(EVERY), sizes, st.floats(0, 2000), st.floats(0, 500))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_longer_requests_never_have_a_higher_rate(
     of: Profile, size: tuple[float, float], more_input: float, more_output: float
 ) -> None:

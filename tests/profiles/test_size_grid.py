@@ -9,6 +9,7 @@ from melange_cloud.profiles import load_models, load_profiles
 from melange_cloud.profiles.profile_text import OUTPUT_TOKENS, grid
 from melange_cloud.profiles.size_grid import SizeGrid
 from melange_cloud.workload import list_workloads, load_workload
+from tests.properties import examples
 
 CONTEXT = 131_072
 
@@ -43,7 +44,7 @@ def test_a_grid_that_ends_before_its_limit_refuses_what_lies_beyond() -> None:
 
 
 @given(st.floats(1, CONTEXT), st.floats(1, CONTEXT))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_everything_within_a_limit_lies_between_sizes_that_average_to_it(
     input_tokens: float, output_tokens: float
 ) -> None:
@@ -60,7 +61,7 @@ def test_everything_within_a_limit_lies_between_sizes_that_average_to_it(
 
 
 @given(st.floats(1, 100_000), st.floats(1, 4096))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_rows_of_longer_answers_leave_what_lies_between_the_shorter_ones_alone(
     input_tokens: float, output_tokens: float
 ) -> None:

@@ -1,5 +1,7 @@
 """How tables fit a terminal: nothing is wider than asked, no word is broken, and legends go with their columns."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from melange_cloud.report.blocks import Column, Sheet
 from melange_cloud.report.markdown import markdown
 from melange_cloud.report.terminal import terminal
 from melange_cloud.report.text import GLUE
+from tests.properties import examples
 
 NAMES = ("Name", "Price", "Where", "Note")
 
@@ -104,7 +107,7 @@ def test_a_sheet_with_keys_is_split_evenly_and_empty_rows_stay_out() -> None:
 
 @pytest.mark.parametrize("width", [40, 60, 80])
 @pytest.mark.parametrize("options", [{}, {"keys": 1}, {"heads": 2}])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(
     cells=st.lists(
         st.lists(st.text("abc-. 日", max_size=30).map(str.strip), min_size=5, max_size=5), min_size=1, max_size=4
@@ -112,7 +115,7 @@ def test_a_sheet_with_keys_is_split_evenly_and_empty_rows_stay_out() -> None:
     wraps=st.lists(st.booleans(), min_size=5, max_size=5),
 )
 def test_nothing_is_wider_than_asked_and_no_word_is_lost_or_broken(
-    width: int, options: dict[str, int], cells: list[list[str]], wraps: list[bool]
+    width: int, options: dict[str, Any], cells: list[list[str]], wraps: list[bool]
 ) -> None:
     columns = tuple(Column(f"head {at}", least=4 if wraps[at] else None) for at in range(5))
     lines = shown(Sheet(columns, tuple(tuple(row) for row in cells), **options), width)

@@ -11,6 +11,7 @@ from melange_cloud.solver.checks import busy_replicas_of, lower_bound_usd_per_ho
 from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_share_model
 from melange_cloud.solver.programs.run import run
+from tests.properties import examples
 from tests.solver.problems import A10G, A100, L4, one_row, problems, toy
 
 HIGHS = find_programs()["highs"]
@@ -38,7 +39,7 @@ def test_an_answer_is_verified_before_it_is_shown():
     assert verify(replace(problem, spare=1), solution)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(problems())
 def test_no_fleet_costs_less_than_the_lower_bound(problem):
     solution = solve(problem)
@@ -46,7 +47,7 @@ def test_no_fleet_costs_less_than_the_lower_bound(problem):
         assert lower_bound_usd_per_hour(problem) <= solution.usd_per_hour * (1 + 1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(problems(quotas=False))
 def test_shares_are_the_same_whichever_solver_chose_the_fleet(problem):
     solution = solve(problem)
@@ -97,7 +98,7 @@ def highest_busy_share(problem, instances, shares):
     return max(busy[kind] / replicas[kind] for kind in busy)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(problems(quotas=False))
 def test_no_shares_keep_the_busiest_kind_less_busy(problem):
     solution = solve(problem)

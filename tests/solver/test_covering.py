@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.solver.covering import CoveringItem, NodeBudgetSpent, cover, nano_usd, uses
+from tests.properties import examples
 
 G5_1, G5_8 = CoveringItem("g5.xlarge", 1, 1_006_000_000), CoveringItem("g5.48xlarge", 8, 16_288_000_000)
 
@@ -41,7 +42,7 @@ def rank(items, counts):
 
 @pytest.mark.parametrize("quotas", [False, True])
 def test_a_covering_is_the_cheapest_and_of_those_the_one_with_fewest_instances(quotas):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150))
     @given(questions(quotas))
     def check(question):
         items, demand, left, spare = question

@@ -13,6 +13,7 @@ from melange_cloud.solver.checks import breaches
 from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.least_change import changes
 from melange_cloud.solver.programs.find import find_highs
+from tests.properties import examples
 from tests.solver.problems import A10G, A100, problems, toy
 
 
@@ -49,7 +50,7 @@ def test_a_fleet_far_larger_than_needed_survives_a_loss_and_is_kept() -> None:
     assert {name: count for (name, _), count in kept.instances.items()} == {"A10G": 60, "A100-80GB": 2}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12))
 @given(
     problem=problems(quotas=False, spare=0),
     today=st.lists(st.integers(0, 4), min_size=3, max_size=3),
@@ -68,7 +69,7 @@ def test_against_the_cheapest_fleet(problem: Problem, today: list[int], more: fl
     assert changes(problem, current, dict(found.instances)) <= changes(problem, current, dict(cheapest.instances))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(problem=problems(quotas=False))
 def test_a_fleet_is_full_where_most_traffic_says(problem: Problem) -> None:
     """Just below the factor the fleet serves, just above it does not: both judged in plain arithmetic."""

@@ -11,6 +11,7 @@ from melange_cloud.domain import Kind, OfferNumbers, Problem, Quotas, Status
 from melange_cloud.errors import BadInput
 from melange_cloud.solver import MOST_REPLICAS, cheapest_single_kind, find_programs, solve, solve_for_cost, verify
 from melange_cloud.solver.model import create_model
+from tests.properties import examples
 from tests.solver.problems import A10G, A100, H100X4, L4, brute_force_usd_per_hour, one_row, problems, toy
 
 HERE = sorted(find_programs())
@@ -48,7 +49,7 @@ def test_the_toy_input_of_the_paper(solver, slices, expected):
 
 @pytest.mark.parametrize("solver", HERE)
 def test_brute_force_agrees(solver):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60))
     @given(problems())
     def check(problem):
         solution = solve(problem, solver=solver)
@@ -61,7 +62,7 @@ def test_brute_force_agrees(solver):
     check()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(problems(), st.sampled_from([None, None, 2, 5]))
 def test_all_solvers_agree_on_the_cost_and_how_it_ends(problem, slices):
     solutions = [solve(problem, solver=solver, slices=slices) for solver in (*HERE, "auto")]
@@ -70,7 +71,7 @@ def test_all_solvers_agree_on_the_cost_and_how_it_ends(problem, slices):
     assert not costs or at_most(max(costs), min(costs))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(problems())
 def test_what_it_costs_is_what_the_fleet_costs_that_is_searched(problem):
     """Any router, quota and spare: counted where that is exact, solved elsewhere."""
@@ -83,7 +84,7 @@ def test_what_it_costs_is_what_the_fleet_costs_that_is_searched(problem):
         assert at_most(searched.usd_per_hour, counted.usd_per_hour)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(router="oracle"))
 def test_a_router_that_knows_more_never_pays_more(problem):
     def behind(router):
@@ -95,13 +96,13 @@ def test_a_router_that_knows_more_never_pays_more(problem):
     assert at_most(prompt, plain)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(), st.integers(1, 5))
 def test_continuous_shares_never_cost_more_than_slices(problem, slices):
     assert at_most(usd(problem), usd(problem, slices=slices))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(), st.floats(1, 3), st.data())
 def test_more_traffic_never_costs_less(problem, factor, data):
     grown = dict(problem.planned_requests_per_s)
@@ -109,7 +110,7 @@ def test_more_traffic_never_costs_less(problem, factor, data):
     assert at_most(usd(problem), usd(replace(problem, planned_requests_per_s=grown)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(), st.sampled_from((1, 2, 4, 8)), st.integers(30, 5000))
 def test_a_new_offer_never_raises_the_cost(problem, gpu_count, cents):
     offer = problem.offers[0]
@@ -117,7 +118,7 @@ def test_a_new_offer_never_raises_the_cost(problem, gpu_count, cents):
     assert at_most(usd(replace(problem, offers=(*problem.offers, new))), usd(problem))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(), st.floats(0.2, 50))
 def test_scaling_all_prices_scales_the_cost(problem, factor):
     scaled = replace(problem, offers=tuple(replace(o, usd_per_hour=o.usd_per_hour * factor) for o in problem.offers))
@@ -125,19 +126,19 @@ def test_scaling_all_prices_scales_the_cost(problem, factor):
     assert usd(scaled) == pytest.approx(expected, rel=1e-7, abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(spare=0))
 def test_a_spare_is_never_cheaper(problem):
     assert at_most(usd(problem), usd(replace(problem, spare=1)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(problems(quotas=True))
 def test_quotas_are_never_cheaper(problem):
     assert at_most(usd(replace(problem, quotas=Quotas())), usd(problem))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(problems(servable=True))
 def test_one_kind_alone_is_answered_like_any_other_question(problem):
     assume(len(problem.kinds) > 1)
@@ -153,7 +154,7 @@ def test_one_kind_alone_is_answered_like_any_other_question(problem):
         assert verify(alone, single) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(problems())
 def test_the_same_question_has_the_same_answer(problem):
     assert solve(problem) == solve(problem)
@@ -173,7 +174,7 @@ def test_the_smallest_traffic_still_rents_an_instance(solver, router, spare, exp
 def test_no_part_of_the_traffic_is_served_by_nothing_however_small(solver, router):
     """Buckets of ordinary traffic beside some that keep only 1e-9 of a replica busy."""
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=examples(50))
     @given(problems(router=router), st.data())
     def check(problem, data):
         small = st.sampled_from((1.0, 1e-3, 1e-6, 1e-8))

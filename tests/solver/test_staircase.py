@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, OfferNumbers, Quotas, Status
+from melange_cloud.domain.money import equal_within
 from melange_cloud.solver import find_programs, solve, verify
-from melange_cloud.solver.checks import equal_within
 from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.staircase import NODE_BUDGET, Staircase, staircase_of
+from tests.properties import examples
 from tests.solver.problems import A10G, H100X4, L4, brute_force_usd_per_hour, one_row, problems, toy
 
 KINDS = (A10G, L4, Kind("H100", 1), Kind("H100", 2), H100X4)
@@ -76,7 +77,7 @@ def test_thousands_of_random_questions_are_answered_as_by_trying_all():
     assert answered > 1000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(problems(router="plain", quotas=False))
 def test_brute_force_of_the_solvers_tests_agrees(problem):
     staircase = staircase_of(problem)
@@ -126,7 +127,7 @@ def staircases(draw):
     return Staircase(offers, loads, dice.choice((0, 0, 1)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(staircases(), st.floats(0.01, 1), st.floats(1, 4), st.data())
 def test_steps_are_all_there_are(staircase, low, times, data):
     high = low * times
@@ -145,7 +146,7 @@ def test_steps_are_all_there_are(staircase, low, times, data):
             assert tread.high == pytest.approx(tread.step.capacity)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(staircases(), st.floats(0.02, 0.5), st.data())
 def test_along_a_quantity_every_change_is_found(staircase, error, data):
     """One kind's throughput alone, and all of them by their own errors, as a comparison of regions asks."""

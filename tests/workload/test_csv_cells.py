@@ -13,6 +13,7 @@ from melange_cloud.workload import Trace, read_trace
 from melange_cloud.workload.traces import from_csv, line_blocks
 from melange_cloud.workload.traces.clock import clock_of
 from melange_cloud.workload.traces.csv_cells import cells_of
+from tests.properties import examples
 
 SIZES = st.integers(0, 10**9).map(str) | st.sampled_from(
     [
@@ -103,7 +104,7 @@ def rows_of(times: st.SearchStrategy[str] | None) -> st.SearchStrategy[list[str]
     return st.lists(rows, min_size=1, max_size=30) | st.lists(quoted.map(",".join), min_size=1, max_size=9)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     st.tuples(st.just(",time\nb,1,1,0.5"), rows_of(NUMBERS))
     | st.tuples(st.just(",time\nb,1,1,2024-01-01 00:00:00"), rows_of(STAMPS))

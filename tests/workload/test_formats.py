@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.errors import BadInput
 from melange_cloud.workload import ColumnChoice, Trace, read_trace
+from tests.properties import examples
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -22,13 +23,13 @@ MAY = 1_777_593_600
 """2026-05-01 00:00 UTC."""
 
 
-def parquet(folder: Path, times: Any, inputs: list[object], outputs: list[object]) -> Path:
+def parquet(folder: Path, times: Any, inputs: list[Any], outputs: list[Any]) -> Path:
     path = folder / "log.parquet"
     pq.write_table(pa.table({"timestamp": times, "input_tokens": inputs, "output_tokens": outputs}), path)
     return path
 
 
-def texts(folder: Path, times: list[object], inputs: list[object], outputs: list[object]) -> tuple[Path, Path]:
+def texts(folder: Path, times: list[Any], inputs: list[Any], outputs: list[Any]) -> tuple[Path, Path]:
     rows = list(zip(times, inputs, outputs, strict=True))
     as_csv, as_json = folder / "log.csv", folder / "log.jsonl"
     cells = [["" if value is None else str(value) for value in row] for row in rows]
@@ -67,7 +68,7 @@ def blank(row: tuple[object, ...]) -> bool:
     return row[0] is None and row[-1] is None and row[-2] is None
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.tuples(SECONDS, st.integers(0, 999_999), SIZES, SIZES).filter(lambda row: not blank(row)),
@@ -99,7 +100,7 @@ def test_stamps_of_any_unit_and_zone(rows: list[Any], unit: str, zone: str | Non
             assert read(as_parquet, time_zone=default_zone) == expected
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(st.tuples(SECONDS, SIZES, SIZES).filter(lambda row: not blank(row)), min_size=1, max_size=40),
     st.sampled_from([1, 10**3, 10**6, 10**9]),
@@ -139,7 +140,7 @@ def test_sentinels_are_refused_in_one_line_in_every_format(
     tmp_path: Path, unit: str, stray: datetime, zone: str | None
 ) -> None:
     moments = [GOOD[0], stray, GOOD[1]]
-    sizes: tuple[list[object], list[object]] = ([10, 20, 30], [5, 6, 7])
+    sizes: tuple[list[Any], list[Any]] = ([10, 20, 30], [5, 6, 7])
     files = (
         parquet(tmp_path, pa.array(moments, pa.timestamp(unit)), *sizes),
         *texts(tmp_path, [moment.isoformat() for moment in moments], *sizes),

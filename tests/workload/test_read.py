@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.workload import ColumnChoice, Edges, Trace, fine_edges, read_trace, workload_from_requests
 from melange_cloud.workload.traces import from_csv
+from tests.properties import examples
 
 ROWS = ["1,2", "0,7", "3.0,4", " 5 ,6", "x,1", "1", "1,2,3", '"8",9', "", "1e3,2", "-1,2", "inf,1", ",4", "+5,3"]
 OURS = "arrival_s,client,output_tokens,input_tokens\n0.5,a,7,300\n1e1,b,0,12\n"
@@ -178,7 +179,7 @@ def test_a_prompt_may_hold_line_feeds_commas_and_quotes(tmp_path: Path) -> None:
     assert trace.unreadable == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.sampled_from(ROWS), min_size=1, max_size=60),
     st.sampled_from(["\n", "\r\n"]),
@@ -199,7 +200,7 @@ def test_blocks_and_single_rows_read_the_same(rows: list[str], feed: str) -> Non
     assert (fast.unreadable, fast.unreadable_rows) == (slow.unreadable, slow.unreadable_rows)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.datetimes(), min_size=1, max_size=30), st.sampled_from(["", "Z", "+00:00", "+05:30"]), st.booleans())
 def test_times_read_the_same_in_blocks(moments: list, zone: str, fraction: bool) -> None:
     import numpy as np
@@ -300,7 +301,7 @@ def test_progress_reaches_the_end(tmp_path: Path) -> None:
     assert done == sorted(done)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     st.lists(st.tuples(st.integers(0, 200_000), st.integers(0, 20_000)), min_size=1, max_size=80),
 )
