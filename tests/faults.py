@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -90,9 +91,9 @@ def machine() -> Iterator[Machine]:
         if provider == "aws" and public:
             return PublicAwsPrices(timeout_s=60, wait_s=0.01, known_sold_as=known_sold_as, deadline=deadline)
         if provider == "aws":
-            patience = AwsPatience(connect_s=120, read_s=made.answer_s, pricing_attempts=2, ec2_attempts=1)
+            aws_patience = AwsPatience(connect_s=120, read_s=made.answer_s, pricing_attempts=2, ec2_attempts=1)
             return AwsPrices(
-                AwsClients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
+                AwsClients(patience=aws_patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
             )
         patience = GcpPatience(answer_s=made.answer_s, give_up_s=0.3, first_wait_s=0.01, longest_wait_s=0.02)
         return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, patience=patience, deadline=deadline)
@@ -149,7 +150,7 @@ def with_gcp_sku(wording: str, change: Callable[[dict], None]) -> Answer:
     return lambda request: Reply({"skus": listed})
 
 
-def _money(sku: dict) -> dict:
+def _money(sku: dict) -> Any:
     return sku["pricingInfo"][0]["pricingExpression"]
 
 
@@ -228,7 +229,7 @@ def _cut_list(here: Machine) -> str:
     return failed("prices", "refresh", "--public", *AWS)
 
 
-def _cache_fault(harm: Callable[[Path], None], *command: str) -> Callable[[Machine], str]:
+def _cache_fault(harm: Callable[[Path], object], *command: str) -> Callable[[Machine], str]:
     def provoke(here: Machine) -> str:
         here.asks()
         seen("prices", "refresh", *AWS)

@@ -56,7 +56,7 @@ def test_what_was_not_known_before_is_not_compared():
 def test_a_renewal_whose_prices_all_moved_alike_is_worth_a_look():
     after = scaled(AWS, 0.86)
     renewal = catalog.FolderRenewal(
-        catalog.Catalog(tuple(AWS)), catalog.Catalog(tuple(after)), set(map(catalog.key_of, after)), ()
+        catalog.Catalog(tuple(AWS)), catalog.Catalog(tuple(after)), frozenset(map(catalog.key_of, after)), ()
     )
     found = catalog.difference(renewal.before, renewal.after, both_whole=True)
     (line,) = [line for line in catalog.worth_a_look(found, renewal) if "times those before" in line]

@@ -42,5 +42,5 @@ def run():
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    invoke.json = as_json
+    invoke.json = as_json  # type: ignore[attr-defined]
     return invoke

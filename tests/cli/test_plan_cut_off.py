@@ -124,7 +124,7 @@ def origins(document):
 
 def parts(cloud):
     read = catalog.read_cache(cloud)
-    assert read.notes == ()
+    assert read.faults == ()
     return read.parts
 
 

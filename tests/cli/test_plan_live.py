@@ -93,11 +93,11 @@ def test_a_server_killed_in_the_middle_of_a_plan_still_plans_and_says_so(monkeyp
 
     def until_killed(request):
         if request.number >= 1:
-            server.close()
+            killed.close()
         return answers(request)
 
-    with Loopback(until_killed) as server:
-        point_at(server, monkeypatch)
+    with Loopback(until_killed) as killed:
+        point_at(killed, monkeypatch)
         document = plan(*BOTH)
     assert all(region["status"] == "optimal" for region in document["regions"])
     assert set.union(*origins(document).values()) <= {"live", "snapshot"}

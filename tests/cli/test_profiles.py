@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.build import build, write
-from melange_cloud.cli.app import profile_commands
+from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.errors import BadInput, MelangeError
 
 

@@ -20,7 +20,8 @@ def read_json(name: str) -> Any:
 
 
 def skus(name: str = "skus.json") -> list[dict[str, Any]]:
-    return read_json(name)["skus"]
+    listed: list[dict[str, Any]] = read_json(name)["skus"]
+    return listed
 
 
 def expected_prices() -> dict[tuple[str, str, str], float]:

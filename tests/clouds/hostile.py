@@ -169,9 +169,9 @@ def hostile(
     def quick(provider, *, known_types=None, known_sold_as=None, ask_metadata=True, public=False, deadline=None):
         if provider == "aws":
             # Long enough to never matter: what ends a hanging answer here is the deadline.
-            patience = AwsPatience(connect_s=60, read_s=600, pricing_attempts=1, ec2_attempts=1)
+            aws_patience = AwsPatience(connect_s=60, read_s=600, pricing_attempts=1, ec2_attempts=1)
             return AwsPrices(
-                AwsClients(patience=patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
+                AwsClients(patience=aws_patience, deadline=deadline), known_sold_as=known_sold_as, deadline=deadline
             )
         patience = GcpPatience(answer_s=600, give_up_s=0, first_wait_s=0.01, longest_wait_s=0.01, connect_s=60)
         return GcpPrices(known_types=known_types or {}, ask_metadata=ask_metadata, patience=patience, deadline=deadline)

@@ -44,9 +44,9 @@ def test_the_defaults_that_help_shows_are_those_in_force():
     for command in (plan.plan, heatmap.heatmap):
         parameters = inspect.signature(command).parameters
         assert f"[default: {PLAN_S:g}s]" in get_args(parameters["deadline"].annotation)[1].help
-    for command in (list_prices.list_, export.export, doctor.doctor):
+    for command in (list_prices.list_, export.export, doctor.doctor):  # type: ignore[assignment]
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == PLAN_S
-    for command in (refresh.refresh, renew.renew):
+    for command in (refresh.refresh, renew.renew):  # type: ignore[assignment]
         assert deadline_of(inspect.signature(command).parameters["deadline"].default) == BULK_S
     assert (duration(PLAN_S), duration(BULK_S), duration(7200)) == ("60 s", "15 min", "2 h")
 

@@ -53,7 +53,7 @@ def serve(monkeypatch):
         with Loopback(by_path(answers)) as server:
             monkeypatch.setenv("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", server.url)
             monkeypatch.setenv("MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT", server.url)
-            serve_fetch.requests = server.requests
+            serve_fetch.requests = server.requests  # type: ignore[attr-defined]
             return GcpPrices(patience=patience, **options).fetch(("us-central1",), ("on_demand",), MACHINES, progress)
 
     serve_fetch = fetch
@@ -138,10 +138,15 @@ def test_a_server_that_never_recovers_is_given_up(serve):
 
 
 def test_nobody_there_is_not_waited_for(monkeypatch):
-    with Loopback(WHOLE) as server:
+    with Loopback(lambda request: WHOLE) as server:
         monkeypatch.setenv("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", server.url)
     attempts, connect = [], socket.socket.connect
-    monkeypatch.setattr(socket.socket, "connect", lambda *to: (attempts.append(to), connect(*to)))
+
+    def counted(*to):
+        attempts.append(to)
+        connect(*to)
+
+    monkeypatch.setattr(socket.socket, "connect", counted)
     with pytest.raises(PricesUnavailable, match="no connection"):
         GcpPrices().fetch(None, ("on_demand",), MACHINES)
     assert len(attempts) == 1

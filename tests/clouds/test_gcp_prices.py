@@ -1,6 +1,7 @@
 """GcpPrices with Google's own clients against 127.0.0.1: what becomes an offer, what is left out, and why."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -32,14 +33,17 @@ def fetch(monkeypatch):
     """Ask a server that holds these SKUs (the recorded ones by default) and, with ``project``, the machine types."""
 
     def ask(listed=None, regions=("us-central1",), purchases=("on_demand",), machines=MACHINES, pages=None, **options):
-        answers = {SKUS_PATH: Reply({"skus": skus() if listed is None else listed}), MACHINES_PATH: machine_pages}
+        answers: dict[str, Any] = {
+            SKUS_PATH: Reply({"skus": skus() if listed is None else listed}),
+            MACHINES_PATH: machine_pages,
+        }
         if pages is not None:
             answers[MACHINES_PATH] = Reply(pages)
         with Loopback(by_path(answers)) as server:
             monkeypatch.setenv("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", server.url)
             monkeypatch.setenv("MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT", server.url)
             found = GcpPrices(patience=QUICK, **options).fetch(regions, purchases, machines)
-            ask.requests = server.requests
+            ask.requests = server.requests  # type: ignore[attr-defined]
         return found
 
     return ask

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -138,7 +139,7 @@ def test_fields_that_switch_nothing_on_are_no_reason(read):
     assert read({**LLAMA_8B, **idle, "layer_types": ["full_attention"] * 32}).parameters == 8_030_261_248
 
 
-ABSURD = {
+ABSURD: dict[str, list[Any]] = {
     "num_hidden_layers": [0, -1, 32.5, "32", None, True, [1, 2], 10**9],
     "hidden_size": [0, 4097, "4096", {}, 10**12],
     "num_attention_heads": [0, 33, "x"],

@@ -69,9 +69,9 @@ def test_every_gpu_has_a_data_sheet_and_constants_in_every_era() -> None:
     for era in load_eras():
         for gpu in GPUS:
             assert (gpu, era, "fp16") in load_calibrations()
-    for gpu in load_gpus().values():
-        assert (gpu.fp8_tflops is not None) == ((gpu.name, "2025", "fp8") in load_calibrations())
-        assert gpu.cuda_memory_gib < gpu.memory_gib
+    for sheet in load_gpus().values():
+        assert (sheet.fp8_tflops is not None) == ((sheet.name, "2025", "fp8") in load_calibrations())
+        assert sheet.cuda_memory_gib < sheet.memory_gib
 
 
 def test_data_sheets_are_dense_peaks() -> None:

@@ -45,7 +45,7 @@ def test_a_cell_that_could_be_a_formula_is_marked_as_text(given_cell, written):
 
 @given(st.text(st.sampled_from("'=+-@ab1 |＝"), max_size=8).map(str.strip))
 def test_what_was_marked_comes_back(text):
-    written = safe_cell(text)
+    written = str(safe_cell(text))
     assert restored(written) == text
     assert not RUN.match(written)
 

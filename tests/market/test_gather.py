@@ -777,11 +777,11 @@ def fetched_of(*offers, complete=frozenset({("rogue-1", "on_demand")}), excluded
         CloudAnswer(None, None, None, None),
         fetched_of("an offer"),
         fetched_of(replace(ROGUE, instance_type=None)),
-        fetched_of(replace(ROGUE, region=7)),
+        fetched_of(replace(ROGUE, region=7)),  # type: ignore[arg-type]
         fetched_of(replace(ROGUE, region="rogue-1\x1b[31m")),
         fetched_of(replace(ROGUE, source=None)),
         fetched_of(replace(ROGUE, contract=None)),
-        fetched_of(replace(ROGUE, as_of_to="2026-11-27")),
+        fetched_of(replace(ROGUE, as_of_to="2026-11-27")),  # type: ignore[arg-type]
         fetched_of(ROGUE, complete=frozenset({"rogue-1"})),
         fetched_of(ROGUE, complete=frozenset({(1, 2)})),
         fetched_of(ROGUE, excluded=("r1",)),
@@ -810,7 +810,7 @@ def test_whatever_a_plug_in_raises_or_answers_stops_nobody(serve, answer):
         ({"usd_per_hour": 10**400}, "is 1000"),
         ({"usd_per_hour": True}, "is True USD/h"),
         ({"sold_as": "gift"}, "is sold as 'gift'"),
-        ({"instance_type": replace(ROGUE_TYPE, gpu_count="8")}, "has 8 GPUs 'L4'"),
+        ({"instance_type": replace(ROGUE_TYPE, gpu_count="8")}, "has 8 GPUs 'L4'"),  # type: ignore[arg-type]
         ({"instance_type": replace(ROGUE_TYPE, vcpus=-1)}, "has -1 vCPUs"),
         ({"instance_type": replace(ROGUE_TYPE, memory_gib=float("inf"))}, "and inf GiB"),
     ],

@@ -106,7 +106,8 @@ def covered(bucket: Bucket, table: dict[tuple[str, Kind], MaxTput | UnservableSi
     """What a region without a fleet stands on that may rent all kinds of a MaxTput table."""
     kinds = {kind for _, kind in table}
     region = plans.us_east_1(routing=())
-    return coverage(region, Traffic([bucket], {}, dropped=False), kinds, table, dict.fromkeys(kinds, Sizes()))
+    profiles: dict[Kind, Any] = dict.fromkeys(kinds, Sizes())
+    return coverage(region, Traffic([bucket], {}, dropped=False), kinds, table, profiles)
 
 
 def test_measured_interpolated_and_estimated_are_told_apart() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_traffic_of_ones_own_is_no_example(tmp_path):
     mute = replace(held, arrival_rates=None)
 
     def is_example(**more) -> bool:
-        market = SimpleNamespace(every_offer=(), moment=None)
+        market: Any = SimpleNamespace(every_offer=(), moment=None)
         return any("EXAMPLE TRAFFIC" in line for line in notices_of(resolved(**more), market))
 
     assert is_example()

@@ -1,6 +1,7 @@
 """Questions, runs and a watcher for the tests of ``profiles measure``."""
 
 from dataclasses import replace
+from typing import Any
 
 from melange_cloud.domain import Slo
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
@@ -46,7 +47,7 @@ RUN = BenchmarkRun(
 )
 
 
-def a_run(in_flight: int, requests_per_s: float, tpot_ms: float = 40.0, **changes: object) -> BenchmarkRun:
+def a_run(in_flight: int, requests_per_s: float, tpot_ms: float = 40.0, **changes: Any) -> BenchmarkRun:
     return replace(RUN, max_concurrency=in_flight, requests_per_s=requests_per_s, tpot_ms=tpot_ms, **changes)
 
 

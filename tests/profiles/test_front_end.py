@@ -1,6 +1,7 @@
 """The HTTP front end: figures worked out by hand from the law in calibration.toml, s of a server per request."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -104,7 +105,8 @@ def test_what_the_front_end_does_not_limit_stays() -> None:
     behind = served(of, (4000, 500), slo=Slo(100))
     assert isinstance(engine, MaxTput)
     most = 1 / (0.0217 + 499 * 2.14e-5)
-    assert behind.front_end == FrontEndCeiling(pytest.approx(most), "B", 0.25)
+    close: Any = pytest.approx(most)
+    assert behind.front_end == FrontEndCeiling(close, "B", 0.25)
     assert behind.requests_per_s == engine.requests_per_s < most
     for name in ("grade", "error", "origin", "limited_by"):
         assert getattr(behind, name) == getattr(engine, name)
@@ -155,7 +157,7 @@ def test_the_papers_era_holds_its_server_already() -> None:
 
 def measured(*points: OperatingPoint) -> PinnedProfile:
     of = profile()
-    estimate = of.estimate if isinstance(of, PinnedProfile) else of
+    estimate: Any = of.estimate if isinstance(of, PinnedProfile) else of
     by_size = {(point.input_tokens, point.output_tokens): (point,) for point in points}
     own = MeasuredProfile(estimate.file, H100, measured=by_size)
     return PinnedProfile(estimate.file, H100, estimate=estimate, measured=own)

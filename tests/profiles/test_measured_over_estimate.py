@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from melange_cloud.profiles.profile_file import MEASURED_COLUMNS, MEASURED_FORMA
 from tests.properties import examples
 
 KIND = Kind("A10G", 1)
-ESTIMATE = load_profiles("llama-3.1-8b", gpus=["A10G"])[0][KIND]
+ESTIMATE: Any = load_profiles("llama-3.1-8b", gpus=["A10G"])[0][KIND]
 
 
 def point(
@@ -246,7 +247,7 @@ def test_pinning_keeps_the_other_kinds(tmp_path: Path) -> None:
     path.write_text(
         "\n".join([*lines, ",".join(MEASURED_COLUMNS), "2,500,250,,3.5,,,,measured,A,0.1,2026-03-01,vllm x.json", ""])
     )
-    estimates = load_profiles("llama-3.1-8b", gpus=["A10G"])[0]
+    estimates: dict[Kind, Any] = load_profiles("llama-3.1-8b", gpus=["A10G"])[0]
     held = pin(estimates, [], [read_profile_file(path)])
     assert held[KIND] is estimates[KIND]
     assert rate(held[Kind("A10G", 2)], SIZE, Slo()) == 3.5

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 from melange_cloud.domain import (
     Allocation,
@@ -59,7 +60,7 @@ BASIS = PlanBasis(
 )
 
 
-def with_values(**values: object) -> PlanBasis:
+def with_values(**values: Any) -> PlanBasis:
     """BASIS with other values, whichever part they are of."""
     parts = {}
     for part in fields(BASIS):
@@ -107,7 +108,7 @@ def allocation(
     busy: float = 0.9,
     price: float | None = None,
     as_of: date = date(2026, 7, 20),
-    **changes: object,
+    **changes: Any,
 ) -> Allocation:
     each = machine.price if price is None else price
     made = Allocation(
@@ -145,7 +146,7 @@ def region_plan(
     status: Status = Status.OPTIMAL,
     shares: Mapping[tuple[str, int], float] | None = None,
     basis: PlanBasis = BASIS,
-    **changes: object,
+    **changes: Any,
 ) -> RegionPlan:
     """A region whose kinds serve every bucket in proportion to ``shares`` (default: to what their replicas can)."""
     replicas: dict[tuple[str, int], int] = {}
@@ -210,10 +211,10 @@ def no_plan(
     place: str = "Somewhere",
     status: Status = Status.INFEASIBLE,
     reason: str = "no GPU serves 25,000 input tokens (4 % of the traffic)",
-    **changes: object,
+    **changes: Any,
 ) -> RegionPlan:
     made = region_plan([allocation(G5, 1)], provider=provider, region=region, place=place)
-    nothing: dict[str, object] = {
+    nothing: dict[str, Any] = {
         "status": status,
         "reason": reason,
         "usd_per_hour": None,
@@ -229,7 +230,7 @@ def no_plan(
     return replace(made, **(nothing | changes))
 
 
-def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **values: object) -> Plan:
+def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **values: Any) -> Plan:
     """A plan of these regions; ``values`` change those of BASIS, which then are no defaults."""
     made = Plan(
         generated_at=datetime(2026, 11, 22, 12, 0, 5, 123456, tzinfo=UTC),
@@ -293,11 +294,11 @@ def single(
     return SingleGpuFleet(gpu, degree, status or found, reason, usd_per_hour, instances or {}, saving)
 
 
-def us_east_1(**changes: object) -> RegionPlan:
+def us_east_1(**changes: Any) -> RegionPlan:
     """The region of TABLES.md: a mix, with everything that can stand around it."""
     lines = (allocation(G5, 7), allocation(G6, 4))
     cost = sum(line.usd_per_hour for line in lines)
-    around: dict[str, object] = {
+    around: dict[str, Any] = {
         "shares": {("A10G", 1): 0.66, ("L4", 1): 0.34},
         "single_gpu": (
             single("A10G", 11 * 1.212, {"g5.2xlarge": 11}, cost=cost),
@@ -335,11 +336,10 @@ def mix_of_regions() -> tuple[RegionPlan, ...]:
     aged = (allocation(G5, 7, as_of=old), allocation(G6, 4, as_of=old))
     dear = tuple(allocation(m, n, price=m.price * 1.06, as_of=old) for m, n in ((G5, 7), (G6, 4)))
     july = date(2026, 7, 30)
-    google = (allocation(A2, 2, as_of=july), allocation(G2, 6, as_of=july))
-    one = {"price_source": "GCP catalogue"}
-    google = tuple(replace(line, **one) for line in google)
+    lines = (allocation(A2, 2, as_of=july), allocation(G2, 6, as_of=july))
+    google = tuple(replace(line, price_source="GCP catalogue") for line in lines)
 
-    def alone(cost: float) -> dict[str, object]:
+    def alone(cost: float) -> dict[str, Any]:
         return {"single_gpu": (single("A10G", 13.332, {"g5.2xlarge": 11}, cost=cost),)}
 
     return (

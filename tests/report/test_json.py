@@ -17,7 +17,7 @@ from melange_cloud.report import documents
 from melange_cloud.report.schemas import schema
 from tests.report import plans
 
-SCHEMA = schema(documents.PLAN)
+SCHEMA: dict[str, Any] = schema(documents.PLAN)
 PAGES = plans.pages()
 Document = dict[str, Any]
 

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from melange_cloud import report
-from melange_cloud.domain import Plan, Status
+from melange_cloud.domain import IneligibleType, Plan, Status
 from melange_cloud.report.text import usd_per_month
 from tests.golden import how_to_accept
 from tests.report import golden_pages, plans
@@ -200,7 +200,7 @@ def test_left_out_is_grouped_by_reason_or_one_a_line() -> None:
 
 
 def test_reasons_that_differ_by_a_number_stand_in_its_order() -> None:
-    entries = tuple(plans.IneligibleType(f"t{gib}", f"{gib} GiB host < 139", "host_memory") for gib in (128, 16, 64))
+    entries = tuple(IneligibleType(f"t{gib}", f"{gib} GiB host < 139", "host_memory") for gib in (128, 16, 64))
     page = one(plans.plan(plans.us_east_1(left_out=entries)))
     assert re.findall(r"(\d+) GiB host", page) == ["16", "64", "128"]
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,7 @@ def test_an_unproven_region_says_so_in_its_row() -> None:
     assert "not proven, at most +3.3 %" in " ".join(page(plan(region, REGIONS[3]), 200).split())
 
 
-def fleet(usd_per_hour: dict[str, float], region: str, **changes: object) -> RegionPlan:
+def fleet(usd_per_hour: dict[str, float], region: str, **changes: Any) -> RegionPlan:
     machines = {"A10G": G5, "L4": G6, "A100-40GB": A2}
     lines = [allocation(machines[gpu], 1, price=price) for gpu, price in usd_per_hour.items()]
     return region_plan(lines, region=region, **changes)

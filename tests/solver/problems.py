@@ -1,5 +1,6 @@
 """Small problems, written out and random, and the slow way to answer them."""
 
+from collections.abc import Mapping
 from itertools import product
 from math import ceil, inf
 
@@ -131,7 +132,7 @@ def _within_quotas(problem: Problem, pairs: list[tuple[OfferNumbers, Kind]], cou
     )
 
 
-def _holds(problem: Problem, loads: dict[tuple[str, Kind], float], room: dict[Kind, float]) -> bool:
+def _holds(problem: Problem, loads: Mapping[tuple[str, Kind], float], room: dict[Kind, float]) -> bool:
     """Whether at most two kinds can share the rows: the first takes the rows that suit it best until it is full."""
     first, *others = problem.kinds
     second = others[0] if others else None

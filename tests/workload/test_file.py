@@ -329,7 +329,7 @@ def test_everything_survives_writing_and_reading() -> None:
 
 
 def test_the_schema_describes_what_is_written() -> None:
-    schema = schema_of(document_of(DocumentName.WORKLOAD))
+    schema: dict[str, Any] = schema_of(document_of(DocumentName.WORKLOAD))
     jsonschema.Draft202012Validator.check_schema(schema)
     check = jsonschema.Draft202012Validator(schema)
     for held in (two_days(), *(load_workload_file(name) for name in list_workloads())):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from melange_cloud.workload import ColumnChoice, Trace, read_trace
 from tests.workload.test_time_units import WRITERS, Row, as_csv, as_json_lines
 
 
-def rows_of(models: list[object], column: str = "model", **more: object) -> list[Row]:
+def rows_of(models: list[Any], column: str = "model", **more: Any) -> list[Row]:
     return [{column: model, "input_tokens": at + 1, "output_tokens": 1, **more} for at, model in enumerate(models)]
 
 
@@ -171,7 +172,7 @@ def test_otlp_spans_with_nanoseconds(tmp_path: Path) -> None:
         [str(1_777_593_600_123_456_789 + at) for at in range(5)],
     ],
 )
-def test_a_column_that_looks_like_times_is_hinted_at(tmp_path: Path, write, values: list[object]) -> None:
+def test_a_column_that_looks_like_times_is_hinted_at(tmp_path: Path, write, values: list[Any]) -> None:
     rows = [{"begun": value, "input_tokens": 5, "output_tokens": 5} for value in values]
     trace = read(rows, tmp_path, write)
     assert trace.arrival_rates is None
@@ -215,7 +216,7 @@ def test_values_compare_as_texts_in_every_format(tmp_path: Path) -> None:
     ],
 )
 def test_models_are_told_apart_under_any_name(tmp_path: Path, name: str) -> None:
-    def record(model: str) -> dict[str, object]:
+    def record(model: str) -> dict[str, Any]:
         value: object = model
         for part in reversed(name.split(".")):
             value = {part: value}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.workload import ColumnChoice, Trace, read_rates, read_trace
 from melange_cloud.workload.traces.time_units import TimeSpan, unit_of
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def as_csv(rows: list[Row], path: Path) -> None:
@@ -30,11 +31,11 @@ def as_parquet(rows: list[Row], path: Path) -> None:
 WRITERS = (as_csv, as_json_lines, as_parquet)
 
 
-def log(times: list[float], sizes: tuple[str, str] = ("input_tokens", "output_tokens"), **more: object) -> list[Row]:
+def log(times: Sequence[Any], sizes: tuple[str, str] = ("input_tokens", "output_tokens"), **more: Any) -> list[Row]:
     return [{"timestamp": time, sizes[0]: 500 + at % 7, sizes[1]: 100, **more} for at, time in enumerate(times)]
 
 
-def read(rows: list[Row], folder: Path, write: Callable[[list[Row], Path], None] = as_csv, **asked: str) -> Trace:
+def read(rows: list[Row], folder: Path, write: Callable[[list[Row], Path], None] = as_csv, **asked: Any) -> Trace:
     path = folder / "log"
     write(rows, path)
     return read_trace(path, ColumnChoice(**asked))
@@ -225,7 +226,7 @@ def test_minutes_and_hours_are_heeded(tmp_path: Path, name: str, unit: str | Non
         ("timestamp", ["", ""], "is empty in the first 2 rows"),
     ],
 )
-def test_times_too_coarse_for_rates_are_refused(tmp_path: Path, name: str, times: list[object], why: str) -> None:
+def test_times_too_coarse_for_rates_are_refused(tmp_path: Path, name: str, times: list[Any], why: str) -> None:
     path = rows_of(tmp_path / "log.csv", name, times)
     with pytest.raises(BadFile, match=why):
         read_trace(path, ColumnChoice(time_column=name))

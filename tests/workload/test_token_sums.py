@@ -21,7 +21,7 @@ def figures(trace: Trace) -> tuple[int, int]:
 
 
 # (record, input tokens, output tokens, input tokens from a cache)
-EXCLUDED = {
+EXCLUDED: dict[str, tuple[dict[str, Any], int, int, int]] = {
     "ccusage": (
         {
             "inputTokens": 700,
@@ -111,7 +111,7 @@ def test_the_same_rule_holds_for_tables(tmp_path: Path) -> None:
         {"prompt_tokens_details": {"cached_tokens": 40}, "prompt_cache_hit_tokens": 40, "prompt_cache_miss_tokens": 30},
     ],
 )
-def test_what_is_no_further_input_is_not_asked_about(tmp_path: Path, beside: dict[str, object]) -> None:
+def test_what_is_no_further_input_is_not_asked_about(tmp_path: Path, beside: dict[str, Any]) -> None:
     record = {"prompt_tokens": 70, "completion_tokens": 10, **beside}
     assert figures(read_trace(written(tmp_path, [record]))) == (70, 10)
 
@@ -153,7 +153,7 @@ def test_more_cached_than_input_tokens_outweigh_a_total(tmp_path: Path) -> None:
         ({"reasoning_tokens": 400}, 521),  # more than the output, so no part of it
     ],
 )
-def test_a_total_tells_whether_reasoning_is_output(tmp_path: Path, usage: dict[str, object], size_out: int) -> None:
+def test_a_total_tells_whether_reasoning_is_output(tmp_path: Path, usage: dict[str, Any], size_out: int) -> None:
     record = {"usage": {"prompt_tokens": 729, "completion_tokens": 121, **usage}}
     assert figures(read_trace(written(tmp_path, [record] * 3))) == (3 * 729, 3 * size_out)
 

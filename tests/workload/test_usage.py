@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,7 +177,7 @@ RECORDS = {
 }
 
 
-def written(tmp_path: Path, records: list[object]) -> Path:
+def written(tmp_path: Path, records: list[Any]) -> Path:
     path = tmp_path / "log.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path
@@ -208,7 +209,7 @@ def test_a_part_that_is_missing_in_some_records_counts_as_nothing(tmp_path: Path
 
 
 @pytest.mark.parametrize("before", [{}, {"usage": None}])
-def test_a_cache_that_is_first_used_late_counts_too(tmp_path: Path, before: dict[str, object]) -> None:
+def test_a_cache_that_is_first_used_late_counts_too(tmp_path: Path, before: dict[str, Any]) -> None:
     first = {"usage": {"input_tokens": 5, "output_tokens": 1}}
     late = {"usage": {**ANTHROPIC, "output_tokens": 1}}
     trace = read_trace(written(tmp_path, [*[first] * 3000, *([before] if before else []), late]))
