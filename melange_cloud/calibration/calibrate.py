@@ -54,7 +54,7 @@ CHOSEN = {
 _SATURATED = ("trtllm-0.10", "trtllm-0.12", "trtllm-0.14", "trtllm-1.0")
 _SERVED = ("trtllm-1.0-served", "trtllm-1.2-served", "sglang-0.5-served", "vllm-0.12-served", "vllm-2025-served")
 PAST_ENGINES = ("TensorRT-LLM 0.x",)
-"""Engines of the era whose step nobody has any more; where nothing else was measured, it counts."""
+"""Engines of the era whose step is no longer in use; where nothing else was measured, it counts."""
 _ROOFLINE = ("read_weights", "read_cache", "compute", "attention")
 _OVERHEADS = ("step_s", "sampling_s", "prefill_s", "cache_loss", "link_gb_per_s", "link_latency_s")
 _FRONT_END = ("front_end.step_s", "front_end.per_request_s", "front_end.per_prefill_s")
@@ -267,11 +267,11 @@ def made(group: ConstantGroup, values: Mapping[str, float], engines: Sequence[st
 
 
 def unwatched(done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+    """Progress that is not shown."""
 
 
 def calibrated(progress: Callable[[int, int], None] = unwatched) -> dict[Key, dict[str, float]]:
-    """The constants of all groups by name; ``progress`` is told how many are done, of how many."""
+    """The constants of all groups by name; ``progress`` is called with how many are done, of how many."""
     found: dict[Key, dict[str, float]] = {}
     for done, group in enumerate(GROUPS):
         progress(done, len(GROUPS))

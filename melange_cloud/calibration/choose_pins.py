@@ -37,7 +37,7 @@ ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "TensorRT-LLM 0.x", "vLLM 0.x")
 """Whose closed loop is pinned where several were measured: what most people run goes first."""
 
 LEAST_LOADS = 3
-"""A closed loop at fewer loads is no curve: a rate under a target would be a guess between far points."""
+"""A closed loop at fewer loads is not a curve: a rate under a target would be a guess between far points."""
 
 SAME_BATCH = 1.1
 """Most by which the requests that fit at once may differ from the era's."""
@@ -182,7 +182,7 @@ def _engines(replica: Replica) -> Iterable[str]:
 
 
 def _seen(replica: Replica) -> Calibration | None:
-    """The constants in which several engines were told apart; None where none were."""
+    """The constants in which several engines were distinguished; None where none were."""
     precision = "fp8" if replica.precision == "fp8" else "fp16"
     return load_calibrations().get((_ENGINES_SEEN_ON, replica.era.name, precision))
 

@@ -1,4 +1,4 @@
-"""Reads profiles/measured: public measurements that the estimator is calibrated with and held against.
+"""Reads profiles/measured: public measurements that the estimator is calibrated with and compared with.
 
 ``sources.toml`` says who measured and how their runs differed from the engine that profiles describe; four tables hold
 the rows, one kind of experiment each:

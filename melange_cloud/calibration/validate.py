@@ -1,6 +1,6 @@
 """The report card: how far off the estimator is on request shapes that it has not seen.
 
-Every group of constants is fitted anew without one fifth of its request shapes (input/output), and held against the
+Every group of constants is fitted again without one fifth of its request shapes (input/output), and compared with the
 rows of those; so for every fifth, in SPLITS divisions of the shapes. Two errors are taken of each row:
 
 - of the estimator: under the limits of who measured (batch, memory, cache precision, server) and with the constants of
@@ -65,7 +65,7 @@ def report_card(progress: Callable[[int, int], None] = unwatched) -> list[CardRo
     """The errors on held-out shapes, sorted by era, GPU, precision and quantity as GROUPS and QUANTITIES are.
 
     Args:
-        progress: is told how many fits are done, of how many.
+        progress: called with how many fits are done, of how many.
     """
     known = calibrated()
     grouped = [(group, trials_of(group)) for group in GROUPS if group.fitted]

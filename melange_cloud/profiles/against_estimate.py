@@ -1,4 +1,4 @@
-"""Measured rates beside what the estimate says of the same size and target."""
+"""Measured rates compared with what the estimate says of the same size and target."""
 
 from collections.abc import Iterable
 

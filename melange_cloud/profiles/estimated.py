@@ -83,7 +83,7 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
     """The precision asked for; None is that of the config.
 
     Raises:
-        BadInput: there is no such one.
+        BadInput: it does not exist.
     """
     wanted = (precision or model.native_precision).lower()
     if wanted not in PRECISIONS:

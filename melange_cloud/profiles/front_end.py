@@ -1,8 +1,8 @@
 """How many requests/s a replica's HTTP front end takes, and MaxTput within that.
 
 Profiles are of the engine. Before it stands a server process that reads requests, tokenizes them and sends every token
-of the answers; it works beside the GPU, and the slower of the two sets the pace. The calibration fitted what it needs
-of each step (``roofline.py``, ``front_end`` in calibration.toml)::
+of the answers; it works alongside the GPU, and the slower of the two sets the pace. The calibration fitted what it
+needs of each step (``roofline.py``, ``front_end`` in calibration.toml)::
 
     front_end(b) = step_s + b per_request_s + b / (O - 1) per_prefill_s
 
@@ -20,7 +20,7 @@ MaxTput at a size is the smaller of what the engine and the front end do. A repl
 the larger of two sums, over the engine's rates and over the front end's (``domain/row_loads.py``). Where both are as
 busy, servers lose up to 16 % to each other (fourth powers add), which is within the law's error.
 
-In era ``vllm-0.2.7`` the server ran in the engine's own process and slowed every step: its profiles hold it already
+In era ``vllm-0.2.7`` the server ran in the engine's own process and slowed every step: its profiles include it already
 (``server_share``). What users measured went through their own front end: it is never cut, and shows at least how fast
 that is.
 """
@@ -86,7 +86,7 @@ def front_end_law(era: str, precision: str) -> tuple[FrontEnd, str] | None:
 
 
 def front_end_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> FrontEndLimit | None:
-    """The front end of a profile's replicas; None where the profile holds it already.
+    """The front end of a profile's replicas; None where the profile includes it already.
 
     Args:
         api_servers: server processes of each replica, at least 1.
@@ -181,7 +181,7 @@ def _tpot_ms_at(profile: Profile, cell: GridCell, served: MaxTput) -> float | No
 
 
 def no_front_end(era: str, precision: str) -> bool:
-    """Whether profiles of an era and precision hold the front end already, so that its processes change nothing."""
+    """Whether profiles of an era and precision include the front end already, so that its processes change nothing."""
     return front_end_law(era, precision) is None
 
 

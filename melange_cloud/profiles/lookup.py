@@ -116,7 +116,7 @@ def own_precision(model: str, precision: str | None, era: str) -> str:
     """The precision that is meant of a model that only the user knows; None is the only one there is.
 
     Raises:
-        BadInput: there is no such one, or several to choose from.
+        BadInput: it does not exist, or there are several to choose from.
     """
     there = own_precisions(era, model)
     wanted = precision.lower() if precision else there[0] if len(there) == 1 else None

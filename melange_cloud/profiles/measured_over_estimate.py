@@ -107,7 +107,7 @@ class PinnedProfile(Profile):
             return base
         if not pinned.no_data and self.measured.shows_lightest_load(measured):
             return pinned
-        rate = min(self._blended(size, base, slo), self._told(measured, size, base, slo))
+        rate = min(self._blended(size, base, slo), self._implied(measured, size, base, slo))
         return replace(base, engine_requests_per_s=rate)
 
     def _or_more(
@@ -122,7 +122,7 @@ class PinnedProfile(Profile):
     def _near_measured(
         self, size: tuple[float, float], base: MaxTput, slo: Slo, enclosed: EnclosedRate | None
     ) -> MaxTput:
-        """Between measured sizes, or beside them: what lies in a cell of them, else the estimate as they correct it."""
+        """Between measured sizes or near them: the rate in a cell of them, else the estimate as they correct it."""
         rate = self._blended(size, base, slo)
         if enclosed is not None:
             between = enclosed.served.requests_per_s
@@ -163,8 +163,8 @@ class PinnedProfile(Profile):
     def _blended(self, size: tuple[float, float], base: MaxTput, slo: Slo) -> float:
         exponent = 0.0
         for measured, weight in _weights(self.measured.sizes, size):
-            told = self._told(measured, size, base, slo)
-            exponent += weight * math.log(told / base.requests_per_s)
+            implied = self._implied(measured, size, base, slo)
+            exponent += weight * math.log(implied / base.requests_per_s)
         return base.requests_per_s * math.exp(exponent)
 
     def _stopped_early(self, measured: Size, served: MaxTput) -> bool:
@@ -179,8 +179,8 @@ class PinnedProfile(Profile):
             return max(rate, base.requests_per_s)
         return rate * max(1.0, base.requests_per_s / there.requests_per_s)
 
-    def _told(self, measured: Size, size: tuple[float, float], base: MaxTput, slo: Slo) -> float:
-        """What a measured size says of the rate at a size near it, requests/s."""
+    def _implied(self, measured: Size, size: tuple[float, float], base: MaxTput, slo: Slo) -> float:
+        """The rate that a measured size implies at a size near it, requests/s."""
         shape = self._shape(measured, size)
         served = self.measured.at(measured, slo)
         if isinstance(served, MaxTput):
@@ -206,23 +206,25 @@ def pin(
     """
     profiles: dict[Kind, Profile] = dict(estimates)
     for kind in {kind for file in (*shipped, *own) for kind in file.rows}:
-        told = together(shipped, own, kind)
+        merged = together(shipped, own, kind)
         files = [file for file in (*shipped, *own) if kind in file.rows]
         widest = max(files, key=lambda file: file.header.max_total_tokens)
         measured = MeasuredProfile(
             widest,
             kind,
-            measured=told.points,
-            published=told.shipped,
-            own=told.own,
+            measured=merged.points,
+            published=merged.shipped,
+            own=merged.own,
             shipped=tuple(shipped),
-            notes=told.notes,
+            notes=merged.notes,
         )
         estimate = estimates.get(kind)
         if estimate is None:
             profiles[kind] = measured
         else:
-            profiles[kind] = PinnedProfile(estimate.file, kind, estimate=estimate, measured=measured, notes=told.notes)
+            profiles[kind] = PinnedProfile(
+                estimate.file, kind, estimate=estimate, measured=measured, notes=merged.notes
+            )
     return profiles
 
 

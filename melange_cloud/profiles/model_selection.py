@@ -40,7 +40,7 @@ def choose_config(
 
     Raises:
         BadFile: the config cannot be read, or is of a kind that cannot be estimated.
-        BadInput: there is no such precision or era.
+        BadInput: the precision or era does not exist.
     """
     from melange_cloud.profiles.config_profiles import model_of
     from melange_cloud.profiles.estimated import wanted_precision
@@ -55,7 +55,7 @@ def choose(model: str, precision: str | None = None, era: str | None = None) -> 
     """The names that profiles go by; None is the model's own precision and today's era.
 
     Raises:
-        BadInput: there is no such model, precision or era; close matches are named.
+        BadInput: the model, precision or era does not exist; close matches are named.
     """
     where = find_era(era).name
     if is_own_model(model, where):

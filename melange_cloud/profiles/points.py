@@ -1,4 +1,4 @@
-"""Operating points of one request size held against an SLO, and those of a size between the profiled ones."""
+"""Operating points of one request size compared with an SLO, and those of a size between the profiled ones."""
 
 import math
 from bisect import bisect_left

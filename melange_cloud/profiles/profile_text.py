@@ -14,7 +14,7 @@ OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)
 
 LONG_OUTPUT_TOKENS = (6000, 8192, 12_000, 16_384, 24_000, 32_768, 48_000, 65_536, 96_000)
 WITH_LONG_OUTPUTS = (25, 1000, 4000, 8000, 16_000, 32_000, 64_000)
-"""Answers up to the context, and the input tokens beside them: the prompt matters less there."""
+"""Answers up to the context, and the input tokens that go with them: the prompt matters less there."""
 
 MANY_INPUT_TOKENS, MANY_OUTPUT_TOKENS = 4000, 4096
 """Beyond these few rows were measured: inputs up to 20,000 tokens, outputs up to 8,192 (70B on H100)."""
@@ -49,8 +49,8 @@ def grid(limit_tokens: int) -> list[tuple[int, int]]:
     if limit_tokens > 2 * max(OUTPUT_TOKENS):
         last = edge - least_input
         for output_tokens in (*(tokens for tokens in LONG_OUTPUT_TOKENS if tokens < last), last):
-            beside = (*WITH_LONG_OUTPUTS, edge - output_tokens)
-            sizes |= {(input_tokens, output_tokens) for input_tokens in beside}
+            short_inputs = (*WITH_LONG_OUTPUTS, edge - output_tokens)
+            sizes |= {(input_tokens, output_tokens) for input_tokens in short_inputs}
     return sorted(
         (input_tokens, output_tokens)
         for input_tokens, output_tokens in sizes

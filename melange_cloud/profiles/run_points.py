@@ -1,4 +1,4 @@
-"""Benchmark runs become operating points, and points of one request size that contradict each other are told apart."""
+"""Benchmark runs become operating points, and points of one request size that contradict each other are found."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -96,19 +96,19 @@ def grade_of(error: float) -> str:
 
 def doubts(run: BenchmarkRun) -> tuple[str, ...]:
     """What keeps a run that is not rejected from being trusted in full, or is left open by its file; clauses."""
-    told = list(run.notes)
+    clauses = list(run.notes)
     if run.tpot_ms is None and not run.saturated:
-        told.append("the file has no time per output token: the rate counts where saturation is the limit")
+        clauses.append("the file has no time per output token: the rate counts where saturation is the limit")
     if run.failed is None:
-        told.append("the file does not say how many requests failed")
+        clauses.append("the file does not say how many requests failed")
     if run.completed is None:
-        told.append("the file does not say how many requests were completed")
+        clauses.append("the file does not say how many requests were completed")
     elif error_of(run) > ERROR:
         at = f" with {run.in_flight:,.0f} in flight" if run.in_flight is not None else ""
-        told.append(f"{_requests(run.completed)}{at} ({GRADE_A})")
+        clauses.append(f"{_requests(run.completed)}{at} ({GRADE_A})")
     if run.cut_off:
-        told.append(f"{run.cut_off:,} were still running when the time was up")
-    return tuple(told)
+        clauses.append(f"{run.cut_off:,} were still running when the time was up")
+    return tuple(clauses)
 
 
 def points_of(runs: Iterable[BenchmarkRun]) -> list[OperatingPoint]:

@@ -42,14 +42,14 @@ def rests_on(
             for size, slo in asked
         ]
 
-    told, without = answers(profile), answers(_with(profile, []))
-    if told == without:
+    with_all, without = answers(profile), answers(_with(profile, []))
+    if with_all == without:
         return ()
     named = [
         file
         for file in own
         if answers(_with(profile, [file])) != without
-        or answers(_with(profile, [other for other in own if other is not file])) != told
+        or answers(_with(profile, [other for other in own if other is not file])) != with_all
     ]
     return tuple(_described(file, profile) for file in named or own)
 
@@ -77,7 +77,7 @@ def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
 
 
 def _planned_with(served: MaxTput | UnservableSize) -> object:
-    """What of an answer a plan stands on: not how fast a front end would be that is no limit."""
+    """The part of an answer that a plan uses: not the speed of a front end that limits nothing."""
     if isinstance(served, UnservableSize):
         return served
     return served.requests_per_s, served.grade, served.error, served.origin, served.limited_by

@@ -96,7 +96,7 @@ def save_runs(
 ) -> Path:
     """Save runs as a profile of the user's, from which every later plan takes what it covers.
 
-    The same runs saved again replace themselves; other runs of the same size stay beside them (see ``together``).
+    The same runs saved again replace themselves; other runs of the same size are kept too (see ``together``).
 
     Args:
         runs: of one replica; those that ``rejection`` rejects are left out.
@@ -122,7 +122,7 @@ def save_runs(
     points = points_of(runs)
     if not points:
         reasons = dict.fromkeys(f"{run.source}: {rejection(run)}" for run in runs)
-        raise BadInput("\n".join(reasons) or "there is no run to save")
+        raise BadInput("\n".join(reasons) or "no run to save")
     header = {
         "format": MEASURED_FORMAT,
         "model": model,

@@ -75,7 +75,7 @@ def test_a_dry_run_saves_nothing(run, folder):
 def test_patterns_are_expanded_and_the_pytorch_copy_is_skipped(run):
     result = run("profiles", "import", str(FILES / "vllm_2025*.json"), "--gpu", "A10G", "--tp", "1", "--dry-run")
     assert result.exit_code == 0
-    assert "vllm_2025.pytorch.json: repeats the result beside it" in result.stderr
+    assert "vllm_2025.pytorch.json: repeats the result of the same name" in result.stderr
     assert "matches no file" in refused(run, str(FILES / "none*.json"))
 
 

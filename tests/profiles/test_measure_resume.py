@@ -28,7 +28,7 @@ def test_points_are_there_again(tmp_path):
     again, line = opened(tmp_path / "state")
     assert again.points == kept.points == {(SIZE, 1): "2026-11-22 18:39", (SIZE, 2): "2026-11-22 18:39"}
     assert again.report(SIZE, 2).read_text() == "{}"
-    assert line == "going on with 2 load points measured until 2026-11-22 18:39 UTC (--fresh measures them anew)"
+    assert line == "going on with 2 load points measured until 2026-11-22 18:39 UTC (--fresh measures them again)"
 
 
 def test_what_was_running_is_not_a_point(tmp_path):
@@ -44,7 +44,9 @@ def test_other_conditions_start_anew_and_throw_nothing_away(tmp_path):
     take(kept, 1, "before")
     anew, line = opened(tmp_path / "state", url="http://other:8000")
     assert anew.points == {}
-    assert line.startswith("starting anew (url was http://127.0.0.1:1, is http://other:8000); the 1 points of before")
+    assert line.startswith(
+        "starting again (url was http://127.0.0.1:1, is http://other:8000); what was measured before (1 load point)"
+    )
     assert (tmp_path / "state.1" / "32x8-1.json").read_text() == "before"
     take(anew, 1)
     _, line = opened(tmp_path / "state", url="http://third:8000")

@@ -128,7 +128,7 @@ def test_a_report_that_cannot_be_read_any_more_is_measured_anew(session):
     again, _ = session()
     again.measure()
     assert [(load.size, load.concurrency) for load in again.generator.loads] == [(LARGE, 1)]
-    assert "64x16 at 1 in flight is measured anew" in " ".join(again.watcher.notes)
+    assert "64x16 at 1 in flight is measured again" in " ".join(again.watcher.notes)
 
 
 def test_a_tighter_slo_uses_the_points_that_are_there(session):
@@ -149,7 +149,7 @@ def test_short_outputs_are_told_and_their_real_means_kept(session):
     run, _ = session(read_runs=read_short)
     measured = run.measure()
     assert any(
-        "64x16: outputs were 8 tokens on average, asked were 16 (does the server heed ignore_eos?)" in text
+        "64x16: outputs were 8 tokens on average, asked were 16 (does the server honour ignore_eos?)" in text
         for text in run.watcher.notes
     )
     assert {found.output_tokens for found in runs_to_save(run.question, measured)} == {4.0, 8.0}

@@ -37,7 +37,7 @@ def build(
             f"{kept}/{line}" for kept, texts in made.items() for line in making.differences(texts, folder / kept)
         ]
         if different:
-            raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to make them anew"]))
+            raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to write them again"]))
         note(f"{counts} are as the TOML files and the measurements make them")
         return
     for kept, texts in made.items():

@@ -31,7 +31,7 @@ def labels_of_runs(runs: Iterable[BenchmarkRun], keys: tuple[str, ...]) -> list[
 
 
 def one_of(option: str, asked: str | None, labels: Sequence[str], plain: Callable[[str], str]) -> str | None:
-    """The option, else what the labels agree on; None where neither says.
+    """The option, else what the labels agree on; None where both are silent.
 
     Raises:
         BadInput: labels contradict each other, or the option.
@@ -79,7 +79,7 @@ def _told_of(run: BenchmarkRun) -> list[str]:
 
 
 def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
-    """A run of ``Llama-3.1-8B-FP8`` says nothing of one of ``Llama-3.1-8B`` beside it."""
+    """A run of ``Llama-3.1-8B-FP8`` says nothing of one of ``Llama-3.1-8B`` in the same results."""
     quantised = {run.model for run in runs if set(_told_of(run)) - set(SIXTEEN_BIT)}
     silent = {run.model for run in runs if run.model and not _told_of(run)} - quantised
     if quantised and silent:

@@ -92,14 +92,14 @@ def name_tells(name: str) -> NameClues:
     """What a model's name, as a benchmark's file or a server has it, says of the model.
 
     Of a path or an address the most telling part counts: the last one that names a size, else the last that is no state
-    or folder of models. What it leaves open, family or precision, is taken from the parts beside it.
+    or folder of models. What it leaves open, family or precision, is taken from its neighbours.
     """
     parts = _parts(name)
     if not parts:
         return NameClues("", "", "", "", "")
-    told = [_part_tells(part) for part in parts]
-    base = _base(parts, told)
-    found, others = told[base], (*told[base + 1 :], *told[:base][::-1])
+    clues = [_part_tells(part) for part in parts]
+    base = _base(parts, clues)
+    found, others = clues[base], (*clues[base + 1 :], *clues[:base][::-1])
     if not found.family and (family := _family_beside(others)) is not None:
         plain = f"{family.plain}-{found.plain}" if found.size else found.plain
         found = replace(found, plain=plain, family=family.family, version=family.version)
@@ -113,16 +113,16 @@ def telling_part(name: str) -> str:
     parts = _parts(name)
     if not parts:
         return ""
-    told = [_part_tells(part) for part in parts]
-    base = _base(parts, told)
-    others = (*told[base + 1 :], *told[:base][::-1])
-    family = _family_beside(others) if told[base].size and not told[base].family else None
+    clues = [_part_tells(part) for part in parts]
+    base = _base(parts, clues)
+    others = (*clues[base + 1 :], *clues[:base][::-1])
+    family = _family_beside(others) if clues[base].size and not clues[base].family else None
     return parts[base] if family is None else f"{family.plain}-{parts[base]}"
 
 
-def _base(parts: list[str], told: list[NameClues]) -> int:
+def _base(parts: list[str], clues: list[NameClues]) -> int:
     """Which part names the model: the last one with a size, else the last that is no state or folder of models."""
-    with_size = (i for i, part in enumerate(told) if part.size)
+    with_size = (i for i, part in enumerate(clues) if part.size)
     with_name = (i for i, part in enumerate(parts) if not _names_no_model(part))
     return next(with_size, next(with_name, 0))
 
@@ -235,8 +235,8 @@ def differs(said: NameClues, asked: NameClues) -> str:
 
 def dense_parameters(name: str) -> float | None:
     """Parameters that a token is multiplied with, by the name; None where it does not say, or may be a mixture."""
-    told = name_tells(name)
-    size = re.fullmatch(r"(\d+(?:\.\d+)?)b", told.size)
-    words = told.plain.split("-")
-    mixture = told.family in _MIXTURES or any("moe" in word or re.fullmatch(r"a\d+(\.\d+)?b", word) for word in words)
-    return None if size is None or mixture or (told.family, told.version) == ("llama", "4") else 1e9 * float(size[1])
+    clues = name_tells(name)
+    size = re.fullmatch(r"(\d+(?:\.\d+)?)b", clues.size)
+    words = clues.plain.split("-")
+    mixture = clues.family in _MIXTURES or any("moe" in word or re.fullmatch(r"a\d+(\.\d+)?b", word) for word in words)
+    return None if size is None or mixture or (clues.family, clues.version) == ("llama", "4") else 1e9 * float(size[1])

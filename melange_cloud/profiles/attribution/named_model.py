@@ -145,7 +145,7 @@ def is_shipped(model: str) -> bool:
 
 
 def other_names(run: BenchmarkRun) -> list[tuple[str, str]]:
-    """What names the model beside its name; a tokenizer only where that leaves the size open, as models share them."""
+    """What else names the model; a tokenizer only where that leaves the size open, as models share them."""
     has_size = bool(run.model) and (bool(name_tells(run.model).size) or is_shipped(run.model))
     return [(field, name) for field, name in run.other_names if name and not (has_size and field in _TOKENIZERS)]
 

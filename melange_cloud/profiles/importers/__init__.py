@@ -37,7 +37,7 @@ class ImportedFile:
         tool: who wrote it.
         runs: its runs, in the order of the file.
         notes: what was passed over and why, one clause each.
-        averages: why it says nothing that the files beside it do not say better; empty for others.
+        averages: why the other files of its folder say it better; empty for others.
     """
 
     path: Path
@@ -65,7 +65,7 @@ def read_file(path: Path) -> ImportedFile:
     """
     documents = _documents(path)
     if all(_is_pytorch_list(document) for _, document in documents):
-        note = "repeats the result beside it in PyTorch's format; skipped"
+        note = "repeats the result of the same name in PyTorch's format; skipped"
         return ImportedFile(path, "vllm bench serve", (), (note,))
     if len(documents) == 1 and inference_perf.is_summary(path, documents[0][1]):
         return ImportedFile(path, inference_perf.TOOL, (), averages=inference_perf.AVERAGES)
@@ -103,7 +103,7 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
     try:
         text = read_text(path, _MOST_BYTES)
     except BadFile as error:
-        # It is there and may be read: what it holds is no text, or too much.
+        # It is there and may be read: its content is not text, or too long.
         readable = is_there(path) and path.is_file() and os.access(path, os.R_OK)
         if readable and path.suffix.lower() not in _NAMED_AS_JSON and isinstance(error, NotUtf8):
             raise NotAResult([Fault(path, "is not a text file")]) from None

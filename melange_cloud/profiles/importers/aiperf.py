@@ -79,24 +79,24 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
 
 
 def _failed(record: ResultRecord, completed: int | None, is_aiperf: bool) -> int | None:
-    told = []
+    counts = []
     counted = record.count("error_request_count.avg")
     if counted is not None:
-        told.append(counted)
+        counts.append(counted)
     summary = record.failures("error_summary")
     if summary is not None:
-        told.append(summary)
+        counts.append(summary)
     rate = record.value("request_error_rate.avg")
     if completed is not None and is_number(rate, 0, 99):
-        told.append(round(completed * rate / (100 - rate)))
+        counts.append(round(completed * rate / (100 - rate)))
     sent = record.count("total_request_count.avg")
     if sent is not None and completed is not None:
-        told.append(max(0, sent - completed))
+        counts.append(max(0, sent - completed))
     asked = record.count("input_config.loadgen.request_count")
     if asked and completed is not None:
-        told.append(max(0, asked - completed))
+        counts.append(max(0, asked - completed))
     # AIPerf leaves the count out where nothing failed; of genai-perf's files that is not known.
-    return max(told, default=0 if is_aiperf and completed is not None else None)
+    return max(counts, default=0 if is_aiperf and completed is not None else None)
 
 
 def _cancelled(record: ResultRecord) -> str:

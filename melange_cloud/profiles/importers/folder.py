@@ -1,4 +1,4 @@
-"""Every result among files, folders and patterns; what is no result is passed over, unless nothing is one."""
+"""Every result among files, folders and patterns; other files are skipped, unless there is no result."""
 
 import glob
 from collections.abc import Iterable, Sequence

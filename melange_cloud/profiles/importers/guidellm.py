@@ -89,16 +89,16 @@ _TOTALS = ("metrics.request_totals", "scheduler_metrics.requests_made")
 
 
 def _incomplete(part: ResultRecord) -> int | None:
-    told = [part.count(f"{totals}.incomplete") for totals in _TOTALS]
-    return max((count for count in told if count is not None), default=None)
+    counts = [part.count(f"{totals}.incomplete") for totals in _TOTALS]
+    return max((count for count in counts if count is not None), default=None)
 
 
 def _errored(part: ResultRecord, completed: int) -> int | None:
     """Requests that failed, by whatever says most: a count, the entries listed, or what is missing of the total."""
-    told = [part.failures("requests.errored")]
+    counts = [part.failures("requests.errored")]
     for totals in _TOTALS:
-        told.append(part.count(f"{totals}.errored"))
+        counts.append(part.count(f"{totals}.errored"))
         total, incomplete = part.count(f"{totals}.total"), part.count(f"{totals}.incomplete")
         if total is not None:
-            told.append(max(0, total - completed - (incomplete or 0)))
-    return max((count for count in told if count is not None), default=None)
+            counts.append(max(0, total - completed - (incomplete or 0)))
+    return max((count for count in counts if count is not None), default=None)

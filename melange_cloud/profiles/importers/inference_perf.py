@@ -21,7 +21,7 @@ def recognises(document: Any) -> bool:
     return isinstance(document, dict) and {"load_summary", "successes"} <= document.keys()
 
 
-AVERAGES = "averages over all stages of the benchmark, so it is no run at one load"
+AVERAGES = "averages over all stages of the benchmark, so it is not a run at one load"
 
 
 def is_summary(path: Path, document: Any) -> bool:
@@ -92,10 +92,10 @@ _STATISTICS = ("count", "request_latency", "latency", "prompt_len", "output_len"
 
 
 def _failed(record: ResultRecord) -> int | None:
-    """Failures by their count or by their kinds, whichever says more; None where neither is there."""
+    """Failures by their count or by their kinds, whichever says more; None where both are missing."""
     found = record.value("failures")
     if not isinstance(found, Mapping):
         return record.failures("failures")
     kinds = {kind: count for kind, count in found.items() if kind not in _STATISTICS and count is not None}
-    told = [record.failures("failures.count"), counted(kinds) if kinds else None]
-    return max((count for count in told if count is not None), default=None)
+    counts = [record.failures("failures.count"), counted(kinds) if kinds else None]
+    return max((count for count in counts if count is not None), default=None)

@@ -17,10 +17,10 @@ LABELS = (
     "model_dtype", "torch_dtype", "quantization", "quantization_method", "quantization_config", "quantisation", "quant",
     "quant_method", "torchao_config", "load_format", "kv_cache_dtype", "era", "version", "engine",
 )  # fmt: skip
-"""Keys that users write into results (``--metadata gpu=A10G``) and that an import heeds."""
+"""Keys that users write into results (``--metadata gpu=A10G``) and that an import reads."""
 
 OTHER_NAMES = ("served_model_name", "model", "model_name", "model_path", "tag", "tokenizer_id", "tokenizer")
-"""Keys of a result that name the model beside the tool's own."""
+"""Keys of a result that name the model, in addition to the tool's own."""
 
 _MOST_NAMES = 10
 
@@ -126,30 +126,30 @@ class ResultRecord:
         went well), at ``success`` (one per request), at ``output_lens`` (0 where nothing came) and at what is missing
         of the requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
         """
-        told = [stated for field in FAILED if (stated := self.failures(field)) is not None]
-        told += [
+        counts = [stated for field in FAILED if (stated := self.failures(field)) is not None]
+        counts += [
             round(completed * part / (1 - part)) for field in FAILED_PARTS if (part := self._part(field)) is not None
         ]
         if (part := self._part("success_rate")) is not None:
-            told.append(round(completed * (1 - part) / part) if part else completed)
+            counts.append(round(completed * (1 - part) / part) if part else completed)
         errors, success, lengths = (self.value(field) for field in ("errors", "success", "output_lens"))
         if isinstance(errors, list) and errors:
-            told.append(sum(1 for error in errors if error))
+            counts.append(sum(1 for error in errors if error))
         elif isinstance(errors, Mapping):
-            told.append(counted(errors))
+            counts.append(counted(errors))
         if isinstance(success, list) and success:
-            told.append(sum(1 for one in success if not one))
+            counts.append(sum(1 for one in success if not one))
         if isinstance(lengths, list) and any(one == 0 for one in lengths):
-            told.append(sum(1 for one in lengths if one == 0))
+            counts.append(sum(1 for one in lengths if one == 0))
         for field in asked:
             found = self.value(field)
             sent = len(found) if isinstance(found, list) else self.count(field)
             if sent:
-                told.append(max(0, sent - completed))
-        return max(told, default=None)
+                counts.append(max(0, sent - completed))
+        return max(counts, default=None)
 
     def failures(self, field: str) -> int | None:
-        """Failures told by a field: a count, a list of them, or kinds with their counts; None where absent or null."""
+        """Failures in a field: a count, a list of them, or kinds with their counts; None where absent or null."""
         found = self.value(field)
         return counted(found) if isinstance(found, list | Mapping) else self.count(field)
 
@@ -177,7 +177,7 @@ class ResultRecord:
         return "is_complete is false" if self.flag("is_complete") is False else ""
 
     def flag(self, field: str) -> bool | None:
-        """``true`` or ``false``, also where a text says it; None where neither stands there."""
+        """``true`` or ``false``, also where a text says it; None where it is neither."""
         found = self.value(field)
         word = str(found).strip().lower() if isinstance(found, str | bool | int) else ""
         if word in ("true", "yes", "1"):
@@ -220,12 +220,12 @@ class ResultRecord:
 
     def other_names(self, model: str, *fields: str) -> tuple[tuple[str, str], ...]:
         """What else names the model: (field, name) of OTHER_NAMES and of ``fields``, texts or lists of texts."""
-        told: list[tuple[str, str]] = []
+        named: list[tuple[str, str]] = []
         for field in (*OTHER_NAMES, *fields):
             found = self.value(field)
             names = [name.strip() for name in (found if isinstance(found, list) else [found]) if isinstance(name, str)]
-            told.extend((field, name) for name in names[:_MOST_NAMES] if name not in ("", model))
-        return tuple(told)
+            named.extend((field, name) for name in names[:_MOST_NAMES] if name not in ("", model))
+        return tuple(named)
 
     def day(self, field: str, form: str) -> date | None:
         """A date written in a form of strptime; None where absent."""

@@ -21,7 +21,7 @@ _SGLANG = frozenset(
 
 
 def is_vllms(document: Any) -> bool:
-    """Whether vLLM wrote a document; of one with neither tool's own keys it is taken to have."""
+    """Whether vLLM wrote a document; assumed of one without either tool's own keys."""
     return _is_either(document) and not _is_more_sglangs(document)
 
 

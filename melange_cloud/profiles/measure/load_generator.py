@@ -34,7 +34,7 @@ INSTALL = (
     "or pipx install 'guidellm>=0.8' to keep its 6 GB (torch) in an environment of their own"
 )
 START_UP_S = 15.0
-"""What GuideLLM takes beside the load itself: imports, worker processes, its report."""
+"""What GuideLLM takes in addition to the load itself: imports, worker processes, its report."""
 
 _START_UP_LIMIT_S = 120.0
 _VERSION_LIMIT_S = 120.0
@@ -90,14 +90,16 @@ class GuideLlm:
             with (Path(folder) / "log").open("w+", encoding="utf-8", errors="replace") as log:
                 ended = self._watched(scenario, Path(folder), log.fileno(), load, on_tick)
                 log.seek(0)
-                told = log.read()
+                log_text = log.read()
         if ended is None:
             return f"the load generator hung for {load.limit_s + _START_UP_LIMIT_S:.0f} s and was ended"
         if not result.is_file():
             before = (
-                "" if _LOAD_BEGAN in told else f" before any request; can it load the tokenizer {question.tokenizer}?"
+                ""
+                if _LOAD_BEGAN in log_text
+                else f" before any request; can it load the tokenizer {question.tokenizer}?"
             )
-            said = _last_words(told) or "it said nothing"
+            said = _last_words(log_text) or "it said nothing"
             raise MelangeError(f"the load generator ended with {ended}{before} ({said})")
         return ""
 
@@ -138,8 +140,8 @@ def find_guidellm(named: str | None = None) -> GuideLlm:
     Raises:
         MelangeError: there is none, it does not start, or it is too old; with the line that installs it.
     """
-    beside = shutil.which("guidellm", path=str(Path(sys.executable).parent))
-    program = shutil.which(named) if named else beside or shutil.which("guidellm")
+    installed_here = shutil.which("guidellm", path=str(Path(sys.executable).parent))
+    program = shutil.which(named) if named else installed_here or shutil.which("guidellm")
     if program is None:
         what = f"{named}: no such program" if named else "GuideLLM, which makes the load, is not installed"
         raise MelangeError(f"{what}: {INSTALL}")

@@ -87,7 +87,7 @@ def longest_s(question: MeasureQuestion, seconds_per_token: float, start_up_s: f
 
     Args:
         seconds_per_token: of a request alone; under load it is taken to double.
-        start_up_s: what the load generator takes beside each load point.
+        start_up_s: what the load generator takes for each load point, the load itself not counted.
     """
     loads = len(rungs(question.max_concurrency)) + REFINEMENTS
     return sum(

@@ -1,7 +1,7 @@
 """What has been measured so far, on disk: a folder with ``state.json`` and the load generator's report of each point.
 
-A point is in ``state.json`` only once its report lies beside it, whole; so an interruption loses at most the point that
-was running.
+A point is in ``state.json`` only once its whole report is in the same folder; so an interruption loses at most the
+point that was running.
 """
 
 import json
@@ -41,11 +41,10 @@ class KeptPoints:
     @property
     def how_to_resume(self) -> str:
         """What is kept, and how the measurement goes on."""
-        number = len(self.points)
-        if not number:
+        if not self.points:
             return "nothing was measured yet; the same command starts again"
-        points = "1 load point is" if number == 1 else f"{number} load points are"
-        return f"{points} kept in {self.folder}; the same command goes on from there"
+        verb = "is" if len(self.points) == 1 else "are"
+        return f"{_points(self)} {verb} kept in {self.folder}; the same command goes on from there"
 
     @classmethod
     def opened(cls, folder: Path, conditions: Mapping[str, str], fresh: bool = False) -> tuple["KeptPoints", str]:
@@ -73,13 +72,12 @@ class KeptPoints:
             kept = cls(folder, dict(conditions))
             kept._make()
             why = "--fresh" if fresh else "; ".join(changed)
-            return kept, f"starting anew ({why}); the {len(before.points)} points of before are kept in {aside}"
+            return kept, f"starting again ({why}); what was measured before ({_points(before)}) is kept in {aside}"
         kept = cls(folder, dict(conditions), before.points, before.profile)
         kept._make()
         if not before.points:
             return kept, ""
-        points = "1 load point" if len(before.points) == 1 else f"{len(before.points)} load points"
-        return kept, f"going on with {points} measured until {last} UTC (--fresh measures them anew)"
+        return kept, f"going on with {_points(before)} measured until {last} UTC (--fresh measures them again)"
 
     @property
     def running(self) -> Path:
@@ -153,6 +151,10 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _points(kept: KeptPoints) -> str:
+    return "1 load point" if len(kept.points) == 1 else f"{len(kept.points)} load points"
 
 
 def _read(folder: Path) -> KeptPoints | None:

@@ -59,7 +59,7 @@ def ask_server(url: str, api_key: str | None = None) -> Server:
 
     Raises:
         BadInput: the address is none.
-        MelangeError: nobody answers there, or not as an OpenAI-compatible server does.
+        MelangeError: nothing answers there, or not as an OpenAI-compatible server does.
     """
     try:
         parts = urlsplit(url)

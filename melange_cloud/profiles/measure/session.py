@@ -48,7 +48,7 @@ class LoadGenerator(Protocol):
 
 
 class Watcher(Protocol):
-    """Who is told how it goes."""
+    """What follows the progress."""
 
     def starts(self, place: int, load: LoadPoint) -> None:
         """A load point begins; ``place`` counts the sizes from 0."""
@@ -201,7 +201,7 @@ class Session:
             try:
                 (found[concurrency],) = self.read_runs(self.kept.report(size, concurrency))
             except (MelangeError, ValueError) as error:
-                self.watcher.note(f"{size} at {concurrency} in flight is measured anew: {error}")
+                self.watcher.note(f"{size} at {concurrency} in flight is measured again: {error}")
                 self.kept.forget(size, concurrency)
         return found
 
@@ -212,7 +212,7 @@ class Session:
         if _output_as_asked(outputs, size.output_tokens) != size.output_tokens:
             self.watcher.note(
                 f"{size}: outputs were {outputs:.4g} tokens on average, asked were {size.output_tokens} (does the "
-                "server heed ignore_eos?); the profile has the real means"
+                "server honour ignore_eos?); the profile has the real means"
             )
         if _input_as_asked(inputs, size.input_tokens) != size.input_tokens:
             self.watcher.note(
@@ -229,7 +229,7 @@ class Session:
             if before.tpot_ms is not None and after.tpot_ms is not None and after.tpot_ms < _ODD * before.tpot_ms:
                 self.watcher.note(
                     f"{size}: TPOT {after.tpot_ms:.3g} ms at {heavier} in flight is below {before.tpot_ms:.3g} ms at "
-                    f"{lighter}; was something else using the server? Measure anew with --fresh"
+                    f"{lighter}; was something else using the server? Measure again with --fresh"
                 )
 
 
