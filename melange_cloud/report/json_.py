@@ -9,6 +9,7 @@ from typing import Any
 
 from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
+from melange_cloud.domain.import_report import EstimateComparison
 from melange_cloud.report.comparison import reasons
 from melange_cloud.report.text import known, utc
 
@@ -18,6 +19,7 @@ PROPERTIES: Mapping[type, Mapping[str, str]] = {
     RegionPlan: {"gap": "gap"},
     HeatMap: {"prices_as_of": "prices_as_of"},
     HeatCell: {"clear": "is_clear"},
+    EstimateComparison: {"measured_over_estimated": "ratio"},
 }
 """Properties that JSON holds as it holds fields: key -> property."""
 

@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from melange_cloud.domain.import_report import EstimateComparison, ImportReport
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
+from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
 from melange_cloud.report.text import GLUE, clean, number, short_rate
 
@@ -28,18 +29,12 @@ COLUMNS = (
 def import_page(report: ImportReport) -> Page:
     """What was read, what of it is used, and the measured rates next to the estimated ones."""
     whose = (report.model, report.precision, report.gpu, report.tensor_parallel, report.era)
-    document = {field.name: getattr(report, field.name) for field in fields(report)}
     return Page(
         blocks=lambda _: _blocks(report),
-        document={**document, "sizes": [_figures(size) for size in report.sizes]},
+        document=object_of(report),
         columns=COLUMNS,
-        rows=[(*whose, report.written, report.target_tpot_ms, *_figures(size).values()) for size in report.sizes],
+        rows=[(*whose, report.written, report.target_tpot_ms, *object_of(size).values()) for size in report.sizes],
     )
-
-
-def _figures(size: EstimateComparison) -> dict[str, object]:
-    shown = {field.name: getattr(size, field.name) for field in fields(size)}
-    return {**shown, "measured_over_estimated": size.ratio}
 
 
 def _blocks(report: ImportReport) -> Iterator[Block]:

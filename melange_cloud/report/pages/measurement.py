@@ -6,6 +6,7 @@ from dataclasses import fields
 from melange_cloud.domain import Slo
 from melange_cloud.domain.measurement import LoadMeasurement, Measurement, MeasureQuestion, RequestSize, SizeMeasurement
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
+from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
 from melange_cloud.report.text import UNKNOWN, clean, known, number, short_rate
 
@@ -30,7 +31,7 @@ def measurement_page(measurement: Measurement) -> Page:
     """The highest rate of each size within the SLO, and why no more load was tried."""
     return Page(
         blocks=lambda _: _blocks(measurement),
-        document={field.name: getattr(measurement, field.name) for field in fields(measurement)},
+        document=object_of(measurement),
         columns=COLUMNS,
         rows=[row for size in measurement.sizes for row in _rows(measurement, size)],
     )
@@ -82,7 +83,7 @@ def _rows(measurement: Measurement, size: SizeMeasurement) -> Iterator[tuple[obj
         *(size.input_tokens, size.output_tokens, size.ended),
     )
     for load in size.points:
-        yield (*whose, *(getattr(load, field.name) for field in fields(load)))
+        yield (*whose, *object_of(load).values())
     if not size.points:
         yield (*whose, *(None for _ in fields(LoadMeasurement)))
 

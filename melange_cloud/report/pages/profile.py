@@ -1,12 +1,12 @@
 """What one replica of a profile serves by request size, as a page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import groupby
 
 from melange_cloud.domain import FRONT_END
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Paragraph, Sheet
+from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
 
@@ -66,13 +66,9 @@ def _document(
     shown: Sequence[ProfileRates], left_out: Mapping[str, str], *, several: bool, more: Mapping[str, object]
 ) -> dict[str, object]:
     if not several:
-        return {**_fields(shown[0]), **more}
-    profiles = [{"schema_version": SCHEMA_VERSION, **_fields(rates)} for rates in shown]
+        return {**object_of(shown[0]), **more}
+    profiles = [{"schema_version": SCHEMA_VERSION, **object_of(rates)} for rates in shown]
     return {**more, "profiles": profiles, "left_out": left_out}
-
-
-def _fields(rates: ProfileRates) -> dict[str, object]:
-    return {field.name: getattr(rates, field.name) for field in fields(rates)}
 
 
 def _blocks(shown: Sequence[ProfileRates], left_out: Mapping[str, str]) -> Iterator[Block]:
