@@ -177,9 +177,9 @@ def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list
                 )
             )
     # One common input range turns output-range clashes into the whole question.
-    for place, message in clashes([((0, 1), tokens) for _, tokens in closed]):
-        position, tokens = closed[place]
-        what = "stands twice" if "twice" in message else "overlaps another range"
+    for clash in clashes([((0, 1), tokens) for _, tokens in closed]):
+        position, tokens = closed[clash.position]
+        what = "is a duplicate" if clash.duplicate else "overlaps another range"
         faults.append(
             Fault(path, f"{what}: ranges must be disjoint", line=lines[position], field=f"range {label(tokens)}")
         )

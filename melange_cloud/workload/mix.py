@@ -107,7 +107,7 @@ def mix(parts: Mapping[str, tuple[Workload, float]], name: str, title: str, *, n
                 shares.setdefault(key, []).append(share)
     keys = sorted(cells)
     if faults := clashes(keys):
-        raise BadInput(f"cannot mix {' and '.join(parts)}: {faults[0][1]}; give both the same edges")
+        raise BadInput(f"cannot mix {' and '.join(parts)}: {faults[0].what}; give both the same edges")
     percent = {part: f"{100 * weight:g} % {part}" for part, weight in weights.items()}
     licences = {workload.licence for workload, _ in parts.values()}
     return Workload(

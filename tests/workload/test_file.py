@@ -225,7 +225,7 @@ def test_all_zero_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("output_tokens", "says"),
     [
-        ([25, 100], "buckets[2]: the same bucket stands twice (output range 26-100)"),
+        ([25, 100], "buckets[2]: duplicate bucket (output range 26-100)"),
         ([50, 250], "buckets[2]: output range 51-250 overlaps 26-100 of the same input range"),
     ],
 )

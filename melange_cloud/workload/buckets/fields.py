@@ -29,8 +29,8 @@ def bucket_list(checker: FieldChecker, document: dict[str, object]) -> list[Buck
     parsed = [_bucket(checker, value, f"buckets[{position}]") for position, value in enumerate(values)]
     buckets = {position: bucket for position, bucket in enumerate(parsed) if bucket is not None}
     positions = list(buckets)
-    for place, message in clashes([ranges_of(bucket) for bucket in buckets.values()]):
-        checker.fault(f"buckets[{positions[place]}]", f"{message}: ranges must be equal or disjoint")
+    for clash in clashes([ranges_of(bucket) for bucket in buckets.values()]):
+        checker.fault(f"buckets[{positions[clash.position]}]", f"{clash.what}: ranges must be equal or disjoint")
     if len(buckets) == len(values):
         total = math.fsum(bucket.share for bucket in buckets.values())
         if round(abs(total - 1), 12) > SUM_TOLERANCE:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 INPUT_EDGES_TOKENS = (25, 100, 250, 500, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 24_000, 32_000)
 """Upper edges of the input ranges: the paper's ten (arXiv 2404.14527), then 24,000 and 32,000; beyond, each doubles."""
@@ -48,22 +49,37 @@ def label(tokens: TokenRange) -> str:
     return f"{tokens[0] + 1}-{tokens[1]}"
 
 
-def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[tuple[int, str]]:
+@dataclass(frozen=True, slots=True, order=True)
+class RangeClash:
+    """A cell that cannot go with the others.
+
+    Attributes:
+        position: of the cell.
+        what: what it does: ``input range 26-100 overlaps 1-50 of another bucket``.
+        duplicate: whether it is the same cell as an earlier one.
+    """
+
+    position: int
+    what: str
+    duplicate: bool = False
+
+
+def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[RangeClash]:
     """What is wrong with (input range, output range) cells taken together.
 
     Input ranges must be equal or disjoint, because a ``prompt`` router tells requests apart by them alone; the output
     ranges of one input range must be disjoint.
 
     Returns:
-        (position of the offending cell, what it does: ``input range 26-100 overlaps 1-50``), by position.
+        By position.
     """
-    found: list[tuple[int, str]] = []
+    found: list[RangeClash] = []
     by_input: dict[TokenRange, list[int]] = {}
     for position, (input_tokens, _) in enumerate(cells):
         by_input.setdefault(input_tokens, []).append(position)
     for tokens, other in _overlaps(sorted(by_input)):
         found += [
-            (position, f"input range {label(tokens)} overlaps {label(other)} of another bucket")
+            RangeClash(position, f"input range {label(tokens)} overlaps {label(other)} of another bucket")
             for position in by_input[tokens]
         ]
     for positions in by_input.values():
@@ -71,13 +87,13 @@ def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[tuple[int, s
         for position in positions:
             tokens = cells[position][1]
             if tokens in by_output:
-                found.append((position, f"the same bucket stands twice (output range {label(tokens)})"))
+                what = f"duplicate bucket (output range {label(tokens)})"
+                found.append(RangeClash(position, what, duplicate=True))
             else:
                 by_output[tokens] = position
         for tokens, other in _overlaps(sorted(by_output)):
-            found.append(
-                (by_output[tokens], f"output range {label(tokens)} overlaps {label(other)} of the same input range")
-            )
+            what = f"output range {label(tokens)} overlaps {label(other)} of the same input range"
+            found.append(RangeClash(by_output[tokens], what))
     return sorted(found)
 
 
