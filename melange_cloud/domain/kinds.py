@@ -18,5 +18,9 @@ class Kind(NamedTuple):
     gpu: str
     tensor_parallel: int
 
+    def per_instance(self, gpu: str, gpu_count: int) -> int:
+        """Replicas that an instance with so many of a GPU hosts; 0 where the GPU is another or there are too few."""
+        return gpu_count // self.tensor_parallel if gpu == self.gpu else 0
+
     def __str__(self) -> str:
         return self.gpu if self.tensor_parallel == 1 else f"{self.gpu} x{self.tensor_parallel}"

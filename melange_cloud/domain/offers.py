@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
+from melange_cloud.domain.kinds import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
@@ -18,6 +20,10 @@ class InstanceType:
     vcpus: int
     memory_gib: float
     quota_family: str
+
+    def replicas_per_instance(self, kind: Kind) -> int:
+        """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or there are too few."""
+        return kind.per_instance(self.gpu, self.gpu_count)
 
 
 @dataclass(frozen=True, slots=True)

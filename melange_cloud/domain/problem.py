@@ -21,8 +21,8 @@ class OfferNumbers:
     usd_per_hour: float
 
     def replicas_per_instance(self, kind: Kind) -> int:
-        """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or too few are aboard."""
-        return self.gpu_count // kind.tensor_parallel if kind.gpu == self.gpu else 0
+        """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or there are too few."""
+        return kind.per_instance(self.gpu, self.gpu_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,19 @@ class Solution:
     lower_bound_usd_per_hour: float | None = None
     solver: str = ""
     reason: str = ""
+
+    @property
+    def instance_counts(self) -> dict[str, int]:
+        """Instances by instance type, whatever degree they are given to."""
+        counts: dict[str, int] = {}
+        for (name, _), count in sorted(self.instances.items()):
+            counts[name] = counts.get(name, 0) + count
+        return counts
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the search was carried to its end: to the cheapest fleet, or to the proof that there is none."""
+        return self.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
     @property
     def gap(self) -> float | None:

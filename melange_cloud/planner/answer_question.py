@@ -15,6 +15,7 @@ from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Question, purchase_of
 from melange_cloud.planner.ranking import rank, ranked
+from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
@@ -62,7 +63,7 @@ def answer(
     for done, region in enumerate(market.regions):
         if on_region is not None:
             on_region(done, len(market.regions), region.name)
-        plan = plan_region(region, asked, market, evaluated, solving, detailed=detailed)
+        plan = plan_region(region_question(region, asked, market, evaluated, solving), detailed=detailed)
         kinds = kinds_in_question(market.offers[region], evaluated.max_tput, asked)
         may_enter |= kinds
         covered = coverage(plan, traffic, kinds, evaluated.max_tput, evaluated.profiles)

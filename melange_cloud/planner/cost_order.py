@@ -24,7 +24,6 @@ from melange_cloud.domain import (
     CostOrder,
     Kind,
     MaxTput,
-    Offer,
     OfferNumbers,
     OrderBasis,
     Problem,
@@ -37,9 +36,9 @@ from melange_cloud.domain import (
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
-from melange_cloud.planner.plan_region import Here, pose_in
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
+from melange_cloud.planner.region_question import RegionQuestion
 from melange_cloud.planner.resolve import ResolvedQuestion
 from melange_cloud.planner.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.solver.checks import WHOLE_TOLERANCE
@@ -56,14 +55,12 @@ class Contender:
 
     Attributes:
         plan: its answer, which has a fleet.
-        here: its question.
-        offers: what is for sale there, whether it may enter or not.
+        question: what it answers.
         hours: hours per month that it is billed for.
     """
 
     plan: RegionPlan
-    here: Here
-    offers: Sequence[Offer]
+    question: RegionQuestion
     hours: float
 
     @property
@@ -156,31 +153,25 @@ class CostComparer:
         return (Confidence.TURNS_WITH_SPARE if proven else Confidence.NOT_PROVEN), *costs
 
     def _spared(self, side: Contender) -> Solution:
-        rules = side.here.rules
-        if rules.spare:
+        if side.question.rules.spare:
             return Solution(
                 side.plan.status,
                 usd_per_hour=side.plan.usd_per_hour,
                 lower_bound_usd_per_hour=side.plan.lower_bound_usd_per_hour,
             )
-        table = self.evaluated.max_tput
-        return self._solved(self._pose(side, table, spare=1))
+        return self._solved(side.question.posed_with(spare=1))
 
     def _worst_usd(self, side: Contender) -> float | None:
-        solution = self._solved(self._pose(side, self.evaluated.worse))
+        solution = self._solved(side.question.posed_with(self.evaluated.worse))
         return _usd(solution, side.hours)
 
     def _best_usd(self, side: Contender) -> float | None:
         """No fleet costs less, with every profile at its high end; None where there is none."""
-        solution = self._solved(self._pose(side, self.evaluated.better))
+        solution = self._solved(side.question.posed_with(self.evaluated.better))
         if solution.status is Status.UNKNOWN:
             return 0.0
         least = solution.lower_bound_usd_per_hour
         return None if solution.status is Status.INFEASIBLE else (least or 0.0) * side.hours
-
-    def _pose(self, side: Contender, table: MaxTputTable, spare: int | None = None) -> PosedProblem:
-        rules = side.here.rules if spare is None else replace(side.here.rules, spare=spare)
-        return pose_in(self.asked, side.offers, self.evaluated, table, rules)
 
     def _solved(self, posed: PosedProblem) -> Solution:
         if posed.problem is None:
@@ -188,7 +179,7 @@ class CostComparer:
         return self.solving.cost_of_any(posed.problems)
 
     def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> "_CostCurve":
-        problem = side.here.posed.problem
+        problem = side.question.posed.problem
         if problem is None:
             raise ValueError("a side with a fleet has a problem")
         # The same offers in another region make the same question; a kind that a side does not have moves nothing.
@@ -305,7 +296,7 @@ def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kin
 
 def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestion) -> tuple[Kind, ...]:
     """The kinds that could serve all of the traffic there, those included that another makes needless as stated."""
-    offers = side.here.posed.entering
+    offers = side.question.posed.entering
     buckets = [bucket.name for bucket in asked.workload.buckets]
     return tuple(
         kind
@@ -321,9 +312,9 @@ def _matched(cheaper: Contender, dearer: Contender) -> bool:
 
     With quotas only where they limit both alike, which they do where the matching offers have the same name.
     """
-    ours, theirs = cheaper.here.posed, dearer.here.posed
-    limited = bool(cheaper.here.rules.quotas or dearer.here.rules.quotas)
-    if limited and cheaper.here.rules.quotas != dearer.here.rules.quotas:
+    ours, theirs = cheaper.question.posed, dearer.question.posed
+    limited = bool(cheaper.question.rules.quotas or dearer.question.rules.quotas)
+    if limited and cheaper.question.rules.quotas != dearer.question.rules.quotas:
         return False
 
     def matches(one: OfferNumbers, other: OfferNumbers) -> bool:

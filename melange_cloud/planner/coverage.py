@@ -10,13 +10,13 @@ from melange_cloud.domain import (
     MaxTput,
     Offer,
     OutsideBucket,
-    Quotas,
     RegionPlan,
     Status,
     TrafficShare,
     UnservableSize,
 )
-from melange_cloud.planner.pose import EligibilityRules, MaxTputTable, describe_bucket, may_not_enter, percent
+from melange_cloud.planner.eligibility import eligible_offers, rules_of
+from melange_cloud.planner.pose import MaxTputTable, describe_bucket, percent
 from melange_cloud.planner.resolve import ResolvedQuestion
 from melange_cloud.profiles import Profile
 
@@ -51,26 +51,10 @@ class Traffic:
     dropped: bool
 
 
-def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: ResolvedQuestion) -> set[Kind]:
+def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: ResolvedQuestion) -> frozenset[Kind]:
     """The kinds that some offer may host: profiled, asked for, really sold, with enough host memory."""
-    basis = asked.basis
-    profiled = {kind for _, kind in max_tput}
-    kinds = profiled if asked.may_use is None else profiled & asked.may_use
-    gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
-    rules = EligibilityRules(
-        router=basis.fleet.router,
-        sold_as_any=basis.fleet.sold_as == "any",
-        host_memory_floor_gib=basis.fleet.host_memory_floor_gib,
-        may_use=asked.may_use,
-        quotas=Quotas(),
-        spare=0,
-    )
-    machines = [offer.instance_type for offer in offers if may_not_enter(offer, kinds, gpus, {}, rules) is None]
-    return {
-        kind
-        for kind in kinds
-        if any(machine.gpu == kind.gpu and machine.gpu_count >= kind.tensor_parallel for machine in machines)
-    }
+    rules = rules_of(asked.basis, asked.may_use, offers)
+    return eligible_offers(offers, {kind for _, kind in max_tput}, {}, rules).kinds
 
 
 def traffic_of(asked: ResolvedQuestion, offers: Collection[Offer], max_tput: MaxTputTable, *, drop: bool) -> Traffic:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from melange_cloud import solver
-from melange_cloud.domain import CurrentFleet, IneligibleType, Offer, OfferNumbers, Problem, Quotas, Solution
+from melange_cloud.domain import CurrentFleet, OfferNumbers, Problem, Quotas, Solution
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.region_plan import instance_counts
+from melange_cloud.planner.region_question import RegionQuestion
 
 
 def least_changed(
@@ -35,26 +35,18 @@ def with_offers_of(problem: Problem, entering: tuple[OfferNumbers, ...], today: 
 
 
 def current_fleet(
-    problem: Problem,
-    cheapest: Solution,
-    planned: Solution,
-    today: Mapping[str, int],
-    stay_within: float,
-    offers: Mapping[str, Offer],
-    left_out: tuple[IneligibleType, ...],
-    solving: ProblemSolver,
+    question: RegionQuestion, problem: Problem, today: Mapping[str, int], cheapest: Solution, planned: Solution
 ) -> CurrentFleet:
     """What the fleet of today costs and whether it serves, and what the plan changes.
 
     Args:
         problem: as for ``least_changed``.
-        cheapest, planned: the cheapest fleet, and the one that is proposed.
         today: instances by instance type.
-        offers: all that have a price here, by instance type.
-        left_out: what may not enter, and why.
+        cheapest, planned: the cheapest fleet, and the one that is proposed.
     """
+    offers, solving = question.offer_by_name, question.solving
     in_problem = {offer.name for offer in problem.offers}
-    reasons = {entry.instance_type: entry.reason for entry in left_out}
+    reasons = {entry.instance_type: entry.reason for entry in question.left_out}
     without = {name: reasons.get(name, "it has no price here") for name in sorted(today) if name not in in_problem}
     priced = all(name in offers for name in today)
     cost = sum(offers[name].usd_per_hour * count for name, count in sorted(today.items())) if priced else None
@@ -67,8 +59,8 @@ def current_fleet(
             solver=solving.solver,
             time_limit_s=solving.time_limit_s,
         )
-        serves = instance_counts(kept) == dict(today) if kept.status.has_fleet else None
-    counts = instance_counts(planned)
+        serves = kept.instance_counts == dict(today) if kept.status.has_fleet else None
+    counts = planned.instance_counts
     names = sorted({*today, *counts})
     changes = {name: counts.get(name, 0) - today.get(name, 0) for name in names}
     return CurrentFleet(
@@ -77,6 +69,6 @@ def current_fleet(
         without_price=without,
         serves=serves,
         changes={name: change for name, change in changes.items() if change},
-        stay_within=stay_within,
+        stay_within=question.asked.detail.stay_within,
         cheapest_usd_per_hour=cheapest.usd_per_hour or 0.0,
     )

@@ -19,7 +19,6 @@ from melange_cloud.domain import (
 )
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.solver.checks import lower_bound_usd_per_hour
 
 PoseTable = Callable[[MaxTputTable], PosedProblem]
@@ -63,105 +62,106 @@ class MaxTputRange:
     worse: MaxTputTable
 
 
-def error_bars(
-    ends: MaxTputRange,
-    pose: PoseTable,
-    fleet: Solution,
-    buckets: tuple[Bucket, ...],
-    solving: ProblemSolver,
-    hours_per_month: float,
-    *,
-    detailed: bool,
-) -> ErrorBars:
-    """Plan at both ends of the profiles' errors, and with each profile alone at its ends.
+@dataclass(frozen=True, slots=True)
+class ErrorBarFinder:
+    """Plans one region's question with other MaxTput tables.
 
-    Args:
-        ends: the tables to plan with.
-        pose: the region's question with another table. Kinds and degrees that only enter at an end enter there.
-        fleet: the region's plan, whose mix the others are compared with.
+    Attributes:
+        pose: the question with another table. Kinds and degrees that only enter at an end enter there.
         buckets: with traffic.
-        detailed: also one profile at a time, which takes a few solves.
+        solving: who solves.
+        hours_per_month: hours in a billed month.
     """
 
-    def solved(table: MaxTputTable) -> Solution:
-        return _solved(pose(table), solving)
+    pose: PoseTable
+    buckets: tuple[Bucket, ...]
+    solving: ProblemSolver
+    hours_per_month: float
 
-    def told(solution: Solution) -> FleetAtThroughput:
-        cost = solution.usd_per_hour
-        return FleetAtThroughput(
-            usd_per_month=None if cost is None else cost * hours_per_month,
-            instances=instance_counts(solution),
-            same_mix=None if cost is None else _mix(solution) == _mix(fleet),
-            proven=_is_proven(solution),
+    def bars(self, ends: MaxTputRange, fleet: Solution, *, detailed: bool) -> ErrorBars:
+        """Plan at both ends of the profiles' errors, and with each profile alone at its ends.
+
+        Args:
+            ends: the tables to plan with.
+            fleet: the region's plan, whose mix the others are compared with.
+            detailed: also one profile at a time, which takes a few solves.
+        """
+
+        def solved(table: MaxTputTable) -> Solution:
+            return self._cheapest(self.pose(table))
+
+        def told(solution: Solution) -> FleetAtThroughput:
+            cost = solution.usd_per_hour
+            return FleetAtThroughput(
+                usd_per_month=None if cost is None else cost * self.hours_per_month,
+                instances=solution.instance_counts,
+                same_mix=None if cost is None else _mix(solution) == _mix(fleet),
+                proven=solution.is_proven,
+            )
+
+        as_stated = solved(ends.stated)
+        all_better = self.pose(ends.better)
+        return ErrorBars(
+            better=told(self._cheapest(all_better)),
+            stated=told(as_stated),
+            worse=told(solved(ends.worse)),
+            profiles=self._swings(ends.stated, as_stated, all_better) if detailed else (),
         )
 
-    as_stated = solved(ends.stated)
-    all_better = pose(ends.better)
-    return ErrorBars(
-        better=told(_solved(all_better, solving)),
-        stated=told(as_stated),
-        worse=told(solved(ends.worse)),
-        profiles=_swings(ends.stated, pose, as_stated, all_better, buckets, solving, hours_per_month)
-        if detailed
-        else (),
-    )
+    def _swings(self, stated: MaxTputTable, fleet: Solution, all_better: PosedProblem) -> tuple[ProfileSwing, ...]:
+        """One profile at a time at its ends, the largest swing first.
 
+        A kind of the fleet takes its GPU's estimates along.
 
-def _swings(
-    stated: MaxTputTable,
-    pose: PoseTable,
-    fleet: Solution,
-    all_better: PosedProblem,
-    buckets: tuple[Bucket, ...],
-    solving: ProblemSolver,
-    hours_per_month: float,
-) -> tuple[ProfileSwing, ...]:
-    """One profile at a time at its ends, the largest swing first; a kind of the fleet takes its GPU's estimates along.
+        A kind that the fleet does without leaves the cost as it is when it is worse; when it is better, the cost cannot
+        fall below what fractions of instances cost. Where that is too much for the kind to matter more than another
+        that is known, it is not solved; and none is where all of them together cannot.
+        """
+        cost = fleet.usd_per_hour
+        if cost is None or all_better.problem is None:
+            return ()
 
-    A kind that the fleet does without leaves the cost as it is when it is worse; when it is better, the cost cannot
-    fall below what fractions of instances cost. Where that is too much for the kind to matter more than another that
-    is known, it is not solved; and none is where all of them together cannot.
-    """
-    cost = fleet.usd_per_hour
-    if cost is None or all_better.problem is None:
-        return ()
+        def swing(kind: Kind, better: Solution, worse: Solution) -> ProfileSwing:
+            ends = better.usd_per_hour, worse.usd_per_hour
+            return ProfileSwing(
+                gpu=kind.gpu,
+                tensor_parallel=kind.tensor_parallel,
+                error=_mean_error(kind, stated, self.buckets),
+                in_fleet=kind in _mix(fleet),
+                usd_per_month_if_better=None if ends[0] is None else ends[0] * self.hours_per_month,
+                usd_per_month_if_worse=None if ends[1] is None else ends[1] * self.hours_per_month,
+                # A search that --time-limit stopped may end above the stated cost; the error itself never costs more.
+                swing_usd_per_month=None
+                if ends[0] is None or ends[1] is None
+                else max(0.0, ends[1] - ends[0]) * self.hours_per_month,
+                measure=f"melange-cloud profiles import FILE --gpu {kind.gpu} --tp {kind.tensor_parallel}",
+                proven=better.is_proven and worse.is_proven,
+            )
 
-    def swing(kind: Kind, better: Solution, worse: Solution) -> ProfileSwing:
-        ends = better.usd_per_hour, worse.usd_per_hour
-        return ProfileSwing(
-            gpu=kind.gpu,
-            tensor_parallel=kind.tensor_parallel,
-            error=_mean_error(kind, stated, buckets),
-            in_fleet=kind in _mix(fleet),
-            usd_per_month_if_better=None if ends[0] is None else ends[0] * hours_per_month,
-            usd_per_month_if_worse=None if ends[1] is None else ends[1] * hours_per_month,
-            # A search cut short by --time-limit may end above the stated cost; the error itself never makes it dearer.
-            swing_usd_per_month=None
-            if ends[0] is None or ends[1] is None
-            else max(0.0, ends[1] - ends[0]) * hours_per_month,
-            measure=f"melange-cloud profiles import FILE --gpu {kind.gpu} --tp {kind.tensor_parallel}",
-            proven=_is_proven(better) and _is_proven(worse),
-        )
+        swings = [
+            swing(kind, *(self._cheapest(self.pose(shifted_with_its_gpu(stated, sign, kind))) for sign in (1, -1)))
+            for kind in sorted(_mix(fleet))
+        ]
+        bounds: list[tuple[float, Kind, PosedProblem]] = []
+        matters = max((_size(found) for found in swings), default=0.0) / self.hours_per_month + SAME_COST_USD_PER_H
+        gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_hour < cost}
+        if cost - _least_usd_per_hour(all_better, cost) <= matters:
+            gpus = set()
+        for kind in sorted({kind for _, kind in stated if kind.gpu in gpus} - _mix(fleet)):
+            posed = self.pose(shifted(stated, 1, kind))
+            if posed.problem is not None and kind in posed.problem.kinds:
+                bounds.append((_least_usd_per_hour(posed, cost), kind, posed))
+        for bound, kind, posed in sorted(bounds, key=lambda item: item[:2]):
+            if cost - bound <= matters:
+                break
+            swings.append(swing(kind, self._cheapest(posed), fleet))
+            matters = max(matters, _size(swings[-1]) / self.hours_per_month)
+        return tuple(sorted(swings, key=lambda one: (-_size(one), not one.in_fleet, one.gpu, one.tensor_parallel)))
 
-    swings = [
-        swing(kind, *(_solved(pose(shifted_with_its_gpu(stated, sign, kind)), solving) for sign in (1, -1)))
-        for kind in sorted(_mix(fleet))
-    ]
-    bounds: list[tuple[float, Kind, PosedProblem]] = []
-    matters = max((_size(found) for found in swings), default=0.0) / hours_per_month + SAME_COST_USD_PER_H
-    gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_hour < cost}
-    if cost - _least_usd_per_hour(all_better, cost) <= matters:
-        gpus = set()
-    for kind in sorted({kind for _, kind in stated if kind.gpu in gpus} - _mix(fleet)):
-        posed = pose(shifted(stated, 1, kind))
-        if posed.problem is not None and kind in posed.problem.kinds:
-            bounds.append((_least_usd_per_hour(posed, cost), kind, posed))
-    for bound, kind, posed in sorted(bounds, key=lambda item: item[:2]):
-        if cost - bound <= matters:
-            break
-        swings.append(swing(kind, _solved(posed, solving), fleet))
-        matters = max(matters, _size(swings[-1]) / hours_per_month)
-    return tuple(sorted(swings, key=lambda one: (-_size(one), not one.in_fleet, one.gpu, one.tensor_parallel)))
+    def _cheapest(self, posed: PosedProblem) -> Solution:
+        if posed.problem is None:
+            return Solution(Status.INFEASIBLE, reason=posed.reason)
+        return self.solving.cost_of_any(posed.problems)
 
 
 def _least_usd_per_hour(posed: PosedProblem, cost_usd_per_hour: float) -> float:
@@ -181,17 +181,6 @@ def _size(swing: ProfileSwing) -> float:
 
 def _mix(solution: Solution) -> frozenset[Kind]:
     return frozenset(kind for _, kind in solution.instances)
-
-
-def _is_proven(solution: Solution) -> bool:
-    """Whether the search was carried to its end: to the cheapest fleet, or to the proof that there is none."""
-    return solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
-
-
-def _solved(posed: PosedProblem, solving: ProblemSolver) -> Solution:
-    if posed.problem is None:
-        return Solution(Status.INFEASIBLE, reason=posed.reason)
-    return solving.cost_of_any(posed.problems)
 
 
 def _mean_error(kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...]) -> float:

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from melange_cloud import catalog, profiles
-from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, PlanBasis, Quotas, Region, Slo
+from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, PlanBasis, Region, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.domain.question import DEFAULT_TPOT_MS, HEATMAP_REGION
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
-from melange_cloud.planner.pose import EligibilityRules, may_not_enter
+from melange_cloud.planner.eligibility import eligible_offers, rules_of
 from melange_cloud.planner.question import Question
 from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_at
@@ -75,9 +75,9 @@ def heat_map(
     config = None if served.config is None else Path(served.config)
     found, no_profile = profiles.load_profiles(served.model, served.precision, served.era, None, config)
     reasons = {str(key): reason for key, reason in no_profile.items()}
-    entering, left_out = _split(offers, asked, set(found), reasons)
-    kinds = set(found) if asked.may_use is None else set(found) & asked.may_use
-    priced = _replica_prices(entering, sorted(kinds), market.ages)
+    eligible = eligible_offers(offers, set(found), reasons, rules_of(basis, asked.may_use, offers))
+    entering, left_out = eligible.offers, eligible.left_out
+    priced = _replica_prices(entering, sorted(eligible.kinds), market.ages)
     if not priced:
         raise PricesUnavailable(_why_empty(region, basis, left_out))
     usable = {kind: profile for kind, profile in found.items() if kind in priced}
@@ -205,31 +205,6 @@ def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> t
     return market.regions[0], market
 
 
-def _split(
-    offers: Iterable[Offer], asked: ResolvedQuestion, profiled: set[Kind], no_profile: Mapping[str, str]
-) -> tuple[list[Offer], list[IneligibleType]]:
-    """The offers that may enter a plan, and why the others may not: the plan's own rules."""
-    basis = asked.basis
-    rules = EligibilityRules(
-        router=basis.fleet.router,
-        sold_as_any=basis.fleet.sold_as == "any",
-        host_memory_floor_gib=basis.fleet.host_memory_floor_gib,
-        may_use=asked.may_use,
-        quotas=Quotas(),
-        spare=0,
-    )
-    kinds = profiled if asked.may_use is None else profiled & asked.may_use
-    gpus = None if asked.may_use is None else {kind.gpu for kind in asked.may_use}
-    entering, left_out = [], []
-    for offer in offers:
-        refusal = may_not_enter(offer, kinds, gpus, no_profile, rules)
-        if refusal is None:
-            entering.append(offer)
-        else:
-            left_out.append(refusal)
-    return entering, left_out
-
-
 def _replica_prices(
     offers: Sequence[Offer], kinds: Iterable[Kind], ages: Mapping[catalog.OfferKey, str]
 ) -> dict[Kind, ReplicaPrice]:
@@ -239,8 +214,7 @@ def _replica_prices(
         hosting = [
             (offer.usd_per_hour / replicas, replicas, offer.instance_type.name, offer)
             for offer in offers
-            if offer.instance_type.gpu == kind.gpu
-            and (replicas := offer.instance_type.gpu_count // kind.tensor_parallel) > 0
+            if (replicas := offer.instance_type.replicas_per_instance(kind)) > 0
         ]
         if hosting:
             usd_per_hour, replicas, name, offer = min(hosting, key=lambda entry: entry[:3])

@@ -19,6 +19,7 @@ from melange_cloud.domain import (
     UnservableSize,
     charged_rates,
 )
+from melange_cloud.planner.eligibility import EligibilityRules, eligible_offers
 
 MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
 """By (bucket name, kind): every bucket with traffic, every kind that has a profile."""
@@ -61,27 +62,6 @@ class PosedProblem:
         return (self.problem, *self.coarser, *(() if self.both_limits is None else (self.both_limits,)))
 
 
-@dataclass(frozen=True, slots=True)
-class EligibilityRules:
-    """What may enter and what the router knows.
-
-    Attributes:
-        router: ``plain``, ``prompt`` or ``oracle``.
-        sold_as_any: let in offers whose purchase is not proven possible.
-        host_memory_floor_gib: the least memory of an instance, GiB.
-        may_use: the kinds asked for; None is any.
-        quotas: upper limits.
-        spare: 0 or 1.
-    """
-
-    router: str
-    sold_as_any: bool
-    host_memory_floor_gib: float
-    may_use: frozenset[Kind] | None
-    quotas: Quotas
-    spare: int
-
-
 def row_of_bucket(buckets: Iterable[Bucket], router: str) -> dict[str, str]:
     """What the router can tell apart: each bucket (oracle), each input range (prompt), nothing (plain)."""
     if router == "plain":
@@ -107,26 +87,15 @@ def pose(
         planned_requests_per_s: peak rate with headroom, requests/s.
         rules: what may enter.
     """
-    profiled = {kind for _, kind in max_tput}
-    asked = profiled if rules.may_use is None else profiled & rules.may_use
-    asked_gpus = None if rules.may_use is None else {kind.gpu for kind in rules.may_use}
-    left_out: list[IneligibleType] = []
-    candidates: list[Offer] = []
-    for offer in offers:
-        refusal = may_not_enter(offer, asked, asked_gpus, no_profile, rules)
-        if refusal is None:
-            candidates.append(offer)
-        else:
-            left_out.append(refusal)
-
     row_of = row_of_bucket(buckets, rules.router)
-    kinds_here = sorted(kind for kind in asked if any(_hosts(offer, kind) for offer in candidates))
+    eligible = eligible_offers(offers, {kind for _, kind in max_tput}, no_profile, rules)
+    candidates, left_out, kinds_here = eligible.offers, list(eligible.left_out), sorted(eligible.kinds)
     useful, refused_kinds = _split_by_service(kinds_here, max_tput, buckets, row_of)
     unknown = frozenset(kind for kind in refused_kinds if _may_serve(kind, max_tput, buckets, row_of))
     useful = without_needless_degrees(useful, candidates, max_tput, buckets)
     entering: list[Offer] = []
     for offer in candidates:
-        if any(_hosts(offer, kind) for kind in useful):
+        if any(offer.instance_type.replicas_per_instance(kind) for kind in useful):
             entering.append(offer)
         else:
             left_out.append(_cannot_serve(offer, refused_kinds, unknown))
@@ -293,47 +262,10 @@ def without_needless_degrees(
     return [kind for kind in kinds if not needless(kind)]
 
 
-def may_not_enter(
-    offer: Offer,
-    asked: Iterable[Kind],
-    asked_gpus: set[str] | None,
-    no_profile: Mapping[str, str],
-    rules: EligibilityRules,
-) -> IneligibleType | None:
-    """Why an offer may not enter a plan; None where it may.
-
-    Args:
-        asked: the kinds that have a profile and are asked for.
-        asked_gpus: the GPUs asked for; None is any.
-        no_profile: GPU -> why it has no profile.
-        rules: of which the sale and the host memory are looked at.
-    """
-    machine = offer.instance_type
-    if asked_gpus is not None and machine.gpu not in asked_gpus:
-        return IneligibleType(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
-    if offer.sold_as == "unknown" and not rules.sold_as_any:
-        return IneligibleType(
-            machine.name, f"a price is listed, buying it {offer.purchase.replace('_', ' ')} is doubtful", "sold_as"
-        )
-    if offer.sold_as == "capacity_block" and not rules.sold_as_any:
-        return IneligibleType(machine.name, "sold by Capacity Block only", "sold_as")
-    if not any(kind.gpu == machine.gpu for kind in asked):
-        reason = no_profile.get(machine.gpu, f"no profile for {machine.gpu}")
-        return IneligibleType(machine.name, f"{machine.gpu}: {reason}", "no_profile")
-    if machine.memory_gib < rules.host_memory_floor_gib:
-        # One text for all sizes, so that a table can name the types together.
-        return IneligibleType(machine.name, f"host memory < {rules.host_memory_floor_gib:.3g} GiB", "host_memory")
-    return None
-
-
-def _hosts(offer: Offer, kind: Kind) -> bool:
-    return offer.instance_type.gpu == kind.gpu and offer.instance_type.gpu_count >= kind.tensor_parallel
-
-
 def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str], unknown: frozenset[Kind]) -> IneligibleType:
     machine = offer.instance_type
     for kind, reason in refused_kinds.items():
-        if _hosts(offer, kind):
+        if machine.replicas_per_instance(kind):
             return IneligibleType(machine.name, f"{kind}: {reason}", "no_data" if kind in unknown else "cannot_serve")
     return IneligibleType(
         machine.name, f"{machine.gpu_count} {machine.gpu}: the model needs more together", "cannot_serve"

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import fsum
 
-from melange_cloud import catalog
 from melange_cloud.domain import Offer, PlanBasis, PurchasePlan, Region, RegionPlan
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
-from melange_cloud.planner.plan_region import pose_here
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.region_plan import Surroundings, with_fleet, without_fleet
+from melange_cloud.planner.region_plan import with_fleet, without_fleet
+from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import LEAST_HOURS_OF_A_MONTH, ResolvedQuestion, default_spare
 
 ORDER = ("on_demand", "commit_1y", "commit_3y", "spot")
@@ -57,24 +56,15 @@ def _side(
     """The region's cheapest fleet under one purchase, with nothing around it; on spot with an instance in reserve."""
     spare = max(asked.basis.fleet.spare, default_spare(purchase))
     fleet = replace(asked.basis.fleet, purchase=purchase, spare=spare)
-    basis, offers = replace(asked.basis, fleet=fleet), market.offers[region]
-    here = pose_here(region, replace(asked, basis=basis), market, evaluated)
+    basis = replace(asked.basis, fleet=fleet)
+    question = region_question(region, replace(asked, basis=basis), market, evaluated, solving)
     hours = billed_hours_per_month(purchase, basis.calculation.hours_per_month)
-    around = Surroundings(left_out=here.left_out)
-
-    def side(plan: RegionPlan) -> Contender:
-        return Contender(plan, here, offers, hours)
-
-    if here.posed.problem is None:
-        return side(without_fleet(region, basis, here.status, here.reason, "", around))
-    problem, solution = solving.solve_any(here.posed.problems)
+    if question.posed.problem is None:
+        return Contender(without_fleet(question), question, hours)
+    problem, solution = solving.solve_any(question.posed.problems)
     if not solution.status.has_fleet:
-        solver = solution.solver or basis.calculation.solver
-        return side(without_fleet(region, basis, solution.status, solution.reason, solver, around))
-    by_name = {offer.instance_type.name: offer for offer in offers}
-    ages = {name: market.ages[catalog.key_of(offer)] for name, offer in by_name.items()}
-    buckets = asked.workload.buckets
-    return side(with_fleet(region, basis, problem, solution, by_name, ages, buckets, evaluated.max_tput, around))
+        return Contender(without_fleet(question, solution=solution), question, hours)
+    return Contender(with_fleet(question, problem, solution), question, hours)
 
 
 def _can_be_bought(offers: Sequence[Offer], basis: PlanBasis) -> dict[str, float]:
@@ -125,7 +115,7 @@ def _purchase_plan(
         break_even_of_cheapest_fraction=part_of_cheapest,
         break_even_of_cheapest_hours_per_month=None if part_of_cheapest is None else part_of_cheapest * hours,
         without_price=_without_price(plan, on_demand),
-        spare=sides[purchase].here.rules.spare,
+        spare=sides[purchase].question.rules.spare,
         price_as_of_to=plan.price_as_of_to,
     )
     if usd_per_hour is None or cheapest is None or purchase == "on_demand":

@@ -9,8 +9,8 @@ from melange_cloud.domain.money import same_cost
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
-from melange_cloud.planner.plan_region import pose_here
 from melange_cloud.planner.problem_solver import ProblemSolver
+from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import ResolvedQuestion
 
 
@@ -33,8 +33,8 @@ def rank(
 
     def contender(plan: RegionPlan) -> Contender:
         region = by_name[plan.provider, plan.region]
-        here = pose_here(region, asked, market, evaluated)
-        return Contender(plan, here, market.offers[region], asked.basis.calculation.hours_per_month)
+        question = region_question(region, asked, market, evaluated, solving)
+        return Contender(plan, question, asked.basis.calculation.hours_per_month)
 
     cheapest = contender(priced[0])
     return {(plan.provider, plan.region): compare(cheapest, contender(plan), curves) for plan in priced[1:]}

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from melange_cloud import catalog
 from melange_cloud.domain import (
     Allocation,
     Bucket,
     CurrentFleet,
     ErrorBars,
     Explanation,
-    IneligibleType,
     Kind,
     KindUse,
     MaxTput,
@@ -17,22 +17,21 @@ from melange_cloud.domain import (
     PlanBasis,
     Problem,
     QuotaNeed,
-    Region,
     RegionPlan,
     RoutingLine,
     SingleGpuFleet,
     Solution,
-    Status,
     UnservableSize,
     WhatIf,
     row_loads,
 )
 from melange_cloud.domain.units import SECONDS_PER_HOUR
+from melange_cloud.planner.region_question import RegionQuestion
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What stands around a region's fleet: the alternatives, and what did not enter."""
+class FleetContext:
+    """What is shown with a region's fleet: the alternatives, and what it depends on."""
 
     single_gpu: tuple[SingleGpuFleet, ...] = ()
     what_if: tuple[WhatIf, ...] = ()
@@ -41,7 +40,6 @@ class Surroundings:
     error_bars: ErrorBars | None = None
     explanation: Explanation | None = None
     current: CurrentFleet | None = None
-    left_out: tuple[IneligibleType, ...] = ()
     quota_needs: tuple[QuotaNeed, ...] = ()
 
 
@@ -55,9 +53,16 @@ def million_tokens_per_month(basis: PlanBasis) -> float:
 
 
 def without_fleet(
-    region: Region, basis: PlanBasis, status: Status, reason: str, solver: str, surroundings: Surroundings
+    question: RegionQuestion, single_gpu: tuple[SingleGpuFleet, ...] = (), solution: Solution | None = None
 ) -> RegionPlan:
-    """A region's place in the answer where there is no fleet to show; ``solver`` is empty where none was asked."""
+    """A region's place in the answer where there is no fleet to show.
+
+    Args:
+        solution: that of a search which found none; None where there was nothing to search.
+    """
+    region, status, reason, solver = question.region, question.status, question.reason, ""
+    if solution is not None:
+        status, reason, solver = solution.status, solution.reason, solution.solver or question.basis.calculation.solver
     return RegionPlan(
         provider=region.provider,
         region=region.name,
@@ -70,50 +75,42 @@ def without_fleet(
         usd_per_month_range=(None, None),
         lower_bound_usd_per_hour=None,
         usd_per_million_tokens=None,
-        million_tokens_per_month=million_tokens_per_month(basis),
+        million_tokens_per_month=million_tokens_per_month(question.basis),
         allocations=(),
         kinds=(),
         routing=(),
-        single_gpu=surroundings.single_gpu,
-        what_if=surroundings.what_if,
-        routers=surroundings.routers or {},
-        left_out=surroundings.left_out,
+        single_gpu=single_gpu,
+        what_if=(),
+        routers={},
+        left_out=question.left_out,
         quota_needs=(),
-        routers_proven=surroundings.routers_proven or {},
     )
 
 
 def with_fleet(
-    region: Region,
-    basis: PlanBasis,
-    problem: Problem,
-    solution: Solution,
-    offers: Mapping[str, Offer],
-    price_ages: Mapping[str, str],
-    buckets: Sequence[Bucket],
-    max_tput: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
-    surroundings: Surroundings,
+    question: RegionQuestion, problem: Problem, solution: Solution, context: FleetContext | None = None
 ) -> RegionPlan:
     """The answer for one region where a fleet was found.
 
     Args:
-        offers: by instance type name.
-        price_ages: by instance type name, in words (``live``, ``cached 3 h``, ``snapshot 2026-07-30``).
-        buckets: with traffic, in the order in which they are shown.
-        max_tput: the figures that the problem was posed with.
+        problem: what ``solution`` is the answer to.
+        context: what is shown with the fleet; None is nothing.
     """
+    region, basis, offers = question.region, question.basis, question.offer_by_name
+    buckets, max_tput = question.asked.workload.buckets, question.evaluated.max_tput
+    context = context or FleetContext()
     if solution.usd_per_hour is None:
         raise ValueError("a solution with a fleet has a cost")
     routing = _routing(problem, solution, buckets, max_tput)
     kinds = _kinds(problem, solution, buckets, max_tput, routing)
     busy = {Kind(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
     allocations = tuple(
-        _allocation(offers[name], price_ages[name], kind, count, busy.get(kind, 0.0))
+        _allocation(offers[name], question.price_age(offers[name]), kind, count, busy.get(kind, 0.0))
         for (name, kind), count in sorted(solution.instances.items(), key=lambda item: (item[0][1], item[0][0]))
     )
     hours = basis.calculation.hours_per_month
     million_tokens = million_tokens_per_month(basis)
-    bars = surroundings.error_bars
+    bars = context.error_bars
     return RegionPlan(
         provider=region.provider,
         region=region.name,
@@ -130,42 +127,29 @@ def with_fleet(
         allocations=allocations,
         kinds=kinds,
         routing=routing,
-        single_gpu=surroundings.single_gpu,
-        what_if=surroundings.what_if,
-        routers=surroundings.routers or {},
-        left_out=surroundings.left_out,
-        quota_needs=surroundings.quota_needs,
+        single_gpu=context.single_gpu,
+        what_if=context.what_if,
+        routers=context.routers or {},
+        left_out=question.left_out,
+        quota_needs=context.quota_needs,
         error_bars=bars,
-        explanation=surroundings.explanation,
-        current=surroundings.current,
-        routers_proven=surroundings.routers_proven or {},
+        explanation=context.explanation,
+        current=context.current,
+        routers_proven=context.routers_proven or {},
     )
 
 
-def single_gpu_fleet(
-    gpu: str, tensor_parallel: int | None, solution: Solution, plan_usd_per_hour: float | None
-) -> SingleGpuFleet:
-    """What one GPU alone would cost, beside the plan; without a degree where the fleet has several."""
-    saving = None
-    if solution.usd_per_hour and plan_usd_per_hour is not None:
-        saving = 1 - plan_usd_per_hour / solution.usd_per_hour
-    return SingleGpuFleet(
-        gpu=gpu,
-        tensor_parallel=tensor_parallel,
-        status=solution.status,
-        reason=solution.reason,
-        usd_per_hour=solution.usd_per_hour,
-        instances=instance_counts(solution),
-        saving_fraction=saving,
-    )
-
-
-def instance_counts(solution: Solution) -> dict[str, int]:
-    """Instances by instance type, whatever degree they are given to."""
-    counts: dict[str, int] = {}
-    for (name, _), count in sorted(solution.instances.items()):
-        counts[name] = counts.get(name, 0) + count
-    return counts
+def quota_needs(question: RegionQuestion, solution: Solution) -> tuple[QuotaNeed, ...]:
+    """The account quotas that the fleet draws on, by the vendor's names."""
+    offers = question.offer_by_name
+    needed: dict[tuple[str, str], int] = {}
+    for name, count in solution.instance_counts.items():
+        offer = offers[name]
+        quota = catalog.quota_of(question.region.provider, name, offer.purchase)
+        if quota is not None:
+            each = offer.instance_type.vcpus if quota.unit == "vCPU" else offer.instance_type.gpu_count
+            needed[quota.name, quota.unit] = needed.get((quota.name, quota.unit), 0) + each * count
+    return tuple(QuotaNeed(name, count, unit) for (name, unit), count in sorted(needed.items()))
 
 
 def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: float) -> Allocation:
@@ -179,7 +163,7 @@ def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: 
         sold_as=offer.sold_as,
         contract=offer.contract,
         instances=instances,
-        replicas=instances * (machine.gpu_count // kind.tensor_parallel),
+        replicas=instances * machine.replicas_per_instance(kind),
         vcpus=machine.vcpus,
         memory_gib=machine.memory_gib,
         quota_family=machine.quota_family,

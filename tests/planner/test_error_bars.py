@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Status
-from melange_cloud.planner.error_bars import MaxTputRange, error_bars, shifted, shifted_with_its_gpu
+from melange_cloud.planner.error_bars import ErrorBarFinder, MaxTputRange, shifted, shifted_with_its_gpu
 from melange_cloud.planner.pose import pose
 from melange_cloud.planner.problem_solver import ProblemSolver
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
@@ -43,7 +43,7 @@ def bars_of(table, requests_per_s, router="plain", *, planned=None, detailed=Tru
 
     fleet = solving.solve(posed(planned or table).problem)
     ends = MaxTputRange(shifted(table, 1), table, shifted(table, -1))
-    bars = error_bars(ends, posed, fleet, BUCKETS, solving, HOURS, detailed=detailed)
+    bars = ErrorBarFinder(posed, BUCKETS, solving, HOURS).bars(ends, fleet, detailed=detailed)
     return bars, fleet, lambda other: solving.solve_for_cost(posed(other).problem).usd_per_hour * HOURS
 
 

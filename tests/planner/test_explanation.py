@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from melange_cloud.domain import Bucket, Kind, MaxTput, OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.planner.explanation.alternatives import other_fleets
 from melange_cloud.planner.explanation.entry_price import entry_price
-from melange_cloud.planner.explanation.explain import explain
+from melange_cloud.planner.explanation.explain import AnsweredProblem, ProfiledTraffic, explain
 from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.profiles import load_profiles
@@ -57,7 +57,7 @@ def test_a_higher_quota_saves_what_was_promised(problem: Problem) -> None:
     answers = solving()
     plan = answers.solve(problem)
     assume(plan.status is Status.OPTIMAL)
-    told = explain(problem, plan, problem.offers, [], {}, {}, answers, 1)
+    told = explain(AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic([], {}, {}), answers, 1)
     for quota in told.quotas:
         limits = {"--max-gpus": "max_gpus", "--max-instances": "max_instances", "--max-vcpus": "max_vcpus"}
         field = limits[quota.option]
@@ -76,7 +76,12 @@ def test_a_higher_quota_saves_what_was_promised(problem: Problem) -> None:
 def test_quotas_that_do_not_bind_are_not_named() -> None:
     problem = toy(quotas=Quotas(max_gpus={"A10G": 50, "A100-80GB": 50}))
     answers = solving()
-    assert explain(problem, answers.solve(problem), problem.offers, [], {}, {}, answers, 1).quotas == ()
+    assert (
+        explain(
+            AnsweredProblem(problem, answers.solve(problem), problem.offers), ProfiledTraffic([], {}, {}), answers, 1
+        ).quotas
+        == ()
+    )
 
 
 @settings(max_examples=examples(12))
@@ -141,7 +146,9 @@ def test_bucket_costs_add_up_to_the_fleet() -> None:
     answers = solving()
     plan = answers.solve(problem)
     profiles, _ = load_profiles("llama-2-7b")
-    told = explain(problem, plan, problem.offers, buckets, table, profiles, answers, 1)
+    told = explain(
+        AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic(buckets, table, profiles), answers, 1
+    )
     assert sum(size.cost_share for size in told.bucket_costs) == pytest.approx(1)
     per_hour = sum(
         size.usd_per_thousand_requests / 1000 * size.requests_share * 30 * 3600 for size in told.bucket_costs
@@ -159,7 +166,9 @@ def test_limits_are_weighted_by_load(limited_by: str, told_as: str) -> None:
     answers = solving()
     plan = answers.solve(problem)
     profiles, _ = load_profiles("llama-2-7b")
-    told = explain(problem, plan, problem.offers, buckets, table, profiles, answers, 1)
+    told = explain(
+        AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic(buckets, table, profiles), answers, 1
+    )
     for limits in told.limits:
         kind = Kind(limits.gpu, limits.tensor_parallel)
         loads = {
@@ -178,6 +187,6 @@ def test_a_type_that_is_like_a_rented_one_enters_below_its_price() -> None:
     answers = solving()
     plan = answers.solve(problem)
     twin = OfferNumbers("A10G-big-host", "A10G", 1, 16, "aws:G", 1.5)
-    told = explain(problem, plan, (*problem.offers, twin), [], {}, {}, answers, 1)
+    told = explain(AnsweredProblem(problem, plan, (*problem.offers, twin)), ProfiledTraffic([], {}, {}), answers, 1)
     (entry,) = [entry for entry in told.entry_prices if entry.instance_type == twin.name]
     assert entry.enters_below_usd_per_hour_each == pytest.approx(1.01, abs=1e-4)

@@ -12,8 +12,8 @@ from melange_cloud.domain import Confidence, MaxTput, OrderBasis, Status
 from melange_cloud.market.markets import open_market
 from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import evaluate
-from melange_cloud.planner.plan_region import pose_here, pose_in
 from melange_cloud.planner.problem_solver import ProblemSolver
+from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import resolve
 from tests.questions import NOW, ask, question
 
@@ -32,7 +32,8 @@ class Anew:
 
     def usd_per_month(self, region, off, spare=None):
         """What the region costs where each GPU or kind of ``off`` is off by that part of its error."""
-        here = pose_here(self.regions[region], self.asked, self.market, self.evaluated)
+        solving = ProblemSolver("auto", None)
+        here = region_question(self.regions[region], self.asked, self.market, self.evaluated, solving)
 
         def part(kind):
             return off.get(kind.gpu, off.get(str(kind), 0))
@@ -48,8 +49,7 @@ class Anew:
             (bucket, kind): moved(cell, part(kind)) if isinstance(cell, MaxTput) else cell
             for (bucket, kind), cell in self.evaluated.stated.items()
         }
-        rules = here.rules if spare is None else replace(here.rules, spare=spare)
-        posed = pose_in(self.asked, self.market.offers[self.regions[region]], self.evaluated, table, rules)
+        posed = here.posed_with(table, **({} if spare is None else {"spare": spare}))
         return solver.solve(posed.problem, solver="highs").usd_per_hour * 730
 
 
@@ -154,15 +154,16 @@ def test_with_a_router_that_knows_sizes_only_offers_and_ranges_decide():
 def sides():
     """us-east-1 and us-west-2 of one question, as contenders, with what decides between them."""
     anew = Anew("us-east-1", "eu-west-1", gpus=("A10G",))
+    solving = ProblemSolver("auto", None)
     plans = {region.region: region for region in melange_cloud.answer(anew.question, now=NOW).regions}
 
     def contender(name, price_date=date(2026, 7, 20), **changes):
         region = anew.regions[name]
-        here = pose_here(region, anew.asked, anew.market, anew.evaluated)
+        question = region_question(region, anew.asked, anew.market, anew.evaluated, solving)
         lines = tuple(replace(line, price_as_of_to=price_date) for line in plans[name].allocations)
-        return Contender(replace(plans[name], allocations=lines, **changes), here, anew.market.offers[region], 730.0)
+        return Contender(replace(plans[name], allocations=lines, **changes), question, 730.0)
 
-    return contender, CostComparer(anew.asked, anew.evaluated, ProblemSolver("auto", None))
+    return contender, CostComparer(anew.asked, anew.evaluated, solving)
 
 
 def test_a_fleet_that_was_not_searched_to_the_end_could_undercut(sides):

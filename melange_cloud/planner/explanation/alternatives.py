@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from melange_cloud.domain import Alternative, Kind, Problem, Solution, Status
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.region_plan import instance_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def as_alternative(other: AlternativeFleet, plan_usd_per_hour: float) -> Alterna
     cost = other.solution.usd_per_hour or 0.0
     return Alternative(
         without=tuple(sorted(other.without)),
-        instances=instance_counts(other.solution),
+        instances=other.solution.instance_counts,
         usd_per_hour=cost,
         busy_usd_per_hour=busy_usd_per_hour(other.problem, other.solution),
         more_fraction=cost / plan_usd_per_hour - 1,

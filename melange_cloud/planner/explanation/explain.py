@@ -36,29 +36,52 @@ from melange_cloud.profiles.saturation import prompt_s, what_saturates
 THOUSAND, MILLION = 1e3, 1e6
 
 
+@dataclass(frozen=True, slots=True)
+class AnsweredProblem:
+    """A region's question and its answer.
+
+    Attributes:
+        problem, solution: the question and its answer, which has a fleet.
+        offers: all that may be rented here, needless ones included.
+        others: the question posed in other ways (see ``PosedProblem.problems``).
+    """
+
+    problem: Problem
+    solution: Solution
+    offers: Sequence[OfferNumbers]
+    others: Sequence[Problem] = ()
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The question in all its ways, the one that was answered first."""
+        return (self.problem, *self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfiledTraffic:
+    """The traffic, and what each kind makes of it.
+
+    Attributes:
+        buckets: with traffic.
+        table: MaxTput of every bucket on every kind.
+        profiles: what the table was made from.
+    """
+
+    buckets: Sequence[Bucket]
+    table: MaxTputTable
+    profiles: Mapping[Kind, Profile]
+
+
 def explain(
-    problem: Problem,
-    solution: Solution,
-    offers: Sequence[OfferNumbers],
-    buckets: Sequence[Bucket],
-    table: MaxTputTable,
-    profiles: Mapping[Kind, Profile],
-    solving: ProblemSolver,
-    alternatives: int,
-    others: Sequence[Problem] = (),
+    answered: AnsweredProblem, traffic: ProfiledTraffic, solving: ProblemSolver, alternatives: int
 ) -> Explanation:
     """Explain a fleet.
 
     Args:
-        problem, solution: the question and its answer, which has a fleet.
-        others: the question posed in other ways (see ``Posed.problems``).
-        offers: all that may be rented here, needless ones included.
-        buckets: with traffic.
-        table: MaxTput of every bucket on every kind.
-        profiles: what the table was made from.
         solving: answers the changed questions.
         alternatives: how many other fleets to list, at least 1.
     """
+    problem, solution, others = answered.problem, answered.solution, answered.others
     cost = solution.usd_per_hour
     if cost is None:
         raise ValueError("a solution with a fleet has a cost")
@@ -67,34 +90,28 @@ def explain(
     )
     busy = busy_usd_per_hour(problem, solution)
     return Explanation(
-        limits=_limits(problem, solution, buckets, table, profiles),
+        limits=_limits(problem, solution, traffic),
         idle_usd_per_hour=cost - busy,
         runner_up=found[0] if found else None,
         runner_up_lost=_why_it_lost(found[0], cost, busy) if found else "",
         alternatives=found,
-        bucket_costs=_bucket_costs(problem, solution, buckets),
-        quotas=_binding_quotas((problem, *others), solution, solving),
-        entry_prices=_entry_prices((problem, *others), solution, offers, solving, cost),
+        bucket_costs=_bucket_costs(problem, solution, traffic.buckets),
+        quotas=_binding_quotas(answered.problems, solution, solving),
+        entry_prices=_entry_prices(answered, solving, cost),
     )
 
 
-def _limits(
-    problem: Problem,
-    solution: Solution,
-    buckets: Sequence[Bucket],
-    table: MaxTputTable,
-    profiles: Mapping[Kind, Profile],
-) -> tuple[KindLimits, ...]:
+def _limits(problem: Problem, solution: Solution, traffic: ProfiledTraffic) -> tuple[KindLimits, ...]:
     """By kind, the load of the buckets that it serves, by what stops it there; and the time that prompts take."""
     found = []
     kinds = sorted({kind for _, kind in solution.instances})
-    rows = row_loads(table, kinds, problem.planned_requests_per_s, problem.row_of_bucket)
+    rows = row_loads(traffic.table, kinds, problem.planned_requests_per_s, problem.row_of_bucket)
     for kind in kinds:
         loads: dict[str, float] = {}
         prompts: float | None = 0.0
-        for bucket in buckets:
+        for bucket in traffic.buckets:
             share = solution.shares.get((problem.row_of_bucket[bucket.name], kind), 0.0)
-            cell = table[bucket.name, kind]
+            cell = traffic.table[bucket.name, kind]
             if share <= 0 or not isinstance(cell, MaxTput):
                 continue
             requests_per_s = share * problem.planned_requests_per_s[bucket.name]
@@ -102,9 +119,9 @@ def _limits(
             row = rows[problem.row_of_bucket[bucket.name], kind]
             limit = row.limit_of(cell)
             if limit == "saturation":
-                limit = what_saturates(profiles[kind], *size)
+                limit = what_saturates(traffic.profiles[kind], *size)
             loads[limit] = loads.get(limit, 0.0) + requests_per_s / row.rate_of(cell)
-            each_s = prompt_s(profiles[kind], *size)
+            each_s = prompt_s(traffic.profiles[kind], *size)
             prompts = None if prompts is None or each_s is None else prompts + requests_per_s * each_s
         total = sum(loads.values())
         most_first = sorted(loads.items(), key=lambda item: (-item[1], item[0]))
@@ -229,22 +246,17 @@ def _is_cheaper(usd_per_hour: float, than: float) -> bool:
     return usd_per_hour < than - max(1e-6, 1e-7 * than)
 
 
-def _entry_prices(
-    problems: Sequence[Problem],
-    solution: Solution,
-    offers: Sequence[OfferNumbers],
-    solving: ProblemSolver,
-    usd_per_hour: float,
-) -> tuple[EntryPrice, ...]:
+def _entry_prices(answered: AnsweredProblem, solving: ProblemSolver, usd_per_hour: float) -> tuple[EntryPrice, ...]:
     """Every offer that is not in the fleet, the one that needs the smallest fall of its price first.
 
     Two offers with the same GPU and as many of it host the same: one price answers for both, unless quotas tell them
     apart or one is in the fleet, whose price is then the one to beat.
     """
-    rented = {name for name, _ in solution.instances}
+    problems = answered.problems
+    rented = {name for name, _ in answered.solution.instances}
     known: dict[tuple[str, int, str], tuple[float | None, bool]] = {}
     found = []
-    for offer in offers:
+    for offer in answered.offers:
         if offer.name in rented:
             continue
         alike = (offer.gpu, offer.gpu_count, offer.name if problems[0].quotas else "")

@@ -26,11 +26,10 @@ from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice, front_end_shares
-from melange_cloud.planner.plan_region import pose_here, pose_in, rules_of
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew, posings_of
 from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
 from melange_cloud.planner.question import Question
-from melange_cloud.planner.region_plan import instance_counts
+from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import MOST_REQUESTS_PER_S, ResolvedQuestion, resolve
 from melange_cloud.planner.sweep.stretches import (
     MOST_STRETCHES,
@@ -152,11 +151,9 @@ class _RegionSweeps:
 
     def __init__(self, region: Region, asked: ResolvedQuestion, market: Market, evaluated: ProfileEvaluation) -> None:
         self.asked, self.evaluated = asked, evaluated
-        self.offers = market.offers[region]
-        self.rules = rules_of(asked, self.offers)
         self.solving = ProblemSolver(asked.basis.calculation.solver, asked.basis.calculation.time_limit_s)
-        self.here = pose_here(region, asked, market, evaluated)
-        self.posed = self.here.posed
+        self.question = region_question(region, asked, market, evaluated, self.solving)
+        self.posed = self.question.posed
 
     def over(self, what: str, gpu: str, low: float | None, high: float | None) -> Sweep:
         """The sweep over one quantity."""
@@ -218,7 +215,7 @@ class _RegionSweeps:
     def _over_tpot(self, low: float, high: float) -> Swept:
         def problems_at(tpot_ms: float) -> tuple[Problem, ...]:
             table = self.evaluated.at(replace(self.asked.basis.targets.slo, tpot_ms=tpot_ms))
-            return pose_in(self.asked, self.offers, self.evaluated, table, self.rules).problems
+            return self.question.posed_with(table).problems
 
         at_loosest = problems_at(high)
         if not at_loosest:
@@ -271,15 +268,15 @@ class _RegionSweeps:
         choices = []
         for router in ROUTERS:
             table = self.evaluated.max_tput
-            posed = pose_in(self.asked, self.offers, self.evaluated, table, replace(self.rules, router=router))
+            posed = self.question.posed_with(table, router=router)
             found = self._no_fleet(posed) if posed.problem is None else self.solving.cost_of_any(posed.problems)
-            choices.append(SweepChoice(router, found.status, instance_counts(found), found.usd_per_hour, found.reason))
+            choices.append(SweepChoice(router, found.status, found.instance_counts, found.usd_per_hour, found.reason))
         return tuple(choices)
 
     def _with(self, table: MaxTputTable, problem: Problem) -> tuple[Problem, ...]:
         """The question with other figures: see ``PosedProblem.problems``."""
         changed = charged_anew(problem, table)
-        return posings_of(changed, table, self.asked.workload.buckets, self.rules.router)
+        return posings_of(changed, table, self.asked.workload.buckets, self.question.rules.router)
 
     def _alone(self, problem: Problem) -> dict[str, Callable[[Problem], Solution]]:
         """How each GPU that serves everything, at whatever degrees, answers alone; by its name."""
@@ -293,12 +290,12 @@ class _RegionSweeps:
         return self.solving.solve_one_gpu(alone)
 
     def _nothing(self, low: float, high: float) -> Swept:
-        return (Stretch(low, high, self.here.status, {}, None, None, self.here.reason),), {}
+        return (Stretch(low, high, self.question.status, {}, None, None, self.question.reason),), {}
 
     def _no_fleet(self, posed: PosedProblem) -> Solution:
         """Why another router has no fleet; a price that is missing is missing for all of them."""
         if posed.reason == self.posed.reason:
-            return Solution(self.here.status, reason=self.here.reason)
+            return Solution(self.question.status, reason=self.question.reason)
         return Solution(Status.UNKNOWN if posed.no_data else Status.INFEASIBLE, reason=posed.reason)
 
 

@@ -14,7 +14,6 @@ from functools import partial
 from melange_cloud.domain import Kind, MaxTput, Problem, Solution, Status, Stretch
 from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.problem_solver import best_of
-from melange_cloud.planner.region_plan import instance_counts
 from melange_cloud.solver import most_traffic
 
 STEP = 1e-5
@@ -185,7 +184,7 @@ def over_price(
         return (_stretch(low, high, first if not first.status.has_fleet else last),)
     return _joined(
         [
-            Stretch(begin, end, fleet.status, instance_counts(fleet), cost(fleet, begin), cost(fleet, end))
+            Stretch(begin, end, fleet.status, fleet.instance_counts, cost(fleet, begin), cost(fleet, end))
             for begin, end, fleet in between(low, first, high, last)
             if end > begin
         ]
@@ -194,7 +193,7 @@ def over_price(
 
 def _stretch(low: float, high: float, solution: Solution) -> Stretch:
     cost = solution.usd_per_hour
-    return Stretch(low, high, solution.status, instance_counts(solution), cost, cost, solution.reason)
+    return Stretch(low, high, solution.status, solution.instance_counts, cost, cost, solution.reason)
 
 
 def _joined(stretches: list[Stretch]) -> tuple[Stretch, ...]:

@@ -1,0 +1,128 @@
+"""What may enter a plan: the rules of the question, laid over the offers of a region."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from melange_cloud.domain import IneligibleType, Kind, Offer, PlanBasis, Quotas
+
+
+@dataclass(frozen=True, slots=True)
+class EligibilityRules:
+    """What may enter and what the router knows.
+
+    Attributes:
+        router: ``plain``, ``prompt`` or ``oracle``.
+        sold_as_any: let in offers whose purchase is not proven possible.
+        host_memory_floor_gib: the least memory of an instance, GiB.
+        may_use: the kinds asked for; None is any.
+        quotas: upper limits.
+        spare: 0 or 1.
+    """
+
+    router: str
+    sold_as_any: bool
+    host_memory_floor_gib: float
+    may_use: frozenset[Kind] | None
+    quotas: Quotas
+    spare: int
+
+    def kinds_of(self, profiled: Collection[Kind]) -> frozenset[Kind]:
+        """Those of the kinds with a profile that are asked for."""
+        return frozenset(profiled) if self.may_use is None else frozenset(profiled) & self.may_use
+
+    def asks_for(self, gpu: str) -> bool:
+        """Whether the GPU is asked for, at any degree."""
+        return self.may_use is None or any(kind.gpu == gpu for kind in self.may_use)
+
+
+@dataclass(frozen=True, slots=True)
+class EligibleOffers:
+    """The offers that may enter a plan, and the instance types that may not.
+
+    Attributes:
+        offers: in the order in which they were given.
+        left_out: the others, each with its reason.
+        kinds: those asked for that some offer hosts.
+    """
+
+    offers: tuple[Offer, ...]
+    left_out: tuple[IneligibleType, ...]
+    kinds: frozenset[Kind]
+
+
+def rules_of(basis: PlanBasis, may_use: frozenset[Kind] | None, offers: Collection[Offer]) -> EligibilityRules:
+    """What may enter one region's plan, and what the router knows.
+
+    Args:
+        offers: of the region, whose quotas count.
+    """
+    fleet = basis.fleet
+    return EligibilityRules(
+        router=fleet.router,
+        sold_as_any=fleet.sold_as == "any",
+        host_memory_floor_gib=fleet.host_memory_floor_gib,
+        may_use=may_use,
+        quotas=_quotas_of(basis, offers),
+        spare=fleet.spare,
+    )
+
+
+def _quotas_of(basis: PlanBasis, offers: Collection[Offer]) -> Quotas:
+    """The quotas that touch one of the offers."""
+    machines = [offer.instance_type for offer in offers]
+
+    def touching(limits: Mapping[str, int], names: set[str]) -> dict[str, int]:
+        return {name: limit for name, limit in limits.items() if name in names}
+
+    return Quotas(
+        max_gpus=touching(basis.fleet.max_gpus, {machine.gpu for machine in machines}),
+        max_instances=touching(basis.fleet.max_instances, {machine.name for machine in machines}),
+        max_vcpus=touching(basis.fleet.max_vcpus, {machine.quota_family for machine in machines}),
+    )
+
+
+def eligible_offers(
+    offers: Iterable[Offer], profiled: Collection[Kind], no_profile: Mapping[str, str], rules: EligibilityRules
+) -> EligibleOffers:
+    """Which offers may enter a plan; whether a kind that they host can serve the traffic is not asked here.
+
+    Args:
+        profiled: the kinds that have a profile.
+        no_profile: GPU -> why it has none.
+    """
+    kinds = rules.kinds_of(profiled)
+    gpus = {kind.gpu for kind in kinds}
+    entering: list[Offer] = []
+    left_out: list[IneligibleType] = []
+    for offer in offers:
+        refusal = _refusal(offer, gpus, no_profile, rules)
+        if refusal is None:
+            entering.append(offer)
+        else:
+            left_out.append(refusal)
+    hosted = frozenset(
+        kind for kind in kinds if any(offer.instance_type.replicas_per_instance(kind) for offer in entering)
+    )
+    return EligibleOffers(tuple(entering), tuple(left_out), hosted)
+
+
+def _refusal(
+    offer: Offer, profiled_gpus: Collection[str], no_profile: Mapping[str, str], rules: EligibilityRules
+) -> IneligibleType | None:
+    """Why an offer may not enter a plan; None where it may."""
+    machine = offer.instance_type
+    if not rules.asks_for(machine.gpu):
+        return IneligibleType(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
+    if offer.sold_as == "unknown" and not rules.sold_as_any:
+        return IneligibleType(
+            machine.name, f"a price is listed, buying it {offer.purchase.replace('_', ' ')} is doubtful", "sold_as"
+        )
+    if offer.sold_as == "capacity_block" and not rules.sold_as_any:
+        return IneligibleType(machine.name, "sold by Capacity Block only", "sold_as")
+    if machine.gpu not in profiled_gpus:
+        reason = no_profile.get(machine.gpu, f"no profile for {machine.gpu}")
+        return IneligibleType(machine.name, f"{machine.gpu}: {reason}", "no_profile")
+    if machine.memory_gib < rules.host_memory_floor_gib:
+        # One text for all sizes, so that a table can name the types together.
+        return IneligibleType(machine.name, f"host memory < {rules.host_memory_floor_gib:.3g} GiB", "host_memory")
+    return None

@@ -1,0 +1,71 @@
+"""The same question with one thing changed: a spare, a tighter target, smaller hosts, more front ends."""
+
+import math
+from dataclasses import replace
+
+from melange_cloud import profiles
+from melange_cloud.domain import FRONT_END, MaxTput, Solution, WhatIf
+from melange_cloud.planner.pose import PosedProblem
+from melange_cloud.planner.region_question import RegionQuestion
+
+
+def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
+    """A spare, half the TPOT target, and hosts of any memory, each alone."""
+    basis, posed = question.basis, question.posed
+    answers = []
+    if question.rules.spare == 0:
+        spared = question.posed_with(spare=1)
+        answers.append(_what_if(question, "survive losing any one instance", "--spare 1", spared))
+    half_ms = f"{basis.targets.tpot_ms / 2:g}"
+    tighter = question.posed_with(question.evaluated.at(replace(basis.targets.slo, tpot_ms=basis.targets.tpot_ms / 2)))
+    answers.append(_what_if(question, f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, _lost(posed, tighter)))
+    small = {item.instance_type for item in posed.left_out if item.code == "host_memory"}
+    if small:
+        any_host = question.posed_with(host_memory_floor_gib=0.0)
+        relaxed = _what_if(question, "hosts of any memory", "--min-host-memory-gib 0", any_host)
+        entering = sorted(small & set(relaxed.instances))
+        if entering:
+            answers.append(replace(relaxed, name=f"with {', '.join(entering)} (less host memory)"))
+    return tuple(answers)
+
+
+def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, ...]:
+    """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be.
+
+    Args:
+        cheapest: the answer as asked; not the fleet that changes least against today's, which may cost more.
+    """
+    basis, evaluated, posed = question.basis, question.evaluated, question.posed
+    servers = min(2 * basis.served.api_servers, profiles.MOST_API_SERVERS)
+    kinds = set() if posed.problem is None else set(posed.problem.kinds)
+    limited = any(
+        kind in kinds and isinstance(cell, MaxTput) and cell.limited_by == FRONT_END
+        for (_, kind), cell in evaluated.max_tput.items()
+    )
+    if posed.problem is None or not limited or servers == basis.served.api_servers:
+        return ()
+    more = question.posed_with(evaluated.at(basis.targets.slo, api_servers=servers))
+    change = _what_if(question, f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more)
+    cheaper = (change.usd_per_hour or math.inf) < (cheapest.usd_per_hour or 0.0) * (1 - 1e-7)
+    return (change,) if cheaper else ()
+
+
+def _lost(posed: PosedProblem, tighter: PosedProblem) -> str:
+    """Which kinds a tighter target rules out; with the reason where it is one for all sizes."""
+    before = set() if posed.problem is None else set(posed.problem.kinds)
+    lost = {kind: reason for kind, reason in sorted(tighter.refused_kinds.items()) if kind in before}
+    short = [f"{kind} cannot ({reason})" for kind, reason in lost.items() if "of requests" not in reason]
+    others = [str(kind) for kind, reason in lost.items() if "of requests" in reason]
+    return "; ".join([*short, *([f"{', '.join(others)} cannot"] if others else [])])
+
+
+def _what_if(question: RegionQuestion, name: str, option: str, posed: PosedProblem, note: str = "") -> WhatIf:
+    solution = question.cost_of(posed)
+    return WhatIf(
+        name=name,
+        option=option,
+        status=solution.status,
+        reason=solution.reason or note,
+        usd_per_hour=solution.usd_per_hour,
+        instances=solution.instance_counts,
+    )
