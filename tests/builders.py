@@ -3,7 +3,7 @@
 from datetime import date
 
 from melange_cloud.domain import Bucket, InstanceType, Kind, MaxTput, Offer, Quotas, UnservableSize
-from melange_cloud.planner.pose import EligibilityRules
+from melange_cloud.planner.eligibility import EligibilityRules
 
 
 def machine(name="m1", gpu="L4", gpu_count=1, vcpus=4, memory_gib=64.0, quota_family="aws:G", provider="aws"):
