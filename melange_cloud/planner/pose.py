@@ -26,6 +26,30 @@ MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a kind from serving alone what the router sends it.
+
+    Attributes:
+        reason: why it cannot serve ``bucket``, or any size; one clause.
+        bucket: the bucket with most traffic that it cannot serve; None where one reason keeps it from every size.
+        more_sizes: how many other buckets it cannot serve.
+        requests_share: fraction of requests in all of them.
+    """
+
+    reason: str
+    bucket: Bucket | None = None
+    more_sizes: int = 0
+    requests_share: float = 1.0
+
+    def __str__(self) -> str:
+        if self.bucket is None:
+            return self.reason
+        sizes = f"{self.more_sizes} more size{'s' if self.more_sizes > 1 else ''}"
+        others = f" and {sizes}, {percent(self.requests_share)} in all" if self.more_sizes else ""
+        return f"{describe_bucket(self.bucket)} ({percent(self.bucket.share)} of requests{others}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class PosedProblem:
     """A Problem, or why there is none.
 
@@ -34,7 +58,7 @@ class PosedProblem:
         reason: why not, one clause; empty where there is a problem.
         no_data: the reason is that figures are missing, not that the fleet is impossible.
         left_out: instance types with a price that may not enter, sorted by name.
-        refused_kinds: kinds that are offered here and cannot serve alone what the router sends them, with the reason.
+        refused_kinds: kinds that are offered here and cannot serve alone what the router sends them, and why.
         unknown_kinds: those of them of which it is not known whether they can.
         entering: the offers that may be rented, sorted by name: also those that others make needless.
         coarser: the same question for routers that know less, where one of those may have a cheaper fleet (see
@@ -48,7 +72,7 @@ class PosedProblem:
     reason: str
     no_data: bool
     left_out: tuple[IneligibleType, ...]
-    refused_kinds: Mapping[Kind, str]
+    refused_kinds: Mapping[Kind, Obstacle]
     unknown_kinds: frozenset[Kind] = frozenset()
     entering: tuple[OfferNumbers, ...] = ()
     coarser: tuple[Problem, ...] = ()
@@ -262,11 +286,11 @@ def without_needless_degrees(
     return [kind for kind in kinds if not needless(kind)]
 
 
-def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str], unknown: frozenset[Kind]) -> IneligibleType:
+def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, Obstacle], unknown: frozenset[Kind]) -> IneligibleType:
     machine = offer.instance_type
-    for kind, reason in refused_kinds.items():
+    for kind, obstacle in refused_kinds.items():
         if machine.replicas_per_instance(kind):
-            return IneligibleType(machine.name, f"{kind}: {reason}", "no_data" if kind in unknown else "cannot_serve")
+            return IneligibleType(machine.name, f"{kind}: {obstacle}", "no_data" if kind in unknown else "cannot_serve")
     return IneligibleType(
         machine.name, f"{machine.gpu_count} {machine.gpu}: the model needs more together", "cannot_serve"
     )
@@ -274,17 +298,17 @@ def _cannot_serve(offer: Offer, refused_kinds: Mapping[Kind, str], unknown: froz
 
 def _split_by_service(
     kinds: Iterable[Kind], max_tput: MaxTputTable, buckets: Sequence[Bucket], row_of: Mapping[str, str]
-) -> tuple[list[Kind], dict[Kind, str]]:
+) -> tuple[list[Kind], dict[Kind, Obstacle]]:
     """Kinds that can serve at least one row whole, and those that cannot, with the largest obstacle."""
     useful: list[Kind] = []
-    refused: dict[Kind, str] = {}
+    refused: dict[Kind, Obstacle] = {}
     rows = set(row_of.values())
     for kind in kinds:
         obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], UnservableSize)]
         if {row_of[bucket.name] for bucket in obstacles} != rows:
             useful.append(kind)
         else:
-            refused[kind] = _describe_obstacles(kind, obstacles, max_tput)
+            refused[kind] = _largest_obstacle(kind, obstacles, max_tput)
     return useful, refused
 
 
@@ -299,27 +323,21 @@ def _may_serve(kind: Kind, max_tput: MaxTputTable, buckets: Sequence[Bucket], ro
     return bool(missing - impossible)
 
 
-def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable) -> str | None:
-    """Why a kind cannot serve every bucket, with the share of requests; None where it can."""
+def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable) -> Obstacle | None:
+    """Why a kind cannot serve every bucket; None where it can."""
     obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], UnservableSize)]
-    return _describe_obstacles(kind, obstacles, max_tput) if obstacles else None
+    return _largest_obstacle(kind, obstacles, max_tput) if obstacles else None
 
 
-def _describe_obstacles(kind: Kind, obstacles: Sequence[Bucket], max_tput: MaxTputTable) -> str:
-    """Name the obstacle with most traffic, and the share of requests that all of them hold."""
+def _largest_obstacle(kind: Kind, obstacles: Sequence[Bucket], max_tput: MaxTputTable) -> Obstacle:
+    """The obstacle with most traffic, and the share of requests that all of them hold."""
     total = sum(bucket.share for bucket in obstacles)
     reasons = {cell.reason for bucket in obstacles if isinstance(cell := max_tput[bucket.name, kind], UnservableSize)}
     if len(reasons) == 1 and total > 1 - 1e-9:
-        return reasons.pop()
+        return Obstacle(reasons.pop())
     worst = max(obstacles, key=lambda bucket: (bucket.share, bucket.name))
     cell = max_tput[worst.name, kind]
-    why = cell.reason if isinstance(cell, UnservableSize) else ""
-    others = (
-        ""
-        if len(obstacles) == 1
-        else f" and {len(obstacles) - 1} more size{'s' if len(obstacles) > 2 else ''}, {percent(total)} in all"
-    )
-    return f"{describe_bucket(worst)} ({percent(worst.share)} of requests{others}): {why}"
+    return Obstacle(cell.reason if isinstance(cell, UnservableSize) else "", worst, len(obstacles) - 1, total)
 
 
 def describe_bucket(bucket: Bucket) -> str:
@@ -351,7 +369,7 @@ def _unserved_row(
     reasons = []
     for kind in kinds:
         refused = [bucket for bucket in members if isinstance(max_tput[bucket.name, kind], UnservableSize)]
-        reasons.append(f"{kind}: {_describe_obstacles(kind, refused, max_tput)}")
+        reasons.append(f"{kind}: {_largest_obstacle(kind, refused, max_tput)}")
     total = sum(bucket.share for row in unserved.values() for bucket in row)
     return f"no GPU here serves all sizes ({percent(total)} of requests have none); " + "; ".join(reasons)
 
@@ -362,17 +380,17 @@ def _why_no_candidate(left_out: Sequence[IneligibleType]) -> str:
     return f"every instance type is left out: {shown}{more}"
 
 
-def _why_nothing_serves(refused_kinds: Mapping[Kind, str], candidates: Iterable[Offer]) -> str:
+def _why_nothing_serves(refused_kinds: Mapping[Kind, Obstacle], candidates: Iterable[Offer]) -> str:
     if not refused_kinds:
         gpus = sorted({offer.instance_type.gpu for offer in candidates})
         return f"no instance here hosts a replica on {', '.join(gpus)}: the model needs more GPUs together"
     named: dict[str, list[str]] = {}
     for gpu in sorted({kind.gpu for kind in refused_kinds}):
         *smaller, largest = sorted(kind for kind in refused_kinds if kind.gpu == gpu)
-        reason = refused_kinds[largest]
+        obstacle = refused_kinds[largest]
         # Each degree has a reason of its own; that of the largest, which comes closest, stands for all.
-        others = [f"x{kind.tensor_parallel}" for kind in smaller if refused_kinds[kind] != reason]
+        others = [str(kind.tensor_parallel) for kind in smaller if refused_kinds[kind] != obstacle]
         name = gpu if smaller and not others else str(largest)
-        neither = f" ({', '.join(others)} neither)" if others else ""
-        named.setdefault(f"{reason}{neither}", []).append(name)
+        nor = f" (nor at TP {' or '.join(others)})" if others else ""
+        named.setdefault(f"{obstacle}{nor}", []).append(name)
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in named.items())

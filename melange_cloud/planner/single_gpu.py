@@ -31,8 +31,12 @@ def _obstacles(alone: Problem, question: RegionQuestion) -> list[tuple[Kind, Sol
     if serves_all(alone):
         return []
     buckets, table = question.asked.workload.buckets, question.evaluated.max_tput
-    reasons = {kind: why_not_alone(kind, buckets, table) for kind in alone.kinds}
-    return [(kind, Solution(Status.INFEASIBLE, reason=reason)) for kind, reason in reasons.items() if reason]
+    found = {kind: why_not_alone(kind, buckets, table) for kind in alone.kinds}
+    return [
+        (kind, Solution(Status.INFEASIBLE, reason=str(obstacle)))
+        for kind, obstacle in found.items()
+        if obstacle is not None
+    ]
 
 
 def _refused_alone(posed: PosedProblem) -> tuple[SingleGpuFleet, ...]:
@@ -40,10 +44,10 @@ def _refused_alone(posed: PosedProblem) -> tuple[SingleGpuFleet, ...]:
         _single_gpu_fleet(
             kind.gpu,
             kind.tensor_parallel,
-            Solution(Status.UNKNOWN if kind in posed.unknown_kinds else Status.INFEASIBLE, reason=reason),
+            Solution(Status.UNKNOWN if kind in posed.unknown_kinds else Status.INFEASIBLE, reason=str(obstacle)),
             None,
         )
-        for kind, reason in sorted(posed.refused_kinds.items())
+        for kind, obstacle in sorted(posed.refused_kinds.items())
     )
 
 

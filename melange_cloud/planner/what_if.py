@@ -51,11 +51,11 @@ def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, 
 
 
 def _lost(posed: PosedProblem, tighter: PosedProblem) -> str:
-    """Which kinds a tighter target rules out; with the reason where it is one for all sizes."""
+    """Which kinds a tighter target rules out; with the reason where it is one for every size."""
     before = set() if posed.problem is None else set(posed.problem.kinds)
-    lost = {kind: reason for kind, reason in sorted(tighter.refused_kinds.items()) if kind in before}
-    short = [f"{kind} cannot ({reason})" for kind, reason in lost.items() if "of requests" not in reason]
-    others = [str(kind) for kind, reason in lost.items() if "of requests" in reason]
+    lost = {kind: obstacle for kind, obstacle in sorted(tighter.refused_kinds.items()) if kind in before}
+    short = [f"{kind} cannot ({obstacle})" for kind, obstacle in lost.items() if obstacle.bucket is None]
+    others = [str(kind) for kind, obstacle in lost.items() if obstacle.bucket is not None]
     return "; ".join([*short, *([f"{', '.join(others)} cannot"] if others else [])])
 
 

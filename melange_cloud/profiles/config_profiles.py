@@ -6,7 +6,7 @@ from pathlib import Path
 from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
-from melange_cloud.profiles.estimated import estimated_at_every_degree
+from melange_cloud.profiles.estimated import DoesNotFit, estimated_at_every_degree
 from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.measured_over_estimate import pin
@@ -42,6 +42,8 @@ def profiles_of_config(
         estimates: dict[Kind, GridProfile] = {}
         try:
             text, refused = estimated_at_every_degree(shape, gpu, precision=precision, era=where.name)
+        except DoesNotFit as error:
+            missing[gpu] = error.reason
         except BadInput as error:
             missing[gpu] = str(error)
         else:

@@ -42,13 +42,22 @@ def estimated_profile(
     return _text(model, asked, (_degree(model, *asked, tensor_parallel),))
 
 
+class DoesNotFit(BadInput):
+    """A replica that the GPU cannot host; ``reason`` says why and what would do, without the model's name."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(f"{model}: {reason}")
+        self.reason = reason
+
+
 def estimated_at_every_degree(
     model: ConfigModel, gpu: str, *, precision: str | None = None, era: str | None = None
 ) -> tuple[str, dict[int, str]]:
     """The text of a profile file for all degrees at which the model fits, and why there are no others, by degree.
 
     Raises:
-        BadInput: there is none: the message says why.
+        DoesNotFit: there is none (a BadInput).
+        BadInput: the GPU or the era cannot be estimated at this precision.
     """
     asked = _asked(model, gpu, precision, era)
     sheet, where, wanted, constants = asked
@@ -132,7 +141,7 @@ def _degree(model: ConfigModel, gpu: Gpu, era: Era, precision: str, constants: C
     smaller = f" and {', '.join(others)}" if (others := _smaller_formats(model, gpu, era, precision, degree)) else ""
     more = [other for other in fitting if other > degree]
     cure = f"--tp {more[0]} would do" if more else "no more GPUs of one instance would do: take a larger GPU"
-    raise BadInput(f"{model.name}: {refusal(degree)}; {cure}{smaller}")
+    raise DoesNotFit(model.name, f"{refusal(degree)}; {cure}{smaller}")
 
 
 def _smaller_formats(model: ConfigModel, gpu: Gpu, era: Era, precision: str, degree: int) -> list[str]:

@@ -166,4 +166,4 @@ def test_the_report_tells_no_data_from_out_of_reach(tmp_path: Path) -> None:
     unknown = "\n".join(coverage_lines(replace(region, coverage=dark))).replace("\xa0", " ")
     assert "20.0 % of requests (67.6 % of tokens) without data" in unknown
     assert "out of reach" not in unknown
-    assert "not served, no data: input 501-1,000 output 8,001-16,000" in unknown
+    assert "not known to be served: input 501-1,000 output 8,001-16,000" in unknown

@@ -37,7 +37,7 @@ def test_plain_router_needs_a_gpu_for_every_size_oracle_does_not():
     plain = pose(offers, figures, {}, BUCKETS, 10.0, rules("plain"))
     assert plain.problem.kinds == (H100,)
     assert codes(plain) == {"small": "cannot_serve"}
-    assert "input 1,001-2,000 output 1-100 (25.0 % of requests): 54 ms > 50 ms" in plain.refused_kinds[L4]
+    assert "input 1,001-2,000 output 1-100 (25.0 % of requests): 54 ms > 50 ms" in str(plain.refused_kinds[L4])
     oracle = pose(offers, figures, {}, BUCKETS, 10.0, rules("oracle"))
     assert oracle.problem.kinds == (H100, L4)
     assert (LONG.name, L4) not in oracle.problem.max_tput_requests_per_s

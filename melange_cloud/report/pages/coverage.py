@@ -47,10 +47,9 @@ def _outside(bucket: OutsideBucket) -> str:
         f"{kind}{GLUE}{number(low + 1)}-{number(high)}"
         for kind, (low, high) in (("input", bucket.input_tokens), ("output", bucket.output_tokens))
     )
-    what = "dropped" if bucket.dropped else "not served"
+    unserved = "not known to be served" if bucket.no_data else "not served"
+    what = f"dropped, {unserved}" if bucket.dropped else unserved
     reason = clean(bucket.reason)
-    if bucket.no_data and "no data" not in reason:
-        what = f"{what}, no data"
     reason = reason if len(reason) <= 160 else f"{reason[:157]}..."
     return f"{what}: {ranges}, {_percent(bucket.requests_share)} of requests: {reason}"
 
