@@ -141,7 +141,7 @@ def model_notices(asked: ResolvedQuestion, evaluated: ProfileEvaluation) -> tupl
             "all with plan --config config.json, or profiles estimate --config config.json --gpu all --save"
         )
     elif without:
-        reasons = "; ".join(f"{gpu}: {evaluated.no_profile[gpu].removeprefix(f'{model}: ')}" for gpu in without)
+        reasons = "; ".join(f"{gpu}: {evaluated.no_profile[gpu]}" for gpu in without)
         notices.append(f"left out: no profile of {model} for {reasons}")
     return tuple(notices)
 
@@ -159,7 +159,7 @@ def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] 
     rate_is_example = "peak_requests_per_s" in asked.defaulted and not (own and asked.basis.traffic.rate_source)
     if "workload" in asked.defaulted or rate_is_example:
         options = " ".join(option for name, option in unset.items() if name in asked.defaulted)
-        notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}   (* = default)")
+        notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}")
     notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
     if asked.basis.served.pessimistic:
         notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error)")

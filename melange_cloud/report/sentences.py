@@ -42,9 +42,8 @@ def notices(plan: Plan) -> tuple[str, ...]:
 
 
 def legend(plan: Plan) -> tuple[str, ...]:
-    """What the star means, unless a notice says it already."""
-    said = any("* =" in notice for notice in plan.notices)
-    return ("* default",) if plan.defaulted and not said else ()
+    """What the star means."""
+    return ("* default",) if plan.defaulted else ()
 
 
 def star(plan: Plan, field: str) -> str:

@@ -25,7 +25,7 @@ from melange_cloud.domain import (
 from melange_cloud.domain.question import Calculation, FleetRules, LatencyTargets, PlannedTraffic, ServedModel
 from melange_cloud.planner.ranking import ranked
 
-EXAMPLE = "EXAMPLE TRAFFIC, NOT YOURS - set --workload --rate --tpot-ms   (* = default)"
+EXAMPLE = "EXAMPLE TRAFFIC, NOT YOURS - set --workload --rate --tpot-ms"
 SNAPSHOT = "SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, 125 days old"
 DEFAULTED = (
     "model",
