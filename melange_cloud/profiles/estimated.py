@@ -8,15 +8,11 @@ from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
-from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.profile_text import profile_text
 
 BEST_GRADE_UNMEASURED = "C"
 """An estimate for a family of which no model was measured is trusted no more than this."""
-
-NOT_MEASURED = "no row is measured"
-NOTHING_MEASURED = "nothing of this model is measured"
 
 
 def estimated_profile(
@@ -103,18 +99,19 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
 def _text(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...]) -> str:
     sheet, where, wanted, constants = asked
     era = replace(where, tensor_parallel=degrees, fewest_gpus=False)
-    text = profile_text(model, sheet, era, wanted, constants)
+    text = profile_text(
+        model,
+        sheet,
+        era,
+        wanted,
+        constants,
+        measured="nothing of this model is measured",
+        best_grade="A" if FAMILIES[model.family].measured else BEST_GRADE_UNMEASURED,
+        made_by="melange-cloud profiles estimate",
+    )
     if text is None:
         raise ValueError(f"{model.name} fits on {degrees} x {sheet.name} and has no profile")
-    lines = text.splitlines()
-    if not FAMILIES[model.family].measured:
-        lines = [line if line.startswith("#") else _trusted_less(line) for line in lines]
-    for at, line in enumerate(lines):
-        if line.startswith("# source:"):
-            lines[at] = line.replace(NOT_MEASURED, NOTHING_MEASURED)
-        elif line.startswith("# made by:"):
-            lines[at] = "# made by: melange-cloud profiles estimate"
-    return "\n".join(lines) + "\n"
+    return text
 
 
 def _degree(model: ConfigModel, gpu: Gpu, era: Era, precision: str, constants: Calibration, asked: int | None) -> int:
@@ -156,10 +153,3 @@ def _divides(model: ConfigModel, degree: int) -> bool:
     """As engines want it: heads and feed-forward columns split evenly; KV heads too, or each is kept several times."""
     more, fewer = max(model.kv_heads, degree), min(model.kv_heads, degree)
     return model.heads % degree == 0 and model.intermediate % degree == 0 and more % fewer == 0
-
-
-def _trusted_less(row: str) -> str:
-    rest, grade, error = row.rsplit(",", 2)
-    if grade >= BEST_GRADE_UNMEASURED:  # the line of column names too
-        return row
-    return f"{rest},{BEST_GRADE_UNMEASURED},{max(float(error), ERROR_OF_GRADE[BEST_GRADE_UNMEASURED]):g}"

@@ -82,8 +82,24 @@ def replicas(model: Model, gpu: Gpu, era: Era, precision: str, calibration: Cali
                 return
 
 
-def profile_text(model: Model, gpu: Gpu, era: Era, precision: str, calibration: Calibration) -> str | None:
-    """The text of one profile file; None where no replica fits."""
+def profile_text(
+    model: Model,
+    gpu: Gpu,
+    era: Era,
+    precision: str,
+    calibration: Calibration,
+    *,
+    measured: str = "no row is measured",
+    best_grade: str = "A",
+    made_by: str = "melange-cloud profiles build",
+) -> str | None:
+    """The text of one profile file; None where no replica fits.
+
+    Args:
+        measured: what its header says of measurements.
+        best_grade: no row is trusted more than this.
+        made_by: the command that its header names.
+    """
     made = list(replicas(model, gpu, era, precision, calibration))
     if not made:
         return None
@@ -95,26 +111,26 @@ def profile_text(model: Model, gpu: Gpu, era: Era, precision: str, calibration: 
         "era": era.name,
         "max_total_tokens": str(era.context(model)),
         "max_num_seqs": str(era.max_num_seqs),
-        "source": f"estimated by melange-cloud, no row is measured; KV cache in {_cache_bits(era, precision)} bits",
+        "source": f"estimated by melange-cloud, {measured}; KV cache in {_cache_bits(era, precision)} bits",
         "calibration": f"{calibration.name} - {calibration.rests_on}",
-        "made by": "melange-cloud profiles build",
+        "made by": made_by,
         "weights_gib": f"{rounded(model.weight_gib(precision)):g}",
         "weight_read_ms": " ".join(f"{r.tensor_parallel}={rounded(1000 * r.weight_read_s):g}" for r in made),
         "cache_tokens": " ".join(f"{r.tensor_parallel}={r.cache_tokens}" for r in made),
     }
-    return format_profile(header, (row for replica in made for row in _rows(replica)))
+    return format_profile(header, (row for replica in made for row in _rows(replica, best_grade)))
 
 
 def _cache_bits(era: Era, precision: str) -> int:
     return 8 * era.cache_bytes_per_element(precision)
 
 
-def _rows(replica: Replica) -> Iterator[tuple[int, OperatingPoint]]:
+def _rows(replica: Replica, best_grade: str) -> Iterator[tuple[int, OperatingPoint]]:
     for input_tokens, output_tokens in grid(min(replica.era.context(replica.model), replica.cache_tokens)):
         estimates = replica.estimate(input_tokens, output_tokens)
         if isinstance(estimates, MemoryShortfall):
             continue
-        grade = grade_of(replica, input_tokens, output_tokens)
+        grade = max(best_grade, grade_of(replica, input_tokens, output_tokens))
         for estimate in estimates:
             yield (
                 replica.tensor_parallel,
