@@ -20,6 +20,10 @@ class DocumentName(StrEnum):
     PLAN = "plan"
     SENSITIVITY = "sensitivity"
     HEATMAP = "heatmap"
+    PROFILES = "profiles"
+    PROFILE = "profile"
+    IMPORT = "import"
+    MEASUREMENT = "measurement"
     SOLVE = "solve"
     WORKLOAD = "workload"
 
@@ -56,5 +60,9 @@ def document_of(name: DocumentName) -> "Document":
         DocumentName.PLAN: documents.PLAN,
         DocumentName.SENSITIVITY: documents.SENSITIVITY,
         DocumentName.HEATMAP: documents.HEATMAP,
+        DocumentName.PROFILES: documents.PROFILES,
+        DocumentName.PROFILE: documents.PROFILE,
+        DocumentName.IMPORT: documents.IMPORT,
+        DocumentName.MEASUREMENT: documents.MEASUREMENT,
         DocumentName.SOLVE: documents.SOLVE,
     }[name]

@@ -8,6 +8,7 @@ class BenchmarkFile:
     """A result file.
 
     Attributes:
+        file: its path.
         tool: who wrote it.
         runs: how many it holds.
         notes: what was passed over and why, one clause each.
@@ -21,7 +22,12 @@ class BenchmarkFile:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not a result, and why."""
+    """A file that is not a result.
+
+    Attributes:
+        file: its path.
+        reason: why it is not one, one clause.
+    """
 
     file: str
     reason: str
@@ -29,7 +35,12 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRun:
-    """A run that says nothing about a rate, and why."""
+    """A run that says nothing about a rate.
+
+    Attributes:
+        source: its file, and where in it.
+        reason: why it says nothing, one clause.
+    """
 
     source: str
     reason: str
@@ -40,6 +51,9 @@ class RunVerdict:
     """A run, and what it changes.
 
     Attributes:
+        source: its file, and where in it.
+        requests_per_s: completed requests per second.
+        tpot_ms: mean time per output token after the first, ms; None where the tool cannot tell.
         completed, failed: requests; None where the file does not say.
         grade, error: None where the run is not used.
         use: one clause.
@@ -62,6 +76,7 @@ class EstimateComparison:
     """One measured size, and what the estimate says of it.
 
     Attributes:
+        input_tokens, output_tokens: mean size of the requests.
         points: how many were measured.
         requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the target asked for); None where no
             point is within it, or the tool does not tell.
@@ -100,8 +115,12 @@ class ImportReport:
 
     Attributes:
         written: the profile file that it made; None where nothing was saved.
-        files: results, in the order given.
+        files: the results, in the order given.
+        skipped: files that are not results.
+        runs: all that the results hold.
+        rejected: those of them that are not used.
         target_tpot_ms: what measured and estimated rates are compared under; None is the measured TPOT.
+        sizes: the measured sizes, sorted.
         notices: what must be known with the numbers, one sentence each.
     """
 

@@ -4,6 +4,7 @@ Field names of Measurement are those of the JSON of ``profiles measure``.
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from melange_cloud.domain.throughput import Slo
@@ -78,6 +79,7 @@ class LoadMeasurement:
 
     Attributes:
         concurrency: requests in flight, as asked.
+        requests_per_s: completed requests per second.
         tpot_ms, p99_tpot_ms, ttft_ms: None where the server does not stream.
         mean_input_tokens, mean_output_tokens: of the completed requests, as the server counts them.
         completed, failed: requests; None where the load generator does not say.
@@ -99,6 +101,7 @@ class SizeMeasurement:
     """What was found at one request size.
 
     Attributes:
+        input_tokens, output_tokens: of each request, as asked.
         ended: why no more load was tried, one clause.
         complete: False where failures, and neither the SLO nor saturation nor the top, ended it.
         points: by requests in flight.
@@ -121,13 +124,39 @@ class SizeMeasurement:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyTargets:
+    """Latency targets; None where not limited.
+
+    Attributes:
+        tpot_ms: mean time per output token after the first, ms.
+        p99_tpot_ms: its 99th percentile over requests, ms.
+        ttft_ms: mean time to the first token, ms.
+        e2e_ms: mean time from request to last token, ms.
+    """
+
+    tpot_ms: float | None
+    p99_tpot_ms: float | None
+    ttft_ms: float | None
+    e2e_ms: float | None
+
+    @classmethod
+    def of(cls, slo: Slo) -> "LatencyTargets":
+        """Those of an SLO, in which a target that is not limited is infinite."""
+        targets = (slo.tpot_ms, slo.p99_tpot_ms, slo.ttft_ms, slo.e2e_ms)
+        return cls(*(target_ms if target_ms < inf else None for target_ms in targets))
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """A finished measurement.
 
     Attributes:
         profile: the profile file that was made of it.
+        url: the server's address.
         engine: the server's software and version; None where it does not say.
         tool: the load generator.
+        slo: the targets that end a size.
+        sizes: in the order in which they were measured.
     """
 
     profile: str
@@ -139,5 +168,5 @@ class Measurement:
     url: str
     engine: str | None
     tool: str
-    slo: Slo
+    slo: LatencyTargets
     sizes: tuple[SizeMeasurement, ...]

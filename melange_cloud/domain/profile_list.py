@@ -30,6 +30,7 @@ class UserProfile:
         origin: ``yours``.
         sizes: request sizes that it has points for.
         points: its operating points.
+        source: the tools that measured, or how it was estimated.
         saved: when it was imported, UTC; empty where not stated.
         file: deleting it takes the profile back.
     """
@@ -53,6 +54,7 @@ class ProfileList:
 
     Attributes:
         eras: name -> what engines it stands for.
+        profiles: those that come with the package.
         own: what the user imported, measured or saved; it outranks ``profiles``.
     """
 

@@ -15,7 +15,9 @@ class MeasuredRate:
     """What was measured at a size: the engine with whatever front end it was measured through.
 
     Attributes:
-        requests_per_s, grade, limited_by: of the engine, as in MaxTput.
+        requests_per_s: of the engine.
+        grade: how far to trust it: A to D.
+        limited_by: what stops a higher rate: a target, ``saturation`` or ``load``.
         sources: the tools and their files, without repetition.
         measured_on: the newest day; None where no tool wrote one.
     """
@@ -32,9 +34,13 @@ class ServedSize:
     """A request size that is served within the targets.
 
     Attributes:
+        input_tokens, output_tokens: of each request.
         requests_per_s: MaxTput behind the HTTP front end.
         tpot_ms: mean time per output token at that rate, ms; None where not known.
-        origin, grade, error, limited_by: as in MaxTput.
+        origin: ``measured`` or ``estimated``.
+        grade: how far to trust the rate: A measured, B and C calibrated, D borrowed or near a limit.
+        error: the fraction by which the rate may be off, either way.
+        limited_by: what stops a higher rate: a target, ``saturation``, ``load`` or ``front_end``.
         on_grid: whether the size is one of those that every estimate has.
         measured: None where the rate is estimated.
     """
@@ -56,10 +62,11 @@ class RefusedSize:
     """A request size that is not served within the targets.
 
     Attributes:
-        reason: one clause.
+        input_tokens, output_tokens: of each request.
+        reason: why it is not served, one clause.
         no_data: it is not known whether it can be served.
         more_gpus_help: a replica of more GPUs is faster.
-        on_grid: as in ServedSize.
+        on_grid: whether the size is one of those that every estimate has.
     """
 
     input_tokens: int
@@ -79,9 +86,11 @@ class ProfileRates:
         max_total_tokens: longest input + output that the engine was started for, tokens.
         max_num_seqs: requests that the engine runs at once, at most.
         api_servers: HTTP server processes of each replica.
+        source: where the operating points come from.
+        calibration: what the estimator's constants rest on; ``none, measured`` where nothing is estimated.
         imports: the user's own measurements that it holds.
-        cells: sorted by size.
-        refused: sorted by size.
+        cells: the sizes that are served, sorted by size.
+        refused: the sizes that are not, sorted by size.
         reach_tokens: longest input + output that a replica serves, tokens: less where memory ends before.
         front_end_requests_per_s: what the HTTP front end takes at most, of one-token answers; None where the rates hold
             it already.

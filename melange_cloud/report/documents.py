@@ -2,6 +2,10 @@
 
 from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
 from melange_cloud.domain.heatmap import HeatMap
+from melange_cloud.domain.import_report import ImportReport
+from melange_cloud.domain.measurement import Measurement
+from melange_cloud.domain.profile_list import ProfileList
+from melange_cloud.domain.profile_rates import ProfileRates
 from melange_cloud.report.json_ import SCHEMA_VERSION
 from melange_cloud.report.pages.heatmap_data import UNIT
 from melange_cloud.report.pages.solution import PaperSolution
@@ -65,6 +69,27 @@ HEATMAP = Document(
     f"What `melange-cloud profiles heatmap --format json` prints. {_COMMON}",
     HeatMap,
     constants={"unit": (UNIT, "Unit of tokens_per_s_per_usd_per_hour.")},
+)
+PROFILES = Document(
+    "The profiles of melange-cloud",
+    f"What `melange-cloud profiles list --format json` prints. {_COMMON}",
+    ProfileList,
+)
+PROFILE = Document(
+    "A profile of melange-cloud",
+    "What `melange-cloud profiles show --format json` prints of one GPU; of several it lists such objects under "
+    f"`profiles`. `profiles estimate` prints the same and what it counted of the model. {_COMMON}",
+    ProfileRates,
+)
+IMPORT = Document(
+    "An import of benchmark results into melange-cloud",
+    f"What `melange-cloud profiles import --format json` prints. {_COMMON}",
+    ImportReport,
+)
+MEASUREMENT = Document(
+    "A measurement of a server by melange-cloud",
+    f"What `melange-cloud profiles measure --format json` prints. {_COMMON}",
+    Measurement,
 )
 SOLVE = Document(
     "A solution of the paper's input by melange-cloud",

@@ -12,7 +12,7 @@ from melange_cloud.domain.import_report import (
     RunVerdict,
     SkippedFile,
 )
-from melange_cloud.domain.measurement import LoadMeasurement, Measurement, SizeMeasurement
+from melange_cloud.domain.measurement import LatencyTargets, LoadMeasurement, Measurement, SizeMeasurement
 from melange_cloud.domain.profile_list import ProfileList, ShippedProfiles, UserProfile
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
 from melange_cloud.report.page import Page
@@ -84,7 +84,7 @@ CELLS = (
 )
 REFUSED = (RefusedSize(16_000, 8192, "no room for one request of 24,192 tokens", False, False, on_grid=True),)
 IMPORT = UserMeasurement(
-    *("own.csv", "0f", "L4", 1, "vllm bench serve", date(2026, 3, 1), "2026-03-02T00:00:00Z", 4, 1.2, "A", 0.1),
+    *("own.csv", "0f" * 32, "L4", 1, "vllm bench serve", date(2026, 3, 1), "2026-03-02T00:00:00Z", 4, 1.2, "A", 0.1),
     doubts=(),
     odd=(),
 )
@@ -129,7 +129,18 @@ IMPORTED = ImportReport(
 
 LOAD = LoadMeasurement(2, 3.5, 44.0, 50.0, 100.0, 1024.0, 1024.0, 40, 0)
 MEASURED = Measurement(
-    *("own.csv", "tiny", "A10G", 1, "2025", "fp16", "http://127.0.0.1:1", None, "guidellm 0.8.1", Slo(tpot_ms=45.0)),
+    *(
+        "own.csv",
+        "tiny",
+        "A10G",
+        1,
+        "2025",
+        "fp16",
+        "http://127.0.0.1:1",
+        None,
+        "guidellm 0.8.1",
+        LatencyTargets.of(Slo(tpot_ms=45.0)),
+    ),
     sizes=(
         SizeMeasurement(1024, 1024, "the SLO breaks at 3 in flight", True, (LOAD,), by_slo=True, best=LOAD),
         SizeMeasurement(32, 8, "10 of 10 requests failed at 1 in flight, twice", False, (), by_slo=False, best=None),

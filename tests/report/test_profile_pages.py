@@ -6,10 +6,13 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
+from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
+from melange_cloud.report import documents
 from melange_cloud.report.page import written
 from melange_cloud.report.pages.profile import nothing_served, profile_page
+from melange_cloud.report.schemas import Document, schema
 from tests.golden import how_to_accept
 from tests.report import golden_pages
 from tests.report.profile_pages import HOSTILE, RATES, WEIGHTS, pages
@@ -101,3 +104,20 @@ def test_where_nothing_is_served_the_smallest_size_says_why() -> None:
     assert "Input" not in page
     assert "Left out: H100: no profile" in page
     assert nothing_served(RATES) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "described"),
+    [
+        ("profiles-list", documents.PROFILES),
+        ("profiles-show", documents.PROFILE),
+        ("profiles-import", documents.IMPORT),
+        ("profiles-measure", documents.MEASUREMENT),
+    ],
+)
+def test_the_json_is_valid_by_its_schema(name: str, described: Document) -> None:
+    document = json.loads(written(PAGES[name], "json", width=None))
+    validator = Draft202012Validator(schema(replace(described, closed=True)))
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)] == []
+    document.pop("schema_version")
+    assert not validator.is_valid(document)

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from melange_cloud.domain.measurement import LoadMeasurement, Measurement, MeasureQuestion, SizeMeasurement
+from melange_cloud.domain.measurement import (
+    LatencyTargets,
+    LoadMeasurement,
+    Measurement,
+    MeasureQuestion,
+    SizeMeasurement,
+)
 from melange_cloud.errors import MelangeError
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.measure.ladder import broken
@@ -59,7 +65,7 @@ def measurement_of(
         url=question.url,
         engine=question.engine or None,
         tool=tool,
-        slo=question.slo,
+        slo=LatencyTargets.of(question.slo),
         sizes=tuple(_size(size, question) for size in measured),
     )
 

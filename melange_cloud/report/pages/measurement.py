@@ -4,7 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from melange_cloud.domain import Slo
-from melange_cloud.domain.measurement import LoadMeasurement, Measurement, MeasureQuestion, RequestSize, SizeMeasurement
+from melange_cloud.domain.measurement import (
+    LatencyTargets,
+    LoadMeasurement,
+    Measurement,
+    MeasureQuestion,
+    RequestSize,
+    SizeMeasurement,
+)
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
@@ -52,7 +59,7 @@ def _replica(of: Measurement | MeasureQuestion) -> str:
     return f"{clean(of.model)} {of.precision} on {of.gpu}, tensor parallel {of.tensor_parallel}, era {of.era}"
 
 
-def until(slo: Slo) -> str:
+def until(slo: Slo | LatencyTargets) -> str:
     """Where the load of a size stops rising."""
     limits = (("TPOT", slo.tpot_ms), ("p99 TPOT", slo.p99_tpot_ms), ("TTFT", slo.ttft_ms), ("end to end", slo.e2e_ms))
     targets = [f"{name} {target_ms:g} ms" for name, target_ms in limits if known(target_ms) is not None]
