@@ -1,9 +1,11 @@
 """Writes calibration.toml: constants with what each row rests on."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from melange_cloud.calibration.calibrate import COLUMNS, GROUPS, ConstantGroup, calibrated, made, trials_of, unwatched
 from melange_cloud.calibration.trials import Trial
+from melange_cloud.inputs import read_text
 
 HEADER = """\
 # The estimator's constants, one row per (GPU, era, precision); melange_cloud/estimator/roofline.py has the formulas.
@@ -111,12 +113,17 @@ def _names(names: tuple[str, ...]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def differs(made_now: str, shipped_text: str) -> list[str]:
-    """The first lines in which two texts differ, as messages; empty where they are the same."""
-    if made_now == shipped_text:
-        return []
-    pairs = zip(made_now.splitlines(), shipped_text.splitlines(), strict=False)
-    for number, (wanted, held) in enumerate(pairs, start=1):
-        if wanted != held:
-            return [f"line {number} is {held!r}, but the measurements give {wanted!r}"]
-    return ["has not as many lines as the measurements give"]
+def difference(text: str, path: Path) -> str:
+    """How a calibration file first differs from the text, one clause; empty where it is the same.
+
+    Raises:
+        BadFile: it cannot be read.
+    """
+    kept = read_text(path)
+    if kept == text:
+        return ""
+    pairs = zip(text.splitlines(), kept.splitlines(), strict=False)
+    for number, (fitted, line) in enumerate(pairs, start=1):
+        if fitted != line:
+            return f"line {number} is {line!r}, but the measurements give {fitted!r}"
+    return "the number of lines differs from what the measurements give"

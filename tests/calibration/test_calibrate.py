@@ -34,7 +34,7 @@ def test_check_and_out(tmp_path: Path) -> None:
     assert made.exit_code == 0
     assert made.stdout == ""
     same = CliRunner().invoke(app, ["calibrate", "--check", "--out", str(out)], catch_exceptions=False)
-    assert "as the measurements give it" in same.output
+    assert "matches the measurements" in same.output
     out.write_text(out.read_text().replace("read_weights = 0.", "read_weights = 0.1", 1))
     with pytest.raises(MelangeError, match=r"calibration.toml: line \d+ is 'read_weights = 0.1"):
         CliRunner().invoke(app, ["calibrate", "--check", "--out", str(out)], catch_exceptions=False)

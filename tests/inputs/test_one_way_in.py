@@ -15,7 +15,6 @@ FORBIDDEN_METHODS = {"read_text", "read_bytes", "open"}
 ALLOWED = {
     "catalog/quotas.py": "ships with the package",
     "catalog/snapshot.py": "ships with the package; a user's folder goes through inputs",
-    "cli/maintain/calibration.py": "compares with what ships",
     "cli/streams.py": "standard streams",
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",

@@ -38,7 +38,7 @@ def build(
         ]
         if different:
             raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to write them again"]))
-        note(f"{counts} are as the TOML files and the measurements make them")
+        note(f"{counts} match the TOML files and the measurements")
         return
     for kept, texts in made.items():
         making.write(texts, folder / kept)

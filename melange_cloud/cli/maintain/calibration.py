@@ -22,7 +22,7 @@ def calibrate(
     out: Annotated[Path | None, output_option("File; default: the shipped calibration.toml.")] = None,
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
-    from melange_cloud.calibration.calibration_text import calibration_text, differs
+    from melange_cloud.calibration.calibration_text import calibration_text, difference
     from melange_cloud.cli.progress import steps_bar
     from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.shipped import shipped
@@ -33,14 +33,10 @@ def calibrate(
     with steps_bar("fitting") as progress:
         text = calibration_text(progress)
     if check:
-        try:
-            different = differs(text, place.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise MelangeError(f"{place}: cannot be read: {error}") from error
-        if different:
+        if differs := difference(text, place):
             cure = "run `melange-cloud profiles calibrate`, then `profiles build`"
-            raise MelangeError(f"{place}: {different[0]}; {cure}")
-        output.note(f"{place.name} is as the measurements give it")
+            raise MelangeError(f"{place}: {differs}; {cure}")
+        output.note(f"{place.name} matches the measurements")
         return
     write_whole(place, text)
     output.note(f"wrote {place}; `melange-cloud profiles build` makes the profiles from it")
