@@ -49,10 +49,8 @@ class GridProfile(Profile):
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
     ) -> MaxTput | UnservableSize:
         """As ``Profile.max_tput``; smaller sizes than the least of the grid count as that."""
-        longest = max(input_tokens + output_tokens, longest_total_tokens or 0)
-        too_long = self.too_long(longest)
-        if too_long:
-            return UnservableSize(too_long)
+        if (refusal := self.beyond_reach(input_tokens, output_tokens, longest_total_tokens)) is not None:
+            return refusal
         corners = self._around(input_tokens, output_tokens)
         if isinstance(corners, UnservableSize):
             return corners
@@ -62,12 +60,18 @@ class GridProfile(Profile):
         within_tpot = self._between(corners, Slo(tpot_ms=slo.tpot_ms, p99_tpot_ms=slo.p99_tpot_ms))
         if isinstance(within_tpot, UnservableSize) or min(slo.ttft_ms, slo.e2e_ms) == math.inf:
             return within_tpot
-        points = interpolated([(self._rates.points(size).points, weight) for size, weight in corners])
+        return self._within_latency((input_tokens, output_tokens), corners, within_tpot, slo)
+
+    def _within_latency(
+        self, size: tuple[float, float], corners: Weights, within_tpot: MaxTput, slo: Slo
+    ) -> MaxTput | UnservableSize:
+        """The rate within the TTFT and E2E targets, if it is less than that within the TPOT targets."""
+        points = interpolated([(self._rates.points(corner).points, weight) for corner, weight in corners])
         rest = Slo(ttft_ms=slo.ttft_ms, e2e_ms=slo.e2e_ms)
         asked = "e2e" if slo.e2e_ms < math.inf else "ttft"
         found = best_within(points, rest) if points else MissedTarget(asked, math.inf, math.inf)
         if isinstance(found, MissedTarget):
-            return UnservableSize(found.reason((input_tokens, output_tokens)), no_data=found.least_ms == math.inf)
+            return UnservableSize(found.reason(size), no_data=found.least_ms == math.inf)
         if found.requests_per_s >= within_tpot.requests_per_s:
             return within_tpot
         grade, error = within_tpot.grade, within_tpot.error

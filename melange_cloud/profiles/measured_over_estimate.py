@@ -73,7 +73,7 @@ class PinnedProfile(Profile):
         """What the estimate says, corrected by what was measured near the size; as ``Profile.max_tput``."""
         size = (input_tokens, output_tokens)
         base = self.estimate.max_tput(*size, slo, longest_total_tokens)
-        if self._is_impossible(max(sum(size), longest_total_tokens or 0), slo):
+        if self._is_impossible(size, longest_total_tokens, slo):
             return base
         nearest = self.measured.nearest(*size)
         away = distance(nearest, size)
@@ -144,11 +144,11 @@ class PinnedProfile(Profile):
             found.append(replace(cells[size], served=served, tpot_ms=tpot_ms))
         return found
 
-    def _is_impossible(self, longest: float, slo: Slo) -> bool:
+    def _is_impossible(self, size: tuple[float, float], longest_total_tokens: int | None, slo: Slo) -> bool:
         """Whether no measurement can make it possible: the engine's reach, memory, the time to read the weights."""
         if self.weight_read_ms is not None and self.weight_read_ms > slo.tpot_ms:
             return True
-        return self.estimate.too_long(longest) != ""
+        return self.estimate.beyond_reach(*size, longest_total_tokens) is not None
 
     def _moved(self, measured: Size, size: tuple[float, float], served: MaxTput) -> MaxTput:
         return served.times(self._shape(measured, size))

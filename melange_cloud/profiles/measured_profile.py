@@ -98,10 +98,8 @@ class MeasuredProfile(Profile):
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
     ) -> MaxTput | UnservableSize:
         """The highest rate that the measurements alone vouch for; as ``Profile.max_tput``."""
-        longest = max(input_tokens + output_tokens, longest_total_tokens or 0)
-        too_long = self.too_long(longest)
-        if too_long:
-            return UnservableSize(too_long)
+        if (refusal := self.beyond_reach(input_tokens, output_tokens, longest_total_tokens)) is not None:
+            return refusal
         size = self.nearest(input_tokens, output_tokens)
         if distance(size, (input_tokens, output_tokens)) <= CELL + EXACT:
             return self.at(size, slo)

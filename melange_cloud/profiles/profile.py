@@ -124,15 +124,17 @@ class Profile(ABC):
         era = load_eras().get(self.era)
         return "the engine's limit" if era is not None and self.model in era.max_total_tokens else "the model's context"
 
-    def too_long(self, total_tokens: float) -> str:
-        """Why a request of so many input + output tokens is not possible, one clause; empty where it is."""
-        total_tokens = math.ceil(total_tokens - _ON_A_LINE)
+    def beyond_reach(
+        self, input_tokens: float, output_tokens: float, longest_total_tokens: int | None = None
+    ) -> UnservableSize | None:
+        """Why no load can serve requests so long; None where they are within reach. Arguments as for ``max_tput``."""
+        total_tokens = math.ceil(max(input_tokens + output_tokens, longest_total_tokens or 0) - _ON_A_LINE)
         if total_tokens > self.max_total_tokens:
             limit = f"{self._context_words} of {self.max_total_tokens:,}"
-            return f"a request of {total_tokens:,} tokens is longer than {limit}"
+            return UnservableSize(f"a request of {total_tokens:,} tokens is longer than {limit}")
         if self.cache_tokens is not None and total_tokens > self.cache_tokens:
-            return (
+            return UnservableSize(
                 f"no room for one request of {total_tokens:,} tokens: "
                 f"the memory beside the weights holds {self.cache_tokens:,}"
             )
-        return ""
+        return None
