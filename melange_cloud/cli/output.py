@@ -1,7 +1,6 @@
 """What leaves the program: the answer, on stdout or in a file, and notes on stderr; how wide, and in colour or not."""
 
 import contextlib
-import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -14,8 +13,6 @@ from melange_cloud.cli.streams import answers, discard, is_terminal
 from melange_cloud.errors import MelangeError, echoed, one_line
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from melange_cloud.report.page import Page
 
 WIDTH_OFF_A_TERMINAL, USUAL_WIDTH, LEAST_WIDTH = 120, 80, 40
@@ -96,12 +93,3 @@ def note(text: str) -> None:
         shown = fitting(one_line(line, LONGEST_NOTE), getattr(sys.stderr, "encoding", None))
         with contextlib.suppress(OSError):
             typer.echo(shown, err=True)
-
-
-def rendered(content: "RenderableType") -> str:
-    """What rich makes of a table or text at the width of stdout, in plain characters."""
-    from rich.console import Console
-
-    page = io.StringIO()
-    Console(file=page, width=width(), force_terminal=False, force_jupyter=False, color_system=None).print(content)
-    return "\n".join(line.rstrip() for line in page.getvalue().splitlines()) + "\n"
