@@ -10,8 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from melange_cloud.cli.option import Option, duration
 from melange_cloud.cli.option_values import fraction, limits
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S
@@ -36,7 +34,8 @@ def _listed(_: str, words: Iterable[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _one_of(words: Sequence[str]) -> str:
+def one_of(words: Sequence[str]) -> str:
+    """Words as help lists them: ``L4, A10G or H100``."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
@@ -111,7 +110,7 @@ GPU = Option(
     "gpu", str, f"Only these GPUs: {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET, many=True,
     field="gpus", read=_listed,
 )
-PURCHASE = Option("purchase", str, _one_of(PURCHASES), asked.DEFAULT_PURCHASE, FLEET, field="purchase")
+PURCHASE = Option("purchase", str, one_of(PURCHASES), asked.DEFAULT_PURCHASE, FLEET, field="purchase")
 SOLD_AS = Option(
     "sold_as", str, "proven, or any: also offers that may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
     field="sold_as",
@@ -135,6 +134,9 @@ SPARE = Option(
 MIN_HOST_MEMORY_GIB = Option(
     "min_host_memory_gib", float, "Least host memory of an instance, GiB",
     f"weights + {asked.HOST_MEMORY_BESIDE_WEIGHTS_GIB:g}", FLEET, field="min_host_memory_gib",
+)
+TENSOR_PARALLEL = Option(
+    "tensor_parallel", int, "GPUs per replica", "the fewest that fit", names=("--tp",)
 )
 SHEET = Option(
     "prices", Path, "Your own price sheet (CSV); outranks all other prices.", panel=PRICES, field="prices"
@@ -216,13 +218,11 @@ P99TpotMs = Annotated[float | None, P99_TPOT_MS()]
 TtftMs = Annotated[float | None, TTFT_MS()]
 E2eMs = Annotated[float | None, E2E_MS()]
 ApiServers = Annotated[int | None, API_SERVERS()]
-GpuNames = Annotated[list[str], GPU(f"{_one_of(GPUS)}, repeatable; or all.")]
-TensorParallel = Annotated[
-    int | None, typer.Option("--tp", min=1, help="GPUs per replica [default: the fewest that fit].")
-]
+GpuNames = Annotated[list[str], GPU(f"{one_of(GPUS)}, repeatable; or all.")]
+TensorParallel = Annotated[int | None, TENSOR_PARALLEL(min=1)]
 OnlyGpus = Annotated[list[str] | None, GPU("Only these GPUs, such as H100; repeatable.")]
 Purchase = Annotated[str | None, PURCHASE()]
-Purchases = Annotated[list[str] | None, PURCHASE(f"{_one_of(PURCHASES)}; repeatable", default="all")]
+Purchases = Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; repeatable", default="all")]
 Sheet = Annotated[Path | None, SHEET()]
 OddPrices = Annotated[bool, ACCEPT_ODD_PRICES()]
 Offline = Annotated[bool, OFFLINE()]

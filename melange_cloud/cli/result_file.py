@@ -5,9 +5,6 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import typer
 
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.inputs import is_there
@@ -47,11 +44,6 @@ class ResultFile:
 
 
 STDOUT = ResultFile("table")
-
-
-def output_option(help_text: str = "Write to this file; its suffix decides the format.", **more: Any) -> Any:
-    """``-o``, ``--output`` and ``--out``, which all mean the same."""
-    return typer.Option("--output", "-o", "--out", help=help_text, **more)
 
 
 def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> ResultFile:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from melange_cloud.cli.options import OUT
 from melange_cloud.cli.output import emit
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.result_file import result_of
 
 if TYPE_CHECKING:
     from melange_cloud.report.schemas import Document
@@ -30,7 +31,7 @@ class DocumentName(StrEnum):
 
 def schema(
     name: Annotated[DocumentName, typer.Argument(help="The document.", metavar="|".join(DocumentName))],
-    out: Annotated[Path | None, output_option("Write to this file, which ends in .json.")] = None,
+    out: Annotated[Path | None, OUT("Write to this file, which ends in .json.")] = None,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a command's JSON, or of the workload file: every key, unit and null.
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from melange_cloud.cli.options import OUT
 from melange_cloud.cli.output import note
-from melange_cloud.cli.result_file import output_option, refuse_unwritable
+from melange_cloud.cli.result_file import refuse_unwritable
 from melange_cloud.errors import MelangeError
 
 EXAMPLE = "Example: melange-cloud profiles build --check"
@@ -16,7 +17,7 @@ def build(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; compare, and exit with 1 if a file differs.")
     ] = False,
-    out: Annotated[Path | None, output_option("Folder; default: the shipped one.")] = None,
+    out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None,
 ) -> None:
     """Make all profiles, the same bytes every time.
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import output
-from melange_cloud.cli.options import AnyFormat, Out
-from melange_cloud.cli.result_file import output_option, result_of
+from melange_cloud.cli.options import OUT, AnyFormat, Out
+from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import MelangeError
 from melange_cloud.report.page import Format
 
@@ -19,7 +19,7 @@ def calibrate(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; compare, and exit with 1 if a constant differs.")
     ] = False,
-    out: Annotated[Path | None, output_option("File; default: the shipped calibration.toml.")] = None,
+    out: Annotated[Path | None, OUT("File; default: the shipped calibration.toml.")] = None,
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
     from melange_cloud.calibration.calibration_text import calibration_text, difference

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from melange_cloud.cli.options import BULK_DEADLINE, Deadline
+from melange_cloud.cli.options import BULK_DEADLINE, FORMAT, OUT, Deadline
 from melange_cloud.cli.output import show
 from melange_cloud.cli.prices.price_words import fetch_progress, tell
 from melange_cloud.cli.prices.refresh import Public
-from melange_cloud.cli.result_file import ResultFile, output_option, refuse_unwritable
+from melange_cloud.cli.result_file import ResultFile, refuse_unwritable
 from melange_cloud.report.page import Format
 
 
@@ -17,10 +15,10 @@ def renew(
     public: Public = False,
     out: Annotated[
         Path | None,
-        output_option("The folder to renew, or a new one [default: pricing/ of the checkout]."),
+        OUT("The folder to renew, or a new one [default: pricing/ of the checkout]."),
     ] = None,
     deadline: Deadline = BULK_DEADLINE,
-    format_: Annotated[Format, typer.Option("--format", help="How to show what changed.")] = Format.TABLE,
+    format_: Annotated[Format, FORMAT(default="")] = Format.TABLE,
 ) -> None:
     """Renew the shipped snapshot: ask both clouds for all regions, write pricing/, and say what changed.
 

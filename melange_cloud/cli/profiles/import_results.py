@@ -7,7 +7,7 @@ import typer
 from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.option_values import latency_targets
-from melange_cloud.cli.options import GPU, MODEL, TPOT_MS, AnyFormat, Era, Out, Precision
+from melange_cloud.cli.options import GPU, MODEL, TENSOR_PARALLEL, TPOT_MS, AnyFormat, Era, Out, Precision
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.kinds import GPUS
 from melange_cloud.errors import BadInput, echoed
@@ -39,7 +39,7 @@ def import_(
         typer.Argument(metavar="FILE...", help="Result files, folders of them, or patterns such as 'run*.json'."),
     ],
     gpu: Annotated[list[str] | None, GPU(f"The one that was measured: {', '.join(GPUS)}.")] = None,
-    tensor_parallel: Annotated[int | None, typer.Option("--tp", min=1, help="GPUs of the measured replica.")] = None,
+    tensor_parallel: Annotated[int | None, TENSOR_PARALLEL("GPUs of the measured replica.", default="", min=1)] = None,
     model: Annotated[str | None, MODEL("The model that was measured", default="what the results say")] = None,
     precision: Precision = None,
     era: Era = None,

@@ -12,9 +12,23 @@ from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.exit_codes import INTERRUPTED
 from melange_cloud.cli.option_values import latency_targets
-from melange_cloud.cli.options import E2E_MS, MODEL, P99_TPOT_MS, PRECISION, TPOT_MS, TTFT_MS, AnyFormat, Era, Out
+from melange_cloud.cli.options import (
+    E2E_MS,
+    GPU,
+    MODEL,
+    P99_TPOT_MS,
+    PRECISION,
+    TENSOR_PARALLEL,
+    TPOT_MS,
+    TTFT_MS,
+    AnyFormat,
+    Era,
+    Out,
+    one_of,
+)  # fmt: skip
 from melange_cloud.cli.profiles.measure_progress import measure_bar
 from melange_cloud.cli.result_file import result_of
+from melange_cloud.domain.kinds import GPUS
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.inputs.quantities import positive
 from melange_cloud.report.page import Format
@@ -40,8 +54,8 @@ class Endpoint(StrEnum):
 
 def measure(
     url: Annotated[str, typer.Option("--url", help="The server's address, such as http://localhost:8000.")],
-    gpu: Annotated[str, typer.Option("--gpu", help="The GPU that it runs on: L4, A10G, A100-40GB, A100-80GB or H100.")],
-    tensor_parallel: Annotated[int, typer.Option("--tp", min=1, help="GPUs that its replica uses.")] = 1,
+    gpu: Annotated[str, GPU(f"The GPU that it runs on: {one_of(GPUS)}.")],
+    tensor_parallel: Annotated[int, TENSOR_PARALLEL("GPUs that its replica uses.", default="", min=1)] = 1,
     model: Annotated[str | None, MODEL("The model", default="what the server says that it serves")] = None,
     served_model: Annotated[
         str | None,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from melange_cloud.cli.result_file import ResultFile, output_option, result_of
+from melange_cloud.cli.options import OUT
+from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.errors import BadInput
 
 
@@ -18,7 +19,7 @@ class EmptyWindows(StrEnum):
     RATE = "rate"
 
 
-JsonOut = Annotated[Path | None, output_option("Write the workload to this file, which ends in .json.")]
+JsonOut = Annotated[Path | None, OUT("Write the workload to this file, which ends in .json.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite --output if it exists.")]
 Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
 Title = Annotated[str | None, typer.Option("--title", help="What it is; default: made from the name.")]
