@@ -28,7 +28,7 @@ ARRAYS = frozenset({"discount"})
 """Arrays of tables, written ``[[discount]]``, which ``read_array`` reads."""
 
 
-def unread_variables(options: Collection[str]) -> list[str]:
+def unused_variables(options: Collection[str]) -> list[str]:
     """A line for each MELANGE_CLOUD_* variable that is set but not used, with the name that may be meant.
 
     Args:

@@ -14,14 +14,14 @@ from typer.core import TyperCommand, TyperGroup
 from melange_cloud.cli import plan, question_options, schema, sensitivity, solve
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.maintain import commands
-from melange_cloud.cli.option_numbers import drop_sizes_that_are_none, read_plain_numbers
+from melange_cloud.cli.option_numbers import drop_impossible_sizes, read_plain_numbers
 from melange_cloud.cli.output import emit, note
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.cli.streams import take_stdout
 from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
-from melange_cloud.settings import unread_variables
+from melange_cloud.settings import unused_variables
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer brings its own copy of Click from 0.17 on, so that click.UsageError may be another class."""
@@ -129,8 +129,8 @@ def melange_cloud(
     Exit codes: 0 plan found; 1 expected failure; 2 wrong usage or bad input; 3 no plan can serve this workload;
     5 prices or profiles unavailable; 6 time limit reached without proof.
     """
-    drop_sizes_that_are_none()
-    for line in unread_variables(question_options.variables()):
+    drop_impossible_sizes()
+    for line in unused_variables(question_options.variables()):
         note(f"melange-cloud: {line}")
     if ctx.invoked_subcommand in ("plan", "sensitivity"):
         ctx.default_map = question_options.defaults_from_file()

@@ -1,7 +1,7 @@
 """Numbers of options and of their environment variables, read by the one reader of numbers.
 
 The libraries under the command line take what Python's ``int`` and ``float`` take: ``1_0``, Arabic digits, thousands of
-digits. Here every option that is a number gets a parser of ours, in one place, so that none can be forgotten.
+digits. Here every option that is a number gets our own parser, in one place, so that none is missed.
 """
 
 import inspect
@@ -36,10 +36,10 @@ def read_plain_numbers(app: typer.Typer) -> None:
                     info.metavar = info.metavar or ("NUMBER" if kind is float else "INTEGER")
 
 
-def drop_sizes_that_are_none() -> None:
-    """Forget COLUMNS and LINES where they are not plain numbers that a page can have, as if they were not set.
+def drop_impossible_sizes() -> None:
+    """Unset COLUMNS and LINES if they are not sizes that a page can have.
 
-    What draws tables takes them itself, and breaks on ``COLUMNS=²``.
+    The library that draws tables reads them itself, and breaks on ``COLUMNS=²``.
     """
     for name in ("COLUMNS", "LINES"):
         try:
@@ -49,10 +49,10 @@ def drop_sizes_that_are_none() -> None:
 
 
 def number(option: str) -> Callable[[Any], float]:
-    """A parser of a number; nan and infinities pass, and the option judges them with its own words."""
+    """A parser of a number; nan and infinities pass, since each option has its own words for them."""
 
     def parsed(value: Any) -> float:
-        if isinstance(value, int | float):  # a default, or out of the settings file
+        if isinstance(value, int | float):  # a default, or a value of the settings file
             return float(value)
         text = str(value).strip()
         if text.lower().lstrip("+-") in _NO_NUMBERS:

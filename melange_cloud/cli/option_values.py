@@ -17,7 +17,7 @@ def fraction(option: str, word: str) -> float:
     """``2%`` and ``0.02`` are the same.
 
     Raises:
-        BadInput: it is neither.
+        BadInput: it is not a fraction.
     """
     number, percent, rest = word.strip().partition("%")
     try:

@@ -155,8 +155,8 @@ LONGEST = Option("deadline", str, "How long all requests to clouds may take toge
 SOLVER = Option("solver", str, "auto, glpk, cbc or highs", asked.DEFAULT_SOLVER, HOW, field="solver")
 TIME_LIMIT = Option(
     "time_limit", int,
-    "Whole seconds per solve; without it a plan is searched until proven, each figure beside it for "
-    f"{asked.FIGURE_LIMIT_S} s.",
+    "Whole seconds per solve; without it the search goes on until the plan is proven, and up to "
+    f"{asked.FIGURE_LIMIT_S} s for every other figure.",
     panel=HOW, field="time_limit_s",
 )
 HOURS_PER_MONTH = Option(

@@ -1,7 +1,7 @@
 """The parts of a question, which travel together into the answer, with the default of each value.
 
 A part is the same record before and after the planner has filled it in: the caller sets some values, the defaults hold
-for the others, and what is ``derived`` the planner finds. Metadata of a field says what may be given (``within``,
+for the others, and the planner computes what is ``derived``. Metadata of a field says what may be given (``within``,
 ``one_of``, ``target_ms``), so that checks, the ``defaulted`` of an answer, its JSON and the JSON's schema follow from
 the field. How an option is spelled and explained is in ``cli/options.py``: a new option is a field here and a line
 there.
@@ -22,7 +22,7 @@ DEFAULT_API_SERVERS = 1
 """vLLM's own default for ``--api-server-count``."""
 DEFAULT_WORKLOAD = "conversation"
 DEFAULT_PEAK_REQUESTS_PER_S = 10.0
-"""Where neither the question nor the workload says a rate: an example, as the default workload is."""
+"""Used where the question and the workload have no rate: an example, like the default workload."""
 DEFAULT_HEADROOM = 0.2
 DEFAULT_TPOT_MS = 100.0
 DEFAULT_ROUTER = "plain"
@@ -76,7 +76,7 @@ def one_of(value: str, words: tuple[str, ...]) -> Any:
 
 
 def derived(value: Any = ...) -> Any:
-    """A value that the planner finds, and that nobody can set."""
+    """A value that the planner computes; a question cannot set it."""
     return field(metadata={"derived": True}) if value is ... else field(default=value, metadata={"derived": True})
 
 
@@ -111,7 +111,7 @@ class TrafficQuestion:
         workload: a shipped name, or the path of a workload file or histogram.
         peak_requests_per_s: the busiest hour's rate, requests/s; or ``mean``, ``p95``, ``peak`` or another quantile
             (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too. By default ``peak`` where
-            a workload is chosen that tells its arrivals, else DEFAULT_PEAK_REQUESTS_PER_S.
+            a workload with arrivals is chosen, else DEFAULT_PEAK_REQUESTS_PER_S.
         mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
         headroom: fraction added to the peak rate.
         drop_unservable: plan without the buckets that no GPU can serve, instead of refusing.
@@ -249,7 +249,7 @@ class AnswerDetail:
 
 @dataclass(frozen=True, slots=True)
 class PlanBasis:
-    """What a plan stands on: the question with its defaults filled in.
+    """What a plan is made for: the question with its defaults filled in.
 
     Its JSON (``request``) has the values of all parts as keys of one object.
     """

@@ -53,7 +53,7 @@ class Market:
         regions: those that the question names.
         offers: by region; of the purchase asked for.
         ages: how old each price is, in words.
-        stale: by region, offers whose price is too old to stand for today's (spot only); not among ``offers``.
+        stale: by region, offers whose price is too old to use as today's (spot only); not among ``offers``.
         excluded: by region, what is known not to be sold this way, with the reason.
         notes: what is to be said of these prices.
     """
@@ -155,7 +155,7 @@ def _is_stale(offer: Offer, today: date) -> bool:
 
 
 def snapshot_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
-    """The banner of prices that nobody has asked for lately; empty where there are none of them."""
+    """The banner for shipped prices, which are not live; empty where there are none."""
     snapshot = [offer for offer in offers if offer.origin == "snapshot"]
     return (f"SNAPSHOT PRICES, NOT LIVE - {_snapshot_age(snapshot, now.date())}",) if snapshot else ()
 
@@ -173,7 +173,7 @@ def _snapshot_age(offers: Sequence[Offer], today: date) -> str:
 
 
 def _unknown_regions(sheet: Sequence[Offer], regions: Sequence[Region]) -> list[str]:
-    """A region that nobody knows is a new one or a slip, and a slip means that a shipped price was used."""
+    """An unknown region is new or misspelled; if it is misspelled, a shipped price was used instead."""
     known = {(region.provider, region.name) for region in regions}
     names = sorted({(o.instance_type.provider, o.region) for o in sheet} - known)
     return [

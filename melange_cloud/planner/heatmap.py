@@ -24,7 +24,7 @@ OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000)
 """The sizes of a heat map: the upper bucket edges of the paper (arXiv 2404.14527)."""
 
 TPOT_TARGETS_MS = (20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 200.0)
-"""The targets of a size seen over TPOT: the paper's 40 to 160, and what today's GPUs are asked for beside them."""
+"""The targets of a size seen over TPOT: the paper's 40 to 160, and others that users of today's GPUs ask for."""
 
 LONGEST_TOKENS = 10_000_000
 

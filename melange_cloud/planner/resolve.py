@@ -42,7 +42,7 @@ class ResolvedQuestion:
     """The basis of a plan with what is needed to make it, all of it checked.
 
     Attributes:
-        basis: what the plan stands on.
+        basis: what the plan is made for.
         defaulted: keywords of Question that were not set and shape the answer.
         workload: the traffic, bucket by bucket.
         may_use: the kinds that ``--gpu`` leaves; None is all.
@@ -80,7 +80,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQ
         defaulted=tuple(_defaulted(question, served)),
         workload=load,
         may_use=may_use,
-        # What is odd about a shipped trace stands in `workloads show`; what a user's file left open must be said here.
+        # `workloads show` lists what is odd about a shipped trace; what a user's file leaves open is said here.
         notes=() if load.name in workload.list_workloads() else load.notes,
         choice=choice,
         detail=detail,

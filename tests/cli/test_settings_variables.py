@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli import question_options
 from melange_cloud.cli.app import app
-from melange_cloud.settings import VARIABLES, unread_variables
+from melange_cloud.settings import VARIABLES, unused_variables
 
 PACKAGE = Path(question_options.__file__).parent.parent
 
@@ -24,7 +24,7 @@ def test_a_slip_is_named_with_what_is_meant(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_is_read_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MELANGE_CLOUD_RATE", "MELANGE_CLOUD_CACHE_DIR", "MELANGE_CLOUD_CURRENT"):
         monkeypatch.setenv(name, "1")
-    assert unread_variables(question_options.variables()) == []
+    assert unused_variables(question_options.variables()) == []
 
 
 def test_every_variable_that_the_package_names_is_known() -> None:

@@ -104,4 +104,4 @@ def test_the_time_of_a_line_is_bounded_and_that_of_the_plan_is_not(monkeypatch):
 
 def test_the_help_states_the_time_of_a_line():
     ran = CliRunner().invoke(app, ["plan", "--help"], env={"COLUMNS": "200"})
-    assert f"each figure beside it for {FIGURE_LIMIT_S} s" in " ".join(ran.stdout.replace("│", " ").split())
+    assert f"up to {FIGURE_LIMIT_S} s for every other figure" in " ".join(ran.stdout.replace("│", " ").split())
