@@ -7,6 +7,8 @@ from datetime import date
 GIB = 2**30
 PRECISIONS = ("bf16", "fp16", "fp8")
 BYTES_PER_ELEMENT_16_BIT = 2
+DEFAULT_MAX_NUM_SEQS = 256
+"""Requests that an engine runs at once at most, unless it is started with another ``--max-num-seqs``."""
 TENSOR_PARALLEL_DEGREES = (1, 2, 4, 8)
 """The degrees that profiles may have; they divide the attention heads of the shipped models evenly, as engines want."""
 

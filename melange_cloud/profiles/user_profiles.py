@@ -14,6 +14,7 @@ from pathlib import Path
 from melange_cloud.domain import GPUS, Kind, OperatingPoint
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.estimator.spec_files import load_eras, load_models
+from melange_cloud.estimator.specs import DEFAULT_MAX_NUM_SEQS
 from melange_cloud.inputs import can_be
 from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
@@ -105,7 +106,7 @@ def save_runs(
         model, precision, era: as ``resolve_import`` gives them; a model that is not shipped is fine.
         max_total_tokens: longest input + output that the engine was started for; None is a shipped model's context,
             else USUAL_REACH.
-        max_num_seqs: requests that the engine ran at once at most; None is 256, as engines start by default.
+        max_num_seqs: requests that the engine ran at once at most; None is DEFAULT_MAX_NUM_SEQS.
         weights_gib: weights of the model in this precision, GiB, where known.
         folder: root of the profiles; None is ``own_folder()``.
         now: the time of saving; None is the clock.
@@ -130,7 +131,7 @@ def save_runs(
         "gpu": gpu,
         "era": era,
         "max_total_tokens": str(max_total_tokens or _usual_reach(model, era, points)),
-        "max_num_seqs": str(max_num_seqs or 256),
+        "max_num_seqs": str(max_num_seqs or DEFAULT_MAX_NUM_SEQS),
         "source": "measured by " + "; ".join(sorted({run.tool for run in runs if not rejection(run)})),
         "calibration": "none, measured",
         "made by": "melange-cloud profiles import",

@@ -12,9 +12,11 @@ from melange_cloud.cli import options
 from melange_cloud.cli.app import app
 from melange_cloud.cli.option import Option, duration
 from melange_cloud.cli.option_numbers import _callbacks
+from melange_cloud.cli.profiles import measure
 from melange_cloud.clouds.deadline import deadline_of
 from melange_cloud.market.policy import PricePolicy, age_of
 from melange_cloud.planner.resolve import resolve
+from melange_cloud.profiles.measure.request_sizes import DEFAULT_SIZES
 from melange_cloud.report.page import Format
 
 EVERY = (*options.QUESTION, *options.ONE_ANSWER)
@@ -106,3 +108,11 @@ def test_each_option_names_a_keyword_of_the_question_once() -> None:
     fields = [option.field for option in EVERY if option.field]
     assert len(fields) == len(set(fields))
     planner.Question(regions=("us-east-1",), **dict.fromkeys(set(fields) - {"regions"}))
+
+
+def test_the_grid_that_measure_states_is_the_one_it_measures() -> None:
+    (info,) = get_args(signature(measure.measure).parameters["sizes"].annotation)[1:]
+    inputs, outputs = (re.findall(r"[0-9]+", part) for part in info.help.partition("Default: ")[2].split(" by "))
+    assert [(size.input_tokens, size.output_tokens) for size in DEFAULT_SIZES] == [
+        (int(before), int(after)) for before in inputs for after in outputs
+    ]

@@ -11,6 +11,7 @@ from melange_cloud.cli.options import GPU, MODEL, TENSOR_PARALLEL, TPOT_MS, AnyF
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.kinds import GPUS
 from melange_cloud.errors import BadInput, echoed
+from melange_cloud.estimator.specs import DEFAULT_MAX_NUM_SEQS
 from melange_cloud.inputs.quantities import positive
 from melange_cloud.report.page import Format
 
@@ -56,7 +57,10 @@ def import_(
         int | None, typer.Option("--max-model-len", min=1, help="Longest input + output the engine was started for.")
     ] = None,
     max_num_seqs: Annotated[
-        int | None, typer.Option("--max-num-seqs", min=1, help="Requests at once it was started for; default: 256.")
+        int | None,
+        typer.Option(
+            "--max-num-seqs", min=1, help=f"Requests at once it was started for [default: {DEFAULT_MAX_NUM_SEQS}]."
+        ),
     ] = None,
     weights_gib: Annotated[
         float | None, typer.Option("--weights-gib", help="Weights of a model that is not shipped, GiB.")
