@@ -237,7 +237,7 @@ def _daemon(work: Callable[[], None], name: str) -> None:
 def _ending(index: int, call: Callable[[], T]) -> "_Ending[T]":
     try:
         return index, call(), None
-    except BaseException as error:  # handed to whoever waits, who raises it
+    except BaseException as error:  # noqa: BLE001 - handed to whoever waits, who raises it
         return index, None, error
 
 

@@ -65,7 +65,7 @@ def fitted(residuals: Residuals, unknowns: Mapping[str, FreeConstant]) -> dict[s
         for _ in range(_TRIES):
             damped = [[x * (1 + damping * (i == j)) for j, x in enumerate(row)] for i, row in enumerate(normal)]
             change = _solved(damped, pull)
-            shrink = min(1.0, _LARGEST_STEP / max(max(map(abs, change)), _ENOUGH))
+            shrink = min(1.0, _LARGEST_STEP / max(*map(abs, change), _ENOUGH))
             tried = [log - shrink * step for log, step in zip(logs, change, strict=True)]
             tried_rows = list(residuals(values(tried)))
             tried_loss = loss(tried_rows, tried)

@@ -8,7 +8,7 @@ name. AWS and GCP need no entry point: they are there in a bare checkout, and ar
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from melange_cloud.clouds.foreign_errors import words_of
 from melange_cloud.concurrency import Deadline
@@ -113,7 +113,7 @@ def load_sources(
 
 
 def built_in(
-    provider: Literal["aws", "gcp"] | str,
+    provider: str,
     *,
     known_types: Mapping[str, Collection[str]] | None = None,
     known_sold_as: Mapping[tuple[str, str], str] | None = None,
@@ -157,7 +157,7 @@ def plug_ins() -> PriceSources:
         try:
             source = point.load()()
             provider, wrong = source.provider, _why_no_source(source)
-        except (Exception, SystemExit, GeneratorExit) as error:  # what a plug-in raises is no reason to end
+        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - what a plug-in raises is no reason to end
             problems.append(Finding(f"{origin} failed to load ({words_of(error)})", FIX_OR_UNINSTALL))
             continue
         if wrong:

@@ -36,7 +36,7 @@ def contained(call: Callable[[], T]) -> T | ForeignErrorText:
         return call()
     except MelangeError:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - what is foreign may raise anything
         return ForeignErrorText(words_of(error))
 
 
@@ -46,6 +46,6 @@ def words_of(error: BaseException) -> str:
         traceback.print_exception(error)
     try:
         text = echoed(error, _SHOWN_CHARACTERS)
-    except Exception:  # foreign exceptions may fail to say what they are
+    except Exception:  # noqa: BLE001 - foreign exceptions may fail to say what they are
         text = ""
     return f"{type(error).__name__}{': ' if text else ''}{text}; {DEBUG}=1 shows where"

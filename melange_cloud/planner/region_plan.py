@@ -243,7 +243,7 @@ def _kinds(
             ]
             cell = max_tput[bucket.name, kind]
             if isinstance(cell, UnservableSize):
-                raise ValueError(f"{kind} was given {bucket.name}, which it cannot serve")
+                raise ValueError(f"{kind} was given {bucket.name}, which it cannot serve")  # noqa: TRY004
             row = rows[problem.row_of_bucket[bucket.name], kind]
             grade = row.grade_of(cell)
             part = line.share * line.bucket_requests_per_s

@@ -158,8 +158,9 @@ def served_cells(profile: Profile, slo: Slo = NO_TARGET, api_servers: int = DEFA
         if isinstance(cell.served, MaxTput):
             served = front_end.within(cell.served, cell.output_tokens)
             tpot_ms = cell.tpot_ms if served.limited_by != FRONT_END else _tpot_ms_at(profile, cell, served)
-            cell = replace(cell, served=served, tpot_ms=tpot_ms)
-        found.append(cell)
+            found.append(replace(cell, served=served, tpot_ms=tpot_ms))
+        else:
+            found.append(cell)
     return found
 
 

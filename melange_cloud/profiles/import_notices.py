@@ -32,7 +32,6 @@ def notices_of(
         has_estimate: whether there is an estimate of the same replica.
         saved: whether the profile was written; then what it says together with older imports.
     """
-
     notices = list(whose.notes)
     if whose.model not in load_models():
         notices.append(f"{whose.model} is not a model we know: its rates were not checked against what the GPU can do")
@@ -75,7 +74,6 @@ def notices_of(
 
 def _used_where(sizes: Sequence[EstimateComparison], *, has_estimate: bool) -> str:
     """For which sizes plans use what was measured, one sentence."""
-
     measured = _few([f"{size.input_tokens:,} + {size.output_tokens:,}" for size in sizes])
     near = f"plans use these rates within {math.expm1(CELL):.0%} of {measured} tokens".replace("%", " %")
     if has_estimate:

@@ -111,7 +111,7 @@ def _ask(
 
 
 def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: float, most_changes: int | None) -> Any:
-    """``create_model`` with these more, per offer o:
+    """``create_model`` with these more, per offer o.
 
     rented[o], given_back[o] >= 0    instances more or fewer than today
     instances_change[o]              Σ_k instances[o, k] - current[o] = rented[o] - given_back[o]

@@ -213,7 +213,7 @@ def staircase_of(problem: Problem) -> Staircase | None:
         return None
     loads = {kind: load for (_, kind), load in problem.load_of_rows().items()}
     staircase = Staircase(problem.offers, loads, problem.spare)
-    return staircase if staircase._order else None
+    return staircase if staircase._order else None  # noqa: SLF001 - its own module
 
 
 class _KindCosts:

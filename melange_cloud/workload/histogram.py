@@ -1,6 +1,6 @@
-"""Histograms: a CSV table of how many requests fall in each (input range, output range).
+r"""Histograms: a CSV table of how many requests fall in each (input range, output range).
 
-    input\\output,1-25,26-100,>100
+    input\output,1-25,26-100,>100
     1-25,121,154,0
     26-100,39,62,0
     >100,0,0,0

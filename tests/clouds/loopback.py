@@ -165,7 +165,7 @@ class Loopback:
     def _reply_to(self, request: Request) -> Reply:
         try:
             reply = self._answer(request)
-        except BaseException as mistake:  # a script's own assertion; raised again by __exit__
+        except BaseException as mistake:  # noqa: BLE001 - a script's own assertion; raised again by __exit__
             self._mistakes.append(mistake)
             return Reply(f"the script failed: {mistake!r}", status=500)
         self._closing.wait(self._latency_s + reply.delay_s)
@@ -272,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return True
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *message: Any) -> None:
         """Tests read ``requests`` instead."""
 
 

@@ -43,7 +43,7 @@ def fault_of(reader: str, number: int) -> str | None:
             wrong = fault_of_text(str(error))
         except one.raises:
             wrong = None
-        except Exception:
+        except Exception:  # noqa: BLE001 - what is wrong is told with its traceback
             wrong = traceback.format_exc()
         else:
             wrong = None if finite(value) else f"a number that is not finite: {value!r}"[:2_000]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -409,7 +410,7 @@ for _path in sorted([*RESULTS.glob("*.json"), *RESULTS.glob("*.jsonl")]):
 def finite(value: Any, depth: int = 0) -> bool:
     """Whether all numbers in what was read are finite."""
     if isinstance(value, float):
-        return value == value and abs(value) != float("inf")
+        return math.isfinite(value)
     if isinstance(value, Decimal):
         return value.is_finite()
     if depth > 8 or isinstance(value, str | bytes | int | date | Path) or value is None:

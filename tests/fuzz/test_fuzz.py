@@ -91,7 +91,7 @@ def test_an_input_is_the_same_each_time():
 @pytest.mark.parametrize(
     ("read", "said"),
     [
-        (lambda path: [][0], "IndexError"),
+        (lambda path: [].pop(), "IndexError"),
         (lambda path: float("nan"), "not finite"),
         (lambda path: {"a": (1.0, [float("inf")])}, "not finite"),
         (lambda path: _refuse("x" * 400), "too long"),

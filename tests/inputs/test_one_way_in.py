@@ -82,8 +82,9 @@ def test_what_never_ends_is_refused_at_once_wherever_a_file_is_named(what, kind,
                 path.mkdir()
             else:
                 path.symlink_to("/dev/zero")
-            word = str(path)
-        command.append(word)
+            command.append(str(path))
+        else:
+            command.append(word)
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)

@@ -57,7 +57,7 @@ def test_files_of_a_folder_are_replaced_together_and_others_stay(tmp_path):
     folder.mkdir()
     (folder / "a").write_text("old")
     (folder / "mine").write_text("mine")
-    assert write_together(folder, {"a": "new", "b": "new"}, lambda staged: names(staged)) == {"a": "new", "b": "new"}
+    assert write_together(folder, {"a": "new", "b": "new"}, names) == {"a": "new", "b": "new"}
     assert names(folder) == {"a": "new", "b": "new", "mine": "mine"}
     assert list(tmp_path.iterdir()) == [folder]
 

@@ -69,7 +69,7 @@ class TinyEngine:
 def make_model(folder: Path) -> None:
     """Write ``tiny.gguf`` and a tokenizer of the same vocabulary as Hugging Face stores it: bytes and a few merges."""
     import gguf
-    import numpy
+    import numpy as np
 
     words = _byte_letters() + ["".join(pair) for pair in _MERGES] + [_END]
     writer = gguf.GGUFWriter(folder / "tiny.gguf", "llama")
@@ -90,11 +90,11 @@ def make_model(folder: Path) -> None:
     writer.add_eos_token_id(len(words) - 1)
     writer.add_bos_token_id(len(words) - 1)
     writer.add_add_bos_token(False)
-    random = numpy.random.default_rng(0)
+    random = np.random.default_rng(0)
 
     def add(name: str, *shape: int) -> None:
-        normal = random.standard_normal(shape, dtype=numpy.float32) * numpy.float32(0.1)
-        writer.add_tensor(name, numpy.ones(shape, numpy.float32) if len(shape) == 1 else normal)
+        normal = random.standard_normal(shape, dtype=np.float32) * np.float32(0.1)
+        writer.add_tensor(name, np.ones(shape, np.float32) if len(shape) == 1 else normal)
 
     add("token_embd.weight", len(words), _HIDDEN)
     add("output_norm.weight", _HIDDEN)

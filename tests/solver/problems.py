@@ -17,7 +17,7 @@ TOY_SHARES = ((0.2, 0.1), (0.5, 0.2))
 
 
 def row_of(router: str, bucket: str) -> str:
-    return {"oracle": bucket, "prompt": bucket.split("_")[0], "plain": "all"}[router]
+    return {"oracle": bucket, "prompt": bucket.partition("_")[0], "plain": "all"}[router]
 
 
 def toy(router: str = "oracle", requests_per_s: float = 30.0, spare: int = 0, quotas: Quotas = Quotas()) -> Problem:  # noqa: B008

@@ -264,14 +264,14 @@ def test_damaged_or_absent_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_parquet_with_nested_columns_and_missing_values(tmp_path: Path) -> None:
-    import datetime
+    import datetime as dt
 
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
-    start = datetime.datetime(2024, 5, 10, tzinfo=datetime.UTC)
+    start = dt.datetime(2024, 5, 10, tzinfo=dt.UTC)
     rows = [
         {
-            "created": start + datetime.timedelta(seconds=at),
+            "created": start + dt.timedelta(seconds=at),
             "usage": {"prompt_tokens": at if at != 5 else None, "completion_tokens": 2 * at},
         }
         for at in range(200)

@@ -227,10 +227,11 @@ def call_options(patience: GcpPatience) -> dict[str, Any]:
     from google.api_core.retry import Retry, if_exception_type
     from google.api_core.timeout import ConstantTimeout
     from google.auth.exceptions import TransportError
-    from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout
+    from requests.exceptions import ChunkedEncodingError, Timeout
+    from requests.exceptions import ConnectionError as ConnectionFailed
 
     passing = if_exception_type(
-        TooManyRequests, ServerError, TransportError, ChunkedEncodingError, ConnectionError, Timeout
+        TooManyRequests, ServerError, TransportError, ChunkedEncodingError, ConnectionFailed, Timeout
     )
     return {
         "timeout": ConstantTimeout((patience.connect_s, patience.answer_s)),

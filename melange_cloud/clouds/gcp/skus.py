@@ -221,7 +221,7 @@ def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
         if (
             category.usage_type in rule.usage_types
             and category.resource_family == rule.family
-            and (category.resource_group == rule.group or rule.group == "LocalSSD")
+            and rule.group in (category.resource_group, "LocalSSD")
             and rule.text.fullmatch(sku.description)
             and not rule.excluded.search(sku.description)
         ):

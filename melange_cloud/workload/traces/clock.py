@@ -159,7 +159,7 @@ class Clock:
                 # As datetime does: of an hour that comes twice, the first.
                 first = np.ones(len(moments), dtype=bool)
                 moments = moments.dt.tz_localize(self.zone, ambiguous=first, nonexistent="raise")
-        except Exception:  # pandas raises what it likes over text that is no time; each row is then read by itself
+        except Exception:  # noqa: BLE001 - pandas raises what it likes; each row is then read by itself
             return None
         if moments.isna().any():
             return None

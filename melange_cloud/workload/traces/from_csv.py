@@ -213,7 +213,7 @@ class _CsvTable:
                     index_col=False,
                     encoding_errors="surrogateescape",
                 )
-        except Exception:  # whatever pandas raises over a block, its rows are then read one by one
+        except Exception:  # noqa: BLE001 - whatever pandas raises over a block, its rows are then read one by one
             return None
         if len(frame) != count:
             return None

@@ -5,7 +5,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed
 from melange_cloud.inputs import is_there, open_regular
@@ -73,13 +73,13 @@ class FileLines:
             magic = self._read_raw(2)
             self._raw.seek(0)
             zipped = magic == _GZIP_MAGIC
-            self._stream = cast(IO[bytes], gzip.GzipFile(fileobj=self._raw)) if zipped else self._raw
+            self._stream = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if zipped else self._raw
             self._first = self._read(BLOCK_BYTES).removeprefix(_BYTE_ORDER_MARK)
         except BaseException:
             self._raw.close()
             raise
 
-    def __enter__(self) -> "FileLines":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
