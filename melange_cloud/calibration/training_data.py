@@ -20,7 +20,7 @@ from melange_cloud.domain import GPUS
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Model
 from melange_cloud.inputs import NotANumber, parse_number, read_text, read_toml
-from melange_cloud.inputs.toml_tables import TomlReader
+from melange_cloud.inputs.toml_tables import TomlTable
 from melange_cloud.shipped import shipped
 
 _KEYS = ("source", "model", "gpu", "tensor_parallel", "precision", "input_tokens", "output_tokens")
@@ -100,7 +100,7 @@ def read_sources(path: Path) -> dict[str, MeasurementSource]:
     faults: list[Fault] = []
     sources: dict[str, MeasurementSource] = {}
     for name, table in read_toml(path, non_finite=True).items():
-        reader = TomlReader(path, name, table, faults)
+        reader = TomlTable(path, name, table, faults)
         sources[name] = MeasurementSource(
             name=name,
             title=reader.text("title"),
@@ -110,8 +110,8 @@ def read_sources(path: Path) -> dict[str, MeasurementSource]:
             engine=reader.text("engine"),
             memory_utilization=reader.number("memory_utilization", 0.1, 1),
             growth=reader.number("growth", 0, 1),
-            block_tokens=reader.count("block_tokens"),
-            max_num_seqs=reader.count("max_num_seqs"),
+            block_tokens=reader.whole("block_tokens"),
+            max_num_seqs=reader.whole("max_num_seqs"),
             fp8_cache=reader.flag("fp8_cache"),
             front_end=reader.flag("front_end"),
             requests={size: int(requests) for size, requests in reader.seconds("requests").items()},
@@ -183,7 +183,7 @@ def _positive(path: Path, line: int, column: str, text: str, faults: list[Fault]
     except NotANumber:
         value = 0.0
     if value <= 0:
-        faults.append(Fault(path, f"is {shown(text)}; it must be a number above 0", line, column))
+        faults.append(Fault(path, f"is {shown(text)}", line, column, cure="must be a number above 0"))
         return 1.0
     return value
 

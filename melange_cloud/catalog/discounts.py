@@ -20,9 +20,9 @@ from pathlib import Path
 from melange_cloud.catalog.implausible import ODD_FACTOR
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
-from melange_cloud.errors import BadFile, Fault, echoed, shown
-from melange_cloud.inputs import is_number
-from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
+from melange_cloud.errors import BadFile, Fault, echoed
+from melange_cloud.inputs.fields import Fields
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.settings import read_array, settings_path
 
 KEYS = ("provider", "region", "family", "purchase", "percent", "usd_per_hour")
@@ -126,49 +126,28 @@ def _known_regions() -> frozenset[str]:
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
-    hint = did_you_mean(closest(word, known))
-    return f": {hint}" if hint else ""
+    return did_you_mean(closest(word, known))
 
 
 def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fault]) -> Discount:
     """The table as a Discount; what is wrong with it is added to ``faults``."""
-
-    def fault(key: str, message: str) -> None:
-        faults.append(Fault(path, message, field=f"[[discount]] {number}, {key}"))
-
-    def word(key: str) -> str | None:
-        value = table.get(key)
-        if value is None or (isinstance(value, str) and value):
-            return value
-        fault(key, f"{shown(value)} is not a text: write it in quotes")
-        return None
-
-    def amount(key: str) -> float | None:
-        value = table.get(key)
-        if value is None:
-            return None
-        if not is_number(value):
-            fault(key, f"{shown(value)} is not a number: write it as 12.5, without quotes")
-            return None
-        return float(value)
-
-    provider, region, family, purchase = word("provider"), word("region"), word("family"), word("purchase")
-    percent, usd_per_hour = amount("percent"), amount("usd_per_hour")
+    fields = Fields(path, table, faults, f"[[discount]] {number}, ")
+    provider, region, family = (fields.text(key) or None for key in ("provider", "region", "family"))
+    purchase = fields.choice("purchase", PURCHASES)
+    percent, usd_per_hour = fields.number("percent"), fields.number("usd_per_hour")
     foreign = provider is not None and provider not in PROVIDERS
-    if purchase is not None and purchase not in PURCHASES:
-        fault("purchase", f"unknown '{echoed(purchase)}': {close_matches(purchase, PURCHASES)}")
     if provider is not None and foreign and (close := closest(provider, PROVIDERS)):
-        fault("provider", f"unknown '{echoed(provider)}': {did_you_mean(close)}")
+        fields.fault("provider", f"unknown '{echoed(provider)}'", did_you_mean(close))
     if region is not None and not foreign and not any(fnmatchcase(name, region) for name in _known_regions()):
-        fault("region", f"no region matches '{echoed(region)}'{_hint(region, _known_regions())}")
+        fields.fault("region", f"no region matches '{echoed(region)}'", _hint(region, _known_regions()))
     if family is not None and not foreign and not _GLOB_SIGNS & set(family):
         names = [name for of, name in load_instance_types() if provider in (None, of)]
         if not any(_is_of_family(name, family) for name in names):
-            fault("family", f"no instance type is of family '{echoed(family)}'{_hint(family, names)}")
+            fields.fault("family", f"no instance type is of family '{echoed(family)}'", _hint(family, names))
     if ("percent" in table) == ("usd_per_hour" in table):
-        fault("percent", "give either percent or usd_per_hour")
+        fields.fault("percent", "give either percent or usd_per_hour")
     if percent is not None and not 0 <= percent < 100:
-        fault("percent", f"{percent:g}: 0 to 100, and less than 100, since nothing is free")
+        fields.fault("percent", f"is {percent:g}", "must be from 0 to less than 100, since nothing is free")
     if usd_per_hour is not None and usd_per_hour <= 0:
-        fault("usd_per_hour", f"{usd_per_hour:g}: a price above zero, USD per hour of one instance")
+        fields.fault("usd_per_hour", f"is {usd_per_hour:g}", "must be above zero, USD per hour of one instance")
     return Discount(path, number, provider, region, family, purchase, percent, usd_per_hour)

@@ -8,8 +8,9 @@ from typing import Any
 from melange_cloud.catalog.bounds import MOST_INSTANCES
 from melange_cloud.domain import Region
 from melange_cloud.errors import BadFile, Fault, echoed, shown
-from melange_cloud.inputs import MalformedText, read_json
-from melange_cloud.inputs.csv_tables import read_rows
+from melange_cloud.inputs import read_json
+from melange_cloud.inputs.csv_tables import read_table
+from melange_cloud.inputs.json_fields import without_duplicates
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 _OTHER_TYPES = re.compile(
@@ -43,7 +44,7 @@ def read_fleet(path: Path, region: Region, known: Collection[str]) -> dict[str, 
     if path.suffix.lower() == ".json":
         return _checked(path, _from_json(path, region), known)
     faults: list[Fault] = []
-    rows = read_rows(path, None, COLUMNS, faults)
+    rows = read_table(path, None, COLUMNS, faults)
     fleet: dict[str, int] = {}
     for row in rows:
         elsewhere = row.text("region") not in ("", region.name) or row.text("provider") not in ("", region.provider)
@@ -84,22 +85,13 @@ def _checked(path: Path, fleet: Mapping[str, int], known: Collection[str]) -> di
     return dict(sorted(fleet.items()))
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise MalformedText(f"has {echoed(repeated)} more than once in one object: keep one")
-    return found
-
-
 def _from_json(path: Path, region: Region) -> dict[str, int]:
-    document = read_json(path, pairs=_without_repeats)
+    document = read_json(path, pairs=without_duplicates)
     if isinstance(document, dict) and isinstance(document.get("instances"), dict):
         return _counted(path, list(document["instances"].items()))
     plans = document.get("regions") if isinstance(document, dict) else None
     if not isinstance(plans, list):
-        raise BadFile([Fault(path, f"is no fleet: write {SHAPE}")])
+        raise BadFile([Fault(path, f"is not a fleet: write {SHAPE}")])
     for plan in plans:
         if isinstance(plan, Mapping) and (plan.get("provider"), plan.get("region")) == (region.provider, region.name):
             lines = plan.get("allocations")

@@ -16,7 +16,7 @@ from melange_cloud.catalog.implausible import odd_prices
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile, Fault, echoed
-from melange_cloud.inputs.csv_tables import CsvRow, read_rows
+from melange_cloud.inputs.csv_tables import CsvRow, read_table
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
@@ -105,7 +105,7 @@ def read_price_sheet(
         BadFile: all the faults of the file, each with line, column and cure.
     """
     faults: list[Fault] = []
-    rows = read_rows(path, SHEET_COLUMNS, REQUIRED_COLUMNS, faults)
+    rows = read_table(path, SHEET_COLUMNS, REQUIRED_COLUMNS, faults)
     entries: list[_SheetEntry] = []
     line_of: dict[OfferKey, int] = {}
     stated: dict[tuple[str, str], _SheetType] = {}
@@ -126,35 +126,37 @@ def read_price_sheet(
 def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, ...]) -> OfferKey | None:
     """What the row prices; None, with faults, where that is not said, unknown or said before."""
     row.required("provider")
-    provider = row.word("provider", known_providers, or_else=", or install the plug-in of another cloud")
+    provider = row.choice("provider", known_providers, or_else=", or install the plug-in of another cloud")
     region = row.required("region")
     if region and not _REGION_NAME.fullmatch(region):
         row.fault(
             "region",
-            f"'{echoed(region)}' is not a region name: write it as the provider does (us-east-1, europe-west4)",
+            f"'{echoed(region)}' is not a region name",
+            "write it as the provider does (us-east-1, europe-west4)",
         )
         region = None
     elif region and provider in PROVIDERS:  # a plug-in cloud may call its region us-east-1 too
         providers = [known.provider for known in load_regions() if known.name == region]
         if providers and provider not in providers:
-            row.fault("region", f"{region} is a region of {providers[0]}, not of {provider}: correct one of the two")
+            row.fault("region", f"{region} is a region of {providers[0]}, not of {provider}", "correct one of the two")
             region = None
     name = row.required("instance_type")
     if name and not _TYPE_NAME.fullmatch(name):
-        row.fault("instance_type", f"'{echoed(name)}' is not an instance type's name: write it as the provider does")
+        row.fault("instance_type", f"'{echoed(name)}' is not an instance type's name", "write it as the provider does")
         name = None
     row.required("purchase")
-    purchase = row.word("purchase", PURCHASES)
+    purchase = row.choice("purchase", PURCHASES)
     if not (provider and region and name and purchase):
         return None
     key = (provider, region, name, purchase)
     if key in line_of:
         row.fault(
             "instance_type",
-            f"{echoed(' '.join(key), 120)} is priced in line {line_of[key]} already: keep one of the two",
+            f"{echoed(' '.join(key), 120)} is priced in line {line_of[key]} already",
+            "keep one of the two",
         )
         return None
-    line_of[key] = row.line
+    line_of[key] = row.first_line
     return key
 
 
@@ -162,10 +164,10 @@ def _facts(row: CsvRow) -> _TypeFacts:
     """What the row says of its instance type; an empty cell, and one with a fault, is None."""
     family = row.text("quota_family") or None
     if family and not _QUOTA_FAMILY.fullmatch(family):
-        row.fault("quota_family", f"'{echoed(family)}' is no quota family: write provider:NAME, such as aws:G")
+        row.fault("quota_family", f"'{echoed(family)}' is not a quota family", "use provider:NAME, such as aws:G")
         family = None
     return _TypeFacts(
-        row.word("gpu", GPUS),
+        row.choice("gpu", GPUS),
         row.count("gpu_count", MOST_GPUS),
         row.count("vcpus", MOST_VCPUS),
         row.positive("memory_gib", MOST_MEMORY_GIB),
@@ -182,14 +184,17 @@ def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str],
     if known is None:
         elsewhere = [other for other, type_name in sorted(types) if type_name == name and provider in PROVIDERS]
         if elsewhere:
-            row.fault("instance_type", f"{name} is a type of {elsewhere[0]}, not of {provider}: correct one of the two")
+            row.fault(
+                "instance_type", f"{name} is a type of {elsewhere[0]}, not of {provider}", "correct one of the two"
+            )
             return None
         missing = [field for field in facts._fields if field != "quota_family" and not row.text(field)]
         if missing:
             hint = did_you_mean(closest(name, (type_name for other, type_name in types if other == provider)))
             row.fault(
                 "instance_type",
-                f"unknown instance type '{echoed(name)}': {hint}{hint and ' '}a new one needs {', '.join(missing)} too",
+                f"unknown instance type '{echoed(name)}'",
+                f"{hint}{hint and ' '}a new one needs {', '.join(missing)} too",
             )
             return None
         gpu, gpu_count, vcpus, memory_gib, family = facts
@@ -197,13 +202,14 @@ def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str],
             return None
         family = family or _quota_family(provider, name)
         new = InstanceType(provider, name, gpu, gpu_count, vcpus, memory_gib, family)
-        known, line = stated.setdefault((provider, name), _SheetType(new, row.line))
+        known, line = stated.setdefault((provider, name), _SheetType(new, row.first_line))
         says = f"line {line} says"
     for field, value in facts._asdict().items():
         if value is not None and value != getattr(known, field):
             row.fault(
                 field,
-                f"{echoed(row.text(field))} contradicts {name}: {says} {getattr(known, field)}; correct or drop it",
+                f"{echoed(row.text(field))} contradicts {name}: {says} {getattr(known, field)}",
+                "correct or drop it",
             )
     return known
 
@@ -227,12 +233,12 @@ def _entry(
     list_usd_per_hour = row.positive("list_usd_per_hour", MOST_USD_PER_HOUR)
     if row.text("currency").upper() not in ("", "USD"):
         row.fault(
-            "currency", f"'{echoed(row.text('currency'))}' is not USD: convert the price, and write USD or nothing"
+            "currency", f"'{echoed(row.text('currency'))}' is not USD", "convert the price, and write USD or nothing"
         )
-    confirmed = row.word("confirmed", ("yes", "no")) == "yes"
+    confirmed = row.choice("confirmed", ("yes", "no")) == "yes"
     as_of_from, as_of_to = _dates(row, today)
     purchase = row.text("purchase")
-    sold_as = row.word("sold_as", _SOLD_AS[purchase]) if purchase in _SOLD_AS else None
+    sold_as = row.choice("sold_as", _SOLD_AS[purchase]) if purchase in _SOLD_AS else None
     if key is None or instance_type is None or usd_per_hour is None:
         return None
     offer = Offer(
@@ -256,9 +262,9 @@ def _dates(row: CsvRow, today: date) -> tuple[date, date]:
     first = as_of_from or as_of_to or today
     last = as_of_to or first
     if first > last:
-        row.fault("as_of_from", f"{first} is after as_of_to {last}: exchange them")
+        row.fault("as_of_from", f"{first} is after as_of_to {last}", "exchange them")
     elif first > today + _CLOCK_SLACK:
-        row.fault("as_of_from" if as_of_from else "as_of_to", f"{first} is in the future: write when it was true")
+        row.fault("as_of_from" if as_of_from else "as_of_to", f"{first} is in the future", "write when it was true")
     return first, last
 
 
@@ -269,6 +275,6 @@ def _refuse_odd_prices(doubted: Sequence[_SheetEntry], entries: Sequence[_SheetE
     for odd in odd_prices([entry.offer for entry in doubted], own, reference.offers):
         row_of[key_of(odd.offer)].fault(
             "usd_per_hour",
-            odd.words("the sheet's")
-            + ": correct it, or confirm it with --accept-odd-prices or a column confirmed = yes",
+            odd.words("the sheet's"),
+            "correct it, or confirm it with --accept-odd-prices or a column confirmed = yes",
         )

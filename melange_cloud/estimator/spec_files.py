@@ -12,7 +12,7 @@ from melange_cloud.domain import GPUS, GRADES
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, FrontEnd, Gpu, Model
 from melange_cloud.inputs import read_toml
-from melange_cloud.inputs.toml_tables import TomlReader
+from melange_cloud.inputs.toml_tables import TomlTable
 from melange_cloud.shipped import shipped
 
 
@@ -25,22 +25,22 @@ def read_models(path: Path) -> dict[str, Model]:
     faults: list[Fault] = []
     models: dict[str, Model] = {}
     for name, table in read_toml(path, non_finite=True).items():
-        reader = TomlReader(path, name, table, faults)
+        reader = TomlTable(path, name, table, faults)
         model = Model(
             name=name,
             title=reader.text("title"),
-            also_known_as=reader.texts("also_known_as", []),
-            parameters=reader.count("parameters"),
-            layers=reader.count("layers"),
-            hidden=reader.count("hidden"),
-            heads=reader.count("heads"),
-            kv_heads=reader.count("kv_heads"),
-            head_dim=reader.count("head_dim"),
-            intermediate=reader.count("intermediate"),
-            vocab=reader.count("vocab"),
+            also_known_as=reader.texts("also_known_as"),
+            parameters=reader.whole("parameters"),
+            layers=reader.whole("layers"),
+            hidden=reader.whole("hidden"),
+            heads=reader.whole("heads"),
+            kv_heads=reader.whole("kv_heads"),
+            head_dim=reader.whole("head_dim"),
+            intermediate=reader.whole("intermediate"),
+            vocab=reader.whole("vocab"),
             tied_embeddings=reader.flag("tied_embeddings"),
-            max_model_len=reader.count("max_model_len"),
-            native_precision=reader.word("native_precision", PRECISIONS),
+            max_model_len=reader.whole("max_model_len"),
+            native_precision=reader.choice("native_precision", PRECISIONS),
             source=reader.text("source"),
             date=reader.day("date"),
             block_scaled_fp8=reader.flag("block_scaled_fp8") if reader.has("block_scaled_fp8") else False,
@@ -49,7 +49,9 @@ def read_models(path: Path) -> dict[str, Model]:
         tables = 1 if model.tied_embeddings else 2
         by_shape = model.layer_parameters + tables * model.head_parameters
         if abs(model.parameters - by_shape) > 0.01 * by_shape:
-            reader.fault("parameters", f"is {model.parameters:,}, but the shape has about {by_shape:,}; correct either")
+            reader.fault(
+                "parameters", f"is {model.parameters:,}, but the shape has about {by_shape:,}", "correct either"
+            )
         models[name] = model
     if faults:
         raise BadFile(faults)
@@ -68,7 +70,7 @@ def read_gpus(path: Path) -> dict[str, Gpu]:
         if name not in GPUS:
             faults.append(Fault(path, f"is not a GPU that melange-cloud plans with: {', '.join(GPUS)}", field=name))
             continue
-        reader = TomlReader(path, name, table, faults)
+        reader = TomlTable(path, name, table, faults)
         gpus[name] = Gpu(
             name=name,
             memory_gib=reader.number("memory_gib", 1, 1000),
@@ -95,7 +97,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
     faults: list[Fault] = []
     eras: dict[str, Era] = {}
     for name, table in read_toml(path, non_finite=True).items():
-        reader = TomlReader(path, name, table, faults)
+        reader = TomlTable(path, name, table, faults)
         limits = reader.mapping("max_total_tokens")
         profiled = reader.mapping("models")
         era = Era(
@@ -104,14 +106,14 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
             memory_utilization=reader.number("memory_utilization", 0.1, 1),
             activations_gib=reader.number("activations_gib", 0, 100),
             growth=reader.number("growth", 0, 1),
-            block_tokens=reader.count("block_tokens"),
-            max_num_seqs=reader.count("max_num_seqs"),
+            block_tokens=reader.whole("block_tokens"),
+            max_num_seqs=reader.whole("max_num_seqs"),
             mixed_steps=reader.flag("mixed_steps"),
             fp8_cache=reader.flag("fp8_cache"),
             least_cache_share=reader.number("least_cache_share", 0, 1),
             tensor_parallel=reader.some_of("tensor_parallel", TENSOR_PARALLEL_DEGREES),
             fewest_gpus=reader.flag("fewest_gpus"),
-            models={model: reader.part("models").texts(model, []) for model in profiled},
+            models={model: reader.part("models").texts(model) for model in profiled},
             max_total_tokens=limits,
         )
         reader.finish()
@@ -120,10 +122,10 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
                 reader.fault("models", f"names {shown(model)}, which models.toml does not have")
         for model, tokens in limits.items():
             if not isinstance(tokens, int) or tokens < 1:
-                reader.fault("max_total_tokens", f"of {model} is {shown(tokens)}; it must be a whole number of tokens")
+                reader.fault("max_total_tokens", f"of {model} is {shown(tokens)}", "must be a whole number of tokens")
         for precision in sorted({precision for precisions in era.models.values() for precision in precisions}):
             if precision not in PRECISIONS:
-                reader.fault("models", f"names the precision {shown(precision)}; known are {', '.join(PRECISIONS)}")
+                reader.fault("models", f"names the precision {shown(precision)}", f"use {', '.join(PRECISIONS)}")
         eras[name] = era
     if faults:
         raise BadFile(faults)
@@ -142,11 +144,11 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
     if not isinstance(tables, list):
         raise BadFile([Fault(path, "is not an array of tables: write [[calibration]] above each", field="calibration")])
     for number, table in enumerate(tables, start=1):
-        reader = TomlReader(path, f"calibration {number}", table, faults)
+        reader = TomlTable(path, f"calibration {number}", table, faults)
         row = Calibration(
-            gpu=reader.word("gpu", GPUS),
+            gpu=reader.choice("gpu", GPUS),
             era=reader.text("era"),
-            precision=reader.word("precision", ("fp16", "fp8")),
+            precision=reader.choice("precision", ("fp16", "fp8")),
             read_weights=reader.number("read_weights", 0.05, 1),
             read_cache=reader.number("read_cache", 0.05, 1.2),
             compute=reader.number("compute", 0.05, 1),
@@ -167,17 +169,17 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             grade=reader.mapping("grade"),
             rests_on=reader.text("rests_on"),
             rows=reader.mapping("rows"),
-            fitted=reader.texts("fitted", []),
-            chosen=reader.texts("chosen", []),
+            fitted=reader.texts("fitted"),
+            chosen=reader.texts("chosen"),
             borrowed=reader.text("borrowed") if reader.has("borrowed") else "",
         )
         reader.finish()
         for grade in row.grade.values():
             if grade not in GRADES:
-                reader.fault("grade", f"is {shown(grade)}; it must be one of {', '.join(GRADES)}")
+                reader.fault("grade", f"is {shown(grade)}", f"must be one of {', '.join(GRADES)}")
         key = (row.gpu, row.era, row.precision)
         if key in calibrations:
-            reader.fault("gpu", f"has a second row for {row.name}; keep one")
+            reader.fault("gpu", f"has a second row for {row.name}", "keep one")
         calibrations[key] = row
     if faults:
         raise BadFile(faults)

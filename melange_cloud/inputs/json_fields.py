@@ -1,107 +1,101 @@
-"""Fields of a parsed JSON file, taken out one by one while all that is wrong is collected."""
+"""The fields of the objects of a JSON file."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from melange_cloud.errors import Fault, echoed
-from melange_cloud.inputs import MalformedText, is_number, parse_json
+from melange_cloud.inputs.fields import Fields, duplicates
+from melange_cloud.inputs.json_and_toml import MalformedText, parse_json
 
 
-def shown(value: object) -> str:
+class JsonObject(Fields):
+    """The fields of one object; values are repeated as JSON writes them."""
+
+    def object_at(self, field: str, required: Iterable[str], optional: Iterable[str] = ()) -> "JsonObject | None":
+        """An object with declared fields of its own; None where the field is absent, null or something else."""
+        value = self.value(field)
+        return None if value is None else self.inner(field, value, required, optional)
+
+    def objects_at(self, field: str, required: Iterable[str], optional: Iterable[str]) -> "list[JsonObject | None]":
+        """A list of at least one object with declared fields; None in the place of what is something else."""
+        values = self.value(field)
+        if not self.has(field):
+            return []
+        if not isinstance(values, list) or not values:
+            self.fault(field, f"is {json_shown(values)}", "must be a list of at least one object")
+            return []
+        return [self.inner(f"{field}[{at}]", value, required, optional) for at, value in enumerate(values)]
+
+    def inner(self, place: str, value: object, required: Iterable[str], optional: Iterable[str]) -> "JsonObject | None":
+        """A value of this object as an object with declared fields; None, with a fault, where it is something else."""
+        required = tuple(required)
+        if not isinstance(value, dict):
+            self.fault(place, f"is {json_shown(value)}", f"must be an object with {', '.join(required)}")
+            return None
+        inner = JsonObject(self.path, value, self.faults, f"{self.place}{place}.", self.line)
+        inner.refuse_missing(required)
+        inner.refuse_unknown((*required, *optional))
+        return inner
+
+    def whole_range(self, field: str, most: int) -> tuple[int, int] | None:
+        """A range ``[low, high]`` of whole numbers from 0 to ``most``."""
+
+        def read(value: Any) -> tuple[int, int] | None:
+            if not (isinstance(value, list) and len(value) == 2):
+                return None
+            low, high = (self._whole(edge, 0, most) for edge in value)
+            return (low, high) if low is not None and high is not None and low < high else None
+
+        return self._take(field, read, f"[low, high], whole numbers, 0 <= low < high <= {most:,}")
+
+    def numbers_or_nulls(self, field: str) -> tuple[float | None, ...]:
+        """A list of numbers of 0 or more, and nulls; empty where the field is absent, null or wrong."""
+        values = self.value(field)
+        if values is None:
+            return ()
+        if not isinstance(values, list):
+            self.fault(field, f"is {json_shown(values)}", "must be a list of numbers and nulls")
+            return ()
+        for position, value in enumerate(values):
+            if value is not None and self._number(value, 0, 1e15) is None:
+                what = f"is {json_shown(value)}"
+                self.fault(f"{field}[{position}]", what, "must be a number of 0 or more, or null")
+                return ()
+        return tuple(values)
+
+    def _shown(self, value: object) -> str:
+        return json_shown(value)
+
+
+def json_object(text: str, path: Path | str, faults: list[Fault]) -> JsonObject | None:
+    """The object that a JSON text holds, with its numbers unchecked; None, with a fault, where it holds none."""
+    try:
+        document = parse_json(text, pairs=without_duplicates, non_finite=True)
+    except MalformedText as error:
+        faults.append(Fault(path, str(error), line=error.line))
+        return None
+    if not isinstance(document, dict):
+        faults.append(Fault(path, "must be one JSON object, in braces"))
+        return None
+    return JsonObject(path, document, faults)
+
+
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its (key, value) pairs, for ``parse_json``.
+
+    Raises:
+        MalformedText: a key comes more than once.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+        raise MalformedText(f"has a {duplicates('field', repeated[:3])} in one object: keep one")
+    return found
+
+
+def json_shown(value: object) -> str:
     """A value as JSON, short enough for a message."""
     return echoed(json.dumps(value))
-
-
-class FieldChecker:
-    """Takes values out of a parsed file and collects what is wrong with them in ``faults``.
-
-    The methods that take ``owner`` (an object of the file), ``key`` and ``where`` (the path of the owner, with its dot)
-    return None where the field is absent or wrong; ``known_fields`` is what reports absent ones.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = path
-        self.faults: list[Fault] = []
-
-    def fault(self, field: str, message: str) -> None:
-        """Adds a fault at a field path such as ``buckets[3].share``."""
-        self.faults.append(Fault(self.path, message, field=field))
-
-    def document(self, text: str) -> dict[str, object] | None:
-        """The JSON object that a text holds, None where it holds none. A field that stands twice is a fault."""
-
-        def without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-            fields = dict(pairs)
-            if len(fields) < len(pairs):
-                counts = Counter(key for key, _ in pairs)
-                twice = [echoed(key) for key in sorted(counts) if counts[key] > 1]
-                self.faults.append(Fault(self.path, f"{', '.join(twice)} stands twice in one object: keep one"))
-            return fields
-
-        try:
-            document = parse_json(text, pairs=without_repeats, non_finite=True)
-        except MalformedText as error:
-            self.faults.append(Fault(self.path, str(error), line=error.line))
-            return None
-        if not isinstance(document, dict):
-            self.faults.append(Fault(self.path, "must be one JSON object, in braces"))
-            return None
-        return document
-
-    def known_fields(
-        self, owner: dict[str, object], where: str, required: Iterable[str], optional: Iterable[str]
-    ) -> None:
-        """Faults each required field that is absent, and each field that is not known."""
-        known = (*required, *optional)
-        for key in required:
-            if key not in owner:
-                self.fault(f"{where}{key}", "is missing: add it")
-        for key in owner:
-            if key not in known:
-                self.fault(f"{where}{key}", f"is not a field here; the fields are {', '.join(known)}")
-
-    def text(self, owner: dict[str, object], key: str) -> str:
-        """A text that is not empty; the empty one where absent or wrong."""
-        value = owner.get(key, "-")
-        if isinstance(value, str) and value.strip():
-            return value
-        self.fault(key, f"is {shown(value)}: must be a text that is not empty")
-        return ""
-
-    def number(self, owner: dict[str, object], key: str, where: str, low: float, high: float) -> float | None:
-        """A number from low to high, so a finite one."""
-        if key not in owner:
-            return None
-        value = owner[key]
-        if is_number(value, low, high):
-            return float(value)
-        self.fault(f"{where}{key}", f"is {shown(value)}: must be a number from {low:,} to {high:,}")
-        return None
-
-    def whole(self, owner: dict[str, object], key: str, where: str, low: int, high: int = 10**15) -> int | None:
-        """A whole number from low to high."""
-        if key not in owner:
-            return None
-        value = owner[key]
-        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-            return value
-        self.fault(f"{where}{key}", f"is {shown(value)}: must be a whole number from {low:,} to {high:,}")
-        return None
-
-    def whole_range(self, owner: dict[str, object], key: str, where: str, most: int) -> tuple[int, int] | None:
-        """A range ``[low, high]`` of whole numbers from 0 to ``most``."""
-        if key not in owner:
-            return None
-        value = owner[key]
-        if isinstance(value, list) and len(value) == 2:
-            low, high = value
-            whole = all(isinstance(edge, int) and not isinstance(edge, bool) for edge in value)
-            if whole and 0 <= low < high <= most:
-                return low, high
-        self.fault(
-            f"{where}{key}",
-            f"is {shown(value)}: must be [low, high], whole numbers, 0 <= low < high <= {most:,}",
-        )
-        return None

@@ -51,8 +51,8 @@ from datetime import UTC
 from pathlib import Path
 
 from melange_cloud.domain import ArrivalRates, Bucket, Workload, WorkloadFile
-from melange_cloud.errors import BadFile
-from melange_cloud.inputs.json_fields import FieldChecker, shown
+from melange_cloud.errors import BadFile, Fault
+from melange_cloud.inputs.json_fields import json_object, json_shown
 from melange_cloud.workload.buckets.fields import bucket_list, ranges_of
 from melange_cloud.workload.rate_fields import arrival_rates, drift, token_figures
 
@@ -121,34 +121,34 @@ def parse_workload_file(text: str, path: Path | str) -> WorkloadFile:
     Raises:
         BadFile: all that is wrong with it.
     """
-    checker = FieldChecker(path)
-    document = checker.document(text)
-    if document is None:
-        raise BadFile(checker.faults)
-    checker.known_fields(document, "", _REQUIRED, _OPTIONAL)
-    if "format" in document and document["format"] not in (FORMAT, *OLDER_FORMATS):
-        checker.fault("format", f"is {shown(document['format'])}: this version reads {_text(FORMAT)} and 1")
-    texts = {key: checker.text(document, key) for key in ("name", "title", "source", "licence")}
-    dated = checker.text(document, "dated") if "dated" in document else ""
-    counts = {
-        key: checker.whole(document, key, "", least) if document.get(key) is not None else None
+    faults: list[Fault] = []
+    fields = json_object(text, path, faults)
+    if fields is None:
+        raise BadFile(faults)
+    fields.refuse_missing(_REQUIRED)
+    fields.refuse_unknown((*_REQUIRED, *_OPTIONAL))
+    if fields.has("format") and fields.value("format") not in (FORMAT, *OLDER_FORMATS):
+        fields.fault("format", f"is {json_shown(fields.value('format'))}", f"this version reads {_text(FORMAT)} and 1")
+    texts = {key: fields.text(key) for key in ("name", "title", "source", "licence")}
+    requests, rows_unreadable = (
+        fields.whole(key, least) if fields.given(key) else None
         for key, least in (("requests", 1), ("rows_unreadable", 0))
-    }
-    notes = _notes(checker, document)
-    held = WorkloadFile(
-        Workload(texts["name"], texts["title"], (), texts["source"], texts["licence"], counts["requests"]),
-        arrival_rates(checker, document),
-        rows_unreadable=counts["rows_unreadable"],
-        input_tokens=token_figures(checker, document, "input_tokens"),
-        output_tokens=token_figures(checker, document, "output_tokens"),
-        drift=drift(checker, document),
-        load_error=checker.number(document, "load_error", "", 0, 2),
-        cached_input_share=checker.number(document, "cached_input_share", "", 0, 1),
-        dated=dated,
     )
-    buckets = bucket_list(checker, document)
-    if checker.faults:
-        raise BadFile(checker.faults)
+    notes = list(fields.texts("notes")) if fields.given("notes") else []
+    held = WorkloadFile(
+        Workload(texts["name"], texts["title"], (), texts["source"], texts["licence"], requests),
+        arrival_rates(fields),
+        rows_unreadable=rows_unreadable,
+        input_tokens=token_figures(fields, "input_tokens"),
+        output_tokens=token_figures(fields, "output_tokens"),
+        drift=drift(fields),
+        load_error=fields.number("load_error", 0, 2),
+        cached_input_share=fields.number("cached_input_share", 0, 1),
+        dated=fields.text("dated"),
+    )
+    buckets = bucket_list(fields)
+    if faults:
+        raise BadFile(faults)
     total = math.fsum(bucket.share for bucket in buckets)
     if abs(total - 1) > 1e-9:
         buckets = [replace(bucket, share=bucket.share / total) for bucket in buckets]
@@ -202,11 +202,3 @@ def _bucket_text(bucket: Bucket) -> str:
         f'"mean_output_tokens": {_digits(bucket.mean_output_tokens)}, '
         f'"share": {_digits(bucket.share)}, "longest_total_tokens": {_text(bucket.longest_total_tokens)}}}'
     )
-
-
-def _notes(checker: FieldChecker, document: dict[str, object]) -> list[str]:
-    notes = document.get("notes") or []
-    if isinstance(notes, list) and all(isinstance(note, str) for note in notes):
-        return list(notes)
-    checker.fault("notes", f"is {shown(notes)}: must be a list of texts")
-    return []

@@ -21,8 +21,8 @@ from pathlib import Path
 from melange_cloud.domain import Bucket, Workload
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows
+from melange_cloud.inputs.csv_tables import CsvRow
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, SUM_TOLERANCE, TokenRange, clashes, label
-from melange_cloud.workload.cell_numbers import parse_number
 
 CORNER = "input\\output"
 _CLOSED = re.compile(r"([0-9]{1,10})-([0-9]{1,10})")
@@ -62,12 +62,11 @@ def parse_histogram(text: str, path: Path, sizes: SizeFacts | None = None) -> Wo
     outputs = _labels(header[1:], [header_line] * (len(header) - 1), path, faults)
     inputs = _labels([cells[0] for _, cells in rows[1:]], [line for line, _ in rows[1:]], path, faults)
     counts: list[list[float]] = []
+    columns = [f"column {name}" for name in header[1:]]
     for line, cells in rows[1:]:
         if len(cells) != len(header):
             faults.append(Fault(path, f"has {len(cells)} cells, the header has {len(header)}", line=line))
-        counts.append(
-            [_count(cell, line, column, path, faults) for column, cell in zip(header, cells, strict=False)][1:]
-        )
+        counts.append(_counts(CsvRow(path, line, dict(zip(columns, cells[1:], strict=False)), faults), columns))
     if faults:
         raise BadFile(faults)
     total = math.fsum(count for row in counts for count in row)
@@ -186,20 +185,18 @@ def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list
     highest = max((tokens[1] for _, tokens in closed), default=0)
     for order, (position, low) in enumerate(open_from):
         if order or low < highest:
-            message = "must stand once, and start where the other ranges end"
+            message = "must come only once, and start where the other ranges end"
             faults.append(Fault(path, message, line=lines[position], field=f"range {texts[position]}"))
     return ranges
 
 
-def _count(cell: str, line: int, column: str, path: Path, faults: list[Fault]) -> float:
-    if column == CORNER:
-        return 0.0
-    count = parse_number(cell)
-    if count is not None and 0 <= count <= _MOST_REQUESTS:
-        return count
-    message = f"is {shown(cell, 40)}: must be a number of requests, 0 or more, finite"
-    faults.append(Fault(path, message, line=line, field=f"column {column}"))
-    return 0.0
+def _counts(row: CsvRow, columns: Sequence[str]) -> list[float]:
+    """The requests of an input range by output range; 0 where a cell is faulty."""
+    given = [row.required(column, "write 0 where there was no request") for column in columns]
+    return [
+        row.number(column, 0, _MOST_REQUESTS) or 0.0 if cell else 0.0
+        for column, cell in zip(columns, given, strict=True)
+    ]
 
 
 def _are_whole(counts: Sequence[Sequence[float]]) -> bool:

@@ -18,9 +18,9 @@ from melange_cloud.domain import ArrivalRates, Workload, WorkloadFile
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows, read_text
+from melange_cloud.inputs.csv_tables import CsvRow
 from melange_cloud.workload.arrivals import HOURS_FROM, rates_of
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
-from melange_cloud.workload.cell_numbers import parse_number
 from melange_cloud.workload.histogram import SizeFacts, buckets_of_counts, notes_of, parse_histogram
 from melange_cloud.workload.load import load_workload_file
 from melange_cloud.workload.traces.clock import Clock, clock_of, number_of
@@ -182,14 +182,8 @@ def _unit_by_step(first: str, second: str, name: str, path: Path, line: int) -> 
 def _numbers(
     rows: Sequence[tuple[int, list[str]]], header: Sequence[str], counted: str, path: Path, faults: list[Fault]
 ) -> list[float | None]:
-    place, numbers = header.index(counted), list[float | None]()
-    for line, cells in rows[1:]:
-        cell = cells[place] if place < len(cells) else ""
-        number = parse_number(cell) if cell else None
-        if cell and (number is None or not 0 <= number <= 1e15):
-            faults.append(Fault(path, f"is {shown(cell, 40)}: must be a number of 0 or more", line=line, field=counted))
-        numbers.append(number)
-    return numbers
+    fields = (CsvRow(path, line, dict(zip(header, cells, strict=False)), faults) for line, cells in rows[1:])
+    return [row.number(counted, 0, 1e15) for row in fields]
 
 
 def _parse_by_hours(text: str, path: Path, sizes: SizeFacts) -> WorkloadFile:
@@ -201,16 +195,17 @@ def _parse_by_hours(text: str, path: Path, sizes: SizeFacts) -> WorkloadFile:
         if len(cells) != len(_BY_HOURS):
             faults.append(Fault(path, f"has {len(cells)} cells, the header has {len(_BY_HOURS)}", line=line))
             continue
-        hour, count = parse_number(cells[0]), parse_number(cells[3])
+        row = CsvRow(path, line, dict(zip(_BY_HOURS, cells, strict=True)), faults)
+        hour, count = (
+            row.number(name, 0) if row.required(name) else None for name in ("start_hour", "expected_requests")
+        )
         input_tokens = _range(cells[1], sizes.longest_input)
         output_tokens = _range(cells[2], sizes.longest_output)
         if isinstance(input_tokens, str) or isinstance(output_tokens, str):
             for field, found in zip(_BY_HOURS[1:3], (input_tokens, output_tokens), strict=True):
                 if isinstance(found, str):
-                    faults.append(Fault(path, found, line=line, field=field))
-        elif hour is None or count is None or count < 0:
-            faults.append(Fault(path, "start_hour and expected_requests must be numbers of 0 or more", line=line))
-        elif count:
+                    row.fault(field, found)
+        elif hour is not None and count:
             window = windows.setdefault(hour, {})
             window[input_tokens, output_tokens] = window.get((input_tokens, output_tokens), 0.0) + count
     if not faults and not windows:

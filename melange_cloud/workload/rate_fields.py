@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 
 from melange_cloud.domain import ArrivalRates, Drift, TokenFigures
-from melange_cloud.inputs.json_fields import FieldChecker, shown
+from melange_cloud.inputs.json_fields import JsonObject, json_shown
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS
 
 _QUANTILES = ("p50", "p90", "p99")
@@ -15,68 +15,65 @@ _CLOSE = 1e-6
 """What rounding to 12 digits, and scaling, may leave between figures that are given twice."""
 
 
-def token_figures(checker: FieldChecker, document: dict[str, object], key: str) -> TokenFigures | None:
-    """The figures under ``input_tokens`` or ``output_tokens``; faults go to the checker."""
-    value = _object(checker, document, key, ("mean",), _QUANTILES)
-    if value is None:
+def token_figures(fields: JsonObject, key: str) -> TokenFigures | None:
+    """The figures under ``input_tokens`` or ``output_tokens``."""
+    inner = fields.object_at(key, ("mean",), _QUANTILES)
+    if inner is None:
         return None
-    mean = checker.number(value, "mean", f"{key}.", 0, LONGEST_TOKENS)
-    given = {q: checker.whole(value, q, f"{key}.", 0) for q in _QUANTILES if value.get(q) is not None}
-    known = [quantile for quantile in given.values() if quantile is not None]
+    mean = inner.number("mean", 0, LONGEST_TOKENS)
+    p50, p90, p99 = (inner.whole(quantile) if inner.given(quantile) else None for quantile in _QUANTILES)
+    known = [quantile for quantile in (p50, p90, p99) if quantile is not None]
     if known != sorted(known):
-        checker.fault(key, f"is {shown(value)}: p50, p90 and p99 must not fall")
-    return None if mean is None else TokenFigures(mean, given.get("p50"), given.get("p90"), given.get("p99"))
+        fields.fault(key, f"is {json_shown(fields.value(key))}", "p50, p90 and p99 must not fall")
+    return None if mean is None else TokenFigures(mean, p50, p90, p99)
 
 
-def drift(checker: FieldChecker, document: dict[str, object]) -> Drift | None:
-    """The drift under ``drift``; faults go to the checker."""
-    value = _object(checker, document, "drift", _DRIFT, ())
-    if value is None:
+def drift(fields: JsonObject) -> Drift | None:
+    """The drift under ``drift``."""
+    inner = fields.object_at("drift", _DRIFT)
+    if inner is None:
         return None
-    window_s = checker.whole(value, "window_s", "drift.", 1)
-    windows = checker.whole(value, "windows", "drift.", 2)
-    mean, most = (checker.number(value, key, "drift.", 0, 1) for key in ("mean", "max"))
+    window_s, windows = inner.whole("window_s", 1), inner.whole("windows", 2)
+    mean, most = inner.number("mean", 0, 1), inner.number("max", 0, 1)
     if window_s is None or windows is None or mean is None or most is None:
         return None
     if mean > most:
-        checker.fault("drift.mean", f"is {mean:g}: must not be above max")
+        inner.fault("mean", f"is {mean:g}", "must not be above max")
     return Drift(window_s, windows, mean, most)
 
 
-def arrival_rates(checker: FieldChecker, document: dict[str, object]) -> ArrivalRates | None:
-    """The rates under ``requests_per_s``; faults go to the checker."""
-    value = _object(checker, document, "requests_per_s", _RATES, _RATES_OPTIONAL)
-    if value is None:
+def arrival_rates(fields: JsonObject) -> ArrivalRates | None:
+    """The rates under ``requests_per_s``."""
+    inner = fields.object_at("requests_per_s", _RATES, _RATES_OPTIONAL)
+    if inner is None:
         return None
-    where = "requests_per_s."
-    window_s = checker.whole(value, "window_s", where, 1)
-    windows = checker.whole(value, "windows", where, 1)
-    mean, p95, peak = (checker.number(value, key, where, 0, 1e9) for key in ("mean", "p95", "peak"))
-    counts = _numbers(checker, value, "requests_by_window", where)
-    week = _numbers(checker, value, "hour_of_week", where)
-    starts_at = _moment(checker, value, where)
-    source = value.get("source", "")
+    window_s, windows = inner.whole("window_s", 1), inner.whole("windows", 1)
+    mean, p95, peak = (inner.number(key, 0, 1e9) for key in ("mean", "p95", "peak"))
+    counts = inner.numbers_or_nulls("requests_by_window")
+    week = inner.numbers_or_nulls("hour_of_week")
+    starts_at = _moment(inner)
+    source = inner.value("source") if inner.has("source") else ""
     if not isinstance(source, str):
-        checker.fault(f"{where}source", f"is {shown(source)}: must be a text")
+        inner.fault("source", f"is {json_shown(source)}", "must be a text")
         source = ""
     if window_s is None or windows is None or mean is None or p95 is None or peak is None:
         return None
     if peak < max(mean, p95) or peak == 0:
-        checker.fault(f"{where}peak", f"is {peak:g}: must be above 0 and not below mean or p95")
+        inner.fault("peak", f"is {peak:g}", "must be above 0 and not below mean or p95")
     rates = ArrivalRates(window_s, windows, mean, p95, peak, counts, starts_at, source)
-    _check_windows(checker, rates, where)
-    if week and not checker.faults and not _alike(week, rates.hour_of_week()):
-        checker.fault(f"{where}hour_of_week", "does not follow from requests_by_window: leave it out, or write it anew")
+    _check_windows(inner, rates)
+    if week and not fields.faults and not _alike(week, rates.hour_of_week()):
+        inner.fault("hour_of_week", "does not follow from requests_by_window", "leave it out, or write it again")
     return rates
 
 
-def _check_windows(checker: FieldChecker, rates: ArrivalRates, where: str) -> None:
+def _check_windows(fields: JsonObject, rates: ArrivalRates) -> None:
     known = [count for count in rates.requests_by_window if count is not None]
     if not rates.requests_by_window:
         return
     if len(known) != rates.windows:
-        message = f"is {rates.windows:,}: requests_by_window has {len(known):,} that are not null"
-        checker.fault(f"{where}windows", message)
+        cure = f"requests_by_window has {len(known):,} that are not null"
+        fields.fault("windows", f"is {rates.windows:,}", cure)
         return
     told = (
         ("mean", rates.mean_requests_per_s, math.fsum(known) / len(known) / rates.window_s),
@@ -85,7 +82,7 @@ def _check_windows(checker: FieldChecker, rates: ArrivalRates, where: str) -> No
     )
     for key, given, found in told:
         if found is not None and abs(given - found) > _CLOSE * max(given, found):
-            checker.fault(f"{where}{key}", f"is {given:g}: requests_by_window makes it {found:.9g}")
+            fields.fault(key, f"is {given:g}", f"requests_by_window makes it {found:.9g}")
 
 
 def _alike(given: tuple[float | None, ...], found: tuple[float | None, ...]) -> bool:
@@ -95,36 +92,8 @@ def _alike(given: tuple[float | None, ...], found: tuple[float | None, ...]) -> 
     )
 
 
-def _object(
-    checker: FieldChecker, document: dict[str, object], key: str, required: tuple[str, ...], optional: tuple[str, ...]
-) -> dict[str, object] | None:
-    value = document.get(key)
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        checker.fault(key, f"is {shown(value)}: must be an object with {', '.join(required)}")
-        return None
-    checker.known_fields(value, f"{key}.", required, optional)
-    return value
-
-
-def _numbers(checker: FieldChecker, owner: dict[str, object], key: str, where: str) -> tuple[float | None, ...]:
-    values = owner.get(key)
-    if values is None:
-        return ()
-    if not isinstance(values, list):
-        checker.fault(f"{where}{key}", f"is {shown(values)}: must be a list of numbers and nulls")
-        return ()
-    for position, value in enumerate(values):
-        sound = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e15
-        if value is not None and not sound:
-            checker.fault(f"{where}{key}[{position}]", f"is {shown(value)}: must be a number of 0 or more, or null")
-            return ()
-    return tuple(values)
-
-
-def _moment(checker: FieldChecker, owner: dict[str, object], where: str) -> datetime | None:
-    value = owner.get("starts_at")
+def _moment(fields: JsonObject) -> datetime | None:
+    value = fields.value("starts_at")
     if value is None:
         return None
     try:
@@ -132,6 +101,6 @@ def _moment(checker: FieldChecker, owner: dict[str, object], where: str) -> date
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        checker.fault(f"{where}starts_at", f"is {shown(value)}: must be a time with its zone, 2024-05-10T00:00:00Z")
+        fields.fault("starts_at", f"is {json_shown(value)}", "must be a time with its zone, 2024-05-10T00:00:00Z")
         return None
     return moment.astimezone(UTC)

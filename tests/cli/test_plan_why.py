@@ -164,7 +164,7 @@ def test_a_type_that_may_not_stay_is_named(tmp_path: Path) -> None:
         ('{"instances": {"g5.2xlarge": NaN}}', "f.json", "has NaN where a number must stand"),
         ('{"instances": ' + "[" * 100_000, "f.json", "nested more than 64 levels deep"),
         ("{", "f.json", "is not JSON"),
-        ("[]", "f.json", "is no fleet"),
+        ("[]", "f.json", "is not a fleet"),
         ('{"instances": {"g5.2xlarge": -1}}', "f.json", "give a whole number of at least 1"),
         ('{"instances": {}}', "f.json", "is empty"),
         ('{"regions": []}', "f.json", "has no fleet of aws us-east-1"),

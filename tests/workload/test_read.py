@@ -99,7 +99,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     [
         ("", "trace.csv, line 1: no column is known to hold input tokens: name it with --input-column; found: nothing"),
         ("input_tokens\n1\n", "no column is known to hold output tokens"),
-        ("input_tokens,input_tokens,output_tokens\n1,1,1\n", "input_tokens stands twice"),
+        ("input_tokens,input_tokens,output_tokens\n1,1,1\n", "duplicate column input_tokens"),
         ("input_tokens,output_tokens\n", "has no request"),
         ("5,6\n7,8\n", "has no header line: add one"),
         ("[1, 2]", "is one JSON array: write one record per line"),

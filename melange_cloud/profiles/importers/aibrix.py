@@ -64,7 +64,7 @@ def _read_one(
             cell[field] = table[row][column]
     part = record.part(f"[{row}][{column}]", cell)
     requests_per_s = part.needed("tputs")
-    e2e_s, ttft_s = part.number("e2e"), part.number("ttft")
+    e2e_s, ttft_s = part.positive("e2e"), part.positive("ttft")
     tpot_ms = None
     if e2e_s is not None and ttft_s is not None and ttft_s < e2e_s and output_tokens > 1:
         tpot_ms = 1000 * (e2e_s - ttft_s) / (output_tokens - 1)

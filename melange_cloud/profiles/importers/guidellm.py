@@ -50,11 +50,11 @@ def _read_one(part: ResultRecord, tool: str, model: str, labels: tuple[tuple[str
     closed = strategy in _CLOSED_LOOP
     limit = part.count("config.strategy.streams") or part.count("config.strategy.max_concurrency")
     errored, incomplete = _errored(part, completed), _incomplete(part)
-    in_flight = part.number("metrics.request_concurrency.successful.mean")
+    in_flight = part.positive("metrics.request_concurrency.successful.mean")
     most_at_the_end = math.ceil(max(2 * (in_flight or 0), (limit or 1) if closed else 0))
     given_up = max(0, (incomplete or 0) - most_at_the_end)
     output_tokens = part.needed("metrics.output_token_count.successful.mean")
-    ttft_ms = part.number("metrics.time_to_first_token_ms.successful.mean")
+    ttft_ms = part.positive("metrics.time_to_first_token_ms.successful.mean")
     name = part.text("config.backend.model") or model
     run = BenchmarkRun(
         tool=tool,
@@ -69,10 +69,10 @@ def _read_one(part: ResultRecord, tool: str, model: str, labels: tuple[tuple[str
         tpot_ms=part.per_token_ms("metrics.inter_token_latency_ms.successful.mean", output_tokens),
         p99_tpot_ms=part.per_token_ms("metrics.inter_token_latency_ms.successful.percentiles.p99", output_tokens),
         ttft_ms=ttft_ms,
-        p99_ttft_ms=part.number("metrics.time_to_first_token_ms.successful.percentiles.p99"),
+        p99_ttft_ms=part.positive("metrics.time_to_first_token_ms.successful.percentiles.p99"),
         completed=completed,
         failed=None if errored is None and incomplete is None else (errored or 0) + given_up,
-        duration_s=part.number("duration"),
+        duration_s=part.positive("duration"),
         measured_on=part.day_of("start_time"),
         engine="",
         labels=labels,

@@ -47,7 +47,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
             "is missing, and so is load_summary.concurrency: import a stage's file as inference-perf wrote it",
         )
     output_tokens = record.needed("successes.output_len.mean")
-    ttft_s = record.number("successes.latency.time_to_first_token.mean")
+    ttft_s = record.positive("successes.latency.time_to_first_token.mean")
     e2e_s = record.needed("successes.latency.request_latency.mean")
     requests_per_s = record.needed("successes.throughput.requests_per_sec")
     tpot_ms = None
@@ -59,7 +59,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     failed, sent = _failed(record), record.count("load_summary.count")
     if sent is not None:
         failed = max(failed or 0, sent - completed)
-    p99_ttft_s = record.number("successes.latency.time_to_first_token.p99")
+    p99_ttft_s = record.positive("successes.latency.time_to_first_token.p99")
     model = ""
     run = BenchmarkRun(
         tool=TOOL,
@@ -77,7 +77,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
         p99_ttft_ms=None if p99_ttft_s is None else 1000 * p99_ttft_s,
         completed=completed,
         failed=failed,
-        duration_s=record.number("load_summary.send_duration"),
+        duration_s=record.positive("load_summary.send_duration"),
         measured_on=None,
         engine="",
         labels=record.labels(),

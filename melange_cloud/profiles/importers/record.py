@@ -8,6 +8,7 @@ from typing import Any
 
 from melange_cloud.errors import Fault, shown
 from melange_cloud.inputs import is_number
+from melange_cloud.inputs.fields import Fields
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.importers.request_counts import counted, whole
 
@@ -38,37 +39,37 @@ _DISAGREE = 1.1
 NO_TTFT = "is missing: targets for TTFT or the whole latency rest on the estimate"
 
 
-class ResultRecord:
-    """One document of a file: fields are asked for by their path, as ``successes.latency.request_latency.mean``."""
+class ResultRecord(Fields):
+    """One document of a file: fields are asked for by their path, as ``successes.latency.request_latency.mean``.
+
+    Other tools wrote it, in many versions: a text, a flag or a count may be written in several ways, and what is none
+    of them counts as absent.
+    """
 
     def __init__(
         self, path: Path, line: int | None, document: Mapping[str, Any], faults: list[Fault], place: str = ""
     ) -> None:
-        self._path, self._line, self._document, self._faults, self._place = path, line, document, faults, place
+        super().__init__(path, document, faults, f"{place}." if place else "", line)
+        self._name, self._part_of = path.name, place
 
     @property
     def source(self) -> str:
         """File, and line or place in it, for messages."""
-        where = [
-            self._path.name,
-            *([f"line {self._line}"] if self._line else []),
-            *([self._place] if self._place else []),
-        ]
-        return ", ".join(where)
+        line = f"line {self.line}" if self.line else ""
+        return ", ".join(filter(None, (self._name, line, self._part_of)))
 
     @property
     def is_sound(self) -> bool:
         """Whether nothing of the file was found wrong so far: stand-ins for what is missing prove nothing."""
-        return not self._faults
+        return not self.faults
 
-    def fault(self, field: str, message: str) -> None:
-        """Note a fault at a field."""
-        full = f"{self._place}.{field}" if self._place else field
-        self._faults.append(Fault(self._path, message, self._line, full))
+    def has(self, field: str) -> bool:
+        """Whether there is something at a field: null is nothing."""
+        return self.value(field) is not None
 
     def value(self, field: str) -> Any:
-        """What stands at a field, None where nothing does."""
-        found: Any = self._document
+        """What is found at a field, None where nothing is."""
+        found: Any = self._record
         for key in field.split("."):
             if not isinstance(found, Mapping) or key not in found:
                 return None
@@ -80,7 +81,7 @@ class ResultRecord:
         if not isinstance(document, Mapping):
             self.fault(place, "is not an object")
             document = {}
-        return ResultRecord(self._path, self._line, document, self._faults, place)
+        return ResultRecord(Path(self.path), self.line, document, self.faults, place)
 
     def items(self, field: str) -> list[Any]:
         """A list that is not empty; empty after a fault."""
@@ -95,29 +96,18 @@ class ResultRecord:
         found = self.value(field)
         return found.strip() if isinstance(found, str) else ""
 
-    def number(self, field: str) -> float | None:
-        """A number above 0; None where the field is absent or null. Not a number, 0 and below are faults."""
-        found = self.value(field)
-        if found is None:
-            return None
-        if not is_number(found, 0) or found == 0:
-            self.fault(field, f"is {shown(found)}; it must be a number above 0")
-            return None
-        return float(found)
-
     def needed(self, field: str) -> float:
         """A number above 0 that must be there; 1 after a fault."""
-        before = len(self._faults)
-        found = self.number(field)
-        if found is None and len(self._faults) == before:
-            self.fault(field, "is missing; it must be a number above 0")
+        found = self.positive(field)
+        if not self.has(field):
+            self.fault(field, "is missing", "it must be a number above 0")
         return 1.0 if found is None else found
 
     def per_token_ms(self, field: str, output_tokens: float) -> float | None:
         """A time per output token; None where absent. After one output token there is none, and tools write 0."""
         if output_tokens < 2 and self.value(field) == 0:
             return None
-        return self.number(field)
+        return self.positive(field)
 
     def failed(self, completed: int, *asked: str) -> int | None:
         """Requests that failed, by whatever of the file says most; None where nothing tells.
@@ -192,7 +182,7 @@ class ResultRecord:
         if isinstance(found, str) and (number := whole(found)) is not None:
             return number
         if not is_number(found, 0) or found % 1:
-            self.fault(field, f"is {shown(found)}; it must be a whole number")
+            self.fault(field, f"is {shown(found)}", "must be a whole number of at least 0")
             return None
         return int(found)
 
@@ -200,7 +190,7 @@ class ResultRecord:
         """How many requests were completed; 0 after a fault, when nothing else of the run is worth a look."""
         found = self.count(field)
         if found is None:
-            self.fault(field, "is missing; it must be the number of completed requests")
+            self.fault(field, "is missing", "it must be the number of completed requests")
         elif found == 0:
             self.fault(field, "is 0: no request was completed")
         return found or 0
@@ -212,11 +202,11 @@ class ResultRecord:
             return None
         if isinstance(found, float) and math.isinf(found):
             return None
-        return self.number(field)
+        return self.positive(field)
 
     def labels(self) -> tuple[tuple[str, str], ...]:
         """What the user wrote into the result, keys lower case."""
-        return labels_of(self._document)
+        return labels_of(self._record)
 
     def other_names(self, model: str, *fields: str) -> tuple[tuple[str, str], ...]:
         """What else names the model: (field, name) of OTHER_NAMES and of ``fields``, texts or lists of texts."""
@@ -227,7 +217,7 @@ class ResultRecord:
             named.extend((field, name) for name in names[:_MOST_NAMES] if name not in ("", model))
         return tuple(named)
 
-    def day(self, field: str, form: str) -> date | None:
+    def day_as(self, field: str, form: str) -> date | None:
         """A date written in a form of strptime; None where absent."""
         text = self.text(field)
         if not text:
@@ -235,18 +225,18 @@ class ResultRecord:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC).date()
         except ValueError:
-            self.fault(field, f"is {shown(text)}; it must be a time such as 20260131-235959")
+            self.fault(field, f"is {shown(text)}", "must be a time such as 20260131-235959")
             return None
 
     def day_of(self, field: str) -> date | None:
         """A date given as seconds since 1970; None where absent."""
-        seconds = self.number(field)
+        seconds = self.positive(field)
         if seconds is None:
             return None
         try:
             return datetime.fromtimestamp(seconds, UTC).date()
         except (OverflowError, ValueError, OSError):
-            self.fault(field, f"is {seconds:g}; it must be seconds since 1970")
+            self.fault(field, f"is {seconds:g}", "must be seconds since 1970")
             return None
 
     def agree(self, field: str, said: float, derived: float) -> None:

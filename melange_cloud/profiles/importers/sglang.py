@@ -28,18 +28,18 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     if not completed:
         return []
     duration_s = record.needed("duration")
-    said = record.number("request_throughput")
+    said = record.positive("request_throughput")
     requests_per_s = completed / duration_s if said is None else said
     record.agree("request_throughput", requests_per_s, completed / duration_s)
     output_tokens = record.needed("total_output_tokens") / completed
     e2e_ms = record.needed("mean_e2e_latency_ms")
-    ttft_ms = record.number("mean_ttft_ms")
+    ttft_ms = record.positive("mean_ttft_ms")
     tpot_ms = record.per_token_ms("mean_tpot_ms", output_tokens)
     if tpot_ms is None and output_tokens > 1:
-        first_ms = record.number("median_ttft_ms") if ttft_ms is None else ttft_ms
+        first_ms = record.positive("median_ttft_ms") if ttft_ms is None else ttft_ms
         if first_ms is not None and first_ms < e2e_ms:
             tpot_ms = (e2e_ms - first_ms) / (output_tokens - 1)
-    speculative = record.number("accept_length")
+    speculative = record.positive("accept_length")
     names = ("model", "model_id", "model_path", "server_info.model_path")
     model = next((name for field in names if (name := record.text(field))), "")
     run = BenchmarkRun(
@@ -55,7 +55,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
         tpot_ms=tpot_ms,
         p99_tpot_ms=record.per_token_ms("p99_tpot_ms", output_tokens),
         ttft_ms=ttft_ms,
-        p99_ttft_ms=record.number("p99_ttft_ms"),
+        p99_ttft_ms=record.positive("p99_ttft_ms"),
         completed=completed,
         failed=record.failed(completed, "num_prompts", "errors", "output_lens", "input_lens"),
         duration_s=duration_s,

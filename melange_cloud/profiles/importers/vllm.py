@@ -25,11 +25,11 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     if not completed:
         return []
     duration_s = record.needed("duration")
-    said = record.number("request_throughput")
+    said = record.positive("request_throughput")
     requests_per_s = completed / duration_s if said is None else said
     record.agree("request_throughput", requests_per_s, completed / duration_s)
     output_tokens = record.needed("total_output_tokens") / completed
-    ttft_ms, e2e_ms = record.number("mean_ttft_ms"), record.number("mean_e2el_ms")
+    ttft_ms, e2e_ms = record.positive("mean_ttft_ms"), record.positive("mean_e2el_ms")
     model = record.text("model_id")
     run = BenchmarkRun(
         tool=TOOL,
@@ -44,11 +44,11 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
         tpot_ms=record.per_token_ms("mean_tpot_ms", output_tokens),
         p99_tpot_ms=record.per_token_ms("p99_tpot_ms", output_tokens),
         ttft_ms=ttft_ms,
-        p99_ttft_ms=record.number("p99_ttft_ms"),
+        p99_ttft_ms=record.positive("p99_ttft_ms"),
         completed=completed,
         failed=record.failed(completed, "num_prompts", "errors", "output_lens"),
         duration_s=duration_s,
-        measured_on=record.day("date", "%Y%m%d-%H%M%S"),
+        measured_on=record.day_as("date", "%Y%m%d-%H%M%S"),
         engine=record.text("backend"),
         labels=record.labels(),
         cancelled=record.cancelled(),

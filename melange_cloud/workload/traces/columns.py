@@ -214,7 +214,7 @@ class _ColumnFinder:
             message = f"{' and '.join(map(_short, matches[:3]))} may all hold {what}: name one with {option}"
             self._fault(message)
         elif matches:
-            self._fault(f"{_short(matches[0])} stands twice: keep one, or name another with {option}")
+            self._fault(f"duplicate column {_short(matches[0])}: keep one, or name another with {option}")
         elif asked is not None and option == _WHERE:
             self._fault(f"there is no column {echoed(asked)} for --where: {self._closest(asked)}")
         elif asked is not None:
