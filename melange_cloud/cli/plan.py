@@ -8,7 +8,7 @@ import typer
 
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ONE_ANSWER, QUESTION
-from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.output import note, show, width
 from melange_cloud.cli.question_options import question_of, takes
 from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.cli.streams import is_terminal
@@ -62,20 +62,14 @@ takes(plan, (*QUESTION, *ONE_ANSWER))
 plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
 
 
-def _print(answer: "Plan", result: ResultFile, show: frozenset[str], all_rows: bool) -> None:
+def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], all_rows: bool) -> None:
     from melange_cloud import report
 
-    if result.format == Format.JSON:
-        emit(report.as_json(answer), result)
-    elif result.format == Format.MARKDOWN:
-        emit(report.as_markdown(answer), result)
-    elif result.format == Format.CSV:
+    if result.format == Format.CSV:
         for line in report.banner_lines(answer, width()):
             note(line)
-        emit(report.as_csv(answer), result)
-    else:
-        in_colour = colour() and result.path is None
-        emit(report.table(answer, width=width(), colour=in_colour, show=show, all_rows=all_rows), result)
+    every = all_rows or result.format == Format.MARKDOWN
+    show(report.plan_page(answer, show=shown, all_rows=every), result)
 
 
 def progress() -> AbstractContextManager[Any]:

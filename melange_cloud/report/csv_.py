@@ -1,12 +1,10 @@
 """A Plan as CSV: one row per allocation, each row enough to know what its price is and since when."""
 
-import csv
-from io import StringIO
+from collections.abc import Iterator
 from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan, RegionStanding
-from melange_cloud.inputs.spreadsheet_cells import safe_cell
-from melange_cloud.report.text import clean, known, utc
+from melange_cloud.report.text import clean, utc
 
 PURCHASE_COLUMNS = tuple(
     f"region_{purchase}_{figure}"
@@ -80,33 +78,24 @@ COLUMNS = (
 ``profile_imports`` names the user's own measurements that the row's profile rests on."""
 
 
-def as_csv(plan: Plan) -> str:
-    """One row per region and allocation under a header of COLUMNS.
+def plan_rows(plan: Plan) -> Iterator[list[object]]:
+    """One row per region and allocation, a cell for each of COLUMNS.
 
-    A region without a fleet has one row that tells its status and reason; what is not known is an empty cell. Figures
-    are not rounded. Text is put on one line, so that a line is a row.
+    A region without a fleet has one row that tells its status and reason; what is not known is None. Figures are not
+    rounded. Text is put on one line, so that a line is a row.
     """
-    text = StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
     for region in plan.regions:
         common = _common(plan, region) | _standing(region.comparison)
         common |= _purchases(region)
         for line in region.allocations:
-            writer.writerow(_cells(common | _allocation(plan, region, line)))
+            yield _cells(common | _allocation(plan, region, line))
         if not region.allocations:
-            writer.writerow(_cells(common | {"purchase": plan.basis.fleet.purchase}))
-    return text.getvalue()
+            yield _cells(common | {"purchase": plan.basis.fleet.purchase})
 
 
-def _cells(values: dict[str, object]) -> dict[str, str]:
-    return {name: _cell(value) for name, value in values.items()}
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and known(value) is None):
-        return ""
-    return str(safe_cell(clean(value) if isinstance(value, str) else value))
+def _cells(values: dict[str, object]) -> list[object]:
+    found = (values.get(name) for name in COLUMNS)
+    return [clean(value) if isinstance(value, str) else value for value in found]
 
 
 def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:

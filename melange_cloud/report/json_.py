@@ -1,6 +1,5 @@
 """A Plan as the documented JSON: the fields of domain/plan.py under their own names, nothing rounded."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
@@ -24,16 +23,11 @@ PROPERTIES: Mapping[type, Mapping[str, str]] = {
 """Properties that JSON holds as it holds fields: key -> property."""
 
 
-def as_json(plan: Plan) -> str:
-    """The document that documents.PLAN describes: two blanks of indent, a newline at the end, same Plan, same bytes.
-
-    Figures are written so that they read back as the same floats; None and what is not finite are null. The text is
-    plain ASCII, so no terminal and no file encoding can spoil it.
-    """
+def plan_document(plan: Plan) -> dict[str, object]:
+    """What documents.PLAN describes, without its version: figures read back as the same floats, unknown ones null."""
     said = reasons(plan)
     regions = [_with_reason(object_of(region), said.get((region.provider, region.region))) for region in plan.regions]
-    document = {"schema_version": SCHEMA_VERSION, **object_of(plan), "regions": regions}
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return {**object_of(plan), "regions": regions}
 
 
 def object_of(thing: Any) -> dict[str, object]:

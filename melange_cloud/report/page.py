@@ -47,7 +47,7 @@ class Page:
 
 
 def written(page: Page, form: str, *, width: int | None, colour: bool = False) -> str:
-    """The page as text; ends in a newline.
+    """The page as text; ends in a newline. JSON is plain ASCII, so no terminal and no file encoding can spoil it.
 
     Args:
         form: of Format.
@@ -61,7 +61,7 @@ def written(page: Page, form: str, *, width: int | None, colour: bool = False) -
             return markdown(page.blocks(True))
         case Format.JSON:
             document = _in_order({"schema_version": page.schema_version, **page.document})
-            return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            return json.dumps(document, indent=2, allow_nan=False) + "\n"
         case Format.CSV:
             text = StringIO()
             writer = csv.writer(text, lineterminator="\n")

@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import melange_cloud
-from melange_cloud import planner, report
+from melange_cloud import planner
 from melange_cloud.domain import Status
 from melange_cloud.errors import BadInput
 from tests.examples import EXAMPLES, run
 from tests.properties import examples
 from tests.questions import ask
+from tests.report import forms
 
 
 def cost(*regions, **question):
@@ -21,7 +22,7 @@ def cost(*regions, **question):
 
 def test_the_objects_and_the_cli_agree():
     document = run(EXAMPLES / "conversation-us-east-1")
-    assert json.loads(report.as_json(ask(explain=True)))["regions"] == document["regions"]
+    assert json.loads(forms.as_json(ask(explain=True)))["regions"] == document["regions"]
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 import melange_cloud
-from melange_cloud import report
 from melange_cloud.cli.app import app
 from melange_cloud.domain import Status
 from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep.sensitivity import sensitivity
-from melange_cloud.report.json_ import as_json
 from melange_cloud.solver.programs.find import GLPSOL_VARIABLE
 from tests.questions import NOW, ask
+from tests.report import forms
+from tests.report.forms import as_json
 from tests.solver.problems import toy
 
 OUT_OF_TIME = """
@@ -51,7 +51,7 @@ def test_what_is_counted_is_proven_whatever_the_solver_does(out_of_time):
     assert {fleet.status for fleet in region.single_gpu} == {Status.OPTIMAL}
     assert all(entry.proven for entry in region.explanation.entry_prices)
     assert all(other.proven for other in region.explanation.alternatives)
-    page = report.table(plan, width=200, colour=False)
+    page = forms.table(plan, width=200, colour=False)
     assert page.count("not proven") == 2
     assert "(at most; not proven cheapest)" in page.replace("\u00a0", " ")
 
@@ -69,7 +69,7 @@ def test_what_is_cut_short_says_so(out_of_time):
     assert not any(other.proven for other in region.explanation.alternatives)
     document = as_json(plan)
     assert document.count('"proven": false') >= 3 + len(bars.profiles)
-    page = report.table(plan, width=200, colour=False)
+    page = forms.table(plan, width=200, colour=False)
     assert "Not proven, so at most so much: the better end, as stated and the worse end." in page
     assert "(at most; not proven cheapest)" in page
 

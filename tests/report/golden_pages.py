@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from melange_cloud import report
 from melange_cloud.report.page import written
-from tests.report import plans, price_pages, profile_pages
+from tests.report import forms, plans, price_pages, profile_pages
 
 FOLDER = Path(__file__).parent / "golden"
 NAMES = ("one-region", "several-regions", "seventy-b", "infeasible", "commitment")
@@ -23,7 +22,7 @@ def kept() -> Iterator[tuple[Path, str]]:
     pages = plans.pages()
     for name in NAMES:
         for width in WIDTHS:
-            yield file(name, width), report.table(pages[name], width=width, colour=False)
+            yield file(name, width), forms.table(pages[name], width=width, colour=False)
     of_prices = price_pages.pages()
     for name in PRICES:
         yield file(name, 80), written(of_prices[name], "table", width=80)

@@ -5,15 +5,14 @@ from io import StringIO
 
 import pytest
 
-from melange_cloud import report
 from melange_cloud.domain import Plan
-from tests.report import plans
+from tests.report import forms, plans
 
 PAGES = plans.pages()
 
 
 def rows(plan: Plan) -> list[dict[str, str]]:
-    return list(csv.DictReader(StringIO(report.as_csv(plan), newline="")))
+    return list(csv.DictReader(StringIO(forms.as_csv(plan), newline="")))
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
@@ -22,8 +21,8 @@ def test_a_row_per_allocation_and_one_per_region_without_a_fleet(name: str) -> N
     read = rows(plan)
     assert len(read) == sum(max(1, len(region.allocations)) for region in plan.regions)
     assert all(None not in row and None not in row.values() for row in read)
-    assert report.as_csv(plan).count("\n") == len(read) + 1
-    assert "\r" not in report.as_csv(plan)
+    assert forms.as_csv(plan).count("\n") == len(read) + 1
+    assert "\r" not in forms.as_csv(plan)
 
 
 def test_every_row_of_a_fleet_carries_origin_source_and_dates() -> None:

@@ -7,9 +7,8 @@ import json
 import pytest
 
 import melange_cloud
-from melange_cloud import report
 from melange_cloud.domain import ErrorBars, FleetAtThroughput, ProfileSwing
-from tests.report import plans
+from tests.report import forms, plans
 from tests.report.test_json import SCHEMA, closed, faults
 
 PLAN = {"g5.2xlarge": 11}
@@ -28,7 +27,7 @@ def bars(better=None, worse=None, profiles=()):
 
 def page(told, *, pessimistic=False, ends=(7000.0, 13000.0), width=200):
     region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=told, usd_per_month_range=ends)
-    return report.table(plans.plan(region, pessimistic=pessimistic), width=width, colour=False)
+    return forms.table(plans.plan(region, pessimistic=pessimistic), width=width, colour=False)
 
 
 BETTER = FleetAtThroughput(7000.0, {"g5.2xlarge": 8}, True)
@@ -91,7 +90,7 @@ def test_no_line_is_longer_than_the_terminal(width):
 def test_the_json_of_error_bars_holds_nothing_undescribed():
     told = bars(BETTER, FleetAtThroughput(None, {}, None), [swing(), swing(worse=None)])
     region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=told)
-    document = json.loads(report.as_json(plans.plan(region)))
+    document = json.loads(forms.as_json(plans.plan(region)))
     assert faults(document, closed(SCHEMA)) == []
     shown = document["regions"][0]["error_bars"]
     assert shown["better"] == {"usd_per_month": 7000, "instances": {"g5.2xlarge": 8}, "same_mix": True, "proven": True}
@@ -115,12 +114,12 @@ def targets(**more):
 def test_every_target_is_told():
     answer = targets(p99_tpot_ms=250.0, ttft_ms=1500.0, e2e_ms=30000.0, pessimistic=True)
     told = "mean TPOT <= 100 ms*; p99 TPOT <= 250 ms; mean TTFT <= 1,500 ms; mean end to end <= 30,000 ms"
-    assert told in report.table(answer, width=200, colour=False)
-    assert "TTFT not limited" not in report.table(answer, width=200, colour=False)
-    assert "1,500 ms" in report.as_markdown(answer)
-    request = json.loads(report.as_json(answer))["request"]
+    assert told in forms.table(answer, width=200, colour=False)
+    assert "TTFT not limited" not in forms.table(answer, width=200, colour=False)
+    assert "1,500 ms" in forms.as_markdown(answer)
+    request = json.loads(forms.as_json(answer))["request"]
     assert [request[name] for name in ("p99_tpot_ms", "ttft_ms", "e2e_ms", "pessimistic")] == [250, 1500, 30000, True]
-    (row,) = csv.DictReader(io.StringIO(report.as_csv(answer)))
+    (row,) = csv.DictReader(io.StringIO(forms.as_csv(answer)))
     assert [row[name] for name in ("tpot_ms", "p99_tpot_ms", "ttft_ms", "e2e_ms", "pessimistic")] == [
         "100.0",
         "250.0",
@@ -132,8 +131,8 @@ def test_every_target_is_told():
 
 def test_targets_that_were_not_asked_for_are_null_and_empty():
     answer = targets()
-    assert "mean TPOT <= 100 ms*; TTFT not limited" in report.table(answer, width=200, colour=False)
-    request = json.loads(report.as_json(answer))["request"]
+    assert "mean TPOT <= 100 ms*; TTFT not limited" in forms.table(answer, width=200, colour=False)
+    request = json.loads(forms.as_json(answer))["request"]
     assert [request[name] for name in ("p99_tpot_ms", "ttft_ms", "e2e_ms", "pessimistic")] == [None, None, None, False]
-    (row,) = csv.DictReader(io.StringIO(report.as_csv(answer)))
+    (row,) = csv.DictReader(io.StringIO(forms.as_csv(answer)))
     assert [row[name] for name in ("p99_tpot_ms", "ttft_ms", "e2e_ms", "pessimistic")] == ["", "", "", "false"]

@@ -11,11 +11,10 @@ from typing import Any, get_type_hints
 import pytest
 from jsonschema import Draft202012Validator
 
-from melange_cloud import report
 from melange_cloud.domain import Plan, PlanBasis
 from melange_cloud.report import documents
 from melange_cloud.report.schemas import schema
-from tests.report import plans
+from tests.report import forms, plans
 
 SCHEMA: dict[str, Any] = schema(documents.PLAN)
 PAGES = plans.pages()
@@ -27,7 +26,7 @@ def refuse_constant(name: str) -> None:
 
 
 def document(plan: Plan) -> Document:
-    loaded: Document = json.loads(report.as_json(plan), parse_constant=refuse_constant)
+    loaded: Document = json.loads(forms.as_json(plan), parse_constant=refuse_constant)
     return loaded
 
 
@@ -187,9 +186,9 @@ def test_what_is_not_a_number_is_null() -> None:
 def test_same_plan_same_bytes() -> None:
     plan = plans.plan(plans.us_east_1(), max_gpus={"L4": 3, "A10G": 9})
     turned = plans.plan(plans.us_east_1(), max_gpus={"A10G": 9, "L4": 3})
-    assert report.as_json(plan) == report.as_json(turned)
-    assert report.as_json(plan).endswith("}\n")
-    assert report.as_json(plan).startswith('{\n  "schema_version": 1,\n')
+    assert forms.as_json(plan) == forms.as_json(turned)
+    assert forms.as_json(plan).endswith("}\n")
+    assert forms.as_json(plan).startswith('{\n  "schema_version": 1,\n')
 
 
 def test_times_are_utc() -> None:
@@ -202,4 +201,4 @@ def test_times_are_utc() -> None:
 def test_names_from_outside_come_back_unchanged_and_as_ascii() -> None:
     plan = PAGES["hostile"]
     assert document(plan)["regions"][0]["region"] == plan.regions[0].region
-    assert report.as_json(plan).isascii()
+    assert forms.as_json(plan).isascii()

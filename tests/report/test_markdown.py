@@ -5,7 +5,7 @@ import re
 import pytest
 
 from melange_cloud import report
-from tests.report import plans
+from tests.report import forms, plans
 
 PAGES = plans.pages()
 
@@ -17,7 +17,7 @@ def cells(line: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_tables_have_as_many_cells_in_every_row(name: str) -> None:
     columns = 0
-    for line in report.as_markdown(PAGES[name], show=report.SHOW).splitlines():
+    for line in forms.as_markdown(PAGES[name], show=report.SHOW).splitlines():
         if not line.startswith("|"):
             columns = 0
             continue
@@ -27,13 +27,13 @@ def test_tables_have_as_many_cells_in_every_row(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_notices_are_the_first_lines(name: str) -> None:
-    first, *others = report.as_markdown(PAGES[name]).splitlines()
+    first, *others = forms.as_markdown(PAGES[name]).splitlines()
     assert first == "> **EXAMPLE TRAFFIC, NOT YOURS - set --workload --rate --tpot-ms**"
     assert any(r"\* default" in line for line in others)
 
 
 def test_names_from_outside_are_escaped() -> None:
-    page = report.as_markdown(PAGES["hostile"])
+    page = forms.as_markdown(PAGES["hostile"])
     assert r"\[red\]x\|y" in page
     assert r"\`\*\_\<b\>\&USD 9" in page
     assert not re.search(r"(?<!\\)<(?!br>)", page)
@@ -41,7 +41,7 @@ def test_names_from_outside_are_escaped() -> None:
 
 
 def test_it_tells_what_the_widest_table_tells() -> None:
-    page = report.as_markdown(PAGES["one-region"])
+    page = forms.as_markdown(PAGES["one-region"])
     assert "| g5.2xlarge | A10G | 7 | 7 | 7 | 56 | 32 |" in page
     assert "| **Total** |" in page
     assert "### What else it could be" in page
@@ -51,15 +51,15 @@ def test_it_tells_what_the_widest_table_tells() -> None:
 
 def test_no_dollar_can_start_a_formula() -> None:
     for plan in PAGES.values():
-        assert "$" not in report.as_markdown(plan)
+        assert "$" not in forms.as_markdown(plan)
 
 
 def test_the_comparison_shows_every_region() -> None:
-    page = report.as_markdown(PAGES["forty-regions"])
+    page = forms.as_markdown(PAGES["forty-regions"])
     assert len(set(re.findall(r"aa-north-\d+", page))) == 36
     assert "--all-rows" not in page
 
 
 def test_routing_and_left_out_are_added_on_demand() -> None:
-    assert "Which sizes go where" in report.as_markdown(PAGES["one-region"], show=frozenset({"routing"}))
-    assert "| g6.xlarge | 16 GiB host \\< 24 |" in report.as_markdown(PAGES["one-region"], show=frozenset({"left-out"}))
+    assert "Which sizes go where" in forms.as_markdown(PAGES["one-region"], show=frozenset({"routing"}))
+    assert "| g6.xlarge | 16 GiB host \\< 24 |" in forms.as_markdown(PAGES["one-region"], show=frozenset({"left-out"}))

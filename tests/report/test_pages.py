@@ -10,14 +10,14 @@ from melange_cloud import report
 from melange_cloud.domain import IneligibleType, Plan, Status
 from melange_cloud.report.text import usd_per_month
 from tests.golden import how_to_accept
-from tests.report import golden_pages, plans
+from tests.report import forms, golden_pages, plans
 
 PAGES = plans.pages()
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def one(plan: Plan, width: int = 120, *show: str) -> str:
-    return report.table(plan, width=width, colour=False, show=frozenset(show))
+    return forms.table(plan, width=width, colour=False, show=frozenset(show))
 
 
 @pytest.mark.parametrize("width", golden_pages.WIDTHS)
@@ -35,7 +35,7 @@ def test_no_golden_page_is_left_over() -> None:
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_nothing_is_wider_than_asked(name: str, width: int, colour: bool) -> None:
-    page = report.table(PAGES[name], width=width, colour=colour, show=report.SHOW, all_rows=True)
+    page = forms.table(PAGES[name], width=width, colour=colour, show=report.SHOW, all_rows=True)
     bare = re.sub(r"\x1b\[[0-9;]*m", "", page)
     assert max(cell_len(line) for line in bare.splitlines()) <= width
     assert "\x1b" not in bare
@@ -45,16 +45,16 @@ def test_nothing_is_wider_than_asked(name: str, width: int, colour: bool) -> Non
 
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_colour_changes_no_character(name: str) -> None:
-    page = report.table(PAGES[name], width=90, colour=True)
+    page = forms.table(PAGES[name], width=90, colour=True)
     stripped = "\n".join(line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", page).splitlines())
     assert stripped == one(PAGES[name], 90).rstrip("\n")
 
 
 def test_the_environment_does_not_change_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = report.table(PAGES["one-region"], width=80, colour=True)
+    before = forms.table(PAGES["one-region"], width=80, colour=True)
     for name, value in {"COLUMNS": "20", "LINES": "3", "NO_COLOR": "1", "TERM": "dumb", "FORCE_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert report.table(PAGES["one-region"], width=80, colour=True) == before
+    assert forms.table(PAGES["one-region"], width=80, colour=True) == before
     assert "\x1b" not in one(PAGES["one-region"], 80)
 
 
@@ -64,7 +64,7 @@ def amounts(page: str) -> set[str]:
 
 @pytest.mark.parametrize("name", ["one-region", "several-regions", "forty-regions", "seventy-b", "spot"])
 def test_a_narrow_page_cuts_no_amount(name: str) -> None:
-    narrow, wide = (amounts(report.table(PAGES[name], width=width, colour=False, all_rows=True)) for width in (60, 109))
+    narrow, wide = (amounts(forms.table(PAGES[name], width=width, colour=False, all_rows=True)) for width in (60, 109))
     # What moving saves is the difference of two amounts on the page, and may go.
     compared = [region.comparison for region in PAGES[name].regions if region.comparison is not None]
     savings = {usd_per_month(standing.saving_usd_per_month) for standing in compared}
@@ -263,7 +263,7 @@ def test_what_is_not_included_is_said_on_every_page() -> None:
 
 
 def test_names_from_outside_stay_text() -> None:
-    page = report.table(PAGES["hostile"], width=200, colour=True)
+    page = forms.table(PAGES["hostile"], width=200, colour=True)
     assert "[red]x|y \ufffd[31m`*_<b>&$9" in page
     assert "\x1b[31m" not in page
 

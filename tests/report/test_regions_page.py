@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from melange_cloud import report
 from melange_cloud.domain import Plan, RegionName, RegionPlan, Status
 from melange_cloud.report.pages.regions import groups
-from tests.report import plans
+from tests.report import forms, plans
 from tests.report.plans import A2, G2, G5, G6, allocation, no_plan, plan, region_plan
 
 REGIONS = plans.mix_of_regions()
 
 
 def page(plan: Plan, width: int = 80, *, all_rows: bool = False) -> str:
-    return report.table(plan, width=width, colour=False, all_rows=all_rows)
+    return forms.table(plan, width=width, colour=False, all_rows=all_rows)
 
 
 def verdict(plan: Plan) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from melange_cloud import report
 from melange_cloud.domain import Confidence, Plan, RegionPlan, RegionStanding, Status
 from melange_cloud.report.comparison import reasons
-from tests.report import plans
+from tests.report import forms, plans
 from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
 
 MACHINES = {"A10G": G5, "L4": G6, "A100-40GB": A2}
@@ -106,36 +105,36 @@ def test_the_reason_tells_both_ages() -> None:
 
 def test_the_table_and_its_legend() -> None:
     answer = plan(CHEAP, fleet({"L4": 11.0}, "b"), fleet({"A10G": 12.0}, "c", as_of=date(2026, 1, 20)))
-    shown = report.table(answer, width=160, colour=False)
+    shown = forms.table(answer, width=160, colour=False)
     rows = {line.split()[2]: line for line in shown.splitlines() if "g5.2" in line or "g6.2" in line}
     assert " 730  no " in rows["b"]
     assert " 1,460  if prices hold " in rows["c"]
     assert "no = within the profiles' errors the order turns, or may turn" in shown
     assert "yes = " not in shown
-    same = report.table(plan(CHEAP, replace(CHEAP, region="b")), width=160, colour=False)
+    same = forms.table(plan(CHEAP, replace(CHEAP, region="b")), width=160, colour=False)
     assert "Sure:" not in same
 
 
 def test_a_winner_by_prices_that_are_far_apart_says_so() -> None:
     answer = plan(CHEAP, fleet({"A10G": 12.0}, "c", as_of=date(2026, 1, 20)))
-    shown = " ".join(report.table(answer, width=160, colour=False).split())
+    shown = " ".join(forms.table(answer, width=160, colour=False).split())
     assert "One region is dearer only if prices up to 181 days apart still hold." in shown
     fresh = plan(CHEAP, fleet({"A10G": 12.0}, "c"))
-    assert "still hold" not in report.table(fresh, width=160, colour=False)
+    assert "still hold" not in forms.table(fresh, width=160, colour=False)
 
 
 def test_where_nothing_is_compared_there_are_no_such_columns() -> None:
     alone = plan(CHEAP, no_plan("b"))
     assert standings(alone) == {}
-    shown = report.table(alone, width=160, colour=False)
+    shown = forms.table(alone, width=160, colour=False)
     assert "Move saves" not in shown
     assert "Sure" not in shown
-    assert [region["comparison"] for region in json.loads(report.as_json(alone))["regions"]] == [None, None]
+    assert [region["comparison"] for region in json.loads(forms.as_json(alone))["regions"]] == [None, None]
 
 
 def test_json_and_csv_hold_the_same() -> None:
     answer = plan(*plans.mix_of_regions(), no_plan("zz"))
-    document = json.loads(report.as_json(answer))
+    document = json.loads(forms.as_json(answer))
     found = {
         (region["provider"], region["region"]): region["comparison"]
         for region in document["regions"]
@@ -147,7 +146,7 @@ def test_json_and_csv_hold_the_same() -> None:
         assert found[key]["sure"] == standing.sure.value
         assert found[key]["reason"] == reasons(answer)[key]
         assert found[key]["saving_usd_per_month"] == standing.saving_usd_per_month
-    for row in csv.DictReader(io.StringIO(report.as_csv(answer))):
+    for row in csv.DictReader(io.StringIO(forms.as_csv(answer))):
         here = expected.get((row["provider"], row["region"]))
         if here is None:
             assert row["region_sure"] == row["region_premium_fraction"] == row["region_price_age_days"] == ""
