@@ -7,6 +7,7 @@ and no option is broken, neither at a hyphen, except in a cell that alone is wid
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
 
 from rich.cells import cell_len
 
@@ -16,6 +17,9 @@ from melange_cloud.report.text import words, wrap
 _GAP, _LEAST_GAP = 2, 1
 _LONGEST_WORD = 28
 """Columns that may shrink do so to their longest word, but never need to be wider than this."""
+
+_ROWS_MEASURED = 50
+"""Rows that decide between several ways to lay out all of them."""
 
 _BELOW = 4
 """By how much what stands below a row is indented."""
@@ -57,7 +61,7 @@ def layouts(sheet: Sheet, width: int) -> tuple[tuple[int, ...], list[Layout]]:
     shares = len(_filled(sheet, heads, width)) == 1
     lines = [heads, *_filled(sheet, shown[len(heads) :], width - _BELOW)] if shares else _filled(sheet, shown, width)
     laid = [
-        RowLine(tuple(line), tuple(_widths(sheet, line, width - (_BELOW if at else 0), _GAP)[0]), _BELOW if at else 0)
+        RowLine(tuple(line), tuple(_widths(sheet, line, width - _indent(at), _GAP)[0]), _indent(at))
         for at, line in enumerate(lines)
     ]
     return shown, [Layout(sheet, tuple(laid), _GAP, shares_heads=shares)]
@@ -153,17 +157,43 @@ def _height(columns: Sequence[Column], rows: Sequence[tuple[str, ...]], widths: 
 
 
 def _filled(sheet: Sheet, places: Sequence[int], width: int) -> list[list[int]]:
-    """The places line by line, as many on each as fit it; lines but the first are indented."""
+    """The places line by line, as many on each as fit it; lines but the first are indented.
+
+    Where cells are wrapped, a line more may make the rows less tall, and of several ways to fill the lines the one with
+    the least tall rows is taken.
+    """
     lines: list[list[int]] = []
-    room = 0
     for at in places:
-        needed = _header_wrapped(sheet, at)
-        if not lines or room < _GAP + needed:
+        if not lines or not _has_room(sheet, [*lines[-1], at], width, len(lines) - 1):
             lines.append([])
-            room = width - (_BELOW if len(lines) > 1 else 0) + _GAP
         lines[-1].append(at)
-        room -= _GAP + needed
-    return lines
+    if len(lines) == 1 or all(sheet.columns[at].least is None for at in places):
+        return lines
+    ways = [lines]
+    for count in (len(lines), len(lines) + 1):
+        for cuts in combinations(range(1, len(places)), count - 1):
+            way = [list(places[first:last]) for first, last in pairwise((0, *cuts, len(places)))]
+            if all(_has_room(sheet, line, width, at) for at, line in enumerate(way)):
+                ways.append(way)
+    return min(ways, key=lambda way: _stacked_height(sheet, way, width))
+
+
+def _indent(line: int) -> int:
+    return _BELOW if line else 0
+
+
+def _has_room(sheet: Sheet, places: Sequence[int], width: int, line: int) -> bool:
+    needed = sum(_header_wrapped(sheet, at) + _GAP for at in places) - _GAP
+    return needed <= width - _indent(line) or len(places) == 1
+
+
+def _stacked_height(sheet: Sheet, lines: list[list[int]], width: int) -> int:
+    height = 0
+    rows = sheet.rows[:_ROWS_MEASURED]
+    for at, line in enumerate(lines):
+        widths = _widths(sheet, line, width - _indent(at), _GAP)[0]
+        height += _height(sheet.columns, rows, dict(zip(line, widths, strict=True)))
+    return height
 
 
 def _split(sheet: Sheet, shown: Sequence[int], width: int) -> Iterator[Sheet]:

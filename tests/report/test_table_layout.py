@@ -84,6 +84,22 @@ def test_what_does_not_fit_beside_a_row_is_on_a_line_below_it() -> None:
     ]
 
 
+def test_wrapped_text_does_not_share_its_line_with_what_makes_it_taller() -> None:
+    numbers = tuple(Column(name, right=True) for name in ("Mean in", "Mean out", "Mean/s", "Peak/s"))
+    what = "BurstGPT, 61 days of arrivals, with the sizes of conversations"
+    workloads = Sheet(
+        (Column("Name"), Column("What it is", least=8), *numbers),
+        (("conversation-burstgpt", what, "1,155", "211", "0.271", "9.26"),),
+    )
+    assert shown(workloads, 60) == [
+        " Name                   What it is",
+        "     Mean in  Mean out  Mean/s  Peak/s",
+        " conversation-burstgpt  BurstGPT, 61 days of arrivals, with",
+        "                        the sizes of conversations",
+        "       1,155       211   0.271    9.26",
+    ]
+
+
 def test_heads_stand_once_above_the_rows_that_share_them() -> None:
     columns = (Column("GPU"), Column("Era"), Column("Quantity"), Column("Error", right=True))
     rows = (("A100-80GB", "vllm-2024-h2", "requests per second", "1 %"), ("A100-80GB", "vllm-2024-h2", "TPOT", "2 %"))
