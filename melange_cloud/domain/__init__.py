@@ -26,11 +26,12 @@ from melange_cloud.domain.explanation import (
     LimitShare,
 )
 from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
-from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, Region
+from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, PriceProvenance, Region
 from melange_cloud.domain.plan import (
     Allocation,
     ErrorBars,
     FleetAtThroughput,
+    FleetContext,
     IneligibleType,
     KindUse,
     Plan,
@@ -79,6 +80,7 @@ __all__ = [
     "Explanation",
     "FirstRank",
     "FleetAtThroughput",
+    "FleetContext",
     "FrontEndCeiling",
     "IneligibleType",
     "InstanceType",
@@ -95,6 +97,7 @@ __all__ = [
     "Plan",
     "PlanBasis",
     "PriceChange",
+    "PriceProvenance",
     "Problem",
     "ProfileSwing",
     "PurchasePlan",

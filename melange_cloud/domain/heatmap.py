@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import hypot
 
+from melange_cloud.domain.offers import PriceProvenance
 from melange_cloud.domain.plan import IneligibleType
 
 
@@ -20,6 +21,7 @@ class ReplicaPrice:
         replicas_per_instance: replicas that one instance hosts.
         usd_per_hour_each: price of the instance, USD/h.
         usd_per_hour: of one replica: usd_per_hour_each / replicas_per_instance.
+        price: where the price of the instance comes from.
     """
 
     gpu: str
@@ -28,11 +30,7 @@ class ReplicaPrice:
     replicas_per_instance: int
     usd_per_hour_each: float
     usd_per_hour: float
-    price_origin: str
-    price_age: str
-    price_source: str
-    price_as_of_from: date
-    price_as_of_to: date
+    price: PriceProvenance = field(metadata={"flat": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +132,5 @@ class HeatMap:
     @property
     def prices_as_of(self) -> tuple[date, date]:
         """The oldest and the newest date on which one of the prices was known to be true."""
-        dates = [price.price_as_of_to for price in self.prices]
+        dates = [price.price.as_of_to for price in self.prices]
         return min(dates), max(dates)

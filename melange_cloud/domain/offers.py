@@ -1,6 +1,6 @@
 """Instance types, offers and regions: what the clouds sell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from melange_cloud.domain.kinds import Kind
@@ -24,6 +24,25 @@ class InstanceType:
     def replicas_per_instance(self, kind: Kind) -> int:
         """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or there are too few."""
         return kind.per_instance(self.gpu, self.gpu_count)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceProvenance:
+    """Where a price comes from, and when it was true.
+
+    Attributes:
+        origin: where it was taken from.
+        age: the origin with its age in words: live, cached 3 h, snapshot 2026-07-30.
+        source: where the figure was read.
+        as_of_from: first day of the span in which the figure was true.
+        as_of_to: last day of that span.
+    """
+
+    origin: str = field(metadata={"key": "price_origin"})
+    age: str = field(metadata={"key": "price_age"})
+    source: str = field(metadata={"key": "price_source"})
+    as_of_from: date = field(metadata={"key": "price_as_of_from"})
+    as_of_to: date = field(metadata={"key": "price_as_of_to"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +73,10 @@ class Offer:
     as_of_from: date
     as_of_to: date
     contract: str = ""
+
+    def provenance(self, age: str) -> PriceProvenance:
+        """Where its price comes from; ``age`` in words."""
+        return PriceProvenance(self.origin, age, self.source, self.as_of_from, self.as_of_to)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from melange_cloud.domain.comparison import CostOrder, FirstRank, RegionName, RegionStanding
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
+from melange_cloud.domain.offers import PriceProvenance
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.question import PlanBasis
@@ -34,8 +35,7 @@ class Allocation:
         usd_per_hour_each: net price of one instance, USD/h.
         list_usd_per_hour_each: price of one instance before the user's own discounts, USD/h.
         usd_per_hour: instances x usd_per_hour_each.
-        price_as_of_from: first day of the span in which the figure was true.
-        price_as_of_to: last day of that span.
+        price: where the price comes from.
     """
 
     instance_type: str
@@ -54,11 +54,7 @@ class Allocation:
     usd_per_hour_each: float
     list_usd_per_hour_each: float
     usd_per_hour: float
-    price_origin: str
-    price_age: str
-    price_source: str
-    price_as_of_from: date
-    price_as_of_to: date
+    price: PriceProvenance = field(metadata={"flat": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +248,32 @@ class QuotaNeed:
     unit: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetContext:
+    """What is shown with a region's fleet: what else it could be, and what it depends on.
+
+    Attributes:
+        single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
+        what_if: the question with one thing changed.
+        routers: USD/h of the cheapest fleet under each router; None where there is none or it was not found.
+        routers_proven: whether the search for each router was carried to its end; where it was not, its cheapest fleet
+            costs at most so much.
+        quota_needs: account quotas that the fleet needs; not checked.
+        error_bars: what the profiles' errors do to the answer; None without a fleet.
+        explanation: why this fleet; None without one, or where it was not asked for.
+        current: the fleet that runs today, where it was given; the plan then changes least against it.
+    """
+
+    single_gpu: tuple[SingleGpuFleet, ...] = ()
+    what_if: tuple[WhatIf, ...] = ()
+    routers: Mapping[str, float | None] = field(default_factory=dict)
+    routers_proven: Mapping[str, bool] = field(default_factory=dict)
+    quota_needs: tuple[QuotaNeed, ...] = ()
+    error_bars: ErrorBars | None = None
+    explanation: Explanation | None = None
+    current: CurrentFleet | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RegionPlan:
     """The answer for one region.
@@ -269,16 +291,8 @@ class RegionPlan:
         allocations: the fleet; empty without one.
         kinds: what each kind carries.
         routing: every bucket with traffic and every kind that serves a part of it.
-        single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
-        what_if: the question with one thing changed.
-        routers: USD/h of the cheapest fleet under each router; None where there is none or it was not found.
-        routers_proven: whether the search for each router was carried to its end; where it was not, its cheapest fleet
-            costs at most so much.
         left_out: what has a price here and was left out.
-        quota_needs: account quotas that the fleet needs; not checked.
-        error_bars: what the profiles' errors do to the answer; None without a fleet.
-        explanation: why this fleet; None without one, or where it was not asked for.
-        current: the fleet that runs today, where it was given; the plan then changes least against it.
+        context: what is shown with the fleet.
         coverage: what the profiles know of the traffic asked for.
         purchases: the same question on demand, under commitments and on spot; None where it was not asked for
             (--compare-purchases).
@@ -302,18 +316,11 @@ class RegionPlan:
     allocations: tuple[Allocation, ...]
     kinds: tuple[KindUse, ...]
     routing: tuple[RoutingLine, ...]
-    single_gpu: tuple[SingleGpuFleet, ...]
-    what_if: tuple[WhatIf, ...]
-    routers: Mapping[str, float | None]
     left_out: tuple[IneligibleType, ...]
-    quota_needs: tuple[QuotaNeed, ...]
-    error_bars: ErrorBars | None = None
-    explanation: Explanation | None = None
-    current: CurrentFleet | None = None
+    context: FleetContext = field(default_factory=FleetContext, metadata={"flat": True})
     coverage: Coverage | None = None
     purchases: tuple[PurchasePlan, ...] | None = None
     difference: CostOrder | None = None
-    routers_proven: Mapping[str, bool] = field(default_factory=dict)
     comparison: RegionStanding | None = None
 
     @property
@@ -324,7 +331,7 @@ class RegionPlan:
     @property
     def price_as_of_to(self) -> date | None:
         """Until when the fleet's oldest price was known to be true; None without a fleet."""
-        return min((allocation.price_as_of_to for allocation in self.allocations), default=None)
+        return min((allocation.price.as_of_to for allocation in self.allocations), default=None)
 
     @property
     def gap(self) -> float | None:
@@ -336,7 +343,7 @@ class RegionPlan:
     @property
     def best_single(self) -> SingleGpuFleet | None:
         """The cheapest fleet of one GPU kind, None where no kind can do it alone."""
-        fleets = [fleet for fleet in self.single_gpu if fleet.usd_per_hour is not None]
+        fleets = [fleet for fleet in self.context.single_gpu if fleet.usd_per_hour is not None]
         return min(
             fleets, key=lambda fleet: (fleet.usd_per_hour or 0.0, fleet.gpu, fleet.tensor_parallel), default=None
         )

@@ -225,11 +225,7 @@ def _replica_prices(
                 replicas_per_instance=replicas,
                 usd_per_hour_each=offer.usd_per_hour,
                 usd_per_hour=usd_per_hour,
-                price_origin=offer.origin,
-                price_age=ages[catalog.key_of(offer)],
-                price_source=offer.source,
-                price_as_of_from=offer.as_of_from,
-                price_as_of_to=offer.as_of_to,
+                price=offer.provenance(ages[catalog.key_of(offer)]),
             )
     return cheapest
 

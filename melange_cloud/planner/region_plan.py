@@ -1,15 +1,12 @@
 """Problem + Solution -> RegionPlan: what the numbers mean to the user."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from melange_cloud import catalog
 from melange_cloud.domain import (
     Allocation,
     Bucket,
-    CurrentFleet,
-    ErrorBars,
-    Explanation,
+    FleetContext,
     Kind,
     KindUse,
     MaxTput,
@@ -22,25 +19,10 @@ from melange_cloud.domain import (
     SingleGpuFleet,
     Solution,
     UnservableSize,
-    WhatIf,
     row_loads,
 )
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.planner.region_question import RegionQuestion
-
-
-@dataclass(frozen=True, slots=True)
-class FleetContext:
-    """What is shown with a region's fleet: the alternatives, and what it depends on."""
-
-    single_gpu: tuple[SingleGpuFleet, ...] = ()
-    what_if: tuple[WhatIf, ...] = ()
-    routers: Mapping[str, float | None] | None = None
-    routers_proven: Mapping[str, bool] | None = None
-    error_bars: ErrorBars | None = None
-    explanation: Explanation | None = None
-    current: CurrentFleet | None = None
-    quota_needs: tuple[QuotaNeed, ...] = ()
 
 
 def million_tokens_per_month(basis: PlanBasis) -> float:
@@ -79,11 +61,8 @@ def without_fleet(
         allocations=(),
         kinds=(),
         routing=(),
-        single_gpu=single_gpu,
-        what_if=(),
-        routers={},
         left_out=question.left_out,
-        quota_needs=(),
+        context=FleetContext(single_gpu=single_gpu),
     )
 
 
@@ -127,15 +106,8 @@ def with_fleet(
         allocations=allocations,
         kinds=kinds,
         routing=routing,
-        single_gpu=context.single_gpu,
-        what_if=context.what_if,
-        routers=context.routers or {},
         left_out=question.left_out,
-        quota_needs=context.quota_needs,
-        error_bars=bars,
-        explanation=context.explanation,
-        current=context.current,
-        routers_proven=context.routers_proven or {},
+        context=context,
     )
 
 
@@ -171,11 +143,7 @@ def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: 
         usd_per_hour_each=offer.usd_per_hour,
         list_usd_per_hour_each=offer.list_usd_per_hour,
         usd_per_hour=offer.usd_per_hour * instances,
-        price_origin=offer.origin,
-        price_age=price_age,
-        price_source=offer.source,
-        price_as_of_from=offer.as_of_from,
-        price_as_of_to=offer.as_of_to,
+        price=offer.provenance(price_age),
     )
 
 

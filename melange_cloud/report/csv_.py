@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan, RegionStanding
+from melange_cloud.report.json_ import values_of
 from melange_cloud.report.text import clean, utc
 
 PURCHASE_COLUMNS = tuple(
@@ -168,11 +169,7 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
         "list_usd_per_hour_each": line.list_usd_per_hour_each,
         "usd_per_hour": line.usd_per_hour,
         "usd_per_month": line.usd_per_hour * plan.basis.calculation.hours_per_month,
-        "price_origin": line.price_origin,
-        "price_age": line.price_age,
-        "price_source": line.price_source,
-        "price_as_of_from": line.price_as_of_from,
-        "price_as_of_to": line.price_as_of_to,
+        **values_of(line.price),
     }
     for use in region.kinds:
         if (use.gpu, use.tensor_parallel) == (line.gpu, line.tensor_parallel) and use.replicas:

@@ -1,9 +1,10 @@
 """A Plan as pandas data frames, one per list of the JSON."""
 
-from dataclasses import asdict
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud.domain import Plan
+from melange_cloud.report.json_ import values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def frames(plan: Plan) -> "dict[str, pd.DataFrame]":
     regions: list[dict[str, Any]] = []
     lists: dict[str, list[dict[str, Any]]] = {name: [] for name in (*_LISTS, "profile_swings", "purchases")}
     for region in plan.regions:
-        record = asdict(region)
+        record = _record(region)
         where = {"provider": region.provider, "region": region.region}
         for name in _LISTS:
             lists[name].extend({**where, **item} for item in record.pop(name))
@@ -40,3 +41,14 @@ def frames(plan: Plan) -> "dict[str, pd.DataFrame]":
             {**record, "status": status, "usd_per_month_low": low, "usd_per_month_high": high, **routers, **proven}
         )
     return {"regions": pd.DataFrame(regions), **{name: pd.DataFrame(rows) for name, rows in lists.items()}}
+
+
+def _record(thing: Any) -> dict[str, Any]:
+    """A dataclass as a row: the keys of the JSON, dates and numbers as they are."""
+    return {key: _cell(value) for key, value in values_of(thing).items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_cell(item) for item in value)
+    return _record(value) if is_dataclass(value) else value

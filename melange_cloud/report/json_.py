@@ -32,16 +32,19 @@ def plan_document(plan: Plan) -> dict[str, object]:
 
 def object_of(thing: Any) -> dict[str, object]:
     """A dataclass as the object that JSON holds, see ``plain``."""
-    found: dict[str, object] = {}
+    return {key: plain(value) for key, value in values_of(thing).items()}
+
+
+def values_of(thing: Any) -> dict[str, Any]:
+    """The values of a dataclass by their keys in JSON, those of flat parts in their place; PROPERTIES come last."""
+    found: dict[str, Any] = {}
     for part in fields(thing):
         value = getattr(thing, part.name)
         if part.metadata.get("flat"):
-            found |= object_of(value)
+            found |= values_of(value)
         else:
-            found[part.metadata.get("key", part.name)] = plain(value)
-    for key, name in PROPERTIES.get(type(thing), {}).items():
-        found[key] = plain(getattr(thing, name))
-    return found
+            found[part.metadata.get("key", part.name)] = value
+    return found | {key: getattr(thing, name) for key, name in PROPERTIES.get(type(thing), {}).items()}
 
 
 def _with_reason(region: dict[str, object], reason: str | None) -> dict[str, object]:

@@ -67,7 +67,7 @@ def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
     )
     if discounted:
         return f"{text} after your discounts{_of_whom(plan)}"
-    own = {allocation.price_origin == "user" for allocation in allocations}
+    own = {allocation.price.origin == "user" for allocation in allocations}
     return (
         f"{text} at {'your own price' if own == {True} else 'list price' if own == {False} else 'list or your price'}"
     )
@@ -197,7 +197,7 @@ def profile_trust(kinds: Iterable[KindUse]) -> str:
 
 def proof(region: RegionPlan, hours_per_month: float) -> str:
     """Whether the fleet is the cheapest, and by how much it may not be."""
-    if region.status is Status.OPTIMAL and region.current is None:
+    if region.status is Status.OPTIMAL and region.context.current is None:
         return "Proven cheapest."
     if region.status is Status.OPTIMAL:
         return "Proven: the least change within what it may cost."
@@ -292,8 +292,8 @@ def price_lines(region: RegionPlan) -> tuple[str, ...]:
     """Where the fleet's prices come from and when they were true, one line per source."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for use in region.allocations:
-        origin = clean(use.price_age if use.price_origin == "cached" else use.price_origin)
-        key = (origin, _dates(use.price_as_of_from, use.price_as_of_to), clean(use.price_source))
+        origin = clean(use.price.age if use.price.origin == "cached" else use.price.origin)
+        key = (origin, _dates(use.price.as_of_from, use.price.as_of_to), clean(use.price.source))
         groups.setdefault(key, []).append(glued(use.instance_type))
     alone = len(groups) == 1
     return tuple(
@@ -308,9 +308,9 @@ def _dates(first: date, last: date) -> str:
 
 def fetched_words(region: RegionPlan) -> str:
     """``live`` or ``cached 3 h`` where every price of the fleet was asked of its cloud; empty otherwise."""
-    if not all(allocation.price_origin in ("live", "cached") for allocation in region.allocations):
+    if not all(allocation.price.origin in ("live", "cached") for allocation in region.allocations):
         return ""
-    cached = [clean(line.price_age) for line in region.allocations if line.price_origin == "cached"]
+    cached = [clean(line.price.age) for line in region.allocations if line.price.origin == "cached"]
     return min(cached, default="live" if region.allocations else "")
 
 

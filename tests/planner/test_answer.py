@@ -39,7 +39,7 @@ def test_the_objects_and_the_cli_agree():
 def test_a_gpu_alone_costs_what_a_plan_of_it_alone_costs(region, question):
     """At 5 requests/s 4 degrees of the A10G were asked one by one, and it looked 5.6 % too dear."""
     (plan,) = ask(region, **question).regions
-    fleets = [fleet for fleet in plan.single_gpu if fleet.usd_per_hour is not None]
+    fleets = [fleet for fleet in plan.context.single_gpu if fleet.usd_per_hour is not None]
     assert len({fleet.gpu for fleet in fleets}) == len(fleets) >= 1
     for fleet in fleets:
         (alone,) = ask(region, **question, gpus=(fleet.gpu,)).regions
@@ -51,7 +51,7 @@ def test_a_gpu_alone_costs_what_a_plan_of_it_alone_costs(region, question):
 def test_the_mix_saves_as_much_as_it_saves():
     """By hand: 1 g5.12xlarge with 2 replicas of x2 and 1 g5.2xlarge, 5.672 + 1.212 USD/h, 730 hours."""
     (plan,) = ask(peak_requests_per_s=5).regions
-    (a10g,) = [fleet for fleet in plan.single_gpu if fleet.gpu == "A10G"]
+    (a10g,) = [fleet for fleet in plan.context.single_gpu if fleet.gpu == "A10G"]
     assert a10g.instances == {"g5.12xlarge": 1, "g5.2xlarge": 1}
     assert a10g.tensor_parallel is None
     assert a10g.usd_per_hour * 730 == pytest.approx((5.672 + 1.212) * 730)
@@ -93,7 +93,7 @@ def test_govcloud_is_planned_when_named():
 
 
 def test_relaxing_host_memory_gives_what_the_plan_promised():
-    promised = {what.option: what.usd_per_hour for what in ask().regions[0].what_if}
+    promised = {what.option: what.usd_per_hour for what in ask().regions[0].context.what_if}
     assert cost(min_host_memory_gib=0.0) == pytest.approx(promised["--min-host-memory-gib 0"])
 
 
@@ -165,8 +165,8 @@ def test_what_a_router_knows_never_makes_a_plan_dearer(rate):
     costs = {router: plan.usd_per_hour for router, plan in plans.items()}
     assert costs["oracle"] <= costs["prompt"] + 1e-6 <= costs["plain"] + 2e-6
     for router, plan in plans.items():
-        assert plan.routers == pytest.approx(costs)
-        assert plan.error_bars.stated.usd_per_month == pytest.approx(plan.usd_per_month)
+        assert plan.context.routers == pytest.approx(costs)
+        assert plan.context.error_bars.stated.usd_per_month == pytest.approx(plan.usd_per_month)
         for use in plan.kinds:
             kind = (use.gpu, use.tensor_parallel)
             lines = [line for line in plan.routing if (line.gpu, line.tensor_parallel) == kind]

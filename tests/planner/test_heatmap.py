@@ -111,7 +111,7 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
         "provider,region,instance_type,purchase,usd_per_hour,as_of_to\naws,us-east-1,g5.2xlarge,on_demand,0.606,2026-11-01\n"
     )
     ours, theirs = mapped(gpus=("A10G:1",), prices=sheet), mapped(gpus=("A10G:1",))
-    assert ours.prices[0].price_origin == "user"
+    assert ours.prices[0].price.origin == "user"
     # 25 + 25 tokens alone: 1 / (0.0217 + 24 x 0.0000214) = 45 requests/s.
     assert ours.notices == (
         "the HTTP front end (1 API server per replica) limits 1 of 60 figures, on A10G; "

@@ -44,13 +44,13 @@ def test_what_is_counted_is_proven_whatever_the_solver_does(out_of_time):
     plan = ask_glpk(peak_requests_per_s=5, time_limit_s=1, explain=True)
     (region,) = plan.regions
     assert (region.status, region.gap) == (Status.OPTIMAL, 0)
-    bars = region.error_bars
+    bars = region.context.error_bars
     assert all(end.proven for end in (bars.better, bars.stated, bars.worse, *bars.profiles))
-    assert region.routers_proven == {"plain": True, "prompt": False, "oracle": False}
-    assert {change.status for change in region.what_if} == {Status.OPTIMAL}
-    assert {fleet.status for fleet in region.single_gpu} == {Status.OPTIMAL}
-    assert all(entry.proven for entry in region.explanation.entry_prices)
-    assert all(other.proven for other in region.explanation.alternatives)
+    assert region.context.routers_proven == {"plain": True, "prompt": False, "oracle": False}
+    assert {change.status for change in region.context.what_if} == {Status.OPTIMAL}
+    assert {fleet.status for fleet in region.context.single_gpu} == {Status.OPTIMAL}
+    assert all(entry.proven for entry in region.context.explanation.entry_prices)
+    assert all(other.proven for other in region.context.explanation.alternatives)
     page = forms.table(plan, width=200, colour=False)
     assert page.count("not proven") == 2
     assert "(at most; not proven cheapest)" in page.replace("\u00a0", " ")
@@ -60,13 +60,13 @@ def test_what_is_cut_short_says_so(out_of_time):
     plan = ask_glpk(peak_requests_per_s=5, router="oracle", time_limit_s=1, explain=True)
     (region,) = plan.regions
     assert region.status is Status.FEASIBLE
-    bars = region.error_bars
+    bars = region.context.error_bars
     assert not any(end.proven for end in (bars.better, bars.stated, bars.worse))
     assert not any(swing.proven for swing in bars.profiles)
-    assert region.routers_proven == {"plain": True, "prompt": False, "oracle": False}
-    assert {change.status for change in region.what_if} == {Status.FEASIBLE}
-    assert not any(entry.proven for entry in region.explanation.entry_prices)
-    assert not any(other.proven for other in region.explanation.alternatives)
+    assert region.context.routers_proven == {"plain": True, "prompt": False, "oracle": False}
+    assert {change.status for change in region.context.what_if} == {Status.FEASIBLE}
+    assert not any(entry.proven for entry in region.context.explanation.entry_prices)
+    assert not any(other.proven for other in region.context.explanation.alternatives)
     document = as_json(plan)
     assert document.count('"proven": false') >= 3 + len(bars.profiles)
     page = forms.table(plan, width=200, colour=False)

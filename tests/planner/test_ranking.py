@@ -160,7 +160,7 @@ def sides():
     def contender(name, price_date=date(2026, 7, 20), **changes):
         region = anew.regions[name]
         question = region_question(region, anew.asked, anew.market, anew.evaluated, solving)
-        lines = tuple(replace(line, price_as_of_to=price_date) for line in plans[name].allocations)
+        lines = tuple(replace(line, price=replace(line.price, as_of_to=price_date)) for line in plans[name].allocations)
         return Contender(replace(plans[name], allocations=lines, **changes), question, 730.0)
 
     return contender, CostComparer(anew.asked, anew.evaluated, solving)

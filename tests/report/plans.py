@@ -4,17 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from melange_cloud.domain import (
     Allocation,
     Confidence,
     CostOrder,
+    FleetContext,
     IneligibleType,
     KindUse,
     OrderBasis,
     Plan,
     PlanBasis,
+    PriceProvenance,
     QuotaNeed,
     RegionPlan,
     RoutingLine,
@@ -24,6 +26,8 @@ from melange_cloud.domain import (
 )
 from melange_cloud.domain.question import Calculation, FleetRules, LatencyTargets, PlannedTraffic, ServedModel
 from melange_cloud.planner.ranking import ranked
+
+Record = TypeVar("Record", Allocation, RegionPlan)
 
 EXAMPLE = "EXAMPLE TRAFFIC, NOT YOURS - set --workload --rate --tpot-ms"
 SNAPSHOT = "SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, 125 days old"
@@ -128,13 +132,26 @@ def allocation(
         usd_per_hour_each=each,
         list_usd_per_hour_each=each,
         usd_per_hour=each * instances,
-        price_origin="snapshot",
-        price_age="snapshot 2026-07-20",
-        price_source="AWS price list, bulk file",
-        price_as_of_from=as_of,
-        price_as_of_to=as_of,
+        price=PriceProvenance(
+            origin="snapshot",
+            age="snapshot 2026-07-20",
+            source="AWS price list, bulk file",
+            as_of_from=as_of,
+            as_of_to=as_of,
+        ),
     )
-    return replace(made, **changes)
+    return changed(made, **changes)
+
+
+def changed(record: Record, **changes: Any) -> Record:
+    """The record with other values, those of its flat parts by their own names."""
+    parts: dict[str, Any] = {}
+    for part in fields(record):
+        if part.metadata.get("flat"):
+            whole = getattr(record, part.name)
+            own = {one.name: changes.pop(one.name) for one in fields(whole) if one.name in changes}
+            parts[part.name] = replace(whole, **own)
+    return replace(record, **parts, **changes)
 
 
 def region_plan(
@@ -195,13 +212,10 @@ def region_plan(
         allocations=tuple(replace(line, busy=busy_share[line.gpu, line.tensor_parallel]) for line in lines),
         kinds=tuple(kinds),
         routing=tuple(sorted(routing, key=lambda line: (line.input_tokens, line.gpu, line.tensor_parallel))),
-        single_gpu=(),
-        what_if=(),
-        routers={"plain": cost, "prompt": cost * 0.981, "oracle": cost * 0.95},
+        context=FleetContext(routers={"plain": cost, "prompt": cost * 0.981, "oracle": cost * 0.95}),
         left_out=(),
-        quota_needs=(),
     )
-    return replace(made, **changes)
+    return changed(made, **changes)
 
 
 def no_plan(
@@ -227,7 +241,7 @@ def no_plan(
         "routing": (),
         "routers": {},
     }
-    return replace(made, **(nothing | changes))
+    return changed(made, **(nothing | changes))
 
 
 def plan(*regions: RegionPlan, notices: Sequence[str] = (EXAMPLE, SNAPSHOT), **values: Any) -> Plan:
@@ -276,7 +290,7 @@ def difference(cheapest: RegionPlan, region: RegionPlan) -> CostOrder:
 
 
 def oldest(region: RegionPlan) -> date:
-    return min(line.price_as_of_to for line in region.allocations)
+    return min(line.price.as_of_to for line in region.allocations)
 
 
 def single(
@@ -337,7 +351,7 @@ def mix_of_regions() -> tuple[RegionPlan, ...]:
     dear = tuple(allocation(m, n, price=m.price * 1.06, as_of=old) for m, n in ((G5, 7), (G6, 4)))
     july = date(2026, 7, 30)
     lines = (allocation(A2, 2, as_of=july), allocation(G2, 6, as_of=july))
-    google = tuple(replace(line, price_source="GCP catalogue") for line in lines)
+    google = tuple(changed(line, source="GCP catalogue") for line in lines)
 
     def alone(cost: float) -> dict[str, Any]:
         return {"single_gpu": (single("A10G", 13.332, {"g5.2xlarge": 11}, cost=cost),)}
@@ -369,7 +383,7 @@ def forty_regions() -> Plan:
 def hostile() -> Plan:
     """Every text from outside tries to be markup, a new line, an escape, or endless."""
     evil = "[red]x|y\n\x1b[31m`*_<b>&$9 \u202e" + "q" * 70
-    line = replace(allocation(G5, 12), instance_type=evil, price_source=evil, contract=evil)
+    line = changed(allocation(G5, 12), instance_type=evil, source=evil, contract=evil)
     region = region_plan(
         (line,),
         region=evil,

@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 
-from melange_cloud.domain import IneligibleType
+from melange_cloud.domain import IneligibleType, PriceProvenance
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.report.charts import GridPanel, LinePanel
 from melange_cloud.report.page import written
@@ -26,11 +26,7 @@ def price(gpu, usd_per_hour, degree=1):
         1,
         usd_per_hour,
         usd_per_hour,
-        "snapshot",
-        f"snapshot {DAY}",
-        "list",
-        DAY,
-        DAY,
+        PriceProvenance("snapshot", f"snapshot {DAY}", "list", DAY, DAY),
     )
 
 

@@ -207,7 +207,7 @@ def test_reasons_that_differ_by_a_number_stand_in_its_order() -> None:
 def test_a_plan_of_one_gpu_is_named_among_the_single_ones() -> None:
     region = plans.region_plan((plans.allocation(plans.G5, 11),))
     cost = region.usd_per_hour or 0.0
-    plan = plans.plan(replace(region, single_gpu=(plans.single("A10G", cost, {"g5.2xlarge": 11}, cost=cost),)))
+    plan = plans.plan(plans.changed(region, single_gpu=(plans.single("A10G", cost, {"g5.2xlarge": 11}, cost=cost),)))
     assert re.search(r"11 g5.2xlarge \(A10G only\): this plan +9,732 +0 %", one(plan, 80))
     assert "this plan" not in one(PAGES["one-region"], 80)
 

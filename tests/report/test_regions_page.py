@@ -73,7 +73,7 @@ def test_a_price_is_old_after_180_days(day: date, marked: bool) -> None:
 
 
 def test_the_date_is_that_of_the_oldest_price_until_which_it_was_true() -> None:
-    line = replace(allocation(G6, 1), price_as_of_from=date(2024, 1, 1), price_as_of_to=date(2026, 7, 1))
+    line = plans.changed(allocation(G6, 1), as_of_from=date(2024, 1, 1), as_of_to=date(2026, 7, 1))
     region = region_plan((allocation(G5, 2), line))
     assert "2026-07-01" in page(plan(region, REGIONS[3]), 120)
 

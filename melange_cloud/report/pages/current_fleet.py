@@ -8,7 +8,7 @@ from melange_cloud.report.text import GLUE, clean, difference, dollars, fleet, q
 
 def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
     """Sentences: what runs and what it costs, whether it serves, what to change and what that saves."""
-    current = region.current
+    current = region.context.current
     if current is None or region.usd_per_hour is None:
         return
     hours = plan.basis.calculation.hours_per_month

@@ -6,7 +6,7 @@ from melange_cloud.report.text import GLUE, clean, dollars, fleet, glued, joined
 
 def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
     """At most three sentences."""
-    bars = region.error_bars
+    bars = region.context.error_bars
     ends: tuple[tuple[str, FleetAtThroughput], ...] = ()
     if plan.basis.served.pessimistic and bars is not None:
         stated, better = _dollars(bars.stated.usd_per_month), _dollars(bars.better.usd_per_month)
@@ -16,7 +16,7 @@ def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
         cost = _cost_range(region)
         if bars is not None:
             ends = (("If better", bars.better), ("if worse", bars.worse))
-    if region.current is not None:
+    if region.context.current is not None:
         cost = f"Of the cheapest fleet: {cost[0].lower()}{cost[1:]}"
     told = [(when, end) for when, end in ends if end.usd_per_month is not None]
     if all(end.instances == region.instance_counts for _, end in told):
@@ -60,9 +60,9 @@ def _cost_range(region: RegionPlan) -> str:
 
 def _measure_first(region: RegionPlan) -> list[str]:
     """The profile whose error matters most, with what it does to the cost; nothing where none does anything."""
-    if region.error_bars is None or not region.error_bars.profiles:
+    if region.context.error_bars is None or not region.context.error_bars.profiles:
         return []
-    first = region.error_bars.profiles[0]
+    first = region.context.error_bars.profiles[0]
     if first.swing_usd_per_month == 0:
         return []
     unproven = "" if first.proven else " (not proven)"

@@ -35,7 +35,7 @@ LIMIT = {
 
 def why(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Block]:
     """The blocks of ``--explain``; none where the region has no explanation."""
-    explanation = region.explanation
+    explanation = region.context.explanation
     if explanation is None or region.usd_per_hour is None:
         return
     hours = plan.basis.calculation.hours_per_month

@@ -54,7 +54,7 @@ def title(shown: HeatMap) -> tuple[str, ...]:
     place = f" - {clean(shown.place)}" if shown.place else ""
     first, last = shown.prices_as_of
     dates = str(last) if first == last else f"{first} to {last}"
-    origins = joined(sorted({price.price_origin for price in shown.prices}))
+    origins = joined(sorted({price.price.origin for price in shown.prices}))
     model = f"{shown.model}{mark.get('model', '')} {shown.precision}{mark.get('precision', '')}"
     era = f"profiles of engine era {shown.era}{mark.get('era', '')}"
     where = f"{clean(shown.provider)} {clean(shown.region)}{mark.get('region', '')}{place}"
@@ -92,7 +92,7 @@ def _prices(shown: HeatMap) -> Sheet:
                     number(price.usd_per_hour_each, 4),
                     number(price.usd_per_hour, 4),
                     _span(errors),
-                    glued(price.price_age),
+                    glued(price.price.age),
                 )
             )
     columns = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain.heatmap import HeatMap
-from melange_cloud.report.json_ import object_of
+from melange_cloud.report.json_ import object_of, values_of
 from melange_cloud.report.text import clean
 
 SCHEMA_VERSION = 1
@@ -92,11 +92,8 @@ def _named_rows(shown: HeatMap) -> Iterator[dict[str, object]]:
                 "replicas_per_instance": price.replicas_per_instance,
                 "usd_per_hour_each": price.usd_per_hour_each,
                 "usd_per_hour_per_replica": price.usd_per_hour,
-                "price_origin": price.price_origin,
-                "price_age": price.price_age,
-                "price_source": clean(price.price_source),
-                "price_as_of_from": price.price_as_of_from,
-                "price_as_of_to": price.price_as_of_to,
+                **values_of(price.price),
+                "price_source": clean(price.price.source),
             }
         for gpu, reason in sorted(cell.refused.items()):
             yield {**common, "gpu": gpu, "refused": clean(reason)}

@@ -172,7 +172,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         instances = fleet(best.instances)
         label = f"{kind} only" if wide else f"{instances} ({kind} only)"
         add(f"{label}{unproven}{itself}", instances, best.usd_per_hour)
-    for change in region.what_if:
+    for change in region.context.what_if:
         option = f" ({clean(change.option)})" if change.option else ""
         reason = f": {clean(change.reason)}" if change.reason else ""
         reason += _UNPROVEN if change.status is Status.FEASIBLE else ""
@@ -181,11 +181,11 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         add(f"{clean(change.name)}{option}{reason}", fleet(change.instances), change.usd_per_hour)
     asked = ROUTERS.index(plan.basis.fleet.router) if plan.basis.fleet.router in ROUTERS else len(ROUTERS)
     for router in ROUTERS[asked + 1 :] if region.status.has_fleet else ():
-        if router in region.routers:
-            missing = "" if region.routers[router] is not None else ": no data"
-            if not missing and not region.routers_proven.get(router, True):
+        if router in region.context.routers:
+            missing = "" if region.context.routers[router] is not None else ": no data"
+            if not missing and not region.context.routers_proven.get(router, True):
                 missing = _UNPROVEN
-            add(f"{_BETTER_ROUTER[router]}{missing}", "", region.routers[router])
+            add(f"{_BETTER_ROUTER[router]}{missing}", "", region.context.routers[router])
     columns = (
         Column("Instead", least=20, hang=2),
         Column("Fleet", drop=2, least=16),
@@ -201,7 +201,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
 def cheapest_of_each_gpu(region: RegionPlan) -> list[list[SingleGpuFleet]]:
     """The single-GPU fleets by GPU, the cheapest degree first; GPUs without a fleet last."""
     by_gpu: dict[str, list[SingleGpuFleet]] = {}
-    for single in region.single_gpu:
+    for single in region.context.single_gpu:
         by_gpu.setdefault(single.gpu, []).append(single)
 
     def place(single: SingleGpuFleet) -> tuple[bool, float, str, int]:
@@ -249,12 +249,12 @@ def _foot(plan: Plan, region: RegionPlan, *, grouped: bool) -> Iterator[tuple[st
         yield "Coverage", coverage
     if grouped and region.left_out:
         yield "Left out", tuple(f"{', '.join(names)}: {reason}" for reason, names in left_out_groups(region))
-    if region.quota_needs:
+    if region.context.quota_needs:
         yield (
             "Quota",
             tuple(
                 f'"{clean(need.name)}" >={GLUE}{number(need.needed)}{GLUE}{clean(need.unit)}; not checked'
-                for need in region.quota_needs
+                for need in region.context.quota_needs
             ),
         )
     if region.allocations:
