@@ -163,7 +163,7 @@ def test_long_lists_are_folded(run):
 def test_a_part_of_a_month(run):
     shown = text(run(*TWO, "--hours-per-month", "300", COLUMNS="160"))
     assert "billed 730 h/month, used or not." in shown
-    assert "Pays: the part of the month that it must run" in shown
+    assert "Pays: the part of the month that a commitment must run" in shown
     assert "On demand and spot are billed 300 h/month." in shown
     result = run("plan", "--region", "us-east-1", "--offline", "--purchase", "commit_1y", "--hours-per-month", "300")
     assert result.exit_code == 2

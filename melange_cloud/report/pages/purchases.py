@@ -143,7 +143,7 @@ def _pays(regions: list[RegionPlan], *, hours: bool) -> str:
     if not any(bought.contracts for region in regions for bought in region.purchases or ()):
         return ""
     head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")
-    return f"{head}: the {unit} that it must run to beat the cheapest fleet on demand."
+    return f"{head}: the {unit} that a commitment must run to beat the cheapest fleet on demand."
 
 
 def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[str]:
