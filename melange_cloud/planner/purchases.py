@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import fsum
 
 from melange_cloud.domain import Offer, PlanBasis, PurchasePlan, Region, RegionPlan
+from melange_cloud.domain.purchases import BreakEven, OnDemandComparison
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
@@ -105,15 +106,13 @@ def _purchase_plan(
         billed_hours_per_month=hours,
         usd_per_month=None if usd_per_hour is None else usd_per_hour * hours,
         instances=fleet,
-        saving_usd_per_month=None,
-        sure=None,
-        profile_error_usd_per_month=None,
-        prices_apart_days=None,
         on_demand_usd_per_hour=same_fleet,
-        break_even_fraction=part,
-        break_even_hours_per_month=None if part is None else part * hours,
-        break_even_of_cheapest_fraction=part_of_cheapest,
-        break_even_of_cheapest_hours_per_month=None if part_of_cheapest is None else part_of_cheapest * hours,
+        break_even=BreakEven(
+            fraction=part,
+            hours_per_month=None if part is None else part * hours,
+            of_cheapest_fraction=part_of_cheapest,
+            of_cheapest_hours_per_month=None if part_of_cheapest is None else part_of_cheapest * hours,
+        ),
         without_price=_without_price(plan, on_demand),
         spare=sides[purchase].question.rules.spare,
         price_as_of_to=plan.price_as_of_to,
@@ -122,14 +121,14 @@ def _purchase_plan(
         return made
     difference = compare(sides["on_demand"], sides[purchase], curves)
     saving = sides["on_demand"].usd_per_month - sides[purchase].usd_per_month
-    return replace(
-        made,
+    compared = OnDemandComparison(
         saving_usd_per_month=saving,
         sure=difference.sure,
-        difference=difference,
         profile_error_usd_per_month=difference.moved_by_usd(abs(saving)),
         prices_apart_days=days_apart(sides["on_demand"].oldest_price, sides[purchase].oldest_price),
+        difference=difference,
     )
+    return replace(made, against_on_demand=compared)
 
 
 def _part(usd_per_hour: float | None, of_usd_per_hour: float | None) -> float | None:

@@ -147,7 +147,7 @@ def _purchases(region: RegionPlan) -> dict[str, object]:
     for bought in region.purchases or ():
         values[f"region_{bought.purchase}_usd_per_month"] = bought.usd_per_month
         values[f"region_{bought.purchase}_contract"] = "; ".join(bought.contracts)
-        values[f"region_{bought.purchase}_break_even_fraction"] = bought.break_even_fraction
+        values[f"region_{bought.purchase}_break_even_fraction"] = bought.break_even.fraction
     return {name: value for name, value in values.items() if name in PURCHASE_COLUMNS}
 
 

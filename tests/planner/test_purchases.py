@@ -68,10 +68,10 @@ def test_commitments_at_a_part_of_on_demand_cost_that_part(sheet, one, three, ra
         assert plan.status is Status.OPTIMAL
         assert plan.usd_per_month == pytest.approx(part * base, rel=1e-4)
         # A sheet's prices are kept to the micro-dollar.
-        assert plan.break_even_fraction == pytest.approx(part, rel=1e-4)
-        assert plan.break_even_hours_per_month == pytest.approx(part * 730, rel=1e-4)
-        assert plan.break_even_of_cheapest_fraction == pytest.approx(part, rel=1e-4)
-        assert plan.saving_usd_per_month == pytest.approx(base - plan.usd_per_month)
+        assert plan.break_even.fraction == pytest.approx(part, rel=1e-4)
+        assert plan.break_even.hours_per_month == pytest.approx(part * 730, rel=1e-4)
+        assert plan.break_even.of_cheapest_fraction == pytest.approx(part, rel=1e-4)
+        assert plan.against_on_demand.saving_usd_per_month == pytest.approx(base - plan.usd_per_month)
         assert plan.contracts == ("Our contract",)
 
 
@@ -104,7 +104,11 @@ def test_a_price_that_is_not_known_is_no_data_and_never_another_purchases_price(
     aws = bought()["commit_3y"]
     assert (aws.status, aws.solver, aws.usd_per_month) == (Status.UNKNOWN, "", None)
     assert aws.reason.startswith("no data")
-    assert (aws.sure, aws.break_even_fraction, aws.break_even_of_cheapest_fraction) == (None, None, None)
+    assert (aws.against_on_demand.sure, aws.break_even.fraction, aws.break_even.of_cheapest_fraction) == (
+        None,
+        None,
+        None,
+    )
     assert "p5.48xlarge" in bought()["commit_1y"].without_price
     # A type without a committed price cannot be part of a committed fleet, however cheap it is on demand.
     cheap = max(bought()["on_demand"].instances)
@@ -112,8 +116,8 @@ def test_a_price_that_is_not_known_is_no_data_and_never_another_purchases_price(
     assert cheap not in without.instances
     assert cheap in without.without_price
     # Such a fleet pays later against the cheapest on demand than against itself on demand.
-    assert without.break_even_fraction == pytest.approx(0.5)
-    assert without.break_even_of_cheapest_fraction > 0.5
+    assert without.break_even.fraction == pytest.approx(0.5)
+    assert without.break_even.of_cheapest_fraction > 0.5
 
 
 def test_types_refused_for_another_reason_are_not_called_without_a_price():
@@ -123,8 +127,8 @@ def test_types_refused_for_another_reason_are_not_called_without_a_price():
 
 def test_a_dearer_commitment_never_pays(sheet):
     found = bought(gpus=GPUS, **sheet({"commit_3y": 1.25}))["commit_3y"]
-    assert found.break_even_fraction == pytest.approx(1.25)
-    assert found.saving_usd_per_month < 0
+    assert found.break_even.fraction == pytest.approx(1.25)
+    assert found.against_on_demand.saving_usd_per_month < 0
 
 
 def test_a_commitment_is_billed_while_the_fleet_is_off(sheet):
@@ -132,11 +136,15 @@ def test_a_commitment_is_billed_while_the_fleet_is_off(sheet):
     whole, part = bought(gpus=GPUS, **prices), bought(gpus=GPUS, hours_per_month=300.0, **prices)
     assert part["commit_3y"].usd_per_month == whole["commit_3y"].usd_per_month
     assert part["on_demand"].usd_per_month == pytest.approx(whole["on_demand"].usd_per_month * 300 / 730)
-    assert part["commit_3y"].saving_usd_per_month < 0 < whole["commit_3y"].saving_usd_per_month
+    assert (
+        part["commit_3y"].against_on_demand.saving_usd_per_month
+        < 0
+        < whole["commit_3y"].against_on_demand.saving_usd_per_month
+    )
     # Half the price pays from half of the month on.
-    at = part["commit_3y"].break_even_of_cheapest_hours_per_month
+    at = part["commit_3y"].break_even.of_cheapest_hours_per_month
     just = bought(gpus=GPUS, hours_per_month=at, **prices)["commit_3y"]
-    assert just.saving_usd_per_month == pytest.approx(0, abs=0.01)
+    assert just.against_on_demand.saving_usd_per_month == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +169,14 @@ def test_a_plan_under_a_commitment_is_not_billed_for_a_part_of_a_month():
 def test_how_sure_a_saving_is_looks_at_fleets_and_dates(sheet):
     found = bought(gpus=GPUS)
     # Reserved instances are priced 232 days before on demand.
-    assert found["commit_1y"].sure is Confidence.PRICES_APART
-    assert found["commit_1y"].prices_apart_days > 90
+    assert found["commit_1y"].against_on_demand.sure is Confidence.PRICES_APART
+    assert found["commit_1y"].against_on_demand.prices_apart_days > 90
     # The same day and the same prices but for a part: nothing is left to doubt.
     ours = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 0.5}))["commit_3y"]
-    assert ours.sure is Confidence.CLEAR
-    assert ours.prices_apart_days == 0
+    assert ours.against_on_demand.sure is Confidence.CLEAR
+    assert ours.against_on_demand.prices_apart_days == 0
     same = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 1.0}))["commit_3y"]
-    assert same.sure is Confidence.EQUAL
+    assert same.against_on_demand.sure is Confidence.EQUAL
 
 
 def test_the_comparison_looks_at_the_cheapest_fleets_not_at_the_one_of_today(tmp_path):

@@ -31,8 +31,12 @@ def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
     """The table of one region, and what must be said with it; nothing where it was not asked for."""
     if region.purchases is None:
         return
-    saves = "Saves: $/month against on demand." if any(one.sure is not None for one in region.purchases) else ""
-    sure = legend(bought.sure for bought in region.purchases)
+    saves = (
+        "Saves: $/month against on demand."
+        if any(one.against_on_demand.sure is not None for one in region.purchases)
+        else ""
+    )
+    sure = legend(bought.against_on_demand.sure for bought in region.purchases)
     pays = _pays([region], hours=True)
     old = sentences.OLD_PRICE if any(_is_old(plan, bought) for bought in region.purchases) else ""
     columns = (
@@ -89,13 +93,14 @@ def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
     if not bought.status.has_fleet:
         return (name, sentences.nothing_bought(bought.status, bought.reason), *(UNKNOWN,) * 5)
     proof = "" if bought.status is Status.OPTIMAL else f" (not{GLUE}proven)"
-    saves = UNKNOWN if bought.saving_usd_per_month is None else usd_per_month(bought.saving_usd_per_month)
+    saving, sure = bought.against_on_demand.saving_usd_per_month, bought.against_on_demand.sure
+    saves = UNKNOWN if saving is None else usd_per_month(saving)
     return (
         name,
         f"{fleet(bought.instances)}{proof}",
         usd_per_month(bought.usd_per_month),
-        "0" if bought.sure is Confidence.EQUAL else saves,
-        cell(bought.sure),
+        "0" if sure is Confidence.EQUAL else saves,
+        cell(sure),
         _pays_from(bought, hours=True),
         _age(plan, bought),
     )
@@ -120,7 +125,9 @@ def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
             return "none"
         return f"not{GLUE}found" if bought.solver else f"no{GLUE}data"
     marks = "~" if on_demand and bought.instances != on_demand else ""
-    marks += "?" if bought.sure in (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE) else ""
+    marks += (
+        "?" if bought.against_on_demand.sure in (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE) else ""
+    )
     marks += "^" if bought.status is Status.FEASIBLE else ""
     marks += "!" if _is_old(plan, bought) else ""
     return f"{usd_per_month(bought.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
@@ -195,7 +202,7 @@ def _billed_hours(every: list[tuple[RegionPlan, PurchasePlan]]) -> float:
 
 
 def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:
-    part, at_hours = bought.break_even_of_cheapest_fraction, bought.break_even_of_cheapest_hours_per_month
+    part, at_hours = bought.break_even.of_cheapest_fraction, bought.break_even.of_cheapest_hours_per_month
     if part is None or at_hours is None:
         return UNKNOWN
     if part > 1:
