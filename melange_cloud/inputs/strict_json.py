@@ -1,6 +1,7 @@
 """Takes apart what ``parse_json`` read, where the whole is refused if any part of it is not as it must be.
 
-For files whose faults nobody fixes by hand: the price cache, what a measurement has kept, reports of other programs.
+For files that no user edits: the price cache, what a measurement has kept, reports of other programs. The fields of
+files that users edit are taken by ``fields``, which collects all faults with their cures.
 """
 
 from typing import Any
