@@ -25,14 +25,14 @@ class PaperInput:
     """The release's file, checked.
 
     Attributes:
-        usd_per_hour: by GPU name.
+        usd_per_gpu_hour: by GPU name.
         max_tput_requests_per_s: by GPU name; rows are input ranges, columns output ranges; 0 where it cannot serve.
         shares: of the traffic, same shape; sum to 1.
         requests_per_s: of all buckets together.
         slice_factor: what the file asks for, None where it does not.
     """
 
-    usd_per_hour: Mapping[str, float]
+    usd_per_gpu_hour: Mapping[str, float]
     max_tput_requests_per_s: Mapping[str, tuple[tuple[float, ...], ...]]
     shares: tuple[tuple[float, ...], ...]
     requests_per_s: float
@@ -103,7 +103,7 @@ def to_problem(paper: PaperInput) -> Problem:
     Raises:
         NoPlan: a bucket with traffic that no GPU serves, named by its indexes.
     """
-    kinds = {name: Kind(name, 1) for name in sorted(paper.usd_per_hour)}
+    kinds = {name: Kind(name, 1) for name in sorted(paper.usd_per_gpu_hour)}
     rates: dict[str, float] = {}
     max_tput: dict[tuple[str, Kind], float] = {}
     for row, row_shares in enumerate(paper.shares):
@@ -125,7 +125,9 @@ def to_problem(paper: PaperInput) -> Problem:
             max_tput.update(served)
     return Problem(
         offers=tuple(
-            OfferNumbers(name, name, gpu_count=1, vcpus=0, quota_family="", usd_per_hour=paper.usd_per_hour[name])
+            OfferNumbers(
+                name, name, gpu_count=1, vcpus=0, quota_family="", usd_per_instance_hour=paper.usd_per_gpu_hour[name]
+            )
             for name in sorted(kinds)
         ),
         kinds=tuple(kinds[name] for name in sorted(kinds)),

@@ -123,15 +123,15 @@ def _costs(
 ) -> Costs:
     sliced = solver.solve(problem, slices=paper["slice_factor"], even=False)
     shared = solver.solve(problem, even=False)
-    if sliced.usd_per_hour is None or shared.usd_per_hour is None:
+    if sliced.fleet_usd_per_hour is None or shared.fleet_usd_per_hour is None:
         raise NoPlan(f"{name} at {tpot_ms} ms has no fleet: {sliced.reason or shared.reason}")
-    alone = {kind.gpu: solver.cheapest_single_kind(problem, kind).usd_per_hour for kind in problem.kinds}
+    alone = {kind.gpu: solver.cheapest_single_kind(problem, kind).fleet_usd_per_hour for kind in problem.kinds}
     return Costs(
         workload=name,
         tpot_ms=tpot_ms,
         requests_per_s=requests_per_s,
-        mix_usd_per_hour=sliced.usd_per_hour,
-        shares_usd_per_hour=shared.usd_per_hour,
+        mix_usd_per_hour=sliced.fleet_usd_per_hour,
+        shares_usd_per_hour=shared.fleet_usd_per_hour,
         fleet={offer: count for (offer, _), count in sorted(sliced.instances.items())},
         single_usd_per_hour={gpu: alone.get(gpu) for gpu in paper["usd_per_hour"]},
         why_not_alone=why_not,

@@ -39,5 +39,5 @@ def _is_rounding(change: PriceChange) -> bool:
     """Whether both sides have the price, and it differs by rounding alone."""
     if change.before is None or change.after is None:
         return False
-    usd_per_hour = abs(change.after.usd_per_hour - change.before.usd_per_hour)
-    return usd_per_hour <= max(_SAME_USD, _SAME_FRACTION * change.before.usd_per_hour)
+    usd_per_hour = abs(change.after.usd_per_instance_hour - change.before.usd_per_instance_hour)
+    return usd_per_hour <= max(_SAME_USD, _SAME_FRACTION * change.before.usd_per_instance_hour)

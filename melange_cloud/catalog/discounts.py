@@ -43,7 +43,7 @@ class Discount:
     family: str | None = None
     purchase: str | None = None
     percent: float | None = None
-    usd_per_hour: float | None = None
+    usd_per_instance_hour: float | None = None
 
     def matches(self, offer: Offer) -> bool:
         """Whether the discount is for this offer."""
@@ -54,10 +54,10 @@ class Discount:
             and (self.family is None or _is_of_family(offer.instance_type.name, self.family))
         )
 
-    def net_usd_per_hour(self, list_usd_per_hour: float) -> float:
+    def net_usd_per_instance_hour(self, list_usd_per_hour: float) -> float:
         """What is paid, USD/h of one instance."""
-        if self.usd_per_hour is not None:
-            return self.usd_per_hour
+        if self.usd_per_instance_hour is not None:
+            return self.usd_per_instance_hour
         return list_usd_per_hour * (1 - (self.percent or 0.0) / 100)
 
 
@@ -94,21 +94,21 @@ def with_discounts(offers: Iterable[Offer], discounts: Sequence[Discount]) -> tu
         if discount is None or offer.origin == "user":
             net.append(offer)
             continue
-        usd_per_hour = discount.net_usd_per_hour(offer.list_usd_per_hour)
-        if discount.usd_per_hour is not None and not (
-            1 / ODD_FACTOR < usd_per_hour / offer.list_usd_per_hour < ODD_FACTOR
+        usd_per_hour = discount.net_usd_per_instance_hour(offer.list_usd_per_instance_hour)
+        if discount.usd_per_instance_hour is not None and not (
+            1 / ODD_FACTOR < usd_per_hour / offer.list_usd_per_instance_hour < ODD_FACTOR
         ):
             faults.setdefault(
                 discount.number,
                 Fault(
                     discount.path,
                     f"{usd_per_hour:g} is five times off the list price of {offer.instance_type.name} in "
-                    f"{offer.region}, {offer.list_usd_per_hour:g}: it is the price of one whole instance, so name the "
-                    "type in family, or use percent",
+                    f"{offer.region}, {offer.list_usd_per_instance_hour:g}: it is the price of one whole instance, "
+                    "so name the type in family, or use percent",
                     field=f"[[discount]] {discount.number}, usd_per_hour",
                 ),
             )
-        net.append(replace(offer, usd_per_hour=usd_per_hour))
+        net.append(replace(offer, usd_per_instance_hour=usd_per_hour))
     if faults:
         raise BadFile(faults[number] for number in sorted(faults))
     return tuple(net)

@@ -40,11 +40,11 @@ def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Pric
         if old is not None:
             pairs.setdefault((offer.instance_type.provider, offer.purchase), []).append((offer, old))
     for (provider, purchase), compared in sorted(pairs.items(), key=lambda item: item[0]):
-        factor = median(new.list_usd_per_hour / old.list_usd_per_hour for new, old in compared)
+        factor = median(new.list_usd_per_instance_hour / old.list_usd_per_instance_hour for new, old in compared)
         moved = [
             (new, old)
             for new, old in compared
-            if abs(new.list_usd_per_hour / old.list_usd_per_hour / factor - 1) <= SHIFT_SPREAD
+            if abs(new.list_usd_per_instance_hour / old.list_usd_per_instance_hour / factor - 1) <= SHIFT_SPREAD
         ]
         if (
             max(factor, 1 / factor) >= SHIFT_AT_LEAST
@@ -63,14 +63,15 @@ class ImplausiblePrice(NamedTuple):
 
     offer: Offer
     factor: float
-    usual_usd_per_hour: float
+    usual_usd_per_instance_hour: float
     from_reference: bool
 
     def words(self, own: str) -> str:
         """What is odd about it; ``own`` names the prices among which it was found."""
         whose = "known" if self.from_reference else own
         return (
-            f"{self.offer.usd_per_hour:g} is {self.factor:.1f} times off {self.usual_usd_per_hour:g}, the median of "
+            f"{self.offer.usd_per_instance_hour:g} is {self.factor:.1f} times off "
+            f"{self.usual_usd_per_instance_hour:g}, the median of "
             f"{whose} prices of {self.offer.instance_type.name} in other regions"
         )
 
@@ -98,7 +99,7 @@ def odd_prices(
             elsewhere = [price for region, price in prices.get(key, {}).items() if region != offer.region]
             if elsewhere:
                 usual = median(elsewhere)
-                factor = max(offer.usd_per_hour / usual, usual / offer.usd_per_hour)
+                factor = max(offer.usd_per_instance_hour / usual, usual / offer.usd_per_instance_hour)
                 if factor >= ODD_FACTOR:
                     yield ImplausiblePrice(offer, factor, usual, prices is known)
                 break
@@ -108,5 +109,5 @@ def _prices_by_region(offers: Iterable[Offer]) -> dict[tuple[str, str, str], dic
     prices: dict[tuple[str, str, str], dict[str, float]] = {}
     for offer in offers:
         key = (offer.instance_type.provider, offer.instance_type.name, offer.purchase)
-        prices.setdefault(key, {})[offer.region] = offer.usd_per_hour
+        prices.setdefault(key, {})[offer.region] = offer.usd_per_instance_hour
     return prices

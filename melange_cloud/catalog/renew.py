@@ -185,7 +185,7 @@ class _FolderRows:
             offer.purchase,
             offer.sold_as,
             offer.contract,
-            f"{Decimal(repr(offer.list_usd_per_hour)):f}",
+            f"{Decimal(repr(offer.list_usd_per_instance_hour)):f}",
             source,
             offer.as_of_from.isoformat(),
             offer.as_of_to.isoformat(),

@@ -21,7 +21,7 @@ def worth_a_look(found: CatalogDifference, renewal: FolderRenewal) -> tuple[str,
     Args:
         found: the difference that the renewal made.
     """
-    prices = {key_of(offer): offer.usd_per_hour for offer in renewal.after.offers}
+    prices = {key_of(offer): offer.usd_per_instance_hour for offer in renewal.after.offers}
     new = [offer for offer in renewal.after.offers if key_of(offer) in renewal.renewed]
     doubts = [
         ("on demand moved by 20 % or more", list(_big_moves(found))),
@@ -51,18 +51,18 @@ def _far_off(new: Sequence[Offer], after: Catalog) -> Iterator[str]:
     for offer in after.offers:
         if offer.purchase == "on_demand":
             machine = (offer.instance_type.provider, offer.instance_type.name)
-            cheapest[machine] = min(cheapest.get(machine, offer.usd_per_hour), offer.usd_per_hour)
+            cheapest[machine] = min(cheapest.get(machine, offer.usd_per_instance_hour), offer.usd_per_instance_hour)
     for offer in new:
         machine = (offer.instance_type.provider, offer.instance_type.name)
-        if offer.purchase == "on_demand" and offer.usd_per_hour >= _WIDE * cheapest[machine]:
-            yield f"{_cell(offer)} {offer.usd_per_hour:g}"
+        if offer.purchase == "on_demand" and offer.usd_per_instance_hour >= _WIDE * cheapest[machine]:
+            yield f"{_cell(offer)} {offer.usd_per_instance_hour:g}"
 
 
 def _not_below(new: Sequence[Offer], prices: Mapping[OfferKey, float], purchase: str, dearer: str) -> Iterator[str]:
     for offer in new:
         if offer.purchase == purchase:
             limit = prices.get((*key_of(offer)[:3], dearer))
-            if limit is not None and offer.usd_per_hour >= limit:
+            if limit is not None and offer.usd_per_instance_hour >= limit:
                 yield _cell(offer)
 
 

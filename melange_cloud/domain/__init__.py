@@ -1,8 +1,8 @@
 """The nouns of melange-cloud, frozen and unit-named.
 
-Every quantity carries its unit in its name: ``usd_per_hour``, ``requests_per_s``, ``tpot_ms``, ``memory_gib``,
-``input_tokens``. Shares and errors are fractions (0.3 is 30 %). The words are those of the README's glossary and have
-no synonyms.
+Every quantity carries its unit in its name: ``usd_per_instance_hour``, ``fleet_usd_per_hour``, ``requests_per_s``,
+``tpot_ms``, ``memory_gib``, ``input_tokens``. Shares and errors are fractions (0.3 is 30 %). The words are those of
+the README's glossary and have no synonyms.
 """
 
 from melange_cloud.domain.comparison import (

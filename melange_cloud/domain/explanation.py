@@ -43,16 +43,17 @@ class Alternative:
 
     Attributes:
         without: the GPUs that it was asked to do without.
-        usd_per_hour: what it costs, USD/h.
-        busy_usd_per_hour: the part of the cost that the load keeps busy, USD/h; the rest is idle: instances come whole.
+        fleet_usd_per_hour: what it costs, USD/h.
+        busy_fleet_usd_per_hour: the part of the cost that the load keeps busy, USD/h; the rest is idle, since instances
+            come whole.
         more_fraction: cost over the cheapest fleet's, less 1.
         proven: whether no fleet under the same condition is cheaper.
     """
 
     without: tuple[str, ...] = field(metadata={"schema": {"minItems": 1}})
     instances: Mapping[str, int]
-    usd_per_hour: float
-    busy_usd_per_hour: float
+    fleet_usd_per_hour: float = field(metadata={"key": "usd_per_hour"})
+    busy_fleet_usd_per_hour: float = field(metadata={"key": "busy_usd_per_hour"})
     more_fraction: float = field(metadata={"schema": {"minimum": None}})
     proven: bool
 
@@ -92,7 +93,7 @@ class BindingQuota:
         saving_of_one_more_usd_per_hour: saving from raising the limit by one, USD/h; may be 0.
         next_useful_limit: the lowest limit that saves anything.
         next_saving_usd_per_hour: what that saves, USD/h.
-        without_usd_per_hour: cost of the cheapest fleet without this quota, USD/h.
+        fleet_usd_per_hour_without_it: cost of the cheapest fleet without this quota, USD/h.
         proven: whether every search behind these figures was carried to its end; more may be saved otherwise.
     """
 
@@ -103,7 +104,7 @@ class BindingQuota:
     saving_of_one_more_usd_per_hour: float
     next_useful_limit: int
     next_saving_usd_per_hour: float
-    without_usd_per_hour: float
+    fleet_usd_per_hour_without_it: float = field(metadata={"key": "without_usd_per_hour"})
     proven: bool = True
 
 
@@ -112,9 +113,9 @@ class EntryPrice:
     """An instance type that may be rented here and is not in the fleet.
 
     Attributes:
-        usd_per_hour_each: its price, USD/h.
-        enters_below_usd_per_hour_each: below this price (all others staying) a fleet with it is cheaper than the plan,
-            USD/h; None where it would not enter at any price.
+        usd_per_instance_hour: its price, USD/h.
+        enters_below_usd_per_instance_hour: below this price (all others staying) a fleet with it is cheaper than the
+            plan, USD/h; None where it would not enter at any price.
         why: one clause where there is no such price, or where it follows from another type's.
         proven: whether every search behind the price was carried to its end; it may enter at a higher one otherwise.
     """
@@ -122,8 +123,10 @@ class EntryPrice:
     instance_type: str
     gpu: str
     gpu_count: int
-    usd_per_hour_each: float
-    enters_below_usd_per_hour_each: float | None = field(metadata={"schema": {"exclusiveMinimum": None, "minimum": 0}})
+    usd_per_instance_hour: float = field(metadata={"key": "usd_per_hour_each"})
+    enters_below_usd_per_instance_hour: float | None = field(
+        metadata={"key": "enters_below_usd_per_hour_each", "schema": {"exclusiveMinimum": None, "minimum": 0}}
+    )
     why: str = ""
     proven: bool = True
 
@@ -134,7 +137,7 @@ class Explanation:
 
     Attributes:
         limits: by kind of the fleet.
-        idle_usd_per_hour: what of the cost is paid for replicas that the planned load leaves idle, USD/h.
+        idle_fleet_usd_per_hour: what of the cost is paid for replicas that the planned load leaves idle, USD/h.
         runner_up: the first of ``alternatives``; None where nothing else serves.
         runner_up_lost: why it is more expensive, one sentence with figures; empty without one.
         alternatives: the next-cheapest fleets that differ in kind, cheapest first.
@@ -144,7 +147,7 @@ class Explanation:
     """
 
     limits: tuple[KindLimits, ...]
-    idle_usd_per_hour: float = field(metadata={"schema": {"minimum": None}})
+    idle_fleet_usd_per_hour: float = field(metadata={"key": "idle_usd_per_hour", "schema": {"minimum": None}})
     runner_up: Alternative | None
     runner_up_lost: str
     alternatives: tuple[Alternative, ...]
@@ -159,18 +162,18 @@ class CurrentFleet:
 
     Attributes:
         instances: by instance type, as the file says.
-        usd_per_hour: at the prices of this plan, USD/h; None where a type has none here.
+        fleet_usd_per_hour: at the prices of this plan, USD/h; None where a type has none here.
         without_price: the types that have no price here, or may not enter the plan, each with its reason.
         serves: whether it can carry the planned rate within the targets; None where that is not known.
         changes: instances to rent (positive) or give back (negative), by instance type; empty: keep it.
         stay_within: by what fraction the plan may cost more than the cheapest.
-        cheapest_usd_per_hour: what the cheapest fleet costs, whatever it changes, USD/h.
+        cheapest_fleet_usd_per_hour: what the cheapest fleet costs, whatever it changes, USD/h.
     """
 
     instances: Mapping[str, int]
-    usd_per_hour: float | None
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
     without_price: Mapping[str, str]
     serves: bool | None
     changes: Mapping[str, int]
     stay_within: float
-    cheapest_usd_per_hour: float
+    cheapest_fleet_usd_per_hour: float = field(metadata={"key": "cheapest_usd_per_hour"})

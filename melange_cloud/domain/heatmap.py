@@ -19,8 +19,8 @@ class ReplicaPrice:
 
     Attributes:
         replicas_per_instance: replicas that one instance hosts.
-        usd_per_hour_each: price of the instance, USD/h.
-        usd_per_hour: of one replica: usd_per_hour_each / replicas_per_instance.
+        usd_per_instance_hour: price of the instance, USD/h.
+        usd_per_replica_hour: price of one replica, USD/h: usd_per_instance_hour / replicas_per_instance.
         price: where the price of the instance comes from.
     """
 
@@ -28,8 +28,8 @@ class ReplicaPrice:
     tensor_parallel: int
     instance_type: str
     replicas_per_instance: int
-    usd_per_hour_each: float
-    usd_per_hour: float
+    usd_per_instance_hour: float = field(metadata={"key": "usd_per_hour_each"})
+    usd_per_replica_hour: float = field(metadata={"key": "usd_per_hour"})
     price: PriceProvenance = field(metadata={"flat": True})
 
 

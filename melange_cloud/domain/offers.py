@@ -54,8 +54,8 @@ class Offer:
         purchase: one of PURCHASES.
         sold_as: whether it can really be bought so: ``on_demand``, ``capacity_block``, ``spot``, ``commitment`` or
             ``unknown``.
-        usd_per_hour: net price of one instance, USD/h, any upfront part spread over the term.
-        list_usd_per_hour: price before the user's own discounts, USD/h.
+        usd_per_instance_hour: net price of one instance, USD/h, any upfront part spread over the term.
+        list_usd_per_instance_hour: price before the user's own discounts, USD/h.
         origin: ``live``, ``cached``, ``snapshot`` or ``user``.
         source: where the figure was read.
         as_of_from, as_of_to: the dates that bound when the figure was true.
@@ -66,8 +66,8 @@ class Offer:
     region: str
     purchase: str
     sold_as: str
-    usd_per_hour: float
-    list_usd_per_hour: float
+    usd_per_instance_hour: float
+    list_usd_per_instance_hour: float
     origin: str
     source: str
     as_of_from: date

@@ -32,9 +32,9 @@ class Allocation:
         memory_gib: memory per instance, GiB.
         quota_family: the vCPU quota that it counts against, provider:family.
         busy: busy share of the replicas of its kind.
-        usd_per_hour_each: net price of one instance, USD/h.
-        list_usd_per_hour_each: price of one instance before the user's own discounts, USD/h.
-        usd_per_hour: instances x usd_per_hour_each.
+        usd_per_instance_hour: net price of one instance, USD/h.
+        list_usd_per_instance_hour: price of one instance before the user's own discounts, USD/h.
+        line_usd_per_hour: price of all its instances together, USD/h.
         price: where the price comes from.
     """
 
@@ -51,9 +51,9 @@ class Allocation:
     memory_gib: float
     quota_family: str
     busy: float
-    usd_per_hour_each: float
-    list_usd_per_hour_each: float
-    usd_per_hour: float
+    usd_per_instance_hour: float = field(metadata={"key": "usd_per_hour_each"})
+    list_usd_per_instance_hour: float = field(metadata={"key": "list_usd_per_hour_each"})
+    line_usd_per_hour: float = field(metadata={"key": "usd_per_hour"})
     price: PriceProvenance = field(metadata={"flat": True})
 
 
@@ -137,7 +137,7 @@ class SingleGpuFleet:
     tensor_parallel: int | None
     status: Status
     reason: str
-    usd_per_hour: float | None
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
     instances: Mapping[str, int]
     saving_fraction: float | None = field(metadata={"schema": {"minimum": None}})
 
@@ -156,7 +156,7 @@ class WhatIf:
     option: str
     status: Status
     reason: str
-    usd_per_hour: float | None
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
     instances: Mapping[str, int]
 
 
@@ -280,11 +280,11 @@ class RegionPlan:
 
     Attributes:
         reason: why there is no fleet; empty where there is one.
-        usd_per_hour: cost of the fleet, USD/h; None without one.
-        usd_per_month: usd_per_hour x request.hours_per_month.
+        fleet_usd_per_hour: cost of the fleet, USD/h; None without one.
+        usd_per_month: cost of the fleet in a month, USD: its cost per hour x request.hours_per_month.
         usd_per_month_range: cost, USD/month, if every profile is [better, worse] by its stated error; a None end: no
             fleet serves the load there, or none was found in time.
-        lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
         usd_per_million_tokens: usd_per_month / million_tokens_per_month.
         million_tokens_per_month: input + output tokens, millions, of the mean rate where given, else of the peak rate,
             all month; without headroom.
@@ -307,10 +307,10 @@ class RegionPlan:
     status: Status
     reason: str
     solver: str
-    usd_per_hour: float | None
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
     usd_per_month: float | None
     usd_per_month_range: tuple[float | None, float | None]
-    lower_bound_usd_per_hour: float | None
+    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
     usd_per_million_tokens: float | None
     million_tokens_per_month: float
     allocations: tuple[Allocation, ...]
@@ -336,16 +336,20 @@ class RegionPlan:
     @property
     def gap(self) -> float | None:
         """(cost - bound) / cost; None where either is unknown."""
-        if self.usd_per_hour is None or self.lower_bound_usd_per_hour is None or self.usd_per_hour == 0:
+        if (
+            self.fleet_usd_per_hour is None
+            or self.fleet_lower_bound_usd_per_hour is None
+            or self.fleet_usd_per_hour == 0
+        ):
             return None
-        return max(0.0, (self.usd_per_hour - self.lower_bound_usd_per_hour) / self.usd_per_hour)
+        return max(0.0, (self.fleet_usd_per_hour - self.fleet_lower_bound_usd_per_hour) / self.fleet_usd_per_hour)
 
     @property
     def best_single(self) -> SingleGpuFleet | None:
         """The cheapest fleet of one GPU kind, None where no kind can do it alone."""
-        fleets = [fleet for fleet in self.context.single_gpu if fleet.usd_per_hour is not None]
+        fleets = [fleet for fleet in self.context.single_gpu if fleet.fleet_usd_per_hour is not None]
         return min(
-            fleets, key=lambda fleet: (fleet.usd_per_hour or 0.0, fleet.gpu, fleet.tensor_parallel), default=None
+            fleets, key=lambda fleet: (fleet.fleet_usd_per_hour or 0.0, fleet.gpu, fleet.tensor_parallel), default=None
         )
 
     @property

@@ -35,7 +35,7 @@ class PriceChange:
         """How far the price moved: 0.1 is 10 % more expensive; None unless both sides have it."""
         if self.before is None or self.after is None:
             return None
-        return self.after.usd_per_hour / self.before.usd_per_hour - 1
+        return self.after.usd_per_instance_hour / self.before.usd_per_instance_hour - 1
 
 
 @dataclass(frozen=True, slots=True)

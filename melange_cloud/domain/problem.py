@@ -18,7 +18,7 @@ class OfferNumbers:
     gpu_count: int
     vcpus: int
     quota_family: str
-    usd_per_hour: float
+    usd_per_instance_hour: float
 
     def replicas_per_instance(self, kind: Kind) -> int:
         """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or there are too few."""
@@ -144,8 +144,8 @@ class Solution:
     Attributes:
         instances: by (offer name, kind); positive counts only. Empty unless ``status.has_fleet``.
         shares: by (row, kind); positive shares only, summing to 1 per row.
-        usd_per_hour: cost of the instances, USD/h; None without a fleet.
-        lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        fleet_usd_per_hour: cost of the instances, USD/h; None without a fleet.
+        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
         solver: the solver whose answer this is (``glpk``, ``cbc``, ``highs``, or ``covering`` where none was needed).
         reason: why there is no fleet, one clause; empty otherwise.
     """
@@ -153,8 +153,8 @@ class Solution:
     status: Status
     instances: Mapping[tuple[str, Kind], int] = field(default_factory=dict)
     shares: Mapping[tuple[str, Kind], float] = field(default_factory=dict)
-    usd_per_hour: float | None = None
-    lower_bound_usd_per_hour: float | None = None
+    fleet_usd_per_hour: float | None = None
+    fleet_lower_bound_usd_per_hour: float | None = None
     solver: str = ""
     reason: str = ""
 
@@ -174,8 +174,8 @@ class Solution:
     @property
     def gap(self) -> float | None:
         """(cost - bound) / cost, or None where either is unknown."""
-        if self.usd_per_hour is None or self.lower_bound_usd_per_hour is None:
+        if self.fleet_usd_per_hour is None or self.fleet_lower_bound_usd_per_hour is None:
             return None
-        if self.usd_per_hour == 0:
+        if self.fleet_usd_per_hour == 0:
             return 0.0
-        return max(0.0, (self.usd_per_hour - self.lower_bound_usd_per_hour) / self.usd_per_hour)
+        return max(0.0, (self.fleet_usd_per_hour - self.fleet_lower_bound_usd_per_hour) / self.fleet_usd_per_hour)

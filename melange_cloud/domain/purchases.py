@@ -60,11 +60,11 @@ class PurchasePlan:
     Attributes:
         purchase: how it is bought.
         contracts: what is signed (``RI 1y standard no upfront``, ``CUD 1y``); empty for on demand and spot.
-        usd_per_hour: cost of the cheapest fleet under this purchase, USD/h; None without one.
-        lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None where nothing is known.
+        fleet_usd_per_hour: cost of the cheapest fleet under this purchase, USD/h; None without one.
+        fleet_lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None where nothing is known.
         billed_hours_per_month: request.hours_per_month; for a commitment never those of a part of a month.
-        usd_per_month: usd_per_hour x billed_hours_per_month.
-        on_demand_usd_per_hour: the same fleet bought on demand, USD/h; None where a price of it is not known.
+        usd_per_month: fleet_usd_per_hour x billed_hours_per_month.
+        on_demand_fleet_usd_per_hour: the same fleet bought on demand, USD/h; None where a price of it is not known.
         break_even: how long the commitment must run to pay.
         against_on_demand: the difference from the cheapest fleet on demand.
         without_price: instance types that are sold on demand here and have no known price for this purchase; the fleet
@@ -78,12 +78,12 @@ class PurchasePlan:
     status: Status
     reason: str
     solver: str
-    usd_per_hour: float | None
-    lower_bound_usd_per_hour: float | None
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
+    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
     billed_hours_per_month: float
     usd_per_month: float | None
     instances: Mapping[str, int]
-    on_demand_usd_per_hour: float | None
+    on_demand_fleet_usd_per_hour: float | None = field(metadata={"key": "on_demand_usd_per_hour"})
     without_price: tuple[str, ...]
     spare: int = field(metadata={"schema": {"enum": [0, 1]}})
     price_as_of_to: date | None

@@ -15,27 +15,29 @@ class Stretch:
     Attributes:
         low: where it begins.
         high: where it ends.
-        usd_per_hour_at_low: cost at its beginning, USD/h; None without a fleet. It differs from that at the end only
-            where the quantity is a price.
-        usd_per_hour_at_high: cost at its end, USD/h; None without a fleet.
+        fleet_usd_per_hour_at_low: cost at its beginning, USD/h; None without a fleet. It differs from that at the end
+            only where the quantity is a price.
+        fleet_usd_per_hour_at_high: cost at its end, USD/h; None without a fleet.
     """
 
     low: float
     high: float
     status: Status
     instances: Mapping[str, int]
-    usd_per_hour_at_low: float | None
-    usd_per_hour_at_high: float | None
+    fleet_usd_per_hour_at_low: float | None = field(metadata={"key": "usd_per_hour_at_low"})
+    fleet_usd_per_hour_at_high: float | None = field(metadata={"key": "usd_per_hour_at_high"})
     reason: str = ""
 
-    def usd_per_hour(self, at: float) -> float | None:
+    def fleet_usd_per_hour(self, at: float) -> float | None:
         """The cost at a value of the quantity within the stretch, USD/h."""
-        if self.usd_per_hour_at_low is None or self.usd_per_hour_at_high is None:
+        if self.fleet_usd_per_hour_at_low is None or self.fleet_usd_per_hour_at_high is None:
             return None
         if self.high == self.low:
-            return self.usd_per_hour_at_low
+            return self.fleet_usd_per_hour_at_low
         part = (at - self.low) / (self.high - self.low)
-        return self.usd_per_hour_at_low + part * (self.usd_per_hour_at_high - self.usd_per_hour_at_low)
+        return self.fleet_usd_per_hour_at_low + part * (
+            self.fleet_usd_per_hour_at_high - self.fleet_usd_per_hour_at_low
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class SweepChoice:
     name: str
     status: Status
     instances: Mapping[str, int]
-    usd_per_hour: float | None
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
     reason: str = ""
 
 

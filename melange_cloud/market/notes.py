@@ -32,8 +32,12 @@ def discounts_in_words(
         if offer.region not in regions_of.get(provider, ()) or offer.purchase not in purchases:
             continue
         counts[provider] += 1
-        if offer.origin != "user" and not math.isclose(offer.usd_per_hour, offer.list_usd_per_hour, rel_tol=1e-9):
-            changes.setdefault(provider, []).append(100 * (offer.usd_per_hour / offer.list_usd_per_hour - 1))
+        if offer.origin != "user" and not math.isclose(
+            offer.usd_per_instance_hour, offer.list_usd_per_instance_hour, rel_tol=1e-9
+        ):
+            changes.setdefault(provider, []).append(
+                100 * (offer.usd_per_instance_hour / offer.list_usd_per_instance_hour - 1)
+            )
     if not changes:
         return []
     told = []

@@ -36,7 +36,7 @@ def checked(provider: str, fetched: object) -> CloudAnswer:
         key = catalog.key_of(offer)
         why = _why_impossible(provider, offer)
         if why is None and key in by_key:
-            why = f"has two prices, {by_key[key].usd_per_hour:g} and {offer.usd_per_hour:g} USD/h"
+            why = f"has two prices, {by_key[key].usd_per_instance_hour:g} and {offer.usd_per_instance_hour:g} USD/h"
         if why is not None:
             refused[key] = why
         by_key[key] = offer
@@ -142,7 +142,7 @@ def _why_impossible(provider: str, offer: Offer) -> str | None:
         return f"has {echoed(machine.gpu_count)} GPUs '{machine.gpu}': known are {', '.join(GPUS)}"
     if not _is_count(machine.vcpus) or not _is_finite(machine.memory_gib) or not 0 < machine.memory_gib <= _MOST_GIB:
         return f"has {echoed(machine.vcpus)} vCPUs and {echoed(machine.memory_gib)} GiB"
-    prices = (offer.usd_per_hour, offer.list_usd_per_hour)
+    prices = (offer.usd_per_instance_hour, offer.list_usd_per_instance_hour)
     if not all(_is_finite(price) for price in prices):
         return f"is {echoed(prices[0])} USD/h"
     if min(prices) <= 0:

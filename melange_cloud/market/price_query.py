@@ -86,7 +86,9 @@ def offers_of(
 
 def cheapest_first(offers: Iterable[Offer]) -> list[Offer]:
     """The offers by USD per GPU and hour."""
-    return sorted(offers, key=lambda offer: (offer.usd_per_hour / offer.instance_type.gpu_count, catalog.key_of(offer)))
+    return sorted(
+        offers, key=lambda offer: (offer.usd_per_instance_hour / offer.instance_type.gpu_count, catalog.key_of(offer))
+    )
 
 
 def has_new_types(offers: Iterable[Offer]) -> bool:

@@ -113,9 +113,9 @@ def _region_exit_code(region: RegionPlan) -> int:
 
 
 def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
-    no_fleet = region.usd_per_hour is None
+    no_fleet = region.fleet_usd_per_hour is None
     # Costs that differ only by floating-point noise are one cost; the names decide between them.
-    return no_fleet, round(region.usd_per_hour or 0.0, 6), region.provider, region.region
+    return no_fleet, round(region.fleet_usd_per_hour or 0.0, 6), region.provider, region.region
 
 
 def profile_notes(evaluated: ProfileEvaluation) -> tuple[str, ...]:

@@ -66,14 +66,14 @@ class Contender:
     @property
     def usd_per_month(self) -> float:
         """What it costs in a month, as stated."""
-        return (self.plan.usd_per_hour or 0.0) * self.hours
+        return (self.plan.fleet_usd_per_hour or 0.0) * self.hours
 
     @property
     def least_usd_per_month(self) -> float:
         """What it could cost if it was searched to the end; 0 where nothing is known."""
         if self.plan.status is not Status.FEASIBLE:
             return self.usd_per_month
-        return (self.plan.lower_bound_usd_per_hour or 0.0) * self.hours
+        return (self.plan.fleet_lower_bound_usd_per_hour or 0.0) * self.hours
 
     @property
     def oldest_price(self) -> date:
@@ -139,16 +139,19 @@ class CostComparer:
         """Whether the order holds where both must survive losing any one instance, and what they cost then."""
         ours, theirs = self._spared(cheaper), self._spared(dearer)
         costs = _usd(ours, cheaper.hours), _usd(theirs, dearer.hours)
-        if theirs.usd_per_hour is None:
+        if theirs.fleet_usd_per_hour is None:
             # No fleet at all there loses to any; one that was not found in time may yet be the cheaper.
             return (Confidence.CLEAR if theirs.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
-        if ours.usd_per_hour is None:
+        if ours.fleet_usd_per_hour is None:
             return (Confidence.TURNS_WITH_SPARE if ours.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
-        slack = _same(cheaper.hours, dearer.hours)(theirs.usd_per_hour * dearer.hours)
-        if ours.usd_per_hour * cheaper.hours <= (theirs.lower_bound_usd_per_hour or 0.0) * dearer.hours + slack:
+        slack = _same(cheaper.hours, dearer.hours)(theirs.fleet_usd_per_hour * dearer.hours)
+        if (
+            ours.fleet_usd_per_hour * cheaper.hours
+            <= (theirs.fleet_lower_bound_usd_per_hour or 0.0) * dearer.hours + slack
+        ):
             return Confidence.CLEAR, *costs
-        proven = ours.status is Status.OPTIMAL and theirs.usd_per_hour * dearer.hours + slack < (
-            ours.usd_per_hour * cheaper.hours
+        proven = ours.status is Status.OPTIMAL and theirs.fleet_usd_per_hour * dearer.hours + slack < (
+            ours.fleet_usd_per_hour * cheaper.hours
         )
         return (Confidence.TURNS_WITH_SPARE if proven else Confidence.NOT_PROVEN), *costs
 
@@ -156,8 +159,8 @@ class CostComparer:
         if side.question.rules.spare:
             return Solution(
                 side.plan.status,
-                usd_per_hour=side.plan.usd_per_hour,
-                lower_bound_usd_per_hour=side.plan.lower_bound_usd_per_hour,
+                fleet_usd_per_hour=side.plan.fleet_usd_per_hour,
+                fleet_lower_bound_usd_per_hour=side.plan.fleet_lower_bound_usd_per_hour,
             )
         return self._solved(side.question.posed_with(spare=1))
 
@@ -170,7 +173,7 @@ class CostComparer:
         solution = self._solved(side.question.posed_with(self.evaluated.better))
         if solution.status is Status.UNKNOWN:
             return 0.0
-        least = solution.lower_bound_usd_per_hour
+        least = solution.fleet_lower_bound_usd_per_hour
         return None if solution.status is Status.INFEASIBLE else (least or 0.0) * side.hours
 
     def _solved(self, posed: PosedProblem) -> Solution:
@@ -250,7 +253,7 @@ class _CostCurve:
             capacity = fsum(held / loads[kind] for kind, held in step.replicas.items())
             return capacity >= 1 - WHOLE_TOLERANCE
 
-        return step.usd_per_hour, serves
+        return step.fleet_usd_per_hour, serves
 
     def _by_solver(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
         solution = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
@@ -259,7 +262,7 @@ class _CostCurve:
         def serves(other: float) -> bool:
             return not used or solver.most_traffic(self._problem_at(other, used), solution.instances) >= 1
 
-        return solution.usd_per_hour, serves
+        return solution.fleet_usd_per_hour, serves
 
     def _loads_at(self, t: float) -> dict[Kind, float]:
         """Replicas that each kind keeps busy by serving everything."""
@@ -325,7 +328,8 @@ def _matched(cheaper: Contender, dearer: Contender) -> bool:
 
     return all(
         any(
-            matches(one, other) and one.usd_per_hour * cheaper.hours <= other.usd_per_hour * dearer.hours
+            matches(one, other)
+            and one.usd_per_instance_hour * cheaper.hours <= other.usd_per_instance_hour * dearer.hours
             for one in ours.entering
         )
         for other in theirs.entering
@@ -339,7 +343,7 @@ def _same(hours: float, other_hours: float) -> Callable[[float], float]:
 
 
 def _usd(solution: Solution, hours: float) -> float | None:
-    return None if solution.usd_per_hour is None else solution.usd_per_hour * hours
+    return None if solution.fleet_usd_per_hour is None else solution.fleet_usd_per_hour * hours
 
 
 def _turn(moved: frozenset[Kind], every: set[Kind], found: ReversalPoint) -> Reversal:

@@ -20,11 +20,13 @@ def least_changed(
         today: instances by instance type.
         stay_within: fraction of the cheapest cost.
     """
-    budget = (cheapest.usd_per_hour or 0.0) * (1 + stay_within)
+    budget = (cheapest.fleet_usd_per_hour or 0.0) * (1 + stay_within)
     found = solver.least_change(problem, today, budget, solver=solving.solver, time_limit_s=solving.time_limit_s)
     if not found.status.has_fleet:
         return cheapest
-    return replace(found, lower_bound_usd_per_hour=cheapest.lower_bound_usd_per_hour, status=cheapest.status)
+    return replace(
+        found, fleet_lower_bound_usd_per_hour=cheapest.fleet_lower_bound_usd_per_hour, status=cheapest.status
+    )
 
 
 def with_offers_of(problem: Problem, entering: tuple[OfferNumbers, ...], today: Mapping[str, int]) -> Problem:
@@ -49,13 +51,13 @@ def current_fleet(
     reasons = {entry.instance_type: entry.reason for entry in question.left_out}
     without = {name: reasons.get(name, "it has no price here") for name in sorted(today) if name not in in_problem}
     priced = all(name in offers for name in today)
-    cost = sum(offers[name].usd_per_hour * count for name, count in sorted(today.items())) if priced else None
+    cost = sum(offers[name].usd_per_instance_hour * count for name, count in sorted(today.items())) if priced else None
     serves = None
     if not without:
         kept = solver.least_change(
             replace(problem, quotas=Quotas()),
             today,
-            max(cost or 0.0, cheapest.usd_per_hour or 0.0),
+            max(cost or 0.0, cheapest.fleet_usd_per_hour or 0.0),
             solver=solving.solver,
             time_limit_s=solving.time_limit_s,
         )
@@ -65,10 +67,10 @@ def current_fleet(
     changes = {name: counts.get(name, 0) - today.get(name, 0) for name in names}
     return CurrentFleet(
         instances=dict(today),
-        usd_per_hour=cost,
+        fleet_usd_per_hour=cost,
         without_price=without,
         serves=serves,
         changes={name: change for name, change in changes.items() if change},
         stay_within=question.asked.detail.stay_within,
-        cheapest_usd_per_hour=cheapest.usd_per_hour or 0.0,
+        cheapest_fleet_usd_per_hour=cheapest.fleet_usd_per_hour or 0.0,
     )

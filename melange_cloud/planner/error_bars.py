@@ -19,7 +19,7 @@ from melange_cloud.domain import (
 )
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.solver.checks import lower_bound_usd_per_hour
+from melange_cloud.solver.checks import fleet_lower_bound_usd_per_hour
 
 PoseTable = Callable[[MaxTputTable], PosedProblem]
 """Poses one region's question with another MaxTput table."""
@@ -91,7 +91,7 @@ class ErrorBarFinder:
             return self._cheapest(self.pose(table))
 
         def told(solution: Solution) -> FleetAtThroughput:
-            cost = solution.usd_per_hour
+            cost = solution.fleet_usd_per_hour
             return FleetAtThroughput(
                 usd_per_month=None if cost is None else cost * self.hours_per_month,
                 instances=solution.instance_counts,
@@ -117,12 +117,12 @@ class ErrorBarFinder:
         fall below what fractions of instances cost. Where that is too much for the kind to matter more than another
         that is known, it is not solved; and none is where all of them together cannot.
         """
-        cost = fleet.usd_per_hour
+        cost = fleet.fleet_usd_per_hour
         if cost is None or all_better.problem is None:
             return ()
 
         def swing(kind: Kind, better: Solution, worse: Solution) -> ProfileSwing:
-            ends = better.usd_per_hour, worse.usd_per_hour
+            ends = better.fleet_usd_per_hour, worse.fleet_usd_per_hour
             return ProfileSwing(
                 gpu=kind.gpu,
                 tensor_parallel=kind.tensor_parallel,
@@ -144,13 +144,13 @@ class ErrorBarFinder:
         ]
         bounds: list[tuple[float, Kind, PosedProblem]] = []
         matters = max((_size(found) for found in swings), default=0.0) / self.hours_per_month + SAME_COST_USD_PER_H
-        gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_hour < cost}
-        if cost - _least_usd_per_hour(all_better, cost) <= matters:
+        gpus = {offer.gpu for offer in all_better.problem.offers if offer.usd_per_instance_hour < cost}
+        if cost - _least_fleet_usd_per_hour(all_better, cost) <= matters:
             gpus = set()
         for kind in sorted({kind for _, kind in stated if kind.gpu in gpus} - _mix(fleet)):
             posed = self.pose(shifted(stated, 1, kind))
             if posed.problem is not None and kind in posed.problem.kinds:
-                bounds.append((_least_usd_per_hour(posed, cost), kind, posed))
+                bounds.append((_least_fleet_usd_per_hour(posed, cost), kind, posed))
         for bound, kind, posed in sorted(bounds, key=lambda item: item[:2]):
             if cost - bound <= matters:
                 break
@@ -164,12 +164,12 @@ class ErrorBarFinder:
         return self.solving.cost_of_any(posed.problems)
 
 
-def _least_usd_per_hour(posed: PosedProblem, cost_usd_per_hour: float) -> float:
+def _least_fleet_usd_per_hour(posed: PosedProblem, cost_usd_per_hour: float) -> float:
     """No fleet costs less. One that is cheaper than ``cost_usd_per_hour`` has no instance as dear as that."""
 
     def least(problem: Problem) -> float:
-        affordable = tuple(offer for offer in problem.offers if offer.usd_per_hour < cost_usd_per_hour)
-        return lower_bound_usd_per_hour(replace(problem, offers=affordable))
+        affordable = tuple(offer for offer in problem.offers if offer.usd_per_instance_hour < cost_usd_per_hour)
+        return fleet_lower_bound_usd_per_hour(replace(problem, offers=affordable))
 
     return min(cost_usd_per_hour, *(least(problem) for problem in posed.problems))
 

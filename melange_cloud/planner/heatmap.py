@@ -146,7 +146,7 @@ def heat_cell(
             tensor_parallel=kind.tensor_parallel,
             requests_per_s=served.requests_per_s,
             tokens_per_s=tokens_per_s,
-            tokens_per_s_per_usd_per_hour=tokens_per_s / priced[kind].usd_per_hour,
+            tokens_per_s_per_usd_per_hour=tokens_per_s / priced[kind].usd_per_replica_hour,
             grade=served.grade,
             error=served.error,
             origin=served.origin,
@@ -212,7 +212,7 @@ def _replica_prices(
     cheapest: dict[Kind, ReplicaPrice] = {}
     for kind in kinds:
         hosting = [
-            (offer.usd_per_hour / replicas, replicas, offer.instance_type.name, offer)
+            (offer.usd_per_instance_hour / replicas, replicas, offer.instance_type.name, offer)
             for offer in offers
             if (replicas := offer.instance_type.replicas_per_instance(kind)) > 0
         ]
@@ -223,8 +223,8 @@ def _replica_prices(
                 tensor_parallel=kind.tensor_parallel,
                 instance_type=name,
                 replicas_per_instance=replicas,
-                usd_per_hour_each=offer.usd_per_hour,
-                usd_per_hour=usd_per_hour,
+                usd_per_instance_hour=offer.usd_per_instance_hour,
+                usd_per_replica_hour=usd_per_hour,
                 price=offer.provenance(ages[catalog.key_of(offer)]),
             )
     return cheapest

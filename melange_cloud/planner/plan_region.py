@@ -34,13 +34,13 @@ def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:
         problem = with_offers_of(problem, question.posed.entering, today)
         planned = least_changed(problem, cheapest, today, detail.stay_within, question.solving)
         current = current_fleet(question, problem, today, cheapest, planned)
-    single_gpu = single_gpu_fleets(question, planned.usd_per_hour)
+    single_gpu = single_gpu_fleets(question, planned.fleet_usd_per_hour)
     routers = cheapest_by_router(question)
     explains = detailed if detail.explain is None else detail.explain
     context = FleetContext(
         single_gpu=single_gpu,
         what_if=(*what_ifs(question), *more_servers(question, cheapest)) if detailed else (),
-        routers={router: solution.usd_per_hour for router, solution in routers.items()},
+        routers={router: solution.fleet_usd_per_hour for router, solution in routers.items()},
         routers_proven={router: solution.is_proven for router, solution in routers.items()},
         error_bars=_error_bar_finder(question).bars(_ends(question), planned, detailed=detailed),
         explanation=_explained(question, answered, cheapest) if explains else None,

@@ -146,7 +146,7 @@ def pose(
             gpu_count=offer.instance_type.gpu_count,
             vcpus=offer.instance_type.vcpus,
             quota_family=offer.instance_type.quota_family,
-            usd_per_hour=offer.usd_per_hour,
+            usd_per_instance_hour=offer.usd_per_instance_hour,
         )
         for offer in entering
     ]
@@ -236,9 +236,9 @@ def prune(offers: Iterable[OfferNumbers], quotas: Quotas) -> list[OfferNumbers]:
     def dominates(other: OfferNumbers, offer: OfferNumbers) -> bool:
         if other.gpu != offer.gpu or limited(other):
             return False
-        if other.gpu_count < offer.gpu_count or other.usd_per_hour > offer.usd_per_hour:
+        if other.gpu_count < offer.gpu_count or other.usd_per_instance_hour > offer.usd_per_instance_hour:
             return False
-        alike = other.gpu_count == offer.gpu_count and other.usd_per_hour == offer.usd_per_hour
+        alike = other.gpu_count == offer.gpu_count and other.usd_per_instance_hour == offer.usd_per_instance_hour
         return not alike or other.name < offer.name or limited(offer)
 
     return [offer for offer in by_name if not any(dominates(other, offer) for other in by_name if other is not offer)]

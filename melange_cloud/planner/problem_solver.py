@@ -127,7 +127,7 @@ def _cheapest(answers: Sequence[Solution]) -> int:
     """Which answer costs least; of those that cost the same, or where none has a fleet, the first."""
     best = 0
     for at, answer in enumerate(answers[1:], 1):
-        cost, least = answer.usd_per_hour, answers[best].usd_per_hour
+        cost, least = answer.fleet_usd_per_hour, answers[best].fleet_usd_per_hour
         if cost is not None and (least is None or cost < least - equal_within(least)):
             best = at
     return best
@@ -136,19 +136,19 @@ def _cheapest(answers: Sequence[Solution]) -> int:
 def _proven_by(answers: Sequence[Solution], best: int) -> Solution:
     """The best of the answers to one question: proven as far as no other could still turn out cheaper."""
     found = answers[best]
-    cost, bound = found.usd_per_hour, found.lower_bound_usd_per_hour
+    cost, bound = found.fleet_usd_per_hour, found.fleet_lower_bound_usd_per_hour
     if cost is None:
         return found
     others = [answer for answer in answers if answer is not found and answer.status is not Status.INFEASIBLE]
     for other in others:
         bound = (
             None
-            if bound is None or other.lower_bound_usd_per_hour is None
-            else min(bound, other.lower_bound_usd_per_hour)
+            if bound is None or other.fleet_lower_bound_usd_per_hour is None
+            else min(bound, other.fleet_lower_bound_usd_per_hour)
         )
     if bound is not None and bound >= cost - equal_within(cost):
         return found
-    return replace(found, status=Status.FEASIBLE, lower_bound_usd_per_hour=bound)
+    return replace(found, status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=bound)
 
 
 def limits_of(quotas: Quotas) -> list[tuple[str, str, int]]:

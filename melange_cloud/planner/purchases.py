@@ -71,7 +71,7 @@ def _side(
 def _can_be_bought(offers: Sequence[Offer], basis: PlanBasis) -> dict[str, float]:
     """USD/h on demand, by instance type; only of those that may enter a plan."""
     return {
-        offer.instance_type.name: offer.usd_per_hour
+        offer.instance_type.name: offer.usd_per_instance_hour
         for offer in offers
         if offer.sold_as not in ("unknown", "capacity_block") or basis.fleet.sold_as == "any"
     }
@@ -88,7 +88,7 @@ def _purchase_plan(
     purchase: str, sides: Mapping[str, Contender], prices: Mapping[str, float], curves: CostComparer
 ) -> PurchasePlan:
     plan, on_demand, hours = sides[purchase].plan, sides["on_demand"].plan, sides[purchase].hours
-    usd_per_hour, cheapest = plan.usd_per_hour, on_demand.usd_per_hour
+    usd_per_hour, cheapest = plan.fleet_usd_per_hour, on_demand.fleet_usd_per_hour
     fleet, commitment = plan.instance_counts, purchase.startswith("commit_")
     same_fleet = None
     if usd_per_hour is not None and purchase != "on_demand" and set(fleet) <= set(prices):
@@ -101,12 +101,12 @@ def _purchase_plan(
         status=plan.status,
         reason=plan.reason,
         solver=plan.solver,
-        usd_per_hour=usd_per_hour,
-        lower_bound_usd_per_hour=plan.lower_bound_usd_per_hour,
+        fleet_usd_per_hour=usd_per_hour,
+        fleet_lower_bound_usd_per_hour=plan.fleet_lower_bound_usd_per_hour,
         billed_hours_per_month=hours,
         usd_per_month=None if usd_per_hour is None else usd_per_hour * hours,
         instances=fleet,
-        on_demand_usd_per_hour=same_fleet,
+        on_demand_fleet_usd_per_hour=same_fleet,
         break_even=BreakEven(
             fraction=part,
             hours_per_month=None if part is None else part * hours,

@@ -43,8 +43,8 @@ def rank(
 def cheapest_first(plans: Iterable[RegionPlan]) -> list[RegionPlan]:
     """The regions that have a fleet; those of one cost by name."""
     return sorted(
-        (region for region in plans if region.usd_per_hour is not None),
-        key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region),
+        (region for region in plans if region.fleet_usd_per_hour is not None),
+        key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region),
     )
 
 
@@ -62,13 +62,13 @@ def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
     if all(region.difference is None for region in priced[1:]):
         return None
     cheapest = priced[0]
-    lowest = cheapest.usd_per_hour or 0.0
+    lowest = cheapest.fleet_usd_per_hour or 0.0
     ties = [
         cheapest,
         *(region for region in priced[1:] if _sure(region) in (Confidence.EQUAL, Confidence.WITHIN_PROFILE_ERROR)),
     ]
     dates = sorted(region.price_as_of_to for region in ties if region.price_as_of_to is not None)
-    dearest = ties[-1].usd_per_hour or 0.0
+    dearest = ties[-1].fleet_usd_per_hour or 0.0
     tied = {region.region_name for region in ties}
     return FirstRank(
         ties=tuple(region.region_name for region in ties),
@@ -85,7 +85,7 @@ def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
 def _may_undercut(region: RegionPlan, usd_per_hour: float) -> bool:
     """Whether a search that was cut short leaves room for a fleet that costs less."""
     cut_short = region.status is Status.FEASIBLE or (region.status is Status.UNKNOWN and bool(region.solver))
-    bound = region.lower_bound_usd_per_hour
+    bound = region.fleet_lower_bound_usd_per_hour
     return cut_short and (bound is None or bound < usd_per_hour)
 
 
@@ -98,7 +98,7 @@ def _standings(plan: Plan, first_rank: FirstRank) -> Mapping[RegionName, RegionS
         difference = region.difference
         if difference is None:
             continue
-        ours, theirs = region.usd_per_hour or 0.0, cheapest.usd_per_hour or 0.0
+        ours, theirs = region.fleet_usd_per_hour or 0.0, cheapest.fleet_usd_per_hour or 0.0
         saving = (ours - theirs) * plan.basis.calculation.hours_per_month
         own_age = _price_age_days(plan, region)
         found[region.region_name] = RegionStanding(

@@ -52,10 +52,10 @@ def without_fleet(
         status=status,
         reason=reason,
         solver=solver,
-        usd_per_hour=None,
+        fleet_usd_per_hour=None,
         usd_per_month=None,
         usd_per_month_range=(None, None),
-        lower_bound_usd_per_hour=None,
+        fleet_lower_bound_usd_per_hour=None,
         usd_per_million_tokens=None,
         million_tokens_per_month=million_tokens_per_month(question.basis),
         allocations=(),
@@ -78,7 +78,7 @@ def with_fleet(
     region, basis, offers = question.region, question.basis, question.offer_by_name
     buckets, max_tput = question.asked.workload.buckets, question.evaluated.max_tput
     context = context or FleetContext()
-    if solution.usd_per_hour is None:
+    if solution.fleet_usd_per_hour is None:
         raise ValueError("a solution with a fleet has a cost")
     routing = _routing(problem, solution, buckets, max_tput)
     kinds = _kinds(problem, solution, buckets, max_tput, routing)
@@ -97,11 +97,11 @@ def with_fleet(
         status=solution.status,
         reason="",
         solver=solution.solver,
-        usd_per_hour=solution.usd_per_hour,
-        usd_per_month=solution.usd_per_hour * hours,
+        fleet_usd_per_hour=solution.fleet_usd_per_hour,
+        usd_per_month=solution.fleet_usd_per_hour * hours,
         usd_per_month_range=(None, None) if bars is None else (bars.better.usd_per_month, bars.worse.usd_per_month),
-        lower_bound_usd_per_hour=solution.lower_bound_usd_per_hour,
-        usd_per_million_tokens=solution.usd_per_hour * hours / million_tokens,
+        fleet_lower_bound_usd_per_hour=solution.fleet_lower_bound_usd_per_hour,
+        usd_per_million_tokens=solution.fleet_usd_per_hour * hours / million_tokens,
         million_tokens_per_month=million_tokens,
         allocations=allocations,
         kinds=kinds,
@@ -140,9 +140,9 @@ def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: 
         memory_gib=machine.memory_gib,
         quota_family=machine.quota_family,
         busy=busy,
-        usd_per_hour_each=offer.usd_per_hour,
-        list_usd_per_hour_each=offer.list_usd_per_hour,
-        usd_per_hour=offer.usd_per_hour * instances,
+        usd_per_instance_hour=offer.usd_per_instance_hour,
+        list_usd_per_instance_hour=offer.list_usd_per_instance_hour,
+        line_usd_per_hour=offer.usd_per_instance_hour * instances,
         price=offer.provenance(price_age),
     )
 

@@ -17,6 +17,6 @@ def cheapest_by_router(question: RegionQuestion) -> dict[str, Solution]:
 
     ends = {router: solved(router) for router in ("plain", "oracle")}
     decided = all(solution.status is Status.OPTIMAL for solution in ends.values())
-    level = decided and ends["plain"].usd_per_hour == ends["oracle"].usd_per_hour
+    level = decided and ends["plain"].fleet_usd_per_hour == ends["oracle"].fleet_usd_per_hour
     prompt = ends["plain"] if level else solved("prompt")
     return {"plain": ends["plain"], "prompt": prompt, "oracle": ends["oracle"]}

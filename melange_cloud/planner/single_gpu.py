@@ -56,14 +56,14 @@ def _single_gpu_fleet(
 ) -> SingleGpuFleet:
     """What one GPU alone would cost, beside the plan; without a degree where the fleet has several."""
     saving = None
-    if solution.usd_per_hour and plan_usd_per_hour is not None:
-        saving = 1 - plan_usd_per_hour / solution.usd_per_hour
+    if solution.fleet_usd_per_hour and plan_usd_per_hour is not None:
+        saving = 1 - plan_usd_per_hour / solution.fleet_usd_per_hour
     return SingleGpuFleet(
         gpu=gpu,
         tensor_parallel=tensor_parallel,
         status=solution.status,
         reason=solution.reason,
-        usd_per_hour=solution.usd_per_hour,
+        fleet_usd_per_hour=solution.fleet_usd_per_hour,
         instances=solution.instance_counts,
         saving_fraction=saving,
     )

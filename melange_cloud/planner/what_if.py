@@ -46,7 +46,7 @@ def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, 
         return ()
     more = question.posed_with(evaluated.at(basis.targets.slo, api_servers=servers))
     change = _what_if(question, f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more)
-    cheaper = (change.usd_per_hour or math.inf) < (cheapest.usd_per_hour or 0.0) * (1 - 1e-7)
+    cheaper = (change.fleet_usd_per_hour or math.inf) < (cheapest.fleet_usd_per_hour or 0.0) * (1 - 1e-7)
     return (change,) if cheaper else ()
 
 
@@ -66,6 +66,6 @@ def _what_if(question: RegionQuestion, name: str, option: str, posed: PosedProbl
         option=option,
         status=solution.status,
         reason=solution.reason or note,
-        usd_per_hour=solution.usd_per_hour,
+        fleet_usd_per_hour=solution.fleet_usd_per_hour,
         instances=solution.instance_counts,
     )

@@ -17,7 +17,7 @@ def reasons(plan: Plan) -> dict[tuple[str, str], str]:
     compared = [region for region in plan.regions if region.comparison is not None]
     if not compared:
         return {}
-    cheapest = min(compared, key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region))
+    cheapest = min(compared, key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region))
     return {
         (region.provider, region.region): _of_cheapest(compared, region)
         if region is cheapest

@@ -123,9 +123,9 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "router": basis.fleet.router,
         "hours_per_month": basis.calculation.hours_per_month,
         "defaulted": " ".join(plan.defaulted),
-        "region_usd_per_hour": region.usd_per_hour,
+        "region_usd_per_hour": region.fleet_usd_per_hour,
         "region_usd_per_month": region.usd_per_month,
-        "region_lower_bound_usd_per_hour": region.lower_bound_usd_per_hour,
+        "region_lower_bound_usd_per_hour": region.fleet_lower_bound_usd_per_hour,
     }
 
 
@@ -165,10 +165,10 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
         "vcpus": line.vcpus,
         "memory_gib": line.memory_gib,
         "busy": line.busy,
-        "usd_per_hour_each": line.usd_per_hour_each,
-        "list_usd_per_hour_each": line.list_usd_per_hour_each,
-        "usd_per_hour": line.usd_per_hour,
-        "usd_per_month": line.usd_per_hour * plan.basis.calculation.hours_per_month,
+        "usd_per_hour_each": line.usd_per_instance_hour,
+        "list_usd_per_hour_each": line.list_usd_per_instance_hour,
+        "usd_per_hour": line.line_usd_per_hour,
+        "usd_per_month": line.line_usd_per_hour * plan.basis.calculation.hours_per_month,
         **values_of(line.price),
     }
     for use in region.kinds:

@@ -62,7 +62,7 @@ def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
     if not allocations:
         return text
     discounted = any(
-        not math.isclose(allocation.usd_per_hour_each, allocation.list_usd_per_hour_each, rel_tol=1e-6)
+        not math.isclose(allocation.usd_per_instance_hour, allocation.list_usd_per_instance_hour, rel_tol=1e-6)
         for allocation in allocations
     )
     if discounted:
@@ -77,7 +77,7 @@ def _of_whom(plan: Plan) -> str:
     """Whose prices the user's discounts change, where they are not those of every provider in the comparison."""
     changed = {
         region.provider: any(
-            not math.isclose(line.usd_per_hour_each, line.list_usd_per_hour_each, rel_tol=1e-6)
+            not math.isclose(line.usd_per_instance_hour, line.list_usd_per_instance_hour, rel_tol=1e-6)
             for other in plan.regions
             if other.provider == region.provider
             for line in other.allocations
@@ -202,15 +202,15 @@ def proof(region: RegionPlan, hours_per_month: float) -> str:
     if region.status is Status.OPTIMAL:
         return "Proven: the least change within what it may cost."
     above = above_cheapest(region)
-    if above is None or region.lower_bound_usd_per_hour is None:
+    if above is None or region.fleet_lower_bound_usd_per_hour is None:
         return "Not proven cheapest: no bound was found."
-    bound = dollars(usd_per_month(region.lower_bound_usd_per_hour * hours_per_month))
+    bound = dollars(usd_per_month(region.fleet_lower_bound_usd_per_hour * hours_per_month))
     return f"Not proven: at most {above} above the cheapest (bound {bound})."
 
 
 def above_cheapest(region: RegionPlan) -> str | None:
     """By how many percent the fleet's cost may exceed the cheapest fleet's, rounded up; None without a bound."""
-    cost, bound = region.usd_per_hour, region.lower_bound_usd_per_hour
+    cost, bound = region.fleet_usd_per_hour, region.fleet_lower_bound_usd_per_hour
     if cost is None or bound is None or bound <= 0:
         return None
     return f"{math.ceil(max(0.0, cost / bound - 1) * 1000 - 1e-6) / 10:,.1f}{GLUE}%"
@@ -254,10 +254,10 @@ def against_single(region: RegionPlan) -> str:
 
 def list_price(plan: Plan, region: RegionPlan) -> str:
     """What the fleet would cost without the user's own discounts; empty where there are none."""
-    listed = sum(line.list_usd_per_hour_each * line.instances for line in region.allocations)
-    if region.usd_per_hour is None or math.isclose(listed, region.usd_per_hour, rel_tol=1e-6):
+    listed = sum(line.list_usd_per_instance_hour * line.instances for line in region.allocations)
+    if region.fleet_usd_per_hour is None or math.isclose(listed, region.fleet_usd_per_hour, rel_tol=1e-6):
         return ""
-    change = difference(region.usd_per_hour, listed)
+    change = difference(region.fleet_usd_per_hour, listed)
     list_usd_per_month = listed * plan.basis.calculation.hours_per_month
     return f"Your discounts change the list price of ${usd_per_month(list_usd_per_month)} by {change}."
 

@@ -34,8 +34,8 @@ def refuse_numbers(problem: Problem) -> None:
         if not 0 < rate < inf:
             raise BadInput(f"MaxTput of {kind} at {bucket}: {rate} is not a positive finite number")
     for offer in problem.offers:
-        if not 0 < offer.usd_per_hour < inf:
-            raise BadInput(f"price of {offer.name}: {offer.usd_per_hour} is not a positive finite number")
+        if not 0 < offer.usd_per_instance_hour < inf:
+            raise BadInput(f"price of {offer.name}: {offer.usd_per_instance_hour} is not a positive finite number")
     least = least_replicas(problem)
     if least > MOST_REPLICAS:
         raise BadInput(
@@ -71,11 +71,15 @@ def with_traffic(problem: Problem) -> Problem:
     return replace(problem, planned_requests_per_s=planned)
 
 
-def lower_bound_usd_per_hour(problem: Problem) -> float:
+def fleet_lower_bound_usd_per_hour(problem: Problem) -> float:
     """Each row on the kind that serves it for least, in fractions of instances: no fleet costs less. USD/h."""
     per_replica = {
         kind: min(
-            (offer.usd_per_hour / hosts for offer in problem.offers if (hosts := offer.replicas_per_instance(kind))),
+            (
+                offer.usd_per_instance_hour / hosts
+                for offer in problem.offers
+                if (hosts := offer.replicas_per_instance(kind))
+            ),
             default=float("inf"),
         )
         for kind in problem.kinds
@@ -86,9 +90,9 @@ def lower_bound_usd_per_hour(problem: Problem) -> float:
     return fsum(least.values())
 
 
-def cost_usd_per_hour(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> float:
+def fleet_cost_usd_per_hour(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> float:
     """What ``instances`` cost, USD/h; to the nano-USD, so that 3.67 + 2 x 1.01 is 5.69."""
-    price = {offer.name: offer.usd_per_hour for offer in problem.offers}
+    price = {offer.name: offer.usd_per_instance_hour for offer in problem.offers}
     return round(fsum(price[name] * count for (name, _), count in sorted(instances.items())), 9)
 
 
@@ -218,9 +222,12 @@ def verify(problem: Problem, solution: Solution) -> list[str]:
         return []
     found = breaches(problem, solution.instances, solution.shares)
     if not found:
-        cost = cost_usd_per_hour(problem, solution.instances)
-        if solution.usd_per_hour is None or abs(solution.usd_per_hour - cost) > equal_within(cost):
-            found.append(f"the cost is {cost} USD/h and not {solution.usd_per_hour}")
-        if solution.lower_bound_usd_per_hour is None or solution.lower_bound_usd_per_hour > cost + equal_within(cost):
-            found.append(f"{solution.lower_bound_usd_per_hour} USD/h is no lower bound of {cost}")
+        cost = fleet_cost_usd_per_hour(problem, solution.instances)
+        if solution.fleet_usd_per_hour is None or abs(solution.fleet_usd_per_hour - cost) > equal_within(cost):
+            found.append(f"the cost is {cost} USD/h and not {solution.fleet_usd_per_hour}")
+        if (
+            solution.fleet_lower_bound_usd_per_hour is None
+            or solution.fleet_lower_bound_usd_per_hour > cost + equal_within(cost)
+        ):
+            found.append(f"{solution.fleet_lower_bound_usd_per_hour} USD/h is no lower bound of {cost}")
     return found

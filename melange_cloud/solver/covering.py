@@ -27,7 +27,7 @@ class CoveringItem:
 
     name: str
     replicas_per_instance: int
-    nano_usd_per_hour: int
+    nano_usd_per_instance_hour: int
     limits: tuple[tuple[str, int], ...] = ()
 
 
@@ -69,7 +69,7 @@ def nano_usd(usd: float) -> int:
 
 def nano_usd_of(items: Iterable[CoveringItem], counts: Mapping[str, int]) -> int:
     """What ``counts`` cost, nano-USD/h."""
-    return sum(item.nano_usd_per_hour * counts.get(item.name, 0) for item in items)
+    return sum(item.nano_usd_per_instance_hour * counts.get(item.name, 0) for item in items)
 
 
 def uses(items: Iterable[CoveringItem], counts: Mapping[str, int]) -> dict[str, int]:
@@ -86,7 +86,11 @@ def _fits(items: Iterable[CoveringItem], counts: Mapping[str, int], left: Mappin
 
 
 def _price_per_replica(item: CoveringItem) -> tuple[Fraction, int, str]:
-    return (Fraction(item.nano_usd_per_hour, item.replicas_per_instance), -item.replicas_per_instance, item.name)
+    return (
+        Fraction(item.nano_usd_per_instance_hour, item.replicas_per_instance),
+        -item.replicas_per_instance,
+        item.name,
+    )
 
 
 def _rank(items: Sequence[CoveringItem], counts: Mapping[str, int]) -> Rank:
@@ -96,7 +100,7 @@ def _rank(items: Sequence[CoveringItem], counts: Mapping[str, int]) -> Rank:
 def _plus(rank: Rank, item: CoveringItem, at: int, count: int) -> Rank:
     spent, instances, negated = rank
     negated = (*negated[:at], negated[at] - count, *negated[at + 1 :])
-    return spent + item.nano_usd_per_hour * count, instances + count, negated
+    return spent + item.nano_usd_per_instance_hour * count, instances + count, negated
 
 
 def _cover_with_spare(
@@ -155,12 +159,12 @@ class Coverings:
     @property
     def nano_usd_per_replica(self) -> float:
         """The least that a replica costs, in instances that are filled to the last."""
-        return self._first.nano_usd_per_hour / self._size
+        return self._first.nano_usd_per_instance_hour / self._size
 
     def nano_usd(self, demand_replicas: int) -> int:
         """What the covering costs, nano-USD/h."""
         rank, firsts = self._rank(demand_replicas)
-        return rank[0] + firsts * self._first.nano_usd_per_hour
+        return rank[0] + firsts * self._first.nano_usd_per_instance_hour
 
     def counts(self, demand_replicas: int) -> dict[str, int]:
         """Instances by item name; positive counts only."""
@@ -213,13 +217,13 @@ def _cover_within(
             if nodes > NODE_BUDGET:
                 raise NodeBudgetSpent
             still = missing - count * item.replicas_per_instance
-            least = (spent + count * item.nano_usd_per_hour, instances + count)
+            least = (spent + count * item.nano_usd_per_instance_hour, instances + count)
             if still > 0:
                 if at + 1 == len(items):
                     break
                 after = items[at + 1]
                 least = (
-                    least[0] + -(-still * after.nano_usd_per_hour // after.replicas_per_instance),
+                    least[0] + -(-still * after.nano_usd_per_instance_hour // after.replicas_per_instance),
                     least[1] + -(-still // largest_after[at + 1]),
                 )
             if best is not None and least >= best:
@@ -230,7 +234,7 @@ def _cover_within(
                 if quota in remaining:
                     remaining[quota] -= count * each
             counts[item.name] = count
-            search(at + 1, still, spent + count * item.nano_usd_per_hour, instances + count)
+            search(at + 1, still, spent + count * item.nano_usd_per_instance_hour, instances + count)
             counts[item.name] = 0
             for quota, each in item.limits:
                 if quota in remaining:

@@ -7,7 +7,7 @@ from typing import Any
 from melange_cloud.domain import Problem, Solution, Status
 from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import SolverFailed
-from melange_cloud.solver.checks import breaches, cost_usd_per_hour, refuse_numbers, with_traffic
+from melange_cloud.solver.checks import breaches, fleet_cost_usd_per_hour, refuse_numbers, with_traffic
 from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs.find import SolverProgram, programs_for
@@ -76,7 +76,7 @@ def _through(
     if shares is None or (wrong := breaches(problem, instances, shares)):
         why = "it is too small" if shares is None else wrong[0]
         raise failure(program, f"the fleet that changes least is wrong: {why}")
-    cost = cost_usd_per_hour(problem, instances)
+    cost = fleet_cost_usd_per_hour(problem, instances)
     status = Status.OPTIMAL if proven else Status.FEASIBLE
     return Solution(status, instances, shares, cost, cost, program.solver)
 

@@ -62,7 +62,7 @@ def create_model(problem: Problem, slices: int | None = None, to_be_rented: Coll
     model.replicas = pyo.Expression(model.KINDS, rule=_replicas)
     model.busy_replicas = pyo.Expression(model.KINDS, rule=_busy_replicas)
 
-    model.usd_per_hour = pyo.Objective(rule=_usd_per_hour, sense=pyo.minimize)
+    model.usd_per_hour = pyo.Objective(rule=_fleet_usd_per_hour, sense=pyo.minimize)
     model.every_request_is_served = pyo.Constraint(model.ROWS, rule=_every_request_is_served)
     model.load_fits_in_replicas = pyo.Constraint(model.KINDS, rule=_load_fits_in_replicas)
     front_ends = problem.front_end_load_of_rows
@@ -193,7 +193,7 @@ def _declare_parameters(model: Any, problem: Problem) -> None:
     }
     loads = problem.load_of_rows()
     alone = {str(kind): load_alone(problem, kind) for kind in problem.kinds}
-    model.usd_per_hour_each = by_offer(pyo.NonNegativeReals, "usd_per_hour")
+    model.usd_per_hour_each = by_offer(pyo.NonNegativeReals, "usd_per_instance_hour")
     model.gpu_count = by_offer(pyo.NonNegativeIntegers, "gpu_count")
     model.vcpus = by_offer(pyo.NonNegativeIntegers, "vcpus")
     model.gpu = by_offer(pyo.Any, "gpu")
@@ -240,7 +240,7 @@ def _busy_replicas(model: Any, k: str) -> Any:
     return sum(model.load_of_row[r, k] * model.share[r, k] for r in model.ROWS_THAT_FIT[k])
 
 
-def _usd_per_hour(model: Any) -> Any:
+def _fleet_usd_per_hour(model: Any) -> Any:
     """Σ_(o,k) usd_per_hour_each[o] · instances[o, k]."""
     return sum(model.usd_per_hour_each[o] * model.instances[o, k] for o, k in model.HOSTING)
 

@@ -8,7 +8,7 @@ from melange_cloud.domain import Kind, Problem
 from melange_cloud.solver.checks import (
     breaches,
     busy_replicas_of,
-    cost_usd_per_hour,
+    fleet_cost_usd_per_hour,
     least_replicas,
     usable_replicas_of,
     whole_replicas,
@@ -79,7 +79,7 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Solver
             served_by_nothing.add(kind)
         if share > 0 and kind in rented:
             shares[row, kind] = min(share, 1.0)
-    cost = cost_usd_per_hour(problem, instances)
+    cost = fleet_cost_usd_per_hour(problem, instances)
     if ending.objective is not None and abs(ending.objective - cost) > ROUGHLY * (1 + cost):
         raise UnusableOutput(f"it reports {ending.objective} USD/h for a fleet of {cost} USD/h")
     # A spare hangs on big-M constraints, which multiply the tolerances by M; what they lose is bought again later.
@@ -122,7 +122,7 @@ def items_of(problem: Problem, kind: Kind) -> list[CoveringItem]:
         CoveringItem(
             offer.name,
             hosts,
-            nano_usd(offer.usd_per_hour),
+            nano_usd(offer.usd_per_instance_hour),
             (
                 (f"--max-gpus {offer.gpu}", offer.gpu_count),
                 (f"--max-instances {offer.name}", 1),

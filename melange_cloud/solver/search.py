@@ -8,9 +8,9 @@ from melange_cloud.domain import Kind, Problem, Quotas, Solution, Status
 from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import BadInput, SolverFailed
 from melange_cloud.solver.checks import (
-    cost_usd_per_hour,
+    fleet_cost_usd_per_hour,
+    fleet_lower_bound_usd_per_hour,
     load_alone,
-    lower_bound_usd_per_hour,
     quota_uses,
     refuse_numbers,
     replicas_of,
@@ -103,7 +103,7 @@ def cheapest_single_kind(
     if instances is None:
         needed = _instances_of_one(replace(alone, quotas=Quotas()), kind) or {}
         return Solution(Status.INFEASIBLE, reason=_exceeded(alone, needed))
-    cost = cost_usd_per_hour(alone, instances)
+    cost = fleet_cost_usd_per_hour(alone, instances)
     shares = {(row, kind): 1.0 for row in alone.rows}
     return _verified(alone, Solution(Status.OPTIMAL, instances, shares, cost, cost, "covering"))
 
@@ -130,13 +130,13 @@ def _best_of_one_kind(problem: Problem) -> Solution | None:
                 continue
             if instances:
                 busy = load_alone(problem, kind) / replicas_of(problem, instances)[kind]
-                cost = cost_usd_per_hour(problem, instances)
+                cost = fleet_cost_usd_per_hour(problem, instances)
                 found.append((round(cost, 6), sum(instances.values()), busy, kind, instances))
     if not found:
         return None
     *_, kind, instances = min(found)
     shares = {(row, kind): 1.0 for row in problem.rows}
-    return Solution(Status.FEASIBLE, instances, shares, cost_usd_per_hour(problem, instances), None, "covering")
+    return Solution(Status.FEASIBLE, instances, shares, fleet_cost_usd_per_hour(problem, instances), None, "covering")
 
 
 def _surely_to_be_rented(problem: Problem) -> frozenset[Kind]:
@@ -156,7 +156,7 @@ class _ProgramSearch:
         self.problem, self.solver, self.time_limit_s, self.slices = problem, solver, time_limit_s, slices
         self.even = even
         self.ends_at = None if time_limit_s is None else monotonic() + time_limit_s
-        self.bound = lower_bound_usd_per_hour(problem)
+        self.bound = fleet_lower_bound_usd_per_hour(problem)
         self.best = _best_of_one_kind(problem)
         self.to_be_rented = _surely_to_be_rented(problem)
         self.counted = counted(problem) if slices is None else None
@@ -204,28 +204,30 @@ class _ProgramSearch:
     def _conclusion(self, infeasible: list[SolverProgram]) -> Solution:
         if self.counted is not None:
             return _verified(self.problem, self._as_counted(self.counted.solution))
-        if self.best is not None and self.best.usd_per_hour is not None:
+        if self.best is not None and self.best.fleet_usd_per_hour is not None:
             if self._is_proven():
-                solution = replace(self.best, status=Status.OPTIMAL, lower_bound_usd_per_hour=self.best.usd_per_hour)
+                solution = replace(
+                    self.best, status=Status.OPTIMAL, fleet_lower_bound_usd_per_hour=self.best.fleet_usd_per_hour
+                )
             else:
-                solution = replace(self.best, lower_bound_usd_per_hour=self.bound)
+                solution = replace(self.best, fleet_lower_bound_usd_per_hour=self.bound)
             return _verified(self.problem, solution)
         if infeasible:
             return Solution(Status.INFEASIBLE, solver=infeasible[-1].solver, reason=self._why_infeasible())
         within = f" within {self.time_limit_s} s" if self.time_limit_s else ""
-        return Solution(Status.UNKNOWN, lower_bound_usd_per_hour=self.bound, reason=f"no fleet was found{within}")
+        return Solution(Status.UNKNOWN, fleet_lower_bound_usd_per_hour=self.bound, reason=f"no fleet was found{within}")
 
     def _as_counted(self, exact: Solution) -> Solution:
         """The fleet found where it costs what was counted, which proves it the cheapest; else the one counted.
 
         The latter where time was up before, or where the solver's hangs on its tolerances.
         """
-        known = exact.usd_per_hour or 0.0
-        if self.best is None or self.best.usd_per_hour is None:
+        known = exact.fleet_usd_per_hour or 0.0
+        if self.best is None or self.best.fleet_usd_per_hour is None:
             return exact
-        if abs(self.best.usd_per_hour - known) > equal_within(known):
+        if abs(self.best.fleet_usd_per_hour - known) > equal_within(known):
             return exact
-        return replace(self.best, status=Status.OPTIMAL, lower_bound_usd_per_hour=self.best.usd_per_hour)
+        return replace(self.best, status=Status.OPTIMAL, fleet_lower_bound_usd_per_hour=self.best.fleet_usd_per_hour)
 
     def _time_for(self, program: SolverProgram, last: bool) -> int | None:
         left_s = None if self.ends_at is None else max(0, round(self.ends_at - monotonic()))
@@ -266,14 +268,16 @@ class _ProgramSearch:
                 raise failure(program, str(nonsense)) from None
             served_by_nothing = values.served_by_nothing
             if ending.status is Status.OPTIMAL and not served_by_nothing:
-                self._refuse_contradiction(program, cost_usd_per_hour(self.problem, values.instances))
+                self._refuse_contradiction(program, fleet_cost_usd_per_hour(self.problem, values.instances))
             fleet = self._made_exact(values.instances, values.shares, program, ending)
             if fleet is not None:
                 self._take(
-                    Solution(Status.FEASIBLE, *fleet, cost_usd_per_hour(self.problem, fleet[0]), None, program.solver)
+                    Solution(
+                        Status.FEASIBLE, *fleet, fleet_cost_usd_per_hour(self.problem, fleet[0]), None, program.solver
+                    )
                 )
         if ending.bound is not None:
-            known = None if self.best is None else self.best.usd_per_hour
+            known = None if self.best is None else self.best.fleet_usd_per_hour
             if known is not None and ending.bound > known * (1 + CONTRADICTION) + CONTRADICTION:
                 raise failure(
                     program,
@@ -284,7 +288,7 @@ class _ProgramSearch:
 
     def _refuse_contradiction(self, program: SolverProgram, usd_per_hour: float) -> None:
         if self.counted is not None and self.counted.contradicts(usd_per_hour):
-            known = self.counted.solution.usd_per_hour or 0.0
+            known = self.counted.solution.fleet_usd_per_hour or 0.0
             raise failure(
                 program,
                 f"it proves that {usd_per_hour:.6f} USD/h is the least, and counting whole instances finds {known:.6f}",
@@ -294,7 +298,7 @@ class _ProgramSearch:
         self, instances: Instances, shares: Shares, program: SolverProgram, ending: SolverOutcome
     ) -> tuple[Instances, Shares] | None:
         """The solver's fleet covered anew, its shares evened; None where one of a single kind is as good."""
-        if ending.status is Status.OPTIMAL and not self._is_better(cost_usd_per_hour(self.problem, instances)):
+        if ending.status is Status.OPTIMAL and not self._is_better(fleet_cost_usd_per_hour(self.problem, instances)):
             return None
         if self.slices is not None:
             return best_fleet(self.problem, instances, shares, program, even=False)
@@ -303,18 +307,18 @@ class _ProgramSearch:
 
     def _is_better(self, usd_per_hour: float) -> bool:
         """Whether a fleet is cheaper than the best known, which is the simpler one where they cost the same."""
-        if self.best is None or self.best.usd_per_hour is None:
+        if self.best is None or self.best.fleet_usd_per_hour is None:
             return True
-        return usd_per_hour < self.best.usd_per_hour - equal_within(self.best.usd_per_hour)
+        return usd_per_hour < self.best.fleet_usd_per_hour - equal_within(self.best.fleet_usd_per_hour)
 
     def _take(self, found: Solution) -> None:
-        if found.usd_per_hour is not None and self._is_better(found.usd_per_hour):
+        if found.fleet_usd_per_hour is not None and self._is_better(found.fleet_usd_per_hour):
             self.best = found
 
     def _is_proven(self) -> bool:
-        if self.best is None or self.best.usd_per_hour is None:
+        if self.best is None or self.best.fleet_usd_per_hour is None:
             return False
-        return self.best.usd_per_hour <= self.bound + equal_within(self.best.usd_per_hour)
+        return self.best.fleet_usd_per_hour <= self.bound + equal_within(self.best.fleet_usd_per_hour)
 
     def _why_infeasible(self) -> str:
         free = solve(

@@ -44,21 +44,21 @@ class Step:
     """The cheapest bundle for a demand: it stays the cheapest up to its capacity.
 
     Attributes:
-        nano_usd_per_hour: what it costs.
+        fleet_nano_usd_per_hour: what it costs.
         capacity: what it serves, in units of the workload that the loads are of.
         instances: by (offer name, kind); positive counts only.
         replicas: usable ones by kind, positive counts only.
     """
 
-    nano_usd_per_hour: int
+    fleet_nano_usd_per_hour: int
     capacity: float
     instances: Mapping[tuple[str, Kind], int]
     replicas: Mapping[Kind, int]
 
     @property
-    def usd_per_hour(self) -> float:
+    def fleet_usd_per_hour(self) -> float:
         """What it costs, USD/h."""
-        return self.nano_usd_per_hour / 1e9
+        return self.fleet_nano_usd_per_hour / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Staircase:
 
     def __init__(self, offers: Iterable[OfferNumbers], loads: Mapping[Kind, float], spare: int = 0) -> None:
         self._names = tuple(
-            (offer.name, offer.gpu, offer.gpu_count, nano_usd(offer.usd_per_hour))
+            (offer.name, offer.gpu, offer.gpu_count, nano_usd(offer.usd_per_instance_hour))
             for offer in sorted(offers, key=lambda offer: offer.name)
         )
         self._spare = spare
@@ -235,7 +235,7 @@ class _KindCosts:
         if spare:
             # One instance of the largest item used, whichever that is, on top of a covering by items no larger.
             for largest in sorted(self._hosts_once()):
-                each = min(item.nano_usd_per_hour for item in items if item.replicas_per_instance == largest)
+                each = min(item.nano_usd_per_instance_hour for item in items if item.replicas_per_instance == largest)
                 no_larger = [item for item in items if item.replicas_per_instance <= largest]
                 self._coverings.append((each, Coverings(no_larger)))
         else:

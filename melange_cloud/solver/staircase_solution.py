@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from melange_cloud.domain import Problem, Quotas, Solution, Status
 from melange_cloud.domain.money import equal_within
-from melange_cloud.solver.checks import cost_usd_per_hour, quota_uses
+from melange_cloud.solver.checks import fleet_cost_usd_per_hour, quota_uses
 from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.even_shares import even_shares_of_one_row
 from melange_cloud.solver.staircase import staircase_of
@@ -19,17 +19,17 @@ class StaircaseSolution:
 
     Attributes:
         solution: the answer: optimal, its fleet the staircase's.
-        tolerated_usd_per_hour: what the cheapest fleet costs that a solver's tolerances may let pass.
+        tolerated_fleet_usd_per_hour: what the cheapest fleet costs that a solver's tolerances may let pass.
     """
 
     solution: Solution
-    tolerated_usd_per_hour: float
+    tolerated_fleet_usd_per_hour: float
 
     def contradicts(self, usd_per_hour: float) -> bool:
         """Whether a solver that calls so much the least cost is wrong by more than tolerances explain."""
-        known = self.solution.usd_per_hour or 0.0
+        known = self.solution.fleet_usd_per_hour or 0.0
         within = equal_within(known)
-        return not self.tolerated_usd_per_hour - within <= usd_per_hour <= known + within
+        return not self.tolerated_fleet_usd_per_hour - within <= usd_per_hour <= known + within
 
 
 def counted(problem: Problem) -> StaircaseSolution | None:
@@ -54,6 +54,6 @@ def counted(problem: Problem) -> StaircaseSolution | None:
     shares = even_shares_of_one_row(problem, step.instances)
     if shares is None:
         return None
-    cost = cost_usd_per_hour(problem, step.instances)
+    cost = fleet_cost_usd_per_hour(problem, step.instances)
     solution = Solution(Status.OPTIMAL, dict(step.instances), shares, cost, cost, "staircase")
-    return StaircaseSolution(solution, cost_usd_per_hour(problem, tolerated.instances))
+    return StaircaseSolution(solution, fleet_cost_usd_per_hour(problem, tolerated.instances))

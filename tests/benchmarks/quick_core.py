@@ -87,8 +87,8 @@ def main() -> int:
         if step is None or again != step or ending.objective is None:
             print("no answer")
             return 1
-        if abs(step.usd_per_hour - ending.objective) > equal_within(step.usd_per_hour):
-            print(f"counted {step.usd_per_hour} USD/h and solved {ending.objective}")
+        if abs(step.fleet_usd_per_hour - ending.objective) > equal_within(step.fleet_usd_per_hour):
+            print(f"counted {step.fleet_usd_per_hour} USD/h and solved {ending.objective}")
             return 1
         counted_s, asked_s, solved_s = counted_s + built - begin, asked_s + asked - built, solved_s + solved - asked
     kept = [

@@ -39,8 +39,8 @@ def main() -> int:
         plan = planner.answer(question(rate))
         seconds.append(perf_counter() - begin)
         stretch = swept[rates.index(rate)]
-        expected = plan.regions[0].usd_per_hour
-        found = None if stretch is None else stretch.usd_per_hour(rate)
+        expected = plan.regions[0].fleet_usd_per_hour
+        found = None if stretch is None else stretch.fleet_usd_per_hour(rate)
         if found is None or expected is None or abs(found - expected) > 1e-6:
             print(f"at {rate:g} requests/s the sweep says {found} USD/h and the plan {expected}")
             return 1

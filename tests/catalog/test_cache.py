@@ -61,7 +61,7 @@ def test_no_digit_of_a_price_or_a_time_is_lost(usd_per_hour, seconds):
     at = NOW - timedelta(seconds=seconds, microseconds=seconds)
     text = cache_format.as_text("aws", catalog.ProviderCache((part(priced(usd_per_hour), at=at),)))
     (found,) = cache_format.parsed("aws", text, None, None).parts
-    assert found.offers[0].usd_per_hour == usd_per_hour
+    assert found.offers[0].usd_per_instance_hour == usd_per_hour
     assert found.fetched_at == at
 
 
@@ -115,27 +115,27 @@ def test_each_pair_keeps_its_own_time():
 def test_a_whole_part_replaces_what_was_there():
     kept([part(priced(), priced(2.0, "g6.2xlarge"), at=NOW - timedelta(hours=3)), part(priced(3.0), whole=False)])
     (found,) = kept([part(priced(4.0))]).parts
-    assert [one.usd_per_hour for one in found.offers] == [4.0]
+    assert [one.usd_per_instance_hour for one in found.offers] == [4.0]
 
 
 def test_a_part_that_is_not_whole_leaves_the_older_whole_one():
     kept([part(priced(1.0), at=NOW - timedelta(hours=3))])
     parts = kept([part(priced(2.0), whole=False)]).parts
-    assert [(one.whole, one.offers[0].usd_per_hour) for one in parts] == [(False, 2.0), (True, 1.0)]
+    assert [(one.whole, one.offers[0].usd_per_instance_hour) for one in parts] == [(False, 2.0), (True, 1.0)]
 
 
 def test_an_older_answer_that_is_written_later_does_not_win():
     kept([part(priced(2.0), at=NOW)], [QueryRecord("us-east-1", "on_demand", NOW, True)])
     earlier = NOW - timedelta(minutes=1)
     cached = kept([part(priced(1.0), at=earlier)], [QueryRecord("us-east-1", "on_demand", earlier, False)])
-    assert cached.parts[0].offers[0].usd_per_hour == 2.0
+    assert cached.parts[0].offers[0].usd_per_instance_hour == 2.0
     assert cached.asked[0].at == NOW
 
 
 def test_a_part_from_the_future_gives_way():
     kept([part(priced(2.0), at=NOW + timedelta(days=9))], [QueryRecord("*", "spot", NOW + timedelta(days=9), True)])
     cached = kept([part(priced(1.0), at=NOW)], [QueryRecord("*", "spot", NOW, True)])
-    assert cached.parts[0].offers[0].usd_per_hour == 1.0
+    assert cached.parts[0].offers[0].usd_per_instance_hour == 1.0
     assert cached.asked[0].at == NOW
 
 
@@ -309,7 +309,7 @@ def test_two_processes_that_write_at_once_lose_nothing():
     regions = ["us-east-1", "eu-west-1", "ap-south-1"]
     running = [subprocess.Popen([sys.executable, "-c", code, region]) for region in regions]
     assert [one.wait(600) for one in running] == [0, 0, 0]
-    found = {one.region: one.offers[0].usd_per_hour for one in read_cache("aws").parts}
+    found = {one.region: one.offers[0].usd_per_instance_hour for one in read_cache("aws").parts}
     assert found == dict.fromkeys(regions, 25.0)
 
 
@@ -333,7 +333,7 @@ def test_the_last_prices_of_each_day_are_kept():
 
     def on(day):
         parts = read_cache("aws", on=day).parts
-        return parts[0].offers[0].usd_per_hour if parts else None
+        return parts[0].offers[0].usd_per_instance_hour if parts else None
 
     assert catalog.kept_days("aws") == (date(2026, 11, 22), date(2026, 11, 23))
     assert on(date(2026, 11, 21)) is None

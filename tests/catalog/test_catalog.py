@@ -49,7 +49,7 @@ def test_govcloud_prices_are_not_left_out() -> None:
 
 def test_a_users_offer_replaces_ours_and_leaves_the_others() -> None:
     ours = SNAPSHOT.offers_in("aws", "us-east-1", "on_demand")
-    theirs = replace(ours[0], usd_per_hour=1.0, origin="user")
+    theirs = replace(ours[0], usd_per_instance_hour=1.0, origin="user")
     merged = with_sheet(SNAPSHOT, [theirs])
     assert merged.offers_in("aws", "us-east-1", "on_demand") == (theirs, *ours[1:])
     assert len(merged.offers) == len(SNAPSHOT.offers)
@@ -69,7 +69,7 @@ def test_a_users_offer_of_another_purchase_or_region_is_added() -> None:
 
 @given(st.lists(st.sampled_from(SNAPSHOT.offers), unique=True, max_size=20), st.randoms())
 def test_the_order_of_a_users_offers_changes_nothing(offers: list[Offer], random: object) -> None:
-    theirs = [replace(offer, usd_per_hour=offer.usd_per_hour / 2, origin="user") for offer in offers]
+    theirs = [replace(offer, usd_per_instance_hour=offer.usd_per_instance_hour / 2, origin="user") for offer in offers]
     shuffled = list(theirs)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     base = Catalog(SNAPSHOT.offers[::7])

@@ -63,7 +63,7 @@ def test_the_last_digit_of_six_is_no_move():
 
 def test_the_other_way_round_is_the_mirror_image():
     snapshot = load_snapshot("on_demand")
-    moved = [replace(one, usd_per_hour=one.usd_per_hour * 2) for one in snapshot.offers[::7]]
+    moved = [replace(one, usd_per_instance_hour=one.usd_per_instance_hour * 2) for one in snapshot.offers[::7]]
     there = difference(snapshot, with_sheet(snapshot, moved))
     back = difference(with_sheet(snapshot, moved), snapshot)
     assert len(there.changes) == len(moved)

@@ -30,9 +30,9 @@ def net(write):
     def price(text, one):
         write(text)
         (found,) = with_discounts([one], load_discounts())
-        assert found.list_usd_per_hour == one.list_usd_per_hour
-        assert replace(found, usd_per_hour=one.usd_per_hour) == one
-        return found.usd_per_hour
+        assert found.list_usd_per_instance_hour == one.list_usd_per_instance_hour
+        assert replace(found, usd_per_instance_hour=one.usd_per_instance_hour) == one
+        return found.usd_per_instance_hour
 
     return price
 
@@ -103,7 +103,7 @@ def test_percent_never_makes_a_price_free_or_dearer(percent):
 
     offers = load_snapshot("on_demand").offers[::50]
     for before, after in zip(offers, with_discounts(offers, [Discount(Path(), 1, percent=percent)]), strict=True):
-        assert 0 < after.usd_per_hour <= before.usd_per_hour
+        assert 0 < after.usd_per_instance_hour <= before.usd_per_instance_hour
 
 
 def test_a_price_for_a_whole_family_of_sizes_is_refused(net):

@@ -14,9 +14,9 @@ EAST = [one for one in AWS if one.region == "us-east-1"]
 def scaled(offers, factor, of=lambda offer: True):
     """The offers, those that are meant at ``factor`` times their price; to the micro-USD, as clouds list them."""
     return [
-        replace(one, usd_per_hour=usd, list_usd_per_hour=usd)
+        replace(one, usd_per_instance_hour=usd, list_usd_per_instance_hour=usd)
         for one in offers
-        for usd in [round(one.list_usd_per_hour * (factor if of(one) else 1), 6)]
+        for usd in [round(one.list_usd_per_instance_hour * (factor if of(one) else 1), 6)]
     ]
 
 
@@ -42,7 +42,7 @@ def test_what_real_tables_do_is_no_shift():
     only_g6 = [one for one in scaled(EAST, 0.9) if one.instance_type.gpu == "L4"]
     factors = [0.4 + at % 7 / 10 for at in range(len(SPOT))]
     scattered = [
-        replace(one, list_usd_per_hour=one.list_usd_per_hour * factor)
+        replace(one, list_usd_per_instance_hour=one.list_usd_per_instance_hour * factor)
         for one, factor in zip(SPOT, factors, strict=True)
     ]
     for offers in (AWS, scaled(AWS, 1.02), cut, only_g6, scattered, scaled(EAST, 0.5)[:2], []):

@@ -79,7 +79,7 @@ def test_half_an_answer_lies_over_what_is_there(folder):
     before = names_in(folder)
     renew_folder(folder, {"aws": [part(fresh(), whole=False)]})
     assert names_in(folder) == before
-    prices = {key_of(offer): offer.usd_per_hour for offer in read_snapshot(folder).offers}
+    prices = {key_of(offer): offer.usd_per_instance_hour for offer in read_snapshot(folder).offers}
     assert prices["aws", "us-east-1", "g6.xlarge", "on_demand"] == 0.9
     assert prices["aws", "us-east-1", "g6.2xlarge", "on_demand"] == 0.9776
 

@@ -57,13 +57,13 @@ def sheet_of(offers: Iterable[Offer]) -> str:
                 "region": offer.region,
                 "instance_type": shape.name,
                 "purchase": offer.purchase,
-                "usd_per_hour": repr(offer.usd_per_hour),
+                "usd_per_hour": repr(offer.usd_per_instance_hour),
                 "gpu": shape.gpu,
                 "gpu_count": shape.gpu_count,
                 "vcpus": shape.vcpus,
                 "memory_gib": shape.memory_gib,
                 "sold_as": offer.sold_as,
-                "list_usd_per_hour": repr(offer.list_usd_per_hour),
+                "list_usd_per_hour": repr(offer.list_usd_per_instance_hour),
                 "currency": "USD",
                 "contract": offer.contract,
                 "source": offer.source,
@@ -83,8 +83,8 @@ def test_the_least_that_a_row_can_say(path: Path) -> None:
         region="us-east-1",
         purchase="on_demand",
         sold_as="on_demand",
-        usd_per_hour=0.61,
-        list_usd_per_hour=0.61,
+        usd_per_instance_hour=0.61,
+        list_usd_per_instance_hour=0.61,
         origin="user",
         source="mine.csv",
         as_of_from=TODAY,
@@ -108,8 +108,8 @@ def test_everything_that_a_row_can_say(path: Path) -> None:
         "as_of_from,as_of_to,origin\n"
         'us-east-1,aws,40.5,55.04,p5.48xlarge,commit_1y,unknown,"EDP, 2y",invoice,usd,2026-01-01,2026-02-01,live\n',
     )
-    assert offer.usd_per_hour == 40.5
-    assert offer.list_usd_per_hour == 55.04
+    assert offer.usd_per_instance_hour == 40.5
+    assert offer.list_usd_per_instance_hour == 55.04
     assert (offer.sold_as, offer.contract, offer.source) == ("unknown", "EDP, 2y", "invoice")
     assert (offer.as_of_from, offer.as_of_to, offer.origin) == (date(2026, 1, 1), date(2026, 2, 1), "user")
 
@@ -144,7 +144,7 @@ def test_a_new_instance_type_brings_its_facts(path: Path, provider: str, name: s
 
 def test_byte_order_mark_windows_lines_spaces_and_blank_lines_are_fine(path: Path) -> None:
     content = f"\ufeff{HEADER}\r\n\r\n aws , us-east-1,g6.xlarge ,on_demand, 0.61 \r\n,,,,\r\n"
-    assert [offer.usd_per_hour for offer in read(path, content)] == [0.61]
+    assert [offer.usd_per_instance_hour for offer in read(path, content)] == [0.61]
 
 
 @pytest.mark.parametrize(
@@ -331,9 +331,9 @@ def test_a_price_five_times_off_is_refused_unless_confirmed(path: Path, price: s
     (fault,) = faults(path, f"{HEADER}\n{row}\n")
     assert fault.startswith(f"line 2, usd_per_hour: {float(price):g} is {factor} times off 1.0101, the median of known")
     (offer,) = read(path, f"{HEADER}\n{row}\n", accept_odd_prices=True)
-    assert offer.usd_per_hour == float(price)
+    assert offer.usd_per_instance_hour == float(price)
     (offer,) = read(path, f"{HEADER},confirmed\n{row},yes\n")
-    assert offer.usd_per_hour == float(price)
+    assert offer.usd_per_instance_hour == float(price)
 
 
 def test_spot_is_compared_with_spot(path: Path) -> None:
@@ -392,8 +392,8 @@ def user_offers(draw: st.DrawFn) -> Offer:
         region=f"mine-{draw(words)}",
         purchase=draw(st.sampled_from(PURCHASES)),
         sold_as="unknown",
-        usd_per_hour=draw(prices),
-        list_usd_per_hour=draw(prices),
+        usd_per_instance_hour=draw(prices),
+        list_usd_per_instance_hour=draw(prices),
         origin="user",
         source=draw(free_text.filter(bool)),
         as_of_from=first,

@@ -50,7 +50,7 @@ def price_of(provider: str, region: str, name: str, purchase: str = "on_demand")
         for offer in load_snapshot(purchase).offers_in(provider, region, purchase)
         if offer.instance_type.name == name
     ]
-    return offer.usd_per_hour
+    return offer.usd_per_instance_hour
 
 
 def shipped_rows(name: str) -> list[dict[str, str]]:
@@ -122,7 +122,7 @@ def test_every_file_of_the_folder_is_described_in_its_readme() -> None:
 @each_provider
 def test_prices_are_positive_and_list_is_net(provider: str) -> None:
     for offer in offers_of(provider):
-        assert 0 < offer.usd_per_hour == offer.list_usd_per_hour, offer
+        assert 0 < offer.usd_per_instance_hour == offer.list_usd_per_instance_hour, offer
 
 
 @each_provider
@@ -173,7 +173,7 @@ def test_an_excluded_pair_is_not_sold_on_demand(provider: str) -> None:
 @each_provider
 def test_spot_is_cheaper_than_on_demand_save_in_listed_cells(provider: str) -> None:
     on_demand = {
-        (offer.region, offer.instance_type.name): offer.usd_per_hour
+        (offer.region, offer.instance_type.name): offer.usd_per_instance_hour
         for offer in offers_of(provider)
         if offer.purchase == "on_demand"
     }
@@ -183,16 +183,17 @@ def test_spot_is_cheaper_than_on_demand_save_in_listed_cells(provider: str) -> N
         if offer.purchase == "spot" and full is not None:
             compared += 1
             if (provider, offer.region, offer.instance_type.name) in SPOT_EQUALS_ON_DEMAND:
-                assert offer.usd_per_hour == pytest.approx(full, abs=SPOT_ROUNDING_USD, rel=0), offer
+                assert offer.usd_per_instance_hour == pytest.approx(full, abs=SPOT_ROUNDING_USD, rel=0), offer
             else:
-                assert offer.usd_per_hour < full - SPOT_ROUNDING_USD, offer
+                assert offer.usd_per_instance_hour < full - SPOT_ROUNDING_USD, offer
     assert compared > 200
 
 
 @each_provider
 def test_a_commitment_is_cheaper_than_on_demand_and_a_longer_one_than_a_shorter(provider: str) -> None:
     prices = {
-        (offer.region, offer.instance_type.name, offer.purchase): offer.usd_per_hour for offer in offers_of(provider)
+        (offer.region, offer.instance_type.name, offer.purchase): offer.usd_per_instance_hour
+        for offer in offers_of(provider)
     }
     for (region, name, purchase), price in prices.items():
         if purchase.startswith("commit"):
@@ -206,7 +207,7 @@ def test_no_on_demand_price_is_far_from_the_same_type_elsewhere(provider: str) -
     by_type: dict[str, list[float]] = {}
     for offer in offers_of(provider):
         if offer.purchase == "on_demand":
-            by_type.setdefault(offer.instance_type.name, []).append(offer.usd_per_hour)
+            by_type.setdefault(offer.instance_type.name, []).append(offer.usd_per_instance_hour)
     for name, prices in by_type.items():
         assert max(prices) < 2 * min(prices), name
 

@@ -207,7 +207,8 @@ def test_a_table_loses_nothing_at_any_width(columns):
     for offer in catalog.load_snapshot().offers:
         if offer.region in ("us-east-1", "us-central1") and offer.instance_type.gpu == "H100":
             assert re.search(
-                rf"{offer.usd_per_hour:.4f} .*{offer.instance_type.name}.*{offer.region}\s+{offer.purchase}", rows
+                rf"{offer.usd_per_instance_hour:.4f} .*{offer.instance_type.name}.*{offer.region}\s+{offer.purchase}",
+                rows,
             )
 
 

@@ -40,7 +40,7 @@ def rows(folder, name, provider=None):
 
 
 def prices_of(folder):
-    return {catalog.key_of(offer): offer.usd_per_hour for offer in catalog.read_snapshot(Path(folder)).offers}
+    return {catalog.key_of(offer): offer.usd_per_instance_hour for offer in catalog.read_snapshot(Path(folder)).offers}
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def _aws_item(text: str) -> None:
     prices = PriceList(_TYPES, PURCHASES, None, NOW)
     prices.add(parsed(text))
     for priced in prices.settle()[0]:
-        assert 0 < float(priced.usd_per_hour) < 1e10
+        assert 0 < float(priced.usd_per_instance_hour) < 1e10
     for refused in prices.settle()[1]:
         assert refused.why.isprintable()
         assert len(refused.why) < 300
@@ -57,7 +57,7 @@ def _gcp_page(text: str) -> None:
     except ParseError as error:
         raise ValueError(str(error)) from error
     parts = part_prices(page.skus, NOW)
-    assert all(price > 0 for price in parts.usd_per_hour.values())
+    assert all(price > 0 for price in parts.usd_per_part_hour.values())
     assert all(fault.isprintable() for fault in parts.faults.values())
 
 

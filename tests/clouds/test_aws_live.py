@@ -100,7 +100,7 @@ def test_the_recorded_answers_give_the_known_figures_row_for_row(aws, regions) -
             "region": offer.region,
             "instance_type": offer.instance_type.name,
             "purchase": offer.purchase,
-            "usd_per_hour": offer.usd_per_hour,
+            "usd_per_hour": offer.usd_per_instance_hour,
             "sold_as": offer.sold_as,
         }
         for offer in fetched.offers
@@ -124,7 +124,7 @@ def test_an_offer_says_where_and_when_it_was_read(aws) -> None:
     assert {(offer.origin, offer.as_of_from, offer.as_of_to) for offer in fetched.offers} == {
         ("live", RECORDED_AT.date(), RECORDED_AT.date())
     }
-    assert all(offer.list_usd_per_hour == offer.usd_per_hour for offer in fetched.offers)
+    assert all(offer.list_usd_per_instance_hour == offer.usd_per_instance_hour for offer in fetched.offers)
 
 
 def test_one_region_is_one_chain_and_all_regions_one_chain_per_type(aws) -> None:
@@ -209,7 +209,9 @@ def test_spot_is_the_cheapest_zone_without_local_zones_and_a_zero_is_refused(aws
     }
     with aws(FakeAws([], spot)):
         fetched = fetch(["us-east-1"], ["spot"])
-    assert [(offer.instance_type.name, offer.usd_per_hour) for offer in fetched.offers] == [("g6.xlarge", 0.35)]
+    assert [(offer.instance_type.name, offer.usd_per_instance_hour) for offer in fetched.offers] == [
+        ("g6.xlarge", 0.35)
+    ]
     assert fetched.complete == frozenset()
     assert "p5.48xlarge spot in us-east-1: is '0.000000' USD/h in us-east-1a" in lines_of(fetched)[0]
 

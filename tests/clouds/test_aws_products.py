@@ -26,7 +26,7 @@ def test_recorded_reserved_terms_become_effective_prices() -> None:
     made["product"]["attributes"]["instanceFamily"] = "GPU instance"
     priced, refused = prices_of(made, names=("m4.large",)).settle()
     assert refused == ()
-    assert [(price.purchase, price.contract, price.usd_per_hour) for price in priced] == [
+    assert [(price.purchase, price.contract, price.usd_per_instance_hour) for price in priced] == [
         ("commit_1y", "RI 1y standard no upfront", Decimal("0.0819000000")),
         ("commit_3y", "RI 3y standard no upfront", Decimal("0.0605000000")),
         ("on_demand", "", Decimal("0.1200000000")),
@@ -52,7 +52,7 @@ def test_an_upfront_part_is_spread_over_the_term(
     }
     priced, refused = prices_of(made, names=("m4.large",)).settle()
     assert refused == ()
-    assert {price.purchase: (price.contract, price.usd_per_hour) for price in priced if price.contract} == {
+    assert {price.purchase: (price.contract, price.usd_per_instance_hour) for price in priced if price.contract} == {
         "commit_1y": (f"RI 1y standard {contract}", Decimal(one_year)),
         "commit_3y": (f"RI 3y standard {contract}", Decimal(three_years)),
     }
@@ -73,7 +73,9 @@ def test_capacity_block_and_free_trial_are_no_price() -> None:
     capacity_block, free_trial = recorded("traps.json")
     real = product("p5.48xlarge", usd="55.0400000000")
     priced, refused = prices_of(capacity_block, real, free_trial).settle()
-    assert [(price.instance_type, price.usd_per_hour) for price in priced] == [("p5.48xlarge", Decimal("55.04"))]
+    assert [(price.instance_type, price.usd_per_instance_hour) for price in priced] == [
+        ("p5.48xlarge", Decimal("55.04"))
+    ]
     assert refused == ()
 
 
@@ -238,7 +240,7 @@ def test_a_price_that_begins_later_is_not_todays(dates: list[str], usd_or_why: i
     read = PriceList(("g6.xlarge",), ("on_demand",), None, NOW)
     read.add(parsed(json.dumps(starting(product(), *dates))))
     priced, refused = read.settle()
-    found = [int(price.usd_per_hour) for price in priced] + [refusal.why for refusal in refused]
+    found = [int(price.usd_per_instance_hour) for price in priced] + [refusal.why for refusal in refused]
     assert found == [usd_or_why]
 
 

@@ -49,7 +49,7 @@ def test_the_public_list_gives_the_known_figures_row_for_row(monkeypatch, region
         known = {(offer.region, offer.instance_type.name): offer.sold_as for offer in shipped}
         fetched = PublicAwsPrices(known_sold_as=known).fetch(regions, LISTED, TYPES)
     assert [
-        (offer.region, offer.instance_type.name, offer.purchase, offer.usd_per_hour, offer.sold_as)
+        (offer.region, offer.instance_type.name, offer.purchase, offer.usd_per_instance_hour, offer.sold_as)
         for offer in fetched.offers
     ] == [
         (row["region"], row["instance_type"], row["purchase"], float(row["usd_per_hour"]), row["sold_as"])
@@ -78,7 +78,7 @@ def test_reserved_terms_of_the_list_are_effective_prices() -> None:
     small = InstanceType("aws", "m4.large", "L4", 1, 2, 8, "aws:G")
     with Loopback(FakeAws([made])) as server:
         fetched = fetch(server, purchases=LISTED, instance_types=[small])
-    assert {offer.purchase: (offer.usd_per_hour, offer.contract) for offer in fetched.offers} == {
+    assert {offer.purchase: (offer.usd_per_instance_hour, offer.contract) for offer in fetched.offers} == {
         "on_demand": (0.12, ""),
         "commit_1y": (0.078041, "RI 1y standard partial upfront"),
         "commit_3y": (0.056006, "RI 3y standard partial upfront"),
@@ -98,7 +98,7 @@ def test_lines_of_a_product_need_not_be_neighbours_and_look_alikes_never_get_in(
     body = public_list([]) + "".join(line for line in lines if '"eu-west-1"' not in line and '"us-west-2"' not in line)
     with Loopback(in_turn(Reply(body))) as server:
         fetched = fetch(server, ["us-east-1"])
-    assert {offer.instance_type.name: offer.usd_per_hour for offer in fetched.offers} == {
+    assert {offer.instance_type.name: offer.usd_per_instance_hour for offer in fetched.offers} == {
         "g5.2xlarge": 1.212,
         "g6.xlarge": 0.8048,
         "p4d.24xlarge": 21.957642,

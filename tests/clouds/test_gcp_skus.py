@@ -124,7 +124,7 @@ def test_only_the_first_tier_counts_and_must_be_there():
     tiered = sku()
     first = tiered["pricingInfo"][0]["pricingExpression"]["tieredRates"]
     first.insert(0, {"startUsageAmount": 100, "unitPrice": {"currencyCode": "USD", "units": "0", "nanos": 1}})
-    assert read_sku(message(tiered)).usd_per_hour == Decimal("0.560040239")
+    assert read_sku(message(tiered)).usd_per_part_hour == Decimal("0.560040239")
     first.pop()
     assert read_sku(message(tiered)).fault == "has 0 prices for the first unit, not one"
 
@@ -133,7 +133,7 @@ def test_the_newest_price_counts_in_whatever_order():
     old, new = sku(nanos=1000, when="2024-01-01T00:00:00Z"), sku(nanos=2000, when="2026-01-01T00:00:00.5Z")
     for order in ((old, new), (new, old)):
         both = {**old, "pricingInfo": [info for one in order for info in one["pricingInfo"]]}
-        assert read_sku(message(both)).usd_per_hour == Decimal("0.000002")
+        assert read_sku(message(both)).usd_per_part_hour == Decimal("0.000002")
     assert read_sku(message({**old, "pricingInfo": []})).fault == "has no price"
 
 
@@ -147,9 +147,11 @@ def test_a_price_that_begins_later_is_not_todays():
     """0.7068 today and 0.4468 from 2027 on, as Google listed it."""
     listed = entries((706800000, "2026-07-30T00:00:00Z"), (446800000, "2027-01-01T00:00:00Z"))
     for one in (listed, {**listed, "pricingInfo": listed["pricingInfo"][::-1]}):
-        assert read_sku(message(one), NOW).usd_per_hour == Decimal("0.7068")
-        assert read_sku(message(one), datetime(2027, 1, 1, tzinfo=UTC)).usd_per_hour == Decimal("0.4468")
-        assert read_sku(message(one), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)).usd_per_hour == Decimal("0.7068")
+        assert read_sku(message(one), NOW).usd_per_part_hour == Decimal("0.7068")
+        assert read_sku(message(one), datetime(2027, 1, 1, tzinfo=UTC)).usd_per_part_hour == Decimal("0.4468")
+        assert read_sku(message(one), datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)).usd_per_part_hour == Decimal(
+            "0.7068"
+        )
 
 
 @pytest.mark.parametrize(
@@ -165,12 +167,12 @@ def test_a_price_that_begins_later_is_not_todays():
 )
 def test_without_a_price_in_force_there_is_no_price(priced, fault):
     found = read_sku(message(entries(*priced)), NOW)
-    assert (found.usd_per_hour, found.fault) == (None, fault)
+    assert (found.usd_per_part_hour, found.fault) == (None, fault)
 
 
 def test_a_price_that_is_listed_twice_is_one_price():
     twice = entries((1000, "2026-01-01T00:00:00Z"), (1000, "2026-01-01T00:00:00Z"))
-    assert read_sku(message(twice), NOW).usd_per_hour == Decimal("0.000001")
+    assert read_sku(message(twice), NOW).usd_per_part_hour == Decimal("0.000001")
 
 
 def test_converted_money_and_impossible_money_are_refused():
@@ -189,7 +191,7 @@ def test_what_google_writes_is_cut_and_cleaned_before_it_is_repeated():
 
 def test_the_place_in_the_text_says_nothing():
     parts = part_prices([message(sku("Nvidia L4 GPU running in Netherlands", regions=["us-east4", "me-west1"]))])
-    assert {region for region, _, _ in parts.usd_per_hour} == {"us-east4", "me-west1"}
+    assert {region for region, _, _ in parts.usd_per_part_hour} == {"us-east4", "me-west1"}
 
 
 @pytest.mark.parametrize("same_price", [True, False])
@@ -198,7 +200,7 @@ def test_two_skus_of_one_part_are_an_error_that_names_both(same_price):
     second = sku(sku_id="BBBB", nanos=560040239 if same_price else 1, regions=["us-central1"])
     for order in ((first, second), (second, first)):
         parts = part_prices(map(message, order))
-        assert list(parts.usd_per_hour) == [("us-east1", "on_demand", "L4 GPU")]
+        assert list(parts.usd_per_part_hour) == [("us-east1", "on_demand", "L4 GPU")]
         fault = parts.faults["us-central1", "on_demand", "L4 GPU"]
         assert "AAAA" in fault
         assert "BBBB" in fault
@@ -206,7 +208,7 @@ def test_two_skus_of_one_part_are_an_error_that_names_both(same_price):
 
 def test_a_zero_price_does_not_give_way_to_another_sku():
     parts = part_prices([message(sku(sku_id="FREE", nanos=0)), message(sku(sku_id="PAID"))])
-    assert not parts.usd_per_hour
+    assert not parts.usd_per_part_hour
     assert "FREE" in parts.faults["us-central1", "on_demand", "L4 GPU"]
 
 

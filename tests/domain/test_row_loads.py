@@ -65,9 +65,9 @@ def test_a_router_that_knows_more_does_what_one_that_knows_less_can(router):
     solving = ProblemSolver("auto", None)
     assert solving.solve(question.problem).instances == {("m1", L4): 2}
     problem, solution = solving.solve_any(question.problems)
-    assert (problem, solution.instances, solution.usd_per_hour) == (question.coarser[-1], {("m1", L4): 1}, 1.0)
+    assert (problem, solution.instances, solution.fleet_usd_per_hour) == (question.coarser[-1], {("m1", L4): 1}, 1.0)
     assert verify(problem, solution) == []
-    assert solving.cost_of_any(question.problems).usd_per_hour == 1.0
+    assert solving.cost_of_any(question.problems).fleet_usd_per_hour == 1.0
 
 
 def test_an_error_moves_the_engine_and_only_lowers_the_front_end():
@@ -106,8 +106,8 @@ def test_knowing_more_never_costs_more_and_no_replica_is_over_full(seed):
         mixed += len(question.coarser)
         problem, solution = solving.solve_any(question.problems)
         assert verify(problem, solution) == []
-        costs[router] = solution.usd_per_hour
-        assert solving.cost_of_any(question.problems).usd_per_hour == pytest.approx(costs[router])
+        costs[router] = solution.fleet_usd_per_hour
+        assert solving.cost_of_any(question.problems).fleet_usd_per_hour == pytest.approx(costs[router])
         for kind in KINDS:
             hosts = {"g6x4": 4}
             replicas = sum(n * hosts.get(name, 1) for (name, of), n in solution.instances.items() if of == kind)
@@ -163,4 +163,4 @@ def test_a_router_that_knows_sizes_fills_engines_and_front_ends_exactly(
     )
     (plan,) = melange_cloud.answer(asked, now=datetime(2026, 11, 27, tzinfo=UTC)).regions
     assert plan.status is Status.OPTIMAL
-    assert plan.usd_per_hour == pytest.approx(usd_per_hour, abs=1e-6)
+    assert plan.fleet_usd_per_hour == pytest.approx(usd_per_hour, abs=1e-6)

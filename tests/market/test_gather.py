@@ -356,7 +356,7 @@ def test_half_a_region_lies_over_what_is_older(serve):
     answered = [product("g6.xlarge", usd="0.9000000000", sku="A"), product("g5.2xlarge", usd="0.0000000000", sku="B")]
     server = serve(both_clouds(FakeAws(answered)))
     gathered = gather.gather([EAST], ["on_demand"])
-    assert price_of(gathered, "g6.xlarge").usd_per_hour == 0.9
+    assert price_of(gathered, "g6.xlarge").usd_per_instance_hour == 0.9
     assert price_of(gathered, "g6.xlarge").origin == "live"
     assert price_of(gathered, "g5.2xlarge").origin == "snapshot"
     assert price_of(gathered, "p5.48xlarge").origin == "snapshot"
@@ -515,15 +515,17 @@ def test_the_users_sheet_outranks_live_prices_and_discounts(serve, tmp_path):
     assert price_of(gathered, "g6.xlarge") == mine
     assert gathered.age_words(mine, datetime.now(UTC)) == f"user {today}"
     listed = price_of(gathered, "p5.48xlarge")
-    assert (listed.usd_per_hour, listed.list_usd_per_hour, listed.origin) == (27.52, 55.04, "live")
+    assert (listed.usd_per_instance_hour, listed.list_usd_per_instance_hour, listed.origin) == (27.52, 55.04, "live")
 
 
 def test_the_cache_keeps_list_prices(serve, tmp_path):
     serve()
     half = Discount(tmp_path, 1, percent=50)
     gather.gather([EAST], ["on_demand"], discounts=[half])
-    assert price_of(gather.gather([EAST], ["on_demand"]), "p5.48xlarge").usd_per_hour == 55.04
-    assert price_of(gather.gather([EAST], ["on_demand"], discounts=[half]), "p5.48xlarge").usd_per_hour == 27.52
+    assert price_of(gather.gather([EAST], ["on_demand"]), "p5.48xlarge").usd_per_instance_hour == 55.04
+    assert (
+        price_of(gather.gather([EAST], ["on_demand"], discounts=[half]), "p5.48xlarge").usd_per_instance_hour == 27.52
+    )
 
 
 # Plug-ins
@@ -805,10 +807,10 @@ def test_whatever_a_plug_in_raises_or_answers_stops_nobody(serve, answer):
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"usd_per_hour": "0.5"}, "is 0.5 USD/h"),
-        ({"usd_per_hour": float("nan")}, "is nan USD/h"),
-        ({"usd_per_hour": 10**400}, "is 1000"),
-        ({"usd_per_hour": True}, "is True USD/h"),
+        ({"usd_per_instance_hour": "0.5"}, "is 0.5 USD/h"),
+        ({"usd_per_instance_hour": float("nan")}, "is nan USD/h"),
+        ({"usd_per_instance_hour": 10**400}, "is 1000"),
+        ({"usd_per_instance_hour": True}, "is True USD/h"),
         ({"sold_as": "gift"}, "is sold as 'gift'"),
         ({"instance_type": replace(ROGUE_TYPE, gpu_count="8")}, "has 8 GPUs 'L4'"),  # type: ignore[arg-type]
         ({"instance_type": replace(ROGUE_TYPE, vcpus=-1)}, "has -1 vCPUs"),

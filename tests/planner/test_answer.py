@@ -17,7 +17,7 @@ from tests.report import forms
 
 
 def cost(*regions, **question):
-    return ask(*regions, **question).regions[0].usd_per_hour
+    return ask(*regions, **question).regions[0].fleet_usd_per_hour
 
 
 def test_the_objects_and_the_cli_agree():
@@ -39,11 +39,11 @@ def test_the_objects_and_the_cli_agree():
 def test_a_gpu_alone_costs_what_a_plan_of_it_alone_costs(region, question):
     """At 5 requests/s 4 degrees of the A10G were asked one by one, and it looked 5.6 % too dear."""
     (plan,) = ask(region, **question).regions
-    fleets = [fleet for fleet in plan.context.single_gpu if fleet.usd_per_hour is not None]
+    fleets = [fleet for fleet in plan.context.single_gpu if fleet.fleet_usd_per_hour is not None]
     assert len({fleet.gpu for fleet in fleets}) == len(fleets) >= 1
     for fleet in fleets:
         (alone,) = ask(region, **question, gpus=(fleet.gpu,)).regions
-        assert fleet.usd_per_hour == pytest.approx(alone.usd_per_hour, rel=1e-7)
+        assert fleet.fleet_usd_per_hour == pytest.approx(alone.fleet_usd_per_hour, rel=1e-7)
         degrees = {line.tensor_parallel for line in alone.allocations}
         assert fleet.tensor_parallel in ({None} if len(degrees) > 1 else degrees)
 
@@ -54,8 +54,8 @@ def test_the_mix_saves_as_much_as_it_saves():
     (a10g,) = [fleet for fleet in plan.context.single_gpu if fleet.gpu == "A10G"]
     assert a10g.instances == {"g5.12xlarge": 1, "g5.2xlarge": 1}
     assert a10g.tensor_parallel is None
-    assert a10g.usd_per_hour * 730 == pytest.approx((5.672 + 1.212) * 730)
-    assert a10g.saving_fraction == pytest.approx(1 - plan.usd_per_hour / 6.884)
+    assert a10g.fleet_usd_per_hour * 730 == pytest.approx((5.672 + 1.212) * 730)
+    assert a10g.saving_fraction == pytest.approx(1 - plan.fleet_usd_per_hour / 6.884)
 
 
 def test_frames_hold_what_the_objects_hold():
@@ -64,14 +64,14 @@ def test_frames_hold_what_the_objects_hold():
     assert list(frames["regions"]["region"]) == [region.region for region in plan.regions]
     assert frames["regions"]["usd_per_month"].tolist() == [region.usd_per_month for region in plan.regions]
     total = frames["allocations"].groupby("region")["usd_per_hour"].sum()
-    assert all(total[region.region] == pytest.approx(region.usd_per_hour) for region in plan.regions)
+    assert all(total[region.region] == pytest.approx(region.fleet_usd_per_hour) for region in plan.regions)
     covered = frames["routing"].groupby(["region", "input_tokens", "output_tokens"])["share"].sum()
     assert covered.tolist() == pytest.approx([1.0] * len(covered))
 
 
 def test_a_mean_rate_divides_the_price_per_token():
     peak, mean = ask(peak_requests_per_s=10), ask(peak_requests_per_s=10, mean_requests_per_s=5)
-    assert mean.regions[0].usd_per_hour == peak.regions[0].usd_per_hour
+    assert mean.regions[0].fleet_usd_per_hour == peak.regions[0].fleet_usd_per_hour
     assert mean.regions[0].usd_per_million_tokens == pytest.approx(2 * peak.regions[0].usd_per_million_tokens)
     region = peak.regions[0]
     tokens = 10 * 3600 * 730 * (peak.basis.traffic.mean_input_tokens + peak.basis.traffic.mean_output_tokens) / 1e6
@@ -81,7 +81,7 @@ def test_a_mean_rate_divides_the_price_per_token():
 
 def test_cheapest_first_and_regions_without_a_plan_last():
     plan = ask("all", gpus=("A10G",))
-    costs = [region.usd_per_hour for region in plan.regions]
+    costs = [region.fleet_usd_per_hour for region in plan.regions]
     known = [usd for usd in costs if usd is not None]
     assert costs[: len(known)] == sorted(known)
     assert None in costs
@@ -93,7 +93,7 @@ def test_govcloud_is_planned_when_named():
 
 
 def test_relaxing_host_memory_gives_what_the_plan_promised():
-    promised = {what.option: what.usd_per_hour for what in ask().regions[0].context.what_if}
+    promised = {what.option: what.fleet_usd_per_hour for what in ask().regions[0].context.what_if}
     assert cost(min_host_memory_gib=0.0) == pytest.approx(promised["--min-host-memory-gib 0"])
 
 
@@ -147,11 +147,11 @@ def test_what_a_user_expects_of_any_plan(rate, router, tpot_ms, name):
     region = ask(peak_requests_per_s=rate, **asked).regions[0]
     assert region.status is Status.OPTIMAL
     slack = 1e-6
-    assert cost(peak_requests_per_s=rate * 1.5, **asked) >= region.usd_per_hour - slack
-    assert cost(peak_requests_per_s=rate, **{**asked, "tpot_ms": tpot_ms * 1.5}) <= region.usd_per_hour + slack
-    assert cost(peak_requests_per_s=rate, spare=1, **asked) >= region.usd_per_hour - slack
-    assert cost(peak_requests_per_s=rate, max_gpus={"H100": 8}, **asked) >= region.usd_per_hour - slack
-    assert cost(peak_requests_per_s=rate, gpus=("A10G", "A100-40GB"), **asked) >= region.usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate * 1.5, **asked) >= region.fleet_usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate, **{**asked, "tpot_ms": tpot_ms * 1.5}) <= region.fleet_usd_per_hour + slack
+    assert cost(peak_requests_per_s=rate, spare=1, **asked) >= region.fleet_usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate, max_gpus={"H100": 8}, **asked) >= region.fleet_usd_per_hour - slack
+    assert cost(peak_requests_per_s=rate, gpus=("A10G", "A100-40GB"), **asked) >= region.fleet_usd_per_hour - slack
     low, high = region.usd_per_month_range
     assert low - slack <= region.usd_per_month <= high + slack
 
@@ -162,7 +162,7 @@ def test_what_a_router_knows_never_makes_a_plan_dearer(rate):
     plans = {}
     for router in ("plain", "prompt", "oracle"):
         (plans[router],) = ask("us-central1", workload="chat", peak_requests_per_s=rate, router=router).regions
-    costs = {router: plan.usd_per_hour for router, plan in plans.items()}
+    costs = {router: plan.fleet_usd_per_hour for router, plan in plans.items()}
     assert costs["oracle"] <= costs["prompt"] + 1e-6 <= costs["plain"] + 2e-6
     for router, plan in plans.items():
         assert plan.context.routers == pytest.approx(costs)

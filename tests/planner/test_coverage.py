@@ -51,7 +51,7 @@ def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
     whole = plan_of(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0, model=SHORT_CONTEXT)
     dropped = plan_of(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True, model=SHORT_CONTEXT)
     basis, (region,), (expected,) = dropped.basis, dropped.regions, whole.regions
-    assert region.usd_per_hour == expected.usd_per_hour
+    assert region.fleet_usd_per_hour == expected.fleet_usd_per_hour
     assert (basis.traffic.served_requests_share, basis.traffic.planned_requests_per_s) == pytest.approx((0.8, 9.6))
     assert basis.traffic.served_tokens_share == pytest.approx(960 / 2960)
     assert (basis.traffic.mean_input_tokens, basis.traffic.mean_output_tokens) == (1000, 200)

@@ -44,7 +44,7 @@ def bars_of(table, requests_per_s, router="plain", *, planned=None, detailed=Tru
     fleet = solving.solve(posed(planned or table).problem)
     ends = MaxTputRange(shifted(table, 1), table, shifted(table, -1))
     bars = ErrorBarFinder(posed, BUCKETS, solving, HOURS).bars(ends, fleet, detailed=detailed)
-    return bars, fleet, lambda other: solving.solve_for_cost(posed(other).problem).usd_per_hour * HOURS
+    return bars, fleet, lambda other: solving.solve_for_cost(posed(other).problem).fleet_usd_per_hour * HOURS
 
 
 def test_shifted_moves_all_or_one():
@@ -66,7 +66,7 @@ def test_the_profile_to_measure_first_may_stand_outside_the_fleet():
     assert {kind for _, kind in fleet.instances} == {L4}
     first = bars.profiles[0]
     assert (first.gpu, first.in_fleet) == ("H100", False)
-    assert first.usd_per_month_if_worse == pytest.approx(fleet.usd_per_hour * HOURS)
+    assert first.usd_per_month_if_worse == pytest.approx(fleet.fleet_usd_per_hour * HOURS)
     assert first.usd_per_month_if_better < first.usd_per_month_if_worse
     assert not bars.better.same_mix
     assert bars.worse.same_mix
@@ -76,7 +76,7 @@ def test_a_profile_outside_the_fleet_that_matters_little_more_is_not_passed_over
     # Alone, L4's 5 % move the cost from 72 to 79 USD/h; an H100 that is 45 % better makes it 66 instead of 75.
     table = rates(errors=(0.05, 0.01, 0.45, 0.01), rate=(4.0, 4.0, 17.0, 1.0))
     bars, fleet, _ = bars_of(table, 300 / 1.375)
-    assert fleet.usd_per_hour == pytest.approx(75)
+    assert fleet.fleet_usd_per_hour == pytest.approx(75)
     assert [(one.gpu, round(one.swing_usd_per_month / HOURS)) for one in bars.profiles] == [("H100", 9), ("L4", 7)]
 
 
@@ -119,12 +119,12 @@ def test_what_was_measured_of_another_degree_stays():
 def test_the_largest_swing_is_that_of_planning_every_profile_at_both_ends(errors, rate, requests_per_s, router):
     table = rates(errors, rate)
     bars, fleet, cost = bars_of(table, requests_per_s, router)
-    slack = 1e-5 * fleet.usd_per_hour * HOURS
+    slack = 1e-5 * fleet.fleet_usd_per_hour * HOURS
     swings = {}
     for kind in (L4, A10G, H100, L4_2):
         at_end = shifted_with_its_gpu if kind in {used for _, used in fleet.instances} else shifted
         better, worse = cost(at_end(table, 1, kind)), cost(at_end(table, -1, kind))
-        assert better - slack <= fleet.usd_per_hour * HOURS <= worse + slack
+        assert better - slack <= fleet.fleet_usd_per_hour * HOURS <= worse + slack
         swings[kind] = worse - better
     told = {Kind(one.gpu, one.tensor_parallel): one.swing_usd_per_month for one in bars.profiles}
     for kind, swing in told.items():
@@ -139,7 +139,7 @@ def test_a_pessimistic_plan_is_the_worse_end_of_the_stated_one():
     table = rates()
     stated, _, _ = bars_of(table, 30)
     low, fleet, _ = bars_of(table, 30, planned=shifted(table, -1))
-    assert fleet.usd_per_hour * HOURS == pytest.approx(stated.worse.usd_per_month)
+    assert fleet.fleet_usd_per_hour * HOURS == pytest.approx(stated.worse.usd_per_month)
     assert [low.better.usd_per_month, low.stated.usd_per_month, low.worse.usd_per_month] == [
         stated.better.usd_per_month,
         stated.stated.usd_per_month,
@@ -175,10 +175,10 @@ def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
     assert other.usd_per_month == pytest.approx(one.usd_per_month_range[1])
     assert other.usd_per_month_range == one.usd_per_month_range
     assert other.context.error_bars.stated.usd_per_month == pytest.approx(one.usd_per_month)
-    alone = {fleet.gpu: fleet.usd_per_hour for fleet in one.context.single_gpu}
+    alone = {fleet.gpu: fleet.fleet_usd_per_hour for fleet in one.context.single_gpu}
     for fleet in other.context.single_gpu:
-        if fleet.usd_per_hour is not None:
-            assert fleet.usd_per_hour >= alone[fleet.gpu] - 1e-6
+        if fleet.fleet_usd_per_hour is not None:
+            assert fleet.fleet_usd_per_hour >= alone[fleet.gpu] - 1e-6
     for router, cost in other.context.routers.items():
         assert cost >= one.context.routers[router] - 1e-6
 
@@ -193,7 +193,7 @@ def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
 def test_pessimistic_is_never_cheaper(rate, router, name, tpot_ms):
     asked = {"peak_requests_per_s": rate, "router": router, "workload": name, "tpot_ms": tpot_ms}
     stated, low = ask(**asked).regions[0], ask(**asked, pessimistic=True).regions[0]
-    assert low.usd_per_hour >= stated.usd_per_hour - 1e-6
+    assert low.fleet_usd_per_hour >= stated.fleet_usd_per_hour - 1e-6
 
 
 @settings(max_examples=examples(5))
@@ -208,7 +208,10 @@ def test_tightening_a_target_never_lowers_the_cost(target, limit_ms, tighter, ra
     # Two regions: a comparison, which asks for no more than the plan.
     asked = {"peak_requests_per_s": rate, "router": router, "workload": "chat", "gpus": ("L4", "A10G", "A100-40GB")}
     loose, tight = (
-        {region.region: region.usd_per_hour for region in ask("us-east-1", "us-central1", **asked, **targets).regions}
+        {
+            region.region: region.fleet_usd_per_hour
+            for region in ask("us-east-1", "us-central1", **asked, **targets).regions
+        }
         for targets in ({target: limit_ms}, {target: limit_ms * tighter})
     )
     for region, cost in loose.items():
@@ -248,8 +251,8 @@ def test_a_latency_that_no_profile_knows_is_no_data_and_not_infeasible():
 
 @pytest.mark.parametrize("asked", [{"ttft_ms": 800.0, "gpus": ("A100-40GB",)}, {"pessimistic": True}])
 def test_the_what_if_of_half_the_tpot_keeps_the_rest_of_the_question(asked):
-    promised = {what.option: what.usd_per_hour for what in ask(**asked).regions[0].context.what_if}
-    assert promised["--tpot-ms 50"] == pytest.approx(ask(**asked, tpot_ms=50.0).regions[0].usd_per_hour)
+    promised = {what.option: what.fleet_usd_per_hour for what in ask(**asked).regions[0].context.what_if}
+    assert promised["--tpot-ms 50"] == pytest.approx(ask(**asked, tpot_ms=50.0).regions[0].fleet_usd_per_hour)
 
 
 def _without_what_ifs(region):

@@ -25,7 +25,7 @@ def rented(solution: Solution, name: str) -> int:
 
 
 def with_price(problem: Problem, name: str, usd_per_hour: float) -> Problem:
-    offers = tuple(replace(o, usd_per_hour=usd_per_hour) if o.name == name else o for o in problem.offers)
+    offers = tuple(replace(o, usd_per_instance_hour=usd_per_hour) if o.name == name else o for o in problem.offers)
     return replace(problem, offers=offers)
 
 
@@ -38,17 +38,17 @@ def test_an_absent_offer_enters_below_its_entry_price_and_not_above(problem: Pro
     for offer in problem.offers:
         if rented(plan, offer.name):
             continue
-        price, _ = entry_price(problem, answers, offer, plan.usd_per_hour or 0.0)
+        price, _ = entry_price(problem, answers, offer, plan.fleet_usd_per_hour or 0.0)
         if price is None:
             nearly_free = answers.solve_for_cost(with_price(problem, offer.name, 1e-3))
-            assert nearly_free.usd_per_hour == pytest.approx(plan.usd_per_hour, abs=1e-5)
+            assert nearly_free.fleet_usd_per_hour == pytest.approx(plan.fleet_usd_per_hour, abs=1e-5)
             continue
-        assert price <= offer.usd_per_hour * (1 + 1e-6)
+        assert price <= offer.usd_per_instance_hour * (1 + 1e-6)
         below = answers.solve_for_cost(with_price(problem, offer.name, price * 0.995))
         assert rented(below, offer.name) > 0
-        assert (below.usd_per_hour or 0.0) < (plan.usd_per_hour or 0.0)
+        assert (below.fleet_usd_per_hour or 0.0) < (plan.fleet_usd_per_hour or 0.0)
         above = answers.solve_for_cost(with_price(problem, offer.name, price * 1.005))
-        assert above.usd_per_hour == pytest.approx(plan.usd_per_hour)
+        assert above.fleet_usd_per_hour == pytest.approx(plan.fleet_usd_per_hour)
 
 
 @settings(max_examples=examples(12))
@@ -64,9 +64,9 @@ def test_a_higher_quota_saves_what_was_promised(problem: Problem) -> None:
 
         def cost_at(limit: int, field: str = field, name: str = quota.name) -> float:
             raised = replace(problem.quotas, **{field: {**getattr(problem.quotas, field), name: limit}})
-            return answers.solve_for_cost(replace(problem, quotas=raised)).usd_per_hour or 0.0
+            return answers.solve_for_cost(replace(problem, quotas=raised)).fleet_usd_per_hour or 0.0
 
-        cost = plan.usd_per_hour or 0.0
+        cost = plan.fleet_usd_per_hour or 0.0
         assert cost - cost_at(quota.limit + 1) == pytest.approx(quota.saving_of_one_more_usd_per_hour, abs=1e-5)
         assert cost - cost_at(quota.next_useful_limit) == pytest.approx(quota.next_saving_usd_per_hour, abs=1e-5)
         assert quota.next_saving_usd_per_hour > 0
@@ -91,7 +91,7 @@ def test_alternatives_rise_in_cost_and_differ_in_kind(problem: Problem) -> None:
     plan = answers.solve(problem)
     assume(plan.status is Status.OPTIMAL)
     fleets = [plan, *(other.solution for other in other_fleets(problem, plan, answers, 5))]
-    costs = [fleet.usd_per_hour or 0.0 for fleet in fleets]
+    costs = [fleet.fleet_usd_per_hour or 0.0 for fleet in fleets]
     assert costs == sorted(costs)
     gpus = [{kind.gpu for _, kind in fleet.instances} for fleet in fleets]
     for at, used in enumerate(gpus):
@@ -110,11 +110,11 @@ def test_the_first_alternative_is_the_cheapest_fleet_without_one_of_the_gpus() -
                 kinds=tuple(k for k in problem.kinds if k.gpu == gpu),
                 offers=tuple(o for o in problem.offers if o.gpu == gpu),
             )
-        ).usd_per_hour
+        ).fleet_usd_per_hour
         for gpu in ("A10G", "A100-80GB")
     }
     first, second = other_fleets(problem, plan, answers, 5)
-    assert [first.solution.usd_per_hour, second.solution.usd_per_hour] == sorted(
+    assert [first.solution.fleet_usd_per_hour, second.solution.fleet_usd_per_hour] == sorted(
         alone.values(), key=lambda cost: cost or 0.0
     )
 
@@ -153,10 +153,10 @@ def test_bucket_costs_add_up_to_the_fleet() -> None:
     per_hour = sum(
         size.usd_per_thousand_requests / 1000 * size.requests_share * 30 * 3600 for size in told.bucket_costs
     )
-    assert per_hour == pytest.approx(plan.usd_per_hour)
+    assert per_hour == pytest.approx(plan.fleet_usd_per_hour)
     dearest = told.bucket_costs[0]
     assert dearest.usd_per_thousand_requests >= told.bucket_costs[-1].usd_per_thousand_requests
-    assert 0 <= told.idle_usd_per_hour < (plan.usd_per_hour or 0.0)
+    assert 0 <= told.idle_fleet_usd_per_hour < (plan.fleet_usd_per_hour or 0.0)
 
 
 @pytest.mark.parametrize(("limited_by", "told_as"), [("ttft", "ttft"), ("saturation", "batch")])
@@ -189,4 +189,4 @@ def test_a_type_that_is_like_a_rented_one_enters_below_its_price() -> None:
     twin = OfferNumbers("A10G-big-host", "A10G", 1, 16, "aws:G", 1.5)
     told = explain(AnsweredProblem(problem, plan, (*problem.offers, twin)), ProfiledTraffic([], {}, {}), answers, 1)
     (entry,) = [entry for entry in told.entry_prices if entry.instance_type == twin.name]
-    assert entry.enters_below_usd_per_hour_each == pytest.approx(1.01, abs=1e-4)
+    assert entry.enters_below_usd_per_instance_hour == pytest.approx(1.01, abs=1e-4)

@@ -27,7 +27,7 @@ def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
                 min(engine.requests_per_s, 1 / (0.0217 + (cell.output_tokens - 1) * 2.14e-5))  # one HTTP front end
                 * (cell.input_tokens + cell.output_tokens)
                 / min(
-                    offer.usd_per_hour / (offer.instance_type.gpu_count // kind.tensor_parallel)
+                    offer.usd_per_instance_hour / (offer.instance_type.gpu_count // kind.tensor_parallel)
                     for offer in offers
                     if offer.instance_type.gpu == kind.gpu and offer.instance_type.gpu_count >= kind.tensor_parallel
                 )
@@ -158,4 +158,4 @@ def test_a_replica_over_several_gpus_pays_for_them():
     assert {8 // price.tensor_parallel for price in shown.prices} == {p.replicas_per_instance for p in shown.prices}
     assert min(price.tensor_parallel for price in shown.prices) > 1
     for price in shown.prices:
-        assert price.usd_per_hour == pytest.approx(price.usd_per_hour_each * price.tensor_parallel / 8)
+        assert price.usd_per_replica_hour == pytest.approx(price.usd_per_instance_hour * price.tensor_parallel / 8)

@@ -119,7 +119,7 @@ def test_code_week_without_a_rate_costs_what_its_peak_costs():
             regions=("us-east-1",), workload="code-week", trust=PricePolicy(offline=True), explain=False, **more
         )
         (region,) = planner.answer(question).regions
-        return region.usd_per_hour * 730
+        return region.fleet_usd_per_hour * 730
 
     # Two p4d.24xlarge at 21.9576 USD/h.
     assert usd_per_month() == pytest.approx(2 * 21.957642 * 730, abs=1)

@@ -128,7 +128,9 @@ def test_whatever_prune_drops_something_kept_replaces(shapes):
     kept = prune(offers, Quotas())
     assert kept
     for dropped in (o for o in offers if o not in kept):
-        assert any(k.gpu_count >= dropped.gpu_count and k.usd_per_hour <= dropped.usd_per_hour for k in kept)
+        assert any(
+            k.gpu_count >= dropped.gpu_count and k.usd_per_instance_hour <= dropped.usd_per_instance_hour for k in kept
+        )
 
 
 PAIR = Kind("L4", 2)

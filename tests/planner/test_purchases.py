@@ -30,7 +30,7 @@ def bought(*regions, **question):
 
 def on_demand_prices(region="us-east-1"):
     offers = catalog.load_snapshot("on_demand").offers_in("aws", region, "on_demand")
-    return {offer.instance_type.name: offer.usd_per_hour for offer in offers if offer.sold_as == "on_demand"}
+    return {offer.instance_type.name: offer.usd_per_instance_hour for offer in offers if offer.sold_as == "on_demand"}
 
 
 @pytest.fixture(scope="module")

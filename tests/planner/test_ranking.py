@@ -50,7 +50,7 @@ class Anew:
             for (bucket, kind), cell in self.evaluated.stated.items()
         }
         posed = here.posed_with(table, **({} if spare is None else {"spare": spare}))
-        return solver.solve(posed.problem, solver="highs").usd_per_hour * 730
+        return solver.solve(posed.problem, solver="highs").fleet_usd_per_hour * 730
 
 
 GPUS = ("L4", "A10G", "A100-40GB", "A100-80GB", "H100")
@@ -115,7 +115,7 @@ def prices(path, rows):
         sheet.writerow(("provider", "region", "instance_type", "purchase", "usd_per_hour"))
         for region, of in rows.items():
             for offer in catalog.load_snapshot("on_demand").offers_in("aws", "us-east-1", "on_demand"):
-                usd = of.get(offer.instance_type.name) if isinstance(of, dict) else of * offer.usd_per_hour
+                usd = of.get(offer.instance_type.name) if isinstance(of, dict) else of * offer.usd_per_instance_hour
                 if usd:
                     sheet.writerow(("aws", region, offer.instance_type.name, "on_demand", f"{usd:.4f}"))
     return {"prices": path, "accept_odd_prices": True}
@@ -171,13 +171,13 @@ def test_a_fleet_that_was_not_searched_to_the_end_could_undercut(sides):
     cheap, dear = contender("us-east-1"), contender("eu-west-1")
     assert compare(cheap, dear, curves).sure is Confidence.CLEAR
     assert compare(dear, cheap, curves) == compare(cheap, dear, curves)
-    usd = cheap.plan.usd_per_hour
+    usd = cheap.plan.fleet_usd_per_hour
     for bound, sure in (
         (None, Confidence.NOT_PROVEN),
         (usd - 0.1, Confidence.NOT_PROVEN),
         (usd + 0.01, Confidence.CLEAR),
     ):
-        open_ = contender("eu-west-1", status=Status.FEASIBLE, lower_bound_usd_per_hour=bound)
+        open_ = contender("eu-west-1", status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=bound)
         assert compare(cheap, open_, curves).sure is sure
 
 

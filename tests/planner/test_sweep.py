@@ -29,7 +29,7 @@ from tests.solver.problems import problems, toy
 
 
 def cost_at(stretches: tuple[Stretch, ...], at: float) -> float | None:
-    return next(part.usd_per_hour(at) for part in stretches if part.low <= at <= part.high)
+    return next(part.fleet_usd_per_hour(at) for part in stretches if part.low <= at <= part.high)
 
 
 def far_from_a_change(stretches: tuple[Stretch, ...], at: float) -> bool:
@@ -70,7 +70,7 @@ def test_over_rate_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
     stretches = over_rate(problem, 0.3, 3.0, answers.solve_for_cost, "highs")
     assume(far_from_a_change(stretches, at))
-    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).usd_per_hour)
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).fleet_usd_per_hour)
 
 
 @settings(max_examples=examples(6))
@@ -79,7 +79,7 @@ def test_over_rate_with_a_spare(problem: Problem, at: float) -> None:
     answers = solving()
     stretches = over_rate(problem, 0.3, 3.0, answers.solve_for_cost, "highs")
     assume(far_from_a_change(stretches, at))
-    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).usd_per_hour)
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).fleet_usd_per_hour)
 
 
 @settings(max_examples=examples(6))
@@ -88,7 +88,9 @@ def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
     gpu = problem.offers[0].gpu
     stretches = over_price(problem, gpu, 0.2, 4.0, answers.solve_for_cost)
-    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_price(problem, gpu, at)).usd_per_hour)
+    assert cost_at(stretches, at) == pytest.approx(
+        answers.solve_for_cost(scaled_price(problem, gpu, at)).fleet_usd_per_hour
+    )
 
 
 @settings(max_examples=examples(6))
@@ -103,7 +105,7 @@ def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> No
     stretches = over_easing(lambda factor: (scaled(factor),), 0.5, 2.0, answers.solve_for_cost, "highs")
     assume(far_from_a_change(stretches, at))
     changed = scaled(at)
-    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(changed).usd_per_hour)
+    assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(changed).fleet_usd_per_hour)
 
 
 def test_a_faster_gpu_waits_for_its_front_end() -> None:
@@ -122,7 +124,7 @@ def test_a_rate_that_no_quota_allows_ends_the_sweep_with_its_reason() -> None:
     stretches = over_rate(limited, 0.5, 12.0, solving().solve_for_cost, "highs")
     assert stretches[-1].status is Status.INFEASIBLE
     assert stretches[-1].low == pytest.approx(5.0)
-    assert stretches[-1].usd_per_hour(6.0) is None
+    assert stretches[-1].fleet_usd_per_hour(6.0) is None
     assert "--max-gpus" in stretches[-1].reason
 
 

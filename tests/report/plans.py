@@ -129,9 +129,9 @@ def allocation(
         memory_gib=machine.memory_gib,
         quota_family=machine.family,
         busy=busy,
-        usd_per_hour_each=each,
-        list_usd_per_hour_each=each,
-        usd_per_hour=each * instances,
+        usd_per_instance_hour=each,
+        list_usd_per_instance_hour=each,
+        line_usd_per_hour=each * instances,
         price=PriceProvenance(
             origin="snapshot",
             age="snapshot 2026-07-20",
@@ -184,7 +184,7 @@ def region_plan(
             )
         kinds.append(KindUse(gpu, degree, replicas[gpu, degree], busy, share, share, "C", ERRORS[gpu], "estimated"))
     busy_share = {(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
-    cost = sum(line.usd_per_hour for line in lines)
+    cost = sum(line.line_usd_per_hour for line in lines)
     tokens = basis.traffic.mean_requests_per_s or basis.traffic.peak_requests_per_s
     million = (
         tokens
@@ -200,13 +200,13 @@ def region_plan(
         status=status,
         reason="",
         solver="glpk",
-        usd_per_hour=cost,
+        fleet_usd_per_hour=cost,
         usd_per_month=cost * basis.calculation.hours_per_month,
         usd_per_month_range=(
             cost * 0.745 * basis.calculation.hours_per_month,
             cost * 1.372 * basis.calculation.hours_per_month,
         ),
-        lower_bound_usd_per_hour=cost,
+        fleet_lower_bound_usd_per_hour=cost,
         usd_per_million_tokens=cost * basis.calculation.hours_per_month / million,
         million_tokens_per_month=million,
         allocations=tuple(replace(line, busy=busy_share[line.gpu, line.tensor_parallel]) for line in lines),
@@ -231,10 +231,10 @@ def no_plan(
     nothing: dict[str, Any] = {
         "status": status,
         "reason": reason,
-        "usd_per_hour": None,
+        "fleet_usd_per_hour": None,
         "usd_per_month": None,
         "usd_per_month_range": (None, None),
-        "lower_bound_usd_per_hour": None,
+        "fleet_lower_bound_usd_per_hour": None,
         "usd_per_million_tokens": None,
         "allocations": (),
         "kinds": (),
@@ -262,7 +262,9 @@ def with_differences(regions: Sequence[RegionPlan]) -> tuple[RegionPlan, ...]:
     A difference below the errors of what the fleets do not share, in quadrature, is within them. A region that already
     says how it differs keeps it.
     """
-    priced = sorted((r for r in regions if r.usd_per_hour is not None), key=lambda r: (r.usd_per_hour, r.region))
+    priced = sorted(
+        (r for r in regions if r.fleet_usd_per_hour is not None), key=lambda r: (r.fleet_usd_per_hour, r.region)
+    )
     return tuple(
         replace(region, difference=difference(priced[0], region))
         if region in priced[1:] and region.difference is None
@@ -276,15 +278,15 @@ def difference(cheapest: RegionPlan, region: RegionPlan) -> CostOrder:
     for sign, lines in ((1, cheapest.allocations), (-1, region.allocations)):
         for line in lines:
             kind = line.gpu, line.tensor_parallel
-            usd[kind] = usd.get(kind, 0.0) + sign * line.usd_per_hour
+            usd[kind] = usd.get(kind, 0.0) + sign * line.line_usd_per_hour
     errors = {(use.gpu, use.tensor_parallel): use.error for side in (cheapest, region) for use in side.kinds}
     doubt = math.hypot(*(part * errors.get(kind, 0.0) for kind, part in usd.items()))
     apart = abs((oldest(cheapest) - oldest(region)).days) > 90
-    if region.usd_per_hour - cheapest.usd_per_hour <= 1e-6:
+    if region.fleet_usd_per_hour - cheapest.fleet_usd_per_hour <= 1e-6:
         return CostOrder(Confidence.EQUAL)
-    if region.usd_per_hour - cheapest.usd_per_hour <= doubt:
+    if region.fleet_usd_per_hour - cheapest.fleet_usd_per_hour <= doubt:
         return CostOrder(Confidence.WITHIN_PROFILE_ERROR)
-    if region.status is Status.FEASIBLE and (region.lower_bound_usd_per_hour or 0) < cheapest.usd_per_hour:
+    if region.status is Status.FEASIBLE and (region.fleet_lower_bound_usd_per_hour or 0) < cheapest.fleet_usd_per_hour:
         return CostOrder(Confidence.NOT_PROVEN, OrderBasis.OFFERS)
     return CostOrder(Confidence.PRICES_APART if apart else Confidence.CLEAR, OrderBasis.OFFERS)
 
@@ -311,7 +313,7 @@ def single(
 def us_east_1(**changes: Any) -> RegionPlan:
     """The region of TABLES.md: a mix, with everything that can stand around it."""
     lines = (allocation(G5, 7), allocation(G6, 4))
-    cost = sum(line.usd_per_hour for line in lines)
+    cost = sum(line.line_usd_per_hour for line in lines)
     around: dict[str, Any] = {
         "shares": {("A10G", 1): 0.66, ("L4", 1): 0.34},
         "single_gpu": (
@@ -399,12 +401,12 @@ def hostile() -> Plan:
 def seventy_b() -> Plan:
     """70B on two degrees of one GPU, on two instance types of which one hosts both, not proven."""
     lines = (allocation(P4DE, 2, degree=4), allocation(P4DE, 1, degree=8), allocation(P5, 1, degree=4))
-    cost = sum(line.usd_per_hour for line in lines)
+    cost = sum(line.line_usd_per_hour for line in lines)
     region = region_plan(
         lines,
         status=Status.FEASIBLE,
         basis=with_values(mean_requests_per_s=3.3333),
-        lower_bound_usd_per_hour=cost * 0.95,
+        fleet_lower_bound_usd_per_hour=cost * 0.95,
         usd_per_month_range=(cost * 500, None),
         single_gpu=(
             single("A100-80GB", cost * 1.1, {"p4de.24xlarge": 5}, degree=4, cost=cost),
@@ -428,7 +430,7 @@ def commitment() -> Plan:
             purchase="commit_1y",
             sold_as="commitment",
             contract="RI 1y standard no upfront",
-            list_usd_per_hour_each=m.price * 0.7,
+            list_usd_per_instance_hour=m.price * 0.7,
         )
         for m, n in ((G5, 7), (G6, 4))
     )

@@ -173,7 +173,7 @@ def test_figures_read_back_as_the_very_same_numbers() -> None:
     region = plans.region_plan((plans.allocation(plans.G5, 3, price=price),))
     loaded = document(plans.plan(region))
     assert loaded["regions"][0]["allocations"][0]["usd_per_hour_each"] == price
-    assert loaded["regions"][0]["usd_per_hour"] == region.usd_per_hour
+    assert loaded["regions"][0]["usd_per_hour"] == region.fleet_usd_per_hour
 
 
 def test_what_is_not_a_number_is_null() -> None:

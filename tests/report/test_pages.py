@@ -132,11 +132,11 @@ def test_the_total_is_100_percent_and_allocations_of_one_kind_split_by_replicas(
 
 
 def test_a_plan_without_proof_says_by_how_much_it_may_be_too_dear() -> None:
-    cost = PAGES["seventy-b"].regions[0].usd_per_hour
+    cost = PAGES["seventy-b"].regions[0].fleet_usd_per_hour
     assert cost is not None
     bound = cost * 0.95 * plans.HOURS
     assert f"Not proven: at most 5.3 % above the cheapest (bound ${bound:,.0f})." in one(PAGES["seventy-b"], 200)
-    unbounded = plans.us_east_1(status=Status.FEASIBLE, lower_bound_usd_per_hour=None)
+    unbounded = plans.us_east_1(status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=None)
     assert "Not proven cheapest: no bound was found." in one(plans.plan(unbounded))
     assert "Proven cheapest" not in one(plans.plan(unbounded))
 
@@ -161,7 +161,7 @@ def test_a_missing_end_of_the_range_is_said(ends: tuple[float | None, float | No
 
 def test_a_saving_inside_the_profile_error_is_called_that() -> None:
     assert "The mix saves 7.0 % against A10G alone, less than the profiles' ±30 %." in one(PAGES["one-region"])
-    cost = plans.us_east_1().usd_per_hour or 0.0
+    cost = plans.us_east_1().fleet_usd_per_hour or 0.0
     far = plans.us_east_1(single_gpu=(plans.single("L4", cost * 2, {"g6.2xlarge": 30}, cost=cost),))
     assert "The mix saves 50.0 % against L4 alone.\n" in one(plans.plan(far))
     level = plans.us_east_1(single_gpu=(plans.single("L4", cost, {"g6.2xlarge": 30}, cost=cost),))
@@ -206,7 +206,7 @@ def test_reasons_that_differ_by_a_number_stand_in_its_order() -> None:
 
 def test_a_plan_of_one_gpu_is_named_among_the_single_ones() -> None:
     region = plans.region_plan((plans.allocation(plans.G5, 11),))
-    cost = region.usd_per_hour or 0.0
+    cost = region.fleet_usd_per_hour or 0.0
     plan = plans.plan(plans.changed(region, single_gpu=(plans.single("A10G", cost, {"g5.2xlarge": 11}, cost=cost),)))
     assert re.search(r"11 g5.2xlarge \(A10G only\): this plan +9,732 +0 %", one(plan, 80))
     assert "this plan" not in one(PAGES["one-region"], 80)

@@ -42,7 +42,7 @@ def test_every_shipped_price_is_one_line_at_80_columns() -> None:
     for row, offer in zip(rows, offers, strict=True):
         assert offer.region in row
         assert offer.instance_type.name in row
-        assert f" {offer.usd_per_hour:.4f} " in row
+        assert f" {offer.usd_per_instance_hour:.4f} " in row
 
 
 def test_what_a_narrow_list_drops_is_said_below_it() -> None:

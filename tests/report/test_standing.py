@@ -52,11 +52,14 @@ def test_premium_and_saving_are_the_difference_to_the_cheapest() -> None:
         (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 20)), Confidence.PRICES_APART),
         (fleet({"A10G": 11.0}, "b", as_of=date(2026, 4, 21)), Confidence.CLEAR),
         (
-            fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=9.9),
+            fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=9.9),
             Confidence.NOT_PROVEN,
         ),
-        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=10.5), Confidence.CLEAR),
-        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, lower_bound_usd_per_hour=None), Confidence.NOT_PROVEN),
+        (fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=10.5), Confidence.CLEAR),
+        (
+            fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=None),
+            Confidence.NOT_PROVEN,
+        ),
     ],
 )
 def test_how_sure_follows_its_cause(other: RegionPlan, sure: Confidence) -> None:

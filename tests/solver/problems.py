@@ -108,7 +108,7 @@ def brute_force_usd_per_hour(problem: Problem, tolerance: float) -> float:
         ranges.append(range(ceil(alone / offer.replicas_per_instance(kind) + 1e-3) + problem.spare + 1))
     cheapest = inf
     for counts in product(*ranges):
-        usd = sum(offer.usd_per_hour * count for (offer, _), count in zip(pairs, counts, strict=True))
+        usd = sum(offer.usd_per_instance_hour * count for (offer, _), count in zip(pairs, counts, strict=True))
         if usd < cheapest and _within_quotas(problem, pairs, counts):
             room = {}
             for kind in problem.kinds:

@@ -7,7 +7,12 @@ from hypothesis import given, settings
 
 from melange_cloud.domain import OfferNumbers, Quotas, Status
 from melange_cloud.solver import find_programs, solve, verify
-from melange_cloud.solver.checks import busy_replicas_of, lower_bound_usd_per_hour, replicas_of, usable_replicas_of
+from melange_cloud.solver.checks import (
+    busy_replicas_of,
+    fleet_lower_bound_usd_per_hour,
+    replicas_of,
+    usable_replicas_of,
+)
 from melange_cloud.solver.even_shares import even_shares
 from melange_cloud.solver.model import create_share_model
 from melange_cloud.solver.programs.run import run
@@ -26,10 +31,10 @@ def test_an_answer_is_verified_before_it_is_shown():
     problem = toy("plain")
     solution = solve(problem)
     assert verify(problem, solution) == []
-    assert "the cost is" in damaged(problem, usd_per_hour=3.0)[0]
-    assert "bound" in damaged(problem, lower_bound_usd_per_hour=100.0)[0]
-    assert "bound" in damaged(problem, lower_bound_usd_per_hour=None)[0]
-    assert "may fill 0" in damaged(problem, instances={}, usd_per_hour=0.0)[0]
+    assert "the cost is" in damaged(problem, fleet_usd_per_hour=3.0)[0]
+    assert "bound" in damaged(problem, fleet_lower_bound_usd_per_hour=100.0)[0]
+    assert "bound" in damaged(problem, fleet_lower_bound_usd_per_hour=None)[0]
+    assert "may fill 0" in damaged(problem, instances={}, fleet_usd_per_hour=0.0)[0]
     assert "instead of 1" in damaged(problem, shares={pair: s / 2 for pair, s in solution.shares.items()})[0]
     assert "instead of 1" in damaged(problem, shares=dict.fromkeys(solution.shares, 1.0))[0]
     assert "-1 instances" in damaged(problem, instances={("A10G", A10G): -1})[0]
@@ -43,8 +48,8 @@ def test_an_answer_is_verified_before_it_is_shown():
 @given(problems())
 def test_no_fleet_costs_less_than_the_lower_bound(problem):
     solution = solve(problem)
-    if solution.usd_per_hour is not None:
-        assert lower_bound_usd_per_hour(problem) <= solution.usd_per_hour * (1 + 1e-9)
+    if solution.fleet_usd_per_hour is not None:
+        assert fleet_lower_bound_usd_per_hour(problem) <= solution.fleet_usd_per_hour * (1 + 1e-9)
 
 
 @settings(max_examples=examples(60))

@@ -31,13 +31,13 @@ def by_trying_all(items, demand, left, spare):
         used = [item.replicas_per_instance for item, n in zip(items, counts, strict=True) if n]
         need = uses(items, dict(zip([item.name for item in items], counts, strict=True)))
         if held - spare * max(used, default=0) >= demand and all(need.get(q, 0) <= most for q, most in left.items()):
-            rank = (sum(i.nano_usd_per_hour * n for i, n in zip(items, counts, strict=True)), sum(counts))
+            rank = (sum(i.nano_usd_per_instance_hour * n for i, n in zip(items, counts, strict=True)), sum(counts))
             best = rank if best is None else min(best, rank)
     return best
 
 
 def rank(items, counts):
-    return sum(i.nano_usd_per_hour * counts.get(i.name, 0) for i in items), sum(counts.values())
+    return sum(i.nano_usd_per_instance_hour * counts.get(i.name, 0) for i in items), sum(counts.values())
 
 
 @pytest.mark.parametrize("quotas", [False, True])
@@ -60,7 +60,7 @@ def test_the_order_of_the_items_does_not_matter(question):
 
 
 def test_of_equal_costs_the_fewest_instances_are_taken():
-    eight_at_the_same_price = CoveringItem("g5.big", 8, 8 * G5_1.nano_usd_per_hour)
+    eight_at_the_same_price = CoveringItem("g5.big", 8, 8 * G5_1.nano_usd_per_instance_hour)
     assert cover([G5_1, eight_at_the_same_price], 202) == {"g5.big": 25, "g5.xlarge": 2}
 
 

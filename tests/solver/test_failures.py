@@ -93,7 +93,7 @@ def test_auto_falls_through_to_the_next_solver(fake, what):
     fake(FAKES[what][0], named=False)
     solution = solve(toy())
     assert solution.status is Status.OPTIMAL
-    assert solution.usd_per_hour == 4.68
+    assert solution.fleet_usd_per_hour == 4.68
     assert solution.solver in ("cbc", "highs")
 
 
@@ -118,7 +118,7 @@ def test_a_named_file_that_is_not_there_is_refused_before_any_program_is_asked(m
     monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
     with pytest.raises(SolverFailed, match=rf"nowhere\) cannot be started: no such file; correct or unset {variable}"):
         solve(toy())
-    assert solve(toy(), solver="highs").usd_per_hour == 4.68  # which is another program
+    assert solve(toy(), solver="highs").fleet_usd_per_hour == 4.68  # which is another program
 
 
 def test_a_file_that_is_not_a_program_is_refused(tmp_path, monkeypatch):
@@ -141,8 +141,8 @@ def test_a_solver_that_sleeps_beyond_the_limit_is_ended_with_all_it_started(fake
     solution = solve(toy(), solver="glpk", time_limit_s=1)
     assert running(program) == []
     assert solution.status is Status.FEASIBLE
-    assert (solution.usd_per_hour, solution.solver) == (7.34, "covering")
-    assert 0 < solution.lower_bound_usd_per_hour < 4.68
+    assert (solution.fleet_usd_per_hour, solution.solver) == (7.34, "covering")
+    assert 0 < solution.fleet_lower_bound_usd_per_hour < 4.68
 
 
 def test_no_fleet_found_in_time_is_unknown_and_not_infeasible(fake):
@@ -150,9 +150,9 @@ def test_no_fleet_found_in_time_is_unknown_and_not_infeasible(fake):
     mixed_only = toy(quotas=Quotas(max_gpus={"A10G": 1, "A100-80GB": 1}))
     solution = solve(mixed_only, solver="glpk", time_limit_s=1)
     assert solution.status is Status.UNKNOWN
-    assert solution.usd_per_hour is None
+    assert solution.fleet_usd_per_hour is None
     assert "within 1 s" in solution.reason
-    assert solution.lower_bound_usd_per_hour > 0
+    assert solution.fleet_lower_bound_usd_per_hour > 0
 
 
 def test_a_bound_is_kept_when_time_runs_out(fake):
@@ -163,8 +163,8 @@ def test_a_bound_is_kept_when_time_runs_out(fake):
     )
     solution = solve(toy(), solver="glpk", time_limit_s=600)  # it is the solver that says that its time is over
     assert solution.status is Status.FEASIBLE
-    assert solution.usd_per_hour == 7.34
-    assert solution.lower_bound_usd_per_hour == pytest.approx(4.5)
+    assert solution.fleet_usd_per_hour == 7.34
+    assert solution.fleet_lower_bound_usd_per_hour == pytest.approx(4.5)
     assert solution.gap == pytest.approx((7.34 - 4.5) / 7.34)
 
 
@@ -172,7 +172,7 @@ def test_an_infeasible_answer_is_checked_by_a_second_solver(fake):
     """GLPK is right that neither GPU can do it alone, and wrong that both cannot."""
     fake(f"{ANSWER}    write('n', 0, [0] * len(names))")
     solution = solve(toy(quotas=Quotas(max_gpus={"A10G": 1, "A100-80GB": 1})), solver="glpk")
-    assert (solution.status, solution.usd_per_hour, solution.solver) == (Status.OPTIMAL, 4.68, "highs")
+    assert (solution.status, solution.fleet_usd_per_hour, solution.solver) == (Status.OPTIMAL, 4.68, "highs")
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_solver_and_the_count_that_disagree_are_an_error_and_not_an_answer(fak
     with pytest.raises(SolverFailed, match=says):
         solve(toy("plain"), solver="glpk")
     solution = solve(toy("plain"))
-    assert (solution.status, solution.usd_per_hour) == (Status.OPTIMAL, 5.69)
+    assert (solution.status, solution.fleet_usd_per_hour) == (Status.OPTIMAL, 5.69)
     assert solution.solver in ("cbc", "highs")
 
 
@@ -201,14 +201,14 @@ def test_what_is_counted_is_proven_where_the_solver_is_cut_short(fake):
     )
     solution = solve(toy("plain"), solver="glpk", time_limit_s=1)
     assert (solution.status, solution.solver, solution.gap) == (Status.OPTIMAL, "staircase", 0)
-    assert solution.usd_per_hour == solution.lower_bound_usd_per_hour == 5.69
+    assert solution.fleet_usd_per_hour == solution.fleet_lower_bound_usd_per_hour == 5.69
 
 
 def test_what_is_counted_needs_no_solver_for_its_cost(fake):
     fake("raise SystemExit(1)")
-    assert solve_for_cost(toy("plain"), solver="glpk").usd_per_hour == 5.69
+    assert solve_for_cost(toy("plain"), solver="glpk").fleet_usd_per_hour == 5.69
     loose = replace(toy("plain"), quotas=Quotas(max_gpus={"A10G": 2}))
-    assert solve_for_cost(loose, solver="glpk").usd_per_hour == 5.69
+    assert solve_for_cost(loose, solver="glpk").fleet_usd_per_hour == 5.69
     tight = replace(toy("plain"), quotas=Quotas(max_gpus={"A10G": 1}))
     for question in (tight, toy("oracle"), toy("prompt")):
         with pytest.raises(SolverFailed):

@@ -21,9 +21,9 @@ def test_the_running_fleet_is_kept_where_it_is_cheap_enough() -> None:
     problem = toy()
     cheapest = solve(problem)
     today = {name: count for (name, _), count in cheapest.instances.items()}
-    kept = least_change(problem, today, cheapest.usd_per_hour or 0.0)
+    kept = least_change(problem, today, cheapest.fleet_usd_per_hour or 0.0)
     assert changes(problem, today, dict(kept.instances)) == 0
-    assert kept.usd_per_hour == cheapest.usd_per_hour
+    assert kept.fleet_usd_per_hour == cheapest.fleet_usd_per_hour
 
 
 def test_a_little_money_saves_changes() -> None:
@@ -31,11 +31,11 @@ def test_a_little_money_saves_changes() -> None:
     cheapest = solve(problem)
     assert dict(cheapest.instances) == {("A100-80GB", A100): 1, ("A10G", A10G): 1}
     today = {"A100-80GB": 2}
-    tight = least_change(problem, today, cheapest.usd_per_hour or 0.0)
-    loose = least_change(problem, today, (cheapest.usd_per_hour or 0.0) * 2)
+    tight = least_change(problem, today, cheapest.fleet_usd_per_hour or 0.0)
+    loose = least_change(problem, today, (cheapest.fleet_usd_per_hour or 0.0) * 2)
     assert changes(problem, today, dict(tight.instances)) == 2
     assert dict(loose.instances) == {("A100-80GB", A100): 2}
-    assert (loose.usd_per_hour or 0.0) == pytest.approx(7.34)
+    assert (loose.fleet_usd_per_hour or 0.0) == pytest.approx(7.34)
 
 
 def test_equal_changes_take_the_cheaper_fleet() -> None:
@@ -61,11 +61,11 @@ def test_against_the_cheapest_fleet(problem: Problem, today: list[int], more: fl
     cheapest = solve(problem, solver="highs")
     assume(cheapest.status is Status.OPTIMAL)
     current = {offer.name: count for offer, count in zip(problem.offers, today, strict=False)}
-    budget = (cheapest.usd_per_hour or 0.0) * (1 + more)
+    budget = (cheapest.fleet_usd_per_hour or 0.0) * (1 + more)
     found = least_change(problem, current, budget, solver="highs")
     assert found.status is Status.OPTIMAL
     assert verify(problem, found) == []
-    assert (found.usd_per_hour or 0.0) <= budget + 1e-5
+    assert (found.fleet_usd_per_hour or 0.0) <= budget + 1e-5
     assert changes(problem, current, dict(found.instances)) <= changes(problem, current, dict(cheapest.instances))
 
 

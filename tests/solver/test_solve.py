@@ -24,7 +24,7 @@ def usd(problem, **options):
     """The proven least cost; infinite where no fleet will do."""
     solution = solve(problem, **options)
     assert solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
-    return float("inf") if solution.usd_per_hour is None else solution.usd_per_hour
+    return float("inf") if solution.fleet_usd_per_hour is None else solution.fleet_usd_per_hour
 
 
 def at_most(one, other):
@@ -40,8 +40,8 @@ def test_glpk_and_highs_come_with_the_installation():
 def test_the_toy_input_of_the_paper(solver, slices, expected):
     solution = solve(toy(), solver=solver, slices=slices)
     assert solution.status is Status.OPTIMAL
-    assert solution.usd_per_hour == expected
-    assert solution.lower_bound_usd_per_hour == expected
+    assert solution.fleet_usd_per_hour == expected
+    assert solution.fleet_lower_bound_usd_per_hour == expected
     assert solution.solver == solver
     if slices:
         assert all(isclose(share * slices, round(share * slices)) for share in solution.shares.values())
@@ -53,7 +53,7 @@ def test_brute_force_agrees(solver):
     @given(problems())
     def check(problem):
         solution = solve(problem, solver=solver)
-        cost = float("inf") if solution.usd_per_hour is None else solution.usd_per_hour
+        cost = float("inf") if solution.fleet_usd_per_hour is None else solution.fleet_usd_per_hour
         assert solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
         assert verify(problem, solution) == []
         assert at_most(brute_force_usd_per_hour(problem, 1e-6), cost)
@@ -67,7 +67,7 @@ def test_brute_force_agrees(solver):
 def test_all_solvers_agree_on_the_cost_and_how_it_ends(problem, slices):
     solutions = [solve(problem, solver=solver, slices=slices) for solver in (*HERE, "auto")]
     assert len({solution.status for solution in solutions}) == 1
-    costs = [solution.usd_per_hour for solution in solutions if solution.usd_per_hour is not None]
+    costs = [solution.fleet_usd_per_hour for solution in solutions if solution.fleet_usd_per_hour is not None]
     assert not costs or at_most(max(costs), min(costs))
 
 
@@ -79,9 +79,9 @@ def test_what_it_costs_is_what_the_fleet_costs_that_is_searched(problem):
     assert counted.status == searched.status
     assert bool(counted.reason) == bool(searched.reason)
     assert verify(problem, counted) == []
-    if counted.usd_per_hour is not None:
-        assert at_most(counted.usd_per_hour, searched.usd_per_hour)
-        assert at_most(searched.usd_per_hour, counted.usd_per_hour)
+    if counted.fleet_usd_per_hour is not None:
+        assert at_most(counted.fleet_usd_per_hour, searched.fleet_usd_per_hour)
+        assert at_most(searched.fleet_usd_per_hour, counted.fleet_usd_per_hour)
 
 
 @settings(max_examples=examples(30))
@@ -121,7 +121,10 @@ def test_a_new_offer_never_raises_the_cost(problem, gpu_count, cents):
 @settings(max_examples=examples(30))
 @given(problems(), st.floats(0.2, 50))
 def test_scaling_all_prices_scales_the_cost(problem, factor):
-    scaled = replace(problem, offers=tuple(replace(o, usd_per_hour=o.usd_per_hour * factor) for o in problem.offers))
+    scaled = replace(
+        problem,
+        offers=tuple(replace(o, usd_per_instance_hour=o.usd_per_instance_hour * factor) for o in problem.offers),
+    )
     expected = usd(problem) * factor
     assert usd(scaled) == pytest.approx(expected, rel=1e-7, abs=1e-6)
 
@@ -148,9 +151,9 @@ def test_one_kind_alone_is_answered_like_any_other_question(problem):
         )
         single, expected = cheapest_single_kind(problem, kind), solve(alone)
         assert single.status == expected.status
-        assert single.usd_per_hour == expected.usd_per_hour
+        assert single.fleet_usd_per_hour == expected.fleet_usd_per_hour
         assert bool(single.reason) == (single.status is Status.INFEASIBLE)
-        assert at_most(usd(problem), expected.usd_per_hour or float("inf"))
+        assert at_most(usd(problem), expected.fleet_usd_per_hour or float("inf"))
         assert verify(alone, single) == []
 
 
@@ -166,7 +169,7 @@ def test_the_same_question_has_the_same_answer(problem):
 def test_the_smallest_traffic_still_rents_an_instance(solver, router, spare, expected):
     solution = solve(toy(router, requests_per_s=1e-7, spare=spare), solver=solver)
     assert solution.status is Status.OPTIMAL
-    assert solution.usd_per_hour == expected
+    assert solution.fleet_usd_per_hour == expected
 
 
 @pytest.mark.parametrize("solver", HERE)
@@ -182,7 +185,7 @@ def test_no_part_of_the_traffic_is_served_by_nothing_however_small(solver, route
         problem = replace(problem, planned_requests_per_s=planned)
         for even in (True, False):
             solution = solve(problem, solver=solver, even=even)
-            cost = float("inf") if solution.usd_per_hour is None else solution.usd_per_hour
+            cost = float("inf") if solution.fleet_usd_per_hour is None else solution.fleet_usd_per_hour
             assert solution.status in (Status.OPTIMAL, Status.INFEASIBLE)
             assert verify(problem, solution) == []
             assert at_most(brute_force_usd_per_hour(problem, 1e-6), cost)
@@ -199,7 +202,7 @@ def test_rows_are_only_asked_for_where_a_share_has_no_replica(monkeypatch):
         return create_model(problem, slices, to_be_rented)
 
     monkeypatch.setattr("melange_cloud.solver.search.create_model", listening)
-    assert solve(toy(), solver="glpk").usd_per_hour == 4.68
+    assert solve(toy(), solver="glpk").fleet_usd_per_hour == 4.68
     assert asked == [frozenset()]
     asked.clear()
     lonely = Problem(
@@ -212,7 +215,7 @@ def test_rows_are_only_asked_for_where_a_share_has_no_replica(monkeypatch):
     found = solve(lonely, solver="glpk")
     # 55.04 for the H100s that the small bucket needs, two of which then serve 2 of the 3.5 large ones.
     assert found.status is Status.OPTIMAL
-    assert found.usd_per_hour == pytest.approx(55.04 + 2 * 1.006)
+    assert found.fleet_usd_per_hour == pytest.approx(55.04 + 2 * 1.006)
     assert asked == [frozenset(), frozenset({H100X4})]
 
 
@@ -223,7 +226,7 @@ def test_a_million_replicas_are_still_counted_right(solver, replicas, spare):
     problem = one_row((G5, G5_8, P5), {A10G: replicas + 0.5, H100X4: replicas / 3}, spare=spare)
     solution = solve(problem, solver=solver, time_limit_s=3600)
     assert solution.status is Status.OPTIMAL
-    assert solution.usd_per_hour == pytest.approx((replicas + 1 + spare) * 1.006, rel=1e-9)
+    assert solution.fleet_usd_per_hour == pytest.approx((replicas + 1 + spare) * 1.006, rel=1e-9)
 
 
 def test_more_replicas_than_a_solver_can_count_are_refused():
@@ -281,7 +284,7 @@ def test_a_quota_that_makes_it_impossible_is_named_with_what_it_would_need(solve
     solution = solve(toy(quotas=Quotas(max_gpus={"A10G": 1, "A100-80GB": 0})), solver=solver)
     assert solution.status is Status.INFEASIBLE
     assert solution.instances == {}
-    assert solution.usd_per_hour is None
+    assert solution.fleet_usd_per_hour is None
     assert "--max-gpus A100-80GB=0 (it needs 1)" in solution.reason
     assert "A10G" not in solution.reason
     alone = cheapest_single_kind(toy(quotas=Quotas(max_instances={"A10G": 1})), A10G)
@@ -308,7 +311,7 @@ def test_a_number_that_cannot_be_right_is_refused_by_name(number):
     problem = toy()
     planned = {**problem.planned_requests_per_s, "in0_out0": number}
     max_tput = {**problem.max_tput_requests_per_s, ("in0_out0", A10G): number}
-    offers = (problem.offers[0], replace(problem.offers[1], usd_per_hour=number))
+    offers = (problem.offers[0], replace(problem.offers[1], usd_per_instance_hour=number))
     with pytest.raises(BadInput, match="planned rate of in0_out0"):
         solve(replace(problem, planned_requests_per_s=planned))
     with pytest.raises(BadInput, match="MaxTput of A10G at in0_out0"):

@@ -37,7 +37,7 @@ def by_trying_all(offers, loads, demand, spare):
     """The least cost in cents of any bundle that holds ``demand``, in exact arithmetic; inf where none does."""
     pairs = [(o, k) for o in offers for k in loads if o.replicas_per_instance(k)]
     most = [ceil(demand * loads[k] / o.replicas_per_instance(k)) + spare for o, k in pairs]
-    cents = [round(100 * o.usd_per_hour) for o, _ in pairs]
+    cents = [round(100 * o.usd_per_instance_hour) for o, _ in pairs]
     cheapest = inf
     for counts in product(*(range(each + 1) for each in most)):
         spent = sum(map(int.__mul__, cents, counts))
@@ -69,9 +69,9 @@ def test_thousands_of_random_questions_are_answered_as_by_trying_all():
             assert expected == inf
             continue
         answered += 1
-        price = {offer.name: round(100 * offer.usd_per_hour) for offer in offers}
+        price = {offer.name: round(100 * offer.usd_per_instance_hour) for offer in offers}
         assert sum(price[name] * count for (name, _), count in step.instances.items()) == expected
-        assert step.nano_usd_per_hour == expected * 10**7
+        assert step.fleet_nano_usd_per_hour == expected * 10**7
         assert sum(held / loads[kind] for kind, held in step.replicas.items()) >= demand
         assert all(count > 0 for count in step.instances.values())
     assert answered > 1000
@@ -84,7 +84,7 @@ def test_brute_force_of_the_solvers_tests_agrees(problem):
     if staircase is None:
         assert brute_force_usd_per_hour(problem, 0.0) == inf
         return
-    cost = staircase.cheapest().usd_per_hour
+    cost = staircase.cheapest().fleet_usd_per_hour
     assert brute_force_usd_per_hour(problem, 1e-6) <= cost + 1e-9
     assert cost <= brute_force_usd_per_hour(problem, -1e-6) + 1e-9
 
@@ -107,11 +107,11 @@ def test_hundreds_of_larger_questions_are_answered_as_by_a_solver(solver):
             continue
         step = staircase.cheapest()
         assert solution.status is Status.OPTIMAL
-        assert abs(step.usd_per_hour - solution.usd_per_hour) <= equal_within(solution.usd_per_hour)
+        assert abs(step.fleet_usd_per_hour - solution.fleet_usd_per_hour) <= equal_within(solution.fleet_usd_per_hour)
         shares = {("all", kind): held / staircase.loads[kind] / step.capacity for kind, held in step.replicas.items()}
         fleet = replace(
-            solution, instances=step.instances, shares=shares, usd_per_hour=step.usd_per_hour,
-            lower_bound_usd_per_hour=step.usd_per_hour,
+            solution, instances=step.instances, shares=shares, fleet_usd_per_hour=step.fleet_usd_per_hour,
+            fleet_lower_bound_usd_per_hour=step.fleet_usd_per_hour,
         )  # fmt: skip
         assert verify(problem, fleet) == []
 
@@ -135,13 +135,13 @@ def test_steps_are_all_there_are(staircase, low, times, data):
     assert treads[0].low == low
     assert treads[-1].high == high
     assert all(one.high == other.low for one, other in pairwise(treads))
-    costs = [tread.step.nano_usd_per_hour for tread in treads]
+    costs = [tread.step.fleet_nano_usd_per_hour for tread in treads]
     assert costs == sorted(costs)
     for demand in data.draw(st.lists(st.floats(low, high), max_size=20)):
         tread = next(tread for tread in treads if demand <= tread.high)
-        assert staircase.cheapest(demand).nano_usd_per_hour == tread.step.nano_usd_per_hour
+        assert staircase.cheapest(demand).fleet_nano_usd_per_hour == tread.step.fleet_nano_usd_per_hour
     for tread in treads:
-        assert staircase.cheapest(tread.high).nano_usd_per_hour == tread.step.nano_usd_per_hour
+        assert staircase.cheapest(tread.high).fleet_nano_usd_per_hour == tread.step.fleet_nano_usd_per_hour
         if tread.high < high:
             assert tread.high == pytest.approx(tread.step.capacity)
 
@@ -160,11 +160,11 @@ def test_along_a_quantity_every_change_is_found(staircase, error, data):
     treads = staircase.along(loads_at, -1.0, 1.0)
     assert (treads[0].low, treads[-1].high) == (-1.0, 1.0)
     assert all(one.high == other.low for one, other in pairwise(treads))
-    costs = [tread.step.nano_usd_per_hour for tread in treads]
+    costs = [tread.step.fleet_nano_usd_per_hour for tread in treads]
     assert costs == sorted(costs, reverse=True)
     for at in data.draw(st.lists(st.floats(-1, 1), max_size=20)):
-        near = {t.step.nano_usd_per_hour for t in treads if t.low - 1e-9 <= at <= t.high + 1e-9}
-        assert staircase.with_loads(loads_at(at)).cheapest().nano_usd_per_hour in near
+        near = {t.step.fleet_nano_usd_per_hour for t in treads if t.low - 1e-9 <= at <= t.high + 1e-9}
+        assert staircase.with_loads(loads_at(at)).cheapest().fleet_nano_usd_per_hour in near
 
 
 def test_an_exact_demand_needs_no_further_instance_and_a_little_more_does():
@@ -181,7 +181,7 @@ def test_the_smallest_traffic_is_never_served_by_nothing(load, spare, expected):
     g5 = OfferNumbers("g5.xlarge", "A10G", 1, 4, "aws:G", 1.006)
     g6 = OfferNumbers("g6.12xlarge", "L4", 4, 48, "aws:G", 4.6)
     step = Staircase([g5, g6], {A10G: load, L4: load / 2}, spare).cheapest()
-    assert step.usd_per_hour == expected
+    assert step.fleet_usd_per_hour == expected
 
 
 @pytest.mark.parametrize("replicas", [100_000, 999_990, 10**9])
@@ -190,7 +190,7 @@ def test_huge_demands_are_counted_exactly(replicas):
     p5 = OfferNumbers("p5.48xlarge", "H100", 8, 192, "aws:P", 55.04)
     step = Staircase([g5, big, p5], {A10G: replicas + 0.5, H100X4: replicas / 3}).cheapest()
     eights, ones = divmod(replicas + 1, 8)
-    assert step.nano_usd_per_hour == eights * 7_600_000_000 + min(ones * 10**9, 7_600_000_000)
+    assert step.fleet_nano_usd_per_hour == eights * 7_600_000_000 + min(ones * 10**9, 7_600_000_000)
 
 
 def test_of_equal_bundles_one_kind_comes_first_then_the_fewest_instances():
@@ -213,7 +213,7 @@ def test_where_it_is_not_exact_there_is_none():
     assert staircase_of(toy("plain", quotas=Quotas(max_gpus={"A10G": 99}))) is None
     assert staircase_of(toy("plain", requests_per_s=0.0)) is None
     assert staircase_of(replace(toy("plain"), offers=())) is None
-    assert staircase_of(toy("plain")).cheapest().usd_per_hour == solve(toy("plain")).usd_per_hour
+    assert staircase_of(toy("plain")).cheapest().fleet_usd_per_hour == solve(toy("plain")).fleet_usd_per_hour
 
 
 @pytest.mark.parametrize("number", [0.0, -1.0, inf, float("nan")])

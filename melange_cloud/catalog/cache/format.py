@@ -213,8 +213,8 @@ def as_text(provider: str, cached: ProviderCache) -> str:
                     [
                         offer.instance_type.name,
                         offer.sold_as,
-                        offer.usd_per_hour,
-                        offer.list_usd_per_hour,
+                        offer.usd_per_instance_hour,
+                        offer.list_usd_per_instance_hour,
                         number[offer.source],
                         offer.as_of_from.isoformat(),
                         offer.as_of_to.isoformat(),

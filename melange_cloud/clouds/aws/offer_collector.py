@@ -62,7 +62,13 @@ class OfferCollector:
                 sold_as = known if types_there is None else "on_demand"
             origin = f"{source}, published {price.published}" if price.published else source
             self.add(
-                price.region, price.instance_type, price.purchase, sold_as, price.usd_per_hour, origin, price.contract
+                price.region,
+                price.instance_type,
+                price.purchase,
+                sold_as,
+                price.usd_per_instance_hour,
+                origin,
+                price.contract,
             )
 
     def add(
@@ -82,8 +88,8 @@ class OfferCollector:
                 region=region,
                 purchase=purchase,
                 sold_as=sold_as,
-                usd_per_hour=float(usd_per_hour),
-                list_usd_per_hour=float(usd_per_hour),
+                usd_per_instance_hour=float(usd_per_hour),
+                list_usd_per_instance_hour=float(usd_per_hour),
                 origin="live",
                 source=source,
                 as_of_from=self.day,

@@ -46,7 +46,7 @@ class ProductPrice:
     instance_type: str
     purchase: str
     contract: str
-    usd_per_hour: Decimal
+    usd_per_instance_hour: Decimal
     sku: str
     published: str = field(compare=False)
 

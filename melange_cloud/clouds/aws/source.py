@@ -126,7 +126,7 @@ class AwsPrices:
         for region, prices in spot.items():
             for name, why in prices.refused.items():
                 answers.refuse(region, "spot", f"{name} spot in {region}", why)
-            for name, usd_per_hour in prices.usd_per_hour.items():
+            for name, usd_per_hour in prices.usd_per_instance_hour.items():
                 source = f"EC2 spot price history, cheapest zone at {now:%Y-%m-%d %H:%M} UTC"
                 answers.add(region, name, "spot", "spot", usd_per_hour, source)
         return answers.fetched(read)

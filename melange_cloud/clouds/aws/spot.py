@@ -24,7 +24,7 @@ _CLOCK_TOLERANCE = timedelta(minutes=5)
 class SpotPrices:
     """The spot prices of one region: instance type -> USD/h in the cheapest zone; types refused, with the reason."""
 
-    usd_per_hour: dict[str, Decimal]
+    usd_per_instance_hour: dict[str, Decimal]
     refused: dict[str, str]
 
 

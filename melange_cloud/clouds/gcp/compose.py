@@ -38,11 +38,11 @@ class ComposedPrice:
     """A machine type's price in one region for one purchase.
 
     Attributes:
-        usd_per_hour: of one instance, in whole micro-USD; None where a part has no price.
+        usd_per_instance_hour: of one instance, in whole micro-USD; None where a part has no price.
         missing: what has no price, in words; empty where there is one.
     """
 
-    usd_per_hour: Decimal | None
+    usd_per_instance_hour: Decimal | None
     missing: tuple[str, ...]
 
 
@@ -65,14 +65,14 @@ def gpu_listed(machine: InstanceType, region: str, parts: PartPrices) -> bool:
     """Whether Google lists the machine type's GPU there for any purchase, whatever became of the price."""
     part = _FAMILIES[family_of(machine.name)].gpu_part
     keys = [(region, purchase, part) for purchase in PURCHASES]
-    return any(key in parts.usd_per_hour or key in parts.faults for key in keys)
+    return any(key in parts.usd_per_part_hour or key in parts.faults for key in keys)
 
 
 def _host(hosts: tuple[str, ...], region: str, purchase: str, parts: PartPrices) -> str:
     """The first host family of which Google lists anything there; never one family's vCPU with another's memory."""
     for host in hosts[:-1]:
         keys = [(region, purchase, part) for part in (vcpu_part(host), memory_part(host))]
-        if any(key in parts.usd_per_hour or key in parts.faults for key in keys):
+        if any(key in parts.usd_per_part_hour or key in parts.faults for key in keys):
             return host
     return hosts[-1]
 
@@ -95,8 +95,8 @@ def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices
     missing = []
     for part, amount in _needed(machine, region, purchase, parts):
         key = (region, purchase, part)
-        if key in parts.usd_per_hour:
-            usd_per_hour += amount * parts.usd_per_hour[key]
+        if key in parts.usd_per_part_hour:
+            usd_per_hour += amount * parts.usd_per_part_hour[key]
         elif key in parts.faults:
             missing.append(f"{part}: {parts.faults[key]}")
         else:

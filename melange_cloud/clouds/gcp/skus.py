@@ -86,7 +86,7 @@ class Component:
         part: such as ``A2 vCPU``, ``L4 GPU``, ``local SSD``.
         purchase: one of PURCHASES.
         regions: where Google charges it, as ``serviceRegions`` has them.
-        usd_per_hour: per vCPU, GPU or GiB; None where ``fault`` says why it is refused.
+        usd_per_part_hour: per vCPU, GPU or GiB; None where ``fault`` says why it is refused.
     """
 
     part: str
@@ -94,7 +94,7 @@ class Component:
     regions: tuple[str, ...]
     sku_id: str
     description: str
-    usd_per_hour: Decimal | None
+    usd_per_part_hour: Decimal | None
     fault: str = ""
 
 
@@ -232,7 +232,7 @@ def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
                 regions=_regions(sku),
                 sku_id=echoed(sku.sku_id),
                 description=echoed(sku.description, _SHOWN_CHARACTERS),
-                usd_per_hour=usd_per_hour,
+                usd_per_part_hour=usd_per_hour,
                 fault=fault,
             )
     return None
@@ -257,19 +257,19 @@ class PartPrices:
     """What every part costs in every region.
 
     Attributes:
-        usd_per_hour: by (region, purchase, part), per vCPU, GPU or GiB.
+        usd_per_part_hour: by (region, purchase, part), per vCPU, GPU or GiB.
         faults: by (region, purchase, part): listed by Google, but refused, and why, with the SKUs.
         unread: by (region, purchase): SKUs of our GPUs whose wording no rule knows.
     """
 
-    usd_per_hour: Mapping[tuple[str, str, str], Decimal]
+    usd_per_part_hour: Mapping[tuple[str, str, str], Decimal]
     faults: Mapping[tuple[str, str, str], str]
     unread: Mapping[tuple[str, str], tuple[str, ...]]
 
     @property
     def regions(self) -> frozenset[str]:
         """Every region in which Google lists a part of ours, whatever became of its price."""
-        return frozenset(region for region, _, _ in (*self.usd_per_hour, *self.faults))
+        return frozenset(region for region, _, _ in (*self.usd_per_part_hour, *self.faults))
 
 
 def _settle(candidates: Iterable[Component]) -> tuple[Decimal | None, str]:
@@ -277,16 +277,19 @@ def _settle(candidates: Iterable[Component]) -> tuple[Decimal | None, str]:
 
     One SKU on two pages (a page sent twice) is one SKU. Two SKUs are an error: taking either is a guess.
     """
-    distinct = sorted({(found.sku_id, found.usd_per_hour, found.fault): found for found in candidates}.items(), key=str)
+    distinct = sorted(
+        {(found.sku_id, found.usd_per_part_hour, found.fault): found for found in candidates}.items(), key=str
+    )
     found = [component for _, component in distinct]
     if len(found) > 1:
         named = " and ".join(
-            f"SKU {one.sku_id} ('{one.description}', {one.fault or f'{one.usd_per_hour:.9f} USD/h'})" for one in found
+            f"SKU {one.sku_id} ('{one.description}', {one.fault or f'{one.usd_per_part_hour:.9f} USD/h'})"
+            for one in found
         )
         return None, f"{len(found)} SKUs price the same part: {named}"
-    if found[0].usd_per_hour is None:
+    if found[0].usd_per_part_hour is None:
         return None, f"SKU {found[0].sku_id} ('{found[0].description}') {found[0].fault}"
-    return found[0].usd_per_hour, ""
+    return found[0].usd_per_part_hour, ""
 
 
 def part_prices(skus: Iterable[Any], now: datetime | None = None) -> PartPrices:

@@ -226,7 +226,7 @@ class _GoogleAnswer:
             if not can_compose(machine) or self._exists(machine, region) is False:
                 continue
             for purchase in self.purchases:
-                usd_per_hour = compose(machine, region, purchase, self.parts).usd_per_hour
+                usd_per_hour = compose(machine, region, purchase, self.parts).usd_per_instance_hour
                 if usd_per_hour is None or not sold(machine, purchase):
                     continue
                 yield Offer(
@@ -234,8 +234,8 @@ class _GoogleAnswer:
                     region=region,
                     purchase=purchase,
                     sold_as=_SOLD_AS[purchase],
-                    usd_per_hour=float(usd_per_hour),
-                    list_usd_per_hour=float(usd_per_hour),
+                    usd_per_instance_hour=float(usd_per_hour),
+                    list_usd_per_instance_hour=float(usd_per_hour),
                     origin="live",
                     source=_SOURCE,
                     as_of_from=self.today,
@@ -260,7 +260,7 @@ class _GoogleAnswer:
             return "melange-cloud does not know which parts its price is made of" if exists else ""
         composed = {purchase: compose(machine, region, purchase, self.parts) for purchase in self.purchases}
         if exists is False:
-            priced = any(one.usd_per_hour is not None for one in composed.values())
+            priced = any(one.usd_per_instance_hour is not None for one in composed.values())
             return "the price list has it, but no such machine type exists in this region" if priced else ""
         if exists is None and not gpu_listed(machine, region, self.parts):
             return ""
@@ -279,7 +279,7 @@ class _GoogleAnswer:
 def _read_whole(parts: PartPrices, region: str, purchase: str) -> bool:
     """Whether Google lists anything there for the purchase, and none of it was refused."""
     place = (region, purchase)
-    return any(key[:2] == place for key in parts.usd_per_hour) and all(key[:2] != place for key in parts.faults)
+    return any(key[:2] == place for key in parts.usd_per_part_hour) and all(key[:2] != place for key in parts.faults)
 
 
 def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]) -> list[Finding]:

@@ -43,8 +43,8 @@ def other_fleets(
                 continue
             seen.add(fewer)
             answer = solving.cost_of_any(without_gpus(one, fewer) for one in problems)
-            if answer.usd_per_hour is not None:
-                heapq.heappush(waiting, (round(answer.usd_per_hour, 6), len(fewer), sorted(fewer), answer))
+            if answer.fleet_usd_per_hour is not None:
+                heapq.heappush(waiting, (round(answer.fleet_usd_per_hour, 6), len(fewer), sorted(fewer), answer))
 
     branch(frozenset(), gpus_used[0])
     while waiting and len(found) < count:
@@ -70,18 +70,18 @@ def without_gpus(problem: Problem, forbidden: frozenset[str]) -> Problem:
 
 def as_alternative(other: AlternativeFleet, plan_usd_per_hour: float) -> Alternative:
     """An alternative in the user's words."""
-    cost = other.solution.usd_per_hour or 0.0
+    cost = other.solution.fleet_usd_per_hour or 0.0
     return Alternative(
         without=tuple(sorted(other.without)),
         instances=other.solution.instance_counts,
-        usd_per_hour=cost,
-        busy_usd_per_hour=busy_usd_per_hour(other.problem, other.solution),
+        fleet_usd_per_hour=cost,
+        busy_fleet_usd_per_hour=busy_fleet_usd_per_hour(other.problem, other.solution),
         more_fraction=cost / plan_usd_per_hour - 1,
         proven=other.solution.status is Status.OPTIMAL,
     )
 
 
-def busy_usd_per_hour(problem: Problem, solution: Solution) -> float:
+def busy_fleet_usd_per_hour(problem: Problem, solution: Solution) -> float:
     """The part of a fleet's cost that its load keeps busy, USD/h."""
     cost, replicas, busy = usd_and_replicas(problem, solution)
     return sum(cost[kind] * min(1.0, busy.get(kind, 0.0) / replicas[kind]) for kind in sorted(cost))
@@ -96,7 +96,7 @@ def usd_and_replicas(
     replicas: dict[Kind, int] = {}
     busy: dict[Kind, float] = {}
     for (name, kind), count in sorted(solution.instances.items()):
-        cost[kind] = cost.get(kind, 0.0) + offers[name].usd_per_hour * count
+        cost[kind] = cost.get(kind, 0.0) + offers[name].usd_per_instance_hour * count
         replicas[kind] = replicas.get(kind, 0) + offers[name].replicas_per_instance(kind) * count
     loads = problem.load_of_rows()
     for (row, kind), share in sorted(solution.shares.items()):

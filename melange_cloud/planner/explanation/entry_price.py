@@ -35,14 +35,14 @@ def entry_price(
         others: the question posed in other ways (see ``Posed.problems``).
     """
     found = None if problem.quotas else _price_alone(problem, offer, plan_usd_per_hour)
-    price = offer.usd_per_hour * NEARLY_FREE if found is None else found
+    price = offer.usd_per_instance_hour * NEARLY_FREE if found is None else found
     proven = True
     for _ in range(MOST_SOLVES):
-        priced = replace(offer, usd_per_hour=price)
+        priced = replace(offer, usd_per_instance_hour=price)
         solution = solving.cost_of_any(_with_offer(one, priced) for one in (problem, *others))
         proven = proven and solution.status is Status.OPTIMAL
         count = sum(instances for (name, _), instances in solution.instances.items() if name == offer.name)
-        cost = solution.usd_per_hour
+        cost = solution.fleet_usd_per_hour
         tolerance = max(1e-6, 1e-7 * plan_usd_per_hour)
         if cost is None or count == 0 or cost >= plan_usd_per_hour - tolerance:
             return found, proven

@@ -23,7 +23,7 @@ from melange_cloud.domain import (
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.planner.explanation.alternatives import (
     as_alternative,
-    busy_usd_per_hour,
+    busy_fleet_usd_per_hour,
     other_fleets,
     usd_and_replicas,
 )
@@ -82,16 +82,16 @@ def explain(
         alternatives: how many other fleets to list, at least 1.
     """
     problem, solution, others = answered.problem, answered.solution, answered.others
-    cost = solution.usd_per_hour
+    cost = solution.fleet_usd_per_hour
     if cost is None:
         raise ValueError("a solution with a fleet has a cost")
     found = tuple(
         as_alternative(other, cost) for other in other_fleets(problem, solution, solving, max(1, alternatives), others)
     )
-    busy = busy_usd_per_hour(problem, solution)
+    busy = busy_fleet_usd_per_hour(problem, solution)
     return Explanation(
         limits=_limits(problem, solution, traffic),
-        idle_usd_per_hour=cost - busy,
+        idle_fleet_usd_per_hour=cost - busy,
         runner_up=found[0] if found else None,
         runner_up_lost=_why_it_lost(found[0], cost, busy) if found else "",
         alternatives=found,
@@ -131,16 +131,18 @@ def _limits(problem: Problem, solution: Solution, traffic: ProfiledTraffic) -> t
     return tuple(found)
 
 
-def _why_it_lost(other: Alternative, usd_per_hour: float, busy_usd_per_hour: float) -> str:
+def _why_it_lost(other: Alternative, fleet_usd_per_hour: float, busy_fleet_usd_per_hour: float) -> str:
     """Whether its GPUs are dearer at the work, or whole instances leave more of them idle: the larger part first."""
-    dearer = other.busy_usd_per_hour - busy_usd_per_hour
-    idler = (other.usd_per_hour - other.busy_usd_per_hour) - (usd_per_hour - busy_usd_per_hour)
-    work = f"the work itself costs {other.busy_usd_per_hour:.2f} USD/h on its GPUs against {busy_usd_per_hour:.2f} here"
-    idle = (
-        f"whole instances leave {other.usd_per_hour - other.busy_usd_per_hour:.2f} USD/h of it idle against "
-        f"{usd_per_hour - busy_usd_per_hour:.2f} here"
+    dearer = other.busy_fleet_usd_per_hour - busy_fleet_usd_per_hour
+    other_idle = other.fleet_usd_per_hour - other.busy_fleet_usd_per_hour
+    this_idle = fleet_usd_per_hour - busy_fleet_usd_per_hour
+    idler = other_idle - this_idle
+    work = (
+        f"the work itself costs {other.busy_fleet_usd_per_hour:.2f} USD/h on its GPUs against "
+        f"{busy_fleet_usd_per_hour:.2f} here"
     )
-    if abs(other.usd_per_hour - usd_per_hour) <= max(1e-6, 1e-7 * usd_per_hour):
+    idle = f"whole instances leave {other_idle:.2f} USD/h of it idle against {this_idle:.2f} here"
+    if abs(other.fleet_usd_per_hour - fleet_usd_per_hour) <= max(1e-6, 1e-7 * fleet_usd_per_hour):
         return "it costs the same; of equal fleets the simpler one is taken"
     if dearer >= idler:
         return f"{work}, and {idle}" if idler > 0 else f"{work}, though {idle}"
@@ -182,12 +184,12 @@ def _binding_quotas(
 ) -> tuple[BindingQuota, ...]:
     """The quotas without which, each alone, a cheaper fleet is found; and what higher limits save."""
     # The question as it was asked has all the offers; those of routers that know less may have fewer.
-    problem, cost = max(problems, key=lambda one: len(one.offers)), solution.usd_per_hour or 0.0
+    problem, cost = max(problems, key=lambda one: len(one.offers)), solution.fleet_usd_per_hour or 0.0
     found = []
     for option, name, limit in limits_of(problem.quotas):
         quotas = without_limit(problem.quotas, option, name)
         without = solving.cost_of_any(replace(one, quotas=quotas) for one in problems)
-        if without.usd_per_hour is None or not _is_cheaper(without.usd_per_hour, cost):
+        if without.fleet_usd_per_hour is None or not _is_cheaper(without.fleet_usd_per_hour, cost):
             continue
         saving = _Savings(problems, cost, option, name, solving, [])
         enough = max(limit + 1, used_of(problem, without, option, name))
@@ -201,7 +203,7 @@ def _binding_quotas(
                 saving_of_one_more_usd_per_hour=saving.at(limit + 1),
                 next_useful_limit=next_limit,
                 next_saving_usd_per_hour=saving.at(next_limit),
-                without_usd_per_hour=without.usd_per_hour,
+                fleet_usd_per_hour_without_it=without.fleet_usd_per_hour,
                 proven=without.status is Status.OPTIMAL and not saving.cut_short,
             )
         )
@@ -228,7 +230,7 @@ class _Savings:
         found = self.solving.cost_of_any(replace(one, quotas=quotas) for one in self.problems)
         if found.status not in (Status.OPTIMAL, Status.INFEASIBLE):
             self.cut_short.append(limit)
-        cost = found.usd_per_hour
+        cost = found.fleet_usd_per_hour
         return self.usd_per_hour - cost if cost is not None and _is_cheaper(cost, self.usd_per_hour) else 0.0
 
     def first_useful(self, useless: int, useful: int) -> int:
@@ -273,16 +275,16 @@ def _entry_prices(answered: AnsweredProblem, solving: ProblemSolver, usd_per_hou
                 instance_type=offer.name,
                 gpu=offer.gpu,
                 gpu_count=offer.gpu_count,
-                usd_per_hour_each=offer.usd_per_hour,
-                enters_below_usd_per_hour_each=price,
+                usd_per_instance_hour=offer.usd_per_instance_hour,
+                enters_below_usd_per_instance_hour=price,
                 why="" if price is not None else "no fleet is cheaper with it, whatever it costs",
                 proven=proven,
             )
         )
 
     def fall(entry: EntryPrice) -> tuple[float, str]:
-        price = entry.enters_below_usd_per_hour_each
-        return (1.0 if price is None else 1 - price / entry.usd_per_hour_each), entry.instance_type
+        price = entry.enters_below_usd_per_instance_hour
+        return (1.0 if price is None else 1 - price / entry.usd_per_instance_hour), entry.instance_type
 
     return tuple(sorted(found, key=fall))
 

@@ -270,7 +270,9 @@ class _RegionSweeps:
             table = self.evaluated.max_tput
             posed = self.question.posed_with(table, router=router)
             found = self._no_fleet(posed) if posed.problem is None else self.solving.cost_of_any(posed.problems)
-            choices.append(SweepChoice(router, found.status, found.instance_counts, found.usd_per_hour, found.reason))
+            choices.append(
+                SweepChoice(router, found.status, found.instance_counts, found.fleet_usd_per_hour, found.reason)
+            )
         return tuple(choices)
 
     def _with(self, table: MaxTputTable, problem: Problem) -> tuple[Problem, ...]:

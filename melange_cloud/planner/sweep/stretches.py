@@ -34,7 +34,7 @@ def scaled_rates(problem: Problem, factor: float) -> Problem:
 def scaled_price(problem: Problem, gpu: str, factor: float) -> Problem:
     """The same question at ``factor`` times the prices of all offers with a GPU."""
     offers = tuple(
-        replace(offer, usd_per_hour=factor * offer.usd_per_hour) if offer.gpu == gpu else offer
+        replace(offer, usd_per_instance_hour=factor * offer.usd_per_instance_hour) if offer.gpu == gpu else offer
         for offer in problem.offers
     )
     return replace(problem, offers=offers)
@@ -156,7 +156,7 @@ def over_price(
 
     def line(solution: Solution) -> tuple[float, float]:
         """Cost of the others, and of the GPU's offers at 1 times their prices, USD/h."""
-        price = {offer.name: (offer.gpu, offer.usd_per_hour) for offer in problem.offers}
+        price = {offer.name: (offer.gpu, offer.usd_per_instance_hour) for offer in problem.offers}
         parts = {True: 0.0, False: 0.0}
         for (name, _), count in sorted(solution.instances.items()):
             of, usd_per_hour = price[name]
@@ -192,7 +192,7 @@ def over_price(
 
 
 def _stretch(low: float, high: float, solution: Solution) -> Stretch:
-    cost = solution.usd_per_hour
+    cost = solution.fleet_usd_per_hour
     return Stretch(low, high, solution.status, solution.instance_counts, cost, cost, solution.reason)
 
 
@@ -202,7 +202,9 @@ def _joined(stretches: list[Stretch]) -> tuple[Stretch, ...]:
     for stretch in stretches:
         before = joined[-1] if joined else None
         if before is not None and (before.instances, before.status) == (stretch.instances, stretch.status):
-            joined[-1] = replace(before, high=stretch.high, usd_per_hour_at_high=stretch.usd_per_hour_at_high)
+            joined[-1] = replace(
+                before, high=stretch.high, fleet_usd_per_hour_at_high=stretch.fleet_usd_per_hour_at_high
+            )
         else:
             joined.append(stretch)
     return tuple(joined)

@@ -9,10 +9,14 @@ from melange_cloud.report.text import GLUE, clean, difference, dollars, fleet, q
 def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
     """Sentences: what runs and what it costs, whether it serves, what to change and what that saves."""
     current = region.context.current
-    if current is None or region.usd_per_hour is None:
+    if current is None or region.fleet_usd_per_hour is None:
         return
     hours = plan.basis.calculation.hours_per_month
-    cost = "at a price that is not known here" if current.usd_per_hour is None else _month(current.usd_per_hour, hours)
+    cost = (
+        "at a price that is not known here"
+        if current.fleet_usd_per_hour is None
+        else _month(current.fleet_usd_per_hour, hours)
+    )
     able = {
         True: "it serves this",
         False: "it cannot serve this rate within the target",
@@ -24,19 +28,19 @@ def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
         yield f"{clean(name)} may not stay: {clean(reason)}."
     changes = _changes(current)
     if not changes:
-        cheapest = _month(current.cheapest_usd_per_hour, hours)
+        cheapest = _month(current.cheapest_fleet_usd_per_hour, hours)
         yield f"Keep it: it is within {_percent(current)} of the cheapest, {cheapest}."
         return
     saved = ""
-    if current.usd_per_hour is not None:
-        less = current.usd_per_hour - region.usd_per_hour
+    if current.fleet_usd_per_hour is not None:
+        less = current.fleet_usd_per_hour - region.fleet_usd_per_hour
         word = "saves" if less >= 0 else "costs"
         more = "" if less >= 0 else " more"
         saved = f", which {word} {_month(abs(less), hours)}{more}"
     yield (
         f"{changes}{saved}: the fewest changes within {_percent(current)} of the cheapest, "
-        f"{_month(current.cheapest_usd_per_hour, hours)} "
-        f"(this fleet against it: {difference(region.usd_per_hour, current.cheapest_usd_per_hour)})."
+        f"{_month(current.cheapest_fleet_usd_per_hour, hours)} "
+        f"(this fleet against it: {difference(region.fleet_usd_per_hour, current.cheapest_fleet_usd_per_hour)})."
     )
 
 

@@ -36,7 +36,7 @@ LIMIT = {
 def why(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Block]:
     """The blocks of ``--explain``; none where the region has no explanation."""
     explanation = region.context.explanation
-    if explanation is None or region.usd_per_hour is None:
+    if explanation is None or region.fleet_usd_per_hour is None:
         return
     hours = plan.basis.calculation.hours_per_month
     yield Paragraph(tuple(_sentences(region, explanation, hours)))
@@ -63,8 +63,8 @@ def _sentences(region: RegionPlan, explanation: Explanation, hours: float) -> It
             "" if kind.prefill_share is None else f"; it spends {percent(kind.prefill_share)} of its time on prompts"
         )
         yield f"{name} is limited by {joined(parts)} of its load{prefill}."
-    idle = explanation.idle_usd_per_hour
-    cost = region.usd_per_hour or 0.0
+    idle = explanation.idle_fleet_usd_per_hour
+    cost = region.fleet_usd_per_hour or 0.0
     yield (
         f"Instances come whole: {dollars(usd_per_month(idle * hours))} a month ({percent(idle / cost)}) is paid for "
         "replicas that the planned rate leaves idle."
@@ -74,8 +74,8 @@ def _sentences(region: RegionPlan, explanation: Explanation, hours: float) -> It
         yield "Nothing else that is offered here serves this without one of these GPUs."
     else:
         yield (
-            f"Second comes {fleet(other.instances)}, {difference(other.usd_per_hour, region.usd_per_hour)}: "
-            f"{clean(explanation.runner_up_lost)}."
+            f"Second comes {fleet(other.instances)}, "
+            f"{difference(other.fleet_usd_per_hour, region.fleet_usd_per_hour)}: {clean(explanation.runner_up_lost)}."
         )
 
 
@@ -85,10 +85,10 @@ def _alternatives(explanation: Explanation, hours: float, *, wide: bool) -> Shee
             f"without {joined(glued(gpu) for gpu in other.without)}",
             f"{fleet(other.instances)}{'' if other.proven else ' (not proven cheapest)'}",
             number(sum(other.instances.values())),
-            usd_per_month(other.usd_per_hour * hours),
-            f"+{usd_per_month(other.more_fraction * other.usd_per_hour / (1 + other.more_fraction) * hours)}",
+            usd_per_month(other.fleet_usd_per_hour * hours),
+            f"+{usd_per_month(other.more_fraction * other.fleet_usd_per_hour / (1 + other.more_fraction) * hours)}",
             f"+{number(other.more_fraction * 100, 1)}{GLUE}%",
-            percent(1 - other.busy_usd_per_hour / other.usd_per_hour),
+            percent(1 - other.busy_fleet_usd_per_hour / other.fleet_usd_per_hour),
         )
         for other in explanation.alternatives
     ]
@@ -148,7 +148,7 @@ def _quotas(explanation: Explanation, hours: float) -> Sheet:
             number(quota.used),
             usd_per_month(quota.saving_of_one_more_usd_per_hour * hours),
             f"{number(quota.next_useful_limit)}: {usd_per_month(quota.next_saving_usd_per_hour * hours)}",
-            usd_per_month(quota.without_usd_per_hour * hours),
+            usd_per_month(quota.fleet_usd_per_hour_without_it * hours),
         )
         for quota in explanation.quotas
     )
@@ -167,18 +167,18 @@ def _quotas(explanation: Explanation, hours: float) -> Sheet:
 def _entries(explanation: Explanation) -> Sheet:
     rows = []
     for entry in explanation.entry_prices[:ENTRIES_SHOWN]:
-        price = entry.enters_below_usd_per_hour_each
+        price = entry.enters_below_usd_per_instance_hour
         gpu = f"{number(entry.gpu_count)}{GLUE}{glued(entry.gpu)}" if entry.gpu_count > 1 else glued(entry.gpu)
         if price is None:
-            rows.append((clean(entry.instance_type), gpu, number(entry.usd_per_hour_each, 4), clean(entry.why), ""))
+            rows.append((clean(entry.instance_type), gpu, number(entry.usd_per_instance_hour, 4), clean(entry.why), ""))
             continue
         rows.append(
             (
                 clean(entry.instance_type),
                 gpu,
-                number(entry.usd_per_hour_each, 4),
+                number(entry.usd_per_instance_hour, 4),
                 f"{number(price, 4)}{'' if entry.proven else ' (not proven)'}",
-                difference(price, entry.usd_per_hour_each),
+                difference(price, entry.usd_per_instance_hour),
             )
         )
     return Sheet(

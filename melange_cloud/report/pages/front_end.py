@@ -30,9 +30,11 @@ def _kind(use: KindUse) -> str:
 def _with_more(plan: Plan, region: RegionPlan) -> str:
     """What twice as many do; a comparison of regions does not ask."""
     more = next((change for change in region.context.what_if if change.option.startswith(OPTION)), None)
-    if more is not None and more.usd_per_hour is not None:
-        month = dollars(usd_per_month(more.usd_per_hour * plan.basis.calculation.hours_per_month))
-        return f"; {more.option} would make it {month} ({difference(more.usd_per_hour, region.usd_per_hour)})"
+    if more is not None and more.fleet_usd_per_hour is not None:
+        month = dollars(usd_per_month(more.fleet_usd_per_hour * plan.basis.calculation.hours_per_month))
+        return (
+            f"; {more.option} would make it {month} ({difference(more.fleet_usd_per_hour, region.fleet_usd_per_hour)})"
+        )
     if more is not None or len(plan.regions) > 1:
         return ""
     return f"; more of them ({OPTION} {2 * plan.basis.served.api_servers}) would not make the fleet cheaper"

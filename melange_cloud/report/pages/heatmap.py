@@ -89,8 +89,8 @@ def _prices(shown: HeatMap) -> Sheet:
                     price.gpu if price.tensor_parallel == 1 else f"{price.gpu} x{price.tensor_parallel}",
                     glued(price.instance_type),
                     number(price.replicas_per_instance),
-                    number(price.usd_per_hour_each, 4),
-                    number(price.usd_per_hour, 4),
+                    number(price.usd_per_instance_hour, 4),
+                    number(price.usd_per_replica_hour, 4),
                     _span(errors),
                     glued(price.price.age),
                 )

@@ -90,8 +90,8 @@ def _named_rows(shown: HeatMap) -> Iterator[dict[str, object]]:
                 "limited_by": one.limited_by,
                 "instance_type": clean(price.instance_type),
                 "replicas_per_instance": price.replicas_per_instance,
-                "usd_per_hour_each": price.usd_per_hour_each,
-                "usd_per_hour_per_replica": price.usd_per_hour,
+                "usd_per_hour_each": price.usd_per_instance_hour,
+                "usd_per_hour_per_replica": price.usd_per_replica_hour,
                 **values_of(price.price),
                 "price_source": clean(price.price.source),
             }

@@ -92,8 +92,8 @@ def _row(offer: Offer) -> dict[str, object]:
         "gpu_count": machine.gpu_count,
         "purchase": offer.purchase,
         "sold_as": offer.sold_as,
-        "usd_per_hour": offer.usd_per_hour,
-        "list_usd_per_hour": offer.list_usd_per_hour,
+        "usd_per_hour": offer.usd_per_instance_hour,
+        "list_usd_per_hour": offer.list_usd_per_instance_hour,
         "origin": offer.origin,
         "source": offer.source,
         "as_of_from": offer.as_of_from,
@@ -119,13 +119,19 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str]) -> Sheet:
     origins = sorted({offer.origin for offer in offers})
     days = sorted({str(offer.as_of_to) for offer in offers})
     columns: list[tuple[Column, list[str]]] = [
-        (Column("$/GPU-h", right=True, drop=3), [_usd(o.usd_per_hour / o.instance_type.gpu_count) for o in offers]),
-        (Column("$/h", right=True), [_usd(offer.usd_per_hour) for offer in offers]),
+        (
+            Column("$/GPU-h", right=True, drop=3),
+            [_usd(o.usd_per_instance_hour / o.instance_type.gpu_count) for o in offers],
+        ),
+        (Column("$/h", right=True), [_usd(offer.usd_per_instance_hour) for offer in offers]),
     ]
-    if any(offer.usd_per_hour != offer.list_usd_per_hour for offer in offers):
+    if any(offer.usd_per_instance_hour != offer.list_usd_per_instance_hour for offer in offers):
         discounted = "list $/h is before your discounts; $/h is what you pay"
         columns.append(
-            (Column("list $/h", right=True, drop=2, legend=discounted), [_usd(o.list_usd_per_hour) for o in offers])
+            (
+                Column("list $/h", right=True, drop=2, legend=discounted),
+                [_usd(o.list_usd_per_instance_hour) for o in offers],
+            )
         )
     columns += [
         (Column("GPU"), [f"{o.instance_type.gpu_count} {clean(o.instance_type.gpu)}" for o in offers]),

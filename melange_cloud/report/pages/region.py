@@ -89,9 +89,9 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
             number(line.instances * line.vcpus),
             quantity(line.memory_gib),
             percent(line.busy),
-            number(line.usd_per_hour_each, 4),
-            number(line.usd_per_hour, 2),
-            usd_per_month(line.usd_per_hour * hours),
+            number(line.usd_per_instance_hour, 4),
+            number(line.line_usd_per_hour, 2),
+            usd_per_month(line.line_usd_per_hour * hours),
             requests[at],
             tokens[at],
             f"{glued(use.grade)}{GLUE}{plus_minus(use.error)}" if (use := parts[at][0]) is not None else UNKNOWN,
@@ -109,7 +109,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         "",
         "",
         "",
-        number(region.usd_per_hour, 2),
+        number(region.fleet_usd_per_hour, 2),
         usd_per_month(region.usd_per_month),
         percent(sum(use.requests_share for use in region.kinds)),
         percent(sum(use.tokens_share for use in region.kinds)),
@@ -155,7 +155,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
 
     A single-GPU fleet may use several degrees of its GPU. Without a plan there is nothing to compare with.
     """
-    hours, cost = plan.basis.calculation.hours_per_month, region.usd_per_hour
+    hours, cost = plan.basis.calculation.hours_per_month, region.fleet_usd_per_hour
     rows: list[tuple[str, str, str, str]] = []
 
     def add(label: str, instances: str, usd_per_hour: float | None) -> None:
@@ -164,21 +164,21 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
 
     for gpu in cheapest_of_each_gpu(region):
         best, kind = gpu[0], sentences.one_kind(region, gpu[0].gpu, gpu[0].tensor_parallel)
-        if best.usd_per_hour is None:
+        if best.fleet_usd_per_hour is None:
             add(f"{clean(best.gpu)} only: {_why_not(gpu)}", "", None)
             continue
         unproven = _UNPROVEN if best.status is Status.FEASIBLE else ""
         itself = ": this plan" if best.instances == region.instance_counts else ""
         instances = fleet(best.instances)
         label = f"{kind} only" if wide else f"{instances} ({kind} only)"
-        add(f"{label}{unproven}{itself}", instances, best.usd_per_hour)
+        add(f"{label}{unproven}{itself}", instances, best.fleet_usd_per_hour)
     for change in region.context.what_if:
         option = f" ({clean(change.option)})" if change.option else ""
         reason = f": {clean(change.reason)}" if change.reason else ""
         reason += _UNPROVEN if change.status is Status.FEASIBLE else ""
-        if not reason and change.usd_per_hour is None:
+        if not reason and change.fleet_usd_per_hour is None:
             reason = f": {clean(change.status)}"
-        add(f"{clean(change.name)}{option}{reason}", fleet(change.instances), change.usd_per_hour)
+        add(f"{clean(change.name)}{option}{reason}", fleet(change.instances), change.fleet_usd_per_hour)
     asked = ROUTERS.index(plan.basis.fleet.router) if plan.basis.fleet.router in ROUTERS else len(ROUTERS)
     for router in ROUTERS[asked + 1 :] if region.status.has_fleet else ():
         if router in region.context.routers:
@@ -205,7 +205,12 @@ def cheapest_of_each_gpu(region: RegionPlan) -> list[list[SingleGpuFleet]]:
         by_gpu.setdefault(single.gpu, []).append(single)
 
     def place(single: SingleGpuFleet) -> tuple[bool, float, str, int]:
-        return single.usd_per_hour is None, single.usd_per_hour or 0.0, single.gpu, single.tensor_parallel or 0
+        return (
+            single.fleet_usd_per_hour is None,
+            single.fleet_usd_per_hour or 0.0,
+            single.gpu,
+            single.tensor_parallel or 0,
+        )
 
     degrees = [sorted(singles, key=place) for singles in by_gpu.values()]
     return sorted(degrees, key=lambda singles: place(singles[0]))

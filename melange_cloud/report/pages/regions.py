@@ -83,18 +83,18 @@ def comparison(
 def groups(plan: Plan) -> list[list[RegionPlan]]:
     """Regions with a fleet, cheapest first; those of one provider, one fleet and one cost stand together."""
     priced = sorted(
-        (region for region in plan.regions if region.usd_per_hour is not None),
-        key=lambda region: (region.usd_per_hour or 0.0, region.provider, region.region),
+        (region for region in plan.regions if region.fleet_usd_per_hour is not None),
+        key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region),
     )
     grouped: list[list[RegionPlan]] = []
     for region in priced:
-        cost = region.usd_per_hour or 0.0
+        cost = region.fleet_usd_per_hour or 0.0
         home = next(
             (
                 group
                 for group in reversed(grouped)
                 if group[0].provider == region.provider
-                and same_cost(cost, group[0].usd_per_hour or 0.0)
+                and same_cost(cost, group[0].fleet_usd_per_hour or 0.0)
                 and _fleet_key(group[0]) == _fleet_key(region)
             ),
             None,
@@ -151,7 +151,7 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
 
 def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> list[_RegionRow]:
     rows: list[_RegionRow] = []
-    rank, above, cheapest = 1, None, grouped[0][0].usd_per_hour if grouped else None
+    rank, above, cheapest = 1, None, grouped[0][0].fleet_usd_per_hour if grouped else None
     for group in grouped:
         parts = [[region] for region in group] if wide else [group[:1], group[1:]]
         for part in parts:
@@ -159,7 +159,7 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
                 continue
             first = part[0]
             key = (first.provider, _fleet_key(first))
-            against = UNKNOWN if not rows else difference(first.usd_per_hour, cheapest)
+            against = UNKNOWN if not rows else difference(first.fleet_usd_per_hour, cheapest)
             proof = ""
             if first.status is Status.FEASIBLE:
                 doubt = sentences.above_cheapest(first)
@@ -192,7 +192,7 @@ def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
     """The regions without a fleet by provider and by what is said of them, sorted."""
     alike: dict[tuple[str, str], list[RegionPlan]] = {}
     for region in sorted(plan.regions, key=lambda region: (region.provider, region.region)):
-        if region.usd_per_hour is None:
+        if region.fleet_usd_per_hour is None:
             alike.setdefault((region.provider, sentences.no_fleet(region)), []).append(region)
     return alike
 
@@ -246,7 +246,7 @@ def _best_single(region: RegionPlan) -> str:
         kind = glued(Kind(kind, single.tensor_parallel))
     if single.instances == region.instance_counts:
         return kind
-    return f"{kind}{GLUE}{difference(single.usd_per_hour, region.usd_per_hour, 0)}"
+    return f"{kind}{GLUE}{difference(single.fleet_usd_per_hour, region.fleet_usd_per_hour, 0)}"
 
 
 def _is_old(plan: Plan, region: RegionPlan) -> bool:

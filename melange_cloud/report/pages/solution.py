@@ -56,8 +56,8 @@ def paper_solution(solution: Solution, *, slices: int | None, asked: int | None)
     document: PaperSolution = {
         "status": solution.status,
         "instances": {name: count for (name, _), count in sorted(solution.instances.items())},
-        "usd_per_hour": solution.usd_per_hour,
-        "lower_bound_usd_per_hour": solution.lower_bound_usd_per_hour,
+        "usd_per_hour": solution.fleet_usd_per_hour,
+        "lower_bound_usd_per_hour": solution.fleet_lower_bound_usd_per_hour,
         "solver": solution.solver,
         "shares": [{"row": row, "column": column, "gpu": gpu, "share": share} for row, column, gpu, share in shares],
     }
@@ -73,16 +73,16 @@ def _blocks(solution: Solution, slices: int | None, asked: int | None) -> Iterat
     cut = "continuous shares" if slices is None else f"{slices} slices per bucket"
     ignored = f" (the file's slice_factor {asked} is not applied: --slices {asked})" if asked and slices is None else ""
     yield Paragraph((f"The paper's input, {cut}{ignored}",))
-    if solution.usd_per_hour is None:
+    if solution.fleet_usd_per_hour is None:
         yield Paragraph((f"{solution.status}: {solution.reason}",))
         return
     counts = tuple((clean(name), f"{count:,}") for (name, _), count in sorted(solution.instances.items()))
     total = ("Total", f"{sum(solution.instances.values()):,}")
     yield Sheet((Column("GPU", least=8), Column("Count", right=True)), counts, total)
-    bound = solution.lower_bound_usd_per_hour
+    bound = solution.fleet_lower_bound_usd_per_hour
     proof = "proven cheapest" if solution.status is Status.OPTIMAL else "not proven"
     known = "no bound" if bound is None else f"no mix costs less than {bound:,.4f}"
-    yield Paragraph((f"{solution.usd_per_hour:,.4f} USD/h, {proof}; {known}",), True)
+    yield Paragraph((f"{solution.fleet_usd_per_hour:,.4f} USD/h, {proof}; {known}",), True)
     rows = tuple((str(row), str(column), clean(gpu), percent(share)) for row, column, gpu, share in _shares(solution))
     headers = (
         Column("Row", right=True),

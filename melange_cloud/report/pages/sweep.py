@@ -64,11 +64,11 @@ def _rows(answer: Sensitivity) -> Iterator[tuple[object, ...]]:
     head = (answer.generated_at, answer.provider, answer.region, sweep.over, sweep.gpu, sweep.unit)
     for name, stretches in (("mix", sweep.stretches), *sorted(sweep.singles.items())):
         for part in stretches:
-            costs = (part.usd_per_hour_at_low, part.usd_per_hour_at_high)
+            costs = (part.fleet_usd_per_hour_at_low, part.fleet_usd_per_hour_at_high)
             instances, reason = _plain(part.instances), clean(part.reason)
             yield (*head, name, part.low, part.high, part.status, *costs, instances, reason)
     for choice in sweep.choices:
-        cost, instances, reason = choice.usd_per_hour, _plain(choice.instances), clean(choice.reason)
+        cost, instances, reason = choice.fleet_usd_per_hour, _plain(choice.instances), clean(choice.reason)
         yield (*head, choice.name, None, None, choice.status, cost, cost, instances, reason)
 
 
@@ -106,7 +106,12 @@ def _blocks(answer: Sensitivity, *, width: int, all_rows: bool) -> Iterator[Bloc
 
 def _summary(answer: Sensitivity) -> str:
     sweep = answer.sweep
-    costs = [cost for part in sweep.stretches for cost in (part.usd_per_hour_at_low, part.usd_per_hour_at_high) if cost]
+    costs = [
+        cost
+        for part in sweep.stretches
+        for cost in (part.fleet_usd_per_hour_at_low, part.fleet_usd_per_hour_at_high)
+        if cost
+    ]
     what = AXIS[sweep.over].format(gpu=clean(sweep.gpu))
     if not costs:
         return f"{what}: no fleet from {quantity(sweep.low)} to {quantity(sweep.high)}."
@@ -137,11 +142,16 @@ def _stretches(answer: Sensitivity, *, all_rows: bool) -> Sheet:
     rows = []
     for part in shown:
         single = _best_single(answer, (part.low + part.high) / 2)
-        cost = part.usd_per_hour((part.low + part.high) / 2)
+        cost = part.fleet_usd_per_hour((part.low + part.high) / 2)
         here = part.low <= asked <= part.high
-        month = usd_per_month(None if part.usd_per_hour_at_low is None else part.usd_per_hour_at_low * hours)
-        if part.usd_per_hour_at_low != part.usd_per_hour_at_high and part.usd_per_hour_at_high is not None:
-            month = f"{month} to {usd_per_month(part.usd_per_hour_at_high * hours)}"
+        month = usd_per_month(
+            None if part.fleet_usd_per_hour_at_low is None else part.fleet_usd_per_hour_at_low * hours
+        )
+        if (
+            part.fleet_usd_per_hour_at_low != part.fleet_usd_per_hour_at_high
+            and part.fleet_usd_per_hour_at_high is not None
+        ):
+            month = f"{month} to {usd_per_month(part.fleet_usd_per_hour_at_high * hours)}"
         rows.append(
             (
                 quantity(part.low),
@@ -179,7 +189,7 @@ def _singles_at(answer: Sensitivity, at: float) -> dict[str, float | None]:
 def _cost_at(stretches: Sequence[Stretch], at: float) -> float | None:
     for part in stretches:
         if part.low <= at <= part.high:
-            return part.usd_per_hour(at)
+            return part.fleet_usd_per_hour(at)
     return None
 
 
@@ -191,7 +201,9 @@ def _points(answer: Sensitivity, count: int) -> list[float]:
 def _plot(answer: Sensitivity, width: int) -> Iterator[str]:
     """One line of bars for the cost, one for each kind alone against it."""
     sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
-    names = [name for name, parts in sorted(sweep.singles.items()) if any(part.usd_per_hour_at_low for part in parts)]
+    names = [
+        name for name, parts in sorted(sweep.singles.items()) if any(part.fleet_usd_per_hour_at_low for part in parts)
+    ]
     label = max([len("Cost"), *(len(f"{name} only") for name in names)])
     count = max(10, min(PLOT_POINTS, width - label - 34))
     points = _points(answer, count)
@@ -241,13 +253,13 @@ def _unproven(status: Status) -> str:
 def _choices(answer: Sensitivity) -> Sheet:
     hours = answer.basis.calculation.hours_per_month
     asked = next((choice for choice in answer.sweep.choices if choice.name == answer.basis.fleet.router), None)
-    reference = None if asked is None else asked.usd_per_hour
+    reference = None if asked is None else asked.fleet_usd_per_hour
     rows = tuple(
         (
             f"{clean(choice.name)}{' <- the plan' if choice is asked else ''}",
             f"{fleet(choice.instances) or clean(choice.reason or choice.status.value)}{_unproven(choice.status)}",
-            usd_per_month(None if choice.usd_per_hour is None else choice.usd_per_hour * hours),
-            difference(choice.usd_per_hour, reference),
+            usd_per_month(None if choice.fleet_usd_per_hour is None else choice.fleet_usd_per_hour * hours),
+            difference(choice.fleet_usd_per_hour, reference),
         )
         for choice in answer.sweep.choices
     )
