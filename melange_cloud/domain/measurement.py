@@ -1,6 +1,6 @@
 """A measurement of a running server: what is asked, and what was found at each load.
 
-Field names of Measurement are those of the JSON of ``profiles measure``.
+Field names of ServerMeasurement are those of the JSON of ``profiles measure``.
 """
 
 from dataclasses import dataclass
@@ -124,8 +124,8 @@ class SizeMeasurement:
 
 
 @dataclass(frozen=True, slots=True)
-class LatencyTargets:
-    """Latency targets; None where not limited.
+class LoadLimits:
+    """The latencies at which the load of a size stops rising; None where not limited.
 
     Attributes:
         tpot_ms: mean time per output token after the first, ms.
@@ -140,14 +140,14 @@ class LatencyTargets:
     e2e_ms: float | None
 
     @classmethod
-    def of(cls, slo: Slo) -> "LatencyTargets":
+    def of(cls, slo: Slo) -> "LoadLimits":
         """Those of an SLO, in which a target that is not limited is infinite."""
         targets = (slo.tpot_ms, slo.p99_tpot_ms, slo.ttft_ms, slo.e2e_ms)
         return cls(*(target_ms if target_ms < inf else None for target_ms in targets))
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class ServerMeasurement:
     """A finished measurement.
 
     Attributes:
@@ -168,5 +168,5 @@ class Measurement:
     url: str
     engine: str | None
     tool: str
-    slo: LatencyTargets
+    slo: LoadLimits
     sizes: tuple[SizeMeasurement, ...]

@@ -11,7 +11,7 @@ from melange_cloud.errors import BadInput
 from melange_cloud.profiles.against_estimate import compared
 from melange_cloud.profiles.attribution.attribute import Attribution, attribute
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.import_notices import notices_of
+from melange_cloud.profiles.import_remarks import notices_of
 from melange_cloud.profiles.importers.folder import FolderResults
 from melange_cloud.profiles.library import estimated_profile
 from melange_cloud.profiles.run_points import doubts, error_of, grade_of, points_of, rejection

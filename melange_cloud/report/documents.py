@@ -3,7 +3,7 @@
 from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
 from melange_cloud.domain.heatmap import HeatMap
 from melange_cloud.domain.import_report import ImportReport
-from melange_cloud.domain.measurement import Measurement
+from melange_cloud.domain.measurement import ServerMeasurement
 from melange_cloud.domain.profile_list import ProfileList
 from melange_cloud.domain.profile_rates import ProfileRates
 from melange_cloud.report.json_ import SCHEMA_VERSION
@@ -89,7 +89,7 @@ IMPORT = Document(
 MEASUREMENT = Document(
     "A measurement of a server by melange-cloud",
     f"What `melange-cloud profiles measure --format json` prints. {_COMMON}",
-    Measurement,
+    ServerMeasurement,
 )
 SOLVE = Document(
     "A solution of the paper's input by melange-cloud",

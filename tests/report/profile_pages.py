@@ -12,7 +12,7 @@ from melange_cloud.domain.import_report import (
     RunVerdict,
     SkippedFile,
 )
-from melange_cloud.domain.measurement import LatencyTargets, LoadMeasurement, Measurement, SizeMeasurement
+from melange_cloud.domain.measurement import LoadLimits, LoadMeasurement, ServerMeasurement, SizeMeasurement
 from melange_cloud.domain.profile_list import ProfileList, ShippedProfiles, UserProfile
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
 from melange_cloud.report.page import Page
@@ -128,7 +128,7 @@ IMPORTED = ImportReport(
 )
 
 LOAD = LoadMeasurement(2, 3.5, 44.0, 50.0, 100.0, 1024.0, 1024.0, 40, 0)
-MEASURED = Measurement(
+MEASURED = ServerMeasurement(
     *(
         "own.csv",
         "tiny",
@@ -139,7 +139,7 @@ MEASURED = Measurement(
         "http://127.0.0.1:1",
         None,
         "guidellm 0.8.1",
-        LatencyTargets.of(Slo(tpot_ms=45.0)),
+        LoadLimits.of(Slo(tpot_ms=45.0)),
     ),
     sizes=(
         SizeMeasurement(1024, 1024, "the SLO breaks at 3 in flight", True, (LOAD,), by_slo=True, best=LOAD),

@@ -5,10 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from melange_cloud.domain.measurement import (
-    LatencyTargets,
+    LoadLimits,
     LoadMeasurement,
-    Measurement,
     MeasureQuestion,
+    ServerMeasurement,
     SizeMeasurement,
 )
 from melange_cloud.errors import MelangeError
@@ -48,14 +48,14 @@ def save_measurement(
 
 def measurement_of(
     question: MeasureQuestion, measured: Sequence[MeasuredSize], profile: Path, tool: str
-) -> Measurement:
+) -> ServerMeasurement:
     """The answer.
 
     Args:
         profile: the file that ``save_measurement`` wrote.
         tool: the load generator.
     """
-    return Measurement(
+    return ServerMeasurement(
         profile=str(profile),
         model=question.model,
         gpu=question.gpu,
@@ -65,7 +65,7 @@ def measurement_of(
         url=question.url,
         engine=question.engine or None,
         tool=tool,
-        slo=LatencyTargets.of(question.slo),
+        slo=LoadLimits.of(question.slo),
         sizes=tuple(_size(size, question) for size in measured),
     )
 

@@ -5,11 +5,11 @@ from dataclasses import fields
 
 from melange_cloud.domain import Slo
 from melange_cloud.domain.measurement import (
-    LatencyTargets,
+    LoadLimits,
     LoadMeasurement,
-    Measurement,
     MeasureQuestion,
     RequestSize,
+    ServerMeasurement,
     SizeMeasurement,
 )
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
@@ -34,7 +34,7 @@ COLUMNS = (
 """One row per load; a size at which no load was measured has one row that says why."""
 
 
-def measurement_page(measurement: Measurement) -> Page:
+def measurement_page(measurement: ServerMeasurement) -> Page:
     """The highest rate of each size within the SLO, and why no more load was tried."""
     return Page(
         blocks=lambda _: _blocks(measurement),
@@ -44,7 +44,7 @@ def measurement_page(measurement: Measurement) -> Page:
     )
 
 
-def _blocks(measurement: Measurement) -> Iterator[Block]:
+def _blocks(measurement: ServerMeasurement) -> Iterator[Block]:
     yield Paragraph((f"{_replica(measurement)}, measured",), strong=True)
     yield Paragraph((f"Highest rate of one replica, {until(measurement.slo)}",))
     yield _best(measurement.sizes)
@@ -55,11 +55,11 @@ def _blocks(measurement: Measurement) -> Iterator[Block]:
     yield Paragraph(tuple(after))
 
 
-def _replica(of: Measurement | MeasureQuestion) -> str:
+def _replica(of: ServerMeasurement | MeasureQuestion) -> str:
     return f"{clean(of.model)} {of.precision} on {of.gpu}, tensor parallel {of.tensor_parallel}, era {of.era}"
 
 
-def until(slo: Slo | LatencyTargets) -> str:
+def until(slo: Slo | LoadLimits) -> str:
     """Where the load of a size stops rising."""
     limits = (("TPOT", slo.tpot_ms), ("p99 TPOT", slo.p99_tpot_ms), ("TTFT", slo.ttft_ms), ("end to end", slo.e2e_ms))
     targets = [f"{name} {target_ms:g} ms" for name, target_ms in limits if known(target_ms) is not None]
@@ -83,7 +83,7 @@ def _best(sizes: Sequence[SizeMeasurement]) -> Sheet:
     return Sheet(columns, tuple(rows), keys=1)
 
 
-def _rows(measurement: Measurement, size: SizeMeasurement) -> Iterator[tuple[object, ...]]:
+def _rows(measurement: ServerMeasurement, size: SizeMeasurement) -> Iterator[tuple[object, ...]]:
     whose = (
         *(measurement.model, measurement.precision, measurement.gpu, measurement.tensor_parallel, measurement.era),
         *(measurement.engine, measurement.tool, measurement.profile),
