@@ -1,6 +1,8 @@
 """Writes calibration.toml: constants with what each row rests on."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from melange_cloud.calibration.calibrate import COLUMNS, GROUPS, ConstantGroup, calibrated, made, trials_of, unwatched
@@ -52,32 +54,50 @@ def calibration_text(progress: Callable[[int, int], None] = unwatched) -> str:
 
 
 def _row(group: ConstantGroup, values: Mapping[str, float]) -> str:
+    entries = _entries(group, values)
+    return "".join(["[[calibration]]\n", *(f"{name} = {_toml(value)}\n" for name, value in entries)])
+
+
+def _entries(group: ConstantGroup, values: Mapping[str, float]) -> Iterator[tuple[str, object]]:
     trials = trials_of(group)
-    engines = _engines(trials)
-    constants = made(group, values, engines)
-    lines = ["[[calibration]]"]
-    lines += [f'{name} = "{getattr(constants, name)}"' for name in ("gpu", "era", "precision")]
-    lines += [f"{name} = {_number(getattr(constants, name))}" for name in COLUMNS]
+    constants = made(group, values, _engines(trials))
+    for name in ("gpu", "era", "precision"):
+        yield name, getattr(constants, name)
+    for name in COLUMNS:
+        yield name, float(getattr(constants, name))
     if constants.front_end.per_prefill_s:
         parts = ("step_s", "per_request_s", "per_prefill_s")
-        lines.append(f"front_end = {_table({part: getattr(constants.front_end, part) for part in parts})}")
+        yield "front_end", {part: getattr(constants.front_end, part) for part in parts}
     for name in ("engine_step_s", "engine_cache_loss"):
         by_engine: Mapping[str, float] = getattr(constants, name)
         if len(set(by_engine.values())) > 1:
-            lines.append(f"{name} = {_table(by_engine)}")
-    lines.append("grade = { " + ", ".join(f'"{degree}" = "{grade}"' for degree, grade in group.grade.items()) + " }")
-    rows: dict[str, float] = {}
-    for each in trials:
-        rows[each.row.source.name] = rows.get(each.row.source.name, 0) + 1
-    lines.append(f'rests_on = "{_rests_on(group, trials)}"')
-    if rows:
-        lines.append("rows = { " + ", ".join(f'"{name}" = {count:g}' for name, count in rows.items()) + " }")
-        lines.append(f"fitted = [{_names(group.fitted)}]")
+            yield name, by_engine
+    yield "grade", group.grade
+    yield "rests_on", _rests_on(group, trials)
+    if trials:
+        yield "rows", Counter(each.row.source.name for each in trials)
+        yield "fitted", tuple(group.fitted)
     if group.chosen:
-        lines.append(f"chosen = [{_names(tuple(group.chosen))}]")
+        yield "chosen", tuple(group.chosen)
     if group.borrowed:
-        lines.append(f'borrowed = "{", ".join(group.borrowed)}"')
-    return "\n".join(lines).replace("grade = {  }", "grade = {}") + "\n"
+        yield "borrowed", ", ".join(group.borrowed)
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it; a float has three digits, an inline table keeps its order."""
+    match value:
+        case str():
+            return json.dumps(value, ensure_ascii=False)  # escaped as TOML's basic strings are
+        case int():
+            return str(value)
+        case float():
+            return f"{value:.3g}"
+        case tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case Mapping():
+            entries = ", ".join(f"{_toml(str(name))} = {_toml(item)}" for name, item in value.items())
+            return f"{{ {entries} }}" if entries else "{}"
+    raise TypeError(f"{value!r} has no place in calibration.toml")
 
 
 def _engines(trials: list[Trial]) -> list[str]:
@@ -99,18 +119,6 @@ def _rests_on(group: ConstantGroup, trials: list[Trial]) -> str:
     if group.because:
         parts.append(group.because)
     return "; ".join(parts)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}"
-
-
-def _table(values: Mapping[str, float]) -> str:
-    return "{ " + ", ".join(f'"{name}" = {_number(value)}' for name, value in values.items()) + " }"
-
-
-def _names(names: tuple[str, ...]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
 
 
 def difference(text: str, path: Path) -> str:
