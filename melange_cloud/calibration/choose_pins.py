@@ -29,7 +29,7 @@ from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
-from melange_cloud.profiles.profile_file import MEASURED_FORMAT, format_profile
+from melange_cloud.profiles.profile_format import MEASURED_FORMAT, format_profile
 from melange_cloud.profiles.profile_text import OVERHEAD_READ_S
 from melange_cloud.profiles.run_points import ERROR
 

@@ -2,11 +2,11 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from melange_cloud.domain import Slo
+from melange_cloud.domain import OperatingPoint, Slo
 
 
 class Point(NamedTuple):
@@ -170,3 +170,28 @@ def _at_load(loads: Sequence[float], by_load: dict[float, Point], load: float) -
         ttft_ms=first.ttft_ms + part * (last.ttft_ms - first.ttft_ms),
         e2e_ms=e2e_ms,
     )
+
+
+class SizePoints(NamedTuple):
+    """The points of one size, TPOT rising; worst grade, largest error; origin of all."""
+
+    points: list[Point]
+    grade: str
+    error: float
+    origin: str
+
+
+def rates_of(points: Iterable[OperatingPoint]) -> SizePoints:
+    """What MaxTput needs of the points of one size; at least one."""
+    held = list(points)
+    origin = "measured" if all(point.origin == "measured" for point in held) else "estimated"
+    brief = sorted(_brief(point) for point in held)
+    return SizePoints(brief, max(point.grade for point in held), max(point.error for point in held), origin)
+
+
+def _brief(point: OperatingPoint) -> Point:
+    tpot_ms, ttft_ms, p99_ms = (
+        math.inf if value is None else value for value in (point.tpot_ms, point.ttft_ms, point.p99_tpot_ms)
+    )
+    e2e_ms = ttft_ms if point.output_tokens == 1 else ttft_ms + (point.output_tokens - 1) * tpot_ms
+    return Point(tpot_ms, point.requests_per_s, ttft_ms, e2e_ms, p99_ms)

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from melange_cloud.domain import MaxTput, Slo, UnservableSize
-from melange_cloud.profiles.points import BestRate, MissedTarget, Point, best_within
-from melange_cloud.profiles.profile_file import SizePoints
+from melange_cloud.profiles.points import BestRate, MissedTarget, Point, SizePoints, best_within
 
 NEAR_FLOOR = 1.5
 """Where a target T is less than this times the latency F of a replica at its lightest load, grade D: the batch grows as

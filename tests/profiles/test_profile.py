@@ -8,7 +8,7 @@ from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.grid_profile import GridProfile
 from melange_cloud.profiles.measured_over_estimate import PinnedProfile
-from melange_cloud.profiles.profile_file import COLUMNS
+from melange_cloud.profiles.profile_format import COLUMNS
 from tests.properties import examples
 
 SHIPPED = [

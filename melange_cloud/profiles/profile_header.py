@@ -1,0 +1,113 @@
+"""The ``# key: value`` lines at the top of a profile file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from melange_cloud.domain import GPUS
+from melange_cloud.errors import Fault, echoed, shown
+from melange_cloud.profiles.profile_fields import LONGEST_VALUE, positive, whole
+from melange_cloud.profiles.profile_format import COLUMNS_OF
+
+REQUIRED = (
+    "format", "model", "precision", "gpu", "era", "max_total_tokens", "max_num_seqs", "source", "calibration",
+    "made by",
+)  # fmt: skip
+OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine", "doubt")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a profile file declares before its rows.
+
+    Attributes:
+        max_total_tokens: longest input + output, tokens: the engine's context limit.
+        weights_gib: weights of the model in this precision, GiB; None where not stated.
+        weight_read_ms: by tensor parallel degree, time to read all weights once; empty where not stated.
+        cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty where not stated.
+        saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
+        engine: the server that was measured and its version; empty where not stated.
+        doubt: what keeps its measurements from being trusted in full; empty where nothing does.
+    """
+
+    format: str
+
+    model: str
+    precision: str
+    gpu: str
+    era: str
+    max_total_tokens: int
+    max_num_seqs: int
+    source: str
+    calibration: str
+    made_by: str
+    weights_gib: float | None
+    weight_read_ms: Mapping[int, float]
+    cache_tokens: Mapping[int, int]
+    saved: str = ""
+    engine: str = ""
+    doubt: str = ""
+
+
+def parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header | None:
+    """The header of these lines; None and at least one fault where it is broken."""
+    found: dict[str, tuple[int, str]] = {}
+    before = len(faults)
+    for number, line in enumerate(lines, start=1):
+        key, colon, value = line.removeprefix("#").partition(":")
+        key, value = key.strip(), echoed(value, LONGEST_VALUE)
+        if not colon or key not in (*REQUIRED, *OPTIONAL):
+            faults.append(Fault(path, f"has no known key ({', '.join(REQUIRED + OPTIONAL)})", number, key or None))
+        elif key in found:
+            faults.append(Fault(path, f"repeats line {found[key][0]}; keep one of the two", number, key))
+        else:
+            found[key] = (number, value)
+    faults.extend(
+        Fault(path, f"is missing; add a line '# {key}: ...' at the top", field=key)
+        for key in REQUIRED
+        if key not in found or not found[key][1]
+    )
+    if len(faults) > before:
+        return None
+    for key, wanted in (("format", tuple(COLUMNS_OF)), ("gpu", GPUS)):
+        number, value = found[key]
+        if value not in wanted:
+            faults.append(Fault(path, f"is {shown(value)}; it must be {' or '.join(wanted)}", number, key))
+    limits = {
+        key: whole(path, found[key][0], key, found[key][1], faults) for key in ("max_total_tokens", "max_num_seqs")
+    }
+    reads = _by_degree(path, found.get("weight_read_ms"), "weight_read_ms", faults)
+    cache_tokens = _by_degree(path, found.get("cache_tokens"), "cache_tokens", faults)
+    weights = found.get("weights_gib")
+    if found["format"][1] not in COLUMNS_OF:
+        return None
+    return Header(
+        format=found["format"][1],
+        model=found["model"][1],
+        precision=found["precision"][1],
+        gpu=found["gpu"][1],
+        era=found["era"][1],
+        max_total_tokens=limits["max_total_tokens"],
+        max_num_seqs=limits["max_num_seqs"],
+        source=found["source"][1],
+        calibration=found["calibration"][1],
+        made_by=found["made by"][1],
+        weights_gib=positive(path, weights[0], "weights_gib", weights[1], faults) if weights else None,
+        weight_read_ms=reads,
+        cache_tokens={degree: int(tokens) for degree, tokens in cache_tokens.items()},
+        saved=found["saved"][1] if "saved" in found else "",
+        engine=found["engine"][1] if "engine" in found else "",
+        doubt=found["doubt"][1] if "doubt" in found else "",
+    )
+
+
+def _by_degree(path: Path, found: tuple[int, str] | None, key: str, faults: list[Fault]) -> dict[int, float]:
+    """``1=53.5 2=26.8`` as {1: 53.5, 2: 26.8}."""
+    if found is None:
+        return {}
+    number, text = found
+    values: dict[int, float] = {}
+    for item in text.split():
+        degree, _, value = item.partition("=")
+        values[whole(path, number, key, degree, faults)] = positive(path, number, key, value, faults)
+    return values
