@@ -162,7 +162,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _refuse_half_characters(value: Any) -> None:
-    r"""One half of a pair, such as ``\ud800`` alone, is no text: it can neither be printed nor written.
+    r"""One half of a pair, such as ``\ud800`` alone, is not text: it cannot be printed or written.
 
     Raises:
         MalformedText: there is one.

@@ -193,7 +193,7 @@ def test_parquet_that_was_tampered_with(tmp_path: Path, small_parquet: bytes) ->
         with pytest.raises(BadFile):
             read_trace(written(tmp_path, small_parquet[:size]))
     # A footer that claims to be as long as memory.
-    with pytest.raises(BadFile, match="is no sound Parquet file"):
+    with pytest.raises(BadFile, match="is not a valid Parquet file"):
         read_trace(written(tmp_path, small_parquet[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1"))
 
 
@@ -227,7 +227,7 @@ def test_texts_that_were_tampered_with(tmp_path: Path, write) -> None:
         ('{"a": ' * 100_000, "no line of its beginning is a JSON record"),
         (b"\x1f\x8b\x08\x00", "damaged gzip data"),
         ((HEADER + "1,2,3\n").encode("utf-16"), "is UTF-16 text: save it as UTF-8"),
-        (b"PAR1\x00\x00", "is no sound Parquet file"),
+        (b"PAR1\x00\x00", "is not a valid Parquet file"),
         ("\x1b]0;owned\x07,input\n1,2\n", "no column is known to hold input tokens"),
         ("model,input_tokens,output_tokens\na,1,1\n\x1b[31mb,1,1\n", "2 models in one log"),
     ],

@@ -289,7 +289,7 @@ def test_parquet_with_nested_columns_and_missing_values(tmp_path: Path) -> None:
     assert trace.arrival_rates.windows == 3
     assert done[-1] == (path.stat().st_size,) * 2
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(BadFile, match="is no sound Parquet file"):
+    with pytest.raises(BadFile, match="is not a valid Parquet file"):
         read_trace(path)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.page import Page
-from melange_cloud.report.pages.heatmap_data import COLUMNS, SCHEMA_VERSION, UNIT, document, rows
+from melange_cloud.report.pages.heatmap_data import COLUMNS, UNIT, document, rows
 from melange_cloud.report.sentences import PURCHASE
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
 
@@ -31,7 +31,6 @@ def heat_map_page(shown: HeatMap) -> Page:
         document=document(shown),
         columns=COLUMNS,
         rows=list(rows(shown)),
-        schema_version=SCHEMA_VERSION,
     )
 
 

@@ -6,8 +6,6 @@ from melange_cloud.domain.heatmap import HeatMap
 from melange_cloud.report.json_ import object_of, values_of
 from melange_cloud.report.text import clean
 
-SCHEMA_VERSION = 1
-
 UNIT = "input + output tokens/s per USD/h"
 
 COLUMNS = (

@@ -20,7 +20,6 @@ from melange_cloud.report.text import (
     usd_per_month,
 )
 
-SCHEMA_VERSION = 1
 ROWS_SHOWN = 24
 PLOT_POINTS = 60
 PICTURE_POINTS = 400
@@ -55,7 +54,6 @@ def sensitivity_page(answer: Sensitivity, *, width: int, all_rows: bool = False)
             "usd_per_hour_at_low", "usd_per_hour_at_high", "instances", "reason",
         ),
         rows=list(_rows(answer)),
-        schema_version=SCHEMA_VERSION,
     )  # fmt: skip
 
 

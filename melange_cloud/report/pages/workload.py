@@ -6,7 +6,7 @@ from melange_cloud.domain import ArrivalRates, Bucket, TokenFigures, WorkloadFil
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.page import Page
 from melange_cloud.report.pages.arrivals import over_time, rates_in_words, window_length
-from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
+from melange_cloud.report.text import GLUE, UNKNOWN, clean, number, percent
 
 SCHEMA_VERSION = 2
 
@@ -25,7 +25,7 @@ BUCKET_COLUMNS = (
 _SHADES = f"{GLUE}░▒▓█"
 _GREYS = ("", "on grey23", "on grey35", "on grey46", "on grey58", "black on grey70", "black on grey85")
 _MOST_NUMBERS = 16
-"""Columns of a heat map that are written as numbers; more are shades, as nobody reads so many."""
+"""Columns of a heat map that are written as numbers; more of them are shades."""
 
 
 def workload_page(shown: WorkloadFile, *, buckets: bool) -> Page:
@@ -143,7 +143,7 @@ def _heat_map(buckets: Sequence[Bucket], *, wide: bool) -> Iterator[Block]:
             f"Share of requests (%): {where}",
             Sheet(
                 (Column("", right=True), *(Column(short_tokens(column), right=True) for column in columns)),
-                tuple((short_tokens(high), *map(_percent, row)) for high, row in shares.items()),
+                tuple((short_tokens(high), *map(_map_cell, row)) for high, row in shares.items()),
                 keys=1,
                 styles=tuple(
                     ("", *(_GREYS[_level(share / largest, len(_GREYS))] for share in row)) for row in shares.values()
@@ -164,7 +164,7 @@ def _heat_map(buckets: Sequence[Bucket], *, wide: bool) -> Iterator[Block]:
     )
 
 
-def _percent(share: float) -> str:
+def _map_cell(share: float) -> str:
     if share == 0:
         return "."
     return "<.1" if share < 0.0005 else f"{100 * share:.1f}"
@@ -186,7 +186,7 @@ def _bucket_sheet(buckets: Sequence[Bucket]) -> Sheet:
                 number(bucket.mean_input_tokens, 1),
                 number(bucket.mean_output_tokens, 1),
                 number(bucket.longest_total_tokens),
-                f"{number(100 * bucket.share, 2)}{GLUE}%" if bucket.share >= 0.00005 else f"<{GLUE}0.01{GLUE}%",
+                percent(bucket.share, 2),
             )
             for bucket in buckets
         ),

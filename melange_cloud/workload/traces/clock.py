@@ -110,7 +110,7 @@ class Clock:
         return math.floor(number) if self.seconds_per_unit == 1.0 else math.floor(number // self._units_per_second)
 
     def seconds(self, values: Any) -> "np.ndarray[Any, Any] | None":
-        """A column (pandas Series or numpy array) as whole seconds, None where one of its values is no time."""
+        """A column (pandas Series or numpy array) as whole seconds, None where one of its values is not a time."""
         import numpy as np
 
         numbers = np.asarray(values)
@@ -222,7 +222,7 @@ def are_days(samples: Sequence[object]) -> bool:
 
 
 def are_times_of_day(samples: Sequence[object]) -> bool:
-    """True if what is given of the samples are times without a date, which start anew each day."""
+    """True if what is given of the samples are times without a date, which start again each day."""
     given = [sample for sample in samples if is_given(sample)]
     return bool(given) and all(isinstance(sample, str) and _TIME_OF_DAY.fullmatch(sample.strip()) for sample in given)
 

@@ -73,7 +73,7 @@ class LabelColumn:
 
     Attributes:
         role: ``where`` (only some values count), ``model``, ``status`` or ``error``; or what no row may have above 1:
-            ``requests`` that it sums up, ``cache`` tokens that nobody knows where to count.
+            ``requests`` that it sums up, ``cache`` tokens of which it is not known where to count them.
         wanted: of ``where``, the values that count; None is any.
     """
 

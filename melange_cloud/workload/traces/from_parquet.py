@@ -75,7 +75,7 @@ def read_parquet_trace(
         columns, notes = settled(columns, names, sums, asked, path)
         reading.notes += notes
         if max((sizes.get(name, 0) for name in columns.used), default=0) > _MOST_CHUNK_BYTES:
-            message = "holds more than 2 GiB of one column in one row group: write it anew with smaller row groups"
+            message = "holds more than 2 GiB of one column in one row group: write it again with smaller row groups"
             raise BadFile([Fault(path, message)])
         # Where no times are known, other columns may look like some; prompts and answers stay unread.
         others = [name for name in names if sizes.get(name, _MOST_LOOKED_AT_BYTES) < _MOST_LOOKED_AT_BYTES]
@@ -101,7 +101,7 @@ def _sound(path: Path) -> Iterator[None]:
     except MelangeError:
         raise
     except Exception as error:
-        raise BadFile([Fault(path, f"is no sound Parquet file ({echoed(error, 80)}): fetch it again")]) from error
+        raise BadFile([Fault(path, f"is not a valid Parquet file ({echoed(error, 80)}): fetch it again")]) from error
 
 
 def _batches(file: Any, names: Sequence[str], path: Path) -> Iterator[Any]:
@@ -246,7 +246,7 @@ class _ParquetBatches:
         self.row += len(table)
 
     def _at_once(self, of: dict[str, Any]) -> TraceRows | None:
-        """The columns as arrays; None where a value is missing, or is no size or time."""
+        """The columns as arrays; None where a value is missing, or is not a size or time."""
         import pyarrow.types as kinds
 
         columns = self.columns

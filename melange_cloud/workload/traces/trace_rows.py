@@ -273,7 +273,7 @@ def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]")
 
 
 def whole_array(values: object) -> "Array | None":
-    """Sizes as an int64 array, None where one of them is no whole number of tokens (or there is no array)."""
+    """Sizes as an int64 array, None where one of them is not a whole number of tokens (or there is no array)."""
     import numpy as np
 
     if values is None:
@@ -295,7 +295,7 @@ def _asked_for(labels: Sequence[LabelColumn], values: Sequence[str | None]) -> b
 
 
 def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]) -> int | None:
-    """The tokens of a row's columns; None (and a fault) where one is no size, or none of them is there."""
+    """The tokens of a row's columns; None (and a fault) where one is not a size, or none of them is there."""
     total, found = 0, False
     for name in names:
         given = value(name)

@@ -74,7 +74,7 @@ def refuse_unknown_values(reading: TraceState) -> None:
 
 
 def refuse_mixed_models(reading: TraceState) -> None:
-    """Raises a log of several models that nobody asked to be counted as one."""
+    """Refuses a log of several models, unless they are to be counted as one."""
     for column, models in reading.labels.models.items():
         if len(models) > 1:
             total = sum(models.values())
