@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from melange_cloud.report.json_ import PROPERTIES
@@ -242,12 +243,21 @@ def documented(of: type) -> tuple[str, Mapping[str, str]]:
             said.update(dict.fromkeys(entry["names"].split(", "), current))
         elif line.strip():
             current.append(line.strip())
-    return _sentence(" ".join(head)), {name: _sentence(" ".join(text)) for name, text in said.items()}
+    keys = (
+        {part.name: part.metadata["key"] for part in fields(of) if "key" in part.metadata} if is_dataclass(of) else {}
+    )
+    sentences = {name: _sentence(" ".join(text), keys) for name, text in said.items()}
+    return _sentence(" ".join(head), keys), sentences
 
 
-def _sentence(text: str) -> str:
-    """Text of a docstring as a description: JSON has no None and no markup."""
-    words = " ".join(text.split())
+def _sentence(text: str, keys: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Text of a docstring as a description: JSON has no None and no markup, and its keys may have other names.
+
+    Args:
+        keys: field -> its key where that differs; fields of one word are left as they are, since they may be words.
+    """
+    named = re.sub(r"(?<![.\w])[a-z]+(?:_[a-z]+)+\b", lambda found: keys.get(found[0], found[0]), text)
+    words = " ".join(named.split())
     plain = re.sub(r"\bNone\b", "null", words.replace("``", ""))
     if re.match(r"[a-z]+\b(?!_)", words):  # a word, not a name such as usd_per_hour or ``plain``
         plain = plain[:1].upper() + plain[1:]

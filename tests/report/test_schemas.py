@@ -22,7 +22,7 @@ class Cost:
     Attributes:
         fleet_usd_per_hour: of the fleet, USD/h; None without
             one.
-        low, high: its range.
+        low, high: its range, within fleet_usd_per_hour.
     """
 
     fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
@@ -81,7 +81,7 @@ def test_descriptions_speak_of_null_and_go_on_over_lines() -> None:
     properties = of(Region)["properties"]
     assert properties["usd_per_hour"]["description"] == "Of the fleet, USD/h; null without one."
     assert properties["usd_per_hour"]["type"] == ["number", "null"]
-    assert properties["low"]["description"] == properties["high"]["description"] == "Its range."
+    assert properties["low"]["description"] == properties["high"]["description"] == "Its range, within usd_per_hour."
     assert properties["instances"]["description"] == "Instances by instance type."
     assert properties["best"]["anyOf"] == [{"$ref": "#/$defs/Cost"}, {"type": "null"}]
 
