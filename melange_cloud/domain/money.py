@@ -9,3 +9,8 @@ def equal_within(usd_per_hour: float) -> float:
 def same_cost(one_usd_per_hour: float, other_usd_per_hour: float) -> bool:
     """True if two costs are equal within the solvers' tolerances."""
     return abs(one_usd_per_hour - other_usd_per_hour) <= equal_within(max(one_usd_per_hour, other_usd_per_hour))
+
+
+def is_cheaper(usd_per_hour: float, than_usd_per_hour: float) -> bool:
+    """True if a cost is below another by more than the solvers' tolerances."""
+    return usd_per_hour < than_usd_per_hour - equal_within(than_usd_per_hour)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from melange_cloud import profiles
 from melange_cloud.domain import FRONT_END, MaxTput, Solution, WhatIf
+from melange_cloud.domain.money import is_cheaper
 from melange_cloud.planner.pose import PosedProblem
 from melange_cloud.planner.region_question import RegionQuestion
 
@@ -46,7 +47,7 @@ def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, 
         return ()
     more = question.posed_with(evaluated.at(basis.targets.slo, api_servers=servers))
     change = _what_if(question, f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more)
-    cheaper = (change.fleet_usd_per_hour or math.inf) < (cheapest.fleet_usd_per_hour or 0.0) * (1 - 1e-7)
+    cheaper = is_cheaper(change.fleet_usd_per_hour or math.inf, cheapest.fleet_usd_per_hour or 0.0)
     return (change,) if cheaper else ()
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import ceil, fsum
 
 from melange_cloud.domain import OfferNumbers, Problem, Status
+from melange_cloud.domain.money import equal_within
 from melange_cloud.planner.problem_solver import ProblemSolver
 
 NEARLY_FREE = 1e-4
@@ -43,8 +44,7 @@ def entry_price(
         proven = proven and solution.status is Status.OPTIMAL
         count = sum(instances for (name, _), instances in solution.instances.items() if name == offer.name)
         cost = solution.fleet_usd_per_hour
-        tolerance = max(1e-6, 1e-7 * plan_usd_per_hour)
-        if cost is None or count == 0 or cost >= plan_usd_per_hour - tolerance:
+        if cost is None or count == 0 or cost >= plan_usd_per_hour - equal_within(plan_usd_per_hour):
             return found, proven
         rest = cost - count * price
         price = found = (plan_usd_per_hour - rest) / count

@@ -20,6 +20,7 @@ from melange_cloud.domain import (
     Status,
     row_loads,
 )
+from melange_cloud.domain.money import equal_within, is_cheaper
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.planner.explanation.alternatives import (
     as_alternative,
@@ -142,7 +143,7 @@ def _why_it_lost(other: Alternative, fleet_usd_per_hour: float, busy_fleet_usd_p
         f"{busy_fleet_usd_per_hour:.2f} here"
     )
     idle = f"whole instances leave {other_idle:.2f} USD/h of it idle against {this_idle:.2f} here"
-    if abs(other.fleet_usd_per_hour - fleet_usd_per_hour) <= max(1e-6, 1e-7 * fleet_usd_per_hour):
+    if abs(other.fleet_usd_per_hour - fleet_usd_per_hour) <= equal_within(fleet_usd_per_hour):
         return "it costs the same; of equal fleets the simpler one is taken"
     if dearer >= idler:
         return f"{work}, and {idle}" if idler > 0 else f"{work}, though {idle}"
@@ -189,7 +190,7 @@ def _binding_quotas(
     for option, name, limit in limits_of(problem.quotas):
         quotas = without_limit(problem.quotas, option, name)
         without = solving.cost_of_any(replace(one, quotas=quotas) for one in problems)
-        if without.fleet_usd_per_hour is None or not _is_cheaper(without.fleet_usd_per_hour, cost):
+        if without.fleet_usd_per_hour is None or not is_cheaper(without.fleet_usd_per_hour, cost):
             continue
         saving = _Savings(problems, cost, option, name, solving, [])
         enough = max(limit + 1, used_of(problem, without, option, name))
@@ -231,7 +232,7 @@ class _Savings:
         if found.status not in (Status.OPTIMAL, Status.INFEASIBLE):
             self.cut_short.append(limit)
         cost = found.fleet_usd_per_hour
-        return self.usd_per_hour - cost if cost is not None and _is_cheaper(cost, self.usd_per_hour) else 0.0
+        return self.usd_per_hour - cost if cost is not None and is_cheaper(cost, self.usd_per_hour) else 0.0
 
     def first_useful(self, useless: int, useful: int) -> int:
         """The lowest limit that saves anything, between one that saves nothing and one that does."""
@@ -242,10 +243,6 @@ class _Savings:
             else:
                 useless = middle
         return useful
-
-
-def _is_cheaper(usd_per_hour: float, than: float) -> bool:
-    return usd_per_hour < than - max(1e-6, 1e-7 * than)
 
 
 def _entry_prices(answered: AnsweredProblem, solving: ProblemSolver, usd_per_hour: float) -> tuple[EntryPrice, ...]:
