@@ -116,7 +116,7 @@ def duration(seconds: float) -> str:
 _Ending: TypeAlias = "tuple[int, T | None, BaseException | None]"
 
 
-class Coming(Generic[T]):
+class PendingResult(Generic[T]):
     """What a call gives that runs in a thread of its own; made by ``begin``."""
 
     def __init__(self, call: Callable[[], T], name: str) -> None:
@@ -135,9 +135,9 @@ class Coming(Generic[T]):
         return answer  # type: ignore[return-value]  # an answer is there wherever no error is
 
 
-def begin(call: Callable[[], T], name: str) -> Coming[T]:
+def begin(call: Callable[[], T], name: str) -> PendingResult[T]:
     """Start a call in a daemon thread of this name, so that its answer can be fetched later."""
-    return Coming(call, name)
+    return PendingResult(call, name)
 
 
 def side_by_side(

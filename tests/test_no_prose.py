@@ -34,11 +34,11 @@ ALLOWED = {
     ("cli/app.py", "str(error).split('\\n')"): "an error of several lines is printed line by line",
     ("clouds/aws/faults.py", "words in message.lower()"): "AWS's own words: it has no error code for a wrong clock",
     (
-        "market/price_checks.py",
+        "market/answer_checks.py",
         "str(finding.cure).split()",
     ): "whitespace of a plug-in becomes one blank",
     (
-        "market/price_checks.py",
+        "market/answer_checks.py",
         "str(finding.what).split()",
     ): "whitespace of a plug-in becomes one blank",
     ("profiles/user_measurements.py", "file.header.doubt.split('; ')"): "a list in a line of the profile's file",

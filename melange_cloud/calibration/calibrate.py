@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from melange_cloud.calibration.fitting import FreeConstant, fitted
-from melange_cloud.calibration.training_data import Measurement, load_measurements
+from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import Trial, trial
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, FrontEnd
@@ -99,7 +99,7 @@ class ConstantGroup:
         """GPU, era, precision."""
         return self.gpu, self.era, self.precision
 
-    def has(self, row: Measurement) -> bool:
+    def has(self, row: TrainingRow) -> bool:
         """Whether its constants rest on a row."""
         return row.source.name in self.sources and (row.gpu, row.precision) == (self.gpu, self.precision)
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from melange_cloud.calibration.build import profile_key
 from melange_cloud.calibration.calibrate import PAST_ENGINES
-from melange_cloud.calibration.training_data import Measurement, load_measurements
+from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import LoadCurve, Trial, curves, estimated_within, trial
 from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import Replica, rounded
@@ -89,7 +89,7 @@ def _trials(era: Era) -> Iterator[Trial]:
             yield ready
 
 
-def _shipped_precision(era: Era, row: Measurement) -> str:
+def _shipped_precision(era: Era, row: TrainingRow) -> str:
     """The precision of the shipped profile that a row speaks of; empty where there is none."""
     for precision in era.models.get(row.model, ()):
         if (precision == "fp8") == (row.precision == "fp8"):

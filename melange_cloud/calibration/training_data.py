@@ -57,7 +57,7 @@ class MeasurementSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class TrainingRow:
     """One measured row.
 
     Attributes:
@@ -122,7 +122,7 @@ def read_sources(path: Path) -> dict[str, MeasurementSource]:
     return sources
 
 
-def read_measurements(folder: Path, models: Mapping[str, Model]) -> tuple[Measurement, ...]:
+def read_measurements(folder: Path, models: Mapping[str, Model]) -> tuple[TrainingRow, ...]:
     """All rows of a folder like profiles/measured, in the order of TABLES and of their files.
 
     Raises:
@@ -138,7 +138,7 @@ def read_measurements(folder: Path, models: Mapping[str, Model]) -> tuple[Measur
 
 def _read_table(
     folder: Path, table: str, sources: Mapping[str, MeasurementSource], models: Mapping[str, Model], faults: list[Fault]
-) -> list[Measurement]:
+) -> list[TrainingRow]:
     path = folder / f"{table}.csv"
     try:
         lines = read_text(path).splitlines()
@@ -173,7 +173,7 @@ def _read_table(
         precision = "fp8" if fields["precision"] == "fp8" else "fp16"
         degree = int(fields["tensor_parallel"])
         who = sources[fields["source"]]
-        rows.append(Measurement(table, who, fields["model"], fields["gpu"], degree, precision, *size, numbers))
+        rows.append(TrainingRow(table, who, fields["model"], fields["gpu"], degree, precision, *size, numbers))
     return rows
 
 
@@ -189,7 +189,7 @@ def _positive(path: Path, line: int, column: str, text: str, faults: list[Fault]
 
 
 @cache
-def load_measurements() -> tuple[Measurement, ...]:
+def load_measurements() -> tuple[TrainingRow, ...]:
     """The shipped measurements."""
     from melange_cloud.estimator.spec_files import load_models
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from melange_cloud.calibration.training_data import Measurement
+from melange_cloud.calibration.training_data import TrainingRow
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, prefill_s, step_s, tpot_s
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
@@ -32,7 +32,7 @@ class Trial:
         decoding: requests decoding on average; of an open loop, which has to be solved for, the most that fit.
     """
 
-    row: Measurement
+    row: TrainingRow
     replica: Replica
     work: StepWork
     decoding: float
@@ -71,7 +71,7 @@ class Trial:
 
 
 def trial(
-    row: Measurement, models: Mapping[str, Model], gpus: Mapping[str, Gpu], era: Era, constants: Calibration
+    row: TrainingRow, models: Mapping[str, Model], gpus: Mapping[str, Gpu], era: Era, constants: Calibration
 ) -> Trial | None:
     """A row made ready; None where its replica is refused, or where it ran out of memory and the run says little.
 

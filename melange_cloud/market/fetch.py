@@ -15,7 +15,7 @@ from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 from melange_cloud.domain import PROVIDERS, InstanceType, Offer
 from melange_cloud.errors import BadInput, Finding, MelangeError, PricesUnavailable, echoed
-from melange_cloud.market.price_checks import bounded, checked, known_before, shift_lines
+from melange_cloud.market.answer_checks import bounded, checked, known_before, shift_lines
 
 _SHOWN = 3
 _SHOWN_CHARACTERS = 200

@@ -16,10 +16,10 @@ from melange_cloud.clouds.credentials import access, answering
 from melange_cloud.clouds.deadline import BULK_S
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, Offer, Region
+from melange_cloud.market.answer_checks import shift_lines
 from melange_cloud.market.fetch import CloudQuery, FetchOutcome, ask, parts_of, shortened
 from melange_cloud.market.notes import discounts_in_words, how_to_get_live_prices, refuse_old, used_words
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of, words_of_age
-from melange_cloud.market.price_checks import shift_lines
 from melange_cloud.market.price_layers import PriceLayers
 
 _UNCLEAN_FOR = timedelta(hours=1)

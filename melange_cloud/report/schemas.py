@@ -78,7 +78,7 @@ class _Key:
 def schema(document: Document) -> dict[str, object]:
     """The document's schema, plain values that ``json.dumps`` takes; same classes, same schema."""
     definitions: dict[str, dict[str, object]] = {}
-    maker = _Maker(document, definitions)
+    maker = _SchemaMaker(document, definitions)
     root = maker.object_of(document.root)
     constants = {
         name: {"description": description, "const": value} for name, (value, description) in document.constants.items()
@@ -92,7 +92,7 @@ def schema(document: Document) -> dict[str, object]:
     return {**head, "$defs": dict(sorted(definitions.items()))} if definitions else head
 
 
-class _Maker:
+class _SchemaMaker:
     """Makes the definitions of one document's classes, each once."""
 
     def __init__(self, document: Document, definitions: dict[str, dict[str, object]]) -> None:

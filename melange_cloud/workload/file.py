@@ -53,7 +53,7 @@ from pathlib import Path
 from melange_cloud.domain import ArrivalRates, Bucket, Workload, WorkloadFile
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs.json_fields import json_object, json_shown
-from melange_cloud.workload.buckets.fields import bucket_list, ranges_of
+from melange_cloud.workload.buckets.bucket_fields import bucket_list, ranges_of
 from melange_cloud.workload.rate_fields import arrival_rates, drift, token_figures
 
 FORMAT = "melange-cloud workload 2"

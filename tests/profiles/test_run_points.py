@@ -3,7 +3,7 @@
 import pytest
 
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
-from melange_cloud.calibration.training_data import Measurement, load_measurements
+from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import TPOT_TARGETS_MS, curves
 from melange_cloud.domain import Kind, MaxTput, Slo
 from melange_cloud.estimator.spec_files import load_calibrations
@@ -20,7 +20,7 @@ def estimates(model: str, precision: str | None, era: str, gpu: str) -> dict[Kin
     }
 
 
-def profiles_of(row: Measurement, era: str) -> dict[Kind, Profile]:
+def profiles_of(row: TrainingRow, era: str) -> dict[Kind, Profile]:
     return estimates(row.model, "fp8" if row.precision == "fp8" else None, era, row.gpu)
 
 

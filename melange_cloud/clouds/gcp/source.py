@@ -31,7 +31,7 @@ from melange_cloud.clouds.gcp.compose import (
 )
 from melange_cloud.clouds.gcp.machines import MachineTypes, list_machine_types
 from melange_cloud.clouds.gcp.skus import COMPUTE_ENGINE, PartPrices, part_prices
-from melange_cloud.concurrency import Coming, Deadline, DeadlinePassedError, begin
+from melange_cloud.concurrency import Deadline, DeadlinePassedError, PendingResult, begin
 from melange_cloud.domain import Exclusion, InstanceType, Offer
 from melange_cloud.errors import Finding, PricesUnavailable
 
@@ -54,7 +54,7 @@ def _now() -> datetime:
 T = TypeVar("T")
 
 
-def _begin(name: str, read: Callable[[], T]) -> "Coming[T | ForeignErrorText]":
+def _begin(name: str, read: Callable[[], T]) -> "PendingResult[T | ForeignErrorText]":
     """Read in a thread of its own, whatever Google's client raises there."""
     return begin(lambda: contained(read), name)
 
@@ -144,7 +144,7 @@ class GcpPrices:
 
     def _begin_listing(
         self, known: Collection[str], credentials: Callable[[], Any]
-    ) -> "Coming[MachineTypes | ForeignErrorText] | None":
+    ) -> "PendingResult[MachineTypes | ForeignErrorText] | None":
         """The list of machine types, read while the price list is; None without a project."""
         project = self.project or named_project()
         if project is None:
@@ -156,7 +156,7 @@ class GcpPrices:
 
         return _begin("gcp machine types", read)
 
-    def _result(self, coming: "Coming[T | ForeignErrorText]", what: str) -> T:
+    def _result(self, coming: "PendingResult[T | ForeignErrorText]", what: str) -> T:
         """What a thread has read.
 
         Raises:
