@@ -26,7 +26,7 @@ _TRIES = 8
 
 
 class FreeConstant(NamedTuple):
-    """A constant to fit: where it starts, and by which factor (e to the ``spread``) it may well be off."""
+    """A constant to fit: its start value, and the factor (e to the ``spread``) by which it may well be off."""
 
     start: float
     spread: float

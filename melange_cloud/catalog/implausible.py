@@ -59,7 +59,7 @@ def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Pric
 
 
 class ImplausiblePrice(NamedTuple):
-    """An odd price: how many times it is off the median of the same type's prices elsewhere, USD/h, and whose."""
+    """An implausible price: how far off the median of the same type's prices elsewhere, USD/h, and whose."""
 
     offer: Offer
     factor: float

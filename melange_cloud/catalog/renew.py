@@ -46,7 +46,7 @@ _Pair = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class FolderRenewal:
-    """What a renewal did.
+    """The prices of a folder before and after its renewal.
 
     Attributes:
         before, after: the folder's prices.

@@ -56,7 +56,7 @@ class NoCredentials(PricesUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class CloudAccess:
-    """What there is to a cloud's credentials here.
+    """The credentials for a cloud on this machine.
 
     Attributes:
         signs: where they may lie.

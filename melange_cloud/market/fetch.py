@@ -23,7 +23,7 @@ _SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class CloudQuery:
-    """What one cloud is asked for: region names (None: all) and purchases."""
+    """A query to one cloud: region names (None: all) and purchases."""
 
     regions: Sequence[str] | None
     purchases: Sequence[str]
@@ -31,7 +31,7 @@ class CloudQuery:
 
 @dataclass(frozen=True, slots=True)
 class FetchOutcome:
-    """What came of asking one cloud.
+    """How a query to one cloud ended.
 
     Attributes:
         fetched: the answer, checked; None where nothing could be read.

@@ -15,7 +15,7 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 
 @dataclass(frozen=True, slots=True)
 class PricePolicy:
-    """Which prices will do.
+    """Which prices are acceptable, and how they may be fetched.
 
     Attributes:
         offline: never touch the network.

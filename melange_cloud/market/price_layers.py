@@ -11,7 +11,7 @@ Pair = tuple[str, str, str]
 
 
 class PriceLayers:
-    """The shipped snapshot of some purchases, and what is laid over it.
+    """The shipped snapshot of some purchases, with newer prices laid over it.
 
     Attributes:
         fetched_at: when each offer that was laid over it was asked for, UTC.

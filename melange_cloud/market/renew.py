@@ -29,7 +29,7 @@ _PRICE_FILE = "on_demand.csv"
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What a renewal did.
+    """What a renewal of a price folder did, and what to check before it is committed.
 
     Attributes:
         folder: which folder was written.

@@ -34,7 +34,7 @@ _SHAPING = ("model", "precision", "era", "purchase", "api_servers")
 
 @dataclass(frozen=True, slots=True)
 class TpotSweep:
-    """One request size, seen over targets for the mean TPOT, ms; no targets means TPOT_TARGETS_MS."""
+    """One request size under several targets for the mean TPOT, ms; empty means TPOT_TARGETS_MS."""
 
     input_tokens: int
     output_tokens: int

@@ -30,7 +30,7 @@ MOST_COSTS = 4000
 
 
 class CostSteps(Protocol):
-    """A least cost along a path, USD over the hours billed, falling in t."""
+    """The least cost along a path, USD over the hours billed; it falls as t rises."""
 
     def usd(self, t: float) -> float | None:
         """The least cost at t; None where no fleet serves the load."""
@@ -41,7 +41,7 @@ class CostSteps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReversalPoint:
-    """The order is the other way round at t: ``cheaper`` costs more than ``dearer``, USD; None is no fleet."""
+    """A point t where the order is reversed: ``cheaper`` costs more than ``dearer``, USD; None means no fleet."""
 
     t: float
     cheaper_usd: float | None
@@ -49,7 +49,7 @@ class ReversalPoint:
 
 
 class CostBudgetSpent(Exception):
-    """MOST_COSTS were looked at."""
+    """The search computed MOST_COSTS costs and has not decided."""
 
 
 def where_it_turns(

@@ -32,7 +32,7 @@ _ALONE = 1.05
 
 @dataclass(frozen=True, slots=True)
 class EnclosedRate:
-    """What lies between measured sizes.
+    """The rate at a size that lies between measured sizes.
 
     Attributes:
         at_most: a size misses a target at its lowest measured load: the rate between is this or less.

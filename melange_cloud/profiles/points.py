@@ -40,7 +40,7 @@ class BestRate(NamedTuple):
 
 
 class MissedTarget(NamedTuple):
-    """The target that even the lightest load misses; ``least_ms`` is infinite where no point knows that latency."""
+    """The target that even the lightest load misses; ``least_ms`` is infinite if no point has that latency."""
 
     target: str
     least_ms: float

@@ -32,7 +32,7 @@ _MOST_REQUESTS = 1e15
 
 @dataclass(frozen=True, slots=True)
 class SizeFacts:
-    """What a histogram's source tells of its sizes beside the histogram, tokens; None is "nothing".
+    """What the source of a histogram says about its sizes in addition, tokens; None if it says nothing.
 
     Attributes:
         mean_input, mean_output: mean size of all requests.

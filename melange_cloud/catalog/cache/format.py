@@ -52,7 +52,7 @@ class CachedPrices:
 
 @dataclass(frozen=True, slots=True)
 class QueryRecord:
-    """That a (region, purchase) was asked for; ``clean`` where all of that fetch could be read."""
+    """Record of a query for a (region, purchase); ``clean`` if every part of the response was readable."""
 
     region: str
     purchase: str

@@ -15,7 +15,7 @@ from melange_cloud.planner.problem_solver import ProblemSolver
 
 @dataclass(frozen=True, slots=True)
 class AlternativeFleet:
-    """The cheapest fleet without some GPUs; ``solution`` has one, and answers ``problem``."""
+    """The cheapest fleet without some GPUs; ``solution`` always has a fleet, and answers ``problem``."""
 
     without: frozenset[str]
     solution: Solution

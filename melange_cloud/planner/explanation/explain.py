@@ -219,7 +219,7 @@ class _Savings:
     """
 
     problems: Sequence[Problem]
-    usd_per_hour: float
+    fleet_usd_per_hour: float
     option: str
     name: str
     solving: ProblemSolver
@@ -232,7 +232,9 @@ class _Savings:
         if found.status not in (Status.OPTIMAL, Status.INFEASIBLE):
             self.cut_short.append(limit)
         cost = found.fleet_usd_per_hour
-        return self.usd_per_hour - cost if cost is not None and is_cheaper(cost, self.usd_per_hour) else 0.0
+        if cost is None or not is_cheaper(cost, self.fleet_usd_per_hour):
+            return 0.0
+        return self.fleet_usd_per_hour - cost
 
     def first_useful(self, useless: int, useful: int) -> int:
         """The lowest limit that saves anything, between one that saves nothing and one that does."""

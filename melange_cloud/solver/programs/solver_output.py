@@ -13,7 +13,7 @@ class UnusableOutput(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SolverOutcome:
-    """How a solver ended.
+    """How a run of a solver ended.
 
     Attributes:
         status: has a fleet only where there are values.

@@ -67,7 +67,7 @@ class TraceRows:
 
 @dataclass(slots=True)
 class GuessedUnit:
-    """A file whose times count in a unit that is a guess: what must bear it out.
+    """A guess at the time unit of a file, with the evidence that must confirm it.
 
     Attributes:
         lean: what speaks for units beyond rate and span (``time_units.leanings``).
@@ -91,7 +91,7 @@ class GuessedUnit:
 
 @dataclass(slots=True)
 class TraceState:
-    """The state of a run over several files.
+    """What has been read so far, over several trace files.
 
     Attributes:
         tally: of the readable rows.
