@@ -192,7 +192,7 @@ def in_one_go(
 ) -> tuple[Sequence[str] | None, tuple[str, ...]]:
     """The regions and purchases that the same calls answer, so that nothing is asked for twice.
 
-    Google's list cannot be asked in parts; AWS's holds reserved instances beside on demand.
+    Google's list cannot be asked in parts; AWS's holds reserved instances together with on demand.
     """
     if provider == "gcp":
         return None, PURCHASES

@@ -162,8 +162,8 @@ def shift_lines(offers: Iterable[Offer], reference: Iterable[Offer]) -> tuple[st
     """One line per purchase whose prices have all moved by one factor: more likely another currency than a sale."""
     return tuple(
         f"{shift.provider} {shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times "
-        f"those known from before{f' ({shift.as_of})' if shift.as_of else ''}: another currency or unit? compare them "
-        "with `melange-cloud prices diff` before you rely on them"
+        f"those known from before{f' ({shift.as_of})' if shift.as_of else ''}, as in another currency or unit: compare "
+        "them with `melange-cloud prices diff` before you rely on them"
         for shift in catalog.shifts(offers, reference)
     )
 

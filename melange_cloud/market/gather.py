@@ -262,7 +262,7 @@ def _lay_cached(
     now: datetime,
     answered: bool,
 ) -> list[str]:
-    """Lay what is fresh enough over the snapshot, whole parts first; say what is not, unless it was asked for anew."""
+    """Lay what is fresh enough over the snapshot, whole parts first; say what is not, unless it was asked for again."""
     too_old, ahead = [], []
     for part in sorted(parts, key=lambda part: not part.whole):
         if catalog.is_future(part.fetched_at, now):

@@ -75,7 +75,7 @@ def refuse_old(
     """Refuse prices of these regions that are neither live, nor fresh in the cache, nor the user's own.
 
     Raises:
-        PricesUnavailable: there are some; it names them, says why, and what mends it.
+        PricesUnavailable: there are some; it names them, says why, and the cure.
     """
     old: dict[tuple[str, str, str], list[Offer]] = {}
     for offer in prices.offers:

@@ -114,9 +114,8 @@ def _refusal(
     if not rules.asks_for(machine.gpu):
         return IneligibleType(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
     if offer.sold_as == "unknown" and not rules.sold_as_any:
-        return IneligibleType(
-            machine.name, f"a price is listed, buying it {offer.purchase.replace('_', ' ')} is doubtful", "sold_as"
-        )
+        bought = offer.purchase.replace("_", "-")
+        return IneligibleType(machine.name, f"listed, but {bought} availability is unconfirmed", "sold_as")
     if offer.sold_as == "capacity_block" and not rules.sold_as_any:
         return IneligibleType(machine.name, "sold by Capacity Block only", "sold_as")
     if machine.gpu not in profiled_gpus:

@@ -270,7 +270,11 @@ def odd_sales(region: RegionPlan) -> tuple[str, ...]:
             odd.setdefault(allocation.sold_as, []).append(glued(allocation.instance_type))
     return tuple(
         f"{joined(once(names))}: "
-        + ("sold only by Capacity Block." if sold_as == "capacity_block" else "doubtful whether it can be bought so.")
+        + (
+            "sold only by Capacity Block."
+            if sold_as == "capacity_block"
+            else "listed, but availability is unconfirmed."
+        )
         for sold_as, names in odd.items()
     )
 

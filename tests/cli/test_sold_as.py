@@ -66,7 +66,7 @@ def test_a_plan_promises_no_capacity_that_nobody_has_proven(fetched):
         [region] = json.loads(run(*arguments, "--format", "json").stdout)["regions"]
         return {item["instance_type"]: item["reason"] for item in region["left_out"]}
 
-    assert "doubtful" in left_out()["p5.4xlarge"]
-    assert "doubtful" not in left_out("--sold-as", "any").get("p5.4xlarge", "")
+    assert "on-demand availability is unconfirmed" in left_out()["p5.4xlarge"]
+    assert "unconfirmed" not in left_out("--sold-as", "any").get("p5.4xlarge", "")
     document = json.loads(run("plan", "--offline", "--region", "us-east-1", "--gpu", "L4", "--format", "json").stdout)
     assert {line["instance_type"] for line in document["regions"][0]["allocations"]} == {"g6.2xlarge"}

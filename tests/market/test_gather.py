@@ -720,8 +720,8 @@ def test_a_table_that_has_halved_is_said_live_and_from_the_cache(serve):
         gathered = gather.gather(BOTH, ["on_demand"])
         assert origins(gathered, EAST) == {origin}
         assert [note for note in gathered.notes if "times those known from before" in note] == [
-            "aws on_demand: 4 of 4 prices are 0.5 times those known from before (2026-07-20): another currency or "
-            "unit? compare them with `melange-cloud prices diff` before you rely on them"
+            "aws on_demand: 4 of 4 prices are 0.5 times those known from before (2026-07-20), as in another currency "
+            "or unit: compare them with `melange-cloud prices diff` before you rely on them"
         ]
     (outcome,) = gather.refresh({"aws": ["us-east-1"]}, ["on_demand"])
     assert "4 of 4 prices are 0.5 times those known" in outcome.notes[0]

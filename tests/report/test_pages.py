@@ -247,7 +247,7 @@ def test_spot_and_commitments_are_named_for_what_they_are() -> None:
 def test_what_cannot_simply_be_bought_is_flagged() -> None:
     line = replace(plans.allocation(plans.P5, 1), sold_as="unknown")
     page = one(plans.plan(plans.region_plan((line,)), sold_as="any"))
-    assert "p5.48xlarge: doubtful whether it can be bought so." in page
+    assert "p5.48xlarge: listed, but availability is unconfirmed." in page
     assert "asked for: however it is sold" in page
 
 

@@ -37,7 +37,7 @@ class CachedPrices:
 
     Attributes:
         fetched_at: when they were asked for, UTC.
-        whole: False where some of the region's prices could not be read: older ones then stay beside these.
+        whole: False where some of the region's prices could not be read: older ones then stay next to these.
         offers: sorted by instance type name.
         excluded: what has a price there and is no offer.
     """

@@ -37,7 +37,7 @@ class _BoundedAdapter(HTTPAdapter):  # type: ignore[misc]  # requests ships no t
         Raises:
             UnusableAnswerError: too large, packed otherwise than by gzip, or a redirection.
             DeadlinePassedError: in the middle of it.
-            requests' own exceptions, for what another attempt may mend.
+            requests' own exceptions, for what another attempt may get over.
         """
         response = super().send(request, **{**how, "stream": True})
         if response.is_redirect or response.is_permanent_redirect:
