@@ -52,7 +52,7 @@ def show(page: "Page", result: ResultFile = STDOUT, *, whole_rows: bool = False)
     """Print a command's answer, or write it, in the form that ``result`` asks for.
 
     Args:
-        whole_rows: where nobody says how wide a line may be, a row is one line however long, for grep and awk.
+        whole_rows: off a terminal without COLUMNS, a row is one line however long, for grep and awk.
     """
     from melange_cloud.report.page import written
 

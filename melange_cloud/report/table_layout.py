@@ -22,7 +22,7 @@ _ROWS_MEASURED = 50
 """Rows that decide between several ways to lay out all of them."""
 
 _BELOW = 4
-"""By how much what stands below a row is indented."""
+"""Indent of what is below a row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _GAP = 2
 _INDENT = 1
 _HANG = 2
 _UNBOUNDED = 1_000_000
-"""Columns where nobody says how wide a line may be."""
+"""Columns where a line may have any length."""
 
 
 def terminal(blocks: Iterable[Block], *, width: int | None, colour: bool) -> str:

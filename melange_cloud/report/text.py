@@ -80,7 +80,7 @@ def usd_per_million(value: float | None) -> str:
 
 
 def dollars(text: str) -> str:
-    """A formatted amount as it stands in a sentence."""
+    """A formatted amount as a sentence has it."""
     return text if text == UNKNOWN else f"${text}"
 
 
@@ -115,7 +115,7 @@ def plus_minus(error: float) -> str:
 
 
 def difference(value: float | None, reference: float | None, decimals: int = 1) -> str:
-    """How much dearer ``value`` is than ``reference``: ``+7.6 %``, ``-1.9 %``, ``0 %``."""
+    """By how much ``value`` is more expensive than ``reference``: ``+7.6 %``, ``-1.9 %``, ``0 %``."""
     value, reference = known(value), known(reference)
     if value is None or not reference:
         return UNKNOWN

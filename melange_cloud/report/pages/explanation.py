@@ -43,7 +43,7 @@ def why(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Block]:
     if explanation.alternatives:
         yield TitledSheet("The next-cheapest fleets that differ in kind", _alternatives(explanation, hours, wide=wide))
     if explanation.quotas:
-        yield TitledSheet("Quotas that make it dearer", _quotas(explanation, hours))
+        yield TitledSheet("Quotas that raise the cost", _quotas(explanation, hours))
     yield TitledSheet(_sizes_title(explanation), _sizes(explanation))
     if explanation.entry_prices:
         yield TitledSheet("What is not in the fleet, and below which price it would be", _entries(explanation))
@@ -111,8 +111,8 @@ def _alternatives(explanation: Explanation, hours: float, *, wide: bool) -> Shee
 def _sizes_title(explanation: Explanation) -> str:
     count = len(explanation.bucket_costs)
     if count <= SIZES_SHOWN:
-        return "What each size of request costs, dearest first"
-    return f"What the {SIZES_SHOWN} dearest of {count} sizes of request cost (all in --format json)"
+        return "What each size of request costs, the most expensive first"
+    return f"What the {SIZES_SHOWN} most expensive of {count} sizes of request cost (all in --format json)"
 
 
 def _sizes(explanation: Explanation) -> Sheet:
