@@ -268,7 +268,7 @@ def test_list_and_net_price_are_both_shown(alone):
 
 def test_a_wrong_discount_is_bad_input(alone):
     (alone / "melange-cloud.toml").write_text("[[discount]]\npercent = 250\n")
-    assert "[[discount]] 1, percent: 250" in prices("list", code=2).stderr
+    assert "[[discount]] 1, percent: is 250" in prices("list", code=2).stderr
 
 
 # export
