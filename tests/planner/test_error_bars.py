@@ -183,7 +183,7 @@ def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
         assert cost >= one.context.routers[router] - 1e-6
 
 
-@settings(max_examples=examples(6))
+@settings(max_examples=examples(12))
 @given(
     rate=st.floats(0.05, 30),
     router=st.sampled_from(["plain", "prompt"]),
@@ -196,7 +196,7 @@ def test_pessimistic_is_never_cheaper(rate, router, name, tpot_ms):
     assert low.fleet_usd_per_hour >= stated.fleet_usd_per_hour - 1e-6
 
 
-@settings(max_examples=examples(5))
+@settings(max_examples=examples(10))
 @given(
     target=st.sampled_from(["tpot_ms", "ttft_ms", "e2e_ms"]),
     limit_ms=st.floats(20, 20_000),

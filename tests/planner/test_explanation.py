@@ -29,7 +29,7 @@ def with_price(problem: Problem, name: str, usd_per_hour: float) -> Problem:
     return replace(problem, offers=offers)
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(24))
 @given(problem=problems(servable=True))
 def test_an_absent_offer_enters_below_its_entry_price_and_not_above(problem: Problem) -> None:
     answers = solving()
@@ -51,7 +51,7 @@ def test_an_absent_offer_enters_below_its_entry_price_and_not_above(problem: Pro
         assert above.fleet_usd_per_hour == pytest.approx(plan.fleet_usd_per_hour)
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(24))
 @given(problem=problems(quotas=True))
 def test_a_higher_quota_saves_what_was_promised(problem: Problem) -> None:
     answers = solving()
@@ -84,7 +84,7 @@ def test_quotas_that_do_not_bind_are_not_named() -> None:
     )
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(24))
 @given(problem=problems(servable=True))
 def test_alternatives_rise_in_cost_and_differ_in_kind(problem: Problem) -> None:
     answers = solving()

@@ -52,7 +52,7 @@ def sheet(tmp_path_factory):
     return write
 
 
-@settings(max_examples=examples(8))
+@settings(max_examples=examples(16))
 @given(
     one=st.floats(0.05, 0.95),
     three=st.floats(0.05, 1.5),

@@ -64,7 +64,7 @@ def test_the_toy_over_rate_by_hand() -> None:
     assert all(one.high == two.low for one, two in pairwise(stretches))
 
 
-@settings(max_examples=examples(6))
+@settings(max_examples=examples(12))
 @given(problem=problems(spare=0), at=st.floats(0.3, 3.0))
 def test_over_rate_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
@@ -73,7 +73,7 @@ def test_over_rate_is_what_a_solve_says(problem: Problem, at: float) -> None:
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).fleet_usd_per_hour)
 
 
-@settings(max_examples=examples(6))
+@settings(max_examples=examples(12))
 @given(problem=problems(spare=1, quotas=False), at=st.floats(0.3, 3.0))
 def test_over_rate_with_a_spare(problem: Problem, at: float) -> None:
     answers = solving()
@@ -82,7 +82,7 @@ def test_over_rate_with_a_spare(problem: Problem, at: float) -> None:
     assert cost_at(stretches, at) == pytest.approx(answers.solve_for_cost(scaled_rates(problem, at)).fleet_usd_per_hour)
 
 
-@settings(max_examples=examples(6))
+@settings(max_examples=examples(12))
 @given(problem=problems(), at=st.floats(0.2, 4.0))
 def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()
@@ -93,7 +93,7 @@ def test_over_price_is_what_a_solve_says(problem: Problem, at: float) -> None:
     )
 
 
-@settings(max_examples=examples(6))
+@settings(max_examples=examples(12))
 @given(problem=problems(), at=st.floats(0.5, 2.0))
 def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> None:
     answers = solving()

@@ -50,7 +50,7 @@ def test_a_fleet_far_larger_than_needed_survives_a_loss_and_is_kept() -> None:
     assert {name: count for (name, _), count in kept.instances.items()} == {"A10G": 60, "A100-80GB": 2}
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(24))
 @given(
     problem=problems(quotas=False, spare=0),
     today=st.lists(st.integers(0, 4), min_size=3, max_size=3),
