@@ -1,13 +1,11 @@
 """Reads the stored report card, profiles/report_card.csv: a change that makes it worse fails a test."""
 
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 
 from melange_cloud.domain.report_card import CardRow
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import parse_number, parse_whole, read_text
-from melange_cloud.shipped import shipped
 
 _TEXTS = 4
 _COUNTS = 3
@@ -36,9 +34,3 @@ def read_card(path: Path) -> list[CardRow]:
         errors = (float(median or 0.0), float(p90 or 0.0), shipped_median, shipped_p90, within)
         rows.append(CardRow(gpu, era, precision, quantity, n, different, refused, *errors))
     return rows
-
-
-@cache
-def load_card() -> tuple[CardRow, ...]:
-    """The shipped report card."""
-    return tuple(read_card(shipped("profiles") / "report_card.csv"))

@@ -85,33 +85,6 @@ class PriceSources:
     problems: tuple[Finding, ...] = ()
 
 
-def load_sources(
-    *,
-    known_types: Mapping[str, Collection[str]] | None = None,
-    known_sold_as: Mapping[tuple[str, str], str] | None = None,
-    ask_metadata: bool = True,
-    public: bool = False,
-    deadline: Deadline | None = None,
-) -> PriceSources:
-    """AWS, GCP and every plug-in; nothing is asked, and no SDK is imported.
-
-    Args: see ``built_in``.
-    """
-    found = plug_ins()
-    ours = {
-        provider: built_in(
-            provider,
-            known_types=known_types,
-            known_sold_as=known_sold_as,
-            ask_metadata=ask_metadata,
-            public=public,
-            deadline=deadline,
-        )
-        for provider in PROVIDERS
-    }
-    return PriceSources({**ours, **found.by_provider}, found.problems)
-
-
 def built_in(
     provider: str,
     *,

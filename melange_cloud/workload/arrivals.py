@@ -22,8 +22,6 @@ HOURS_FROM = 6
 CERTAIN_REQUESTS = 10_000
 """Where the usual window holds so many requests, one without any is a gap in the collection, not quiet traffic."""
 
-ZEROS = ("auto", "gap", "rate")
-
 
 def arrival_rates(
     tally: "Tally", *, absolute: bool, zeros: str = "auto", unit_may_err: bool = True

@@ -7,8 +7,6 @@ from melange_cloud.domain import Bucket, WorkloadFile
 from melange_cloud.errors import BadInput
 from melange_cloud.workload.arrivals import scaled
 
-AT = ("mean", "p95", "peak")
-
 
 def scale(
     held: WorkloadFile, *, times: float | None = None, rate: float | None = None, at: str = "peak"

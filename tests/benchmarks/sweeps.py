@@ -9,10 +9,10 @@ from statistics import fmean
 from time import perf_counter
 
 from melange_cloud import planner
+from melange_cloud.domain import Stretch
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner import Question
 from melange_cloud.planner.sweep.sensitivity import sensitivity
-from melange_cloud.planner.sweep.stretches import at_points
 
 PLANS = 1000
 SAMPLE = 25
@@ -22,6 +22,18 @@ LIMIT = 0.1
 
 def question(rate: float | None = None) -> Question:
     return Question(regions=("us-east-1",), peak_requests_per_s=rate, trust=PricePolicy(offline=True))
+
+
+def at_points(stretches: tuple[Stretch, ...], points: list[float]) -> list[Stretch | None]:
+    """The stretch that holds each point; None outside. Points and stretches rise."""
+    found: list[Stretch | None] = []
+    at = 0
+    for point in points:
+        while at < len(stretches) - 1 and point > stretches[at].high:
+            at += 1
+        inside = bool(stretches) and stretches[at].low <= point <= stretches[at].high
+        found.append(stretches[at] if inside else None)
+    return found
 
 
 def main() -> int:

@@ -7,13 +7,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from melange_cloud.calibration.report_card import load_card, read_card
+from melange_cloud.calibration.report_card import read_card
 from melange_cloud.calibration.validate import folds, quantile, report_card
 from melange_cloud.cli.maintain import commands
 from melange_cloud.domain.report_card import CardRow
 from melange_cloud.errors import BadFile
 from melange_cloud.report.page import written
 from melange_cloud.report.pages.report_card import report_card_page
+from tests.calibration.stored import load_card
 
 STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}
 

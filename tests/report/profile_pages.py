@@ -2,7 +2,6 @@
 
 from datetime import date
 
-from melange_cloud.calibration.report_card import load_card
 from melange_cloud.domain import Slo, UserMeasurement
 from melange_cloud.domain.import_report import (
     BenchmarkFile,
@@ -21,6 +20,7 @@ from melange_cloud.report.pages.measurement import measurement_page
 from melange_cloud.report.pages.profile import profile_page
 from melange_cloud.report.pages.profiles_list import profiles_list_page
 from melange_cloud.report.pages.report_card import report_card_page
+from tests.calibration.stored import load_card
 
 HOSTILE = "own-model[red]|`*_\x1b[31m=1+1"
 

@@ -210,18 +210,6 @@ def _joined(stretches: list[Stretch]) -> tuple[Stretch, ...]:
     return tuple(joined)
 
 
-def at_points(stretches: tuple[Stretch, ...], points: list[float]) -> list[Stretch | None]:
-    """The stretch that holds each point; None outside. Points and stretches rise."""
-    found: list[Stretch | None] = []
-    at = 0
-    for point in points:
-        while at < len(stretches) - 1 and point > stretches[at].high:
-            at += 1
-        inside = bool(stretches) and stretches[at].low <= point <= stretches[at].high
-        found.append(stretches[at] if inside else None)
-    return found
-
-
 def changes(stretches: tuple[Stretch, ...]) -> list[tuple[float, Mapping[str, int]]]:
     """Where the fleet changes, and to which instances."""
     return [(stretch.low, stretch.instances) for stretch in stretches[1:]]
