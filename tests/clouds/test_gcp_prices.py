@@ -50,7 +50,7 @@ def fetch(monkeypatch):
 
 
 def prices(fetched):
-    return {(one.region, one.instance_type.name, one.purchase): one.usd_per_hour for one in fetched.offers}
+    return {(one.region, one.instance_type.name, one.purchase): one.usd_per_instance_hour for one in fetched.offers}
 
 
 def reasons(fetched):
@@ -100,7 +100,7 @@ def test_an_offer_says_what_it_is(fetch):
     assert {(one.origin, one.as_of_from, one.as_of_to) for one in fetched.offers} == {
         ("live", date(2026, 8, 1), date(2026, 8, 1))
     }
-    assert all(one.usd_per_hour == one.list_usd_per_hour for one in fetched.offers)
+    assert all(one.usd_per_instance_hour == one.list_usd_per_instance_hour for one in fetched.offers)
 
 
 def test_lookalikes_change_nothing(fetch):

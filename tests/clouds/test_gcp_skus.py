@@ -94,16 +94,16 @@ def one_price(**of_sku):
 
 
 def test_units_is_a_string_or_a_number_and_nanos_are_billionths():
-    assert one_price(units="9", nanos=796550569).usd_per_hour == Decimal("9.796550569")
-    assert one_price(units=9, nanos=796550569).usd_per_hour == Decimal("9.796550569")
+    assert one_price(units="9", nanos=796550569).usd_per_part_hour == Decimal("9.796550569")
+    assert one_price(units=9, nanos=796550569).usd_per_part_hour == Decimal("9.796550569")
 
 
 def test_gigabytes_become_gibibytes_and_months_hours():
     ram = {"description": "A2 Instance Ram running in Americas", "group": "RAM", "nanos": 4237000}
-    assert one_price(**ram, unit="GiBy.h").usd_per_hour == Decimal("0.004237")
-    assert one_price(**ram, unit="GBy.h").usd_per_hour == Decimal("0.004237") * Decimal("1.073741824")
+    assert one_price(**ram, unit="GiBy.h").usd_per_part_hour == Decimal("0.004237")
+    assert one_price(**ram, unit="GBy.h").usd_per_part_hour == Decimal("0.004237") * Decimal("1.073741824")
     ssd = one_price(description="SSD backed Local Storage", group="LocalSSD", nanos=80000000, unit="GiBy.mo")
-    assert float(ssd.usd_per_hour) == pytest.approx(0.08 / 730, rel=1e-12)
+    assert float(ssd.usd_per_part_hour) == pytest.approx(0.08 / 730, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_gigabytes_become_gibibytes_and_months_hours():
 )
 def test_a_price_that_cannot_be_right_is_refused(change, fault):
     found = one_price(**change)
-    assert (found.usd_per_hour, found.fault) == (None, fault)
+    assert (found.usd_per_part_hour, found.fault) == (None, fault)
 
 
 def test_only_the_first_tier_counts_and_must_be_there():
