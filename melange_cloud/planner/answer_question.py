@@ -10,11 +10,11 @@ from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice
-from melange_cloud.planner.plan_region import plan_region
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Question, purchase_of
-from melange_cloud.planner.ranking import rank, ranked
+from melange_cloud.planner.ranking.rank_regions import rank, ranked
+from melange_cloud.planner.region.plan_region import plan_region
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_in

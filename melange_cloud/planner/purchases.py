@@ -8,10 +8,10 @@ from melange_cloud.domain import Offer, PlanBasis, PurchasePlan, Region, RegionP
 from melange_cloud.domain.purchases import BreakEven, OnDemandComparison
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
-from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.region_plan import with_fleet, without_fleet
+from melange_cloud.planner.ranking.cost_order import Contender, CostComparer, compare, days_apart
+from melange_cloud.planner.region.region_plan import with_fleet, without_fleet
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import LEAST_HOURS_OF_A_MONTH, ResolvedQuestion, default_spare
 

@@ -10,9 +10,9 @@ import melange_cloud
 from melange_cloud import catalog, solver
 from melange_cloud.domain import Confidence, MaxTput, OrderBasis, Status
 from melange_cloud.market.markets import open_market
-from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import evaluate
 from melange_cloud.planner.problem_solver import ProblemSolver
+from melange_cloud.planner.ranking.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import resolve
 from tests.questions import NOW, ask, question

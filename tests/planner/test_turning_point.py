@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.planner.turning_point import NEAR, where_it_turns
+from melange_cloud.planner.ranking.turning_point import NEAR, where_it_turns
 from tests.properties import examples
 
 

@@ -25,7 +25,7 @@ from melange_cloud.domain import (
     WhatIf,
 )
 from melange_cloud.domain.question import Calculation, FleetRules, LatencyTargets, PlannedTraffic, ServedModel
-from melange_cloud.planner.ranking import ranked
+from melange_cloud.planner.ranking.rank_regions import ranked
 
 Record = TypeVar("Record", Allocation, RegionPlan)
 

@@ -7,9 +7,9 @@ from melange_cloud.domain import Confidence, CostOrder, FirstRank, Plan, RegionN
 from melange_cloud.domain.comparison import LEAST_SURE_FIRST
 from melange_cloud.domain.money import same_cost
 from melange_cloud.market.markets import Market
-from melange_cloud.planner.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.problem_solver import ProblemSolver
+from melange_cloud.planner.ranking.cost_order import Contender, CostComparer, compare, days_apart
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import ResolvedQuestion
 

@@ -38,9 +38,9 @@ from melange_cloud.domain.money import equal_within
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
+from melange_cloud.planner.ranking.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.planner.region_question import RegionQuestion
 from melange_cloud.planner.resolve import ResolvedQuestion
-from melange_cloud.planner.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.solver.checks import WHOLE_TOLERANCE
 from melange_cloud.solver.covering import NodeBudgetSpent
 from melange_cloud.solver.staircase import Staircase, staircase_of

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from melange_cloud import catalog
 from melange_cloud.domain import Explanation, FleetContext, Problem, RegionPlan, Solution
-from melange_cloud.planner.current_fleet import current_fleet, least_changed, with_offers_of
 from melange_cloud.planner.error_bars import ErrorBarFinder, MaxTputRange
 from melange_cloud.planner.explanation.explain import AnsweredProblem, ProfiledTraffic, explain
-from melange_cloud.planner.region_plan import quota_needs, with_fleet, without_fleet
+from melange_cloud.planner.region.current_fleet import current_fleet, least_changed, with_offers_of
+from melange_cloud.planner.region.region_plan import quota_needs, with_fleet, without_fleet
+from melange_cloud.planner.region.routers import cheapest_by_router
+from melange_cloud.planner.region.single_gpu import single_gpu_fleets
+from melange_cloud.planner.region.what_if import more_servers, what_ifs
 from melange_cloud.planner.region_question import RegionQuestion
-from melange_cloud.planner.routers import cheapest_by_router
-from melange_cloud.planner.single_gpu import single_gpu_fleets
-from melange_cloud.planner.what_if import more_servers, what_ifs
 
 
 def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:

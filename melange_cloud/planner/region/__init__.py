@@ -1,0 +1,1 @@
+"""One region: its fleet, what else it could be, and both as a RegionPlan."""
