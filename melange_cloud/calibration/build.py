@@ -5,7 +5,7 @@ from pathlib import Path
 
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
-from melange_cloud.profiles.profile_text import profile_text
+from melange_cloud.profiles.estimates.profile_text import profile_text
 
 
 def profile_key(model: str, precision: str, gpu: str, era: str) -> Path:

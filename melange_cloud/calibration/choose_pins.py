@@ -29,8 +29,8 @@ from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import Replica, rounded
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
-from melange_cloud.profiles.profile_format import MEASURED_FORMAT, format_profile
-from melange_cloud.profiles.profile_text import OVERHEAD_READ_S
+from melange_cloud.profiles.estimates.profile_text import OVERHEAD_READ_S
+from melange_cloud.profiles.files.profile_format import MEASURED_FORMAT, format_profile
 from melange_cloud.profiles.run_points import ERROR
 
 ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "TensorRT-LLM 0.x", "vLLM 0.x")

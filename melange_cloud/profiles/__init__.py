@@ -3,6 +3,7 @@
 from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Gpu, Model
+from melange_cloud.profiles.files.profile_file import check_profile_file, read_profile_file
 from melange_cloud.profiles.front_end import (
     DEFAULT_API_SERVERS,
     MOST_API_SERVERS,
@@ -13,8 +14,7 @@ from melange_cloud.profiles.front_end import (
 from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_era, resolve_precision
 from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
-from melange_cloud.profiles.profile import GridCell, Profile
-from melange_cloud.profiles.profile_file import check_profile_file, read_profile_file
+from melange_cloud.profiles.rates.profile import GridCell, Profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of, rests_on
 
 __all__ = [

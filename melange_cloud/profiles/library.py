@@ -6,7 +6,7 @@ from pathlib import Path
 from melange_cloud.domain import Kind
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
-from melange_cloud.profiles.grid_profile import GridProfile
+from melange_cloud.profiles.files.profile_file import ProfileFile, read_profile_file
 from melange_cloud.profiles.lookup import (
     find_era,
     find_gpus,
@@ -15,8 +15,8 @@ from melange_cloud.profiles.lookup import (
     own_precision,
     resolve_precision,
 )
-from melange_cloud.profiles.profile import Profile
-from melange_cloud.profiles.profile_file import ProfileFile, read_profile_file
+from melange_cloud.profiles.rates.grid_profile import GridProfile
+from melange_cloud.profiles.rates.profile import Profile
 from melange_cloud.profiles.user_profiles import own_estimates, own_files, own_folder, plain_name
 from melange_cloud.shipped import shipped
 
@@ -51,7 +51,7 @@ def load_profiles(
     """
     where = find_era(era)
     if config is not None and precision is not None:
-        from melange_cloud.profiles.config_profiles import profiles_of_config
+        from melange_cloud.profiles.estimates.config_profiles import profiles_of_config
 
         return profiles_of_config(config, model, precision, era, gpus)
     if is_own_model(model, where.name):
@@ -72,7 +72,7 @@ def load_profiles(
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
         held: dict[Kind, Profile] = dict(estimates)
         if measured is not None or own:
-            from melange_cloud.profiles.measured_over_estimate import pin
+            from melange_cloud.profiles.rates.measured_over_estimate import pin
 
             held = pin(estimates, [] if measured is None else [measured], own)
         rows = sorted(held)
@@ -105,7 +105,7 @@ def _load_own(
     model: str, precision: str | None, era: Era, gpus: Iterable[str]
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
-    from melange_cloud.profiles.measured_over_estimate import pin
+    from melange_cloud.profiles.rates.measured_over_estimate import pin
 
     resolved = own_precision(model, precision, era.name)
     profiles: dict[Kind, Profile] = {}

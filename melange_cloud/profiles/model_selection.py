@@ -42,8 +42,8 @@ def choose_config(
         BadFile: the config cannot be read, or is of a kind that cannot be estimated.
         BadInput: the precision or era does not exist.
     """
-    from melange_cloud.profiles.config_profiles import model_of
-    from melange_cloud.profiles.estimated import wanted_precision
+    from melange_cloud.profiles.estimates.config_profiles import model_of
+    from melange_cloud.profiles.estimates.estimated import wanted_precision
 
     shape = model_of(config, model)
     wanted = wanted_precision(shape, precision)

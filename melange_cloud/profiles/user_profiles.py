@@ -18,8 +18,8 @@ from melange_cloud.estimator.specs import DEFAULT_MAX_NUM_SEQS
 from melange_cloud.inputs import can_be
 from melange_cloud.inputs.write_whole import write_whole
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.profile_file import ProfileFile, read_profile_file
-from melange_cloud.profiles.profile_format import MEASURED_FORMAT, format_profile
+from melange_cloud.profiles.files.profile_file import ProfileFile, read_profile_file
+from melange_cloud.profiles.files.profile_format import MEASURED_FORMAT, format_profile
 from melange_cloud.profiles.run_points import contradiction, doubts, points_of, rejection, same_size
 
 USUAL_REACH = 131_072

@@ -5,8 +5,8 @@ import pytest
 from melange_cloud.calibration.build import build, differences, write
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles import check_profile_file, load_profiles
+from melange_cloud.profiles.estimates.profile_text import INPUT_TOKENS, OUTPUT_TOKENS, grid
 from melange_cloud.profiles.library import estimated_profile
-from melange_cloud.profiles.profile_text import INPUT_TOKENS, OUTPUT_TOKENS, grid
 from melange_cloud.shipped import shipped
 
 THROUGHPUT = shipped("profiles") / "throughput"

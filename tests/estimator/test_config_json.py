@@ -12,9 +12,9 @@ from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.estimator.config_json import read_config
 from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.profiles import load_models
-from melange_cloud.profiles.estimated import estimated_profile
-from melange_cloud.profiles.grid_profile import GridProfile
-from melange_cloud.profiles.profile_file import check_profile_file, parse_profile
+from melange_cloud.profiles.estimates.estimated import estimated_profile
+from melange_cloud.profiles.files.profile_file import check_profile_file, parse_profile
+from melange_cloud.profiles.rates.grid_profile import GridProfile
 
 
 def config(kind, layers, hidden, heads, kv_heads, intermediate, vocab, context=4096, **more):

@@ -24,10 +24,10 @@ from melange_cloud.clouds.gcp.skus import part_prices
 from melange_cloud.domain import Region
 from melange_cloud.estimator import spec_files
 from melange_cloud.estimator.config_json import read_config
+from melange_cloud.profiles.files.profile_file import read_profile_file
 from melange_cloud.profiles.importers import read_file
 from melange_cloud.profiles.measure.load_generator import first_error
 from melange_cloud.profiles.measure.resume import KeptPoints
-from melange_cloud.profiles.profile_file import read_profile_file
 from melange_cloud.shipped import shipped
 from melange_cloud.workload import read_histogram, read_rates, read_trace
 from melange_cloud.workload.histogram import SizeFacts

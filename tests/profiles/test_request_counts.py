@@ -10,8 +10,8 @@ import pytest
 
 from melange_cloud.errors import BadFile
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.files.profile_file import read_profile_file
 from melange_cloud.profiles.importers import read_runs
-from melange_cloud.profiles.profile_file import read_profile_file
 from melange_cloud.profiles.run_points import doubts, error_of, points_of, rejection
 from melange_cloud.profiles.user_profiles import save_runs
 

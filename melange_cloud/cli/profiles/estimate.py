@@ -57,7 +57,7 @@ def estimate(
     Exit code 3: the model fits, and no request size is served within the targets.
     """
     from melange_cloud.estimator.config_json import read_config
-    from melange_cloud.profiles.config_estimates import estimate_per_gpu, save_estimate
+    from melange_cloud.profiles.estimates.config_estimates import estimate_per_gpu, save_estimate
     from melange_cloud.profiles.one_per_gpu import gpus_of
     from melange_cloud.profiles.profile_rates import profile_rates
     from melange_cloud.profiles.user_profiles import plain_name

@@ -24,11 +24,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
-from melange_cloud.profiles.grid_profile import GridProfile
-from melange_cloud.profiles.measured_profile import CELL, EXACT, EnclosedRate, MeasuredProfile, distance
-from melange_cloud.profiles.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.profile_file import ProfileFile
-from melange_cloud.profiles.size_rates import Size
+from melange_cloud.profiles.files.profile_file import ProfileFile
+from melange_cloud.profiles.rates.grid_profile import GridProfile
+from melange_cloud.profiles.rates.measured_profile import CELL, EXACT, EnclosedRate, MeasuredProfile, distance
+from melange_cloud.profiles.rates.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.rates.size_rates import Size
 from melange_cloud.profiles.user_profiles import together
 
 REACH = math.log(2)

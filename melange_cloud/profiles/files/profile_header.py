@@ -6,8 +6,8 @@ from pathlib import Path
 
 from melange_cloud.domain import GPUS
 from melange_cloud.errors import Fault, echoed, shown
-from melange_cloud.profiles.profile_fields import LONGEST_VALUE, positive, whole
-from melange_cloud.profiles.profile_format import COLUMNS_OF
+from melange_cloud.profiles.files.profile_fields import LONGEST_VALUE, positive, whole
+from melange_cloud.profiles.files.profile_format import COLUMNS_OF
 
 REQUIRED = (
     "format", "model", "precision", "gpu", "era", "max_total_tokens", "max_num_seqs", "source", "calibration",

@@ -13,11 +13,11 @@ from pathlib import Path
 from melange_cloud.domain import GRADES, Kind, OperatingPoint
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_text
+from melange_cloud.profiles.files.profile_fields import LEAST, MOST_MS, MOST_PER_S, whole
+from melange_cloud.profiles.files.profile_format import COLUMNS, COLUMNS_OF, MEASURED_COLUMNS, MEASURED_FORMAT
+from melange_cloud.profiles.files.profile_header import Header, parse_header
+from melange_cloud.profiles.files.profile_rows import ORIGINS, parse_row
 from melange_cloud.profiles.points import Point, SizePoints, rates_of
-from melange_cloud.profiles.profile_fields import LEAST, MOST_MS, MOST_PER_S, whole
-from melange_cloud.profiles.profile_format import COLUMNS, COLUMNS_OF, MEASURED_COLUMNS, MEASURED_FORMAT
-from melange_cloud.profiles.profile_header import Header, parse_header
-from melange_cloud.profiles.profile_rows import ORIGINS, parse_row
 
 _MOST_BYTES = 16 * 2**20
 _MOST_HEAD_LINES = 100

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from melange_cloud.domain import GRADES, OperatingPoint
 from melange_cloud.errors import Fault, echoed, shown
-from melange_cloud.profiles.profile_fields import LONGEST_VALUE, positive, whole, word
-from melange_cloud.profiles.profile_format import MEASURED_COLUMNS
+from melange_cloud.profiles.files.profile_fields import LONGEST_VALUE, positive, whole, word
+from melange_cloud.profiles.files.profile_format import MEASURED_COLUMNS
 
 ORIGINS = ("measured", "estimated")
 _MAY_BE_EMPTY = ("concurrency", "tpot_ms", "p99_tpot_ms", "ttft_ms", "measured_on", "source")

@@ -12,9 +12,9 @@ from functools import cached_property
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
-from melange_cloud.profiles.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.size_grid import SizeGrid, Weights
-from melange_cloud.profiles.size_rates import (
+from melange_cloud.profiles.rates.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.rates.size_grid import SizeGrid, Weights
+from melange_cloud.profiles.rates.size_rates import (
     NEAR_FLOOR_ERROR,
     NEAR_FLOOR_GRADE,
     SizeRates,

@@ -8,8 +8,8 @@ from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
+from melange_cloud.profiles.estimates.profile_text import profile_text
 from melange_cloud.profiles.lookup import find_era, find_gpus
-from melange_cloud.profiles.profile_text import profile_text
 
 BEST_GRADE_UNMEASURED = "C"
 """An estimate for a family of which no model was measured is trusted no more than this."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.estimator.spec_files import load_eras
-from melange_cloud.profiles.profile_file import ProfileFile
+from melange_cloud.profiles.files.profile_file import ProfileFile
 
 _ON_A_LINE = 1e-9
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel
-from melange_cloud.profiles.estimated import estimated_profile
-from melange_cloud.profiles.grid_profile import GridProfile
-from melange_cloud.profiles.profile_file import parse_profile
+from melange_cloud.profiles.estimates.estimated import estimated_profile
+from melange_cloud.profiles.files.profile_file import parse_profile
+from melange_cloud.profiles.rates.grid_profile import GridProfile
 from melange_cloud.profiles.user_profiles import own_folder, save_file
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.replica import MemoryShortfall, Replica, rounded
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
+from melange_cloud.profiles.files.profile_format import FORMAT, format_profile
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
-from melange_cloud.profiles.profile_format import FORMAT, format_profile
 
 INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 24000, 32000, 48000, 64000, 96000)
 OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)

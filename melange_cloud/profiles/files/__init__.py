@@ -1,0 +1,1 @@
+"""The profile file: how one is written, read and checked."""
