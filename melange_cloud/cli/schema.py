@@ -49,7 +49,7 @@ def document_of(name: DocumentName) -> "Document":
     """The document of that name."""
     from melange_cloud.report import documents
     from melange_cloud.report.schemas import Document
-    from melange_cloud.workload.file_form import WorkloadForm
+    from melange_cloud.workload import WorkloadForm
 
     if name is DocumentName.WORKLOAD:
         about = (

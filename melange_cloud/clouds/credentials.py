@@ -39,6 +39,8 @@ _AWS_WORDS = (
 )
 """What a profile with credentials holds; one with a region alone has none of these."""
 
+_PROJECT_VARIABLES = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
+
 _METADATA_HOST = "169.254.169.254"
 _AWS_METADATA_IPV6 = "fd00:ec2::254"
 
@@ -176,3 +178,14 @@ def _holds(file: Path, words: tuple[str, ...]) -> bool:
     except BadFile:  # not there, not ours to read, or a pipe: the SDK says so where it matters
         return False
     return any(word in text for word in words)
+
+
+def project_variable() -> str | None:
+    """The environment variable that names the project whose list of machine types is read; None where none does."""
+    return next((name for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
+
+
+def named_project() -> str | None:
+    """The project that it names."""
+    variable = project_variable()
+    return None if variable is None else os.environ[variable]

@@ -7,7 +7,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from melange_cloud import catalog, clouds
-from melange_cloud.clouds.credentials import access, answering
+from melange_cloud.clouds.credentials import access, answering, project_variable
 from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES, DoctorCheck
@@ -22,7 +22,6 @@ _ENDPOINTS = {
     "aws": ("AWS_ENDPOINT_URL_PRICING", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"),
     "gcp": ("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"),
 }
-_PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
 
 
 def examine(
@@ -81,7 +80,7 @@ def _settings(provider: str) -> Iterator[DoctorCheck]:
         if os.environ.get(name):
             yield DoctorCheck(provider, "endpoint", "ok", f"{name} = {_without_secret(os.environ[name])}")
     if provider == "gcp":
-        project = next((name for name in _PROJECTS if os.environ.get(name)), None)
+        project = project_variable()
         if project:
             yield DoctorCheck("gcp", "project", "ok", f"{project} = {os.environ[project]}")
         else:

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from melange_cloud import catalog, clouds
+from melange_cloud.clouds.credentials import named_project
 from melange_cloud.clouds.deadline import BULK_S
-from melange_cloud.clouds.gcp.client import named_project
 from melange_cloud.concurrency import Deadline
 from melange_cloud.domain import PROVIDERS, PURCHASES, CatalogDifference
 from melange_cloud.errors import BadInput, PricesUnavailable

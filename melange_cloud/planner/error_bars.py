@@ -19,7 +19,7 @@ from melange_cloud.domain import (
 )
 from melange_cloud.planner.pose import MaxTputTable, PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.solver.checks import fleet_lower_bound_usd_per_hour
+from melange_cloud.solver import fleet_lower_bound_usd_per_hour
 
 PoseTable = Callable[[MaxTputTable], PosedProblem]
 """Poses one region's question with another MaxTput table."""

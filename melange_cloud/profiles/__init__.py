@@ -15,6 +15,7 @@ from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_era, resolve_precision
 from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
 from melange_cloud.profiles.rates.profile import GridCell, Profile
+from melange_cloud.profiles.rates.saturation import prompt_s, what_saturates
 from melange_cloud.profiles.user_measurements import import_notices, imports_of, rests_on
 
 __all__ = [
@@ -41,10 +42,12 @@ __all__ = [
     "load_models",
     "load_profiles",
     "no_front_end",
+    "prompt_s",
     "read_profile_file",
     "resolve_era",
     "resolve_precision",
     "rests_on",
     "served_cells",
     "served_max_tput",
+    "what_saturates",
 ]

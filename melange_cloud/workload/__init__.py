@@ -12,6 +12,7 @@ write_workload(held)                     the text of a workload file
 from melange_cloud.domain import WorkloadFile
 from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
 from melange_cloud.workload.file import write_workload
+from melange_cloud.workload.file_form import WorkloadForm
 from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates
 from melange_cloud.workload.load import list_workloads, load_workload, load_workload_file
@@ -26,6 +27,7 @@ __all__ = [
     "SizeFacts",
     "Trace",
     "WorkloadFile",
+    "WorkloadForm",
     "checked_edges",
     "fine_edges",
     "list_workloads",

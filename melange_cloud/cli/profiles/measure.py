@@ -218,7 +218,7 @@ def _sizes(sizes: str | None, workload: str | None) -> "tuple[RequestSize, ...]"
 
 
 def _default_state(question: "MeasureQuestion") -> Path:
-    from melange_cloud.catalog.cache.store import cache_folder
+    from melange_cloud.catalog import cache_folder
 
     name = f"{question.model}-{question.precision}-{question.gpu}-tp{question.tensor_parallel}-{question.era}"
     return cache_folder() / "measure" / re.sub(r"[^\w.-]+", "-", name)

@@ -25,7 +25,6 @@ from melange_cloud.inputs import is_there
 BILLING_ENDPOINT = "MELANGE_CLOUD_GCP_BILLING_ENDPOINT"
 COMPUTE_ENDPOINT = "MELANGE_CLOUD_GCP_COMPUTE_ENDPOINT"
 API_KEY = "MELANGE_CLOUD_GCP_API_KEY"
-PROJECTS = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
 _LOG_IN = "run `gcloud auth application-default login`"
 
 _SCOPES = (
@@ -94,11 +93,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def named_project() -> str | None:
-    """The project that the environment names for the list of machine types."""
-    return next((os.environ[name] for name in PROJECTS if os.environ.get(name)), None)
 
 
 def _adc_file() -> bool:

@@ -9,6 +9,7 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from melange_cloud.clouds import CloudAnswer, Progress
+from melange_cloud.clouds.credentials import named_project
 from melange_cloud.clouds.foreign_errors import ForeignErrorText, contained
 from melange_cloud.clouds.gcp.client import (
     API_KEY,
@@ -18,7 +19,6 @@ from melange_cloud.clouds.gcp.client import (
     call_options,
     find_credentials,
     machine_types_client,
-    named_project,
     pages,
 )
 from melange_cloud.clouds.gcp.compose import (

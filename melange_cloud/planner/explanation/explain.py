@@ -31,8 +31,7 @@ from melange_cloud.planner.explanation.alternatives import (
 from melange_cloud.planner.explanation.entry_price import entry_price
 from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of, used_of, with_limit, without_limit
-from melange_cloud.profiles import Profile
-from melange_cloud.profiles.rates.saturation import prompt_s, what_saturates
+from melange_cloud.profiles import Profile, prompt_s, what_saturates
 
 THOUSAND, MILLION = 1e3, 1e6
 

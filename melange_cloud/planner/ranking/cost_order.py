@@ -41,9 +41,7 @@ from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
 from melange_cloud.planner.ranking.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.planner.region_question import RegionQuestion
 from melange_cloud.planner.resolve import ResolvedQuestion
-from melange_cloud.solver.checks import WHOLE_TOLERANCE
-from melange_cloud.solver.covering import NodeBudgetSpent
-from melange_cloud.solver.staircase import Staircase, staircase_of
+from melange_cloud.solver import WHOLE_TOLERANCE, NodeBudgetSpent, Staircase, staircase_of
 
 HALVINGS = 50
 """Of an interval of t, to find where a fleet is full: what is left is below the floating point of t."""
