@@ -39,7 +39,7 @@ def test_an_installed_wheel_plans_from_its_own_data(wheel, tmp_path):
         "import melange_cloud, sys, json\n"
         "from melange_cloud.shipped import shipped\n"
         "plan = melange_cloud.answer(melange_cloud.Question(regions=('us-east-1',)))\n"
-        "print(json.dumps([str(shipped('pricing')), plan.regions[0].status, plan.regions[0].usd_per_hour]))\n"
+        "print(json.dumps([str(shipped('pricing')), plan.regions[0].status, plan.regions[0].fleet_usd_per_hour]))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(home)}
     ran = subprocess.run(

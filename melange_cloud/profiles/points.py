@@ -147,13 +147,21 @@ def interpolated(corners: Sequence[tuple[Sequence[Point], float]]) -> list[Point
         parts = [(_at_load(loads, by_load, fill * loads[-1]), weight) for loads, by_load, weight in sizes]
         found.append(
             Point(
-                tpot_ms=sum(weight * point.tpot_ms for point, weight in parts),
-                requests_per_s=1 / sum(weight / point.requests_per_s for point, weight in parts),
-                ttft_ms=sum(weight * point.ttft_ms for point, weight in parts),
-                e2e_ms=sum(weight * point.e2e_ms for point, weight in parts),
+                tpot_ms=_added(weight * point.tpot_ms for point, weight in parts),
+                requests_per_s=1 / _added(weight / point.requests_per_s for point, weight in parts),
+                ttft_ms=_added(weight * point.ttft_ms for point, weight in parts),
+                e2e_ms=_added(weight * point.e2e_ms for point, weight in parts),
             )
         )
     return found
+
+
+def _added(terms: Iterable[float]) -> float:
+    """Their sum, term by term, as GridProfile adds a rate up: from Python 3.12 on ``sum`` rounds otherwise."""
+    total = 0.0
+    for term in terms:
+        total += term
+    return total
 
 
 def _at_load(loads: Sequence[float], by_load: dict[float, Point], load: float) -> Point:

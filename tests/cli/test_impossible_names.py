@@ -25,4 +25,4 @@ def test_a_type_that_a_fleet_names_twice_in_one_object_is_refused(run, tmp_path)
     today.write_text('{"instances": {"g5.2xlarge": 7, "g5.2xlarge": 8}}', encoding="utf-8")
     result = run("plan", "--region", "us-east-1", "--offline", "--current", str(today))
     assert result.exit_code == 2
-    assert "has g5.2xlarge more than once in one object: keep one" in result.stderr
+    assert "has a duplicate field g5.2xlarge in one object: keep one" in result.stderr
