@@ -8,11 +8,11 @@ PRICES_APART_DAYS = 90
 
 
 class Confidence(StrEnum):
-    """How sure it is that the dearer of two fleets is the dearer one.
+    """How certain it is that the more expensive of two fleets really costs more.
 
     ``clear``: whatever the profiles' errors do together or one at a time, with a spare instance too, prices of about
     the same date. ``equal``: they cost the same. ``prices_apart``: clear as long as prices that are more than
-    PRICES_APART_DAYS apart still hold. ``not_proven``: the dearer one was not searched to the end and could undercut
+    PRICES_APART_DAYS apart still hold. ``not_proven``: the search for the other one stopped early and could undercut
     the other. ``turns_with_spare``: the order turns where both fleets must survive losing an instance.
     ``within_profile_error``: the order turns, or may turn, within the profiles' errors.
     """
@@ -38,9 +38,9 @@ LEAST_SURE_FIRST = (
 class OrderBasis(StrEnum):
     """Why an order holds whatever the profiles do.
 
-    ``offers``: every offer of the dearer side has one of the same GPU and size on the other, no dearer. ``ranges``: the
-    cheaper side at the low end of every profile costs no more than the dearer at the high end. ``every_break``: both
-    sides were solved anew wherever a fleet changes while all errors move together, and while each moves alone.
+    ``offers``: the other side matches every offer with one of the same GPU and size at no higher price. ``ranges``: the
+    cheaper side at the low end of every profile costs no more than the other at the high end. ``every_break``: both
+    sides were solved again wherever a fleet changes while all errors move together, and while each moves alone.
     """
 
     OFFERS = "offers"
@@ -53,10 +53,10 @@ class Reversal:
     """A point within the profiles' errors at which the order of two fleets is the other way round.
 
     Attributes:
-        moved: the GPUs or kinds whose MaxTput is off there, together; empty where all of them are.
+        moved: the GPUs or kinds whose MaxTput is off there, together; empty if all of them are.
         error_part: by what part of their stated errors, in [-1, 1]; above 0 they are better than stated.
-        cheaper_usd_per_month: what the side that is cheaper as stated costs there; None where no fleet serves the load.
-        dearer_usd_per_month: what the other side costs there; None where no fleet serves the load.
+        cheaper_usd_per_month: what the side that is cheaper as stated costs there; None if no fleet serves the load.
+        dearer_usd_per_month: what the other side costs there; None if no fleet serves the load.
     """
 
     moved: tuple[str, ...]
@@ -71,8 +71,8 @@ class CostOrder:
 
     Attributes:
         sure: how sure the order is.
-        basis: why the order holds whatever the profiles do; None where it does not, or may not.
-        turn: where the order turns; None where it never does, or where that could not be looked for.
+        basis: why the order holds whatever the profiles do; None if it does not, or may not.
+        turn: where the order turns; None if it never does, or where that could not be looked for.
         cheaper_with_spare_usd_per_month: what the cheaper side costs where it must survive losing any one instance;
             None without such a fleet, or where that was not needed to decide.
         dearer_with_spare_usd_per_month: the same of the other side.
@@ -104,7 +104,7 @@ class RegionStanding:
         premium_fraction: by what fraction it costs more than the cheapest; 0 for the cheapest.
         saving_usd_per_month: what moving to the cheapest would save, USD/month.
         profile_error_usd_per_month: by how much the profiles' errors move that saving where the order turns
-            (``difference.turn``); None where no such point is known.
+            (``difference.turn``); None if no such point is known.
         sure: how sure it is that this region is more expensive; for the cheapest, that no other is cheaper.
         price_age_days: days since the fleet's oldest price was known to be true.
         prices_apart_days: days between that date and the cheapest region's.
@@ -134,7 +134,7 @@ class FirstRank:
         ties: the cheapest region and all whose order to it is not known, cheapest first; those of equal cost count.
         level: whether all of ``ties`` cost the same.
         spread_fraction: by what fraction the most expensive of ``ties`` costs more than the cheapest.
-        prices_apart_days: days between the oldest and the newest price date among ``ties``; 0 where they agree.
+        prices_apart_days: days between the oldest and the newest price date among ``ties``; 0 if they agree.
         with_spare: regions that cost less than the cheapest where both must survive losing an instance.
         unproven: regions where the search stopped early or found nothing in time, which may cost less than the
             cheapest.

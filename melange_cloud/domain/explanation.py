@@ -28,7 +28,7 @@ class KindLimits:
 
     Attributes:
         limits: most load first.
-        prefill_share: part of its busy time that goes into reading prompts; None where not known.
+        prefill_share: part of its busy time that goes into reading prompts; None if not known.
     """
 
     gpu: str
@@ -88,7 +88,7 @@ class BindingQuota:
     Attributes:
         option: --max-gpus, --max-instances or --max-vcpus.
         name: what it limits.
-        limit: as asked.
+        limit: as requested.
         used: what the cheapest fleet uses of it.
         saving_of_one_more_usd_per_hour: saving from raising the limit by one, USD/h; may be 0.
         next_useful_limit: the lowest limit that saves anything.
@@ -115,7 +115,7 @@ class EntryPrice:
     Attributes:
         usd_per_instance_hour: its price, USD/h.
         enters_below_usd_per_instance_hour: below this price (all others staying) a fleet with it is cheaper than the
-            plan, USD/h; None where it would not enter at any price.
+            plan, USD/h; None if it would not enter at any price.
         why: one clause where there is no such price, or where it follows from another type's.
         proven: whether every search behind the price was carried to its end; it may enter at a higher one otherwise.
     """
@@ -138,7 +138,7 @@ class Explanation:
     Attributes:
         limits: by kind of the fleet.
         idle_fleet_usd_per_hour: what of the cost is paid for replicas that the planned load leaves idle, USD/h.
-        runner_up: the first of ``alternatives``; None where nothing else serves.
+        runner_up: the first of ``alternatives``; None if nothing else serves.
         runner_up_lost: why it is more expensive, one sentence with figures; empty without one.
         alternatives: the next-cheapest fleets that differ in kind, cheapest first.
         bucket_costs: most expensive request first.
@@ -162,9 +162,9 @@ class CurrentFleet:
 
     Attributes:
         instances: by instance type, as the file says.
-        fleet_usd_per_hour: at the prices of this plan, USD/h; None where a type has none here.
+        fleet_usd_per_hour: at the prices of this plan, USD/h; None if a type has none here.
         without_price: the types that have no price here, or may not enter the plan, each with its reason.
-        serves: whether it can carry the planned rate within the targets; None where that is not known.
+        serves: whether it can carry the planned rate within the targets; None if that is not known.
         changes: instances to rent (positive) or give back (negative), by instance type; empty: keep it.
         stay_within: by what fraction the plan may cost more than the cheapest.
         cheapest_fleet_usd_per_hour: what the cheapest fleet costs, whatever it changes, USD/h.

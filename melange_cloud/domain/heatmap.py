@@ -74,7 +74,7 @@ class HeatCell:
     Attributes:
         input_tokens: input tokens of the request.
         output_tokens: output tokens of the request.
-        tpot_ms: the target for the mean TPOT, ms; None where none is set.
+        tpot_ms: the target for the mean TPOT, ms; None if none is set.
         ranked: one entry per GPU that serves the size, the best first.
         refused: why a GPU cannot serve it, by GPU.
     """
@@ -91,7 +91,7 @@ class HeatCell:
         return len(self.ranked) > 1 and self.ranked[0].is_clear_of(self.ranked[1])
 
     def of(self, gpu: str) -> Yield | None:
-        """The GPU's Yield; None where it cannot serve the size."""
+        """The GPU's Yield; None if it cannot serve the size."""
         return next((served for served in self.ranked if served.gpu == gpu), None)
 
 
@@ -100,7 +100,7 @@ class HeatMap:
     """T/$ in one region, by request size or, of one size, by target.
 
     Attributes:
-        tpot_ms: the target for the mean TPOT, ms; None where none is set, or where it is what varies.
+        tpot_ms: the target for the mean TPOT, ms; None if none is set, or where it is what varies.
         over: what varies: size (one cell per size, all under one target) or tpot (one cell per target, all of one
             size).
         gpus: those that have both a price and a profile here, as they were asked for, else in the order of GPUS.

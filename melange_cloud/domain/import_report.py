@@ -53,9 +53,9 @@ class RunVerdict:
     Attributes:
         source: its file, and where in it.
         requests_per_s: completed requests per second.
-        tpot_ms: mean time per output token after the first, ms; None where the tool cannot tell.
-        completed, failed: requests; None where the file does not say.
-        grade, error: None where the run is not used.
+        tpot_ms: mean time per output token after the first, ms; None if the tool cannot tell.
+        completed, failed: requests; None if the file does not say.
+        grade, error: None if the run is not used.
         use: one clause.
         doubts: what keeps it from being trusted in full, one clause each.
     """
@@ -83,7 +83,7 @@ class EstimateComparison:
         grade, error: the worst of its points.
         saturated: whether a higher load was shown to bring no more.
         limit_measured: whether that, or a load beyond the target, was measured.
-        estimated_requests_per_s: at the target, else at the measured TPOT; None where the estimate serves none.
+        estimated_requests_per_s: at the target, else at the measured TPOT; None if the estimate serves none.
         is_large: whether the ratio is too large to be explained by errors or a few ms of TPOT.
     """
 
@@ -114,7 +114,7 @@ class ImportReport:
     """One import.
 
     Attributes:
-        written: the profile file that it made; None where nothing was saved.
+        written: the profile file that it made; None if nothing was saved.
         files: the results, in the order given.
         skipped: files that are not results.
         runs: all that the results hold.

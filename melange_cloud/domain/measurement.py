@@ -1,4 +1,4 @@
-"""A measurement of a running server: what is asked, and what was found at each load.
+"""A measurement of a running server: what is requested, and what was found at each load.
 
 Field names of ServerMeasurement are those of the JSON of ``profiles measure``.
 """
@@ -31,7 +31,7 @@ class MeasureQuestion:
         endpoint: one of ENDPOINTS.
         tokenizer: a folder or a name on the Hugging Face hub, from which prompts of the asked length are made.
         engine: the server's software and version where it says; else empty.
-        max_total_tokens: longest input + output that the server accepts, tokens; None where it does not say.
+        max_total_tokens: longest input + output that the server accepts, tokens; None if it does not say.
         sizes: without repetition, in the order in which they are measured.
         slo: where the load of a size stops to rise; nothing finite asks for saturation.
         seconds_per_point: the least time that a load point is measured for, s, after its warm-up.
@@ -78,11 +78,11 @@ class LoadMeasurement:
     """What the server did at one load.
 
     Attributes:
-        concurrency: requests in flight, as asked.
+        concurrency: requests in flight, as requested.
         requests_per_s: completed requests per second.
-        tpot_ms, p99_tpot_ms, ttft_ms: None where the server does not stream.
+        tpot_ms, p99_tpot_ms, ttft_ms: None if the server does not stream.
         mean_input_tokens, mean_output_tokens: of the completed requests, as the server counts them.
-        completed, failed: requests; None where the load generator does not say.
+        completed, failed: requests; None if the load generator does not say.
     """
 
     concurrency: int
@@ -101,12 +101,12 @@ class SizeMeasurement:
     """What was found at one request size.
 
     Attributes:
-        input_tokens, output_tokens: of each request, as asked.
+        input_tokens, output_tokens: of each request, as requested.
         ended: why no more load was tried, one clause.
-        complete: False where failures, and neither the SLO nor saturation nor the top, ended it.
+        complete: False if failures ended it, not the SLO, saturation or the highest load.
         points: by requests in flight.
         by_slo: the SLO ended it: the points say nothing about looser targets.
-        best: the highest rate within the SLO; None where no load is within it.
+        best: the highest rate within the SLO; None if no load is within it.
     """
 
     input_tokens: int
@@ -125,7 +125,7 @@ class SizeMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class LoadLimits:
-    """The latencies at which the load of a size stops rising; None where not limited.
+    """The latencies at which the load of a size stops rising; None if not limited.
 
     Attributes:
         tpot_ms: mean time per output token after the first, ms.
@@ -153,7 +153,7 @@ class ServerMeasurement:
     Attributes:
         profile: the profile file that was made of it.
         url: the server's address.
-        engine: the server's software and version; None where it does not say.
+        engine: the server's software and version; None if it does not say.
         tool: the load generator.
         slo: the targets that end a size.
         sizes: in the order in which they were measured.

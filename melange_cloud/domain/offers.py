@@ -22,7 +22,7 @@ class InstanceType:
     quota_family: str
 
     def replicas_per_instance(self, kind: Kind) -> int:
-        """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or there are too few."""
+        """Replicas of ``kind`` that one instance hosts; 0 if the GPU is another or there are too few."""
         return kind.per_instance(self.gpu, self.gpu_count)
 
 
@@ -91,7 +91,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A provider's region, and the place it stands in as people say it (``US East (N. Virginia)``)."""
+    """A provider's region, and where it is, in words (``US East (N. Virginia)``)."""
 
     provider: str
     name: str

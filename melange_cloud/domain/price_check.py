@@ -14,7 +14,7 @@ class DoctorCheck:
         status: ``ok``; ``missing``: not set up, which may be meant; ``old``: older than a day; ``failed``: it is set up
             and does not work.
         found: what was found.
-        cure: the one line that fixes it; empty where all is well.
+        cure: the one line that fixes it; empty if all is well.
     """
 
     about: str

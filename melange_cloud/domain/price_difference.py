@@ -15,8 +15,8 @@ class PriceChange:
 
     Attributes:
         offer: the later of the two.
-        before: None where it appeared.
-        after: None where it vanished.
+        before: None if it appeared.
+        after: None if it vanished.
     """
 
     offer: Offer
@@ -85,7 +85,7 @@ class RenewalSummary:
         notices: what could not be read, was left out or stays as it was; one line each.
         checks: what to look at before these prices are committed; one line each.
         rows: prices in the folder now.
-        renewed_rows: those of them that were read anew.
+        renewed_rows: those of them that were read again.
     """
 
     folder: str

@@ -21,7 +21,7 @@ class OfferNumbers:
     usd_per_instance_hour: float
 
     def replicas_per_instance(self, kind: Kind) -> int:
-        """Replicas of ``kind`` that one instance hosts; 0 where the GPU is another or there are too few."""
+        """Replicas of ``kind`` that one instance hosts; 0 if the GPU is another or there are too few."""
         return kind.per_instance(self.gpu, self.gpu_count)
 
 
@@ -47,7 +47,7 @@ class Problem:
         planned_requests_per_s: by bucket name; buckets with traffic only. Requests/s, headroom included.
         row_of_bucket: what the router can tell apart; bucket name -> row name.
         max_tput_requests_per_s: by (bucket name, kind); absent where the kind cannot serve the bucket. Positive.
-        quotas: upper limits; empty where none.
+        quotas: upper limits; empty if none.
         spare: 0, or 1 where the fleet must survive losing any one instance.
         front_end_requests_per_s: by (bucket name, kind), where a replica's engine and its HTTP front end are two limits
             that both hold: what the front end takes. Empty where ``max_tput_requests_per_s`` is the only limit.
@@ -93,7 +93,7 @@ class Problem:
 
     @cached_property
     def front_end_load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
-        """Replicas whose front ends a kind would keep busy by serving a whole row; empty where they are no limit."""
+        """Replicas whose front ends a kind would keep busy by serving a whole row; empty if they are no limit."""
         if not self.front_end_requests_per_s:
             return MappingProxyType({})
         return MappingProxyType(self._loads_by(self.front_end_requests_per_s))
@@ -145,7 +145,7 @@ class Solution:
         instances: by (offer name, kind); positive counts only. Empty unless ``status.has_fleet``.
         shares: by (row, kind); positive shares only, summing to 1 per row.
         fleet_usd_per_hour: cost of the instances, USD/h; None without a fleet.
-        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None if nothing is known.
         solver: the solver whose answer this is (``glpk``, ``cbc``, ``highs``, or ``covering`` where none was needed).
         reason: why there is no fleet, one clause; empty otherwise.
     """

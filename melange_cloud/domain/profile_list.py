@@ -31,7 +31,7 @@ class UserProfile:
         sizes: request sizes that it has points for.
         points: its operating points.
         source: the tools that measured, or how it was estimated.
-        saved: when it was imported, UTC; empty where not stated.
+        saved: when it was imported, UTC; empty if not stated.
         file: deleting it takes the profile back.
     """
 
@@ -53,7 +53,7 @@ class ProfileList:
     """All profiles.
 
     Attributes:
-        eras: name -> what engines it stands for.
+        eras: name -> the engines that it covers.
         profiles: those that come with the package.
         own: what the user imported, measured or saved; it outranks ``profiles``.
     """

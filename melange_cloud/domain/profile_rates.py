@@ -19,7 +19,7 @@ class MeasuredRate:
         grade: how far to trust it: A to D.
         limited_by: what stops a higher rate: a target, ``saturation`` or ``load``.
         sources: the tools and their files, without repetition.
-        measured_on: the newest day; None where no tool wrote one.
+        measured_on: the newest day; None if no tool wrote one.
     """
 
     requests_per_s: float
@@ -36,13 +36,13 @@ class ServedSize:
     Attributes:
         input_tokens, output_tokens: of each request.
         requests_per_s: MaxTput behind the HTTP front end.
-        tpot_ms: mean time per output token at that rate, ms; None where not known.
+        tpot_ms: mean time per output token at that rate, ms; None if not known.
         origin: ``measured`` or ``estimated``.
         grade: how far to trust the rate: A measured, B and C calibrated, D borrowed or near a limit.
         error: the fraction by which the rate may be off, either way.
         limited_by: what stops a higher rate: a target, ``saturation``, ``load`` or ``front_end``.
         on_grid: whether the size is one of those that every estimate has.
-        measured: None where the rate is estimated.
+        measured: None if the rate is estimated.
     """
 
     input_tokens: int
@@ -82,7 +82,7 @@ class ProfileRates:
     """MaxTput of one profile at every size that it has operating points for.
 
     Attributes:
-        target_tpot_ms, target_p99_tpot_ms, target_ttft_ms, target_e2e_ms: None where not limited.
+        target_tpot_ms, target_p99_tpot_ms, target_ttft_ms, target_e2e_ms: None if not limited.
         max_total_tokens: longest input + output that the engine was started for, tokens.
         max_num_seqs: requests that the engine runs at once, at most.
         api_servers: HTTP server processes of each replica.
@@ -92,7 +92,7 @@ class ProfileRates:
         cells: the sizes that are served, sorted by size.
         refused: the sizes that are not, sorted by size.
         reach_tokens: longest input + output that a replica serves, tokens: less where memory ends before.
-        front_end_requests_per_s: what the HTTP front end takes at most, of one-token answers; None where the rates hold
+        front_end_requests_per_s: what the HTTP front end takes at most, of one-token answers; None if the rates hold
             it already.
         notices: what must be known with the numbers, one sentence each.
     """
@@ -125,7 +125,7 @@ class ProfileRates:
 
     @property
     def why_nothing(self) -> RefusedSize | None:
-        """None where a size is served; else the refusal of the smallest size, which all others share.
+        """None if a size is served; else the refusal of the smallest size, which all others share.
 
         One that is known counts before one for want of data.
         """

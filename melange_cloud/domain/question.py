@@ -31,11 +31,11 @@ DEFAULT_SOLD_AS = "proven"
 DEFAULT_SPARE, DEFAULT_SPOT_SPARE = 0, 1
 """Instances kept in reserve; spot is taken back with minutes' notice."""
 HOST_MEMORY_BESIDE_WEIGHTS_GIB = 8.0
-"""Host memory that loading a model needs besides its weights: runtime, page cache, pinned buffers (DESIGN.md)."""
+"""Host memory that loading a model needs on top of its weights: runtime, page cache, pinned buffers (DESIGN.md)."""
 HEATMAP_REGION = "us-east-1"
 DEFAULT_SOLVER = "auto"
 FIGURE_LIMIT_S = 10
-"""Seconds for each figure besides the plan (a router, a changed question, an end of the errors), which are many; what
+"""Seconds for each figure next to the plan (a router, a changed question, an end of the errors), which are many; what
 is not proven by then is marked so."""
 DEFAULT_HOURS_PER_MONTH = 730.0
 DEFAULT_ALTERNATIVES, MOST_ALTERNATIVES = 3, 20
@@ -134,10 +134,10 @@ class PlannedTraffic:
         mean_input_tokens: mean input tokens per request, of the part that is planned for.
         mean_output_tokens: mean output tokens per request, of the part that is planned for.
         peak_requests_per_s: rate of the busiest hour, requests/s.
-        mean_requests_per_s: mean rate of the month, requests/s; None where it is not known.
+        mean_requests_per_s: mean rate of the month, requests/s; None if it is not known.
         headroom: fraction added to the peak rate.
         planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
-        rate_source: which of the workload's own arrivals the rates are; empty where they were given as numbers.
+        rate_source: which of the workload's own arrivals the rates are; empty if they were given as numbers.
         served_requests_share: part of the requests asked for that is planned for; below 1 where sizes that no GPU can
             serve were dropped. Mean sizes, planned rate and million_tokens_per_month are of this part.
         served_tokens_share: the same of tokens.
@@ -158,13 +158,13 @@ class PlannedTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyTargets:
-    """What must not be exceeded, ms; None is no target.
+    """What must not be exceeded, ms; None means no target.
 
     Attributes:
         tpot_ms: target: mean time per output token after the first, ms.
-        p99_tpot_ms: target: 99th percentile of TPOT over requests, ms; None where not asked.
-        ttft_ms: target: mean time to the first token, ms, without queueing; None where not asked.
-        e2e_ms: target: mean time from request to last token, ms; None where not asked.
+        p99_tpot_ms: target: 99th percentile of TPOT over requests, ms; None if not set.
+        ttft_ms: target: mean time to the first token, ms, without queueing; None if not set.
+        e2e_ms: target: mean time from request to last token, ms; None if not set.
     """
 
     tpot_ms: float = target_ms(DEFAULT_TPOT_MS)
@@ -174,7 +174,7 @@ class LatencyTargets:
 
     @property
     def slo(self) -> Slo:
-        """All targets, infinite where none is asked."""
+        """All targets, infinite if none is set."""
         further = (math.inf if ms is None else ms for ms in (self.p99_tpot_ms, self.ttft_ms, self.e2e_ms))
         return Slo(self.tpot_ms, *further)
 
@@ -192,7 +192,7 @@ class FleetRules:
         max_gpus: quota of GPUs per region, by GPU.
         max_instances: quota of instances per region, by instance type.
         max_vcpus: quota of vCPUs per region, by provider:family.
-        min_host_memory_gib: floor on an instance's memory that was asked for, GiB; None where the rule (weights + 8
+        min_host_memory_gib: floor on an instance's memory that was asked for, GiB; None if the rule (weights + 8
             GiB) holds.
         host_memory_floor_gib: floor on an instance's memory that was applied, GiB.
     """
@@ -216,7 +216,7 @@ class Calculation:
     Attributes:
         hours_per_month: hours in a billed month.
         solver: solver asked for: auto, glpk, cbc or highs.
-        time_limit_s: limit per solve, whole seconds; None where there is none.
+        time_limit_s: limit per solve, whole seconds; None if there is none.
     """
 
     hours_per_month: float = within(
@@ -230,7 +230,7 @@ class Calculation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerDetail:
-    """What the answer holds besides the cheapest fleet.
+    """What the answer contains in addition to the cheapest fleet.
 
     Attributes:
         explain: say why the fleet is what it is, which takes many solves; None says it of one region, not of several.

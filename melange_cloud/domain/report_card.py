@@ -13,7 +13,7 @@ class CardRow:
         cells: different measured cells among them.
         refused: measured cells without a profile: their replica is refused.
         median_error, p90_error: of the estimator, absolute and relative.
-        shipped_median_error, shipped_p90_error: as shipped; None where the quantity is not a rate.
+        shipped_median_error, shipped_p90_error: as shipped; None if the quantity is not a rate.
         within_stated: the share of cells within their stated error, as shipped; None likewise.
     """
 

@@ -10,7 +10,7 @@ that, and up to 45 % above it where one replica serves very short and very long 
 
 A Problem knows one rate per size and kind, and adds up. So the larger sum is taken per row and kind: all sizes of the
 row carry the rates of the side whose sum is larger. The mix of a row is the same wherever it goes, for a router that
-cannot tell its requests apart sends all of them by the same shares; hence its sums are known before any share is.
+cannot tell its requests apart sends all of them by the same shares, so its sums are known before any share is.
 For ``plain``, which has one row, loads are exact. With ``prompt`` and ``oracle`` a replica may serve several rows, and
 the sum of the rows' larger sums is at or above the larger of the two sums over all rows: no fleet is too small, but one
 may be too dear where a replica's engine is the limit of some rows and its front end that of others. So the question is

@@ -63,7 +63,7 @@ class Sweep:
         over: ``rate``, ``tpot``, ``price``, ``throughput`` or ``router``.
         gpu: whose price or throughput; empty for the others.
         unit: of the quantity: ``requests/s``, ``ms``, ``times``.
-        asked: the value at which the plan stands; None for a router.
+        asked: the plan's own value; None for a router.
         low, high: what was asked for; None for a router.
         error: by how much the throughput may be off by its profile, a fraction; None for the others.
         step: of two changes within this fraction of the quantity one may be missed.

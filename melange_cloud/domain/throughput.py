@@ -7,7 +7,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """A latency target, ms. Infinite where nothing is asked; all that are finite must hold.
+    """A latency target, ms. Infinite if not set; all that are finite must hold.
 
     Attributes:
         tpot_ms: mean time per output token after the first.
@@ -27,16 +27,16 @@ class OperatingPoint:
     """What one replica did at one concurrency for one request size.
 
     Attributes:
-        concurrency: requests in flight on the replica, rounded; None where not known.
+        concurrency: requests in flight on the replica, rounded; None if not known.
         requests_per_s: completed requests per second.
-        tpot_ms: mean time per output token after the first, ms; None where not known, as at a rate "inf".
-        ttft_ms: mean time to the first token, ms; None where not known.
+        tpot_ms: mean time per output token after the first, ms; None if not known, as at a rate "inf".
+        ttft_ms: mean time to the first token, ms; None if not known.
         origin: ``measured`` or ``estimated``.
         grade: one of GRADES.
         error: the fraction by which ``requests_per_s`` may be off, either way.
-        p99_tpot_ms: 99th percentile of TPOT over requests, ms; None where not known.
+        p99_tpot_ms: 99th percentile of TPOT over requests, ms; None if not known.
         source: of a measured point, the tool and its file; else empty.
-        measured_on: of a measured point, the date; None where not known.
+        measured_on: of a measured point, the date; None if not known.
     """
 
     input_tokens: int
@@ -83,7 +83,7 @@ class MaxTput:
     Attributes:
         engine_requests_per_s: what the engine does; of the whole server where a profile holds that.
         engine_grade, engine_error, engine_origin, engine_limited_by: of the engine's rate.
-        front_end: None where the profile is of the whole server.
+        front_end: None if the profile is of the whole server.
     """
 
     engine_requests_per_s: float
@@ -95,7 +95,7 @@ class MaxTput:
 
     @property
     def front_end_requests_per_s(self) -> float:
-        """What the front end takes at most; infinite where there is none."""
+        """The most that the front end takes; infinite if there is none."""
         return math.inf if self.front_end is None else self.front_end.requests_per_s
 
     @property

@@ -12,8 +12,8 @@ class UserMeasurement:
         file: the profile file in the user's folder; deleting it takes the import back.
         digest: SHA-256 of its bytes, hexadecimal.
         source: the tools that measured.
-        measured_on: the newest day of its points; None where no tool wrote one.
-        saved: when it was imported, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
+        measured_on: the newest day of its points; None if no tool wrote one.
+        saved: when it was imported, UTC, as 2026-11-22T18:39:12Z; empty if not stated.
         points: measured operating points of this kind.
         ratio: its highest rate over what the estimate says at the same TPOT, at the size where they differ most; None
             where there is no estimate.

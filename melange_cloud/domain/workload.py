@@ -94,9 +94,9 @@ class ArrivalRates:
 
     Attributes:
         p95_requests_per_s: interpolated linearly between the two windows next to it, as ``quantile`` does.
-        requests_by_window: requests in each window in the order of time, None where the collection had a gap (gaps
+        requests_by_window: requests in each window in the order of time, None if the collection had a gap (gaps
             count in no figure); empty where only the figures are known.
-        starts_at: start of the first window, UTC; None where the source's times have no date.
+        starts_at: start of the first window, UTC; None if the source's times have no date.
         source: whose arrivals they are, where the sizes come from elsewhere; empty where from the same.
     """
 
@@ -153,7 +153,7 @@ class WorkloadFile:
         rows_unreadable: rows of the source that were left out.
         input_tokens, output_tokens: figures of the requests themselves, before bucketing.
         load_error: fraction of the load that charging buckets at their mean sizes can misjudge.
-        dated: when the traffic was seen, in words; empty where unknown.
+        dated: when the traffic was seen, in words; empty if unknown.
         cached_input_share: fraction of all input tokens that the source read from a prompt cache.
     """
 

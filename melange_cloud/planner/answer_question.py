@@ -33,10 +33,10 @@ def answer(
     """The cheapest fleet for each region that the question names.
 
     Args:
-        question: what is asked; fields left None take their defaults and are named in ``Plan.defaulted``.
+        question: what to answer; fields left None take their defaults and are named in ``Plan.defaulted``.
         now: the time that price ages are counted to; None is the clock.
         on_region: called with (regions done, regions in all, name of the next) before each region.
-        on_fetch: called with (what is read, units done, units in all or None) while clouds are asked.
+        on_fetch: called with (what is read, units done, units in all or None) while prices are fetched.
 
     Raises:
         BadInput, BadFile: the question or one of its files cannot be right.
@@ -99,7 +99,7 @@ def _front_end_shares(plans: Sequence[RegionPlan]) -> list[tuple[str, float]]:
 
 
 def exit_code(plan: Plan) -> int:
-    """0 where a plan is proven, 6 where one is only found in time, else the highest code that applies."""
+    """0 if a plan is proven, 6 where one is only found in time, else the highest code that applies."""
     statuses = {region.status for region in plan.regions}
     if Status.OPTIMAL in statuses or (Status.FEASIBLE in statuses and len(plan.regions) > 1):
         return 0
@@ -150,7 +150,7 @@ def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] 
     """The banners, and what else of the question must be said with the answer.
 
     Args:
-        offers: all that the answer stands on, where that is more than the market's own.
+        offers: all that the answer rests on, where that is more than the market's own.
     """
     notices = []
     unset = {"workload": "--workload", "peak_requests_per_s": "--rate", "tpot_ms": "--tpot-ms"}

@@ -61,7 +61,7 @@ def traffic_of(asked: ResolvedQuestion, offers: Collection[Offer], max_tput: Max
     """The buckets asked for, and those that no kind of any offer can serve.
 
     Args:
-        offers: of all regions, so that every region is asked to carry the same traffic.
+        offers: of all regions, so that every region has to carry the same traffic.
         drop: whether the plan may do without buckets that none can serve; never without all of them.
     """
     kinds = kinds_in_question(offers, max_tput, asked)
@@ -139,7 +139,7 @@ def coverage(
     max_tput: MaxTputTable,
     profiles: Mapping[Kind, Profile],
 ) -> Coverage:
-    """What the plan of a region stands on.
+    """What the plan of a region rests on.
 
     Args:
         traffic: as it was asked for.
@@ -223,7 +223,7 @@ def _refusals(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -
 
 
 def _is_unknown(bucket: Bucket, kinds: Collection[Kind], max_tput: MaxTputTable) -> bool:
-    """Whether some kind might serve the bucket, if its profile told."""
+    """Whether some kind might serve the bucket, had its profile the data."""
     cells = (max_tput[bucket.name, kind] for kind in kinds)
     return any(isinstance(cell, UnservableSize) and cell.no_data for cell in cells)
 

@@ -27,11 +27,11 @@ class EligibilityRules:
     spare: int
 
     def kinds_of(self, profiled: Collection[Kind]) -> frozenset[Kind]:
-        """Those of the kinds with a profile that are asked for."""
+        """The requested kinds that have a profile."""
         return frozenset(profiled) if self.may_use is None else frozenset(profiled) & self.may_use
 
     def asks_for(self, gpu: str) -> bool:
-        """Whether the GPU is asked for, at any degree."""
+        """Whether the GPU is requested, at any degree."""
         return self.may_use is None or any(kind.gpu == gpu for kind in self.may_use)
 
 
@@ -84,7 +84,7 @@ def _quotas_of(basis: PlanBasis, offers: Collection[Offer]) -> Quotas:
 def eligible_offers(
     offers: Iterable[Offer], profiled: Collection[Kind], no_profile: Mapping[str, str], rules: EligibilityRules
 ) -> EligibleOffers:
-    """Which offers may enter a plan; whether a kind that they host can serve the traffic is not asked here.
+    """Which offers may enter a plan; whether a kind that they host can serve the traffic is decided elsewhere.
 
     Args:
         profiled: the kinds that have a profile.
@@ -109,7 +109,7 @@ def eligible_offers(
 def _refusal(
     offer: Offer, profiled_gpus: Collection[str], no_profile: Mapping[str, str], rules: EligibilityRules
 ) -> IneligibleType | None:
-    """Why an offer may not enter a plan; None where it may."""
+    """Why an offer may not enter a plan; None if it may."""
     machine = offer.instance_type
     if not rules.asks_for(machine.gpu):
         return IneligibleType(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")

@@ -38,7 +38,7 @@ def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTput
 def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputTable:
     """The table with one kind at an end, and with it the estimates of the GPU's other degrees.
 
-    The degrees of a GPU are estimated with the same constants: where one is too good, another is no way out. They move
+    The degrees of a GPU are estimated with the same constants: if one is too good, so are the others. They move
     by the kind's error, or by their own where that is smaller; what was measured stays.
     """
 

@@ -56,7 +56,7 @@ def heat_map(
             api_servers.
         over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
         now: the time that price ages are counted to; None is the clock.
-        on_fetch: called with (what is read, units done, units in all or None) while clouds are asked.
+        on_fetch: called with (what is read, units done, units in all or None) while prices are fetched.
 
     Raises:
         BadInput, BadFile: the question or one of its files cannot be right.
@@ -196,7 +196,7 @@ def _market(question: Question, moment: datetime, on_fetch: OnFetch | None) -> t
     """The region, and what is sold there by the order of trust."""
     words = question.market.regions or (HEATMAP_REGION,)
     if len(words) > 1 or _MANY & set(words[0]) or words[0].strip().lower() == "all":
-        # Before any cloud is asked about all of them.
+        # Before any cloud is queried for all of them.
         raise BadInput(f"--region {', '.join(words)}: a heat map is of one region; name it, such as {HEATMAP_REGION}")
     market = open_market(question.but(regions=words).of_prices, moment, on_fetch)
     if len(market.regions) > 1:
@@ -258,7 +258,7 @@ def _missing(
 def _why_empty(region: Region, basis: PlanBasis, left_out: Sequence[IneligibleType]) -> str:
     where = f"{region.provider} {region.name}"
     if not left_out:
-        return f"no data: {where} has no {basis.fleet.purchase} price of a GPU that is asked for"
+        return f"no data: {where} has no {basis.fleet.purchase} price of a requested GPU"
     shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
     more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
     return f"no GPU in {where} may enter a plan of {basis.served.model}: {shown}{more}"

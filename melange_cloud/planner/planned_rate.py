@@ -28,7 +28,7 @@ class PlannedRate:
 
 
 def default_rate(held: WorkloadFile, *, workload_is_default: bool) -> PlannedRate:
-    """The rate to plan for where none is asked: the peak of the workload's own arrivals.
+    """The rate to plan for if none is given: the peak of the workload's own arrivals.
 
     Where the workload has none, or is a default too, it is DEFAULT_PEAK_REQUESTS_PER_S.
     """

@@ -31,7 +31,7 @@ class Obstacle:
 
     Attributes:
         reason: why it cannot serve ``bucket``, or any size; one clause.
-        bucket: the bucket with most traffic that it cannot serve; None where one reason keeps it from every size.
+        bucket: the bucket with most traffic that it cannot serve; None if one reason keeps it from every size.
         more_sizes: how many other buckets it cannot serve.
         requests_share: fraction of requests in all of them.
     """
@@ -54,8 +54,8 @@ class PosedProblem:
     """A Problem, or why there is none.
 
     Attributes:
-        problem: None where nothing can serve the workload.
-        reason: why not, one clause; empty where there is a problem.
+        problem: None if nothing can serve the workload.
+        reason: why not, one clause; empty if there is a problem.
         no_data: the reason is that figures are missing, not that the fleet is impossible.
         left_out: instance types with a price that may not enter, sorted by name.
         refused_kinds: kinds that are offered here and cannot serve alone what the router sends them, and why.
@@ -63,7 +63,7 @@ class PosedProblem:
         entering: the offers that may be rented, sorted by name: also those that others make needless.
         coarser: the same question for routers that know less, where one of those may have a cheaper fleet (see
             ``row_loads``): a router that knows more can do what they do, so that each answer to one of these is one to
-            ``problem`` too. Empty where no fleet can be cheaper for it.
+            ``problem`` too. Empty if no fleet can be cheaper for it.
         both_limits: the question itself where a replica may serve rows that its engine limits and others that its front
             end does: both hold (see ``with_both_limits``). None where ``problem`` is as exact.
     """
@@ -80,7 +80,7 @@ class PosedProblem:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """All ways of posing the question: the least of their costs is its own; empty where there is no problem."""
+        """All ways of posing the question: the least of their costs is its own; empty if there is no problem."""
         if self.problem is None:
             return ()
         return (self.problem, *self.coarser, *(() if self.both_limits is None else (self.both_limits,)))
@@ -173,7 +173,7 @@ def charged_anew(problem: Problem, max_tput: MaxTputTable) -> Problem:
 
 
 def with_both_limits(problem: Problem, max_tput: MaxTputTable) -> Problem | None:
-    """The question with a replica's two limits apart; None where that is the same question, as it is with one row.
+    """The question with a replica's two limits apart; None if that is the same question, as it is with one row.
 
     ``problem`` charges each row by the larger of its two sums, which is too much where one replica serves rows of both
     kinds: safe, and up to 11 % too dear. Its answers, and those of ``coarser``, have more even shares.
@@ -223,7 +223,7 @@ def coarser_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucke
 def prune(offers: Iterable[OfferNumbers], quotas: Quotas) -> list[OfferNumbers]:
     """Drop offers that another of the same GPU makes needless: at least as many GPUs at no higher price.
 
-    Never against an offer that a quota limits: when that one is used up, the dearer one is what is left. Of two that
+    Never against an offer that a quota limits: when that one is used up, the more expensive one is left. Of two that
     are alike the first by name stays.
     """
     by_name = sorted(offers, key=lambda offer: offer.name)
@@ -324,7 +324,7 @@ def _may_serve(kind: Kind, max_tput: MaxTputTable, buckets: Sequence[Bucket], ro
 
 
 def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable) -> Obstacle | None:
-    """Why a kind cannot serve every bucket; None where it can."""
+    """Why a kind cannot serve every bucket; None if it can."""
     obstacles = [bucket for bucket in buckets if isinstance(max_tput[bucket.name, kind], UnservableSize)]
     return _largest_obstacle(kind, obstacles, max_tput) if obstacles else None
 
@@ -388,7 +388,7 @@ def _why_nothing_serves(refused_kinds: Mapping[Kind, Obstacle], candidates: Iter
     for gpu in sorted({kind.gpu for kind in refused_kinds}):
         *smaller, largest = sorted(kind for kind in refused_kinds if kind.gpu == gpu)
         obstacle = refused_kinds[largest]
-        # Each degree has a reason of its own; that of the largest, which comes closest, stands for all.
+        # Each degree has a reason of its own; that of the largest, which comes closest, is given for all.
         others = [str(kind.tensor_parallel) for kind in smaller if refused_kinds[kind] != obstacle]
         name = gpu if smaller and not others else str(largest)
         nor = f" (nor at TP {' or '.join(others)})" if others else ""

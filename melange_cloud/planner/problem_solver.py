@@ -13,8 +13,8 @@ class ProblemSolver:
     """A solver with its limits, and what it has answered so far.
 
     Attributes:
-        time_limit_s: of every solve; None is none.
-        line_limit_s: of a solve for a figure beside the plan, where that is less; None is none.
+        time_limit_s: of every solve; None means no limit.
+        line_limit_s: of a solve for a figure next to the plan, if that is less; None means no limit.
     """
 
     solver: str
@@ -30,7 +30,7 @@ class ProblemSolver:
         return solver.solve(problem, solver=self.solver, time_limit_s=self.time_limit_s)
 
     def solve_for_cost(self, problem: Problem) -> Solution:
-        """The cheapest fleet of a Problem, where nobody will look at its shares."""
+        """The cheapest fleet of a Problem, when its shares are not needed."""
         key = problem.key
         if ("mix", key) in self._answers:
             return self._answers["mix", key]
@@ -42,7 +42,7 @@ class ProblemSolver:
         return self._chosen(problems, answers, self.solve)
 
     def solve_any_aside(self, problems: Sequence[Problem]) -> tuple[Problem, Solution]:
-        """``solve_any``, as a figure beside the plan."""
+        """``solve_any``, as a figure next to the plan."""
         return self._chosen(problems, [self.solve_for_cost(problem) for problem in problems], self.solve_aside)
 
     def _chosen(
@@ -53,7 +53,7 @@ class ProblemSolver:
         return problems[best], _proven_by(answers, best)
 
     def cost_of_any(self, problems: Iterable[Problem]) -> Solution:
-        """``solve_any``, where nobody will look at the shares."""
+        """``solve_any``, when the shares are not needed."""
         return best_of([self.solve_for_cost(problem) for problem in problems])
 
     def _solved_for_cost(self, problem: Problem) -> Solution:
@@ -65,7 +65,7 @@ class ProblemSolver:
         return min(limits, default=None)
 
     def solve_aside(self, problem: Problem) -> Solution:
-        """The cheapest fleet of a Problem with even shares, as a figure beside the plan."""
+        """The cheapest fleet of a Problem with even shares, as a figure next to the plan."""
         return self._once(
             ("aside", problem.key),
             lambda: self._explained(
@@ -87,7 +87,7 @@ class ProblemSolver:
         return self.solve_for_cost(problem)
 
     def _explained(self, problem: Problem, solution: Solution) -> Solution:
-        """With the quotas to blame, where there is no fleet because of them."""
+        """With the quotas to blame, if they are why there is no fleet."""
         if solution.status is Status.INFEASIBLE and problem.quotas:
             return replace(solution, reason=self._blame_quotas(problem) or solution.reason)
         return solution

@@ -89,7 +89,7 @@ class Question:
         """Which prices it needs.
 
         Raises:
-            BadInput: there is no such purchase.
+            BadInput: unknown purchase.
         """
         return replace(self.market, purchase=purchase_of(self))
 
@@ -106,7 +106,7 @@ def purchase_of(question: Question) -> str:
     """The purchase asked for, spelled as PURCHASES does.
 
     Raises:
-        BadInput: there is no such purchase.
+        BadInput: unknown purchase.
     """
     return known_word("--purchase", question.given.get("purchase", DEFAULT_PURCHASE), PURCHASES)
 
@@ -115,7 +115,7 @@ def known_word(option: str, word: str, known: tuple[str, ...]) -> str:
     """A word as the known ones are spelled.
 
     Raises:
-        BadInput: it is none of them.
+        BadInput: it is not one of them.
     """
     normal = word.lower().replace("-", "_")
     if normal not in known:

@@ -78,7 +78,7 @@ class RegionQuestion:
 def region_question(
     region: Region, asked: ResolvedQuestion, market: Market, evaluated: ProfileEvaluation, solving: ProblemSolver
 ) -> RegionQuestion:
-    """Pose a region's question with what can be bought there as asked, and say what cannot."""
+    """Pose a region's question with what can be bought there as requested, and say what cannot."""
     basis, offers = asked.basis, market.offers[region]
     rules = rules_of(basis, asked.may_use, offers)
     posed = _posed(offers, asked, evaluated, evaluated.max_tput, rules)

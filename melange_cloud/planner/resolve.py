@@ -47,8 +47,8 @@ class ResolvedQuestion:
         workload: the traffic, bucket by bucket.
         may_use: the kinds that ``--gpu`` leaves; None is all.
         notes: what must be said of the workload.
-        choice: whose profiles are asked for.
-        detail: what the answer shall hold besides the fleet.
+        choice: whose profiles are requested.
+        detail: what the answer contains in addition to the fleet.
     """
 
     basis: PlanBasis
@@ -201,7 +201,7 @@ def _fleet(
 
 
 def _detail(question: Question) -> AnswerDetail:
-    """What the answer shall hold besides the fleet."""
+    """What the answer contains in addition to the fleet."""
     if "stay_within" in question.given and question.detail.current is None:
         raise BadInput("--stay-within needs --current FILE: the fleet that runs today")
     return _checked(question.detail)
@@ -217,7 +217,7 @@ def _host_memory_floor_gib(choice: profiles.ModelSelection) -> float:
 
 
 def default_spare(purchase: str) -> int:
-    """Instances kept in reserve where nothing is asked: spot is taken back with minutes' notice, so one."""
+    """Instances kept in reserve unless set: at least one on spot, which is taken back with minutes' notice."""
     return DEFAULT_SPOT_SPARE if purchase == "spot" else DEFAULT_SPARE
 
 

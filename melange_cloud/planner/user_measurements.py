@@ -15,7 +15,7 @@ def imports_in(
 
     Args:
         kinds: those that may enter a fleet.
-        targets: those that were asked for.
+        targets: the requested ones.
         in_fleet: those that are in one.
     """
     sizes = [(b.mean_input_tokens, b.mean_output_tokens, b.longest_total_tokens) for b in evaluated.buckets]
@@ -31,7 +31,7 @@ def imports_in(
 def imports_at(
     profiles: Iterable[Profile], sizes: Collection[tuple[int, int]], targets: Iterable[Slo], api_servers: int
 ) -> list[UserMeasurement]:
-    """The same for sizes that are no workload's."""
+    """The same for sizes that belong to no workload."""
     asked = tuple(targets)
     return [
         found

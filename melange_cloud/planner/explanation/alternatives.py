@@ -1,8 +1,8 @@
 """The next-cheapest fleets that differ in kind.
 
-Fleets that differ by one instance are no choice in a meeting. An alternative here does without some GPU that each
+Fleets that differ by one instance are not a real choice. An alternative here does without some GPU that each
 cheaper fleet listed before it uses. Children of a fleet in a search tree each forbid one more of its GPUs, and the
-cheapest leaf comes next, so that no fleet that differs in kind is passed over for a dearer one.
+cheapest leaf comes next, so a fleet that differs in kind is never skipped for a more expensive one.
 """
 
 import heapq

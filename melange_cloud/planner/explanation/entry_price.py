@@ -15,7 +15,7 @@ from melange_cloud.domain.money import equal_within
 from melange_cloud.planner.problem_solver import ProblemSolver
 
 NEARLY_FREE = 1e-4
-"""Of its own price: where the search begins if it cannot serve alone. A price of 0 is no price."""
+"""Of its own price: where the search begins if it cannot serve alone. A price of 0 is not a price."""
 
 MOST_SOLVES = 25
 
@@ -27,7 +27,7 @@ def entry_price(
     plan_usd_per_hour: float,
     others: Sequence[Problem] = (),
 ) -> tuple[float | None, bool]:
-    """The price below which ``offer`` enters, USD/h; None where it enters at no price. And whether that is proven.
+    """The price below which ``offer`` enters, USD/h; None if it enters at no price. And whether that is proven.
 
     Args:
         problem: the question that the plan answers; it need not hold the offer.
@@ -62,7 +62,7 @@ def _with_offer(problem: Problem, offer: OfferNumbers) -> Problem:
 def _price_alone(problem: Problem, offer: OfferNumbers, plan_usd_per_hour: float) -> float | None:
     """The price at which enough instances of it alone cost what the plan does: it enters below that at the latest.
 
-    None where it cannot serve alone.
+    None if it cannot serve alone.
     """
     loads = problem.load_of_rows()
     counts = [

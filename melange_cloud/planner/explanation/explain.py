@@ -132,7 +132,7 @@ def _limits(problem: Problem, solution: Solution, traffic: ProfiledTraffic) -> t
 
 
 def _why_it_lost(other: Alternative, fleet_usd_per_hour: float, busy_fleet_usd_per_hour: float) -> str:
-    """Whether its GPUs are dearer at the work, or whole instances leave more of them idle: the larger part first."""
+    """Whether its GPUs cost more for the work, or whole instances leave more of them idle: the larger part first."""
     dearer = other.busy_fleet_usd_per_hour - busy_fleet_usd_per_hour
     other_idle = other.fleet_usd_per_hour - other.busy_fleet_usd_per_hour
     this_idle = fleet_usd_per_hour - busy_fleet_usd_per_hour
@@ -225,7 +225,7 @@ class _Savings:
     cut_short: list[int]
 
     def at(self, limit: int) -> float:
-        """USD/h saved at a limit; 0 where nothing is."""
+        """USD/h saved at a limit; 0 if nothing is."""
         quotas = with_limit(self.problems[0].quotas, self.option, self.name, limit)
         found = self.solving.cost_of_any(replace(one, quotas=quotas) for one in self.problems)
         if found.status not in (Status.OPTIMAL, Status.INFEASIBLE):

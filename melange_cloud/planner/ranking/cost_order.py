@@ -2,14 +2,14 @@
 
 The order of two sides is sure if any of these holds (a question with a router that knows sizes has the first two only):
 
-* every offer of the dearer side is matched by one of the same GPU and size, no dearer, on the other
+* every offer of the more expensive side is matched by one of the same GPU and size, at no higher price, on the other
   (``OrderBasis.OFFERS``);
-* the cheaper side with every profile at its low end costs no more than the dearer with every one at its high end
+* the cheaper side with every profile at its low end costs no more than the other with every one at its high end
   (``OrderBasis.RANGES``);
 * it holds at every break of both costs while all errors move together, and while those of one GPU or one kind do
   (``OrderBasis.EVERY_BREAK``; see ``turning_point``).
 
-And it must hold with a spare instance on both sides: one machine against eleven is no comparison of like with like.
+And it must hold with a spare instance on both sides: one machine against eleven does not compare like with like.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ class Contender:
 
     @property
     def least_usd_per_month(self) -> float:
-        """What it could cost if it was searched to the end; 0 where nothing is known."""
+        """What it could cost if it was searched to the end; 0 if nothing is known."""
         if self.plan.status is not Status.FEASIBLE:
             return self.usd_per_month
         return (self.plan.fleet_lower_bound_usd_per_hour or 0.0) * self.hours
@@ -83,7 +83,7 @@ class Contender:
 
 
 def compare(one: Contender, other: Contender, curves: "CostComparer") -> CostOrder:
-    """How sure it is which of two fleets is dearer; the order of the arguments does not matter."""
+    """How certain it is which of two fleets costs more; the order of the arguments does not matter."""
     cheaper, dearer = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
     if dearer.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, dearer.hours)(cheaper.usd_per_month):
         return CostOrder(Confidence.EQUAL)
@@ -113,7 +113,7 @@ class CostComparer:
     _kept: dict[object, "_CostCurve"] = field(default_factory=dict)
 
     def decide(self, cheaper: Contender, dearer: Contender) -> tuple[OrderBasis | None, Reversal | None]:
-        """Why the order holds whatever the profiles do, or where it turns; (None, None) where neither is known."""
+        """Why the order holds whatever the profiles do, or where it turns; (None, None) if both are unknown."""
         if _matched(cheaper, dearer):
             return OrderBasis.OFFERS, None
         same = _same(cheaper.hours, dearer.hours)
@@ -167,7 +167,7 @@ class CostComparer:
         return _usd(solution, side.hours)
 
     def _best_usd(self, side: Contender) -> float | None:
-        """No fleet costs less, with every profile at its high end; None where there is none."""
+        """No fleet costs less, with every profile at its high end; None if there is none."""
         solution = self._solved(side.question.posed_with(self.evaluated.better))
         if solution.status is Status.UNKNOWN:
             return 0.0
@@ -309,7 +309,7 @@ def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestio
 
 
 def _matched(cheaper: Contender, dearer: Contender) -> bool:
-    """True if whatever fleet the dearer side rents, the other has it for no more.
+    """True if whatever fleet the more expensive side rents, the other offers it for no more.
 
     With quotas only where they limit both alike, which they do where the matching offers have the same name.
     """

@@ -57,7 +57,7 @@ def ranked(plan: Plan) -> Plan:
 
 
 def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
-    """Who competes for the first rank; None where no region was compared with the cheapest."""
+    """Who competes for the first rank; None if no region was compared with the cheapest."""
     priced = cheapest_first(plans)
     if all(region.difference is None for region in priced[1:]):
         return None

@@ -2,8 +2,8 @@
 
 Let t in [-1, 1] be the part of its stated error by which a profile is off. Along a path (all profiles off by t
 together, or one GPU's or one kind's alone), more t makes either question easier, so both least costs are falling steps
-in t. On [a, b] the cheaper side costs at most what it costs at a, the dearer at least what it costs at b: where the
-first is no more than the second, the order holds on all of [a, b]. Else the interval is halved; a narrow one is walked
+in t. On [a, b] the cheaper side costs at most what it costs at a, the other at least what it costs at b: if the
+first is no more than the second, the order holds on all of [a, b]. If not, it is halved; a narrow one is walked
 from break to break, since the fleet that is cheapest at t stays so for as long as it serves: between two neighbouring
 breaks of the two steps both costs are constant. So the answer is exact, and most intervals need no walk.
 
@@ -33,7 +33,7 @@ class CostSteps(Protocol):
     """The least cost along a path, USD over the hours billed; it falls as t rises."""
 
     def usd(self, t: float) -> float | None:
-        """The least cost at t; None where no fleet serves the load."""
+        """The least cost at t; None if no fleet serves the load."""
 
     def serves_from(self, t: float, low: float) -> float:
         """The lowest value in [low, t] from which on the fleet that is cheapest at t serves."""
@@ -55,7 +55,7 @@ class CostBudgetSpent(Exception):
 def where_it_turns(
     cheaper: CostSteps, dearer: CostSteps, same: Callable[[float], float], low: float = -1.0, high: float = 1.0
 ) -> ReversalPoint | None:
-    """A point in [low, high] where the cheaper side costs more than the dearer one; None where there is none.
+    """A point in [low, high] where the cheaper side costs more than the dearer one; None if there is none.
 
     Args:
         cheaper, dearer: as they are stated, at t = 0.

@@ -37,7 +37,7 @@ def million_tokens_per_month(basis: PlanBasis) -> float:
 def without_fleet(
     question: RegionQuestion, single_gpu: tuple[SingleGpuFleet, ...] = (), solution: Solution | None = None
 ) -> RegionPlan:
-    """A region's place in the answer where there is no fleet to show.
+    """A region's place in the answer if there is no fleet to show.
 
     Args:
         solution: that of a search which found none; None where there was nothing to search.

@@ -5,7 +5,7 @@ from melange_cloud.planner.region_question import RegionQuestion
 
 
 def cheapest_by_router(question: RegionQuestion) -> dict[str, Solution]:
-    """The cheapest fleet under each router, the asked one included.
+    """The cheapest fleet under each router, including the requested one.
 
     A router that knows more never costs more (oracle <= prompt <= plain; see ``PosedProblem.coarser``), so where the
     best and the least informed cost the same, the one between them does too.

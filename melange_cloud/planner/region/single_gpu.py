@@ -54,7 +54,7 @@ def _refused_alone(posed: PosedProblem) -> tuple[SingleGpuFleet, ...]:
 def _single_gpu_fleet(
     gpu: str, tensor_parallel: int | None, solution: Solution, plan_usd_per_hour: float | None
 ) -> SingleGpuFleet:
-    """What one GPU alone would cost, beside the plan; without a degree where the fleet has several."""
+    """What one GPU alone would cost, next to the plan; without a degree where the fleet has several."""
     saving = None
     if solution.fleet_usd_per_hour and plan_usd_per_hour is not None:
         saving = 1 - plan_usd_per_hour / solution.fleet_usd_per_hour

@@ -34,7 +34,7 @@ def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, 
     """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be.
 
     Args:
-        cheapest: the answer as asked; not the fleet that changes least against today's, which may cost more.
+        cheapest: the answer as requested; not the fleet that changes least against today's, which may cost more.
     """
     basis, evaluated, posed = question.basis, question.evaluated, question.posed
     servers = min(2 * basis.served.api_servers, profiles.MOST_API_SERVERS)

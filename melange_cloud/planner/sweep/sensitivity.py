@@ -47,7 +47,7 @@ TPOT_STEP = 1e-3
 """Of a TPOT target: profiles are not known more nearly."""
 
 SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
-"""The ranges where none is asked for, in multiples of the plan's own value."""
+"""The ranges if none is given, in multiples of the plan's own value."""
 
 DEFAULT_ERROR = 0.5
 
@@ -67,10 +67,10 @@ def sensitivity(
     """The cheapest fleet over a range of one quantity; every change of it is computed.
 
     Args:
-        question: of one region; the other quantities stay as asked.
+        question: of one region; the other quantities stay as requested.
         over: ``rate`` (requests/s in the busiest hour), ``tpot`` (ms), ``price:GPU`` and ``throughput:GPU`` (times
             today's), or ``router``.
-        low, high: the range; None takes SPANS about the asked value, and for a throughput its profile's error.
+        low, high: the range; None takes SPANS about the requested value, and for a throughput its profile's error.
         now: the time that price ages are counted to; None is the clock.
         on_fetch: see ``market.OnFetch``.
 
