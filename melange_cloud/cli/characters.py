@@ -37,7 +37,7 @@ _INSTEAD = {
     "ł": "l",
     "Ł": "L",
 }
-"""What stands for a sign that the encoding lacks; blocks keep their width, so that pictures keep theirs."""
+"""What replaces a sign that the encoding lacks; blocks keep their width, so that pictures keep theirs."""
 
 _COLOUR = r"\x1b\[[0-9;]*m"
 # C0 and C1 but tab and newline, line and paragraph separators, and what turns the direction of writing.

@@ -16,7 +16,7 @@ def now() -> datetime:
     What is fetched carries the clock's own time in the cache, whatever the variable says.
 
     Raises:
-        BadInput: the variable is set to something that is no time.
+        BadInput: the variable is not set to a time.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:

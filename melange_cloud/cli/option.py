@@ -17,12 +17,12 @@ class Option:
         name: the parameter of the command, and the key of the settings file.
         kind: type of its value; a bool is a flag.
         text: its help, without the default.
-        default: what holds where it is not set, as help shows it; empty where there is nothing to say.
+        default: what holds where it is not set, as help shows it; empty if there is nothing to say.
         panel: its group in ``plan --help``.
         many: whether it may be repeated.
         names: how it is spelled; ``--name`` where empty.
         variable: its environment variable; after ``--name`` where empty.
-        field: the keyword of Question that takes its value; empty where none does.
+        field: the keyword of Question that takes its value; empty if none does.
         read: makes of (option, value) what Question takes; None takes the value as it is.
     """
 
@@ -51,7 +51,7 @@ class Option:
         return ["MELANGE_CLOUD_" + name[2:].replace("-", "_").upper() for name in long]
 
     def value(self, given: Any) -> Any:
-        """What Question takes for what the command line gave; None where it was not given."""
+        """What Question takes for what the command line gave; None if it was not given."""
         return given if given is None or self.read is None else self.read(self.spelled[0], given)
 
     def help(self, text: str | None = None, default: str | None = None) -> str:

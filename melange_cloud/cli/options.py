@@ -116,15 +116,15 @@ SOLD_AS = Option(
     field="sold_as",
 )
 MAX_GPUS = Option(
-    "max_gpus", str, "At most so many GPUs per region: H100=8; repeatable.", panel=FLEET, many=True,
+    "max_gpus", str, "Limit on GPUs per region: H100=8; repeatable.", panel=FLEET, many=True,
     field="max_gpus", read=limits,
 )
 MAX_INSTANCES = Option(
-    "max_instances", str, "At most so many instances per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
+    "max_instances", str, "Limit on instances per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
     field="max_instances", read=limits,
 )
 MAX_VCPUS = Option(
-    "max_vcpus", str, "At most so many vCPUs of a quota family per region: aws:G=96; repeatable.", panel=FLEET,
+    "max_vcpus", str, "Limit on vCPUs of a quota family per region: aws:G=96; repeatable.", panel=FLEET,
     many=True, field="max_vcpus", read=limits,
 )
 SPARE = Option(
@@ -167,7 +167,7 @@ EXPLAIN = Option(
     "explain", bool, "Say why this fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
 )
 ALTERNATIVES = Option(
-    "alternatives", int, "With reasons: so many next-cheapest fleets that differ in kind",
+    "alternatives", int, "With reasons: number of next-cheapest fleets that differ in kind",
     f"{asked.DEFAULT_ALTERNATIVES}", OUTPUT, field="alternatives",
 )
 CURRENT = Option(

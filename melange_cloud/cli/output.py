@@ -21,7 +21,7 @@ LONGEST_NOTE = 600
 
 
 def width() -> int:
-    """Columns to fill: the terminal's; where there is none, COLUMNS or 120 (CI logs and files are not 80 wide)."""
+    """Columns to fill: the terminal's; without one, COLUMNS or 120 (CI logs and files are not 80 wide)."""
     if not bounded():
         return WIDTH_OFF_A_TERMINAL
     columns = _asked_columns()
@@ -38,13 +38,13 @@ def bounded() -> bool:
 
 
 def _asked_columns() -> int:
-    """What COLUMNS says; 0 where it says nothing."""
+    """What COLUMNS says; 0 if it says nothing."""
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isascii() and columns.isdigit() and len(columns) < 10 else 0
 
 
 def colour() -> bool:
-    """Whether stdout takes colour: a terminal, and neither NO_COLOR nor TERM=dumb."""
+    """Whether stdout takes colour: a terminal, without NO_COLOR or TERM=dumb."""
     return is_terminal(answers()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

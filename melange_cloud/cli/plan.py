@@ -73,7 +73,7 @@ def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], all_rows: 
 
 
 def progress() -> AbstractContextManager[Any]:
-    """Bars on stderr while clouds are asked and regions solved; nothing off a terminal."""
+    """Bars on stderr while prices are fetched and regions solved; nothing off a terminal."""
     if not is_terminal(sys.stderr):
         return nullcontext((None, None))
     from melange_cloud.cli.progress import plan_bars

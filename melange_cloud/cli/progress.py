@@ -16,7 +16,7 @@ OnFetch = Callable[[str, int, int | None], None]
 
 @contextmanager
 def plan_bars() -> Iterator[tuple[OnRegion, OnFetch]]:
-    """Yields the planner's two callbacks, which share one display: regions solved, and what is asked of the clouds."""
+    """Yields the planner's two callbacks, which share one display: regions solved, and prices fetched."""
     with _bars() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -66,7 +66,7 @@ def steps_bar(text: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _unwatched(_done: int, _total: int) -> None:
-    """Nobody looks."""
+    """No one is watching."""
 
 
 def _bars() -> Progress:

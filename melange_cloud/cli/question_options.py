@@ -104,7 +104,7 @@ def _taken(option: Option, value: object) -> tuple[object, str]:
 
 
 def _discounts_in_words() -> list[str]:
-    """How many discounts the settings file has; empty where it has none."""
+    """How many discounts the settings file has; empty if it has none."""
     from melange_cloud.catalog import load_discounts
 
     count = len(load_discounts())

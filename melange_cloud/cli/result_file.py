@@ -53,7 +53,7 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
 
     Args:
         out: ``--output``.
-        chosen: ``--format``; None where it is not given, or where the command has none.
+        chosen: ``--format``; None if it is not given, or where the command has none.
         can: the formats that the command makes, the default first.
 
     Raises:

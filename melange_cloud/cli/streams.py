@@ -21,7 +21,7 @@ _kept = _OriginalStdout()
 
 
 def answers() -> TextIO | None:
-    """The stream for the answer; None where the program was started without a standard output."""
+    """The stream for the answer; None if the program was started without a standard output."""
     return _kept.stream if _kept.taken else sys.stdout
 
 
@@ -55,7 +55,7 @@ def discard(stream: TextIO) -> None:
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether somebody watches the stream; a closed one is None."""
+    """Whether the stream is a terminal; a closed one is None."""
     return stream is not None and stream.isatty()
 
 

@@ -2,7 +2,7 @@
 
 What a chart shows is plain data (Chart and its panels), made elsewhere; same Chart, same bytes: no date, no random ids,
 none of the user's own matplotlib settings. Colours are Okabe and Ito's, which colour-blind people tell apart, and no
-colour stands without its letter or sign.
+colour appears without its letter or sign.
 """
 
 import math
@@ -105,7 +105,7 @@ class LinePanel:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Panels under one title, ``columns`` of them side by side; ``notes`` stand below."""
+    """Panels under one title, ``columns`` of them side by side; ``notes`` go below."""
 
     title: str
     panels: tuple[GridPanel | LinePanel, ...]

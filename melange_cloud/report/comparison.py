@@ -27,7 +27,7 @@ def reasons(plan: Plan) -> dict[tuple[str, str], str]:
 
 
 def why(difference: CostOrder, cheaper: str, dearer: str) -> str:
-    """The verdict in words, of the dearer of two sides."""
+    """The verdict in words, about the more expensive of two sides."""
     match difference.sure:
         case Confidence.EQUAL:
             return f"costs the same as {cheaper}"
@@ -36,13 +36,13 @@ def why(difference: CostOrder, cheaper: str, dearer: str) -> str:
         case Confidence.TURNS_WITH_SPARE:
             ours, theirs = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
             return (
-                f"costs more than {cheaper} as asked, but less where both must survive losing an instance "
+                f"costs more than {cheaper} as requested, but less where both must survive losing an instance "
                 f"(--spare 1: {_amount(theirs)} against {_amount(ours)} USD/month)"
             )
         case Confidence.WITHIN_PROFILE_ERROR:
             if difference.turn is None:
-                return f"cannot be told from {cheaper}: the profiles' errors may turn the order"
-            return f"cannot be told from {cheaper}: {turn_words(difference.turn, cheaper, dearer)}"
+                return f"cannot be distinguished from {cheaper}: the profiles' errors may turn the order"
+            return f"cannot be distinguished from {cheaper}: {turn_words(difference.turn, cheaper, dearer)}"
     text = f"costs more than {cheaper} whatever the profiles' errors"
     return f"{text}, as long as both prices hold" if difference.sure is Confidence.PRICES_APART else text
 

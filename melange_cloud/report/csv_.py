@@ -13,7 +13,7 @@ PURCHASE_COLUMNS = tuple(
     for figure in ("contract", "usd_per_month", "break_even_fraction")
     if figure == "usd_per_month" or purchase.startswith("commit_")
 )
-"""The same question under each purchase; empty where that was not asked for, or is not known."""
+"""The same question under each purchase; empty if that was not requested, or is unknown."""
 
 COLUMNS = (
     "generated_at",
@@ -82,7 +82,7 @@ COLUMNS = (
 def plan_rows(plan: Plan) -> Iterator[list[object]]:
     """One row per region and allocation, a cell for each of COLUMNS.
 
-    A region without a fleet has one row that tells its status and reason; what is not known is None. Figures are not
+    A region without a fleet has one row with its status and reason; what is unknown is None. Figures are not
     rounded. Text is put on one line, so that a line is a row.
     """
     for region in plan.regions:
@@ -130,7 +130,7 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
 
 
 def _standing(standing: RegionStanding | None) -> dict[str, object]:
-    """Against the cheapest region; nothing where there is none other."""
+    """Against the cheapest region; nothing if there is no other."""
     if standing is None:
         return {}
     return {
@@ -142,7 +142,7 @@ def _standing(standing: RegionStanding | None) -> dict[str, object]:
 
 
 def _purchases(region: RegionPlan) -> dict[str, object]:
-    """The region's cost under each purchase; a break-even stands for commitments only."""
+    """The region's cost under each purchase; only commitments have a break-even."""
     values: dict[str, object] = {}
     for bought in region.purchases or ():
         values[f"region_{bought.purchase}_usd_per_month"] = bought.usd_per_month

@@ -48,7 +48,7 @@ def values_of(thing: Any) -> dict[str, Any]:
 
 
 def _with_reason(region: dict[str, object], reason: str | None) -> dict[str, object]:
-    """A region whose comparison is also told in words."""
+    """A region whose comparison is also given in words."""
     compared = region["comparison"]
     return {**region, "comparison": {**compared, "reason": reason}} if isinstance(compared, dict) else region
 

@@ -18,9 +18,9 @@ def markdown(blocks: Iterable[Block]) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Text that Markdown shows as it stands.
+    r"""Text that Markdown shows as it is.
 
-    ``$`` becomes ``USD``: GitHub sets what stands between two of them as a formula, even where they are escaped.
+    ``$`` becomes ``USD``: GitHub sets the text between two of them as a formula, even where they are escaped.
     """
     text = re.sub(r"\$/", "USD/", text)
     text = re.sub(r"\$(?=\d)", f"USD{GLUE}", text).replace("$", "USD")

@@ -1,6 +1,6 @@
 """Names that mean the same in every document: what they hold, and the range that their unit allows.
 
-A quantity carries its unit in its name, and the unit says which numbers can be right: a share lies in [0, 1], a price
+A quantity carries its unit in its name, and the unit says which numbers can be right: a share is in [0, 1], a price
 is not negative. A field that is an exception says so itself, by ``metadata={"schema": {...}}``.
 """
 
@@ -43,15 +43,15 @@ MEANINGS: Mapping[str, str] = {
     "price_source": "Where the figure was read.",
     "provider": "aws, gcp, or the name of a plug-in's cloud.",
     "purchase": "How instances are bought.",
-    "reason": "Why there is no fleet; empty where there is one.",
+    "reason": "Why there is no fleet; empty if there is one.",
     "region": "The provider's own name of the region.",
     "requests_share": "Fraction of requests.",
-    "solver": "The solver whose answer this is; empty where none was asked.",
+    "solver": "The solver whose answer this is; empty if none was asked.",
     "status": "How the search ended.",
     "tensor_parallel": "GPUs of one instance that one replica runs on.",
     "tokens_share": "Fraction of tokens, input + output.",
     "tpot_ms": "Target: mean time per output token after the first, ms.",
-    "usd_per_hour": "Cost, USD/h; null where there is no fleet.",
+    "usd_per_hour": "Cost, USD/h; null if there is no fleet.",
 }
 """What is said of a field of this name where its class does not say more."""
 
@@ -125,7 +125,7 @@ _RANGES_BY_UNIT: tuple[tuple[str, Keywords], ...] = (
 
 
 def range_of(key: str) -> Keywords:
-    """What the name of a key says of its values, or of those in its array or object; empty where it says nothing."""
+    """What the name of a key says of its values, or of those in its array or object; empty if it says nothing."""
     named = _RANGES.get(key)
     if named is not None:
         return named

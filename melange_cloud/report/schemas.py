@@ -3,7 +3,7 @@
 A dataclass, or a TypedDict, is an object: its fields are the keys, its docstring describes them (``Attributes:``), and
 names say the rest (see schema_names). A class becomes one entry of ``$defs``. The generator reads the same metadata as
 ``json_.plain``, so that document and schema cannot differ. ``msgspec.json.schema`` would be another dependency, and
-reads neither docstrings nor our flat parts.
+does not read docstrings or our flat parts.
 """
 
 import inspect
@@ -47,7 +47,7 @@ class Document:
     Attributes:
         title, description: of the whole.
         root: the dataclass or TypedDict that it is.
-        schema_version: None where the document has none.
+        schema_version: None if the document has none.
         constants: keys that are the same in every document -> their value and description.
         closed: whether a key that is not described is a fault.
         rules: class -> keywords that its keys do not say, such as ``if`` and ``then``.
@@ -121,7 +121,7 @@ class _SchemaMaker:
         if key.description is not None:
             return {"description": key.description, **made}
         if "$ref" not in made:
-            raise TypeError(f"{key.name} is described neither by its class nor by its name")
+            raise TypeError(f"{key.name} has no description by its class or its name")
         return made
 
     def _type(self, hint: Any, keywords: Keywords) -> dict[str, object]:

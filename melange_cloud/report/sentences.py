@@ -143,7 +143,7 @@ def _mean_rate(plan: Plan) -> str:
 
 
 def _restrictions(plan: Plan) -> str:
-    """What narrows the answer; empty where nothing does."""
+    """What narrows the answer; empty if nothing does."""
     basis = plan.basis
     parts = []
     if basis.fleet.gpus is not None:
@@ -182,7 +182,7 @@ def merged_kinds(regions: Iterable[RegionPlan]) -> tuple[KindUse, ...]:
 def profile_trust(kinds: Iterable[KindUse]) -> str:
     """``estimated (grade C), ±30 % on A10G and L4``, one part per origin and grade.
 
-    Kinds that serve nothing (rented as spares) have no profile cells to trust; empty where no kind is left.
+    Kinds that serve nothing (rented as spares) have no profile cells to trust; empty if no kind is left.
     """
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for use in kinds:
@@ -217,7 +217,7 @@ def above_cheapest(region: RegionPlan) -> str | None:
 
 
 def per_million(plan: Plan, region: RegionPlan) -> str:
-    """Cost per million tokens with what it was divided by; empty where unknown."""
+    """Cost per million tokens with what it was divided by; empty if unknown."""
     if region.usd_per_million_tokens is None:
         return ""
     tokens = f"{quantity(round(region.million_tokens_per_month, 1))}{GLUE}million/month"
@@ -242,7 +242,7 @@ def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int | None) -> str:
 
 
 def against_single(region: RegionPlan) -> str:
-    """What the mix saves against one GPU kind, set against the profiles' errors; empty where it saves nothing."""
+    """What the mix saves against one GPU kind, set against the profiles' errors; empty if it saves nothing."""
     single = region.best_single
     if single is None or single.saving_fraction is None or single.saving_fraction <= 1e-6 or not region.kinds:
         return ""
@@ -253,7 +253,7 @@ def against_single(region: RegionPlan) -> str:
 
 
 def list_price(plan: Plan, region: RegionPlan) -> str:
-    """What the fleet would cost without the user's own discounts; empty where there are none."""
+    """What the fleet would cost without the user's own discounts; empty if there are none."""
     listed = sum(line.list_usd_per_instance_hour * line.instances for line in region.allocations)
     if region.fleet_usd_per_hour is None or math.isclose(listed, region.fleet_usd_per_hour, rel_tol=1e-6):
         return ""
@@ -263,7 +263,7 @@ def list_price(plan: Plan, region: RegionPlan) -> str:
 
 
 def odd_sales(region: RegionPlan) -> tuple[str, ...]:
-    """A sentence for what stands in the fleet and cannot simply be bought as asked."""
+    """A sentence for what is in the fleet and cannot simply be bought as requested."""
     odd: dict[str, list[str]] = {}
     for allocation in region.allocations:
         if allocation.sold_as in ("capacity_block", "unknown"):
@@ -280,7 +280,7 @@ def odd_sales(region: RegionPlan) -> tuple[str, ...]:
 
 
 def no_fleet(region: RegionPlan) -> str:
-    """Why there is no fleet: refused, or not known."""
+    """Why there is no fleet: infeasible, or unknown."""
     return nothing_bought(region.status, region.reason)
 
 

@@ -2,7 +2,7 @@
 
 One rule for every table: columns with a ``drop`` go, the highest first; cells with a ``least`` are wrapped at blanks;
 then headers are; then the gap between columns shrinks. What is still too wide is laid out as its Sheet says. No word
-and no option is broken, neither at a hyphen, except in a cell that alone is wider than the terminal.
+and no option is broken, not even at a hyphen, except in a cell that alone is wider than the terminal.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,7 +118,7 @@ def _not_dropped(sheet: Sheet, width: int) -> tuple[int, ...]:
 
 
 def _fitted(sheet: Sheet, shown: Sequence[int], width: int) -> Layout | None:
-    """The layout that has a row's columns on one line; None where they are too wide for it."""
+    """The layout that has a row's columns on one line; None if they are too wide for it."""
     for gap in (_GAP, _LEAST_GAP):
         widths, fits = _widths(sheet, shown, width, gap)
         if fits:

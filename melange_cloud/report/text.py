@@ -31,7 +31,7 @@ def clean(text: object) -> str:
 
 
 def known(value: float | None) -> float | None:
-    """The value, None where it is not a finite number."""
+    """The value, None if it is not a finite number."""
     return value if value is not None and math.isfinite(value) else None
 
 

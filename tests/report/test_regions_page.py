@@ -174,7 +174,7 @@ def test_equal_regions_alone_do_not_blur_the_winner() -> None:
     assert found.clear
     assert found.prices_apart_days == 181
     told = verdict(plan(*REGIONS[:3], REGIONS[5]))
-    assert "1 to 3 are equally cheap; the others are dearer" in told
+    assert "1 to 3 are equally cheap; the others cost more" in told
     assert "No clear winner among them: their prices are up to 181 days apart." in told
 
 

@@ -1,4 +1,4 @@
-"""The commands of who keeps melange-cloud stand among those of everybody: ``prices renew``, ``profiles calibrate``."""
+"""The maintainers' commands, which are listed among the users': ``prices renew``, ``profiles calibrate``."""
 
 import typer
 

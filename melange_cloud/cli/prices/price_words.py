@@ -24,7 +24,7 @@ def purchases_of(words: list[str] | None) -> tuple[str, ...]:
 
 
 def gpus_of(words: list[str] | None) -> frozenset[str]:
-    """What ``--gpu`` says; empty where it is not given.
+    """What ``--gpu`` says; empty if it is not given.
 
     Raises:
         BadInput: an unknown GPU.
@@ -42,7 +42,7 @@ def _known(word: str, known: Iterable[str], option: str) -> str:
 
 
 def provider_of(word: str | None) -> str | None:
-    """What ``--provider`` says, in lower case; None where it is not given."""
+    """What ``--provider`` says, in lower case; None if it is not given."""
     return word.lower() if word else None
 
 
@@ -53,7 +53,7 @@ def tell(lines: Iterable[str]) -> None:
 
 
 def fetch_progress() -> AbstractContextManager[Callable[[str, int, int | None], None] | None]:
-    """A bar on stderr while the clouds are asked; nothing off a terminal."""
+    """A bar on stderr while prices are fetched; nothing off a terminal."""
     if not is_terminal(sys.stderr):
         return nullcontext(None)
     from melange_cloud.cli.progress import fetch_bar

@@ -148,7 +148,7 @@ def measure(
     positive("--seconds-per-point", seconds_per_point, most=_LONGEST_POINT_S)
     asked_sizes = _sizes(sizes, workload)
     api_key = os.environ.get(API_KEY_VARIABLE) or None
-    find_gpus([gpu])  # a wrong name is refused before the server is asked
+    find_gpus([gpu])  # a wrong name is refused before we contact the server
     server = ask_server(url, api_key)
     question, beyond = within_reach(
         measure_question(

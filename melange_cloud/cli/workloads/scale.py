@@ -22,14 +22,14 @@ class RateStatistic(StrEnum):
 
 def scale(
     name_or_file: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped workload or a workload file.")],
-    times: Annotated[float | None, typer.Option("--times", help="So many times the arrivals.")] = None,
-    rate: Annotated[float | None, typer.Option("--rate", help="So that the rate named by --at is this.")] = None,
+    times: Annotated[float | None, typer.Option("--times", help="Multiply the arrivals by this.")] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="Scale so that the rate named by --at is this.")] = None,
     at: Annotated[
         RateStatistic, typer.Option("--at", help="What --rate sets: mean, p95 or peak.")
     ] = RateStatistic.PEAK,
     longest: Annotated[
         int | None,
-        typer.Option("--longest", help="Leave out buckets with requests over so many tokens, input + output."),
+        typer.Option("--longest", help="Leave out buckets with requests over this many tokens, input + output."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Short name; default: that of --output, else as before.")

@@ -29,7 +29,7 @@ def cell(sure: Confidence | None) -> str:
 
 
 def legend(shown: Iterable[Confidence | None]) -> str:
-    """What the words under "Sure" mean, as far as they are there; empty where none needs an explanation."""
+    """What the words under "Sure" mean, as far as they are there; empty if none needs an explanation."""
     there = set(shown)
     text = "; ".join(meaning for sure, meaning in _MEANING.items() if sure in there)
     return f"Sure: {text}." if text else ""

@@ -1,4 +1,4 @@
-"""What the answer stands on, bucket by bucket: measured, interpolated, estimated, out of reach or without data."""
+"""What the answer rests on, bucket by bucket: measured, interpolated, estimated, out of reach or without data."""
 
 from melange_cloud.domain import Coverage, OutsideBucket, RegionPlan, TrafficShare
 from melange_cloud.report.text import GLUE, clean, number

@@ -59,7 +59,7 @@ def _cost_range(region: RegionPlan) -> str:
 
 
 def _measure_first(region: RegionPlan) -> list[str]:
-    """The profile whose error matters most, with what it does to the cost; nothing where none does anything."""
+    """The profile whose error matters most, with what it does to the cost; nothing if none does anything."""
     if region.context.error_bars is None or not region.context.error_bars.profiles:
         return []
     first = region.context.error_bars.profiles[0]

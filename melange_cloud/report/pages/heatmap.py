@@ -21,7 +21,7 @@ LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "
 _STYLES = {"L4": "cyan", "A10G": "blue", "A100-40GB": "magenta", "A100-80GB": "yellow", "H100": "green"}
 
 Shown = Callable[[HeatCell], tuple[str, str]]
-"""What stands in a cell, and its style in colour."""
+"""A cell's text, and its style in colour."""
 
 
 def heat_map_page(shown: HeatMap) -> Page:
@@ -115,7 +115,7 @@ def _span(errors: list[float]) -> str:
 
 
 def _grids(shown: HeatMap) -> Iterator[tuple[str, Shown]]:
-    """The titles of the tables, and what stands in their cells."""
+    """The titles of the tables, and the text of their cells."""
     if len(shown.gpus) == 2:
         first, second = shown.gpus
         yield f"{first} against {second}: T/$ above (+) or below (-), percent", _pair(first, second)
@@ -217,7 +217,7 @@ def _foot(shown: HeatMap) -> Iterator[Block]:
     lines = ["- cannot be served within the target."]
     if len(shown.gpus) > 1:
         lines = [
-            f"~{GLUE}the difference lies within the errors of the two profiles (added in quadrature): no winner",
+            f"~{GLUE}the difference is within the errors of the two profiles (added in quadrature): no winner",
             f"a letter alone: no other GPU serves this within the target; -{GLUE}none does",
             _count(shown),
         ]

@@ -9,14 +9,14 @@ from melange_cloud.report.pages.heatmap import LETTERS, title
 from melange_cloud.report.text import GLUE, UNKNOWN, number
 
 NO_WINNER = 0.3
-"""How strongly the colour of a GPU is laid on where its lead lies within the profile errors."""
+"""How strongly the colour of a GPU is laid on where its lead is within the profile errors."""
 
 _FULL_AT = 2.0
 """From this ratio on, one GPU against another has its full colour."""
 
 _AXES = ("input tokens per request", "output tokens per request")
 _UNSERVED = "- : no GPU serves this size within the target"
-_DOUBT = "~ and pale: the difference lies within the errors of the two profiles (added in quadrature), so no winner"
+_DOUBT = "~ and pale: the difference is within the errors of the two profiles (added in quadrature), so no winner"
 
 
 def heat_map_chart(shown: HeatMap) -> Chart:

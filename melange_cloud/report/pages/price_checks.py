@@ -32,7 +32,7 @@ def refreshed(clouds: Sequence[CloudRefresh], notices: Sequence[str]) -> Page:
     """How many prices each cloud answered, of how many regions, and how long it took.
 
     Args:
-        notices: for the JSON, which has nothing beside it.
+        notices: for the JSON, which has no stderr next to it.
     """
 
     def blocks(_: bool) -> Iterator[Block]:

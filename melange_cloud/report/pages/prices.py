@@ -48,7 +48,7 @@ def price_list(
 
     Args:
         age_of: where an offer's price comes from and how old it is: ``live``, ``snapshot 2026-07-30``.
-        notices: for the JSON, which has nothing beside it.
+        notices: for the JSON, which has no stderr next to it.
         generated_at: when the ages were counted, ISO 8601.
         with_shapes: whether the CSV has SHAPE_COLUMNS as well.
     """

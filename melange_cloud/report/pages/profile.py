@@ -114,7 +114,7 @@ def _legend(rates: ProfileRates) -> Iterator[str]:
 
 
 def within(rates: ProfileRates) -> str:
-    """The targets: ``100 ms per output token, 500 ms TTFT``; empty where there is none."""
+    """The targets: ``100 ms per output token, 500 ms TTFT``; empty if there is none."""
     targets = (
         (rates.target_tpot_ms, "per output token"),
         (rates.target_p99_tpot_ms, "p99 TPOT"),
@@ -125,7 +125,7 @@ def within(rates: ProfileRates) -> str:
 
 
 def nothing_served(rates: ProfileRates) -> str:
-    """Why no size is served within the targets, one sentence; empty where one is."""
+    """Why no size is served within the targets, one sentence; empty if one is."""
     refusal = rates.why_nothing
     if refusal is None:
         return ""

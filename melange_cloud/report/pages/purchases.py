@@ -28,7 +28,7 @@ _NAMED_TYPES = 3
 
 
 def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
-    """The table of one region, and what must be said with it; nothing where it was not asked for."""
+    """The table of one region, and what must be said with it; nothing if it was not requested."""
     if region.purchases is None:
         return
     saves = (
@@ -54,7 +54,7 @@ def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
 
 
 def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
-    """The table of several regions, the cheapest as asked first, and what must be said with it."""
+    """The table of several regions, the cheapest as requested first, and what must be said with it."""
     regions = [
         region
         for region in plan.regions
@@ -146,7 +146,7 @@ def _marks(cells: Iterable[str]) -> tuple[str, ...]:
 
 
 def _pays(regions: list[RegionPlan], *, hours: bool) -> str:
-    """What "pays from" means; empty where no commitment has a contract."""
+    """What "pays from" means; empty if no commitment has a contract."""
     if not any(bought.contracts for region in regions for bought in region.purchases or ()):
         return ""
     head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")

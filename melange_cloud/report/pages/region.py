@@ -227,7 +227,7 @@ def _why_not(degrees: list[SingleGpuFleet]) -> str:
     if len(reasons) <= _REASONS_IN_FULL:
         return "; ".join(f"{joined(names)} {reason}" for reason, names in reasons.items())
     *others, (reason, names) = reasons.items()
-    return f"{joined(names)} {reason}; {joined(name for _, smaller in others for name in smaller)} neither"
+    return f"{joined(names)} {reason}; {joined(name for _, smaller in others for name in smaller)} cannot either"
 
 
 def left_out_groups(region: RegionPlan) -> list[tuple[str, list[str]]]:

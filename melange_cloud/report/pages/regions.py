@@ -33,7 +33,7 @@ _REGIONS_IN_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class _RegionRow:
-    """Cells, and how many regions they stand for; ``fleet`` is what the fleet cell says where no row stands above."""
+    """Cells, and how many regions they stand for; ``fleet`` is the text of the fleet cell if no row comes before."""
 
     cells: tuple[str, ...]
     regions: int
@@ -81,7 +81,7 @@ def comparison(
 
 
 def groups(plan: Plan) -> list[list[RegionPlan]]:
-    """Regions with a fleet, cheapest first; those of one provider, one fleet and one cost stand together."""
+    """Regions with a fleet, cheapest first; those of one provider, one fleet and one cost are grouped."""
     priced = sorted(
         (region for region in plan.regions if region.fleet_usd_per_hour is not None),
         key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region),
@@ -272,7 +272,7 @@ def _age(plan: Plan, regions: list[RegionPlan]) -> str:
 
 
 def _verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]]) -> str:
-    """Which ranks cannot be told apart and why, or that #1 is the cheapest; always against what is known."""
+    """Which ranks cannot be distinguished and why, or that #1 is the cheapest; always against what is known."""
     unproven = ""
     if first_rank.unproven:
         count = len(first_rank.unproven)
@@ -285,12 +285,12 @@ def _verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]])
     if first_rank.level:
         if len(first_rank.ties) > 1:
             more = len(first_rank.ties) < sum(map(len, grouped))
-            others = "; the others are dearer, profile errors included" if more else ""
+            others = "; the others cost more, profile errors included" if more else ""
             level = f"{_ranks(first_rank, grouped)} are equally cheap{others}."
             spare = f" {_with_spare(plan, first_rank)}" if first_rank.with_spare else ""
             return level + (f" No clear winner among them: {apart}." if apart else "") + spare + unproven
         if first_rank.with_spare:
-            return f"#1 costs least as asked. {_with_spare(plan, first_rank)} No clear winner.{unproven}"
+            return f"#1 costs least as requested. {_with_spare(plan, first_rank)} No clear winner.{unproven}"
         also = f"; {apart}" if apart else ""
         clearly = (
             "is the cheapest of those proven" if first_rank.unproven else "is clearly cheapest within what is known"
@@ -306,7 +306,7 @@ def _verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]])
 
 
 def _example(plan: Plan, first_rank: FirstRank) -> str:
-    """Where the order of the first two that cannot be told apart turns."""
+    """Where the order of the first two that cannot be distinguished turns."""
     first, *others = _regions_of(plan, first_rank.ties)
     for region in others:
         if region.difference is not None and region.difference.turn is not None:
@@ -330,14 +330,14 @@ def _with_spare(plan: Plan, first_rank: FirstRank) -> str:
 
 
 def _if_prices_hold(plan: Plan) -> str:
-    """How many regions are dearer by prices that were not true at the same time."""
+    """How many regions cost more by prices that were not true at the same time."""
     apart = [standing for standing in _standings(plan) if standing.sure is Confidence.PRICES_APART]
     count = sum(standing.premium_fraction > 0 for standing in apart)
     if not count:
         return ""
     days = max(standing.prices_apart_days for standing in apart)
-    who = "One region is" if count == 1 else f"{number(count)}{GLUE}regions are"
-    return f" {who} dearer only if prices up to {number(days)}{GLUE}days apart still hold."
+    who = "One region costs" if count == 1 else f"{number(count)}{GLUE}regions cost"
+    return f" {who} more only if prices up to {number(days)}{GLUE}days apart still hold."
 
 
 def _standings(plan: Plan) -> list[RegionStanding]:

@@ -32,8 +32,8 @@ class PaperSolution(TypedDict):
 
     Attributes:
         instances: instances by GPU.
-        usd_per_hour: cost of the instances, USD/h; null where none was found.
-        lower_bound_usd_per_hour: no mix can cost less, USD/h; null where nothing is known.
+        usd_per_hour: cost of the instances, USD/h; null if none was found.
+        lower_bound_usd_per_hour: no mix can cost less, USD/h; null if nothing is known.
         shares: every bucket with traffic and every GPU that serves a part of it.
     """
 

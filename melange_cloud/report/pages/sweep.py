@@ -25,7 +25,7 @@ PLOT_POINTS = 60
 PICTURE_POINTS = 400
 
 BARS = "▁▂▃▄▅▆▇█"
-"""A column of a plot, lowest to highest; ``·`` stands where there is no fleet."""
+"""A column of a plot, lowest to highest; ``·`` marks values without a fleet."""
 
 AXIS = {
     "rate": "Rate in the busiest hour, requests/s",
@@ -273,7 +273,7 @@ def _choices(answer: Sensitivity) -> Sheet:
 
 
 def sensitivity_chart(answer: Sensitivity) -> Chart:
-    """The paper's main figure: each single-GPU fleet's cost over the mix's; beside it the cost itself."""
+    """The paper's main figure: each single-GPU fleet's cost over the mix's, next to the cost itself."""
     sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
     points = _points(answer, PICTURE_POINTS)
     costs = [_cost_at(sweep.stretches, at) for at in points]

@@ -19,7 +19,7 @@ COLUMNS = (
 
 
 def workloads_list_page(shown: Sequence[WorkloadFile]) -> Page:
-    """A row for each workload; rates are null where the source has no arrivals."""
+    """A row for each workload; rates are null if the source has no arrivals."""
     rows = [_row(file) for file in shown]
     return Page(
         blocks=lambda _: [_sheet(rows)],
