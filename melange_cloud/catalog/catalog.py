@@ -47,7 +47,7 @@ class Catalog:
         return frozenset((offer.instance_type.provider, offer.region) for offer in self.offers)
 
     def offers_in(self, provider: str, region: str, purchase: str) -> tuple[Offer, ...]:
-        """The region's offers of one purchase, sorted by instance type name; empty where there is no data."""
+        """The region's offers of one purchase, sorted by instance type name; empty if there is no data."""
         return self._offers_by_place.get((provider, region, purchase), ())
 
     def excluded_in(self, provider: str, region: str, purchase: str | None = None) -> tuple[Exclusion, ...]:

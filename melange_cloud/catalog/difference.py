@@ -6,14 +6,14 @@ from melange_cloud.domain.price_difference import Place
 
 _SAME_FRACTION = 1e-6
 _SAME_USD = 1.5e-6
-"""Sources round to six decimals or fewer, each in its own way; a smaller move is none."""
+"""Sources round to six decimals or fewer, each in its own way; a smaller move does not count."""
 
 
 def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> CatalogDifference:
     """Compare net prices, offer by offer, wherever both catalogs have any price of the same purchase in the region.
 
     Args:
-        both_whole: neither catalog is a part: where one has no price at all, those of the other appeared or vanished.
+        both_whole: both catalogs are complete: if one has no price at all, those of the other appeared or vanished.
     """
     covered = [{_place(offer) for offer in side.offers} for side in (before, after)]
     both = covered[0] | covered[1] if both_whole else covered[0] & covered[1]

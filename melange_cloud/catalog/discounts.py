@@ -33,7 +33,7 @@ _GLOB_SIGNS = frozenset("*?[")
 class Discount:
     """One ``[[discount]]``: which offers it is for (None is any), and percent off or USD/h net of one instance.
 
-    ``path`` and ``number`` (from 1) say where it stands.
+    ``path`` and ``number`` (from 1) say where it is.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class Discount:
 
 
 def load_discounts() -> tuple[Discount, ...]:
-    """The discounts of the settings file in force, in its order; none where there is no such file.
+    """The discounts of the current settings file, in its order; none if there is no such file.
 
     Raises:
         BadFile: all the faults of the tables, each with its cure.

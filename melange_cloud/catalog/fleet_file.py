@@ -18,7 +18,7 @@ _OTHER_TYPES = re.compile(
     r"\.([0-9]{1,3}xlarge|xlarge|large|metal)"
     r"|(n1-(standard|highmem|highcpu)|a3-ultragpu|a3-edgegpu|a4-highgpu|a4x-highgpu|g4-standard)-[0-9]{1,3}g?"
 )
-"""Types with accelerators that AWS and Google rent out beside those that we plan with (their lists of instance and
+"""Types with accelerators that AWS and Google rent out but we do not plan with (their lists of instance and
 machine types, 2026-11-27): they may run today, and have no price here."""
 
 _MOST_UNKNOWN = 100
@@ -32,13 +32,13 @@ def read_fleet(path: Path, region: Region, known: Collection[str]) -> dict[str, 
 
     Args:
         path: CSV with the columns instance_type and instances (and provider and region, where rows of several regions
-            stand together, as ``plan --format csv`` writes them); or JSON of the shape SHAPE. Other columns are not
+            appear together, as ``plan --format csv`` writes them); or JSON of the shape SHAPE. Other columns are not
             looked at. Rows of one type are added up.
         region: whose rows count.
         known: the instance types that there are.
 
     Raises:
-        BadFile: not such a file, no rows of the region in it, a type that nobody knows, or more than a million
+        BadFile: not such a file, no rows of the region in it, an unknown type, or more than a million
             instances of a type.
     """
     if path.suffix.lower() == ".json":

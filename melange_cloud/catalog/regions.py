@@ -49,7 +49,7 @@ def select_regions(
     if provider is not None and provider not in providers:
         raise BadInput(f"unknown provider '{echoed(provider)}': use {' or '.join(providers)}")
     if not patterns:
-        raise BadInput("no region is asked for: give a name, a glob or 'all'")
+        raise BadInput("no region given: use a name, a glob or 'all'")
     selected: dict[tuple[str, str], Region] = {}
     faults = []
     for pattern in patterns:
@@ -73,7 +73,7 @@ def _matches(
     if colon and prefix not in providers:
         raise BadInput(f"unknown provider '{prefix}' in region '{pattern}': use {' or '.join(providers)}")
     if colon and provider is not None and prefix != provider:
-        raise BadInput(f"region '{pattern}' is one of {prefix}, but only {provider} is asked for: drop one of the two")
+        raise BadInput(f"region '{pattern}' is one of {prefix}, but the provider is {provider}: drop one of the two")
     wanted = prefix or provider
     candidates = [region for region in regions if wanted in (None, region.provider)]
     if name != "all" and not _GLOB_SIGNS & set(name):

@@ -31,14 +31,14 @@ from melange_cloud.inputs.write_whole import write_together
 
 RENEWED_FILES = (*dict.fromkeys(FILE_OF_PURCHASE.values()), "excluded.csv", "sources.toml")
 _WHAT = (
-    "What the cloud itself answered to `melange-cloud prices renew` on the day that stands in each row; where it "
+    "What the cloud itself answered to `melange-cloud prices renew` on the day given in each row; where it "
     "prices parts alone (vCPU, memory, GPU, local SSD), their sum."
 )
 _CHECKED = (
     "When it was read: above zero, USD per hour, one price line each, not five times off the same type elsewhere."
 )
 _NOT_OF_A_SOURCE_ID = re.compile(r"\(.*?\)|\S*/\S*")
-_REASONS_HEAD = "# Why a pair stands in excluded.csv, as a plan says it."
+_REASONS_HEAD = "# Why a pair is in excluded.csv, as a plan says it."
 _LONGEST_CODE = 48
 
 _Pair = tuple[str, str, str]
@@ -71,11 +71,11 @@ def renew_folder(
     Args:
         folder: of the form of ``pricing/``, or not there yet.
         answers: provider -> what it answered, by region and purchase.
-        beside: file name -> text of what is written with them, where the folder is not there yet.
+        beside: file name -> text of what is written with them, if the folder does not exist yet.
         base: the folder whose rows are renewed; None is ``folder`` itself.
 
     Raises:
-        BadInput: the base is no such folder.
+        BadInput: the base is not such a folder.
         MelangeError: the folder cannot be written; nothing was changed.
     """
     base = base or folder
@@ -152,7 +152,7 @@ class _FolderRows:
             self.excluded[pair] = (reason, listed_usd_per_hour if reason == old_reason else "")
 
     def _reasons(self, provider: str, part: CachedPrices) -> dict[_Pair, str]:
-        """Why the pairs of the part that we know are no offers; what nobody knows is noted."""
+        """Why the known pairs of the part are not offers; unknown ones are noted."""
         types = load_instance_types()
         reasons = {}
         for pair in part.excluded:
@@ -163,7 +163,7 @@ class _FolderRows:
         return reasons
 
     def _not_settled(self, provider: str, part: CachedPrices, reasons: Mapping[_Pair, str]) -> set[_Pair]:
-        """Pairs left out so far that now have a price alone: nobody has said that they can be bought."""
+        """Pairs left out so far that now have only a price: no source says that they can be bought."""
         pairs = {(provider, part.region, offer.instance_type.name): offer for offer in part.offers}
         return {
             pair

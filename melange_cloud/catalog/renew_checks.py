@@ -10,7 +10,7 @@ from melange_cloud.domain import CatalogDifference, Offer
 _BIG_MOVE = 0.2
 """On-demand prices of AWS and Google moved by more than this once since 2024 (AWS P types, 2025-06-23)."""
 _WIDE = 2.0
-"""The dearest region of a type costs less than twice the cheapest on demand; 1.7 times is the widest that we have."""
+"""A type's most expensive region costs less than twice the cheapest on demand; 1.7 times is the widest that we have."""
 _MANY_VANISHED = 0.1
 _SHOWN = 8
 

@@ -161,7 +161,7 @@ def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, 
 
 
 def _facts(row: CsvRow) -> _TypeFacts:
-    """What the row says of its instance type; an empty cell, and one with a fault, is None."""
+    """What the row says of its instance type; None for an empty cell, or one with a fault."""
     family = row.text("quota_family") or None
     if family and not _QUOTA_FAMILY.fullmatch(family):
         row.fault("quota_family", f"'{echoed(family)}' is not a quota family", "use provider:NAME, such as aws:G")

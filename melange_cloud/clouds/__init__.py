@@ -2,7 +2,7 @@
 
 A third party adds a cloud by an entry point in the group ``melange_cloud.clouds`` that names a class or function which,
 called without arguments, returns a PriceSource; where it also has ``regions`` (NewRegions), these can be asked for by
-name. AWS and GCP need no entry point: they are there in a bare checkout, and are imported only when they are asked.
+name. AWS and GCP need no entry point: they work in a bare checkout, and are imported only when they are needed.
 """
 
 import re
@@ -20,7 +20,7 @@ FIX_OR_UNINSTALL = "fix or uninstall the plug-in"
 _LONGEST_NAME = 80
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with (what is being read, units done, units in all or None where unknown)."""
+"""Called with (what is being read, units done, units in all or None if unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class CloudAnswer:
 
     Attributes:
         offers: origin ``live``; dates are the day of the answer (UTC).
-        excluded: (region, instance type) pairs with a price that is no offer of ours, and why.
+        excluded: (region, instance type) pairs with a price that is not an offer of ours, and why.
         complete: the (region, purchase) pairs that were read whole; only these may replace older prices.
-        problems: one per part that could not be read, without the provider's name; empty where all went well.
+        problems: one per part that could not be read, without the provider's name; empty if all went well.
     """
 
     offers: tuple[Offer, ...]
@@ -55,7 +55,7 @@ class PriceSource(Protocol):
     ) -> CloudAnswer:
         """Ask the cloud.
 
-        Called in a thread of its own, which is left where it is at the deadline. Whatever it raises or answers is one
+        Called in its own thread, which is abandoned at the deadline. Whatever it raises or answers is one
         line about this cloud alone.
 
         Args:
@@ -72,7 +72,7 @@ class PriceSource(Protocol):
 
 @runtime_checkable
 class NewRegions(Protocol):
-    """What a plug-in has in addition where its regions are none of those that ship with melange-cloud."""
+    """What a plug-in has in addition if melange-cloud does not ship its regions."""
 
     regions: tuple[Region, ...]
 
@@ -104,7 +104,7 @@ def built_in(
         deadline: after which the source gives what it has.
 
     Raises:
-        KeyError: the provider is none of ours.
+        KeyError: the provider is not one of ours.
     """
     if provider == "aws":
         from melange_cloud.clouds.aws import AwsPrices, PublicAwsPrices
@@ -130,7 +130,7 @@ def plug_ins() -> PriceSources:
         try:
             source = point.load()()
             provider, wrong = source.provider, _why_no_source(source)
-        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - what a plug-in raises is no reason to end
+        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - what a plug-in raises must not end us
             problems.append(Finding(f"{origin} failed to load ({words_of(error)})", FIX_OR_UNINSTALL))
             continue
         if wrong:
@@ -143,7 +143,7 @@ def plug_ins() -> PriceSources:
 
 
 def _why_no_source(source: PriceSource) -> str:
-    """What keeps a plug-in's object from being a PriceSource; empty where it is one."""
+    """What keeps a plug-in's object from being a PriceSource; empty if it is one."""
     provider = source.provider
     if not isinstance(provider, str) or not callable(getattr(source, "fetch", None)):
         return "is not a PriceSource, which has `provider` and `fetch`"
@@ -163,7 +163,7 @@ def _why_no_source(source: PriceSource) -> str:
 def in_one_go(
     provider: str, regions: Sequence[str] | None, purchases: Sequence[str]
 ) -> tuple[Sequence[str] | None, tuple[str, ...]]:
-    """The regions and purchases that the same calls answer, so that nothing is asked for twice.
+    """The regions and purchases that the same calls answer, so that nothing is queried twice.
 
     Google's list cannot be asked in parts; AWS's holds reserved instances together with on demand.
     """

@@ -1,4 +1,4 @@
-"""Answers over HTTP, read within bounds: so many bytes once unpacked, and no longer than until the deadline.
+"""Answers over HTTP, read within bounds: a limit of bytes once unpacked, and a deadline.
 
 The SDKs read whatever comes: 2 MB of gzip became 3.8 GB of memory.
 """
@@ -29,8 +29,8 @@ def pieces(read: Callable[[int], bytes], encoding: str, most_bytes: int, deadlin
     """The body piece by piece, unpacked; never more than a few pieces in memory.
 
     Args:
-        read: gives at most so many bytes as soon as some are there; none at the end.
-        encoding: what Content-Encoding says, empty where it says nothing.
+        read: returns at most the given number of bytes as soon as some are there; none at the end.
+        encoding: what Content-Encoding says, empty if it says nothing.
         most_bytes: of the body once unpacked.
 
     Raises:
@@ -100,7 +100,7 @@ def whole(response: Any, most_bytes: int, deadline: Deadline | None) -> bytes:
 
 
 def _some(response: Any, most: int) -> bytes:
-    """At most so many bytes of an urllib3 response, as soon as there are some; ``read`` waits for all of them."""
+    """At most ``most`` bytes of an urllib3 response, as soon as there are some; ``read`` waits for all of them."""
     if hasattr(response, "read1"):
         return bytes(response.read1(most, decode_content=False))
     return bytes(response.read(1 << 10, decode_content=False))  # urllib3 before 2.2

@@ -1,6 +1,6 @@
 """Whether there could be credentials for a cloud, found without importing an SDK (boto3 alone takes 0.3 s).
 
-A sign is the name of the place where credentials may lie, never what lies there; whether they are any good is for the
+A sign is the name of the place where credentials may be, never their content; whether they are any good is for the
 SDK to say.
 """
 
@@ -49,7 +49,7 @@ HOW_TO_GET = {
     "aws": "run `aws configure` or set AWS_PROFILE (without any: `melange-cloud prices refresh --public`)",
     "gcp": "set MELANGE_CLOUD_GCP_API_KEY or run `gcloud auth application-default login`",
 }
-"""provider -> how to get live prices where there are no credentials."""
+"""provider -> how to get live prices without credentials."""
 
 
 class NoCredentials(PricesUnavailable):
@@ -62,7 +62,7 @@ class CloudAccess:
 
     Attributes:
         signs: where they may lie.
-        metadata: host and port of the metadata server that may hold some; None where the user has ruled it out.
+        metadata: host and port of the metadata server that may hold some; None if the user has ruled it out.
         cure: how to get live prices without any.
     """
 
@@ -81,7 +81,7 @@ def access(provider: str) -> CloudAccess | None:
 
 
 def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:
-    """Whether each cloud's metadata server is there; all are asked side by side, for a third of a second."""
+    """Whether each cloud's metadata server is there; all are queried at once, for a third of a second."""
     from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 
     answers: dict[tuple[str, int], bool | None] = {}
@@ -99,7 +99,7 @@ def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:
 
 
 def _is_google(address: tuple[str, int]) -> bool | None:
-    """Whether Google's metadata server answers there, or another; None where nobody does. Both use one address."""
+    """Whether Google's metadata server answers there, or another; None if no server answers. Both use one address."""
     import socket
 
     try:
@@ -164,7 +164,7 @@ def _gcp_metadata() -> tuple[str, int] | None:
 
 
 def _address(url: str) -> tuple[str, int] | None:
-    """Host and port; None where it is no address, which the SDK then says."""
+    """Host and port; None if it is not an address, which the SDK then reports."""
     try:
         parts = urlsplit(url)
         return (parts.hostname, parts.port or 80) if parts.hostname else None
@@ -181,7 +181,7 @@ def _holds(file: Path, words: tuple[str, ...]) -> bool:
 
 
 def project_variable() -> str | None:
-    """The environment variable that names the project whose list of machine types is read; None where none does."""
+    """The environment variable that names the project whose list of machine types is read; None if none does."""
     return next((name for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
 
 

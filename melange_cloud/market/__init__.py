@@ -1,1 +1,1 @@
-"""Prices of today: which sources are asked (``policy``, ``fetch``), how they are laid over each other, what is said."""
+"""Prices of today: which sources are queried (``policy``, ``fetch``), how they are layered, which notices follow."""

@@ -27,7 +27,7 @@ def checked(provider: str, fetched: object) -> CloudAnswer:
     A (region, purchase) of which a price was refused is not complete.
 
     Raises:
-        MalformedAnswerError: it is no answer at all; one clause.
+        MalformedAnswerError: it is not an answer at all; one clause.
     """
     answer = _well_formed(fetched)
     refused: dict[catalog.OfferKey, str] = {}
@@ -71,9 +71,9 @@ def _well_formed(fetched: object) -> CloudAnswer:
             raise MalformedAnswerError(f"the instance type of an offer is {_article(machine)}")
         _expect_names(machine.provider, machine.name, machine.gpu, offer.region, offer.purchase, offer.sold_as)
         if not (isinstance(machine.quota_family, str) and isinstance(offer.source, str)):
-            raise MalformedAnswerError(f"an offer of {machine.name} has a source or quota family that is no text")
+            raise MalformedAnswerError(f"an offer of {machine.name} has a source or quota family that is not text")
         if not (isinstance(offer.contract, str) and _is_day(offer.as_of_from) and _is_day(offer.as_of_to)):
-            raise MalformedAnswerError(f"an offer of {machine.name} has a contract or a date that is none")
+            raise MalformedAnswerError(f"an offer of {machine.name} has an invalid contract or date")
     for pair in fetched.excluded:
         _expect_names(pair.provider, pair.region, pair.instance_type)
     for place in fetched.complete:
@@ -135,9 +135,9 @@ def _why_impossible(provider: str, offer: Offer) -> str | None:
     if machine.provider != provider:
         return f"is said to be of '{machine.provider}'"
     if offer.purchase not in PURCHASES:
-        return f"is bought as '{offer.purchase}', which is none of {', '.join(PURCHASES)}"
+        return f"is bought as '{offer.purchase}', which is not one of {', '.join(PURCHASES)}"
     if offer.sold_as not in _SOLD_AS:
-        return f"is sold as '{offer.sold_as}', which is none of {', '.join(_SOLD_AS)}"
+        return f"is sold as '{offer.sold_as}', which is not one of {', '.join(_SOLD_AS)}"
     if not _is_count(machine.gpu_count) or machine.gpu not in GPUS or machine.gpu_count < 1:
         return f"has {echoed(machine.gpu_count)} GPUs '{machine.gpu}': known are {', '.join(GPUS)}"
     if not _is_count(machine.vcpus) or not _is_finite(machine.memory_gib) or not 0 < machine.memory_gib <= _MOST_GIB:

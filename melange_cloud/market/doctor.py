@@ -1,4 +1,4 @@
-"""What keeps the user from fresh prices: one check a line, each with its cure. No secret is ever shown."""
+"""What keeps the user from fresh prices: one check a line, each with its fix. Secrets are never shown."""
 
 import os
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def examine(
     """Look at credentials, endpoints, permissions, and at how old everything is.
 
     Args:
-        offline: ask nobody.
+        offline: query no cloud.
         now: the time that ages are counted to; None is the clock.
         sources: whom to ask in place of what is installed.
         deadline_s: how long asking may take, seconds.
@@ -96,7 +96,7 @@ def _settings(provider: str) -> Iterator[DoctorCheck]:
 def _asked(
     providers: list[str], sources: clouds.PriceSources, now: datetime, deadline: Deadline
 ) -> Iterator[DoctorCheck]:
-    """What each cloud answers when it is asked for the prices of one region; nothing of it is kept."""
+    """What each cloud answers to a query for the prices of one region; the answer is not kept."""
     wanted = {provider: CloudQuery([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
     asked = partial(source_of, sources, now, False, deadline)
     for provider, outcome in ask(wanted, asked, keep=False, deadline=deadline).items():

@@ -34,7 +34,7 @@ class FetchOutcome:
     """How a query to one cloud ended.
 
     Attributes:
-        fetched: the answer, checked; None where nothing could be read.
+        fetched: the answer, checked; None if nothing could be read.
         asked_at: when it was asked, UTC; the time that its prices carry.
         seconds: how long it took.
         failure: why nothing could be read; None where something was.
@@ -69,12 +69,12 @@ def ask(
     keep: bool = True,
     deadline: Deadline | None = None,
 ) -> dict[str, FetchOutcome]:
-    """Ask every cloud at once; one that fails never fails another, whatever it raises and however long it takes.
+    """Query every cloud at once; one that fails never fails another, whatever it raises and however long it takes.
 
     Args:
-        wanted: provider -> what it is asked for.
+        wanted: provider -> what to query it for.
         source_of: whom to ask about a provider; called in that cloud's own thread, since importing takes its time.
-        progress: told how far each is, never from two threads at once.
+        progress: called with how far each is, never from two threads at once.
         keep: False leaves the cache as it is.
         deadline: after which none is waited for; None is that of a plan, from now.
 
@@ -186,7 +186,7 @@ def parts_of(fetched: CloudAnswer, asked_at: datetime) -> list[catalog.CachedPri
 
 
 def _one_at_a_time(progress: Progress, over: threading.Event) -> Progress:
-    """Progress that is told by one thread at a time, and no longer once the asking is over."""
+    """Progress that one thread at a time reports, and no thread once the fetch is over."""
     lock = threading.Lock()
 
     def told(what: str, done: int, total: int | None) -> None:

@@ -23,7 +23,7 @@ from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of, wo
 from melange_cloud.market.price_layers import PriceLayers
 
 _UNCLEAN_FOR = timedelta(hours=1)
-"""How long what could not be read is not asked for again; a region without a price is asked for every ``max_age``."""
+"""How long to wait before querying again what could not be read; a region without a price waits for ``max_age``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def gather(
         sheet: the user's own offers, which outrank all others.
         discounts: laid over all but the sheet's prices.
         now: the time that ages are counted to; None is the clock.
-        progress: told how far each cloud is.
+        progress: called with how far each cloud is.
         sources: whom to ask in place of what is installed; AWS and GCP are added where they are missing.
 
     Raises:
@@ -166,7 +166,7 @@ def refresh(
         deadline_s: how long all of it may take together, seconds.
 
     Raises:
-        BadInput: a setting that cannot be right, or a provider that nobody knows.
+        BadInput: an invalid setting, or an unknown provider.
     """
     sources = plug_ins() if sources is None else sources
     deadline = Deadline(deadline_s)
@@ -231,7 +231,7 @@ def _wanted(provider: str, due: Sequence[str], purchases: Sequence[str], regions
 
 
 def _without_access(providers: Iterable[str], now: datetime, *, ask_again: bool) -> list[str]:
-    """Those of the clouds for which there is no sign of credentials here, which are therefore not asked."""
+    """The clouds without a sign of credentials here, which are therefore not queried."""
     without = []
     servers = {}
     for provider in providers:

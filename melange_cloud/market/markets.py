@@ -12,13 +12,13 @@ from melange_cloud.market import gather
 from melange_cloud.market.policy import PricePolicy
 
 MOST_SPOT_AGE_DAYS = 7
-"""Older spot prices are no data. A quote is that of one moment: AWS lets spot drift by the hour, Google resets it up to
-once a day, and a shipped quote of 292 days ago stood at 11 % of on demand."""
+"""Older spot prices are not used. A quote is for one moment: AWS lets spot drift by the hour, Google resets it up to
+once a day, and a shipped quote of 292 days ago was at 11 % of on demand."""
 
 ON_DEMAND = "on_demand"
 
 OnFetch = Callable[[str, int, int | None], None]
-"""Called with (what is read, units done, units in all or None) while clouds are asked."""
+"""Called with (what is read, units done, units in all or None) while prices are fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class PriceQuestion:
         purchase: of PURCHASES.
         prices: the user's own price sheet.
         accept_odd_prices: take prices that are five times off the same type's in other regions.
-        trust: whether clouds are asked, and how old a price may be.
+        trust: whether to query clouds, and how old a price may be.
         discounts: laid over all but the user's own sheet.
     """
 
@@ -155,7 +155,7 @@ def _is_stale(offer: Offer, today: date) -> bool:
 
 
 def snapshot_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
-    """The banner for shipped prices, which are not live; empty where there are none."""
+    """The banner for shipped prices, which are not live; empty if there are none."""
     snapshot = [offer for offer in offers if offer.origin == "snapshot"]
     return (f"SNAPSHOT PRICES, NOT LIVE - {_snapshot_age(snapshot, now.date())}",) if snapshot else ()
 

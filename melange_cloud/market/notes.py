@@ -54,7 +54,7 @@ def discounts_in_words(
 def how_to_get_live_prices(
     prices: Catalog, unreachable: Sequence[str], regions_of: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """One line for all the clouds that were not asked for want of credentials, and whose prices are the snapshot's."""
+    """One line for all the clouds not queried for lack of credentials, whose prices are the snapshot's."""
     cures = []
     for provider in unreachable:
         found = access(provider)
@@ -72,7 +72,7 @@ def how_to_get_live_prices(
 def refuse_old(
     prices: Catalog, regions_of: Mapping[str, Sequence[str]], trust: PricePolicy, notes: Sequence[str]
 ) -> None:
-    """Refuse prices of these regions that are neither live, nor fresh in the cache, nor the user's own.
+    """Refuse prices of these regions that are not live, fresh in the cache or the user's own.
 
     Raises:
         PricesUnavailable: there are some; it names them, says why, and the cure.

@@ -32,7 +32,7 @@ class PriceLayers:
                 self._offers.setdefault(pair, {})[offer.instance_type.name] = offer
 
     def lay(self, provider: str, part: catalog.CachedPrices) -> None:
-        """Lay a part over what is there: a whole one replaces it, any other lies over the same types alone."""
+        """Lay a part over what is there: a whole one replaces it, any other replaces only the same types."""
         pair = (provider, part.region, part.purchase)
         there = self._offers.setdefault(pair, {})
         if part.whole:

@@ -15,7 +15,7 @@ from melange_cloud.market.policy import PricePolicy
 
 @dataclass(frozen=True, slots=True)
 class PriceQuery:
-    """Which prices are asked for.
+    """Which prices are requested.
 
     Attributes:
         regions: names and globs; see ``catalog.select_regions``.
@@ -38,7 +38,7 @@ class PriceQuery:
     instance_types: Sequence[str] = ()
 
     def is_about(self, machine: InstanceType) -> bool:
-        """Whether it is one of the GPUs and instance types that are asked for."""
+        """Whether it is one of the requested GPUs and instance types."""
         return (not self.gpus or machine.gpu in self.gpus) and (
             not self.instance_types or any(fnmatchcase(machine.name, glob) for glob in self.instance_types)
         )

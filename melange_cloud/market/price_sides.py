@@ -54,7 +54,7 @@ def _side(name: str, purchases: Sequence[str], today: date, notes: list[str]) ->
     if name == "cache" or day is not None:
         return _cache(day, purchases, notes)
     if not is_there(Path(name)):
-        raise BadInput(f"'{echoed(name)}' is neither snapshot, cache, a day such as 2026-11-22, nor a file")
+        raise BadInput(f"'{echoed(name)}' is not snapshot, cache, a day such as 2026-11-22 or a file")
     offers = catalog.read_price_sheet(
         Path(name),
         today=today,
@@ -81,7 +81,7 @@ def _cache(day: date | None, purchases: Sequence[str], notes: list[str]) -> cata
 
 
 def _kept_since() -> str:
-    """The first day whose prices are kept, in words; empty where there is none."""
+    """The first day whose prices are kept, in words; empty if there is none."""
     days = [day for provider in known_providers(plug_ins()) for day in catalog.kept_days(provider)[:1]]
     return f", the first that it keeps is {min(days)}" if days else ""
 

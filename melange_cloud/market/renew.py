@@ -58,7 +58,7 @@ def renew(
     """Ask both clouds for all regions and purchases, and write what they answer over the folder's rows.
 
     A cloud that fails keeps its rows. Nothing is taken from the cache or put there, no discount is laid over a price,
-    and no plug-in is asked.
+    and no plug-in is queried.
 
     Args:
         folder: a folder of the form of ``pricing/``, made as a copy of it where it is not there; None: the checkout's.
@@ -134,5 +134,5 @@ def _circumstances(answered: Collection[str]) -> list[str]:
         )
     set_ = [name for name in _ENDPOINTS if os.environ.get(name)]
     if set_:
-        notes.append(f"not asked at the clouds themselves, but where {', '.join(set_)} says")
+        notes.append(f"not queried at the clouds themselves, but where {', '.join(set_)} points")
     return notes

@@ -3,7 +3,7 @@
 The paper's integer program has one binary variable per slice and GPU type (arXiv 2404.14527, section 5.4): 60 buckets
 x slice factor 8 x nine offers = 4,320 binaries (empty buckets included, as in its release). Both sides are written in
 Pyomo; the paper's is solved in process by HiGHS, the fastest solver at hand that every install has. Both are timed
-whole: model built, solved, and ours covered anew, routed and verified as well.
+whole: model built, solved, and ours covered again, routed and verified as well.
 
 Both get the paper's engine era, its upper-edge sizes and 120 ms, and prices of us-east-1. An answer that the paper's
 program has not proven within LIMIT_S seconds counts as LIMIT_S, in its favour; its best fleet is then compared all the

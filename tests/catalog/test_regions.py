@@ -87,7 +87,7 @@ def test_close_matches_say_whose_they_are() -> None:
         ("mars-*", None, "no region matches 'mars-*': "),
         ("eu-wst-*", None, "eu-west-1 (aws, Europe (Ireland))"),
         ("azure:eastus", None, "unknown provider 'azure' in region 'azure:eastus': use aws or gcp"),
-        ("aws:us-east-1", "gcp", "region 'aws:us-east-1' is one of aws, but only gcp is asked for"),
+        ("aws:us-east-1", "gcp", "region 'aws:us-east-1' is one of aws, but the provider is gcp"),
         ("", None, "unknown region ''"),
     ],
 )
@@ -106,7 +106,7 @@ def test_every_wrong_pattern_is_named_at_once() -> None:
 
 
 def test_no_region_and_no_such_provider_are_refused() -> None:
-    assert refusal() == "no region is asked for: give a name, a glob or 'all'"
+    assert refusal() == "no region given: use a name, a glob or 'all'"
     assert refusal("all", provider="azure") == "unknown provider 'azure': use aws or gcp"
 
 

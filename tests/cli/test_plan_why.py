@@ -161,7 +161,7 @@ def test_a_type_that_may_not_stay_is_named(tmp_path: Path) -> None:
         ('{"instances": {"g5.2xlrge": 9}}', "f.json", "'g5.2xlrge': did you mean g5.2xlarge"),
         ('{"instances": {"g5.2xlarge": 999999999999}}', "f.json", "999,999,999,999 are more than 1,000,000"),
         ('{"instances": {"g5.2xlarge": ' + "9" * 5_000 + "}}", "f.json", "a number of more than 20 digits"),
-        ('{"instances": {"g5.2xlarge": NaN}}', "f.json", "has NaN where a number must stand"),
+        ('{"instances": {"g5.2xlarge": NaN}}', "f.json", "has NaN where a number is expected"),
         ('{"instances": ' + "[" * 100_000, "f.json", "nested more than 64 levels deep"),
         ("{", "f.json", "is not JSON"),
         ("[]", "f.json", "is not a fleet"),

@@ -348,7 +348,10 @@ def test_a_diff_with_an_empty_cache_says_how_to_fill_it():
 
 
 def test_a_diff_with_nothing_known_is_bad_input():
-    assert "neither snapshot, cache, a day" in prices("diff", "yesterday", "snapshot", code=2).stderr
+    assert (
+        "is not snapshot, cache, a day such as 2026-11-22 or a file"
+        in prices("diff", "yesterday", "snapshot", code=2).stderr
+    )
 
 
 def test_a_diff_of_one_provider_leaves_the_other_out(tmp_path):

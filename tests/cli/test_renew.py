@@ -192,7 +192,7 @@ def test_a_region_that_nobody_has_entered_is_left_out_and_said(serve):
 
 def test_a_test_server_is_not_passed_off_as_the_cloud(recorded_renewal):
     _, said, _ = recorded_renewal
-    assert "not asked at the clouds themselves, but where AWS_ENDPOINT_URL_PRICING" in said.stderr
+    assert "not queried at the clouds themselves, but where AWS_ENDPOINT_URL_PRICING" in said.stderr
 
 
 def test_no_folder_of_somebody_else_is_written(serve):

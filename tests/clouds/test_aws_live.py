@@ -466,7 +466,7 @@ def test_a_refused_price_names_its_sku_and_keeps_the_region_from_being_complete(
     assert [offer.instance_type.name for offer in fetched.offers] == ["p5.48xlarge"]
     assert fetched.complete == frozenset()
     assert lines_of(fetched) == (
-        "price of g6.xlarge on_demand in us-east-1 (SKU FREE): is 0 USD/h, which is no price; refused, an older "
+        "price of g6.xlarge on_demand in us-east-1 (SKU FREE): is 0 USD/h, which is not a price; refused, an older "
         "price stays: give your own price with --prices",
         "price of g5.2xlarge on_demand in us-east-1 (SKU YUAN): is priced in CNY, not in USD; refused, an older "
         "price stays: give your own price with --prices",

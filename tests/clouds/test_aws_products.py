@@ -130,7 +130,7 @@ def test_a_price_of_nothing_is_refused_with_its_sku(usd: str) -> None:
     priced, [refusal] = prices_of(product(usd=usd)).settle()
     assert priced == ()
     assert refusal.where == "g6.xlarge on_demand in us-east-1 (SKU SKU0000000000001)"
-    assert "no price" in refusal.why
+    assert "is not a price" in refusal.why
 
 
 @pytest.mark.parametrize("usd", ["NaN", "Infinity", "cheap", "", None, [], "1,5"])
@@ -231,8 +231,8 @@ def starting(made: Product, *dates: str) -> Product:
     [
         (["2026-09-01T00:00:00Z", "2027-01-01T00:00:00Z"], 1),
         (["2027-01-01T00:00:00Z", "2026-09-01T00:00:00Z"], 2),
-        (["2027-01-01"], "is not in force before 2027-01-01"),
-        (["soon\x1b[31m"], "is in force from 'soon\ufffd[31m', which is no date"),
+        (["2027-01-01"], "is not valid before 2027-01-01"),
+        (["soon\x1b[31m"], "is valid from 'soon\ufffd[31m', which is not a date"),
         (["2026-09-01", "2026-10-01"], "has 2 on-demand prices instead of one"),
     ],
 )
@@ -249,7 +249,7 @@ def test_an_amount_that_is_no_number_is_refused_in_few_words(usd: str) -> None:
     made = product()
     dimension(made)["pricePerUnit"] = {"USD": usd}
     _, [refused] = prices_of(made).settle()
-    assert refused.why.endswith("USD, which is no price")
+    assert refused.why.endswith("USD, which is not a price")
     assert len(refused.why) < 100
     assert "\x1b" not in refused.why
 
@@ -264,4 +264,4 @@ def test_an_amount_too_small_for_a_double_is_no_price() -> None:
     made = product()
     dimension(made)["pricePerUnit"] = {"USD": "1e-999"}
     _, [refused] = prices_of(made).settle()
-    assert refused.why == "is 0 USD/h, which is no price"
+    assert refused.why == "is 0 USD/h, which is not a price"

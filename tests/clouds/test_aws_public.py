@@ -218,7 +218,7 @@ def test_what_another_attempt_may_mend_is_tried_again(first: Reply, attempts: in
         (Reply(""), "no header that begins with SKU"),
         (Reply(public_list([product()]).replace('"MarketOption"', '"Other"')), "no column 'MarketOption'"),
         (Reply(public_list([product()]).replace('"AWS Region","g6.xlarge"', '"g6.xlarge"')), "90 fields instead of 91"),
-        (Reply(b"\xff\xfe\x00" + public_list([product()]).encode()), "no CSV"),
+        (Reply(b"\xff\xfe\x00" + public_list([product()]).encode()), "not CSV"),
         (Reply("x" * 100_000), "a line longer than 65536 bytes"),
     ],
 )

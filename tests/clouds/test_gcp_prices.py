@@ -235,7 +235,7 @@ def test_known_types_keep_machines_out_that_do_not_exist(fetch):
     fetched = fetch(regions=("us-central1", "us-west1"), known_types={"us-central1": {"g2-standard-4"}})
     assert prices(fetched).keys() == {("us-central1", "g2-standard-4", "on_demand")}
     assert {pair.reason for pair in fetched.excluded if pair.region == "us-west1"} == {
-        "the price list has it, but no such machine type exists in this region"
+        "the price list has it, but the machine type does not exist in this region"
     }
 
 

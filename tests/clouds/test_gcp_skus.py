@@ -157,10 +157,10 @@ def test_a_price_that_begins_later_is_not_todays():
 @pytest.mark.parametrize(
     ("priced", "fault"),
     [
-        ([(1000, "2027-01-01T00:00:00Z")], "has no price that is in force before 2027-01-01"),
+        ([(1000, "2027-01-01T00:00:00Z")], "has no valid price before 2027-01-01"),
         (
             [(1000, "2028-01-01T00:00:00Z"), (900, "2027-03-01T00:00:00Z")],
-            "has no price that is in force before 2027-03-01",
+            "has no valid price before 2027-03-01",
         ),
         ([(1000, "2026-01-01T00:00:00Z"), (900, "2026-01-01T00:00:00Z")], "has 2 prices that begin at the same moment"),
     ],
@@ -179,8 +179,8 @@ def test_converted_money_and_impossible_money_are_refused():
     converted = sku()
     converted["pricingInfo"][0]["currencyConversionRate"] = 0.92
     assert read_sku(message(converted)).fault == "is converted at 0.92 from another currency"
-    assert "is no amount of money" in one_price(units="0", nanos=2_000_000_000).fault
-    assert "is no amount of money" in one_price(units="1", nanos=-5).fault
+    assert "is not an amount of money" in one_price(units="0", nanos=2_000_000_000).fault
+    assert "is not an amount of money" in one_price(units="1", nanos=-5).fault
 
 
 def test_what_google_writes_is_cut_and_cleaned_before_it_is_repeated():

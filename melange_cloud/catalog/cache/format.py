@@ -37,9 +37,9 @@ class CachedPrices:
 
     Attributes:
         fetched_at: when they were asked for, UTC.
-        whole: False where some of the region's prices could not be read: older ones then stay next to these.
+        whole: False if some of the region's prices could not be read: older ones then stay next to these.
         offers: sorted by instance type name.
-        excluded: what has a price there and is no offer.
+        excluded: what has a price there but is not an offer.
     """
 
     region: str
@@ -179,7 +179,7 @@ def moment_of(text: object) -> datetime:
     """The time in ISO 8601, which must say its zone, in this century or the next.
 
     Raises:
-        ValueError: it is no such time.
+        ValueError: it is not such a time.
     """
     moment = datetime.fromisoformat(text_of(text))
     if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:

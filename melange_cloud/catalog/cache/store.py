@@ -2,8 +2,8 @@
 
 A file holds prices and times and no secret. It is written whole under one lock, for its owner alone, and what cannot be
 read is treated as absent, with one fault. A *part* is one (region, purchase) with the time at which it was asked for; a
-whole part replaces older prices, one that is not whole lies over them. Which pairs were asked for, whatever came of it,
-is kept apart, so that a region without a price is not asked for again and again.
+whole part replaces older prices, an incomplete one is laid over them. Which pairs were queried, whatever the result,
+is kept apart, so that a region without a price is not queried again and again.
 """
 
 import json
@@ -180,7 +180,7 @@ def _machine() -> str:
 def _merged_parts(old: Iterable[CachedPrices], new: Iterable[CachedPrices], now: datetime) -> tuple[CachedPrices, ...]:
     """The newest whole part of each pair, and the newest of the others where that is newer still.
 
-    A part from the future gives way to anything: else a clock gone wrong once would hold its prices for ever.
+    Anything replaces a part from the future: otherwise one wrong clock would keep its prices for ever.
     """
 
     def order(part: CachedPrices) -> tuple[bool, datetime]:

@@ -66,7 +66,7 @@ def bound_client(client: Any, deadline: Deadline | None) -> None:
     """Read a client's answers within bounds."""
 
     def send(request: Any, **_: Any) -> Any:
-        # There is no public way to the connections of a client.
+        # A client's connections are not public.
         return BoundedSession(client._endpoint.http_session, MOST_ANSWER_BYTES, deadline).send(request)
 
     client.meta.events.register("before-send", send)

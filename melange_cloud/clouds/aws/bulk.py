@@ -150,7 +150,7 @@ class PublicAwsPrices:
             yield from ((name, late) for name in waiting.values())
 
     def _missing(self, region: str, read: "_RegionList") -> str:
-        """Types known to be rented there that a list lacks which does not say where it ends; empty where it does."""
+        """Types known to be rented there that a list lacks which does not say where it ends; empty if it does."""
         if read.says_its_end:
             return ""
         held = {product["product"]["attributes"]["instanceType"] for product in read.products}

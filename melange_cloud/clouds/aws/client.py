@@ -28,7 +28,7 @@ _OPERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AwsPatience:
-    """How long to wait and how often to ask; throttling and 5xx are asked again after botocore's standard back-off.
+    """How long to wait and how often to try; throttling and 5xx are retried after botocore's standard back-off.
 
     The defaults end a region that does not answer within half a minute; botocore's own would take five minutes.
     """
@@ -79,8 +79,8 @@ class AwsClients:
     def credentials_from(self) -> str | None:
         """Where boto3's chain finds credentials (``env``, ``shared-credentials-file``, ``sso``, ``iam-role``, ...).
 
-        None where there are none; nothing is sent to AWS, a metadata server is asked briefly unless
-        AWS_EC2_METADATA_DISABLED says that there is none.
+        None if there are none; nothing is sent to AWS, a metadata server is queried briefly unless
+        AWS_EC2_METADATA_DISABLED is set.
 
         Raises:
             PricesUnavailable: the settings name credentials that cannot be loaded.
@@ -93,7 +93,7 @@ class AwsClients:
         return None if credentials is None else str(credentials.method)
 
     def regions(self) -> tuple[str, ...]:
-        """Every region of the account's partition that boto3 knows; nothing is asked."""
+        """Every region of the account's partition that boto3 knows; nothing is sent."""
         session = self._open_session()
         try:
             with vendor_faults("ec2:DescribeRegions"):
@@ -185,7 +185,7 @@ def _whole(call: Callable[..., Any], key: str, action: str, asked: dict[str, obj
         try:
             with vendor_faults(action):
                 answer = call(**asked)
-        except (AttributeError, TypeError, ValueError):  # what botocore's parsers do with JSON that is no object
+        except (AttributeError, TypeError, ValueError):  # what botocore's parsers do with JSON that is not an object
             continue
         except RecursionError:
             raise UnreadError(malformed("it is nested too deep")) from None

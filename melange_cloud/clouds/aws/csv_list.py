@@ -44,7 +44,7 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     The file holds one line per price dimension, and the lines of a product need not be neighbours.
 
     Raises:
-        ValueError: it is no price list, a line of it is not as its header says, or it ends in the middle of one.
+        ValueError: it is not a price list, a line of it is not as its header says, or it ends in the middle of one.
     """
     rest = iter(lines)
     published, header = _header(rest)
@@ -77,7 +77,7 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _header(lines: Iterator[bytes]) -> tuple[str, list[str]]:
-    """The publication date and the columns; a few lines about the list stand above them."""
+    """The publication date and the columns; a few lines about the list come before them."""
     published = ""
     for _, line in zip(range(_MOST_LINES_ABOVE_HEADER), lines, strict=False):
         fields = _fields(line)
@@ -92,7 +92,7 @@ def _fields(line: bytes) -> list[str]:
     try:
         return next(csv.reader([line.decode("utf-8")], strict=True), [])
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"a line that is no CSV: {error}") from error
+        raise ValueError(f"a line that is not CSV: {error}") from error
 
 
 def _add_dimension(terms: dict[str, Any], row: Mapping[str, str]) -> None:

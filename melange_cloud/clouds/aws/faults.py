@@ -141,7 +141,7 @@ def no_answer_in_time(address: str) -> Finding:
 
 
 def _clock_skew_s(date: str) -> float:
-    """How far this machine's clock is ahead of the date that AWS answers with, seconds; 0 where it says none."""
+    """How far this machine's clock is ahead of the date that AWS answers with, seconds; 0 if it says none."""
     try:
         return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):

@@ -17,7 +17,7 @@ from melange_cloud.errors import echoed
 LEAST_BYTES_PER_S = 50_000
 """The slowest that a list of 300 MB is worth waiting for: it then takes 100 minutes."""
 WINDOW_S = 30.0
-"""Over which the speed is averaged: a pause of a few seconds is no reason to give up."""
+"""Over which the speed is averaged: a pause of a few seconds is not a reason to give up."""
 
 
 class PassingBody(io.RawIOBase):
@@ -29,8 +29,8 @@ class PassingBody(io.RawIOBase):
         deadline: after which it is not read on.
 
     Attributes:
-        length: bytes that the server announces, None where it does not.
-        says_its_end: False where the end of the connection is all that tells the end of the body.
+        length: bytes that the server announces, None if it does not.
+        says_its_end: False if the end of the connection is all that tells the end of the body.
         done_bytes: that have come over the network.
     """
 

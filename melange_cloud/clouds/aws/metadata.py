@@ -23,7 +23,7 @@ class _BriefMetadata:
         self._url = url
 
     def load(self) -> Any:
-        """The role's credentials, None where there is no metadata server."""
+        """The role's credentials, None if there is no metadata server."""
         if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
             return None
         address = urlsplit(self._url)

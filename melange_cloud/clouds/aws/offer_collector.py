@@ -1,4 +1,4 @@
-"""Turns what was read into Offers, and says what is no offer and why."""
+"""Turns what was read into Offers, and says what is not an offer and why."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """Reads the products of the AWS price list: the same shape from GetProducts and from the public files.
 
-A product is one SKU with its attributes and its terms. GetProducts is asked with filters, yet every attribute is
+A product is one SKU with its attributes and its terms. GetProducts is called with filters, yet every attribute is
 checked again here: without ``marketoption`` a Capacity Block passes for an H100 at $0.00, without ``tenancy`` a
 dedicated host's price wins, without ``locationType`` a local zone's.
 """
@@ -53,7 +53,7 @@ class ProductPrice:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPrice:
-    """A price that cannot be right; ``purchase`` is empty where it concerns all of the product's prices."""
+    """A price that cannot be right; ``purchase`` is empty if it concerns all of the product's prices."""
 
     region: str
     instance_type: str
@@ -75,7 +75,7 @@ class _FaultyError(Exception):
 class PriceList:
     """Collects products, page by page and from several threads; settles at the end what is left.
 
-    Reserved instances: standard class only. Offers have one price per commitment, so one payment option stands for it:
+    Reserved instances: standard class only. Offers have one price per commitment, so it is that of one payment option:
     no upfront where it is sold, else partial upfront, else all upfront; the contract says which. Its price is the
     hourly part plus the upfront part spread over the term: hourly + upfront / (years * 8760), to the micro-USD.
 
@@ -83,7 +83,7 @@ class PriceList:
         instance_types: names that we know. Others with a GPU are noted in ``unknown``.
         purchases: of PURCHASES; spot is not in the list.
         regions: names; None is all.
-        now: the time at which a price must be in force; None is the clock.
+        now: the time at which a price must be valid; None means now.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class PriceList:
         self._lock = threading.Lock()
 
     def add(self, document: Any) -> None:
-        """Add a product; one that is not a plain Linux instance in a region that is asked for is passed over.
+        """Add a product; one that is not a plain Linux instance in a requested region is skipped.
 
         Raises:
             ValueError: it has no product, SKU or attributes.
@@ -160,7 +160,7 @@ def parsed(text: object) -> Any:
     """The product in an item of GetProducts' PriceList, which is JSON in a string.
 
     Raises:
-        ValueError: not JSON, or not a product; nobody knows which price is missing.
+        ValueError: not JSON, or not a product; which price is missing is unknown.
     """
     if not isinstance(text, str):
         raise ValueError("an item of PriceList is not a string")  # noqa: TRY004 - the answer is wrong, not our call
@@ -170,7 +170,7 @@ def parsed(text: object) -> Any:
 
 
 def _identity(document: Any) -> tuple[str, Mapping[str, str], str, str]:
-    """SKU, attributes, region and instance type, the last two empty where it has none."""
+    """SKU, attributes, region and instance type, the last two empty if it has none."""
     try:
         attributes = document["product"]["attributes"]
         region, instance_type = attributes.get("regionCode", ""), attributes.get("instanceType", "")
@@ -209,7 +209,7 @@ def _read(
 
 
 def _price(terms: Mapping[str, Any], purchase: str, now: datetime) -> tuple[str, Decimal] | None:
-    """(contract, USD/h), None where the product is not sold so."""
+    """(contract, USD/h), None if the product is not sold so."""
     if purchase == "on_demand":
         return _on_demand(_in_force(terms.get("OnDemand", {}).values(), now))
     if purchase in YEARS_OF_PURCHASE:
@@ -230,11 +230,11 @@ def _in_force(terms: Iterable[Mapping[str, Any]], now: datetime) -> list[Mapping
         try:
             start = datetime.fromisoformat(text[:_LONGEST_DATE]) if text else now
         except ValueError:
-            raise _FaultyError(f"is in force from '{echoed(text)}', which is no date") from None
+            raise _FaultyError(f"is valid from '{echoed(text)}', which is not a date") from None
         start = start if start.tzinfo else start.replace(tzinfo=UTC)
         (begun if start <= now else later).append(term)
     if later and not begun:
-        raise _FaultyError(f"is not in force before {min(str(term['effectiveDate']) for term in later)[:10]}")
+        raise _FaultyError(f"is not valid before {min(str(term['effectiveDate']) for term in later)[:10]}")
     return begun
 
 
@@ -295,11 +295,11 @@ def _usd(dimension: Mapping[str, Any]) -> Decimal:
     try:
         parse_number(text, low=-_MOST_USD, high=_MOST_USD)
     except NotANumber:
-        raise _FaultyError(f"is {echoed(text)} USD, which is no price") from None
+        raise _FaultyError(f"is {echoed(text)} USD, which is not a price") from None
     return Decimal(text)
 
 
 def _positive(usd_per_hour: Decimal) -> Decimal:
     if float(usd_per_hour) <= 0:  # a double cannot hold 1e-999
-        raise _FaultyError(f"is {float(usd_per_hour):g} USD/h, which is no price")
+        raise _FaultyError(f"is {float(usd_per_hour):g} USD/h, which is not a price")
     return usd_per_hour

@@ -36,7 +36,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _CallChain:
-    """One chain of calls: what it asks, about which region or type, and the answer or why there is none."""
+    """One chain of calls: what it requests, for which region or type, and the answer or why there is none."""
 
     kind: Literal["list of region", "list of type", "offerings", "spot"]
     about: str
@@ -46,9 +46,9 @@ class _CallChain:
 class AwsPrices:
     """The PriceSource of AWS.
 
-    Up to as many named regions as there are instance types are asked one chain of pages each (which also shows types
-    that nobody knows); more, or all, are asked one chain per type. All chains, and all of EC2, run side by side. Where
-    EC2 may not be asked, the price list stands alone and one problem line says so.
+    Up to as many named regions as there are instance types are read by one chain of pages each (which also shows types
+    that we do not know); more, or all, by one chain per type. All chains, and all of EC2, run side by side. Where
+    EC2 may not be called, only the price list is used and one problem line says so.
 
     Args:
         clients: the boto3 clients; None makes them from the environment.
@@ -211,7 +211,7 @@ class AwsPrices:
 
 
 def _outcome(part: _CallChain) -> Any:
-    """The answer, or why there is none as an UnreadError: a part that cannot be read never ends the others."""
+    """The answer, or why there is none as an UnreadError: a part that cannot be read never stops the others."""
     try:
         answer = contained(part.ask)
     except UnreadError as error:

@@ -81,7 +81,7 @@ def spot_prices(ec2: Any, region: str, instance_types: Collection[str], now: dat
         except NotANumber:
             price = Decimal(0)
         if price <= 0:
-            refused[name] = f"is '{echoed(text)}' USD/h in {zone}, which is no price"
+            refused[name] = f"is '{echoed(text)}' USD/h in {zone}, which is not a price"
         else:
             prices[name] = min(prices.get(name, price), price)
     return SpotPrices({name: price for name, price in prices.items() if name not in refused}, refused)

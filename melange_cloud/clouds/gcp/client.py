@@ -122,7 +122,7 @@ def find_credentials(patience: GcpPatience, ask_metadata: bool = True, deadline:
     """Application default credentials, refreshed, so that expired ones are known before the first call.
 
     Args:
-        ask_metadata: False where the metadata server is known not to be there.
+        ask_metadata: False if the metadata server is known not to be there.
         deadline: after which no answer is read on.
 
     Raises:
@@ -139,7 +139,7 @@ def find_credentials(patience: GcpPatience, ask_metadata: bool = True, deadline:
         from google.auth.transport.requests import Request
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # google-auth's advice about quota projects is no part of our output
+            warnings.simplefilter("ignore")  # google-auth's advice about quota projects does not belong in our output
             credentials, _ = google.auth.default(scopes=_SCOPES)
         session = requests.Session()
         _bound(session, _MOST_TOKEN_BYTES, deadline)
@@ -199,7 +199,7 @@ def machine_types_client(
 
 def _bounded(client: Any, deadline: Deadline | None) -> Any:
     """The client, whose answers are now read within bounds."""
-    session = client.transport._session  # there is no public way to the connections of a client
+    session = client.transport._session  # a client's connections are not public
     _bound(session, _MOST_ANSWER_BYTES, deadline)
     tokens = getattr(session, "_auth_request_session", None)
     if tokens is not None:
@@ -240,7 +240,7 @@ def call_options(patience: GcpPatience) -> dict[str, Any]:
 
 
 def _nobody_there(error: BaseException) -> bool:
-    """Whether no connection came about (no network, no such host, refused): trying again would only cost time."""
+    """Whether the connection failed (no network, unknown host, refused): trying again would only cost time."""
     from requests.exceptions import ConnectTimeout
     from urllib3.exceptions import NewConnectionError
 

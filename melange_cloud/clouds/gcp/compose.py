@@ -38,8 +38,8 @@ class ComposedPrice:
     """A machine type's price in one region for one purchase.
 
     Attributes:
-        usd_per_instance_hour: of one instance, in whole micro-USD; None where a part has no price.
-        missing: what has no price, in words; empty where there is one.
+        usd_per_instance_hour: of one instance, in whole micro-USD; None if a part has no price.
+        missing: what has no price, in words; empty if there is one.
     """
 
     usd_per_instance_hour: Decimal | None
@@ -89,7 +89,7 @@ def _needed(machine: InstanceType, region: str, purchase: str, parts: PartPrices
 
 
 def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> ComposedPrice:
-    """Add up the parts of a machine type that ``can_compose`` knows; one missing part is no price, never less."""
+    """Add up the parts of a machine type that ``can_compose`` knows; without one of them there is no price."""
     gpu = (region, purchase, _FAMILIES[family_of(machine.name)].gpu_part)
     usd_per_hour = Decimal(0)
     missing = []

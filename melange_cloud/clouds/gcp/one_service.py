@@ -14,7 +14,7 @@ _importing = threading.Lock()
 def machine_types_client_class() -> Any:
     """``google.cloud.compute_v1.MachineTypesClient``.
 
-    The package is left in ``sys.modules`` not yet run; asking it for any other name runs it, so that nobody else in
+    The package is left in ``sys.modules`` not yet run; access to any other name runs it, so that no one else in
     the process sees a difference.
 
     Raises:

@@ -156,7 +156,7 @@ _RULES = tuple(_rules())
 
 
 def _in_force(entries: Sequence[Any], now: datetime) -> tuple[Any, str]:
-    """The entry whose price holds at ``now``, the latest that has begun by then; or None and why there is none.
+    """The entry whose price is valid at ``now``, the latest that has begun by then; or None and why there is none.
 
     Google lists a price from before the day on which it begins.
     """
@@ -169,7 +169,7 @@ def _in_force(entries: Sequence[Any], now: datetime) -> tuple[Any, str]:
         if not by_start:
             return None, "has no price"
         first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(by_start)[0])
-        return None, f"has no price that is in force before {first:%Y-%m-%d}"
+        return None, f"has no valid price before {first:%Y-%m-%d}"
     found, *others = by_start[max(begun)]
     if any(other.pricing_expression != found.pricing_expression for other in others):
         return None, f"has {len(others) + 1} prices that begin at the same moment"
@@ -194,7 +194,7 @@ def _price(sku: Any, group: str, now: datetime) -> tuple[Decimal | None, str]:
         return None, f"is priced in '{echoed(first[0].currency_code)}', not in USD"
     units, nanos = first[0].units, first[0].nanos
     if abs(nanos) > _MOST_NANOS or units * nanos < 0:
-        return None, f"has the price {units} units and {nanos} nanos, which is no amount of money"
+        return None, f"has the price {units} units and {nanos} nanos, which is not an amount of money"
     usd = Decimal(units) + Decimal(nanos).scaleb(-9)
     if usd <= 0:
         return None, f"has the price {usd.normalize():f}"
@@ -202,15 +202,15 @@ def _price(sku: Any, group: str, now: datetime) -> tuple[Decimal | None, str]:
 
 
 def _regions(sku: Any) -> tuple[str, ...]:
-    """Where Google charges a SKU; what cannot be a region's name is none."""
+    """Where Google charges a SKU, without what cannot be a region's name."""
     return tuple(region for region in sku.service_regions if _REGION.fullmatch(region))
 
 
 def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
-    """What a SKU prices for us; None where it is none of ours.
+    """What a SKU prices for us; None if we do not use it.
 
     Args:
-        now: the time at which its price must be in force; None is the clock.
+        now: the time at which its price must be valid; None means now.
         sku: a protobuf ``google.cloud.billing.v1.Sku`` (the raw message, not its proto-plus wrapper, which takes ten
             times as long over the tens of thousands of SKUs that Compute Engine has).
     """

@@ -55,7 +55,7 @@ T = TypeVar("T")
 
 
 def _begin(name: str, read: Callable[[], T]) -> "PendingResult[T | ForeignErrorText]":
-    """Read in a thread of its own, whatever Google's client raises there."""
+    """Read in its own thread, whatever Google's client raises there."""
     return begin(lambda: contained(read), name)
 
 
@@ -65,14 +65,14 @@ class GcpPrices:
 
     Attributes:
         api_key: of the Cloud Billing API; else MELANGE_CLOUD_GCP_API_KEY, else application default credentials.
-        project: whose list of machine types is asked for; else MELANGE_CLOUD_GCP_PROJECT or GOOGLE_CLOUD_PROJECT.
+        project: the one whose list of machine types to query; else MELANGE_CLOUD_GCP_PROJECT or GOOGLE_CLOUD_PROJECT.
         known_types: region -> machine types, where Google's own list cannot be had; empty: wherever all parts have
             a price.
-        ask_metadata: False where the metadata server is known not to be there.
+        ask_metadata: False if the metadata server is known not to be there.
         patience: time-outs and retries.
         billing, machines: ready-made clients (CloudCatalogClient with transport ``rest``, MachineTypesClient).
         deadline: what has not been read by then is left.
-        now: the time, UTC, at which a price must be in force; its day dates the offers.
+        now: the time, UTC, at which a price must be valid; its day dates the offers.
     """
 
     provider = "gcp"
@@ -211,7 +211,7 @@ class _GoogleAnswer:
     today: date
 
     def _exists(self, machine: InstanceType, region: str) -> bool | None:
-        """Whether the region has the machine type; None where nobody knows."""
+        """Whether the region has the machine type; None if unknown."""
         if self.listing is not None:
             if machine.name in self.listing.types.get(region, ()):
                 return True
@@ -254,14 +254,14 @@ class _GoogleAnswer:
                 yield Exclusion("gcp", region, name, reasons[name])
 
     def _why_not(self, machine: InstanceType, region: str) -> str:
-        """Why the machine type lacks an offer for some purchases; empty where it has them all or never was there."""
+        """Why the machine type lacks an offer for some purchases; empty if it has them all or never was there."""
         exists = self._exists(machine, region)
         if not can_compose(machine):
             return "melange-cloud does not know which parts its price is made of" if exists else ""
         composed = {purchase: compose(machine, region, purchase, self.parts) for purchase in self.purchases}
         if exists is False:
             priced = any(one.usd_per_instance_hour is not None for one in composed.values())
-            return "the price list has it, but no such machine type exists in this region" if priced else ""
+            return "the price list has it, but the machine type does not exist in this region" if priced else ""
         if exists is None and not gpu_listed(machine, region, self.parts):
             return ""
         whys: dict[str, list[str]] = defaultdict(list)

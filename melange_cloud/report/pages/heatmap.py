@@ -217,7 +217,7 @@ def _foot(shown: HeatMap) -> Iterator[Block]:
     lines = ["- cannot be served within the target."]
     if len(shown.gpus) > 1:
         lines = [
-            f"~{GLUE}the difference is within the errors of the two profiles (added in quadrature): no winner",
+            f"~{GLUE}the difference lies within the errors of the two profiles (added in quadrature): no winner",
             f"a letter alone: no other GPU serves this within the target; -{GLUE}none does",
             _count(shown),
         ]

@@ -16,7 +16,7 @@ _FULL_AT = 2.0
 
 _AXES = ("input tokens per request", "output tokens per request")
 _UNSERVED = "- : no GPU serves this size within the target"
-_DOUBT = "~ and pale: the difference is within the errors of the two profiles (added in quadrature), so no winner"
+_DOUBT = "~ and pale: the difference lies within the errors of the two profiles (added in quadrature), so no winner"
 
 
 def heat_map_chart(shown: HeatMap) -> Chart:
