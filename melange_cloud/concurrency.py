@@ -3,7 +3,7 @@
 Two kinds of work run in threads here:
 
 - Questions to somebody who may never answer (``side_by_side``, ``begin``). Their threads are daemons, unlike those of
-  concurrent.futures: neither Ctrl-C, nor a deadline, nor the end of the program waits for one that hangs.
+  concurrent.futures: Ctrl-C, a deadline or the end of the program never waits for one that hangs.
 - Pieces of a file (``ahead``, ``worked_ahead``). Their threads end with the reader, so none outlives a file.
 """
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 Piece = TypeVar("Piece")
 
 AHEAD_THREADS = max(1, min(4, os.cpu_count() or 1) - 1)
-"""Beside the one that reads and counts, which keeps three busy at most. Each holds a piece in memory."""
+"""In addition to the one that reads and counts, which keeps at most three busy. Each holds a piece in memory."""
 
 _LOOK_S = 0.05
 """Between two looks at the clock, which a test may move."""
@@ -56,7 +56,7 @@ class Deadline:
 
     @property
     def left_s(self) -> float:
-        """Seconds until then; 0 where it has passed."""
+        """Seconds until then; 0 if it has passed."""
         return max(0.0, self._ends_at - self.clock())
 
     @property
@@ -77,7 +77,7 @@ class Deadline:
         """Wait for the next item of a queue; what is there when the moment comes still counts.
 
         Raises:
-            DeadlinePassedError: there is none in time.
+            DeadlinePassedError: none comes in time.
         """
         while not self.passed:
             try:
@@ -117,7 +117,7 @@ _Ending: TypeAlias = "tuple[int, T | None, BaseException | None]"
 
 
 class PendingResult(Generic[T]):
-    """What a call gives that runs in a thread of its own; made by ``begin``."""
+    """The result of a call that runs in its own thread; made by ``begin``."""
 
     def __init__(self, call: Callable[[], T], name: str) -> None:
         self._ended: queue.SimpleQueue[_Ending[T]] = queue.SimpleQueue()
@@ -151,7 +151,7 @@ def side_by_side(
     An interrupt, or a caller that stops listening, ends the wait at once, and no call is begun after that. What a call
     raises is raised here.
 
-    At the deadline calls are abandoned, their answers unread, but for those whose thread has promised to come back by
+    At the deadline calls are abandoned, their answers unread, except those whose thread has promised to come back by
     itself (``Deadline.watch``): these are waited for, since they are summing up what they have.
 
     Raises:
@@ -202,7 +202,7 @@ def side_by_side(
 def ahead(pieces: Iterator[Piece]) -> Generator[Piece, None, None]:
     """The same pieces in the same order, each made by a thread while the one before is in use; one waits at most.
 
-    Python's lock is no hindrance where zlib, pyarrow, pandas or numpy make them: these release it. What making a piece
+    Python's lock does not matter where zlib, pyarrow, pandas or numpy make them: these release it. What making a piece
     raises is raised where the piece would have come. Close the generator where it is not used up: then no thread
     outlives it.
     """

@@ -116,8 +116,8 @@ class Fault:
     Attributes:
         path: the file.
         what: what is wrong, a clause.
-        line: counted from 1; None where no single line is at fault.
-        field: the column, key or section; None where no single one is at fault.
+        line: counted from 1; None if no single line is at fault.
+        field: the column, key or section; None if no single one is at fault.
         cure: what to do about it; empty where ``what`` says it.
     """
 
@@ -152,7 +152,7 @@ class BadFile(BadInput):
     Args:
         faults: at least one; shown one per line, at most ``shown`` of them.
         shown: how many are printed before the rest is counted.
-        more: the file has further faults that nobody looked for.
+        more: the file may have more faults that were not looked for.
     """
 
     def __init__(self, faults: Iterable[Fault], shown: int = 10, *, more: bool = False) -> None:

@@ -26,10 +26,10 @@ class PaperInput:
 
     Attributes:
         usd_per_gpu_hour: by GPU name.
-        max_tput_requests_per_s: by GPU name; rows are input ranges, columns output ranges; 0 where it cannot serve.
+        max_tput_requests_per_s: by GPU name; rows are input ranges, columns output ranges; 0 if it cannot serve.
         shares: of the traffic, same shape; sum to 1.
         requests_per_s: of all buckets together.
-        slice_factor: what the file asks for, None where it does not.
+        slice_factor: what the file asks for, None if it does not.
     """
 
     usd_per_gpu_hour: Mapping[str, float]
@@ -98,7 +98,7 @@ def read_paper_input(path: Path) -> PaperInput:
 
 
 def to_problem(paper: PaperInput) -> Problem:
-    """The paper's question: every GPU is an instance of its own, every bucket can be sent where it is cheapest.
+    """The paper's question: every GPU is its own instance, every bucket can be sent where it is cheapest.
 
     Raises:
         NoPlan: a bucket with traffic that no GPU serves, named by its indexes.
@@ -142,7 +142,7 @@ def _number(value: Any) -> float | None:
 
 
 def _matrix(value: Any) -> tuple[tuple[float, ...], ...] | None:
-    """Rows of equal length, finite and not negative; None where it is anything else."""
+    """Rows of equal length, finite and not negative; None if it is anything else."""
     if not isinstance(value, list) or not value or not all(isinstance(row, list) and row for row in value):
         return None
     rows = [[_number(cell) for cell in row] for row in value]

@@ -22,7 +22,7 @@ VARIABLES = frozenset(
         "GCP_PROJECT", "GLPSOL", "PROFILES",
     )
 )  # fmt: skip
-"""Environment variables that are read, besides one for each option of ``plan``."""
+"""Environment variables that are read, in addition to one for each option of ``plan``."""
 
 ARRAYS = frozenset({"discount"})
 """Arrays of tables, written ``[[discount]]``, which ``read_array`` reads."""
@@ -43,7 +43,7 @@ def unused_variables(options: Collection[str]) -> list[str]:
 
 
 def settings_path() -> Path | None:
-    """The settings file in force, None where there is none.
+    """The settings file in use, None if there is none.
 
     Raises:
         BadInput: MELANGE_CLOUD_CONFIG names a file that is not there.

@@ -8,10 +8,10 @@ _PACKAGE = Path(__file__).resolve().parent
 def shipped(folder: str) -> Path:
     """The shipped folder ``pricing`` or ``profiles``.
 
-    A wheel carries them as ``melange_cloud/_data/<folder>``; a checkout has them beside the package.
+    A wheel carries them as ``melange_cloud/_data/<folder>``; a checkout has them next to the package.
 
     Raises:
-        FileNotFoundError: neither is there, which means a broken installation.
+        FileNotFoundError: both are missing, which means a broken installation.
     """
     for candidate in (_PACKAGE / "_data" / folder, _PACKAGE.parent / folder):
         if candidate.is_dir():

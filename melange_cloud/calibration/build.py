@@ -38,7 +38,7 @@ def build(models: Iterable[str] | None = None) -> dict[Path, str]:
 
 
 def differences(texts: dict[Path, str], folder: Path) -> list[str]:
-    """How the files under ``folder`` differ from ``texts``, one line per file; empty where they are the same."""
+    """How the files under ``folder`` differ from ``texts``, one line per file; empty if they are the same."""
     lines = []
     for place, text in sorted(texts.items()):
         file = folder / place

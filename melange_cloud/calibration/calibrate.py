@@ -54,7 +54,7 @@ CHOSEN = {
 _SATURATED = ("trtllm-0.10", "trtllm-0.12", "trtllm-0.14", "trtllm-1.0")
 _SERVED = ("trtllm-1.0-served", "trtllm-1.2-served", "sglang-0.5-served", "vllm-0.12-served", "vllm-2025-served")
 PAST_ENGINES = ("TensorRT-LLM 0.x",)
-"""Engines of the era whose step is no longer in use; where nothing else was measured, it counts."""
+"""Engines of the era whose step is no longer in use; it counts only if nothing else was measured."""
 _ROOFLINE = ("read_weights", "read_cache", "compute", "attention")
 _OVERHEADS = ("step_s", "sampling_s", "prefill_s", "cache_loss", "link_gb_per_s", "link_latency_s")
 _FRONT_END = ("front_end.step_s", "front_end.per_request_s", "front_end.per_prefill_s")
@@ -185,7 +185,7 @@ GROUPS = (
         because="the fractions of 16 bits on the fp8 peak; no measurement",
     ),
 )
-"""In an order in which a group stands after the one it borrows from."""
+"""In an order in which a group comes after the one that it borrows from."""
 
 COLUMNS = (
     *_ROOFLINE,
@@ -206,7 +206,7 @@ def fit(group: ConstantGroup, trials: Sequence[Trial], borrowed: Mapping[str, fl
     """The constants of a group by name, rounded; trials of one engine see that engine's.
 
     Args:
-        borrowed: the constants of the group it borrows from; empty where it borrows from none.
+        borrowed: the constants of the group it borrows from; empty if it borrows from none.
     """
     known = {**CHOSEN, **borrowed, **group.chosen}
     if not trials or not group.fitted:

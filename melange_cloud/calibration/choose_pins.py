@@ -1,4 +1,4 @@
-"""Derives profiles/pinned from profiles/measured: the measurements that stand over the estimates of an era.
+"""Derives profiles/pinned from profiles/measured: the measurements that override the estimates of an era.
 
 A profile speaks of an era's engines under the era's limits; a measurement of one engine under its own. It is pinned
 only where the two say the same thing:
@@ -43,7 +43,7 @@ SAME_BATCH = 1.1
 """Most by which the requests that fit at once may differ from the era's."""
 
 WIDEST_SPREAD = 0.25
-"""Where engines differ by more, one engine's measurement is no better than a calibrated estimate of all (grade B)."""
+"""Where engines differ by more, one engine's measurement is not better than a calibrated estimate of all (grade B)."""
 
 MOST_FRONT_END = 0.6
 """Of a step: at this part a front end slows its server by 3 %, at 0.8 by 12 % (fourth powers add, ``roofline.py``)."""
@@ -90,7 +90,7 @@ def _trials(era: Era) -> Iterator[Trial]:
 
 
 def _shipped_precision(era: Era, row: TrainingRow) -> str:
-    """The precision of the shipped profile that a row speaks of; empty where there is none."""
+    """The precision of the shipped profile that a row is about; empty if there is none."""
     for precision in era.models.get(row.model, ()):
         if (precision == "fp8") == (row.precision == "fp8"):
             return precision
@@ -182,7 +182,7 @@ def _engines(replica: Replica) -> Iterable[str]:
 
 
 def _seen(replica: Replica) -> Calibration | None:
-    """The constants in which several engines were distinguished; None where none were."""
+    """The constants in which several engines were distinguished; None if none were."""
     precision = "fp8" if replica.precision == "fp8" else "fp16"
     return load_calibrations().get((_ENGINES_SEEN_ON, replica.era.name, precision))
 

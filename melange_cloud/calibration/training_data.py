@@ -52,7 +52,7 @@ class MeasurementSource:
     requests: Mapping[str, int]
 
     def requests_of(self, input_tokens: int, output_tokens: int) -> float:
-        """Requests of a saturated run at a size; infinite where not known."""
+        """Requests of a saturated run at a size; infinite if not known."""
         return self.requests.get(f"{input_tokens}/{output_tokens}", self.requests.get("default", math.inf))
 
 
@@ -62,7 +62,7 @@ class TrainingRow:
 
     Attributes:
         table: one of TABLES.
-        precision: ``fp16`` stands for bf16 too.
+        precision: ``fp16`` covers bf16 too.
         values: by column of its table.
     """
 

@@ -76,7 +76,7 @@ def trial(
     """A row made ready; None where its replica is refused, or where it ran out of memory and the run says little.
 
     Args:
-        era: the shipped one; the source's limits take the place of its own.
+        era: the shipped one; the source's limits replace its own.
     """
     source = row.source
     limits = replace(
@@ -117,7 +117,7 @@ class LoadCurve:
     points: tuple[tuple[float, float], ...]
 
     def rate_within(self, tpot_ms: float) -> float | None:
-        """The measured rate at a target, on a line between the runs about it; None where it is not between any."""
+        """The measured rate at a target, on a line between the runs about it; None if it is not between any."""
         found = None
         for (below_ms, below), (above_ms, above) in zip(self.points, self.points[1:], strict=False):
             if below_ms <= tpot_ms < above_ms:
@@ -144,7 +144,7 @@ def curves(trials: Sequence[Trial]) -> list[LoadCurve]:
 
 
 def estimated_within(replica: Replica, size: tuple[int, int], tpot_ms: float) -> float:
-    """The estimator's rate at a target as a profile derives it; 0 where no point meets it."""
+    """The estimator's rate at a target as a profile derives it; 0 if no point meets it."""
     points = replica.estimate(*size)
     if isinstance(points, MemoryShortfall):
         return 0.0

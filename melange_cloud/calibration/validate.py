@@ -47,7 +47,7 @@ class _HeldOutError(NamedTuple):
 
     @property
     def is_within(self) -> bool:
-        """Whether the measured rate lies within the shipped one less and plus its stated error."""
+        """Whether the measured rate is within the shipped one's stated error."""
         if self.shipped_off is None or self.stated is None or self.shipped_off <= -1:
             return False
         return abs(1 / (1 + self.shipped_off) - 1) <= self.stated
@@ -139,7 +139,7 @@ class _ShippedReplica:
     size: tuple[int, int]
 
     def rate(self, tpot_ms: float = float("inf")) -> float:
-        """The rate that the profile gives; 0 where it has none."""
+        """The rate that the profile gives; 0 if it has none."""
         return estimated_within(self.replica, self.size, tpot_ms)
 
     def stated(self, tpot_ms: float | None) -> float:

@@ -177,7 +177,7 @@ class _ConfigFields:
 
 
 def _window(fields: _ConfigFields, family: ModelFamily, layers: int) -> int | None:
-    """The tokens that a layer with a sliding window sees; None where no layer has one in force."""
+    """The tokens that a layer with a sliding window sees; None if no layer uses one."""
     config = fields.config
     if family.window_switch and not fields.flag(family.window_switch, default=False):
         return None

@@ -21,8 +21,8 @@ class ModelFamily:
         head_dim: where the config does not say; None is hidden / heads.
         kv_heads_may_miss: a config without KV heads has as many as heads; else it must say.
         measured: whether models of the family are among the measurements that the estimator was fitted to.
-        window: the sliding window where the config does not say; None is none.
-        window_switch: the field without which no window is in force.
+        window: the sliding window if the config does not say; None means none.
+        window_switch: the field without which no window applies.
     """
 
     gated: bool = True
@@ -84,13 +84,13 @@ _LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
 def why_not(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(field, why a model cannot be estimated); the first reason that holds, empty where it can."""
+    """(field, why a model cannot be estimated); the first reason that holds, empty if it can."""
 
     def present(*names: str) -> str:
         return next((name for name in names if config.get(name) not in (None, False, 0, "", [], {})), "")
 
     if field := present(*_WRAPPED):
-        return [(field, f"wraps a language model: save the object {field!r} as a file of its own and give that; what "
+        return [(field, f"wraps a language model: save the object {field!r} as its own file and give that; what "
                  "images or sound cost is not estimated")]  # fmt: skip
     if field := present("peft_type"):
         return [(field, "is an adapter's config: give that of the base model")]

@@ -4,7 +4,7 @@ In closed loop, n requests are in flight: each is prefilled, then decodes for D 
 its place. Of the n, b decode; the others wait for their first token. In its time a request sees every other one
 prefilled once: those that are not while it decodes, while it waits::
 
-    begin = prefill of its own, alone + step(b) (n - 1) / 2n      half a step of the others goes by first
+    begin = prefill of its own, alone + step(b) (n - 1) / 2n      half a step of the others comes first
     ttft  = begin + (n - 1 - b (n - 1)/n) prefill(b)
     rate  = n / (ttft + D tpot(b))                                Little's law
     b     = n D step(b) / (begin + D step(b))                     which makes b = rate D tpot(b)
@@ -102,7 +102,7 @@ class Replica:
 
     @property
     def refusal(self) -> str:
-        """Why no profile is made of this replica, one clause; empty where one is."""
+        """Why no profile is made of this replica, one clause; empty if one is."""
         gpu, degree = self.gpu.name, self.tensor_parallel
         if self.gpu.peak_tflops(self.precision) is None:
             return f"{gpu} has no {self.precision}"
@@ -130,7 +130,7 @@ class Replica:
         return self.cache_share < SLIVER
 
     def largest_concurrency(self, input_tokens: int, output_tokens: int) -> int:
-        """Requests of a size that run at once; 0 where not even one fits."""
+        """Requests of a size that run at once; 0 if not even one fits."""
         if input_tokens + output_tokens > self.cache_tokens:
             return 0
         block = self.era.block_tokens

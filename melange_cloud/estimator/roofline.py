@@ -17,11 +17,11 @@ A step puts T tokens through the weights. It reads them once for all, and multip
     python_s  = step_per_request_s (1 + server_share)
     step(b)   = linear(b) + cache + network + overhead
 
-Attention reads the cache after and before the matrix products, not beside them: a sum, not the larger. Every GPU
-of a replica chooses tokens from the gathered scores of the whole vocabulary, hence V tp.
+Attention reads the cache before and after the matrix products, not during them: a sum, not the larger. Every GPU
+of a replica chooses tokens from the gathered scores of the whole vocabulary, so V tp.
 
 A prefill rides on the steps of the others (chunked prefill, mixed steps): the weights are read anyway, so it costs what
-its tokens add. Engines of early 2024 gave it a step of its own, linear(I) + step_s + python_s instead of the first two
+its tokens add. Engines of early 2024 gave it its own step, linear(I) + step_s + python_s instead of the first two
 terms::
 
     prefill(b) = linear(b + I) - linear(b) + 2 layers heads head_dim I^2 / (tp TF16 attention) + I network + prefill_s
@@ -29,7 +29,7 @@ terms::
 
 since while one of n requests decodes, each of the others is prefilled once. Where m, the prefills per step, is above 1,
 they share the step: linear(b + m I) - linear(b). A front end, where there is one, works
-beside the GPU, and the slower of the two sets the pace: tpot = (gpu^4 + front_end^4)^(1/4).
+in parallel with the GPU, and the slower of the two sets the pace: tpot = (gpu^4 + front_end^4)^(1/4).
 """
 
 import math
@@ -167,7 +167,7 @@ def tpot_s(
         decoding: requests decoding in a step, on average; at least 1 counts.
         size: input and output tokens of every request.
         others: the part of the prefills that hold a request up: (n - 1)/n, since not its own does.
-        front_end: what works beside the GPU.
+        front_end: what works in parallel with the GPU.
     """
     input_tokens, output_tokens = size
     steps = max(output_tokens - 1, 1)

@@ -133,7 +133,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
 
 
 def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
-    """The constants of a ``calibration.toml``, by (GPU, era, precision); ``fp16`` stands for both 16-bit precisions.
+    """The constants of a ``calibration.toml``, by (GPU, era, precision); ``fp16`` covers both 16-bit precisions.
 
     Raises:
         BadFile: a field is missing, unknown or out of range, or a row appears twice.

@@ -72,7 +72,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU's data sheet; ``fp8_tflops`` is None where it has no fp8."""
+    """A GPU's data sheet; ``fp8_tflops`` is None if it has no fp8."""
 
     name: str
     memory_gib: float
@@ -85,7 +85,7 @@ class Gpu:
     date: date
 
     def peak_tflops(self, precision: str) -> float | None:
-        """Dense peak at a precision, TFLOP/s; None where the GPU cannot compute in it."""
+        """Dense peak at a precision, TFLOP/s; None if the GPU cannot compute in it."""
         return self.fp8_tflops if precision == "fp8" else self.fp16_tflops
 
 
@@ -94,9 +94,9 @@ class Era:
     """An engine era: engines of one time, with the limits they are started with.
 
     Attributes:
-        activations_gib: what an engine keeps per GPU beside weights and cache, GiB.
+        activations_gib: what an engine keeps per GPU in addition to weights and cache, GiB.
         growth: a request in flight holds cache for input + growth x output tokens.
-        block_tokens: the cache is handed out in blocks of so many tokens.
+        block_tokens: the cache is handed out in blocks of this many tokens.
         mixed_steps: whether one step prefills and decodes, reading the weights once for both.
         fp8_cache: whether the KV cache of an fp8 profile is kept in 8 bits too.
         least_cache_share: a replica with less cache than this share of its weights is refused.
@@ -169,7 +169,7 @@ class Calibration:
         rests_on: the measurements, or what it was borrowed from.
         rows: measured rows of the fit, by source.
         fitted, chosen: names of the constants that the rows determine, and of those that were set beforehand.
-        borrowed: the row that the others come from; empty where all are its own.
+        borrowed: the row that the others come from; empty if all are its own.
     """
 
     gpu: str

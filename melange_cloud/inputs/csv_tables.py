@@ -36,7 +36,7 @@ class CsvRow(Fields):
         return bool(self._record.get(field))
 
     def text(self, field: str) -> str:
-        """The cell without outer spaces; empty where the cell or the column is."""
+        """The cell without outer spaces; empty if the cell or the column is."""
         return str(self._record.get(field, ""))
 
     def required(self, field: str, cure: str = f"fill it in, {_OR_LEAVE_OUT}") -> str | None:

@@ -41,8 +41,8 @@ class Fields:
             path: of its file.
             record: its values by field.
             faults: to which those of the record are added.
-            place: what stands before a field in a fault, such as ``buckets[3].``.
-            line: where the record begins; None where it is not known.
+            place: what comes before a field in a fault, such as ``buckets[3].``.
+            line: where the record begins; None if it is not known.
         """
         self.path, self.faults, self.place, self.line = path, faults, place, line
         self._record = record
@@ -53,11 +53,11 @@ class Fields:
         return field in self._record
 
     def given(self, field: str) -> bool:
-        """Whether the record has a value for the field: null is none."""
+        """Whether the record has a value for the field: null does not count."""
         return self.value(field) is not None
 
     def value(self, field: str) -> Any:
-        """What the record holds under the field; None where it is absent."""
+        """What the record holds under the field; None if it is absent."""
         self._taken.add(field)
         return self._record.get(field)
 
@@ -74,7 +74,7 @@ class Fields:
         return self._take(field, _text, "a text that is not empty") or ""
 
     def texts(self, field: str) -> tuple[str, ...]:
-        """A list of texts; empty where the field is absent."""
+        """A list of texts; empty if the field is absent."""
         return self._take(field, _texts, "a list of texts") or ()
 
     def choice(self, field: str, known: Collection[str], or_else: str = "") -> str | None:

@@ -30,7 +30,7 @@ _LONGEST_FRACTION = 400
 
 
 class MalformedText(ValueError):
-    """A text that cannot be read, as a clause without its file; ``line`` is None where it is not known."""
+    """A text that cannot be read, as a clause without its file; ``line`` is None if it is not known."""
 
     def __init__(self, what: str, line: int | None = None) -> None:
         self.line = line
@@ -158,7 +158,7 @@ def _finite(digits: str) -> float:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise MalformedText(f"has {name} where a number must stand")
+    raise MalformedText(f"has {name} where a number is expected")
 
 
 def _refuse_half_characters(value: Any) -> None:
@@ -202,7 +202,7 @@ def parse_records(texts: Iterable[bytes]) -> list[Any]:
     what Python's own reader takes. Whoever uses a value checks that one.
 
     Raises:
-        MalformedText: one of them is not JSON, or not a single value; which one is not told.
+        MalformedText: one of them is not JSON, or not a single value; it does not say which one.
     """
     texts = list(texts)
     try:

@@ -15,7 +15,7 @@ class JsonObject(Fields):
     """The fields of one object; values are repeated as JSON writes them."""
 
     def object_at(self, field: str, required: Iterable[str], optional: Iterable[str] = ()) -> "JsonObject | None":
-        """An object with declared fields of its own; None where the field is absent, null or something else."""
+        """An object with its own declared fields; None if the field is absent, null or something else."""
         value = self.value(field)
         return None if value is None else self.inner(field, value, required, optional)
 
@@ -52,7 +52,7 @@ class JsonObject(Fields):
         return self._take(field, read, f"[low, high], whole numbers, 0 <= low < high <= {most:,}")
 
     def numbers_or_nulls(self, field: str) -> tuple[float | None, ...]:
-        """A list of numbers of 0 or more, and nulls; empty where the field is absent, null or wrong."""
+        """A list of numbers of 0 or more, and nulls; empty if the field is absent, null or wrong."""
         values = self.value(field)
         if values is None:
             return ()

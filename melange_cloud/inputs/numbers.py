@@ -28,7 +28,7 @@ def parse_number(text: str, low: float = -MOST, high: float = MOST) -> float:
     """A finite decimal number in [low, high]. Stricter than ``float``: no ``nan``, ``inf``, ``1_000`` or Arabic digits.
 
     Raises:
-        NotANumber: it is none.
+        NotANumber: it is not a number.
         OutOfRange: it is outside the range.
     """
     text = text.strip()
@@ -44,7 +44,7 @@ def parse_whole(text: str, low: int = 0, high: int = int(MOST)) -> int:
     """A whole number in [low, high], written in ASCII digits without a point.
 
     Raises:
-        NotANumber: it is none.
+        NotANumber: it is not a number.
         OutOfRange: it is outside the range.
     """
     text = text.strip()
@@ -57,5 +57,5 @@ def parse_whole(text: str, low: int = 0, high: int = int(MOST)) -> int:
 
 
 def is_number(value: object, low: float = -MOST, high: float = MOST) -> TypeGuard[int | float]:
-    """True if a value out of a parsed file is a number in [low, high]; true, false, NaN and infinity are none."""
+    """True if a value out of a parsed file is a number in [low, high]; true, false, NaN and infinity are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

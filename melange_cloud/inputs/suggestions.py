@@ -16,7 +16,7 @@ def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def did_you_mean(words: Iterable[str]) -> str:
-    """``did you mean A or B?``; empty where there is no word to suggest."""
+    """``did you mean A or B?``; empty if there is no word to suggest."""
     listed = " or ".join(words)
     return f"did you mean {listed}?" if listed else ""
 

@@ -13,7 +13,7 @@ from melange_cloud.inputs.numbers import MOST, is_number
 class TomlTable(Fields):
     """The fields of one table.
 
-    A field that is absent is a fault: what may be absent is asked for with ``has``. After a fault a stand-in comes
+    A field that is absent is a fault: check for what may be absent with ``has``. After a fault a stand-in comes
     back, so that the record can be made and further faults be found; whoever has faults throws it away.
     """
 
@@ -23,7 +23,7 @@ class TomlTable(Fields):
             faults.append(Fault(path, f"is {shown(table)}", field=name, cure="must be a table"))
 
     def part(self, field: str) -> "TomlTable":
-        """A table within this one, empty where absent."""
+        """A table within this one, empty if absent."""
         return TomlTable(Path(self.path), f"{self.place}{field}", self.mapping(field), self.faults)
 
     def text(self, field: str) -> str:
@@ -31,7 +31,7 @@ class TomlTable(Fields):
         return super().text(field) or "?"
 
     def texts(self, field: str) -> tuple[str, ...]:
-        """A list of texts; empty where the field is absent."""
+        """A list of texts; empty if the field is absent."""
         return super().texts(field) if self.has(field) else ()
 
     def choice(self, field: str, known: Collection[str], or_else: str = "") -> str:
@@ -66,13 +66,13 @@ class TomlTable(Fields):
         return self._take(field, read, f"a list out of {', '.join(map(str, known))}") or known[:1]
 
     def mapping(self, field: str) -> dict[str, Any]:
-        """A table of its own as it is, empty where absent."""
+        """A separate table as it is, empty if absent."""
         if not self.has(field):
             return {}
         return self._take(field, lambda value: dict(value) if isinstance(value, dict) else None, "a table") or {}
 
     def seconds(self, field: str) -> dict[str, float]:
-        """A table of numbers of at least 0 by name, empty where absent."""
+        """A table of numbers of at least 0 by name, empty if absent."""
         numbers: dict[str, float] = {}
         for name, value in self.mapping(field).items():
             if not is_number(value, 0):
@@ -82,7 +82,7 @@ class TomlTable(Fields):
         return numbers
 
     def triple(self, field: str, names: tuple[str, str, str]) -> tuple[float, float, float]:
-        """Three numbers of a table; all 0 where it is absent."""
+        """Three numbers of a table; all 0 if it is absent."""
         table = self.seconds(field)
         if table and set(table) != set(names):
             self.fault(field, f"has {echoed(', '.join(table))}", f"must have {', '.join(names)}")

@@ -14,7 +14,7 @@ Checked = TypeVar("Checked")
 
 
 def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> None:
-    """Write text (as UTF-8) or bytes through a temporary file beside ``path`` and an atomic replace.
+    """Write text (as UTF-8) or bytes through a temporary file next to ``path`` and an atomic replace.
 
     A reader sees the old file or the new one; a failure leaves the old one. Something that is not a regular file
     (``/dev/stdout``, a named pipe) cannot be replaced and is written to as it is.
@@ -31,7 +31,7 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
         if special and not private:
             path.write_bytes(raw)
             return
-        # A symbolic link keeps pointing at its file; one to a device, or a pipe that nobody reads, gives way.
+        # A symbolic link keeps pointing at its file; one to a device, or to a pipe without a reader, is replaced.
         target = path.absolute() if special else path.resolve()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
@@ -55,12 +55,12 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
 def write_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path], Checked]) -> Checked:
     """Write files of a folder (UTF-8) so that either all of them are new or all are as they were.
 
-    They are first written into a folder beside it, and looked at there; what fails until then has changed nothing. A
+    They are first written into a folder next to it, and checked there; a failure up to then changes nothing. A
     folder that does not exist yet comes into being whole.
 
     Args:
         texts: file name -> text.
-        check: gets the folder beside it, with all of ``texts`` in it; what it raises passes through.
+        check: gets the folder next to it, with all of ``texts`` in it; what it raises passes through.
 
     Returns:
         What ``check`` gave.

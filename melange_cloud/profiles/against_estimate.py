@@ -23,7 +23,7 @@ def compared(
     """Per measured size: the highest rate (within a target), and what the estimate says of the same target.
 
     Args:
-        estimate: None where there is none.
+        estimate: None if there is none.
         tpot_ms: the target; None compares at the measured TPOT.
     """
     by_size: dict[tuple[int, int], list[OperatingPoint]] = {}
@@ -80,7 +80,7 @@ def _estimated(estimate: Profile | None, size: tuple[int, int], tpot_ms: float |
 
 
 def large_ratio(comparison: EstimateComparison) -> str:
-    """What is odd of a size whose ratio is large, one clause; empty where nothing is."""
+    """What is odd of a size whose ratio is large, one clause; empty if nothing is."""
     if not comparison.is_large or comparison.requests_per_s is None:
         return ""
     at = f"{comparison.input_tokens:,} + {comparison.output_tokens:,} tokens"

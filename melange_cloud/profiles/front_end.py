@@ -77,7 +77,7 @@ def request_s(law: FrontEnd, output_tokens: float) -> float:
 
 
 def front_end_law(era: str, precision: str) -> tuple[FrontEnd, str] | None:
-    """The fitted law of an era and precision, and the GPU on which it was fitted; None where there is none."""
+    """The fitted law of an era and precision, and the GPU on which it was fitted; None if there is none."""
     constants = "fp8" if precision == "fp8" else "fp16"
     for (gpu, of_era, of_precision), row in sorted(load_calibrations().items()):
         if (of_era, of_precision) == (era, constants) and row.front_end.per_prefill_s > 0:
@@ -86,7 +86,7 @@ def front_end_law(era: str, precision: str) -> tuple[FrontEnd, str] | None:
 
 
 def front_end_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> FrontEndLimit | None:
-    """The front end of a profile's replicas; None where the profile includes it already.
+    """The front end of a profile's replicas; None if the profile includes it already.
 
     Args:
         api_servers: server processes of each replica, at least 1.
@@ -116,7 +116,7 @@ def _servers_seen(profile: Profile, law: FrontEnd) -> float:
 
 
 def note_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> str:
-    """What to tell where the user's own measurements show a faster front end; empty where they do not."""
+    """What to tell where the user's own measurements show a faster front end; empty if they do not."""
     front_end = front_end_of(profile, api_servers)
     if front_end is None or front_end.servers <= api_servers:
         return ""
@@ -165,7 +165,7 @@ def served_cells(profile: Profile, slo: Slo = NO_TARGET, api_servers: int = DEFA
 
 
 def _tpot_ms_at(profile: Profile, cell: GridCell, served: MaxTput) -> float | None:
-    """The engine's mean TPOT at a rate, on a line between its operating points; None where they do not tell."""
+    """The engine's mean TPOT at a rate, on a line between its operating points; None if they do not tell."""
     points = sorted(
         (point.requests_per_s, point.tpot_ms)
         for point in profile.points[cell.input_tokens, cell.output_tokens]

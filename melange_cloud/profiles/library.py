@@ -90,7 +90,7 @@ def load_profiles(
 
 
 def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profile | None:
-    """The estimate alone, whatever was measured: the shipped one, else the user's; None where there is none.
+    """The estimate alone, whatever was measured: the shipped one, else the user's; None if there is none.
 
     Args:
         model, precision, era: exactly as they are called.

@@ -12,7 +12,7 @@ from melange_cloud.domain import OperatingPoint, Slo
 class Point(NamedTuple):
     """What MaxTput needs of an operating point; a size's points stand in the order of their TPOT.
 
-    Latencies are in ms, and infinite where they are not known: such a point keeps no target.
+    Latencies are in ms, and infinite if they are not known: such a point keeps no target.
     """
 
     tpot_ms: float
@@ -23,7 +23,7 @@ class Point(NamedTuple):
 
     @property
     def in_flight(self) -> float:
-        """Mean requests in flight, by Little's law; infinite where the latencies are not known."""
+        """Mean requests in flight, by Little's law; infinite if the latencies are not known."""
         return self.requests_per_s * self.e2e_ms / 1000
 
 

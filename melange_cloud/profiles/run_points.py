@@ -40,7 +40,7 @@ _GROWTH_AT_SATURATION = 1.05
 
 
 def rejection(run: BenchmarkRun) -> str:
-    """Why a run says nothing about a rate, one clause; empty where it does."""
+    """Why a run says nothing about a rate, one clause; empty if it does."""
     if run.cancelled:
         return f"the run was cancelled ({run.cancelled}), so its rate is that of a part: repeat it"
     if run.failed and run.completed is not None and run.failed_fraction > MOST_FAILED:
@@ -202,7 +202,7 @@ def is_saturated(points: Sequence[OperatingPoint]) -> bool:
 
 
 def contradiction(newer: Sequence[OperatingPoint], older: Sequence[OperatingPoint]) -> str:
-    """How two measurements of one size contradict each other, one clause; empty where they do not.
+    """How two measurements of one size contradict each other, one clause; empty if they do not.
 
     They do where, at the same load (requests in flight or rate within 10 %), rate or TPOT differ by more than 20 %, or
     where the rates at saturation do.

@@ -70,7 +70,7 @@ def _estimates(profile: Profile) -> dict[Kind, GridProfile]:
 
 
 def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
-    """The profile as it would be if the user had these files alone; None where nothing is left."""
+    """The profile as it would be if the user had these files alone; None if nothing is left."""
     measured = _measured(profile)
     shipped = [] if measured is None else list(measured.shipped)
     return pin(_estimates(profile), shipped, own).get(profile.kind)

@@ -1,4 +1,4 @@
-"""What the cheapest fleet costs, where nobody will look at how it shares the traffic.
+"""What the cheapest fleet costs, when its shares of the traffic are not needed.
 
 On a staircase the answer is counted exactly, in no time; everything else is solved.
 """

@@ -44,7 +44,7 @@ def refuse_numbers(problem: Problem) -> None:
 
 
 def why_impossible(problem: Problem) -> str:
-    """Why no fleet can serve ``problem`` whatever the quotas, one clause; empty where one can."""
+    """Why no fleet can serve ``problem`` whatever the quotas, one clause; empty if one can."""
     if not problem.rows:
         return "there is no traffic"
     if not problem.offers:
@@ -171,7 +171,7 @@ def breaches(
     share_tolerance: float = SHARE_TOLERANCE,
     fit_tolerance: float = FIT_TOLERANCE,
 ) -> list[str]:
-    """What is wrong with a fleet and its shares, each one clause; empty where nothing is.
+    """What is wrong with a fleet and its shares, each one clause; empty if nothing is.
 
     Args:
         problem: the question.
@@ -217,7 +217,7 @@ def breaches(
 
 
 def verify(problem: Problem, solution: Solution) -> list[str]:
-    """What is wrong with ``solution``: cost, bound, coverage, capacity, spare, quotas; empty where nothing is."""
+    """What is wrong with ``solution``: cost, bound, coverage, capacity, spare, quotas; empty if nothing is."""
     if not solution.status.has_fleet:
         return []
     found = breaches(problem, solution.instances, solution.shares)
@@ -229,5 +229,5 @@ def verify(problem: Problem, solution: Solution) -> list[str]:
             solution.fleet_lower_bound_usd_per_hour is None
             or solution.fleet_lower_bound_usd_per_hour > cost + equal_within(cost)
         ):
-            found.append(f"{solution.fleet_lower_bound_usd_per_hour} USD/h is no lower bound of {cost}")
+            found.append(f"{solution.fleet_lower_bound_usd_per_hour} USD/h is not a lower bound of {cost}")
     return found

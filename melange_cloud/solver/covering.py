@@ -1,8 +1,8 @@
-"""Exact covering in whole numbers: the cheapest instances that hold so many replicas of one kind.
+"""Exact covering in whole numbers: the cheapest instances that hold a number of replicas of one kind.
 
 A solver's instances are right to its tolerances, and among equal costs it may return 134 instances where 26 do. Here
 cost comes first, then fewest instances, then a fixed order of the items; all in integers, so that no tolerance is left.
-Prices are whole nano-USD per hour: a net price such as 1.006 x 0.8777 is no whole number of micro-USD, and rounding it
+Prices are whole nano-USD per hour: a net price such as 1.006 x 0.8777 is no multiple of a micro-USD, and rounding it
 there would make equal costs unequal.
 """
 
@@ -18,7 +18,7 @@ Rank = tuple[int, int, tuple[int, ...]]
 
 
 class NodeBudgetSpent(Exception):
-    """The search under quotas spent its node budget; neither a covering nor its absence is proven."""
+    """The search under quotas spent its node budget; a covering is not proven, nor its absence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def cover(
 
     Returns:
         Least cost, then fewest instances, then more of the item that is cheaper per replica, larger, first by name.
-        None where there is no item, or where the quotas leave too little.
+        None if there is no item, or where the quotas leave too little.
 
     Raises:
         NodeBudgetSpent: quotas bind and the search spent NODE_BUDGET.
@@ -137,8 +137,8 @@ class Coverings:
     Let s be the replicas of the first item in the fixed order, the cheapest per replica. Of any s other items some hold
     a multiple of s together (pigeonhole), and first items replace those at no higher cost and in no more instances. So
     fewer than s other items are ever needed, and they hold fewer than s times the largest item's replicas: H. Every
-    demand beyond H takes a first item, and what it takes beside that is the covering of s replicas fewer. A table up to
-    H + s holds all coverings; it grows as far as it is asked for.
+    demand beyond H takes a first item, and the rest is the covering of s replicas fewer. A table up to
+    H + s holds all coverings; it grows as far as needed.
 
     Args:
         items: at least one, names unique, each hosting at least one replica; in any order.

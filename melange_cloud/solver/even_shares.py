@@ -26,7 +26,7 @@ Shares = dict[tuple[str, Kind], float]
 
 
 def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], program: SolverProgram) -> Shares | None:
-    """Shares with the lowest highest busy share, then the fewest busy replicas; None where the fleet is too small.
+    """Shares with the lowest highest busy share, then the fewest busy replicas; None if the fleet is too small.
 
     Args:
         problem: the question; any kind with instances may be used.
@@ -46,7 +46,7 @@ def even_shares_of_one_row(problem: Problem, instances: Mapping[tuple[str, Kind]
 
 
 def most_traffic(problem: Problem, instances: Mapping[tuple[str, Kind], int], *, solver: str = "auto") -> float:
-    """By how much all rates may be multiplied until a fleet is full; 0 where it cannot serve some row at any rate.
+    """By how much all rates may be multiplied until a fleet is full; 0 if it cannot serve some row at any rate.
 
     Args:
         problem: the question; its quotas are not looked at.

@@ -64,7 +64,7 @@ def least_change(
 def _through(
     problem: Problem, current: Mapping[str, int], most: float, program: SolverProgram, time_limit_s: int | None
 ) -> Solution:
-    """One program: first the fewest changes, then the least cost with so many."""
+    """One program: first the fewest changes, then the least cost with that number."""
     fewest = _ask(problem, current, most, None, program, time_limit_s)
     if fewest is None:
         return Solution(Status.UNKNOWN, solver=program.solver, reason="no fleet was found in time")
@@ -118,7 +118,7 @@ def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: floa
     cost_stays_within                usd_per_hour <= most_usd_per_hour
     a_kept_offer_is_used[o, k]       with a spare: ``a_rented_offer_is_used`` with as many instances as today allowed
 
-    and as objective the changes, or the cost with at most so many.
+    and as objective the changes, or the cost with at most that number.
     """
     import pyomo.core as pyo
 

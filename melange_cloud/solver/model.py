@@ -102,8 +102,8 @@ def create_share_model(
     Args:
         problem: the question.
         replicas: the fleet; kinds with replicas only.
-        usable_replicas: what each kind may fill: its replicas, less the largest instance where a spare is asked for;
-            infinite where any load may be put on it.
+        usable_replicas: what each kind may fill: its replicas, less the largest instance if a spare is required;
+            infinite if any load may be put on it.
         scale: replicas; loads are divided by it, so that a tiny and a huge workload look alike to a solver.
         highest_busy_share: None for the first question; its answer, for the second.
     """

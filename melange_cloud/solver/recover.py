@@ -1,4 +1,4 @@
-"""From a solver's values to a fleet in whole instances: rounded, covered anew, its shares evened, all verified."""
+"""From a solver's values to a fleet in whole instances: rounded, covered again, its shares evened, all verified."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -50,7 +50,7 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Solver
 
     Args:
         problem, model, slices: the question, and the model of it that was solved.
-        ending: how; its objective is checked against the fleet's cost, unless it is None.
+        ending: how it ended; its objective is checked against the fleet's cost, unless it is None.
 
     Raises:
         UnusableOutput: the values break the model by more than tolerances explain.

@@ -1,4 +1,4 @@
-"""A Problem goes in, a verified Solution comes out: which solver is asked, what is believed, how it is made exact."""
+"""A Problem goes in, a verified Solution comes out: which solver is used, what is trusted, how it is made exact."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -56,7 +56,7 @@ def solve(
         solver: one of SOLVERS.
         time_limit_s: whole seconds, at least 1, for the whole search; None for none.
         slices: None for continuous shares; N splits each row into N equal pieces.
-        even: False spares the search for even shares, where only the cost is asked for.
+        even: False skips the search for even shares, when only the cost is needed.
 
     Where the answer can be counted too (``counted.py``), the solver's is held against the count; what is counted is
     proven, so that a solver which is cut short there (after CHECK_S at the latest) leaves nothing open.
@@ -82,7 +82,7 @@ def cheapest_single_kind(
 ) -> Solution:
     """The same question with ``kind`` alone: every share is 1, so that an exact covering answers it.
 
-    Args, Returns and Raises are those of ``solve``, which is asked where quotas make the covering too long.
+    Args, Returns and Raises are those of ``solve``, which is used if quotas make the covering too long.
     """
     refuse_options(time_limit_s, None)
     problem = with_traffic(problem)
@@ -109,14 +109,14 @@ def cheapest_single_kind(
 
 
 def _instances_of_one(problem: Problem, kind: Kind) -> Instances | None:
-    """The cheapest instances with which ``kind`` serves everything; None where the quotas leave too little."""
+    """The cheapest instances with which ``kind`` serves everything; None if the quotas leave too little."""
     demand = whole_replicas(load_alone(problem, kind))
     counts = cover(items_of(problem, kind), demand, quota_limits(problem), problem.spare)
     return None if counts is None else {(name, kind): count for name, count in sorted(counts.items())}
 
 
 def _best_of_one_kind(problem: Problem) -> Solution | None:
-    """A fleet to start from, which no optimum may exceed: the cheapest of one kind; None where none is found soon.
+    """A fleet to start from, which no optimum may exceed: the cheapest of one kind; None if none is found soon.
 
     Of fleets that cost the same, the one with the fewest instances, then the least busy one.
     """
@@ -193,7 +193,7 @@ class _ProgramSearch:
         return self._conclusion(infeasible)
 
     def _second_opinion(self, program: SolverProgram) -> list[SolverProgram]:
-        """HiGHS, on what one program is not believed alone: that there is no fleet, or one that hangs on tolerances.
+        """HiGHS, to confirm what one program alone is not trusted with: no fleet, or one that depends on tolerances.
 
         CBC's development build (cbcbox 2.935) calls some questions infeasible that are not, and GLPK some with millions
         of replicas. GLPK also takes 1.00001 instances for one, and has no option against it.
@@ -297,7 +297,7 @@ class _ProgramSearch:
     def _made_exact(
         self, instances: Instances, shares: Shares, program: SolverProgram, ending: SolverOutcome
     ) -> tuple[Instances, Shares] | None:
-        """The solver's fleet covered anew, its shares evened; None where one of a single kind is as good."""
+        """The solver's fleet covered again, its shares evened; None if one of a single kind is as good."""
         if ending.status is Status.OPTIMAL and not self._is_better(fleet_cost_usd_per_hour(self.problem, instances)):
             return None
         if self.slices is not None:
@@ -331,7 +331,7 @@ class _ProgramSearch:
 
 
 def _exceeded(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> str:
-    """The reason where quotas leave no fleet, given the cheapest without them (empty where that is not known)."""
+    """The reason where quotas leave no fleet, given the cheapest without them (empty if that is not known)."""
     over = [
         f"{option}={most} (it needs {used})"
         for option, (used, most) in quota_uses(problem, instances).items()

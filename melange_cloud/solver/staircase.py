@@ -7,7 +7,7 @@ workload serves 1 / load of it with each replica, whatever the others do, so tha
 
 and the cheapest fleet for a demand is the cheapest bundle with at least that capacity. As the demand rises its cost is
 a staircase, which no solver is needed for. With a spare the usable replicas of a kind are those left without its
-largest instance; every kind then still has its own least cost for so many usable replicas, and nothing else changes.
+largest instance; every kind then still has its own least cost per number of usable replicas, and nothing else changes.
 
 The search goes through the kinds by what a unit of capacity costs in filled instances, cheapest first, and gives each
 from as many replicas as are missing down to none. The rest then costs at least its capacity at the next kind's price;
@@ -33,7 +33,7 @@ NEXT = 1 + 2 * WHOLE_TOLERANCE
 """How far beyond a bundle's capacity the next step is looked for, as a factor: where it does not hold any more."""
 
 MOST_REMEMBERED = 50_000
-"""Costs of single kinds that are kept; more are computed anew, so that a long run holds no more memory."""
+"""Costs of single kinds that are kept; more are computed again, so that a long run needs no more memory."""
 
 ROOT_TOLERANCE = 1e-12
 """How nearly ``along`` finds where a bundle is full, as a fraction of the span that is searched."""
@@ -65,7 +65,7 @@ class Step:
 class Tread:
     """A range (low, high] of a quantity over which one bundle is the cheapest; the first one holds its low end too.
 
-    ``step`` is None where no bundle serves.
+    ``step`` is None if no bundle serves.
     """
 
     low: float
@@ -112,7 +112,7 @@ class Staircase:
         return other
 
     def cheapest(self, demand: float = 1.0) -> Step | None:
-        """The cheapest bundle whose capacity is at least ``demand``; None where no offer hosts a kind that serves.
+        """The cheapest bundle whose capacity is at least ``demand``; None if no offer hosts a kind that serves.
 
         Args:
             demand: in units of the workload that the loads are of; positive and finite. A bundle that misses it by
@@ -204,7 +204,7 @@ class Staircase:
 
 
 def staircase_of(problem: Problem) -> Staircase | None:
-    """The staircase on which ``problem`` is the demand of 1; None where no staircase answers it exactly.
+    """The staircase on which ``problem`` is the demand of 1; None if no staircase answers it exactly.
 
     That is where the router tells requests apart, where quotas limit, and where nothing serves.
     """
@@ -217,7 +217,7 @@ def staircase_of(problem: Problem) -> Staircase | None:
 
 
 class _KindCosts:
-    """What so many usable replicas of one kind cost at least, and in which instances."""
+    """The least cost of a number of usable replicas of one kind, and in which instances."""
 
     __slots__ = ("_below", "_coverings", "_hosts", "_items", "_spare", "_spent", "least_nano_usd",
                  "nano_usd_per_replica")  # fmt: skip
@@ -252,7 +252,7 @@ class _KindCosts:
         return bool(self._items)
 
     def nano_usd(self, replicas: int) -> int:
-        """The least cost of so many usable replicas, nano-USD/h."""
+        """The least cost of ``replicas`` usable replicas, nano-USD/h."""
         if replicas == 0:
             return 0
         spent = self._spent.get(replicas)

@@ -33,9 +33,9 @@ class StaircaseSolution:
 
 
 def counted(problem: Problem) -> StaircaseSolution | None:
-    """The cheapest fleet by the staircase; None where that does not answer the question exactly, or not soon.
+    """The cheapest fleet by the staircase; None if that does not answer the question exactly, or not soon.
 
-    Quotas only ever make a fleet dearer: the cheapest without them is the answer where it keeps them.
+    Quotas can only make a fleet more expensive: the cheapest without them is the answer where it keeps them.
 
     Args:
         problem: with traffic in each bucket, and numbers that are finite.

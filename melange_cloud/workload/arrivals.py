@@ -26,7 +26,7 @@ CERTAIN_REQUESTS = 10_000
 def arrival_rates(
     tally: "Tally", *, absolute: bool, zeros: str = "auto", unit_may_err: bool = True
 ) -> ArrivalRates | None:
-    """The rates of a trace; None where it has no times or spans less than a minute.
+    """The rates of a trace; None if it has no times or spans less than a minute.
 
     Hours are those of the clock (UTC) where times have a date, else counted from the minute of the first arrival;
     minutes are counted from the second of the first arrival.
@@ -62,7 +62,7 @@ def arrival_rates(
 def rates_of(
     counts: Sequence[float | None], window_s: int, start_s: int | None, zeros: str = "auto"
 ) -> ArrivalRates | None:
-    """The rates of windows with so many requests each (None: a gap); None where no window holds any request."""
+    """The rates of windows with so many requests each (None: a gap); None if no window holds any request."""
     known = [count for count in counts if count is not None]
     if not known or not any(known):
         return None

@@ -191,7 +191,7 @@ def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list
 
 
 def _counts(row: CsvRow, columns: Sequence[str]) -> list[float]:
-    """The requests of an input range by output range; 0 where a cell is faulty."""
+    """The requests of an input range by output range; 0 if a cell is faulty."""
     given = [row.required(column, "write 0 where there was no request") for column in columns]
     return [
         row.number(column, 0, _MOST_REQUESTS) or 0.0 if cell else 0.0

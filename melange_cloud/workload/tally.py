@@ -86,7 +86,7 @@ class Tally:
         self.timed_requests = 0
 
     def add(self, inputs: "Array", outputs: "Array", seconds: "Array | None") -> None:
-        """Counts requests: sizes in tokens as int64, arrivals as whole seconds, None where there are none."""
+        """Counts requests: sizes in tokens as int64, arrivals as whole seconds, None if there are none."""
         if not len(inputs):
             return
         self.requests += len(inputs)

@@ -127,7 +127,7 @@ def _resolved_precision(model: str, precision: str | None, era: str) -> str:
 
 
 def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> MeasuredReplica | None:
-    """What the runs were measured on, as far as bounds need it; None where the model is not one we know."""
+    """What the runs were measured on, as far as bounds need it; None if the model is not one we know."""
     gpu = load_gpus().get(found.gpu)
     if gpu is None or not is_shipped(found.model):
         return None

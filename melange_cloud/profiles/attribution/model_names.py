@@ -71,7 +71,7 @@ _LONGEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class NameClues:
-    """What a name says; empty where it does not.
+    """What a name says; empty if it does not.
 
     Attributes:
         plain: without organisation, precision and the endings that do not change speed, lower case.
@@ -149,7 +149,7 @@ def _parts(name: str) -> list[str]:
 def precision_told(text: str) -> str:
     """The precision of weights that a name or an engine's option says, such as ``awq`` of ``awq_marlin``.
 
-    Empty where it says none. What is most particular counts: of ``gptq-int4`` it is gptq.
+    Empty if it says none. What is most particular counts: of ``gptq-int4`` it is gptq.
     """
     return _precision_and_rest(text.lower())[0]
 
@@ -225,7 +225,7 @@ def _version(family: str, word: str, words: list[str]) -> str:
 
 
 def differs(said: NameClues, asked: NameClues) -> str:
-    """In what two names say different things, as ``size 70b``; empty where they may be names of one model."""
+    """In what two names say different things, as ``size 70b``; empty if they may be names of one model."""
     for what in ("size", "family", "version"):
         mine, theirs = getattr(said, what), getattr(asked, what)
         if mine and theirs and mine != theirs:
@@ -234,7 +234,7 @@ def differs(said: NameClues, asked: NameClues) -> str:
 
 
 def dense_parameters(name: str) -> float | None:
-    """Parameters that a token is multiplied with, by the name; None where it does not say, or may be a mixture."""
+    """Parameters that a token is multiplied with, by the name; None if it does not say, or may be a mixture."""
     clues = name_tells(name)
     size = re.fullmatch(r"(\d+(?:\.\d+)?)b", clues.size)
     words = clues.plain.split("-")

@@ -88,7 +88,7 @@ class MeasuredReplica:
         return 2 * model.layer_parameters * input_tokens + attention
 
     def why_not(self, run: BenchmarkRun) -> str:
-        """Why the replica cannot have done this, one clause with the cure; empty where it can."""
+        """Why the replica cannot have done this, one clause with the cure; empty if it can."""
         if self._free_bytes <= 0:
             return (
                 f"{self._weight_bytes / GIB:.3g} GiB of {self.precision} weights of {self.model.name} do not fit on "
@@ -162,7 +162,7 @@ class MeasuredReplica:
 
 
 def contradiction(run: BenchmarkRun) -> str:
-    """How a run's own figures contradict each other, one clause; empty where they do not."""
+    """How a run's own figures contradict each other, one clause; empty if they do not."""
     asked = run.asked_requests_per_s
     if asked is not None and run.requests_per_s > _ABOVE_ASKED * asked:
         return (
@@ -181,6 +181,6 @@ def contradiction(run: BenchmarkRun) -> str:
 
 
 def impossible(runs: Iterable[BenchmarkRun], measured: MeasuredReplica | None) -> list[str]:
-    """Each run that cannot have been, with the reason; ``measured`` is None where the model is not known."""
+    """Each run that cannot have been, with the reason; ``measured`` is None if the model is not known."""
     told = ((run, contradiction(run) if measured is None else measured.why_not(run)) for run in runs)
     return [one_line(f"{run.source}: {reason}") for run, reason in told if reason]

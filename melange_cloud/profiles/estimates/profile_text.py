@@ -93,7 +93,7 @@ def profile_text(
     best_grade: str = "A",
     made_by: str = "melange-cloud profiles build",
 ) -> str | None:
-    """The text of one profile file; None where no replica fits.
+    """The text of one profile file; None if no replica fits.
 
     Args:
         measured: what its header says of measurements.

@@ -151,7 +151,7 @@ def check_profile_file(path: Path) -> None:
     head, start, body = _split(path, read_text(path, _MOST_BYTES), faults)
     header = parse_header(path, head, faults)
     columns = COLUMNS if header is None else COLUMNS_OF[header.format]
-    # Measured points are told apart by their rate too: concurrency is rounded, and empty where not known.
+    # Measured points are told apart by their rate too: concurrency is rounded, and empty if not known.
     named = _SIZE_COLUMNS + (2 if columns == MEASURED_COLUMNS else 1)
     lines = body.splitlines()
     seen: dict[tuple[str, ...], int] = {}

@@ -22,12 +22,12 @@ class Header:
 
     Attributes:
         max_total_tokens: longest input + output, tokens: the engine's context limit.
-        weights_gib: weights of the model in this precision, GiB; None where not stated.
-        weight_read_ms: by tensor parallel degree, time to read all weights once; empty where not stated.
-        cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty where not stated.
-        saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty where not stated.
-        engine: the server that was measured and its version; empty where not stated.
-        doubt: what keeps its measurements from being trusted in full; empty where nothing does.
+        weights_gib: weights of the model in this precision, GiB; None if not stated.
+        weight_read_ms: by tensor parallel degree, time to read all weights once; empty if not stated.
+        cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty if not stated.
+        saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty if not stated.
+        engine: the server that was measured and its version; empty if not stated.
+        doubt: what keeps its measurements from being trusted in full; empty if nothing does.
     """
 
     format: str

@@ -68,7 +68,7 @@ class ResultRecord(Fields):
         return self.value(field) is not None
 
     def value(self, field: str) -> Any:
-        """What is found at a field, None where nothing is."""
+        """What is found at a field, None if nothing is."""
         found: Any = self._record
         for key in field.split("."):
             if not isinstance(found, Mapping) or key not in found:
@@ -92,7 +92,7 @@ class ResultRecord(Fields):
         return []
 
     def text(self, field: str) -> str:
-        """A text; empty where there is none."""
+        """A text; empty if there is none."""
         found = self.value(field)
         return found.strip() if isinstance(found, str) else ""
 
@@ -104,16 +104,16 @@ class ResultRecord(Fields):
         return 1.0 if found is None else found
 
     def per_token_ms(self, field: str, output_tokens: float) -> float | None:
-        """A time per output token; None where absent. After one output token there is none, and tools write 0."""
+        """A time per output token; None if absent. After one output token there is none, and tools write 0."""
         if output_tokens < 2 and self.value(field) == 0:
             return None
         return self.positive(field)
 
     def failed(self, completed: int, *asked: str) -> int | None:
-        """Requests that failed, by whatever of the file says most; None where nothing tells.
+        """Requests that failed, by whatever of the file says most; None if nothing tells.
 
         Looks at the counts of FAILED, at the parts of FAILED_PARTS, at ``errors`` (a text per request, empty where it
-        went well), at ``success`` (one per request), at ``output_lens`` (0 where nothing came) and at what is missing
+        went well), at ``success`` (one per request), at ``output_lens`` (0 if nothing came) and at what is missing
         of the requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
         """
         counts = [stated for field in FAILED if (stated := self.failures(field)) is not None]
@@ -139,7 +139,7 @@ class ResultRecord(Fields):
         return max(counts, default=None)
 
     def failures(self, field: str) -> int | None:
-        """Failures in a field: a count, a list of them, or kinds with their counts; None where absent or null."""
+        """Failures in a field: a count, a list of them, or kinds with their counts; None if absent or null."""
         found = self.value(field)
         return counted(found) if isinstance(found, list | Mapping) else self.count(field)
 
@@ -152,7 +152,7 @@ class ResultRecord(Fields):
         return min(float(part), 0.999)
 
     def cancelled(self) -> str:
-        """How the document says that the run did not get to its end, one clause; empty where it did."""
+        """How the document says that the run did not get to its end, one clause; empty if it did."""
         for field in (
             "was_cancelled",
             "is_cancelled",
@@ -167,7 +167,7 @@ class ResultRecord(Fields):
         return "is_complete is false" if self.flag("is_complete") is False else ""
 
     def flag(self, field: str) -> bool | None:
-        """``true`` or ``false``, also where a text says it; None where it is neither."""
+        """``true`` or ``false``, also where a text says it; None if it is neither."""
         found = self.value(field)
         word = str(found).strip().lower() if isinstance(found, str | bool | int) else ""
         if word in ("true", "yes", "1"):
@@ -175,7 +175,7 @@ class ResultRecord(Fields):
         return False if word in ("false", "no", "0") else None
 
     def count(self, field: str) -> int | None:
-        """A whole number of at least 0; None where absent or null."""
+        """A whole number of at least 0; None if absent or null."""
         found = self.value(field)
         if found is None:
             return None
@@ -218,7 +218,7 @@ class ResultRecord(Fields):
         return tuple(named)
 
     def day_as(self, field: str, form: str) -> date | None:
-        """A date written in a form of strptime; None where absent."""
+        """A date written in a form of strptime; None if absent."""
         text = self.text(field)
         if not text:
             return None
@@ -229,7 +229,7 @@ class ResultRecord(Fields):
             return None
 
     def day_of(self, field: str) -> date | None:
-        """A date given as seconds since 1970; None where absent."""
+        """A date given as seconds since 1970; None if absent."""
         seconds = self.positive(field)
         if seconds is None:
             return None

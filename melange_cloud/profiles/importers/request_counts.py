@@ -7,7 +7,7 @@ from melange_cloud.inputs import NotANumber, is_number, parse_whole
 
 
 def whole(text: str) -> int | None:
-    """A count that is written as a text, such as "100"; None where it is none."""
+    """A count that is written as a text, such as "100"; None if it is none."""
     try:
         return parse_whole(text)
     except NotANumber:

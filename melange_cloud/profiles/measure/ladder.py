@@ -54,7 +54,7 @@ def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: i
 
 
 def broken(run: BenchmarkRun, slo: Slo) -> str:
-    """Which target a point misses, one clause; empty where it keeps all. What the tool cannot tell misses nothing."""
+    """Which target a point misses, one clause; empty if it keeps all. What the tool cannot tell misses nothing."""
     e2e_ms = None
     if run.tpot_ms is not None and run.ttft_ms is not None:
         e2e_ms = run.ttft_ms + (run.output_tokens - 1) * run.tpot_ms

@@ -106,7 +106,7 @@ class GuideLlm:
     def _watched(
         self, scenario: Path, folder: Path, log: int, load: LoadPoint, on_tick: Callable[[float], None]
     ) -> int | None:
-        """Its exit code; None where it had to be ended. Whatever ends this function ends the process, too."""
+        """Its exit code; None if it had to be ended. Whatever ends this function ends the process, too."""
         workers = max(
             1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1, math.ceil(load.concurrency / _STREAMS_PER_WORKER))
         )
@@ -160,7 +160,7 @@ def find_guidellm(named: str | None = None) -> GuideLlm:
 
 
 def first_error(report: Path) -> str:
-    """What the server answered to the first failed request of a GuideLLM report; empty where none failed."""
+    """What the server answered to the first failed request of a GuideLLM report; empty if none failed."""
     try:
         first = entries(entry(read_json(report, _MOST_REPORT_BYTES, non_finite=True), "benchmarks"))[:1]
         errored = [error for one in first for error in entries(entry(entry(one, "requests"), "errored"))][:1]

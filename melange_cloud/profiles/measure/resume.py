@@ -48,7 +48,7 @@ class KeptPoints:
 
     @classmethod
     def opened(cls, folder: Path, conditions: Mapping[str, str], fresh: bool = False) -> tuple["KeptPoints", str]:
-        """What the folder holds for these conditions, and one line about it; empty where it held nothing.
+        """What the folder holds for these conditions, and one line about it; empty if it held nothing.
 
         Points of other conditions are never used and never thrown away: their folder is renamed.
 

@@ -80,7 +80,7 @@ class GridProfile(Profile):
         return MaxTput(found.requests_per_s, grade, error, within_tpot.origin, found.limited_by)
 
     def tpot_ms(self, input_tokens: float, output_tokens: float, slo: Slo) -> float | None:
-        """The mean TPOT at the highest rate within the targets, ms; None where there is none."""
+        """The mean TPOT at the highest rate within the targets, ms; None if there is none."""
         corners = self._around(input_tokens, output_tokens)
         if isinstance(corners, UnservableSize):
             return None

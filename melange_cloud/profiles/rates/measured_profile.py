@@ -153,7 +153,7 @@ class MeasuredProfile(Profile):
         return max(rate for rate, _ in rates) if is_saturated(self.measured[size]) else math.inf
 
     def enclosed(self, input_tokens: float, output_tokens: float, slo: Slo) -> "EnclosedRate | None":
-        """The rate in a cell of four measured sizes, or on an edge of two; None where the size lies in no such cell."""
+        """The rate in a cell of four measured sizes, or on an edge of two; None if the size lies in no such cell."""
         corners = self._cell_about(input_tokens, output_tokens)
         if not corners:
             return None

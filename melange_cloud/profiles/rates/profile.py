@@ -105,12 +105,12 @@ class Profile(ABC):
 
     @property
     def cache_tokens(self) -> int | None:
-        """Tokens that the KV cache of a replica holds; None where not stated."""
+        """Tokens that the KV cache of a replica holds; None if not stated."""
         return self.file.header.cache_tokens.get(self.kind.tensor_parallel)
 
     @property
     def weight_read_ms(self) -> float | None:
-        """Time to read all weights once, ms; None where not stated."""
+        """Time to read all weights once, ms; None if not stated."""
         return self.file.header.weight_read_ms.get(self.kind.tensor_parallel)
 
     @property
@@ -127,7 +127,7 @@ class Profile(ABC):
     def beyond_reach(
         self, input_tokens: float, output_tokens: float, longest_total_tokens: int | None = None
     ) -> UnservableSize | None:
-        """Why no load can serve requests so long; None where they are within reach. Arguments as for ``max_tput``."""
+        """Why no load can serve requests so long; None if they are within reach. Arguments as for ``max_tput``."""
         total_tokens = math.ceil(max(input_tokens + output_tokens, longest_total_tokens or 0) - _ON_A_LINE)
         if total_tokens > self.max_total_tokens:
             limit = f"{self._context_words} of {self.max_total_tokens:,}"

@@ -21,7 +21,7 @@ def what_saturates(profile: Profile, input_tokens: float, output_tokens: float) 
 
 
 def prompt_s(profile: Profile, input_tokens: float, output_tokens: float) -> float | None:
-    """About how long one prompt keeps a replica busy, s: the TTFT of a request that is alone; None where not known.
+    """About how long one prompt keeps a replica busy, s: the TTFT of a request that is alone; None if not known.
 
     Taken at the nearest size of the profile and moved to ``input_tokens`` in proportion.
     """

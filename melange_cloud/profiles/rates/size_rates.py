@@ -25,7 +25,7 @@ class SizeRates:
 
     Attributes:
         load: the points of a size.
-        weight_read_ms: time to read all weights once, ms; None where not known.
+        weight_read_ms: time to read all weights once, ms; None if not known.
     """
 
     load: Callable[[Size], SizePoints]
@@ -51,7 +51,7 @@ class SizeRates:
         return self._answers[key]
 
     def tpot_ms(self, size: Size, slo: Slo) -> float | None:
-        """The mean TPOT at that rate, ms; None where it is not known, or the size is not served."""
+        """The mean TPOT at that rate, ms; None if it is not known, or the size is not served."""
         return tpot_ms_of(best_within(self.points(size).points, slo))
 
     def _evaluate(self, size: Size, slo: Slo) -> MaxTput | UnservableSize:
@@ -72,7 +72,7 @@ class SizeRates:
 
 
 def tpot_ms_of(best: BestRate | MissedTarget) -> float | None:
-    """The mean TPOT, ms; None where it is not known, or a target is missed."""
+    """The mean TPOT, ms; None if it is not known, or a target is missed."""
     return best.tpot_ms if isinstance(best, BestRate) and best.tpot_ms < math.inf else None
 
 

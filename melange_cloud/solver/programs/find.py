@@ -36,7 +36,7 @@ class SolverProgram:
     Attributes:
         executable: None for HiGHS, which runs inside this process.
         found_by: how it was found, in words.
-        variable: the environment variable by which the user names it; None where it was found without.
+        variable: the environment variable by which the user names it; None if it was found without.
     """
 
     solver: str
@@ -57,7 +57,7 @@ class SolverProgram:
     def environment(self) -> dict[str, str]:
         """The environment to run it in.
 
-        The embedded glpsol looks for its library in the folder that it was built in, so the loader is told where it is.
+        The embedded glpsol looks for its library in the folder that it was built in, so we tell the loader where it is.
         """
         environment = dict(os.environ)
         if self.executable is not None and self.executable.parent.parent.name == "cmeel.prefix":
@@ -77,8 +77,8 @@ def programs_for(solver: str) -> list[SolverProgram]:
     """The programs that ``solver`` may use, first choice first.
 
     Raises:
-        BadInput: no such solver.
-        SolverFailed: it is not here, or the user names a file for it that is no program.
+        BadInput: unknown solver.
+        SolverFailed: it is not installed, or the file that the user names for it is not a program.
     """
     if solver not in SOLVERS:
         raise BadInput(f"--solver {solver}: unknown; use one of {', '.join(SOLVERS)}")

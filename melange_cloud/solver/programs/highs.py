@@ -105,7 +105,7 @@ def _descriptor_1_nowhere() -> Iterator[None]:
 
 def _flush_c() -> None:
     """Write out what C's stdio holds back, all streams of it."""
-    with contextlib.suppress(OSError, AttributeError):  # no such library, or no such function in it
+    with contextlib.suppress(OSError, AttributeError):  # the library, or the function in it, is missing
         (ctypes.CDLL("ucrtbase") if os.name == "nt" else ctypes.CDLL(None)).fflush(None)
 
 

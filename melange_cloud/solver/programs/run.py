@@ -96,7 +96,7 @@ def _run_cbc(program: SolverProgram, lp: Path, time_limit_s: int | None) -> Solv
 
 
 def _run_program(program: SolverProgram, options: list[str], folder: Path, time_limit_s: int | None) -> str | None:
-    """The program's output; None where it had to be stopped for time. Nothing that it started is left behind."""
+    """The program's output; None if it had to be stopped for time. Nothing that it started is left behind."""
     log = folder / "log.txt"
     process: subprocess.Popen[bytes] | None = None
     with log.open("wb") as output:

@@ -18,7 +18,7 @@ class SolverOutcome:
     Attributes:
         status: has a fleet only where there are values.
         objective: of the values, as the solver reports it.
-        bound: no solution has a lower objective, as far as the solver knows; None where it does not say.
+        bound: no solution has a lower objective, as far as the solver knows; None if it does not say.
         values: by the variable's name in the LP file.
     """
 

@@ -59,7 +59,7 @@ class Clock:
         seconds_per_unit: of numbers.
         absolute: whether the times have a date.
         zone: of stamps without one.
-        pyarrow_type: ``naive`` or ``utc`` stamps as pyarrow can read them; empty where it cannot.
+        pyarrow_type: ``naive`` or ``utc`` stamps as pyarrow can read them; empty if it cannot.
         unit_is_known: false where the unit is a guess that the whole of the requests must bear out.
     """
 
@@ -91,7 +91,7 @@ class Clock:
         return _LARGEST[self.seconds_per_unit] if self.unit_is_known else _LARGEST_OF_ANY_UNIT
 
     def second(self, value: object) -> int | None:
-        """One time as whole seconds (rounded down), None where it is none."""
+        """One time as whole seconds (rounded down), None if it is none."""
         if isinstance(value, str) and self.is_text:
             try:
                 moment = datetime.fromisoformat(value.strip())
@@ -110,7 +110,7 @@ class Clock:
         return math.floor(number) if self.seconds_per_unit == 1.0 else math.floor(number // self._units_per_second)
 
     def seconds(self, values: Any) -> "np.ndarray[Any, Any] | None":
-        """A column (pandas Series or numpy array) as whole seconds, None where one of its values is not a time."""
+        """A column (pandas Series or numpy array) as whole seconds, None if one of its values is not a time."""
         import numpy as np
 
         numbers = np.asarray(values)
@@ -145,7 +145,7 @@ class Clock:
             texts: their bytes, shape (stamps, bytes each).
 
         Returns:
-            Whole seconds; None where one is of another form, or no time.
+            Whole seconds; None if one is of another form, or no time.
         """
         return None if self.zone is not None and not ends_in_utc(texts) else seconds_of_stamps(texts)
 
@@ -170,7 +170,7 @@ class Clock:
 
 
 def number_of(value: object) -> float | int | None:
-    """The number that a value out of a file is, or is the text of; None where it is none."""
+    """The number that a value out of a file is, or is the text of; None if it is none."""
     if isinstance(value, str):
         text = value.strip()
         if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:

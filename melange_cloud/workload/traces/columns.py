@@ -88,9 +88,9 @@ class TraceColumns:
 
     Attributes:
         input, output: added up; of those after the first, what is missing counts as 0.
-        arrival: None where there are no times to read.
+        arrival: None if there are no times to read.
         seconds_per_unit: of times that are numbers; None where their size must tell.
-        cached: input tokens that were read from a prompt cache; None where nothing tells.
+        cached: input tokens that were read from a prompt cache; None if nothing tells.
         labels: what tells requests apart.
         names: all of the file's, normalised.
         beside_cached: other tokens of a cache, such as those written to it, which are a part of the input as far as is
@@ -165,7 +165,7 @@ def normal(name: str) -> str:
 
 
 def seconds_per_unit(name: str) -> float | None:
-    """The unit that the name of a column of times ends in: 0.001 for ``start_ms``; None where it names none."""
+    """The unit that the name of a column of times ends in: 0.001 for ``start_ms``; None if it names none."""
     head, _, suffix = normal(name).strip("_").rpartition(".")[2].rpartition("_")
     # A letter alone is a name, not a unit.
     return UNITS_S[_UNIT_SUFFIXES[suffix]] if suffix in _UNIT_SUFFIXES and (head or len(suffix) > 2) else None
@@ -206,7 +206,7 @@ class _ColumnFinder:
         return tuple(self.one(what, part.strip(), known, option) for part in asked.split("+"))
 
     def one(self, what: str, asked: str | None, known: Sequence[str], option: str, *, needed: bool = True) -> str:
-        """A column by its name, or by the known ones; empty where there is none, with its fault."""
+        """A column by its name, or by the known ones; empty if there is none, with its fault."""
         matches = self._named(asked) if asked is not None else self._known(known)
         if len(matches) == 1:
             return matches[0]

@@ -40,7 +40,7 @@ class CellPlaces:
         block: the bytes.
         starts: of each column, the first byte of its cells.
         ends: of each column, the byte after its cells.
-        points: of each column, the decimal point of its cells; None where they have none.
+        points: of each column, the decimal point of its cells; None if they have none.
     """
 
     block: bytes
@@ -54,7 +54,7 @@ class CellPlaces:
         return len(self.ends[0])
 
     def whole_numbers(self, column: int, *, empty_is_zero: bool = False) -> "Array | None":
-        """A column as int64; None where a cell is anything but one to sixteen digits (or empty, where that is 0)."""
+        """A column as int64; None if a cell is anything but one to sixteen digits (or empty, where that is 0)."""
         import numpy as np
 
         if self.points[column] is not None:
@@ -87,7 +87,7 @@ class CellPlaces:
         return [known[cell] for cell in cells] * (self.lines if len(cells) == 1 else 1)
 
     def seconds(self, column: int, clock: Clock) -> "Array | None":
-        """A column of times as whole seconds; None where a cell is none, or is written in no common form."""
+        """A column of times as whole seconds; None if a cell is none, or is written in no common form."""
         if clock.is_text:
             texts = self._texts(column)
             return None if texts is None else clock.seconds_of_bytes(texts)
@@ -100,7 +100,7 @@ class CellPlaces:
         return None if numbers is None else clock.seconds(numbers)
 
     def _texts(self, column: int) -> "Array | None":
-        """The bytes of a column's cells, shape (lines, width in bytes); None where they differ in width."""
+        """The bytes of a column's cells, shape (lines, width in bytes); None if they differ in width."""
         import numpy as np
 
         starts = self.starts[column]
@@ -113,7 +113,7 @@ class CellPlaces:
         return at_each_byte[starts].view(np.uint8).reshape(-1, width)
 
     def _digits(self, starts: "Array", ends: "Array", *, worth: bool = True) -> "Array | None":
-        """What the digits between places are worth, None where there is no digit, another sign, or 17 of them.
+        """What the digits between places are worth, None if there is no digit, another sign, or 17 of them.
 
         Args:
             worth: false where only the signs are in question; then whatever comes back is not None.
@@ -222,7 +222,7 @@ def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> CellP
 
 
 def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
-    """Which bytes stand between no two quotes; None where a quote stands elsewhere than about a whole cell."""
+    """Which bytes stand between no two quotes; None if a quote stands elsewhere than about a whole cell."""
     import numpy as np
 
     quotes = data == _QUOTE
@@ -244,7 +244,7 @@ def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
 
 
 def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
-    """A pyarrow column of stamps as whole seconds; None where one is no time, or is written in no common form."""
+    """A pyarrow column of stamps as whole seconds; None if one is no time, or is written in no common form."""
     import numpy as np
     import pyarrow as pa
 

@@ -138,7 +138,7 @@ class _CsvTable:
             line += count_of(piece, b"\n")
 
     def at_once(self, block: bytes, *, again: bool = False) -> TraceRows | None:
-        """The rows of a block, all of them readable; None where one may not be, or there are few.
+        """The rows of a block, all of them readable; None if one may not be, or there are few.
 
         Several threads call it at a time.
 

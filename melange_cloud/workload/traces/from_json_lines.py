@@ -73,7 +73,7 @@ def names_of(record: object, before: str = "", level: int = 0) -> Iterator[str]:
 
 
 def value_of(record: object, name: str) -> object:
-    """The value under a dotted name (or under one key that has dots itself); None where there is none."""
+    """The value under a dotted name (or under one key that has dots itself); None if there is none."""
     path = path_of(record, name)
     if path is None:
         return None
@@ -86,7 +86,7 @@ def value_of(record: object, name: str) -> object:
 
 
 def path_of(record: object, name: str) -> tuple[str, ...] | None:
-    """The keys that lead to what a dotted name means; None where it is not there."""
+    """The keys that lead to what a dotted name means; None if it is not there."""
     inner = _opened(record)
     if inner is None:
         return None
@@ -103,7 +103,7 @@ def path_of(record: object, name: str) -> tuple[str, ...] | None:
 
 
 def _opened(value: object) -> Mapping[str, object] | None:
-    """What a value holds under names; None where it holds nothing so."""
+    """What a value holds under names; None if it holds nothing so."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, list) and value and all(isinstance(part, Mapping) and "key" in part for part in value[:3]):
@@ -149,7 +149,7 @@ class _JsonRecords:
             self.reading.take(self.path, rows)
 
     def _at_once(self, block: bytes) -> TraceRows | None:
-        """A block whose every line is a sound record; None where one is not."""
+        """A block whose every line is a sound record; None if one is not."""
         texts = [text for text in block.split(b"\n") if text and not text.isspace()]
         try:
             records = parse_records(texts)
@@ -206,7 +206,7 @@ def _beside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
 def _values(
     records: list[Any], path: tuple[str, ...], *, optional: bool = False, missing: object = 0
 ) -> list[Any] | None:
-    """What all records have under a path of keys; None where one has none, or is none."""
+    """What all records have under a path of keys; None if one has none, or is none."""
     try:
         if optional:
             return [_inside_or(record, path, missing) for record in records]

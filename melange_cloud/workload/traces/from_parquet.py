@@ -246,7 +246,7 @@ class _ParquetBatches:
         self.row += len(table)
 
     def _at_once(self, of: dict[str, Any]) -> TraceRows | None:
-        """The columns as arrays; None where a value is missing, or is not a size or time."""
+        """The columns as arrays; None if a value is missing, or is not a size or time."""
         import pyarrow.types as kinds
 
         columns = self.columns
@@ -285,7 +285,7 @@ class _ParquetBatches:
         return clock.seconds(column.to_numpy())
 
     def _of_stamps(self, column: Any) -> "Array | None":
-        """Whole seconds of stamps of any unit and zone; None where one is in no calendar."""
+        """Whole seconds of stamps of any unit and zone; None if one is in no calendar."""
         seconds: Array = _integers(column).to_numpy() // _PER_SECOND[column.type.unit]
         if not in_calendar(seconds):
             return None

@@ -36,7 +36,7 @@ class LabelCounts:
     failed: Counter[str] = field(default_factory=Counter)
 
     def wanted(self, labels: Sequence[LabelColumn], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
-        """Which rows ``--where`` asks for; None where it asks for all."""
+        """Which rows ``--where`` asks for; None if it asks for all."""
         keep: list[bool] | None = None
         for label, values in zip(labels, columns, strict=True):
             if label.role != "where":
@@ -69,7 +69,7 @@ class LabelCounts:
 
 
 def label_text(value: object) -> str | None:
-    """A value as ``--where`` compares it; None where there is none."""
+    """A value as ``--where`` compares it; None if there is none."""
     if value is None or isinstance(value, str):
         return value.strip() or None if value else None
     if isinstance(value, bool):
@@ -93,7 +93,7 @@ def failed_by_status(value: str | None) -> bool:
 
 
 def failed_by_error(value: str | None) -> bool:
-    """True where an error is named."""
+    """True if an error is named."""
     return value is not None and value.lower() not in _NO_ERROR
 
 

@@ -137,7 +137,7 @@ class FileLines:
 
 
 def _end_of_lines(piece: bytes, inside: bool) -> tuple[int, bool]:
-    """Where the last line feed outside quotes ends, 0 where there is none; and whether a quote is open at the end.
+    """Where the last line feed outside quotes ends, 0 if there is none; and whether a quote is open at the end.
 
     Args:
         inside: whether a quote is open where the piece begins.

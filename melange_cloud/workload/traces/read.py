@@ -50,11 +50,11 @@ class Trace:
         taken: file -> what its columns were taken for, in words.
         grid: the cells that become buckets.
         load_error: of charging each bucket at its mean sizes (``edges.load_error``).
-        arrival_rates: None where there are no times, or too few.
-        drift: None where the trace is shorter than two whole hours.
+        arrival_rates: None if there are no times, or too few.
+        drift: None if the trace is shorter than two whole hours.
         dated: first and last day (UTC) of the arrivals; empty where times have no date.
         notes: what a user should know, found while reading.
-        cached_input_share: fraction of all input tokens that were read from a prompt cache; None where not every file
+        cached_input_share: fraction of all input tokens that were read from a prompt cache; None if not every file
             tells.
     """
 

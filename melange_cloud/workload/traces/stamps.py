@@ -15,7 +15,7 @@ def ends_in_utc(texts: "np.ndarray[Any, Any]") -> bool:
 
 
 def seconds_of_stamps(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
-    """Whole seconds since 1970 of stamps in UTC; None where one is of another form than the first, or no time.
+    """Whole seconds since 1970 of stamps in UTC; None if one is of another form than the first, or no time.
 
     Args:
         texts: their bytes, shape (stamps, bytes each).
@@ -87,7 +87,7 @@ def _word(texts: "np.ndarray[Any, Any]", at: int) -> "np.ndarray[Any, Any]":
 
 
 def _parse_minutes(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
-    """Seconds since 1970 of UTC stamps ``2024-05-10 08:15``, shape (stamps, 16); None where one is in no calendar."""
+    """Seconds since 1970 of UTC stamps ``2024-05-10 08:15``, shape (stamps, 16); None if one is in no calendar."""
     import numpy as np
 
     if (texts[:, [4, 7, 13]] != np.frombuffer(b"--:", dtype=np.uint8)).any():

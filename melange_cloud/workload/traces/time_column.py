@@ -103,7 +103,7 @@ def _numbers(times: Sequence[object]) -> list[float]:
 
 
 def _why_untimely(times: Sequence[object], clock: Clock) -> str:
-    """Why times tell no rates by the hour or minute; empty where they do."""
+    """Why times tell no rates by the hour or minute; empty if they do."""
     if are_days(times):
         return "holds days without a time of day: too coarse for rates by the hour"
     if are_times_of_day(times):

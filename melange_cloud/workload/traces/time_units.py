@@ -76,7 +76,7 @@ def leanings(names: Sequence[str], input_name: str, output_name: str, times: Seq
 
 
 def unit_of(stretch: TimeSpan, lean: Mapping[str, float]) -> str | None:
-    """The unit that is far more plausible than the others; None where none is."""
+    """The unit that is far more plausible than the others; None if none is."""
     ranked = _ranked(stretch, lean)
     best = ranked[0]
     rivals = [unit for score, unit in ranked[1:] if score > best[0] - MARGIN]

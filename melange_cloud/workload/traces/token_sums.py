@@ -50,7 +50,7 @@ class _Clues:
     """Columns beside those of the sizes.
 
     Attributes:
-        total: empty where there is none.
+        total: empty if there is none.
         cached: tokens of a cache which the input tokens include, by their names.
         unclear: tokens of a cache of which no name tells.
         reasoning: part of the output tokens, by OpenAI's rule.
@@ -190,7 +190,7 @@ def _without_copies(found: _Clues, columns: TraceColumns, rows: Sequence[Mapping
 
 
 def _beyond_output(reasoning: Sequence[str], columns: TraceColumns, rows: Sequence[Mapping[str, object]]) -> str:
-    """A column of reasoning that cannot be part of the output tokens, as it exceeds them; empty where there is none."""
+    """A column of reasoning that cannot be part of the output tokens, as it exceeds them; empty if there is none."""
     for name in reasoning:
         if any(_tokens(row, name) > sum(_tokens(row, part) for part in columns.output) for row in rows):
             return name
@@ -242,7 +242,7 @@ class _TotalSums:
         return self.is_most and bool(self.telling) and 2 * off >= len(self.telling)
 
     def added(self, path: Path) -> tuple[str, ...] | None:
-        """Columns to add beside the usual ones; None where no sum makes the total."""
+        """Columns to add beside the usual ones; None if no sum makes the total."""
         if not self.is_most or not self.telling:
             return None
         if self._fits(self.usual):

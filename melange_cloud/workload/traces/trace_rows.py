@@ -40,9 +40,9 @@ class TraceRows:
     """Readable rows as columns: sizes in tokens and times in whole seconds, int64 each, and labels.
 
     Attributes:
-        seconds: None where there are no times.
-        cached: input tokens read from a cache; None where nothing tells.
-        labels: of each label of the columns, its values as text, None where there is none.
+        seconds: None if there are no times.
+        cached: input tokens read from a cache; None if nothing tells.
+        labels: of each label of the columns, its values as text, None if there is none.
     """
 
     inputs: "Array"
@@ -236,7 +236,7 @@ def rows_of(
     numbers: "Callable[[str, bool], Array | None]",
     seconds: "Callable[[str, Clock], Array | None]",
 ) -> TraceRows | None:
-    """The rows of one block, without labels; None where a column holds what its format's fast way cannot read.
+    """The rows of one block, without labels; None if a column holds what its format's fast way cannot read.
 
     Args:
         numbers: a column of sizes by its name; whether what is missing may count as 0.
@@ -258,7 +258,7 @@ def rows_of(
 
 
 def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]") -> "Array | None":
-    """The sum of columns as sizes; None where one has anything but whole numbers of tokens.
+    """The sum of columns as sizes; None if one has anything but whole numbers of tokens.
 
     Args:
         numbers: a column by its name; whether what is missing may count as 0.
@@ -273,7 +273,7 @@ def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]")
 
 
 def whole_array(values: object) -> "Array | None":
-    """Sizes as an int64 array, None where one of them is not a whole number of tokens (or there is no array)."""
+    """Sizes as an int64 array, None if one of them is not a whole number of tokens (or there is no array)."""
     import numpy as np
 
     if values is None:
