@@ -8,7 +8,7 @@ from melange_cloud.catalog.catalog import key_of
 from melange_cloud.domain import Offer
 
 ODD_FACTOR = 5.0
-"""DESIGN.md: a price five times off the type's elsewhere is refused unless confirmed. The most expensive shipped cell is
+"""DESIGN.md: a price five times off the others of its type needs confirmation. The most expensive shipped cell is
 1.5 times its median on demand, and 4.0 times for spot."""
 
 SHIFT_AT_LEAST, SHIFT_SPREAD, SHIFT_PART, SHIFT_TYPES, SHIFT_GPUS = 1.03, 0.005, 0.8, 3, 2

@@ -13,19 +13,19 @@ class BenchmarkRun:
         source: file (and line or index in it) for messages.
         model: as the tool names it; empty if it does not.
         input_tokens, output_tokens: mean size of the *completed* requests, tokens.
-        requests_per_s: completed requests per second (achieved, not asked).
-        asked_requests_per_s: the open-loop rate asked for; None where closed loop or "inf".
-        max_concurrency: requests in flight at most, as asked; None if not limited.
+        requests_per_s: completed requests per second (achieved, not requested).
+        asked_requests_per_s: the open-loop rate requested; None where closed loop or "inf".
+        max_concurrency: requests in flight at most, as requested; None if not limited.
         concurrency: mean requests in flight, where the tool says so or it can be derived (Little's law); else None.
         tpot_ms, p99_tpot_ms: time per output token *after the first*, ms; None if the tool cannot tell.
         ttft_ms, p99_ttft_ms: time to the first token, ms; None if the tool cannot tell.
         completed, failed: requests; None if the file does not say.
-        cut_off: requests that were still running when the tool's time was up; they are neither.
+        cut_off: requests that were still running when the tool's time was up; they count as neither.
         duration_s: wall time of the run, s; None if not stated.
         measured_on: date; None if the tool does not write one.
         engine: server and version where stated; else empty.
         cancelled: how the file says that the run did not get to its end, one clause; empty if it did.
-        steady: whether all requests have one size and neither ramp nor end counts, as in ``profiles measure``.
+        steady: whether all requests have one size and the ramp and the end do not count, as in ``profiles measure``.
         notes: what the file leaves open, one clause each.
         other_names: what else of the file names the model, as (field, name): the tokenizer, a served name, a tag.
         labels: what the user wrote into the file (``--metadata``), as gpu, tp, precision; keys lower case.
@@ -71,7 +71,7 @@ class BenchmarkRun:
 
     @property
     def in_flight(self) -> float | None:
-        """Mean requests in flight: as stated, else by Little's law, else as asked; None if nothing tells."""
+        """Mean requests in flight: as stated, else by Little's law, else as requested; None if unknown."""
         if self.concurrency is not None:
             return self.concurrency
         if self.tpot_ms is not None and self.ttft_ms is not None and not self.saturated:

@@ -1,6 +1,6 @@
 """How many requests/s a replica's HTTP front end takes, and MaxTput within that.
 
-Profiles are of the engine. Before it stands a server process that reads requests, tokenizes them and sends every token
+Profiles are of the engine. In front of it is a server process that reads requests, tokenizes them and sends every token
 of the answers; it works alongside the GPU, and the slower of the two sets the pace. The calibration fitted what it
 needs of each step (``roofline.py``, ``front_end`` in calibration.toml)::
 
@@ -13,7 +13,7 @@ step, so that a server takes less than, and nearly::
 
 Of 379 measured closed loops none did more (at most 98 % of it), and where the front end was at least as slow as the GPU
 the law is off in TPOT by at most 20 % in 16 bits (15 runs on H100), by at most 11 % in fp8 (9): hence grade B. It is a
-law of processes, not of GPUs: it holds for the other GPUs too, but their hosts have other processors, hence grade D.
+law of processes, not of GPUs: it holds for the other GPUs too, but their hosts have other processors: hence grade D.
 Published saturated runs queued their requests in the engine's process, without a server: they are held to it too.
 
 MaxTput at a size is the smaller of what the engine and the front end do. A replica that serves several sizes carries
@@ -72,7 +72,7 @@ class FrontEndLimit:
 
 
 def request_s(law: FrontEnd, output_tokens: float) -> float:
-    """What a request with so many output tokens takes of a server process, s."""
+    """Time of a server process that a request with this many output tokens takes, s."""
     return law.per_prefill_s + max(output_tokens - 1, 0.0) * law.per_request_s
 
 

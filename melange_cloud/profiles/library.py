@@ -28,7 +28,7 @@ def load_profiles(
     gpus: Iterable[str] | None = None,
     config: Path | None = None,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
-    """The shipped profiles, and why there are no others.
+    """The shipped profiles, and why others are missing.
 
     Args:
         model: as ``find_model`` accepts it.
@@ -114,7 +114,7 @@ def _load_own(
         held = pin(_own_estimates(era.name, model, resolved, gpu), [], own_files(era.name, model, resolved, gpu))
         profiles.update(sorted(held.items()))
         if not held:
-            missing[gpu] = f"{plain_name(model)} was neither measured on {gpu} nor estimated (profiles estimate --save)"
+            missing[gpu] = f"{plain_name(model)} was not measured on {gpu} or estimated (profiles estimate --save)"
     return profiles, missing
 
 

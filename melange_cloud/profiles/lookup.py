@@ -18,7 +18,7 @@ def find_model(name: str) -> Model:
     """The shipped model of a name such as ``llama-3.1-8b`` or ``meta-llama/Llama-3.1-8B-Instruct``.
 
     Raises:
-        BadInput: there is none; close matches are named.
+        BadInput: not found; close matches are named.
     """
     models = load_models()
     spellings = {
@@ -36,7 +36,7 @@ def find_era(name: str | None = None) -> Era:
     """An engine era by name; None is DEFAULT_ERA.
 
     Raises:
-        BadInput: there is none of that name; all are named.
+        BadInput: not found; all names are listed.
     """
     eras = load_eras()
     name = DEFAULT_ERA if name is None else name
@@ -49,7 +49,7 @@ def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
     """GPU names as GPUS spells them, in its order; None is all.
 
     Raises:
-        BadInput: a name is none of GPUS.
+        BadInput: a name is not one of GPUS.
     """
     if names is None:
         return GPUS

@@ -22,7 +22,7 @@ class ModelSelection:
     Attributes:
         weight_gib: weights of the model in this precision, GiB; None if the user's profiles do not say.
         notes: what was taken of a config.json, one clause each; empty for others.
-        is_own: whether the model is not shipped and nothing but the user's own profiles tells of it.
+        is_own: whether the model is not shipped, but only in the user's own profiles.
     """
 
     model: str

@@ -13,7 +13,7 @@ def gpus_of(words: Iterable[str]) -> tuple[str, ...]:
     """The GPUs that words name, in the order of GPUS; ``all`` is every one, and a word may hold several after commas.
 
     Raises:
-        BadInput: a name is none of GPUS.
+        BadInput: a name is not one of GPUS.
     """
     names = [part.strip() for word in words for part in word.split(",")]
     return find_gpus(None if any(name.lower() == "all" for name in names) else names)

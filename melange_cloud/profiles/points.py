@@ -10,7 +10,7 @@ from melange_cloud.domain import OperatingPoint, Slo
 
 
 class Point(NamedTuple):
-    """What MaxTput needs of an operating point; a size's points stand in the order of their TPOT.
+    """What MaxTput needs of an operating point; a size's points are in the order of their TPOT.
 
     Latencies are in ms, and infinite if they are not known: such a point keeps no target.
     """

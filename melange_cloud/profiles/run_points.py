@@ -18,7 +18,7 @@ CONTRADICTION = 1.2
 """Two measurements that are each right within ±10 % differ at most by this factor at the same load."""
 
 ERROR = 0.1
-"""Of a measured point: what grade A stands for. Nightly runs on one server spread by 1-2 %, two servers by more."""
+"""Of a measured point: what grade A means. Nightly runs on one server spread by 1-2 %, two servers by more."""
 
 LEAST_REQUESTS = 10
 """Of a run that counts at all. Requests arrive at random, so a rate counted over N of them is off by 1 / sqrt(N): 32 %
@@ -32,7 +32,7 @@ UNCOUNTED_ERROR = 0.25
 
 SURELY_FLOODED, PERHAPS_FLOODED = 512, 100
 """Requests sent at once that fill any replica (twice the 256 that engines run at once by default), and those that fill
-one if a queue stood: if TTFT was a quarter of the whole latency or more. Ten requests at once show no saturation."""
+one if requests queued: if TTFT was a quarter of the whole latency or more. Ten requests at once show no saturation."""
 
 _QUEUED = 0.25
 _SAME_LOAD = 1.1
@@ -54,8 +54,8 @@ def rejection(run: BenchmarkRun) -> str:
     if run.saturated and not is_flood(run):
         sent = "it does not say how many requests it sent" if run.completed is None else f"{run.completed:,} requests"
         return (
-            f"{sent} at once, too few to show saturation: {SURELY_FLOODED} are enough, or {PERHAPS_FLOODED} where a "
-            "queue stood"
+            f"{sent} at once, too few to show saturation: {SURELY_FLOODED} are enough, or {PERHAPS_FLOODED} if "
+            "requests queued"
         )
     if run.completed is not None and run.completed < LEAST_REQUESTS and not run.steady:
         return f"only {_requests(run.completed)}: at least {LEAST_REQUESTS} are needed ({GRADE_A})"
@@ -78,7 +78,7 @@ def error_of(run: BenchmarkRun) -> float:
     """The fraction by which a run's rate may be off: ERROR, or more where few requests were counted.
 
     Of N requests 1 / sqrt(N) is chance; those in flight at begin and end, in_flight / N, saw another load. A flood has
-    neither; a steady run has left out both.
+    neither; a steady run has excluded both.
     """
     if run.steady:
         return ERROR

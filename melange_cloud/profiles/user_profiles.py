@@ -1,7 +1,7 @@
 """The user's own profiles: where they lie, how one is saved, and what they say together.
 
 One file per import, in the profile format: ``<era>/<model>/<precision>/<gpu>/tp<degree>-<digest>.csv`` under the user's
-data folder. Nothing is ever overwritten by another import; deleting a file takes its points back.
+data folder. An import never overwrites another; deleting a file removes its points.
 """
 
 import os
@@ -72,7 +72,7 @@ def plain_name(model: str, or_else: str | None = None) -> str:
         or_else: what to return where nothing is left of it.
 
     Raises:
-        BadInput: nothing is left of it, and ``or_else`` is None.
+        BadInput: nothing of it is left, and ``or_else`` is None.
     """
     name = _NOT_IN_A_NAME.sub("-", model.strip().rstrip("/").rpartition("/")[2].lower()).strip("-.")
     if not name and or_else is not None:
@@ -116,7 +116,7 @@ def save_runs(
         The file.
 
     Raises:
-        BadInput: no run is left, or the GPU is none of GPUS.
+        BadInput: no run is left, or the GPU is not one of GPUS.
         MelangeError: the folder cannot be written.
     """
     if gpu not in GPUS:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 MINUTE_S = 60
 HOURS_FROM = 6
-"""Traces with at least so many whole hours are counted by hour; of a shorter one the minutes tell more."""
+"""Traces with at least this many whole hours are counted by hour; shorter ones by minute."""
 
 CERTAIN_REQUESTS = 10_000
-"""Where the usual window holds so many requests, one without any is a gap in the collection, not quiet traffic."""
+"""If the usual window has this many requests, an empty one is a gap in the collection, not quiet traffic."""
 
 
 def arrival_rates(
@@ -37,7 +37,7 @@ def arrival_rates(
         unit_may_err: whether times are numbers, whose unit may be another.
 
     Raises:
-        BadInput: the times span so many years that they cannot be right.
+        BadInput: the times span too many years to be right.
     """
     first, last = tally.by_second.least, tally.by_second.most
     if first is None or last is None:
@@ -62,7 +62,7 @@ def arrival_rates(
 def rates_of(
     counts: Sequence[float | None], window_s: int, start_s: int | None, zeros: str = "auto"
 ) -> ArrivalRates | None:
-    """The rates of windows with so many requests each (None: a gap); None if no window holds any request."""
+    """The rates of windows with these numbers of requests (None: a gap); None if no window holds any request."""
     known = [count for count in counts if count is not None]
     if not known or not any(known):
         return None

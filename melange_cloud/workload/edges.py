@@ -1,7 +1,7 @@
 """Where buckets end: the paper's edges, given ones, or as few as keep the load right.
 
 A bucket is charged at the mean size of its requests, which is exact for whatever costs a replica time in proportion to
-input or output tokens. What grows faster is misjudged by the spread inside the bucket. Two such costs stand for all:
+input or output tokens. What grows faster is misjudged by the spread inside the bucket. Two such costs represent all:
 input² (attention over the prompt) and output x (input + output / 2) (KV cache read for every token made). The load
 error is the larger of their relative errors, errors of all buckets added up without regard to sign. Of a replica's
 whole time these costs are a part, so the error of the load is at most that.

@@ -37,7 +37,7 @@
 file_form.py has the same as types, and ``melange-cloud schema workload`` as a JSON Schema. The first range, from 0,
 holds requests of 0 tokens too. Input ranges are equal or disjoint; so are the output ranges of one input range.
 Buckets are written sorted by their ranges, numbers with 12 significant digits (so shares sum to 1 within 1e-11), text
-as UTF-8; the same workload gives the same bytes. Buckets whose share is 0 may stand in a file and are left out when it
+as UTF-8; the same workload gives the same bytes. Buckets whose share is 0 may be in a file and are left out when it
 is loaded. Fields that are not listed here are refused: they may be misspelt. Files of format 1 had no ``dated``,
 ``rows_unreadable``, token figures, ``load_error`` and ``drift``, and of the rates only the figures; they are read as
 they are.

@@ -6,7 +6,7 @@ r"""Histograms: a CSV table of how many requests fall in each (input range, outp
     >100,0,0,0
 
 Ranges are of whole tokens, both ends included; ``>100`` is open. Numbers are counts of requests, or shares that sum
-to 1 (all at most 1, one at least not whole). A histogram does not tell mean sizes, so the middle of each range stands
+to 1 (all at most 1, one at least not whole). A histogram does not tell mean sizes, so the middle of each range is used
 for its requests; an open range has no middle, so requests in one are refused. Where the source tells more,
 ``SizeFacts`` takes it: an upper edge for the open range, and the mean size of all requests. Each range's mean is then
 put so far into its range (the same fraction of each) that the whole has that mean.
@@ -49,7 +49,7 @@ def parse_histogram(text: str, path: Path, sizes: SizeFacts | None = None) -> Wo
     """Reads the text of a histogram; the workload is named after the file.
 
     Args:
-        sizes: what is known beside it; None is nothing.
+        sizes: what else is known; None means nothing.
 
     Raises:
         BadFile: all that is wrong with it.
@@ -100,7 +100,7 @@ def parse_histogram(text: str, path: Path, sizes: SizeFacts | None = None) -> Wo
 def buckets_of_counts(
     counts: Mapping[tuple[TokenRange, TokenRange], float], sizes: SizeFacts, path: Path
 ) -> tuple[Bucket, ...]:
-    """Buckets of (input range, output range) cells with so many requests each, with the mean sizes that are known.
+    """Buckets of (input range, output range) cells with their numbers of requests, and the mean sizes that are known.
 
     Raises:
         BadFile: a stated mean that the ranges do not allow.

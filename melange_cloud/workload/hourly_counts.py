@@ -1,7 +1,7 @@
 """Workloads from counts: a histogram (or one per window of time), and arrivals of the same or of another source.
 
 A histogram by hours is a CSV with the columns ``start_hour,input_bucket,output_bucket,expected_requests`` (ServeGen as
-published in numbers): the ranges are written as in a histogram, and how the mix drifts can be told.
+published in numbers): the ranges are written as in a histogram, and the drift of the mix can be computed.
 
 Rates are a CSV with one column of times (ISO 8601, ``hour`` or ``t_s`` from an own origin) and one of ``requests`` in
 the window that starts there, or ``requests_per_s``. Times rise by equal steps; a step that is left out, or an empty
@@ -53,7 +53,7 @@ def read_histogram(name_or_path: str | Path, sizes: SizeFacts | None = None) -> 
         sizes: what the source of a histogram tells of its sizes.
 
     Raises:
-        BadInput: there is no such name or file.
+        BadInput: the name or file is not found.
         BadFile: all that is wrong with the file.
     """
     path = Path(name_or_path)

@@ -22,7 +22,7 @@ def load_workload(name_or_path: str | Path) -> Workload:
     A shipped name wins over a file of the same name; ``./chat`` or ``chat.json`` is always a path.
 
     Raises:
-        BadInput: there is no such name or file, or the file is neither .json nor .csv.
+        BadInput: the name or file is not found, or the file is not .json or .csv.
         BadFile: all that is wrong with the file.
     """
     return load_workload_file(name_or_path).workload

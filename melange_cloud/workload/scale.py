@@ -18,7 +18,7 @@ def scale(
         rate: or so that the rate named by ``at`` (``mean``, ``p95`` or ``peak``) is this, requests/s.
 
     Raises:
-        BadInput: neither or both are given, one is not positive, or the workload has no arrivals.
+        BadInput: none or both are given, one is not positive, or the workload has no arrivals.
     """
     rates = held.arrival_rates
     if (times is None) == (rate is None):
@@ -42,7 +42,7 @@ def without_longest(held: WorkloadFile, longest_tokens: int) -> WorkloadFile:
     """The workload without requests of more than ``longest_tokens`` (input + output).
 
     A bucket that may hold a longer one goes whole, and a note says which share that is; arrivals shrink with it. What
-    was told of the requests themselves no longer holds, and goes.
+    was said about the requests themselves no longer holds, and is dropped.
 
     Raises:
         BadInput: nothing is left.

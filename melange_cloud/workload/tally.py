@@ -69,7 +69,7 @@ class Tally:
     """Everything that is counted: sizes exactly, cells, arrivals by second and minute, the mix by hour.
 
     Attributes:
-        grid: of the edges asked for; ``mix_by_hour`` has the cells of the default edges, whatever is asked.
+        grid: of the requested edges; ``mix_by_hour`` always has the cells of the default edges.
         mix_by_hour: hour (of Unix time, or of the source's own) -> requests per cell.
         mix_kept: whether ``mix_by_hour`` is whole; more than a year of hours is not kept.
     """

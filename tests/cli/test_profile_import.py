@@ -334,7 +334,10 @@ def test_a_model_that_is_not_shipped_needs_its_precision(run):
         ((SWEEP, "--tpot-ms", "0"), "--tpot-ms 0"),
         ((SWEEP, "--weights-gib", "nan"), "--weights-gib nan"),
         ((SWEEP, str(FILES / "guidellm_v2.json")), "of several models"),
-        ((str(FILES / "guidellm_v1.json"), str(FILES / "aibrix_simulated.json")), "simulated rates are no measurement"),
+        (
+            (str(FILES / "guidellm_v1.json"), str(FILES / "aibrix_simulated.json")),
+            "simulated rates are not a measurement",
+        ),
         ((str(FILES / "vllm_2025.pytorch.json"),), "none of the files holds a run"),
         ((str(FILES / "vllm_2025.json"), "--tp", "1"), "--gpu: the results do not say"),
         (("nothing.json",), "nothing.json: cannot be read"),

@@ -245,7 +245,7 @@ def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_p
         (("--era", "1999"), "no engine era '1999'"),
         (("--model", "no-such"), "--precision: no-such is not a model we know"),
         (("--served-model", "other"), f"serves {SERVED}"),
-        (("--tokenizer", "./nothing"), "--tokenizer ./nothing: no such folder"),
+        (("--tokenizer", "./nothing"), "--tokenizer ./nothing: folder not found"),
     ],
 )
 def test_bad_input_is_told_before_anything_runs(run, engine, own, arguments, said):

@@ -237,19 +237,19 @@ def test_seconds_where_milliseconds_stand_are_seen(tmp_path: Path, name: str) ->
             if field.endswith("_ms") and value is not None:
                 document[field] = value / 1000
 
-    assert "seconds where ms must stand" in faults(changed(tmp_path, name, in_seconds))
+    assert "seconds instead of ms" in faults(changed(tmp_path, name, in_seconds))
 
 
 def test_a_ttft_in_seconds_is_seen(tmp_path: Path) -> None:
     path = changed(tmp_path, "vllm_2025.json", lambda d: d.update(mean_ttft_ms=0.071))
-    assert "seconds where ms must stand" in faults(path)
+    assert "seconds instead of ms" in faults(path)
 
 
 def test_milliseconds_where_seconds_stand_are_seen(tmp_path: Path) -> None:
     def in_ms(document: dict[str, Any]) -> None:
         document["successes"]["latency"]["request_latency"]["mean"] = 550_000.0
 
-    assert "milliseconds where s must stand" in faults(changed(tmp_path, "stage_2_lifecycle_metrics.json", in_ms))
+    assert "milliseconds instead of s" in faults(changed(tmp_path, "stage_2_lifecycle_metrics.json", in_ms))
 
 
 def test_a_rate_that_its_own_duration_denies_is_refused(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def answering(status: int, body: bytes):
         (200, b"{}", "names no model"),
         (200, b'{"data": [{"id": 5}, 7]}', "names no model"),
         (401, b"{}", "HTTP 401: the server wants a key; set OPENAI_API_KEY"),
-        (404, b"", "HTTP 404: no such path"),
+        (404, b"", "HTTP 404: path not found"),
         (503, b'{"error": "loading\nmodel"}', 'HTTP 503: {"error": "loading model"}'),
     ],
 )

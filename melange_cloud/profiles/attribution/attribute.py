@@ -106,7 +106,7 @@ def _cache_dtype(label: str) -> str:
 
 
 def _known_gpu(label: str) -> str:
-    """``NVIDIA A100-SXM4-80GB`` is A100-80GB; as it stands where it is none of GPUS."""
+    """``NVIDIA A100-SXM4-80GB`` is A100-80GB; unchanged if it is not one of GPUS."""
     words = re.findall(r"[A-Z]+\d+[A-Z]*|\d+", label.upper())
     for gpu in GPUS:
         wanted = re.findall(r"[A-Z]+\d+[A-Z]*|\d+", gpu.upper())

@@ -23,7 +23,7 @@ from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 _SLACK = 0.9
 _ABOVE_ASKED = 1.5
-"""Rates that are achieved beyond this times the asked one are not of the same run: chance explains 1.3 at a hundred."""
+"""Rates that are achieved beyond this times the requested one are not of the same run: 1.3 at a hundred is chance."""
 
 _CHECK = "check --gpu, --tp, --precision and --model"
 PREFIX_CACHING = "was prefix caching on? Import runs without it"
@@ -139,7 +139,7 @@ class MeasuredReplica:
         if _SLACK * held > self._free_bytes:
             return (
                 f"{decoding:,.0f} requests decoding at once hold {held / GIB:,.3g} GiB of KV cache, but {self._on} has "
-                f"{self._free_bytes / GIB:,.3g} GiB beside the weights: {_CHECK}; {self._cache_hint}"
+                f"{self._free_bytes / GIB:,.3g} GiB besides the weights: {_CHECK}; {self._cache_hint}"
             )
         return ""
 

@@ -1,6 +1,6 @@
 """The profile file: ``# key: value`` lines, a line of column names, one row per operating point.
 
-Reading keeps the rows as text, grouped by tensor parallel degree and size, and parses a size when it is asked for: a
+Reading keeps the rows as text, grouped by tensor parallel degree and size, and parses a size when it is needed: a
 plan looks at a tenth of a file. What cheap signs of damage betray (a missing comma, ``nan``, a zero) has the whole
 file checked row by row, as does ``check_profile_file``, and every fault is reported with its line and field.
 """
@@ -109,7 +109,7 @@ def read_profile_file(path: Path) -> ProfileFile:
 
 
 def parse_profile(path: Path, text: str) -> ProfileFile:
-    """A profile from its text; ``path`` is where it lies or will lie.
+    """A profile from its text; ``path`` is where it is or will be.
 
     Raises:
         BadFile: as ``read_profile_file``.
@@ -151,7 +151,7 @@ def check_profile_file(path: Path) -> None:
     head, start, body = _split(path, read_text(path, _MOST_BYTES), faults)
     header = parse_header(path, head, faults)
     columns = COLUMNS if header is None else COLUMNS_OF[header.format]
-    # Measured points are told apart by their rate too: concurrency is rounded, and empty if not known.
+    # Measured points also differ by their rate: concurrency is rounded, and empty if not known.
     named = _SIZE_COLUMNS + (2 if columns == MEASURED_COLUMNS else 1)
     lines = body.splitlines()
     seen: dict[tuple[str, ...], int] = {}

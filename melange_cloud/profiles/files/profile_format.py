@@ -25,7 +25,7 @@ def format_profile(header: Mapping[str, str], kinds_and_points: Iterable[tuple[i
     """The text of a profile file.
 
     Args:
-        header: values by key, in the order in which they are to stand; ``format`` decides the columns.
+        header: values by key, in the order in which to write them; ``format`` decides the columns.
         kinds_and_points: (tensor_parallel, point), sorted.
     """
     columns = COLUMNS_OF[header["format"]]

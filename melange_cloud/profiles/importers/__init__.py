@@ -1,7 +1,7 @@
 """Reads result files of benchmark tools; whose a file is, is seen from its content.
 
 Each tool has a module with ``TOOL`` (its name), ``recognises(document)`` and ``read(record)``; the order below is that
-in which they are asked.
+in which they are tried.
 """
 
 import os

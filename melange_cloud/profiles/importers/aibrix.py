@@ -24,7 +24,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     """One run per size that is served within the profile's target."""
     name = record.text("gpu")
     if "simul" in name.lower():
-        record.fault("gpu", f"is {shown(name)}: simulated rates are no measurement")
+        record.fault("gpu", f"is {shown(name)}: simulated rates are not a measurement")
         return []
     if record.text("origin") != "measured":
         record.fault(

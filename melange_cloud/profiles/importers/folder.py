@@ -1,4 +1,4 @@
-"""Every result among files, folders and patterns; other files are skipped, unless there is no result."""
+"""Every result among files, folders and patterns; other files are skipped, unless no result is found."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ class FolderResults:
 
     Attributes:
         readings: of the results, in the order given.
-        skipped: of files that are no results, why.
+        skipped: why, of files that are not results.
     """
 
     readings: tuple[ImportedFile, ...]

@@ -25,7 +25,7 @@ AVERAGES = "averages over all stages of the benchmark, so it is not a run at one
 
 
 def is_summary(path: Path, document: Any) -> bool:
-    """Whether it is the average over all stages, by its name or as it has no load of its own."""
+    """Whether it is the average over all stages, by its name or because it has no load of its own."""
     if not recognises(document):
         return False
     name = path.name.lower()

@@ -31,7 +31,7 @@ FAILED = ("failed", "failed_requests", "num_failed", "num_failed_requests", "fai
 FAILED_PARTS = ("error_rate", "failure_rate", "failed_rate")
 
 LEAST_TPOT_MS = 0.2
-"""No engine makes tokens faster; a time per token below this stands in seconds."""
+"""No engine makes tokens faster; a time per token below this is in seconds."""
 
 MOST_TPOT_MS = 10_000.0
 _DISAGREE = 1.1
@@ -40,9 +40,9 @@ NO_TTFT = "is missing: targets for TTFT or the whole latency rest on the estimat
 
 
 class ResultRecord(Fields):
-    """One document of a file: fields are asked for by their path, as ``successes.latency.request_latency.mean``.
+    """One document of a file: fields are read by their path, as ``successes.latency.request_latency.mean``.
 
-    Other tools wrote it, in many versions: a text, a flag or a count may be written in several ways, and what is none
+    Other tools wrote it, in many versions: a text, a flag or a count may be written in several ways, and what is not
     of them counts as absent.
     """
 
@@ -60,7 +60,7 @@ class ResultRecord(Fields):
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing of the file was found wrong so far: stand-ins for what is missing prove nothing."""
+        """Whether the file has no fault so far: stand-ins for what is missing prove nothing."""
         return not self.faults
 
     def has(self, field: str) -> bool:
@@ -104,7 +104,7 @@ class ResultRecord(Fields):
         return 1.0 if found is None else found
 
     def per_token_ms(self, field: str, output_tokens: float) -> float | None:
-        """A time per output token; None if absent. After one output token there is none, and tools write 0."""
+        """A time per output token; None if absent. With only one output token there is none, and tools write 0."""
         if output_tokens < 2 and self.value(field) == 0:
             return None
         return self.positive(field)
@@ -167,7 +167,7 @@ class ResultRecord(Fields):
         return "is_complete is false" if self.flag("is_complete") is False else ""
 
     def flag(self, field: str) -> bool | None:
-        """``true`` or ``false``, also where a text says it; None if it is neither."""
+        """``true`` or ``false``, also as text; None if it is neither."""
         found = self.value(field)
         word = str(found).strip().lower() if isinstance(found, str | bool | int) else ""
         if word in ("true", "yes", "1"):
@@ -247,20 +247,20 @@ class ResultRecord(Fields):
             )
 
     def checked(self, run: BenchmarkRun, tpot_field: str, unit: str = "ms") -> list[BenchmarkRun]:
-        """The run, after a look at whether its times stand in the unit that the tool writes."""
+        """The run, after a check that its times are in the unit that the tool writes."""
         other = "seconds" if unit == "ms" else "milliseconds"
         if not self.is_sound:
             return [run]
         if run.tpot_ms is not None and not LEAST_TPOT_MS <= run.tpot_ms <= MOST_TPOT_MS:
             self.fault(
                 tpot_field,
-                f"means {run.tpot_ms:.3g} ms per output token, which no engine does: {other} where {unit} must stand?",
+                f"means {run.tpot_ms:.3g} ms per output token, which no engine does: {other} instead of {unit}?",
             )
         elif run.ttft_ms is not None and run.tpot_ms is not None and run.ttft_ms < 0.05 * run.tpot_ms:
             self.fault(
                 "time to first token",
-                f"means {run.ttft_ms:.3g} ms, a small part of one decode step ({run.tpot_ms:.3g} ms): {other} where "
-                f"{unit} must stand?",
+                f"means {run.ttft_ms:.3g} ms, a small part of one decode step ({run.tpot_ms:.3g} ms): {other} instead "
+                f"of {unit}?",
             )
         return [run]
 

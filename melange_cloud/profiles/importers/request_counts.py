@@ -7,7 +7,7 @@ from melange_cloud.inputs import NotANumber, is_number, parse_whole
 
 
 def whole(text: str) -> int | None:
-    """A count that is written as a text, such as "100"; None if it is none."""
+    """A count that is written as a text, such as "100"; None if it is not a count."""
     try:
         return parse_whole(text)
     except NotANumber:
@@ -17,7 +17,7 @@ def whole(text: str) -> int | None:
 def counted(found: Any) -> int:
     """How many failures a value tells of: a count, a list with one entry per failure or kind, or kinds with counts.
 
-    An entry with a ``count`` counts so often, another once, whatever stands in it.
+    An entry with a ``count`` counts that often, any other once, whatever its content.
     """
     if isinstance(found, str) and (number := whole(found)) is not None:
         return number

@@ -1,6 +1,6 @@
 """vLLM ``bench serve --save-result`` (``benchmark_serving.py`` before): one JSON object, or one per line when appended.
 
-Times in ms. No GPU or tensor parallel degree, but ``--metadata gpu=A10G`` lands as a key of its own. Results of 2024
+Times in ms. No GPU or tensor parallel degree, but ``--metadata gpu=A10G`` becomes its own key. Results of 2024
 lack burstiness, max_concurrency and failed; failures are then the prompts that were not completed. vLLM 0.3 and 0.4
 wrote the rate as ``request_inthroughput``: it is derived. With ``--save-detailed``, ``errors`` has a text per request.
 """

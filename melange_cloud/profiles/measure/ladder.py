@@ -33,7 +33,7 @@ def rungs(max_concurrency: int) -> list[int]:
 
 
 def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: int) -> int | LadderEnd:
-    """The concurrency to measure next, or why there is none.
+    """The concurrency to measure next, or why the ladder ends.
 
     Args:
         measured: by requests in flight, the accepted points of one request size.

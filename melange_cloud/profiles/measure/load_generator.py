@@ -1,7 +1,7 @@
 """GuideLLM as the load generator: one process per load point, started by its documented ``guidellm run --config``.
 
-https://github.com/vllm-project/guidellm (Apache-2.0), 0.8 or later. A process of its own, because it brings torch and
-transformers, because it may hang, and so that it may live in an environment of its own.
+https://github.com/vllm-project/guidellm (Apache-2.0), 0.8 or later. A separate process, because it brings torch and
+transformers, because it may hang, and so that it may have its own environment.
 """
 
 import contextlib
@@ -79,7 +79,7 @@ class GuideLlm:
             on_tick: called several times a second with the seconds since the start.
 
         Returns:
-            Empty, or why there is no report and another try may have one, one clause.
+            Empty, or why there is no report though another try may give one, one clause.
 
         Raises:
             MelangeError: GuideLLM failed; its last words say why.
@@ -110,7 +110,7 @@ class GuideLlm:
         workers = max(
             1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1, math.ceil(load.concurrency / _STREAMS_PER_WORKER))
         )
-        # A session of its own: Ctrl-C is ours to handle, and its workers end with it.
+        # Its own session: Ctrl-C is ours to handle, and its workers end with it.
         process = subprocess.Popen(
             [self.program, "run", "--config", str(scenario), "--disable-console"],
             cwd=folder,
@@ -138,12 +138,12 @@ def find_guidellm(named: str | None = None) -> GuideLlm:
     """The GuideLLM to use: the one named, else that of this environment, else that of the PATH.
 
     Raises:
-        MelangeError: there is none, it does not start, or it is too old; with the line that installs it.
+        MelangeError: it is not installed, does not start or is too old; with the line that installs it.
     """
     installed_here = shutil.which("guidellm", path=str(Path(sys.executable).parent))
     program = shutil.which(named) if named else installed_here or shutil.which("guidellm")
     if program is None:
-        what = f"{named}: no such program" if named else "GuideLLM, which makes the load, is not installed"
+        what = f"{named}: program not found" if named else "GuideLLM, which makes the load, is not installed"
         raise MelangeError(f"{what}: {INSTALL}")
     try:
         answer = subprocess.run(

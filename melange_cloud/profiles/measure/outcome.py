@@ -27,7 +27,7 @@ def save_measurement(
         weights_gib: weights of a model that is not shipped, GiB, where known.
 
     Raises:
-        MelangeError: there are none, or the profile cannot be written.
+        MelangeError: no point was measured, or the profile cannot be written.
     """
     runs = runs_to_save(question, measured)
     if not runs:
@@ -84,7 +84,7 @@ def _size(measured: MeasuredSize, question: MeasureQuestion) -> SizeMeasurement:
 
 
 def load_measurement(concurrency: int, run: BenchmarkRun) -> LoadMeasurement:
-    """What a run at so many requests in flight found."""
+    """What a run at a number of requests in flight found."""
     return LoadMeasurement(
         concurrency=concurrency,
         requests_per_s=run.requests_per_s,

@@ -129,14 +129,14 @@ class KeptPoints:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Nobody else measures into this folder meanwhile; to be held before it is opened.
+    """No one else measures into this folder meanwhile; hold it before opening the folder.
 
     Raises:
         MelangeError: somebody does, or the folder's place cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    # Beside the folder, which may be set aside.
+    # Next to the folder, which may be set aside.
     lock = FileLock(str(folder.with_name(f"{folder.name}.lock")), timeout=0)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -58,13 +58,13 @@ def ask_server(url: str, api_key: str | None = None) -> Server:
     """Ask a server what it serves.
 
     Raises:
-        BadInput: the address is none.
+        BadInput: it is not an address.
         MelangeError: nothing answers there, or not as an OpenAI-compatible server does.
     """
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         sound = False
     if not sound:
         raise BadInput(f"--url {echoed(url, 150)}: must be the server's address, such as http://host:8000")
@@ -151,6 +151,6 @@ def _refusal(error: urllib.error.HTTPError) -> str:
     if error.code == 404:
         other = "chat" if error.url and error.url.endswith(ENDPOINTS["completions"]) else "completions"
         missing = error.url is not None and error.url.endswith(tuple(ENDPOINTS.values()))
-        return "HTTP 404: no such path" + (f" on this server; try --endpoint {other}" if missing else "")
+        return "HTTP 404: path not found" + (f" on this server; try --endpoint {other}" if missing else "")
     text = " ".join(error.read(2000).decode("utf-8", "replace").split())
     return f"HTTP {error.code}: {echoed(text, 200) or error.reason}"

@@ -37,7 +37,7 @@ def measure_question(
         tokenizer: None is the served model's.
 
     Raises:
-        BadInput: the server serves no such model, or several; the options contradict each other or are not possible.
+        BadInput: the server lacks the model, or serves several; the options contradict each other or are not possible.
     """
     served = _served(server, served_model, model)
     if model is not None and served_model is None and (other := other_model(served, model)):
@@ -99,5 +99,5 @@ def _tokenizer(name: str) -> str:
     if Path(name).is_dir():
         return str(Path(name).resolve())
     if Path(name).is_absolute() or name.startswith("."):
-        raise BadInput(f"--tokenizer {name}: no such folder; give one with tokenizer.json, or a Hugging Face name")
+        raise BadInput(f"--tokenizer {name}: folder not found; give one with tokenizer.json, or a Hugging Face name")
     return name

@@ -43,7 +43,7 @@ class LoadGenerator(Protocol):
         api_key: str | None,
         on_tick: Callable[[float], None],
     ) -> str:
-        """Make one load and leave a report in ``result``; or say why there is none, or raise MelangeError."""
+        """Make one load and leave a report in ``result``; or say why it failed, or raise MelangeError."""
         ...
 
 
@@ -70,7 +70,7 @@ class MeasuredSize:
     Attributes:
         runs: the accepted points, by requests in flight.
         ended: why no more load was tried, one clause.
-        complete: False where failures, and neither the SLO nor saturation nor the top, ended it.
+        complete: False if failures ended it, not the SLO, saturation or the highest load.
         by_slo: the SLO ended it: the points say nothing about looser targets.
     """
 

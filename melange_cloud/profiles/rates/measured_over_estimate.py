@@ -64,7 +64,7 @@ class PinnedProfile(Profile):
 
     @cached_property
     def points(self) -> Mapping[Size, tuple[OperatingPoint, ...]]:
-        """Every operating point, by size; measured ones stand for the estimated ones of their size."""
+        """Every operating point, by size; measured ones replace the estimated ones of their size."""
         return {**self.estimate.points, **self.measured.points}
 
     def max_tput(
@@ -113,7 +113,7 @@ class PinnedProfile(Profile):
     def _or_more(
         self, measured: Size, size: tuple[float, float], pinned: MaxTput, moved: MaxTput, base: MaxTput
     ) -> MaxTput:
-        """The measured rate; what lies beyond where the measurement stopped before any limit."""
+        """The measured rate; the estimate takes over where the measurement stopped before any limit."""
         if self._stopped_early(measured, pinned):
             return replace(base, engine_requests_per_s=self._beyond(measured, size, moved.requests_per_s, base))
         only_at_least = pinned.limited_by == "load" and not self.measured.knows_tpot(measured)

@@ -1,6 +1,6 @@
 """A profile of measured points alone, at scattered sizes.
 
-Nobody measures a grid. Within 10 % of a measured size the measurement counts; between four measured sizes that make a
+Measurements are no grid. Within 10 % of a measured size the measurement counts; between four measured sizes that make a
 cell, all measured to their limit, their rates are interpolated as in any profile. Elsewhere a size counts as the next
 larger one that was measured.
 """
@@ -32,7 +32,7 @@ _ALONE = 1.05
 
 @dataclass(frozen=True, slots=True)
 class EnclosedRate:
-    """The rate at a size that lies between measured sizes.
+    """The rate at a size between measured sizes.
 
     Attributes:
         at_most: a size misses a target at its lowest measured load: the rate between is this or less.
@@ -153,7 +153,7 @@ class MeasuredProfile(Profile):
         return max(rate for rate, _ in rates) if is_saturated(self.measured[size]) else math.inf
 
     def enclosed(self, input_tokens: float, output_tokens: float, slo: Slo) -> "EnclosedRate | None":
-        """The rate in a cell of four measured sizes, or on an edge of two; None if the size lies in no such cell."""
+        """The rate in a cell of four measured sizes, or on an edge of two; None if no such cell contains the size."""
         corners = self._cell_about(input_tokens, output_tokens)
         if not corners:
             return None
@@ -179,7 +179,7 @@ class MeasuredProfile(Profile):
     def _cell_about(self, input_tokens: float, output_tokens: float) -> Weights:
         """The measured sizes at the corners of a cell about a size, with weights above 0; none where one is missing.
 
-        Nobody measures a grid: two numbers of input tokens and two of output tokens make a cell only where all four
+        Measurements make no grid: two numbers of input tokens and two of output tokens make a cell only where all four
         sizes were measured; of three the plane through them.
         """
         inputs, outputs = sorted({size[0] for size in self.sizes}), sorted({size[1] for size in self.sizes})

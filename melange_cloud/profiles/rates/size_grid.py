@@ -1,10 +1,10 @@
 """The profiled sizes about a size, with their weights: how a profile is read between the sizes of its grid.
 
-A grid is made of rows, one per number of output tokens; each row has input tokens of its own. Between two rows a size
+A grid is made of rows, one per number of output tokens; each row has its own input tokens. Between two rows a size
 is read on both, at its own input tokens, and the two are weighed by its output tokens: on rows that share their input
 tokens that is the bilinear interpolation of a cell. A row of longer answers ends at fewer input tokens, as both must
 fit into the context. Beyond its end E a size S is read on the line that goes from E through S to L on the row of
-shorter answers, S = (1 - v) L + v E: everything within the context lies between profiled sizes.
+shorter answers, S = (1 - v) L + v E: everything within the context is between profiled sizes.
 """
 
 from bisect import bisect_left
@@ -63,7 +63,7 @@ class SizeGrid:
         low, high = self.rows[low_out], self.rows[high_out]
         if v == 0 or input_tokens <= high[-1]:
             return self._on_both((low_out, high_out, v), (input_tokens, output_tokens), limit_tokens)
-        # on the shorter row, at (input - v end)/(1 - v), which lies between a and b
+        # on the shorter row, at (input - v end)/(1 - v), which is between a and b
         end = high[-1]
         at = (input_tokens - v * end) / (1 - v)
         a, b, _ = cell(low, min(at, low[-1]))
@@ -92,7 +92,7 @@ class SizeGrid:
         return [(held, weight) for held, weight in weights if weight > 0]
 
     def _ends_at(self, output_tokens: int, limit_tokens: float) -> bool:
-        """Whether a row goes on to the limit, but for its rounding."""
+        """Whether a row reaches the limit, except for its rounding."""
         return output_tokens + self.rows[output_tokens][-1] > limit_tokens - ROUNDED_TOKENS
 
 

@@ -1,6 +1,6 @@
 """Times of any usual writing as whole seconds.
 
-Numbers are seconds, or what their size says where nobody does: a Unix time of our days has ten digits in seconds,
+Numbers are seconds, or what their size implies if nothing else says: a Unix time of our days has ten digits in seconds,
 thirteen in milliseconds, sixteen in microseconds, nineteen in nanoseconds; other numbers count from an origin of the
 source's own (``relative``), in a unit that ``time_units`` judges. Text is ISO 8601; stamps without a zone are of the
 zone asked for, else UTC.
@@ -34,7 +34,7 @@ FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 """The calendar's first and last second, years 1 and 9999."""
 
 OUTSIDE_CALENDAR = " since 1970"
-"""The end of what stands for a stamp that no calendar has."""
+"""The end of the placeholders for stamps that no calendar has."""
 
 _ENDS_IN_ZONE = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20, 60.0: 1e9, 3600.0: 1e7, 86_400.0: 1e6}
@@ -91,7 +91,7 @@ class Clock:
         return _LARGEST[self.seconds_per_unit] if self.unit_is_known else _LARGEST_OF_ANY_UNIT
 
     def second(self, value: object) -> int | None:
-        """One time as whole seconds (rounded down), None if it is none."""
+        """One time as whole seconds (rounded down), None if it is not a time."""
         if isinstance(value, str) and self.is_text:
             try:
                 moment = datetime.fromisoformat(value.strip())
@@ -139,7 +139,7 @@ class Clock:
         return found
 
     def seconds_of_bytes(self, texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
-        """Stamps ``2024-05-10 08:15:02.123456``, with ``T`` or not, fraction or not, ``Z`` or ``+00:00`` or neither.
+        """Stamps ``2024-05-10 08:15:02.123456``, with ``T`` or not, fraction or not, ``Z`` or ``+00:00`` or no zone.
 
         Args:
             texts: their bytes, shape (stamps, bytes each).
@@ -170,7 +170,7 @@ class Clock:
 
 
 def number_of(value: object) -> float | int | None:
-    """The number that a value out of a file is, or is the text of; None if it is none."""
+    """The number that a value out of a file is, or is the text of; None if it is not a number."""
     if isinstance(value, str):
         text = value.strip()
         if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
@@ -183,7 +183,7 @@ def number_of(value: object) -> float | int | None:
 
 
 def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zone: str | None) -> Clock:
-    """How times are written, told by the first that is one; the unit is a guess where ``unit_is_known`` is false.
+    """How times are written, taken from the first that is one; the unit is a guess where ``unit_is_known`` is false.
 
     Args:
         seconds_per_unit: of numbers, where it is known.
@@ -193,7 +193,7 @@ def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zon
     """
     zone = zone_of(time_zone)
     given = [sample for sample in samples if is_given(sample)]
-    # What is neither says nothing of the others.
+    # Anything else says nothing about the others.
     first = next((sample for sample in given if number_of(sample) is not None or _is_iso(sample)), None)
     if first is None and any(isinstance(sample, str) for sample in given):
         first = next(sample for sample in given if isinstance(sample, str))
@@ -262,7 +262,7 @@ def step_s(numbers: Sequence[float], seconds_per_unit: float) -> float | None:
 
 
 def is_given(value: object) -> bool:
-    """False for what stands where there is no value."""
+    """False for what marks a missing value."""
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
@@ -281,7 +281,7 @@ def zone_of(name: str | None) -> ZoneInfo | None:
     """A zone of the IANA list; None for None.
 
     Raises:
-        BadInput: there is none of that name.
+        BadInput: unknown name.
     """
     if name is None:
         return None

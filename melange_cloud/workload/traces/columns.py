@@ -200,7 +200,7 @@ class _ColumnFinder:
                 self.by_ending.setdefault(".".join(parts[-size:]), []).append(name)
 
     def sizes(self, what: str, asked: str | None, known: Sequence[str], option: str) -> tuple[str, ...]:
-        """The columns that are asked for (joined by ``+``), or the one that is known."""
+        """The columns that are named (joined by ``+``), or the one that is known."""
         if asked is None or asked in self.names or "+" not in asked:
             return (self.one(what, asked, known, option),)
         return tuple(self.one(what, part.strip(), known, option) for part in asked.split("+"))
@@ -231,7 +231,7 @@ class _ColumnFinder:
                 labels.append(LabelColumn(name, "where", wanted))
         asked = {label.column for label in labels}
         for role, known in (("model", MODEL_NAMES), ("status", STATUS_NAMES), ("error", ERROR_NAMES)):
-            # Where two columns are called so, neither is clear enough to speak for the requests.
+            # If two columns have the name, it is not clear which one describes the requests.
             match = self._known(known)
             if len(match) == 1 and match[0] not in asked:
                 labels.append(LabelColumn(match[0], role))
@@ -262,7 +262,7 @@ class _ColumnFinder:
         return tuple(found)
 
     def with_parts(self, columns: tuple[str, ...], added: Mapping[str, Sequence[Sequence[str]]]) -> tuple[str, ...]:
-        """The column, and those beside it that count what it leaves out."""
+        """The column, and those next to it that count what it leaves out."""
         parent, name = _parent_and_name(normal(columns[0]))
         if any(parent == whole or parent.endswith(f".{whole}") for whole in HOLDS_ALL_INPUT):
             return columns
@@ -278,7 +278,7 @@ class _ColumnFinder:
         return (*columns, *(part for part in parts if part))
 
     def cached(self, inputs: Sequence[str]) -> str | None:
-        """The column beside the input tokens, or among them, that tells how many of them came from a cache."""
+        """The column next to the input tokens, or within them, that says how many of them came from a cache."""
         parent, _ = _parent_and_name(normal(inputs[0]))
         beside = [self._beside(parent, name) for name in CACHED_INPUT]
         among = [found for name in CACHE_READ if (found := self._beside(parent, name)) in inputs[1:]]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LINE_FEED, _RETURN, _POINT, _QUOTE = b"\n"[0], b"\r"[0], b"."[0], b'"'[0]
 _WORD_BYTES = 8
 _EXACT_DIGITS = 15
-"""Decimals of so many digits are told apart by a float, so that rounding carries none of them to a whole number."""
+"""A float distinguishes decimals of this many digits, so that rounding carries none of them to a whole number."""
 
 
 def count_of(block: bytes, byte: bytes) -> int:
@@ -34,7 +34,7 @@ def count_of(block: bytes, byte: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CellPlaces:
-    """Where the cells of a block stand: columns of places in its bytes.
+    """Where the cells of a block are: columns of places in its bytes.
 
     Attributes:
         block: the bytes.
@@ -87,7 +87,7 @@ class CellPlaces:
         return [known[cell] for cell in cells] * (self.lines if len(cells) == 1 else 1)
 
     def seconds(self, column: int, clock: Clock) -> "Array | None":
-        """A column of times as whole seconds; None if a cell is none, or is written in no common form."""
+        """A column of times as whole seconds; None if a cell is not a time, or not in a common form."""
         if clock.is_text:
             texts = self._texts(column)
             return None if texts is None else clock.seconds_of_bytes(texts)
@@ -139,7 +139,7 @@ class CellPlaces:
         import numpy as np
 
         data = np.frombuffer(self.block, dtype=np.uint8)
-        # Little-endian: the last sign of a cell stands in the highest byte, what comes before the cell in the lowest.
+        # Little-endian: the last sign of a cell is in the highest byte, what comes before the cell in the lowest.
         words: Array = np.ndarray(max(0, len(data) - _WORD_BYTES + 1), "<u8", data, strides=(1,))
         early = int(np.searchsorted(ends, _WORD_BYTES))
         found = np.empty(len(ends), dtype=np.uint64)
@@ -173,7 +173,7 @@ class CellPlaces:
 def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> CellPlaces | None:
     """The cells of whole records; None unless every record has ``width`` of them and is made like the first.
 
-    Quotes around all cells of a column are no part of them.
+    Quotes around all cells of a column are not part of them.
 
     Args:
         block: ends in a line feed, where no quote is open.
@@ -215,14 +215,14 @@ def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> CellP
         if (data[ends[-1]] != _RETURN).any() or count_of(block, b"\r") != len(ends[-1]):
             return None
     for column in range(width):
-        # An empty cell would begin with what ends it, which is no quote.
+        # An empty cell would begin with what ends it, which is not a quote.
         if data[starts[column][0]] == _QUOTE and (data[starts[column]] == _QUOTE).all():
             starts[column], ends[column] = starts[column] + 1, ends[column] - 1
     return CellPlaces(block, tuple(starts), tuple(ends), tuple(points_of))
 
 
 def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
-    """Which bytes stand between no two quotes; None if a quote stands elsewhere than about a whole cell."""
+    """Which bytes are outside quotes; None if a quote is anywhere but around a whole cell."""
     import numpy as np
 
     quotes = data == _QUOTE
@@ -231,7 +231,7 @@ def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
     if len(opening) != len(closing):
         return None
     before, after = data[opening[opening > 0] - 1], data[closing + 1]
-    # Of two quotes in a cell, which stand for one, the first closes and the second opens.
+    # Of two quotes in a cell, which mean one, the first closes and the second opens.
     for beside, allowed in (
         (before, (delimiter, _LINE_FEED, _QUOTE)),
         (after, (delimiter, _LINE_FEED, _QUOTE, _RETURN)),
@@ -244,7 +244,7 @@ def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
 
 
 def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
-    """A pyarrow column of stamps as whole seconds; None if one is no time, or is written in no common form."""
+    """A pyarrow column of stamps as whole seconds; None if one is not a time, or not in a common form."""
     import numpy as np
     import pyarrow as pa
 

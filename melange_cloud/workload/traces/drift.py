@@ -31,7 +31,7 @@ def drift_by_hour(tally: Tally, *, absolute: bool) -> Drift | None:
 
 
 def drift_of(windows: "Mapping[int, np.ndarray[Any, Any]]", window_s: int) -> Drift | None:
-    """The drift of windows with so many requests per cell each; None for fewer than two."""
+    """The drift of windows with these numbers of requests per cell; None for fewer than two."""
     import numpy as np
 
     if len(windows) < 2:

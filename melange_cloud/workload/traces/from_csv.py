@@ -1,8 +1,8 @@
 """Traces as CSV: blocks without a blemish are read at once, whatever could be misread goes row by row.
 
-A block counts as read when every line has as many cells as the header, and whole numbers and times stand throughout:
-in the common forms ``cells`` tells, in others pandas (which alone would not do: told to read some columns only, it
-takes rows that are too long or too short in silence). Any other block is cut up until the blemish stands in a short
+A block counts as read when every line has as many cells as the header, with whole numbers and times throughout:
+``cells`` reads the common forms, pandas the others (alone it would not do: asked to read some columns only, it
+takes rows that are too long or too short silently). Any other block is cut up until the fault is in a short
 one.
 """
 
@@ -34,7 +34,7 @@ DELIMITERS = ",;\t"
 _FEW_BYTES, _PARTS = 2**13, 8
 _LEARNT_FROM_BYTES, _LEARNT_FROM_ROWS = 2**16, 2_000
 _PANDAS_TYPES = (("int64", "int64"), ("int64", "float64"), ("float64", "int64"), ("float64", "float64"))
-"""What pandas is asked to read sizes and times that are numbers as, whole ones first."""
+"""The types that pandas tries for sizes and numeric times, whole numbers first."""
 
 
 def read_csv_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) -> None:
@@ -61,7 +61,7 @@ def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
     """The column names of a CSV text, and its delimiter.
 
     Raises:
-        BadFile: there is no header line.
+        BadFile: the header line is missing.
     """
     lines = (line for line in io.BytesIO(start) if line.strip())
     text = next(lines, b"").decode("utf-8", errors="surrogateescape").strip("\r\n")
@@ -143,14 +143,14 @@ class _CsvTable:
         Several threads call it at a time.
 
         Args:
-            again: whether it is a part of a block that could not be read at once: then pandas is asked only where it
-                could read others of the file, since mostly it is an unreadable row that stands in the way.
+            again: whether it is a part of a block that could not be read at once: then pandas is used only where it
+                could read others of the file, since mostly an unreadable row is in the way.
         """
         if len(block) <= _FEW_BYTES:
             return None
         numbers = self.clock is not None and not self.clock.is_text
         cells = cells_of(block, self.delimiter, len(self.names), points=numbers)
-        if cells is None and numbers:  # points may stand in other columns, here and there
+        if cells is None and numbers:  # points may be in other columns, here and there
             cells = cells_of(block, self.delimiter, len(self.names), points=False)
         if cells is None:
             return None

@@ -206,7 +206,7 @@ def _beside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
 def _values(
     records: list[Any], path: tuple[str, ...], *, optional: bool = False, missing: object = 0
 ) -> list[Any] | None:
-    """What all records have under a path of keys; None if one has none, or is none."""
+    """What all records have under a path of keys; None if one lacks it, or is not a record."""
     try:
         if optional:
             return [_inside_or(record, path, missing) for record in records]
@@ -214,7 +214,7 @@ def _values(
             (key,) = path
             return [record[key] for record in records]
         return [_inside(record, path) for record in records]
-    except (KeyError, TypeError, IndexError):  # a key is missing, or what should be a record is none
+    except (KeyError, TypeError, IndexError):  # a key is missing, or what should be a record is not
         return None
 
 

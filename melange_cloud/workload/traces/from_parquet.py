@@ -217,7 +217,7 @@ def _plain(column: Any) -> Any:
     if kinds.is_binary(column.type) or kinds.is_large_binary(column.type) or kinds.is_fixed_size_binary(column.type):
         try:
             column = column.cast(pa.binary()).cast(pa.string())
-        except pa.ArrowInvalid:  # bytes that are no text stay bytes, which no row can use
+        except pa.ArrowInvalid:  # bytes that are not text stay bytes, which no row can use
             return column
     if kinds.is_decimal(column.type) or kinds.is_float16(column.type):
         column = column.cast(pa.float64())

@@ -10,7 +10,7 @@ from melange_cloud.workload.traces.columns import LabelColumn
 from melange_cloud.workload.traces.usage_names import FAILED_WORDS
 
 MOST_VALUES = 1_000
-"""Different values of a column that are told apart; a log with more models than that has none."""
+"""Different values of a column that are counted; a log with more models than that has none."""
 
 GUARDED = ("requests", "cache")
 """Roles of columns that make a log unfit where they have numbers above 1."""
@@ -59,7 +59,7 @@ class LabelCounts:
                 self.failed[label.column] += sum(n for value, n in Counter(values).items() if has_failed(value))
 
     def pass_over(self, labels: Sequence[LabelColumn], values: Sequence[str | None]) -> None:
-        """Counts the values of one row that is not asked for."""
+        """Counts the values of one row that is not requested."""
         for label, value in zip(labels, values, strict=True):
             if label.role == "where":
                 self._see(label, [value])
@@ -103,7 +103,7 @@ def _is_above_one(value: str | None) -> bool:
 
 
 def _count(into: Counter[str], values: Sequence[str | None], always: frozenset[str] = frozenset()) -> None:
-    """Counts values; past MOST_VALUES, new ones count as others, but for those that are ``always`` told apart."""
+    """Counts values; past MOST_VALUES, new ones count as others, except those in ``always``."""
     for value, rows in Counter(values).items():
         if value is not None:
             known = value in into or value in always or len(into) < MOST_VALUES

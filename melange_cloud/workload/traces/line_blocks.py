@@ -20,7 +20,7 @@ _QUOTE, _LINE_FEED = b'"'[0], b"\n"[0]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 OnBytes = Callable[[int], None]
-"""Told how many bytes of the file (as it lies on the disk) have been read."""
+"""Called with how many bytes of the file (as it is on disk) have been read."""
 
 
 def expand(words: Sequence[str | Path]) -> list[Path]:

@@ -107,7 +107,7 @@ def read_trace(
         asked: which columns hold what, where they cannot be found by themselves.
         edges: where buckets end; None is the paper's, extended as far as the data goes.
         zeros: what a window without requests is: ``gap``, ``rate`` or ``auto`` (see ``arrivals``).
-        on_bytes: told (bytes read, bytes in all).
+        on_bytes: called with (bytes read, bytes in all).
 
     Raises:
         BadInput: a file cannot be read, or the times cannot be right.
@@ -157,7 +157,7 @@ def _read_all(
         _read(path, asked, reading, size, told)
         before += size
     if not reading.tally.requests and reading.passed_over:
-        refuse_unknown_values(reading)  # rows that cannot be read are not why there is none
+        refuse_unknown_values(reading)  # unreadable rows are not the cause
     if not reading.tally.requests and reading.shown:
         raise BadFile([Fault(row.path, row.reason, line=row.line) for row in reading.shown])
     refuse_unknown_values(reading)

@@ -45,7 +45,7 @@ def seconds_of_stamps(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | 
 
 
 def _all_digits(signs: "np.ndarray[Any, Any]") -> bool:
-    # What lies below 0 wraps to above 9.
+    # What is below 0 wraps to above 9.
     return int((signs - signs.dtype.type(ord("0"))).max(initial=0)) <= 9
 
 
@@ -64,7 +64,7 @@ def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) 
     import numpy as np
 
     width = texts.shape[1]
-    # The bytes before the form are masked: whatever they are, it is none of the form's business.
+    # The bytes before the form are masked: whatever they are, they do not matter to the form.
     least = bytes(width - len(form)) + bytes(sign for sign, _ in form)
     more = bytes([15] * (width - len(form))) + bytes(15 - count for _, count in form)
     asked = bytes(width - len(form)) + bytes([255] * len(form))
@@ -74,7 +74,7 @@ def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) 
             *(np.uint64(int.from_bytes(part[at : at + 8], "little")) for part in (least, more, asked)),
         )
         over = (word ^ first) & mask
-        # What lies in the range, less its least, stays below 16 when the rest of 15 is added.
+        # What is in the range, less its least, stays below 16 when the rest of 15 is added.
         if int(np.bitwise_or.reduce((over + room) | over)) & 0xF0F0F0F0F0F0F0F0:
             return False
     return True

@@ -47,7 +47,7 @@ def timed(
 ) -> tuple[TraceColumns, Clock | None, dict[str, float]]:
     """The columns, without times that tell no time of day; their clock; and what speaks for units of a guessed one.
 
-    Where there are no times, a column that looks like some is noted.
+    If there are no times, a column that looks like times is noted.
 
     Args:
         rows: the first ones, by column.
@@ -137,7 +137,7 @@ def _look_like_times(names: Sequence[str], rows: Sequence[Mapping[str, object]])
 
 
 def _ends_otherwise(word: str) -> bool:
-    """True if a name says, beside ``elapsed``, that it is no time of arrival."""
+    """True if a name, apart from ``elapsed``, says that it is not a time of arrival."""
     return _NO_TIME_OF_ARRIVAL.search(re.sub(r"(^|[_.])elapsed($|[_.])", "_", word)) is not None
 
 

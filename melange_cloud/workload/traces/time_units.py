@@ -1,7 +1,7 @@
 """In which unit times without a date count: what each unit would make of the requests must be what a service has.
 
 Milliseconds read as seconds, or the other way round, make a rate wrong by a thousand. So a unit that no name and no
-magnitude tells is taken only where the others would be far less plausible; otherwise the user is asked.
+magnitude tells is taken only where the others would be far less plausible; otherwise the user has to say.
 """
 
 import math
@@ -17,7 +17,7 @@ UNITS_S = {**SECONDS_PER_UNIT, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 ORDINARY_REQUESTS_PER_S = (0.01, 300.0)
-"""Mean rates of the public traces lie between 0.27 (BurstGPT) and 83 (Azure, by the hour), but for whole providers."""
+"""Mean rates of the public traces are between 0.27 (BurstGPT) and 83 (Azure, hourly), except for whole providers."""
 
 ORDINARY_SPAN_S = (1800.0, 366 * 86_400.0)
 """Published traces span from an hour to two months."""
@@ -36,7 +36,7 @@ _LEAST_SPAN_S = 60
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """Requests and what lies between the first and the last of them, in units of the source."""
+    """Requests and the time between the first and the last of them, in units of the source."""
 
     requests: int
     units: float

@@ -1,8 +1,8 @@
-"""What input and output tokens include: a total beside them tells; where nothing does, no cache is overlooked.
+"""What input and output tokens include: a total next to them tells; if nothing does, no cache is overlooked.
 
 Vendors disagree on whether cached tokens are part of the input tokens, and reasoning part of the output tokens. The
 names of the common ones tell (``usage_names``). Of others a column of totals does: what must be added to input and
-output to make the total is no part of them.
+output to make the total is not part of them.
 """
 
 import re
@@ -47,7 +47,7 @@ _INCLUDED = frozenset(CACHED_INPUT) | {
 
 @dataclass(frozen=True, slots=True)
 class _Clues:
-    """Columns beside those of the sizes.
+    """Columns next to those of the sizes.
 
     Attributes:
         total: empty if there is none.
@@ -242,7 +242,7 @@ class _TotalSums:
         return self.is_most and bool(self.telling) and 2 * off >= len(self.telling)
 
     def added(self, path: Path) -> tuple[str, ...] | None:
-        """Columns to add beside the usual ones; None if no sum makes the total."""
+        """Columns to add to the usual ones; None if no sum makes the total."""
         if not self.is_most or not self.telling:
             return None
         if self._fits(self.usual):

@@ -25,7 +25,7 @@ UNREADABLE_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that was left out: where it stands, and why."""
+    """A row that was left out: where it is, and why."""
 
     path: Path
     line: int

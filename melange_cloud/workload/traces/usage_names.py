@@ -79,7 +79,7 @@ ADDED_WITHOUT = {
         "cache_creation.ephemeral_1h_input_tokens",
     ),
 }
-"""What stands in for a column of ADDED_TO_INPUT that is absent: its parts."""
+"""What replaces a missing column of ADDED_TO_INPUT: its parts."""
 
 ADDED_TO_OUTPUT = {
     "candidates_token_count": (("thoughts_token_count",),),
@@ -95,7 +95,7 @@ REQUEST_COUNT_NAMES = frozenset(
      "n_requests", "number_of_requests", "total_requests", "successful_requests", "api_requests", "count", "calls",
      "call_count", "num_calls", "n_calls", "api_calls", "total_calls", "invocations", "invocation_count"}
 )  # fmt: skip
-"""How many requests a row sums up, beside the input tokens or at the top of the record."""
+"""How many requests a row sums up, next to the input tokens or at the top of the record."""
 
 HOLDS_ALL_INPUT = ("gen_ai.usage",)
 """Parents under which ``input_tokens`` is the whole: the OpenTelemetry conventions ask so."""

@@ -29,7 +29,7 @@ def refuse_uncounted_cache(reading: TraceState) -> None:
             inputs = "+".join(map(_whole_name, columns.input_there))
             holds = f"{' and '.join(echoed(name, 40) for name in unclear)} {'hold' if len(unclear) > 1 else 'holds'}"
             both = "+".join([inputs, *map(_whole_name, unclear)])
-            # One line each, so that neither is cut.
+            # One line each, so that none is cut.
             raise BadFile(
                 [
                     Fault(path, f"{holds} cached tokens: if the input includes them, use --input-column {inputs}"),
