@@ -14,7 +14,7 @@ HEADER = """\
 # They are effective numbers that make the formulas meet measurements, not physics: read a row as a whole.
 # Made by `melange-cloud profiles calibrate` from profiles/measured; edit calibration/calibrate.py, not this.
 #
-#   precision           "fp16" covers both 16-bit precisions, which are equally fast
+#   precision           "fp16" stands for both 16-bit precisions, which are equally fast
 #   read_weights        fraction of the memory bandwidth reached when a step reads the weights
 #   read_cache          the same for the KV cache; above 1 it makes up for a cache read that other work hides
 #   compute             fraction of the dense peak FLOP/s reached in matrix products

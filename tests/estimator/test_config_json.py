@@ -119,7 +119,7 @@ REFUSED = {
     "attention_chunk_size": (8192, "chunked attention"),
     "is_encoder_decoder": (True, "encoder-decoder"),
     "vision_config": ({"hidden_size": 1024}, "images or sound"),
-    "text_config": (LLAMA_8B, "save the object 'text_config' as a file of its own"),
+    "text_config": (LLAMA_8B, "save the object 'text_config' as its own file"),
     "quantization_config": ({"quant_method": "awq", "bits": 4}, r"quantized \(awq\).*unquantized model"),
     "peft_type": ("LORA", "base model"),
     "model_type": ("mixtral", "'mixtral', which is not read: known are gemma, "),
