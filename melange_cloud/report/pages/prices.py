@@ -8,6 +8,7 @@ from melange_cloud.report.page import Page
 from melange_cloud.report.text import GLUE, clean, glued, number
 
 SPOT_NOTE = "spot: interruptible, price at one moment"
+OWN = "* your own price sheet"
 UNCONFIRMED = "! a price is listed, but its availability is unconfirmed"
 
 COLUMNS = (
@@ -54,8 +55,8 @@ def price_list(
     """
     columns = (*COLUMNS, *SHAPE_COLUMNS) if with_shapes else COLUMNS
 
-    def blocks(_: bool) -> Iterator[Block]:
-        yield _sheet(offers, [age_of(offer) for offer in offers]) if offers else Paragraph((NO_PRICE,))
+    def blocks(wide: bool) -> Iterator[Block]:
+        yield _sheet(offers, [age_of(offer) for offer in offers], wide) if offers else Paragraph((NO_PRICE,))
 
     spot = [SPOT_NOTE] if _has_spot(offers) else []
     rows = [{column: row[column] for column in COLUMNS} for row in map(_row, offers)]
@@ -70,7 +71,7 @@ def price_list(
 def price_sheet(offers: Sequence[Offer]) -> Page:
     """The prices as a price sheet with everything that ``--prices FILE`` reads."""
     return Page(
-        blocks=lambda _: (_sheet(offers, [f"{offer.origin} {offer.as_of_to}" for offer in offers]),),
+        blocks=lambda wide: (_sheet(offers, [f"{offer.origin} {offer.as_of_to}" for offer in offers], wide),),
         document={"rows": [_row(offer) for offer in offers]},
         columns=EXPORT_COLUMNS,
         rows=_cells(offers, EXPORT_COLUMNS),
@@ -111,12 +112,17 @@ def _cells(offers: Iterable[Offer], columns: Sequence[str]) -> list[list[object]
     return [[row[column] for column in columns] for row in map(_row, offers)]
 
 
-def _sheet(offers: Sequence[Offer], ages: Sequence[str]) -> Sheet:
-    """One row a price: at 80 columns each is one line, whatever region and instance type ship with melange-cloud."""
+def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool) -> Sheet:
+    """One row a price: at 80 columns each is one line, whatever region and instance type ship with melange-cloud.
+
+    What all rows share is said below them where there is no room for it; a user's own price is always marked.
+    """
     unsure = [not _is_sold_so(offer) for offer in offers]
     kinds = sorted({offer.sold_as for offer, is_unsure in zip(offers, unsure, strict=True) if is_unsure})
     contracts = sorted({offer.contract for offer in offers if offer.contract})
     origins = sorted({offer.origin for offer in offers})
+    purchases = sorted({offer.purchase for offer in offers})
+    own = [offer.origin == "user" and len(origins) > 1 for offer in offers]
     days = sorted({str(offer.as_of_to) for offer in offers})
     columns: list[tuple[Column, list[str]]] = [
         (
@@ -136,22 +142,27 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str]) -> Sheet:
     columns += [
         (Column("GPU"), [f"{o.instance_type.gpu_count} {clean(o.instance_type.gpu)}" for o in offers]),
         (Column("Instance"), [clean(offer.instance_type.name) for offer in offers]),
-        (Column("Cloud", drop=1), [clean(offer.instance_type.provider) for offer in offers]),
+        (Column("Cloud", drop=2), [clean(offer.instance_type.provider) for offer in offers]),
         (Column("Region"), [clean(offer.region) for offer in offers]),
         (
-            Column("Purchase"),
-            [f"{clean(o.purchase)}{f'{GLUE}!' if doubt else ''}" for o, doubt in zip(offers, unsure, strict=True)],
+            Column("Purchase", drop=5, instead=f"purchase: {clean(purchases[0])}")
+            if len(purchases) == 1 and not any((*unsure, *own))
+            else Column("Purchase"),
+            [
+                f"{clean(o.purchase)}{f'{GLUE}!' if doubt else ''}{f'{GLUE}*' if mine else ''}"
+                for o, doubt, mine in zip(offers, unsure, own, strict=True)
+            ],
         ),
     ]
     if contracts:
         instead = f"contracts: {'; '.join(map(glued, contracts))} (prices export names each price's)"
-        columns.append((Column("Contract", drop=6, instead=instead), [clean(offer.contract) for offer in offers]))
+        columns.append((Column("Contract", drop=7, instead=instead), [clean(offer.contract) for offer in offers]))
     if kinds:
         columns.append(
             (
                 Column(
                     "Sold as",
-                    drop=5,
+                    drop=6,
                     legend=UNCONFIRMED,
                     instead=f"{UNCONFIRMED} (sold as {' or '.join(map(glued, kinds))})",
                 ),
@@ -160,9 +171,16 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str]) -> Sheet:
         )
     dates = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     instead = f"prices: {', '.join(map(glued, origins))}, as of {dates}"
-    columns.append((Column("Price", drop=4, instead=instead), [clean(age) for age in ages]))
+    if wide:
+        columns.append((Column("Price", drop=4, instead=instead), [clean(age) for age in ages]))
+    else:
+        legend = f"prices: {', '.join(map(glued, origins))}"
+        as_of = Column("As of", drop=1, legend=legend, instead=instead)
+        columns.append((as_of, [str(offer.as_of_to) for offer in offers]))
     count = "1 price" if len(offers) == 1 else f"{number(len(offers))} prices"
-    notes = (f"{count}, USD per hour of one instance, cheapest per GPU-hour first",)
+    notes: tuple[str, ...] = (f"{count}, USD per hour of one instance, cheapest per GPU-hour first",)
+    if any(own):
+        notes += (OWN,)
     return Sheet(
         tuple(column for column, _ in columns),
         tuple(zip(*(cells for _, cells in columns), strict=True)),
