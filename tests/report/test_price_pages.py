@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -55,6 +56,17 @@ def test_what_a_narrow_list_drops_is_said_below_it() -> None:
     assert "prices: snapshot" not in wide
     assert wide.count("unknown") == 1
     assert "availability is unconfirmed\n" in wide
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, None])
+def test_a_price_of_the_users_own_is_marked_at_every_width(width: int | None) -> None:
+    own = replace(price_pages.offer("g6.2xlarge", "L4", 1, "us-east-1", 0.7821), origin="user")
+    other = price_pages.offer("a2-highgpu-1g", "A100-40GB", 1, "northamerica-northeast1", 3.6732)
+    page = written(price_pages.listed((own, other)), "table", width=width)
+    assert page.count("*") == 2
+    assert re.search(r"on_demand\W\*", page)
+    assert "* your own price sheet" in page
+    assert "*" not in written(price_pages.listed((own,)), "table", width=width)
 
 
 def test_only_a_discounted_list_has_list_prices() -> None:
