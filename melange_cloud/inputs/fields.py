@@ -89,9 +89,9 @@ class Fields:
         self.fault(field, f"unknown {self._shown(word)}", f"{hint}{hint and ' '}use {', '.join(known)}{or_else}")
         return None
 
-    def number(self, field: str, low: float = -MOST, high: float = MOST) -> float | None:
-        """A number in [low, high], so a finite one."""
-        wanted = f"a number from {_bound(low)} to {_bound(high)}"
+    def number(self, field: str, low: float = -MOST, high: float = MOST, of: str = "") -> float | None:
+        """A number in [low, high], so a finite one; ``of`` says what it counts or measures."""
+        wanted = f"a number{f' of {of}' if of else ''} from {_bound(low)} to {_bound(high)}"
         return self._take(field, lambda value: self._number(value, low, high), wanted)
 
     def positive(self, field: str, most: float = MOST) -> float | None:

@@ -16,9 +16,10 @@ def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def did_you_mean(words: Iterable[str]) -> str:
-    """``did you mean A or B?``; empty if there is no word to suggest."""
-    listed = " or ".join(words)
-    return f"did you mean {listed}?" if listed else ""
+    """``did you mean A, B or C?``; empty if there is no word to suggest."""
+    *others, last = list(words) or [""]
+    before = f"{', '.join(others)} or " if others else ""
+    return f"did you mean {before}{last}?" if last else ""
 
 
 def close_matches(word: str, known: Iterable[str]) -> str:

@@ -38,9 +38,9 @@ class TomlTable(Fields):
         """One of the known words."""
         return super().choice(field, known, or_else) or next(iter(known))
 
-    def number(self, field: str, low: float = -MOST, high: float = MOST) -> float:
+    def number(self, field: str, low: float = -MOST, high: float = MOST, of: str = "") -> float:
         """A number in [low, high]."""
-        found = super().number(field, low, high)
+        found = super().number(field, low, high, of)
         return low if found is None else found
 
     def whole(self, field: str, low: int = 1, high: int = int(MOST)) -> int:

@@ -194,7 +194,7 @@ def _counts(row: CsvRow, columns: Sequence[str]) -> list[float]:
     """The requests of an input range by output range; 0 if a cell is faulty."""
     given = [row.required(column, "write 0 where there was no request") for column in columns]
     return [
-        row.number(column, 0, _MOST_REQUESTS) or 0.0 if cell else 0.0
+        row.number(column, 0, _MOST_REQUESTS, of="requests") or 0.0 if cell else 0.0
         for column, cell in zip(columns, given, strict=True)
     ]
 

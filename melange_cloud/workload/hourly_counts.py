@@ -183,7 +183,7 @@ def _numbers(
     rows: Sequence[tuple[int, list[str]]], header: Sequence[str], counted: str, path: Path, faults: list[Fault]
 ) -> list[float | None]:
     fields = (CsvRow(path, line, dict(zip(header, cells, strict=False)), faults) for line, cells in rows[1:])
-    return [row.number(counted, 0, 1e15) for row in fields]
+    return [row.number(counted, 0, 1e15, of="requests") for row in fields]
 
 
 def _parse_by_hours(text: str, path: Path, sizes: SizeFacts) -> WorkloadFile:

@@ -5,7 +5,7 @@ from pathlib import Path
 from melange_cloud.domain import Workload, WorkloadFile
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import is_there, read_text
-from melange_cloud.inputs.suggestions import close_matches
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.shipped import shipped
 from melange_cloud.workload.file import parse_workload_file
 from melange_cloud.workload.histogram import parse_histogram
@@ -54,4 +54,6 @@ def _folder() -> Path:
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> str:
-    return f"unknown workload {shown(name)}: {close_matches(name, names)}; or give a .json or .csv file"
+    close = closest(name, names)
+    hint = f"{did_you_mean(close)} Or" if close else f"there are {', '.join(names)}; or"
+    return f"unknown workload {shown(name)}: {hint} give a .json or .csv file"
