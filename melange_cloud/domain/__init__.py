@@ -25,13 +25,16 @@ from melange_cloud.domain.explanation import (
     KindLimits,
     LimitShare,
 )
+from melange_cloud.domain.fleet_outcome import FleetOutcome
 from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
 from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, PriceProvenance, Region
 from melange_cloud.domain.plan import (
     Allocation,
     ErrorBars,
+    Fleet,
     FleetAtThroughput,
     FleetContext,
+    FleetCost,
     IneligibleType,
     KindUse,
     Plan,
@@ -79,8 +82,11 @@ __all__ = [
     "Exclusion",
     "Explanation",
     "FirstRank",
+    "Fleet",
     "FleetAtThroughput",
     "FleetContext",
+    "FleetCost",
+    "FleetOutcome",
     "FrontEndCeiling",
     "IneligibleType",
     "InstanceType",

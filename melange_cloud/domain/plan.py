@@ -11,6 +11,7 @@ from datetime import date, datetime
 from melange_cloud.domain.comparison import CostOrder, FirstRank, RegionName, RegionStanding
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
+from melange_cloud.domain.fleet_outcome import FleetOutcome
 from melange_cloud.domain.offers import PriceProvenance
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
@@ -275,12 +276,10 @@ class FleetContext:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionPlan:
-    """The answer for one region.
+class FleetCost:
+    """What a fleet costs in a month and per token, and how much less any other can cost.
 
     Attributes:
-        reason: why there is no fleet; empty where there is one.
-        fleet_usd_per_hour: cost of the fleet, USD/h; None without one.
         usd_per_month: cost of the fleet in a month, USD: its cost per hour x request.hours_per_month.
         usd_per_month_range: cost, USD/month, if every profile is [better, worse] by its stated error; a None end: no
             fleet serves the load there, or none was found in time.
@@ -288,9 +287,51 @@ class RegionPlan:
         usd_per_million_tokens: usd_per_month / million_tokens_per_month.
         million_tokens_per_month: input + output tokens, millions, of the mean rate where given, else of the peak rate,
             all month; without headroom.
+    """
+
+    usd_per_month: float | None
+    usd_per_month_range: tuple[float | None, float | None]
+    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
+    usd_per_million_tokens: float | None
+    million_tokens_per_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is rented in one region, and what it carries; empty where no fleet was found.
+
+    Attributes:
         allocations: the fleet; empty without one.
         kinds: what each kind carries.
         routing: every bucket with traffic and every kind that serves a part of it.
+    """
+
+    allocations: tuple[Allocation, ...] = ()
+    kinds: tuple[KindUse, ...] = ()
+    routing: tuple[RoutingLine, ...] = ()
+
+    @property
+    def price_as_of_to(self) -> date | None:
+        """Until when the fleet's oldest price was known to be true; None without a fleet."""
+        return min((allocation.price.as_of_to for allocation in self.allocations), default=None)
+
+    @property
+    def instance_counts(self) -> dict[str, int]:
+        """Instances by instance type, whatever the degree."""
+        counts: dict[str, int] = {}
+        for allocation in self.allocations:
+            counts[allocation.instance_type] = counts.get(allocation.instance_type, 0) + allocation.instances
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPlan:
+    """The answer for one region.
+
+    Attributes:
+        outcome: the cost of the cheapest fleet in an hour, or why there is none.
+        cost: what that is in a month and per token, and how low any fleet's cost can be.
+        fleet: what is rented, and what it carries.
         left_out: what has a price here and was left out.
         context: what is shown with the fleet.
         coverage: what the profiles know of the traffic asked for.
@@ -301,21 +342,11 @@ class RegionPlan:
         comparison: how it compares with the cheapest region; None where fewer than two have a fleet, or it has none.
     """
 
-    provider: str
-    region: str
+    region_name: RegionName = field(metadata={"flat": True})
     place: str
-    status: Status
-    reason: str
-    solver: str
-    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
-    usd_per_month: float | None
-    usd_per_month_range: tuple[float | None, float | None]
-    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
-    usd_per_million_tokens: float | None
-    million_tokens_per_month: float
-    allocations: tuple[Allocation, ...]
-    kinds: tuple[KindUse, ...]
-    routing: tuple[RoutingLine, ...]
+    outcome: FleetOutcome = field(metadata={"flat": True})
+    cost: FleetCost = field(metadata={"flat": True})
+    fleet: Fleet = field(metadata={"flat": True})
     left_out: tuple[IneligibleType, ...]
     context: FleetContext = field(default_factory=FleetContext, metadata={"flat": True})
     coverage: Coverage | None = None
@@ -324,25 +355,42 @@ class RegionPlan:
     comparison: RegionStanding | None = None
 
     @property
-    def region_name(self) -> RegionName:
-        """What tells it from the other regions of a plan."""
-        return RegionName(self.provider, self.region)
+    def region(self) -> str:
+        """The region, as its provider names it."""
+        return self.region_name.region
 
     @property
-    def price_as_of_to(self) -> date | None:
-        """Until when the fleet's oldest price was known to be true; None without a fleet."""
-        return min((allocation.price.as_of_to for allocation in self.allocations), default=None)
+    def status(self) -> Status:
+        """How the search for the cheapest fleet ended."""
+        return self.outcome.status
+
+    @property
+    def fleet_usd_per_hour(self) -> float | None:
+        """Cost of the fleet, USD/h; None without one."""
+        return self.outcome.fleet_usd_per_hour
+
+    @property
+    def usd_per_month(self) -> float | None:
+        """Cost of the fleet in a month, USD; None without one."""
+        return self.cost.usd_per_month
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """The fleet; empty without one."""
+        return self.fleet.allocations
+
+    @property
+    def instance_counts(self) -> dict[str, int]:
+        """Instances by instance type, whatever the degree."""
+        return self.fleet.instance_counts
 
     @property
     def gap(self) -> float | None:
         """(cost - bound) / cost; None where either is unknown."""
-        if (
-            self.fleet_usd_per_hour is None
-            or self.fleet_lower_bound_usd_per_hour is None
-            or self.fleet_usd_per_hour == 0
-        ):
+        usd_per_hour, bound = self.fleet_usd_per_hour, self.cost.fleet_lower_bound_usd_per_hour
+        if usd_per_hour is None or bound is None or usd_per_hour == 0:
             return None
-        return max(0.0, (self.fleet_usd_per_hour - self.fleet_lower_bound_usd_per_hour) / self.fleet_usd_per_hour)
+        return max(0.0, (usd_per_hour - bound) / usd_per_hour)
 
     @property
     def best_single(self) -> SingleGpuFleet | None:
@@ -351,14 +399,6 @@ class RegionPlan:
         return min(
             fleets, key=lambda fleet: (fleet.fleet_usd_per_hour or 0.0, fleet.gpu, fleet.tensor_parallel), default=None
         )
-
-    @property
-    def instance_counts(self) -> dict[str, int]:
-        """Instances by instance type, whatever the degree."""
-        counts: dict[str, int] = {}
-        for allocation in self.allocations:
-            counts[allocation.instance_type] = counts.get(allocation.instance_type, 0) + allocation.instances
-        return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from melange_cloud.domain.comparison import Confidence, CostOrder
-from melange_cloud.domain.problem import Status
+from melange_cloud.domain.fleet_outcome import FleetOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,21 @@ class BreakEven:
 
 
 @dataclass(frozen=True, slots=True)
+class PurchaseCost:
+    """What a fleet is billed for in a month under one purchase.
+
+    Attributes:
+        fleet_lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None where nothing is known.
+        billed_hours_per_month: request.hours_per_month; for a commitment never those of a part of a month.
+        usd_per_month: usd_per_hour x billed_hours_per_month.
+    """
+
+    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
+    billed_hours_per_month: float
+    usd_per_month: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class PurchasePlan:
     """The cheapest fleet for a region's question under one purchase, solved in its own right.
 
@@ -60,10 +75,8 @@ class PurchasePlan:
     Attributes:
         purchase: how it is bought.
         contracts: what is signed (``RI 1y standard no upfront``, ``CUD 1y``); empty for on demand and spot.
-        fleet_usd_per_hour: cost of the cheapest fleet under this purchase, USD/h; None without one.
-        fleet_lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None where nothing is known.
-        billed_hours_per_month: request.hours_per_month; for a commitment never those of a part of a month.
-        usd_per_month: fleet_usd_per_hour x billed_hours_per_month.
+        outcome: cost of the cheapest fleet under this purchase in an hour, or why there is none.
+        cost: what that is in a month, and how low the cost of any fleet can be.
         on_demand_fleet_usd_per_hour: the same fleet bought on demand, USD/h; None where a price of it is not known.
         break_even: how long the commitment must run to pay.
         against_on_demand: the difference from the cheapest fleet on demand.
@@ -75,13 +88,8 @@ class PurchasePlan:
 
     purchase: str
     contracts: tuple[str, ...]
-    status: Status
-    reason: str
-    solver: str
-    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
-    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
-    billed_hours_per_month: float
-    usd_per_month: float | None
+    outcome: FleetOutcome = field(metadata={"flat": True})
+    cost: PurchaseCost = field(metadata={"flat": True})
     instances: Mapping[str, int]
     on_demand_fleet_usd_per_hour: float | None = field(metadata={"key": "on_demand_usd_per_hour"})
     without_price: tuple[str, ...]

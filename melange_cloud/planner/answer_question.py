@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionPlan, Status
+from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionName, RegionPlan, Status
 from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
@@ -72,8 +72,8 @@ def answer(
             compared = compare_purchases(region, asked, markets, evaluated, solving)
         plans.append(replace(plan, coverage=covered, purchases=compared))
     differences = rank(plans, asked, market, evaluated, solving)
-    plans = [replace(plan, difference=differences.get((plan.provider, plan.region))) for plan in plans]
-    in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.kinds}
+    plans = [replace(plan, difference=differences.get(plan.region_name)) for plan in plans]
+    in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.fleet.kinds}
     imports = imports_in(evaluated, may_enter, [asked.basis.targets.slo], in_fleet)
     unranked = Plan(
         generated_at=moment,
@@ -95,7 +95,7 @@ def answer(
 
 
 def _front_end_shares(plans: Sequence[RegionPlan]) -> list[tuple[str, float]]:
-    return [(use.gpu, use.front_end_load_share) for plan in plans for use in plan.kinds]
+    return [(use.gpu, use.front_end_load_share) for plan in plans for use in plan.fleet.kinds]
 
 
 def exit_code(plan: Plan) -> int:
@@ -107,15 +107,15 @@ def exit_code(plan: Plan) -> int:
 
 
 def _region_exit_code(region: RegionPlan) -> int:
-    if region.status is Status.UNKNOWN and not region.solver:
+    if region.status is Status.UNKNOWN and not region.outcome.solver:
         return 5
     return {Status.INFEASIBLE: 3, Status.UNKNOWN: 6, Status.FEASIBLE: 6, Status.OPTIMAL: 0}[region.status]
 
 
-def _cheapest_first(region: RegionPlan) -> tuple[bool, float, str, str]:
+def _cheapest_first(region: RegionPlan) -> tuple[bool, float, RegionName]:
     no_fleet = region.fleet_usd_per_hour is None
     # Costs that differ only by floating-point noise are one cost; the names decide between them.
-    return no_fleet, round(region.fleet_usd_per_hour or 0.0, 6), region.provider, region.region
+    return no_fleet, round(region.fleet_usd_per_hour or 0.0, 6), region.region_name
 
 
 def profile_notes(evaluated: ProfileEvaluation) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def coverage(
     """
     all_tokens = _tokens(traffic.buckets)
     lines: dict[_Sizes, dict[Kind, float]] = {}
-    for line in plan.routing:
+    for line in plan.fleet.routing:
         lines.setdefault((line.input_tokens, line.output_tokens), {})[Kind(line.gpu, line.tensor_parallel)] = line.share
     sums = {name: [0.0, 0.0] for name in ("measured", "interpolated", "estimated", "unreached")}
     beyond = []
@@ -180,9 +180,9 @@ def _nothing_to_rent(plan: RegionPlan) -> Refusal:
     """Why no offer of the region hosts any kind: prices are missing, or there is no such GPU."""
     missing = {item.reason for item in plan.left_out if item.code == "no_data"}
     if missing:
-        return Refusal(min(missing) if len(missing) == 1 else plan.reason, no_data=True)
+        return Refusal(min(missing) if len(missing) == 1 else plan.outcome.reason, no_data=True)
     if plan.status is Status.UNKNOWN:
-        return Refusal(plan.reason, no_data=True)
+        return Refusal(plan.outcome.reason, no_data=True)
     return Refusal("no GPU with a profile is for rent here", no_data=False)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import fsum
 
 from melange_cloud.domain import Offer, PlanBasis, PurchasePlan, Region, RegionPlan
-from melange_cloud.domain.purchases import BreakEven, OnDemandComparison
+from melange_cloud.domain.purchases import BreakEven, OnDemandComparison, PurchaseCost
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
@@ -98,13 +98,12 @@ def _purchase_plan(
     made = PurchasePlan(
         purchase=purchase,
         contracts=tuple(sorted({line.contract for line in plan.allocations if line.contract})),
-        status=plan.status,
-        reason=plan.reason,
-        solver=plan.solver,
-        fleet_usd_per_hour=usd_per_hour,
-        fleet_lower_bound_usd_per_hour=plan.fleet_lower_bound_usd_per_hour,
-        billed_hours_per_month=hours,
-        usd_per_month=None if usd_per_hour is None else usd_per_hour * hours,
+        outcome=plan.outcome,
+        cost=PurchaseCost(
+            fleet_lower_bound_usd_per_hour=plan.cost.fleet_lower_bound_usd_per_hour,
+            billed_hours_per_month=hours,
+            usd_per_month=None if usd_per_hour is None else usd_per_hour * hours,
+        ),
         instances=fleet,
         on_demand_fleet_usd_per_hour=same_fleet,
         break_even=BreakEven(
@@ -115,7 +114,7 @@ def _purchase_plan(
         ),
         without_price=_without_price(plan, on_demand),
         spare=sides[purchase].question.rules.spare,
-        price_as_of_to=plan.price_as_of_to,
+        price_as_of_to=plan.fleet.price_as_of_to,
     )
     if usd_per_hour is None or cheapest is None or purchase == "on_demand":
         return made

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from melange_cloud.domain import Confidence, CostOrder, Plan, RegionPlan, RegionStanding, Reversal
+from melange_cloud.domain import Confidence, CostOrder, Plan, RegionName, RegionPlan, RegionStanding, Reversal
 from melange_cloud.domain.comparison import LEAST_SURE_FIRST, PRICES_APART_DAYS
 from melange_cloud.report.text import GLUE, clean, joined, number, percent, usd_per_month
 
@@ -12,16 +12,14 @@ def least_sure(several: Sequence[RegionStanding]) -> RegionStanding:
     return min(several, key=lambda standing: LEAST_SURE_FIRST.index(standing.sure))
 
 
-def reasons(plan: Plan) -> dict[tuple[str, str], str]:
-    """The comparison of each region in words, with the ages of the prices, by (provider, region)."""
+def reasons(plan: Plan) -> dict[RegionName, str]:
+    """The comparison of each region in words, with the ages of the prices."""
     compared = [region for region in plan.regions if region.comparison is not None]
     if not compared:
         return {}
-    cheapest = min(compared, key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region))
+    cheapest = min(compared, key=lambda region: (region.fleet_usd_per_hour or 0.0, region.region_name))
     return {
-        (region.provider, region.region): _of_cheapest(compared, region)
-        if region is cheapest
-        else _of_other(region, cheapest)
+        region.region_name: _of_cheapest(compared, region) if region is cheapest else _of_other(region, cheapest)
         for region in compared
     }
 
@@ -95,7 +93,7 @@ def _of_cheapest(compared: Sequence[RegionPlan], cheapest: RegionPlan) -> str:
 
 
 def _name(region: RegionPlan) -> str:
-    return f"{clean(region.provider)} {clean(region.region)}"
+    return f"{clean(region.region_name.provider)} {clean(region.region)}"
 
 
 def _days(days: int) -> str:

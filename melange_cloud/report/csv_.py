@@ -103,11 +103,11 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
     basis = plan.basis
     return {
         "generated_at": utc(plan.generated_at),
-        "provider": region.provider,
+        "provider": region.region_name.provider,
         "region": region.region,
         "place": region.place,
         "status": region.status.value,
-        "reason": region.reason,
+        "reason": region.outcome.reason,
         "model": basis.served.model,
         "precision": basis.served.precision,
         "era": basis.served.era,
@@ -125,7 +125,7 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "defaulted": " ".join(plan.defaulted),
         "region_usd_per_hour": region.fleet_usd_per_hour,
         "region_usd_per_month": region.usd_per_month,
-        "region_lower_bound_usd_per_hour": region.fleet_lower_bound_usd_per_hour,
+        "region_lower_bound_usd_per_hour": region.cost.fleet_lower_bound_usd_per_hour,
     }
 
 
@@ -145,7 +145,7 @@ def _purchases(region: RegionPlan) -> dict[str, object]:
     """The region's cost under each purchase; only commitments have a break-even."""
     values: dict[str, object] = {}
     for bought in region.purchases or ():
-        values[f"region_{bought.purchase}_usd_per_month"] = bought.usd_per_month
+        values[f"region_{bought.purchase}_usd_per_month"] = bought.cost.usd_per_month
         values[f"region_{bought.purchase}_contract"] = "; ".join(bought.contracts)
         values[f"region_{bought.purchase}_break_even_fraction"] = bought.break_even.fraction
     return {name: value for name, value in values.items() if name in PURCHASE_COLUMNS}
@@ -171,7 +171,7 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
         "usd_per_month": line.line_usd_per_hour * plan.basis.calculation.hours_per_month,
         **values_of(line.price),
     }
-    for use in region.kinds:
+    for use in region.fleet.kinds:
         if (use.gpu, use.tensor_parallel) == (line.gpu, line.tensor_parallel) and use.replicas:
             part = line.replicas / use.replicas
             values |= {

@@ -27,7 +27,7 @@ def frames(plan: Plan) -> "dict[str, pd.DataFrame]":
     lists: dict[str, list[dict[str, Any]]] = {name: [] for name in (*_LISTS, "profile_swings", "purchases")}
     for region in plan.regions:
         record = _record(region)
-        where = {"provider": region.provider, "region": region.region}
+        where = {"provider": region.region_name.provider, "region": region.region}
         for name in _LISTS:
             lists[name].extend({**where, **item} for item in record.pop(name))
         low, high = record.pop("usd_per_month_range")

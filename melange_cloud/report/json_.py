@@ -26,7 +26,7 @@ PROPERTIES: Mapping[type, Mapping[str, str]] = {
 def plan_document(plan: Plan) -> dict[str, object]:
     """What documents.PLAN describes, without its version: figures read back as the same floats, unknown ones null."""
     said = reasons(plan)
-    regions = [_with_reason(object_of(region), said.get((region.provider, region.region))) for region in plan.regions]
+    regions = [_with_reason(object_of(region), said.get(region.region_name)) for region in plan.regions]
     return {**object_of(plan), "regions": regions}
 
 

@@ -76,10 +76,10 @@ def bought(plan: Plan, allocations: Iterable[Allocation]) -> str:
 def _of_whom(plan: Plan) -> str:
     """Whose prices the user's discounts change, where they are not those of every provider in the comparison."""
     changed = {
-        region.provider: any(
+        region.region_name.provider: any(
             not math.isclose(line.usd_per_instance_hour, line.list_usd_per_instance_hour, rel_tol=1e-6)
             for other in plan.regions
-            if other.provider == region.provider
+            if other.region_name.provider == region.region_name.provider
             for line in other.allocations
         )
         for region in plan.regions
@@ -172,7 +172,7 @@ def merged_kinds(regions: Iterable[RegionPlan]) -> tuple[KindUse, ...]:
     """One KindUse per kind over all regions, that with the largest error."""
     largest: dict[Kind, KindUse] = {}
     for region in regions:
-        for use in region.kinds:
+        for use in region.fleet.kinds:
             kind = Kind(use.gpu, use.tensor_parallel)
             if kind not in largest or use.error > largest[kind].error:
                 largest[kind] = use
@@ -202,15 +202,15 @@ def proof(region: RegionPlan, hours_per_month: float) -> str:
     if region.status is Status.OPTIMAL:
         return "Proven: the least change within what it may cost."
     above = above_cheapest(region)
-    if above is None or region.fleet_lower_bound_usd_per_hour is None:
+    if above is None or region.cost.fleet_lower_bound_usd_per_hour is None:
         return "Not proven cheapest: no bound was found."
-    bound = dollars(usd_per_month(region.fleet_lower_bound_usd_per_hour * hours_per_month))
+    bound = dollars(usd_per_month(region.cost.fleet_lower_bound_usd_per_hour * hours_per_month))
     return f"Not proven: at most {above} above the cheapest (bound {bound})."
 
 
 def above_cheapest(region: RegionPlan) -> str | None:
     """By how many percent the fleet's cost may exceed the cheapest fleet's, rounded up; None without a bound."""
-    cost, bound = region.fleet_usd_per_hour, region.fleet_lower_bound_usd_per_hour
+    cost, bound = region.fleet_usd_per_hour, region.cost.fleet_lower_bound_usd_per_hour
     if cost is None or bound is None or bound <= 0:
         return None
     return f"{math.ceil(max(0.0, cost / bound - 1) * 1000 - 1e-6) / 10:,.1f}{GLUE}%"
@@ -218,15 +218,15 @@ def above_cheapest(region: RegionPlan) -> str | None:
 
 def per_million(plan: Plan, region: RegionPlan) -> str:
     """Cost per million tokens with what it was divided by; empty if unknown."""
-    if region.usd_per_million_tokens is None:
+    if region.cost.usd_per_million_tokens is None:
         return ""
-    tokens = f"{quantity(round(region.million_tokens_per_month, 1))}{GLUE}million/month"
+    tokens = f"{quantity(round(region.cost.million_tokens_per_month, 1))}{GLUE}million/month"
     when = (
         f"if the peak lasts all month ({tokens})"
         if plan.basis.traffic.mean_requests_per_s is None
         else f"at the mean rate ({tokens})"
     )
-    return f"${usd_per_million(region.usd_per_million_tokens)} per 1M tokens in+out {when}."
+    return f"${usd_per_million(region.cost.usd_per_million_tokens)} per 1M tokens in+out {when}."
 
 
 def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int | None) -> str:
@@ -237,16 +237,16 @@ def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int | None) -> str:
     if tensor_parallel is None:
         return clean(gpu)
     kind = glued(Kind(clean(gpu), tensor_parallel))
-    several = sum(use.gpu == gpu for use in region.kinds) > 1
+    several = sum(use.gpu == gpu for use in region.fleet.kinds) > 1
     return f"{kind}{GLUE}x1" if several and tensor_parallel == 1 else kind
 
 
 def against_single(region: RegionPlan) -> str:
     """What the mix saves against one GPU kind, set against the profiles' errors; empty if it saves nothing."""
     single = region.best_single
-    if single is None or single.saving_fraction is None or single.saving_fraction <= 1e-6 or not region.kinds:
+    if single is None or single.saving_fraction is None or single.saving_fraction <= 1e-6 or not region.fleet.kinds:
         return ""
-    error = max(use.error for use in region.kinds)
+    error = max(use.error for use in region.fleet.kinds)
     kind = one_kind(region, single.gpu, single.tensor_parallel)
     text = f"The mix saves {single.saving_fraction * 100:.1f}{GLUE}% against {kind} alone"
     return f"{text}, less than the profiles' {plus_minus(error)}." if single.saving_fraction < error else f"{text}."
@@ -281,7 +281,7 @@ def odd_sales(region: RegionPlan) -> tuple[str, ...]:
 
 def no_fleet(region: RegionPlan) -> str:
     """Why there is no fleet: infeasible, or unknown."""
-    return nothing_bought(region.status, region.reason)
+    return nothing_bought(region.status, region.outcome.reason)
 
 
 def nothing_bought(status: Status, why: str) -> str:

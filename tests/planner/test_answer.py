@@ -14,6 +14,7 @@ from tests.examples import EXAMPLES, run
 from tests.properties import examples
 from tests.questions import ask
 from tests.report import forms
+from tests.report.plans import changed
 
 
 def cost(*regions, **question):
@@ -72,11 +73,11 @@ def test_frames_hold_what_the_objects_hold():
 def test_a_mean_rate_divides_the_price_per_token():
     peak, mean = ask(peak_requests_per_s=10), ask(peak_requests_per_s=10, mean_requests_per_s=5)
     assert mean.regions[0].fleet_usd_per_hour == peak.regions[0].fleet_usd_per_hour
-    assert mean.regions[0].usd_per_million_tokens == pytest.approx(2 * peak.regions[0].usd_per_million_tokens)
+    assert mean.regions[0].cost.usd_per_million_tokens == pytest.approx(2 * peak.regions[0].cost.usd_per_million_tokens)
     region = peak.regions[0]
     tokens = 10 * 3600 * 730 * (peak.basis.traffic.mean_input_tokens + peak.basis.traffic.mean_output_tokens) / 1e6
-    assert region.million_tokens_per_month == pytest.approx(tokens)
-    assert region.usd_per_month / tokens == pytest.approx(region.usd_per_million_tokens)
+    assert region.cost.million_tokens_per_month == pytest.approx(tokens)
+    assert region.usd_per_month / tokens == pytest.approx(region.cost.usd_per_million_tokens)
 
 
 def test_cheapest_first_and_regions_without_a_plan_last():
@@ -122,9 +123,9 @@ def test_exit_codes(rules, code):
 
     plan = ask()
     regions = tuple(
-        replace(plan.regions[0], status=Status.UNKNOWN, solver="")
+        changed(plan.regions[0], status=Status.UNKNOWN, solver="")
         if word == "no data"
-        else replace(plan.regions[0], status=Status(word), solver="glpk")
+        else changed(plan.regions[0], status=Status(word), solver="glpk")
         for word in rules
     )
     assert planner.exit_code(replace(plan, regions=regions)) == code
@@ -152,7 +153,7 @@ def test_what_a_user_expects_of_any_plan(rate, router, tpot_ms, name):
     assert cost(peak_requests_per_s=rate, spare=1, **asked) >= region.fleet_usd_per_hour - slack
     assert cost(peak_requests_per_s=rate, max_gpus={"H100": 8}, **asked) >= region.fleet_usd_per_hour - slack
     assert cost(peak_requests_per_s=rate, gpus=("A10G", "A100-40GB"), **asked) >= region.fleet_usd_per_hour - slack
-    low, high = region.usd_per_month_range
+    low, high = region.cost.usd_per_month_range
     assert low - slack <= region.usd_per_month <= high + slack
 
 
@@ -167,9 +168,9 @@ def test_what_a_router_knows_never_makes_a_plan_dearer(rate):
     for router, plan in plans.items():
         assert plan.context.routers == pytest.approx(costs)
         assert plan.context.error_bars.stated.usd_per_month == pytest.approx(plan.usd_per_month)
-        for use in plan.kinds:
+        for use in plan.fleet.kinds:
             kind = (use.gpu, use.tensor_parallel)
-            lines = [line for line in plan.routing if (line.gpu, line.tensor_parallel) == kind]
+            lines = [line for line in plan.fleet.routing if (line.gpu, line.tensor_parallel) == kind]
             http = sum(
                 line.share * line.bucket_requests_per_s * (0.0217 + (line.mean_output_tokens - 1) * 2.14e-5)
                 for line in lines

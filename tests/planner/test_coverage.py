@@ -56,8 +56,8 @@ def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
     assert basis.traffic.served_tokens_share == pytest.approx(960 / 2960)
     assert (basis.traffic.mean_input_tokens, basis.traffic.mean_output_tokens) == (1000, 200)
     # $/1M tokens divides by what is served: 80 % of 5 requests/s, 1,200 tokens each.
-    assert region.million_tokens_per_month == pytest.approx(4 * 3600 * 730 * 1200 / 1e6)
-    assert region.usd_per_million_tokens == pytest.approx(expected.usd_per_million_tokens)
+    assert region.cost.million_tokens_per_month == pytest.approx(4 * 3600 * 730 * 1200 / 1e6)
+    assert region.cost.usd_per_million_tokens == pytest.approx(expected.cost.usd_per_million_tokens)
     (notice,) = [notice for notice in dropped.notices if notice.startswith("DROPPED, NOT SERVED")]
     assert "20.0 % of requests (67.6 % of tokens)" in notice
     assert region.coverage is not None

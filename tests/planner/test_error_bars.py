@@ -163,7 +163,7 @@ def test_an_end_without_a_fleet_matters_most():
     assert region.context.error_bars.worse.same_mix is None
     first = region.context.error_bars.profiles[0]
     assert (first.gpu, first.usd_per_month_if_worse, first.swing_usd_per_month) == ("L4", None, None)
-    assert region.usd_per_month_range[1] is None
+    assert region.cost.usd_per_month_range[1] is None
 
 
 def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
@@ -172,8 +172,8 @@ def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
     assert [notice for notice in low.notices if notice.startswith("PESSIMISTIC")]
     assert not [notice for notice in stated.notices if "PESSIMISTIC" in notice]
     one, other = stated.regions[0], low.regions[0]
-    assert other.usd_per_month == pytest.approx(one.usd_per_month_range[1])
-    assert other.usd_per_month_range == one.usd_per_month_range
+    assert other.usd_per_month == pytest.approx(one.cost.usd_per_month_range[1])
+    assert other.cost.usd_per_month_range == one.cost.usd_per_month_range
     assert other.context.error_bars.stated.usd_per_month == pytest.approx(one.usd_per_month)
     alone = {fleet.gpu: fleet.fleet_usd_per_hour for fleet in one.context.single_gpu}
     for fleet in other.context.single_gpu:
@@ -238,7 +238,7 @@ def test_what_a_target_rules_out_is_named_with_its_reason():
 def test_a_latency_that_no_profile_knows_is_no_data_and_not_infeasible():
     region = ask(p99_tpot_ms=200.0).regions[0]
     assert region.status is Status.UNKNOWN
-    assert region.reason.endswith("no data: the profile does not know its p99 TPOT: measure it (melange-cloud "
+    assert region.outcome.reason.endswith("no data: the profile does not know its p99 TPOT: measure it (melange-cloud "
                                   "profiles measure)")  # fmt: skip
     assert {fleet.status for fleet in region.context.single_gpu} == {Status.UNKNOWN}
     assert {item.code for item in region.left_out} == {"sold_as", "host_memory", "no_data"}

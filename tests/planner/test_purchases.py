@@ -62,16 +62,16 @@ def sheet(tmp_path_factory):
 def test_commitments_at_a_part_of_on_demand_cost_that_part(sheet, one, three, rate, router):
     prices = sheet({"commit_1y": one, "commit_3y": three})
     found = bought(peak_requests_per_s=rate, router=router, gpus=GPUS, **prices)
-    base = found["on_demand"].usd_per_month
+    base = found["on_demand"].cost.usd_per_month
     for purchase, part in (("commit_1y", one), ("commit_3y", three)):
         plan = found[purchase]
-        assert plan.status is Status.OPTIMAL
-        assert plan.usd_per_month == pytest.approx(part * base, rel=1e-4)
+        assert plan.outcome.status is Status.OPTIMAL
+        assert plan.cost.usd_per_month == pytest.approx(part * base, rel=1e-4)
         # A sheet's prices are kept to the micro-dollar.
         assert plan.break_even.fraction == pytest.approx(part, rel=1e-4)
         assert plan.break_even.hours_per_month == pytest.approx(part * 730, rel=1e-4)
         assert plan.break_even.of_cheapest_fraction == pytest.approx(part, rel=1e-4)
-        assert plan.against_on_demand.saving_usd_per_month == pytest.approx(base - plan.usd_per_month)
+        assert plan.against_on_demand.saving_usd_per_month == pytest.approx(base - plan.cost.usd_per_month)
         assert plan.contracts == ("Our contract",)
 
 
@@ -81,7 +81,7 @@ def test_every_purchase_is_what_a_plan_of_that_purchase_alone_says():
         assert set(found) == set(PURCHASES)
         for purchase, plan in found.items():
             alone = ask(region, purchase=purchase).regions[0]
-            assert (plan.status, plan.usd_per_month) == (alone.status, alone.usd_per_month)
+            assert (plan.outcome.status, plan.cost.usd_per_month) == (alone.status, alone.usd_per_month)
             assert plan.instances == alone.instance_counts
             assert plan.contracts == tuple(sorted({line.contract for line in alone.allocations if line.contract}))
 
@@ -102,8 +102,8 @@ def test_the_banner_covers_the_prices_of_every_purchase_shown():
 
 def test_a_price_that_is_not_known_is_no_data_and_never_another_purchases_price(sheet):
     aws = bought()["commit_3y"]
-    assert (aws.status, aws.solver, aws.usd_per_month) == (Status.UNKNOWN, "", None)
-    assert aws.reason.startswith("no data")
+    assert (aws.outcome.status, aws.outcome.solver, aws.cost.usd_per_month) == (Status.UNKNOWN, "", None)
+    assert aws.outcome.reason.startswith("no data")
     assert (aws.against_on_demand.sure, aws.break_even.fraction, aws.break_even.of_cheapest_fraction) == (
         None,
         None,
@@ -134,8 +134,8 @@ def test_a_dearer_commitment_never_pays(sheet):
 def test_a_commitment_is_billed_while_the_fleet_is_off(sheet):
     prices = sheet({"commit_3y": 0.5})
     whole, part = bought(gpus=GPUS, **prices), bought(gpus=GPUS, hours_per_month=300.0, **prices)
-    assert part["commit_3y"].usd_per_month == whole["commit_3y"].usd_per_month
-    assert part["on_demand"].usd_per_month == pytest.approx(whole["on_demand"].usd_per_month * 300 / 730)
+    assert part["commit_3y"].cost.usd_per_month == whole["commit_3y"].cost.usd_per_month
+    assert part["on_demand"].cost.usd_per_month == pytest.approx(whole["on_demand"].cost.usd_per_month * 300 / 730)
     assert (
         part["commit_3y"].against_on_demand.saving_usd_per_month
         < 0
@@ -184,7 +184,7 @@ def test_the_comparison_looks_at_the_cheapest_fleets_not_at_the_one_of_today(tmp
     today.write_text("instance_type,instances\ng5.2xlarge,14\n", encoding="utf-8")
     kept = ask(current=today, stay_within=5.0, compare_purchases=True).regions[0]
     by_purchase = {plan.purchase: plan for plan in kept.purchases}
-    assert by_purchase["on_demand"].usd_per_month == ask().regions[0].usd_per_month < kept.usd_per_month
+    assert by_purchase["on_demand"].cost.usd_per_month == ask().regions[0].usd_per_month < kept.usd_per_month
 
 
 def test_frames_have_one_row_per_purchase():
@@ -217,8 +217,8 @@ def test_what_is_sold_here_and_has_no_price_is_never_said_to_be_no_gpu_for_rent(
         (found,) = plan.regions
         word = words.get(purchase, purchase)
         assert (found.status, exit_code(plan)) == (Status.UNKNOWN, 5)
-        assert found.reason.startswith(f"no data: no {word} price for ")
-        assert "any instance type here" in found.reason or any(name in found.reason for name in sold)
+        assert found.outcome.reason.startswith(f"no data: no {word} price for ")
+        assert "any instance type here" in found.outcome.reason or any(name in found.outcome.reason for name in sold)
         assert found.coverage is not None
         assert {(one.reason, one.no_data) for one in found.coverage.outside} == {(f"no data: no {word} price", True)}
 

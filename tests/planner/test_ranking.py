@@ -16,6 +16,7 @@ from melange_cloud.planner.ranking.cost_order import Contender, CostComparer, co
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import resolve
 from tests.questions import NOW, ask, question
+from tests.report.plans import changed
 
 PAIR = ("us-east-1", "us-central1")
 
@@ -161,7 +162,7 @@ def sides():
         region = anew.regions[name]
         question = region_question(region, anew.asked, anew.market, anew.evaluated, solving)
         lines = tuple(replace(line, price=replace(line.price, as_of_to=price_date)) for line in plans[name].allocations)
-        return Contender(replace(plans[name], allocations=lines, **changes), question, 730.0)
+        return Contender(changed(plans[name], allocations=lines, **changes), question, 730.0)
 
     return contender, CostComparer(anew.asked, anew.evaluated, solving)
 

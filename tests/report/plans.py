@@ -10,7 +10,10 @@ from melange_cloud.domain import (
     Allocation,
     Confidence,
     CostOrder,
+    Fleet,
     FleetContext,
+    FleetCost,
+    FleetOutcome,
     IneligibleType,
     KindUse,
     OrderBasis,
@@ -18,6 +21,7 @@ from melange_cloud.domain import (
     PlanBasis,
     PriceProvenance,
     QuotaNeed,
+    RegionName,
     RegionPlan,
     RoutingLine,
     SingleGpuFleet,
@@ -194,24 +198,24 @@ def region_plan(
         / 1e6
     )
     made = RegionPlan(
-        provider=provider,
-        region=region,
+        region_name=RegionName(provider, region),
         place=place,
-        status=status,
-        reason="",
-        solver="glpk",
-        fleet_usd_per_hour=cost,
-        usd_per_month=cost * basis.calculation.hours_per_month,
-        usd_per_month_range=(
-            cost * 0.745 * basis.calculation.hours_per_month,
-            cost * 1.372 * basis.calculation.hours_per_month,
+        outcome=FleetOutcome(status, "", "glpk", cost),
+        cost=FleetCost(
+            usd_per_month=cost * basis.calculation.hours_per_month,
+            usd_per_month_range=(
+                cost * 0.745 * basis.calculation.hours_per_month,
+                cost * 1.372 * basis.calculation.hours_per_month,
+            ),
+            fleet_lower_bound_usd_per_hour=cost,
+            usd_per_million_tokens=cost * basis.calculation.hours_per_month / million,
+            million_tokens_per_month=million,
         ),
-        fleet_lower_bound_usd_per_hour=cost,
-        usd_per_million_tokens=cost * basis.calculation.hours_per_month / million,
-        million_tokens_per_month=million,
-        allocations=tuple(replace(line, busy=busy_share[line.gpu, line.tensor_parallel]) for line in lines),
-        kinds=tuple(kinds),
-        routing=tuple(sorted(routing, key=lambda line: (line.input_tokens, line.gpu, line.tensor_parallel))),
+        fleet=Fleet(
+            allocations=tuple(replace(line, busy=busy_share[line.gpu, line.tensor_parallel]) for line in lines),
+            kinds=tuple(kinds),
+            routing=tuple(sorted(routing, key=lambda line: (line.input_tokens, line.gpu, line.tensor_parallel))),
+        ),
         context=FleetContext(routers={"plain": cost, "prompt": cost * 0.981, "oracle": cost * 0.95}),
         left_out=(),
     )
@@ -279,14 +283,17 @@ def difference(cheapest: RegionPlan, region: RegionPlan) -> CostOrder:
         for line in lines:
             kind = line.gpu, line.tensor_parallel
             usd[kind] = usd.get(kind, 0.0) + sign * line.line_usd_per_hour
-    errors = {(use.gpu, use.tensor_parallel): use.error for side in (cheapest, region) for use in side.kinds}
+    errors = {(use.gpu, use.tensor_parallel): use.error for side in (cheapest, region) for use in side.fleet.kinds}
     doubt = math.hypot(*(part * errors.get(kind, 0.0) for kind, part in usd.items()))
     apart = abs((oldest(cheapest) - oldest(region)).days) > 90
     if region.fleet_usd_per_hour - cheapest.fleet_usd_per_hour <= 1e-6:
         return CostOrder(Confidence.EQUAL)
     if region.fleet_usd_per_hour - cheapest.fleet_usd_per_hour <= doubt:
         return CostOrder(Confidence.WITHIN_PROFILE_ERROR)
-    if region.status is Status.FEASIBLE and (region.fleet_lower_bound_usd_per_hour or 0) < cheapest.fleet_usd_per_hour:
+    if (
+        region.status is Status.FEASIBLE
+        and (region.cost.fleet_lower_bound_usd_per_hour or 0) < cheapest.fleet_usd_per_hour
+    ):
         return CostOrder(Confidence.NOT_PROVEN, OrderBasis.OFFERS)
     return CostOrder(Confidence.PRICES_APART if apart else Confidence.CLEAR, OrderBasis.OFFERS)
 
@@ -464,4 +471,4 @@ def pages() -> dict[str, Plan]:
 
 def us_and_hostile() -> tuple[RegionPlan, ...]:
     region = hostile().regions[0]
-    return (us_east_1(), replace(no_plan("q" * 90), reason=region.region), replace(region, region="b\r\nc"))
+    return (us_east_1(), no_plan("q" * 90, reason=region.region), changed(region, region="b\r\nc"))

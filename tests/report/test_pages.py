@@ -270,6 +270,6 @@ def test_names_from_outside_stay_text() -> None:
 
 def test_a_spare_that_serves_nothing_has_no_profile_to_trust() -> None:
     region = plans.us_east_1()
-    idle = replace(region.kinds[1], requests_share=0.0, tokens_share=0.0, busy_replicas=0.0, grade="-", error=0.0)
-    page = one(plans.plan(replace(region, kinds=(replace(region.kinds[0], requests_share=1.0), idle))))
+    idle = replace(region.fleet.kinds[1], requests_share=0.0, tokens_share=0.0, busy_replicas=0.0, grade="-", error=0.0)
+    page = one(plans.plan(plans.changed(region, kinds=(replace(region.fleet.kinds[0], requests_share=1.0), idle))))
     assert "±30 % on A10G\n" in page

@@ -125,7 +125,7 @@ def test_missing_data_is_not_called_infeasible() -> None:
 
 
 def test_an_unproven_region_says_so_in_its_row() -> None:
-    region = replace(REGIONS[0], status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=12.0)
+    region = plans.changed(REGIONS[0], status=Status.FEASIBLE, fleet_lower_bound_usd_per_hour=12.0)
     assert "not proven, at most +3.3 %" in " ".join(page(plan(region, REGIONS[3]), 200).split())
 
 
@@ -186,13 +186,13 @@ def test_dates_that_lie_close_are_not_mentioned() -> None:
 
 def test_a_region_that_was_not_finished_keeps_number_one_from_being_clear() -> None:
     cheap, dear = fleet({"A10G": 10.0}, "a"), fleet({"A10G": 11.0}, "b", status=Status.FEASIBLE)
-    open_ = replace(dear, fleet_lower_bound_usd_per_hour=9.0)
+    open_ = plans.changed(dear, fleet_lower_bound_usd_per_hour=9.0)
     found = plan(cheap, open_).first_rank
     assert found is not None
     assert names(found.unproven) == ["b"]
     assert "clearly" not in verdict(plan(cheap, open_))
     assert "aws b is not proven and could cost less." in verdict(plan(cheap, open_))
-    closed = replace(dear, fleet_lower_bound_usd_per_hour=10.5)
+    closed = plans.changed(dear, fleet_lower_bound_usd_per_hour=10.5)
     assert "clearly cheapest" in verdict(plan(cheap, closed))
     unknown = no_plan("c", status=Status.UNKNOWN, reason="nothing found in 1 s")
     assert "aws c is not proven" in verdict(plan(cheap, closed, unknown))

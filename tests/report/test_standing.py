@@ -3,13 +3,12 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from melange_cloud.domain import Confidence, Plan, RegionPlan, RegionStanding, Status
+from melange_cloud.domain import Confidence, Plan, RegionName, RegionPlan, RegionStanding, Status
 from melange_cloud.report.comparison import reasons
 from tests.report import forms, plans
 from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
@@ -25,13 +24,13 @@ def fleet(usd_per_hour: dict[str, float], region: str, as_of: date = date(2026, 
 CHEAP = fleet({"A10G": 10.0}, "a")
 
 
-def standings(answer: Plan) -> dict[tuple[str, str], RegionStanding]:
-    found = {(region.provider, region.region): region.comparison for region in answer.regions}
+def standings(answer: Plan) -> dict[RegionName, RegionStanding]:
+    found = {region.region_name: region.comparison for region in answer.regions}
     return {key: standing for key, standing in found.items() if standing is not None}
 
 
 def of(answer: Plan, region: str) -> RegionStanding:
-    return standings(answer)["aws", region]
+    return standings(answer)[RegionName("aws", region)]
 
 
 def test_premium_and_saving_are_the_difference_to_the_cheapest() -> None:
@@ -76,7 +75,7 @@ def test_the_cheapest_is_as_sure_as_the_least_sure_other_allows() -> None:
         "within_profile_error",
         "clear",
     ]
-    assert reasons(answer)["aws", "a"].startswith("one other region could turn out cheaper")
+    assert reasons(answer)[RegionName("aws", "a")].startswith("one other region could turn out cheaper")
     open_ = plan(CHEAP, fleet({"A10G": 11.0}, "b"), no_plan("c", status=Status.UNKNOWN, reason="nothing found in 1 s"))
     assert of(open_, "a").sure is Confidence.NOT_PROVEN
 
@@ -93,14 +92,14 @@ def test_standings_and_the_verdict_never_disagree() -> None:
                 if standing.premium_fraction == 0
                 or standing.sure in (Confidence.EQUAL, Confidence.WITHIN_PROFILE_ERROR)
             }
-            assert level == {(region.provider, region.region) for region in first_rank.ties}, name
+            assert level == set(first_rank.ties), name
 
 
 def test_the_reason_tells_both_ages() -> None:
     answer = plan(CHEAP, fleet({"A10G": 11.0}, "b", as_of=date(2026, 1, 20)))
     there = of(answer, "b")
     assert (there.price_age_days, there.prices_apart_days) == (306, 181)
-    assert reasons(answer)["aws", "b"] == (
+    assert reasons(answer)[RegionName("aws", "b")] == (
         "costs more than aws a whatever the profiles' errors, as long as both prices hold; "
         "prices 306 days old, those of aws a 125 days, 181 days apart"
     )
@@ -114,7 +113,7 @@ def test_the_table_and_its_legend() -> None:
     assert " 1,460  if prices hold " in rows["c"]
     assert "no = within the profiles' errors the order turns, or may turn" in shown
     assert "yes = " not in shown
-    same = forms.table(plan(CHEAP, replace(CHEAP, region="b")), width=160, colour=False)
+    same = forms.table(plan(CHEAP, plans.changed(CHEAP, region="b")), width=160, colour=False)
     assert "Sure:" not in same
 
 
@@ -139,7 +138,7 @@ def test_json_and_csv_hold_the_same() -> None:
     answer = plan(*plans.mix_of_regions(), no_plan("zz"))
     document = json.loads(forms.as_json(answer))
     found = {
-        (region["provider"], region["region"]): region["comparison"]
+        RegionName(region["provider"], region["region"]): region["comparison"]
         for region in document["regions"]
         if region["comparison"] is not None
     }
@@ -150,7 +149,7 @@ def test_json_and_csv_hold_the_same() -> None:
         assert found[key]["reason"] == reasons(answer)[key]
         assert found[key]["saving_usd_per_month"] == standing.saving_usd_per_month
     for row in csv.DictReader(io.StringIO(forms.as_csv(answer))):
-        here = expected.get((row["provider"], row["region"]))
+        here = expected.get(RegionName(row["provider"], row["region"]))
         if here is None:
             assert row["region_sure"] == row["region_premium_fraction"] == row["region_price_age_days"] == ""
         else:

@@ -71,12 +71,12 @@ class Contender:
         """What it could cost if it was searched to the end; 0 if nothing is known."""
         if self.plan.status is not Status.FEASIBLE:
             return self.usd_per_month
-        return (self.plan.fleet_lower_bound_usd_per_hour or 0.0) * self.hours
+        return (self.plan.cost.fleet_lower_bound_usd_per_hour or 0.0) * self.hours
 
     @property
     def oldest_price(self) -> date:
         """Until when the oldest price of its fleet was known to be true."""
-        day = self.plan.price_as_of_to
+        day = self.plan.fleet.price_as_of_to
         if day is None:
             raise ValueError("a fleet has prices")
         return day
@@ -158,7 +158,7 @@ class CostComparer:
             return Solution(
                 side.plan.status,
                 fleet_usd_per_hour=side.plan.fleet_usd_per_hour,
-                fleet_lower_bound_usd_per_hour=side.plan.fleet_lower_bound_usd_per_hour,
+                fleet_lower_bound_usd_per_hour=side.plan.cost.fleet_lower_bound_usd_per_hour,
             )
         return self._solved(side.question.posed_with(spare=1))
 

@@ -20,31 +20,31 @@ def rank(
     market: Market,
     evaluated: ProfileEvaluation,
     solving: ProblemSolver,
-) -> dict[tuple[str, str], CostOrder]:
-    """By (provider, region), how each region that has a fleet differs from the cheapest; that one is left out.
+) -> dict[RegionName, CostOrder]:
+    """How each region that has a fleet differs from the cheapest; that one is left out.
 
     Empty where fewer than two regions have a fleet.
     """
     priced = cheapest_first(plans)
     if len(priced) < 2:
         return {}
-    by_name = {(region.provider, region.name): region for region in market.regions}
+    by_name = {RegionName(region.provider, region.name): region for region in market.regions}
     curves = CostComparer(asked, evaluated, solving)
 
     def contender(plan: RegionPlan) -> Contender:
-        region = by_name[plan.provider, plan.region]
+        region = by_name[plan.region_name]
         question = region_question(region, asked, market, evaluated, solving)
         return Contender(plan, question, asked.basis.calculation.hours_per_month)
 
     cheapest = contender(priced[0])
-    return {(plan.provider, plan.region): compare(cheapest, contender(plan), curves) for plan in priced[1:]}
+    return {plan.region_name: compare(cheapest, contender(plan), curves) for plan in priced[1:]}
 
 
 def cheapest_first(plans: Iterable[RegionPlan]) -> list[RegionPlan]:
     """The regions that have a fleet; those of one cost by name."""
     return sorted(
         (region for region in plans if region.fleet_usd_per_hour is not None),
-        key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region),
+        key=lambda region: (region.fleet_usd_per_hour or 0.0, region.region_name),
     )
 
 
@@ -67,7 +67,7 @@ def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
         cheapest,
         *(region for region in priced[1:] if _sure(region) in (Confidence.EQUAL, Confidence.WITHIN_PROFILE_ERROR)),
     ]
-    dates = sorted(region.price_as_of_to for region in ties if region.price_as_of_to is not None)
+    dates = sorted(region.fleet.price_as_of_to for region in ties if region.fleet.price_as_of_to is not None)
     dearest = ties[-1].fleet_usd_per_hour or 0.0
     tied = {region.region_name for region in ties}
     return FirstRank(
@@ -84,8 +84,8 @@ def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
 
 def _may_undercut(region: RegionPlan, usd_per_hour: float) -> bool:
     """Whether a search that was cut short leaves room for a fleet that costs less."""
-    cut_short = region.status is Status.FEASIBLE or (region.status is Status.UNKNOWN and bool(region.solver))
-    bound = region.fleet_lower_bound_usd_per_hour
+    cut_short = region.status is Status.FEASIBLE or (region.status is Status.UNKNOWN and bool(region.outcome.solver))
+    bound = region.cost.fleet_lower_bound_usd_per_hour
     return cut_short and (bound is None or bound < usd_per_hour)
 
 
@@ -122,9 +122,9 @@ def _sure_of_cheapest(others: Sequence[RegionStanding], first_rank: FirstRank) -
 
 
 def _price_age_days(plan: Plan, region: RegionPlan) -> int:
-    if region.price_as_of_to is None:
+    if region.fleet.price_as_of_to is None:
         raise ValueError("a fleet has prices")
-    return plan.age_days(region.price_as_of_to)
+    return plan.age_days(region.fleet.price_as_of_to)
 
 
 def _sure(region: RegionPlan) -> Confidence | None:

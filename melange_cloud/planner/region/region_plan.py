@@ -6,7 +6,10 @@ from melange_cloud import catalog
 from melange_cloud.domain import (
     Allocation,
     Bucket,
+    Fleet,
     FleetContext,
+    FleetCost,
+    FleetOutcome,
     Kind,
     KindUse,
     MaxTput,
@@ -14,6 +17,7 @@ from melange_cloud.domain import (
     PlanBasis,
     Problem,
     QuotaNeed,
+    RegionName,
     RegionPlan,
     RoutingLine,
     SingleGpuFleet,
@@ -42,25 +46,23 @@ def without_fleet(
     Args:
         solution: that of a search which found none; None where there was nothing to search.
     """
-    region, status, reason, solver = question.region, question.status, question.reason, ""
+    region = question.region
+    outcome = FleetOutcome(question.status, question.reason, "", None)
     if solution is not None:
-        status, reason, solver = solution.status, solution.reason, solution.solver or question.basis.calculation.solver
+        solver = solution.solver or question.basis.calculation.solver
+        outcome = FleetOutcome(solution.status, solution.reason, solver, None)
     return RegionPlan(
-        provider=region.provider,
-        region=region.name,
+        region_name=RegionName(region.provider, region.name),
         place=region.place,
-        status=status,
-        reason=reason,
-        solver=solver,
-        fleet_usd_per_hour=None,
-        usd_per_month=None,
-        usd_per_month_range=(None, None),
-        fleet_lower_bound_usd_per_hour=None,
-        usd_per_million_tokens=None,
-        million_tokens_per_month=million_tokens_per_month(question.basis),
-        allocations=(),
-        kinds=(),
-        routing=(),
+        outcome=outcome,
+        cost=FleetCost(
+            usd_per_month=None,
+            usd_per_month_range=(None, None),
+            fleet_lower_bound_usd_per_hour=None,
+            usd_per_million_tokens=None,
+            million_tokens_per_month=million_tokens_per_month(question.basis),
+        ),
+        fleet=Fleet(),
         left_out=question.left_out,
         context=FleetContext(single_gpu=single_gpu),
     )
@@ -91,21 +93,17 @@ def with_fleet(
     million_tokens = million_tokens_per_month(basis)
     bars = context.error_bars
     return RegionPlan(
-        provider=region.provider,
-        region=region.name,
+        region_name=RegionName(region.provider, region.name),
         place=region.place,
-        status=solution.status,
-        reason="",
-        solver=solution.solver,
-        fleet_usd_per_hour=solution.fleet_usd_per_hour,
-        usd_per_month=solution.fleet_usd_per_hour * hours,
-        usd_per_month_range=(None, None) if bars is None else (bars.better.usd_per_month, bars.worse.usd_per_month),
-        fleet_lower_bound_usd_per_hour=solution.fleet_lower_bound_usd_per_hour,
-        usd_per_million_tokens=solution.fleet_usd_per_hour * hours / million_tokens,
-        million_tokens_per_month=million_tokens,
-        allocations=allocations,
-        kinds=kinds,
-        routing=routing,
+        outcome=FleetOutcome(solution.status, "", solution.solver, solution.fleet_usd_per_hour),
+        cost=FleetCost(
+            usd_per_month=solution.fleet_usd_per_hour * hours,
+            usd_per_month_range=(None, None) if bars is None else (bars.better.usd_per_month, bars.worse.usd_per_month),
+            fleet_lower_bound_usd_per_hour=solution.fleet_lower_bound_usd_per_hour,
+            usd_per_million_tokens=solution.fleet_usd_per_hour * hours / million_tokens,
+            million_tokens_per_month=million_tokens,
+        ),
+        fleet=Fleet(allocations, kinds, routing),
         left_out=question.left_out,
         context=context,
     )

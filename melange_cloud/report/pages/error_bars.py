@@ -42,8 +42,8 @@ def _fleet(end: FleetAtThroughput) -> str:
 
 def _cost_range(region: RegionPlan) -> str:
     """What the cost would be if the profiles err; a missing end is said, never filled."""
-    better, worse = region.usd_per_month_range
-    errors = once(plus_minus(use.error) for use in region.kinds)
+    better, worse = region.cost.usd_per_month_range
+    errors = once(plus_minus(use.error) for use in region.fleet.kinds)
     by = errors[0].lstrip("±") + " " if len(errors) == 1 else ""
     tail = "" if by else " by their ±"
     if better is None and worse is None:

@@ -11,7 +11,7 @@ LEAST_SHARE = 0.005
 
 def front_end_lines(plan: Plan, region: RegionPlan) -> list[str]:
     """What the front end lets through, and what more API servers would do; nothing if it limits nothing."""
-    limited = [use for use in region.kinds if use.front_end_load_share >= LEAST_SHARE]
+    limited = [use for use in region.fleet.kinds if use.front_end_load_share >= LEAST_SHARE]
     if not limited:
         return []
     servers = plan.basis.served.api_servers

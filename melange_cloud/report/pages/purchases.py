@@ -58,14 +58,14 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     regions = [
         region
         for region in plan.regions
-        if region.purchases is not None and any(bought.status.has_fleet for bought in region.purchases)
+        if region.purchases is not None and any(bought.outcome.status.has_fleet for bought in region.purchases)
     ]
     if not regions:
         return
     rows: dict[tuple[str, ...], list[RegionPlan]] = {}
     for region in regions:
         cells = _cells(plan, region)
-        rows.setdefault((clean(region.provider), *cells), []).append(region)
+        rows.setdefault((clean(region.region_name.provider), *cells), []).append(region)
     lines = [
         (f"{provider} {', '.join(glued(region.region) for region in alike)}", *cells)
         for (provider, *cells), alike in rows.items()
@@ -90,15 +90,15 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
 
 def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
     name = ", ".join(map(clean, bought.contracts)) or sentences.PURCHASE.get(bought.purchase, clean(bought.purchase))
-    if not bought.status.has_fleet:
-        return (name, sentences.nothing_bought(bought.status, bought.reason), *(UNKNOWN,) * 5)
-    proof = "" if bought.status is Status.OPTIMAL else f" (not{GLUE}proven)"
+    if not bought.outcome.status.has_fleet:
+        return (name, sentences.nothing_bought(bought.outcome.status, bought.outcome.reason), *(UNKNOWN,) * 5)
+    proof = "" if bought.outcome.status is Status.OPTIMAL else f" (not{GLUE}proven)"
     saving, sure = bought.against_on_demand.saving_usd_per_month, bought.against_on_demand.sure
     saves = UNKNOWN if saving is None else usd_per_month(saving)
     return (
         name,
         f"{fleet(bought.instances)}{proof}",
-        usd_per_month(bought.usd_per_month),
+        usd_per_month(bought.cost.usd_per_month),
         "0" if sure is Confidence.EQUAL else saves,
         cell(sure),
         _pays_from(bought, hours=True),
@@ -120,17 +120,17 @@ def _cells(plan: Plan, region: RegionPlan) -> tuple[str, ...]:
 
 def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
     """The cost with its marks; the words for nothing are those of ``words.nothing_bought``, shortened."""
-    if not bought.status.has_fleet:
-        if bought.status is Status.INFEASIBLE:
+    if not bought.outcome.status.has_fleet:
+        if bought.outcome.status is Status.INFEASIBLE:
             return "none"
-        return f"not{GLUE}found" if bought.solver else f"no{GLUE}data"
+        return f"not{GLUE}found" if bought.outcome.solver else f"no{GLUE}data"
     marks = "~" if on_demand and bought.instances != on_demand else ""
     marks += (
         "?" if bought.against_on_demand.sure in (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE) else ""
     )
-    marks += "^" if bought.status is Status.FEASIBLE else ""
+    marks += "^" if bought.outcome.status is Status.FEASIBLE else ""
     marks += "!" if _is_old(plan, bought) else ""
-    return f"{usd_per_month(bought.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
+    return f"{usd_per_month(bought.cost.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
 
 
 def _marks(cells: Iterable[str]) -> tuple[str, ...]:
@@ -160,9 +160,9 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
     for region, bought in every:
         for contract in bought.contracts:
             providers = signed.setdefault(bought.purchase, {}).setdefault(clean(contract), [])
-            providers.append(clean(region.provider))
+            providers.append(clean(region.region_name.provider))
     if signed:
-        billed = max(bought.billed_hours_per_month for _, bought in every if bought.purchase in _YEARS)
+        billed = max(bought.cost.billed_hours_per_month for _, bought in every if bought.purchase in _YEARS)
         obligation = f"a 24x7 obligation, billed {quantity(billed)}{GLUE}h/month, used or not"
         names = "; ".join(
             f"{_SHORT[purchase]} is "
@@ -170,7 +170,7 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
             for purchase, contracts in sorted(signed.items())
         )
         yield f"A commitment is {obligation}." if hours else f"{names}: {obligation}."
-    if any(bought.purchase == "spot" and bought.status.has_fleet for _, bought in every):
+    if any(bought.purchase == "spot" and bought.outcome.status.has_fleet for _, bought in every):
         yield "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)."
     if plan.basis.calculation.hours_per_month < _billed_hours(every):
         yield f"On demand and spot are billed {quantity(plan.basis.calculation.hours_per_month)}{GLUE}h/month."
@@ -181,8 +181,10 @@ def _no_price(every: list[tuple[RegionPlan, PurchasePlan]], *, several: bool) ->
     """Which instance types a fleet was found without, for want of a price."""
     missing: dict[tuple[str, str], set[str]] = {}
     for region, bought in every:
-        if bought.status.has_fleet and bought.without_price:
-            missing.setdefault((clean(region.provider), bought.purchase), set()).update(bought.without_price)
+        if bought.outcome.status.has_fleet and bought.without_price:
+            missing.setdefault((clean(region.region_name.provider), bought.purchase), set()).update(
+                bought.without_price
+            )
     alike: dict[tuple[str, frozenset[str]], list[str]] = {}
     for (provider, purchase), types in missing.items():
         alike.setdefault((provider, frozenset(types)), []).append(_SHORT[purchase].lower())
@@ -198,7 +200,9 @@ def _no_price(every: list[tuple[RegionPlan, PurchasePlan]], *, several: bool) ->
 
 def _billed_hours(every: list[tuple[RegionPlan, PurchasePlan]]) -> float:
     """The longest month that any of these is billed for."""
-    return max((bought.billed_hours_per_month for _, bought in every if bought.status.has_fleet), default=0.0)
+    return max(
+        (bought.cost.billed_hours_per_month for _, bought in every if bought.outcome.status.has_fleet), default=0.0
+    )
 
 
 def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:

@@ -45,14 +45,15 @@ def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[st
     if plan.notices:
         yield Notices(sentences.notices(plan))
     place = f" - {clean(region.place)}" if region.place else ""
-    where = f"{clean(region.provider)} {clean(region.region)}{place}: {sentences.bought(plan, region.allocations)}"
-    yield Paragraph((where, *sentences.question(plan, region.kinds), *sentences.legend(plan)))
+    name = f"{clean(region.region_name.provider)} {clean(region.region)}{place}"
+    where = f"{name}: {sentences.bought(plan, region.allocations)}"
+    yield Paragraph((where, *sentences.question(plan, region.fleet.kinds), *sentences.legend(plan)))
     if region.status.has_fleet:
         yield fleet_sheet(plan, region, wide=wide)
         yield Paragraph(tuple(_answer(plan, region)), strong=True)
     else:
         yield Paragraph((f"No plan - {sentences.no_fleet(region)}",), strong=True)
-    if region.routing and "routing" in show:
+    if region.fleet.routing and "routing" in show:
         yield TitledSheet("Which sizes go where", routing_sheet(region, wide=wide))
     else_ = what_else(plan, region, wide=wide)
     if else_.rows:
@@ -70,7 +71,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
     Requests and tokens are split over the allocations of one kind by replicas: equal replicas get equal traffic, so
     these are the weights to give a load balancer.
     """
-    uses = {(use.gpu, use.tensor_parallel): use for use in region.kinds}
+    uses = {(use.gpu, use.tensor_parallel): use for use in region.fleet.kinds}
     parts = []
     for line in region.allocations:
         use = uses.get((line.gpu, line.tensor_parallel))
@@ -111,8 +112,8 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         "",
         number(region.fleet_usd_per_hour, 2),
         usd_per_month(region.usd_per_month),
-        percent(sum(use.requests_share for use in region.kinds)),
-        percent(sum(use.tokens_share for use in region.kinds)),
+        percent(sum(use.requests_share for use in region.fleet.kinds)),
+        percent(sum(use.tokens_share for use in region.fleet.kinds)),
         "",
     )
     columns = (

@@ -70,8 +70,8 @@ def comparison(
         yield Paragraph((_verdict(plan, plan.first_rank, grouped),), strong=True)
     yield from purchases_of_regions(plan, all_rows=all_rows)
     for region in plan.regions:
-        name = f"{clean(region.provider)} {clean(region.region)}"
-        if "routing" in show and region.routing:
+        name = f"{clean(region.region_name.provider)} {clean(region.region)}"
+        if "routing" in show and region.fleet.routing:
             yield TitledSheet(f"Which sizes go where in {name}", routing_sheet(region, wide=wide))
         if "left-out" in show and region.left_out:
             yield TitledSheet(f"Left out in {name}", left_out_sheet(region))
@@ -84,7 +84,7 @@ def groups(plan: Plan) -> list[list[RegionPlan]]:
     """Regions with a fleet, cheapest first; those of one provider, one fleet and one cost are grouped."""
     priced = sorted(
         (region for region in plan.regions if region.fleet_usd_per_hour is not None),
-        key=lambda region: (region.fleet_usd_per_hour or 0.0, region.provider, region.region),
+        key=lambda region: (region.fleet_usd_per_hour or 0.0, region.region_name),
     )
     grouped: list[list[RegionPlan]] = []
     for region in priced:
@@ -93,7 +93,7 @@ def groups(plan: Plan) -> list[list[RegionPlan]]:
             (
                 group
                 for group in reversed(grouped)
-                if group[0].provider == region.provider
+                if group[0].region_name.provider == region.region_name.provider
                 and same_cost(cost, group[0].fleet_usd_per_hour or 0.0)
                 and _fleet_key(group[0]) == _fleet_key(region)
             ),
@@ -158,7 +158,7 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
             if not part:
                 continue
             first = part[0]
-            key = (first.provider, _fleet_key(first))
+            key = (first.region_name.provider, _fleet_key(first))
             against = UNKNOWN if not rows else difference(first.fleet_usd_per_hour, cheapest)
             proof = ""
             if first.status is Status.FEASIBLE:
@@ -170,7 +170,12 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
             stands = [region.comparison for region in part if region.comparison is not None]
             money = (usd_per_month(first.usd_per_month), against, *_moving(stands, cheapest=not rows))
             tail = (
-                (usd_per_million(first.usd_per_million_tokens), fleet, _best_single(first), _price_date(plan, first))
+                (
+                    usd_per_million(first.cost.usd_per_million_tokens),
+                    fleet,
+                    _best_single(first),
+                    _price_date(plan, first),
+                )
                 if wide
                 else (fleet, _age(plan, part))
             )
@@ -191,9 +196,9 @@ def _moving(stands: list[RegionStanding], *, cheapest: bool) -> tuple[str, str]:
 def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
     """The regions without a fleet by provider and by what is said of them, sorted."""
     alike: dict[tuple[str, str], list[RegionPlan]] = {}
-    for region in sorted(plan.regions, key=lambda region: (region.provider, region.region)):
+    for region in sorted(plan.regions, key=lambda region: region.region_name):
         if region.fleet_usd_per_hour is None:
-            alike.setdefault((region.provider, sentences.no_fleet(region)), []).append(region)
+            alike.setdefault((region.region_name.provider, sentences.no_fleet(region)), []).append(region)
     return alike
 
 
@@ -213,7 +218,7 @@ def _rows_without_plan(plan: Plan, *, wide: bool) -> list[_RegionRow]:
 def _regions_by_provider(plan: Plan) -> str:
     counts: dict[str, int] = {}
     for region in plan.regions:
-        counts[clean(region.provider)] = counts.get(clean(region.provider), 0) + 1
+        counts[clean(region.region_name.provider)] = counts.get(clean(region.region_name.provider), 0) + 1
     if not counts:
         return "no region"
     by_provider = ", ".join(f"{provider}{GLUE}{count}" for provider, count in sorted(counts.items()))
@@ -222,7 +227,7 @@ def _regions_by_provider(plan: Plan) -> str:
 
 
 def _names(regions: list[RegionPlan]) -> str:
-    return f"{clean(regions[0].provider)} {', '.join(glued(region.region) for region in regions)}"
+    return f"{clean(regions[0].region_name.provider)} {', '.join(glued(region.region) for region in regions)}"
 
 
 def _fleet_key(region: RegionPlan) -> tuple[tuple[str, int, int], ...]:
@@ -250,12 +255,12 @@ def _best_single(region: RegionPlan) -> str:
 
 
 def _is_old(plan: Plan, region: RegionPlan) -> bool:
-    day = region.price_as_of_to
+    day = region.fleet.price_as_of_to
     return day is not None and plan.age_days(day) > sentences.OLD_PRICE_DAYS
 
 
 def _price_date(plan: Plan, region: RegionPlan) -> str:
-    day = region.price_as_of_to
+    day = region.fleet.price_as_of_to
     if fetched := sentences.fetched_words(region):
         return fetched
     return UNKNOWN if day is None else f"{day}{f'{GLUE}!' if _is_old(plan, region) else ''}"
@@ -265,7 +270,7 @@ def _age(plan: Plan, regions: list[RegionPlan]) -> str:
     fetched = {sentences.fetched_words(region) for region in regions}
     if "" not in fetched:
         return ", ".join(sorted(fetched))
-    days = [plan.age_days(day) for region in regions if (day := region.price_as_of_to) is not None]
+    days = [plan.age_days(day) for region in regions if (day := region.fleet.price_as_of_to) is not None]
     if not days:
         return UNKNOWN
     return f"{max(days)}d{f'{GLUE}!' if max(days) > sentences.OLD_PRICE_DAYS else ''}"

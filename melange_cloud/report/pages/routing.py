@@ -13,7 +13,7 @@ def routing_sheet(region: RegionPlan, *, wide: bool) -> Sheet:
     With few kinds each has a column; with many, one column names those that serve the bucket.
     """
     buckets: dict[tuple[tuple[int, int], tuple[int, int]], dict[Kind, RoutingLine]] = {}
-    for line in region.routing:
+    for line in region.fleet.routing:
         kind = Kind(clean(line.gpu), line.tensor_parallel)
         buckets.setdefault((line.input_tokens, line.output_tokens), {})[kind] = line
     kinds = sorted({kind for lines in buckets.values() for kind in lines})
