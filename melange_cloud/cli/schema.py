@@ -26,6 +26,11 @@ class DocumentName(StrEnum):
     IMPORT = "import"
     MEASUREMENT = "measurement"
     SOLVE = "solve"
+    PRICES_LIST = "prices-list"
+    PRICES_DIFF = "prices-diff"
+    PRICES_DOCTOR = "prices-doctor"
+    PRICES_REFRESH = "prices-refresh"
+    PRICES_RENEW = "prices-renew"
     WORKLOAD = "workload"
 
 
@@ -66,4 +71,9 @@ def document_of(name: DocumentName) -> "Document":
         DocumentName.IMPORT: documents.IMPORT,
         DocumentName.MEASUREMENT: documents.MEASUREMENT,
         DocumentName.SOLVE: documents.SOLVE,
+        DocumentName.PRICES_LIST: documents.PRICES_LIST,
+        DocumentName.PRICES_DIFF: documents.PRICES_DIFF,
+        DocumentName.PRICES_DOCTOR: documents.PRICES_DOCTOR,
+        DocumentName.PRICES_REFRESH: documents.PRICES_REFRESH,
+        DocumentName.PRICES_RENEW: documents.PRICES_RENEW,
     }[name]

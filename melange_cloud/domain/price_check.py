@@ -1,7 +1,7 @@
 """What was looked at between the user and fresh prices, and what a refresh of the cache read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class DoctorCheck:
 
     about: str
     what: str
-    status: str
+    status: str = field(metadata={"one_of": ("ok", "missing", "old", "failed")})
     found: str
     cure: str = ""
 

@@ -8,6 +8,9 @@ from melange_cloud.domain.profile_list import ProfileList
 from melange_cloud.domain.profile_rates import ProfileRates
 from melange_cloud.report.json_ import SCHEMA_VERSION
 from melange_cloud.report.pages.heatmap_data import UNIT
+from melange_cloud.report.pages.price_checks import DoctorReport, PriceRefresh
+from melange_cloud.report.pages.price_difference import PriceDifference, PriceRenewal
+from melange_cloud.report.pages.prices import PriceListing
 from melange_cloud.report.pages.solution import PaperSolution
 from melange_cloud.report.schemas import Document
 
@@ -95,4 +98,29 @@ SOLVE = Document(
     "A solution of the paper's input by melange-cloud",
     f"What `melange-cloud solve --format json` prints. {_COMMON}",
     PaperSolution,
+)
+PRICES_LIST = Document(
+    "The prices of melange-cloud",
+    f"What `melange-cloud prices list --format json` prints. {_COMMON}",
+    PriceListing,
+)
+PRICES_DIFF = Document(
+    "A difference between two sets of prices of melange-cloud",
+    f"What `melange-cloud prices diff --format json` prints. {_COMMON}",
+    PriceDifference,
+)
+PRICES_DOCTOR = Document(
+    "What melange-cloud finds in the way of fresh prices",
+    f"What `melange-cloud prices doctor --format json` prints. {_COMMON}",
+    DoctorReport,
+)
+PRICES_REFRESH = Document(
+    "A refresh of the prices of melange-cloud",
+    f"What `melange-cloud prices refresh --format json` prints. {_COMMON}",
+    PriceRefresh,
+)
+PRICES_RENEW = Document(
+    "A renewal of a pricing folder of melange-cloud",
+    f"What `melange-cloud prices renew --format json` prints. {_COMMON}",
+    PriceRenewal,
 )

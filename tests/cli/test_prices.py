@@ -21,6 +21,7 @@ from melange_cloud.domain import PURCHASES
 from tests.clouds.aws_cloud import FakeAws, operation_of, product, recorded, recorded_spot, refusal
 from tests.clouds.loopback import Reply
 from tests.live import both_clouds
+from tests.schemas import assert_valid
 
 COLUMNS = [
     "provider",
@@ -459,7 +460,9 @@ def test_every_answer_has_four_forms_and_a_file(command, first, tmp_path):
 def test_a_refresh_has_four_forms(serve):
     serve()
     asked = ["refresh", "--provider", "aws", "--region", "us-east-1"]
-    document = json.loads(prices(*asked, "--format", "json").stdout)
+    printed = prices(*asked, "--format", "json").stdout
+    assert_valid("prices-refresh", printed)
+    document = json.loads(printed)
     (cloud,) = document["clouds"]
     assert (cloud["provider"], cloud["regions"]) == ("aws", 1)
     rows = list(csv.DictReader(io.StringIO(prices(*asked, "--format", "csv").stdout)))

@@ -19,6 +19,7 @@ from tests.clouds.aws_cloud import FakeAws, expected_rows, product, refusal
 from tests.clouds.gcp_recorded import expected_prices, skus
 from tests.clouds.loopback import Loopback
 from tests.live import both_clouds, machine_of_its_own, point_at
+from tests.schemas import assert_valid
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("cache")
@@ -160,7 +161,9 @@ def test_what_is_offered_at_last_is_left_out_no_more(serve):
 def test_the_summary_says_what_moved_appeared_and_vanished_and_what_to_look_at(serve):
     dearer = [product("g6.xlarge", usd="1.2000000000", sku="A"), product("g5.2xlarge", usd="1.2120000000", sku="B")]
     serve(both_clouds(FakeAws(dearer)))
-    answer = json.loads(renew("--out", "new", "--format", "json").stdout)
+    printed = renew("--out", "new", "--format", "json").stdout
+    assert_valid("prices-renew", printed)
+    answer = json.loads(printed)
     changes = {(one["change"], one["instance_type"], one["region"]): one for one in answer["changes"]}
     assert changes["moved", "g6.xlarge", "us-east-1"]["after_usd_per_hour"] == 1.2
     assert ("vanished", "p5.48xlarge", "us-east-1") in changes

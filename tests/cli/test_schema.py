@@ -1,5 +1,6 @@
 """``melange-cloud schema``: each document is valid by the schema that is printed for it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
 from melange_cloud.cli.schema import DocumentName
+from tests.schemas import assert_valid, schema_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--region", "us-east-1", "--gpu", "L4", "--gpu", "A10G", "--offline")
@@ -16,6 +18,8 @@ COMMANDS = {
     "plan": ["plan", *SMALL, "--format", "json"],
     "sensitivity": ["sensitivity", *SMALL, "--over", "rate", "--from", "9", "--to", "11", "--format", "json"],
     "heatmap": ["profiles", "heatmap", "--size", "64x64", "--over", "tpot", "--offline", "--format", "json"],
+    "prices-list": ["prices", "list", "--offline", "--region", "us-east-1", "--format", "json"],
+    "prices-doctor": ["prices", "doctor", "--offline", "--format", "json"],
     "solve": ["solve", str(ROOT / "examples" / "paper-toy" / "input.json"), "--format", "json"],
 }
 
@@ -26,28 +30,28 @@ def run(*arguments: str) -> str:
     return ran.stdout
 
 
-def schema_of(name: str) -> dict[str, object]:
-    made: dict[str, object] = json.loads(run("schema", name))
-    Draft202012Validator.check_schema(made)
-    return made
-
-
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_what_a_command_prints_is_valid_by_its_schema(name: str) -> None:
-    document = json.loads(run(*COMMANDS[name]))
-    checker = Draft202012Validator.FORMAT_CHECKER
-    validator = Draft202012Validator(closed(schema_of(name)), format_checker=checker)
-    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)] == []
-    document.pop("schema_version")
-    assert not validator.is_valid(document)
+    assert_valid(name, run(*COMMANDS[name]))
 
 
-def closed(schema: object) -> object:
-    """The schema with every object closed, so that a key that is not described is an error."""
-    if isinstance(schema, dict):
-        made = {key: closed(value) for key, value in schema.items()}
-        return {**made, "additionalProperties": False} if "properties" in made and "type" in made else made
-    return [closed(item) for item in schema] if isinstance(schema, list) else schema
+def test_a_difference_of_prices_is_valid_by_its_schema(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    only = ("--offline", "--region", "us-east-1", "--purchase", "on_demand")
+    run("prices", "export", *only, "--output", str(sheet))
+    with sheet.open(encoding="utf-8", newline="") as file:
+        moved, _, *kept = csv.DictReader(file)
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, moved)
+        writer.writeheader()
+        price = str(float(moved["usd_per_hour"]) * 1.1)
+        writer.writerows([{**moved, "usd_per_hour": price, "list_usd_per_hour": price}, *kept])
+    for sides in (("snapshot", str(sheet)), (str(sheet), "snapshot")):
+        text = run("prices", "diff", *sides, "--format", "json")
+        found = json.loads(text)
+        assert {change["change"] for change in found["changes"]} >= {"moved"}
+        assert found["only_before"] or found["only_after"]
+        assert_valid("prices-diff", text)
 
 
 def test_a_workload_file_is_valid_by_its_schema() -> None:

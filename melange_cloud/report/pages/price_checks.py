@@ -1,6 +1,7 @@
 """The pages of ``prices doctor`` and ``prices refresh``: what is in the way of fresh prices, and what was read."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from melange_cloud.domain import CloudRefresh, DoctorCheck
 from melange_cloud.report.blocks import Block, LabelledLines, Paragraph
@@ -11,14 +12,35 @@ CHECK_COLUMNS = ("about", "what", "status", "found", "cure")
 REFRESH_COLUMNS = ("provider", "regions", "purchase", "prices", "seconds")
 
 
+class DoctorReport(TypedDict):
+    """What is in the way of fresh prices.
+
+    Attributes:
+        checks: everything that was looked at.
+    """
+
+    checks: list[DoctorCheck]
+
+
+class PriceRefresh(TypedDict):
+    """What the clouds answered to a refresh of the cache.
+
+    Attributes:
+        clouds: one entry for each cloud that answered.
+    """
+
+    notices: list[str]
+    clouds: list[CloudRefresh]
+
+
 def checks(made: Sequence[DoctorCheck]) -> Page:
     """Every check with its status, what was found and, where something is wrong, the cure."""
-    records = [{column: getattr(check, column) for column in CHECK_COLUMNS} for check in made]
+    document: DoctorReport = {"checks": list(made)}
     return Page(
         blocks=lambda _: (LabelledLines(tuple((check.status, tuple(_lines(check))) for check in made)),),
-        document={"checks": records},
+        document=document,
         columns=CHECK_COLUMNS,
-        rows=[list(record.values()) for record in records],
+        rows=[[getattr(check, column) for column in CHECK_COLUMNS] for check in made],
     )
 
 
@@ -34,13 +56,14 @@ def refreshed(clouds: Sequence[CloudRefresh], notices: Sequence[str]) -> Page:
     Args:
         notices: for the JSON, which has no stderr next to it.
     """
+    document: PriceRefresh = {"notices": list(notices), "clouds": list(clouds)}
 
     def blocks(_: bool) -> Iterator[Block]:
         yield Paragraph(tuple(_sentence(cloud) for cloud in clouds))
 
     return Page(
         blocks=blocks,
-        document={"notices": notices, "clouds": clouds},
+        document=document,
         columns=REFRESH_COLUMNS,
         rows=[
             (cloud.provider, cloud.regions, purchase, count, cloud.seconds)

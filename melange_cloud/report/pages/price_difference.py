@@ -1,8 +1,11 @@
 """The pages of ``prices diff`` and ``prices renew``: which prices moved, appeared and vanished."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Annotated, TypedDict
 
 from melange_cloud.domain import CatalogDifference, PriceChange, RenewalSummary
+from melange_cloud.domain.price_difference import Place
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
 from melange_cloud.report.page import Page
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
@@ -26,6 +29,74 @@ _SIDES = ("before", "after")
 _WITHOUT_A_WORD = "no Before: the price appeared; no After: it vanished"
 
 
+class PriceMove(TypedDict):
+    """A price that moved, appeared or vanished.
+
+    Attributes:
+        change: moved, appeared or vanished.
+        before_usd_per_hour: price of one instance before, USD/h; null if it appeared.
+        after_usd_per_hour: price of one instance after, USD/h; null if it vanished.
+        fraction: how far the price moved: 0.1 is 10 % more expensive; null unless both sides have it.
+        before_as_of: last day on which the price before was known to be true; null if it appeared.
+        after_as_of: last day on which the price after was known to be true; null if it vanished.
+    """
+
+    change: Annotated[str, {"enum": list(_WORDS)}]
+    provider: str
+    region: str
+    instance_type: str
+    purchase: str
+    before_usd_per_hour: float | None
+    after_usd_per_hour: float | None
+    fraction: float | None
+    before_as_of: date | None
+    after_as_of: date | None
+
+
+class PriceDifference(TypedDict):
+    """What changed from one set of prices to another.
+
+    Attributes:
+        before: what the first set is called.
+        after: what the second set is called.
+        same: how many prices are the same in both.
+        only_before: [provider, region, purchase] that only the first set covers; not compared.
+        only_after: [provider, region, purchase] that only the second set covers; not compared.
+        changes: sorted by provider, region, instance type and purchase.
+    """
+
+    before: str
+    after: str
+    same: int
+    only_before: list[Place]
+    only_after: list[Place]
+    changes: list[PriceMove]
+
+
+class PriceRenewal(PriceDifference):
+    """What the renewal of a pricing folder changed.
+
+    Attributes:
+        before: the folder as it was.
+        after: the folder as it is now.
+        same: how many prices are the same in both.
+        only_before: [provider, region, purchase] that only the folder as it was covers; not compared.
+        only_after: [provider, region, purchase] that only the folder as it is now covers; not compared.
+        changes: sorted by provider, region, instance type and purchase.
+        folder: the folder that was written.
+        notices: what could not be read, was left out or stays as it was; one line each.
+        checks: what to look at before these prices are committed; one line each.
+        rows: prices in the folder now.
+        renewed_rows: those of them that were read again.
+    """
+
+    folder: str
+    notices: list[str]
+    checks: list[str]
+    rows: int
+    renewed_rows: int
+
+
 def price_difference(found: CatalogDifference, sides: tuple[str, str]) -> Page:
     """What changed from one side to the other; ``sides`` are what the user calls them."""
     return Page(
@@ -47,6 +118,15 @@ def renewal(done: RenewalSummary) -> Page:
         prices = "1 spot price that moved is" if quiet == 1 else f"{number(quiet)} spot prices that moved are"
         notes.append(f"{prices} not listed: --format csv lists all")
 
+    document: PriceRenewal = {
+        "folder": done.folder,
+        "notices": list(done.notices),
+        "checks": list(done.checks),
+        "rows": done.rows,
+        "renewed_rows": done.renewed_rows,
+        **_document(found, _SIDES),
+    }
+
     def blocks(_: bool) -> Iterator[Block]:
         yield Paragraph((f"Renewed {clean(done.folder)}",))
         yield _counts(done)
@@ -54,20 +134,13 @@ def renewal(done: RenewalSummary) -> Page:
 
     return Page(
         blocks=blocks,
-        document={
-            "folder": done.folder,
-            "notices": done.notices,
-            "checks": done.checks,
-            "rows": done.rows,
-            "renewed_rows": done.renewed_rows,
-            **_document(found, _SIDES),
-        },
+        document=document,
         columns=COLUMNS,
         rows=[list(_record(change).values()) for change in found.changes],
     )
 
 
-def _document(found: CatalogDifference, sides: tuple[str, str]) -> dict[str, object]:
+def _document(found: CatalogDifference, sides: tuple[str, str]) -> PriceDifference:
     return {
         "before": sides[0],
         "after": sides[1],
@@ -78,7 +151,7 @@ def _document(found: CatalogDifference, sides: tuple[str, str]) -> dict[str, obj
     }
 
 
-def _record(change: PriceChange) -> dict[str, object]:
+def _record(change: PriceChange) -> PriceMove:
     """One change by COLUMNS."""
     before, after = change.before, change.after
     return {

@@ -1,6 +1,8 @@
 """The pages of ``prices list`` and ``prices export``: one price a row."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from typing import Annotated, TypedDict
 
 from melange_cloud.domain import Offer
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
@@ -37,6 +39,47 @@ EXPORT_COLUMNS = (*COLUMNS, *SHAPE_COLUMNS, "contract", "confirmed")
 NO_PRICE = "no price matches: loosen --region, --gpu, --instance-type, --purchase or --provider"
 
 
+class PriceRow(TypedDict):
+    """One price.
+
+    Attributes:
+        sold_as: whether it can really be bought so: on_demand, spot, commitment, capacity_block, unknown.
+        usd_per_hour: net price of one instance, USD/h, any upfront part spread over the term.
+        list_usd_per_hour: price of one instance before the user's own discounts, USD/h.
+        origin: live, cached, snapshot or user.
+        source: where the figure was read.
+        as_of_from: first day on which the figure was true.
+        as_of_to: last day on which the figure was known to be true.
+    """
+
+    provider: str
+    region: str
+    instance_type: str
+    gpu: str
+    gpu_count: int
+    purchase: str
+    sold_as: str
+    usd_per_hour: float
+    list_usd_per_hour: float
+    origin: Annotated[str, {"enum": ["live", "cached", "snapshot", "user"]}]
+    source: str
+    as_of_from: date
+    as_of_to: date
+
+
+class PriceListing(TypedDict):
+    """Prices, each with where it comes from.
+
+    Attributes:
+        generated_at: when the list was made, ISO 8601.
+        rows: the prices, cheapest per GPU-hour first.
+    """
+
+    generated_at: str
+    notices: list[str]
+    rows: list[PriceRow]
+
+
 def price_list(
     offers: Sequence[Offer],
     *,
@@ -59,10 +102,14 @@ def price_list(
         yield _sheet(offers, [age_of(offer) for offer in offers], wide) if offers else Paragraph((NO_PRICE,))
 
     spot = [SPOT_NOTE] if _has_spot(offers) else []
-    rows = [{column: row[column] for column in COLUMNS} for row in map(_row, offers)]
+    document: PriceListing = {
+        "generated_at": generated_at,
+        "notices": [*notices, *spot],
+        "rows": [_price_row(offer) for offer in offers],
+    }
     return Page(
         blocks=blocks,
-        document={"generated_at": generated_at, "notices": [*notices, *spot], "rows": rows},
+        document=document,
         columns=columns,
         rows=_cells(offers, columns),
     )
@@ -82,8 +129,8 @@ def _has_spot(offers: Iterable[Offer]) -> bool:
     return any(offer.purchase == "spot" for offer in offers)
 
 
-def _row(offer: Offer) -> dict[str, object]:
-    """One offer by EXPORT_COLUMNS."""
+def _price_row(offer: Offer) -> PriceRow:
+    """One offer by COLUMNS."""
     machine = offer.instance_type
     return {
         "provider": machine.provider,
@@ -99,6 +146,14 @@ def _row(offer: Offer) -> dict[str, object]:
         "source": offer.source,
         "as_of_from": offer.as_of_from,
         "as_of_to": offer.as_of_to,
+    }
+
+
+def _row(offer: Offer) -> dict[str, object]:
+    """One offer by EXPORT_COLUMNS."""
+    machine = offer.instance_type
+    return {
+        **_price_row(offer),
         "vcpus": machine.vcpus,
         "memory_gib": machine.memory_gib,
         "quota_family": machine.quota_family,
