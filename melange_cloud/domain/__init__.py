@@ -25,26 +25,20 @@ from melange_cloud.domain.explanation import (
     KindLimits,
     LimitShare,
 )
-from melange_cloud.domain.fleet_outcome import FleetOutcome
-from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
-from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, PriceProvenance, Region
-from melange_cloud.domain.plan import (
-    Allocation,
+from melange_cloud.domain.fleet import Allocation, Fleet, KindUse, RoutingLine
+from melange_cloud.domain.fleet_context import (
     ErrorBars,
-    Fleet,
     FleetAtThroughput,
     FleetContext,
-    FleetCost,
-    IneligibleType,
-    KindUse,
-    Plan,
     ProfileSwing,
     QuotaNeed,
-    RegionPlan,
-    RoutingLine,
     SingleGpuFleet,
     WhatIf,
 )
+from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
+from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
+from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, PriceProvenance, Region
+from melange_cloud.domain.plan import IneligibleType, Plan, RegionPlan
 from melange_cloud.domain.price_check import CloudRefresh, DoctorCheck
 from melange_cloud.domain.price_difference import CatalogDifference, PriceChange, RenewalCount, RenewalSummary
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status

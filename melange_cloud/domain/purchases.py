@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from melange_cloud.domain.comparison import Confidence, CostOrder
-from melange_cloud.domain.fleet_outcome import FleetOutcome
+from melange_cloud.domain.fleet_cost import FleetOutcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A Plan as the documented JSON: the fields of domain/plan.py under their own names, nothing rounded."""
+"""A Plan as the documented JSON: the fields of its dataclasses under their own names, nothing rounded."""
 
 from collections.abc import Mapping
 from dataclasses import fields

@@ -1,0 +1,137 @@
+"""What is rented in one region, and what it carries. Field names are those of the JSON."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from melange_cloud.domain.offers import PriceProvenance
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """One line of a fleet: so many instances of one offer, all given to one degree of tensor parallelism.
+
+    Attributes:
+        purchase: how it is bought.
+        sold_as: whether it can really be bought so: on_demand, spot, commitment, capacity_block, unknown.
+        contract: what is signed; empty for on demand and spot.
+        instances: how many.
+        replicas: replicas on all of them.
+        vcpus: vCPUs per instance.
+        memory_gib: memory per instance, GiB.
+        quota_family: the vCPU quota that it counts against, provider:family.
+        busy: busy share of the replicas of its kind.
+        usd_per_instance_hour: net price of one instance, USD/h.
+        list_usd_per_instance_hour: price of one instance before the user's own discounts, USD/h.
+        line_usd_per_hour: price of all its instances together, USD/h.
+        price: where the price comes from.
+    """
+
+    instance_type: str
+    gpu: str
+    gpu_count: int
+    tensor_parallel: int
+    purchase: str
+    sold_as: str
+    contract: str
+    instances: int
+    replicas: int
+    vcpus: int
+    memory_gib: float
+    quota_family: str
+    busy: float
+    usd_per_instance_hour: float = field(metadata={"key": "usd_per_hour_each"})
+    list_usd_per_instance_hour: float = field(metadata={"key": "list_usd_per_hour_each"})
+    line_usd_per_hour: float = field(metadata={"key": "usd_per_hour"})
+    price: PriceProvenance = field(metadata={"flat": True})
+
+
+@dataclass(frozen=True, slots=True)
+class KindUse:
+    """What one kind (GPU, degree) carries.
+
+    Grade and error are those of the figures that its load is made of.
+
+    Attributes:
+        replicas: replicas rented.
+        busy_replicas: replicas kept busy by the planned rate.
+        requests_share: its part of all requests.
+        tokens_share: its part of all tokens, input + output.
+        grade: grade of the profile cells with most load: A measured, B calibrated on that GPU, C on a few points, D
+            borrowed.
+        error: load-weighted mean error of those cells; 0.3 is +-30 %.
+        origin: measured or estimated.
+        front_end_load_share: part of its load of requests that, in the mix in which they come, fill the HTTP front end
+            sooner than the engine.
+        front_end_requests_per_s: what one replica takes of these requests in their mixture; None where there are none.
+    """
+
+    gpu: str
+    tensor_parallel: int
+    replicas: int
+    busy_replicas: float
+    requests_share: float
+    tokens_share: float
+    grade: str
+    error: float
+    origin: str
+    front_end_load_share: float = 0.0
+    front_end_requests_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingLine:
+    """The part of one bucket's traffic that one kind serves.
+
+    Attributes:
+        mean_input_tokens: mean input tokens of the bucket's requests.
+        mean_output_tokens: mean output tokens of the bucket's requests.
+        bucket_requests_per_s: the bucket's planned rate, headroom included, requests/s.
+        max_tput_requests_per_s: what one replica sustains within the target of this size alone, requests/s (see
+            ``MaxTput``).
+        share: part of the bucket's traffic; the shares of a bucket sum to 1.
+        limited_by: what limits max_tput_requests_per_s: a target (tpot, p99_tpot, ttft, e2e), saturation, load (no
+            higher load was measured) or front_end (the server's HTTP front end).
+        load_requests_per_s: the rate of this size that counts in the mix that one replica serves: its engine's, or its
+            HTTP front end's where the mix fills that sooner (see ``row_loads``). A kind's busy_replicas is the sum of
+            share x bucket_requests_per_s / load_requests_per_s.
+    """
+
+    input_tokens: tuple[int, int]
+    output_tokens: tuple[int, int]
+    mean_input_tokens: float
+    mean_output_tokens: float
+    bucket_requests_per_s: float
+    gpu: str
+    tensor_parallel: int
+    max_tput_requests_per_s: float
+    share: float
+    limited_by: str = ""
+    load_requests_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is rented in one region, and what it carries; empty where no fleet was found.
+
+    Attributes:
+        allocations: the fleet; empty without one.
+        kinds: what each kind carries.
+        routing: every bucket with traffic and every kind that serves a part of it.
+    """
+
+    allocations: tuple[Allocation, ...] = ()
+    kinds: tuple[KindUse, ...] = ()
+    routing: tuple[RoutingLine, ...] = ()
+
+    @property
+    def price_as_of_to(self) -> date | None:
+        """Until when the fleet's oldest price was known to be true; None without a fleet."""
+        return min((allocation.price.as_of_to for allocation in self.allocations), default=None)
+
+    @property
+    def instance_counts(self) -> dict[str, int]:
+        """Instances by instance type, whatever the degree."""
+        counts: dict[str, int] = {}
+        for allocation in self.allocations:
+            counts[allocation.instance_type] = counts.get(allocation.instance_type, 0) + allocation.instances
+        return counts

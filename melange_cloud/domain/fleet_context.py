@@ -1,0 +1,149 @@
+"""What is shown with a region's fleet: what else it could be, and what it depends on.
+
+Field names are those of the JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from melange_cloud.domain.explanation import CurrentFleet, Explanation
+from melange_cloud.domain.problem import Status
+
+
+@dataclass(frozen=True, slots=True)
+class SingleGpuFleet:
+    """The cheapest fleet of one GPU alone, at whatever tensor parallel degrees.
+
+    Where it has none, there is one entry for each degree that cannot, with the reason.
+
+    Attributes:
+        tensor_parallel: degree of all its replicas, or of the reason; None where the fleet has several degrees, or
+            where no one degree is to blame.
+        saving_fraction: what the plan saves against it; None where either has no cost.
+    """
+
+    gpu: str
+    tensor_parallel: int | None
+    status: Status
+    reason: str
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
+    instances: Mapping[str, int]
+    saving_fraction: float | None = field(metadata={"schema": {"minimum": None}})
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The same question with one thing changed: a spare, a tighter target, a smaller host memory.
+
+    Attributes:
+        name: what is changed.
+        option: what to type to get it.
+        reason: why there is no fleet, or what drives the change.
+    """
+
+    name: str
+    option: str
+    status: Status
+    reason: str
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
+    instances: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAtThroughput:
+    """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
+
+    Attributes:
+        usd_per_month: its cost, USD/month; None where no fleet was found.
+        same_mix: whether it is built of the same kinds as the plan, whatever their counts; None without a fleet.
+        proven: whether the search was carried to its end; where it was not, the cheapest fleet costs at most that.
+    """
+
+    usd_per_month: float | None
+    instances: Mapping[str, int]
+    same_mix: bool | None
+    proven: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSwing:
+    """What the error of one profile alone does to the cost, all others as stated.
+
+    Attributes:
+        error: by how much its MaxTput may be off, a fraction: mean over the workload, weighted by load.
+        in_fleet: whether the cheapest fleet at the stated throughput uses it.
+        usd_per_month_if_better: cost if it is better by its error, USD/month; None where no fleet was found.
+        usd_per_month_if_worse: cost if it is worse by its error, USD/month; None where no fleet was found.
+        swing_usd_per_month: the difference of the two; None where one is missing.
+        measure: the command that imports a measurement of this profile.
+        proven: whether both ends were searched to the end; a search that stopped early finds fleets that cost too much.
+    """
+
+    gpu: str
+    tensor_parallel: int
+    error: float
+    in_fleet: bool
+    usd_per_month_if_better: float | None
+    usd_per_month_if_worse: float | None
+    swing_usd_per_month: float | None
+    measure: str
+    proven: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBars:
+    """What the profiles' errors do to the answer.
+
+    Attributes:
+        better: every profile at the high end of its error.
+        stated: every profile as stated.
+        worse: every profile at the low end of its error.
+        profiles: the profile whose error matters most first: measure it first. Profiles outside the fleet that provably
+            matter less may be missing; empty where several regions are compared.
+    """
+
+    better: FleetAtThroughput
+    stated: FleetAtThroughput
+    worse: FleetAtThroughput
+    profiles: tuple[ProfileSwing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaNeed:
+    """An account quota that the fleet needs.
+
+    Attributes:
+        name: the vendor's own name of the quota.
+        needed: how much the fleet needs.
+        unit: vCPU or GPU.
+    """
+
+    name: str
+    needed: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetContext:
+    """What is shown with a region's fleet: what else it could be, and what it depends on.
+
+    Attributes:
+        single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
+        what_if: the question with one thing changed.
+        routers: USD/h of the cheapest fleet under each router; None where there is none or it was not found.
+        routers_proven: whether the search for each router was carried to its end; where it was not, its cheapest fleet
+            costs at most so much.
+        quota_needs: account quotas that the fleet needs; not checked.
+        error_bars: what the profiles' errors do to the answer; None without a fleet.
+        explanation: why this fleet; None without one, or where it was not asked for.
+        current: the fleet that runs today, where it was given; the plan then changes least against it.
+    """
+
+    single_gpu: tuple[SingleGpuFleet, ...] = ()
+    what_if: tuple[WhatIf, ...] = ()
+    routers: Mapping[str, float | None] = field(default_factory=dict)
+    routers_proven: Mapping[str, bool] = field(default_factory=dict)
+    quota_needs: tuple[QuotaNeed, ...] = ()
+    error_bars: ErrorBars | None = None
+    explanation: Explanation | None = None
+    current: CurrentFleet | None = None

@@ -1,0 +1,41 @@
+"""What the cheapest fleet costs, or why there is none."""
+
+from dataclasses import dataclass, field
+
+from melange_cloud.domain.problem import Status
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOutcome:
+    """What the cheapest fleet costs in an hour, or why there is none.
+
+    Attributes:
+        reason: why there is no fleet; empty where there is one.
+        fleet_usd_per_hour: cost of the fleet, USD/h; None without one.
+    """
+
+    status: Status
+    reason: str
+    solver: str
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
+
+
+@dataclass(frozen=True, slots=True)
+class FleetCost:
+    """What a fleet costs in a month and per token, and how much less any other can cost.
+
+    Attributes:
+        usd_per_month: cost of the fleet in a month, USD: its cost per hour x request.hours_per_month.
+        usd_per_month_range: cost, USD/month, if every profile is [better, worse] by its stated error; a None end: no
+            fleet serves the load there, or none was found in time.
+        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        usd_per_million_tokens: usd_per_month / million_tokens_per_month.
+        million_tokens_per_month: input + output tokens, millions, of the mean rate where given, else of the peak rate,
+            all month; without headroom.
+    """
+
+    usd_per_month: float | None
+    usd_per_month_range: tuple[float | None, float | None]
+    fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
+    usd_per_million_tokens: float | None
+    million_tokens_per_month: float
