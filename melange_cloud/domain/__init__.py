@@ -46,7 +46,15 @@ from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.question import PlanBasis
 from melange_cloud.domain.row_loads import RowLoad, charged_rates, row_load, row_loads
 from melange_cloud.domain.sweep import Sensitivity, Stretch, Sweep, SweepChoice
-from melange_cloud.domain.throughput import FRONT_END, FrontEndCeiling, MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.domain.throughput import (
+    FRONT_END,
+    FrontEndCeiling,
+    MaxTput,
+    MaxTputTable,
+    OperatingPoint,
+    Slo,
+    UnservableSize,
+)
 from melange_cloud.domain.user_measurements import UserMeasurement
 from melange_cloud.domain.workload import ArrivalRates, Bucket, Drift, TokenFigures, Workload, WorkloadFile
 
@@ -89,6 +97,7 @@ __all__ = [
     "KindUse",
     "LimitShare",
     "MaxTput",
+    "MaxTputTable",
     "Offer",
     "OfferNumbers",
     "OperatingPoint",

@@ -1,8 +1,11 @@
 """Operating points and what is derived from them."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+
+from melange_cloud.domain.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +171,7 @@ class UnservableSize:
     reason: str
     no_data: bool = False
     more_gpus_help: bool = False
+
+
+MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
+"""By (bucket name, kind): every bucket with traffic, every kind that has a profile."""

@@ -8,6 +8,7 @@ from melange_cloud.domain import (
     Coverage,
     Kind,
     MaxTput,
+    MaxTputTable,
     Offer,
     OutsideBucket,
     RegionPlan,
@@ -16,7 +17,7 @@ from melange_cloud.domain import (
     UnservableSize,
 )
 from melange_cloud.planner.eligibility import eligible_offers, rules_of
-from melange_cloud.planner.pose import MaxTputTable, describe_bucket, percent
+from melange_cloud.planner.obstacles import describe_bucket, percent
 from melange_cloud.planner.resolve import ResolvedQuestion
 from melange_cloud.profiles import Profile
 

@@ -10,6 +10,7 @@ from melange_cloud.domain import (
     FleetAtThroughput,
     Kind,
     MaxTput,
+    MaxTputTable,
     Problem,
     ProfileSwing,
     Solution,
@@ -17,7 +18,7 @@ from melange_cloud.domain import (
     UnservableSize,
     row_load,
 )
-from melange_cloud.planner.pose import MaxTputTable, PosedProblem
+from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.solver import fleet_lower_bound_usd_per_hour
 

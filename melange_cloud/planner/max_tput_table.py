@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud import profiles
-from melange_cloud.domain import Bucket, Kind, Offer, PlanBasis, Slo, row_loads
+from melange_cloud.domain import Bucket, Kind, MaxTputTable, Offer, PlanBasis, Slo, row_loads
 from melange_cloud.planner.error_bars import shifted
-from melange_cloud.planner.pose import MaxTputTable, percent, row_of_bucket
+from melange_cloud.planner.obstacles import percent
+from melange_cloud.planner.posed_problem import row_of_bucket
 
 _WORTH_SAYING = 0.005
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from melange_cloud import catalog
-from melange_cloud.domain import Exclusion, IneligibleType, Offer, PlanBasis, Region, Solution, Status
+from melange_cloud.domain import Exclusion, IneligibleType, MaxTputTable, Offer, PlanBasis, Region, Solution, Status
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.eligibility import EligibilityRules, rules_of
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
-from melange_cloud.planner.pose import MaxTputTable, PosedProblem, pose
+from melange_cloud.planner.pose import pose
+from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.resolve import ResolvedQuestion
 

@@ -9,7 +9,8 @@ import pytest
 import melange_cloud
 from melange_cloud.domain import FrontEndCeiling, MaxTput, Status, row_load
 from melange_cloud.market.policy import PricePolicy
-from melange_cloud.planner.pose import charged_anew, pose
+from melange_cloud.planner.pose import pose
+from melange_cloud.planner.posed_problem import charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.solver import verify
 from tests.builders import A10G, H100, L4, LONG, SHORT, bucket, offer, rules

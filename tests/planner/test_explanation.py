@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import assume, given, settings
 
-from melange_cloud.domain import Bucket, Kind, MaxTput, OfferNumbers, Problem, Quotas, Solution, Status
+from melange_cloud.domain import Bucket, Kind, MaxTput, MaxTputTable, OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.planner.explanation.alternatives import other_fleets
 from melange_cloud.planner.explanation.entry_price import entry_price
 from melange_cloud.planner.explanation.explain import AnsweredProblem, ProfiledTraffic, explain
-from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.profiles import load_profiles
 from tests.properties import examples

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, OfferNumbers, Quotas
-from melange_cloud.planner.pose import pose, prune, row_of_bucket
+from melange_cloud.planner.needless import prune
+from melange_cloud.planner.pose import pose
+from melange_cloud.planner.posed_problem import row_of_bucket
 from tests.builders import A10G, H100, L4, LONG, SHORT, bucket, offer, rules, table
 
 BUCKETS = (SHORT, LONG)

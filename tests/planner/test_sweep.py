@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import FrontEndCeiling, MaxTput, Problem, Status, Stretch, UnservableSize
+from melange_cloud.domain import FrontEndCeiling, MaxTput, MaxTputTable, Problem, Status, Stretch, UnservableSize
 from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner import Question
-from melange_cloud.planner.pose import MaxTputTable, charged_anew
+from melange_cloud.planner.posed_problem import charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep import stretches
 from melange_cloud.planner.sweep.sensitivity import sensitivity

@@ -14,6 +14,7 @@ from melange_cloud.domain import (
     KindLimits,
     LimitShare,
     MaxTput,
+    MaxTputTable,
     OfferNumbers,
     Problem,
     Solution,
@@ -29,7 +30,6 @@ from melange_cloud.planner.explanation.alternatives import (
     usd_and_replicas,
 )
 from melange_cloud.planner.explanation.entry_price import entry_price
-from melange_cloud.planner.pose import MaxTputTable
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of, used_of, with_limit, without_limit
 from melange_cloud.profiles import Profile, prompt_s, what_saturates
 

@@ -24,6 +24,7 @@ from melange_cloud.domain import (
     CostOrder,
     Kind,
     MaxTput,
+    MaxTputTable,
     OfferNumbers,
     OrderBasis,
     Problem,
@@ -36,7 +37,7 @@ from melange_cloud.domain import (
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
-from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew
+from melange_cloud.planner.posed_problem import PosedProblem, charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
 from melange_cloud.planner.ranking.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.planner.region_question import RegionQuestion

@@ -1,6 +1,6 @@
 """Problem + Solution -> RegionPlan: what the numbers mean to the user."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from melange_cloud import catalog
 from melange_cloud.domain import (
@@ -13,6 +13,7 @@ from melange_cloud.domain import (
     Kind,
     KindUse,
     MaxTput,
+    MaxTputTable,
     Offer,
     PlanBasis,
     Problem,
@@ -149,7 +150,7 @@ def _routing(
     problem: Problem,
     solution: Solution,
     buckets: Sequence[Bucket],
-    max_tput: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
+    max_tput: MaxTputTable,
 ) -> tuple[RoutingLine, ...]:
     lines = []
     for bucket in buckets:
@@ -180,7 +181,7 @@ def _kinds(
     problem: Problem,
     solution: Solution,
     buckets: Sequence[Bucket],
-    max_tput: Mapping[tuple[str, Kind], MaxTput | UnservableSize],
+    max_tput: MaxTputTable,
     routing: Sequence[RoutingLine],
 ) -> tuple[KindUse, ...]:
     replicas: dict[Kind, int] = {}

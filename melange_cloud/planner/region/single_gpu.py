@@ -1,7 +1,8 @@
 """The cheapest fleet of each GPU alone."""
 
 from melange_cloud.domain import Kind, Problem, SingleGpuFleet, Solution, Status
-from melange_cloud.planner.pose import PosedProblem, why_not_alone
+from melange_cloud.planner.obstacles import why_not_alone
+from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.problem_solver import best_of, only_gpu, serves_all
 from melange_cloud.planner.region_question import RegionQuestion
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from melange_cloud import profiles
 from melange_cloud.domain import FRONT_END, MaxTput, Solution, WhatIf
 from melange_cloud.domain.money import is_cheaper
-from melange_cloud.planner.pose import PosedProblem
+from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.region_question import RegionQuestion
 
 

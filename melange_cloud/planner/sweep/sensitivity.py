@@ -10,6 +10,7 @@ from melange_cloud.domain import (
     ROUTERS,
     Kind,
     MaxTput,
+    MaxTputTable,
     Problem,
     Region,
     Sensitivity,
@@ -26,7 +27,7 @@ from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice, front_end_shares
-from melange_cloud.planner.pose import MaxTputTable, PosedProblem, charged_anew, posings_of
+from melange_cloud.planner.posed_problem import PosedProblem, charged_anew, posings_of
 from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
 from melange_cloud.planner.question import Question
 from melange_cloud.planner.region_question import region_question

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from melange_cloud.domain import Kind, MaxTput, Problem, Solution, Status, Stretch
-from melange_cloud.planner.pose import MaxTputTable
+from melange_cloud.domain import Kind, MaxTput, MaxTputTable, Problem, Solution, Status, Stretch
 from melange_cloud.planner.problem_solver import best_of
 from melange_cloud.solver import most_traffic
 
