@@ -12,40 +12,31 @@ The order of two sides is sure if any of these holds (a question with a router t
 And it must hold with a spare instance on both sides: one machine against eleven does not compare like with like.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from math import fsum
 
-from melange_cloud import solver
 from melange_cloud.domain import (
-    Bucket,
     Confidence,
     CostOrder,
     Kind,
     MaxTput,
-    MaxTputTable,
     OfferNumbers,
     OrderBasis,
-    Problem,
     RegionPlan,
     Reversal,
     Solution,
     Status,
-    row_load,
 )
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import equal_within
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
-from melange_cloud.planner.posed_problem import PosedProblem, charged_anew
+from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver, limits_of
+from melange_cloud.planner.ranking.cost_curve import CostCurve
 from melange_cloud.planner.ranking.turning_point import CostBudgetSpent, ReversalPoint, where_it_turns
 from melange_cloud.planner.region_question import RegionQuestion
 from melange_cloud.planner.resolve import ResolvedQuestion
-from melange_cloud.solver import WHOLE_TOLERANCE, NodeBudgetSpent, Staircase, staircase_of
-
-HALVINGS = 50
-"""Of an interval of t, to find where a fleet is full: what is left is below the floating point of t."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,7 @@ class CostComparer:
     asked: ResolvedQuestion
     evaluated: ProfileEvaluation
     solving: ProblemSolver
-    _kept: dict[object, "_CostCurve"] = field(default_factory=dict)
+    _kept: dict[object, CostCurve] = field(default_factory=dict)
 
     def decide(self, cheaper: Contender, dearer: Contender) -> tuple[OrderBasis | None, Reversal | None]:
         """Why the order holds whatever the profiles do, or where it turns; (None, None) if both are unknown."""
@@ -180,7 +171,7 @@ class CostComparer:
             return Solution(Status.INFEASIBLE, reason=posed.reason)
         return self.solving.cost_of_any(posed.problems)
 
-    def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> "_CostCurve":
+    def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> CostCurve:
         problem = side.question.posed.problem
         if problem is None:
             raise ValueError("a side with a fleet has a problem")
@@ -189,103 +180,10 @@ class CostComparer:
         key = (problem.offers, limits, problem.spare, side.hours, moved & set(kinds))
         if key not in self._kept:
             whole = replace(problem, kinds=kinds)
-            self._kept[key] = _CostCurve(
+            self._kept[key] = CostCurve(
                 whole, self.evaluated.stated, self.asked.workload.buckets, moved, side.hours, self.solving
             )
         return self._kept[key]
-
-
-@dataclass
-class _CostCurve:
-    """The least cost of one side while the kinds of ``moved`` are off by t of their errors, the others as stated."""
-
-    problem: Problem
-    stated: MaxTputTable
-    buckets: Sequence[Bucket]
-    moved: frozenset[Kind]
-    hours: float
-    solving: ProblemSolver
-    _solved: dict[float, tuple[float | None, Callable[[float], bool]]] = field(default_factory=dict)
-    _loads: dict[tuple[Kind, float], float] = field(default_factory=dict)
-    _staircase: Staircase | None = None
-
-    def __post_init__(self) -> None:
-        self._staircase = staircase_of(self._problem_at(0.0, set(self.problem.kinds)))
-
-    def usd(self, t: float) -> float | None:
-        """See ``turning_point.CostSteps``."""
-        cost, _ = self._at(t)
-        return None if cost is None else cost * self.hours
-
-    def serves_from(self, t: float, low: float) -> float:
-        """See ``turning_point.CostSteps``."""
-        _, serves_at = self._at(t)
-        if serves_at(low):
-            return low
-        fails, serves = low, t
-        for _ in range(HALVINGS):
-            middle = (fails + serves) / 2
-            if serves_at(middle):
-                serves = middle
-            else:
-                fails = middle
-        return serves
-
-    def _at(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
-        """The least cost at t, USD/h, and whether the fleet that has it serves at another value."""
-        if t not in self._solved:
-            self._solved[t] = self._on_staircase(t) if self._staircase is not None else self._by_solver(t)
-        return self._solved[t]
-
-    def _on_staircase(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
-        if self._staircase is None:
-            raise ValueError("there is no staircase")
-        try:
-            step = self._staircase.with_loads(self._loads_at(t)).cheapest()
-        except NodeBudgetSpent:
-            return self._by_solver(t)
-        if step is None:
-            return None, lambda _: True
-
-        def serves(other: float) -> bool:
-            loads = self._loads_at(other)
-            capacity = fsum(held / loads[kind] for kind, held in step.replicas.items())
-            return capacity >= 1 - WHOLE_TOLERANCE
-
-        return step.fleet_usd_per_hour, serves
-
-    def _by_solver(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
-        solution = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
-        used = {kind for _, kind in solution.instances}
-
-        def serves(other: float) -> bool:
-            return not used or solver.most_traffic(self._problem_at(other, used), solution.instances) >= 1
-
-        return solution.fleet_usd_per_hour, serves
-
-    def _loads_at(self, t: float) -> dict[Kind, float]:
-        """Replicas that each kind keeps busy by serving everything."""
-        return {kind: self._load_at(kind, t if kind in self.moved else 0.0) for kind in self.problem.kinds}
-
-    def _load_at(self, kind: Kind, t: float) -> float:
-        if (kind, t) not in self._loads:
-            planned = self.problem.planned_requests_per_s
-            self._loads[kind, t] = row_load(
-                (planned[bucket.name], cell.off_by(t))
-                for bucket in self.buckets
-                if planned[bucket.name] > 0 and isinstance(cell := self.stated[bucket.name, kind], MaxTput)
-            ).charged
-        return self._loads[kind, t]
-
-    def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
-        held = tuple(kind for kind in self.problem.kinds if kind in kinds)
-        table = {
-            (bucket.name, kind): cell.off_by(t if kind in self.moved else 0.0)
-            for kind in held
-            for bucket in self.buckets
-            if isinstance(cell := self.stated[bucket.name, kind], MaxTput)
-        }
-        return charged_anew(replace(self.problem, kinds=held), table)
 
 
 def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kind]]:
