@@ -70,7 +70,7 @@ def test_what_is_cut_short_says_so(out_of_time):
     document = as_json(plan)
     assert document.count('"proven": false') >= 3 + len(bars.profiles)
     page = forms.table(plan, width=200, colour=False)
-    assert "Not proven, so at most so much: the better end, as stated and the worse end." in page
+    assert "Not proven, so an upper bound: the better end, as stated and the worse end." in page
     assert "(at most; not proven cheapest)" in page
 
 

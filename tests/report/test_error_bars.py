@@ -43,7 +43,7 @@ def test_the_mix_at_either_end_is_named():
 def test_ends_that_change_nothing_are_one_sentence():
     text = page(bars(), ends=(9732.36, 9732.36))
     assert "If profiles are 30 % better or worse, the cost stays at $9,732." in text
-    assert "mix" not in text.split("What else")[0].split("stays at")[1]
+    assert "mix" not in text.split("Alternatives")[0].split("stays at")[1]
 
 
 def test_an_end_without_a_fleet_is_said_and_not_filled():
@@ -115,7 +115,7 @@ def test_every_target_is_told():
     answer = targets(p99_tpot_ms=250.0, ttft_ms=1500.0, e2e_ms=30000.0, pessimistic=True)
     told = "mean TPOT <= 100 ms*; p99 TPOT <= 250 ms; mean TTFT <= 1,500 ms; mean end to end <= 30,000 ms"
     assert told in forms.table(answer, width=200, colour=False)
-    assert "TTFT not limited" not in forms.table(answer, width=200, colour=False)
+    assert "no TTFT target" not in forms.table(answer, width=200, colour=False)
     assert "1,500 ms" in forms.as_markdown(answer)
     request = json.loads(forms.as_json(answer))["request"]
     assert [request[name] for name in ("p99_tpot_ms", "ttft_ms", "e2e_ms", "pessimistic")] == [250, 1500, 30000, True]
@@ -131,7 +131,7 @@ def test_every_target_is_told():
 
 def test_targets_that_were_not_asked_for_are_null_and_empty():
     answer = targets()
-    assert "mean TPOT <= 100 ms*; TTFT not limited" in forms.table(answer, width=200, colour=False)
+    assert "mean TPOT <= 100 ms*; no TTFT target" in forms.table(answer, width=200, colour=False)
     request = json.loads(forms.as_json(answer))["request"]
     assert [request[name] for name in ("p99_tpot_ms", "ttft_ms", "e2e_ms", "pessimistic")] == [None, None, None, False]
     (row,) = csv.DictReader(io.StringIO(forms.as_csv(answer)))

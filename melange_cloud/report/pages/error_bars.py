@@ -25,7 +25,7 @@ def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
     mixes = "; ".join(fleets)
     if bars is not None and not all(end.proven for end in (bars.better, bars.stated, bars.worse)):
         cut = [name for name, end in zip(_ENDS, (bars.better, bars.stated, bars.worse), strict=True) if not end.proven]
-        cost += f" Not proven, so at most so much: {joined(cut)}."
+        cost += f" Not proven, so an upper bound: {joined(cut)}."
     return [cost, *([f"{mixes[0].upper()}{mixes[1:]}."] if fleets else []), *_measure_first(region)]
 
 

@@ -57,7 +57,7 @@ def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[st
         yield TitledSheet("Which sizes go where", routing_sheet(region, wide=wide))
     else_ = what_else(plan, region, wide=wide)
     if else_.rows:
-        yield TitledSheet("What else it could be", else_)
+        yield TitledSheet("Alternatives", else_)
     yield from purchases_of_one(plan, region)
     yield from why(plan, region, wide=wide)
     if region.left_out and "left-out" in show:
@@ -188,7 +188,7 @@ def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
                 missing = _UNPROVEN
             add(f"{_BETTER_ROUTER[router]}{missing}", "", region.context.routers[router])
     columns = (
-        Column("Instead", least=20, hang=2),
+        Column("Alternative", least=20, hang=2),
         Column("Fleet", drop=2, least=16),
         Column("$/month", right=True),
         Column("vs plan", right=True, drop=1),
