@@ -1,7 +1,7 @@
 """Measured rows made ready for the estimator: what it predicts for each, under the limits of who measured.
 
 A closed-loop row is met where its decoding requests were: b = n (O-1) tpot / (ttft + (O-1) tpot). The TTFT of such runs
-holds the start-up burst and the queue before the server, which say nothing of the engine, but rate = b / ((O-1) tpot)
+holds the start-up burst and the queue before the server, not facts of the engine, but rate = b / ((O-1) tpot)
 holds whatever they are; so the estimator's TPOT at b is compared, which is its curve of rate over TPOT.
 
 A saturated run of N requests ends with a batch that empties: over the run the rate is N / (N + b/2) of the steady one.

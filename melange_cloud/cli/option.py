@@ -55,7 +55,7 @@ class Option:
         return given if given is None or self.read is None else self.read(self.spelled[0], given)
 
     def help(self, text: str | None = None, default: str | None = None) -> str:
-        """Its help; a command where it means something else may have a text or a default of its own."""
+        """Its help; a command where it means something else may have its own text or default."""
         shown = self.default if default is None else default
         said = self.text if text is None else text
         return f"{said.removesuffix('.')} [default: {shown}]." if shown else said

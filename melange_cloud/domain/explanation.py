@@ -94,7 +94,7 @@ class BindingQuota:
         next_useful_limit: the lowest limit that saves anything.
         next_saving_usd_per_hour: what that saves, USD/h.
         fleet_usd_per_hour_without_it: cost of the cheapest fleet without this quota, USD/h.
-        proven: whether every search behind these figures was carried to its end; more may be saved otherwise.
+        proven: whether every search behind these figures was completed; more may be saved otherwise.
     """
 
     option: str
@@ -117,7 +117,7 @@ class EntryPrice:
         enters_below_usd_per_instance_hour: below this price (all others staying) a fleet with it is cheaper than the
             plan, USD/h; None if it would not enter at any price.
         why: one clause where there is no such price, or where it follows from another type's.
-        proven: whether every search behind the price was carried to its end; it may enter at a higher one otherwise.
+        proven: whether every search behind the price was completed; it may enter at a higher one otherwise.
     """
 
     instance_type: str

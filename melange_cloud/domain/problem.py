@@ -168,7 +168,7 @@ class Solution:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the search was carried to its end: to the cheapest fleet, or to the proof that there is none."""
+        """Whether the search was completed: to the cheapest fleet, or to the proof that there is none."""
         return self.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
     @property

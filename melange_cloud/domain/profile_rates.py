@@ -127,7 +127,7 @@ class ProfileRates:
     def why_nothing(self) -> RefusedSize | None:
         """None if a size is served; else the refusal of the smallest size, which all others share.
 
-        One that is known counts before one for want of data.
+        One that is known counts before one for lack of data.
         """
         if self.cells or not self.refused:
             return None

@@ -1,4 +1,4 @@
-"""What is said of prices that are older than they might be, or that the user's own discounts changed."""
+"""What is said about prices that are older than they might be, or that the user's own discounts changed."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why no kind in question can serve a bucket; ``no_data`` where some kind might, but its profile does not tell."""
+    """Why no kind in question can serve a bucket; ``no_data`` where some kind might, but its profile does not say."""
 
     reason: str
     no_data: bool

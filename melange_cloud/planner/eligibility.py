@@ -112,7 +112,7 @@ def _refusal(
     """Why an offer may not enter a plan; None if it may."""
     machine = offer.instance_type
     if not rules.asks_for(machine.gpu):
-        return IneligibleType(machine.name, f"{machine.gpu} not asked for (--gpu)", "gpu_not_asked")
+        return IneligibleType(machine.name, f"{machine.gpu} not requested (--gpu)", "gpu_not_asked")
     if offer.sold_as == "unknown" and not rules.sold_as_any:
         bought = offer.purchase.replace("_", "-")
         return IneligibleType(machine.name, f"listed, but {bought} availability is unconfirmed", "sold_as")

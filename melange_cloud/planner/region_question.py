@@ -97,7 +97,7 @@ def region_question(
             "refresh it (prices refresh) or give your own (--prices)"
         )
     elif unpriced and not (priced and posed.no_data):
-        # What cannot be ruled out for want of a price is not impossible.
+        # What cannot be ruled out for lack of a price is not impossible.
         status = Status.UNKNOWN
         names = _few(item.instance_type for item in unpriced) if offers else "any instance type here"
         reason = f"no data: no {_bought(basis)} price for {names}"
@@ -120,7 +120,7 @@ def _posed(
 
 
 def _too_old(stale: Sequence[Offer], today: date) -> list[IneligibleType]:
-    """What has only a price that says nothing of today's."""
+    """What has only a price that says nothing about today's."""
     return [
         IneligibleType(
             offer.instance_type.name,

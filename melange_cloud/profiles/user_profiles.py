@@ -1,4 +1,4 @@
-"""The user's own profiles: where they lie, how one is saved, and what they say together.
+"""The user's own profiles: where they are, how one is saved, and what they say together.
 
 One file per import, in the profile format: ``<era>/<model>/<precision>/<gpu>/tp<degree>-<digest>.csv`` under the user's
 data folder. An import never overwrites another; deleting a file removes its points.
@@ -50,7 +50,7 @@ class KindMeasurements:
 
 
 def own_folder() -> Path:
-    """Where the user's profiles lie: MELANGE_CLOUD_PROFILES, else the user's data folder as the system has it.
+    """Where the user's profiles are: MELANGE_CLOUD_PROFILES, else the user's data folder as the system defines it.
 
     Raises:
         BadInput: it names a folder that cannot be.

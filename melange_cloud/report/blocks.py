@@ -34,13 +34,13 @@ class Sheet:
     """A table; ``rows`` and ``total`` have one cell per column.
 
     Where a terminal is too narrow, columns are dropped, then cells and headers are wrapped at blanks. A sheet that is
-    still too wide puts the columns that are left over on a line of their own below each row, unless it says otherwise:
+    still too wide puts the columns that are left over on a separate line below each row, unless it says otherwise:
 
     Attributes:
         notes: lines below the table, after the legends of its columns.
         keys: if above 0, the sheet may be split into several with fewer columns each; the first ``keys`` columns are
             repeated in every part, and a row is left out of a part in which all of its other cells are empty.
-        heads: if above 0, the first ``heads`` columns may move to a line of their own above the rows that share them.
+        heads: if above 0, the first ``heads`` columns may move to a separate line above the rows that share them.
         styles: how a terminal with colours shows each cell of ``rows`` (``bold green``); empty: all alike.
     """
 

@@ -1,4 +1,4 @@
-"""What is said of a region against the cheapest: which one costs more, how sure that is, how old the prices are."""
+"""What is said about a region against the cheapest: which one costs more, how sure that is, how old the prices are."""
 
 from collections.abc import Sequence
 

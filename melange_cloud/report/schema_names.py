@@ -53,7 +53,7 @@ MEANINGS: Mapping[str, str] = {
     "tpot_ms": "Target: mean time per output token after the first, ms.",
     "usd_per_hour": "Cost, USD/h; null if there is no fleet.",
 }
-"""What is said of a field of this name where its class does not say more."""
+"""What is said about a field of this name where its class does not say more."""
 
 _RANGES: Mapping[str, Keywords] = {
     "api_servers": _COUNT,

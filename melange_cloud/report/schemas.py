@@ -66,7 +66,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """A key of an object: its name in JSON, the type of its value, what is said of it, and what it may hold."""
+    """A key of an object: its name in JSON, the type of its value, what is said about it, and what it may hold."""
 
     name: str
     hint: Any

@@ -38,7 +38,7 @@ def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], pro
 
 
 def even_shares_of_one_row(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> Shares | None:
-    """``even_shares`` where the router tells no requests apart, for which no program is needed."""
+    """``even_shares`` where the router does not distinguish requests, for which no program is needed."""
     (row,) = problem.rows
     usable = {kind: room for kind, room in usable_replicas_of(problem, instances).items() if room > 0}
     loads = {pair: load for pair, load in problem.load_of_rows().items() if pair[1] in usable}

@@ -34,7 +34,7 @@ def least_change(
 
     Returns:
         OPTIMAL where the least change and its least cost are proven; FEASIBLE where time ended before; UNKNOWN where
-        nothing was found. ``lower_bound_usd_per_hour`` is the cost itself: nothing is said of cheaper fleets here.
+        nothing was found. ``lower_bound_usd_per_hour`` is the cost itself: nothing is said about cheaper fleets here.
 
     Raises:
         SolverFailed: no solver could be found, started, or believed.

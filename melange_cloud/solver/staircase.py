@@ -1,4 +1,4 @@
-"""Capacity -> the cheapest bundle of instances, exactly: for a router that tells no requests apart, without quotas.
+"""Capacity -> the cheapest bundle of instances, exactly: for routers that do not distinguish requests, without quotas.
 
 There a fleet's capacity is one number. A kind whose replicas would keep ``load`` of them busy by serving the whole
 workload serves 1 / load of it with each replica, whatever the others do, so that a fleet serves
@@ -206,7 +206,7 @@ class Staircase:
 def staircase_of(problem: Problem) -> Staircase | None:
     """The staircase on which ``problem`` is the demand of 1; None if no staircase answers it exactly.
 
-    That is where the router tells requests apart, where quotas limit, and where nothing serves.
+    That is where the router distinguishes requests, where quotas limit, and where nothing serves.
     """
     problem = with_traffic(problem)
     if problem.quotas or len(problem.rows) != 1:

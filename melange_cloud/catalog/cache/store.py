@@ -39,7 +39,7 @@ _NOT_THERE_FOR = timedelta(days=1)
 
 
 def cache_folder() -> Path:
-    """Where the files lie: MELANGE_CLOUD_CACHE_DIR, else the user's cache folder as the system has it."""
+    """Where the files are: MELANGE_CLOUD_CACHE_DIR, else the user's cache folder as the system defines it."""
     named = os.environ.get(_FOLDER_VARIABLE)
     if named:
         return Path(named)

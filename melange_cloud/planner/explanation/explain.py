@@ -214,7 +214,7 @@ def _binding_quotas(
 class _Savings:
     """What a fleet gets cheaper by where one quota is higher: never less for a higher limit.
 
-    ``cut_short`` collects the limits at which the search was not carried to its end.
+    ``cut_short`` collects the limits at which the search was not completed.
     """
 
     problems: Sequence[Problem]

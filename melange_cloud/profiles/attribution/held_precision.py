@@ -79,7 +79,7 @@ def _told_of(run: BenchmarkRun) -> list[str]:
 
 
 def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
-    """A run of ``Llama-3.1-8B-FP8`` says nothing of one of ``Llama-3.1-8B`` in the same results."""
+    """A run of ``Llama-3.1-8B-FP8`` says nothing about one of ``Llama-3.1-8B`` in the same results."""
     quantised = {run.model for run in runs if set(_told_of(run)) - set(SIXTEEN_BIT)}
     silent = {run.model for run in runs if run.model and not _told_of(run)} - quantised
     if quantised and silent:

@@ -1,7 +1,7 @@
 """How a profile file is written: its two versions, their columns, and the text of a file.
 
 Version 1 holds estimates, thousands of rows whose every field is known. Version 2 holds measurements: its rows also
-have a p99 TPOT, a date and a source, and concurrency and latencies are empty if the benchmark tool does not tell.
+have a p99 TPOT, a date and a source, and concurrency and latencies are empty if the benchmark tool does not say.
 """
 
 from collections.abc import Iterable, Mapping

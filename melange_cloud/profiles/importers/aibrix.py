@@ -1,7 +1,7 @@
 """AIBrix's GPU profile: a table of requests/s by output and input tokens, within a target.
 
 ``indexes`` holds the output tokens first and ``tputs`` has a row per output: transposed against most. 0 is "not within
-the target". What AIBrix ships is simulated, and other tables are interpolated; such a table says nothing of a GPU. So
+the target". What AIBrix ships is simulated, and other tables are interpolated; such a table is not about a GPU. So
 only one that states ``"origin": "measured"`` is read.
 """
 

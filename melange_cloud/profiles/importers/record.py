@@ -110,7 +110,7 @@ class ResultRecord(Fields):
         return self.positive(field)
 
     def failed(self, completed: int, *asked: str) -> int | None:
-        """Requests that failed, by whatever of the file says most; None if nothing tells.
+        """Requests that failed, by whatever of the file says most; None if unknown.
 
         Looks at the counts of FAILED, at the parts of FAILED_PARTS, at ``errors`` (a text per request, empty where it
         went well), at ``success`` (one per request), at ``output_lens`` (0 if nothing came) and at what is missing

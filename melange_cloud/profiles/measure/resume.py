@@ -27,7 +27,7 @@ class KeptPoints:
     """The accepted load points of one set of conditions.
 
     Attributes:
-        folder: where they lie.
+        folder: where they are.
         conditions: as ``MeasureQuestion.conditions``.
         points: by request size and concurrency, when it was measured.
         profile: the profile file that was last made of them; None before.

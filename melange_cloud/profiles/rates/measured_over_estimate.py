@@ -32,7 +32,7 @@ from melange_cloud.profiles.rates.size_rates import Size
 from melange_cloud.profiles.user_profiles import together
 
 REACH = math.log(2)
-"""A measurement tells nothing of a size that differs by a factor of 2: prefill, cache and batch weigh differently."""
+"""A measurement says nothing about sizes that differ by a factor of 2: prefill, cache and batch weigh differently."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -178,7 +178,7 @@ def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[st
 
 
 def _no_price(every: list[tuple[RegionPlan, PurchasePlan]], *, several: bool) -> Iterator[str]:
-    """Which instance types a fleet was found without, for want of a price."""
+    """Which instance types a fleet was found without, for lack of a price."""
     missing: dict[tuple[str, str], set[str]] = {}
     for region, bought in every:
         if bought.outcome.status.has_fleet and bought.without_price:

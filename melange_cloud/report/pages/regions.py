@@ -194,7 +194,7 @@ def _moving(stands: list[RegionStanding], *, cheapest: bool) -> tuple[str, str]:
 
 
 def _without_plan(plan: Plan) -> dict[tuple[str, str], list[RegionPlan]]:
-    """The regions without a fleet by provider and by what is said of them, sorted."""
+    """The regions without a fleet by provider and by what is said about them, sorted."""
     alike: dict[tuple[str, str], list[RegionPlan]] = {}
     for region in sorted(plan.regions, key=lambda region: region.region_name):
         if region.fleet_usd_per_hour is None:

@@ -1,4 +1,4 @@
-"""What is said of a trace that was read: as what, what was left out, and what came of it."""
+"""What is said about a trace that was read: as what, what was left out, and what came of it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

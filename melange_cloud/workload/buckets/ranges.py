@@ -67,7 +67,7 @@ class RangeClash:
 def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[RangeClash]:
     """What is wrong with (input range, output range) cells taken together.
 
-    Input ranges must be equal or disjoint, because a ``prompt`` router tells requests apart by them alone; the output
+    Input ranges must be equal or disjoint, because a ``prompt`` router distinguishes requests by them alone; the output
     ranges of one input range must be disjoint.
 
     Returns:

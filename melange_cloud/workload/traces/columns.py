@@ -1,4 +1,4 @@
-"""Which columns of a trace hold input tokens, output tokens, times and what tells requests apart.
+"""Which columns of a trace hold input tokens, output tokens, times and what distinguishes requests.
 
 The common logs are known by their names (``usage_names``); the user names the others.
 """
@@ -69,7 +69,7 @@ class ColumnChoice:
 
 @dataclass(frozen=True, slots=True)
 class LabelColumn:
-    """A column that tells requests apart.
+    """A column that distinguishes requests.
 
     Attributes:
         role: ``where`` (only some values count), ``model``, ``status`` or ``error``; or what no row may have above 1:
@@ -90,8 +90,8 @@ class TraceColumns:
         input, output: added up; of those after the first, what is missing counts as 0.
         arrival: None if there are no times to read.
         seconds_per_unit: of times that are numbers; None where their size must tell.
-        cached: input tokens that were read from a prompt cache; None if nothing tells.
-        labels: what tells requests apart.
+        cached: input tokens that were read from a prompt cache; None if unknown.
+        labels: what distinguishes requests.
         names: all of the file's, normalised.
         beside_cached: other tokens of a cache, such as those written to it, which are a part of the input as far as is
             known.

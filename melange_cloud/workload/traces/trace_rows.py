@@ -41,7 +41,7 @@ class TraceRows:
 
     Attributes:
         seconds: None if there are no times.
-        cached: input tokens read from a cache; None if nothing tells.
+        cached: input tokens read from a cache; None if unknown.
         labels: of each label of the columns, its values as text, None if there is none.
     """
 
@@ -102,7 +102,7 @@ class TraceState:
         guessed: of them, those whose unit is a guess.
         untimed: files without times.
         taken: what the columns were taken for, in words, by file.
-        labels: what tells requests apart.
+        labels: what distinguishes requests.
         notes: what a user should know of single files.
         cached_tokens: input tokens read from a cache; ``uncached_files`` do not tell.
         too_many_cached: requests with more cached than input tokens, by file.
