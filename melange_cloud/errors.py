@@ -100,7 +100,7 @@ class NoPlan(MelangeError):
 
 
 class PricesUnavailable(MelangeError):
-    """Prices are missing or too old for what was asked (exit code 5)."""
+    """Prices are missing or too old for the question (exit code 5)."""
 
     exit_code = 5
 

@@ -1,6 +1,6 @@
 """Derives profiles/pinned from profiles/measured: the measurements that override the estimates of an era.
 
-A profile speaks of an era's engines under the era's limits; a measurement of one engine under its own. It is pinned
+A profile is about an era's engines under the era's limits; a measurement of one engine under its own. It is pinned
 only where the two say the same thing:
 
 - the shipped profile has the replica, and keeps its cache in as many bits;

@@ -1,6 +1,6 @@
 """Reads the shipped snapshot, ``pricing/`` (its README explains the files, their sources and dates).
 
-Start-up time counts: one price file is read per purchase asked for, with csv and dataclasses alone.
+Start-up time counts: one price file is read per requested purchase, with csv and dataclasses alone.
 """
 
 import csv

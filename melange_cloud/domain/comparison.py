@@ -1,4 +1,4 @@
-"""Which of two fleets costs more, and how sure that is."""
+"""Which of two fleets costs more, and how certain that is."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -70,7 +70,7 @@ class CostOrder:
     """What is known of the order of two fleets, the cheaper as stated first.
 
     Attributes:
-        sure: how sure the order is.
+        sure: how certain the order is.
         basis: why the order holds whatever the profiles do; None if it does not, or may not.
         turn: where the order turns; None if it never does, or where that could not be looked for.
         cheaper_with_spare_usd_per_month: what the cheaper side costs where it must survive losing any one instance;
@@ -105,7 +105,7 @@ class RegionStanding:
         saving_usd_per_month: what moving to the cheapest would save, USD/month.
         profile_error_usd_per_month: by how much the profiles' errors move that saving where the order turns
             (``difference.turn``); None if no such point is known.
-        sure: how sure it is that this region is more expensive; for the cheapest, that no other is cheaper.
+        sure: how certain it is that this region is more expensive; for the cheapest, that no other is cheaper.
         price_age_days: days since the fleet's oldest price was known to be true.
         prices_apart_days: days between that date and the cheapest region's.
     """

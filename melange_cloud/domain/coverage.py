@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TrafficShare:
-    """A part of the traffic asked for: fraction of its requests, and of its tokens (input + output)."""
+    """A part of the requested traffic: fraction of its requests, and of its tokens (input + output)."""
 
     requests_share: float = 0.0
     tokens_share: float = 0.0

@@ -42,7 +42,7 @@ class Alternative:
     """The cheapest fleet that does without some GPU of every cheaper one listed before it.
 
     Attributes:
-        without: the GPUs that it was asked to do without.
+        without: the GPUs that it does without.
         fleet_usd_per_hour: what it costs, USD/h.
         busy_fleet_usd_per_hour: the part of the cost that the load keeps busy, USD/h; the rest is idle, since instances
             come whole.

@@ -103,7 +103,7 @@ class HeatMap:
         tpot_ms: the target for the mean TPOT, ms; None if none is set, or where it is what varies.
         over: what varies: size (one cell per size, all under one target) or tpot (one cell per target, all of one
             size).
-        gpus: those that have both a price and a profile here, as they were asked for, else in the order of GPUS.
+        gpus: those that have both a price and a profile here, as they were requested, else in the order of GPUS.
         missing: why a GPU is not one of them, by GPU.
         prices: of each kind of them, sorted.
         cells: one per size, or per target.

@@ -78,7 +78,7 @@ class EstimateComparison:
     Attributes:
         input_tokens, output_tokens: mean size of the requests.
         points: how many were measured.
-        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the target asked for); None where no
+        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the requested target); None where no
             point is within it, or the tool does not say.
         grade, error: the worst of its points.
         saturated: whether a higher load was shown to bring no more.

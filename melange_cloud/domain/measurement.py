@@ -119,7 +119,7 @@ class SizeMeasurement:
 
     @property
     def size(self) -> RequestSize:
-        """The size that was asked for."""
+        """The size that was requested."""
         return RequestSize(self.input_tokens, self.output_tokens)
 
 

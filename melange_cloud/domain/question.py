@@ -105,7 +105,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficQuestion:
-    """Which traffic to plan for, as it was asked.
+    """Which traffic to plan for, as given.
 
     Attributes:
         workload: a shipped name, or the path of a workload file or histogram.
@@ -138,7 +138,7 @@ class PlannedTraffic:
         headroom: fraction added to the peak rate.
         planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
         rate_source: which of the workload's own arrivals the rates are; empty if they were given as numbers.
-        served_requests_share: part of the requests asked for that is planned for; below 1 where sizes that no GPU can
+        served_requests_share: part of the traffic's requests that is planned for; below 1 where sizes that no GPU can
             serve were dropped. Mean sizes, planned rate and million_tokens_per_month are of this part.
         served_tokens_share: the same of tokens.
     """
@@ -192,7 +192,7 @@ class FleetRules:
         max_gpus: quota of GPUs per region, by GPU.
         max_instances: quota of instances per region, by instance type.
         max_vcpus: quota of vCPUs per region, by provider:family.
-        min_host_memory_gib: floor on an instance's memory that was asked for, GiB; None if the rule (weights + 8
+        min_host_memory_gib: requested floor on an instance's memory, GiB; None if the rule (weights + 8
             GiB) holds.
         host_memory_floor_gib: floor on an instance's memory that was applied, GiB.
     """
@@ -215,7 +215,7 @@ class Calculation:
 
     Attributes:
         hours_per_month: hours in a billed month.
-        solver: solver asked for: auto, glpk, cbc or highs.
+        solver: the requested one: auto, glpk, cbc or highs.
         time_limit_s: limit per solve, whole seconds; None if there is none.
     """
 

@@ -64,7 +64,7 @@ class Sweep:
         gpu: whose price or throughput; empty for the others.
         unit: of the quantity: ``requests/s``, ``ms``, ``times``.
         asked: the plan's own value; None for a router.
-        low, high: what was asked for; None for a router.
+        low, high: what was requested; None for a router.
         error: by how much the throughput may be off by its profile, a fraction; None for the others.
         step: of two changes within this fraction of the quantity one may be missed.
         stretches: low to high without gaps; empty for a router.
@@ -91,7 +91,7 @@ class Sensitivity:
 
     Attributes:
         generated_at: when, UTC.
-        basis: what was asked, defaults filled in.
+        basis: the question, defaults filled in.
         price_as_of: the dates of the prices in words.
         sweep: what the quantity does to the cheapest fleet.
     """

@@ -17,11 +17,11 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 class NotANumber(ValueError):
-    """Why a text is not the number asked for, as a clause: ``'1_0' is not a number``."""
+    """Why a text is not the requested number, as a clause: ``'1_0' is not a number``."""
 
 
 class OutOfRange(NotANumber):
-    """A number it is, but not one of the range asked for."""
+    """A number it is, but not one of the requested range."""
 
 
 def parse_number(text: str, low: float = -MOST, high: float = MOST) -> float:

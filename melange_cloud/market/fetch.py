@@ -35,7 +35,7 @@ class FetchOutcome:
 
     Attributes:
         fetched: the answer, checked; None if nothing could be read.
-        asked_at: when it was asked, UTC; the time that its prices carry.
+        asked_at: when it was queried, UTC; the time that its prices carry.
         seconds: how long it took.
         failure: why nothing could be read; None where something was.
         no_credentials: nothing could be read because there are no credentials.

@@ -31,9 +31,9 @@ class PriceSet:
     """What was gathered.
 
     Attributes:
-        catalog: the offers, each with its origin; every region's, of the purchases asked for.
+        catalog: the offers, each with its origin; every region's, of the requested purchases.
         notes: for stderr and the answer's notices, one line each.
-        fetched_at: when each ``live`` and ``cached`` offer was asked for, UTC.
+        fetched_at: when each ``live`` and ``cached`` offer was requested, UTC.
     """
 
     catalog: Catalog
@@ -206,7 +206,7 @@ def source_of(
 def _due(
     cached: catalog.ProviderCache, names: Sequence[str], purchases: Sequence[str], trust: PricePolicy, now: datetime
 ) -> list[str]:
-    """The regions that have to be asked for."""
+    """The regions that have to be fetched."""
     if trust.refresh:
         return list(names)
     fresh = {
@@ -262,7 +262,7 @@ def _lay_cached(
     now: datetime,
     answered: bool,
 ) -> list[str]:
-    """Lay what is fresh enough over the snapshot, whole parts first; say what is not, unless it was asked for again."""
+    """Lay what is fresh enough over the snapshot, whole parts first; say what is not, unless it was queried again."""
     too_old, ahead = [], []
     for part in sorted(parts, key=lambda part: not part.whole):
         if catalog.is_future(part.fetched_at, now):

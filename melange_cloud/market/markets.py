@@ -51,7 +51,7 @@ class Market:
     Attributes:
         moment: the time that price ages are counted to.
         regions: those that the question names.
-        offers: by region; of the purchase asked for.
+        offers: by region; of the requested purchase.
         ages: how old each price is, in words.
         stale: by region, offers whose price is too old to use as today's (spot only); not among ``offers``.
         excluded: by region, what is known not to be sold this way, with the reason.
@@ -80,7 +80,7 @@ class Market:
 
 
 def open_market(question: PriceQuestion, now: datetime, on_fetch: OnFetch | None = None) -> Market:
-    """Select the regions and gather their prices of the purchase asked for; as ``open_markets``."""
+    """Select the regions and gather their prices of the requested purchase; as ``open_markets``."""
     return open_markets(question, [question.purchase], now, on_fetch)[question.purchase]
 
 

@@ -14,7 +14,7 @@ class PriceLayers:
     """The shipped snapshot of some purchases, with newer prices laid over it.
 
     Attributes:
-        fetched_at: when each offer that was laid over it was asked for, UTC.
+        fetched_at: when each offer that was laid over it was requested, UTC.
     """
 
     def __init__(self, purchases: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ class PriceQuery:
 def offers_of(
     query: PriceQuery, *, now: datetime, progress: clouds.Progress | None = None
 ) -> tuple[PriceSet, list[Offer]]:
-    """All prices that were gathered, and the offers of the regions that were asked for.
+    """All prices that were gathered, and the offers of the regions that were requested.
 
     Raises:
         BadInput, PricesUnavailable: as ``gather`` and ``catalog.read_price_sheet`` raise them.

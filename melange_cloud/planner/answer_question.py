@@ -41,7 +41,7 @@ def answer(
     Raises:
         BadInput, BadFile: the question or one of its files cannot be right.
         PricesUnavailable: fresh prices were required and are not to be had.
-        SolverFailed: the solver asked for is missing or broken.
+        SolverFailed: the requested solver is missing or broken.
     """
     moment = datetime.now(UTC) if now is None else now
     purchase = purchase_of(question)

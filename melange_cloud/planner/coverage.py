@@ -42,7 +42,7 @@ Outside = Mapping[str, Refusal]
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The buckets as they were asked for, and those among them that no GPU in question is known to serve.
+    """The buckets as they were requested, and those among them that no GPU in question is known to serve.
 
     ``dropped`` where the plan does without the latter.
     """
@@ -53,13 +53,13 @@ class Traffic:
 
 
 def kinds_in_question(offers: Collection[Offer], max_tput: MaxTputTable, asked: ResolvedQuestion) -> frozenset[Kind]:
-    """The kinds that some offer may host: profiled, asked for, really sold, with enough host memory."""
+    """The kinds that some offer may host: profiled, requested, really sold, with enough host memory."""
     rules = rules_of(asked.basis, asked.may_use, offers)
     return eligible_offers(offers, {kind for _, kind in max_tput}, {}, rules).kinds
 
 
 def traffic_of(asked: ResolvedQuestion, offers: Collection[Offer], max_tput: MaxTputTable, *, drop: bool) -> Traffic:
-    """The buckets asked for, and those that no kind of any offer can serve.
+    """The requested buckets, and those that no kind of any offer can serve.
 
     Args:
         offers: of all regions, so that every region has to carry the same traffic.
@@ -78,7 +78,7 @@ def traffic_of(asked: ResolvedQuestion, offers: Collection[Offer], max_tput: Max
 def without(asked: ResolvedQuestion, beyond: Outside) -> ResolvedQuestion:
     """The question without the buckets that lie outside: less traffic, and its own mean sizes.
 
-    Shares are of what is left; the request says which part of the traffic asked for that is.
+    Shares are of what is left; the request says which part of the requested traffic that is.
     """
     kept = [bucket for bucket in asked.workload.buckets if bucket.name not in beyond]
     share = sum(bucket.share for bucket in kept)
@@ -143,9 +143,9 @@ def coverage(
     """What the plan of a region rests on.
 
     Args:
-        traffic: as it was asked for.
+        traffic: as it was requested.
         kinds: those that the region's offers may host; counted where no kind serves a bucket in the plan.
-        max_tput: of every bucket asked for.
+        max_tput: of every requested bucket.
         profiles: which sizes they hold tells measured from interpolated.
     """
     all_tokens = _tokens(traffic.buckets)

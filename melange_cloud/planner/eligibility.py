@@ -14,7 +14,7 @@ class EligibilityRules:
         router: ``plain``, ``prompt`` or ``oracle``.
         sold_as_any: let in offers whose purchase is not proven possible.
         host_memory_floor_gib: the least memory of an instance, GiB.
-        may_use: the kinds asked for; None is any.
+        may_use: the requested kinds; None is any.
         quotas: upper limits.
         spare: 0 or 1.
     """
@@ -42,7 +42,7 @@ class EligibleOffers:
     Attributes:
         offers: in the order in which they were given.
         left_out: the others, each with its reason.
-        kinds: those asked for that some offer hosts.
+        kinds: the requested ones that some offer hosts.
     """
 
     offers: tuple[Offer, ...]

@@ -231,7 +231,7 @@ def _replica_prices(
 
 
 def _order(words: Sequence[str], gpus: set[str]) -> tuple[str, ...]:
-    """The GPUs as they were asked for, which says who is compared with whom; else in the order of GPUS."""
+    """The GPUs as they were requested, which says who is compared with whom; else in the order of GPUS."""
     asked = [part.strip().partition(":")[0].lower() for word in words for part in word.split(",")]
     order = {gpu: asked.index(gpu.lower()) if gpu.lower() in asked else GPUS.index(gpu) for gpu in GPUS}
     return tuple(sorted(gpus, key=lambda gpu: order[gpu]))

@@ -1,4 +1,4 @@
-"""MaxTput of every bucket on every kind, for the targets asked for and for others."""
+"""MaxTput of every bucket on every kind, for the requested targets and for others."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -103,7 +103,7 @@ Question.__signature__ = Signature(  # type: ignore[attr-defined]
 
 
 def purchase_of(question: Question) -> str:
-    """The purchase asked for, spelled as PURCHASES does.
+    """The requested purchase, spelled as PURCHASES does.
 
     Raises:
         BadInput: unknown purchase.

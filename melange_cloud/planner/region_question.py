@@ -46,7 +46,7 @@ class RegionQuestion:
 
     @property
     def basis(self) -> PlanBasis:
-        """What was asked, defaults filled in."""
+        """The question, defaults filled in."""
         return self.asked.basis
 
     @property
@@ -160,7 +160,7 @@ def _without_price(
     set_aside: Sequence[IneligibleType],
     rules: EligibilityRules,
 ) -> list[IneligibleType]:
-    """Instance types that are sold on demand here and have no price for the purchase asked for, nor a reason for it."""
+    """Instance types that are sold on demand here and have no price for the requested purchase, nor a reason for it."""
     known = {offer.instance_type.name for offer in offers} | {item.instance_type for item in set_aside}
     sold = catalog.load_snapshot("on_demand").offers_in(region.provider, region.name, "on_demand")
     return [

@@ -58,7 +58,7 @@ class BenchmarkRun:
 
     @property
     def saturated(self) -> bool:
-        """Whether the tool sent as fast as it could: no rate and no concurrency asked for."""
+        """Whether the tool sent as fast as it could: no rate and no concurrency requested."""
         return self.asked_requests_per_s is None and self.max_concurrency is None
 
     @property

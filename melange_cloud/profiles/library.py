@@ -1,4 +1,4 @@
-"""Loads the profiles of a model at a precision, in an era, on the GPUs asked for."""
+"""Loads the profiles of a model at a precision, in an era, on the requested GPUs."""
 
 from collections.abc import Iterable
 from pathlib import Path

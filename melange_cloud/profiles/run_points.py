@@ -9,7 +9,7 @@ from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 
 MOST_FAILED = 0.01
-"""Runs in which a larger part of the requests failed are rejected: they measured another load than was asked."""
+"""Runs in which a larger part of the requests failed are rejected: they measured another load than requested."""
 
 SAME_SIZE = 1.08
 """Runs whose mean sizes differ by at most this factor measure one size: means of 300 random lengths differ by 5 %."""

@@ -1,4 +1,4 @@
-"""What is said about a region against the cheapest: which one costs more, how sure that is, how old the prices are."""
+"""A region against the cheapest, in words: which one costs more, how certain that is, how old the prices are."""
 
 from collections.abc import Sequence
 

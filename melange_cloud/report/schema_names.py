@@ -46,7 +46,7 @@ MEANINGS: Mapping[str, str] = {
     "reason": "Why there is no fleet; empty if there is one.",
     "region": "The provider's own name of the region.",
     "requests_share": "Fraction of requests.",
-    "solver": "The solver whose answer this is; empty if none was asked.",
+    "solver": "The solver whose answer this is; empty if none was used.",
     "status": "How the search ended.",
     "tensor_parallel": "GPUs of one instance that one replica runs on.",
     "tokens_share": "Fraction of tokens, input + output.",

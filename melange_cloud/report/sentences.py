@@ -90,7 +90,7 @@ def _of_whom(plan: Plan) -> str:
 
 
 def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
-    """The model and its profiles, the traffic, the rate and the target, the router, and what else was asked."""
+    """The model and its profiles, the traffic, the rate and the target, the router, and what else was requested."""
     basis = plan.basis
     served, traffic = basis.served, basis.traffic
     model = f"{clean(served.model)}{star(plan, 'model')} {clean(served.precision)}{star(plan, 'precision')}"
@@ -113,7 +113,7 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
 
 
 def _targets(plan: Plan) -> str:
-    """Every target that was asked for; TTFT is named also where nothing limits it."""
+    """Every target that was requested; TTFT is named also where nothing limits it."""
     basis = plan.basis
     targets = (
         ("mean TPOT", basis.targets.tpot_ms, star(plan, "tpot_ms")),
@@ -311,7 +311,7 @@ def _dates(first: date, last: date) -> str:
 
 
 def fetched_words(region: RegionPlan) -> str:
-    """``live`` or ``cached 3 h`` where every price of the fleet was asked of its cloud; empty otherwise."""
+    """``live`` or ``cached 3 h`` if every price of the fleet came from its cloud; empty otherwise."""
     if not all(allocation.price.origin in ("live", "cached") for allocation in region.allocations):
         return ""
     cached = [clean(line.price.age) for line in region.allocations if line.price.origin == "cached"]

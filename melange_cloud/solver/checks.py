@@ -107,7 +107,7 @@ def replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> 
 
 
 def usable_replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[Kind, int]:
-    """Replicas by kind that may be filled: all, or without a spare asked for all but the largest instance's."""
+    """Replicas by kind that may be filled: all, or all but the largest instance's if a spare is required."""
     usable = replicas_of(problem, instances)
     if problem.spare:
         for kind in usable:

@@ -173,7 +173,7 @@ class Coverings:
         return {item.name: -count for item, count in zip(self._items, negated, strict=True) if count}
 
     def _rank(self, demand_replicas: int) -> tuple[Rank, int]:
-        """The covering of a demand within the table, and the first items that are missing to the one asked for."""
+        """The covering of a demand within the table, and the first items that are missing to the requested one."""
         firsts = max(0, -(-(demand_replicas - self._periodic_after - self._size) // self._size))
         demand = demand_replicas - firsts * self._size
         ranks = self._ranks

@@ -1,4 +1,4 @@
-"""Whose results they are: names, precisions, GPUs and degrees in a file against what was asked."""
+"""Whose results they are: names, precisions, GPUs and degrees in a file against what was requested."""
 
 from dataclasses import replace
 from pathlib import Path

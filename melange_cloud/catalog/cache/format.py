@@ -36,7 +36,7 @@ class CachedPrices:
     """The prices of one (region, purchase), origin ``cached``.
 
     Attributes:
-        fetched_at: when they were asked for, UTC.
+        fetched_at: when they were requested, UTC.
         whole: False if some of the region's prices could not be read: older ones then stay next to these.
         offers: sorted by instance type name.
         excluded: what has a price there but is not an offer.

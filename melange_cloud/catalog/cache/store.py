@@ -1,7 +1,7 @@
 """The prices that were fetched, kept between runs: one JSON file per provider in the user's cache folder.
 
 A file holds prices and times and no secret. It is written whole under one lock, for its owner alone, and what cannot be
-read is treated as absent, with one fault. A *part* is one (region, purchase) with the time at which it was asked for; a
+read is treated as absent, with one fault. A *part* is one (region, purchase) with the time at which it was requested; a
 whole part replaces older prices, an incomplete one is laid over them. Which pairs were queried, whatever the result,
 is kept apart, so that a region without a price is not queried again and again.
 """
@@ -135,7 +135,7 @@ def kept_days(provider: str) -> tuple[date, ...]:
 
 
 def metadata_not_there(provider: str, now: datetime) -> bool:
-    """Whether the provider's metadata server was asked on this machine within a day, and is not there."""
+    """Whether the provider's metadata server was queried on this machine within a day, and is not there."""
     moment = _metadata_absences().get(provider)
     return moment is not None and is_fresh(moment, now, _NOT_THERE_FOR)
 

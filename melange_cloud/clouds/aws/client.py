@@ -59,7 +59,7 @@ class _OurOperations:
 
 
 class AwsClients:
-    """boto3 clients, made when first asked for; safe to call from several threads.
+    """boto3 clients, made when first requested; safe to call from several threads.
 
     Args:
         session: a boto3 Session of the caller; None makes one from the environment (AWS_PROFILE and all the rest).

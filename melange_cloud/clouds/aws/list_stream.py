@@ -87,7 +87,7 @@ class PassingBody(io.RawIOBase):
 
 
 class SameHost(urllib.request.HTTPRedirectHandler):
-    """Follows redirections within the host that was asked, and no others."""
+    """Follows redirections within the requested host, and no others."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str

@@ -183,7 +183,7 @@ def _binding_quotas(
     problems: Sequence[Problem], solution: Solution, solving: ProblemSolver
 ) -> tuple[BindingQuota, ...]:
     """The quotas without which, each alone, a cheaper fleet is found; and what higher limits save."""
-    # The question as it was asked has all the offers; those of routers that know less may have fewer.
+    # The question as given has all the offers; those of routers that know less may have fewer.
     problem, cost = max(problems, key=lambda one: len(one.offers)), solution.fleet_usd_per_hour or 0.0
     found = []
     for option, name, limit in limits_of(problem.quotas):

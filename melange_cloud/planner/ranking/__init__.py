@@ -1,1 +1,1 @@
-"""Which of two fleets or regions is cheaper, and how sure that is."""
+"""Which of two fleets or regions is cheaper, and how certain that is."""

@@ -1,6 +1,6 @@
-"""Which of two fleets is cheaper, and how sure that is: the order is decided once here, and shown elsewhere.
+"""Which of two fleets is cheaper, and how certain that is: the order is decided once here, and shown elsewhere.
 
-The order of two sides is sure if any of these holds (a question with a router that knows sizes has the first two only):
+The order is certain if any of these holds (a question with a router that knows sizes has the first two only):
 
 * every offer of the more expensive side is matched by one of the same GPU and size, at no higher price, on the other
   (``OrderBasis.OFFERS``);

@@ -1,4 +1,4 @@
-"""The regions of a plan against the cheapest of them: what each costs more, how sure that is, who is first."""
+"""The regions of a plan against the cheapest of them: what each costs more, how certain that is, who is first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -26,7 +26,7 @@ NEAR = 1e-4
 """How nearly the place where an order turns is found, in parts of the errors."""
 
 MOST_COSTS = 4000
-"""Costs that are looked at along one path; where they do not suffice, the order is not called sure."""
+"""Costs that are looked at along one path; where they do not suffice, the order is not called certain."""
 
 
 class CostSteps(Protocol):

@@ -78,7 +78,7 @@ def sensitivity(
     Raises:
         BadInput, BadFile: the question, the quantity or its range cannot be right.
         PricesUnavailable: fresh prices were required and are not to be had.
-        SolverFailed: the solver asked for is missing or broken.
+        SolverFailed: the requested solver is missing or broken.
     """
     what, gpu = _quantity(over)
     moment = datetime.now(UTC) if now is None else now

@@ -19,7 +19,7 @@ STEP = 1e-5
 """Two changes nearer than this fraction of the quantity are taken for one."""
 
 MOST_STRETCHES = 2000
-"""A sweep ends after this many: its last stretch (of a rate), or its first, then ends within the range asked for."""
+"""A sweep ends after this many: its last stretch (of a rate), or its first, then ends within the requested range."""
 
 Solve = Callable[[Problem], Solution]
 

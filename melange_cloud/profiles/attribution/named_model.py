@@ -104,7 +104,7 @@ def _confirmable(name: str) -> str:
 
 
 def other_model(said: str, asked: str) -> str:
-    """The model that a name means, where it is another than the one asked for: by its name, its size or its family.
+    """The model that a name means, where it is another than the requested one: by its name, its size or its family.
 
     Empty if they may be one, as where a server calls its model ``prod``.
     """

@@ -85,7 +85,7 @@ def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None)
 
 
 def wanted_precision(model: ConfigModel, precision: str | None) -> str:
-    """The precision asked for; None is that of the config.
+    """The requested precision; None is that of the config.
 
     Raises:
         BadInput: it does not exist.

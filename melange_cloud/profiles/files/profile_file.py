@@ -100,7 +100,7 @@ class ProfileFile:
 
 @cache
 def read_profile_file(path: Path) -> ProfileFile:
-    """Read a profile file; rows are parsed only when asked for.
+    """Read a profile file; rows are parsed only when requested.
 
     Raises:
         BadFile: the header or the columns are wrong, or the rows show damage.

@@ -3,7 +3,7 @@
 Every metric is an object with its unit; times are in ms. The requested load is in AIPerf's input_config; where it
 is not found there, as in genai-perf's, whose layout varies, a closed loop is assumed and its size derived. Failures
 are in ``error_request_count`` (absent where there were none), in ``error_summary`` and in what is missing of the
-requests asked for; a run that was stopped says ``was_cancelled`` or ``is_complete: false``.
+requested number; a run that was stopped says ``was_cancelled`` or ``is_complete: false``.
 """
 
 import math

@@ -196,7 +196,7 @@ class ResultRecord(Fields):
         return found or 0
 
     def asked_rate(self, field: str) -> float | None:
-        """The rate asked for, requests/s; None for "inf", which means as fast as the tool could."""
+        """The requested rate, requests/s; None for "inf", which means as fast as the tool could."""
         found = self.value(field)
         if found is None or (isinstance(found, str) and found.strip().lower() in ("inf", "infinity")):
             return None

@@ -236,9 +236,9 @@ class Session:
 def runs_to_save(question: MeasureQuestion, sizes: Sequence[MeasuredSize]) -> list[BenchmarkRun]:
     """The accepted runs as a profile is to have them.
 
-    Sizes that came out within 2 % of what was asked, and inputs with up to 4 tokens more (a beginning-of-sequence
-    token), are called by what was asked, so that a profile's sizes form a grid; others keep their real means. A run's
-    concurrency is what was asked.
+    Sizes that came out within 2 % of the request, and inputs with up to 4 tokens more (a beginning-of-sequence
+    token), are named after the request, so that a profile's sizes form a grid; others keep their real means. A run's
+    concurrency is the requested one.
     """
     return [
         replace(

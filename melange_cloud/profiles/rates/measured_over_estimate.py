@@ -1,7 +1,7 @@
 """A profile with measured points pinned over its estimate.
 
 Measured sizes are scattered, not a grid. Within 10 % of one the measurement counts; from there to twice and half of it
-in either dimension, the measured rate is moved to the size asked for as the estimate moves, and fades into the latter:
+in either dimension, the measured rate is moved to the requested size as the estimate moves, and fades into the latter:
 
     rate(x) = estimate(x)^(1 - Σ weight_s) · Π_s (measured_s · saturation(x) / saturation(s))^weight_s
 

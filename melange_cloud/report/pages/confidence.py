@@ -1,4 +1,4 @@
-"""How sure a difference of cost is, in a word or two, and what those words mean."""
+"""How certain a difference of cost is, in a word or two, and what those words mean."""
 
 from collections.abc import Iterable
 

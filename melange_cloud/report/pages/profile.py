@@ -50,7 +50,7 @@ def profile_page(
 
     Args:
         left_out: GPU -> why it has no profile.
-        several: whether the JSON lists profiles, as several GPUs were asked for; else it is that of the only one.
+        several: whether the JSON lists profiles, as several GPUs were requested; else it is that of the only one.
         counted: what else the JSON says of a model that was estimated by its config.
     """
     return Page(

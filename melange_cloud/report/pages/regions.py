@@ -186,7 +186,7 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
 
 
 def _moving(stands: list[RegionStanding], *, cheapest: bool) -> tuple[str, str]:
-    """What moving to the cheapest saves, and how sure that is; the cheapest itself moves nowhere."""
+    """What moving to the cheapest saves, and how certain that is; the cheapest itself moves nowhere."""
     if cheapest or not stands:
         return UNKNOWN, UNKNOWN
     saving = stands[0].saving_usd_per_month

@@ -37,7 +37,7 @@ AXIS = {
 
 
 def sensitivity_page(answer: Sensitivity, *, width: int, all_rows: bool = False) -> Page:
-    """What was asked, where the fleet changes, and how the cost moves.
+    """The question, where the fleet changes, and how the cost moves.
 
     Its JSON has the fields of domain/sweep.py under their own names; its CSV a row per stretch, or per router: of the
     plan (``mix``) first, then of each kind alone.

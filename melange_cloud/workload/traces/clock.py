@@ -3,7 +3,7 @@
 Numbers are seconds, or what their size implies if nothing else says: a Unix time of our days has ten digits in seconds,
 thirteen in milliseconds, sixteen in microseconds, nineteen in nanoseconds; other numbers count from an origin of the
 source's own (``relative``), in a unit that ``time_units`` judges. Text is ISO 8601; stamps without a zone are of the
-zone asked for, else UTC.
+zone given, else UTC.
 """
 
 import math

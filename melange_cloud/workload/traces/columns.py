@@ -127,7 +127,7 @@ def find_columns(names: Sequence[str], asked: ColumnChoice, path: Path, *, all_s
         all_seen: false where later records may have more: then what an input column may leave out is looked for in all.
 
     Raises:
-        BadFile: a column that is needed or asked for is not there, or is there twice.
+        BadFile: a column that is needed or requested is not there, or is there twice.
         BadInput: ``where`` is not made of COLUMN=VALUE.
     """
     found = _ColumnFinder(names, path, all_seen)

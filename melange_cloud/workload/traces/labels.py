@@ -1,4 +1,4 @@
-"""What distinguishes the requests of a log: columns asked for with ``--where``, the model, and whether it failed."""
+"""What distinguishes the requests of a log: columns requested with ``--where``, the model, and whether it failed."""
 
 import math
 from collections import Counter

@@ -53,7 +53,7 @@ def timed(
         rows: the first ones, by column.
 
     Raises:
-        BadFile: the column asked for holds days.
+        BadFile: the requested column holds days.
         BadInput: an unknown time zone.
     """
     if columns.arrival is not None:
