@@ -19,7 +19,7 @@ from melange_cloud.market.policy import DEFAULT_MAX_AGE
 from melange_cloud.report.page import Format
 
 WHERE, WHAT, FLEET, PRICES = "Where", "What is served", "Fleet constraints", "Prices"
-HOW, OUTPUT = "How it is solved", "Output"
+HOW, OUTPUT = "Solver settings", "Output"
 """Groups of options in ``plan --help``."""
 
 
@@ -62,7 +62,7 @@ WORKLOAD = Option(
 )
 RATE = Option(
     "rate", str, "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5",
-    f"peak of the workload you choose where it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", WHAT,
+    f"peak of the workload you choose if it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", WHAT,
     field="peak_requests_per_s",
 )
 MEAN_RATE = Option(
@@ -148,7 +148,7 @@ ACCEPT_ODD_PRICES = Option(
 OFFLINE = Option(
     "offline", bool, "Never touch the network: your sheet, fresh cached prices, shipped prices.", panel=PRICES
 )
-REFRESH = Option("refresh", bool, "Ask the clouds even where cached prices are fresh.", panel=PRICES)
+REFRESH = Option("refresh", bool, "Query the clouds even if cached prices are fresh.", panel=PRICES)
 OLDEST = Option("max_age", str, "How old a cached price may be: 90m, 12h, 3d", MAX_AGE, PRICES)
 REQUIRE_FRESH = Option("require_fresh", bool, "Exit 5 rather than use a price older than --max-age.", panel=PRICES)
 LONGEST = Option("deadline", str, "How long all requests to clouds may take together: 90s, 5m", DEADLINE, PRICES)
@@ -164,7 +164,7 @@ HOURS_PER_MONTH = Option(
     field="hours_per_month",
 )
 EXPLAIN = Option(
-    "explain", bool, "Say why this fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
+    "explain", bool, "Explain the fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
 )
 ALTERNATIVES = Option(
     "alternatives", int, "With reasons: number of next-cheapest fleets that differ in kind",
@@ -187,7 +187,7 @@ COMPARE_PURCHASES = Option(
 SHOW = Option("show", TableExtra, "Also show: routing (which sizes go where), left-out.", panel=OUTPUT, many=True)
 ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)
 FORMAT = Option(
-    "format_", Format, "table, json, csv or markdown", "as --output ends, else table", OUTPUT, names=("--format",)
+    "format_", Format, "table, json, csv or markdown", "that of --output, else table", OUTPUT, names=("--format",)
 )
 OUT = Option(
     "out", Path, "Write to this file: .txt, .json, .csv or .md decides the format.", panel=OUTPUT,

@@ -116,7 +116,7 @@ def _places(folder: Path | None) -> tuple[Path, Path]:
     if not folder.exists():
         return folder, ours
     if not (folder / _PRICE_FILE).is_file():
-        raise BadInput(f"--out {folder}: there, and no pricing folder (no {_PRICE_FILE}): name one, or a new place")
+        raise BadInput(f"--out {folder}: is not a pricing folder (no {_PRICE_FILE}): name one, or a new folder")
     return folder, folder
 
 

@@ -132,6 +132,6 @@ def _sentences(found: UserMeasurement) -> list[str]:
     if found.odd:
         sentences.append(
             f"CHECK YOUR IMPORT {name} - {'; '.join(found.odd)}: it may be of another GPU or model, or with prefix "
-            "caching; delete the file to take it back (`profiles list` says where it is)"
+            "caching; delete the file to undo it (`profiles list` says where it is)"
         )
     return sentences

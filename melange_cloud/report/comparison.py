@@ -39,7 +39,7 @@ def why(difference: CostOrder, cheaper: str, dearer: str) -> str:
             )
         case Confidence.WITHIN_PROFILE_ERROR:
             if difference.turn is None:
-                return f"cannot be distinguished from {cheaper}: the profiles' errors may turn the order"
+                return f"cannot be distinguished from {cheaper}: the profiles' errors may reverse the order"
             return f"cannot be distinguished from {cheaper}: {turn_words(difference.turn, cheaper, dearer)}"
     text = f"costs more than {cheaper} whatever the profiles' errors"
     return f"{text}, as long as both prices hold" if difference.sure is Confidence.PRICES_APART else text

@@ -42,7 +42,7 @@ _FLEET_OR_REASON = {
 
 _COMMON = (
     "Money is USD, shares and errors are fractions, null is no data. Nothing is rounded. Later versions may add keys; "
-    "schema_version changes where one changes or goes."
+    "schema_version changes when one changes or is removed."
 )
 
 PLAN = Document(

@@ -34,7 +34,7 @@ MEANINGS: Mapping[str, str] = {
     "notices": "Sentences that must be shown with the answer; the banners first.",
     "origin": "measured or estimated.",
     "output_tokens": "(low, high]: more than low, at most high output tokens.",
-    "place": "Where the region is, as people say it.",
+    "place": "Where the region is, in words.",
     "precision": "Precision of the weights.",
     "price_age": "The origin with its age in words: live, cached 3 h, snapshot 2026-07-30.",
     "price_as_of_from": "First day on which the figure was true.",

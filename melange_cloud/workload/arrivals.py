@@ -46,7 +46,7 @@ def arrival_rates(
         unit = ", name their unit with --time-unit (s, ms, us, ns)" if unit_may_err else ""
         raise BadInput(
             f"the times reach from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: fix "
-            f"the stray ones{unit}, or leave them with --ignore-times"
+            f"the stray ones{unit}, or leave them out with --ignore-times"
         )
     start, hours = whole_hours(first, last, absolute)
     if hours >= HOURS_FROM:

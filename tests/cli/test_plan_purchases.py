@@ -110,7 +110,7 @@ def test_marks_are_explained_and_follow_the_figures(run):
     assert other
     assert within
     assert "~ another fleet than on demand" in page
-    assert "? within the profiles' errors, or with a spare, the order turns or may turn" in page
+    assert "? within the profiles' errors, or with a spare, the order reverses, or may" in page
 
 
 def test_every_format_holds_it_and_the_schema_describes_it(run):

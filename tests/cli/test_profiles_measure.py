@@ -122,13 +122,13 @@ def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_pat
     assert (code, out) == (1, "")
     assert f"the server at {engine.url} does not answer any more" in first.told
     assert "1 load point is kept in" in first.told
-    assert "the same command goes on from there" in first.told
+    assert "the same command resumes from there" in first.told
     assert not own.exists()
 
     engine.restart()
     with Started(asking(engine, tiny_model), tmp_path) as second:
         second.wait_for("64x16, 2 in flight: ")
-        assert "going on with 1 load point measured until" in second.told
+        assert "resuming with 1 load point measured until" in second.told
         assert "64x16, 1 in flight: " not in second.told
         generators = children_of(second.process.pid)
         second.process.send_signal(signal.SIGINT)
@@ -140,7 +140,7 @@ def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_pat
 
     third = run(*asking(engine, tiny_model, "--format", "json"))
     assert third.exit_code == 0, third.output
-    assert "going on with 2 load points" in third.stderr
+    assert "resuming with 2 load points" in third.stderr
     assert "64x16, " not in third.stderr.partition("going on")[2]
     answer = json.loads(third.stdout)
     assert answer["model"] == SERVED
@@ -179,7 +179,7 @@ def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_pat
 
     again = run(*asking(engine, tiny_model))
     assert again.exit_code == 0
-    assert "going on with 4 load points" in again.stderr
+    assert "resuming with 4 load points" in again.stderr
     assert len(list(own.rglob("*.csv"))) == 1
 
 

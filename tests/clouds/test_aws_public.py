@@ -427,7 +427,7 @@ def test_a_redirection_is_followed_on_the_same_host_alone() -> None:
             fetched = fetch(server, ["us-east-1", "eu-west-1"])
         assert elsewhere.requests == []
     assert [offer.region for offer in fetched.offers] == ["us-east-1"]
-    assert "sends us elsewhere, to 127.0.0.1" in lines_of(fetched)[0]
+    assert "redirects to another host, 127.0.0.1" in lines_of(fetched)[0]
 
 
 def test_the_index_names_regions_and_nothing_else() -> None:

@@ -21,8 +21,8 @@ SAID = {
     "gzip bomb": "larger than 1 MiB|no PriceList|malformed",
     "endless body": "larger than 1 MiB",
     "giant length": "larger than 1 MiB",
-    "redirected elsewhere": "sends us elsewhere|AWS refuses",
-    "redirected to itself": "sends us elsewhere|AWS refuses",
+    "redirected elsewhere": "redirects to another host|AWS refuses",
+    "redirected to itself": "redirects to another host|AWS refuses",
 }
 
 

@@ -28,7 +28,7 @@ def test_points_are_there_again(tmp_path):
     again, line = opened(tmp_path / "state")
     assert again.points == kept.points == {(SIZE, 1): "2026-11-22 18:39", (SIZE, 2): "2026-11-22 18:39"}
     assert again.report(SIZE, 2).read_text() == "{}"
-    assert line == "going on with 2 load points measured until 2026-11-22 18:39 UTC (--fresh measures them again)"
+    assert line == "resuming with 2 load points measured until 2026-11-22 18:39 UTC (--fresh measures them again)"
 
 
 def test_what_was_running_is_not_a_point(tmp_path):

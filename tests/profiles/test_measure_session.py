@@ -49,7 +49,7 @@ def test_a_rerun_measures_nothing_again(session):
     first, _ = session()
     before = first.measure()
     again, line = session()
-    assert line.startswith("going on with 4 load points")
+    assert line.startswith("resuming with 4 load points")
     assert runs_to_save(again.question, again.measure()) == runs_to_save(first.question, before)
     assert again.generator.loads == []
 
@@ -75,7 +75,7 @@ def test_an_interruption_leaves_what_was_measured(session):
     with pytest.raises(KeyboardInterrupt):
         stopped.measure()
     whole, line = session()
-    assert line.startswith("going on with 3 load points")
+    assert line.startswith("resuming with 3 load points")
     small, large = whole.measure()
     assert [(load.size, load.concurrency) for load in whole.generator.loads] == [(LARGE, 2)]
     assert len(small.runs) == len(large.runs) == 2
@@ -149,7 +149,7 @@ def test_short_outputs_are_told_and_their_real_means_kept(session):
     run, _ = session(read_runs=read_short)
     measured = run.measure()
     assert any(
-        "64x16: outputs were 8 tokens on average, asked were 16 (does the server honour ignore_eos?)" in text
+        "64x16: outputs averaged 8 tokens, not the requested 16 (does the server honour ignore_eos?)" in text
         for text in run.watcher.notes
     )
     assert {found.output_tokens for found in runs_to_save(run.question, measured)} == {4.0, 8.0}

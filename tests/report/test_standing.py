@@ -111,7 +111,7 @@ def test_the_table_and_its_legend() -> None:
     rows = {line.split()[2]: line for line in shown.splitlines() if "g5.2" in line or "g6.2" in line}
     assert " 730  no " in rows["b"]
     assert " 1,460  if prices hold " in rows["c"]
-    assert "no = within the profiles' errors the order turns, or may turn" in shown
+    assert "no = within the profiles' errors the order reverses, or may" in shown
     assert "yes = " not in shown
     same = forms.table(plan(CHEAP, plans.changed(CHEAP, region="b")), width=160, colour=False)
     assert "Sure:" not in same

@@ -277,7 +277,7 @@ def test_seconds_and_milliseconds_in_one_column_are_refused(tmp_path: Path) -> N
 
 def test_far_dates_in_words_are_not_blamed_on_a_unit(tmp_path: Path) -> None:
     path = rows_of(tmp_path / "log.csv", "timestamp", ["0001-01-01T00:00:00Z", "2026-05-01T01:46:42Z"])
-    with pytest.raises(BadInput, match="fix the stray ones, or leave them with --ignore-times"):
+    with pytest.raises(BadInput, match="fix the stray ones, or leave them out with --ignore-times"):
         read_trace(path)
 
 

@@ -48,7 +48,7 @@ def estimate(
     tpot_ms: TpotMs = None,
     ttft_ms: TtftMs = None,
     e2e_ms: E2eMs = None,
-    save: Annotated[bool, typer.Option("--save", help="Put it among your own profiles, for `plan --model`.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Save it with your own profiles, for `plan --model`.")] = False,
     format_: Annotated[Format | None, FORMAT("table, json, markdown, or csv: the profile file itself")] = None,
     out: Out = None,
 ) -> None:

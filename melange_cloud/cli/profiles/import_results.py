@@ -66,7 +66,7 @@ def import_(
         float | None, typer.Option("--weights-gib", help="Weights of a model that is not shipped, GiB.")
     ] = None,
     tpot_ms: Annotated[float | None, TPOT_MS("Compare under this mean TPOT, ms", default="the measured one")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be saved, and save nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be saved without saving it.")] = False,
     format_: AnyFormat = None,
     out: Out = None,
 ) -> None:

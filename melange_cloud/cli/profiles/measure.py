@@ -59,7 +59,7 @@ def measure(
     model: Annotated[str | None, MODEL("The model", default="what the server says that it serves")] = None,
     served_model: Annotated[
         str | None,
-        typer.Option("--served-model", help="The server's own name for it, where it serves several or hides it."),
+        typer.Option("--served-model", help="The server's own name for it, if it serves several or hides it."),
     ] = None,
     precision: Annotated[str | None, PRECISION(default="the model's own, where it is shipped")] = None,
     era: Era = None,
@@ -88,7 +88,7 @@ def measure(
         int, typer.Option("--max-concurrency", min=1, max=_MOST_CONCURRENCY, help="Requests in flight, at most.")
     ] = 256,
     seconds_per_point: Annotated[
-        float, typer.Option("--seconds-per-point", help="Each load is measured at least so long, s, warm-up excluded.")
+        float, typer.Option("--seconds-per-point", help="Shortest measurement of each load, s, warm-up excluded.")
     ] = 20.0,
     endpoint: Annotated[
         Endpoint,
@@ -105,7 +105,7 @@ def measure(
     state: Annotated[
         Path | None, typer.Option("--state", help="Folder of what was measured; default: in the user's cache.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Use nothing that was measured before.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ignore earlier measurements.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say how long it takes, stop.")] = False,
     format_: AnyFormat = None,
     out: Out = None,
@@ -174,7 +174,7 @@ def measure(
     speed = probe(server, question.served_model, question.endpoint, api_key)
     if speed.output_tokens < speed.asked_tokens:
         output.note(
-            f"the server made {speed.output_tokens} of {speed.asked_tokens} tokens asked: it seems to ignore "
+            f"the server made {speed.output_tokens} of {speed.asked_tokens} tokens requested: it seems to ignore "
             "ignore_eos; real means will be used"
         )
     longest = longest_s(question, speed.seconds_per_token, START_UP_S)

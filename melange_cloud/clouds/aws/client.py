@@ -174,7 +174,7 @@ def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> I
         if not token:
             return
         if token in seen:
-            raise UnreadError("its pages never end, the same ones come again", cure=TRY_AGAIN_OR_CHECK_PROXIES)
+            raise UnreadError("its pages never end, the same ones repeat", cure=TRY_AGAIN_OR_CHECK_PROXIES)
         seen.add(token)
     raise UnreadError(f"its pages never end, {_MOST_PAGES:,} have come", cure=TRY_AGAIN_OR_CHECK_PROXIES)
 

@@ -99,5 +99,5 @@ class SameHost(urllib.request.HTTPRedirectHandler):
         """
         asked, to = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
         if (asked.scheme, asked.netloc) != (to.scheme, to.netloc):
-            raise UnusableAnswerError(f"it sends us elsewhere, to {echoed(to.netloc)}")
+            raise UnusableAnswerError(f"it redirects to another host, {echoed(to.netloc)}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ class _BoundedAdapter(HTTPAdapter):  # type: ignore[misc]  # requests ships no t
         if response.is_redirect or response.is_permanent_redirect:
             response.close()
             where = echoed(urlsplit(str(response.headers.get("location"))).netloc or "itself")
-            raise UnusableAnswerError(f"it sends us elsewhere, to {where}: look at any proxy in between")
+            raise UnusableAnswerError(f"it redirects to another host, {where}: check any proxy in between")
         try:
             response._content = whole(response.raw, self._most_bytes, self._deadline)
         except below.ReadTimeoutError as error:

@@ -31,7 +31,7 @@ from melange_cloud.profiles.measure.request_sizes import ENDPOINTS
 LEAST_VERSION = (0, 8)
 INSTALL = (
     "python3 -m pip install 'melange-cloud[measure]', "
-    "or pipx install 'guidellm>=0.8' to keep its 6 GB (torch) in an environment of their own"
+    "or pipx install 'guidellm>=0.8' to keep its 6 GB (torch) in a separate environment"
 )
 START_UP_S = 15.0
 """What GuideLLM takes in addition to the load itself: imports, worker processes, its report."""

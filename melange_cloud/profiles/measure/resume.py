@@ -44,7 +44,7 @@ class KeptPoints:
         if not self.points:
             return "nothing was measured yet; the same command starts again"
         verb = "is" if len(self.points) == 1 else "are"
-        return f"{_points(self)} {verb} kept in {self.folder}; the same command goes on from there"
+        return f"{_points(self)} {verb} kept in {self.folder}; the same command resumes from there"
 
     @classmethod
     def opened(cls, folder: Path, conditions: Mapping[str, str], fresh: bool = False) -> tuple["KeptPoints", str]:
@@ -77,7 +77,7 @@ class KeptPoints:
         kept._make()
         if not before.points:
             return kept, ""
-        return kept, f"going on with {_points(before)} measured until {last} UTC (--fresh measures them again)"
+        return kept, f"resuming with {_points(before)} measured until {last} UTC (--fresh measures them again)"
 
     @property
     def running(self) -> Path:

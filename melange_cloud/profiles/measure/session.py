@@ -211,12 +211,12 @@ class Session:
         inputs = sum(run.input_tokens for _, run in runs) / len(runs)
         if _output_as_asked(outputs, size.output_tokens) != size.output_tokens:
             self.watcher.note(
-                f"{size}: outputs were {outputs:.4g} tokens on average, asked were {size.output_tokens} (does the "
+                f"{size}: outputs averaged {outputs:.4g} tokens, not the requested {size.output_tokens} (does the "
                 "server honour ignore_eos?); the profile has the real means"
             )
         if _input_as_asked(inputs, size.input_tokens) != size.input_tokens:
             self.watcher.note(
-                f"{size}: inputs were {inputs:.4g} tokens on average by the server's count, asked were "
+                f"{size}: inputs averaged {inputs:.4g} tokens by the server's count, not the requested "
                 f"{size.input_tokens} (a chat template, or another --tokenizer); the profile has the real means"
             )
         for concurrency, run in runs:

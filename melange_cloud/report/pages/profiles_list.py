@@ -53,7 +53,7 @@ def _blocks(shown: ProfileList) -> Iterator[Block]:
         )
     )
     if shown.own:
-        yield Paragraph(("Your own, which outrank these (delete a file to take it back):",), strong=True)
+        yield Paragraph(("Your own, which outrank these (delete a file to remove it):",), strong=True)
         yield Paragraph(tuple(line for own in shown.own for line in _own_lines(own)))
 
 

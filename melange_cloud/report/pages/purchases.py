@@ -137,7 +137,7 @@ def _marks(cells: Iterable[str]) -> tuple[str, ...]:
     """What the marks in the cells of a column mean."""
     meanings = {
         "~": "another fleet than on demand (--format json names it)",
-        "?": "within the profiles' errors, or with a spare, the order turns or may turn",
+        "?": "within the profiles' errors, or with a spare, the order reverses, or may",
         "^": "not proven cheapest",
         "!": sentences.OLD_PRICE.removeprefix("! "),
     }

@@ -288,4 +288,4 @@ def zone_of(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
-        raise BadInput(f"--time-zone {echoed(name)}: no zone is called so; write it as Europe/Berlin or UTC") from error
+        raise BadInput(f"--time-zone {echoed(name)}: unknown time zone; write it as Europe/Berlin or UTC") from error

@@ -129,7 +129,7 @@ def which_unit(reading: TraceState) -> str:
     options = " or ".join(f"--time-unit {unit}" for unit in units)
     return (
         f"{echoed(path.name, 60)}: {echoed(guess.column, 40)} may count {' or '.join(units)}: {meanings}. "
-        f"Say which with {options}, or leave the times with --ignore-times"
+        f"Say which with {options}, or leave the times out with --ignore-times"
     )
 
 
