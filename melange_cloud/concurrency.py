@@ -2,7 +2,7 @@
 
 Two kinds of work run in threads here:
 
-- Questions to somebody who may never answer (``side_by_side``, ``begin``). Their threads are daemons, unlike those of
+- Calls that may never return (``side_by_side``, ``begin``). Their threads are daemons, unlike those of
   concurrent.futures: Ctrl-C, a deadline or the end of the program never waits for one that hangs.
 - Pieces of a file (``ahead``, ``worked_ahead``). Their threads end with the reader, so none outlives a file.
 """

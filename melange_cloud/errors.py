@@ -29,7 +29,7 @@ def echoed(value: object, most: int = ECHOED) -> str:
 def shown(value: object, most: int = ECHOED) -> str:
     """A value of a parsed file as a message may repeat it: as Python writes it, cut to ``most``.
 
-    However large the value is, only its beginning is looked at.
+    However large the value is, only its beginning is read.
     """
     writer = reprlib.Repr()
     writer.maxlevel, writer.maxstring, writer.maxlong, writer.maxother = 6, 4 * most, 4 * most, 4 * most

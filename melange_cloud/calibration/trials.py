@@ -1,4 +1,4 @@
-"""Measured rows made ready for the estimator: what it predicts for each, under the limits of who measured.
+"""Measured rows made ready for the estimator: what it predicts for each, under the limits of the measurement.
 
 A closed-loop row is met where its decoding requests were: b = n (O-1) tpot / (ttft + (O-1) tpot). The TTFT of such runs
 holds the start-up burst and the queue before the server, not facts of the engine, but rate = b / ((O-1) tpot)

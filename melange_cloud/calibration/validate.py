@@ -3,7 +3,7 @@
 Every group of constants is fitted again without one fifth of its request shapes (input/output), and compared with the
 rows of those; so for every fifth, in SPLITS divisions of the shapes. Two errors are taken of each row:
 
-- of the estimator: under the limits of who measured (batch, memory, cache precision, server) and with the constants of
+- of the estimator: under its measurement limits (batch, memory, cache precision, server) and with the constants of
   the engine that was measured. This says how good the formulas are.
 - as shipped: with the era's limits and constants, as a profile has it, whatever engine was measured. This is what a
   plan suffers, and what a cell's stated error must cover.

@@ -33,7 +33,7 @@ def read_fleet(path: Path, region: Region, known: Collection[str]) -> dict[str, 
     Args:
         path: CSV with the columns instance_type and instances (and provider and region, where rows of several regions
             appear together, as ``plan --format csv`` writes them); or JSON of the shape SHAPE. Other columns are not
-            looked at. Rows of one type are added up.
+            read. Rows of one type are added up.
         region: whose rows count.
         known: the instance types that there are.
 

@@ -1,4 +1,4 @@
-"""What a maintainer looks at before a renewed folder is committed: prices that may be right and seldom are."""
+"""What a maintainer checks before a renewed folder is committed: prices that may be right and seldom are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

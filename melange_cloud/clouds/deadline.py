@@ -4,7 +4,7 @@ from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_number
 
 PLAN_S = 60.0
-"""For a question: everybody who waits for it looks at the screen. All regions of both clouds took under 20 s."""
+"""For a question: someone is waiting for it at the screen. All regions of both clouds took under 20 s."""
 BULK_S = 900.0
 """For filling the cache, with public lists of 300 MB a region among them."""
 

@@ -1,7 +1,7 @@
 """The one edge at which whatever foreign code raises is caught.
 
 An SDK raises anything at an answer that it did not expect (RecursionError at deep JSON, KeyError, AttributeError), and
-a plug-in may even exit. None of it may take another cloud's prices or the plan along. What is caught is said in one
+a plug-in may even exit. None of it may take another cloud's prices or the plan along. What is caught becomes one
 line with the exception's name, and MELANGE_CLOUD_DEBUG=1 prints the traceback on stderr, so that a bug of ours can be
 found.
 """

@@ -9,7 +9,7 @@ class BenchmarkFile:
 
     Attributes:
         file: its path.
-        tool: who wrote it.
+        tool: the tool that wrote it.
         runs: how many it holds.
         notes: what was passed over and why, one clause each.
     """

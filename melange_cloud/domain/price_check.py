@@ -1,4 +1,4 @@
-"""What was looked at between the user and fresh prices, and what a refresh of the cache read."""
+"""What was checked between the user and fresh prices, and what a refresh of the cache read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
         about: a provider, ``cache``, ``snapshot`` or ``plug-ins``.
-        what: what was looked at.
+        what: what was checked.
         status: ``ok``; ``missing``: not set up, which may be meant; ``old``: older than a day; ``failed``: it is set up
             and does not work.
         found: what was found.

@@ -83,7 +83,7 @@ class RenewalSummary:
     Attributes:
         folder: the folder that was written.
         notices: what could not be read, was left out or stays as it was; one line each.
-        checks: what to look at before these prices are committed; one line each.
+        checks: what to check before these prices are committed; one line each.
         rows: prices in the folder now.
         renewed_rows: those of them that were read again.
     """

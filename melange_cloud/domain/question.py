@@ -48,7 +48,7 @@ MOST_SECONDS = 31_536_000
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The least and the most that may be given, and what to say to who gives something else."""
+    """The least and the most that may be given, and what to say if something else is given."""
 
     least: float
     most: float
@@ -211,7 +211,7 @@ class FleetRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calculation:
-    """Who solves, how long at most, and what a month is.
+    """Which solver, how long at most, and what a month is.
 
     Attributes:
         hours_per_month: hours in a billed month.

@@ -31,7 +31,7 @@ def examine(
     sources: clouds.PriceSources | None = None,
     deadline_s: float = PLAN_S,
 ) -> tuple[DoctorCheck, ...]:
-    """Look at credentials, endpoints, permissions, and at how old everything is.
+    """Check credentials, endpoints, permissions, and at how old everything is.
 
     Args:
         offline: query no cloud.

@@ -119,7 +119,7 @@ def _outcome(
     machines: Sequence[InstanceType],
     progress: Progress | None,
 ) -> FetchOutcome:
-    """What came of asking, whatever was raised."""
+    """The outcome of the query, whatever was raised."""
     asked_at = datetime.now(UTC)
     began = time.monotonic()
 

@@ -225,7 +225,7 @@ def _due(
 
 
 def _wanted(provider: str, due: Sequence[str], purchases: Sequence[str], regions: Sequence[Region]) -> CloudQuery:
-    """What to ask for; all regions at once is fewer calls than each by name."""
+    """What to query; all regions at once take fewer calls than each by name."""
     every = {region.name for region in regions if region.provider == provider and not region.government}
     return CloudQuery(*clouds.in_one_go(provider, None if len(every) > 1 and every <= set(due) else due, purchases))
 

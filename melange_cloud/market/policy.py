@@ -25,7 +25,7 @@ class PricePolicy:
         deadline_s: how long all that asks the network may take together, seconds.
 
     Raises:
-        BadInput: offline and refresh at once.
+        BadInput: offline and refresh together.
     """
 
     offline: bool = False

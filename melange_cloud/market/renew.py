@@ -36,7 +36,7 @@ class Renewal:
         outcomes: how each cloud answered.
         renewal: the prices before and after.
         difference: what changed.
-        checks: what to look at before these prices are committed, one line each.
+        checks: what to check before these prices are committed, one line each.
         notes: what could not be read, was left out or stays; one line each.
     """
 

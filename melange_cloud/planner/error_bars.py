@@ -70,7 +70,7 @@ class ErrorBarFinder:
     Attributes:
         pose: the question with another table. Kinds and degrees that only enter at an end enter there.
         buckets: with traffic.
-        solving: who solves.
+        solving: the solver.
         hours_per_month: hours in a billed month.
     """
 

@@ -26,7 +26,7 @@ class RegionQuestion:
         asked: the question, of all regions.
         market: what is sold, by region.
         evaluated: what the profiles say of the workload.
-        solving: who solves.
+        solving: the solver.
         rules: what may enter here.
         posed: the question as a Problem, or why there is none.
         left_out: instance types that have a price here, or had, and may not enter.

@@ -9,7 +9,7 @@ class BenchmarkRun:
     """A load test at one request size and one asked rate or concurrency; sizes and latencies are means unless named.
 
     Attributes:
-        tool: who measured, as ``vllm bench serve`` or ``guidellm``.
+        tool: the tool that measured, as ``vllm bench serve`` or ``guidellm``.
         source: file (and line or index in it) for messages.
         model: as the tool names it; empty if it does not.
         input_tokens, output_tokens: mean size of the *completed* requests, tokens.

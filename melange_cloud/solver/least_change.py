@@ -1,4 +1,4 @@
-"""The fleet that changes least against one that runs, among those that cost at most so much."""
+"""The fleet that changes least against one that runs, among those that cost at most a given amount."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -26,7 +26,7 @@ class StaircaseSolution:
     tolerated_fleet_usd_per_hour: float
 
     def contradicts(self, usd_per_hour: float) -> bool:
-        """Whether a solver that calls so much the least cost is wrong by more than tolerances explain."""
+        """Whether a solver that calls this the least cost is wrong by more than tolerances explain."""
         known = self.solution.fleet_usd_per_hour or 0.0
         within = equal_within(known)
         return not self.tolerated_fleet_usd_per_hour - within <= usd_per_hour <= known + within

@@ -1,1 +1,1 @@
-"""Commands for who keeps melange-cloud: renewing the shipped prices, calibrating the estimator."""
+"""Commands for the maintainers of melange-cloud: renewing the shipped prices, calibrating the estimator."""

@@ -23,7 +23,7 @@ def renew(
     """Renew the shipped snapshot: ask both clouds for all regions, write pricing/, and say what changed.
 
     For maintainers, in a checkout. All files are written or none. What was not answered keeps its rows, with their
-    dates and sources; pricing/README.md says what to look at before the commit.
+    dates and sources; pricing/README.md says what to check before the commit.
     """
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.market.renew import renew

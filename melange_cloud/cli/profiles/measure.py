@@ -114,7 +114,7 @@ def measure(
 
     For each request size the requests in flight double until a target is missed or throughput stops growing. Each load
     counts at least 10 requests, 4 x those in flight and --seconds-per-point. Every finished load is kept: after Ctrl-C
-    or a fault the same command goes on where it stopped. The profile lands in your folder and outranks the shipped one.
+    or a fault the same command resumes where it stopped. The profile goes to your folder and outranks the shipped one.
 
     Nothing else may use the server meanwhile. OPENAI_API_KEY is sent where it is set. The load is made by GuideLLM, an
     optional extra: python3 -m pip install 'melange-cloud[measure]'

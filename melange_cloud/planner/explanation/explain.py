@@ -1,4 +1,4 @@
-"""Why this fleet: what limits it, what came second, what each size costs, which quota binds, who would enter."""
+"""Why this fleet: what limits it, what came second, what each size costs, which quota binds, what would enter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The regions of a plan against the cheapest of them: what each costs more, how certain that is, who is first."""
+"""The regions of a plan against the cheapest of them: what each costs more, how certain that is, which is first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ def ranked(plan: Plan) -> Plan:
 
 
 def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
-    """Who competes for the first rank; None if no region was compared with the cheapest."""
+    """Which regions compete for the first rank; None if no region was compared with the cheapest."""
     priced = cheapest_first(plans)
     if all(region.difference is None for region in priced[1:]):
         return None

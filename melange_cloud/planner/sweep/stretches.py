@@ -3,7 +3,7 @@
 Two shapes cover all quantities. Where more of it makes the question harder (rate) or easier (TPOT target, a GPU's
 throughput), the least cost is a staircase: a fleet that is cheapest stays so towards the hard side for as long as it
 serves, since no harder question has a cheaper answer. So from the easy end the next change lies where this fleet is
-full, and the search goes on just beyond. Where the quantity is a price, each fleet's cost is a straight line in it and
+full, and the search resumes just beyond. Where the quantity is a price, each fleet's cost is a straight line in it and
 the least cost their lower envelope: two fleets' lines cross where a third may be cheaper, else they change there.
 """
 

@@ -66,7 +66,7 @@ _MIXTURES = frozenset(
 
 
 _LONGEST = 10_000
-"""Characters at the end of a name that are looked at."""
+"""Characters at the end of a name that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class NameClues:
 def name_tells(name: str) -> NameClues:
     """What a model's name, as a benchmark's file or a server has it, says of the model.
 
-    Of a path or an address the most telling part counts: the last one that names a size, else the last that is no state
+    Of a path or an address the clearest part counts: the last one that names a size, else the last that is not a state
     or folder of models. What it leaves open, family or precision, is taken from its neighbours.
     """
     parts = _parts(name)
@@ -121,7 +121,7 @@ def telling_part(name: str) -> str:
 
 
 def _base(parts: list[str], clues: list[NameClues]) -> int:
-    """Which part names the model: the last one with a size, else the last that is no state or folder of models."""
+    """Which part names the model: the last one with a size, else the last that is not a state or folder of models."""
     with_size = (i for i, part in enumerate(clues) if part.size)
     with_name = (i for i, part in enumerate(parts) if not _names_no_model(part))
     return next(with_size, next(with_name, 0))

@@ -34,7 +34,7 @@ class ImportedFile:
     """What a file holds.
 
     Attributes:
-        tool: who wrote it.
+        tool: the tool that wrote it.
         runs: its runs, in the order of the file.
         notes: what was passed over and why, one clause each.
         averages: why the other files of its folder say it better; empty for others.

@@ -2,7 +2,7 @@
 
 For each request size the requests in flight are doubled until the SLO breaks or throughput stops growing, and the last
 step is bisected (``ladder``). A load generator that others keep makes the load (``guidellm``); each finished load point
-is kept at once (``kept``), so that a rerun goes on where the last one stopped (``session``).
+is kept at once (``kept``), so that a rerun resumes where the last one stopped (``session``).
 """
 
 from melange_cloud.domain.measurement import MeasureQuestion, RequestSize

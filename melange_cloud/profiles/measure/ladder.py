@@ -2,7 +2,7 @@
 
 Concurrency doubles from 1. The climb ends where the SLO breaks, where throughput grows by less than GROWTH over the
 best before, or at the top. Where the SLO broke, the step between the last load within it and the first beyond it is
-bisected REFINEMENTS times. Being a function of the points alone, it goes on after an interruption as if there had been
+bisected REFINEMENTS times. Being a function of the points alone, it resumes after an interruption as if there had been
 none.
 """
 

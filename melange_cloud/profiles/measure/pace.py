@@ -1,4 +1,4 @@
-"""How long a load point lasts: long enough for a steady state, and no longer than a hang deserves.
+"""How long a load point lasts: long enough for a steady state, and not so long that a hang wastes time.
 
 A point counts at least ``max(10, 4 x concurrency)`` requests and ``seconds_per_point``. Before them, requests start one
 after another over the time of one request, so that they do not all prefill at once, and as many as are in flight at
@@ -27,7 +27,7 @@ class LoadPoint:
 
     Attributes:
         concurrency: requests in flight, always.
-        requests: to be finished, warm-up not counted; the load goes on until then.
+        requests: to be finished, warm-up not counted; the load continues until then.
         warm_up_requests: the first ones, which are not counted.
         ramp_up_s: time over which the first requests start.
         expected_s: what the load is likely to take.

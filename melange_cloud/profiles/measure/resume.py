@@ -40,7 +40,7 @@ class KeptPoints:
 
     @property
     def how_to_resume(self) -> str:
-        """What is kept, and how the measurement goes on."""
+        """What is kept, and how the measurement resumes."""
         if not self.points:
             return "nothing was measured yet; the same command starts again"
         verb = "is" if len(self.points) == 1 else "are"

@@ -33,7 +33,7 @@ GLPK_BOUND = re.compile(r"^[+\s]*\d+: (?:>>>>>|mip =)\s+(?:not found yet|\S+)\s+
 CBC_LOWER_BOUND = re.compile(r"^Lower bound:\s+(\S+)", re.MULTILINE)
 GLPK_PRINTS_TO = 1e-9
 CBC_PRINTS_TO = 1e-5
-"""Bounds are printed rounded, so they are lowered by so much of themselves (CBC 2.10: to three decimals, too)."""
+"""Bounds are printed rounded, so they are lowered by this fraction of themselves (CBC 2.10: to three decimals, too)."""
 
 
 def read_glpk(log: str, columns: Path, answer: Path) -> SolverOutcome:

@@ -1,4 +1,4 @@
-"""Traces as CSV: blocks without a blemish are read at once, whatever could be misread goes row by row.
+"""Traces as CSV: blocks without a fault are read at once, whatever could be misread row by row.
 
 A block counts as read when every line has as many cells as the header, with whole numbers and times throughout:
 ``cells`` reads the common forms, pandas the others (alone it would not do: asked to read some columns only, it

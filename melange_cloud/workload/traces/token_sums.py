@@ -254,7 +254,7 @@ class _TotalSums:
                     if any(name in self.columns.input for name in left_out) and not self.exceeds_input(left_out):
                         raise self._contradiction(path, left_out)
                     if left_out:
-                        # Gemini's thoughts are never part of its candidates, and what exceeds the input is no part of
+                        # Gemini's thoughts are never part of its candidates, and what exceeds the input is not part of
                         # it, whoever made the total.
                         return None
                     return tuple(name for name in some if name not in self.usual)
