@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from melange_cloud.domain import Plan, RegionPlan
     from melange_cloud.planner import Question, answer
-    from melange_cloud.report.frames import frames
+    from melange_cloud.report.data_frames import frames
 
 __all__ = ["Plan", "Question", "RegionPlan", "answer", "frames"]
 
@@ -25,7 +25,7 @@ _HOMES = {
     "RegionPlan": "melange_cloud.domain",
     "Question": "melange_cloud.planner",
     "answer": "melange_cloud.planner",
-    "frames": "melange_cloud.report.frames",
+    "frames": "melange_cloud.report.data_frames",
 }
 
 

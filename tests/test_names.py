@@ -11,7 +11,6 @@ PACKAGE = Path(melange_cloud.__file__).parent
 
 SAME_NOUN = {
     "arrivals": ("report/pages", "workload"),
-    "comparison": ("domain", "report"),
     "coverage": ("domain", "planner", "report/pages"),
     "current_fleet": ("planner/region", "report/pages"),
     "error_bars": ("planner", "report/pages"),
@@ -22,7 +21,7 @@ SAME_NOUN = {
     "measurement": ("domain", "report/pages"),
     "plan": ("cli", "domain"),
     "price_difference": ("domain", "report/pages"),
-    "profile": ("profiles/rates", "report/pages"),
+    "profile": ("profiles/max_tput", "report/pages"),
     "profile_list": ("domain", "profiles"),
     "profile_rates": ("domain", "profiles"),
     "purchases": ("domain", "planner", "report/pages"),
@@ -36,7 +35,6 @@ SAME_NOUN = {
 """One noun at several levels: domain/ says what it is, another package computes or reads it, report/ shows it."""
 
 COMMAND = {
-    "build": ("calibration", "cli/maintain"),
     "doctor": ("cli/prices", "market"),
     "import_results": ("cli/profiles", "profiles"),
     "mix": ("cli/workloads", "workload"),

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from melange_cloud.calibration.build import profile_key
+from melange_cloud.calibration.build_profiles import profile_key
 from melange_cloud.calibration.calibrate import PAST_ENGINES
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import LoadCurve, Trial, curves, estimated_within, trial

@@ -24,8 +24,8 @@ from melange_cloud.catalog.fleet_file import read_fleet
 from melange_cloud.catalog.implausible import PriceShift, odd_prices, shifts
 from melange_cloud.catalog.quotas import AccountQuota, quota_of
 from melange_cloud.catalog.regions import select_regions, with_sheet_regions
-from melange_cloud.catalog.renew import FolderRenewal, renew_folder
 from melange_cloud.catalog.renew_checks import worth_a_look
+from melange_cloud.catalog.renew_snapshot import FolderRenewal, renew_folder
 from melange_cloud.catalog.sheet import SHEET_COLUMNS, read_price_sheet
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions, load_snapshot, read_snapshot
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from melange_cloud.catalog.catalog import Catalog, OfferKey, key_of
 from melange_cloud.catalog.implausible import shifts
-from melange_cloud.catalog.renew import FolderRenewal
+from melange_cloud.catalog.renew_snapshot import FolderRenewal
 from melange_cloud.domain import CatalogDifference, Offer
 
 _BIG_MOVE = 0.2

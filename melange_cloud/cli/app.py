@@ -11,11 +11,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from melange_cloud.cli import plan, question_options, schema, sensitivity, solve
+from melange_cloud.cli import options_to_question, plan, schema, sensitivity, solve
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.maintain import commands
-from melange_cloud.cli.option_numbers import drop_impossible_sizes, read_plain_numbers
 from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.plain_numbers import drop_impossible_sizes, read_plain_numbers
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.cli.streams import take_stdout
@@ -130,10 +130,10 @@ def melange_cloud(
     5 prices or profiles unavailable; 6 time limit reached without proof.
     """
     drop_impossible_sizes()
-    for line in unused_variables(question_options.variables()):
+    for line in unused_variables(options_to_question.variables()):
         note(f"melange-cloud: {line}")
     if ctx.invoked_subcommand in ("plan", "sensitivity"):
-        ctx.default_map = question_options.defaults_from_file()
+        ctx.default_map = options_to_question.defaults_from_file()
 
 
 app.command("plan")(plan.plan)

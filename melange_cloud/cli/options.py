@@ -10,11 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from melange_cloud.cli.option import Option, duration
-from melange_cloud.cli.option_values import fraction, limits
+from melange_cloud.cli.option_checks import fraction, limits
+from melange_cloud.cli.option_type import Option, duration
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S
 from melange_cloud.domain import question as asked
-from melange_cloud.domain.kinds import GPUS, PURCHASES
+from melange_cloud.domain.gpu_kinds import GPUS, PURCHASES
 from melange_cloud.market.policy import DEFAULT_MAX_AGE
 from melange_cloud.report.page import Format
 

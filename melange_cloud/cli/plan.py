@@ -8,8 +8,8 @@ import typer
 
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ONE_ANSWER, QUESTION
+from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, width
-from melange_cloud.cli.question_options import question_of, takes
 from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.report.page import Format

@@ -52,7 +52,7 @@ def schema(
 
 def document_of(name: DocumentName) -> "Document":
     """The document of that name."""
-    from melange_cloud.report import documents
+    from melange_cloud.report import json_documents
     from melange_cloud.report.schemas import Document
     from melange_cloud.workload import WorkloadForm
 
@@ -63,17 +63,17 @@ def document_of(name: DocumentName) -> "Document":
         )
         return Document("melange-cloud workload", about, WorkloadForm, schema_version=None, closed=True)
     return {
-        DocumentName.PLAN: documents.PLAN,
-        DocumentName.SENSITIVITY: documents.SENSITIVITY,
-        DocumentName.HEATMAP: documents.HEATMAP,
-        DocumentName.PROFILES: documents.PROFILES,
-        DocumentName.PROFILE: documents.PROFILE,
-        DocumentName.IMPORT: documents.IMPORT,
-        DocumentName.MEASUREMENT: documents.MEASUREMENT,
-        DocumentName.SOLVE: documents.SOLVE,
-        DocumentName.PRICES_LIST: documents.PRICES_LIST,
-        DocumentName.PRICES_DIFF: documents.PRICES_DIFF,
-        DocumentName.PRICES_DOCTOR: documents.PRICES_DOCTOR,
-        DocumentName.PRICES_REFRESH: documents.PRICES_REFRESH,
-        DocumentName.PRICES_RENEW: documents.PRICES_RENEW,
+        DocumentName.PLAN: json_documents.PLAN,
+        DocumentName.SENSITIVITY: json_documents.SENSITIVITY,
+        DocumentName.HEATMAP: json_documents.HEATMAP,
+        DocumentName.PROFILES: json_documents.PROFILES,
+        DocumentName.PROFILE: json_documents.PROFILE,
+        DocumentName.IMPORT: json_documents.IMPORT,
+        DocumentName.MEASUREMENT: json_documents.MEASUREMENT,
+        DocumentName.SOLVE: json_documents.SOLVE,
+        DocumentName.PRICES_LIST: json_documents.PRICES_LIST,
+        DocumentName.PRICES_DIFF: json_documents.PRICES_DIFF,
+        DocumentName.PRICES_DOCTOR: json_documents.PRICES_DOCTOR,
+        DocumentName.PRICES_REFRESH: json_documents.PRICES_REFRESH,
+        DocumentName.PRICES_RENEW: json_documents.PRICES_RENEW,
     }[name]

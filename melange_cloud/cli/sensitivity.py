@@ -7,9 +7,9 @@ import typer
 
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ALL_ROWS, FORMAT, OUT, OUTPUT, QUESTION, WHAT
+from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, width
 from melange_cloud.cli.plan import progress
-from melange_cloud.cli.question_options import question_of, takes
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.report.page import Format

@@ -36,7 +36,7 @@ from melange_cloud.domain.fleet_context import (
     WhatIf,
 )
 from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
-from melange_cloud.domain.kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
+from melange_cloud.domain.gpu_kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
 from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, PriceProvenance, Region
 from melange_cloud.domain.plan import IneligibleType, Plan, RegionPlan
 from melange_cloud.domain.price_check import CloudRefresh, DoctorCheck

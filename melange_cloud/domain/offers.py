@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.gpu_kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)

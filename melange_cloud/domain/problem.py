@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 
-from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.gpu_kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)

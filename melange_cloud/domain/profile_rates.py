@@ -6,7 +6,7 @@ Field names are those of the JSON.
 from dataclasses import dataclass
 from datetime import date
 
-from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.gpu_kinds import Kind
 from melange_cloud.domain.user_measurements import UserMeasurement
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from melange_cloud.domain.kinds import PURCHASES, ROUTERS
+from melange_cloud.domain.gpu_kinds import PURCHASES, ROUTERS
 from melange_cloud.domain.throughput import Slo
 
 DEFAULT_MODEL = "llama-3.1-8b"

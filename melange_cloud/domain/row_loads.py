@@ -21,7 +21,7 @@ also posed with both limits apart (``Posed.both_limits``), and such a router may
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.gpu_kinds import Kind
 from melange_cloud.domain.throughput import FRONT_END, MaxTput, UnservableSize
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from melange_cloud.domain.kinds import Kind
+from melange_cloud.domain.gpu_kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from melange_cloud.profiles.front_end import (
 )
 from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_era, resolve_precision
+from melange_cloud.profiles.max_tput.profile import GridCell, Profile
+from melange_cloud.profiles.max_tput.saturation import prompt_s, what_saturates
 from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
-from melange_cloud.profiles.rates.profile import GridCell, Profile
-from melange_cloud.profiles.rates.saturation import prompt_s, what_saturates
 from melange_cloud.profiles.user_measurements import import_notices, imports_of, rests_on
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo
 from melange_cloud.domain.import_report import EstimateComparison
 from melange_cloud.profiles.front_end import served_max_tput
-from melange_cloud.profiles.rates.profile import Profile
+from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.run_points import is_saturated
 
 LARGE_RATIO = 1.5

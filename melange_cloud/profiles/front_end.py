@@ -32,9 +32,9 @@ from melange_cloud.domain.question import DEFAULT_API_SERVERS
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile
-from melange_cloud.profiles.rates.measured_profile import MeasuredProfile
-from melange_cloud.profiles.rates.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
+from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
 
 MOST_API_SERVERS = 64
 """More processes than an instance has cores to spare for them."""

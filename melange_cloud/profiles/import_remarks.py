@@ -10,7 +10,7 @@ from melange_cloud.profiles.against_estimate import large_ratio
 from melange_cloud.profiles.attribution.attribute import Attribution
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.library import load_profiles
-from melange_cloud.profiles.rates.measured_profile import CELL
+from melange_cloud.profiles.max_tput.measured_profile import CELL
 from melange_cloud.profiles.run_points import doubts
 
 _SHOWN = 10

@@ -15,8 +15,8 @@ from melange_cloud.profiles.lookup import (
     own_precision,
     resolve_precision,
 )
-from melange_cloud.profiles.rates.grid_profile import GridProfile
-from melange_cloud.profiles.rates.profile import Profile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.user_profiles import own_estimates, own_files, own_folder, plain_name
 from melange_cloud.shipped import shipped
 
@@ -72,7 +72,7 @@ def load_profiles(
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
         held: dict[Kind, Profile] = dict(estimates)
         if measured is not None or own:
-            from melange_cloud.profiles.rates.measured_over_estimate import pin
+            from melange_cloud.profiles.max_tput.measured_over_estimate import pin
 
             held = pin(estimates, [] if measured is None else [measured], own)
         rows = sorted(held)
@@ -105,7 +105,7 @@ def _load_own(
     model: str, precision: str | None, era: Era, gpus: Iterable[str]
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
-    from melange_cloud.profiles.rates.measured_over_estimate import pin
+    from melange_cloud.profiles.max_tput.measured_over_estimate import pin
 
     resolved = own_precision(model, precision, era.name)
     profiles: dict[Kind, Profile] = {}

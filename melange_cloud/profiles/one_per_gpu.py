@@ -6,7 +6,7 @@ from melange_cloud.domain import Kind
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import find_gpus
-from melange_cloud.profiles.rates.profile import Profile
+from melange_cloud.profiles.max_tput.profile import Profile
 
 
 def gpus_of(words: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, Refus
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.profiles.estimates.profile_text import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_law, request_s, served_cells
-from melange_cloud.profiles.rates.profile import GridCell, Profile
+from melange_cloud.profiles.max_tput.profile import GridCell, Profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of
 
 

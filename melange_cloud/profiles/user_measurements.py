@@ -9,10 +9,10 @@ from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.files.profile_file import ProfileFile
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, served_max_tput
-from melange_cloud.profiles.rates.grid_profile import GridProfile
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile, pin
-from melange_cloud.profiles.rates.measured_profile import MeasuredProfile
-from melange_cloud.profiles.rates.profile import Profile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile, pin
+from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
+from melange_cloud.profiles.max_tput.profile import Profile
 
 Size = tuple[float, float, int | None]
 """Mean input tokens, mean output tokens, longest input + output (None: not known)."""

@@ -9,7 +9,7 @@ from typing import Any
 from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.domain.import_report import EstimateComparison
-from melange_cloud.report.comparison import reasons
+from melange_cloud.report.ranking_sentences import reasons
 from melange_cloud.report.text import known, utc
 
 SCHEMA_VERSION = 1

@@ -6,7 +6,7 @@ is not negative. A field that is an exception says so itself, by ``metadata={"sc
 
 from collections.abc import Mapping
 
-from melange_cloud.domain.kinds import PURCHASES, ROUTERS
+from melange_cloud.domain.gpu_kinds import PURCHASES, ROUTERS
 
 Keywords = Mapping[str, object]
 """Keywords of JSON Schema."""

@@ -13,7 +13,7 @@ from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs.find import SolverProgram, programs_for
 from melange_cloud.solver.programs.run import failure, run
 from melange_cloud.solver.programs.solver_output import UnusableOutput
-from melange_cloud.solver.recover import Instances, read_values
+from melange_cloud.solver.whole_fleet import Instances, read_values
 
 
 def least_change(

@@ -25,8 +25,8 @@ from melange_cloud.solver.model import create_model
 from melange_cloud.solver.programs.find import SolverProgram, find_highs, programs_for
 from melange_cloud.solver.programs.run import failure, run
 from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput
-from melange_cloud.solver.recover import Instances, best_fleet, items_of, quota_limits, read_values
 from melange_cloud.solver.staircase_solution import counted
+from melange_cloud.solver.whole_fleet import Instances, best_fleet, items_of, quota_limits, read_values
 
 FIRST_TRY_S = 2
 """What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""

@@ -10,7 +10,7 @@ write_workload(held)                     the text of a workload file
 """
 
 from melange_cloud.domain import WorkloadFile
-from melange_cloud.workload.edges import Edges, checked_edges, fine_edges
+from melange_cloud.workload.bucket_edges import Edges, checked_edges, fine_edges
 from melange_cloud.workload.file import write_workload
 from melange_cloud.workload.file_form import WorkloadForm
 from melange_cloud.workload.histogram import SizeFacts

@@ -13,7 +13,7 @@ from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadInput
 
 if TYPE_CHECKING:
-    from melange_cloud.workload.tally import Tally
+    from melange_cloud.workload.request_tally import Tally
 
 MINUTE_S = 60
 HOURS_FROM = 6

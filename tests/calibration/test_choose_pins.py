@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from melange_cloud.calibration.build import differences
+from melange_cloud.calibration.build_profiles import differences
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.choose_pins import MOST_FRONT_END, WIDEST_SPREAD, pinned
 from melange_cloud.calibration.training_data import load_measurements
@@ -18,7 +18,7 @@ from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableS
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus, load_models
 from melange_cloud.profiles import check_profile_file, load_eras, load_profiles, read_profile_file
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from melange_cloud.shipped import shipped
 from tests.examples import SHELL
 

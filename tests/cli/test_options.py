@@ -10,8 +10,8 @@ from melange_cloud import planner, profiles
 from melange_cloud.catalog import load_instance_types
 from melange_cloud.cli import options
 from melange_cloud.cli.app import app
-from melange_cloud.cli.option import Option, duration
-from melange_cloud.cli.option_numbers import _callbacks
+from melange_cloud.cli.option_type import Option, duration
+from melange_cloud.cli.plain_numbers import _callbacks
 from melange_cloud.cli.profiles import measure
 from melange_cloud.clouds.deadline import deadline_of
 from melange_cloud.market.policy import PricePolicy, age_of

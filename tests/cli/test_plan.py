@@ -12,7 +12,7 @@ import time
 import jsonschema
 import pytest
 
-from melange_cloud.report import documents
+from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 
 MELANGE = (sys.executable, "-c", "from melange_cloud.cli.app import main; main()")
@@ -40,7 +40,7 @@ def test_the_example_banner_goes_when_workload_and_rate_are_set(run):
 
 def test_json_follows_its_schema_and_can_be_recomputed(run):
     document = run.json("plan", "--region", "us-east-1", "--region", "us-central1", "--router", "prompt")
-    jsonschema.validate(document, schema(documents.PLAN))
+    jsonschema.validate(document, schema(json_documents.PLAN))
     for region in document["regions"]:
         assert region["status"] == "optimal"
         cost = sum(line["instances"] * line["usd_per_hour_each"] for line in region["allocations"])

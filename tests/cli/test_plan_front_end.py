@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from melange_cloud.report import documents
+from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 
 CHAT = ("plan", "--region", "us-east-1", "--offline", "--gpu", "H100", "--workload", "chat", "--rate", "300")
@@ -23,7 +23,7 @@ def seconds_of(output_tokens):
 def test_no_replica_serves_more_than_its_front_end_takes(run):
     """360 requests/s of 256 tokens take 360 x (0.0217 + 255 x 0.0000214) = 9.8 servers: more than one p5 has GPUs."""
     document = run.json(*CHAT)
-    jsonschema.validate(document, schema(documents.PLAN))
+    jsonschema.validate(document, schema(json_documents.PLAN))
     assert document["request"]["api_servers"] == 1
     assert "api_servers" in document["defaulted"]
     (region,) = document["regions"]

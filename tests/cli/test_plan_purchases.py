@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from melange_cloud.domain import PURCHASES
-from melange_cloud.report import documents
+from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 
 ONE = ("plan", "--region", "us-east-1", "--offline", "--compare-purchases")
@@ -115,7 +115,7 @@ def test_marks_are_explained_and_follow_the_figures(run):
 
 def test_every_format_holds_it_and_the_schema_describes_it(run):
     document = run.json(*TWO)
-    jsonschema.validate(document, schema(documents.PLAN))
+    jsonschema.validate(document, schema(json_documents.PLAN))
     assert {bought["purchase"] for bought in document["regions"][0]["purchases"]} == set(PURCHASES)
     rows = run(*TWO, "--format", "csv")
     for row in csv.DictReader(io.StringIO(rows.stdout)):

@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from melange_cloud.report import documents
+from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 
 HERE = ("plan", "--region", "us-east-1", "--offline")
@@ -31,7 +31,7 @@ def test_every_format_says_that_a_plan_is_pessimistic(run):
 
 def test_the_json_of_error_bars_follows_its_schema(run):
     document = run.json(*HERE)
-    jsonschema.validate(document, schema(documents.PLAN))
+    jsonschema.validate(document, schema(json_documents.PLAN))
     (region,) = document["regions"]
     bars = region["error_bars"]
     assert [bars["better"]["usd_per_month"], bars["worse"]["usd_per_month"]] == region["usd_per_month_range"]

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from melange_cloud.calibration.build import build, write
+from melange_cloud.calibration.build_profiles import build, write
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.errors import BadInput, MelangeError
 

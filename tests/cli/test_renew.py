@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud import catalog
-from melange_cloud.catalog.renew import RENEWED_FILES
+from melange_cloud.catalog.renew_snapshot import RENEWED_FILES
 from melange_cloud.cli.app import app
 from melange_cloud.shipped import shipped
 from tests.clouds.aws_cloud import FakeAws, expected_rows, product, refusal

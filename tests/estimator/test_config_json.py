@@ -14,7 +14,7 @@ from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.profiles import load_models
 from melange_cloud.profiles.estimates.estimated import estimated_profile
 from melange_cloud.profiles.files.profile_file import check_profile_file, parse_profile
-from melange_cloud.profiles.rates.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 
 
 def config(kind, layers, hidden, heads, kv_heads, intermediate, vocab, context=4096, **more):
@@ -101,7 +101,7 @@ def test_a_shipped_model_has_the_shape_of_its_config(name, read):
 def test_a_shipped_model_is_estimated_as_it_is_shipped(read):
     made = estimated_profile(read(LLAMA_8B, "llama-3.1-8b"), "l4", tensor_parallel=1)
     rows = [line for line in made.splitlines() if not line.startswith("#")]
-    from melange_cloud.calibration.build import build
+    from melange_cloud.calibration.build_profiles import build
 
     texts = build(["llama-3.1-8b"])
     (text,) = [text for place, text in texts.items() if place.parts[0] == "2025" and place.match("*/bf16/L4.csv")]

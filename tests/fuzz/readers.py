@@ -17,7 +17,7 @@ from melange_cloud.calibration.report_card import read_card
 from melange_cloud.calibration.training_data import read_measurements, read_sources
 from melange_cloud.catalog.cache.format import CachedPrices, ProviderCache, QueryRecord, as_text
 from melange_cloud.catalog.snapshot import FILE_OF_PURCHASE, load_instance_types, load_snapshot, read_snapshot
-from melange_cloud.cli import question_options
+from melange_cloud.cli import options_to_question
 from melange_cloud.clouds.aws.csv_list import products_of
 from melange_cloud.clouds.aws.products import PriceList, parsed
 from melange_cloud.clouds.gcp.skus import part_prices
@@ -182,7 +182,7 @@ def _cache_text() -> Sequence[bytes]:
 def _settings(path: Path) -> object:
     os.environ["MELANGE_CLOUD_CONFIG"] = str(path)
     try:
-        return [question_options.defaults_from_file(), catalog.load_discounts()]
+        return [options_to_question.defaults_from_file(), catalog.load_discounts()]
     finally:
         del os.environ["MELANGE_CLOUD_CONFIG"]
 

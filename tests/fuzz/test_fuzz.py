@@ -10,7 +10,7 @@ import pytest
 
 from melange_cloud.catalog import load_regions
 from melange_cloud.catalog.regions import select_regions
-from melange_cloud.cli import option_values
+from melange_cloud.cli import option_checks
 from melange_cloud.cli.profiles import heatmap, measure
 from melange_cloud.cli.workloads.mix import name_and_weight
 from melange_cloud.errors import BadInput, MelangeError
@@ -54,8 +54,8 @@ def test_any_input_ends_a_command_with_a_documented_code(reader):
 
 
 WORD_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
-    "--max-gpus": ("A10G=8", lambda text: option_values.limits("--max-gpus", [text])),
-    "--stay-within": ("2.5%", lambda text: option_values.fraction("--stay-within", text)),
+    "--max-gpus": ("A10G=8", lambda text: option_checks.limits("--max-gpus", [text])),
+    "--stay-within": ("2.5%", lambda text: option_checks.fraction("--stay-within", text)),
     "--rate": ("p99.5", lambda text: rate_of(text, load_workload_file("code-week"))),
     "--max-age": ("12h", age_of),
     "--gpu": ("H100:2,L4", lambda text: resolve._gpus([text])),

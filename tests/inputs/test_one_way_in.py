@@ -18,7 +18,7 @@ ALLOWED = {
     "cli/streams.py": "standard streams",
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",
-    "calibration/build.py": "compares with what ships",
+    "calibration/build_profiles.py": "compares with what ships",
     "profiles/measure/load_generator.py": "writes the log of our own process",
     "solver/programs/highs.py": "standard output, while the solver runs",
     "solver/programs/solver_output.py": "the answer of a solver that we started, in our own folder",

@@ -18,8 +18,8 @@ from melange_cloud.profiles.front_end import (
     served_cells,
     served_max_tput,
 )
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile
-from melange_cloud.profiles.rates.measured_profile import MeasuredProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
 
 LAW_16_BIT = FrontEnd(step_s=0.00149, per_request_s=2.14e-5, per_prefill_s=0.0217)
 LAW_FP8 = FrontEnd(step_s=0.00361, per_request_s=4.92e-5, per_prefill_s=0.0353)

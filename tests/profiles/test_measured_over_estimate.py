@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.files.profile_format import MEASURED_COLUMNS, MEASURED_FORMAT
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile, pin
-from melange_cloud.profiles.rates.measured_profile import MeasuredProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile, pin
+from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
 from tests.properties import examples
 
 KIND = Kind("A10G", 1)

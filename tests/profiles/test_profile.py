@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.files.profile_format import COLUMNS
-from melange_cloud.profiles.rates.grid_profile import GridProfile
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from tests.properties import examples
 
 SHIPPED = [

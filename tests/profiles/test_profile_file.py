@@ -11,7 +11,7 @@ from melange_cloud.domain import Kind, Slo
 from melange_cloud.errors import BadFile
 from melange_cloud.profiles import check_profile_file, read_profile_file
 from melange_cloud.profiles.files.profile_format import COLUMNS, format_profile
-from melange_cloud.profiles.rates.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 
 GOOD = """\
 # format: melange-cloud profile 1

@@ -8,7 +8,7 @@ from melange_cloud.calibration.trials import TPOT_TARGETS_MS, curves
 from melange_cloud.domain import Kind, MaxTput, Slo
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import Profile, load_models, load_profiles
-from melange_cloud.profiles.rates.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 
 Checked = list[tuple[float, MaxTput]]
 

@@ -12,11 +12,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from melange_cloud.domain import Plan, PlanBasis
-from melange_cloud.report import documents
+from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 from tests.report import forms, plans
 
-SCHEMA: dict[str, Any] = schema(documents.PLAN)
+SCHEMA: dict[str, Any] = schema(json_documents.PLAN)
 PAGES = plans.pages()
 Document = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 
-from melange_cloud.report import documents
+from melange_cloud.report import json_documents
 from melange_cloud.report.page import written
 from melange_cloud.report.pages.profile import nothing_served, profile_page
 from melange_cloud.report.schemas import Document, schema
@@ -109,10 +109,10 @@ def test_where_nothing_is_served_the_smallest_size_says_why() -> None:
 @pytest.mark.parametrize(
     ("name", "described"),
     [
-        ("profiles-list", documents.PROFILES),
-        ("profiles-show", documents.PROFILE),
-        ("profiles-import", documents.IMPORT),
-        ("profiles-measure", documents.MEASUREMENT),
+        ("profiles-list", json_documents.PROFILES),
+        ("profiles-show", json_documents.PROFILE),
+        ("profiles-import", json_documents.IMPORT),
+        ("profiles-measure", json_documents.MEASUREMENT),
     ],
 )
 def test_the_json_is_valid_by_its_schema(name: str, described: Document) -> None:

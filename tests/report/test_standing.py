@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from melange_cloud.domain import Confidence, Plan, RegionName, RegionPlan, RegionStanding, Status
-from melange_cloud.report.comparison import reasons
+from melange_cloud.report.ranking_sentences import reasons
 from tests.report import forms, plans
 from tests.report.plans import A2, G5, G6, allocation, no_plan, plan, region_plan
 

@@ -12,7 +12,7 @@ from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadFile, BadInput
 from melange_cloud.workload import ColumnChoice, SizeFacts, read_histogram, read_rates, read_trace, with_rates
 from melange_cloud.workload.arrivals import arrival_rates
-from melange_cloud.workload.tally import Tally
+from melange_cloud.workload.request_tally import Tally
 
 MONDAY = 1_715_558_400
 """2024-05-13 00:00 UTC."""

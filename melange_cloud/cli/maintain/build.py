@@ -24,7 +24,7 @@ def build(
     Estimates are made from the GPU and model specifications and the calibration; what is pinned over them from the
     shipped measurements.
     """
-    from melange_cloud.calibration import build as making
+    from melange_cloud.calibration import build_profiles as making
     from melange_cloud.calibration.choose_pins import pinned
     from melange_cloud.shipped import shipped
 

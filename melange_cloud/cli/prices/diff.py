@@ -27,7 +27,7 @@ def diff(
 
     Only what both sides cover is compared, by region and purchase. Prices are before discounts.
     """
-    from melange_cloud.market.price_sides import compare
+    from melange_cloud.market.compared_prices import compare
     from melange_cloud.report.pages.price_difference import price_difference
 
     result = result_of(out, format_, Format)

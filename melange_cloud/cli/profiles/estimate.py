@@ -7,7 +7,7 @@ import typer
 
 from melange_cloud.cli import output
 from melange_cloud.cli.exit_codes import NO_DATA, UNSERVABLE
-from melange_cloud.cli.option_values import latency_targets
+from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
     FORMAT,
     MODEL,

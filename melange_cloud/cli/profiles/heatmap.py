@@ -31,7 +31,7 @@ from melange_cloud.cli.options import (
     TPOT_MS,
     AnyFormat,
 )  # fmt: skip
-from melange_cloud.cli.question_options import question_of, takes
+from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.question import HEATMAP_REGION
 from melange_cloud.errors import BadInput, echoed

@@ -6,10 +6,10 @@ import typer
 
 from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
-from melange_cloud.cli.option_values import latency_targets
+from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import GPU, MODEL, TENSOR_PARALLEL, TPOT_MS, AnyFormat, Era, Out, Precision
 from melange_cloud.cli.result_file import result_of
-from melange_cloud.domain.kinds import GPUS
+from melange_cloud.domain.gpu_kinds import GPUS
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.specs import DEFAULT_MAX_NUM_SEQS
 from melange_cloud.inputs.quantities import positive

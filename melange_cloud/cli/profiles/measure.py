@@ -11,7 +11,7 @@ import typer
 from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.exit_codes import INTERRUPTED
-from melange_cloud.cli.option_values import latency_targets
+from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
     E2E_MS,
     GPU,
@@ -28,7 +28,7 @@ from melange_cloud.cli.options import (
 )  # fmt: skip
 from melange_cloud.cli.profiles.measure_progress import measure_bar
 from melange_cloud.cli.result_file import result_of
-from melange_cloud.domain.kinds import GPUS
+from melange_cloud.domain.gpu_kinds import GPUS
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.inputs.quantities import positive
 from melange_cloud.report.page import Format

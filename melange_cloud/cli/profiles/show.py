@@ -1,7 +1,7 @@
 """``melange-cloud profiles show``: what one replica serves by request size."""
 
 from melange_cloud.cli import output
-from melange_cloud.cli.option_values import latency_targets
+from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
     AnyFormat,
     ApiServers,

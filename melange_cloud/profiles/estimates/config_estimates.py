@@ -8,7 +8,7 @@ from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel
 from melange_cloud.profiles.estimates.estimated import estimated_profile
 from melange_cloud.profiles.files.profile_file import parse_profile
-from melange_cloud.profiles.rates.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.user_profiles import own_folder, save_file
 
 

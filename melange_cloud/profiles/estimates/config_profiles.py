@@ -9,9 +9,9 @@ from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.estimates.estimated import DoesNotFit, estimated_at_every_degree
 from melange_cloud.profiles.files.profile_file import parse_profile
 from melange_cloud.profiles.lookup import find_era, find_gpus
-from melange_cloud.profiles.rates.grid_profile import GridProfile
-from melange_cloud.profiles.rates.measured_over_estimate import pin
-from melange_cloud.profiles.rates.profile import Profile
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.measured_over_estimate import pin
+from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.user_profiles import own_files, own_folder, plain_name
 
 

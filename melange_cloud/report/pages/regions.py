@@ -8,11 +8,11 @@ from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import same_cost
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
-from melange_cloud.report.comparison import least_sure, turn_words
 from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.pages.purchases import purchases_of_regions
 from melange_cloud.report.pages.region import left_out_sheet
 from melange_cloud.report.pages.routing import routing_sheet
+from melange_cloud.report.ranking_sentences import least_sure, turn_words
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud.domain import Drift
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.workload.arrivals import whole_hours
-from melange_cloud.workload.tally import Tally
+from melange_cloud.workload.request_tally import Tally
 
 if TYPE_CHECKING:
     import numpy as np

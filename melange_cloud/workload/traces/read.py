@@ -13,8 +13,8 @@ from pathlib import Path
 from melange_cloud.domain import ArrivalRates, Bucket, Drift, Workload, WorkloadFile
 from melange_cloud.errors import BadFile, BadInput, Fault
 from melange_cloud.workload.arrivals import arrival_rates
-from melange_cloud.workload.edges import Edges, joined, load_error
-from melange_cloud.workload.tally import CellSums, Tally
+from melange_cloud.workload.bucket_edges import Edges, joined, load_error
+from melange_cloud.workload.request_tally import CellSums, Tally
 from melange_cloud.workload.traces.columns import ColumnChoice, wanted_values
 from melange_cloud.workload.traces.drift import drift_by_hour
 from melange_cloud.workload.traces.from_csv import read_csv_trace

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud.errors import echoed
 from melange_cloud.inputs import is_number
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS
-from melange_cloud.workload.tally import Tally
+from melange_cloud.workload.request_tally import Tally
 from melange_cloud.workload.traces.clock import OUTSIDE_CALENDAR, Clock, is_given, number_of
 from melange_cloud.workload.traces.columns import LabelColumn, TraceColumns, normal
 from melange_cloud.workload.traces.labels import LabelCounts, label_text

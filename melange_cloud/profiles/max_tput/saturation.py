@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from melange_cloud.domain import OperatingPoint
-from melange_cloud.profiles.rates.profile import Profile
+from melange_cloud.profiles.max_tput.profile import Profile
 
 
 def what_saturates(profile: Profile, input_tokens: float, output_tokens: float) -> str:

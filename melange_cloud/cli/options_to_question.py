@@ -5,8 +5,8 @@ from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any
 
 from melange_cloud import settings
-from melange_cloud.cli.option import Option
-from melange_cloud.cli.option_values import price_policy
+from melange_cloud.cli.option_checks import price_policy
+from melange_cloud.cli.option_type import Option
 from melange_cloud.cli.options import FORMAT, ONE_ANSWER, OUT, QUESTION, RATE, REGION
 from melange_cloud.cli.output import note
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown

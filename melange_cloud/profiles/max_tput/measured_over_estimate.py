@@ -25,10 +25,10 @@ from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles.files.profile_file import ProfileFile
-from melange_cloud.profiles.rates.grid_profile import GridProfile
-from melange_cloud.profiles.rates.measured_profile import CELL, EXACT, EnclosedRate, MeasuredProfile, distance
-from melange_cloud.profiles.rates.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.rates.size_rates import Size
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.measured_profile import CELL, EXACT, EnclosedRate, MeasuredProfile, distance
+from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.max_tput.size_rates import Size
 from melange_cloud.profiles.user_profiles import together
 
 REACH = math.log(2)

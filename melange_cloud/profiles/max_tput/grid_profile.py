@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
-from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
-from melange_cloud.profiles.rates.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.rates.size_grid import SizeGrid, Weights
-from melange_cloud.profiles.rates.size_rates import (
+from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.max_tput.size_grid import SizeGrid, Weights
+from melange_cloud.profiles.max_tput.size_rates import (
     NEAR_FLOOR_ERROR,
     NEAR_FLOOR_GRADE,
     SizeRates,
     is_near_floor,
     tpot_ms_of,
 )
+from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
 
 
 @dataclass(frozen=True, eq=False)

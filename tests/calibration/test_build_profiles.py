@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.calibration.build import build, differences, write
+from melange_cloud.calibration.build_profiles import build, differences, write
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles import check_profile_file, load_profiles
 from melange_cloud.profiles.estimates.profile_text import INPUT_TOKENS, OUTPUT_TOKENS, grid

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.workload.buckets.ranges import INPUT_EDGES_TOKENS, LONGEST_TOKENS, OUTPUT_EDGES_TOKENS
-from melange_cloud.workload.tally import CellSums
+from melange_cloud.workload.request_tally import CellSums
 
 if TYPE_CHECKING:
     import numpy as np

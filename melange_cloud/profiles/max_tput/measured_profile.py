@@ -12,10 +12,10 @@ from functools import cached_property
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles.files.profile_file import ProfileFile
+from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.max_tput.size_grid import Weights, cell
+from melange_cloud.profiles.max_tput.size_rates import Size, SizeRates
 from melange_cloud.profiles.points import BestRate, Point, best_within, rates_of
-from melange_cloud.profiles.rates.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.rates.size_grid import Weights, cell
-from melange_cloud.profiles.rates.size_rates import Size, SizeRates
 from melange_cloud.profiles.run_points import is_saturated
 
 CELL = math.log(1.1)
