@@ -135,6 +135,6 @@ class Profile(ABC):
         if self.cache_tokens is not None and total_tokens > self.cache_tokens:
             return UnservableSize(
                 f"no room for one request of {total_tokens:,} tokens: "
-                f"the memory besides the weights holds {self.cache_tokens:,}"
+                f"the memory next to the weights holds {self.cache_tokens:,}"
             )
         return None
