@@ -8,6 +8,7 @@ from pathlib import Path
 
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.inputs import is_there
+from melange_cloud.inputs.suggestions import one_of
 
 SUFFIXES = {
     "table": (".txt",),
@@ -74,11 +75,11 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
         if suffix in _MEANS_SOMETHING_ELSE or means not in (None, str(chosen)):
             raise BadInput(f"{shown} and --format {chosen} disagree: drop one of the two, or change the suffix")
     elif means not in formats:
-        endings = _one_of([SUFFIXES[name][0] for name in formats])
+        endings = one_of([SUFFIXES[name][0] for name in formats])
         if not suffix:
             raise BadInput(f"{shown}: the name does not say the format; end it in {endings}")
         drawn = [SUFFIXES[name][0] for name in formats if name in ("png", "svg", "pdf")]
-        more = f"; pictures are {_one_of(sorted(drawn))}" if drawn else ""
+        more = f"; pictures are {one_of(sorted(drawn))}" if drawn else ""
         raise BadInput(f"{shown}: this command does not write {echoed(suffix, 20)}; end the name in {endings}{more}")
     refuse_unwritable(out)
     return ResultFile(chosen or str(means), out)
@@ -109,8 +110,3 @@ def _is_stream(out: Path) -> bool:
     except (OSError, ValueError):
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def _one_of(words: list[str]) -> str:
-    *head, tail = words
-    return f"{', '.join(head)} or {tail}" if head else tail

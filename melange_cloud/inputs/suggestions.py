@@ -15,14 +15,19 @@ def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     return [by_lower[match] for match in difflib.get_close_matches(word.lower(), by_lower, n=most, cutoff=0.6)]
 
 
+def one_of(words: Iterable[str]) -> str:
+    """``A, B or C``; empty if there is none."""
+    *others, last = list(words) or [""]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def did_you_mean(words: Iterable[str]) -> str:
     """``did you mean A, B or C?``; empty if there is no word to suggest."""
-    *others, last = list(words) or [""]
-    before = f"{', '.join(others)} or " if others else ""
-    return f"did you mean {before}{last}?" if last else ""
+    listed = one_of(words)
+    return f"did you mean {listed}?" if listed else ""
 
 
 def close_matches(word: str, known: Iterable[str]) -> str:
-    """``did you mean A or B?``, or ``there are ...`` with the whole list where nothing is close."""
-    names = sorted(known)
+    """``did you mean A or B?``; if nothing is close, ``there are ...`` with the whole list (a tuple keeps its order)."""
+    names = list(known) if isinstance(known, tuple) else sorted(known)
     return did_you_mean(closest(word, names)) or f"there are {', '.join(names)}"

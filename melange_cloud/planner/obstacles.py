@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from melange_cloud.domain import Bucket, IneligibleType, Kind, MaxTputTable, Offer, UnservableSize
+from melange_cloud.inputs.suggestions import one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def why_nothing_serves(refused_kinds: Mapping[Kind, Obstacle], candidates: Itera
         # Each degree has a reason of its own; that of the largest, which comes closest, is given for all.
         others = [str(kind.tensor_parallel) for kind in smaller if refused_kinds[kind] != obstacle]
         name = gpu if smaller and not others else str(largest)
-        nor = f" (nor at TP {' or '.join(others)})" if others else ""
+        nor = f" (nor at TP {one_of(others)})" if others else ""
         named.setdefault(f"{obstacle}{nor}", []).append(name)
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in named.items())
 
