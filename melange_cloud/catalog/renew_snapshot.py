@@ -83,7 +83,7 @@ def renew_folder(
         before = read_snapshot(base)
         rows = _FolderRows.of(base)
     except (BadFile, ValueError, KeyError) as error:
-        raise BadInput(f"{base}: no pricing folder that can be read ({echoed(error, 150)})") from error
+        raise BadInput(f"{base}: not a readable pricing folder ({echoed(error, 150)})") from error
     for provider, parts in answers.items():
         # On demand first: what is left out there is left out of the commitments too.
         for part in sorted(parts, key=lambda part: part.purchase != "on_demand"):

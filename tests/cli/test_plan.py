@@ -136,7 +136,7 @@ def test_out_that_cannot_be_written_is_one_line_and_leaves_the_old_file(run, tmp
         (("--region", "us-east-1", "--max-gpus", "H100"), "NAME=WHOLE NUMBER"),
         (("--region", "us-east-1", "--max-gpus", "H100=1.5"), "NAME=WHOLE NUMBER"),
         (("--region", "us-east-1", "--max-gpus", "V100=1"), "V100"),
-        (("--region", "us-east-1", "--max-instances", "p5.49xlarge=1"), "did you mean p5.4xlarge or p5.48xlarge"),
+        (("--region", "us-east-1", "--max-instances", "p5.49xlarge=1"), "did you mean p5.4xlarge, p5.48xlarge or"),
         (("--region", "us-east-1", "--max-vcpus", "aws:g5=1"), "did you mean aws:G"),
         (("--region", "us-east-1", "--max-gpus", "H100=1", "--max-gpus", "H100=2"), "given twice"),
         (("--region", "us-east-1", "--hours-per-month", "0"), "--hours-per-month 0"),

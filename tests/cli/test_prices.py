@@ -116,7 +116,7 @@ def test_public_is_about_aws():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--region", "us-esat-1"], "or us-east-1 (aws,"),
+        (["--region", "us-esat-1"], "us-east-1 (aws, US East (N. Virginia))"),
         (["--provider", "azure"], "unknown provider 'azure'"),
         (["--purchase", "rental"], "--purchase rental: use on_demand, spot"),
     ],

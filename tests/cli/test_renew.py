@@ -202,7 +202,7 @@ def test_no_folder_of_somebody_else_is_written(serve):
     serve()
     Path("mine").mkdir()
     (Path("mine") / "letter.txt").write_text("dear")
-    assert "no pricing folder" in renew("--out", "mine", code=2).stderr
+    assert "is not a pricing folder" in renew("--out", "mine", code=2).stderr
     assert contents("mine") == {"letter.txt": b"dear"}
 
 
@@ -211,7 +211,7 @@ def test_a_folder_that_is_broken_is_one_line(serve):
     shutil.copytree(shipped("pricing"), "broken")
     (Path("broken") / "spot.csv").write_text("no,such,columns\n")
     before = contents("broken")
-    assert "no pricing folder that can be read" in renew("--out", "broken", code=2).stderr
+    assert "not a readable pricing folder" in renew("--out", "broken", code=2).stderr
     assert contents("broken") == before
 
 
