@@ -32,8 +32,8 @@ Arguments:
 Options:
   --buckets                       Also list every bucket with its mean sizes.
   --format <table|json|csv|markdown>
-                                  table, json, csv or markdown [default: that
-                                  of --output, else table].
+                                  table, json, csv or markdown [default: that of
+                                  --output, else table].
   -o, --output, --out <path>      Write to this file; its suffix decides the
                                   format.
   --force                         Overwrite --output if it exists.
