@@ -28,6 +28,6 @@ def did_you_mean(words: Iterable[str]) -> str:
 
 
 def close_matches(word: str, known: Iterable[str]) -> str:
-    """``did you mean A or B?``; if nothing is close, ``there are ...`` with the whole list (a tuple keeps its order)."""
+    """``did you mean A or B?``; ``there are ...`` with the whole list if nothing is close. A tuple keeps its order."""
     names = list(known) if isinstance(known, tuple) else sorted(known)
     return did_you_mean(closest(word, names)) or f"there are {', '.join(names)}"
