@@ -48,6 +48,10 @@ def updated_at(at: int, **fields: Any) -> Change:
     return lambda d: d["benchmarks"][at].update(fields)
 
 
+def made(at: int, **counts: int) -> Change:
+    return updated_at(at, scheduler_metrics={"requests_made": counts})
+
+
 def listed_as_errored(document: dict[str, Any]) -> None:
     document["benchmarks"][1]["requests"] = {"successful": [{}] * 200, "errored": [{"info": {}}] * 100}
 
@@ -71,6 +75,7 @@ def listed_as_errored(document: dict[str, Any]) -> None:
         ("guidellm_v2.json", listed_as_errored, 1, 100),
         ("guidellm_v2.json", updated_at(1, scheduler_metrics={"requests_made": {"errored": 100}}), 1, 100),
         ("guidellm_v2.json", totals(1, total=302, errored=None), 1, 100),
+        ("guidellm_v2.json", made(1, successful=205, incomplete=2, total=307), 1, 100),
         ("aiperf.json", updated(error_summary={"500": 60, "timeout": "40"}), 0, 100),
         ("aiperf.json", updated(error_summary=[{"count": "100"}]), 0, 100),
         ("aiperf.json", updated(error_request_count={"avg": "100"}), 0, 100),
@@ -104,6 +109,12 @@ def test_failures_count_wherever_the_tool_puts_them(
     assert run.failed == failed
     assert "100 of" in rejection(run)
     assert "requests failed" in rejection(run)
+
+
+def test_the_requests_of_a_warm_up_have_not_failed(tmp_path: Path) -> None:
+    """As GuideLLM 0.8.1 counted a load with a warm-up: made and successful, but not among those of its metrics."""
+    run = read(tmp_path, "guidellm_v2.json", made(1, successful=205, errored=0, incomplete=2, total=207), 1)
+    assert (run.completed, run.failed, rejection(run)) == (200, 0, "")
 
 
 @pytest.mark.parametrize("name", ["sglang_new.jsonl", "profile_export_genai_perf.json", "aibrix_measured.json"])

@@ -99,6 +99,8 @@ def _errored(part: ResultRecord, completed: int) -> int | None:
     for totals in _TOTALS:
         counts.append(part.count(f"{totals}.errored"))
         total, incomplete = part.count(f"{totals}.total"), part.count(f"{totals}.incomplete")
+        successful = part.count(f"{totals}.successful")
         if total is not None:
-            counts.append(max(0, total - completed - (incomplete or 0)))
+            # The scheduler counts the warm-up too, which the metrics leave out: each total has its own successful ones.
+            counts.append(max(0, total - (completed if successful is None else successful) - (incomplete or 0)))
     return max((count for count in counts if count is not None), default=None)
