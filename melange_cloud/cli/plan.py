@@ -1,7 +1,5 @@
 """``melange-cloud plan``: reads options, asks the planner, prints."""
 
-import sys
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -10,8 +8,8 @@ from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ONE_ANSWER, QUESTION
 from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, width
+from melange_cloud.cli.progress import plan_bars
 from melange_cloud.cli.result_file import ResultFile, result_of
-from melange_cloud.cli.streams import is_terminal
 from melange_cloud.report.page import Format
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ def plan(**values: Any) -> None:
     question = question_of(values, explain=wants_reasons)
     from melange_cloud import planner
 
-    with progress() as (on_region, on_fetch):
+    with plan_bars() as (on_region, on_fetch):
         answer = planner.answer(question, now=now(), on_region=on_region, on_fetch=on_fetch)
     _print(answer, result, frozenset(item.value for item in values["show"] or ()), values["all_rows"])
     if wants_reasons and len(answer.regions) > 1 and not as_json:
@@ -70,12 +68,3 @@ def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], all_rows: 
             note(line)
     every = all_rows or result.format == Format.MARKDOWN
     show(report.plan_page(answer, show=shown, all_rows=every), result)
-
-
-def progress() -> AbstractContextManager[Any]:
-    """Bars on stderr while prices are fetched and regions solved; nothing off a terminal."""
-    if not is_terminal(sys.stderr):
-        return nullcontext((None, None))
-    from melange_cloud.cli.progress import plan_bars
-
-    return plan_bars()

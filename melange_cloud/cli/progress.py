@@ -1,22 +1,29 @@
-"""Progress bars on stderr that vanish when their work is done."""
+"""Progress bars on stderr that vanish when their work is done; nothing if stderr is not a terminal.
+
+rich is imported only where a bar is drawn.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from typing import TYPE_CHECKING
 
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import echoed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 OnRegion = Callable[[int, int, str], None]
 OnFetch = Callable[[str, int, int | None], None]
 
 
 @contextmanager
-def plan_bars() -> Iterator[tuple[OnRegion, OnFetch]]:
+def plan_bars() -> Iterator[tuple[OnRegion | None, OnFetch | None]]:
     """Yields the planner's two callbacks, which share one display: regions solved, and prices fetched."""
+    if not _is_watched():
+        yield None, None
+        return
     with _bars() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -31,8 +38,11 @@ def plan_bars() -> Iterator[tuple[OnRegion, OnFetch]]:
 
 
 @contextmanager
-def fetch_bar() -> Iterator[OnFetch]:
+def fetch_bar() -> Iterator[OnFetch | None]:
     """Yields a callback (what is fetched, units done, units in all or None), with a bar for each thing fetched."""
+    if not _is_watched():
+        yield None
+        return
     with _bars() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -43,8 +53,11 @@ def fetch_bar() -> Iterator[OnFetch]:
 
 
 @contextmanager
-def reading_bar() -> Iterator[Callable[[int, int], None]]:
+def reading_bar() -> Iterator[Callable[[int, int], None] | None]:
     """Yields a callback (bytes read, bytes in all) with a bar for the files that are read."""
+    if not _is_watched():
+        yield None
+        return
     with _bars() as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -56,8 +69,8 @@ def reading_bar() -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def steps_bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields a callback (steps done, steps in all) that moves one bar; off a terminal there is none."""
-    if not is_terminal(sys.stderr):
+    """Yields a callback (steps done, steps in all) that moves one bar."""
+    if not _is_watched():
         yield _unwatched
         return
     with _bars() as bar:
@@ -69,7 +82,14 @@ def _unwatched(_done: int, _total: int) -> None:
     """No one is watching."""
 
 
-def _bars() -> Progress:
+def _is_watched() -> bool:
+    return is_terminal(sys.stderr)
+
+
+def _bars() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -79,7 +99,7 @@ def _bars() -> Progress:
     )
 
 
-def _show(bar: Progress, tasks: dict[str, TaskID], key: str, done: int, total: int | None, text: str) -> None:
+def _show(bar: "Progress", tasks: "dict[str, TaskID]", key: str, done: int, total: int | None, text: str) -> None:
     text = echoed(text)  # names of regions may be a plug-in's
     if key not in tasks:
         tasks[key] = bar.add_task(text, total=None)

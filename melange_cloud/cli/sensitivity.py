@@ -9,7 +9,7 @@ from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ALL_ROWS, FORMAT, OUT, OUTPUT, QUESTION, WHAT
 from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, width
-from melange_cloud.cli.plan import progress
+from melange_cloud.cli.progress import plan_bars
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.report.page import Format
@@ -77,7 +77,7 @@ def sensitivity(
     from melange_cloud.report.pages.sweep import has_fleet, sensitivity_page
 
     question = question_of(values)
-    with progress() as (_, on_fetch):
+    with plan_bars() as (_, on_fetch):
         answer = swept(question, over, from_, to, now=now(), on_fetch=on_fetch)
     if result.path is not None and result.format in PICTURES:
         _draw(answer, result.format, result.path)

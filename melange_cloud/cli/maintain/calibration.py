@@ -7,6 +7,7 @@ import typer
 
 from melange_cloud.cli import output
 from melange_cloud.cli.options import OUT, AnyFormat, Out
+from melange_cloud.cli.progress import steps_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import MelangeError
 from melange_cloud.report.page import Format
@@ -23,7 +24,6 @@ def calibrate(
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
     from melange_cloud.calibration.calibration_text import calibration_text, difference
-    from melange_cloud.cli.progress import steps_bar
     from melange_cloud.inputs.write_whole import write_whole
     from melange_cloud.shipped import shipped
 
@@ -48,7 +48,6 @@ def validate(
 ) -> None:
     """How far off the estimator is on request shapes held out of its fit, by GPU, era, precision and quantity."""
     from melange_cloud.calibration.validate import report_card
-    from melange_cloud.cli.progress import steps_bar
     from melange_cloud.report.pages.report_card import report_card_page
 
     result = result_of(out, format_, Format)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from melange_cloud.cli.options import BULK_DEADLINE, FORMAT, OUT, Deadline
 from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import fetch_progress, tell
+from melange_cloud.cli.prices.price_words import tell
 from melange_cloud.cli.prices.refresh import Public
+from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import ResultFile, refuse_unwritable
 from melange_cloud.report.page import Format
 
@@ -33,7 +34,7 @@ def renew(
     if out is not None:
         refuse_unwritable(out)
     deadline_s = deadline_of(deadline)
-    with fetch_progress() as progress:
+    with fetch_bar() as progress:
         done = renew(out, public=public, progress=progress, deadline_s=deadline_s)
     tell(done.notes)
     tell(f"check: {line}" for line in done.checks)

@@ -1,6 +1,7 @@
 """``melange-cloud prices export``: a price sheet that ``--prices FILE`` reads back."""
 
 from melange_cloud.cli import current_time
+from melange_cloud.cli.option_checks import price_policy
 from melange_cloud.cli.options import (
     DEADLINE,
     MAX_AGE,
@@ -16,7 +17,8 @@ from melange_cloud.cli.options import (
     Sheet,
 )
 from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import fetch_progress, provider_of, purchases_of, tell
+from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
+from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
 
@@ -37,17 +39,15 @@ def export(
 ) -> None:
     """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
     from melange_cloud import catalog
-    from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.market.policy import PricePolicy, age_of
     from melange_cloud.market.price_query import PriceQuery, offers_of
     from melange_cloud.report.pages.prices import price_sheet
 
     result = result_of(out, None, [Format.CSV])
-    policy = PricePolicy(offline, refresh, False, age_of(max_age), deadline_of(deadline))
+    policy = price_policy(offline=offline, refresh=refresh, require_fresh=False, max_age=max_age, deadline=deadline)
     query = PriceQuery(
         region or ["all"], provider_of(provider), purchases_of(purchase), policy, prices, accept_odd_prices
     )
-    with fetch_progress() as progress:
+    with fetch_bar() as progress:
         gathered, offers = offers_of(query, now=current_time.now(), progress=progress)
     tell(gathered.notes)
     show(price_sheet(sorted(offers, key=catalog.key_of)), result)

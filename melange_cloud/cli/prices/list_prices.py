@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import current_time
+from melange_cloud.cli.option_checks import price_policy
 from melange_cloud.cli.options import (
     DEADLINE,
     MAX_AGE,
@@ -23,7 +24,8 @@ from melange_cloud.cli.options import (
     Sheet,
 )
 from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import fetch_progress, gpus_of, provider_of, purchases_of, tell
+from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of, tell
+from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
 
@@ -49,13 +51,13 @@ def list_(
     out: Out = None,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
-    from melange_cloud.clouds.deadline import deadline_of
-    from melange_cloud.market.policy import PricePolicy, age_of
     from melange_cloud.market.price_query import PriceQuery, cheapest_first, has_new_types, offers_of
     from melange_cloud.report.pages.prices import SPOT_NOTE, price_list
 
     result = result_of(out, format_, Format)
-    policy = PricePolicy(offline, refresh, require_fresh, age_of(max_age), deadline_of(deadline))
+    policy = price_policy(
+        offline=offline, refresh=refresh, require_fresh=require_fresh, max_age=max_age, deadline=deadline
+    )
     query = PriceQuery(
         region or ["all"],
         provider_of(provider),
@@ -67,7 +69,7 @@ def list_(
         instance_type or (),
     )
     now = current_time.now()
-    with fetch_progress() as progress:
+    with fetch_bar() as progress:
         gathered, offers = offers_of(query, now=now, progress=progress)
     if result.format != Format.JSON:
         tell(gathered.notes)

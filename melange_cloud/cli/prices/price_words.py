@@ -1,11 +1,8 @@
-"""What the ``prices`` commands read from words, and what they show while they work."""
+"""What the ``prices`` commands read from words, and how they print notes."""
 
-import sys
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable
 
 from melange_cloud.cli.output import note
-from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import BadInput
 
 
@@ -50,12 +47,3 @@ def tell(lines: Iterable[str]) -> None:
     """Print notes on stderr."""
     for line in lines:
         note(line)
-
-
-def fetch_progress() -> AbstractContextManager[Callable[[str, int, int | None], None] | None]:
-    """A bar on stderr while prices are fetched; nothing off a terminal."""
-    if not is_terminal(sys.stderr):
-        return nullcontext(None)
-    from melange_cloud.cli.progress import fetch_bar
-
-    return fetch_bar()

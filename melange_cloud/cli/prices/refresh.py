@@ -6,7 +6,8 @@ import typer
 
 from melange_cloud.cli.options import BULK_DEADLINE, AllRegions, AnyFormat, Deadline, Out, Provider, Purchases
 from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import fetch_progress, provider_of, purchases_of, tell
+from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
+from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import PricesUnavailable
 from melange_cloud.report.page import Format
@@ -44,7 +45,7 @@ def refresh(
     broken = [str(problem) for problem in sources.problems]
     tell(broken)
     selected = to_refresh(region, provider_of(provider), sources, public=public)
-    with fetch_progress() as progress:
+    with fetch_bar() as progress:
         outcomes = ask_clouds(
             selected,
             purchases_of(purchase),

@@ -32,6 +32,7 @@ from melange_cloud.cli.options import (
     AnyFormat,
 )  # fmt: skip
 from melange_cloud.cli.options_to_question import question_of, takes
+from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.question import HEATMAP_REGION
 from melange_cloud.errors import BadInput, echoed
@@ -93,11 +94,10 @@ def heatmap(
         from melange_cloud.report.charts import can_draw
 
         can_draw()
-    from melange_cloud.cli.prices.price_words import fetch_progress
     from melange_cloud.planner.heatmap import TpotSweep, heat_map
 
     question = question_of(values, regions=region or (), tpot_ms=tpot_ms[0] if tpot_ms and over_tpot is None else None)
-    with fetch_progress() as progress:
+    with fetch_bar() as progress:
         answer = heat_map(question, None if over_tpot is None else TpotSweep(*over_tpot), now=now(), on_fetch=progress)
     if result.path is not None and result.format in PICTURES:
         _write_picture(answer, result.format, result.path)

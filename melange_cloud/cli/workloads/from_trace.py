@@ -1,7 +1,5 @@
 """``melange-cloud workloads from-trace``: a workload file out of logs."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melange_cloud.cli.output import emit, note
-from melange_cloud.cli.streams import is_terminal
+from melange_cloud.cli.progress import reading_bar
 from melange_cloud.cli.workloads.workload_options import (
     Dated,
     EmptyWindows,
@@ -121,7 +119,7 @@ def from_trace(
         ignore_times,
         tuple(where or ()),
     )
-    with _progress() as on_bytes:
+    with reading_bar() as on_bytes:
         trace = read_trace(files, asked, _edges(edges, input_edges, output_edges), zeros=zeros.value, on_bytes=on_bytes)
     name = name or Path(files[0]).name.split(".")[0].strip("*?-_") or "trace"
     made = trace.workload_file(
@@ -150,14 +148,3 @@ def _edges(where: EdgeSource, input_edges: str | None, output_edges: str | None)
         usual.input_tokens if input_edges is None else checked_edges(input_edges, "--input-edges"),
         usual.output_tokens if output_edges is None else checked_edges(output_edges, "--output-edges"),
     )
-
-
-def _progress() -> AbstractContextManager[Callable[[int, int], None] | None]:
-    """A bar on stderr while files are read; nothing off a terminal."""
-    import sys
-
-    if not is_terminal(sys.stderr):
-        return nullcontext(None)
-    from melange_cloud.cli.progress import reading_bar
-
-    return reading_bar()
