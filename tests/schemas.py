@@ -21,15 +21,15 @@ def assert_valid(name: str, text: str) -> None:
     """A printed document holds what its schema describes and no other key, and the schema asks for its version."""
     document = json.loads(text)
     checker = Draft202012Validator.FORMAT_CHECKER
-    validator = Draft202012Validator(_closed(schema_of(name)), format_checker=checker)
+    validator = Draft202012Validator(closed(schema_of(name)), format_checker=checker)
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)] == []
     document.pop("schema_version")
     assert not validator.is_valid(document)
 
 
-def _closed(schema: object) -> object:
+def closed(schema: object) -> object:
     """The schema with every object closed, so that a key that is not described is an error."""
     if isinstance(schema, dict):
-        made = {key: _closed(value) for key, value in schema.items()}
+        made = {key: closed(value) for key, value in schema.items()}
         return {**made, "additionalProperties": False} if "properties" in made and "type" in made else made
-    return [_closed(item) for item in schema] if isinstance(schema, list) else schema
+    return [closed(item) for item in schema] if isinstance(schema, list) else schema

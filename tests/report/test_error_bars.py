@@ -9,7 +9,8 @@ import pytest
 import melange_cloud
 from melange_cloud.domain import ErrorBars, FleetAtThroughput, ProfileSwing
 from tests.report import forms, plans
-from tests.report.test_json import SCHEMA, closed, faults
+from tests.report.test_json import SCHEMA, faults
+from tests.schemas import closed
 
 PLAN = {"g5.2xlarge": 11}
 MEASURE = "melange-cloud profiles import FILE --gpu A10G --tp 1"

@@ -15,6 +15,7 @@ from melange_cloud.domain import Plan, PlanBasis
 from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 from tests.report import forms, plans
+from tests.schemas import closed
 
 SCHEMA: dict[str, Any] = schema(json_documents.PLAN)
 PAGES = plans.pages()
@@ -28,16 +29,6 @@ def refuse_constant(name: str) -> None:
 def document(plan: Plan) -> Document:
     loaded: Document = json.loads(forms.as_json(plan), parse_constant=refuse_constant)
     return loaded
-
-
-def closed(schema: Any) -> Any:
-    """The schema with every described object closed, so that an undescribed field is an error."""
-    if isinstance(schema, dict):
-        made = {key: closed(value) for key, value in schema.items()}
-        if "properties" in schema and schema.get("type") == "object":
-            made["additionalProperties"] = False
-        return made
-    return [closed(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def faults(loaded: Document, schema: Any = SCHEMA) -> list[str]:
