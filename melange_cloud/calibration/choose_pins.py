@@ -26,7 +26,8 @@ from melange_cloud.calibration.calibrate import PAST_ENGINES
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import LoadCurve, Trial, curves, estimated_within, trial
 from melange_cloud.domain import OperatingPoint
-from melange_cloud.estimator.replica import Replica, rounded
+from melange_cloud.estimator.closed_loop import rounded
+from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
 from melange_cloud.profiles.estimates.profile_text import OVERHEAD_READ_S

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from melange_cloud.calibration.training_data import TrainingRow
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
-from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, prefill_s, step_s, tpot_s
+from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, behind_front_end, law_of
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
+from melange_cloud.estimator.step_law import StepLaw
 
 _ROUNDS = 60
 
@@ -40,32 +41,36 @@ class Trial:
     def predicted_over_measured(self, k: Calibration) -> float:
         """Rate (saturated), latency (static) or TPOT: predicted with constants over measured."""
         row = self.row
-        k = k if row.source.front_end else k.offline
+        law = law_of(self.work, k if row.source.front_end else k.offline)
         if row.table == "saturation":
-            return self._saturated_rate(k) / row.known("requests_per_s")
+            return self._saturated_rate(law) / row.known("requests_per_s")
         if row.table == "closed_loop":
-            n = row.known("concurrency")
-            front_end = k.front_end if row.source.front_end else NO_FRONT_END
-            tpot = tpot_s(self.work, k, self.decoding, row.size, (n - 1) / n, front_end)
-            return 1000 * tpot / row.known("tpot_ms")
+            return 1000 * self._closed_loop_tpot_s(law, k) / row.known("tpot_ms")
         if row.table == "open_loop":
-            return 1000 * self._open_loop_tpot_s(k) / row.known("tpot_ms")
+            return 1000 * self._open_loop_tpot_s(law) / row.known("tpot_ms")
         batch, (input_tokens, output_tokens) = row.known("batch"), row.size
-        begin_s = prefill_s(self.work, k, input_tokens, begun=batch)
-        each_s = step_s(self.work, k, batch, input_tokens + output_tokens / 2)
+        begin_s = law.prefill_s(input_tokens, begun=batch)
+        each_s = law.step_s(batch, batch * (input_tokens + output_tokens / 2))
         return (begin_s + (output_tokens - 1) * each_s) / row.known("latency_s")
 
-    def _saturated_rate(self, k: Calibration) -> float:
+    def _closed_loop_tpot_s(self, law: StepLaw, k: Calibration) -> float:
+        others = 1 - 1 / self.row.known("concurrency")
+        front_end = k.front_end if self.row.source.front_end else NO_FRONT_END
+        begun = self.decoding * others / max(self.row.output_tokens - 1, 1)
+        gpu_s = law.tpot_s(self.decoding, self.row.size, others)
+        return behind_front_end(gpu_s, front_end, max(self.decoding, 1.0), begun)
+
+    def _saturated_rate(self, law: StepLaw) -> float:
         _, output_tokens = self.row.size
-        each_s = tpot_s(self.work, k, self.decoding, self.row.size)
+        each_s = law.tpot_s(self.decoding, self.row.size)
         requests = self.row.source.requests_of(*self.row.size)
         used = 1.0 if requests == math.inf else requests / (requests + min(self.decoding, requests) / 2)
         return used * self.decoding / (output_tokens * each_s)
 
-    def _open_loop_tpot_s(self, k: Calibration) -> float:
+    def _open_loop_tpot_s(self, law: StepLaw) -> float:
         decoding, steps = 1.0, self.row.output_tokens - 1
         for _ in range(_ROUNDS):
-            each_s = tpot_s(self.work, k, decoding, self.row.size)
+            each_s = law.tpot_s(decoding, self.row.size)
             decoding = min(self.decoding, self.row.known("requests_per_s") * steps * each_s)
         return each_s
 

@@ -1,27 +1,16 @@
-"""What one replica does at a concurrency: continuous batching on the roofline of ``roofline.py``.
+"""A model on the GPUs of one replica: whether it fits, how many requests run at once, and what it then does.
 
-In closed loop, n requests are in flight: each is prefilled, then decodes for D = O - 1 steps, and the next one takes
-its place. Of the n, b decode; the others wait for their first token. In its time a request sees every other one
-prefilled once: those that are not while it decodes, while it waits::
-
-    begin = prefill of its own, alone + step(b) (n - 1) / 2n      half a step of the others comes first
-    ttft  = begin + (n - 1 - b (n - 1)/n) prefill(b)
-    rate  = n / (ttft + D tpot(b))                                Little's law
-    b     = n D step(b) / (begin + D step(b))                     which makes b = rate D tpot(b)
-
-Where fewer in flight do more, the rest wait. The largest n is limited by memory and by max_num_seqs: a request holds
-blocks of the cache for I + growth O tokens.
+The largest number in flight is limited by memory and by max_num_seqs: a request holds blocks of the cache for
+I + growth O tokens. Where fewer in flight do more, the rest wait. The times are those of ``closed_loop.py``.
 """
 
 import math
 from dataclasses import dataclass
 
-from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, prefill_s, step_s, tpot_s, work_of
+from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate, rounded
+from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, law_of, work_of
 from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, FrontEnd, Gpu, Model
-
-_DIGITS = 5
-_SETTLED = 1e-9
-_ROUNDS = 200
+from melange_cloud.estimator.step_law import StepLaw
 
 LEAST_CACHE_TOKENS = 4096
 """A replica whose KV cache holds less is refused: it would run two or three ordinary requests at once."""
@@ -29,16 +18,6 @@ LEAST_CACHE_TOKENS = 4096
 SLIVER = 0.1
 """Below this ratio of KV cache to weights a sliver of memory decides the batch: 70B in 16 bits on 2 x 80 GB was
 measured at 0.4 to 1.2 times the estimate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One operating point: what a replica does with ``concurrency`` requests in flight."""
-
-    concurrency: int
-    requests_per_s: float
-    tpot_ms: float
-    ttft_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +34,7 @@ class Replica:
     Args:
         cache_bytes_per_element: 2 or 1 (fp8); None is what the era keeps at this precision.
         front_end: the server process before the engine; by default none, or several, so that it never limits.
+        cached_input: share of the input tokens that a prefix cache holds: their prefill is saved, not their memory.
     """
 
     model: Model
@@ -65,6 +45,7 @@ class Replica:
     calibration: Calibration
     cache_bytes_per_element: float | None = None
     front_end: FrontEnd = NO_FRONT_END
+    cached_input: float = 0.0
 
     @property
     def _element_bytes(self) -> float:
@@ -77,6 +58,11 @@ class Replica:
         """What its steps move and multiply."""
         era, cache = self.era, self._element_bytes
         return work_of(self.model, self.gpu, self.tensor_parallel, self.precision, cache, era.mixed_steps)
+
+    @property
+    def law(self) -> StepLaw:
+        """How long its steps take."""
+        return law_of(self.work, self.calibration)
 
     @property
     def weight_read_s(self) -> float:
@@ -129,7 +115,7 @@ class Replica:
         """Whether so little memory is left that its rounding, which engines do differently, decides the batch."""
         return self.cache_share < SLIVER
 
-    def largest_concurrency(self, input_tokens: int, output_tokens: int) -> int:
+    def largest_concurrency(self, input_tokens: float, output_tokens: float) -> int:
         """Requests of a size that run at once; 0 if not even one fits."""
         if input_tokens + output_tokens > self.cache_tokens:
             return 0
@@ -138,7 +124,7 @@ class Replica:
         return max(1, min(self.era.max_num_seqs, math.floor(self.cache_tokens / held)))
 
     def estimate(
-        self, input_tokens: int, output_tokens: int, concurrencies: tuple[int, ...] | None = None
+        self, input_tokens: float, output_tokens: float, concurrencies: tuple[int, ...] | None = None
     ) -> tuple[Estimate, ...] | MemoryShortfall:
         """Operating points for one request size, concurrency rising.
 
@@ -152,50 +138,23 @@ class Replica:
             return MemoryShortfall((needed - self.cache_bytes) / GIB)
         doublings = tuple(2**power for power in range(largest.bit_length()) if 2**power < largest)
         wanted = concurrencies or (*doublings, largest)
-        work, points = self.work, dict[int, Estimate]()
+        loop = ClosedLoop(self.law, (input_tokens, output_tokens), self.cached_input, self.front_end)
+        points = dict[int, Estimate]()
         best: Estimate | None = None
         for n in sorted({*doublings, *wanted}):
             if n <= largest:
-                best = _not_slower(best, self._at(work, n, input_tokens, output_tokens), output_tokens - 1)
+                best = _not_slower(best, loop.at(n), output_tokens - 1)
                 points[n] = best
         return tuple(points[n] for n in wanted if n in points)
 
-    def _at(self, work: StepWork, concurrency: int, input_tokens: int, output_tokens: int) -> Estimate:
-        steps, k = output_tokens - 1, self.calibration
-        others = (concurrency - 1) / concurrency
-        own_s = prefill_s(work, k, input_tokens)
-        context = input_tokens + output_tokens / 2
-        decoding = float(concurrency)
-        for _ in range(_ROUNDS):
-            each_step_s = step_s(work, k, max(decoding, 1.0), context)
-            begin_s = own_s + each_step_s * others / 2
-            settled = concurrency * steps * each_step_s / (begin_s + steps * each_step_s)
-            if abs(settled - decoding) <= _SETTLED * concurrency:
-                break
-            decoding = settled
-        each_s = tpot_s(work, k, decoding, (input_tokens, output_tokens), others, self.front_end)
-        queued = concurrency - 1 - decoding * others
-        ttft_s = begin_s + queued * prefill_s(work, k, input_tokens, max(decoding, 1.0))
-        return Estimate(
-            concurrency=concurrency,
-            requests_per_s=rounded(concurrency / (ttft_s + steps * each_s)),
-            tpot_ms=rounded(1000 * each_s),
-            ttft_ms=rounded(1000 * ttft_s),
-        )
-
     def prefill_s(self, input_tokens: float) -> float:
         """Time that one request's prefill takes on an idle replica, s."""
-        return prefill_s(self.work, self.calibration, input_tokens)
+        return self.law.prefill_s(input_tokens, cached_input=self.cached_input)
 
 
-def _not_slower(fewer: Estimate | None, point: Estimate, steps: int) -> Estimate:
+def _not_slower(fewer: Estimate | None, point: Estimate, steps: float) -> Estimate:
     """The point, or where fewer in flight do more (prefill-bound, by a percent): those, and the others wait."""
     if fewer is None or fewer.requests_per_s <= point.requests_per_s:
         return point
     n, rate = point.concurrency, fewer.requests_per_s
     return Estimate(n, rate, fewer.tpot_ms, rounded(1000 * n / rate - steps * fewer.tpot_ms))
-
-
-def rounded(value: float) -> float:
-    """To five significant digits: more would pretend to a precision that no estimate has."""
-    return float(f"{value:.{_DIGITS}g}")

@@ -36,8 +36,11 @@ import math
 from dataclasses import dataclass
 
 from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, Calibration, FrontEnd, Gpu, Model
+from melange_cloud.estimator.step_law import StepLaw
 
 _FRONT_END_SHARPNESS = 4
+SWITCHED = 8
+"""GPUs of a replica that talk through a switch that adds up what they send."""
 _WORDS = 1e5
 NO_FRONT_END = FrontEnd(0.0, 0.0, 0.0)
 
@@ -105,78 +108,37 @@ def work_of(
     )
 
 
-def linear_s(work: StepWork, k: Calibration, tokens: float) -> float:
-    """Time to put ``tokens`` through the layers in one step, s."""
-    read_s = max(work.read_s / k.read_weights, work.weights_s)
+def law_of(work: StepWork, k: Calibration) -> StepLaw:
+    """How long the steps take with the constants of a calibration."""
+    python_s = k.step_per_request_s * (1 + k.server_share)
     compute = k.compute * (k.block_scaled if work.block_scaled else 1.0)
-    return math.hypot(read_s, tokens * work.token_s / compute)
-
-
-def _network_s(work: StepWork, k: Calibration, tokens: float) -> float:
-    share = k.switch_share if work.degree == 8 else 1.0
-    return tokens * work.moved_gb * share / k.link_gb_per_s
-
-
-def _python_s(k: Calibration) -> float:
-    return k.step_per_request_s * (1 + k.server_share)
-
-
-def step_s(work: StepWork, k: Calibration, requests: float, context_tokens: float) -> float:
-    """Time of one decode step of ``requests`` requests with a mean context, s."""
-    cache_s = requests * context_tokens * work.cache_s / k.read_cache * (1 + k.cache_loss * math.log2(work.degree))
-    latency_s = 2 * work.layers * k.link_latency_s if work.degree > 1 else 0.0
-    per_request_s = _python_s(k) + k.sampling_s * work.scores + work.head_s / k.compute
-    return (
-        linear_s(work, k, requests)
-        + cache_s
-        + _network_s(work, k, requests)
-        + latency_s
-        + k.step_s
-        + requests * per_request_s
+    head_s = work.head_s / k.compute
+    several = work.degree > 1
+    return StepLaw(
+        read_s=max(work.read_s / k.read_weights, work.weights_s),
+        token_s=work.token_s / compute,
+        moved_s=work.moved_gb * (k.switch_share if work.degree == SWITCHED else 1.0) / k.link_gb_per_s,
+        cache_s=work.cache_s / k.read_cache * (1 + k.cache_loss * math.log2(work.degree)),
+        windowed_cache_s=0.0,
+        fixed_s=k.step_s + (2 * work.layers * k.link_latency_s if several else 0.0),
+        request_s=python_s + k.sampling_s * work.scores + head_s,
+        prompt_s=k.prefill_s + head_s + (0.0 if work.mixed_steps else python_s),
+        attention_s=work.attention_s / k.attention,
+        mixed_steps=work.mixed_steps,
+        prefill_step_s=0.0 if work.mixed_steps else k.step_s,
     )
 
 
-def prefill_s(work: StepWork, k: Calibration, input_tokens: float, decoding: float = 0.0, begun: float = 1.0) -> float:
-    """Time that the prefills of ``begun`` requests add to a step in which ``decoding`` others decode, s.
-
-    Fewer than one begins in some steps only; more share a step.
-    """
-    together, share = max(begun, 1.0), min(begun, 1.0)
-    if work.mixed_steps and decoding > 0:
-        tokens = decoding + together * input_tokens
-        multiply_s = share * (linear_s(work, k, tokens) - linear_s(work, k, decoding))
-    else:
-        multiply_s = share * linear_s(work, k, together * input_tokens)
-        multiply_s += 0.0 if work.mixed_steps else share * k.step_s + begun * _python_s(k)
-    attention_s = work.attention_s * input_tokens**2 / k.attention
-    each_s = attention_s + work.head_s / k.compute + _network_s(work, k, input_tokens) + k.prefill_s
-    return multiply_s + begun * each_s
-
-
-def tpot_s(
-    work: StepWork,
-    k: Calibration,
-    decoding: float,
-    size: tuple[float, float],
-    others: float = 1.0,
-    front_end: FrontEnd = NO_FRONT_END,
-) -> float:
-    """Mean time per output token after the first, s.
+def behind_front_end(gpu_s: float, front_end: FrontEnd, decoding: float, begun: float) -> float:
+    """The time of a step of the GPU's and the front end's work, which go on at the same time, s.
 
     Args:
-        decoding: requests decoding in a step, on average; at least 1 counts.
-        size: input and output tokens of every request.
-        others: the part of the prefills that hold a request up: (n - 1)/n, since not its own does.
-        front_end: what works in parallel with the GPU.
+        gpu_s: the GPU's.
+        decoding: requests in the step.
+        begun: requests that begin in it, on average.
     """
-    input_tokens, output_tokens = size
-    steps = max(output_tokens - 1, 1)
-    batch = max(decoding, 1.0)
-    begun = decoding * others / steps
-    gpu_s = step_s(work, k, batch, input_tokens + output_tokens / 2)
-    gpu_s += prefill_s(work, k, input_tokens, batch, begun)
     if front_end is NO_FRONT_END:
         return gpu_s
-    front_s = front_end.step_s + batch * front_end.per_request_s + begun * front_end.per_prefill_s
+    front_s = front_end.step_s + decoding * front_end.per_request_s + begun * front_end.per_prefill_s
     power = _FRONT_END_SHARPNESS
     return float((gpu_s**power + front_s**power) ** (1 / power))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.estimator.replica import Estimate, MemoryShortfall, Replica
+from melange_cloud.estimator.closed_loop import Estimate
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_eras, load_gpus, load_models
 from tests.properties import examples

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import OperatingPoint
-from melange_cloud.estimator.replica import MemoryShortfall, Replica, rounded
+from melange_cloud.estimator.closed_loop import rounded
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
 from melange_cloud.profiles.files.profile_format import FORMAT, format_profile
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
