@@ -1,43 +1,60 @@
-"""Makes profiles/throughput from gpus.toml, models.toml, eras.toml and calibration.toml, byte for byte the same."""
+"""What maintainers keep of the estimated profiles: a fingerprint of each, and the measured points pinned over them.
 
-from collections.abc import Iterable
+The estimates themselves are computed when they are asked (``profiles/estimates/estimate_table.py``). Their fingerprints
+say that they are the same on every machine, and in a change which of them moved.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
-from melange_cloud.profiles.estimates.profile_text import profile_text
+from melange_cloud.profiles.estimates.estimate_table import EstimateTable, estimate_table
+
+FINGERPRINTS = Path("fingerprints.csv")
+_COLUMNS = "era,model,precision,gpu,sizes,points,sha256"
 
 
 def profile_key(model: str, precision: str, gpu: str, era: str) -> Path:
-    """A profile file's place under profiles/throughput."""
+    """A profile's place under profiles/pinned."""
     return Path(era) / model / precision / f"{gpu}.csv"
 
 
-def build(models: Iterable[str] | None = None) -> dict[Path, str]:
-    """All shipped profiles: text by place under profiles/throughput.
+def estimates(models: Iterable[str] | None = None) -> Iterator[EstimateTable]:
+    """The estimates of every shipped model, era and precision on every GPU that has constants and can hold it.
 
     Args:
         models: restrict to these names; None is all.
     """
     wanted = None if models is None else set(models)
-    texts: dict[Path, str] = {}
     for era in load_eras().values():
         for name, precisions in sorted(era.models.items()):
             if wanted is not None and name not in wanted:
                 continue
             for precision in precisions:
                 for gpu in load_gpus().values():
-                    constants = "fp8" if precision == "fp8" else "fp16"
-                    calibration = load_calibrations().get((gpu.name, era.name, constants))
-                    if calibration is None:
-                        continue
-                    text = profile_text(load_models()[name], gpu, era, precision, calibration)
-                    if text is not None:
-                        texts[profile_key(name, precision, gpu.name, era.name)] = text
-    return texts
+                    constants = load_calibrations().get((gpu.name, era.name, "fp8" if precision == "fp8" else "fp16"))
+                    if constants is not None and gpu.peak_tflops(precision) is not None:
+                        table = estimate_table(load_models()[name], gpu, era, precision, constants)
+                        if table is not None:
+                            yield table
 
 
-def differences(texts: dict[Path, str], folder: Path) -> list[str]:
+def fingerprints(models: Iterable[str] | None = None) -> str:
+    """One line per estimated profile: its sizes and operating points, and the SHA-256 of its profile file."""
+    lines = [_COLUMNS]
+    for table in estimates(models):
+        header = table.header
+        sizes = sum(len(table.sizes(kind)) for kind in table.replicas)
+        text = table.text
+        points = sum(not line.startswith("#") for line in text.splitlines()) - 1
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        lines.append(f"{header.era},{header.model},{header.precision},{header.gpu},{sizes},{points},{digest}")
+    return "\n".join(lines) + "\n"
+
+
+def differences(texts: Mapping[Path, str], folder: Path) -> list[str]:
     """How the files under ``folder`` differ from ``texts``, one line per file; empty if they are the same."""
     lines = []
     for place, text in sorted(texts.items()):
@@ -47,12 +64,22 @@ def differences(texts: dict[Path, str], folder: Path) -> list[str]:
         elif file.read_bytes() != text.encode():
             lines.append(f"{place}: differs")
     strays = {path.relative_to(folder) for path in folder.rglob("*.csv")} - texts.keys()
-    lines.extend(f"{place}: is not made from the TOML files" for place in sorted(strays))
+    lines.extend(f"{place}: is not made from the measurements" for place in sorted(strays))
     return lines
 
 
-def write(texts: dict[Path, str], folder: Path) -> None:
-    """Write the profiles under ``folder``; other files there stay.
+def different_estimates(text: str, folder: Path) -> list[str]:
+    """The estimated profiles that are not what the kept fingerprints say, one line each."""
+    file = folder / FINGERPRINTS
+    if not file.is_file():
+        return [f"{FINGERPRINTS}: is missing"]
+    made, kept = (set(lines.splitlines()) for lines in (text, file.read_text(encoding="utf-8", errors="replace")))
+    names = sorted({" ".join(line.split(",")[:4]) for line in made ^ kept})
+    return [f"{FINGERPRINTS}: the estimate of {name} differs" for name in names]
+
+
+def write(texts: Mapping[Path, str], folder: Path) -> None:
+    """Write files under ``folder``; others there stay.
 
     Raises:
         BadInput: a file cannot be written.

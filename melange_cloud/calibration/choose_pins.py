@@ -30,7 +30,7 @@ from melange_cloud.estimator.closed_loop import rounded
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, Era
-from melange_cloud.profiles.estimates.profile_text import OVERHEAD_READ_S
+from melange_cloud.profiles.estimates.estimate_grade import OVERHEAD_READ_S
 from melange_cloud.profiles.files.profile_format import MEASURED_FORMAT, format_profile
 from melange_cloud.profiles.run_points import ERROR
 

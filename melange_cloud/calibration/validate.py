@@ -23,7 +23,7 @@ from melange_cloud.domain.report_card import CardRow
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.estimator.specs import Calibration
-from melange_cloud.profiles.estimates.profile_text import grade_of
+from melange_cloud.profiles.estimates.estimate_grade import grade_of
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.max_tput.size_rates import NEAR_FLOOR
 

@@ -10,6 +10,7 @@ prefilled once: those that are not while it decodes, while it waits::
     b     = n D step(b) / (begin + D step(b))                     which makes b = rate D tpot(b)
 """
 
+import math
 from dataclasses import dataclass
 
 from melange_cloud.estimator.roofline import NO_FRONT_END, behind_front_end
@@ -52,17 +53,10 @@ class ClosedLoop:
         steps = output_tokens - 1
         others = (concurrency - 1) / concurrency
         own_s = law.prefill_s(input_tokens, cached_input=cached)
-        context = input_tokens + output_tokens / 2
-        decoding = float(concurrency)
-        for _ in range(_ROUNDS):
-            batch = max(decoding, 1.0)
-            each_step_s = law.step_s(batch, batch * context)
-            begin_s = own_s + each_step_s * others / 2
-            settled = concurrency * steps * each_step_s / (begin_s + steps * each_step_s)
-            if abs(settled - decoding) <= _SETTLED * concurrency:
-                break
-            decoding = settled
+        decoding = self._decoding(concurrency, own_s)
         batch = max(decoding, 1.0)
+        each_step_s = law.step_s(batch, batch * (input_tokens + output_tokens / 2))
+        begin_s = own_s + each_step_s * others / 2
         each_s = law.tpot_s(decoding, self.size, others, cached)
         each_s = behind_front_end(each_s, self.front_end, batch, decoding * others / steps)
         queued = concurrency - 1 - decoding * others
@@ -73,6 +67,23 @@ class ClosedLoop:
             tpot_ms=rounded(1000 * each_s),
             ttft_ms=rounded(1000 * ttft_s),
         )
+
+    def _decoding(self, concurrency: int, own_s: float) -> float:
+        """b: of the requests in flight, those that decode; the others wait for their first token."""
+        law, (input_tokens, output_tokens) = self.law, self.size
+        steps, half = output_tokens - 1, (concurrency - 1) / concurrency / 2
+        # The step as a function of b alone, since this is what all the time goes into.
+        read_s, token_s, fixed_s = law.read_s, law.token_s, law.fixed_s
+        each_s = law.cache_s * (input_tokens + output_tokens / 2) + law.moved_s + law.request_s
+        decoding = float(concurrency)
+        for _ in range(_ROUNDS):
+            batch = max(decoding, 1.0)
+            step_s = math.hypot(read_s, token_s * batch) + each_s * batch + fixed_s
+            settled = concurrency * steps * step_s / (own_s + (half + steps) * step_s)
+            if abs(settled - decoding) <= _SETTLED * concurrency:
+                break
+            decoding = settled
+        return decoding
 
 
 def rounded(value: float) -> float:

@@ -1,11 +1,13 @@
 """Loads the profiles of a model at a precision, in an era, on the requested GPUs."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from melange_cloud.domain import Kind
-from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
+from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
+from melange_cloud.profiles.estimates.estimate_table import estimate_table
 from melange_cloud.profiles.files.profile_file import ProfileFile, read_profile_file
 from melange_cloud.profiles.lookup import (
     find_era,
@@ -27,6 +29,8 @@ def load_profiles(
     era: str | None = None,
     gpus: Iterable[str] | None = None,
     config: Path | None = None,
+    engine: str | None = None,
+    cached_input: float = 0.0,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """The shipped profiles, and why others are missing.
 
@@ -37,6 +41,8 @@ def load_profiles(
         gpus: None is all.
         config: a ``config.json`` of which the profiles are made instead; then ``model`` is its name and a precision is
             needed.
+        engine: one of the era's; None is the mean of them.
+        cached_input: share of the input tokens that a prefix cache holds: their prefill is saved, not their memory.
 
     Measured profiles, the shipped ones and the user's, are pinned over the estimates; their ``notes`` say where the
     user's contradict each other.
@@ -53,7 +59,7 @@ def load_profiles(
     if config is not None and precision is not None:
         from melange_cloud.profiles.estimates.config_profiles import profiles_of_config
 
-        return profiles_of_config(config, model, precision, era, gpus)
+        return profiles_of_config(config, model, precision, era, gpus, engine, cached_input)
     if is_own_model(model, where.name):
         return _load_own(model, precision, where, find_gpus(gpus))
     found = find_model(model)
@@ -64,8 +70,7 @@ def load_profiles(
     has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
         place = Path(where.name) / found.name / resolved / f"{gpu}.csv"
-        file = _read_if_there(shipped("profiles") / "throughput" / place)
-        estimates = {} if file is None else {kind: GridProfile(file, kind) for kind in file.rows}
+        estimates = dict(_estimates(found.name, where.name, resolved, gpu, engine, cached_input))
         if has_own:
             estimates.update(_own_estimates(where.name, found.name, resolved, gpu))
         measured = _read_if_there(measured_here / place) if has_measured else None
@@ -95,9 +100,10 @@ def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profi
     Args:
         model, precision, era: exactly as they are called.
     """
-    file = _read_if_there(shipped("profiles") / "throughput" / era / model / precision / f"{kind.gpu}.csv")
-    if file is not None and kind in file.rows:
-        return GridProfile(file, kind)
+    if precision in load_eras()[era].models.get(model, ()):
+        found = _estimates(model, era, precision, kind.gpu)
+        if kind in found:
+            return found[kind]
     return _own_estimates(era, model, precision, kind.gpu).get(kind)
 
 
@@ -116,6 +122,20 @@ def _load_own(
         if not held:
             missing[gpu] = f"{plain_name(model)} was not measured on {gpu} or estimated (profiles estimate --save)"
     return profiles, missing
+
+
+@cache
+def _estimates(
+    model: str, era: str, precision: str, gpu: str, engine: str | None = None, cached_input: float = 0.0
+) -> dict[Kind, GridProfile]:
+    """The estimates of a GPU, by kind; what they compute is kept as long as the process runs."""
+    constants = load_calibrations().get((gpu, era, "fp8" if precision == "fp8" else "fp16"))
+    if constants is None or load_gpus()[gpu].peak_tflops(precision) is None:
+        return {}
+    constants = constants if engine is None else constants.of_engine(engine)
+    shape, where = load_models()[model], load_eras()[era]
+    table = estimate_table(shape, load_gpus()[gpu], where, precision, constants, cached_input=cached_input)
+    return {} if table is None else {kind: GridProfile(table, kind) for kind in table.replicas}
 
 
 def _own_estimates(era: str, model: str, precision: str, gpu: str) -> dict[Kind, GridProfile]:

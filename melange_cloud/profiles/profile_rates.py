@@ -3,7 +3,7 @@
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
-from melange_cloud.profiles.estimates.profile_text import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
+from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_law, request_s, served_cells
 from melange_cloud.profiles.max_tput.profile import GridCell, Profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of
@@ -32,7 +32,7 @@ def profile_rates(profile: Profile, slo: Slo, api_servers: int = DEFAULT_API_SER
         max_num_seqs=profile.max_num_seqs,
         api_servers=api_servers,
         source=profile.source,
-        calibration=profile.file.header.calibration,
+        calibration=profile.table.header.calibration,
         imports=tuple(imports),
         cells=tuple(_served(cell, cell.served, profile) for cell in cells if isinstance(cell.served, MaxTput)),
         refused=tuple(

@@ -2,30 +2,36 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.calibration.build_profiles import build, differences, write
+from melange_cloud.calibration.build_profiles import (
+    differences,
+    different_estimates,
+    estimates,
+    fingerprints,
+    write,
+)
 from melange_cloud.errors import BadInput
-from melange_cloud.profiles import check_profile_file, load_profiles
-from melange_cloud.profiles.estimates.profile_text import INPUT_TOKENS, OUTPUT_TOKENS, grid
+from melange_cloud.profiles import check_profile_file, load_profiles, read_profile_file
+from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, OUTPUT_TOKENS, grid
 from melange_cloud.profiles.library import estimated_profile
 from melange_cloud.shipped import shipped
 
-THROUGHPUT = shipped("profiles") / "throughput"
-SHIPPED_BYTES_AT_MOST = 8_000_000
+
+def test_the_shipped_estimates_are_those_of_the_fingerprints() -> None:
+    """Computed here, whatever the machine: the same numbers to the last digit."""
+    assert different_estimates(fingerprints(), shipped("profiles")) == [], "run `melange-cloud profiles build`"
 
 
-def test_the_shipped_profiles_are_made_from_the_toml_files_byte_for_byte() -> None:
-    texts = build(["llama-2-7b"])
-    assert len(texts) == 12
-    for place, text in texts.items():
-        assert (THROUGHPUT / place).read_bytes() == text.encode(), f"{place}: run `melange-cloud profiles build`"
-
-
-def test_every_shipped_file_is_made_and_sound() -> None:
-    files = sorted(THROUGHPUT.rglob("*.csv"))
-    assert differences(build(), THROUGHPUT) == []
-    for file in files:
-        check_profile_file(file)
-    assert sum(file.stat().st_size for file in files) < SHIPPED_BYTES_AT_MOST
+def test_a_saved_estimate_is_a_sound_profile_file_that_answers_as_the_computed_one(tmp_path: Path) -> None:
+    table = next(table for table in estimates(["llama-2-7b"]) if table.header.gpu == "A10G")
+    path = tmp_path / "A10G.csv"
+    path.write_text(table.text)
+    check_profile_file(path)
+    file = read_profile_file(path)
+    for kind in table.replicas:
+        assert file.sizes(kind) == table.sizes(kind)
+        for size in table.sizes(kind):
+            assert file.points(kind, size) == table.points(kind, size)
+            assert file.rates(kind, size) == table.rates(kind, size)
 
 
 def test_every_shipped_rate_rises_with_concurrency_and_every_tpot_respects_the_weights() -> None:
@@ -51,7 +57,7 @@ def test_differences_name_the_files(tmp_path: Path) -> None:
     assert differences(texts, tmp_path) == [
         "a/b.csv: differs",
         "a/c.csv: is missing",
-        "a/d.csv: is not made from the TOML files",
+        "a/d.csv: is not made from the measurements",
     ]
 
 

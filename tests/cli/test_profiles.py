@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from melange_cloud.calibration.build_profiles import build, write
+from melange_cloud.calibration.build_profiles import FINGERPRINTS
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.errors import BadInput, MelangeError
 
@@ -93,18 +93,20 @@ def test_show_refuses_with_the_cure(arguments: tuple[str, ...], says: str) -> No
 def test_build_writes_what_check_compares(tmp_path: Path) -> None:
     run("build", "--out", str(tmp_path))
     run("build", "--check", "--out", str(tmp_path))
-    some = next(iter(sorted(tmp_path.rglob("*.csv"))))
+    some = next(iter(sorted((tmp_path / "pinned").rglob("*.csv"))))
     some.write_text(some.read_text() + "1,25,25,1,1,1,1,measured,A,0.1\n")
+    kept = tmp_path / FINGERPRINTS
+    lines = kept.read_text().splitlines(keepends=True)
+    kept.write_text("".join([*lines[:-1], lines[-1].replace("H100", "H999")]))
     with pytest.raises(MelangeError) as raised:
         run("build", "--check", "--out", str(tmp_path))
     assert raised.value.exit_code == 1
-    assert str(raised.value).splitlines()[0] == f"{some.relative_to(tmp_path)}: differs"
-
-
-def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    texts = build(["llama-3.1-70b"])
-    write(texts, tmp_path)
-    assert build(["llama-3.1-70b"]) == texts
+    era, model, precision, gpu, *_ = lines[-1].split(",")
+    assert str(raised.value).splitlines()[:2] == [
+        f"{FINGERPRINTS}: the estimate of {era} {model} {precision} {gpu} differs",
+        f"{FINGERPRINTS}: the estimate of {era} {model} {precision} H999 differs",
+    ]
+    assert str(raised.value).splitlines()[2] == f"{some.relative_to(tmp_path)}: differs"
 
 
 @pytest.mark.parametrize("command", ["list", "show", "build"])

@@ -100,13 +100,16 @@ def test_a_shipped_model_has_the_shape_of_its_config(name, read):
 
 def test_a_shipped_model_is_estimated_as_it_is_shipped(read):
     made = estimated_profile(read(LLAMA_8B, "llama-3.1-8b"), "l4", tensor_parallel=1)
-    rows = [line for line in made.splitlines() if not line.startswith("#")]
-    from melange_cloud.calibration.build_profiles import build
+    from melange_cloud.calibration.build_profiles import estimates
 
-    texts = build(["llama-3.1-8b"])
-    (text,) = [text for place, text in texts.items() if place.parts[0] == "2025" and place.match("*/bf16/L4.csv")]
-    shipped = [line for line in text.splitlines() if line.startswith(("tensor_parallel", "1,"))]
-    assert rows == shipped
+    (table,) = [
+        table
+        for table in estimates(["llama-3.1-8b"])
+        if (table.header.era, table.header.precision, table.header.gpu) == ("2025", "bf16", "L4")
+    ]
+    (kind,) = made.replicas
+    assert made.sizes(kind) == table.sizes(kind)
+    assert all(made.points(kind, size) == table.points(kind, size) for size in made.sizes(kind))
 
 
 REFUSED = {
@@ -252,7 +255,7 @@ def test_a_replica_that_does_not_fit_says_what_would(read):
     middle = replace(read(LLAMA_8B), parameters=13 * 10**9, counted_layer_parameters=12 * 10**9)
     with pytest.raises(BadInput, match=r"--tp 2 would do and so would --precision fp8"):
         estimated_profile(middle, "L4", tensor_parallel=1)
-    assert any(f"\n{degree},25," in estimated_profile(big, "A100-80GB") for degree in (2, 4))
+    assert [kind.tensor_parallel for kind in estimated_profile(big, "A100-80GB").replicas] in ([2], [4])
 
 
 def test_a_degree_that_splits_no_heads_is_refused(read):
@@ -270,7 +273,7 @@ def test_a_degree_that_splits_no_heads_is_refused(read):
 def test_a_family_that_was_never_measured_is_trusted_less(read, tmp_path):
     grades = {}
     for name in ("llama-3.1-8b", "pythia-6.9b"):
-        text = estimated_profile(read(PUBLISHED[name][0]), "H100", tensor_parallel=1)
+        text = estimated_profile(read(PUBLISHED[name][0]), "H100", tensor_parallel=1).text
         file = tmp_path / f"{name}.csv"
         file.write_text(text)
         check_profile_file(file)

@@ -159,8 +159,8 @@ def measured(*points: OperatingPoint) -> PinnedProfile:
     of = profile()
     estimate: Any = of.estimate if isinstance(of, PinnedProfile) else of
     by_size = {(point.input_tokens, point.output_tokens): (point,) for point in points}
-    own = MeasuredProfile(estimate.file, H100, measured=by_size)
-    return PinnedProfile(estimate.file, H100, estimate=estimate, measured=own)
+    own = MeasuredProfile(estimate.table, H100, measured=by_size)
+    return PinnedProfile(estimate.table, H100, estimate=estimate, measured=own)
 
 
 def test_what_users_measured_is_never_cut_and_shows_how_fast_their_front_end_is() -> None:

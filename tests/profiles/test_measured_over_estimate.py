@@ -36,11 +36,11 @@ def measured(*points: OperatingPoint) -> MeasuredProfile:
     for held in points:
         size = (held.input_tokens, held.output_tokens)
         by_size[size] = (*by_size.get(size, ()), held)
-    return MeasuredProfile(ESTIMATE.file, KIND, measured=by_size)
+    return MeasuredProfile(ESTIMATE.table, KIND, measured=by_size)
 
 
 def pinned(*points: OperatingPoint) -> PinnedProfile:
-    return PinnedProfile(ESTIMATE.file, KIND, estimate=ESTIMATE, measured=measured(*points))
+    return PinnedProfile(ESTIMATE.table, KIND, estimate=ESTIMATE, measured=measured(*points))
 
 
 def rate(of: Profile, size: tuple[float, float], slo: Slo) -> float:

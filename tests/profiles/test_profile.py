@@ -153,7 +153,7 @@ def test_no_shipped_profile_promises_a_tpot_below_the_weight_read(
 @given(st.sampled_from(EVERY), st.data(), targets)
 def test_at_the_grid_points_maxtput_is_the_grids(of: Profile, data: st.DataObject, tpot_ms: float) -> None:
     size = data.draw(st.sampled_from(of.sizes))
-    points = of.file.points(of.kind, size)
+    points = of.table.points(of.kind, size)
     answer = of.max_tput(*size, Slo(tpot_ms))
     passing = [point.requests_per_s for point in points if point.tpot_ms <= tpot_ms]
     if not passing:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
 from melange_cloud.profiles import load_models, load_profiles
-from melange_cloud.profiles.estimates.profile_text import OUTPUT_TOKENS, grid
+from melange_cloud.profiles.estimates.listed_sizes import OUTPUT_TOKENS, grid
 from melange_cloud.profiles.max_tput.size_grid import SizeGrid
 from melange_cloud.workload import list_workloads, load_workload
 from tests.properties import examples

@@ -1,4 +1,4 @@
-"""``melange-cloud profiles build``: makes the shipped profiles."""
+"""``melange-cloud profiles build``: writes what is kept of the shipped profiles."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,10 +19,10 @@ def build(
     ] = False,
     out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None,
 ) -> None:
-    """Make all profiles, the same bytes every time.
+    """Write what is kept of the shipped profiles, the same bytes every time.
 
-    Estimates are made from the GPU and model specifications and the calibration; what is pinned over them from the
-    shipped measurements.
+    Estimates are computed when they are asked; a fingerprint of each is kept, to prove that they are the same
+    everywhere. Measured points that are pinned over them are chosen from the shipped measurements.
     """
     from melange_cloud.calibration import build_profiles as making
     from melange_cloud.calibration.choose_pins import pinned
@@ -31,16 +31,17 @@ def build(
     folder = out or shipped("profiles")
     if not check:
         refuse_unwritable(folder)
-    made = {"throughput": making.build(), "pinned": pinned()}
-    counts = f"{len(made['throughput'])} estimated and {len(made['pinned'])} measured profiles"
+    fingerprints, points = making.fingerprints(), pinned()
+    counts = f"{len(fingerprints.splitlines()) - 1} estimated and {len(points)} measured profiles"
     if check:
         different = [
-            f"{kept}/{line}" for kept, texts in made.items() for line in making.differences(texts, folder / kept)
+            *making.different_estimates(fingerprints, folder),
+            *(f"pinned/{line}" for line in making.differences(points, folder / "pinned")),
         ]
         if different:
             raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to write them again"]))
         note(f"{counts} match the TOML files and the measurements")
         return
-    for kept, texts in made.items():
-        making.write(texts, folder / kept)
+    making.write({making.FINGERPRINTS: fingerprints}, folder)
+    making.write(points, folder / "pinned")
     note(f"wrote {counts} to {folder}")

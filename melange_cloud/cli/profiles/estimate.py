@@ -70,9 +70,7 @@ def estimate(
     if as_profile_file and len(gpus) > 1:
         raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
     shape = read_config(config, None if model is None else plain_name(model))
-    estimates, left_out = estimate_per_gpu(
-        shape, gpus, tensor_parallel=tensor_parallel, precision=precision, era=era, file=out
-    )
+    estimates, left_out = estimate_per_gpu(shape, gpus, tensor_parallel=tensor_parallel, precision=precision, era=era)
     if save:
         for each in estimates:
             place, of = save_estimate(each), each.profile

@@ -7,7 +7,6 @@ from pathlib import Path
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel
 from melange_cloud.profiles.estimates.estimated import estimated_profile
-from melange_cloud.profiles.files.profile_file import parse_profile
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.user_profiles import own_folder, save_file
 
@@ -27,13 +26,11 @@ def estimate_per_gpu(
     tensor_parallel: int | None,
     precision: str | None,
     era: str | None,
-    file: Path | None = None,
 ) -> tuple[list[ConfigEstimate], dict[str, str]]:
     """The estimate of each GPU that can hold the model, and by GPU why others cannot.
 
     Args:
         tensor_parallel, precision, era: as for ``estimated_profile``.
-        file: where the profile file will be written, for messages.
 
     Raises:
         BadInput: no GPU can; every reason is named.
@@ -42,13 +39,12 @@ def estimate_per_gpu(
     left_out: dict[str, str] = {}
     for gpu in gpus:
         try:
-            text = estimated_profile(model, gpu, tensor_parallel=tensor_parallel, precision=precision, era=era)
+            table = estimated_profile(model, gpu, tensor_parallel=tensor_parallel, precision=precision, era=era)
         except BadInput as error:
             left_out[gpu] = str(error)
             continue
-        parsed = parse_profile(file or Path(f"{model.name}.csv"), text)
-        (kind,) = parsed.rows
-        estimates.append(ConfigEstimate(text, GridProfile(parsed, kind)))
+        (kind,) = table.replicas
+        estimates.append(ConfigEstimate(table.text, GridProfile(table, kind)))
     if not estimates:
         raise BadInput("\n".join(dict.fromkeys(left_out.values())))
     return estimates, left_out

@@ -7,7 +7,6 @@ from melange_cloud.domain import Kind
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.estimates.estimated import DoesNotFit, estimated_at_every_degree
-from melange_cloud.profiles.files.profile_file import parse_profile
 from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import pin
@@ -25,7 +24,13 @@ def model_of(config: Path, model: str | None = None) -> ConfigModel:
 
 
 def profiles_of_config(
-    config: Path, model: str, precision: str, era: str | None = None, gpus: Iterable[str] | None = None
+    config: Path,
+    model: str,
+    precision: str,
+    era: str | None = None,
+    gpus: Iterable[str] | None = None,
+    engine: str | None = None,
+    cached_input: float = 0.0,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """The estimates of every GPU that can hold the model, at every degree; else as ``load_profiles``.
 
@@ -41,14 +46,15 @@ def profiles_of_config(
     for gpu in find_gpus(gpus):
         estimates: dict[Kind, GridProfile] = {}
         try:
-            text, refused = estimated_at_every_degree(shape, gpu, precision=precision, era=where.name)
+            table, refused = estimated_at_every_degree(
+                shape, gpu, precision=precision, era=where.name, engine=engine, cached_input=cached_input
+            )
         except DoesNotFit as error:
             missing[gpu] = error.reason
         except BadInput as error:
             missing[gpu] = str(error)
         else:
-            file = parse_profile(Path(f"{shape.name}-{gpu}.csv"), text)
-            estimates = {kind: GridProfile(file, kind) for kind in file.rows}
+            estimates = {kind: GridProfile(table, kind) for kind in table.replicas}
             missing.update({Kind(gpu, degree): reason for degree, reason in refused.items()})
         held: dict[Kind, Profile] = dict(estimates)
         if has_own and (own := own_files(where.name, shape.name, precision, gpu)):

@@ -8,7 +8,7 @@ from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
-from melange_cloud.profiles.estimates.profile_text import profile_text
+from melange_cloud.profiles.estimates.estimate_table import EstimateOrigin, EstimateTable, estimate_table
 from melange_cloud.profiles.lookup import find_era, find_gpus
 
 BEST_GRADE_UNMEASURED = "C"
@@ -22,8 +22,8 @@ def estimated_profile(
     tensor_parallel: int | None = None,
     precision: str | None = None,
     era: str | None = None,
-) -> str:
-    """The text of a profile file for one replica.
+) -> EstimateTable:
+    """The profile of one replica.
 
     Args:
         gpu: one of GPUS, in any case.
@@ -35,7 +35,7 @@ def estimated_profile(
         BadInput: the replica cannot be: the message says why and what would do.
     """
     asked = _asked(model, gpu, precision, era)
-    return _text(model, asked, (_degree(model, *asked, tensor_parallel),))
+    return _table(model, asked, (_degree(model, *asked, tensor_parallel),))
 
 
 class DoesNotFit(BadInput):
@@ -47,15 +47,25 @@ class DoesNotFit(BadInput):
 
 
 def estimated_at_every_degree(
-    model: ConfigModel, gpu: str, *, precision: str | None = None, era: str | None = None
-) -> tuple[str, dict[int, str]]:
-    """The text of a profile file for all degrees at which the model fits, and why there are no others, by degree.
+    model: ConfigModel,
+    gpu: str,
+    *,
+    precision: str | None = None,
+    era: str | None = None,
+    engine: str | None = None,
+    cached_input: float = 0.0,
+) -> tuple[EstimateTable, dict[int, str]]:
+    """The profiles of all degrees at which the model fits, and why there are no others, by degree.
+
+    Args:
+        engine: one of the era's; None is the mean of them.
+        cached_input: share of the input tokens that a prefix cache holds.
 
     Raises:
         DoesNotFit: there is none (a BadInput).
         BadInput: the GPU or the era cannot be estimated at this precision.
     """
-    asked = _asked(model, gpu, precision, era)
+    asked = _asked(model, gpu, precision, era, engine)
     sheet, where, wanted, constants = asked
     least = _degree(model, *asked, None)
     reasons = {
@@ -65,13 +75,13 @@ def estimated_at_every_degree(
         for degree in TENSOR_PARALLEL_DEGREES
     }
     fitting = tuple(degree for degree, reason in reasons.items() if degree >= least and not reason)
-    return _text(model, asked, fitting), {degree: reason for degree, reason in reasons.items() if reason}
+    return _table(model, asked, fitting, cached_input), {degree: reason for degree, reason in reasons.items() if reason}
 
 
 _Asked = tuple[Gpu, Era, str, Calibration]
 
 
-def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None) -> _Asked:
+def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None, engine: str | None = None) -> _Asked:
     """GPU, era, precision and constants, checked."""
     (name,) = find_gpus([gpu])
     sheet, where = load_gpus()[name], find_era(era)
@@ -81,7 +91,7 @@ def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None)
     constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
     if constants is None:
         raise BadInput(f"no constants of the estimator for {name} at {wanted} in era {where.name}: try another --era")
-    return sheet, where, wanted, constants
+    return sheet, where, wanted, constants if engine is None else constants.of_engine(engine)
 
 
 def wanted_precision(model: ConfigModel, precision: str | None) -> str:
@@ -96,22 +106,18 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
     return wanted
 
 
-def _text(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...]) -> str:
+def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...], cached_input: float = 0.0) -> EstimateTable:
     sheet, where, wanted, constants = asked
     era = replace(where, tensor_parallel=degrees, fewest_gpus=False)
-    text = profile_text(
-        model,
-        sheet,
-        era,
-        wanted,
-        constants,
+    origin = EstimateOrigin(
         measured="nothing of this model is measured",
         best_grade="A" if FAMILIES[model.family].measured else BEST_GRADE_UNMEASURED,
         made_by="melange-cloud profiles estimate",
     )
-    if text is None:
+    table = estimate_table(model, sheet, era, wanted, constants, cached_input=cached_input, origin=origin)
+    if table is None:
         raise ValueError(f"{model.name} fits on {degrees} x {sheet.name} and has no profile")
-    return text
+    return table
 
 
 def _degree(model: ConfigModel, gpu: Gpu, era: Era, precision: str, constants: Calibration, asked: int | None) -> int:

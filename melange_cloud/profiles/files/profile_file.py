@@ -40,6 +40,15 @@ class ProfileFile:
     rows: Mapping[Kind, Mapping[tuple[int, int], list[str]]] = field(repr=False)
     _parsed: dict[tuple[Kind, tuple[int, int]], SizePoints] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def any_size(self) -> bool:
+        """Whether it knows every size: a file knows those of its rows."""
+        return False
+
+    def sizes(self, kind: Kind) -> tuple[tuple[int, int], ...]:
+        """The (input, output) tokens that it has rows of, sorted."""
+        return tuple(sorted(self.rows.get(kind, ())))
+
     def points(self, kind: Kind, size: tuple[int, int]) -> tuple[OperatingPoint, ...]:
         """The operating points of one size, as the file orders them.
 
@@ -53,17 +62,18 @@ class ProfileFile:
             check_profile_file(self.path)  # names the lines, which are not kept
         return tuple(point for point in points if point is not None)
 
-    def rates(self, kind: Kind, size: tuple[int, int]) -> SizePoints:
-        """What MaxTput needs of one size; parsed once, since a file is read once in a process.
+    def rates(self, kind: Kind, size: tuple[float, float]) -> SizePoints:
+        """What MaxTput needs of one size that has rows; parsed once, since a file is read once in a process.
 
         The fast way for rows that are in order, which ``points`` would take ten times as long for.
 
         Raises:
             BadFile: a row of this size is broken.
         """
-        if (kind, size) not in self._parsed:
-            self._parsed[kind, size] = self._rates(kind, size)
-        return self._parsed[kind, size]
+        held = int(size[0]), int(size[1])
+        if (kind, held) not in self._parsed:
+            self._parsed[kind, held] = self._rates(kind, held)
+        return self._parsed[kind, held]
 
     def _rates(self, kind: Kind, size: tuple[int, int]) -> SizePoints:
         rows = self.rows[kind][size]

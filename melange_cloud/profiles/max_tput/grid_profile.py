@@ -1,18 +1,18 @@
-"""A profile whose operating points lie on a grid of sizes, as estimates do, and MaxTput for any size between them.
+"""A profile whose operating points are estimates, computed at any size or saved on a grid of sizes.
 
-Between sizes, under TPOT targets: the replica-seconds that a request costs, 1 / MaxTput, are interpolated in input and
-output tokens, which they follow nearly linearly. TTFT and E2E targets are for the request's own size, not for its
-neighbours' on the grid: its operating points are interpolated first, and then compared with the targets.
+Between the sizes of a file, under TPOT targets, the replica-seconds that a request costs, 1 / MaxTput, are interpolated
+in input and output tokens, which they follow nearly linearly. TTFT and E2E targets are for the request's own size, not
+for its neighbours' on the grid: its operating points are interpolated first, and then compared with the targets.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.max_tput.size_grid import SizeGrid, Weights
+from melange_cloud.profiles.max_tput.size_grid import SizeGrid
 from melange_cloud.profiles.max_tput.size_rates import (
     NEAR_FLOOR_ERROR,
     NEAR_FLOOR_GRADE,
@@ -22,6 +22,9 @@ from melange_cloud.profiles.max_tput.size_rates import (
 )
 from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
 
+Corners = Sequence[tuple[tuple[float, float], float]]
+"""Sizes with weights above 0 that sum to 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class GridProfile(Profile):
@@ -30,12 +33,18 @@ class GridProfile(Profile):
     @cached_property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """The sizes of the grid, sorted."""
-        return tuple(sorted(self.file.rows[self.kind]))
+        return self.table.sizes(self.kind)
 
     @cached_property
     def points(self) -> Mapping[tuple[int, int], tuple[OperatingPoint, ...]]:
         """Every operating point, by size. Slow for a whole profile: ``max_tput`` parses only what it needs."""
-        return {size: self.file.points(self.kind, size) for size in self.sizes}
+        return {size: self.table.points(self.kind, size) for size in self.sizes}
+
+    @cached_property
+    def _least(self) -> tuple[int, int]:
+        """Fewer tokens count as these."""
+        inputs, outputs = zip(*self.sizes, strict=True)
+        return min(inputs), min(outputs)
 
     @cached_property
     def _grid(self) -> SizeGrid:
@@ -43,7 +52,7 @@ class GridProfile(Profile):
 
     @cached_property
     def _rates(self) -> SizeRates:
-        return SizeRates(lambda size: self.file.rates(self.kind, size), self.weight_read_ms)
+        return SizeRates(lambda size: self.table.rates(self.kind, size), self.weight_read_ms)
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
@@ -63,7 +72,7 @@ class GridProfile(Profile):
         return self._within_latency((input_tokens, output_tokens), corners, within_tpot, slo)
 
     def _within_latency(
-        self, size: tuple[float, float], corners: Weights, within_tpot: MaxTput, slo: Slo
+        self, size: tuple[float, float], corners: Corners, within_tpot: MaxTput, slo: Slo
     ) -> MaxTput | UnservableSize:
         """The rate within the TTFT and E2E targets, if it is less than that within the TPOT targets."""
         points = interpolated([(self._rates.points(corner).points, weight) for corner, weight in corners])
@@ -91,11 +100,16 @@ class GridProfile(Profile):
         """MaxTput at every size of the grid; as ``Profile.cells``."""
         return [GridCell(*size, self._rates.max_tput(size, slo), self._rates.tpot_ms(size, slo)) for size in self.sizes]
 
-    def _around(self, input_tokens: float, output_tokens: float) -> Weights | UnservableSize:
+    def _around(self, input_tokens: float, output_tokens: float) -> Corners | UnservableSize:
         """The sizes of the grid about a size that is not too long, with weights above 0 that sum to 1."""
+        if self.table.any_size:
+            least_input, least_output = self._least
+            output_tokens = max(output_tokens, least_output)
+            input_tokens = max(min(input_tokens, self.reach_tokens - output_tokens), least_input)
+            return [((input_tokens, output_tokens), 1.0)]
         return self._grid.about(input_tokens, output_tokens, self.reach_tokens)
 
-    def _between(self, corners: Weights, slo: Slo) -> MaxTput | UnservableSize:
+    def _between(self, corners: Corners, slo: Slo) -> MaxTput | UnservableSize:
         seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
         for size, weight in corners:
             corner = self._rates.max_tput(size, slo)

@@ -223,7 +223,7 @@ def pin(
             profiles[kind] = measured
         else:
             profiles[kind] = PinnedProfile(
-                estimate.file, kind, estimate=estimate, measured=measured, notes=merged.notes
+                estimate.table, kind, estimate=estimate, measured=measured, notes=merged.notes
             )
     return profiles
 

@@ -73,7 +73,7 @@ class MeasuredProfile(Profile):
 
     @cached_property
     def _rates(self) -> SizeRates:
-        return SizeRates(lambda size: rates_of(self.measured[size]), self.weight_read_ms)
+        return SizeRates(lambda size: rates_of(self.measured[int(size[0]), int(size[1])]), self.weight_read_ms)
 
     def at(self, size: Size, slo: Slo) -> MaxTput | UnservableSize:
         """What was measured at a measured size."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.estimator.spec_files import load_eras
-from melange_cloud.profiles.files.profile_file import ProfileFile
+from melange_cloud.profiles.max_tput.point_table import PointTable
 
 _ON_A_LINE = 1e-9
 
@@ -29,11 +29,11 @@ class Profile(ABC):
     """The operating points of one model, precision and era on one kind.
 
     Attributes:
-        file: the profile file, which may hold other degrees too.
+        table: the operating points, of other degrees too.
         notes: what a user must know of it, such as measurements that contradict each other; one line each.
     """
 
-    file: ProfileFile
+    table: PointTable
     kind: Kind
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
@@ -76,42 +76,42 @@ class Profile(ABC):
     @property
     def model(self) -> str:
         """The model's name."""
-        return self.file.header.model
+        return self.table.header.model
 
     @property
     def precision(self) -> str:
         """The precision of the weights."""
-        return self.file.header.precision
+        return self.table.header.precision
 
     @property
     def era(self) -> str:
         """The engine era."""
-        return self.file.header.era
+        return self.table.header.era
 
     @property
     def max_total_tokens(self) -> int:
         """Longest input + output that the engine was started for, tokens."""
-        return self.file.header.max_total_tokens
+        return self.table.header.max_total_tokens
 
     @property
     def max_num_seqs(self) -> int:
         """Requests that the engine runs at once, at most."""
-        return self.file.header.max_num_seqs
+        return self.table.header.max_num_seqs
 
     @property
     def source(self) -> str:
         """Where the points come from."""
-        return self.file.header.source
+        return self.table.header.source
 
     @property
     def cache_tokens(self) -> int | None:
         """Tokens that the KV cache of a replica holds; None if not stated."""
-        return self.file.header.cache_tokens.get(self.kind.tensor_parallel)
+        return self.table.header.cache_tokens.get(self.kind.tensor_parallel)
 
     @property
     def weight_read_ms(self) -> float | None:
         """Time to read all weights once, ms; None if not stated."""
-        return self.file.header.weight_read_ms.get(self.kind.tensor_parallel)
+        return self.table.header.weight_read_ms.get(self.kind.tensor_parallel)
 
     @property
     def reach_tokens(self) -> int:

@@ -33,11 +33,11 @@ def prompt_s(profile: Profile, input_tokens: float, output_tokens: float) -> flo
 
 def _nearest(profile: Profile, input_tokens: float, output_tokens: float) -> Sequence[OperatingPoint]:
     """The operating points of the profile's size that is nearest in both dimensions, by ratio."""
-    sizes = profile.file.rows.get(profile.kind, {})
+    sizes = profile.table.sizes(profile.kind)
     if not sizes:
         return ()
 
     def far(size: tuple[int, int]) -> tuple[float, tuple[int, int]]:
         return math.hypot(math.log(size[0] / input_tokens), math.log(size[1] / output_tokens)), size
 
-    return profile.file.points(profile.kind, min(sizes, key=far))
+    return profile.table.points(profile.kind, min(sizes, key=far))

@@ -17,6 +17,7 @@ T - F, so an error in the estimated latency comes back T / (T - F) > 3 times in 
 NEAR_FLOOR_GRADE, NEAR_FLOOR_ERROR = "D", 0.5
 
 Size = tuple[int, int]
+AnySize = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +29,12 @@ class SizeRates:
         weight_read_ms: time to read all weights once, ms; None if not known.
     """
 
-    load: Callable[[Size], SizePoints]
+    load: Callable[[AnySize], SizePoints]
     weight_read_ms: float | None = None
-    _points: dict[Size, SizePoints] = field(default_factory=dict, repr=False)
-    _answers: dict[tuple[Size, Slo], MaxTput | UnservableSize] = field(default_factory=dict, repr=False)
+    _points: dict[AnySize, SizePoints] = field(default_factory=dict, repr=False)
+    _answers: dict[tuple[AnySize, Slo], MaxTput | UnservableSize] = field(default_factory=dict, repr=False)
 
-    def points(self, size: Size) -> SizePoints:
+    def points(self, size: AnySize) -> SizePoints:
         """The points of a size.
 
         Raises:
@@ -43,18 +44,18 @@ class SizeRates:
             self._points[size] = self.load(size)
         return self._points[size]
 
-    def max_tput(self, size: Size, slo: Slo) -> MaxTput | UnservableSize:
+    def max_tput(self, size: AnySize, slo: Slo) -> MaxTput | UnservableSize:
         """The highest rate within the targets."""
         key = (size, slo)
         if key not in self._answers:
             self._answers[key] = self._evaluate(size, slo)
         return self._answers[key]
 
-    def tpot_ms(self, size: Size, slo: Slo) -> float | None:
+    def tpot_ms(self, size: AnySize, slo: Slo) -> float | None:
         """The mean TPOT at that rate, ms; None if it is not known, or the size is not served."""
         return tpot_ms_of(best_within(self.points(size).points, slo))
 
-    def _evaluate(self, size: Size, slo: Slo) -> MaxTput | UnservableSize:
+    def _evaluate(self, size: AnySize, slo: Slo) -> MaxTput | UnservableSize:
         points, grade, error, origin = self.points(size)
         found = best_within(points, slo)
         if isinstance(found, MissedTarget):
@@ -63,7 +64,7 @@ class SizeRates:
             grade, error = max(grade, NEAR_FLOOR_GRADE), max(error, NEAR_FLOOR_ERROR)
         return MaxTput(found.requests_per_s, grade, error, origin, found.limited_by)
 
-    def _too_slow(self, size: Size, missed: MissedTarget, slo: Slo) -> UnservableSize:
+    def _too_slow(self, size: AnySize, missed: MissedTarget, slo: Slo) -> UnservableSize:
         no_data = missed.least_ms == math.inf
         if missed.target == "tpot" and self.weight_read_ms is not None and self.weight_read_ms > slo.tpot_ms:
             reason = f"{self.weight_read_ms:.3g} ms to read the weights > {slo.tpot_ms:g} ms"

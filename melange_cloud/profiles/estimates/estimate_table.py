@@ -1,0 +1,173 @@
+"""A profile that is computed when it is asked, at any request size: no file holds it.
+
+It answers as a profile file does, so that a plan, a heat map and a saved file see the same numbers.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from melange_cloud.domain import Kind, OperatingPoint
+from melange_cloud.estimator.closed_loop import Estimate, rounded
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
+from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
+from melange_cloud.profiles.estimates.estimate_grade import grade_of
+from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, OUTPUT_TOKENS, grid
+from melange_cloud.profiles.files.profile_format import FORMAT, format_profile
+from melange_cloud.profiles.files.profile_header import Header
+from melange_cloud.profiles.grades import ERROR_OF_GRADE
+from melange_cloud.profiles.points import Point, SizePoints
+
+LEAST_INPUT_TOKENS, LEAST_OUTPUT_TOKENS = min(INPUT_TOKENS), min(OUTPUT_TOKENS)
+"""Shorter requests count as these."""
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateOrigin:
+    """What a table of estimates says of where its numbers come from.
+
+    Attributes:
+        measured: of the model's measurements, a clause.
+        best_grade: no size is trusted more than this.
+        made_by: the command that a saved file names.
+    """
+
+    measured: str = "no row is measured"
+    best_grade: str = "A"
+    made_by: str = "melange-cloud profiles show"
+
+
+SHIPPED = EstimateOrigin()
+
+
+@dataclass(frozen=True, eq=False)
+class EstimateTable:
+    """The operating points of a model's replicas on one GPU, each computed once, when it is asked.
+
+    Attributes:
+        replicas: by kind, tensor parallel degree rising; at least one.
+    """
+
+    replicas: Mapping[Kind, Replica]
+    origin: EstimateOrigin = SHIPPED
+    any_size: bool = field(default=True, init=False)
+    _computed: dict[tuple[Kind, tuple[float, float]], SizePoints] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def header(self) -> Header:
+        """What a file of it would declare."""
+        replicas = self.replicas.values()
+        first = next(iter(replicas))
+        model, era, precision, calibration = first.model, first.era, first.precision, first.calibration
+        bits = 8 * era.cache_bytes_per_element(precision)
+        return Header(
+            format=FORMAT,
+            model=model.name,
+            precision=precision,
+            gpu=first.gpu.name,
+            era=era.name,
+            max_total_tokens=era.context(model),
+            max_num_seqs=era.max_num_seqs,
+            source=f"estimated by melange-cloud, {self.origin.measured}; KV cache in {bits} bits",
+            calibration=f"{calibration.name} - {calibration.rests_on}",
+            made_by=self.origin.made_by,
+            weights_gib=rounded(model.weight_gib(precision)),
+            weight_read_ms={each.tensor_parallel: rounded(1000 * each.weight_read_s) for each in replicas},
+            cache_tokens={each.tensor_parallel: each.cache_tokens for each in replicas},
+        )
+
+    def sizes(self, kind: Kind) -> tuple[tuple[int, int], ...]:
+        """The request sizes that it lists, sorted; it answers for others too."""
+        replica = self.replicas[kind]
+        return tuple(grid(min(replica.era.context(replica.model), replica.cache_tokens)))
+
+    def points(self, kind: Kind, size: tuple[int, int]) -> tuple[OperatingPoint, ...]:
+        """The operating points of one size, concurrency rising."""
+        grade = self._grade(kind, size)
+        return tuple(
+            OperatingPoint(
+                *size,
+                estimate.concurrency,
+                estimate.requests_per_s,
+                estimate.tpot_ms,
+                estimate.ttft_ms,
+                "estimated",
+                grade,
+                ERROR_OF_GRADE[grade],
+            )
+            for estimate in self._estimates(kind, size)
+        )
+
+    def rates(self, kind: Kind, size: tuple[float, float]) -> SizePoints:
+        """What MaxTput needs of one size, which need not be listed."""
+        if (kind, size) not in self._computed:
+            points = [
+                Point(each.tpot_ms, each.requests_per_s, each.ttft_ms, each.ttft_ms + (size[1] - 1) * each.tpot_ms)
+                for each in self._estimates(kind, size)
+            ]
+            points.sort()
+            grade = self._grade(kind, size)
+            self._computed[kind, size] = SizePoints(points, grade, ERROR_OF_GRADE[grade], "estimated")
+        return self._computed[kind, size]
+
+    def _grade(self, kind: Kind, size: tuple[float, float]) -> str:
+        return max(self.origin.best_grade, grade_of(self.replicas[kind], *size))
+
+    def _estimates(self, kind: Kind, size: tuple[float, float]) -> tuple[Estimate, ...]:
+        """At least one: a size that does not fit is refused before anyone asks for its points."""
+        estimates = self.replicas[kind].estimate(*size)
+        if isinstance(estimates, MemoryShortfall):
+            raise ValueError(f"{size[0]:g} + {size[1]:g} tokens do not fit on {kind}")  # noqa: TRY004 (a size, not a type)
+        return estimates
+
+    @property
+    def text(self) -> str:
+        """The profile file that holds the sizes it lists."""
+        header = self.header
+        lines = {
+            "format": header.format,
+            "model": header.model,
+            "precision": header.precision,
+            "gpu": header.gpu,
+            "era": header.era,
+            "max_total_tokens": str(header.max_total_tokens),
+            "max_num_seqs": str(header.max_num_seqs),
+            "source": header.source,
+            "calibration": header.calibration,
+            "made by": header.made_by,
+            "weights_gib": f"{header.weights_gib:g}",
+            "weight_read_ms": " ".join(f"{degree}={ms:g}" for degree, ms in header.weight_read_ms.items()),
+            "cache_tokens": " ".join(f"{degree}={tokens}" for degree, tokens in header.cache_tokens.items()),
+        }
+        return format_profile(lines, self._rows())
+
+    def _rows(self) -> Iterator[tuple[int, OperatingPoint]]:
+        for kind in self.replicas:
+            for size in self.sizes(kind):
+                for point in self.points(kind, size):
+                    yield kind.tensor_parallel, point
+
+
+def estimate_table(
+    model: Model,
+    gpu: Gpu,
+    era: Era,
+    precision: str,
+    calibration: Calibration,
+    *,
+    cached_input: float = 0.0,
+    origin: EstimateOrigin = SHIPPED,
+) -> EstimateTable | None:
+    """The estimates of a model on a GPU at the degrees of an era; None if no replica fits.
+
+    Args:
+        cached_input: share of the input tokens that a prefix cache holds.
+    """
+    replicas: dict[Kind, Replica] = {}
+    for degree in era.tensor_parallel:
+        replica = Replica(model, gpu, degree, era, precision, calibration, cached_input=cached_input)
+        if not replica.refusal:
+            replicas[Kind(gpu.name, degree)] = replica
+            if era.fewest_gpus:
+                break
+    return EstimateTable(replicas, origin) if replicas else None
