@@ -32,54 +32,62 @@ class Estimate:
     ttft_ms: float
 
 
-@dataclass(frozen=True, slots=True)
 class ClosedLoop:
-    """Requests of one size, always as many in flight.
+    """Requests of one size, always as many in flight."""
 
-    Attributes:
-        size: input and output tokens.
-        cached_input: share of the input tokens that a prefix cache holds.
-        front_end: the server process before the engine.
-    """
+    def __init__(
+        self,
+        law: StepLaw,
+        size: tuple[float, float],
+        cached_input: float = 0.0,
+        front_end: FrontEnd = NO_FRONT_END,
+    ) -> None:
+        """Prepare what does not depend on how many there are.
 
-    law: StepLaw
-    size: tuple[float, float]
-    cached_input: float = 0.0
-    front_end: FrontEnd = NO_FRONT_END
+        Args:
+            size: input and output tokens.
+            cached_input: share of the input tokens that a prefix cache holds.
+            front_end: the server process before the engine.
+        """
+        self._law, self._front_end, self._cached = law, front_end, cached_input
+        self._input_tokens, output_tokens = size
+        self._steps = output_tokens - 1
+        self._own_s = law.prefill_s(self._input_tokens, cached_input=cached_input)
+        # Of a step without prompts, what each request in it adds; the rest depends on their number by a root.
+        self._each_s = law.cache_s * (self._input_tokens + output_tokens / 2) + law.moved_s + law.request_s
 
     def at(self, concurrency: int) -> Estimate:
         """What happens with ``concurrency`` requests in flight."""
-        law, (input_tokens, output_tokens), cached = self.law, self.size, self.cached_input
-        steps = output_tokens - 1
+        steps, prefill_s = self._steps, self._law.prefill_s
         others = (concurrency - 1) / concurrency
-        own_s = law.prefill_s(input_tokens, cached_input=cached)
-        decoding = self._decoding(concurrency, own_s)
-        batch = max(decoding, 1.0)
-        each_step_s = law.step_s(batch, batch * (input_tokens + output_tokens / 2))
-        begin_s = own_s + each_step_s * others / 2
-        each_s = law.tpot_s(decoding, self.size, others, cached)
-        each_s = behind_front_end(each_s, self.front_end, batch, decoding * others / steps)
+        decoding = self._decoding(concurrency, others)
+        batch, begun = max(decoding, 1.0), decoding * others / steps
+        step_s = self._step_s(batch)
+        each_s = step_s + prefill_s(self._input_tokens, batch, begun, self._cached)
+        if self._front_end is not NO_FRONT_END:
+            each_s = behind_front_end(each_s, self._front_end, batch, begun)
         queued = concurrency - 1 - decoding * others
-        ttft_s = begin_s + queued * law.prefill_s(input_tokens, batch, cached_input=cached)
+        ttft_s = self._own_s + step_s * others / 2
+        ttft_s += queued * prefill_s(self._input_tokens, batch, 1.0, self._cached)
         return Estimate(
-            concurrency=concurrency,
-            requests_per_s=rounded(concurrency / (ttft_s + steps * each_s)),
-            tpot_ms=rounded(1000 * each_s),
-            ttft_ms=rounded(1000 * ttft_s),
+            concurrency,
+            rounded(concurrency / (ttft_s + steps * each_s)),
+            rounded(1000 * each_s),
+            rounded(1000 * ttft_s),
         )
 
-    def _decoding(self, concurrency: int, own_s: float) -> float:
+    def _step_s(self, batch: float) -> float:
+        law = self._law
+        return math.hypot(law.read_s, law.token_s * batch) + self._each_s * batch + law.fixed_s
+
+    def _decoding(self, concurrency: int, others: float) -> float:
         """b: of the requests in flight, those that decode; the others wait for their first token."""
-        law, (input_tokens, output_tokens) = self.law, self.size
-        steps, half = output_tokens - 1, (concurrency - 1) / concurrency / 2
-        # The step as a function of b alone, since this is what all the time goes into.
-        read_s, token_s, fixed_s = law.read_s, law.token_s, law.fixed_s
-        each_s = law.cache_s * (input_tokens + output_tokens / 2) + law.moved_s + law.request_s
+        own_s, steps, most = self._own_s, self._steps, concurrency * self._steps
+        waits = others / 2 + steps
         decoding = float(concurrency)
         for _ in range(_ROUNDS):
-            batch = max(decoding, 1.0)
-            step_s = math.hypot(read_s, token_s * batch) + each_s * batch + fixed_s
-            settled = concurrency * steps * step_s / (own_s + (half + steps) * step_s)
+            step_s = self._step_s(decoding if decoding > 1 else 1.0)
+            settled = most * step_s / (own_s + waits * step_s)
             if abs(settled - decoding) <= _SETTLED * concurrency:
                 break
             decoding = settled
