@@ -13,7 +13,7 @@ from melange_cloud.calibration.calibration_text import calibration_text
 from melange_cloud.calibration.fitting import FreeConstant, fitted
 from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
 from melange_cloud.cli.maintain import commands
-from melange_cloud.errors import BadFile, MelangeError
+from melange_cloud.errors import BadFile
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_models
 from melange_cloud.shipped import shipped
@@ -28,16 +28,12 @@ def test_the_shipped_constants_are_what_the_measurements_give() -> None:
     assert calibration_text() == (shipped("profiles") / "calibration.toml").read_text("utf-8")
 
 
-def test_check_and_out(tmp_path: Path) -> None:
+def test_out_writes_the_constants_elsewhere(tmp_path: Path) -> None:
     out = tmp_path / "calibration.toml"
     made = CliRunner().invoke(app, ["calibrate", "--out", str(out)], catch_exceptions=False)
     assert made.exit_code == 0
     assert made.stdout == ""
-    same = CliRunner().invoke(app, ["calibrate", "--check", "--out", str(out)], catch_exceptions=False)
-    assert "matches the measurements" in same.output
-    out.write_text(out.read_text().replace("read_weights = 0.", "read_weights = 0.1", 1))
-    with pytest.raises(MelangeError, match=r"calibration.toml: line \d+ is 'read_weights = 0.1"):
-        CliRunner().invoke(app, ["calibrate", "--check", "--out", str(out)], catch_exceptions=False)
+    assert out.read_text("utf-8") == (shipped("profiles") / "calibration.toml").read_text("utf-8")
 
 
 def test_every_row_says_what_it_rests_on() -> None:

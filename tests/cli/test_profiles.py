@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 from melange_cloud.calibration.build_profiles import FINGERPRINTS
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.errors import BadInput, MelangeError
+from melange_cloud.shipped import shipped
 
 
 def run(*arguments: str) -> str:
@@ -91,24 +93,30 @@ def test_show_refuses_with_the_cure(arguments: tuple[str, ...], says: str) -> No
 
 
 def test_build_writes_what_check_compares(tmp_path: Path) -> None:
+    constants = shipped("profiles") / "calibration.toml"
     run("build", "--out", str(tmp_path))
-    run("build", "--check", "--out", str(tmp_path))
+    (tmp_path / constants.name).write_bytes(constants.read_bytes())
+    run("check", "--folder", str(tmp_path))
+    changed = constants.read_text("utf-8").replace("read_weights = 0.", "read_weights = 0.1", 1)
+    (tmp_path / constants.name).write_text(changed, "utf-8")
     some = next(iter(sorted((tmp_path / "pinned").rglob("*.csv"))))
     some.write_text(some.read_text() + "1,25,25,1,1,1,1,measured,A,0.1\n")
     kept = tmp_path / FINGERPRINTS
     lines = kept.read_text().splitlines(keepends=True)
     kept.write_text("".join([*lines[:-1], lines[-1].replace("H100", "H999")]))
     with pytest.raises(MelangeError) as raised:
-        run("build", "--check", "--out", str(tmp_path))
+        run("check", "--folder", str(tmp_path))
     assert raised.value.exit_code == 1
     era, model, precision, gpu, *_ = lines[-1].split(",")
-    assert str(raised.value).splitlines()[:2] == [
+    constants_differ, *lines_of_files = str(raised.value).splitlines()
+    assert re.match(r"calibration.toml: line \d+ is 'read_weights = 0.1", constants_differ)
+    assert lines_of_files[:2] == [
         f"{FINGERPRINTS}: the estimate of {era} {model} {precision} {gpu} differs",
         f"{FINGERPRINTS}: the estimate of {era} {model} {precision} H999 differs",
     ]
-    assert str(raised.value).splitlines()[2] == f"{some.relative_to(tmp_path)}: differs"
+    assert lines_of_files[2] == f"{some.relative_to(tmp_path)}: differs"
 
 
-@pytest.mark.parametrize("command", ["list", "show", "build"])
+@pytest.mark.parametrize("command", ["list", "show", "build", "check"])
 def test_every_command_has_an_example(command: str) -> None:
     assert "melange-cloud profiles " + command in run(command, "--help")

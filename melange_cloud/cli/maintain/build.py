@@ -1,4 +1,4 @@
-"""``melange-cloud profiles build``: writes what is kept of the shipped profiles."""
+"""``profiles build`` and ``profiles check``: what is kept of the shipped profiles, written or proven."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,18 +7,15 @@ import typer
 
 from melange_cloud.cli.options import OUT
 from melange_cloud.cli.output import note
+from melange_cloud.cli.progress import steps_bar
 from melange_cloud.cli.result_file import refuse_unwritable
 from melange_cloud.errors import MelangeError
 
-EXAMPLE = "Example: melange-cloud profiles build --check"
+BUILD_EXAMPLE = "Example: melange-cloud profiles build"
+CHECK_EXAMPLE = "Example: melange-cloud profiles check"
 
 
-def build(
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; compare, and exit with 1 if a file differs.")
-    ] = False,
-    out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None,
-) -> None:
+def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None) -> None:
     """Write what is kept of the shipped profiles, the same bytes every time.
 
     Estimates are computed when they are asked; a fingerprint of each is kept, to prove that they are the same
@@ -29,19 +26,41 @@ def build(
     from melange_cloud.shipped import shipped
 
     folder = out or shipped("profiles")
-    if not check:
-        refuse_unwritable(folder)
+    refuse_unwritable(folder)
     fingerprints, points = making.fingerprints(), pinned()
-    counts = f"{len(fingerprints.splitlines()) - 1} estimated and {len(points)} measured profiles"
-    if check:
-        different = [
-            *making.different_estimates(fingerprints, folder),
-            *(f"pinned/{line}" for line in making.differences(points, folder / "pinned")),
-        ]
-        if different:
-            raise MelangeError("\n".join([*different, "run `melange-cloud profiles build` to write them again"]))
-        note(f"{counts} match the TOML files and the measurements")
-        return
     making.write({making.FINGERPRINTS: fingerprints}, folder)
     making.write(points, folder / "pinned")
-    note(f"wrote {counts} to {folder}")
+    note(f"wrote {_counted(fingerprints, len(points))} to {folder}")
+
+
+def check(
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="What `profiles calibrate` and `build` wrote; default: as shipped.")
+    ] = None,
+) -> None:
+    """Prove that the shipped profiles follow from the shipped measurements: constants, estimates, and pinned points.
+
+    Everything is computed again and compared, on this machine. Exit code 1: something differs.
+    """
+    from melange_cloud.calibration import build_profiles as making
+    from melange_cloud.calibration.calibration_text import calibration_text, difference
+    from melange_cloud.calibration.choose_pins import pinned
+    from melange_cloud.shipped import shipped
+
+    place = folder or shipped("profiles")
+    with steps_bar("fitting") as progress:
+        constants = difference(calibration_text(progress), place / "calibration.toml")
+    fingerprints, points = making.fingerprints(), pinned()
+    differs = [
+        *([f"calibration.toml: {constants}"] if constants else []),
+        *making.different_estimates(fingerprints, place),
+        *(f"pinned/{line}" for line in making.differences(points, place / "pinned")),
+    ]
+    if differs:
+        cure = "run `melange-cloud profiles calibrate`, then `melange-cloud profiles build`, to write them again"
+        raise MelangeError("\n".join([*differs, cure]))
+    note(f"the constants and {_counted(fingerprints, len(points))} follow from the measurements")
+
+
+def _counted(fingerprints: str, measured: int) -> str:
+    return f"{len(fingerprints.splitlines()) - 1} estimated and {measured} measured profiles"
