@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from melange_cloud.calibration.fitting import FreeConstant, fitted
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import Trial, trial
+from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration, FrontEnd
 

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
-from melange_cloud.calibration.fitting import FreeConstant, fitted
 from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
 from melange_cloud.cli.maintain import commands
 from melange_cloud.errors import BadFile
+from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_models
 from melange_cloud.shipped import shipped

@@ -45,8 +45,8 @@ def fitted(residuals: Residuals, unknowns: Mapping[str, FreeConstant]) -> dict[s
     holds = [HOLD / unknowns[name].spread ** 2 for name in names]
 
     def loss(rows: Sequence[float], logs: Sequence[float]) -> float:
-        robust = sum(math.sqrt(1 + (row / HALF_WIDTH) ** 2) - 1 for row in rows)
-        return 2 * HALF_WIDTH**2 * robust + sum(hold * log**2 for hold, log in zip(holds, logs, strict=True))
+        robust = math.fsum(math.sqrt(1 + (row / HALF_WIDTH) ** 2) - 1 for row in rows)
+        return 2 * HALF_WIDTH**2 * robust + math.fsum(hold * log**2 for hold, log in zip(holds, logs, strict=True))
 
     logs = [0.0] * len(names)
     rows = list(residuals(values(logs)))
@@ -57,8 +57,8 @@ def fitted(residuals: Residuals, unknowns: Mapping[str, FreeConstant]) -> dict[s
             nudged = [log + _NUDGE * (at == other) for other, log in enumerate(logs)]
             slopes.append([(y - x) / _NUDGE for y, x in zip(residuals(values(nudged)), rows, strict=True)])
         weights = [1 / math.sqrt(1 + (row / HALF_WIDTH) ** 2) for row in rows]
-        normal = [[sum(map(_product, weights, left, right)) for right in slopes] for left in slopes]
-        pull = [sum(map(_product, weights, slope, rows)) for slope in slopes]
+        normal = [[math.fsum(map(_product, weights, left, right)) for right in slopes] for left in slopes]
+        pull = [math.fsum(map(_product, weights, slope, rows)) for slope in slopes]
         for at, hold in enumerate(holds):
             normal[at][at] += hold
             pull[at] += hold * logs[at]
@@ -97,6 +97,6 @@ def _solved(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[f
             rows[row] = [x - factor * y for x, y in zip(rows[row], rows[column], strict=True)]
     found = [0.0] * size
     for row in reversed(range(size)):
-        known = sum(rows[row][column] * found[column] for column in range(row + 1, size))
+        known = math.fsum(rows[row][column] * found[column] for column in range(row + 1, size))
         found[row] = (rows[row][size] - known) / rows[row][row]
     return found
