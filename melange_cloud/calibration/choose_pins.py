@@ -231,7 +231,7 @@ def _text(place: _Place, points: Sequence[tuple[int, OperatingPoint]]) -> str:
         "gpu": gpu,
         "era": era_name,
         "max_total_tokens": str(era.context(load_models()[model])),
-        "max_num_seqs": str(era.max_num_seqs),
+        "max_num_seqs": str(era.settings(load_gpus()[gpu]).max_num_seqs),
         "source": "published measurements (profiles/measured); error: by how much engines differ, at least 10 %",
         "calibration": "none, measured",
         "made by": "melange-cloud profiles build",

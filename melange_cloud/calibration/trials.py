@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from melange_cloud.calibration.training_data import TrainingRow
+from melange_cloud.calibration.training_data import MeasurementSource, TrainingRow
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, behind_front_end, law_of
-from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
+from melange_cloud.estimator.specs import Calibration, EngineSettings, Era, Gpu, Model
 from melange_cloud.estimator.step_law import StepLaw
 
 _ROUNDS = 60
@@ -84,19 +84,13 @@ def trial(
         era: the shipped one; the source's limits replace its own.
     """
     source = row.source
-    limits = replace(
-        era,
-        memory_utilization=source.memory_utilization,
-        growth=source.growth,
-        block_tokens=source.block_tokens,
-        max_num_seqs=source.max_num_seqs,
-        fp8_cache=source.fp8_cache,
-    )
     model, gpu = models[row.model], gpus[row.gpu]
+    limits = replace(era, fp8_cache=source.fp8_cache)
     shipped = Replica(model, gpu, row.tensor_parallel, era, row.precision, constants)
     if shipped.refusal:
         return None
-    replica = Replica(model, gpu, row.tensor_parallel, limits, row.precision, constants)
+    settings = settings_of(source, era, gpu)
+    replica = Replica(model, gpu, row.tensor_parallel, limits, row.precision, constants, settings=settings)
     most = replica.largest_concurrency(*row.size)
     if row.table == "closed_loop":
         steps_ms = (row.output_tokens - 1) * row.known("tpot_ms")
@@ -108,6 +102,16 @@ def trial(
     else:
         decoding = float(most)
     return Trial(row, replica, replica.work, decoding) if most else None
+
+
+def settings_of(source: MeasurementSource, era: Era, gpu: Gpu) -> EngineSettings:
+    """How a measured engine was started: as its like is, but for what the source says of it."""
+    engine = next((name for name in era.engines if source.engine.lower().startswith(name)), None)
+    usual = era.settings(gpu, engine)
+    stated = replace(usual, growth=source.growth, block_tokens=source.block_tokens, max_num_seqs=source.max_num_seqs)
+    if usual.cache_utilization < 1:
+        return replace(stated, cache_utilization=source.memory_utilization)
+    return replace(stated, memory_utilization=source.memory_utilization)
 
 
 @dataclass(frozen=True, slots=True)

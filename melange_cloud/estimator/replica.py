@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate, rounded
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, law_of, work_of
-from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, GIB, Calibration, Era, FrontEnd, Gpu, Model
+from melange_cloud.estimator.specs import (
+    BYTES_PER_ELEMENT_16_BIT,
+    GIB,
+    Calibration,
+    EngineSettings,
+    Era,
+    FrontEnd,
+    Gpu,
+    Model,
+)
 from melange_cloud.estimator.step_law import StepLaw
 
 LEAST_CACHE_TOKENS = 4096
@@ -35,6 +44,7 @@ class Replica:
         cache_bytes_per_element: 2 or 1 (fp8); None is what the era keeps at this precision.
         front_end: the server process before the engine; by default none, or several, so that it never limits.
         cached_input: share of the input tokens that a prefix cache holds: their prefill is saved, not their memory.
+        settings: how its engine is started; None is what the era says for the mean of its engines.
     """
 
     model: Model
@@ -46,6 +56,12 @@ class Replica:
     cache_bytes_per_element: float | None = None
     front_end: FrontEnd = NO_FRONT_END
     cached_input: float = 0.0
+    settings: EngineSettings | None = None
+
+    @property
+    def limits(self) -> EngineSettings:
+        """How its engine is started."""
+        return self.settings or self.era.settings(self.gpu)
 
     @property
     def _element_bytes(self) -> float:
@@ -78,8 +94,10 @@ class Replica:
     @property
     def cache_bytes(self) -> float:
         """Memory left for the KV cache over all GPUs, bytes; negative where not even the weights fit."""
-        per_gpu_gib = self.gpu.cuda_memory_gib * self.era.memory_utilization - self.era.activations_gib
-        return self.tensor_parallel * per_gpu_gib * GIB - self.model.weight_bytes(self.precision)
+        limits, degree = self.limits, self.tensor_parallel
+        per_gpu_gib = self.gpu.cuda_memory_gib * limits.memory_utilization - limits.buffers_gib(self.model, degree)
+        left = degree * per_gpu_gib * GIB - self.model.weight_bytes(self.precision)
+        return left * limits.cache_utilization if left > 0 else left
 
     @property
     def cache_tokens(self) -> int:
@@ -119,9 +137,10 @@ class Replica:
         """Requests of a size that run at once; 0 if not even one fits."""
         if input_tokens + output_tokens > self.cache_tokens:
             return 0
-        block = self.era.block_tokens
-        held = math.ceil((input_tokens + self.era.growth * output_tokens) / block) * block
-        return max(1, min(self.era.max_num_seqs, math.floor(self.cache_tokens / held)))
+        limits = self.limits
+        block = limits.block_tokens
+        held = math.ceil((input_tokens + limits.growth * output_tokens) / block) * block
+        return max(1, min(limits.max_num_seqs, math.floor(self.cache_tokens / held)))
 
     def estimate(
         self, input_tokens: float, output_tokens: float, concurrencies: tuple[int, ...] | None = None

@@ -5,13 +5,27 @@ the faults of a file are reported together.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
 from melange_cloud.errors import BadFile, Fault, shown
-from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, FrontEnd, Gpu, Model
-from melange_cloud.inputs import read_toml
+from melange_cloud.estimator.specs import (
+    ENGINE_SETTINGS,
+    MEAN_OF_ENGINES,
+    PRECISIONS,
+    TENSOR_PARALLEL_DEGREES,
+    Calibration,
+    EngineSettings,
+    Era,
+    FrontEnd,
+    Gpu,
+    Model,
+    SettingsByMemory,
+)
+from melange_cloud.inputs import NotANumber, parse_number, read_toml
 from melange_cloud.inputs.toml_tables import TomlTable
 from melange_cloud.shipped import shipped
 
@@ -103,11 +117,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
         era = Era(
             name=name,
             title=reader.text("title"),
-            memory_utilization=reader.number("memory_utilization", 0.1, 1),
-            activations_gib=reader.number("activations_gib", 0, 100),
-            growth=reader.number("growth", 0, 1),
-            block_tokens=reader.whole("block_tokens"),
-            max_num_seqs=reader.whole("max_num_seqs"),
+            engines=_engines(reader.part("engines")),
             mixed_steps=reader.flag("mixed_steps"),
             fp8_cache=reader.flag("fp8_cache"),
             least_cache_share=reader.number("least_cache_share", 0, 1),
@@ -130,6 +140,56 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
     if faults:
         raise BadFile(faults)
     return eras
+
+
+def _engines(reader: TomlTable) -> dict[str, SettingsByMemory]:
+    engines = {name: _settings_by_memory(reader.part(name)) for name in ENGINE_SETTINGS if reader.has(name)}
+    if len(engines) != 1 and MEAN_OF_ENGINES not in engines:
+        reader.fault(MEAN_OF_ENGINES, "is missing", "add the settings that profiles of no certain engine have")
+    reader.finish()
+    return engines
+
+
+def _settings_by_memory(reader: TomlTable) -> SettingsByMemory:
+    first = EngineSettings(
+        memory_utilization=reader.number("memory_utilization", 0.1, 1),
+        cache_utilization=reader.number("cache_utilization", 0.1, 1),
+        runtime_gib=reader.number("runtime_gib", 0, 100),
+        group_gib=reader.number("group_gib", 0, 100),
+        trial_run=reader.flag("trial_run"),
+        bytes_per_score=reader.number("bytes_per_score", 0, 1000),
+        growth=reader.number("growth", 0, 1),
+        block_tokens=reader.whole("block_tokens"),
+        max_num_seqs=reader.whole("max_num_seqs"),
+        max_num_batched_tokens=reader.whole("max_num_batched_tokens"),
+    )
+    from_gib = reader.part("from_gib")
+    larger = [_larger(from_gib, text, first) for text in reader.mapping("from_gib")]
+    except_gpus = reader.texts("except_gpus")
+    for gpu in except_gpus:
+        if gpu not in GPUS:
+            reader.fault("except_gpus", f"names {shown(gpu)}", f"use {', '.join(GPUS)}")
+    reader.finish()
+    return SettingsByMemory(first, tuple(sorted(larger, key=itemgetter(0))), except_gpus)
+
+
+def _larger(reader: TomlTable, text: str, first: EngineSettings) -> tuple[float, EngineSettings]:
+    """What applies from ``text`` GiB of memory on: ``first``, but for the fields that the table has."""
+    part = reader.part(text)
+    settings = replace(
+        first,
+        runtime_gib=part.number("runtime_gib", 0, 100) if part.has("runtime_gib") else first.runtime_gib,
+        max_num_seqs=part.whole("max_num_seqs") if part.has("max_num_seqs") else first.max_num_seqs,
+        max_num_batched_tokens=(
+            part.whole("max_num_batched_tokens") if part.has("max_num_batched_tokens") else first.max_num_batched_tokens
+        ),
+    )
+    part.finish()
+    try:
+        return parse_number(text), settings
+    except NotANumber:
+        reader.fault(text, "is not a number", "name the least memory, GiB")
+        return 0.0, settings
 
 
 def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:

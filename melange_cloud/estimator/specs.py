@@ -90,13 +90,84 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How an engine is started on a GPU, and what it keeps in memory in addition to weights and cache.
+
+    Attributes:
+        memory_utilization: the part of the CUDA memory that weights, buffers and cache may take together.
+        cache_utilization: the part of what weights and buffers leave that becomes cache.
+        runtime_gib: what the engine keeps per GPU whatever it serves, GiB.
+        group_gib: what it keeps in addition per GPU where several work together, GiB.
+        trial_run: whether it sizes its buffers by running its largest batch once; else ``runtime_gib`` holds them.
+        bytes_per_score: what choosing tokens takes for each request and word of the vocabulary, bytes.
+        growth: a request in flight holds cache for input + growth x output tokens.
+        block_tokens: the cache is handed out in blocks of this many tokens.
+        max_num_seqs: requests that run at once, at most.
+        max_num_batched_tokens: tokens that one step computes, at most.
+    """
+
+    memory_utilization: float
+    cache_utilization: float
+    runtime_gib: float
+    group_gib: float
+    trial_run: bool
+    bytes_per_score: float
+    growth: float
+    block_tokens: int
+    max_num_seqs: int
+    max_num_batched_tokens: int
+
+    def buffers_gib(self, model: Model, tensor_parallel: int) -> float:
+        """Memory per GPU of a replica that is not for weights or cache, GiB.
+
+        In its trial run an engine holds, of all tokens of the largest step, the layers' output and about three vectors
+        of the hidden size and three of the intermediate one (split over the GPUs) within a layer; afterwards, of every
+        request, the scores of all words. The larger of the two counts.
+        """
+        runtime_gib = self.runtime_gib + (self.group_gib if tensor_parallel > 1 else 0.0)
+        if not self.trial_run:
+            return runtime_gib
+        token_bytes = BYTES_PER_ELEMENT_16_BIT * 3 * (model.hidden + model.intermediate / tensor_parallel)
+        forward_bytes = self.max_num_batched_tokens * token_bytes
+        output_bytes = BYTES_PER_ELEMENT_16_BIT * self.max_num_batched_tokens * model.hidden
+        scores_bytes = self.bytes_per_score * self.max_num_seqs * model.vocab
+        return runtime_gib + max(forward_bytes, output_bytes + scores_bytes) / GIB
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsByMemory:
+    """The settings of one engine, which depend on the GPU's memory.
+
+    Attributes:
+        larger: from how much CUDA memory (GiB) which settings apply instead, rising.
+        except_gpus: GPUs that keep the first settings all the same.
+    """
+
+    first: EngineSettings
+    larger: tuple[tuple[float, EngineSettings], ...] = ()
+    except_gpus: tuple[str, ...] = ()
+
+    def of(self, gpu: Gpu) -> EngineSettings:
+        """What the engine starts with on a GPU."""
+        found = self.first
+        for least_gib, settings in self.larger:
+            if gpu.cuda_memory_gib >= least_gib and gpu.name not in self.except_gpus:
+                found = settings
+        return found
+
+
+MEAN_OF_ENGINES = "mean"
+"""Whose settings apply where no engine is chosen."""
+ENGINE_SETTINGS = (MEAN_OF_ENGINES, "vllm", "sglang", "tensorrt-llm")
+"""The engines whose settings an era may have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Era:
     """An engine era: engines of one time, with the limits they are started with.
 
     Attributes:
-        activations_gib: what an engine keeps per GPU in addition to weights and cache, GiB.
-        growth: a request in flight holds cache for input + growth x output tokens.
-        block_tokens: the cache is handed out in blocks of this many tokens.
+        engines: settings by engine; of several engines, also those of their mean.
         mixed_steps: whether one step prefills and decodes, reading the weights once for both.
         fp8_cache: whether the KV cache of an fp8 profile is kept in 8 bits too.
         least_cache_share: a replica with less cache than this share of its weights is refused.
@@ -109,11 +180,7 @@ class Era:
 
     name: str
     title: str
-    memory_utilization: float
-    activations_gib: float
-    growth: float
-    block_tokens: int
-    max_num_seqs: int
+    engines: Mapping[str, SettingsByMemory]
     mixed_steps: bool
     fp8_cache: bool
     least_cache_share: float
@@ -125,6 +192,19 @@ class Era:
     def context(self, model: Model) -> int:
         """Longest input + output of one request, tokens."""
         return self.max_total_tokens.get(model.name, model.max_model_len)
+
+    def settings(self, gpu: Gpu, engine: str | None = None) -> EngineSettings:
+        """What an engine of the era starts with on a GPU.
+
+        Args:
+            engine: one of ``engines``; by default their mean, or the only one.
+
+        Raises:
+            KeyError: the era does not have the engine.
+        """
+        if engine is None:
+            engine = MEAN_OF_ENGINES if MEAN_OF_ENGINES in self.engines else next(iter(self.engines))
+        return self.engines[engine].of(gpu)
 
     def cache_bytes_per_element(self, precision: str) -> int:
         """Bytes of one number in the KV cache of a profile at a precision."""

@@ -99,7 +99,7 @@ def test_reasons_give_what_is_missing() -> None:
     found, missing = load_profiles("llama-3.1-70b", gpus=["A100-80GB"])
     assert list(found) == [Kind("A100-80GB", degree) for degree in (4, 8)]
     assert missing[Kind("A100-80GB", 1)] == (
-        "131.4 GiB of bf16 weights do not fit on one A100-80GB: 61.6 GiB are missing"
+        "131.4 GiB of bf16 weights do not fit on one A100-80GB: 62.0 GiB are missing"
     )
     assert (
         "131.4 GiB of bf16 weights leave 8.1 GiB for the cache on 2 x A100-80GB: a sliver"

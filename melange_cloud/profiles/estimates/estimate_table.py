@@ -67,7 +67,7 @@ class EstimateTable:
             gpu=first.gpu.name,
             era=era.name,
             max_total_tokens=era.context(model),
-            max_num_seqs=era.max_num_seqs,
+            max_num_seqs=first.limits.max_num_seqs,
             source=f"estimated by melange-cloud, {self.origin.measured}; KV cache in {bits} bits",
             calibration=f"{calibration.name} - {calibration.rests_on}",
             made_by=self.origin.made_by,
