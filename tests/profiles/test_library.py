@@ -102,7 +102,7 @@ def test_reasons_give_what_is_missing() -> None:
         "131.4 GiB of bf16 weights do not fit on one A100-80GB: 62.0 GiB are missing"
     )
     assert (
-        "131.4 GiB of bf16 weights leave 8.1 GiB for the cache on 2 x A100-80GB: a sliver"
+        "131.4 GiB of bf16 weights leave 6.8 GiB for the cache on 2 x A100-80GB: a sliver"
         in (missing[Kind("A100-80GB", 2)])
     )
     assert len(missing) == 2
