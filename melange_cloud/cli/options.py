@@ -51,6 +51,10 @@ PROVIDER = Option("provider", str, "aws, gcp or a plug-in's; all unless given.",
 MODEL = Option("model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, WHAT, field="model")
 PRECISION = Option("precision", str, "bf16, fp16 or fp8", "the model's own", WHAT, field="precision")
 ERA = Option("era", str, "Engine era of the profiles, see `profiles list`", asked.DEFAULT_ERA, WHAT, field="era")
+ENGINE = Option(
+    "engine", str, "Engine of that era that serves the model: vllm, sglang, tensorrt-llm, or mean (of the three)",
+    asked.DEFAULT_ENGINE, WHAT, field="engine",
+)
 CONFIG = Option(
     "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
     panel=WHAT, field="config",
@@ -195,10 +199,10 @@ OUT = Option(
 )
 
 QUESTION = (
-    REGION, PROVIDER, MODEL, PRECISION, ERA, CONFIG, WORKLOAD, RATE, MEAN_RATE, TPOT_MS, P99_TPOT_MS, TTFT_MS, E2E_MS,
-    DROP_UNSERVABLE, HEADROOM, ROUTER, PESSIMISTIC, API_SERVERS, GPU, PURCHASE, SOLD_AS, MAX_GPUS, MAX_INSTANCES,
-    MAX_VCPUS, SPARE, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
-    SOLVER, TIME_LIMIT, HOURS_PER_MONTH,
+    REGION, PROVIDER, MODEL, PRECISION, ERA, ENGINE, CONFIG, WORKLOAD, RATE, MEAN_RATE, TPOT_MS, P99_TPOT_MS,
+    TTFT_MS, E2E_MS, DROP_UNSERVABLE, HEADROOM, ROUTER, PESSIMISTIC, API_SERVERS, GPU, PURCHASE, SOLD_AS, MAX_GPUS,
+    MAX_INSTANCES, MAX_VCPUS, SPARE, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST,
+    REQUIRE_FRESH, LONGEST, SOLVER, TIME_LIMIT, HOURS_PER_MONTH,
 )
 """The options that ask a question, in the order of help: those of ``sensitivity`` too."""
 
@@ -213,6 +217,7 @@ AllRegions = Annotated[list[str] | None, REGION(default="all")]
 Model = Annotated[str | None, MODEL()]
 Precision = Annotated[str | None, PRECISION()]
 Era = Annotated[str | None, ERA()]
+Engine = Annotated[str | None, ENGINE()]
 TpotMs = Annotated[float | None, TPOT_MS(default="no target")]
 P99TpotMs = Annotated[float | None, P99_TPOT_MS()]
 TtftMs = Annotated[float | None, TTFT_MS()]

@@ -119,6 +119,7 @@ class HeatMap:
     model: str
     precision: str
     era: str
+    engine: str
     purchase: str
     tpot_ms: float | None
     over: str = field(metadata={"schema": {"enum": ["size", "tpot"]}})

@@ -82,6 +82,7 @@ class ProfileRates:
     """MaxTput of one profile at every size that it has operating points for.
 
     Attributes:
+        engine: whose speed is estimated: vllm, sglang, tensorrt-llm, or ``mean`` of them.
         target_tpot_ms, target_p99_tpot_ms, target_ttft_ms, target_e2e_ms: None if not limited.
         max_total_tokens: longest input + output that the engine was started for, tokens.
         max_num_seqs: requests that the engine runs at once, at most.
@@ -101,6 +102,7 @@ class ProfileRates:
     gpu: str
     tensor_parallel: int
     era: str
+    engine: str
     precision: str
     target_tpot_ms: float | None
     target_p99_tpot_ms: float | None

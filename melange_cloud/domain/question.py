@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.domain.gpu_kinds import PURCHASES, ROUTERS
 from melange_cloud.domain.throughput import Slo
 
 DEFAULT_MODEL = "llama-3.1-8b"
 DEFAULT_ERA = "2025"
 """Today's engines."""
+DEFAULT_ENGINE = MEAN_OF_ENGINES
 DEFAULT_API_SERVERS = 1
 """vLLM's own default for ``--api-server-count``."""
 DEFAULT_WORKLOAD = "conversation"
@@ -87,6 +89,8 @@ class ServedModel:
     Attributes:
         model: model; see ``melange-cloud profiles list``.
         era: engine era of the profiles.
+        engine: the engine of that era that serves: vllm, sglang or tensorrt-llm; ``mean`` is the mean of the three. An
+            era of one engine has no other.
         precision: precision of the weights; empty in a question: the model's own.
         config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where they
             are not estimated.
@@ -97,6 +101,7 @@ class ServedModel:
 
     model: str = default(DEFAULT_MODEL)
     era: str = default(DEFAULT_ERA)
+    engine: str = default(DEFAULT_ENGINE)
     precision: str = default("")
     config: str | None = None
     pessimistic: bool = False

@@ -12,6 +12,7 @@ class UserMeasurement:
         file: the profile file in the user's folder; deleting it takes the import back.
         digest: SHA-256 of its bytes, hexadecimal.
         source: the tools that measured.
+        engine: the server that was measured and its version; empty if not stated.
         measured_on: the newest day of its points; None if no tool wrote one.
         saved: when it was imported, UTC, as 2026-11-22T18:39:12Z; empty if not stated.
         points: measured operating points of this kind.
@@ -37,4 +38,5 @@ class UserMeasurement:
     error: float
     doubts: tuple[str, ...]
     odd: tuple[str, ...]
+    engine: str = ""
     in_fleet: bool = False

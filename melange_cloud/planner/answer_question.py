@@ -82,7 +82,7 @@ def answer(
             *unreached_notice(traffic),
             *model_notices(asked, evaluated),
             *market.notes,
-            *import_notices(imports),
+            *import_notices(imports, asked.basis.served.engine),
             *profile_notes(evaluated),
             *(() if detailed else front_end_notice(_front_end_shares(plans), asked.basis.served.api_servers)),
         ),

@@ -29,7 +29,7 @@ TPOT_TARGETS_MS = (20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 200
 LONGEST_TOKENS = 10_000_000
 
 _MANY = frozenset("*?[")
-_SHAPING = ("model", "precision", "era", "purchase", "api_servers")
+_SHAPING = ("model", "precision", "era", "engine", "purchase", "api_servers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def heat_map(
     """T/$ of every GPU that may enter a plan in the region.
 
     Args:
-        question: read are region (one; none is HEATMAP_REGION), provider, model, precision, era, tpot_ms (infinite asks
-            for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices, trust, discounts,
-            api_servers.
+        question: read are region (one; none is HEATMAP_REGION), provider, model, precision, era, engine, tpot_ms
+            (infinite asks for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices,
+            trust, discounts, api_servers.
         over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
         now: the time that price ages are counted to; None is the clock.
         on_fetch: called with (what is read, units done, units in all or None) while prices are fetched.
@@ -99,7 +99,8 @@ def heat_map(
             *snapshot_notice([offer for offer in entering if offer.instance_type.name in used], moment),
             *market.notes,
             *import_notices(
-                imports_at([usable[kind] for kind in sorted(usable)], sizes, slos, basis.served.api_servers)
+                imports_at([usable[kind] for kind in sorted(usable)], sizes, slos, basis.served.api_servers),
+                basis.served.engine,
             ),
             *(note for _, profile in sorted(usable.items()) for note in profile.notes),
             *_front_end_notice(cells, basis.served.api_servers),
@@ -111,6 +112,7 @@ def heat_map(
         model=basis.served.model,
         precision=basis.served.precision,
         era=basis.served.era,
+        engine=basis.served.engine,
         purchase=basis.fleet.purchase,
         tpot_ms=None if over else _none_if_infinite(targets_ms[0]),
         over="tpot" if over else "size",

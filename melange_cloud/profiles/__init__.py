@@ -12,7 +12,15 @@ from melange_cloud.profiles.front_end import (
     served_max_tput,
 )
 from melange_cloud.profiles.library import load_profiles
-from melange_cloud.profiles.lookup import find_era, find_gpus, find_model, resolve_era, resolve_precision
+from melange_cloud.profiles.lookup import (
+    engines_of,
+    find_era,
+    find_gpus,
+    find_model,
+    resolve_engine,
+    resolve_era,
+    resolve_precision,
+)
 from melange_cloud.profiles.max_tput.profile import GridCell, Profile
 from melange_cloud.profiles.max_tput.saturation import prompt_s, what_saturates
 from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
@@ -32,6 +40,7 @@ __all__ = [
     "check_profile_file",
     "choose",
     "choose_config",
+    "engines_of",
     "find_era",
     "find_gpus",
     "find_model",
@@ -44,6 +53,7 @@ __all__ = [
     "no_front_end",
     "prompt_s",
     "read_profile_file",
+    "resolve_engine",
     "resolve_era",
     "resolve_precision",
     "rests_on",

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 
 from melange_cloud.domain import GPUS
+from melange_cloud.domain.engines import ENGINE_TITLES, ENGINES, MEAN_OF_ENGINES, SPELLINGS, engines_in, plain_engine
 from melange_cloud.domain.question import DEFAULT_ERA
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.estimator.specs import PRECISIONS, Era, Model
 from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
@@ -43,6 +44,37 @@ def find_era(name: str | None = None) -> Era:
     if name not in eras:
         raise BadInput(f"no engine era {name!r}: there are {', '.join(eras)}")
     return eras[name]
+
+
+def engines_of(era: str) -> tuple[str, ...]:
+    """The engines that an era covers; one of them alone is what all its profiles are of."""
+    return engines_in(era) or ENGINES
+
+
+def resolve_engine(word: str | None, era: str) -> str:
+    """The engine of an era that a word names, as ENGINES spells it; None or ``mean`` is the mean of several.
+
+    Raises:
+        BadInput: it is not an engine, or not one of the era.
+    """
+    wanted = MEAN_OF_ENGINES if word is None else SPELLINGS.get(plain_engine(word), "")
+    if not wanted:
+        close = dict.fromkeys(SPELLINGS[match] for match in closest(plain_engine(word or ""), SPELLINGS))
+        raise BadInput(f"--engine {echoed(word)}: {did_you_mean(close) or _all_engines()}")
+    of_era = engines_of(era)
+    if wanted == MEAN_OF_ENGINES:
+        return of_era[0] if len(of_era) == 1 else wanted
+    if wanted not in of_era:
+        titles = ", ".join(ENGINE_TITLES[engine] for engine in of_era)
+        raise BadInput(
+            f"--engine {echoed(word)}: the profiles of era {era} are of {titles} alone; leave --engine out, or use "
+            f"another --era"
+        )
+    return wanted
+
+
+def _all_engines() -> str:
+    return f"there are {', '.join((*ENGINES, MEAN_OF_ENGINES))}"
 
 
 def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:

@@ -20,7 +20,13 @@ def gpus_of(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def one_per_gpu(
-    model: str, gpus: Iterable[str], *, tensor_parallel: int | None, era: str | None, precision: str | None
+    model: str,
+    gpus: Iterable[str],
+    *,
+    tensor_parallel: int | None,
+    era: str | None,
+    precision: str | None,
+    engine: str | None = None,
 ) -> tuple[list[Profile], dict[str, str]]:
     """The profile of each GPU, and by GPU why it has none.
 
@@ -28,6 +34,7 @@ def one_per_gpu(
         tensor_parallel: GPUs per replica; None is the fewest that fit.
         era: None is today's engines.
         precision: None is the model's own.
+        engine: as ``resolve_engine`` gives it; None is the mean of the era's engines.
 
     Raises:
         BadInput: no GPU has one; every reason is named.
@@ -36,7 +43,7 @@ def one_per_gpu(
     left_out: dict[str, str] = {}
     for gpu in gpus:
         try:
-            found.append(_find(model, gpu, tensor_parallel, era, precision))
+            found.append(_find(model, gpu, tensor_parallel, era, precision, engine))
         except BadFile:
             raise
         except BadInput as error:
@@ -46,7 +53,9 @@ def one_per_gpu(
     return found, left_out
 
 
-def _find(model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None) -> Profile:
+def _find(
+    model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None, engine: str | None
+) -> Profile:
     found, missing = load_profiles(model, precision, era, [gpu])
     if tensor_parallel is None and found:
         return next(iter(found.values()))

@@ -23,6 +23,7 @@ def profile_rates(profile: Profile, slo: Slo, api_servers: int = DEFAULT_API_SER
         gpu=profile.kind.gpu,
         tensor_parallel=profile.kind.tensor_parallel,
         era=profile.era,
+        engine=profile.engine,
         precision=profile.precision,
         target_tpot_ms=_none_if_infinite(slo.tpot_ms),
         target_p99_tpot_ms=_none_if_infinite(slo.p99_tpot_ms),
@@ -40,7 +41,7 @@ def profile_rates(profile: Profile, slo: Slo, api_servers: int = DEFAULT_API_SER
         ),
         reach_tokens=profile.reach_tokens,
         front_end_requests_per_s=None if law is None else api_servers / request_s(law[0], 1),
-        notices=(*import_notices(imports), *profile.notes),
+        notices=(*import_notices(imports, profile.engine), *profile.notes),
     )
 
 

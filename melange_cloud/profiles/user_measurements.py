@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize, UserMeasurement
+from melange_cloud.domain.engines import MEAN_OF_ENGINES, engine_title, engines_in
 from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.files.profile_file import ProfileFile
@@ -73,7 +74,7 @@ def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
     """The profile as it would be if the user had these files alone; None if nothing is left."""
     measured = _measured(profile)
     shipped = [] if measured is None else list(measured.shipped)
-    return pin(_estimates(profile), shipped, own).get(profile.kind)
+    return pin(_estimates(profile), shipped, own, profile.engine).get(profile.kind)
 
 
 def _planned_with(served: MaxTput | UnservableSize) -> object:
@@ -112,15 +113,20 @@ def _described(file: ProfileFile, profile: Profile) -> UserMeasurement:
         error=max(point.error for point in points),
         doubts=(*doubt, *low),
         odd=tuple(clause for size in sizes if (clause := large_ratio(size))),
+        engine=file.header.engine,
     )
 
 
-def import_notices(imports: Iterable[UserMeasurement]) -> tuple[str, ...]:
-    """One sentence for each, and one more where it is far from the estimate."""
-    return tuple(sentence for found in imports for sentence in _sentences(found))
+def import_notices(imports: Iterable[UserMeasurement], engine: str = MEAN_OF_ENGINES) -> tuple[str, ...]:
+    """One sentence for each, and one more where it is of another engine or far from the estimate.
+
+    Args:
+        engine: the engine that the answer is for.
+    """
+    return tuple(sentence for found in imports for sentence in _sentences(found, engine))
 
 
-def _sentences(found: UserMeasurement) -> list[str]:
+def _sentences(found: UserMeasurement, engine: str) -> list[str]:
     name = Path(found.file).name
     when = f"measured {found.measured_on}" if found.measured_on else f"imported {found.saved[:10]}"
     points = "1 point" if found.points == 1 else f"{found.points} points"
@@ -129,6 +135,12 @@ def _sentences(found: UserMeasurement) -> list[str]:
     kind = Kind(found.gpu, found.tensor_parallel)
     doubts = f"; {'; '.join(found.doubts)}" if found.doubts else ""
     sentences = [f"{kind} rests on your import {name} ({about}){doubts}"]
+    measured = engines_in(found.engine)
+    if measured and engine != MEAN_OF_ENGINES and engine not in measured:
+        sentences.append(
+            f"{name} was measured with {found.engine}, not {engine_title(engine)}: its rates are used as measured; "
+            f"for a plan of that engine use --engine {measured[0]}"
+        )
     if found.odd:
         sentences.append(
             f"CHECK YOUR IMPORT {name} - {'; '.join(found.odd)}: it may be of another GPU or model, or with prefix "

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from melange_cloud.domain import Allocation, Kind, KindUse, Plan, RegionPlan, Status
+from melange_cloud.domain.engines import engine_title, engines_in
 from melange_cloud.errors import echoed
 from melange_cloud.report.text import (
     GLUE,
@@ -94,7 +95,7 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
     basis = plan.basis
     served, traffic = basis.served, basis.traffic
     model = f"{clean(served.model)}{star(plan, 'model')} {clean(served.precision)}{star(plan, 'precision')}"
-    profiles = f"profiles of engine era {clean(served.era)}{star(plan, 'era')}"
+    profiles = profiles_of(served.era, served.engine, star(plan, "era"), star(plan, "engine"))
     trust = profile_trust(kinds)
     title = echoed(traffic.workload_title, 200)
     lines = [
@@ -110,6 +111,17 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
     ]
     asked = _restrictions(plan)
     return (*lines, *([asked] if asked else []))
+
+
+def profiles_of(era: str, engine: str, era_mark: str = "", engine_mark: str = "") -> str:
+    """Whose profiles they are: ``profiles of engine era 2025*, vLLM``."""
+    return f"profiles of engine {era_and_engine(era, engine, era_mark, engine_mark)}"
+
+
+def era_and_engine(era: str, engine: str, era_mark: str = "", engine_mark: str = "") -> str:
+    """``era 2025, vLLM``; the name of an era of one engine says it already."""
+    text = f"era {clean(era)}{era_mark}"
+    return text if engines_in(era) == (engine,) else f"{text}, {clean(engine_title(engine))}{engine_mark}"
 
 
 def _targets(plan: Plan) -> str:

@@ -41,6 +41,7 @@ def in_force() -> dict[str, str]:
     return {
         "model": basis.served.model,
         "era": basis.served.era,
+        "engine": basis.served.engine,
         "workload": basis.traffic.workload,
         "tpot_ms": f"{basis.targets.tpot_ms:g}",
         "headroom": f"{basis.traffic.headroom:g}",

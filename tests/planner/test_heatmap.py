@@ -56,7 +56,16 @@ def test_the_map_has_every_bucket_edge_of_the_paper_best_first():
 
 
 def test_defaults_are_named():
-    assert mapped(regions=()).defaulted == ("model", "precision", "era", "purchase", "api_servers", "tpot_ms", "region")
+    assert mapped(regions=()).defaulted == (
+        "model",
+        "precision",
+        "era",
+        "engine",
+        "purchase",
+        "api_servers",
+        "tpot_ms",
+        "region",
+    )
     shown = mapped(model="llama-2-7b", era="vllm-0.2.7", precision="fp16", purchase="on_demand", tpot_ms=math.inf)
     assert shown.defaulted == ()
     assert shown.tpot_ms is None

@@ -39,6 +39,7 @@ DEFAULTED = (
     "model",
     "precision",
     "era",
+    "engine",
     "workload",
     "peak_requests_per_s",
     "headroom",

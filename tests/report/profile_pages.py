@@ -93,6 +93,7 @@ RATES = ProfileRates(
     gpu="L4",
     tensor_parallel=1,
     era="2025",
+    engine="vllm",
     precision="bf16",
     target_tpot_ms=100.0,
     target_p99_tpot_ms=None,

@@ -51,7 +51,7 @@ def test_rows_add_up_to_the_region() -> None:
 
 
 def test_defaults_stand_in_every_row() -> None:
-    assert all(row["defaulted"].split()[:4] == ["model", "precision", "era", "workload"] for row in rows(PAGES["spot"]))
+    assert all(row["defaulted"].split()[:4] == ["model", "precision", "era", "engine"] for row in rows(PAGES["spot"]))
 
 
 def test_text_from_outside_stays_in_its_cell() -> None:

@@ -57,6 +57,7 @@ MAP = HeatMap(
     model="llama-3.1-8b",
     precision="bf16",
     era="2025",
+    engine="sglang",
     purchase="on_demand",
     tpot_ms=100.0,
     over="size",
@@ -133,7 +134,7 @@ def test_one_gpu_shows_its_own_figures():
 def test_what_shapes_the_answer_is_said():
     page = heat_map_table(MAP, width=120, colour=False)
     for words in (
-        "llama-3.1-8b* bf16, profiles of engine era 2025",
+        "llama-3.1-8b* bf16, profiles of engine era 2025, SGLang",
         "aws us-east-1 - US East (N. Virginia), on demand, snapshot prices of 2026-07-20",
         "mean TPOT <= 100 ms*",
         "tokens/s per USD/h",
@@ -209,7 +210,7 @@ def test_every_gpu_has_its_letter():
 
 def test_the_chart_says_what_the_page_says():
     chart = heat_map_chart(MAP)
-    assert chart.title == "llama-3.1-8b bf16, profiles of engine era 2025"
+    assert chart.title == "llama-3.1-8b bf16, profiles of engine era 2025, SGLang"
     assert "mean TPOT ≤ 100 ms" in " ".join(chart.subtitle)
     assert "snapshot prices of 2026-07-20" in " ".join(chart.subtitle)
     best, worst = chart.panels

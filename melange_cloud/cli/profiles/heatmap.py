@@ -12,6 +12,7 @@ from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import (
     ACCEPT_ODD_PRICES,
     API_SERVERS,
+    ENGINE,
     ERA,
     GPU,
     LONGEST,
@@ -62,8 +63,8 @@ class HeatMapAxis(StrEnum):
 
 
 SHARED = (
-    MODEL, PRECISION, ERA, GPU, PROVIDER, API_SERVERS, PURCHASE, SOLD_AS, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES,
-    OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
+    MODEL, PRECISION, ERA, ENGINE, GPU, PROVIDER, API_SERVERS, PURCHASE, SOLD_AS, MIN_HOST_MEMORY_GIB, SHEET,
+    ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
 )  # fmt: skip
 """The options that it shares with ``plan``."""
 

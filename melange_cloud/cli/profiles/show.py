@@ -6,6 +6,7 @@ from melange_cloud.cli.options import (
     AnyFormat,
     ApiServers,
     E2eMs,
+    Engine,
     Era,
     GpuNames,
     Model,
@@ -31,6 +32,7 @@ def show(
     ttft_ms: TtftMs = None,
     e2e_ms: E2eMs = None,
     era: Era = None,
+    engine: Engine = None,
     precision: Precision = None,
     api_servers: ApiServers = None,
     format_: AnyFormat = None,
@@ -38,6 +40,7 @@ def show(
 ) -> None:
     """Show a profile: MaxTput by request size, with its grade and where it comes from."""
     from melange_cloud.planner.resolve import check_api_servers
+    from melange_cloud.profiles import find_era, resolve_engine
     from melange_cloud.profiles.one_per_gpu import gpus_of, one_per_gpu
     from melange_cloud.profiles.profile_rates import profile_rates
     from melange_cloud.report.pages.profile import nothing_served, profile_page
@@ -46,7 +49,12 @@ def show(
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     slo = Slo(**latency_targets(targets))
     found, left_out = one_per_gpu(
-        model or DEFAULT_MODEL, gpus_of(gpu), tensor_parallel=tensor_parallel, era=era, precision=precision
+        model or DEFAULT_MODEL,
+        gpus_of(gpu),
+        tensor_parallel=tensor_parallel,
+        era=era,
+        precision=precision,
+        engine=resolve_engine(engine, find_era(era).name),
     )
     servers = DEFAULT_API_SERVERS if api_servers is None else api_servers
     for profile in found:

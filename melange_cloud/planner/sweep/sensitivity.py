@@ -105,7 +105,7 @@ def sensitivity(
             *notices_of(asked, market),
             *model_notices(asked, evaluated),
             *market.notes,
-            *import_notices(imports_in(evaluated, kinds, targets)),
+            *import_notices(imports_in(evaluated, kinds, targets), asked.basis.served.engine),
             *profile_notes(evaluated),
             *front_end_notice(limited, asked.basis.served.api_servers),
         ),

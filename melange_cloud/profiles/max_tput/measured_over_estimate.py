@@ -24,6 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.profiles.files.profile_file import ProfileFile
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_profile import CELL, EXACT, EnclosedRate, MeasuredProfile, distance
@@ -196,13 +197,17 @@ class PinnedProfile(Profile):
 
 
 def pin(
-    estimates: Mapping[Kind, GridProfile], shipped: Sequence[ProfileFile], own: Sequence[ProfileFile]
+    estimates: Mapping[Kind, GridProfile],
+    shipped: Sequence[ProfileFile],
+    own: Sequence[ProfileFile],
+    engine: str = MEAN_OF_ENGINES,
 ) -> dict[Kind, Profile]:
     """Estimates with the measurements over them, by kind; a kind without an estimate has its measurements alone.
 
     Args:
         shipped: measured profiles that come with the package.
         own: the user's, oldest first; they outrank the shipped ones, size by size.
+        engine: whose speed the estimates are.
     """
     profiles: dict[Kind, Profile] = dict(estimates)
     for kind in {kind for file in (*shipped, *own) for kind in file.rows}:
@@ -212,6 +217,7 @@ def pin(
         measured = MeasuredProfile(
             widest,
             kind,
+            engine=engine,
             measured=merged.points,
             published=merged.shipped,
             own=merged.own,
@@ -223,7 +229,7 @@ def pin(
             profiles[kind] = measured
         else:
             profiles[kind] = PinnedProfile(
-                estimate.table, kind, estimate=estimate, measured=measured, notes=merged.notes
+                estimate.table, kind, engine=engine, estimate=estimate, measured=measured, notes=merged.notes
             )
     return profiles
 

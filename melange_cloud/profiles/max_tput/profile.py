@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.profiles.max_tput.point_table import PointTable
 
@@ -30,11 +31,13 @@ class Profile(ABC):
 
     Attributes:
         table: the operating points, of other degrees too.
+        engine: whose speed is estimated: one of ENGINES, or MEAN_OF_ENGINES; what was measured may be of another.
         notes: what a user must know of it, such as measurements that contradict each other; one line each.
     """
 
     table: PointTable
     kind: Kind
+    engine: str = field(default=MEAN_OF_ENGINES, kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property

@@ -12,7 +12,7 @@ from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.page import Page
 from melange_cloud.report.pages.heatmap_data import COLUMNS, UNIT, document, rows
-from melange_cloud.report.sentences import PURCHASE
+from melange_cloud.report.sentences import PURCHASE, profiles_of
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
 
 LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "H"}
@@ -55,10 +55,14 @@ def title(shown: HeatMap) -> tuple[str, ...]:
     dates = str(last) if first == last else f"{first} to {last}"
     origins = joined(sorted({price.price.origin for price in shown.prices}))
     model = f"{shown.model}{mark.get('model', '')} {shown.precision}{mark.get('precision', '')}"
-    era = f"profiles of engine era {shown.era}{mark.get('era', '')}"
+    whose = profiles_of(shown.era, shown.engine, mark.get("era", ""), mark.get("engine", ""))
     where = f"{clean(shown.provider)} {clean(shown.region)}{mark.get('region', '')}{place}"
     bought = f"{PURCHASE.get(shown.purchase, shown.purchase)}{mark.get('purchase', '')}"
-    return f"{model}, {era}", f"{where}, {bought}, {origins} prices of {dates}", _target(shown, mark.get("tpot_ms", ""))
+    return (
+        f"{model}, {whose}",
+        f"{where}, {bought}, {origins} prices of {dates}",
+        _target(shown, mark.get("tpot_ms", "")),
+    )
 
 
 def _target(shown: HeatMap, mark: str) -> str:

@@ -8,6 +8,7 @@ from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, Refus
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Paragraph, Sheet
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
+from melange_cloud.report.sentences import era_and_engine
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
 
 SCHEMA_VERSION = 1
@@ -18,6 +19,7 @@ COLUMNS = (
     "gpu",
     "tensor_parallel",
     "era",
+    "engine",
     "api_servers",
     "target_tpot_ms",
     "target_p99_tpot_ms",
@@ -79,7 +81,7 @@ def _blocks(shown: Sequence[ProfileRates], left_out: Mapping[str, str]) -> Itera
 
 
 def _profile(rates: ProfileRates) -> Iterator[Block]:
-    title = f"{clean(rates.model)} {clean(rates.precision)} on {rates.kind}, era {clean(rates.era)}"
+    title = f"{clean(rates.model)} {clean(rates.precision)} on {rates.kind}, {era_and_engine(rates.era, rates.engine)}"
     yield Paragraph((title,), strong=True)
     refusal = nothing_served(rates)
     if refusal:
@@ -172,7 +174,7 @@ def _measured(size: ServedSize, measured: MeasuredRate) -> str:
 
 def _rows(rates: ProfileRates) -> Iterator[tuple[object, ...]]:
     whose = (
-        *(rates.model, rates.precision, rates.gpu, rates.tensor_parallel, rates.era, rates.api_servers),
+        *(rates.model, rates.precision, rates.gpu, rates.tensor_parallel, rates.era, rates.engine, rates.api_servers),
         *(rates.target_tpot_ms, rates.target_p99_tpot_ms, rates.target_ttft_ms, rates.target_e2e_ms),
     )
     sizes: list[ServedSize | RefusedSize] = [*rates.cells, *rates.refused]

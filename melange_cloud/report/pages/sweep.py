@@ -8,6 +8,7 @@ from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet
 from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartLine, LinePanel
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
+from melange_cloud.report.sentences import profiles_of
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -82,8 +83,8 @@ def title(answer: Sensitivity) -> tuple[str, ...]:
     tpot = "" if sweep.over == "tpot" else f", mean TPOT <={GLUE}{quantity(answer.basis.targets.tpot_ms)}{GLUE}ms"
     router = "" if sweep.over == "router" else f", router {clean(fleet_rules.router)}"
     return (
-        f"{clean(answer.provider)} {clean(answer.region)}: {clean(served.model)} {clean(served.precision)}, profiles "
-        f"of engine era {clean(served.era)}",
+        f"{clean(answer.provider)} {clean(answer.region)}: {clean(served.model)} {clean(served.precision)}, "
+        f"{profiles_of(served.era, served.engine)}",
         f"{clean(traffic.workload)}{rate} + {quantity(traffic.headroom * 100)}{GLUE}% headroom{tpot}{router}",
         f"{clean(fleet_rules.purchase).replace('_', ' ')} prices: {clean(answer.price_as_of)}",
     )
