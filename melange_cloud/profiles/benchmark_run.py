@@ -19,6 +19,8 @@ class BenchmarkRun:
         concurrency: mean requests in flight, where the tool says so or it can be derived (Little's law); else None.
         tpot_ms, p99_tpot_ms: time per output token *after the first*, ms; None if the tool cannot tell.
         ttft_ms, p99_ttft_ms: time to the first token, ms; None if the tool cannot tell.
+        p50_tpot_ms, p50_ttft_ms: their medians; None if they were not read.
+        p95_input_tokens, p95_output_tokens: 95th percentiles of the sizes; None if they were not read.
         completed, failed: requests; None if the file does not say.
         cut_off: requests that were still running when the tool's time was up; they count as neither.
         duration_s: wall time of the run, s; None if not stated.
@@ -55,6 +57,10 @@ class BenchmarkRun:
     steady: bool = False
     notes: tuple[str, ...] = ()
     other_names: tuple[tuple[str, str], ...] = ()
+    p50_tpot_ms: float | None = None
+    p50_ttft_ms: float | None = None
+    p95_input_tokens: float | None = None
+    p95_output_tokens: float | None = None
 
     @property
     def saturated(self) -> bool:

@@ -80,6 +80,10 @@ def _read_one(part: ResultRecord, tool: str, model: str, labels: tuple[tuple[str
         cancelled=part.cancelled(),
         notes=() if ttft_ms is not None else (f"metrics.time_to_first_token_ms {NO_TTFT}",),
         other_names=part.other_names(name),
+        p50_tpot_ms=part.per_token_ms("metrics.inter_token_latency_ms.successful.percentiles.p50", output_tokens),
+        p50_ttft_ms=part.positive("metrics.time_to_first_token_ms.successful.percentiles.p50"),
+        p95_input_tokens=part.positive("metrics.prompt_token_count.successful.percentiles.p95"),
+        p95_output_tokens=part.positive("metrics.output_token_count.successful.percentiles.p95"),
     )
     return part.checked(run, "metrics.inter_token_latency_ms.successful.mean")
 

@@ -68,7 +68,7 @@ def load_point(
         slowest_per_s = fastest_per_s = concurrency / latency_s
     # At the fastest that this load can be, so that it never ends too early.
     requests = max(LEAST_REQUESTS, ROUNDS * concurrency, math.ceil(seconds_per_point * fastest_per_s))
-    warm_up = max(2, concurrency)
+    warm_up = warm_up_requests(concurrency)
     expected_s = latency_s + (warm_up + requests) / slowest_per_s
     return LoadPoint(
         size=size,
@@ -80,6 +80,11 @@ def load_point(
         limit_s=_ALLOWANCE_S + _PATIENCE * expected_s,
         seed=zlib.crc32(f"{size} {concurrency}".encode()),
     )
+
+
+def warm_up_requests(concurrency: int) -> int:
+    """The first requests of a load, which are not counted."""
+    return max(2, concurrency)
 
 
 def longest_s(question: MeasureQuestion, seconds_per_token: float, start_up_s: float) -> float:

@@ -91,6 +91,8 @@ class KeptPoints:
     def accept(self, size: RequestSize, concurrency: int, at: datetime) -> None:
         """Keep the report in ``running`` as this point's."""
         self.running.replace(self.report(size, concurrency))
+        if (readings := readings_file(self.running)).is_file():
+            readings.replace(readings_file(self.report(size, concurrency)))
         self.points[size, concurrency] = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
         self._write()
 
@@ -125,6 +127,11 @@ class KeptPoints:
             "profile": None if self.profile is None else str(self.profile),
         }
         write_whole(self.folder / _STATE, json.dumps(document, indent=2) + "\n")
+
+
+def readings_file(report: Path) -> Path:
+    """Where the readings of the GPUs during a load are, by its report."""
+    return report.with_suffix(".gpu.csv")
 
 
 @contextmanager

@@ -1,0 +1,207 @@
+"""Power limit and clock of the GPUs while a load runs, as ``nvidia-smi`` of this machine says.
+
+A card that sits at its power limit lowers its clock, and serves less than its data sheet promises: an L4 does so in
+every run. Readings are taken only where the server runs on this machine; those of an idle GPU do not count.
+"""
+
+import contextlib
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import fsum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from melange_cloud.domain.measurement import MeasureQuestion
+from melange_cloud.errors import BadFile, echoed
+from melange_cloud.inputs import NotANumber, parse_number, read_text
+from melange_cloud.profiles.measure.pace import LoadPoint
+from melange_cloud.profiles.measure.resume import readings_file
+from melange_cloud.profiles.measure.session import LoadGenerator
+
+PROGRAM = "nvidia-smi"
+_QUERY = "--query-gpu=index,name,power.limit,clocks.sm,utilization.gpu"
+_EVERY_MS = 500
+_MOST_BYTES = 64 * 2**20
+_BUSY_PERCENT = 50.0
+_ANSWERS_WITHIN_S = 30.0
+_ENDS_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class GpuReadings:
+    """The GPUs of a replica during one load.
+
+    Attributes:
+        power_limit_w: of one GPU, W; None if the driver does not say.
+        sm_clock_mhz_mean: mean clock of their cores while they were busy, MHz; None likewise.
+        gpu_count: GPUs of the machine.
+    """
+
+    power_limit_w: float | None
+    sm_clock_mhz_mean: float | None
+    gpu_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    index: int
+    name: str
+    power_limit_w: float | None
+    sm_clock_mhz: float | None
+    utilization_percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMonitor:
+    """``nvidia-smi`` of this machine."""
+
+    program: str
+
+    @contextmanager
+    def recording(self, file: Path) -> Iterator[None]:
+        """Write a reading of every GPU to a file, twice a second, until the block ends."""
+        with file.open("wb") as stream:
+            command = [self.program, _QUERY, "--format=csv,noheader,nounits", "-lms", str(_EVERY_MS)]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.DEVNULL)
+            try:
+                yield
+            finally:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_ENDS_WITHIN_S)
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredGenerator:
+    """A load generator whose loads are watched by a monitor; readings lie next to its report (``readings_file``)."""
+
+    generator: LoadGenerator
+    monitor: GpuMonitor
+
+    def run(
+        self,
+        question: MeasureQuestion,
+        load: LoadPoint,
+        result: Path,
+        api_key: str | None,
+        on_tick: Callable[[float], None],
+    ) -> str:
+        """As the generator's own ``run``."""
+        with self.monitor.recording(readings_file(result)):
+            return self.generator.run(question, load, result, api_key, on_tick)
+
+
+def find_monitor(url: str, gpu: str) -> tuple[GpuMonitor | None, str]:
+    """The monitor of a server's GPUs, and why there is none, one clause.
+
+    Args:
+        url: the server's address.
+        gpu: the one that it is said to run on.
+    """
+    if not _is_here(urlsplit(url).hostname or ""):
+        return None, "the server runs on another machine"
+    program = shutil.which(PROGRAM)
+    if program is None:
+        return None, f"{PROGRAM} is not on the PATH"
+    try:
+        answer = subprocess.run(
+            [program, _QUERY, "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWERS_WITHIN_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, f"{program} does not start ({echoed(error)})"
+    readings = _parsed(answer.stdout)
+    if answer.returncode != 0 or not readings:
+        return None, f"{program} names no GPU"
+    if not any(_is_named(gpu, reading.name) for reading in readings):
+        names = ", ".join(sorted({reading.name for reading in readings}))
+        return None, f"{program} names {names}: is --gpu {gpu} right?"
+    return GpuMonitor(program), ""
+
+
+def read_readings(file: Path, gpu: str, tensor_parallel: int) -> GpuReadings | None:
+    """What was read during a load of the replica's GPUs: of those of this name, the busiest; None if there are too few.
+
+    Args:
+        file: as ``GpuMonitor.recording`` wrote it; it may be missing.
+    """
+    try:
+        readings = _parsed(read_text(file, _MOST_BYTES))
+    except BadFile:
+        return None
+    by_gpu: dict[int, list[_Reading]] = {}
+    for reading in readings:
+        by_gpu.setdefault(reading.index, []).append(reading)
+    busiest = sorted(
+        (index for index, of in by_gpu.items() if _is_named(gpu, of[0].name)),
+        key=lambda index: (-(_mean([one.utilization_percent for one in by_gpu[index]]) or 0.0), index),
+    )[:tensor_parallel]
+    if len(busiest) < tensor_parallel:
+        return None
+    of_replica = [reading for index in busiest for reading in by_gpu[index]]
+    busy = [one for one in of_replica if (one.utilization_percent or 0.0) >= _BUSY_PERCENT]
+    return GpuReadings(
+        _mean([one.power_limit_w for one in of_replica]), _mean([one.sm_clock_mhz for one in busy]), len(by_gpu)
+    )
+
+
+def _parsed(text: str) -> list[_Reading]:
+    """Lines such as ``0, NVIDIA L4, 72.00, 1380, 100``; the last one may be torn."""
+    found = []
+    for line in text.splitlines():
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) == 5 and re.fullmatch(r"[0-9]{1,4}", fields[0]):
+            found.append(_Reading(int(fields[0]), echoed(fields[1]), *map(_number, fields[2:])))
+    return found
+
+
+def _number(text: str) -> float | None:
+    """A figure; None for ``[N/A]``."""
+    try:
+        return parse_number(text)
+    except NotANumber:
+        return None
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fsum(known) / len(known) if known else None
+
+
+def _is_named(gpu: str, name: str) -> bool:
+    """Whether a driver's name, such as ``NVIDIA A100-SXM4-40GB``, may be a GPU's."""
+    return re.search(rf"\b{re.escape(gpu.partition('-')[0])}\b", name) is not None
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine: only its own addresses can be bound to."""
+    try:
+        places = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    for family, kind, protocol, _, address in places:
+        with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+            return True
+    return False
+
+
+__all__ = [
+    "GpuMonitor",
+    "GpuReadings",
+    "MonitoredGenerator",
+    "find_monitor",
+    "read_readings",
+]
