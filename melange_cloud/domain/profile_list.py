@@ -31,6 +31,7 @@ class UserProfile:
         sizes: request sizes that it has points for.
         points: its operating points.
         source: the tools that measured, or how it was estimated.
+        engine: the server that was measured, or is estimated; empty if not stated.
         saved: when it was imported, UTC; empty if not stated.
         file: deleting it takes the profile back.
     """
@@ -44,6 +45,7 @@ class UserProfile:
     sizes: int
     points: int
     source: str
+    engine: str
     saved: str
     file: str
 
@@ -53,11 +55,15 @@ class ProfileList:
     """All profiles.
 
     Attributes:
-        eras: name -> the engines that it covers.
+        eras: name -> what it covers.
+        engines: name of the era -> its engines.
+        engine: whose profiles are listed; ``mean`` is the mean of each era's.
         profiles: those that come with the package.
         own: what the user imported, measured or saved; it outranks ``profiles``.
     """
 
     eras: Mapping[str, str]
+    engines: Mapping[str, tuple[str, ...]]
+    engine: str
     profiles: tuple[ShippedProfiles, ...]
     own: tuple[UserProfile, ...]

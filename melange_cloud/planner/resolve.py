@@ -95,7 +95,7 @@ def _defaulted(question: Question, served: ServedModel) -> Iterator[str]:
                 continue
             if one.name == "model" and served.config is not None:
                 continue
-            if one.name == "engine" and len(profiles.engines_of(served.era)) == 1:
+            if one.name == "engine" and len(profiles.engines_of(profiles.find_era(served.era))) == 1:
                 continue
             if one.name == "api_servers" and profiles.no_front_end(served.era, served.precision):
                 continue
@@ -135,7 +135,7 @@ def _served(question: Question) -> tuple[ServedModel, profiles.ModelSelection]:
         choice = profiles.choose_config(Path(served.config), question.given.get("model"), precision, served.era)
     if "api_servers" in question.given:
         check_api_servers(served.api_servers, choice.era, choice.precision)
-    engine = profiles.resolve_engine(served.engine, choice.era)
+    engine = profiles.resolve_engine(served.engine, profiles.find_era(choice.era))
     return replace(served, model=choice.model, precision=choice.precision, era=choice.era, engine=engine), choice
 
 

@@ -5,9 +5,10 @@ from functools import cache
 from pathlib import Path
 
 from melange_cloud.domain import Kind
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
-from melange_cloud.profiles.estimates.estimate_table import estimate_table
+from melange_cloud.profiles.estimates.estimate_table import estimate_table, replica_of
 from melange_cloud.profiles.files.profile_file import ProfileFile, read_profile_file
 from melange_cloud.profiles.lookup import (
     find_era,
@@ -15,11 +16,14 @@ from melange_cloud.profiles.lookup import (
     find_model,
     is_own_model,
     own_precision,
+    resolve_engine,
     resolve_precision,
 )
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.profile import Profile
-from melange_cloud.profiles.user_profiles import own_estimates, own_files, own_folder, plain_name
+from melange_cloud.profiles.measured_engine import measured_with
+from melange_cloud.profiles.saved_estimates import saved_estimates
+from melange_cloud.profiles.user_profiles import own_files, own_folder, plain_name
 from melange_cloud.shipped import shipped
 
 
@@ -41,7 +45,7 @@ def load_profiles(
         gpus: None is all.
         config: a ``config.json`` of which the profiles are made instead; then ``model`` is its name and a precision is
             needed.
-        engine: one of the era's; None is the mean of them.
+        engine: one of the era's, as people write it; None is the mean of them.
         cached_input: share of the input tokens that a prefix cache holds: their prefill is saved, not their memory.
 
     Measured profiles, the shipped ones and the user's, are pinned over the estimates; their ``notes`` say where the
@@ -56,12 +60,13 @@ def load_profiles(
         BadFile: a profile file is broken.
     """
     where = find_era(era)
+    served_by = resolve_engine(engine, where)
     if config is not None and precision is not None:
         from melange_cloud.profiles.estimates.config_profiles import profiles_of_config
 
-        return profiles_of_config(config, model, precision, era, gpus, engine, cached_input)
+        return profiles_of_config(config, model, precision, era, gpus, served_by, cached_input)
     if is_own_model(model, where.name):
-        return _load_own(model, precision, where, find_gpus(gpus))
+        return _load_own(model, precision, where, find_gpus(gpus), served_by)
     found = find_model(model)
     resolved = resolve_precision(model, era, precision)
     profiles: dict[Kind, Profile] = {}
@@ -70,20 +75,22 @@ def load_profiles(
     has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
         place = Path(where.name) / found.name / resolved / f"{gpu}.csv"
-        estimates = dict(_estimates(found.name, where.name, resolved, gpu, engine, cached_input))
+        estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by, cached_input))
         if has_own:
-            estimates.update(_own_estimates(where.name, found.name, resolved, gpu))
+            estimates.update(saved_estimates(where.name, found.name, resolved, gpu, served_by))
         measured = _read_if_there(measured_here / place) if has_measured else None
+        if measured is not None and served_by != MEAN_OF_ENGINES:
+            measured = measured_with(measured, served_by)
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
         held: dict[Kind, Profile] = dict(estimates)
         if measured is not None or own:
             from melange_cloud.profiles.max_tput.measured_over_estimate import pin
 
-            held = pin(estimates, [] if measured is None else [measured], own)
+            held = pin(estimates, [] if measured is None else [measured], own, served_by)
         rows = sorted(held)
         profiles.update({kind: held[kind] for kind in rows})
         reasons: dict[str | Kind, str] = {
-            kind: _why_not(found, where, resolved, kind)
+            kind: _why_not(found, where, resolved, kind, served_by)
             for kind in (Kind(gpu, degree) for degree in TENSOR_PARALLEL_DEGREES)
             if kind not in rows
         }
@@ -97,18 +104,21 @@ def load_profiles(
 def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profile | None:
     """The estimate alone, whatever was measured: the shipped one, else the user's; None if there is none.
 
+    It is of the mean of the era's engines.
+
     Args:
         model, precision, era: exactly as they are called.
     """
+    served_by = resolve_engine(None, load_eras()[era])
     if precision in load_eras()[era].models.get(model, ()):
-        found = _estimates(model, era, precision, kind.gpu)
+        found = _estimates(model, era, precision, kind.gpu, served_by)
         if kind in found:
             return found[kind]
-    return _own_estimates(era, model, precision, kind.gpu).get(kind)
+    return saved_estimates(era, model, precision, kind.gpu, served_by).get(kind)
 
 
 def _load_own(
-    model: str, precision: str | None, era: Era, gpus: Iterable[str]
+    model: str, precision: str | None, era: Era, gpus: Iterable[str], engine: str
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
     from melange_cloud.profiles.max_tput.measured_over_estimate import pin
@@ -117,7 +127,8 @@ def _load_own(
     profiles: dict[Kind, Profile] = {}
     missing: dict[str | Kind, str] = {}
     for gpu in gpus:
-        held = pin(_own_estimates(era.name, model, resolved, gpu), [], own_files(era.name, model, resolved, gpu))
+        estimates = saved_estimates(era.name, model, resolved, gpu, engine)
+        held = pin(estimates, [], own_files(era.name, model, resolved, gpu), engine)
         profiles.update(sorted(held.items()))
         if not held:
             missing[gpu] = f"{plain_name(model)} was not measured on {gpu} or estimated (profiles estimate --save)"
@@ -126,30 +137,25 @@ def _load_own(
 
 @cache
 def _estimates(
-    model: str, era: str, precision: str, gpu: str, engine: str | None = None, cached_input: float = 0.0
+    model: str, era: str, precision: str, gpu: str, engine: str, cached_input: float = 0.0
 ) -> dict[Kind, GridProfile]:
     """The estimates of a GPU, by kind; what they compute is kept as long as the process runs."""
     constants = load_calibrations().get((gpu, era, "fp8" if precision == "fp8" else "fp16"))
     if constants is None or load_gpus()[gpu].peak_tflops(precision) is None:
         return {}
-    constants = constants if engine is None else constants.of_engine(engine)
     shape, where = load_models()[model], load_eras()[era]
-    table = estimate_table(shape, load_gpus()[gpu], where, precision, constants, cached_input=cached_input)
-    return {} if table is None else {kind: GridProfile(table, kind) for kind in table.replicas}
-
-
-def _own_estimates(era: str, model: str, precision: str, gpu: str) -> dict[Kind, GridProfile]:
-    return {kind: GridProfile(file, kind) for file in own_estimates(era, model, precision, gpu) for kind in file.rows}
+    table = estimate_table(
+        shape, load_gpus()[gpu], where, precision, constants, engine=engine, cached_input=cached_input
+    )
+    return {} if table is None else {kind: GridProfile(table, kind, engine=engine) for kind in table.replicas}
 
 
 def _read_if_there(path: Path) -> ProfileFile | None:
     return read_profile_file(path) if path.is_file() else None
 
 
-def _why_not(model: Model, era: Era, precision: str, kind: Kind) -> str:
+def _why_not(model: Model, era: Era, precision: str, kind: Kind, engine: str) -> str:
     """Why a kind has no profile, one clause."""
-    from melange_cloud.estimator.replica import Replica
-
     gpu = load_gpus()[kind.gpu]
     constants = load_calibrations().get((kind.gpu, era.name, "fp8" if precision == "fp8" else "fp16"))
     if gpu.peak_tflops(precision) is None:
@@ -158,5 +164,5 @@ def _why_not(model: Model, era: Era, precision: str, kind: Kind) -> str:
         return f"nothing is known of {kind.gpu} in era {era.name}"
     if kind.tensor_parallel not in era.tensor_parallel:
         return f"era {era.name} has no profiles at tensor parallel {kind.tensor_parallel}"
-    refusal = Replica(model, gpu, kind.tensor_parallel, era, precision, constants).refusal
+    refusal = replica_of(model, gpu, kind.tensor_parallel, era, precision, constants, engine=engine).refusal
     return refusal or "no profile is shipped"

@@ -9,7 +9,7 @@ from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.estimator.specs import PRECISIONS, Era, Model
-from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
+from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean, one_of
 from melange_cloud.profiles.user_profiles import own_folder, own_precisions, plain_name
 
 _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
@@ -46,35 +46,39 @@ def find_era(name: str | None = None) -> Era:
     return eras[name]
 
 
-def engines_of(era: str) -> tuple[str, ...]:
-    """The engines that an era covers; one of them alone is what all its profiles are of."""
-    return engines_in(era) or ENGINES
+def engines_of(era: Era) -> tuple[str, ...]:
+    """The engines that an era covers, in the order of ENGINES; where it is one, all its profiles are of it."""
+    return engines_in(era.name) or ENGINES
 
 
-def resolve_engine(word: str | None, era: str) -> str:
-    """The engine of an era that a word names, as ENGINES spells it; None or ``mean`` is the mean of several.
+def find_engine(word: str | None) -> str:
+    """An engine as people write it, as ENGINES does; None is MEAN_OF_ENGINES.
+
+    Raises:
+        BadInput: it is not an engine; close matches are named.
+    """
+    if word is None:
+        return MEAN_OF_ENGINES
+    plain = plain_engine(word)
+    if plain in SPELLINGS:
+        return SPELLINGS[plain]
+    hint = did_you_mean(dict.fromkeys(SPELLINGS[match] for match in closest(plain, SPELLINGS)))
+    raise BadInput(f"--engine {echoed(word)}: {hint or f'there are {one_of((*ENGINES, MEAN_OF_ENGINES))}'}")
+
+
+def resolve_engine(word: str | None, era: Era) -> str:
+    """The engine of an era that a word names; None or ``mean`` is the mean of its engines, where it has several.
 
     Raises:
         BadInput: it is not an engine, or not one of the era.
     """
-    wanted = MEAN_OF_ENGINES if word is None else SPELLINGS.get(plain_engine(word), "")
-    if not wanted:
-        close = dict.fromkeys(SPELLINGS[match] for match in closest(plain_engine(word or ""), SPELLINGS))
-        raise BadInput(f"--engine {echoed(word)}: {did_you_mean(close) or _all_engines()}")
-    of_era = engines_of(era)
+    wanted, of_era = find_engine(word), engines_of(era)
     if wanted == MEAN_OF_ENGINES:
         return of_era[0] if len(of_era) == 1 else wanted
     if wanted not in of_era:
-        titles = ", ".join(ENGINE_TITLES[engine] for engine in of_era)
-        raise BadInput(
-            f"--engine {echoed(word)}: the profiles of era {era} are of {titles} alone; leave --engine out, or use "
-            f"another --era"
-        )
+        titles = one_of(ENGINE_TITLES[engine] for engine in of_era)
+        raise BadInput(f"--engine {echoed(word)}: era {era.name} is {titles} alone; leave --engine or --era out")
     return wanted
-
-
-def _all_engines() -> str:
-    return f"there are {', '.join((*ENGINES, MEAN_OF_ENGINES))}"
 
 
 def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def one_per_gpu(
 def _find(
     model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None, engine: str | None
 ) -> Profile:
-    found, missing = load_profiles(model, precision, era, [gpu])
+    found, missing = load_profiles(model, precision, era, [gpu], engine=engine)
     if tensor_parallel is None and found:
         return next(iter(found.values()))
     kind = Kind(gpu, tensor_parallel or 1)

@@ -1,23 +1,32 @@
 """Lists the shipped profiles and the user's own."""
 
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.domain.profile_list import ProfileList, ShippedProfiles, UserProfile
 from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.estimator.specs import Era
 from melange_cloud.profiles.library import load_profiles
+from melange_cloud.profiles.lookup import engines_of, find_engine
 from melange_cloud.profiles.user_profiles import own_profiles
 
 
-def profile_list() -> ProfileList:
+def profile_list(engine: str | None = None) -> ProfileList:
     """Every profile that a plan can use.
 
+    Args:
+        engine: only the eras that have it, and the degrees that fit with its limits; None is the mean of each era's.
+
     Raises:
+        BadInput: it is not an engine.
         BadFile: a profile file is broken.
     """
-    eras = load_eras()
+    wanted = find_engine(engine)
+    eras = {name: era for name, era in load_eras().items() if wanted in (MEAN_OF_ENGINES, *engines_of(era))}
     return ProfileList(
         eras={era.name: era.title for era in eras.values()},
+        engines={era.name: engines_of(era) for era in eras.values()},
+        engine=wanted,
         profiles=tuple(
-            _shipped(era, model, precision)
+            _shipped(era, model, precision, wanted)
             for era in eras.values()
             for model, precisions in era.models.items()
             for precision in precisions
@@ -26,8 +35,8 @@ def profile_list() -> ProfileList:
     )
 
 
-def _shipped(era: Era, model: str, precision: str) -> ShippedProfiles:
-    found, missing = load_profiles(model, precision, era.name)
+def _shipped(era: Era, model: str, precision: str, engine: str) -> ShippedProfiles:
+    found, missing = load_profiles(model, precision, era.name, engine=engine)
     degrees: dict[str, tuple[int, ...]] = {}
     for kind in found:
         degrees[kind.gpu] = (*degrees.get(kind.gpu, ()), kind.tensor_parallel)
@@ -53,6 +62,7 @@ def _own() -> tuple[UserProfile, ...]:
             sizes=len(sizes),
             points=sum(len(rows) for rows in sizes.values()),
             source=file.header.source,
+            engine=file.header.engine,
             saved=file.header.saved,
             file=str(file.path),
         )

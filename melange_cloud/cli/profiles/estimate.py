@@ -13,6 +13,7 @@ from melange_cloud.cli.options import (
     MODEL,
     PRECISION,
     E2eMs,
+    Engine,
     Era,
     GpuNames,
     Out,
@@ -44,6 +45,7 @@ def estimate(
     tensor_parallel: TensorParallel = None,
     precision: Annotated[str | None, PRECISION(default="that of the config")] = None,
     era: Era = None,
+    engine: Engine = None,
     model: Annotated[str | None, MODEL("What to call it", default="as the config does")] = None,
     tpot_ms: TpotMs = None,
     ttft_ms: TtftMs = None,
@@ -56,7 +58,9 @@ def estimate(
 
     Exit code 3: the model fits, and no request size is served within the targets.
     """
+    from melange_cloud.domain.engines import MEAN_OF_ENGINES
     from melange_cloud.estimator.config_json import read_config
+    from melange_cloud.profiles import find_era, resolve_engine
     from melange_cloud.profiles.estimates.config_estimates import estimate_per_gpu, save_estimate
     from melange_cloud.profiles.one_per_gpu import gpus_of
     from melange_cloud.profiles.profile_rates import profile_rates
@@ -69,12 +73,17 @@ def estimate(
     as_profile_file = result.format == Format.CSV
     if as_profile_file and len(gpus) > 1:
         raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
+    served_by = resolve_engine(engine, find_era(era))
     shape = read_config(config, None if model is None else plain_name(model))
-    estimates, left_out = estimate_per_gpu(shape, gpus, tensor_parallel=tensor_parallel, precision=precision, era=era)
+    estimates, left_out = estimate_per_gpu(
+        shape, gpus, tensor_parallel=tensor_parallel, precision=precision, era=era, engine=served_by
+    )
     if save:
         for each in estimates:
             place, of = save_estimate(each), each.profile
             how = f"--model {of.model} --precision {of.precision} --era {of.era}"
+            if of.engine != MEAN_OF_ENGINES:
+                how += f" --engine {of.engine}"
             output.note(f"saved {place}; plan with it: melange-cloud plan {how}")
     output.note(f"{config}: {shape.family}, {shape.parameters:,} parameters")
     for line in shape.notes:

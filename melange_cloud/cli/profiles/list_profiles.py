@@ -1,12 +1,13 @@
 """``melange-cloud profiles list``: which profiles there are."""
 
 from melange_cloud.cli import output
-from melange_cloud.cli.options import AnyFormat, Out
+from melange_cloud.cli.options import AnyFormat, Engine, Out
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
 
 
 def list_profiles(
+    engine: Engine = None,
     format_: AnyFormat = None,
     out: Out = None,
 ) -> None:
@@ -15,4 +16,4 @@ def list_profiles(
     from melange_cloud.report.pages.profiles_list import profiles_list_page
 
     result = result_of(out, format_, Format)
-    output.show(profiles_list_page(profile_list()), result)
+    output.show(profiles_list_page(profile_list(engine)), result)

@@ -54,7 +54,7 @@ def show(
         tensor_parallel=tensor_parallel,
         era=era,
         precision=precision,
-        engine=resolve_engine(engine, find_era(era).name),
+        engine=resolve_engine(engine, find_era(era)),
     )
     servers = DEFAULT_API_SERVERS if api_servers is None else api_servers
     for profile in found:

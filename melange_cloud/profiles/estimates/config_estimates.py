@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel
 from melange_cloud.profiles.estimates.estimated import estimated_profile
@@ -26,11 +27,12 @@ def estimate_per_gpu(
     tensor_parallel: int | None,
     precision: str | None,
     era: str | None,
+    engine: str = MEAN_OF_ENGINES,
 ) -> tuple[list[ConfigEstimate], dict[str, str]]:
     """The estimate of each GPU that can hold the model, and by GPU why others cannot.
 
     Args:
-        tensor_parallel, precision, era: as for ``estimated_profile``.
+        tensor_parallel, precision, era, engine: as for ``estimated_profile``.
 
     Raises:
         BadInput: no GPU can; every reason is named.
@@ -39,12 +41,14 @@ def estimate_per_gpu(
     left_out: dict[str, str] = {}
     for gpu in gpus:
         try:
-            table = estimated_profile(model, gpu, tensor_parallel=tensor_parallel, precision=precision, era=era)
+            table = estimated_profile(
+                model, gpu, tensor_parallel=tensor_parallel, precision=precision, era=era, engine=engine
+            )
         except BadInput as error:
             left_out[gpu] = str(error)
             continue
         (kind,) = table.replicas
-        estimates.append(ConfigEstimate(table.text, GridProfile(table, kind)))
+        estimates.append(ConfigEstimate(table.text, GridProfile(table, kind, engine=engine)))
     if not estimates:
         raise BadInput("\n".join(dict.fromkeys(left_out.values())))
     return estimates, left_out
@@ -58,6 +62,7 @@ def save_estimate(estimate: ConfigEstimate) -> Path:
     """
     profile, kind = estimate.profile, estimate.profile.kind
     folder = own_folder() / profile.era / profile.model / profile.precision / kind.gpu
-    path = folder / f"tp{kind.tensor_parallel}-estimated.csv"
+    of_engine = "" if profile.engine == MEAN_OF_ENGINES else f"-{profile.engine}"
+    path = folder / f"tp{kind.tensor_parallel}-estimated{of_engine}.csv"
     save_file(path, estimate.text)
     return path

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from melange_cloud.domain import Kind
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.estimates.estimated import DoesNotFit, estimated_at_every_degree
@@ -29,7 +30,7 @@ def profiles_of_config(
     precision: str,
     era: str | None = None,
     gpus: Iterable[str] | None = None,
-    engine: str | None = None,
+    engine: str = MEAN_OF_ENGINES,
     cached_input: float = 0.0,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """The estimates of every GPU that can hold the model, at every degree; else as ``load_profiles``.
@@ -38,6 +39,7 @@ def profiles_of_config(
 
     Args:
         model, precision: as ``choose`` names them.
+        engine: as ``resolve_engine`` gives it.
     """
     shape, where = model_of(config, model), find_era(era)
     has_own = own_folder().is_dir()
@@ -54,11 +56,11 @@ def profiles_of_config(
         except BadInput as error:
             missing[gpu] = str(error)
         else:
-            estimates = {kind: GridProfile(table, kind) for kind in table.replicas}
+            estimates = {kind: GridProfile(table, kind, engine=engine) for kind in table.replicas}
             missing.update({Kind(gpu, degree): reason for degree, reason in refused.items()})
         held: dict[Kind, Profile] = dict(estimates)
         if has_own and (own := own_files(where.name, shape.name, precision, gpu)):
-            held = pin(estimates, [], own)
+            held = pin(estimates, [], own, engine)
             missing = {key: reason for key, reason in missing.items() if key != gpu and key not in held}
         profiles.update(sorted(held.items()))
     return profiles, missing

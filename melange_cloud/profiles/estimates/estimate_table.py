@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from melange_cloud.domain import Kind, OperatingPoint
+from melange_cloud.domain.engines import ENGINE_TITLES, MEAN_OF_ENGINES
 from melange_cloud.estimator.closed_loop import Estimate, rounded
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
@@ -39,6 +40,9 @@ class EstimateOrigin:
 
 SHIPPED = EstimateOrigin()
 
+_CALIBRATED_AS = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM 1.x"}
+"""How the sources of measurements call today's engines."""
+
 
 @dataclass(frozen=True, eq=False)
 class EstimateTable:
@@ -46,10 +50,12 @@ class EstimateTable:
 
     Attributes:
         replicas: by kind, tensor parallel degree rising; at least one.
+        engine: whose speed it is: one of ENGINES, or MEAN_OF_ENGINES.
     """
 
     replicas: Mapping[Kind, Replica]
     origin: EstimateOrigin = SHIPPED
+    engine: str = MEAN_OF_ENGINES
     any_size: bool = field(default=True, init=False)
     _computed: dict[tuple[Kind, tuple[float, float]], SizePoints] = field(default_factory=dict, init=False, repr=False)
 
@@ -74,6 +80,7 @@ class EstimateTable:
             weights_gib=rounded(model.weight_gib(precision)),
             weight_read_ms={each.tensor_parallel: rounded(1000 * each.weight_read_s) for each in replicas},
             cache_tokens={each.tensor_parallel: each.cache_tokens for each in replicas},
+            engine=ENGINE_TITLES.get(self.engine, ""),
         )
 
     def sizes(self, kind: Kind) -> tuple[tuple[int, int], ...]:
@@ -139,6 +146,8 @@ class EstimateTable:
             "weight_read_ms": " ".join(f"{degree}={ms:g}" for degree, ms in header.weight_read_ms.items()),
             "cache_tokens": " ".join(f"{degree}={tokens}" for degree, tokens in header.cache_tokens.items()),
         }
+        if header.engine:
+            lines["engine"] = header.engine
         return format_profile(lines, self._rows())
 
     def _rows(self) -> Iterator[tuple[int, OperatingPoint]]:
@@ -155,19 +164,37 @@ def estimate_table(
     precision: str,
     calibration: Calibration,
     *,
+    engine: str = MEAN_OF_ENGINES,
     cached_input: float = 0.0,
     origin: EstimateOrigin = SHIPPED,
 ) -> EstimateTable | None:
     """The estimates of a model on a GPU at the degrees of an era; None if no replica fits.
 
     Args:
+        engine: one of the era's, or the mean of them.
         cached_input: share of the input tokens that a prefix cache holds.
     """
     replicas: dict[Kind, Replica] = {}
     for degree in era.tensor_parallel:
-        replica = Replica(model, gpu, degree, era, precision, calibration, cached_input=cached_input)
+        replica = replica_of(model, gpu, degree, era, precision, calibration, engine=engine, cached_input=cached_input)
         if not replica.refusal:
             replicas[Kind(gpu.name, degree)] = replica
             if era.fewest_gpus:
                 break
-    return EstimateTable(replicas, origin) if replicas else None
+    return EstimateTable(replicas, origin, engine) if replicas else None
+
+
+def replica_of(
+    model: Model,
+    gpu: Gpu,
+    tensor_parallel: int,
+    era: Era,
+    precision: str,
+    calibration: Calibration,
+    *,
+    engine: str = MEAN_OF_ENGINES,
+    cached_input: float = 0.0,
+) -> Replica:
+    """A replica with the constants and the limits of an engine."""
+    of_engine = calibration.of_engine(_CALIBRATED_AS.get(engine, engine))
+    return Replica(model, gpu, tensor_parallel, era, precision, of_engine, cached_input=cached_input)

@@ -1,14 +1,20 @@
 """A profile of one replica of a model that is known by its config alone."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.config_json import ConfigModel
 from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
-from melange_cloud.profiles.estimates.estimate_table import EstimateOrigin, EstimateTable, estimate_table
+from melange_cloud.profiles.estimates.estimate_table import (
+    EstimateOrigin,
+    EstimateTable,
+    estimate_table,
+    replica_of,
+)
 from melange_cloud.profiles.lookup import find_era, find_gpus
 
 BEST_GRADE_UNMEASURED = "C"
@@ -22,6 +28,7 @@ def estimated_profile(
     tensor_parallel: int | None = None,
     precision: str | None = None,
     era: str | None = None,
+    engine: str = MEAN_OF_ENGINES,
 ) -> EstimateTable:
     """The profile of one replica.
 
@@ -30,12 +37,13 @@ def estimated_profile(
         tensor_parallel: GPUs of the replica; None is the fewest that fit.
         precision: of the weights; None is that of the config.
         era: engine era; None is today's.
+        engine: as ``resolve_engine`` gives it.
 
     Raises:
         BadInput: the replica cannot be: the message says why and what would do.
     """
-    asked = _asked(model, gpu, precision, era)
-    return _table(model, asked, (_degree(model, *asked, tensor_parallel),))
+    asked = _asked(model, gpu, precision, era, engine)
+    return _table(model, asked, (_degree(model, asked, tensor_parallel),))
 
 
 class DoesNotFit(BadInput):
@@ -52,13 +60,13 @@ def estimated_at_every_degree(
     *,
     precision: str | None = None,
     era: str | None = None,
-    engine: str | None = None,
+    engine: str = MEAN_OF_ENGINES,
     cached_input: float = 0.0,
 ) -> tuple[EstimateTable, dict[int, str]]:
     """The profiles of all degrees at which the model fits, and why there are no others, by degree.
 
     Args:
-        engine: one of the era's; None is the mean of them.
+        engine: as ``resolve_engine`` gives it.
         cached_input: share of the input tokens that a prefix cache holds.
 
     Raises:
@@ -66,10 +74,9 @@ def estimated_at_every_degree(
         BadInput: the GPU or the era cannot be estimated at this precision.
     """
     asked = _asked(model, gpu, precision, era, engine)
-    sheet, where, wanted, constants = asked
-    least = _degree(model, *asked, None)
+    least = _degree(model, asked, None)
     reasons = {
-        degree: Replica(model, sheet, degree, where, wanted, constants).refusal
+        degree: asked.replica(model, degree).refusal
         if _divides(model, degree)
         else f"{degree} GPUs do not split {model.name} evenly"
         for degree in TENSOR_PARALLEL_DEGREES
@@ -78,11 +85,21 @@ def estimated_at_every_degree(
     return _table(model, asked, fitting, cached_input), {degree: reason for degree, reason in reasons.items() if reason}
 
 
-_Asked = tuple[Gpu, Era, str, Calibration]
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """GPU, era, precision, constants and engine, checked."""
+
+    sheet: Gpu
+    era: Era
+    precision: str
+    constants: Calibration
+    engine: str
+
+    def replica(self, model: ConfigModel, degree: int) -> Replica:
+        return replica_of(model, self.sheet, degree, self.era, self.precision, self.constants, engine=self.engine)
 
 
-def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None, engine: str | None = None) -> _Asked:
-    """GPU, era, precision and constants, checked."""
+def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None, engine: str) -> _Asked:
     (name,) = find_gpus([gpu])
     sheet, where = load_gpus()[name], find_era(era)
     wanted = wanted_precision(model, precision)
@@ -91,7 +108,7 @@ def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None,
     constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
     if constants is None:
         raise BadInput(f"no constants of the estimator for {name} at {wanted} in era {where.name}: try another --era")
-    return sheet, where, wanted, constants if engine is None else constants.of_engine(engine)
+    return _Asked(sheet, where, wanted, constants, engine)
 
 
 def wanted_precision(model: ConfigModel, precision: str | None) -> str:
@@ -107,52 +124,61 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
 
 
 def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...], cached_input: float = 0.0) -> EstimateTable:
-    sheet, where, wanted, constants = asked
-    era = replace(where, tensor_parallel=degrees, fewest_gpus=False)
+    era = replace(asked.era, tensor_parallel=degrees, fewest_gpus=False)
     origin = EstimateOrigin(
         measured="nothing of this model is measured",
         best_grade="A" if FAMILIES[model.family].measured else BEST_GRADE_UNMEASURED,
         made_by="melange-cloud profiles estimate",
     )
-    table = estimate_table(model, sheet, era, wanted, constants, cached_input=cached_input, origin=origin)
+    table = estimate_table(
+        model,
+        asked.sheet,
+        era,
+        asked.precision,
+        asked.constants,
+        engine=asked.engine,
+        cached_input=cached_input,
+        origin=origin,
+    )
     if table is None:
-        raise ValueError(f"{model.name} fits on {degrees} x {sheet.name} and has no profile")
+        raise ValueError(f"{model.name} fits on {degrees} x {asked.sheet.name} and has no profile")
     return table
 
 
-def _degree(model: ConfigModel, gpu: Gpu, era: Era, precision: str, constants: Calibration, asked: int | None) -> int:
+def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
     """The tensor parallel degree, checked: it divides the heads, and weights and some cache fit."""
     splits = [degree for degree in TENSOR_PARALLEL_DEGREES if _divides(model, degree)]
-    if asked is not None and asked not in splits:
+    if wanted is not None and wanted not in splits:
         why = (
             f"degrees that are estimated are {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}"
-            if asked not in TENSOR_PARALLEL_DEGREES
+            if wanted not in TENSOR_PARALLEL_DEGREES
             else f"does not split the {model.heads} attention heads, {model.kv_heads} KV heads and "
             f"{model.intermediate:,} feed-forward columns of {model.name} evenly; {', '.join(map(str, splits))} would"
         )
-        raise BadInput(f"--tp {asked}: {why}")
+        raise BadInput(f"--tp {wanted}: {why}")
 
     def refusal(degree: int) -> str:
-        return Replica(model, gpu, degree, era, precision, constants).refusal
+        return asked.replica(model, degree).refusal
 
     fitting = [degree for degree in splits if not refusal(degree)]
-    if asked is None and fitting:
+    if wanted is None and fitting:
         return fitting[0]
-    degree = splits[-1] if asked is None else asked
+    degree = splits[-1] if wanted is None else wanted
     if degree in fitting:
         return degree
-    smaller = f" and {', '.join(others)}" if (others := _smaller_formats(model, gpu, era, precision, degree)) else ""
+    smaller = f" and {', '.join(others)}" if (others := _smaller_formats(model, asked, degree)) else ""
     more = [other for other in fitting if other > degree]
     cure = f"--tp {more[0]} would do" if more else "no more GPUs of one instance would do: take a larger GPU"
     raise DoesNotFit(model.name, f"{refusal(degree)}; {cure}{smaller}")
 
 
-def _smaller_formats(model: ConfigModel, gpu: Gpu, era: Era, precision: str, degree: int) -> list[str]:
+def _smaller_formats(model: ConfigModel, asked: _Asked, degree: int) -> list[str]:
     """``--precision fp8`` where that makes the replica fit."""
-    constants = load_calibrations().get((gpu.name, era.name, "fp8"))
-    if precision == "fp8" or gpu.fp8_tflops is None or constants is None:
+    constants = load_calibrations().get((asked.sheet.name, asked.era.name, "fp8"))
+    if asked.precision == "fp8" or asked.sheet.fp8_tflops is None or constants is None:
         return []
-    return [] if Replica(model, gpu, degree, era, "fp8", constants).refusal else ["so would --precision fp8"]
+    smaller = replace(asked, precision="fp8", constants=constants)
+    return [] if smaller.replica(model, degree).refusal else ["so would --precision fp8"]
 
 
 def _divides(model: ConfigModel, degree: int) -> bool:

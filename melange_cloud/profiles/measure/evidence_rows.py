@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from melange_cloud.domain.evidence import MeasuredRow
-from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
+from melange_cloud.domain.measurement import MeasureQuestion
 from melange_cloud.errors import BadFile, echoed
 from melange_cloud.inputs import read_text
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
@@ -48,12 +48,11 @@ def _rows(
         for concurrency, run in size.runs:
             file = readings_file(kept.report(size.size, concurrency))
             readings = read_readings(file, question.gpu, question.tensor_parallel)
-            yield _row(question, size.size, concurrency, run, settings, readings, host_cpu)
+            yield _row(question, concurrency, run, settings, readings, host_cpu)
 
 
 def _row(
     question: MeasureQuestion,
-    size: RequestSize,
     concurrency: int,
     run: BenchmarkRun,
     settings: ServerSettings,

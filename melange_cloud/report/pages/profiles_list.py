@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import GPUS, Kind
+from melange_cloud.domain.engines import MEAN_OF_ENGINES, engine_title
 from melange_cloud.domain.profile_list import ProfileList, ShippedProfiles, UserProfile
 from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.page import Page
@@ -20,6 +21,7 @@ COLUMNS = (
     "sizes",
     "points",
     "source",
+    "engine",
     "saved",
     "file",
 )
@@ -34,7 +36,13 @@ def profiles_list_page(shown: ProfileList) -> Page:
     """The shipped profiles by era, model and precision; then the user's own."""
     return Page(
         blocks=lambda _: _blocks(shown),
-        document={"eras": shown.eras, "profiles": shown.profiles, "own": shown.own},
+        document={
+            "eras": shown.eras,
+            "engines": shown.engines,
+            "engine": shown.engine,
+            "profiles": shown.profiles,
+            "own": shown.own,
+        },
         columns=COLUMNS,
         rows=[*(row for held in shown.profiles for row in _shipped_rows(held)), *map(_own_row, shown.own)],
     )
@@ -50,11 +58,23 @@ def _blocks(shown: ProfileList) -> Iterator[Block]:
         (
             "Under each GPU: how many of them a replica may span (tensor parallel degrees with a profile).",
             f"Why not others: melange-cloud{GLUE}profiles{GLUE}list{GLUE}--format{GLUE}json.",
+            *_engines(shown),
         )
     )
     if shown.own:
         yield Paragraph(("Your own, which outrank these (delete a file to remove it):",), strong=True)
         yield Paragraph(tuple(line for own in shown.own for line in _own_lines(own)))
+
+
+def _engines(shown: ProfileList) -> tuple[str, ...]:
+    """Whose speed they state."""
+    if shown.engine != MEAN_OF_ENGINES:
+        return (f"These are of {engine_title(shown.engine)}.",)
+    return tuple(
+        f"Of era {clean(era)} they are the {engine_title(MEAN_OF_ENGINES)}; --engine chooses one."
+        for era, engines in shown.engines.items()
+        if len(engines) > 1
+    )
 
 
 def _sheet(rows: list[ShippedProfiles], legend: str) -> Sheet:
@@ -80,7 +100,7 @@ def _own_lines(own: UserProfile) -> tuple[str, str]:
 
 def _shipped_rows(held: ShippedProfiles) -> Iterator[tuple[object, ...]]:
     whose = ("shipped", held.era, held.model, held.precision)
-    nothing = (None,) * 5
+    nothing = (None,) * 6
     for gpu, degrees in held.tensor_parallel.items():
         for degree in degrees:
             yield (*whose, gpu, degree, held.max_total_tokens, None, *nothing)
@@ -92,5 +112,5 @@ def _shipped_rows(held: ShippedProfiles) -> Iterator[tuple[object, ...]]:
 def _own_row(own: UserProfile) -> tuple[object, ...]:
     return (
         *(own.origin, own.era, own.model, own.precision, own.gpu, own.tensor_parallel, None, None),
-        *(own.sizes, own.points, own.source, own.saved, own.file),
+        *(own.sizes, own.points, own.source, own.engine or None, own.saved, own.file),
     )
