@@ -11,10 +11,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.estimator.specs import (
     ENGINE_SETTINGS,
-    MEAN_OF_ENGINES,
     PRECISIONS,
     TENSOR_PARALLEL_DEGREES,
     Calibration,

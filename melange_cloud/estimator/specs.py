@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from melange_cloud.domain.engines import ENGINES, MEAN_OF_ENGINES
+
 GIB = 2**30
 PRECISIONS = ("bf16", "fp16", "fp8")
 BYTES_PER_ELEMENT_16_BIT = 2
@@ -156,9 +158,7 @@ class SettingsByMemory:
         return found
 
 
-MEAN_OF_ENGINES = "mean"
-"""Whose settings apply where no engine is chosen."""
-ENGINE_SETTINGS = (MEAN_OF_ENGINES, "vllm", "sglang", "tensorrt-llm")
+ENGINE_SETTINGS = (MEAN_OF_ENGINES, *ENGINES)
 """The engines whose settings an era may have."""
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from melange_cloud.domain import GPUS
-from melange_cloud.domain.engines import ENGINE_TITLES, ENGINES, MEAN_OF_ENGINES, SPELLINGS, engines_in, plain_engine
+from melange_cloud.domain.engines import ENGINE_TITLES, ENGINES, MEAN_OF_ENGINES, SPELLINGS, plain_engine
 from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.spec_files import load_eras, load_models
@@ -48,7 +48,7 @@ def find_era(name: str | None = None) -> Era:
 
 def engines_of(era: Era) -> tuple[str, ...]:
     """The engines that an era covers, in the order of ENGINES; where it is one, all its profiles are of it."""
-    return engines_in(era.name) or ENGINES
+    return tuple(engine for engine in ENGINES if engine in era.engines)
 
 
 def find_engine(word: str | None) -> str:

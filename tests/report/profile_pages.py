@@ -26,6 +26,8 @@ HOSTILE = "own-model[red]|`*_\x1b[31m=1+1"
 
 LIST = ProfileList(
     eras={"2025": "today's engines", "vllm-0.2.7": "the engine of the Mélange paper"},
+    engines={"2025": ("vllm", "sglang", "tensorrt-llm"), "vllm-0.2.7": ("vllm",)},
+    engine="mean",
     profiles=(
         ShippedProfiles(
             "2025",
@@ -47,7 +49,19 @@ LIST = ProfileList(
     ),
     own=(
         UserProfile(
-            *("yours", "2025", HOSTILE, "fp8", "L4", 2, 1, 4, "vllm bench serve", "2026-11-22T18:39:12Z"),
+            *(
+                "yours",
+                "2025",
+                HOSTILE,
+                "fp8",
+                "L4",
+                2,
+                1,
+                4,
+                "vllm bench serve",
+                "vLLM 0.12.0",
+                "2026-11-22T18:39:12Z",
+            ),
             file="profiles/2025/own-model/fp8/L4/tp2-5cf65f90.csv",
         ),
     ),

@@ -197,4 +197,5 @@ def replica_of(
 ) -> Replica:
     """A replica with the constants and the limits of an engine."""
     of_engine = calibration.of_engine(_CALIBRATED_AS.get(engine, engine))
-    return Replica(model, gpu, tensor_parallel, era, precision, of_engine, cached_input=cached_input)
+    settings = era.settings(gpu, engine if engine in era.engines else None)
+    return Replica(model, gpu, tensor_parallel, era, precision, of_engine, cached_input=cached_input, settings=settings)
