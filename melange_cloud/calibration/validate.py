@@ -25,7 +25,7 @@ from melange_cloud.estimator.spec_files import load_eras
 from melange_cloud.estimator.specs import Calibration
 from melange_cloud.profiles.estimates.estimate_grade import grade_of
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
-from melange_cloud.profiles.max_tput.size_rates import NEAR_FLOOR
+from melange_cloud.profiles.max_tput.near_floor import NEAR_FLOOR
 
 SPLITS = 3
 _PARTS = 5

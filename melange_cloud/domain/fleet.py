@@ -58,11 +58,14 @@ class KindUse:
         tokens_share: its part of all tokens, input + output.
         grade: grade of the profile cells with most load: A measured, B calibrated on that GPU, C on a few points, D
             borrowed.
-        error: load-weighted mean error of those cells; 0.3 is +-30 %.
+        error: by what fraction those figures may be more, a mean weighted by load; 0.3 is 30 %.
+        error_down: by what fraction they may be less; 1 is none at all. It differs near a latency floor.
         origin: measured or estimated.
         front_end_load_share: part of its load of requests that, in the mix in which they come, fill the HTTP front end
             sooner than the engine.
         front_end_requests_per_s: what one replica takes of these requests in their mixture; None where there are none.
+        may_be_none_share: part of its requests that come in a mix with sizes of which it may serve none, as the target
+            is so near its latency floor.
     """
 
     gpu: str
@@ -73,9 +76,11 @@ class KindUse:
     tokens_share: float
     grade: str
     error: float
+    error_down: float
     origin: str
     front_end_load_share: float = 0.0
     front_end_requests_per_s: float | None = None
+    may_be_none_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ class ProfileSwing:
     """What the error of one profile alone does to the cost, all others as stated.
 
     Attributes:
-        error: by how much its MaxTput may be off, a fraction: mean over the workload, weighted by load.
+        error: by how much more its MaxTput may be, a fraction: mean over the workload, weighted by load.
+        error_down: by how much less it may be; 1 is none at all.
         in_fleet: whether the cheapest fleet at the stated throughput uses it.
         usd_per_month_if_better: cost if it is better by its error, USD/month; None where no fleet was found.
         usd_per_month_if_worse: cost if it is worse by its error, USD/month; None where no fleet was found.
@@ -82,6 +83,7 @@ class ProfileSwing:
     gpu: str
     tensor_parallel: int
     error: float
+    error_down: float
     in_fleet: bool
     usd_per_month_if_better: float | None
     usd_per_month_if_worse: float | None

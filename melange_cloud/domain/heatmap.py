@@ -42,7 +42,8 @@ class Yield:
         tokens_per_s: input + output tokens per second at that rate.
         tokens_per_s_per_usd_per_hour: T/$: tokens_per_s over the price of the replica, USD/h.
         grade: grade of the MaxTput: A measured, B calibrated on that GPU, C on a few points, D borrowed.
-        error: by how much it may be off, a fraction; prices carry no error here.
+        error: by how much more it may be, a fraction; prices carry no error here.
+        error_down: by how much less it may be, a fraction; 1 is none at all.
         origin: measured or estimated.
         limited_by: what limits the rate: a target (tpot, p99_tpot, ttft, e2e), saturation, load or front_end.
     """
@@ -54,6 +55,7 @@ class Yield:
     tokens_per_s_per_usd_per_hour: float
     grade: str
     error: float
+    error_down: float
     origin: str
     limited_by: str = ""
 
@@ -64,7 +66,9 @@ class Yield:
     def is_clear_of(self, other: "Yield") -> bool:
         """Whether the two differ by more than their profile errors, which add up in quadrature, can explain."""
         mine, theirs = self.tokens_per_s_per_usd_per_hour, other.tokens_per_s_per_usd_per_hour
-        return abs(mine - theirs) > hypot(mine * self.error, theirs * other.error)
+        if mine >= theirs:
+            return mine - theirs > hypot(mine * self.error_down, theirs * other.error)
+        return theirs - mine > hypot(mine * self.error, theirs * other.error_down)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ class ServedSize:
         tpot_ms: mean time per output token at that rate, ms; None if not known.
         origin: ``measured`` or ``estimated``.
         grade: how far to trust the rate: A measured, B and C calibrated, D borrowed or near a limit.
-        error: the fraction by which the rate may be off, either way.
+        error: the fraction by which the rate may be more; near a latency floor it may exceed 1.
+        error_down: the fraction by which it may be less; 1 is none at all.
         limited_by: what stops a higher rate: a target, ``saturation``, ``load`` or ``front_end``.
         on_grid: whether the size is one of those that every estimate has.
         measured: None if the rate is estimated.
@@ -52,6 +53,7 @@ class ServedSize:
     origin: str
     grade: str
     error: float
+    error_down: float
     limited_by: str
     on_grid: bool
     measured: MeasuredRate | None

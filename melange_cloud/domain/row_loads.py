@@ -27,10 +27,14 @@ from melange_cloud.domain.throughput import FRONT_END, MaxTput, UnservableSize
 
 @dataclass(frozen=True, slots=True)
 class RowLoad:
-    """Replicas that a row keeps busy on one kind: by the engine's rates, and by the front end's."""
+    """Replicas that a row keeps busy on one kind: by the engine's rates, and by the front end's.
+
+    ``may_be_none``: of one of its sizes the kind may serve none, and then not the row either.
+    """
 
     engine: float
     front_end: float
+    may_be_none: bool = False
 
     @property
     def charged(self) -> float:
@@ -47,8 +51,14 @@ class RowLoad:
         return cell.front_end_requests_per_s if self.front_end_binds else cell.engine_requests_per_s
 
     def error_of(self, cell: MaxTput) -> float:
-        """By what fraction that rate may be off."""
+        """By what fraction that rate may be more."""
         return cell.engine_error if not self.front_end_binds or cell.front_end is None else cell.front_end.error
+
+    def error_down_of(self, cell: MaxTput) -> float:
+        """By what fraction that rate may be less; 1 where the kind may not serve the row at all."""
+        if self.may_be_none:
+            return 1.0
+        return cell.engine_down if not self.front_end_binds or cell.front_end is None else cell.front_end.error
 
     def grade_of(self, cell: MaxTput) -> str:
         """The grade of that rate."""
@@ -66,10 +76,12 @@ class RowLoad:
 def row_load(parts: Iterable[tuple[float, MaxTput]]) -> RowLoad:
     """The load of (requests/s, MaxTput of one kind) of each size of a row."""
     engine = front_end = 0.0
+    may_be_none = False
     for requests_per_s, cell in parts:
         engine += requests_per_s / cell.engine_requests_per_s
         front_end += requests_per_s / cell.front_end_requests_per_s
-    return RowLoad(engine, front_end)
+        may_be_none = may_be_none or (requests_per_s > 0 and cell.may_be_none)
+    return RowLoad(engine, front_end, may_be_none)
 
 
 def row_loads(

@@ -65,7 +65,8 @@ class Sweep:
         unit: of the quantity: ``requests/s``, ``ms``, ``times``.
         asked: the plan's own value; None for a router.
         low, high: what was requested; None for a router.
-        error: by how much the throughput may be off by its profile, a fraction; None for the others.
+        error: by how much more the throughput may be by its profile, a fraction; None for the others.
+        error_down: by how much less it may be, a fraction; None for the others.
         step: of two changes within this fraction of the quantity one may be missed.
         stretches: low to high without gaps; empty for a router.
         singles: the same for each GPU alone, at whatever degrees, by its name.
@@ -79,6 +80,7 @@ class Sweep:
     low: float | None
     high: float | None
     error: float | None
+    error_down: float | None
     step: float
     stretches: tuple[Stretch, ...]
     singles: Mapping[str, tuple[Stretch, ...]]

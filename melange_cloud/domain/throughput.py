@@ -37,6 +37,7 @@ class OperatingPoint:
         origin: ``measured`` or ``estimated``.
         grade: one of GRADES.
         error: the fraction by which ``requests_per_s`` may be off, either way.
+        error_down: the fraction by which it may be less; None is ``error``.
         p99_tpot_ms: 99th percentile of TPOT over requests, ms; None if not known.
         source: of a measured point, the tool and its file; else empty.
         measured_on: of a measured point, the date; None if not known.
@@ -54,7 +55,11 @@ class OperatingPoint:
     p99_tpot_ms: float | None = None
     source: str = ""
     measured_on: date | None = None
+    error_down: float | None = None
 
+
+MAY_BE_NONE = 0.95
+"""A rate that may be less by this part of itself or more may be none: what is left is less than any target is worth."""
 
 FRONT_END = "front_end"
 """``MaxTput.limited_by`` where the server's HTTP front end is the limit."""
@@ -85,8 +90,11 @@ class MaxTput:
 
     Attributes:
         engine_requests_per_s: what the engine does; of the whole server where a profile holds that.
-        engine_grade, engine_error, engine_origin, engine_limited_by: of the engine's rate.
+        engine_grade, engine_origin, engine_limited_by: of the engine's rate.
+        engine_error: the fraction by which it may be more, and less where nothing else is said; may exceed 1.
         front_end: None if the profile is of the whole server.
+        engine_error_down: the fraction by which it may be less, where that is not ``engine_error``: near a latency
+            floor up to 1, none at all; None where both ways are alike.
     """
 
     engine_requests_per_s: float
@@ -95,6 +103,18 @@ class MaxTput:
     engine_origin: str
     engine_limited_by: str
     front_end: FrontEndCeiling | None = None
+    engine_error_down: float | None = None
+
+    @property
+    def engine_down(self) -> float:
+        """The fraction by which the engine's rate may be less; 1 where it may be none."""
+        down = self.engine_error if self.engine_error_down is None else self.engine_error_down
+        return 1.0 if down >= MAY_BE_NONE else down
+
+    @property
+    def may_be_none(self) -> bool:
+        """Whether at the low end of its error the engine serves nothing of this size within the targets."""
+        return self.engine_down == 1
 
     @property
     def front_end_requests_per_s(self) -> float:
@@ -112,16 +132,27 @@ class MaxTput:
         limit = self._limiting_front_end
         if limit is None:
             return self.engine_grade
-        engine_is_enough = self.engine_requests_per_s * (1 - self.engine_error) >= limit.requests_per_s
+        engine_is_enough = self.engine_requests_per_s * (1 - self.engine_down) >= limit.requests_per_s
         return limit.grade if engine_is_enough else max(self.engine_grade, limit.grade)
 
     @property
     def error(self) -> float:
-        """Of the rate of one size; where the front end limits it, down to the lower of both low ends."""
+        """By what fraction the rate of one size may be more; a front end that limits it is as much off as downward.
+
+        Unless its engine may be less for another reason, near a floor: that says nothing about how much more it may be.
+        """
         limit = self._limiting_front_end
         if limit is None:
             return self.engine_error
-        engine_low = self.engine_requests_per_s * (1 - self.engine_error)
+        return self.error_down if self.engine_down <= self.engine_error else limit.error
+
+    @property
+    def error_down(self) -> float:
+        """By what fraction it may be less; where the front end limits it, down to the lower of both low ends."""
+        limit = self._limiting_front_end
+        if limit is None:
+            return self.engine_down
+        engine_low = self.engine_requests_per_s * (1 - self.engine_down)
         return 1 - min(engine_low, limit.requests_per_s * (1 - limit.error)) / limit.requests_per_s
 
     @property
@@ -143,16 +174,20 @@ class MaxTput:
         """The same with ``factor`` times the engine's rate; the front end stays."""
         return replace(self, engine_requests_per_s=self.engine_requests_per_s * factor)
 
-    def off_by(self, part: float, most_error: float = math.inf) -> "MaxTput":
+    def off_by(self, part: float, most_error: float = math.inf) -> "MaxTput | UnservableSize":
         """A figure that is off by a part of its error: 1 is its high end, -1 its low end.
 
-        The engine's rate times (1 + part x error). A front end takes no more than its law, however good the engine is;
-        towards the low end it takes less by its own error.
+        The engine's rate times (1 + part x error), by its error upward or downward. What is left of a rate that may be
+        none is no rate from MAY_BE_NONE on. A front end takes no more than its law, however good the engine is; towards
+        the low end it takes less by its own error.
 
         Args:
             most_error: of the engine, where less than its own error is meant.
         """
-        moved = self.times(1 + part * min(self.engine_error, most_error))
+        error = min(self.engine_error if part > 0 else self.engine_down, most_error)
+        if -part * error >= MAY_BE_NONE:
+            return UnservableSize(_NONE_AT_LOW_END)
+        moved = self.times(1 + part * error)
         if part >= 0 or self.front_end is None:
             return moved
         low = self.front_end.requests_per_s * (1 + part * self.front_end.error)
@@ -172,6 +207,8 @@ class UnservableSize:
     no_data: bool = False
     more_gpus_help: bool = False
 
+
+_NONE_AT_LOW_END = "so near its latency floor that it may serve none within the target"
 
 MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
 """By (bucket name, kind): every bucket with traffic, every kind that has a profile."""

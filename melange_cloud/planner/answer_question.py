@@ -9,6 +9,7 @@ from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
+from melange_cloud.planner.floor_notice import floor_notice
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
@@ -84,6 +85,7 @@ def answer(
             *market.notes,
             *import_notices(imports, asked.basis.served.engine),
             *profile_notes(evaluated),
+            *floor_notice(plans, asked.basis.targets.slo),
             *(() if detailed else front_end_notice(_front_end_shares(plans), asked.basis.served.api_servers)),
         ),
         defaulted=asked.defaulted,
@@ -162,7 +164,7 @@ def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] 
         notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}")
     notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
     if asked.basis.served.pessimistic:
-        notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error)")
+        notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error_down)")
     if asked.basis.targets.ttft_ms is not None or asked.basis.targets.e2e_ms is not None:
         notices.append(
             "targets hold at every request size; TTFT in profiles is a mean without queueing, and rates are those of a "

@@ -1,7 +1,7 @@
 """What the profiles' errors do to a plan: the cost and the mix at either end, and which profile to measure first."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from melange_cloud.domain import (
@@ -16,7 +16,7 @@ from melange_cloud.domain import (
     Solution,
     Status,
     UnservableSize,
-    row_load,
+    row_loads,
 )
 from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.problem_solver import ProblemSolver
@@ -49,7 +49,7 @@ def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputT
             return cell
         if other != kind and {cell.engine_origin, own.engine_origin} != {"estimated"}:
             return cell
-        return cell.off_by(sign, most_error=own.engine_error)
+        return cell.off_by(sign, most_error=own.engine_error if sign > 0 else own.engine_down)
 
     return {(bucket, other): moved(bucket, other, cell) for (bucket, other), cell in table.items()}
 
@@ -121,13 +121,16 @@ class ErrorBarFinder:
         cost = fleet.fleet_usd_per_hour
         if cost is None or all_better.problem is None:
             return ()
+        row_of_bucket = all_better.problem.row_of_bucket
 
         def swing(kind: Kind, better: Solution, worse: Solution) -> ProfileSwing:
             ends = better.fleet_usd_per_hour, worse.fleet_usd_per_hour
+            more, less = _mean_errors(kind, stated, self.buckets, row_of_bucket)
             return ProfileSwing(
                 gpu=kind.gpu,
                 tensor_parallel=kind.tensor_parallel,
-                error=_mean_error(kind, stated, self.buckets),
+                error=more,
+                error_down=less,
                 in_fleet=kind in _mix(fleet),
                 usd_per_month_if_better=None if ends[0] is None else ends[0] * self.hours_per_month,
                 usd_per_month_if_worse=None if ends[1] is None else ends[1] * self.hours_per_month,
@@ -184,10 +187,19 @@ def _mix(solution: Solution) -> frozenset[Kind]:
     return frozenset(kind for _, kind in solution.instances)
 
 
-def _mean_error(kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...]) -> float:
-    """The kind's error over the whole workload that it can serve in its mix, weighted by load."""
-    cells = [(bucket.share, cell) for bucket in buckets if isinstance(cell := stated[bucket.name, kind], MaxTput)]
-    load = row_load(cells)
-    if not load.charged:
-        return 0.0
-    return math.fsum(share / load.rate_of(cell) * load.error_of(cell) for share, cell in cells) / load.charged
+def _mean_errors(
+    kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...], row_of_bucket: Mapping[str, str]
+) -> tuple[float, float]:
+    """The kind's errors, more and less, over the whole workload that it can serve in its mix, weighted by load."""
+    shares = {bucket.name: bucket.share for bucket in buckets}
+    rows = row_loads(stated, [kind], shares, row_of_bucket)
+    parts = [
+        (share / row.rate_of(cell), row.error_of(cell), row.error_down_of(cell))
+        for name, share in sorted(shares.items())
+        if isinstance(cell := stated[name, kind], MaxTput) and (row := rows[row_of_bucket[name], kind])
+    ]
+    load = math.fsum(busy for busy, _, _ in parts)
+    if not load:
+        return 0.0, 0.0
+    more, less = (math.fsum(part[0] * part[at] for part in parts) / load for at in (1, 2))
+    return more, less

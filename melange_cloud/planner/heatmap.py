@@ -151,6 +151,7 @@ def heat_cell(
             tokens_per_s_per_usd_per_hour=tokens_per_s / priced[kind].usd_per_replica_hour,
             grade=served.grade,
             error=served.error,
+            error_down=served.error_down,
             origin=served.origin,
             limited_by=served.limited_by,
         )

@@ -52,8 +52,9 @@ class MissedTarget(NamedTuple):
         if self.least_ms == math.inf:
             return f"no data: the profile does not know its {name}: measure it (melange-cloud profiles measure)"
         what = "per token" if self.target == "tpot" else f"of {name}"
+        digits = 3 if float(f"{self.least_ms:.3g}") > self.limit_ms else 5
         return (
-            f"{self.least_ms:.3g} ms {what} at its lightest load at {size[0]:,.0f} + {size[1]:,.0f} tokens "
+            f"{self.least_ms:.{digits}g} ms {what} at its lightest load at {size[0]:,.0f} + {size[1]:,.0f} tokens "
             f"> {self.limit_ms:g} ms"
         )
 
@@ -181,12 +182,16 @@ def _at_load(loads: Sequence[float], by_load: dict[float, Point], load: float) -
 
 
 class SizePoints(NamedTuple):
-    """The points of one size, TPOT rising; worst grade, largest error; origin of all."""
+    """The points of one size, TPOT rising; worst grade, largest errors; origin of all.
+
+    ``error_down``: by what fraction a rate may be less; None is ``error``.
+    """
 
     points: list[Point]
     grade: str
     error: float
     origin: str
+    error_down: float | None = None
 
 
 def rates_of(points: Iterable[OperatingPoint]) -> SizePoints:
@@ -194,7 +199,9 @@ def rates_of(points: Iterable[OperatingPoint]) -> SizePoints:
     held = list(points)
     origin = "measured" if all(point.origin == "measured" for point in held) else "estimated"
     brief = sorted(_brief(point) for point in held)
-    return SizePoints(brief, max(point.grade for point in held), max(point.error for point in held), origin)
+    grade, error = max(point.grade for point in held), max(point.error for point in held)
+    downs = [point.error_down for point in held if point.error_down is not None]
+    return SizePoints(brief, grade, error, origin, max(error, *downs) if downs else None)
 
 
 def _brief(point: OperatingPoint) -> Point:

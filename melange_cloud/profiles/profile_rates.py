@@ -57,6 +57,7 @@ def _served(cell: GridCell, served: MaxTput, profile: Profile) -> ServedSize:
         origin=served.origin,
         grade=served.grade,
         error=served.error,
+        error_down=served.error_down,
         limited_by=served.limited_by,
         on_grid=_on_grid(cell),
         measured=measured,

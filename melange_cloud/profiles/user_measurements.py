@@ -81,7 +81,7 @@ def _planned_with(served: MaxTput | UnservableSize) -> object:
     """The part of an answer that a plan uses: not the speed of a front end that limits nothing."""
     if isinstance(served, UnservableSize):
         return served
-    return served.requests_per_s, served.grade, served.error, served.origin, served.limited_by
+    return served.requests_per_s, served.grade, served.error, served.error_down, served.origin, served.limited_by
 
 
 def _described(file: ProfileFile, profile: Profile) -> UserMeasurement:

@@ -73,13 +73,14 @@ class GridPanel:
 class ChartLine:
     """A line through points (x, y), with a mark at each or without.
 
-    ``errors`` are fractions of y, drawn as a band; ``dashed`` tells a second kind of line from the first.
+    ``errors`` are fractions of y downward and upward, drawn as a band; ``dashed`` tells a second kind of line from the
+    first.
     """
 
     name: str
     points: tuple[tuple[float, float], ...]
     colour: str = OTHER_COLOUR
-    errors: tuple[float, ...] = ()
+    errors: tuple[tuple[float, float], ...] = ()
     dashed: bool = False
     marks: bool = True
 
@@ -219,11 +220,12 @@ def _draw_lines(axes: "Axes", panel: LinePanel) -> None:
             markerfacecolor=_PAPER if line.dashed else line.colour,
             label=line.name,
         )
-        errors = line.errors or (0.0,) * len(ys)
-        highest = max(highest, *(y * (1 + error) for y, error in zip(ys, errors, strict=True)))
+        errors = line.errors or ((0.0, 0.0),) * len(ys)
+        # A band that reaches many times higher than its line is cut, or the lines would all lie at the bottom.
+        highest = max(highest, *(y * (1 + min(more, 1.0)) for y, (_, more) in zip(ys, errors, strict=True)))
         if line.errors:
-            low = [y * (1 - error) for y, error in zip(ys, line.errors, strict=True)]
-            high = [y * (1 + error) for y, error in zip(ys, line.errors, strict=True)]
+            low = [y * (1 - less) for y, (less, _) in zip(ys, line.errors, strict=True)]
+            high = [y * (1 + more) for y, (_, more) in zip(ys, line.errors, strict=True)]
             axes.fill_between(xs, low, high, color=line.colour, alpha=0.15, linewidth=0)
     if panel.level is not None:
         axes.axhline(panel.level, color="#888888", linewidth=0.8)

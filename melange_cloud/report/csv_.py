@@ -72,6 +72,7 @@ COLUMNS = (
     "profile_origin",
     "profile_grade",
     "profile_error",
+    "profile_error_down",
     "profile_imports",
     "front_end_load_share",
     "front_end_requests_per_s",
@@ -182,6 +183,7 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
                 "profile_origin": use.origin,
                 "profile_grade": use.grade,
                 "profile_error": use.error,
+                "profile_error_down": use.error_down,
                 "profile_imports": "; ".join(
                     Path(found.file).name
                     for found in plan.imports

@@ -63,6 +63,7 @@ _RANGES: Mapping[str, Keywords] = {
     "doubts": _NAME,
     "digest": {"pattern": "^[0-9a-f]{64}$"},
     "error": _NOT_NEGATIVE,
+    "error_down": _SHARE,
     "file": _NAME,
     "gap": _NOT_NEGATIVE,
     "gpu": _NAME,

@@ -12,11 +12,12 @@ from melange_cloud.report.text import (
     clean,
     difference,
     dollars,
+    error_range,
     glued,
     joined,
     number,
     once,
-    plus_minus,
+    own_errors,
     quantity,
     usd_per_million,
     usd_per_month,
@@ -186,7 +187,7 @@ def merged_kinds(regions: Iterable[RegionPlan]) -> tuple[KindUse, ...]:
     for region in regions:
         for use in region.fleet.kinds:
             kind = Kind(use.gpu, use.tensor_parallel)
-            if kind not in largest or use.error > largest[kind].error:
+            if kind not in largest or (use.error_down, use.error) > (largest[kind].error_down, largest[kind].error):
                 largest[kind] = use
     return tuple(largest[kind] for kind in sorted(largest))
 
@@ -200,7 +201,8 @@ def profile_trust(kinds: Iterable[KindUse]) -> str:
     for use in kinds:
         if use.requests_share:
             errors = groups.setdefault((clean(use.origin), clean(use.grade)), {})
-            errors.setdefault(plus_minus(use.error), []).append(glued(Kind(clean(use.gpu), use.tensor_parallel)))
+            width = error_range(use.error, use.error_down)
+            errors.setdefault(width, []).append(glued(Kind(clean(use.gpu), use.tensor_parallel)))
     return "; ".join(
         f"{origin} (grade{GLUE}{grade}), " + ", ".join(f"{error} on {joined(names)}" for error, names in errors.items())
         for (origin, grade), errors in groups.items()
@@ -258,10 +260,12 @@ def against_single(region: RegionPlan) -> str:
     single = region.best_single
     if single is None or single.saving_fraction is None or single.saving_fraction <= 1e-6 or not region.fleet.kinds:
         return ""
-    error = max(use.error for use in region.fleet.kinds)
+    widest = max(region.fleet.kinds, key=lambda use: max(use.error_down, use.error))
     kind = one_kind(region, single.gpu, single.tensor_parallel)
     text = f"The mix saves {single.saving_fraction * 100:.1f}{GLUE}% against {kind} alone"
-    return f"{text}, less than the profiles' {plus_minus(error)}." if single.saving_fraction < error else f"{text}."
+    if single.saving_fraction >= max(widest.error_down, widest.error):
+        return f"{text}."
+    return f"{text}, less than the profiles' {own_errors(widest.error, widest.error_down)}."
 
 
 def list_price(plan: Plan, region: RegionPlan) -> str:

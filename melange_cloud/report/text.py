@@ -114,6 +114,23 @@ def plus_minus(error: float) -> str:
     return f"±{math.ceil(error * 100 - 1e-6)}{GLUE}%"
 
 
+def error_range(error: float, error_down: float) -> str:
+    """Relative errors upward and downward: ``±30 %``, ``-58 to +50 %``, ``none to +80 %``, ``none to 3.2 times``."""
+    if error_down < 1 and plus_minus(error) == plus_minus(error_down):
+        return plus_minus(error)
+    times = error >= 1
+    low = "none" if error_down >= 1 else f"-{plus_minus(error_down).removeprefix('±')}"
+    high = f"{1 + error:.2g}{GLUE}times" if times else f"+{plus_minus(error).removeprefix('±')}"
+    low = low if times else low.removesuffix(f"{GLUE}%")
+    return f"{low}{GLUE}to{GLUE}{high}"
+
+
+def own_errors(error: float, error_down: float) -> str:
+    """The same after "its" or "whose": ``±30 %``, ``errors (none to +50 %)``."""
+    width = error_range(error, error_down)
+    return width if width.startswith("±") else f"errors ({width})"
+
+
 def difference(value: float | None, reference: float | None, decimals: int = 1) -> str:
     """By how much ``value`` is more expensive than ``reference``: ``+7.6 %``, ``-1.9 %``, ``0 %``."""
     value, reference = known(value), known(reference)

@@ -110,7 +110,10 @@ def test_every_refusal_gives_its_numbers(profile: Profile) -> None:
     assert refused(profile, 600, 100, 100) == "the profile stops at 500 input tokens, needs 600"
     assert refused(profile, 100, 1001, 100) == "the profile stops at 1,000 output tokens, needs 1,001"
     assert refused(profile, 100, 100, 8) == "9 ms to read the weights > 8 ms"
-    assert refused(profile, 500, 100, 11) == "12 ms per token at its lightest load at 500 + 100 tokens > 11 ms"
+    assert (
+        refused(profile, 500, 100, 11)
+        == "12 ms per token at its lightest load at 500 + 100 tokens > 11 ms (within its error: none or few)"
+    )
     assert "lightest load" in refused(profile, 300, 100, 11)
 
 

@@ -187,7 +187,9 @@ def region_plan(
             routing.append(
                 RoutingLine(inputs, outputs, mean_in, mean_out, rate, gpu, degree, max_tput, share, "tpot", max_tput)
             )
-        kinds.append(KindUse(gpu, degree, replicas[gpu, degree], busy, share, share, "C", ERRORS[gpu], "estimated"))
+        kinds.append(
+            KindUse(gpu, degree, replicas[gpu, degree], busy, share, share, "C", ERRORS[gpu], ERRORS[gpu], "estimated")
+        )
     busy_share = {(use.gpu, use.tensor_parallel): use.busy_replicas / use.replicas for use in kinds}
     cost = sum(line.line_usd_per_hour for line in lines)
     tokens = basis.traffic.mean_requests_per_s or basis.traffic.peak_requests_per_s

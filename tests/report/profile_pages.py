@@ -76,6 +76,7 @@ def served(input_tokens: int, output_tokens: int, requests_per_s: float, **chang
         "origin": "estimated",
         "grade": "C",
         "error": 0.3,
+        "error_down": 0.3,
         "limited_by": "tpot",
         "on_grid": True,
         "measured": None,

@@ -11,7 +11,12 @@ GRID = GridPanel(
     "T/$ of $ome", "in", "out", ("25", "100"), ("25",), ((GridField("~+5", "#0072B2", 0.3), GridField("-")),)
 )
 LINES = LinePanel(
-    "by target", "ms", "T/$", (ChartLine("L4", ((40.0, 1.0), (80.0, 2.0)), errors=(0.3, 0.3)),), (40.0, 80.0), level=1.5
+    "by target",
+    "ms",
+    "T/$",
+    (ChartLine("L4", ((40.0, 1.0), (80.0, 2.0)), errors=((0.3, 0.3), (0.3, 0.3))),),
+    (40.0, 80.0),
+    level=1.5,
 )
 CHART = Chart("one & two", (GRID, LINES), subtitle=("prices in $ and more $",), notes=("note",))
 

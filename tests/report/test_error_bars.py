@@ -18,7 +18,7 @@ MEASURE = "melange-cloud profiles import FILE --gpu A10G --tp 1"
 
 def swing(better=7000.0, worse=12000.0, gpu="A10G", *, in_fleet=True):
     size = None if better is None or worse is None else worse - better
-    return ProfileSwing(gpu, 1, 0.3, in_fleet, better, worse, size, MEASURE)
+    return ProfileSwing(gpu, 1, 0.3, 0.3, in_fleet, better, worse, size, MEASURE)
 
 
 def bars(better=None, worse=None, profiles=()):
@@ -49,7 +49,7 @@ def test_ends_that_change_nothing_are_one_sentence():
 
 def test_an_end_without_a_fleet_is_said_and_not_filled():
     text = page(bars(BETTER, FleetAtThroughput(None, {}, None)), ends=(7000.0, None))
-    assert "If profiles are 30 % better: $7,000; if 30 % worse: no fleet was found." in text
+    assert "If profiles are 30 % better: $7,000; if 30 % worse: no fleet can serve this." in text
     assert "If better 8 g5.2xlarge, the same mix." in text
 
 
@@ -61,7 +61,7 @@ def test_an_end_without_a_fleet_is_said_and_not_filled():
             swing(gpu="L4", in_fleet=False),
             "Measure first L4, which would enter if it were 30 % better and save $5,000: ",
         ),
-        (swing(worse=None), "decides whether there is a fleet ($7,000 if better, no fleet was found if worse): "),
+        (swing(worse=None), "decides whether there is a fleet ($7,000 if better, no fleet if worse): "),
     ],
 )
 def test_what_to_measure_first(first, told):

@@ -31,7 +31,7 @@ def price(gpu, usd_per_hour, degree=1):
 
 
 def served(gpu, tokens_per_usd, error=0.1):
-    return Yield(gpu, 1, 2.0, 100.0, tokens_per_usd, "B", error, "estimated")
+    return Yield(gpu, 1, 2.0, 100.0, tokens_per_usd, "B", error, error, "estimated")
 
 
 def cell(input_tokens, output_tokens, *ranked, tpot_ms=100.0):

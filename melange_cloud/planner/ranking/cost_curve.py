@@ -3,9 +3,9 @@
 It is a ``turning_point.CostSteps``.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from math import fsum
 
 from melange_cloud import solver
 from melange_cloud.domain import Bucket, Kind, MaxTput, MaxTputTable, Problem, row_load
@@ -63,7 +63,8 @@ class CostCurve:
         if self._staircase is None:
             raise ValueError("there is no staircase")
         try:
-            step = self._staircase.with_loads(self._loads_at(t)).cheapest()
+            serving = {kind: load for kind, load in self._loads_at(t).items() if math.isfinite(load)}
+            step = self._staircase.with_loads(serving).cheapest()
         except NodeBudgetSpent:
             return self._by_solver(t)
         if step is None:
@@ -71,38 +72,48 @@ class CostCurve:
 
         def serves(other: float) -> bool:
             loads = self._loads_at(other)
-            capacity = fsum(held / loads[kind] for kind, held in step.replicas.items())
+            capacity = math.fsum(held / loads[kind] for kind, held in step.replicas.items())
             return capacity >= 1 - WHOLE_TOLERANCE
 
         return step.fleet_usd_per_hour, serves
 
     def _by_solver(self, t: float) -> tuple[float | None, Callable[[float], bool]]:
-        solution = self.solving.solve_for_cost(self._problem_at(t, set(self.problem.kinds)))
+        serving = {kind for kind, load in self._loads_at(t).items() if math.isfinite(load)}
+        if not serving:
+            return None, lambda _: True
+        solution = self.solving.solve_for_cost(self._problem_at(t, serving))
         used = {kind for _, kind in solution.instances}
 
         def serves(other: float) -> bool:
+            if not all(math.isfinite(self._load_at(kind, self._part_of(kind, other))) for kind in used):
+                return False
             return not used or solver.most_traffic(self._problem_at(other, used), solution.instances) >= 1
 
         return solution.fleet_usd_per_hour, serves
 
     def _loads_at(self, t: float) -> dict[Kind, float]:
-        """Replicas that each kind keeps busy by serving everything."""
-        return {kind: self._load_at(kind, t if kind in self.moved else 0.0) for kind in self.problem.kinds}
+        """Replicas that each kind keeps busy by serving everything; infinite where it may serve none of some size."""
+        return {kind: self._load_at(kind, self._part_of(kind, t)) for kind in self.problem.kinds}
+
+    def _part_of(self, kind: Kind, t: float) -> float:
+        return t if kind in self.moved else 0.0
 
     def _load_at(self, kind: Kind, t: float) -> float:
         if (kind, t) not in self._loads:
             planned = self.problem.planned_requests_per_s
-            self._loads[kind, t] = row_load(
+            parts = [
                 (planned[bucket.name], cell.off_by(t))
                 for bucket in self.buckets
                 if planned[bucket.name] > 0 and isinstance(cell := self.stated[bucket.name, kind], MaxTput)
-            ).charged
+            ]
+            served = [(rate, cell) for rate, cell in parts if isinstance(cell, MaxTput)]
+            self._loads[kind, t] = row_load(served).charged if len(served) == len(parts) else math.inf
         return self._loads[kind, t]
 
     def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
         held = tuple(kind for kind in self.problem.kinds if kind in kinds)
         table = {
-            (bucket.name, kind): cell.off_by(t if kind in self.moved else 0.0)
+            (bucket.name, kind): cell.off_by(self._part_of(kind, t))
             for kind in held
             for bucket in self.buckets
             if isinstance(cell := self.stated[bucket.name, kind], MaxTput)

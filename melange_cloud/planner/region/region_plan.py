@@ -202,7 +202,7 @@ def _kinds(
     for kind in sorted(replicas):
         lines = [line for line in routing if Kind(line.gpu, line.tensor_parallel) == kind]
         loads_by_grade: dict[str, float] = {}
-        load = weighted_error = requests = tokens = limited_load = limited_requests = 0.0
+        load = weighted_error = weighted_down = requests = tokens = limited_load = limited_requests = maybe_none = 0.0
         origins = set()
         for line in lines:
             bucket = bucket_by_size[
@@ -217,6 +217,8 @@ def _kinds(
             busy = part / line.load_requests_per_s
             load += busy
             weighted_error += busy * row.error_of(cell)
+            weighted_down += busy * row.error_down_of(cell)
+            maybe_none += part if row.may_be_none else 0.0
             loads_by_grade[grade] = loads_by_grade.get(grade, 0.0) + busy
             requests += part
             tokens += part * (bucket.mean_input_tokens + bucket.mean_output_tokens)
@@ -235,9 +237,11 @@ def _kinds(
                 # Ties go to the worse grade: grades sort from A (best) to D.
                 grade=max(loads_by_grade, key=lambda grade: (loads_by_grade[grade], grade), default="-"),
                 error=weighted_error / load if load else 0.0,
+                error_down=weighted_down / load if load else 0.0,
                 origin="measured" if origins == {"measured"} else "estimated",
                 front_end_load_share=limited_load / load if load else 0.0,
                 front_end_requests_per_s=limited_requests / limited_load if limited_load else None,
+                may_be_none_share=maybe_none / requests if requests else 0.0,
             )
         )
     return tuple(uses)

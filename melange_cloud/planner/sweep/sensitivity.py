@@ -51,6 +51,8 @@ SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
 """The ranges if none is given, in multiples of the plan's own value."""
 
 DEFAULT_ERROR = 0.5
+LEAST_FACTOR = 0.05
+"""Of a throughput that may be none, from which no sweep can start."""
 
 LIMITS = {"rate": (1e-6, MOST_REQUESTS_PER_S), "tpot": (1e-3, 1e6), "price": (1e-3, 1e3), "throughput": (1e-3, 1e3)}
 """Between which values a sweep makes sense: beyond them floating point, not the fleet, would decide."""
@@ -163,9 +165,9 @@ class _RegionSweeps:
             if low is not None or high is not None:
                 raise BadInput("--from and --to: a router has no range")
             return _sweep(what, "", "", choices=self._routers())
-        error = self._error_of(gpu) if what == "throughput" else None
+        errors = self._errors_of(gpu) if what == "throughput" else None
         asked = {"rate": basis.traffic.peak_requests_per_s, "tpot": basis.targets.tpot_ms}.get(what, 1.0)
-        low, high = _range(what, asked, error, low, high)
+        low, high = _range(what, asked, errors, low, high)
         _within_limits(what, low, high)
         unit = {"rate": "requests/s", "tpot": "ms"}.get(what, "times")
         if gpu and self.posed.problem is not None and not self._may_enter(gpu):
@@ -179,21 +181,20 @@ class _RegionSweeps:
         stretches, singles = sweeps[what](low, high)
         step = TPOT_STEP if what == "tpot" else STEP
         return _sweep(
-            what, gpu, unit, asked=asked, low=low, high=high, error=error, step=step, stretches=stretches,
+            what, gpu, unit, asked=asked, low=low, high=high, errors=errors, step=step, stretches=stretches,
             singles=singles,
         )  # fmt: skip
 
     def _may_enter(self, gpu: str) -> bool:
         return any(offer.gpu == gpu for offer in self.posed.entering)
 
-    def _error_of(self, gpu: str) -> float:
-        """The largest stated error of a GPU's MaxTput over the workload, a fraction."""
-        errors = [
-            cell.engine_error
-            for (_, kind), cell in self.evaluated.stated.items()
-            if kind.gpu == gpu and isinstance(cell, MaxTput)
+    def _errors_of(self, gpu: str) -> tuple[float, float]:
+        """By how much more and less a GPU's MaxTput may be over the workload, fractions: the largest stated."""
+        cells = [
+            cell for (_, kind), cell in self.evaluated.stated.items() if kind.gpu == gpu and isinstance(cell, MaxTput)
         ]
-        return max(errors, default=DEFAULT_ERROR)
+        more = max((cell.engine_error for cell in cells), default=DEFAULT_ERROR)
+        return more, max((cell.engine_down for cell in cells), default=DEFAULT_ERROR)
 
     def _over_rate(self, low: float, high: float) -> Swept:
         problem = self.posed.problem
@@ -302,11 +303,13 @@ class _RegionSweeps:
         return Solution(Status.UNKNOWN if posed.no_data else Status.INFEASIBLE, reason=posed.reason)
 
 
-def _range(what: str, asked: float, error: float | None, low: float | None, high: float | None) -> tuple[float, float]:
-    if error is None:
+def _range(
+    what: str, asked: float, errors: tuple[float, float] | None, low: float | None, high: float | None
+) -> tuple[float, float]:
+    if errors is None:
         below, above = SPANS[what]
     else:
-        below, above = max(0.05, 1 - error), 1 + error
+        below, above = max(LEAST_FACTOR, 1 - errors[1]), 1 + errors[0]
     begin, end = asked * below if low is None else low, asked * above if high is None else high
     for option, value in (("--from", begin), ("--to", end)):
         positive(option, value)
@@ -344,10 +347,11 @@ def _sweep(
     asked: float | None = None,
     low: float | None = None,
     high: float | None = None,
-    error: float | None = None,
+    errors: tuple[float, float] | None = None,
     step: float = 0.0,
     stretches: tuple[Stretch, ...] = (),
     singles: dict[str, tuple[Stretch, ...]] | None = None,
     choices: tuple[SweepChoice, ...] = (),
 ) -> Sweep:
-    return Sweep(over, gpu, unit, asked, low, high, error, step, stretches, singles or {}, choices)
+    more, less = errors or (None, None)
+    return Sweep(over, gpu, unit, asked, low, high, more, less, step, stretches, singles or {}, choices)

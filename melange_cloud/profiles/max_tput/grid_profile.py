@@ -7,19 +7,14 @@ for its neighbours' on the grid: its operating points are interpolated first, an
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
+from melange_cloud.profiles.max_tput.near_floor import refused, with_floor_errors
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
 from melange_cloud.profiles.max_tput.size_grid import SizeGrid
-from melange_cloud.profiles.max_tput.size_rates import (
-    NEAR_FLOOR_ERROR,
-    NEAR_FLOOR_GRADE,
-    SizeRates,
-    is_near_floor,
-    tpot_ms_of,
-)
+from melange_cloud.profiles.max_tput.size_rates import SizeRates, tpot_ms_of
 from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
 
 Corners = Sequence[tuple[tuple[float, float], float]]
@@ -80,13 +75,22 @@ class GridProfile(Profile):
         asked = "e2e" if slo.e2e_ms < math.inf else "ttft"
         found = best_within(points, rest) if points else MissedTarget(asked, math.inf, math.inf)
         if isinstance(found, MissedTarget):
-            return UnservableSize(found.reason(size), no_data=found.least_ms == math.inf)
-        if found.requests_per_s >= within_tpot.requests_per_s:
+            if found.least_ms == math.inf or within_tpot.origin != "estimated":
+                return UnservableSize(found.reason(size), no_data=found.least_ms == math.inf)
+            return refused(found.reason(size), points, found, rest)
+        within_rest = with_floor_errors(
+            replace(within_tpot, engine_requests_per_s=found.requests_per_s, engine_limited_by=found.limited_by),
+            points,
+            rest,
+        )
+        if found.requests_per_s < within_tpot.requests_per_s:
+            return within_rest
+        # The other targets may be those that fail first, though they do not limit the rate.
+        low = found.requests_per_s * (1 - within_rest.engine_down)
+        down = 1 - low / within_tpot.requests_per_s
+        if down <= within_tpot.engine_down or within_rest.engine_down <= within_tpot.engine_down:
             return within_tpot
-        grade, error = within_tpot.grade, within_tpot.error
-        if within_tpot.origin == "estimated" and is_near_floor(found, points[0], rest):
-            grade, error = max(grade, NEAR_FLOOR_GRADE), max(error, NEAR_FLOOR_ERROR)
-        return MaxTput(found.requests_per_s, grade, error, within_tpot.origin, found.limited_by)
+        return replace(within_tpot, engine_grade=within_rest.engine_grade, engine_error_down=down)
 
     def tpot_ms(self, input_tokens: float, output_tokens: float, slo: Slo) -> float | None:
         """The mean TPOT at the highest rate within the targets, ms; None if there is none."""
@@ -110,13 +114,14 @@ class GridProfile(Profile):
         return self._grid.about(input_tokens, output_tokens, self.reach_tokens)
 
     def _between(self, corners: Corners, slo: Slo) -> MaxTput | UnservableSize:
-        seconds, grade, error, origin, limited_by = 0.0, "", 0.0, "measured", "saturation"
+        seconds, grade, error, down, origin, limited_by = 0.0, "", 0.0, 0.0, "measured", "saturation"
         for size, weight in corners:
             corner = self._rates.max_tput(size, slo)
             if isinstance(corner, UnservableSize):
                 return corner
             seconds += weight / corner.requests_per_s
             grade, error = max(grade, corner.grade), max(error, corner.error)
+            down = max(down, corner.error_down)
             origin = corner.origin if origin == "measured" else origin
             limited_by = corner.limited_by if limited_by == "saturation" else limited_by
-        return MaxTput(1 / seconds, grade, error, origin, limited_by)
+        return MaxTput(1 / seconds, grade, error, origin, limited_by, engine_error_down=down)

@@ -118,7 +118,7 @@ class MeasuredProfile(Profile):
         if not rates:
             return answers[0]
         best = max(rates, key=lambda answer: answer.requests_per_s)
-        return replace(best, engine_grade="D", engine_error=0.5)
+        return replace(best, engine_grade="D", engine_error=0.5, engine_error_down=None)
 
     def nearest(self, input_tokens: float, output_tokens: float) -> Size:
         """The measured size that is nearest to a size."""

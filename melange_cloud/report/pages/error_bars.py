@@ -1,7 +1,19 @@
 """What the profiles' errors do to the answer, in sentences: cost range, the mix at its ends, what to measure first."""
 
 from melange_cloud.domain import FleetAtThroughput, Kind, Plan, RegionPlan
-from melange_cloud.report.text import GLUE, clean, dollars, fleet, glued, joined, once, plus_minus, usd_per_month
+from melange_cloud.report.text import (
+    GLUE,
+    clean,
+    dollars,
+    error_range,
+    fleet,
+    glued,
+    joined,
+    once,
+    own_errors,
+    plus_minus,
+    usd_per_month,
+)
 
 
 def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
@@ -43,15 +55,19 @@ def _fleet(end: FleetAtThroughput) -> str:
 def _cost_range(region: RegionPlan) -> str:
     """What the cost would be if the profiles err; a missing end is said, never filled."""
     better, worse = region.cost.usd_per_month_range
-    errors = once(plus_minus(use.error) for use in region.fleet.kinds)
-    by = errors[0].lstrip("±") + " " if len(errors) == 1 else ""
-    tail = "" if by else " by their ±"
+    errors = once(error_range(use.error, use.error_down) for use in region.fleet.kinds)
+    alike = all(width.startswith("±") for width in errors)
+    by = errors[0].lstrip("±") + " " if alike and len(errors) == 1 else ""
+    tail = "" if by else " by their ±" if alike else f" by their errors ({joined(errors)})"
     if better is None and worse is None:
         return "What the profiles' errors do to the cost: no data."
     if better is None or worse is None:
         one, other = (f"{by}better", f"{by}worse") if worse is None else (f"{by}worse", f"{by}better")
         amount = dollars(usd_per_month(better if worse is None else worse))
-        return f"If profiles are {one}{tail}: {amount}; if {other}: no fleet was found."
+        bars = region.context.error_bars
+        proven = bars is not None and (bars.better if better is None else bars.worse).proven
+        none = "no fleet can serve this" if proven else "no fleet was found"
+        return f"If profiles are {one}{tail}: {amount}; if {other}: {none}."
     low, high = usd_per_month(better), usd_per_month(worse)
     if low == high:
         return f"If profiles are {by}better or worse{tail}, the cost stays at {dollars(low)}."
@@ -66,13 +82,18 @@ def _measure_first(region: RegionPlan) -> list[str]:
     if first.swing_usd_per_month == 0:
         return []
     unproven = "" if first.proven else " (not proven)"
-    kind, error = glued(Kind(clean(first.gpu), first.tensor_parallel)), plus_minus(first.error)
-    low, high = _dollars(first.usd_per_month_if_better), _dollars(first.usd_per_month_if_worse)
+    kind, errors = glued(Kind(clean(first.gpu), first.tensor_parallel)), own_errors(first.error, first.error_down)
+    alone = "alone decides" if errors.startswith("±") else "alone decide"
+    moves = "alone moves" if errors.startswith("±") else "alone move"
+    ends = (first.usd_per_month_if_better, first.usd_per_month_if_worse)
+    low, high = ("no fleet" if end is None and first.proven else _dollars(end) for end in ends)
     swing = _dollars(first.swing_usd_per_month)
     if first.swing_usd_per_month is None:
-        effect = f"whose {error} alone decides whether there is a fleet ({low} if better, {high} if worse)"
+        effect = f"whose {errors} {alone} whether there is a fleet ({low} if better, {high} if worse)"
     elif first.in_fleet:
-        effect = f"whose {error} alone moves the cost by {swing} ({low} to {high})"
+        effect = f"whose {errors} {moves} the cost by {swing} ({low} to {high})"
     else:
-        effect = f"which would enter if it were {error.lstrip('±')} better and save {swing}"
+        much = f"{plus_minus(first.error).lstrip('±')} better"
+        better = much if first.error < 1 else f"{1 + first.error:.2g}{GLUE}times as fast"
+        effect = f"which would enter if it were {better} and save {swing}"
     return [f"Measure first {kind}, {effect}{unproven}:{GLUE}{clean(first.measure)}"]

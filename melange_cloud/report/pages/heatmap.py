@@ -13,7 +13,18 @@ from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, P
 from melange_cloud.report.page import Page
 from melange_cloud.report.pages.heatmap_data import COLUMNS, UNIT, document, rows
 from melange_cloud.report.sentences import PURCHASE, profiles_of
-from melange_cloud.report.text import GLUE, UNKNOWN, clean, glued, joined, number, once, plus_minus, quantity
+from melange_cloud.report.text import (
+    GLUE,
+    UNKNOWN,
+    clean,
+    error_range,
+    glued,
+    joined,
+    number,
+    once,
+    plus_minus,
+    quantity,
+)
 
 LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "H"}
 """How a cell names a GPU: L4, A10G, A100 of Forty and Eighty GB, H100."""
@@ -84,7 +95,12 @@ def _prices(shown: HeatMap) -> Sheet:
         kind = (price.gpu, price.tensor_parallel)
         if kind in used or (price.gpu not in served and price.tensor_parallel == smallest[price.gpu]):
             errors = sorted(
-                {one.error for cell in shown.cells for one in cell.ranked if (one.gpu, one.tensor_parallel) == kind}
+                {
+                    (one.error, one.error_down)
+                    for cell in shown.cells
+                    for one in cell.ranked
+                    if (one.gpu, one.tensor_parallel) == kind
+                }
             )
             rows.append(
                 (
@@ -111,10 +127,14 @@ def _prices(shown: HeatMap) -> Sheet:
     return Sheet(columns, tuple(rows))
 
 
-def _span(errors: list[float]) -> str:
+def _span(errors: list[tuple[float, float]]) -> str:
+    """From the narrowest error (more, less) to the widest; the widest alone where it is not the same both ways."""
     if not errors:
         return UNKNOWN
-    low, high = plus_minus(errors[0]), plus_minus(errors[-1])
+    widest = error_range(max(more for more, _ in errors), max(less for _, less in errors))
+    if not all(error_range(*error).startswith("±") for error in errors):
+        return widest
+    low, high = plus_minus(errors[0][0]), widest
     return low if low == high else f"{low.removesuffix(f'{GLUE}%')} to {high.removeprefix('±')}"
 
 

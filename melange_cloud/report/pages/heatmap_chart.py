@@ -129,7 +129,7 @@ def _over_tpot(shown: HeatMap) -> LinePanel:
                     name=gpu,
                     points=tuple((target_ms, one.tokens_per_s_per_usd_per_hour) for target_ms, one in known),
                     colour=COLOURS[gpu],
-                    errors=tuple(one.error for _, one in known),
+                    errors=tuple((one.error_down, one.error) for _, one in known),
                 )
             )
     return LinePanel(

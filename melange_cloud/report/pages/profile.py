@@ -32,12 +32,14 @@ COLUMNS = (
     "origin",
     "grade",
     "error",
+    "error_down",
     "limited_by",
     "refused",
 )
 """One row per size; ``refused`` says why one is not served, and its rate is empty then."""
 
 FRONT_END_MARK = "^"
+MAY_BE_NONE_MARK = "?"
 _CORNER = f"Input{GLUE}\\{GLUE}output"
 
 
@@ -106,6 +108,8 @@ def _legend(rates: ProfileRates) -> Iterator[str]:
         return
     refused = f"; -{GLUE}cannot be served in time" if any(size.on_grid for size in rates.refused) else ""
     yield f"Grade A measured, B ±25{GLUE}%, C ±30{GLUE}%, D ±50{GLUE}% (borrowed, or near a limit){refused}"
+    if any(size.on_grid and size.error_down >= 1 for size in rates.cells):
+        yield f"D{MAY_BE_NONE_MARK} near the latency floor: may be none, or several times as much"
     most = rates.front_end_requests_per_s
     if most is not None and any(size.limited_by == FRONT_END for size in rates.cells):
         servers = f"{rates.api_servers} API server{'' if rates.api_servers == 1 else 's'}"
@@ -157,9 +161,9 @@ def _tables(rates: ProfileRates) -> Iterator[Sheet]:
 
 
 def _rate(size: ServedSize) -> str:
-    """``36.8^B``: the rate, whether the front end limits it, and its grade."""
+    """``36.8^B``, ``0.33 D?``: the rate, whether the front end limits it, its grade, whether it may be none."""
     mark = FRONT_END_MARK if size.limited_by == FRONT_END else GLUE
-    return f"{size.requests_per_s:.3g}{mark}{size.grade}"
+    return f"{size.requests_per_s:.3g}{mark}{size.grade}{MAY_BE_NONE_MARK if size.error_down >= 1 else ''}"
 
 
 def _measured(size: ServedSize, measured: MeasuredRate) -> str:
@@ -184,5 +188,6 @@ def _rows(rates: ProfileRates) -> Iterator[tuple[object, ...]]:
 
 def _figures(size: ServedSize | RefusedSize) -> tuple[object, ...]:
     if isinstance(size, RefusedSize):
-        return (None,) * 6 + (size.reason,)
-    return (size.requests_per_s, size.tpot_ms, size.origin, size.grade, size.error, size.limited_by, None)
+        return (None,) * 7 + (size.reason,)
+    errors = (size.error, size.error_down)
+    return (size.requests_per_s, size.tpot_ms, size.origin, size.grade, *errors, size.limited_by, None)

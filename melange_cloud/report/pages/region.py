@@ -18,6 +18,7 @@ from melange_cloud.report.text import (
     by_number,
     clean,
     difference,
+    error_range,
     fleet,
     glued,
     joined,
@@ -25,7 +26,6 @@ from melange_cloud.report.text import (
     once,
     percent,
     percents_of_whole,
-    plus_minus,
     quantity,
     usd_per_month,
 )
@@ -95,7 +95,9 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
             usd_per_month(line.line_usd_per_hour * hours),
             requests[at],
             tokens[at],
-            f"{glued(use.grade)}{GLUE}{plus_minus(use.error)}" if (use := parts[at][0]) is not None else UNKNOWN,
+            UNKNOWN
+            if (use := parts[at][0]) is None
+            else f"{glued(use.grade)}{GLUE}{error_range(use.error, use.error_down)}",
         )
         for at, line in enumerate(region.allocations)
     )

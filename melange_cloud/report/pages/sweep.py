@@ -14,9 +14,9 @@ from melange_cloud.report.text import (
     UNKNOWN,
     clean,
     difference,
+    error_range,
     fleet,
     number,
-    plus_minus,
     quantity,
     usd_per_month,
 )
@@ -116,7 +116,10 @@ def _summary(answer: Sensitivity) -> str:
         return f"{what}: no fleet from {quantity(sweep.low)} to {quantity(sweep.high)}."
     hours = answer.basis.calculation.hours_per_month
     changes = len(sweep.stretches) - 1
-    error = "" if sweep.error is None else f" Its profile may be off by {plus_minus(sweep.error)}."
+    error = ""
+    if sweep.error is not None and sweep.error_down is not None:
+        width = error_range(sweep.error, sweep.error_down)
+        error = f" Its profile may be off by {width}." if width.startswith("±") else f" Its profile's error: {width}."
     return (
         f"{what}, from {quantity(sweep.low)} to {quantity(sweep.high)}: ${usd_per_month(min(costs) * hours)} to "
         f"${usd_per_month(max(costs) * hours)} a month; the fleet changes {number(changes)} "
