@@ -157,7 +157,8 @@ class Replica:
             return MemoryShortfall((needed - self.cache_bytes) / GIB)
         doublings = tuple(2**power for power in range(largest.bit_length()) if 2**power < largest)
         wanted = concurrencies or (*doublings, largest)
-        loop = ClosedLoop(self.law, (input_tokens, output_tokens), self.cached_input, self.front_end)
+        tokens = self.limits.max_num_batched_tokens
+        loop = ClosedLoop(self.law, (input_tokens, output_tokens), tokens, self.cached_input, self.front_end)
         points = dict[int, Estimate]()
         best: Estimate | None = None
         for n in sorted({*doublings, *wanted}):
