@@ -110,6 +110,8 @@ class Replica:
         gpu, degree = self.gpu.name, self.tensor_parallel
         if self.gpu.peak_tflops(self.precision) is None:
             return f"{gpu} has no {self.precision}"
+        if not self.model.splits_over(degree):
+            return f"{degree} GPUs do not split the {self.model.heads} attention heads of {self.model.name} evenly"
         on = f"{degree} x {gpu}" if degree > 1 else f"one {gpu}"
         weights = f"{self.model.weight_bytes(self.precision) / GIB:.1f} GiB of {self.precision} weights"
         if self.cache_bytes <= 0:

@@ -12,7 +12,7 @@ BYTES_PER_ELEMENT_16_BIT = 2
 DEFAULT_MAX_NUM_SEQS = 256
 """Requests that an engine runs at once at most, unless it is started with another ``--max-num-seqs``."""
 TENSOR_PARALLEL_DEGREES = (1, 2, 4, 8)
-"""The degrees that profiles may have; they divide the attention heads of the shipped models evenly, as engines want."""
+"""The degrees that profiles may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ class Model:
     source: str
     date: date
     block_scaled_fp8: bool = False
+
+    def splits_over(self, gpus: int) -> bool:
+        """Whether engines can split it: heads and feed-forward columns evenly; KV heads too, or each is repeated."""
+        more, fewer = max(self.kv_heads, gpus), min(self.kv_heads, gpus)
+        return self.heads % gpus == 0 and self.intermediate % gpus == 0 and more % fewer == 0
 
     @property
     def layer_parameters(self) -> int:

@@ -98,16 +98,16 @@ def test_bad_input_is_one_line(run, config, arguments, told):
 def test_what_was_saved_is_planned_with(run, config, tmp_path):
     config({**PUBLISHED["qwen2.5-7b"][0], "max_position_embeddings": 32768})
     folder = str(tmp_path / "own")
-    asked = ("plan", "--region", "us-east-1", "--offline", "--model", "qwen2.5-7b")
+    asked = ("plan", "--region", "us-east-1", "--offline", "--model", "our-7b")
     assert run(*asked, MELANGE_CLOUD_PROFILES=folder).exit_code == 2
     for gpu in ("L4", "A10G"):
-        saved = run(*ESTIMATE, "--gpu", gpu, "--model", "qwen2.5-7b", "--save", MELANGE_CLOUD_PROFILES=folder)
+        saved = run(*ESTIMATE, "--gpu", gpu, "--model", "our-7b", "--save", MELANGE_CLOUD_PROFILES=folder)
         assert saved.exit_code == 0, saved.output
-        assert "plan with it: melange-cloud plan --model qwen2.5-7b --precision bf16 --era 2025" in saved.stderr
+        assert "plan with it: melange-cloud plan --model our-7b --precision bf16 --era 2025" in saved.stderr
     planned = run(*asked, "--format", "json", MELANGE_CLOUD_PROFILES=folder)
     assert planned.exit_code == 0, planned.output
     document = json.loads(planned.stdout)
-    assert document["request"]["model"] == "qwen2.5-7b"
+    assert document["request"]["model"] == "our-7b"
     assert document["request"]["host_memory_floor_gib"] == pytest.approx(14.185 + 8, abs=0.01)
     (region,) = document["regions"]
     assert {use["gpu"] for use in region["kinds"]} <= {"L4", "A10G"}

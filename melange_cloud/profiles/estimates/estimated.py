@@ -77,7 +77,7 @@ def estimated_at_every_degree(
     least = _degree(model, asked, None)
     reasons = {
         degree: asked.replica(model, degree).refusal
-        if _divides(model, degree)
+        if model.splits_over(degree)
         else f"{degree} GPUs do not split {model.name} evenly"
         for degree in TENSOR_PARALLEL_DEGREES
     }
@@ -147,7 +147,7 @@ def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...], cached_i
 
 def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
     """The tensor parallel degree, checked: it divides the heads, and weights and some cache fit."""
-    splits = [degree for degree in TENSOR_PARALLEL_DEGREES if _divides(model, degree)]
+    splits = [degree for degree in TENSOR_PARALLEL_DEGREES if model.splits_over(degree)]
     if wanted is not None and wanted not in splits:
         why = (
             f"degrees that are estimated are {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}"
@@ -179,9 +179,3 @@ def _smaller_formats(model: ConfigModel, asked: _Asked, degree: int) -> list[str
         return []
     smaller = replace(asked, precision="fp8", constants=constants)
     return [] if smaller.replica(model, degree).refusal else ["so would --precision fp8"]
-
-
-def _divides(model: ConfigModel, degree: int) -> bool:
-    """As engines want it: heads and feed-forward columns split evenly; KV heads too, or each is kept several times."""
-    more, fewer = max(model.kv_heads, degree), min(model.kv_heads, degree)
-    return model.heads % degree == 0 and model.intermediate % degree == 0 and more % fewer == 0
