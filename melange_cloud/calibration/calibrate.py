@@ -101,7 +101,8 @@ class ConstantGroup:
 
     def has(self, row: TrainingRow) -> bool:
         """Whether its constants rest on a row."""
-        return row.source.name in self.sources and (row.gpu, row.precision) == (self.gpu, self.precision)
+        here = (row.gpu, row.precision) == (self.gpu, self.precision)
+        return here and row.source.name in self.sources and row.enters_fits
 
 
 GROUPS = (

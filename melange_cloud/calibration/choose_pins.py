@@ -3,6 +3,7 @@
 A profile is about an era's engines under the era's limits; a measurement of one engine under its own. It is pinned
 only where the two say the same thing:
 
+- the row enters fits, and is of one of ENGINES;
 - the shipped profile has the replica, and keeps its cache in as many bits;
 - a closed loop was run at LEAST_LOADS loads or more, on a replica that is not mostly overhead, and the server's front
   end left the pace to the engine;
@@ -82,6 +83,8 @@ def _trials(era: Era) -> Iterator[Trial]:
         constants = calibrations.get((row.gpu, era.name, row.precision))
         of_era = _ERA_OF_ENGINE.get(row.source.engine, _TODAY) == era.name
         if row.table not in ("closed_loop", "saturation") or not of_era or constants is None:
+            continue
+        if not row.enters_fits or row.source.engine not in ENGINES:
             continue
         if not _shipped_precision(era, row) or (row.precision == "fp8" and row.source.fp8_cache != era.fp8_cache):
             continue

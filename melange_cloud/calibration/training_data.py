@@ -1,69 +1,51 @@
-"""Reads profiles/measured: public measurements that the estimator is calibrated with and compared with.
+"""Measured rows as the calibration uses them: what each one lets the estimator be compared with.
 
-``sources.toml`` says who measured and how their runs differed from the engine that profiles describe; four tables hold
-the rows, one kind of experiment each:
+A row of profiles/measured/evidence.csv becomes rows of these kinds:
 
-    saturation.csv    all requests queued at once: requests/s
-    closed_loop.csv   a fixed number of requests in flight: mean TPOT and TTFT
-    open_loop.csv     requests that arrive at random at a rate: mean TPOT
-    static.csv        a batch that starts and ends together: seconds
+    saturation     all requests queued at once: requests/s
+    closed_loop    a fixed number of requests in flight: mean TPOT and TTFT
+    closed_tpot    the same where only the TPOT is known, or where prompts came out of a cache
+    closed_rate    the same where only the rate is known: requests/s
+    first_token    one request at a time: TTFT
+    open_loop      requests that arrive at random at a rate: mean TPOT
+    static         a batch that starts and ends together: seconds
+
+Rows of GPUs alone, without a serving engine, are none of these: they are never compared with served rates.
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from melange_cloud.domain import GPUS
-from melange_cloud.errors import BadFile, Fault, shown
-from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Model
-from melange_cloud.inputs import NotANumber, parse_number, read_text, read_toml
-from melange_cloud.inputs.toml_tables import TomlTable
-from melange_cloud.shipped import shipped
+from melange_cloud.domain.evidence import MeasuredRow
+from melange_cloud.estimator.specs import Model
+from melange_cloud.profiles.evidence.evidence_file import load_evidence, read_evidence
+from melange_cloud.profiles.evidence.measurement_sources import MeasurementSource, load_sources, read_sources
 
-_KEYS = ("source", "model", "gpu", "tensor_parallel", "precision", "input_tokens", "output_tokens")
 TABLES = {
     "saturation": ("requests_per_s",),
     "closed_loop": ("concurrency", "tpot_ms", "ttft_ms"),
+    "closed_tpot": ("concurrency", "tpot_ms"),
+    "closed_rate": ("concurrency", "requests_per_s"),
+    "first_token": ("ttft_ms",),
     "open_loop": ("requests_per_s", "tpot_ms"),
     "static": ("batch", "latency_s"),
 }
-"""Columns after those of the size, by table; the file is named like the table."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeasurementSource:
-    """Who measured, and under which limits; the fields are explained in ``sources.toml``."""
-
-    name: str
-    title: str
-    url: str
-    licence: str
-    date: date
-    engine: str
-    memory_utilization: float
-    growth: float
-    block_tokens: int
-    max_num_seqs: int
-    fp8_cache: bool
-    front_end: bool
-    requests: Mapping[str, int]
-
-    def requests_of(self, input_tokens: int, output_tokens: int) -> float:
-        """Requests of a saturated run at a size; infinite if not known."""
-        return self.requests.get(f"{input_tokens}/{output_tokens}", self.requests.get("default", math.inf))
+"""The kinds of rows, with the names of their values."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
-    """One measured row.
+    """One comparison that a measured row allows.
 
     Attributes:
         table: one of TABLES.
+        source: with the limits of this row, where it states its own.
         precision: ``fp16`` covers bf16 too.
-        values: by column of its table.
+        input_tokens, output_tokens: means, whole.
+        values: by name in its table.
+        measured: the row that it was made of.
     """
 
     table: str
@@ -75,6 +57,7 @@ class TrainingRow:
     input_tokens: int
     output_tokens: int
     values: Mapping[str, float]
+    measured: MeasuredRow
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,111 +69,78 @@ class TrainingRow:
         """What ran: model, GPU, degree, precision, source."""
         return self.model, self.gpu, self.tensor_parallel, self.precision, self.source.name
 
+    @property
+    def enters_fits(self) -> bool:
+        """Whether constants may rest on it: not held out, and not doubted."""
+        return self.measured.enters_fits
+
+    @property
+    def cached_prompts(self) -> float:
+        """The part of its prompts that came out of a prefix cache."""
+        return self.measured.prompts_shared_fraction or 0.0
+
     def known(self, column: str) -> float:
-        """The value of a column of its table."""
+        """The value of a name in its table."""
         return self.values[column]
 
 
-def read_sources(path: Path) -> dict[str, MeasurementSource]:
-    """The sources of a ``sources.toml``, by name.
-
-    Raises:
-        BadFile: a field is missing, unknown or out of range.
-    """
-    faults: list[Fault] = []
-    sources: dict[str, MeasurementSource] = {}
-    for name, table in read_toml(path, non_finite=True).items():
-        reader = TomlTable(path, name, table, faults)
-        sources[name] = MeasurementSource(
-            name=name,
-            title=reader.text("title"),
-            url=reader.text("url"),
-            licence=reader.text("licence"),
-            date=reader.day("date"),
-            engine=reader.text("engine"),
-            memory_utilization=reader.number("memory_utilization", 0.1, 1),
-            growth=reader.number("growth", 0, 1),
-            block_tokens=reader.whole("block_tokens"),
-            max_num_seqs=reader.whole("max_num_seqs"),
-            fp8_cache=reader.flag("fp8_cache"),
-            front_end=reader.flag("front_end"),
-            requests={size: int(requests) for size, requests in reader.seconds("requests").items()},
-        )
-        reader.finish()
-    if faults:
-        raise BadFile(faults)
-    return sources
-
-
 def read_measurements(folder: Path, models: Mapping[str, Model]) -> tuple[TrainingRow, ...]:
-    """All rows of a folder like profiles/measured, in the order of TABLES and of their files.
+    """What a folder like profiles/measured allows to compare, in the order of its rows.
 
     Raises:
-        BadFile: a file is missing or broken; all faults of all files, with line and field.
+        BadFile: a file is missing or broken; all faults of a file, with line and field.
     """
     sources = read_sources(folder / "sources.toml")
-    faults: list[Fault] = []
-    rows = [row for table in TABLES for row in _read_table(folder, table, sources, models, faults)]
-    if faults:
-        raise BadFile(faults)
-    return tuple(rows)
-
-
-def _read_table(
-    folder: Path, table: str, sources: Mapping[str, MeasurementSource], models: Mapping[str, Model], faults: list[Fault]
-) -> list[TrainingRow]:
-    path = folder / f"{table}.csv"
-    try:
-        lines = read_text(path).splitlines()
-    except BadFile as error:
-        faults.extend(error.faults)
-        return []
-    columns = (*_KEYS, *TABLES[table])
-    if not lines or lines[0] != ",".join(columns):
-        faults.append(Fault(path, f"must begin with the columns {','.join(columns)}", line=1))
-        return []
-    words = {
-        "source": sources,
-        "model": models,
-        "gpu": GPUS,
-        "tensor_parallel": tuple(map(str, TENSOR_PARALLEL_DEGREES)),
-        "precision": PRECISIONS,
-    }
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        fields = dict(zip(columns, line.split(","), strict=False))
-        before = len(faults)
-        if line.count(",") != len(columns) - 1:
-            faults.append(Fault(path, f"has {line.count(',') + 1} fields; it must have {len(columns)}", line=number))
-            continue
-        for column, known in words.items():
-            if fields[column] not in known:
-                faults.append(Fault(path, f"is {shown(fields[column])}; known are {', '.join(known)}", number, column))
-        numbers = {column: _positive(path, number, column, fields[column], faults) for column in columns[len(words) :]}
-        if len(faults) > before:
-            continue
-        size = int(numbers.pop("input_tokens")), int(numbers.pop("output_tokens"))
-        precision = "fp8" if fields["precision"] == "fp8" else "fp16"
-        degree = int(fields["tensor_parallel"])
-        who = sources[fields["source"]]
-        rows.append(TrainingRow(table, who, fields["model"], fields["gpu"], degree, precision, *size, numbers))
-    return rows
-
-
-def _positive(path: Path, line: int, column: str, text: str, faults: list[Fault]) -> float:
-    try:
-        value = parse_number(text)
-    except NotANumber:
-        value = 0.0
-    if value <= 0:
-        faults.append(Fault(path, f"is {shown(text)}", line, column, cure="must be a number above 0"))
-        return 1.0
-    return value
+    rows = (row for _, row in read_evidence(folder / "evidence.csv", sources, models))
+    return _training_rows(rows, sources)
 
 
 @cache
 def load_measurements() -> tuple[TrainingRow, ...]:
-    """The shipped measurements."""
-    from melange_cloud.estimator.spec_files import load_models
+    """The same of the shipped measurements."""
+    return _training_rows(load_evidence(), load_sources())
 
-    return read_measurements(shipped("profiles") / "measured", load_models())
+
+def _training_rows(rows: Iterable[MeasuredRow], sources: Mapping[str, MeasurementSource]) -> tuple[TrainingRow, ...]:
+    return tuple(each for row in rows if row.source and not row.gpu_only for each in _of(row, sources[row.source]))
+
+
+def _of(row: MeasuredRow, source: MeasurementSource) -> Iterator[TrainingRow]:
+    precision = "fp8" if row.weights_precision == "fp8" else "fp16"
+    for table, values in _comparable(row):
+        who = _as_it_ran(row, source)
+        yield TrainingRow(table, who, row.model, row.gpu, row.tp, precision, *row.size, values, row)
+
+
+def _as_it_ran(row: MeasuredRow, source: MeasurementSource) -> MeasurementSource:
+    """The source with the limits that the row states; the source itself where it states none."""
+    own = replace(
+        source,
+        memory_utilization=row.gpu_memory_utilization or source.memory_utilization,
+        max_num_seqs=row.max_num_seqs or source.max_num_seqs,
+        fp8_cache=row.kv_precision == "fp8" if row.weights_precision == "fp8" else source.fp8_cache,
+        requests={"default": row.requests} if row.requests else source.requests,
+    )
+    return source if own == source else own
+
+
+def _comparable(row: MeasuredRow) -> Iterator[tuple[str, dict[str, float]]]:
+    """The kinds of comparison that a row allows, with their values."""
+    tpot_ms, ttft_ms = row.tpot_mean_ms or row.tpot_p50_ms, row.ttft_mean_ms or row.ttft_p50_ms
+    if row.arrival == "burst" and row.requests_per_s:
+        yield "saturation", {"requests_per_s": row.requests_per_s}
+    elif row.arrival == "poisson" and row.rate_asked and tpot_ms:
+        yield "open_loop", {"requests_per_s": row.rate_asked, "tpot_ms": tpot_ms}
+    elif row.arrival == "static" and row.concurrency and row.duration_s:
+        yield "static", {"batch": float(row.concurrency), "latency_s": row.duration_s}
+    elif row.arrival == "closed" and row.concurrency:
+        at_once = float(row.concurrency)
+        if tpot_ms and ttft_ms and not row.prompts_shared_fraction:
+            yield "closed_loop", {"concurrency": at_once, "tpot_ms": tpot_ms, "ttft_ms": ttft_ms}
+        elif tpot_ms:
+            yield "closed_tpot", {"concurrency": at_once, "tpot_ms": tpot_ms}
+        elif row.requests_per_s:
+            yield "closed_rate", {"concurrency": at_once, "requests_per_s": row.requests_per_s}
+        # A median is that of a prompt of median length, which of real prompts is shorter than the mean.
+        if row.concurrency == 1 and row.ttft_mean_ms and not row.prompts_shared_fraction:
+            yield "first_token", {"ttft_ms": row.ttft_mean_ms}

@@ -4,20 +4,29 @@ A closed-loop row is met where its decoding requests were: b = n (O-1) tpot / (t
 holds the start-up burst and the queue before the server, not facts of the engine, but rate = b / ((O-1) tpot)
 holds whatever they are; so the estimator's TPOT at b is compared, which is its curve of rate over TPOT.
 
+Where only a rate was measured, or only a TPOT, the estimator's own closed loop says what decodes.
+
 A saturated run of N requests ends with a batch that empties: over the run the rate is N / (N + b/2) of the steady one.
+Where the log says how many tokens the cache holds, they decide the batch, not our sum of the memory.
+
+Of one request at a time the TTFT is the prefill alone; what a server adds to it is not part of an engine's work. Times
+that were published in whole milliseconds agree with every value that is rounded to them.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from melange_cloud.calibration.training_data import MeasurementSource, TrainingRow
+from melange_cloud.calibration.training_data import TrainingRow
+from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, behind_front_end, law_of
 from melange_cloud.estimator.specs import Calibration, EngineSettings, Era, Gpu, Model
 from melange_cloud.estimator.step_law import StepLaw
+from melange_cloud.profiles.evidence.measurement_sources import MeasurementSource
 
 _ROUNDS = 60
+_HALF_MS = 0.5
 
 TPOT_TARGETS_MS = (5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0)
 """The targets at which measured curves of rate over TPOT are read."""
@@ -30,7 +39,7 @@ class Trial:
     Attributes:
         replica: what ran, under the limits of its source; its calibration is any.
         work: of that replica.
-        decoding: requests decoding on average; of an open loop, which has to be solved for, the most that fit.
+        decoding: requests decoding on average; where that has to be solved for, the most that fit.
     """
 
     row: TrainingRow
@@ -39,19 +48,37 @@ class Trial:
     decoding: float
 
     def predicted_over_measured(self, k: Calibration) -> float:
-        """Rate (saturated), latency (static) or TPOT: predicted with constants over measured."""
+        """Rate, latency (static), TTFT (first_token) or TPOT: predicted with constants over measured."""
         row = self.row
         law = law_of(self.work, k if row.source.front_end else k.offline)
-        if row.table == "saturation":
-            return self._saturated_rate(law) / row.known("requests_per_s")
-        if row.table == "closed_loop":
-            return 1000 * self._closed_loop_tpot_s(law, k) / row.known("tpot_ms")
-        if row.table == "open_loop":
-            return 1000 * self._open_loop_tpot_s(law) / row.known("tpot_ms")
+        match row.table:
+            case "saturation":
+                return self._saturated_rate(law) / row.known("requests_per_s")
+            case "closed_loop":
+                return 1000 * self._closed_loop_tpot_s(law, k) / row.known("tpot_ms")
+            case "closed_tpot":
+                return self._closed_loop(law, k).tpot_ms / row.known("tpot_ms")
+            case "closed_rate":
+                return self._closed_loop(law, k).requests_per_s / row.known("requests_per_s")
+            case "first_token":
+                return 1000 * law.prefill_s(row.input_tokens) / row.known("ttft_ms")
+            case "open_loop":
+                return self._against(1000 * self._open_loop_tpot_s(law), row.known("tpot_ms"))
         batch, (input_tokens, output_tokens) = row.known("batch"), row.size
         begin_s = law.prefill_s(input_tokens, begun=batch)
         each_s = law.step_s(batch, batch * (input_tokens + output_tokens / 2))
         return (begin_s + (output_tokens - 1) * each_s) / row.known("latency_s")
+
+    def _against(self, predicted_ms: float, measured_ms: float) -> float:
+        """Predicted over measured; over the nearest time that would have been published as it."""
+        if not self.row.source.whole_ms:
+            return predicted_ms / measured_ms
+        return predicted_ms / min(max(predicted_ms, measured_ms - _HALF_MS), measured_ms + _HALF_MS)
+
+    def _closed_loop(self, law: StepLaw, k: Calibration) -> Estimate:
+        at_once = min(round(self.row.known("concurrency")), round(self.decoding))
+        front_end = k.front_end if self.row.source.front_end else NO_FRONT_END
+        return ClosedLoop(law, self.row.size, self.row.cached_prompts, front_end).at(at_once)
 
     def _closed_loop_tpot_s(self, law: StepLaw, k: Calibration) -> float:
         others = 1 - 1 / self.row.known("concurrency")
@@ -91,7 +118,7 @@ def trial(
         return None
     settings = settings_of(source, era, gpu)
     replica = Replica(model, gpu, row.tensor_parallel, limits, row.precision, constants, settings=settings)
-    most = replica.largest_concurrency(*row.size)
+    most = _most_at_once(row, replica)
     if row.table == "closed_loop":
         steps_ms = (row.output_tokens - 1) * row.known("tpot_ms")
         decoding = row.known("concurrency") * steps_ms / (row.known("ttft_ms") + steps_ms)
@@ -108,10 +135,25 @@ def settings_of(source: MeasurementSource, era: Era, gpu: Gpu) -> EngineSettings
     """How a measured engine was started: as its like is, but for what the source says of it."""
     engine = next((name for name in era.engines if source.engine.lower().startswith(name)), None)
     usual = era.settings(gpu, engine)
-    stated = replace(usual, growth=source.growth, block_tokens=source.block_tokens, max_num_seqs=source.max_num_seqs)
-    if usual.cache_utilization < 1:
-        return replace(stated, cache_utilization=source.memory_utilization)
-    return replace(stated, memory_utilization=source.memory_utilization)
+    stated = {
+        name: value
+        for name in ("growth", "block_tokens", "max_num_seqs")
+        if (value := getattr(source, name)) is not None
+    }
+    if source.memory_utilization is not None:
+        whole = usual.cache_utilization == 1
+        stated["memory_utilization" if whole else "cache_utilization"] = source.memory_utilization
+    return replace(usual, **stated)
+
+
+def _most_at_once(row: TrainingRow, replica: Replica) -> int:
+    """Requests that run at once: as many as the stated cache holds, else as we take the memory to hold."""
+    stated = row.measured.kv_cache_tokens
+    if stated is None:
+        return replica.largest_concurrency(*row.size)
+    block = replica.limits.block_tokens
+    held = math.ceil((row.input_tokens + replica.limits.growth * row.output_tokens) / block) * block
+    return min(replica.limits.max_num_seqs, stated // held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def read_table(path: Path, columns: Sequence[str] | None, required: Sequence[str
             cure = "a value with a comma in it needs quotes, a number none"
             add_fault(faults, Fault(path, what, line=line, cure=cure))
     if not rows and not faults:
-        faults.append(Fault(path, "has a header and no rows", cure="give one instance type a line"))
+        faults.append(Fault(path, "has a header and no rows", cure="add a line for each"))
     return rows
 
 
@@ -154,5 +154,5 @@ def _why_no_number(text: str) -> tuple[str, str]:
     if _WITH_SEPARATORS.fullmatch(text):
         return "has separators in it", "write 1234.56, a point for decimals and nothing between thousands"
     if any(character.isdigit() for character in text):
-        return "is not a plain number", "write it alone, in USD, without a sign or a unit"
+        return "is not a plain number", "write it alone, without a sign or a unit"
     return "is not a number", "write it as 1234.56"

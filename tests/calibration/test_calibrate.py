@@ -10,12 +10,10 @@ from typer.testing import CliRunner
 
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
-from melange_cloud.calibration.training_data import TABLES, load_measurements, read_measurements
+from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.cli.maintain import commands
-from melange_cloud.errors import BadFile
 from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.spec_files import load_calibrations
-from melange_cloud.profiles import load_models
 from melange_cloud.shipped import shipped
 
 MEASURED = shipped("profiles") / "measured"
@@ -65,23 +63,6 @@ def test_a_constant_that_no_row_sees_stays_where_it_starts() -> None:
     found = fitted(lambda k: [math.log(k["a"] / 3)] * 20, {"a": FreeConstant(1.0, 1.0), "b": FreeConstant(0.7, 0.5)})
     assert found["a"] == pytest.approx(3, rel=0.01)
     assert found["b"] == pytest.approx(0.7)
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_broken_rows_are_named_with_line_and_field(tmp_path: Path, table: str) -> None:
-    for file in MEASURED.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    path = tmp_path / f"{table}.csv"
-    lines = path.read_text().splitlines()
-    fields = lines[1].split(",")
-    lines[1] = ",".join([*fields[:-1], "nan"])
-    lines[2] = ",".join([fields[0], "gpt-5", *fields[2:]])
-    lines.append(lines[3] + ",1")
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(BadFile) as raised:
-        read_measurements(tmp_path, load_models())
-    found = [(fault.line, fault.field) for fault in raised.value.faults]
-    assert found == [(2, TABLES[table][-1]), (3, "model"), (len(lines), None)]
 
 
 def test_measured_rows_are_small_enough_to_ship_and_name_their_source() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from melange_cloud import catalog, paper
 from melange_cloud.calibration.report_card import read_card
-from melange_cloud.calibration.training_data import read_measurements, read_sources
+from melange_cloud.calibration.training_data import read_measurements
 from melange_cloud.catalog.cache.format import CachedPrices, ProviderCache, QueryRecord, as_text
 from melange_cloud.catalog.snapshot import FILE_OF_PURCHASE, load_instance_types, load_snapshot, read_snapshot
 from melange_cloud.cli import options_to_question
@@ -24,6 +24,7 @@ from melange_cloud.clouds.gcp.skus import part_prices
 from melange_cloud.domain import Region
 from melange_cloud.estimator import spec_files
 from melange_cloud.estimator.config_json import read_config
+from melange_cloud.profiles.evidence.measurement_sources import read_sources
 from melange_cloud.profiles.files.profile_file import read_profile_file
 from melange_cloud.profiles.importers import read_file
 from melange_cloud.profiles.measure.load_generator import first_error
@@ -74,6 +75,16 @@ def _files(*paths: Path) -> Callable[[], Sequence[bytes]]:
 
 def _head(path: Path, lines: int) -> Callable[[], Sequence[bytes]]:
     return lambda: [b"\n".join(path.read_bytes().split(b"\n")[:lines]) + b"\n"]
+
+
+def _tail(path: Path, count: int) -> Callable[[], Sequence[bytes]]:
+    """The header and the last rows of a table."""
+
+    def lines() -> Sequence[bytes]:
+        head, *rows = path.read_bytes().splitlines(keepends=True)
+        return [b"".join([head, *rows[-count:]])]
+
+    return lines
 
 
 def _tables(path: Path, count: int) -> Callable[[], Sequence[bytes]]:
@@ -216,9 +227,6 @@ def _profile(path: Path) -> object:
 def _table(path: Path) -> object:
     folder = path.parent
     (folder / "sources.toml").write_bytes((shipped("profiles") / "measured" / "sources.toml").read_bytes())
-    for name in ("saturation", "open_loop", "static"):
-        head = (shipped("profiles") / "measured" / f"{name}.csv").read_bytes().split(b"\n")[0]
-        (folder / f"{name}.csv").write_bytes(head + b"\n")
     return read_measurements(folder, spec_files.load_models())
 
 
@@ -359,7 +367,7 @@ READERS: dict[str, Reader] = {
     "measurement-sources": Reader(
         "sources.toml", "toml", _tables(_PROFILES / "measured" / "sources.toml", 4), read_sources
     ),
-    "measurements": Reader("closed_loop.csv", "csv", _head(_PROFILES / "measured" / "closed_loop.csv", 8), _table),
+    "measurements": Reader("evidence.csv", "csv", _tail(_PROFILES / "measured" / "evidence.csv", 8), _table),
     "report-card": Reader("report_card.csv", "csv", _head(_PROFILES / "report_card.csv", 8), read_card),
     "config": Reader(
         "config.json",

@@ -25,10 +25,11 @@ def profiles_of(row: TrainingRow, era: str) -> dict[Kind, Profile]:
 
 
 def saturated(gpu: str, precision: str) -> Checked:
-    """Relative error and answer of every saturated cell whose replica has a profile."""
+    """Relative error and answer of every saturated cell whose replica has a profile, with the memory of a profile."""
     checked = []
     for row in load_measurements():
-        if row.table == "saturation" and (row.gpu, row.precision) == (gpu, precision):
+        half_of_the_memory = row.measured.kv_cache_tokens is not None
+        if row.table == "saturation" and (row.gpu, row.precision) == (gpu, precision) and not half_of_the_memory:
             profile = profiles_of(row, "2025").get(Kind(gpu, row.tensor_parallel))
             if profile is not None and sum(row.size) <= profile.max_total_tokens:
                 served = profile.max_tput(*row.size, Slo())

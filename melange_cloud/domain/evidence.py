@@ -1,0 +1,143 @@
+"""Measured rows behind the profiles, and where they contradict each other: what ``profiles evidence`` answers.
+
+Field names are those of the JSON and of the columns of a file of measured rows.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+ARRIVALS = ("closed", "poisson", "burst", "static")
+"""How requests came: a fixed number in flight, at random at a rate, all at once, or as one batch that starts and ends
+together."""
+
+_NOT_NEGATIVE: Any = {"schema": {"minimum": 0}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRow:
+    """One measurement of one request size under one load. What its source does not say is null.
+
+    Attributes:
+        source: name of its source in profiles/measured/sources.toml; null in a file that was only checked.
+        source_url: where the figures come from.
+        commit_or_version: of the source.
+        date: when it was measured or published; of a month or a year that is all that is known, the last day.
+        licence: of the figures.
+        submitter: who sent the row.
+        model: as profiles name it.
+        revision: of the weights.
+        weights_precision: bf16, fp16 or fp8.
+        kv_precision: of the KV cache: bf16, fp16 or fp8.
+        quant_method: how the weights were quantised.
+        gpu_count: GPUs of the machine.
+        tp: GPUs that one replica ran on.
+        link: between the GPUs: NVLink or PCIe.
+        instance_type: of the cloud.
+        cloud: where it ran.
+        host_cpu: of the machine.
+        power_limit_w: of one GPU, W.
+        sm_clock_mhz_mean: mean clock of the GPU's cores during the run, MHz.
+        engine: the serving engine; of a ``gpu_only`` row the library.
+        engine_version: its version.
+        max_num_seqs: requests that the engine may run at once.
+        max_num_batched_tokens: tokens that it may put into one step.
+        max_model_len: longest input + output that it was started for, tokens.
+        gpu_memory_utilization: part of the GPU's memory that it may use.
+        kv_cache_tokens: tokens that the KV cache holds, as the engine's log says.
+        cuda_graphs: whether it used CUDA graphs.
+        chunked_prefill: whether prompts were split over steps.
+        prefix_caching: whether prompts could come from a prefix cache.
+        spec_decode: whether it decoded speculatively.
+        api_servers: HTTP server processes.
+        tool: what sent the requests.
+        tool_version: its version.
+        tokenizer: what counted the tokens.
+        input_tokens_mean, output_tokens_mean: tokens per request.
+        input_tokens_p95, output_tokens_p95: 95th percentile, tokens.
+        prompts_shared_fraction: part of the prompts that the prefix cache could hold already.
+        arrival: closed, poisson, burst or static.
+        concurrency: requests in flight, or of the batch.
+        rate_asked: requests per second that were sent.
+        requests: requests of the run.
+        warmup_requests: requests before it that do not count.
+        duration_s: of the run, s; of a static batch, from its start to its last token.
+        requests_per_s: requests served.
+        tpot_mean_ms, tpot_p50_ms, tpot_p99_ms: time per output token after the first, ms; of a ``gpu_only`` row, of one
+            step.
+        ttft_mean_ms, ttft_p50_ms, ttft_p99_ms: time to the first token, ms; of a ``gpu_only`` row, of one prefill.
+        failed: requests that failed.
+        gpu_only: whether no serving engine took part: kernel and step times. Never compared with served rates.
+        held_out: whether the row may not enter a fit: it is kept to judge them.
+        doubt: why the row may be wrong; such a row does not enter a fit either. Null if there is no doubt.
+        note: what else is known.
+    """
+
+    source: str | None = None
+    source_url: str | None = None
+    commit_or_version: str | None = None
+    date: dt.date | None = None
+    licence: str | None = None
+    submitter: str | None = None
+    model: str
+    revision: str | None = None
+    weights_precision: str
+    kv_precision: str | None = None
+    quant_method: str | None = None
+    gpu: str
+    gpu_count: int | None = None
+    tp: int
+    link: str | None = None
+    instance_type: str | None = None
+    cloud: str | None = None
+    host_cpu: str | None = None
+    power_limit_w: float | None = None
+    sm_clock_mhz_mean: float | None = None
+    engine: str
+    engine_version: str | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    max_model_len: int | None = None
+    gpu_memory_utilization: float | None = None
+    kv_cache_tokens: int | None = None
+    cuda_graphs: bool | None = None
+    chunked_prefill: bool | None = None
+    prefix_caching: bool | None = None
+    spec_decode: bool | None = None
+    api_servers: int | None = None
+    tool: str | None = None
+    tool_version: str | None = None
+    tokenizer: str | None = None
+    input_tokens_mean: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
+    input_tokens_p95: float | None = None
+    output_tokens_mean: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
+    output_tokens_p95: float | None = None
+    prompts_shared_fraction: float | None = None
+    arrival: str = field(metadata={"schema": {"enum": list(ARRIVALS)}})
+    concurrency: int | None = None
+    rate_asked: float | None = field(default=None, metadata=_NOT_NEGATIVE)
+    requests: int | None = None
+    warmup_requests: int | None = None
+    duration_s: float | None = None
+    requests_per_s: float | None = None
+    tpot_mean_ms: float | None = None
+    tpot_p50_ms: float | None = None
+    tpot_p99_ms: float | None = None
+    ttft_mean_ms: float | None = None
+    ttft_p50_ms: float | None = None
+    ttft_p99_ms: float | None = None
+    failed: int | None = None
+    gpu_only: bool = False
+    held_out: bool = False
+    doubt: str | None = None
+    note: str | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Mean input and output tokens, whole."""
+        return round(self.input_tokens_mean), round(self.output_tokens_mean)
+
+    @property
+    def enters_fits(self) -> bool:
+        """Whether constants may rest on it."""
+        return not (self.held_out or self.doubt or self.gpu_only)
