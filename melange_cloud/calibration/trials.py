@@ -132,7 +132,10 @@ def trial(
 
 
 def settings_of(source: MeasurementSource, era: Era, gpu: Gpu) -> EngineSettings:
-    """How a measured engine was started: as its like is, but for what the source says of it."""
+    """How a measured engine was started: as its like is, but for what the source says of it.
+
+    An engine that reserves memory by a rule of its own keeps to that.
+    """
     engine = next((name for name in era.engines if source.engine.lower().startswith(name)), None)
     usual = era.settings(gpu, engine)
     stated = {
@@ -140,7 +143,7 @@ def settings_of(source: MeasurementSource, era: Era, gpu: Gpu) -> EngineSettings
         for name in ("growth", "block_tokens", "max_num_seqs")
         if (value := getattr(source, name)) is not None
     }
-    if source.memory_utilization is not None:
+    if source.memory_utilization is not None and usual.trial_run:
         whole = usual.cache_utilization == 1
         stated["memory_utilization" if whole else "cache_utilization"] = source.memory_utilization
     return replace(usual, **stated)

@@ -222,7 +222,7 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             cache_loss=reader.number("cache_loss", 0, 10),
             link_gb_per_s=reader.number("link_gb_per_s", 0.1, 10_000),
             link_latency_s=reader.number("link_latency_s", 0, 1),
-            switch_share=reader.number("switch_share", 0, 2),
+            switch_share=reader.number("switch_share", 0, 10),
             front_end=FrontEnd(*reader.triple("front_end", ("step_s", "per_request_s", "per_prefill_s"))),
             engine_step_s=reader.seconds("engine_step_s"),
             engine_cache_loss=reader.seconds("engine_cache_loss"),

@@ -8,18 +8,8 @@ import pytest
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import GIB, EngineSettings, Model
+from tests.estimator.qwen import QWEN_7B
 
-QWEN_7B = replace(
-    load_models()["llama-3.1-8b"],
-    name="qwen2.5-7b",
-    parameters=7_615_616_512,
-    layers=28,
-    hidden=3584,
-    heads=28,
-    kv_heads=4,
-    intermediate=18944,
-    vocab=152064,
-)
 LLAMA_8B = load_models()["llama-3.1-8b"]
 LLAMA_2_7B = load_models()["llama-2-7b"]
 

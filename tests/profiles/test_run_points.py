@@ -80,7 +80,7 @@ def test_rates_under_a_target_are_near_and_within_their_stated_error(precision: 
 
 
 @pytest.mark.parametrize(("gpu", "measured"), [("A10G", 3.81), ("L4", 2.46)])
-@pytest.mark.parametrize(("era", "least", "most"), [("2025", 1.0, 1.3), ("vllm-0.2.7", 0.85, 1.15)])
+@pytest.mark.parametrize(("era", "least", "most"), [("2025", 1.0, 1.4), ("vllm-0.2.7", 0.85, 1.15)])
 def test_l4_and_a10g_meet_their_saturated_run(gpu: str, measured: float, era: str, least: float, most: float) -> None:
     """nm-vllm nightly benchmarks (2024), vLLM 0.2-0.5: Llama-2-7B, 256 in, 128 out; today's do more."""
     served = estimates("llama-2-7b", None, era, gpu)[Kind(gpu, 1)].max_tput(256, 128, Slo())
