@@ -1,5 +1,6 @@
 """Whether a fleet's cost rests on rates that are near a latency floor, said in one sentence."""
 
+import math
 from collections.abc import Iterable
 
 from melange_cloud.domain import GPUS, KindUse, RegionPlan, Slo
@@ -25,7 +26,7 @@ def floor_notice(plans: Iterable[RegionPlan], slo: Slo) -> tuple[str, ...]:
     near = [gpu for gpu in GPUS if gpu in found and _is_near(found[gpu])]
     if not near:
         return ()
-    limits = [limit_ms for limit_ms in (slo.p99_tpot_ms, slo.ttft_ms, slo.e2e_ms) if limit_ms < float("inf")]
+    limits = [limit_ms for limit_ms in (slo.p99_tpot_ms, slo.ttft_ms, slo.e2e_ms) if limit_ms < math.inf]
     targets = "these targets" if limits else f"{slo.tpot_ms:g} ms per output token"
     others = [gpu for gpu in GPUS if gpu in able and gpu not in near]
     if len(near) == 1:
@@ -51,4 +52,4 @@ def _how_little(use: KindUse) -> str:
         return "none of this traffic"
     if use.may_be_none_share >= _WORTH_SAYING:
         return f"none of {percent(use.may_be_none_share)} of its requests"
-    return f"as little as {percent(1 - use.error_down)} of what is planned"
+    return f"as little as {math.floor(100 * (1 - use.error_down) + 1e-6)} % of what is planned"

@@ -12,7 +12,7 @@ from melange_cloud.domain.engines import ENGINE_TITLES, MEAN_OF_ENGINES
 from melange_cloud.estimator.closed_loop import Estimate, rounded
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.specs import Calibration, Era, Gpu, Model
-from melange_cloud.profiles.estimates.estimate_grade import grade_of
+from melange_cloud.profiles.estimates.estimate_grade import MOSTLY_BELOW, error_down_of, grade_of
 from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, OUTPUT_TOKENS, grid
 from melange_cloud.profiles.files.profile_format import FORMAT, format_profile
 from melange_cloud.profiles.files.profile_header import Header
@@ -81,6 +81,7 @@ class EstimateTable:
             weight_read_ms={each.tensor_parallel: rounded(1000 * each.weight_read_s) for each in replicas},
             cache_tokens={each.tensor_parallel: each.cache_tokens for each in replicas},
             engine=ENGINE_TITLES.get(self.engine, ""),
+            error_down=MOSTLY_BELOW.get((first.gpu.name, era.name)),
         )
 
     def sizes(self, kind: Kind) -> tuple[tuple[int, int], ...]:
@@ -91,6 +92,7 @@ class EstimateTable:
     def points(self, kind: Kind, size: tuple[int, int]) -> tuple[OperatingPoint, ...]:
         """The operating points of one size, concurrency rising."""
         grade = self._grade(kind, size)
+        error_down = error_down_of(self.replicas[kind], grade)
         return tuple(
             OperatingPoint(
                 *size,
@@ -101,6 +103,7 @@ class EstimateTable:
                 "estimated",
                 grade,
                 ERROR_OF_GRADE[grade],
+                error_down=error_down,
             )
             for estimate in self._estimates(kind, size)
         )
@@ -114,7 +117,8 @@ class EstimateTable:
             ]
             points.sort()
             grade = self._grade(kind, size)
-            self._computed[kind, size] = SizePoints(points, grade, ERROR_OF_GRADE[grade], "estimated")
+            error_down = error_down_of(self.replicas[kind], grade)
+            self._computed[kind, size] = SizePoints(points, grade, ERROR_OF_GRADE[grade], "estimated", error_down)
         return self._computed[kind, size]
 
     def _grade(self, kind: Kind, size: tuple[float, float]) -> str:
@@ -148,6 +152,8 @@ class EstimateTable:
         }
         if header.engine:
             lines["engine"] = header.engine
+        if header.error_down is not None:
+            lines["error_down"] = f"{header.error_down:g}"
         return format_profile(lines, self._rows())
 
     def _rows(self) -> Iterator[tuple[int, OperatingPoint]]:

@@ -6,7 +6,7 @@ file checked row by row, as does ``check_profile_file``, and every fault is repo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +60,12 @@ class ProfileFile:
         points = [parse_row(self.path, None, columns, row.split(","), faults) for row in self.rows[kind][size]]
         if faults:
             check_profile_file(self.path)  # names the lines, which are not kept
-        return tuple(point for point in points if point is not None)
+        return tuple(replace(point, error_down=self._down(point.error)) for point in points if point is not None)
+
+    def _down(self, error: float) -> float | None:
+        """By what fraction rates with an error may be less; None if that is the error."""
+        down = self.header.error_down
+        return down if down is not None and down > error else None
 
     def rates(self, kind: Kind, size: tuple[float, float]) -> SizePoints:
         """What MaxTput needs of one size that has rows; parsed once, since a file is read once in a process.
@@ -105,7 +110,8 @@ class ProfileFile:
         if not sound or any(origin not in ORIGINS or grade not in GRADES for origin, grade, _ in trusts):
             check_profile_file(self.path)
         origin = "measured" if all(origin == "measured" for origin, _, _ in trusts) else "estimated"
-        return SizePoints(points, max(grade for _, grade, _ in trusts), max(errors), origin)
+        error = max(errors)
+        return SizePoints(points, max(grade for _, grade, _ in trusts), error, origin, self._down(error))
 
 
 @cache

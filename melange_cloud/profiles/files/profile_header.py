@@ -13,7 +13,7 @@ REQUIRED = (
     "format", "model", "precision", "gpu", "era", "max_total_tokens", "max_num_seqs", "source", "calibration",
     "made by",
 )  # fmt: skip
-OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine", "doubt")
+OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine", "doubt", "error_down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Header:
         saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty if not stated.
         engine: the server that was measured and its version; empty if not stated.
         doubt: what keeps its measurements from being trusted in full; empty if nothing does.
+        error_down: by what fraction its rates may be less, where that is more than their ``error``; None if it is not.
     """
 
     format: str
@@ -47,6 +48,7 @@ class Header:
     saved: str = ""
     engine: str = ""
     doubt: str = ""
+    error_down: float | None = None
 
 
 def parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header | None:
@@ -98,7 +100,18 @@ def parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header | 
         saved=found["saved"][1] if "saved" in found else "",
         engine=found["engine"][1] if "engine" in found else "",
         doubt=found["doubt"][1] if "doubt" in found else "",
+        error_down=_error_down(path, found.get("error_down"), faults),
     )
+
+
+def _error_down(path: Path, found: tuple[int, str] | None, faults: list[Fault]) -> float | None:
+    if found is None:
+        return None
+    number, text = found
+    value = positive(path, number, "error_down", text, faults)
+    if value > 1:
+        faults.append(Fault(path, f"is {shown(text)}; it must be a fraction of at most 1", number, "error_down"))
+    return value
 
 
 def _by_degree(path: Path, found: tuple[int, str] | None, key: str, faults: list[Fault]) -> dict[int, float]:
