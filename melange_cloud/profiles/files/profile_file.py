@@ -60,7 +60,10 @@ class ProfileFile:
         points = [parse_row(self.path, None, columns, row.split(","), faults) for row in self.rows[kind][size]]
         if faults:
             check_profile_file(self.path)  # names the lines, which are not kept
-        return tuple(replace(point, error_down=self._down(point.error)) for point in points if point is not None)
+        sound = tuple(point for point in points if point is not None)
+        if self.header.error_down is None:
+            return sound
+        return tuple(replace(point, error_down=self._down(point.error)) for point in sound)
 
     def _down(self, error: float) -> float | None:
         """By what fraction rates with an error may be less; None if that is the error."""
