@@ -1,13 +1,14 @@
 """The load of a mix on a replica: the larger of two sums, worked out by hand, and what the routers make of it."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 
 import pytest
 
 import melange_cloud
-from melange_cloud.domain import FrontEndCeiling, MaxTput, Status, row_load
+from melange_cloud.domain import FrontEndCeiling, MaxTput, Status, UnservableSize, row_load
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.pose import pose
 from melange_cloud.planner.posed_problem import charged_anew
@@ -80,6 +81,18 @@ def test_an_error_moves_the_engine_and_only_lowers_the_front_end():
     assert row_load((rate, each.off_by(1)) for rate, each in parts).charged == pytest.approx(0.95)
     assert row_load((rate, each.off_by(-1)) for rate, each in parts).charged == pytest.approx(38 / 30)
     assert row_load([(8.0, SLOW.off_by(1)), (20.0, FAST.off_by(1))]).charged == pytest.approx(1.0 / 1.3)
+
+
+def test_a_row_is_served_only_if_each_of_its_sizes_is():
+    near = replace(SLOW, engine_error_down=0.97)
+    assert (near.engine_down, near.may_be_none, near.error_down) == (1, True, 1)
+    assert isinstance(near.off_by(-1), UnservableSize)
+    row = row_load([(2.0, near), (36.0, FAST)])
+    assert (row.may_be_none, row.error_down_of(FAST), row.error_down_of(near)) == (True, 1, 1)
+    assert not row_load([(0.0, near), (36.0, FAST)]).may_be_none
+    apart = replace(SLOW, engine_error_down=0.6)
+    row = row_load([(2.0, apart), (36.0, FAST)])
+    assert (row.error_down_of(apart), row.error_of(apart)) == ((0.25, 0.25) if row.front_end_binds else (0.6, 0.3))
 
 
 SIZES = [bucket(i, i + 500, o, o + 200, 0.25) for i in (0, 500) for o in (0, 200)]

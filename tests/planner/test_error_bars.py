@@ -11,6 +11,7 @@ from melange_cloud.domain import Kind, MaxTput, Status
 from melange_cloud.planner.error_bars import ErrorBarFinder, MaxTputRange, shifted, shifted_with_its_gpu
 from melange_cloud.planner.pose import pose
 from melange_cloud.planner.problem_solver import ProblemSolver
+from melange_cloud.planner.ranking.cost_curve import CostCurve
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
 from tests.properties import examples
 from tests.questions import ask
@@ -257,3 +258,53 @@ def test_the_what_if_of_half_the_tpot_keeps_the_rest_of_the_question(asked):
 
 def _without_what_ifs(region):
     return replace(region, context=replace(region.context, what_if=()))
+
+
+def near_floor(table, kind=L4):
+    """The table with one kind so near its latency floor that it may serve none."""
+    return {key: replace(cell, engine_error_down=1.0) if key[1] == kind else cell for key, cell in table.items()}
+
+
+def test_a_kind_that_may_serve_none_is_no_part_of_the_worse_end():
+    # 30 requests/s need 10.3125 L4 or 8.25 A10G: 8 of one and 2 of the other cost 8 x 1 + 2 x 1.3 USD/h. L4s that are
+    # 30 % better: 7.9, so 8 USD/h. Without L4 9 A10G, 11.7 USD/h; 12 where A10G is 30 % worse, 15.6 USD/h.
+    bars, fleet, _ = bars_of(near_floor(rates()), 30)
+    assert fleet.instance_counts == {"g6": 8, "g5": 2}
+    costs = [end.usd_per_month / HOURS for end in (bars.better, bars.stated, bars.worse)]
+    assert costs == pytest.approx([8, 10.6, 15.6])
+    assert bars.worse.instances == {"g5": 12}
+    first = bars.profiles[0]
+    assert (first.gpu, first.error, first.error_down, first.in_fleet) == ("L4", pytest.approx(0.3), 1, True)
+    assert (first.usd_per_month_if_better / HOURS, first.usd_per_month_if_worse / HOURS) == pytest.approx((8, 11.7))
+
+
+def test_where_nothing_else_serves_the_worse_end_has_no_fleet():
+    table = {key: cell for key, cell in near_floor(rates()).items() if key[1] == L4}
+    bars, _, _ = bars_of(table, 30)
+    assert (bars.worse.usd_per_month, bars.worse.instances, bars.worse.proven) == (None, {}, True)
+    (first,) = bars.profiles
+    assert (first.gpu, first.usd_per_month_if_worse, first.swing_usd_per_month) == ("L4", None, None)
+
+
+def test_one_size_that_may_be_none_is_enough_where_a_router_cannot_tell_it_apart():
+    table = {key: cell if key[0] == LONG.name else rates()[key] for key, cell in near_floor(rates()).items()}
+    low: Any = shifted(table, -1)
+    assert (type(low[LONG.name, L4]).__name__, type(low[SHORT.name, L4]).__name__) == ("UnservableSize", "MaxTput")
+    plain, _, _ = bars_of(table, 30)
+    assert "g6" not in plain.worse.instances
+    assert next(one for one in plain.profiles if one.gpu == "L4").error_down == 1
+    # One that can still sends short requests there.
+    prompt, _, _ = bars_of(table, 30, "prompt")
+    assert "g6" in prompt.worse.instances
+    assert prompt.worse.usd_per_month < plain.worse.usd_per_month
+
+
+def test_a_cost_rises_to_no_fleet_at_all_as_a_rate_falls_to_none():
+    table = {key: cell for key, cell in near_floor(rates()).items() if key[1] == L4}
+    problem = pose(OFFERS, table, {}, BUCKETS, 30, rules("plain")).problem
+    curve = CostCurve(problem, table, BUCKETS, frozenset({L4}), HOURS, ProblemSolver("auto", None))
+    # 10.3125 replicas as stated; upward the error is 30 %.
+    assert [curve.usd(t) / HOURS for t in (1.0, 0.0, -0.5, -0.9)] == pytest.approx([8, 11, 21, 104])
+    assert [curve.usd(t) for t in (-0.95, -1.0)] == [None, None]
+    # 11 replicas hold 10.3125 / (1 + t) from t = -0.0625 on.
+    assert curve.serves_from(0.0, -1.0) == pytest.approx(-0.0625, abs=1e-6)

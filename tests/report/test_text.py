@@ -79,6 +79,22 @@ def test_an_error_is_never_understated() -> None:
     assert plain(text.plus_minus(0.281)) == "±29 %"
 
 
+@pytest.mark.parametrize(
+    ("error", "error_down", "expected", "own"),
+    [
+        (0.3, 0.3, "±30 %", "±30 %"),
+        (0.281, 0.285, "±29 %", "±29 %"),
+        (0.5, 0.6, "-60 to +50 %", "errors (-60 to +50 %)"),
+        (0.5, 1.0, "none to +50 %", "errors (none to +50 %)"),
+        (1.0, 1.0, "none to 2 times", "errors (none to 2 times)"),
+        (2.68, 0.667, "-67 % to 3.7 times", "errors (-67 % to 3.7 times)"),
+    ],
+)
+def test_errors_that_differ_by_direction(error: float, error_down: float, expected: str, own: str) -> None:
+    assert plain(text.error_range(error, error_down)) == expected
+    assert plain(text.own_errors(error, error_down)) == own
+
+
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=12))
 def test_percents_of_a_whole_sum_to_100(weights: list[float]) -> None:
     shares = [weight / sum(weights) for weight in weights]
