@@ -101,7 +101,7 @@ ROUTER = Option(
     asked.DEFAULT_ROUTER, WHAT, field="router",
 )
 PESSIMISTIC = Option(
-    "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error).", panel=WHAT,
+    "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error), or none.", panel=WHAT,
     field="pessimistic",
 )
 API_SERVERS = Option(

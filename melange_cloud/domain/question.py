@@ -94,8 +94,8 @@ class ServedModel:
         precision: precision of the weights; empty in a question: the model's own.
         config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where they
             are not estimated.
-        pessimistic: whether the plan is made at the low end of every profile, MaxTput x (1 - error). Every figure of
-            the region then is, except error_bars.
+        pessimistic: whether the plan is made at the low end of every profile, MaxTput x (1 - error_down). Every figure
+            of the region then is, except error_bars.
         api_servers: HTTP server processes of each replica (vLLM's ``--api-server-count``), which limit its requests/s.
     """
 
