@@ -84,7 +84,7 @@ class ProfileRates:
     """MaxTput of one profile at every size that it has operating points for.
 
     Attributes:
-        engine: whose speed is estimated: vllm, sglang, tensorrt-llm, or ``mean`` of them.
+        engine: whose speed is estimated: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty where nothing is.
         target_tpot_ms, target_p99_tpot_ms, target_ttft_ms, target_e2e_ms: None if not limited.
         max_total_tokens: longest input + output that the engine was started for, tokens.
         max_num_seqs: requests that the engine runs at once, at most.

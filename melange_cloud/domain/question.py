@@ -90,7 +90,7 @@ class ServedModel:
         model: model; see ``melange-cloud profiles list``.
         era: engine era of the profiles.
         engine: the engine of that era that serves: vllm, sglang or tensorrt-llm; ``mean`` is the mean of the three. An
-            era of one engine has no other.
+            era of one engine has no other. Empty where every profile is the user's own measurement.
         precision: precision of the weights; empty in a question: the model's own.
         config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where they
             are not estimated.

@@ -73,7 +73,9 @@ def heat_map(
     basis = asked.basis
     served = asked.basis.served
     config = None if served.config is None else Path(served.config)
-    found, no_profile = profiles.load_profiles(served.model, served.precision, served.era, None, config, served.engine)
+    found, no_profile = profiles.load_profiles(
+        served.model, served.precision, served.era, None, config, served.engine or None
+    )
     reasons = {str(key): reason for key, reason in no_profile.items()}
     eligible = eligible_offers(offers, set(found), reasons, rules_of(basis, asked.may_use, offers))
     entering, left_out = eligible.offers, eligible.left_out

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from melange_cloud import profiles, workload
 from melange_cloud.domain import GPUS, InstanceType, Kind, Workload
 from melange_cloud.domain.question import (
+    DEFAULT_ENGINE,
     DEFAULT_SPARE,
     DEFAULT_SPOT_SPARE,
     HOST_MEMORY_BESIDE_WEIGHTS_GIB,
@@ -95,8 +96,8 @@ def _defaulted(question: Question, served: ServedModel) -> Iterator[str]:
                 continue
             if one.name == "model" and served.config is not None:
                 continue
-            if one.name == "engine" and len(profiles.engines_of(profiles.find_era(served.era))) == 1:
-                continue
+            if one.name == "engine" and served.engine != DEFAULT_ENGINE:
+                continue  # the era has no other, or nothing is estimated
             if one.name == "api_servers" and profiles.no_front_end(served.era, served.precision):
                 continue
             yield one.name
@@ -136,6 +137,8 @@ def _served(question: Question) -> tuple[ServedModel, profiles.ModelSelection]:
     if "api_servers" in question.given:
         check_api_servers(served.api_servers, choice.era, choice.precision)
     engine = profiles.resolve_engine(served.engine, profiles.find_era(choice.era))
+    if choice.all_measured and "engine" not in question.given:
+        engine = ""
     return replace(served, model=choice.model, precision=choice.precision, era=choice.era, engine=engine), choice
 
 

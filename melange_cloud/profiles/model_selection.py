@@ -23,6 +23,7 @@ class ModelSelection:
         weight_gib: weights of the model in this precision, GiB; None if the user's profiles do not say.
         notes: what was taken of a config.json, one clause each; empty for others.
         is_own: whether the model is not shipped, but only in the user's own profiles.
+        all_measured: whether nothing of it is estimated, so that no engine but the measured one can be chosen.
     """
 
     model: str
@@ -31,6 +32,7 @@ class ModelSelection:
     weight_gib: float | None
     notes: tuple[str, ...] = ()
     is_own: bool = False
+    all_measured: bool = False
 
 
 def choose_config(
@@ -61,13 +63,12 @@ def choose(model: str, precision: str | None = None, era: str | None = None) -> 
     if is_own_model(model, where):
         name = plain_name(model)
         resolved = own_precision(model, precision, where)
-        files = [
-            file
-            for gpu in GPUS
-            for file in (*own_estimates(where, name, resolved, gpu), *own_files(where, name, resolved, gpu))
-        ]
+        estimates = [file for gpu in GPUS for file in own_estimates(where, name, resolved, gpu)]
+        files = [*estimates, *(file for gpu in GPUS for file in own_files(where, name, resolved, gpu))]
         weights = [file.header.weights_gib for file in files if file.header.weights_gib is not None]
-        return ModelSelection(name, resolved, where, max(weights, default=None), is_own=True)
+        return ModelSelection(
+            name, resolved, where, max(weights, default=None), is_own=True, all_measured=not estimates
+        )
     found = find_model(model)
     named = resolve_era(found.name, where)
     resolved = resolve_precision(found.name, named, precision)

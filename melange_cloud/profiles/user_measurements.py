@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize, UserMeasurement
-from melange_cloud.domain.engines import MEAN_OF_ENGINES, engine_title, engines_in
+from melange_cloud.domain.engines import ENGINES, MEAN_OF_ENGINES, engine_title, engines_in
 from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.files.profile_file import ProfileFile
@@ -136,7 +136,7 @@ def _sentences(found: UserMeasurement, engine: str) -> list[str]:
     doubts = f"; {'; '.join(found.doubts)}" if found.doubts else ""
     sentences = [f"{kind} rests on your import {name} ({about}){doubts}"]
     measured = engines_in(found.engine)
-    if measured and engine != MEAN_OF_ENGINES and engine not in measured:
+    if measured and engine in ENGINES and engine not in measured:
         sentences.append(
             f"{name} was measured with {found.engine}, not {engine_title(engine)}: its rates are used as measured; "
             f"for a plan of that engine use --engine {measured[0]}"

@@ -120,9 +120,9 @@ def profiles_of(era: str, engine: str, era_mark: str = "", engine_mark: str = ""
 
 
 def era_and_engine(era: str, engine: str, era_mark: str = "", engine_mark: str = "") -> str:
-    """``era 2025, vLLM``; the name of an era of one engine says it already."""
+    """``era 2025, vLLM``; the name of an era of one engine says it already, and what is measured has none."""
     text = f"era {clean(era)}{era_mark}"
-    return text if engines_in(era) == (engine,) else f"{text}, {clean(engine_title(engine))}{engine_mark}"
+    return text if engines_in(era) == (engine,) or not engine else f"{text}, {clean(engine_title(engine))}{engine_mark}"
 
 
 def _targets(plan: Plan) -> str:

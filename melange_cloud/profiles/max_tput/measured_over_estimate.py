@@ -214,17 +214,17 @@ def pin(
         merged = together(shipped, own, kind)
         files = [file for file in (*shipped, *own) if kind in file.rows]
         widest = max(files, key=lambda file: file.header.max_total_tokens)
+        estimate = estimates.get(kind)
         measured = MeasuredProfile(
             widest,
             kind,
-            engine=engine,
+            engine="" if estimate is None and engine == MEAN_OF_ENGINES else engine,
             measured=merged.points,
             published=merged.shipped,
             own=merged.own,
             shipped=tuple(shipped),
             notes=merged.notes,
         )
-        estimate = estimates.get(kind)
         if estimate is None:
             profiles[kind] = measured
         else:

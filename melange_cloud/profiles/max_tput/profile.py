@@ -31,7 +31,8 @@ class Profile(ABC):
 
     Attributes:
         table: the operating points, of other degrees too.
-        engine: whose speed is estimated: one of ENGINES, or MEAN_OF_ENGINES; what was measured may be of another.
+        engine: whose speed is wanted: one of ENGINES, or MEAN_OF_ENGINES; what was measured may be of another. Empty
+            where none is wanted and nothing estimated.
         notes: what a user must know of it, such as measurements that contradict each other; one line each.
     """
 

@@ -71,7 +71,7 @@ def _engines(shown: ProfileList) -> tuple[str, ...]:
     if shown.engine != MEAN_OF_ENGINES:
         return (f"These are of {engine_title(shown.engine)}.",)
     return tuple(
-        f"Of era {clean(era)} they are the {engine_title(MEAN_OF_ENGINES)}; --engine chooses one."
+        f"Those of era {clean(era)} are the {engine_title(MEAN_OF_ENGINES)}; --engine chooses one."
         for era, engines in shown.engines.items()
         if len(engines) > 1
     )
