@@ -10,6 +10,7 @@ from melange_cloud.domain.import_report import BenchmarkFile, ImportReport, Reje
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles.against_estimate import compared
 from melange_cloud.profiles.attribution.attribute import Attribution, attribute
+from melange_cloud.profiles.attribution.stated_engine import with_engine
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.import_remarks import notices_of
 from melange_cloud.profiles.importers.folder import FolderResults
@@ -26,6 +27,7 @@ class ImportQuestion:
     """What a user says of the results; None is what they say themselves, else the usual.
 
     Attributes:
+        engine: the engine that was measured and its version.
         result_model: what the results call the model, where they seem to name another than ``model``.
         kv_cache_dtype: what the KV cache was kept in.
         max_model_len: longest input + output that the engine was started for, tokens.
@@ -40,6 +42,7 @@ class ImportQuestion:
     model: str | None = None
     precision: str | None = None
     era: str | None = None
+    engine: str | None = None
     result_model: str | None = None
     kv_cache_dtype: str | None = None
     max_model_len: int | None = None
@@ -73,7 +76,7 @@ def import_results(results: FolderResults, question: ImportQuestion, now: dateti
     runs = [run for file in results.readings for run in file.runs]
     if not runs:
         raise BadInput("none of the files holds a run")
-    kept = [run for run in runs if not rejection(run)]
+    kept = with_engine([run for run in runs if not rejection(run)], question.engine)
     if not kept:
         raise BadInput("no run is left to import")
     whose = attribute(

@@ -141,6 +141,42 @@ def test_a_measurement_of_another_engine_is_used_and_said(run, tmp_path):
     assert not [notice for answer in (plain, same) for notice in answer["notices"] if "was measured with" in notice]
 
 
+def test_an_import_may_name_the_engine_that_the_tool_does_not(run, tmp_path):
+    """``vllm bench serve`` measures other servers too, and calls its own interface vllm."""
+    path = Path(imported(run, SWEEP, "--engine", "SGLang 0.5.8")["written"])
+    assert "# engine: SGLang 0.5.8\n" in path.read_text()
+    ask = ("plan", *REGION, "--gpu", "A10G", "--rate", "20", "--engine")
+    of_sglang, of_vllm = (run.json(*ask, engine) for engine in ("sglang", "vllm"))
+    assert not [notice for notice in of_sglang["notices"] if "was measured with" in notice]
+    (notice,) = [notice for notice in of_vllm["notices"] if "was measured with" in notice]
+    assert f"{path.name} was measured with SGLang 0.5.8, not vLLM" in notice
+    (own,) = run.json("profiles", "list")["own"]
+    assert own["engine"] == "SGLang 0.5.8"
+
+
+def test_labels_of_a_result_name_the_engine(run, tmp_path):
+    result = json.loads(Path(SWEEP).read_text().splitlines()[0])
+    labelled = tmp_path / "labelled.json"
+    labelled.write_text(json.dumps({**result, "engine": "TensorRT-LLM", "version": "1.0.0"}))
+    path = Path(imported(run, str(labelled))["written"])
+    assert "# engine: TensorRT-LLM 1.0.0\n" in path.read_text()
+    refused = run("profiles", "import", str(labelled), "--engine", "vllm")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (
+        2,
+        "melange-cloud: --engine vllm: the results say TensorRT-LLM",
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("vlm 0.12", "did you mean vllm?"), (" ", "give the engine that was measured and its version")],
+)
+def test_a_misspelt_engine_of_an_import_is_refused(run, word, said):
+    refused = run("profiles", "import", SWEEP, "--engine", word)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

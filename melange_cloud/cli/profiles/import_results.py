@@ -7,7 +7,7 @@ import typer
 from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.option_checks import latency_targets
-from melange_cloud.cli.options import GPU, MODEL, TENSOR_PARALLEL, TPOT_MS, AnyFormat, Era, Out, Precision
+from melange_cloud.cli.options import ENGINE, GPU, MODEL, TENSOR_PARALLEL, TPOT_MS, AnyFormat, Era, Out, Precision
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.gpu_kinds import GPUS
 from melange_cloud.errors import BadInput, echoed
@@ -44,6 +44,9 @@ def import_(
     model: Annotated[str | None, MODEL("The model that was measured", default="what the results say")] = None,
     precision: Precision = None,
     era: Era = None,
+    engine: Annotated[
+        str | None, ENGINE("The engine that was measured, with its version: 'vLLM 0.12.0'", "what the results say")
+    ] = None,
     result_model: Annotated[
         str | None,
         typer.Option(
@@ -95,6 +98,7 @@ def import_(
         model=model,
         precision=precision,
         era=era,
+        engine=engine,
         result_model=result_model,
         kv_cache_dtype=kv_cache_dtype,
         max_model_len=max_model_len,
