@@ -182,5 +182,9 @@ def test_the_cure_for_input_without_its_cache_names_all_columns(tmp_path: Path) 
     with pytest.raises(BadFile) as caught:
         read_trace(path)
     before, _, cure = caught.value.faults[0].what.partition("--input-column ")
-    assert "1 request has more cached than input tokens" in before
+    assert "900 cached of 10 input tokens" in before
+    assert (caught.value.faults[0].line, caught.value.faults[0].field) == (
+        1,
+        "response.body.usage.cache_read_input_tokens",
+    )
     assert figures(read_trace(path, ColumnChoice(cure))) == (950, 1)

@@ -173,6 +173,27 @@ RECORDS = {
     ),
     "ai sdk": ({"usage": {"inputTokens": 100, "cachedInputTokens": 90, "outputTokens": 5}}, 100, 5, 90),
     "sglang": ({"meta_info": {"prompt_tokens": 100, "cached_tokens": 64, "completion_tokens": 5}}, 100, 5, 64),
+    "openinference": (
+        {
+            "llm.token_count.prompt": 100,
+            "llm.token_count.completion": 5,
+            "llm.token_count.prompt_details.cache_read": 64,
+        },
+        100,
+        5,
+        64,
+    ),
+    "openinference of 2025": (
+        {
+            "llm.token_count.prompt": 100,
+            "llm.token_count.completion": 5,
+            "llm.token_count.prompt_details.cache_input": 64,
+        },
+        100,
+        5,
+        64,
+    ),
+    "vllm offline": ({"num_prompt_tokens": 100, "num_cached_tokens": 64, "num_output_tokens": 5}, 100, 5, 64),
     "ollama": ({"prompt_eval_count": 100, "eval_count": 5}, 100, 5, None),
 }
 
@@ -254,6 +275,40 @@ def test_more_cached_than_input_tokens_shows_that_they_are_left_out(tmp_path: Pa
         read_trace(path)
     asked = ColumnChoice("prompt_tokens+cache_read_input_tokens")
     assert figures(read_trace(path, asked)) == (1, 910, 1)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_the_row_with_more_cached_than_input_tokens_is_named(tmp_path: Path, suffix: str) -> None:
+    rows = [{"prompt_tokens": 100, "cached_tokens": 60, "completion_tokens": 1}] * 4000
+    odd = [*rows, {"prompt_tokens": 100, "cached_tokens": 101, "completion_tokens": 1}]
+    path = tmp_path / f"log.{suffix}"
+    if suffix == "jsonl":
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in odd))
+    elif suffix == "csv":
+        lines = [",".join(map(str, row.values())) for row in odd]
+        path.write_text("\n".join(["prompt_tokens,cached_tokens,completion_tokens", *lines]))
+    else:
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pq.write_table(pa.Table.from_pylist(odd), path)
+    with pytest.raises(BadFile) as caught:
+        read_trace(path)
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.field) == (4002 if suffix == "csv" else 4001, "cached_tokens")
+    assert fault.what == (
+        "101 cached of 100 input tokens: the input leaves the cached ones out. Use --input-column "
+        "prompt_tokens+cached_tokens"
+    )
+
+
+@pytest.mark.parametrize("bad", [-1, 0.5, "many", True])
+def test_a_row_whose_cached_tokens_are_no_number_of_tokens_is_left_out(tmp_path: Path, bad: object) -> None:
+    sound = {"prompt_tokens": 100, "cached_tokens": 60, "completion_tokens": 1}
+    records = [sound, {**sound, "cached_tokens": bad}, {**sound, "cached_tokens": None}]
+    trace = read_trace(written(tmp_path, records))
+    assert (trace.requests, trace.unreadable, trace.cached_input_share) == (2, 1, 0.3)
+    (row,) = trace.unreadable_rows
+    assert (row.line, row.reason.partition(" is ")[0]) == (2, "cached_tokens")
+    assert row.reason.endswith("must be a whole number from 0 to 1,000,000,000")
 
 
 def test_two_usages_in_one_record_are_asked_about(tmp_path: Path) -> None:

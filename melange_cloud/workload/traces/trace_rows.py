@@ -7,7 +7,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from melange_cloud.errors import echoed
+from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.inputs import is_number
 from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS
 from melange_cloud.workload.request_tally import Tally
@@ -105,7 +105,6 @@ class TraceState:
         labels: what distinguishes requests.
         notes: what a user should know of single files.
         cached_tokens: input tokens read from a cache; ``uncached_files`` do not tell.
-        too_many_cached: requests with more cached than input tokens, by file.
     """
 
     tally: Tally
@@ -122,7 +121,6 @@ class TraceState:
     notes: list[str] = field(default_factory=list)
     cached_tokens: int = 0
     uncached_files: int = 0
-    too_many_cached: dict[Path, int] = field(default_factory=dict)
 
     def begin(self, path: Path, columns: TraceColumns, clock: Clock | None, lean: dict[str, float]) -> None:
         """Notes what a file's columns were taken for.
@@ -158,9 +156,6 @@ class TraceState:
             self.labels.count(labels, rows.labels)
         if rows.cached is not None and len(rows.cached):
             self.cached_tokens += int(rows.cached.sum())
-            odd = int((rows.cached > rows.inputs).sum())
-            if odd:
-                self.too_many_cached[path] = self.too_many_cached.get(path, 0) + odd
         if rows.seconds is not None and len(rows.seconds) and path in self.guessed:
             self.guessed[path].add(rows.seconds)
         self.tally.add(rows.inputs, rows.outputs, rows.seconds)
@@ -199,17 +194,31 @@ class RowReader:
             second = self.clock.second(arrival)
             if second is None:
                 faults.append(f"{echoed(columns.arrival, 40)} is {_shown(arrival)}: {_no_time(arrival, self.clock)}")
+        cached = self._cached(value, faults)
         if faults or size_in is None or size_out is None:
             self.reading.reject(self.path, line, "; ".join(faults))
             return
+        if cached > size_in:
+            raise BadFile([_left_out(self.path, line, columns, cached, size_in)])
         self.inputs.append(size_in)
         self.outputs.append(size_out)
         if columns.cached is not None:
-            self.cached.append(_whole_tokens(value(columns.cached)) or 0)
+            self.cached.append(cached)
         if second is not None:
             self.seconds.append(second)
         for values, label in zip(self.labels, labels, strict=True):
             values.append(label)
+
+    def _cached(self, value: Callable[[str], object], faults: list[str]) -> int:
+        """The row's tokens from a cache; a fault where that is not a number of tokens, unless the input has it too."""
+        name = self.columns.cached
+        given = None if name is None else value(name)
+        if name is None or not is_given(given):
+            return 0
+        tokens = _whole_tokens(given)
+        if tokens is None and name not in self.columns.input:
+            faults.append(_no_size(name, _shown(given)))
+        return tokens or 0
 
     def flush(self) -> None:
         """Hands the readable rows on."""
@@ -248,8 +257,8 @@ def rows_of(
     cached = times = None
     if columns.cached is not None:
         cached = summed((columns.cached,), lambda name, _: numbers(name, True))
-        if cached is None:
-            return None
+        if cached is None or bool((cached > inputs).any()):
+            return None  # the slow way says in which line
     if clock is not None and columns.arrival is not None:
         times = seconds(columns.arrival, clock)
         if times is None:
@@ -310,6 +319,16 @@ def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]
         return total
     faults.append(_no_size(names[0], f"{total:,}" if found else "missing"))
     return None
+
+
+def _left_out(path: Path, line: int, columns: TraceColumns, cached: int, size_in: int) -> Fault:
+    """A log whose input tokens leave out those that were cached: nothing else has more of the latter."""
+    beside = columns.input_there
+    written = [name for name in columns.beside_cached if name not in beside]
+    add = "+".join(echoed(name, 300) for name in dict.fromkeys([*beside, columns.cached or "", *written]))
+    counts = f"{cached:,} cached of {size_in:,} input tokens"
+    message = f"{counts}: the input leaves the cached ones out. Use --input-column {add}"
+    return Fault(path, message, line=line, field=columns.cached)
 
 
 def _no_time(arrival: object, clock: Clock) -> str:

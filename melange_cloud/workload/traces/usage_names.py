@@ -21,6 +21,35 @@ LiteLLM                prompt_tokens                   completion_tokens        
 vLLM                   prompt_tokens, prompt_len       completion_tokens           arrival_time (seconds)
 ServeGen               input_tokens                    output_tokens               timestamp (seconds)
 =====================  ==============================  ==========================  ==========================
+
+Whether the input tokens hold those that were read from a prompt cache differs, and decides both the size of a request
+and its cached share:
+
+=================  =========================================  ==========  ==============================================
+log                cached tokens                              in input?   said by
+=================  =========================================  ==========  ==============================================
+OpenAI, xAI, Azure prompt_ or input_tokens_details            yes         platform.openai.com/docs/guides/prompt-caching
+                   .cached_tokens
+vLLM               prompt_tokens_details.cached_tokens,       yes         RequestOutput.num_cached_tokens: "prefix cache
+                   num_cached_tokens                                      hit" of prompt_token_ids
+SGLang             cached_tokens                              yes         meta_info of /generate
+Anthropic          cache_read_input_tokens (beside            no          platform.claude.com/docs, Prompt caching:
+                   cache_creation_input_tokens, not read)                 total = read + creation + input_tokens
+Bedrock            cacheReadInputTokens                       no          Converse TokenUsage, InvokeModel logs
+Gemini             cachedContentTokenCount                    yes         ai.google.dev/api: UsageMetadata, "still the
+                                                                          total effective prompt size"
+DeepSeek           prompt_cache_hit_tokens                    yes         api-docs.deepseek.com: prompt = hit + miss
+LiteLLM            cache_read_input_tokens beside             yes         docs.litellm.ai, Prompt caching: "all prompt
+                   prompt_tokens                                          tokens including cache-miss and cache-hit"
+Langfuse           input_cached_tokens,                       no          usage_details: input + every other input key
+                   cache_read_input_tokens beside input
+OpenTelemetry      gen_ai.usage.cache_read.input_tokens       yes         gen_ai.usage.input_tokens "SHOULD include all
+                                                                          types of input tokens"
+OpenInference      llm.token_count.prompt_details.cache_read  yes         its semantic conventions
+=================  =========================================  ==========  ==============================================
+
+Other names are asked about, unless a column of totals tells (``token_sums``); a row with more cached than input tokens
+is refused, since the input then leaves them out whatever its name.
 """
 
 INPUT_NAMES = (
@@ -104,7 +133,8 @@ CACHED_INPUT = (
     "cache_read_input_tokens", "cache_read.input_tokens", "prompt_tokens_details.cached_tokens",
     "input_tokens_details.cached_tokens", "input_token_details.cache_read", "cached_content_token_count",
     "prompt_cache_hit_tokens", "cache_read_input_token_count", "input_tokens.cached", "cached_input_tokens",
-    "cached_tokens", "prompt_details.cache_read", "num_cached_tokens", "input_cached_tokens",
+    "cached_tokens", "prompt_details.cache_read", "prompt_details.cache_input", "num_cached_tokens",
+    "input_cached_tokens",
 )  # fmt: skip
 """Input tokens read from a prompt cache, under the parent of the input tokens: part of them, or added above."""
 
