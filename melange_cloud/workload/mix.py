@@ -5,7 +5,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import SupportsIndex
 
-from melange_cloud.domain import Bucket, Workload
+from melange_cloud.domain import Bucket, Workload, WorkloadFile
 from melange_cloud.errors import BadInput
 from melange_cloud.workload.buckets.ranges import (
     INPUT_EDGES_TOKENS,
@@ -123,6 +123,23 @@ def mix(parts: Mapping[str, tuple[Workload, float]], name: str, title: str, *, n
         requests=None,
         notes=(*notes, *(f"{part}: {note}" for part, (workload, _) in parts.items() for note in workload.notes)),
     )
+
+
+def mixed_cached_input(parts: Iterable[tuple[WorkloadFile, float]]) -> float | None:
+    """The share of a mixture's input tokens that came from a prompt cache; None if a part does not tell its own.
+
+    Args:
+        parts: with their weights, the fractions of the mixture's requests that are their own.
+    """
+    tokens: list[float] = []
+    cached: list[float] = []
+    for held, weight in parts:
+        if held.cached_input_share is None:
+            return None
+        tokens.append(weight * held.workload.mean_input_tokens)
+        cached.append(tokens[-1] * held.cached_input_share)
+    total = math.fsum(tokens)
+    return math.fsum(cached) / total if total else None
 
 
 def _whole(size: SupportsIndex, kind: str, position: int) -> int:

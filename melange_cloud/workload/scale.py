@@ -53,6 +53,8 @@ def without_longest(held: WorkloadFile, longest_tokens: int) -> WorkloadFile:
     if len(kept) == len(held.workload.buckets):
         return held
     share = math.fsum(bucket.share for bucket in kept)
+    cached = held.cached_input_share
+    dropped = [] if not cached else [f"its cached share ({100 * cached:.3g} % of the input) was of all its requests"]
     workload = replace(
         held.workload,
         buckets=tuple(replace(bucket, share=bucket.share / share) for bucket in kept),
@@ -61,6 +63,7 @@ def without_longest(held: WorkloadFile, longest_tokens: int) -> WorkloadFile:
             *held.workload.notes,
             f"without the buckets that hold a request over {longest_tokens:,} tokens: {100 * (1 - share):.3g} % of the "
             "requests",
+            *dropped,
         ),
     )
     rates = None if held.arrival_rates is None else scaled(held.arrival_rates, share)

@@ -264,9 +264,14 @@ def test_the_cached_share_is_shown(tmp_path: Path, trace: Path) -> None:
     out = tmp_path / "mine.json"
     run("from-trace", trace, "--out", out)
     assert "Cached" in run("show", out)
-    assert "74.5 % of the input tokens were read from a prompt cache; plans count all of them" in run("show", out)
+    assert (
+        "74.5 % of the input tokens were read from a prompt cache; plans take the same share from the engine's own, "
+        "unless --cached-input says otherwise"
+    ) in " ".join(run("show", out).split())
     assert json.loads(run("show", out, "--format", "json"))["cached_input_share"] == 0.745
     assert json.loads(run("show", "chat", "--format", "json"))["cached_input_share"] is None
+    assert json.loads(run("mix", f"{out}=1", "--name", "same"))["cached_input_share"] == 0.745
+    assert "cached_input_share" not in json.loads(run("mix", f"{out}=0.5", "chat=0.5", "--name", "both"))
 
 
 def test_what_counts_one_is_singular_and_what_is_nothing_is_not_said(tmp_path: Path, trace: Path) -> None:

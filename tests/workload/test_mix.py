@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import Bucket, Workload
 from melange_cloud.errors import BadInput
-from melange_cloud.workload import WorkloadFile, load_workload, mix, workload_from_requests, write_workload
+from melange_cloud.workload import (
+    WorkloadFile,
+    load_workload,
+    mix,
+    mixed_cached_input,
+    without_longest,
+    workload_from_requests,
+    write_workload,
+)
 from melange_cloud.workload.file import parse_workload_file
 
 sizes = st.one_of(
@@ -150,3 +158,21 @@ def test_parts_with_other_edges_are_refused() -> None:
     other = Workload("o", "t", (Bucket(0, 50, 0, 25, 30.0, 10.0, 1.0),), "s", "l")
     with pytest.raises(BadInput, match="cannot mix a and b: input range 1-50 overlaps 1-25"):
         mix({"a": (workload_of([(10, 10)]), 0.5), "b": (other, 0.5)}, "m", "t")
+
+
+def test_the_cached_share_of_a_mixture_is_that_of_its_tokens() -> None:
+    short, long = workload_of([(100, 10)], "short"), workload_of([(900, 10)], "long")
+    cached = [(WorkloadFile(short, cached_input_share=0.5), 0.75), (WorkloadFile(long, cached_input_share=0.8), 0.25)]
+    # 75 + 225 input tokens per request of the mixture, of which 37.5 + 180 are cached.
+    assert mixed_cached_input(cached) == pytest.approx(217.5 / 300)
+    assert mixed_cached_input([*cached, (WorkloadFile(short), 0.1)]) is None
+    nothing = workload_of([(0, 10)], "nothing")
+    assert mixed_cached_input([(WorkloadFile(nothing, cached_input_share=0.0), 1.0)]) is None
+
+
+def test_without_its_longest_requests_a_workload_has_no_cached_share() -> None:
+    held = WorkloadFile(workload_of([(100, 10), (9000, 10)]), cached_input_share=0.625)
+    assert without_longest(held, 10_000).cached_input_share == 0.625
+    shorter = without_longest(held, 1_000)
+    assert shorter.cached_input_share is None
+    assert shorter.workload.notes[-1] == "its cached share (62.5 % of the input) was of all its requests"

@@ -10,7 +10,7 @@ from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import NotANumber, parse_number
 
 if TYPE_CHECKING:
-    from melange_cloud.domain import Workload
+    from melange_cloud.domain import WorkloadFile
 
 EXAMPLE = "Example: melange-cloud workloads mix chat=0.8 document=0.2 --name mixed --output mixed.json"
 
@@ -32,19 +32,20 @@ def mix(
     from melange_cloud import workload
 
     result = json_result(out, force)
-    weighted: dict[str, tuple[Workload, float]] = {}
+    weighted: dict[str, tuple[WorkloadFile, float]] = {}
     for part in parts:
         part_name, weight = name_and_weight(part)
         if part_name in weighted:
             raise BadInput(f"{echoed(part_name)} is given twice: give it once, with the sum of its weights")
-        weighted[part_name] = workload.load_workload(part_name), weight
+        weighted[part_name] = workload.load_workload_file(part_name), weight
     mixed = workload.mix(
-        weighted,
+        {part: (held.workload, weight) for part, (held, weight) in weighted.items()},
         name or (result.path.stem if result.path else "mix"),
         title or " + ".join(f"{100 * weight:g} % {part}" for part, (_, weight) in weighted.items()),
         notes=note_ or (),
     )
-    emit(workload.write_workload(workload.WorkloadFile(mixed)), result)
+    cached = workload.mixed_cached_input(weighted.values())
+    emit(workload.write_workload(workload.WorkloadFile(mixed, cached_input_share=cached)), result)
 
 
 def name_and_weight(part: str) -> tuple[str, float]:

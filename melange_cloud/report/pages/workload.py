@@ -205,7 +205,7 @@ def _facts(shown: WorkloadFile) -> Iterator[tuple[str, str]]:
             f"{drift.mean:.2f} on average, {drift.most:.2f} at most (total variation, 0 to 1)",
         )
     if shown.cached_input_share:
-        yield "Cached", f"{cached_in_words(shown.cached_input_share)} of them"
+        yield "Cached", cached_in_words(shown.cached_input_share)
     error = "" if shown.load_error is None else f"; {load_error_in_words(shown.load_error)}"
     yield "Buckets", f"{len(workload.buckets)}{error}"
     if shown.dated:
@@ -224,8 +224,11 @@ def _requests(shown: WorkloadFile) -> str:
 
 
 def cached_in_words(share: float) -> str:
-    """What part of the input tokens came from a prompt cache, and that plans count it."""
-    return f"{100 * share:.3g} % of the input tokens were read from a prompt cache; plans count all"
+    """What part of the input tokens came from a prompt cache, and what plans make of it."""
+    return (
+        f"{100 * share:.3g} % of the input tokens were read from a prompt cache; plans take the same share from the "
+        "engine's own, unless --cached-input says otherwise"
+    )
 
 
 def load_error_in_words(error: float) -> str:
