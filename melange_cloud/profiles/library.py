@@ -8,7 +8,8 @@ from melange_cloud.domain import Kind
 from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
-from melange_cloud.profiles.estimates.estimate_table import estimate_table, replica_of
+from melange_cloud.profiles.estimates.estimate_table import EstimateTable, estimate_table, replica_of
+from melange_cloud.profiles.estimates.prefix_caches import prefix_caches, with_unmoved_noted
 from melange_cloud.profiles.files.profile_file import ProfileFile, read_profile_file
 from melange_cloud.profiles.lookup import (
     find_era,
@@ -20,6 +21,7 @@ from melange_cloud.profiles.lookup import (
     resolve_precision,
 )
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.prefix_cache import PrefixCache
 from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.measured_engine import measured_with
 from melange_cloud.profiles.saved_estimates import saved_estimates
@@ -66,7 +68,7 @@ def load_profiles(
 
         return profiles_of_config(config, model, precision, era, gpus, served_by, cached_input)
     if is_own_model(model, where.name):
-        return _load_own(model, precision, where, find_gpus(gpus), served_by)
+        return _load_own(model, precision, where, find_gpus(gpus), served_by, cached_input)
     found = find_model(model)
     resolved = resolve_precision(model, era, precision)
     profiles: dict[Kind, Profile] = {}
@@ -75,18 +77,22 @@ def load_profiles(
     has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
         place = Path(where.name) / found.name / resolved / f"{gpu}.csv"
-        estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by, cached_input))
+        estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by))
+        caches = _prefix_caches(found.name, where.name, resolved, gpu, served_by, cached_input)
         if has_own:
-            estimates.update(saved_estimates(where.name, found.name, resolved, gpu, served_by))
+            saved = saved_estimates(where.name, found.name, resolved, gpu, served_by)
+            estimates.update(saved)
+            caches = {kind: cache for kind, cache in caches.items() if kind not in saved}
         measured = _read_if_there(measured_here / place) if has_measured else None
         if measured is not None and served_by != MEAN_OF_ENGINES:
             measured = measured_with(measured, served_by)
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
-        held: dict[Kind, Profile] = dict(estimates)
+        held: dict[Kind, Profile] = {**estimates, **{kind: cache.estimate for kind, cache in caches.items()}}
         if measured is not None or own:
             from melange_cloud.profiles.max_tput.measured_over_estimate import pin
 
-            held = pin(estimates, [] if measured is None else [measured], own, served_by)
+            held = pin(estimates, [] if measured is None else [measured], own, served_by, caches)
+        held = with_unmoved_noted(held, caches, cached_input)
         rows = sorted(held)
         profiles.update({kind: held[kind] for kind in rows})
         reasons: dict[str | Kind, str] = {
@@ -118,7 +124,7 @@ def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profi
 
 
 def _load_own(
-    model: str, precision: str | None, era: Era, gpus: Iterable[str], engine: str
+    model: str, precision: str | None, era: Era, gpus: Iterable[str], engine: str, cached_input: float
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
     """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
     from melange_cloud.profiles.max_tput.measured_over_estimate import pin
@@ -129,25 +135,36 @@ def _load_own(
     for gpu in gpus:
         estimates = saved_estimates(era.name, model, resolved, gpu, engine)
         held = pin(estimates, [], own_files(era.name, model, resolved, gpu), engine)
-        profiles.update(sorted(held.items()))
+        profiles.update(sorted(with_unmoved_noted(held, {}, cached_input).items()))
         if not held:
             missing[gpu] = f"{plain_name(model)} was not measured on {gpu} or estimated (profiles estimate --save)"
     return profiles, missing
 
 
 @cache
-def _estimates(
-    model: str, era: str, precision: str, gpu: str, engine: str, cached_input: float = 0.0
-) -> dict[Kind, GridProfile]:
-    """The estimates of a GPU, by kind; what they compute is kept as long as the process runs."""
+def _table(model: str, era: str, precision: str, gpu: str, engine: str) -> EstimateTable | None:
+    """The estimates of a GPU; what they compute is kept as long as the process runs."""
     constants = load_calibrations().get((gpu, era, "fp8" if precision == "fp8" else "fp16"))
     if constants is None or load_gpus()[gpu].peak_tflops(precision) is None:
-        return {}
+        return None
     shape, where = load_models()[model], load_eras()[era]
-    table = estimate_table(
-        shape, load_gpus()[gpu], where, precision, constants, engine=engine, cached_input=cached_input
-    )
+    return estimate_table(shape, load_gpus()[gpu], where, precision, constants, engine=engine)
+
+
+@cache
+def _estimates(model: str, era: str, precision: str, gpu: str, engine: str) -> dict[Kind, GridProfile]:
+    """The estimates of a GPU without a prefix cache, by kind."""
+    table = _table(model, era, precision, gpu, engine)
     return {} if table is None else {kind: GridProfile(table, kind, engine=engine) for kind in table.replicas}
+
+
+@cache
+def _prefix_caches(
+    model: str, era: str, precision: str, gpu: str, engine: str, cached_input: float
+) -> dict[Kind, PrefixCache]:
+    """What a prefix cache changes on a GPU, by kind."""
+    table = _table(model, era, precision, gpu, engine)
+    return {} if table is None else prefix_caches(table, engine, cached_input)
 
 
 def _read_if_there(path: Path) -> ProfileFile | None:

@@ -74,7 +74,9 @@ def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
     """The profile as it would be if the user had these files alone; None if nothing is left."""
     measured = _measured(profile)
     shipped = [] if measured is None else list(measured.shipped)
-    return pin(_estimates(profile), shipped, own, profile.engine).get(profile.kind)
+    cache = profile.prefix_cache if isinstance(profile, PinnedProfile) else None
+    caches = {} if cache is None else {profile.kind: cache}
+    return pin(_estimates(profile), shipped, own, profile.engine, caches).get(profile.kind)
 
 
 def _planned_with(served: MaxTput | UnservableSize) -> object:

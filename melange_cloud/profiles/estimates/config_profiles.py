@@ -8,9 +8,11 @@ from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
 from melange_cloud.profiles.estimates.estimated import DoesNotFit, estimated_at_every_degree
+from melange_cloud.profiles.estimates.prefix_caches import prefix_caches, with_unmoved_noted
 from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import pin
+from melange_cloud.profiles.max_tput.prefix_cache import PrefixCache
 from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.user_profiles import own_files, own_folder, plain_name
 
@@ -40,6 +42,7 @@ def profiles_of_config(
     Args:
         model, precision: as ``choose`` names them.
         engine: as ``resolve_engine`` gives it.
+        cached_input: as for ``load_profiles``.
     """
     shape, where = model_of(config, model), find_era(era)
     has_own = own_folder().is_dir()
@@ -47,20 +50,20 @@ def profiles_of_config(
     missing: dict[str | Kind, str] = {}
     for gpu in find_gpus(gpus):
         estimates: dict[Kind, GridProfile] = {}
+        caches: dict[Kind, PrefixCache] = {}
         try:
-            table, refused = estimated_at_every_degree(
-                shape, gpu, precision=precision, era=where.name, engine=engine, cached_input=cached_input
-            )
+            table, refused = estimated_at_every_degree(shape, gpu, precision=precision, era=where.name, engine=engine)
         except DoesNotFit as error:
             missing[gpu] = error.reason
         except BadInput as error:
             missing[gpu] = str(error)
         else:
             estimates = {kind: GridProfile(table, kind, engine=engine) for kind in table.replicas}
+            caches = prefix_caches(table, engine, cached_input)
             missing.update({Kind(gpu, degree): reason for degree, reason in refused.items()})
-        held: dict[Kind, Profile] = dict(estimates)
-        if has_own and (own := own_files(where.name, shape.name, precision, gpu)):
-            held = pin(estimates, [], own, engine)
+        own = own_files(where.name, shape.name, precision, gpu) if has_own else []
+        held = with_unmoved_noted(pin(estimates, [], own, engine, caches), caches, cached_input)
+        if own:
             missing = {key: reason for key, reason in missing.items() if key != gpu and key not in held}
         profiles.update(sorted(held.items()))
     return profiles, missing

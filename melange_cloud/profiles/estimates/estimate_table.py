@@ -4,7 +4,7 @@ It answers as a profile file does, so that a plan, a heat map and a saved file s
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from melange_cloud.domain import Kind, OperatingPoint
@@ -131,6 +131,11 @@ class EstimateTable:
             raise ValueError(f"{size[0]:g} + {size[1]:g} tokens do not fit on {kind}")  # noqa: TRY004 (a size, not a type)
         return estimates
 
+    def with_cached_input(self, share: float) -> "EstimateTable":
+        """The same where a prefix cache holds a share of all input tokens."""
+        cached = {kind: replace(replica, cached_input=share) for kind, replica in self.replicas.items()}
+        return EstimateTable(cached, self.origin)
+
     @property
     def text(self) -> str:
         """The profile file that holds the sizes it lists."""
@@ -171,18 +176,16 @@ def estimate_table(
     calibration: Calibration,
     *,
     engine: str = MEAN_OF_ENGINES,
-    cached_input: float = 0.0,
     origin: EstimateOrigin = SHIPPED,
 ) -> EstimateTable | None:
     """The estimates of a model on a GPU at the degrees of an era; None if no replica fits.
 
     Args:
         engine: one of the era's, or the mean of them.
-        cached_input: share of the input tokens that a prefix cache holds.
     """
     replicas: dict[Kind, Replica] = {}
     for degree in era.tensor_parallel:
-        replica = replica_of(model, gpu, degree, era, precision, calibration, engine=engine, cached_input=cached_input)
+        replica = replica_of(model, gpu, degree, era, precision, calibration, engine=engine)
         if not replica.refusal:
             replicas[Kind(gpu.name, degree)] = replica
             if era.fewest_gpus:
@@ -199,9 +202,8 @@ def replica_of(
     calibration: Calibration,
     *,
     engine: str = MEAN_OF_ENGINES,
-    cached_input: float = 0.0,
 ) -> Replica:
     """A replica with the constants and the limits of an engine."""
     of_engine = calibration.of_engine(_CALIBRATED_AS.get(engine, engine))
     settings = era.settings(gpu, engine if engine in era.engines else None)
-    return Replica(model, gpu, tensor_parallel, era, precision, of_engine, cached_input=cached_input, settings=settings)
+    return Replica(model, gpu, tensor_parallel, era, precision, of_engine, settings=settings)

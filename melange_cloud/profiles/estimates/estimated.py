@@ -61,13 +61,11 @@ def estimated_at_every_degree(
     precision: str | None = None,
     era: str | None = None,
     engine: str = MEAN_OF_ENGINES,
-    cached_input: float = 0.0,
 ) -> tuple[EstimateTable, dict[int, str]]:
     """The profiles of all degrees at which the model fits, and why there are no others, by degree.
 
     Args:
         engine: as ``resolve_engine`` gives it.
-        cached_input: share of the input tokens that a prefix cache holds.
 
     Raises:
         DoesNotFit: there is none (a BadInput).
@@ -82,7 +80,7 @@ def estimated_at_every_degree(
         for degree in TENSOR_PARALLEL_DEGREES
     }
     fitting = tuple(degree for degree, reason in reasons.items() if degree >= least and not reason)
-    return _table(model, asked, fitting, cached_input), {degree: reason for degree, reason in reasons.items() if reason}
+    return _table(model, asked, fitting), {degree: reason for degree, reason in reasons.items() if reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
     return wanted
 
 
-def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...], cached_input: float = 0.0) -> EstimateTable:
+def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...]) -> EstimateTable:
     era = replace(asked.era, tensor_parallel=degrees, fewest_gpus=False)
     origin = EstimateOrigin(
         measured="nothing of this model is measured",
@@ -131,14 +129,7 @@ def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...], cached_i
         made_by="melange-cloud profiles estimate",
     )
     table = estimate_table(
-        model,
-        asked.sheet,
-        era,
-        asked.precision,
-        asked.constants,
-        engine=asked.engine,
-        cached_input=cached_input,
-        origin=origin,
+        model, asked.sheet, era, asked.precision, asked.constants, engine=asked.engine, origin=origin
     )
     if table is None:
         raise ValueError(f"{model.name} fits on {degrees} x {asked.sheet.name} and has no profile")

@@ -28,6 +28,7 @@ from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.profiles.files.profile_file import ProfileFile
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_profile import CELL, EXACT, EnclosedRate, MeasuredProfile, distance
+from melange_cloud.profiles.max_tput.prefix_cache import PrefixCache
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
 from melange_cloud.profiles.max_tput.size_rates import Size
 from melange_cloud.profiles.user_profiles import together
@@ -43,10 +44,12 @@ class PinnedProfile(Profile):
     Attributes:
         estimate: what counts where nothing was measured.
         measured: what was measured.
+        prefix_cache: what moves the rates, where the engine has one; the estimate and the measurements are without.
     """
 
     estimate: GridProfile = field(kw_only=True)
     measured: MeasuredProfile = field(kw_only=True)
+    prefix_cache: PrefixCache | None = field(default=None, kw_only=True)
 
     @property
     def max_total_tokens(self) -> int:
@@ -65,7 +68,12 @@ class PinnedProfile(Profile):
 
     @cached_property
     def points(self) -> Mapping[Size, tuple[OperatingPoint, ...]]:
-        """Every operating point, by size; measured ones replace the estimated ones of their size."""
+        """Every operating point, by size; measured ones replace the estimated ones of their size.
+
+        With a prefix cache only what was measured at sizes that are not on the grid is without it.
+        """
+        if self.prefix_cache is not None:
+            return {**self.measured.points, **self.prefix_cache.estimate.points}
         return {**self.estimate.points, **self.measured.points}
 
     def max_tput(
@@ -73,6 +81,15 @@ class PinnedProfile(Profile):
     ) -> MaxTput | UnservableSize:
         """What the estimate says, corrected by what was measured near the size; as ``Profile.max_tput``."""
         size = (input_tokens, output_tokens)
+        found = self._without_cache(size, slo, longest_total_tokens)
+        if self.prefix_cache is None:
+            return found
+        before = self.estimate.max_tput(*size, slo, longest_total_tokens)
+        return self.prefix_cache.moved(found, before, size, slo, longest_total_tokens)
+
+    def _without_cache(
+        self, size: tuple[float, float], slo: Slo, longest_total_tokens: int | None
+    ) -> MaxTput | UnservableSize:
         base = self.estimate.max_tput(*size, slo, longest_total_tokens)
         if self._is_impossible(size, longest_total_tokens, slo):
             return base
@@ -92,7 +109,7 @@ class PinnedProfile(Profile):
     ) -> MaxTput | UnservableSize:
         """Where no TTFT was measured: the TPOT targets as measured, the others as estimated, whichever is lower."""
         known = Slo(slo.tpot_ms, slo.p99_tpot_ms)
-        within_tpot = self.max_tput(*size, known, longest_total_tokens)
+        within_tpot = self._without_cache(size, known, longest_total_tokens)
         others_limit = base != self.estimate.max_tput(*size, known, longest_total_tokens)
         return base if others_limit and not _lower(within_tpot, base) else within_tpot
 
@@ -135,13 +152,16 @@ class PinnedProfile(Profile):
 
     def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
         """MaxTput at every size that has points, estimated or measured, sorted by size."""
-        cells = {(cell.input_tokens, cell.output_tokens): cell for cell in self.estimate.cells(slo)}
+        estimate = self.estimate if self.prefix_cache is None else self.prefix_cache.estimate
+        cells = {(cell.input_tokens, cell.output_tokens): cell for cell in estimate.cells(slo)}
         cells.update({(cell.input_tokens, cell.output_tokens): cell for cell in self.measured.cells(slo)})
         found = []
         for size in self.sizes:
             served, tpot_ms = self.max_tput(*size, slo), None
             if isinstance(served, MaxTput):
-                tpot_ms = cells[size].tpot_ms or self.estimate.tpot_ms(*size, slo)
+                is_moved = self.prefix_cache is not None and served.engine_origin == "estimated"
+                tpot_ms = None if is_moved else cells[size].tpot_ms
+                tpot_ms = tpot_ms or estimate.tpot_ms(*size, slo)
             found.append(replace(cells[size], served=served, tpot_ms=tpot_ms))
         return found
 
@@ -201,20 +221,24 @@ def pin(
     shipped: Sequence[ProfileFile],
     own: Sequence[ProfileFile],
     engine: str = MEAN_OF_ENGINES,
+    caches: Mapping[Kind, PrefixCache] | None = None,
 ) -> dict[Kind, Profile]:
     """Estimates with the measurements over them, by kind; a kind without an estimate has its measurements alone.
 
     Args:
+        estimates: without a prefix cache.
         shipped: measured profiles that come with the package.
         own: the user's, oldest first; they outrank the shipped ones, size by size.
         engine: whose speed the estimates are.
+        caches: what a prefix cache changes, by kind; None where the engine has none.
     """
-    profiles: dict[Kind, Profile] = dict(estimates)
+    caches = caches or {}
+    profiles: dict[Kind, Profile] = {**estimates, **{kind: cache.estimate for kind, cache in caches.items()}}
     for kind in {kind for file in (*shipped, *own) for kind in file.rows}:
         merged = together(shipped, own, kind)
         files = [file for file in (*shipped, *own) if kind in file.rows]
         widest = max(files, key=lambda file: file.header.max_total_tokens)
-        estimate = estimates.get(kind)
+        estimate, cache = estimates.get(kind), caches.get(kind)
         measured = MeasuredProfile(
             widest,
             kind,
@@ -229,7 +253,13 @@ def pin(
             profiles[kind] = measured
         else:
             profiles[kind] = PinnedProfile(
-                estimate.table, kind, engine=engine, estimate=estimate, measured=measured, notes=merged.notes
+                estimate.table if cache is None else cache.estimate.table,
+                kind,
+                engine=engine,
+                estimate=estimate,
+                measured=measured,
+                prefix_cache=cache,
+                notes=merged.notes,
             )
     return profiles
 
