@@ -29,6 +29,21 @@ def fraction(option: str, word: str) -> float:
     return value / 100 if percent else value
 
 
+def share_of_input(option: str, word: str) -> float:
+    """``60%`` and ``0.6`` of the input tokens are the same.
+
+    Raises:
+        BadInput: it is not a share of them.
+    """
+    try:
+        share = fraction(option, word)
+    except BadInput:
+        share = math.inf
+    if share > 1:
+        raise BadInput(f"{option} {echoed(word)}: give a share of the input tokens, such as 60% or 0.6")
+    return share
+
+
 def limits(option: str, words: Iterable[str]) -> dict[str, int]:
     """Limits by name, from ``H100=8`` and ``A10G=4,L4=2``.
 

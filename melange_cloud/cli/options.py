@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from melange_cloud.cli.option_checks import fraction, limits
+from melange_cloud.cli.option_checks import fraction, limits, share_of_input
 from melange_cloud.cli.option_type import Option, duration
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S
 from melange_cloud.domain import question as asked
@@ -93,6 +93,13 @@ DROP_UNSERVABLE = Option(
 )
 HEADROOM = Option(
     "headroom", float, "Fraction added to the rate", f"{asked.DEFAULT_HEADROOM:g}", WHAT, field="headroom"
+)
+CACHED_INPUT = Option(
+    "cached_input", str,
+    "Share of the input tokens that comes from the engine's prefix cache (system prompts, earlier turns), such as 60%: "
+    "less prompt work, same memory",
+    f"that of the workload's log, else {100 * asked.DEFAULT_CACHED_INPUT:g}%", WHAT, field="cached_input",
+    read=share_of_input,
 )
 ROUTER = Option(
     "router", str,
@@ -200,7 +207,8 @@ OUT = Option(
 
 QUESTION = (
     REGION, PROVIDER, MODEL, PRECISION, ERA, ENGINE, CONFIG, WORKLOAD, RATE, MEAN_RATE, TPOT_MS, P99_TPOT_MS,
-    TTFT_MS, E2E_MS, DROP_UNSERVABLE, HEADROOM, ROUTER, PESSIMISTIC, API_SERVERS, GPU, PURCHASE, SOLD_AS, MAX_GPUS,
+    TTFT_MS, E2E_MS, DROP_UNSERVABLE, HEADROOM, CACHED_INPUT, ROUTER, PESSIMISTIC, API_SERVERS, GPU, PURCHASE, SOLD_AS,
+    MAX_GPUS,
     MAX_INSTANCES, MAX_VCPUS, SPARE, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST,
     REQUIRE_FRESH, LONGEST, SOLVER, TIME_LIMIT, HOURS_PER_MONTH,
 )
@@ -223,6 +231,7 @@ P99TpotMs = Annotated[float | None, P99_TPOT_MS()]
 TtftMs = Annotated[float | None, TTFT_MS()]
 E2eMs = Annotated[float | None, E2E_MS()]
 ApiServers = Annotated[int | None, API_SERVERS()]
+CachedInput = Annotated[str | None, CACHED_INPUT(default="none")]
 GpuNames = Annotated[list[str], GPU(f"{one_of(GPUS)}, repeatable; or all.")]
 TensorParallel = Annotated[int | None, TENSOR_PARALLEL(min=1)]
 OnlyGpus = Annotated[list[str] | None, GPU("Only these GPUs, such as H100; repeatable.")]

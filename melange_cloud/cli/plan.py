@@ -24,6 +24,8 @@ melange-cloud plan --region us-east-1 --workload chat --rate 40 --tpot-ms 60
 
 melange-cloud plan --region us-east-1 --tpot-ms 60 --ttft-ms 500 --pessimistic
 
+melange-cloud plan --region us-east-1 --workload ours.json --rate p95 --cached-input 60%
+
 melange-cloud plan --region us-east-1 --config config.json --model my-model --rate 20
 
 melange-cloud plan --region us-east-1 --rate 40 --explain --alternatives 5

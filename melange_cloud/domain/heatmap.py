@@ -112,6 +112,7 @@ class HeatMap:
         prices: of each kind of them, sorted.
         cells: one per size, or per target.
         left_out: instance types with a price that may not enter a plan.
+        cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
     """
 
     generated_at: datetime
@@ -133,6 +134,7 @@ class HeatMap:
     cells: tuple[HeatCell, ...]
     left_out: tuple[IneligibleType, ...]
     api_servers: int = 1
+    cached_input: float = 0.0
 
     @property
     def prices_as_of(self) -> tuple[date, date]:

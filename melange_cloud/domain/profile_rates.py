@@ -98,6 +98,7 @@ class ProfileRates:
         front_end_requests_per_s: what the HTTP front end takes at most, of one-token answers; None if the rates hold
             it already.
         notices: what must be known with the numbers, one sentence each.
+        cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
     """
 
     model: str
@@ -121,6 +122,7 @@ class ProfileRates:
     reach_tokens: int
     front_end_requests_per_s: float | None
     notices: tuple[str, ...]
+    cached_input: float = 0.0
 
     @property
     def kind(self) -> Kind:

@@ -26,6 +26,8 @@ DEFAULT_WORKLOAD = "conversation"
 DEFAULT_PEAK_REQUESTS_PER_S = 10.0
 """Used where the question and the workload have no rate: an example, like the default workload."""
 DEFAULT_HEADROOM = 0.2
+DEFAULT_CACHED_INPUT = 0.0
+"""Where neither the question nor the workload's log says otherwise, every prompt is computed in full."""
 DEFAULT_TPOT_MS = 100.0
 DEFAULT_ROUTER = "plain"
 DEFAULT_PURCHASE = "on_demand"
@@ -119,6 +121,8 @@ class TrafficQuestion:
             a workload with arrivals is chosen, else DEFAULT_PEAK_REQUESTS_PER_S.
         mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
         headroom: fraction added to the peak rate.
+        cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1: less prompt work, the
+            same memory. By default that of the workload's log, else DEFAULT_CACHED_INPUT.
         drop_unservable: plan without the buckets that no GPU can serve, instead of refusing.
     """
 
@@ -126,6 +130,7 @@ class TrafficQuestion:
     peak_requests_per_s: float | str | None = default(None)
     mean_requests_per_s: float | None = None
     headroom: float = within(DEFAULT_HEADROOM, 0, 10, "give a fraction from 0 to 10, such as 0.2 for 20 %")
+    cached_input: float | None = within(None, 0, 1, "give a share of the input tokens, such as 60% or 0.6", named=True)
     drop_unservable: bool = False
 
 
@@ -143,6 +148,8 @@ class PlannedTraffic:
         headroom: fraction added to the peak rate.
         planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
         rate_source: which of the workload's own arrivals the rates are; empty if they were given as numbers.
+        cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
+        cached_input_source: whose log the share of cached input is of; empty if it was given, or nothing is cached.
         served_requests_share: part of the traffic's requests that is planned for; below 1 where sizes that no GPU can
             serve were dropped. Mean sizes, planned rate and million_tokens_per_month are of this part.
         served_tokens_share: the same of tokens.
@@ -157,6 +164,8 @@ class PlannedTraffic:
     headroom: float
     planned_requests_per_s: float
     rate_source: str = ""
+    cached_input: float = DEFAULT_CACHED_INPUT
+    cached_input_source: str = ""
     served_requests_share: float = 1.0
     served_tokens_share: float = 1.0
 

@@ -119,6 +119,7 @@ def read_eras(path: Path, models: Mapping[str, Model]) -> dict[str, Era]:
             title=reader.text("title"),
             engines=_engines(reader.part("engines")),
             mixed_steps=reader.flag("mixed_steps"),
+            prefix_cache=reader.flag("prefix_cache"),
             fp8_cache=reader.flag("fp8_cache"),
             least_cache_share=reader.number("least_cache_share", 0, 1),
             tensor_parallel=reader.some_of("tensor_parallel", TENSOR_PARALLEL_DEGREES),

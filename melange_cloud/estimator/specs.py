@@ -174,6 +174,7 @@ class Era:
     Attributes:
         engines: settings by engine; of several engines, also those of their mean.
         mixed_steps: whether one step prefills and decodes, reading the weights once for both.
+        prefix_cache: whether it keeps the cache of prompts that begin alike.
         fp8_cache: whether the KV cache of an fp8 profile is kept in 8 bits too.
         least_cache_share: a replica with less cache than this share of its weights is refused.
         tensor_parallel: the degrees that profiles are made for.
@@ -187,6 +188,7 @@ class Era:
     title: str
     engines: Mapping[str, SettingsByMemory]
     mixed_steps: bool
+    prefix_cache: bool
     fp8_cache: bool
     least_cache_share: float
     tensor_parallel: tuple[int, ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 from melange_cloud import catalog, profiles
 from melange_cloud.domain import FRONT_END, GPUS, IneligibleType, Kind, MaxTput, Offer, PlanBasis, Region, Slo
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
-from melange_cloud.domain.question import DEFAULT_TPOT_MS, HEATMAP_REGION
+from melange_cloud.domain.question import DEFAULT_CACHED_INPUT, DEFAULT_TPOT_MS, HEATMAP_REGION
 from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
@@ -29,7 +29,7 @@ TPOT_TARGETS_MS = (20.0, 30.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 200
 LONGEST_TOKENS = 10_000_000
 
 _MANY = frozenset("*?[")
-_SHAPING = ("model", "precision", "era", "engine", "purchase", "api_servers")
+_SHAPING = ("model", "precision", "era", "engine", "purchase", "api_servers", "cached_input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def heat_map(
     Args:
         question: read are region (one; none is HEATMAP_REGION), provider, model, precision, era, engine, tpot_ms
             (infinite asks for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices,
-            trust, discounts, api_servers.
+            trust, discounts, api_servers, cached_input.
         over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
         now: the time that price ages are counted to; None is the clock.
         on_fetch: called with (what is read, units done, units in all or None) while prices are fetched.
@@ -73,8 +73,9 @@ def heat_map(
     basis = asked.basis
     served = asked.basis.served
     config = None if served.config is None else Path(served.config)
+    cached_input = question.traffic.cached_input or DEFAULT_CACHED_INPUT
     found, no_profile = profiles.load_profiles(
-        served.model, served.precision, served.era, None, config, served.engine or None
+        served.model, served.precision, served.era, None, config, served.engine or None, cached_input
     )
     reasons = {str(key): reason for key, reason in no_profile.items()}
     eligible = eligible_offers(offers, set(found), reasons, rules_of(basis, asked.may_use, offers))
@@ -123,6 +124,7 @@ def heat_map(
         prices=tuple(priced[kind] for kind in sorted(priced)),
         cells=cells,
         api_servers=basis.served.api_servers,
+        cached_input=cached_input,
         left_out=tuple(sorted(left_out, key=lambda item: item.instance_type)),
     )
 

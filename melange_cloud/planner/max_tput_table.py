@@ -53,7 +53,13 @@ def evaluate(basis: PlanBasis, buckets: tuple[Bucket, ...], offers: Iterable[Off
     gpus = sorted({offer.instance_type.gpu for offer in offers})
     config = None if basis.served.config is None else Path(basis.served.config)
     by_kind, no_profile = profiles.load_profiles(
-        basis.served.model, basis.served.precision, basis.served.era, gpus, config, basis.served.engine or None
+        basis.served.model,
+        basis.served.precision,
+        basis.served.era,
+        gpus,
+        config,
+        basis.served.engine or None,
+        basis.traffic.cached_input,
     )
     stated = _table(by_kind, buckets, basis.targets.slo, basis.served.api_servers)
     worse = shifted(stated, -1)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from melange_cloud import profiles, workload
 from melange_cloud.domain import GPUS, InstanceType, Kind, Workload
 from melange_cloud.domain.question import (
+    DEFAULT_CACHED_INPUT,
     DEFAULT_ENGINE,
     DEFAULT_SPARE,
     DEFAULT_SPOT_SPARE,
@@ -73,7 +74,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQ
         BadFile: a workload file with faults.
     """
     served, choice = _served(question)
-    traffic, load = _traffic(question)
+    traffic, load = _traffic(question, choice.era)
     targets, calculation, detail = _checked(question.targets), _checked(question.calculation), _detail(question)
     fleet, may_use = _fleet(question, choice, machines)
     return ResolvedQuestion(
@@ -98,6 +99,8 @@ def _defaulted(question: Question, served: ServedModel) -> Iterator[str]:
                 continue
             if one.name == "engine" and served.engine != DEFAULT_ENGINE:
                 continue  # the era has no other, or nothing is estimated
+            if one.name == "cached_input" and not profiles.load_eras()[served.era].prefix_cache:
+                continue
             if one.name == "api_servers" and profiles.no_front_end(served.era, served.precision):
                 continue
             yield one.name
@@ -142,8 +145,12 @@ def _served(question: Question) -> tuple[ServedModel, profiles.ModelSelection]:
     return replace(served, model=choice.model, precision=choice.precision, era=choice.era, engine=engine), choice
 
 
-def _traffic(question: Question) -> tuple[PlannedTraffic, Workload]:
-    """The rates to plan for, and the workload that they are of."""
+def _traffic(question: Question, era: str) -> tuple[PlannedTraffic, Workload]:
+    """The rates to plan for, and the workload that they are of.
+
+    Args:
+        era: engine era of the profiles.
+    """
     asked = _checked(question.traffic)
     held = workload.load_workload_file(asked.workload)
     load, rate_is_set = held.workload, asked.peak_requests_per_s is not None
@@ -166,6 +173,7 @@ def _traffic(question: Question) -> tuple[PlannedTraffic, Workload]:
             f"--rate {peak:g}: planned {planned:g} requests/s, more than the {MOST_REQUESTS_PER_S:,.0f} that can be "
             "solved exactly; plan a part of the traffic and multiply"
         )
+    cached_input, source = _cached_input(asked.cached_input, held, era)
     traffic = PlannedTraffic(
         workload=load.name,
         workload_title=load.title,
@@ -176,8 +184,20 @@ def _traffic(question: Question) -> tuple[PlannedTraffic, Workload]:
         headroom=asked.headroom,
         planned_requests_per_s=planned,
         rate_source=rate.words,
+        cached_input=cached_input,
+        cached_input_source=source,
     )
     return traffic, load
+
+
+def _cached_input(given: float | None, held: workload.WorkloadFile, era: str) -> tuple[float, str]:
+    """The share of the input tokens that comes from the prefix cache, and whose log says so."""
+    if given is not None:
+        check_cached_input(given, era)
+        return float(given), ""
+    if held.cached_input_share and profiles.load_eras()[era].prefix_cache:
+        return held.cached_input_share, f"the log of {held.workload.name}"
+    return DEFAULT_CACHED_INPUT, ""
 
 
 def _fleet(
@@ -242,6 +262,18 @@ def check_api_servers(count: int, era: str, precision: str) -> None:
         )
 
 
+def check_cached_input(share: float, era: str) -> None:
+    """Refuse a share of cached input where engines have no prefix cache.
+
+    Raises:
+        BadInput: the share is above 0 in such an era.
+    """
+    if share > 0 and not profiles.load_eras()[era].prefix_cache:
+        raise BadInput(
+            f"--cached-input {100 * share:g}%: engines of era {era} have no prefix cache; leave the option out"
+        )
+
+
 def _gpus(words: Iterable[str]) -> tuple[tuple[str, ...] | None, frozenset[Kind] | None]:
     by_lower = {gpu.lower(): gpu for gpu in GPUS}
     shown: list[str] = []
@@ -280,4 +312,4 @@ def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict
     return dict(sorted(checked.items()))
 
 
-__all__ = ["ResolvedQuestion", "check_api_servers", "default_spare", "resolve"]
+__all__ = ["ResolvedQuestion", "check_api_servers", "check_cached_input", "default_spare", "resolve"]

@@ -27,6 +27,7 @@ def one_per_gpu(
     era: str | None,
     precision: str | None,
     engine: str | None = None,
+    cached_input: float = 0.0,
 ) -> tuple[list[Profile], dict[str, str]]:
     """The profile of each GPU, and by GPU why it has none.
 
@@ -35,6 +36,7 @@ def one_per_gpu(
         era: None is today's engines.
         precision: None is the model's own.
         engine: as ``resolve_engine`` gives it; None is the mean of the era's engines.
+        cached_input: share of all input tokens that a prefix cache holds.
 
     Raises:
         BadInput: no GPU has one; every reason is named.
@@ -43,7 +45,7 @@ def one_per_gpu(
     left_out: dict[str, str] = {}
     for gpu in gpus:
         try:
-            found.append(_find(model, gpu, tensor_parallel, era, precision, engine))
+            found.append(_find(model, gpu, tensor_parallel, era, precision, engine, cached_input))
         except BadFile:
             raise
         except BadInput as error:
@@ -54,9 +56,15 @@ def one_per_gpu(
 
 
 def _find(
-    model: str, gpu: str, tensor_parallel: int | None, era: str | None, precision: str | None, engine: str | None
+    model: str,
+    gpu: str,
+    tensor_parallel: int | None,
+    era: str | None,
+    precision: str | None,
+    engine: str | None,
+    cached_input: float,
 ) -> Profile:
-    found, missing = load_profiles(model, precision, era, [gpu], engine=engine)
+    found, missing = load_profiles(model, precision, era, [gpu], engine=engine, cached_input=cached_input)
     if tensor_parallel is None and found:
         return next(iter(found.values()))
     kind = Kind(gpu, tensor_parallel or 1)

@@ -2,6 +2,7 @@
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
+from melange_cloud.domain.question import DEFAULT_CACHED_INPUT
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_law, request_s, served_cells
@@ -9,8 +10,16 @@ from melange_cloud.profiles.max_tput.profile import GridCell, Profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of
 
 
-def profile_rates(profile: Profile, slo: Slo, api_servers: int = DEFAULT_API_SERVERS) -> ProfileRates:
+def profile_rates(
+    profile: Profile,
+    slo: Slo,
+    api_servers: int = DEFAULT_API_SERVERS,
+    cached_input: float = DEFAULT_CACHED_INPUT,
+) -> ProfileRates:
     """MaxTput at every size that the profile has operating points for.
+
+    Args:
+        cached_input: what the profile was loaded with.
 
     Raises:
         BadFile: a row of the profile is broken.
@@ -42,6 +51,7 @@ def profile_rates(profile: Profile, slo: Slo, api_servers: int = DEFAULT_API_SER
         reach_tokens=profile.reach_tokens,
         front_end_requests_per_s=None if law is None else api_servers / request_s(law[0], 1),
         notices=(*import_notices(imports, profile.engine), *profile.notes),
+        cached_input=cached_input,
     )
 
 

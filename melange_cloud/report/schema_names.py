@@ -20,6 +20,7 @@ _SHARE: Keywords = {"minimum": 0, "maximum": 1.000001}
 
 MEANINGS: Mapping[str, str] = {
     "api_servers": "HTTP server processes of each replica, which limit its requests/s.",
+    "cached_input": "Share of all input tokens that comes from the engine's prefix cache, 0 to 1.",
     "defaulted": "Names of the fields of the question that the user did not set.",
     "era": "Engine era of the profiles.",
     "generated_at": "When the answer was made, UTC.",
@@ -59,6 +60,7 @@ _RANGES: Mapping[str, Keywords] = {
     "api_servers": _COUNT,
     "busy": _NOT_NEGATIVE,
     "busy_replicas": _NOT_NEGATIVE,
+    "cached_input": _SHARE,
     "defaulted": _NAME,
     "doubts": _NAME,
     "digest": {"pattern": "^[0-9a-f]{64}$"},

@@ -36,6 +36,8 @@ ROUTER = {
     "prompt": "sends by prompt length",
     "oracle": "sends by prompt and answer length, which none knows",
 }
+NO_CACHE = "; no prefix cache"
+CACHE_EFFECT = "less prompt work, same memory"
 
 
 def notices(plan: Plan) -> tuple[str, ...]:
@@ -108,7 +110,9 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
         f"{quantity(traffic.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
         f"{quantity(traffic.planned_requests_per_s)}{_served(plan)}"
         f"{_mean_rate(plan)}; {_targets(plan)}",
-        f"router {clean(basis.fleet.router)}{star(plan, 'router')}: {ROUTER.get(basis.fleet.router, 'unknown here')}",
+        f"router {clean(basis.fleet.router)}{star(plan, 'router')}: {ROUTER.get(basis.fleet.router, 'unknown here')}"
+        f"{'' if traffic.cached_input else NO_CACHE + star(plan, 'cached_input')}",
+        *([cached_input(plan)] if traffic.cached_input else []),
     ]
     asked = _restrictions(plan)
     return (*lines, *([asked] if asked else []))
@@ -123,6 +127,24 @@ def era_and_engine(era: str, engine: str, era_mark: str = "", engine_mark: str =
     """``era 2025, vLLM``; the name of an era of one engine says it already, and what is measured has none."""
     text = f"era {clean(era)}{era_mark}"
     return text if engines_in(era) == (engine,) or not engine else f"{text}, {clean(engine_title(engine))}{engine_mark}"
+
+
+def cached_input(plan: Plan) -> str:
+    """Which part of the input tokens the prefix cache holds, what that changes, and whose log says so."""
+    traffic = plan.basis.traffic
+    share = f"{of_input(traffic.cached_input)} from the prefix cache{star(plan, 'cached_input')}"
+    if not traffic.cached_input_source:
+        return f"{share}: {CACHE_EFFECT}"
+    where = clean(traffic.cached_input_source)
+    return (
+        f"{share}, as in {where}: {CACHE_EFFECT}. Your replicas do not share their caches, so that a plain load "
+        "balancer may hit them less (--cached-input)"
+    )
+
+
+def of_input(share: float) -> str:
+    """A share of the input tokens, to three digits: ``60 % of input tokens``."""
+    return f"{quantity(float(f'{100 * share:.3g}'))}{GLUE}% of input tokens"
 
 
 def _targets(plan: Plan) -> str:

@@ -45,6 +45,7 @@ def in_force() -> dict[str, str]:
         "workload": basis.traffic.workload,
         "tpot_ms": f"{basis.targets.tpot_ms:g}",
         "headroom": f"{basis.traffic.headroom:g}",
+        "cached_input": f"that of the workload's log, else {100 * basis.traffic.cached_input:g}%",
         "router": basis.fleet.router,
         "api_servers": str(basis.served.api_servers),
         "purchase": basis.fleet.purchase,

@@ -63,6 +63,7 @@ def test_defaults_are_named():
         "engine",
         "purchase",
         "api_servers",
+        "cached_input",
         "tpot_ms",
         "region",
     )

@@ -56,8 +56,9 @@ def test_its_signature_lists_every_keyword_once() -> None:
 def test_what_is_not_set_and_shapes_the_answer_is_named() -> None:
     everything = resolved()
     assert set(everything.defaulted) == {
-        "model", "precision", "era", "engine", "api_servers", "workload", "peak_requests_per_s", "headroom", "tpot_ms",
-        "router", "purchase", "sold_as", "spare", "min_host_memory_gib", "hours_per_month", "solver",
+        "model", "precision", "era", "engine", "api_servers", "workload", "peak_requests_per_s", "headroom",
+        "cached_input", "tpot_ms", "router", "purchase", "sold_as", "spare", "min_host_memory_gib", "hours_per_month",
+        "solver",
     }  # fmt: skip
     assert set(everything.defaulted) - set(resolved(tpot_ms=100, spare=0).defaulted) == {"tpot_ms", "spare"}
 

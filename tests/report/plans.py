@@ -43,6 +43,7 @@ DEFAULTED = (
     "workload",
     "peak_requests_per_s",
     "headroom",
+    "cached_input",
     "tpot_ms",
     "router",
     "purchase",

@@ -9,9 +9,11 @@ from melange_cloud.cli import output
 from melange_cloud.cli.exit_codes import NO_DATA, UNSERVABLE
 from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
+    CACHED_INPUT,
     FORMAT,
     MODEL,
     PRECISION,
+    CachedInput,
     E2eMs,
     Engine,
     Era,
@@ -23,6 +25,7 @@ from melange_cloud.cli.options import (
 )
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain import Slo
+from melange_cloud.domain.question import DEFAULT_CACHED_INPUT
 from melange_cloud.errors import BadInput
 from melange_cloud.report.page import Format
 
@@ -50,6 +53,7 @@ def estimate(
     tpot_ms: TpotMs = None,
     ttft_ms: TtftMs = None,
     e2e_ms: E2eMs = None,
+    cached_input: CachedInput = None,
     save: Annotated[bool, typer.Option("--save", help="Save it with your own profiles, for `plan --model`.")] = False,
     format_: Annotated[Format | None, FORMAT("table, json, markdown, or csv: the profile file itself")] = None,
     out: Out = None,
@@ -60,6 +64,7 @@ def estimate(
     """
     from melange_cloud.domain.engines import MEAN_OF_ENGINES
     from melange_cloud.estimator.config_json import read_config
+    from melange_cloud.planner.resolve import check_cached_input
     from melange_cloud.profiles import find_era, resolve_engine
     from melange_cloud.profiles.estimates.config_estimates import estimate_per_gpu, save_estimate
     from melange_cloud.profiles.one_per_gpu import gpus_of
@@ -74,10 +79,23 @@ def estimate(
     if as_profile_file and len(gpus) > 1:
         raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
     served_by = resolve_engine(engine, find_era(era))
+    share = DEFAULT_CACHED_INPUT if cached_input is None else CACHED_INPUT.value(cached_input)
+    if share and (save or as_profile_file):
+        raise BadInput(
+            "a profile file is of prompts computed in full: leave --cached-input out; plan --config takes it"
+        )
     shape = read_config(config, None if model is None else plain_name(model))
     estimates, left_out = estimate_per_gpu(
-        shape, gpus, tensor_parallel=tensor_parallel, precision=precision, era=era, engine=served_by
+        shape,
+        gpus,
+        tensor_parallel=tensor_parallel,
+        precision=precision,
+        era=era,
+        engine=served_by,
+        cached_input=share,
     )
+    for each in estimates:
+        check_cached_input(share, each.profile.era)
     if save:
         for each in estimates:
             place, of = save_estimate(each), each.profile
@@ -93,7 +111,7 @@ def estimate(
     if as_profile_file:
         output.emit(estimates[0].text, result)
         return
-    shown = [profile_rates(each.profile, slo) for each in estimates]
+    shown = [profile_rates(each.profile, slo, cached_input=share) for each in estimates]
     counted = {"parameters": shape.parameters, "family": shape.family, "notes": shape.notes}
     output.show(profile_page(shown, left_out, several=len(gpus) > 1, counted=counted), result)
     refusals = [rates.why_nothing for rates in shown]

@@ -12,6 +12,7 @@ from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import (
     ACCEPT_ODD_PRICES,
     API_SERVERS,
+    CACHED_INPUT,
     ENGINE,
     ERA,
     GPU,
@@ -63,7 +64,8 @@ class HeatMapAxis(StrEnum):
 
 
 SHARED = (
-    MODEL, PRECISION, ERA, ENGINE, GPU, PROVIDER, API_SERVERS, PURCHASE, SOLD_AS, MIN_HOST_MEMORY_GIB, SHEET,
+    MODEL, PRECISION, ERA, ENGINE, GPU, PROVIDER, API_SERVERS, CACHED_INPUT, PURCHASE, SOLD_AS, MIN_HOST_MEMORY_GIB,
+    SHEET,
     ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
 )  # fmt: skip
 """The options that it shares with ``plan``."""

@@ -3,8 +3,10 @@
 from melange_cloud.cli import output
 from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
+    CACHED_INPUT,
     AnyFormat,
     ApiServers,
+    CachedInput,
     E2eMs,
     Engine,
     Era,
@@ -19,7 +21,7 @@ from melange_cloud.cli.options import (
 )
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain import Slo
-from melange_cloud.domain.question import DEFAULT_API_SERVERS, DEFAULT_MODEL
+from melange_cloud.domain.question import DEFAULT_API_SERVERS, DEFAULT_CACHED_INPUT, DEFAULT_MODEL
 from melange_cloud.report.page import Format
 
 
@@ -35,11 +37,12 @@ def show(
     engine: Engine = None,
     precision: Precision = None,
     api_servers: ApiServers = None,
+    cached_input: CachedInput = None,
     format_: AnyFormat = None,
     out: Out = None,
 ) -> None:
     """Show a profile: MaxTput by request size, with its grade and where it comes from."""
-    from melange_cloud.planner.resolve import check_api_servers
+    from melange_cloud.planner.resolve import check_api_servers, check_cached_input
     from melange_cloud.profiles import find_era, resolve_engine
     from melange_cloud.profiles.one_per_gpu import gpus_of, one_per_gpu
     from melange_cloud.profiles.profile_rates import profile_rates
@@ -48,6 +51,7 @@ def show(
     result = result_of(out, format_, Format)
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     slo = Slo(**latency_targets(targets))
+    share = DEFAULT_CACHED_INPUT if cached_input is None else CACHED_INPUT.value(cached_input)
     found, left_out = one_per_gpu(
         model or DEFAULT_MODEL,
         gpus_of(gpu),
@@ -55,13 +59,15 @@ def show(
         era=era,
         precision=precision,
         engine=resolve_engine(engine, find_era(era)),
+        cached_input=share,
     )
     servers = DEFAULT_API_SERVERS if api_servers is None else api_servers
     for profile in found:
         check_api_servers(servers, profile.era, profile.precision)
+        check_cached_input(share, profile.era)
     for name, reason in left_out.items():
         output.note(f"left out: {name}: {reason}")
-    shown = [profile_rates(profile, slo, servers) for profile in found]
+    shown = [profile_rates(profile, slo, servers, share) for profile in found]
     output.show(profile_page(shown, left_out, several=len(found) > 1 or bool(left_out)), result)
     for refusal in filter(None, map(nothing_served, shown)):
         output.note(refusal)

@@ -28,11 +28,13 @@ def estimate_per_gpu(
     precision: str | None,
     era: str | None,
     engine: str = MEAN_OF_ENGINES,
+    cached_input: float = 0.0,
 ) -> tuple[list[ConfigEstimate], dict[str, str]]:
     """The estimate of each GPU that can hold the model, and by GPU why others cannot.
 
     Args:
         tensor_parallel, precision, era, engine: as for ``estimated_profile``.
+        cached_input: share of all input tokens that a prefix cache holds.
 
     Raises:
         BadInput: no GPU can; every reason is named.
@@ -48,6 +50,7 @@ def estimate_per_gpu(
             left_out[gpu] = str(error)
             continue
         (kind,) = table.replicas
+        table = table.with_cached_input(cached_input)
         estimates.append(ConfigEstimate(table.text, GridProfile(table, kind, engine=engine)))
     if not estimates:
         raise BadInput("\n".join(dict.fromkeys(left_out.values())))

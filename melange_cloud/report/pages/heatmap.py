@@ -12,7 +12,7 @@ from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.page import Page
 from melange_cloud.report.pages.heatmap_data import COLUMNS, UNIT, document, rows
-from melange_cloud.report.sentences import PURCHASE, profiles_of
+from melange_cloud.report.sentences import PURCHASE, of_input, profiles_of
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -69,6 +69,8 @@ def title(shown: HeatMap) -> tuple[str, ...]:
     whose = profiles_of(shown.era, shown.engine, mark.get("era", ""), mark.get("engine", ""))
     where = f"{clean(shown.provider)} {clean(shown.region)}{mark.get('region', '')}{place}"
     bought = f"{PURCHASE.get(shown.purchase, shown.purchase)}{mark.get('purchase', '')}"
+    if shown.cached_input:
+        whose += f"; {of_input(shown.cached_input)} from the prefix cache"
     return (
         f"{model}, {whose}",
         f"{where}, {bought}, {origins} prices of {dates}",

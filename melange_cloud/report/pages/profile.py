@@ -8,7 +8,7 @@ from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, Refus
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Paragraph, Sheet
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
-from melange_cloud.report.sentences import era_and_engine
+from melange_cloud.report.sentences import CACHE_EFFECT, era_and_engine, of_input
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
 
 SCHEMA_VERSION = 1
@@ -21,6 +21,7 @@ COLUMNS = (
     "era",
     "engine",
     "api_servers",
+    "cached_input",
     "target_tpot_ms",
     "target_p99_tpot_ms",
     "target_ttft_ms",
@@ -90,7 +91,10 @@ def _profile(rates: ProfileRates) -> Iterator[Block]:
         yield Paragraph((refusal,))
     else:
         target = f"within {within(rates)}" if within(rates) else "at saturation"
-        yield Paragraph((f"Requests/s of one replica {target}, by input and output tokens, with grade",))
+        lines = [f"Requests/s of one replica {target}, by input and output tokens, with grade"]
+        if rates.cached_input:
+            lines.append(f"{of_input(rates.cached_input)} from the prefix cache: {CACHE_EFFECT}")
+        yield Paragraph(tuple(lines))
         yield from _tables(rates)
     measured = tuple(_measured(size, size.measured) for size in rates.cells if size.measured is not None)
     if measured:
@@ -178,7 +182,8 @@ def _measured(size: ServedSize, measured: MeasuredRate) -> str:
 
 def _rows(rates: ProfileRates) -> Iterator[tuple[object, ...]]:
     whose = (
-        *(rates.model, rates.precision, rates.gpu, rates.tensor_parallel, rates.era, rates.engine, rates.api_servers),
+        *(rates.model, rates.precision, rates.gpu, rates.tensor_parallel, rates.era, rates.engine),
+        *(rates.api_servers, rates.cached_input),
         *(rates.target_tpot_ms, rates.target_p99_tpot_ms, rates.target_ttft_ms, rates.target_e2e_ms),
     )
     sizes: list[ServedSize | RefusedSize] = [*rates.cells, *rates.refused]
