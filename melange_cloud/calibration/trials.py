@@ -78,7 +78,8 @@ class Trial:
     def _closed_loop(self, law: StepLaw, k: Calibration) -> Estimate:
         at_once = min(round(self.row.known("concurrency")), round(self.decoding))
         front_end = k.front_end if self.row.source.front_end else NO_FRONT_END
-        return ClosedLoop(law, self.row.size, self.row.cached_prompts, front_end).at(at_once)
+        step_tokens = self.replica.limits.max_num_batched_tokens
+        return ClosedLoop(law, self.row.size, step_tokens, self.row.cached_prompts, front_end).at(at_once)
 
     def _closed_loop_tpot_s(self, law: StepLaw, k: Calibration) -> float:
         others = 1 - 1 / self.row.known("concurrency")
