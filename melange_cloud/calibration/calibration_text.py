@@ -5,8 +5,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from melange_cloud.calibration.calibrate import COLUMNS, GROUPS, ConstantGroup, calibrated, made, trials_of, unwatched
+from melange_cloud.calibration.calibrate import (
+    COLUMNS,
+    GROUPS,
+    ConstantGroup,
+    calibrated,
+    engine_of,
+    made,
+    trials_of,
+    unwatched,
+)
 from melange_cloud.calibration.trials import Trial
+from melange_cloud.estimator.spec_files import FRONT_END_PARTS
+from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.inputs import read_text
 
 HEADER = """\
@@ -20,23 +31,27 @@ HEADER = """\
 #   compute             fraction of the dense peak FLOP/s reached in matrix products
 #   block_scaled        what of `compute` is left with fp8 weights that carry a scale per block
 #   attention           fraction of the 16-bit peak FLOP/s reached by the attention of a prefill
-#   step_s              time that every step takes on top, s; the mean over the engines measured
+#   step_s              time that every step takes on top, s; the mean over today's engines
+#   layer_s             time that every step takes on top per layer: the starts of its kernels, s
+#   block_layer_s       the same, only with fp8 weights that carry a scale per block, s
 #   step_per_request_s  time that every step takes on top per request in it, s
 #   server_share        what an HTTP server in the engine's own process (vLLM 0.x) adds, over step_per_request_s
 #   sampling_s          time that every step takes on top per request, GPU and 100,000 words of vocabulary, s
 #   prefill_s           time that every prefill takes on top, s
-#   cache_loss          reading the cache slows down by 1 + cache_loss x log2(tensor_parallel); the mean over engines
+#   cache_loss          reading the cache slows down by 1 + cache_loss x log2(tensor_parallel); the mean over today's
 #   link_gb_per_s       all-reduce bandwidth within an instance, GB/s
 #   link_latency_s      all-reduce latency, s
 #   switch_share        part of an all-reduce that is left where the switch of 8 GPUs adds up (NVLink SHARP)
-#   front_end           what the measured servers' front end, one process, needs of a step, s. Profiles are of the
-#                       engine behind it: they leave it out
-#   engine_step_s, engine_cache_loss   by measured engine
+#   front_end           what the front end of the measured servers, one process, needs of a step, s: that of the engine
+#                       which needs the most. Profiles are of the engine behind it: they leave it out
+#   engine_step_s, engine_cache_loss, engine_front_end   by engine; an engine that was not measured on a GPU takes as
+#                       much longer or shorter than the measured ones as on H100
 #   grade               by tensor parallel degree: B calibrated on this GPU, C on a few points; degrees not named are D
 #   rests_on            the measurements, or what the row was borrowed from
 #   rows                measured rows of the fit, by source (measured/sources.toml)
 #   fitted, chosen      constants that the rows determine; constants set beforehand
 #   borrowed            the row that all others come from
+#   error_down          a served rate may be lower by this part, whatever the grade says
 """
 
 _TABLES = {
@@ -66,8 +81,8 @@ def _entries(group: ConstantGroup, values: Mapping[str, float]) -> Iterator[tupl
     for name in COLUMNS:
         yield name, float(getattr(constants, name))
     if constants.front_end.per_prefill_s:
-        parts = ("step_s", "per_request_s", "per_prefill_s")
-        yield "front_end", {part: getattr(constants.front_end, part) for part in parts}
+        yield "front_end", _front_end(constants.front_end)
+        yield "engine_front_end", {engine: _front_end(law) for engine, law in constants.engine_front_end.items()}
     for name in ("engine_step_s", "engine_cache_loss"):
         by_engine: Mapping[str, float] = getattr(constants, name)
         if len(set(by_engine.values())) > 1:
@@ -76,11 +91,17 @@ def _entries(group: ConstantGroup, values: Mapping[str, float]) -> Iterator[tupl
     yield "rests_on", _rests_on(group, trials)
     if trials:
         yield "rows", Counter(each.row.source.name for each in trials)
-        yield "fitted", tuple(group.fitted)
+        yield "fitted", group.own
     if group.chosen:
         yield "chosen", tuple(group.chosen)
     if group.borrowed:
         yield "borrowed", ", ".join(group.borrowed)
+    if group.error_down:
+        yield "error_down", group.error_down
+
+
+def _front_end(law: FrontEnd) -> dict[str, float]:
+    return {part: getattr(law, part) for part in FRONT_END_PARTS}
 
 
 def _toml(value: object) -> str:
@@ -101,7 +122,7 @@ def _toml(value: object) -> str:
 
 
 def _engines(trials: list[Trial]) -> list[str]:
-    return sorted({each.row.source.engine for each in trials})
+    return sorted({engine_of(each) for each in trials})
 
 
 def _rests_on(group: ConstantGroup, trials: list[Trial]) -> str:

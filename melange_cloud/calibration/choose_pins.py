@@ -5,6 +5,7 @@ only where the two say the same thing:
 
 - the row enters fits, and is of one of ENGINES;
 - the shipped profile has the replica, and keeps its cache in as many bits;
+- the engine is of the era: TensorRT-LLM 0.x, which today's era rests on in part, is no longer in use;
 - a closed loop was run at LEAST_LOADS loads or more, on a replica that is not mostly overhead, and the server's front
   end left the pace to the engine;
 - of saturated runs, where as many requests fit at once as under the era's limits, within SAME_BATCH;
@@ -23,19 +24,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from melange_cloud.calibration.build_profiles import profile_key
-from melange_cloud.calibration.calibrate import PAST_ENGINES
+from melange_cloud.calibration.calibrate import TODAYS_ENGINES, engine_of
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import LoadCurve, Trial, curves, estimated_within, trial
 from melange_cloud.domain import OperatingPoint
 from melange_cloud.estimator.closed_loop import rounded
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
-from melange_cloud.estimator.specs import Calibration, Era
+from melange_cloud.estimator.specs import Era
 from melange_cloud.profiles.estimates.estimate_grade import OVERHEAD_READ_S
 from melange_cloud.profiles.files.profile_format import MEASURED_FORMAT, format_profile
 from melange_cloud.profiles.run_points import ERROR
 
-ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "TensorRT-LLM 0.x", "vLLM 0.x")
+ENGINES = ("vLLM", "SGLang", "TensorRT-LLM 1.x", "vLLM 0.x")
 """Whose closed loop is pinned where several were measured: what most people run goes first."""
 
 LEAST_LOADS = 3
@@ -52,7 +53,6 @@ MOST_FRONT_END = 0.6
 
 _ERA_OF_ENGINE = {"vLLM 0.x": "vllm-0.2.7"}
 _TODAY = "2025"
-_ENGINES_SEEN_ON = "H100"
 _WITHOUT_TARGET = math.inf
 _TITLE_ENDS = re.compile(r" \(|,")
 
@@ -89,7 +89,7 @@ def _trials(era: Era) -> Iterator[Trial]:
         if not _shipped_precision(era, row) or (row.precision == "fp8" and row.source.fp8_cache != era.fp8_cache):
             continue
         ready = trial(row, models, gpus, era, constants)
-        if ready is not None:
+        if ready is not None and (era.name != _TODAY or engine_of(ready) in TODAYS_ENGINES):
             yield ready
 
 
@@ -143,7 +143,7 @@ def _points(curve: LoadCurve, held: Sequence[Trial], others: Sequence[LoadCurve]
 
 def _front_end_part(each: Trial, tpot_ms: float, requests_per_s: float) -> float:
     """The part of a measured step in which the server's front end was busy."""
-    front_end = each.replica.calibration.front_end
+    front_end = each.replica.calibration.of_engine(each.row.source.engine).front_end.of_layers(each.work.layers)
     busy_s = front_end.step_s + each.decoding * front_end.per_request_s
     return 1000 * busy_s / tpot_ms + requests_per_s * front_end.per_prefill_s
 
@@ -168,37 +168,17 @@ def _has_the_batch(each: Trial) -> bool:
 
 def _spread(each: Trial, tpot_ms: float) -> float:
     """By how much engines of today differ from the one measured, by their calibrated steps; a fraction of its rate."""
-    replica, engine = _as_shipped(each), each.row.source.engine
-    measured = estimated_within(_with(replica, engine, engine), each.row.size, tpot_ms)
+    replica = _as_shipped(each)
+    measured = estimated_within(_with(replica, engine_of(each)), each.row.size, tpot_ms)
     if measured == 0:
         return math.inf
-    rates = [
-        estimated_within(_with(replica, engine, other), each.row.size, tpot_ms)
-        for other in _engines(replica)
-        if other not in PAST_ENGINES
-    ]
+    others = TODAYS_ENGINES if replica.era.name == _TODAY else ()
+    rates = [estimated_within(_with(replica, other), each.row.size, tpot_ms) for other in others]
     return max((abs(rate / measured - 1) for rate in rates), default=0.0)
 
 
-def _engines(replica: Replica) -> Iterable[str]:
-    seen = _seen(replica)
-    return () if seen is None else seen.engine_step_s
-
-
-def _seen(replica: Replica) -> Calibration | None:
-    """The constants in which several engines were distinguished; None if none were."""
-    precision = "fp8" if replica.precision == "fp8" else "fp16"
-    return load_calibrations().get((_ENGINES_SEEN_ON, replica.era.name, precision))
-
-
-def _with(replica: Replica, measured: str, engine: str) -> Replica:
-    """A replica with an engine's step and cache loss; on a GPU where only one was measured they differ as on H100."""
-    own, seen = replica.calibration, _seen(replica)
-    if engine in own.engine_step_s or seen is None or not seen.engine_step_s:
-        return replace(replica, calibration=own.of_engine(engine))
-    step_s = own.step_s + seen.engine_step_s[engine] - seen.engine_step_s[measured]
-    loss = own.cache_loss + seen.engine_cache_loss[engine] - seen.engine_cache_loss[measured]
-    return replace(replica, calibration=replace(own, step_s=max(step_s, 0.0), cache_loss=max(loss, 0.0)))
+def _with(replica: Replica, engine: str) -> Replica:
+    return replace(replica, calibration=replica.calibration.of_engine(engine))
 
 
 def _as_shipped(each: Trial) -> Replica:

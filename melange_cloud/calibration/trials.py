@@ -21,7 +21,7 @@ from melange_cloud.calibration.training_data import TrainingRow
 from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, behind_front_end, law_of
-from melange_cloud.estimator.specs import Calibration, EngineSettings, Era, Gpu, Model
+from melange_cloud.estimator.specs import Calibration, EngineSettings, Era, FrontEnd, Gpu, Model
 from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles.evidence.measurement_sources import MeasurementSource
 
@@ -77,13 +77,15 @@ class Trial:
 
     def _closed_loop(self, law: StepLaw, k: Calibration) -> Estimate:
         at_once = min(round(self.row.known("concurrency")), round(self.decoding))
-        front_end = k.front_end if self.row.source.front_end else NO_FRONT_END
         step_tokens = self.replica.limits.max_num_batched_tokens
-        return ClosedLoop(law, self.row.size, step_tokens, self.row.cached_prompts, front_end).at(at_once)
+        return ClosedLoop(law, self.row.size, step_tokens, self.row.cached_prompts, self._front_end(k)).at(at_once)
+
+    def _front_end(self, k: Calibration) -> FrontEnd:
+        return k.front_end.of_layers(self.work.layers) if self.row.source.front_end else NO_FRONT_END
 
     def _closed_loop_tpot_s(self, law: StepLaw, k: Calibration) -> float:
         others = 1 - 1 / self.row.known("concurrency")
-        front_end = k.front_end if self.row.source.front_end else NO_FRONT_END
+        front_end = self._front_end(k)
         begun = self.decoding * others / max(self.row.output_tokens - 1, 1)
         gpu_s = law.tpot_s(self.decoding, self.row.size, others)
         return behind_front_end(gpu_s, front_end, max(self.decoding, 1.0), begun)

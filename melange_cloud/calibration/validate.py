@@ -16,7 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from melange_cloud.calibration.calibrate import GROUPS, ConstantGroup, Key, calibrated, fit, made, trials_of, unwatched
+from melange_cloud.calibration.calibrate import (
+    GROUPS,
+    ConstantGroup,
+    Key,
+    calibrated,
+    fit,
+    made,
+    training_of,
+    trials_of,
+    unwatched,
+)
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.calibration.trials import TPOT_TARGETS_MS, LoadCurve, Trial, curves, estimated_within
 from melange_cloud.domain.report_card import CardRow
@@ -68,7 +78,7 @@ def report_card(progress: Callable[[int, int], None] = unwatched) -> list[CardRo
         progress: called with how many fits are done, of how many.
     """
     known = calibrated()
-    grouped = [(group, trials_of(group)) for group in GROUPS if group.fitted]
+    grouped = [(group, training_of(group)) for group in GROUPS if group.fitted]
     work = [(group, trials, split) for group, trials in grouped for split in range(SPLITS)]
     offs: dict[tuple[Key, str], list[_HeldOutError]] = {}
     for done, (group, trials, split) in enumerate(work):
@@ -87,12 +97,11 @@ def report_card(progress: Callable[[int, int], None] = unwatched) -> list[CardRo
 def _held_out(
     group: ConstantGroup, trials: Sequence[Trial], split: int, known: dict[Key, dict[str, float]]
 ) -> Iterator[tuple[str, _HeldOutError]]:
-    borrowed = known[group.borrowed] if group.borrowed else {}
     engines = sorted({each.row.source.engine for each in trials})
-    for held in folds([each.row.size for each in trials], split):
+    for held in folds([each.row.size for each in trials if group.has(each.row)], split):
         seen = [each for each in trials if each.row.size not in held]
-        unseen = [each for each in trials if each.row.size in held]
-        together = made(group, fit(group, seen, borrowed), engines)
+        unseen = [each for each in trials if each.row.size in held and group.has(each.row)]
+        together = made(group, fit(group, seen, known), engines)
         for each in unseen:
             constants = together.of_engine(each.row.source.engine)
             off = each.predicted_over_measured(constants) - 1

@@ -13,7 +13,8 @@ A step puts T tokens through the weights. It reads them once for all, and multip
     linear(T) = sqrt(read^2 + multiply(T)^2)      read = W / (tp BW read_weights),  multiply = 2 P T / (tp TF compute)
     cache     = b c kv / (min(tp, kv_heads) BW read_cache) (1 + cache_loss log2 tp)
     network   = 2 layers (link_latency + T hidden 4 (tp - 1)/tp / link)                      0 where tp = 1
-    overhead  = step_s + b (python_s + sampling_s V tp) + 2 P_head b / (tp TF16 compute)
+    overhead  = step_s + layers (layer_s + block_layer_s)
+                + b (python_s + sampling_s V tp) + 2 P_head b / (tp TF16 compute)
     python_s  = step_per_request_s (1 + server_share)
     step(b)   = linear(b) + cache + network + overhead
 
@@ -113,6 +114,7 @@ def law_of(work: StepWork, k: Calibration) -> StepLaw:
     python_s = k.step_per_request_s * (1 + k.server_share)
     compute = k.compute * (k.block_scaled if work.block_scaled else 1.0)
     head_s = work.head_s / k.compute
+    kernels_s = k.layer_s + (k.block_layer_s if work.block_scaled else 0.0)
     several = work.degree > 1
     return StepLaw(
         read_s=max(work.read_s / k.read_weights, work.weights_s),
@@ -120,12 +122,12 @@ def law_of(work: StepWork, k: Calibration) -> StepLaw:
         moved_s=work.moved_gb * (k.switch_share if work.degree == SWITCHED else 1.0) / k.link_gb_per_s,
         cache_s=work.cache_s / k.read_cache * (1 + k.cache_loss * math.log2(work.degree)),
         windowed_cache_s=0.0,
-        fixed_s=k.step_s + (2 * work.layers * k.link_latency_s if several else 0.0),
+        fixed_s=k.step_s + work.layers * (kernels_s + (2 * k.link_latency_s if several else 0.0)),
         request_s=python_s + k.sampling_s * work.scores + head_s,
         prompt_s=k.prefill_s + head_s + (0.0 if work.mixed_steps else python_s),
         attention_s=work.attention_s / k.attention,
         mixed_steps=work.mixed_steps,
-        prefill_step_s=0.0 if work.mixed_steps else k.step_s,
+        prefill_step_s=0.0 if work.mixed_steps else k.step_s + work.layers * kernels_s,
     )
 
 

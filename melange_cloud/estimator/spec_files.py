@@ -29,6 +29,8 @@ from melange_cloud.inputs import NotANumber, parse_number, read_toml
 from melange_cloud.inputs.toml_tables import TomlTable
 from melange_cloud.shipped import shipped
 
+FRONT_END_PARTS = ("step_s", "per_request_s", "per_prefill_s", "per_prefill_layer_s")
+
 
 def read_models(path: Path) -> dict[str, Model]:
     """The models of a ``models.toml``, by name.
@@ -217,6 +219,8 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             attention=reader.number("attention", 0.05, 1),
             step_s=reader.number("step_s", 0, 1),
             step_per_request_s=reader.number("step_per_request_s", 0, 1),
+            layer_s=reader.number("layer_s", 0, 1),
+            block_layer_s=reader.number("block_layer_s", 0, 1),
             server_share=reader.number("server_share", 0, 10),
             sampling_s=reader.number("sampling_s", 0, 1),
             prefill_s=reader.number("prefill_s", 0, 1),
@@ -224,15 +228,20 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             link_gb_per_s=reader.number("link_gb_per_s", 0.1, 10_000),
             link_latency_s=reader.number("link_latency_s", 0, 1),
             switch_share=reader.number("switch_share", 0, 10),
-            front_end=FrontEnd(*reader.triple("front_end", ("step_s", "per_request_s", "per_prefill_s"))),
+            front_end=FrontEnd(*reader.numbers("front_end", FRONT_END_PARTS)),
             engine_step_s=reader.seconds("engine_step_s"),
             engine_cache_loss=reader.seconds("engine_cache_loss"),
+            engine_front_end={
+                engine: FrontEnd(*reader.part("engine_front_end").numbers(engine, FRONT_END_PARTS))
+                for engine in reader.mapping("engine_front_end")
+            },
             grade=reader.mapping("grade"),
             rests_on=reader.text("rests_on"),
             rows=reader.mapping("rows"),
             fitted=reader.texts("fitted"),
             chosen=reader.texts("chosen"),
             borrowed=reader.text("borrowed") if reader.has("borrowed") else "",
+            error_down=reader.number("error_down", 0, 1) if reader.has("error_down") else 0.0,
         )
         reader.finish()
         for grade in row.grade.values():

@@ -9,6 +9,8 @@ from melange_cloud.domain.engines import ENGINES, MEAN_OF_ENGINES
 GIB = 2**30
 PRECISIONS = ("bf16", "fp16", "fp8")
 BYTES_PER_ELEMENT_16_BIT = 2
+ENGINE_NAMES = {"vLLM": "vllm", "SGLang": "sglang", "TensorRT-LLM 1.x": "tensorrt-llm"}
+"""Today's engines: how sources of measurements call them, and how options do. Others are past engines."""
 DEFAULT_MAX_NUM_SEQS = 256
 """Requests that an engine runs at once at most, unless it is started with another ``--max-num-seqs``."""
 TENSOR_PARALLEL_DEGREES = (1, 2, 4, 8)
@@ -226,11 +228,20 @@ class FrontEnd:
         step_s: of every step.
         per_request_s: for every request in it: its token is turned into text and sent.
         per_prefill_s: for every request that begins.
+        per_prefill_layer_s: the same for every layer of the model: an engine without CUDA graphs for prompts starts
+            their kernels one by one.
     """
 
     step_s: float
     per_request_s: float
     per_prefill_s: float
+    per_prefill_layer_s: float = 0.0
+
+    def of_layers(self, layers: int) -> "FrontEnd":
+        """What it needs before a model with so many layers."""
+        if not self.per_prefill_layer_s:
+            return self
+        return FrontEnd(self.step_s, self.per_request_s, self.per_prefill_s + layers * self.per_prefill_layer_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,20 +254,25 @@ class Calibration:
         block_scaled: what of ``compute`` is left with block-scaled fp8 weights.
         attention: fraction of the 16-bit peak FLOP/s reached by the attention of a prefill.
         step_s, step_per_request_s: time that a step takes on top, fixed and per request in it, s.
+        layer_s: time that a step takes on top per layer, whatever is in it: the starts of its kernels, s.
+        block_layer_s: what block-scaled fp8 weights add to it: their inputs are scaled per block in kernels of their
+            own, s.
         server_share: what an HTTP server in the engine's own process adds, over ``step_per_request_s``.
         sampling_s: time per request, GPU and 100,000 words of vocabulary that choosing a token takes, s.
         prefill_s: time that a prefill takes on top, s.
         cache_loss: KV reads slow down by 1 + cache_loss x log2(tensor_parallel).
         link_gb_per_s, link_latency_s: all-reduce bandwidth, GB/s, and latency, s.
         switch_share: of an all-reduce's transfer, the part left where the switch of 8 GPUs adds up.
-        front_end: of servers that were measured; profiles are of the engine behind it.
-        engine_step_s, engine_cache_loss: by engine, where it was measured and differs; ``step_s`` and ``cache_loss``
-            are the means over engines.
+        front_end: of the engine whose server needs the most, since a ceiling must hold for each; profiles are of the
+            engine behind it.
+        engine_step_s, engine_cache_loss, engine_front_end: by engine, where they differ; ``step_s`` and ``cache_loss``
+            are the means over today's engines.
         grade: by tensor parallel degree; degrees that are not named are D.
         rests_on: the measurements, or what it was borrowed from.
         rows: measured rows of the fit, by source.
         fitted, chosen: names of the constants that the rows determine, and of those that were set beforehand.
         borrowed: the row that the others come from; empty if all are its own.
+        error_down: a served rate may be lower by this part, where that is more than the grade says; 0 where it is not.
     """
 
     gpu: str
@@ -269,6 +285,8 @@ class Calibration:
     attention: float
     step_s: float
     step_per_request_s: float
+    layer_s: float
+    block_layer_s: float
     server_share: float
     sampling_s: float
     prefill_s: float
@@ -279,12 +297,14 @@ class Calibration:
     front_end: FrontEnd
     engine_step_s: Mapping[str, float]
     engine_cache_loss: Mapping[str, float]
+    engine_front_end: Mapping[str, FrontEnd]
     grade: Mapping[str, str]
     rests_on: str
     rows: Mapping[str, int]
     fitted: tuple[str, ...]
     chosen: tuple[str, ...]
     borrowed: str
+    error_down: float = 0.0
 
     @property
     def name(self) -> str:
@@ -296,7 +316,12 @@ class Calibration:
         """The constants of the engine without a server."""
         return replace(self, server_share=0.0) if self.server_share else self
 
-    def of_engine(self, engine: str) -> "Calibration":
-        """The constants of one engine."""
-        step_s = self.engine_step_s.get(engine, self.step_s)
-        return replace(self, step_s=step_s, cache_loss=self.engine_cache_loss.get(engine, self.cache_loss))
+    def of_engine(self, engine: str | None) -> "Calibration":
+        """The constants of one engine, by its name in an option or in a source; None and ``mean`` are the mean."""
+        name = ENGINE_NAMES.get(engine or "", engine or "")
+        return replace(
+            self,
+            step_s=self.engine_step_s.get(name, self.step_s),
+            cache_loss=self.engine_cache_loss.get(name, self.cache_loss),
+            front_end=self.engine_front_end.get(name, self.front_end),
+        )

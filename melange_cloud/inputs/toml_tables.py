@@ -81,14 +81,13 @@ class TomlTable(Fields):
             numbers[name] = float(value)
         return numbers
 
-    def triple(self, field: str, names: tuple[str, str, str]) -> tuple[float, float, float]:
-        """Three numbers of a table; all 0 if it is absent."""
+    def numbers(self, field: str, names: tuple[str, ...]) -> tuple[float, ...]:
+        """The numbers of a table that has exactly these names; all 0 if it is absent."""
         table = self.seconds(field)
         if table and set(table) != set(names):
             self.fault(field, f"has {echoed(', '.join(table))}", f"must have {', '.join(names)}")
-            return 0.0, 0.0, 0.0
-        first, second, third = (table.get(name, 0.0) for name in names)
-        return first, second, third
+            return (0.0,) * len(names)
+        return tuple(table.get(name, 0.0) for name in names)
 
     def finish(self) -> None:
         """Add a fault for each field that nothing has asked for."""

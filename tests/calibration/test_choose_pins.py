@@ -70,7 +70,6 @@ def test_no_saturated_run_is_pinned_that_ran_another_number_of_requests_at_once(
     """128/128 on an H100 runs over 1,000 Llama-3.1-8B requests in TensorRT-LLM; ours stops at 512."""
     sizes = of_8b().measured.sizes
     assert (128, 128) not in sizes
-    assert (1000, 1000) in sizes
     for place, degree, point in all_points():
         if point.tpot_ms is not None:
             continue
@@ -85,9 +84,9 @@ def test_no_pin_of_fp8_weights_with_a_16_bit_cache_and_none_of_a_front_end() -> 
     sources = {point.source for place, _, point in all_points() if place.parts[2] == "fp8"}
     assert sources
     assert not any("vLLM" in source or "SGLang" in source for source in sources)
-    front_end = load_calibrations()["H100", "2025", "fp16"].front_end
+    front_end = load_calibrations()["H100", "2025", "fp16"].front_end.of_layers(32)  # TensorRT-LLM's: it needs the most
     for place, _, point in all_points():
-        if place.parts[2:] == ("bf16", "H100.csv") and point.tpot_ms is not None:
+        if place.parts[1:] == ("llama-3.1-8b", "bf16", "H100.csv") and point.tpot_ms is not None:
             assert point.requests_per_s * front_end.per_prefill_s <= MOST_FRONT_END
     degrees = {degree for place, degree, _ in all_points() if place.parts[1] == "llama-3.1-8b"}
     assert degrees == {1, 2}, "on four or eight H100 an 8B step is mostly overhead"
@@ -173,8 +172,8 @@ def test_the_report_card_holds_estimates_against_measurements_not_pins() -> None
     pin, estimate = of.max_tput(*SIZE, Slo(tpot_ms)), of.estimate.max_tput(*SIZE, Slo(tpot_ms))
     assert isinstance(pin, MaxTput)
     assert isinstance(estimate, MaxTput)
-    assert shipped_rate == pytest.approx(estimate.requests_per_s, rel=0.02)
-    assert shipped_rate != pytest.approx(pin.requests_per_s, rel=0.03)
+    assert shipped_rate == pytest.approx(estimate.requests_per_s, rel=0.01)
+    assert shipped_rate != pytest.approx(pin.requests_per_s, rel=0.015)
 
 
 def test_a_plan_at_a_measured_size_stands_on_the_measurement(tmp_path: Path) -> None:

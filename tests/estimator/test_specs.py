@@ -33,7 +33,7 @@ def read_shipped_eras(path: Path) -> object:
         ("eras.toml", read_shipped_eras, '"llama-2-7b" = 18000', '"llama-2-7b" = "18k"', "max_total_tokens"),
         ("calibration.toml", read_calibrations, "read_cache = 0.", "read_cache = 8.", "read_cache"),
         ("calibration.toml", read_calibrations, '"per_request_s" =', '"per_token_s" =', "front_end"),
-        ("calibration.toml", read_calibrations, '"vLLM" = 0.', '"vLLM" = -0.', "engine_step_s"),
+        ("calibration.toml", read_calibrations, '"vllm" = 0.', '"vllm" = -0.', "engine_step_s"),
         ("calibration.toml", read_calibrations, '{ "1" = "B", "4" = "B"', '{ "1" = "E", "4" = "B"', "grade"),
     ],
 )
