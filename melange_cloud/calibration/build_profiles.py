@@ -16,11 +16,6 @@ FINGERPRINTS = Path("fingerprints.csv")
 _COLUMNS = "era,model,precision,gpu,sizes,points,sha256"
 
 
-def profile_key(model: str, precision: str, gpu: str, era: str) -> Path:
-    """A profile's place under profiles/pinned."""
-    return Path(era) / model / precision / f"{gpu}.csv"
-
-
 def estimates(models: Iterable[str] | None = None) -> Iterator[EstimateTable]:
     """The estimates of every shipped model, era and precision on every GPU that has constants and can hold it.
 

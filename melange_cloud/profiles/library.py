@@ -5,7 +5,6 @@ from functools import cache
 from pathlib import Path
 
 from melange_cloud.domain import Kind
-from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Era, Model
 from melange_cloud.profiles.estimates.estimate_table import EstimateTable, estimate_table, replica_of
@@ -23,7 +22,7 @@ from melange_cloud.profiles.lookup import (
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.prefix_cache import PrefixCache
 from melange_cloud.profiles.max_tput.profile import Profile
-from melange_cloud.profiles.measured_engine import measured_with
+from melange_cloud.profiles.pinned_place import pinned_place
 from melange_cloud.profiles.saved_estimates import saved_estimates
 from melange_cloud.profiles.user_profiles import own_files, own_folder, plain_name
 from melange_cloud.shipped import shipped
@@ -76,7 +75,7 @@ def load_profiles(
     measured_here = shipped("profiles") / "pinned"
     has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
-        place = Path(where.name) / found.name / resolved / f"{gpu}.csv"
+        place = pinned_place(where, served_by, found.name, resolved, gpu)
         estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by))
         caches = _prefix_caches(found.name, where.name, resolved, gpu, served_by, cached_input)
         if has_own:
@@ -84,8 +83,6 @@ def load_profiles(
             estimates.update(saved)
             caches = {kind: cache for kind, cache in caches.items() if kind not in saved}
         measured = _read_if_there(measured_here / place) if has_measured else None
-        if measured is not None and served_by != MEAN_OF_ENGINES:
-            measured = measured_with(measured, served_by)
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
         held: dict[Kind, Profile] = {**estimates, **{kind: cache.estimate for kind, cache in caches.items()}}
         if measured is not None or own:

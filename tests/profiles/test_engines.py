@@ -4,13 +4,10 @@ import tomllib
 
 import pytest
 
-from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo
+from melange_cloud.domain import Kind, MaxTput, Slo
 from melange_cloud.domain.engines import engines_in
 from melange_cloud.errors import BadInput
 from melange_cloud.profiles import find_era, load_profiles, resolve_engine
-from melange_cloud.profiles.files.profile_file import read_profile_file
-from melange_cloud.profiles.files.profile_format import MEASURED_FORMAT, format_profile
-from melange_cloud.profiles.measured_engine import measured_with
 from melange_cloud.shipped import shipped
 
 H100 = Kind("H100", 1)
@@ -116,43 +113,26 @@ def test_an_engine_without_a_difference_is_the_mean():
     assert plain.max_tput(500, 200, Slo(100)) == named.max_tput(500, 200, Slo(100))
 
 
-def measured(path, *points):
-    header = {
-        "format": MEASURED_FORMAT, "model": "m", "precision": "bf16", "gpu": "H100", "era": "2025",
-        "max_total_tokens": "8192", "max_num_seqs": "256", "source": "measured by hand",
-        "calibration": "none, measured", "made by": "a test",
-    }  # fmt: skip
-    rows = [
-        (1, OperatingPoint(tokens, 100, 8, float(rate), 20.0, 100.0, "measured", "A", 0.1, source=source))
-        for tokens, rate, source in points
-    ]
-    path.write_text(format_profile(header, rows))
-    return read_profile_file(path)
-
-
-def test_of_a_measured_profile_the_points_of_an_engine_are_left(tmp_path):
-    file = measured(
-        tmp_path / "m.csv",
-        (100, 1, "SGLang 0.5.1 serving"),
-        (100, 2, "vLLM 0.12.0 serving"),
-        (500, 3, "vLLM 0.12.0 serving"),
-    )
-    kept = measured_with(file, "vllm")
-    assert kept is not None
-    assert {size: [point.requests_per_s for point in kept.points(H100, size)] for size in kept.rows[H100]} == {
-        (100, 100): [2.0],
-        (500, 100): [3.0],
-    }
-    assert measured_with(file, "tensorrt-llm") is None
-    assert len(file.points(H100, (100, 100))) == 2  # the file itself stays whole
+def test_an_engine_has_its_own_measurements_and_the_mean_has_them_moved():
+    """NVIDIA's overview of TensorRT-LLM 1.0: 26.95/s of Llama-3.1-8B at 2048/128, fp8, one H100, all queued at once."""
+    title, moved = "NVIDIA TensorRT-LLM 1.0 performance overview", {}
+    for engine in (None, "vllm", "tensorrt-llm"):
+        profile = load_profiles("llama-3.1-8b", "fp8", gpus=["H100"], engine=engine)[0][H100]
+        points = profile.points.get((2048, 128), ())
+        moved[engine] = [(point.requests_per_s, point.source) for point in points if point.origin == "measured"]
+    assert moved["vllm"] == []
+    assert moved["tensorrt-llm"] == [(26.95, title)]
+    ((rate, source),) = moved[None]
+    assert source == f"{title} (moved to the mean of engines)"
+    assert 0.95 * 26.95 < rate < 26.95, "vLLM's step is longer, so is the mean's"
 
 
 def test_shipped_measurements_of_another_engine_are_not_pinned():
-    """Every measured point of an engine's profile names that engine; that of the mean has more of them."""
+    """Every measured point of an engine's profile names that engine; that of the mean has those of all."""
     counts = {}
     for engine in (None, "vllm", "sglang", "tensorrt-llm"):
         profile = load_profiles("llama-3.1-8b", "fp8", gpus=["H100"], engine=engine)[0][H100]
         points = [point for of in profile.points.values() for point in of if point.origin == "measured"]
         counts[engine] = len(points)
         assert engine is None or {engines_in(point.source) for point in points} <= {(engine,)}
-    assert counts[None] == counts["vllm"] + counts["sglang"] + counts["tensorrt-llm"] > 0
+    assert 0 < counts[None] <= counts["vllm"] + counts["sglang"] + counts["tensorrt-llm"]
