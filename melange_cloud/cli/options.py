@@ -113,8 +113,8 @@ PESSIMISTIC = Option(
 )
 API_SERVERS = Option(
     "api_servers", int,
-    "HTTP server processes per replica (vLLM's --api-server-count): each takes some 28 to 46 requests/s of short "
-    "answers, whatever the GPU does",
+    "HTTP server processes per replica (vLLM's --api-server-count): each takes some 20 to 44 requests/s of short "
+    "answers, fewer the more layers a model has, whatever the GPU does",
     f"{asked.DEFAULT_API_SERVERS}", WHAT, field="api_servers",
 )
 GPU = Option(
