@@ -125,7 +125,6 @@ class ConstantGroup:
         chosen: constants set beforehand, by name.
         borrowed: the group that the other constants come from.
         grade: by tensor parallel degree.
-        error_down: as in ``Calibration``.
         because: what was chosen or borrowed, and why; a clause.
     """
 
@@ -139,7 +138,6 @@ class ConstantGroup:
     chosen: Mapping[str, float] = field(default_factory=dict)
     borrowed: Key | None = None
     grade: Mapping[str, str] = field(default_factory=dict)
-    error_down: float = 0.0
     because: str = ""
 
     @property
@@ -207,7 +205,6 @@ GROUPS = (
         chosen=_SERVER,
         because="moved from offline batches to serving with what vLLM's own profile of 0.5.3 says of its HTTP server; "
         "served rates of the time were up to 45 % lower",
-        error_down=1.0,
     ),
     ConstantGroup(
         *("A100-80GB", "vllm-0.2.7", "fp16"),
@@ -393,7 +390,6 @@ def made(group: ConstantGroup, values: Mapping[str, float], engines: Sequence[st
         fitted=group.own,
         chosen=tuple(group.chosen),
         borrowed=", ".join(group.borrowed) if group.borrowed else "",
-        error_down=group.error_down,
         **{name: value(name) for name in COLUMNS if name not in ("step_s", "cache_loss")},
     )
 

@@ -51,7 +51,6 @@ HEADER = """\
 #   rows                measured rows of the fit, by source (measured/sources.toml)
 #   fitted, chosen      constants that the rows determine; constants set beforehand
 #   borrowed            the row that all others come from
-#   error_down          a served rate may be lower by this part, whatever the grade says
 """
 
 _TABLES = {
@@ -96,8 +95,6 @@ def _entries(group: ConstantGroup, values: Mapping[str, float]) -> Iterator[tupl
         yield "chosen", tuple(group.chosen)
     if group.borrowed:
         yield "borrowed", ", ".join(group.borrowed)
-    if group.error_down:
-        yield "error_down", group.error_down
 
 
 def _front_end(law: FrontEnd) -> dict[str, float]:

@@ -241,7 +241,6 @@ def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:
             fitted=reader.texts("fitted"),
             chosen=reader.texts("chosen"),
             borrowed=reader.text("borrowed") if reader.has("borrowed") else "",
-            error_down=reader.number("error_down", 0, 1) if reader.has("error_down") else 0.0,
         )
         reader.finish()
         for grade in row.grade.values():

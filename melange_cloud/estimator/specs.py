@@ -272,7 +272,6 @@ class Calibration:
         rows: measured rows of the fit, by source.
         fitted, chosen: names of the constants that the rows determine, and of those that were set beforehand.
         borrowed: the row that the others come from; empty if all are its own.
-        error_down: a served rate may be lower by this part, where that is more than the grade says; 0 where it is not.
     """
 
     gpu: str
@@ -304,7 +303,6 @@ class Calibration:
     fitted: tuple[str, ...]
     chosen: tuple[str, ...]
     borrowed: str
-    error_down: float = 0.0
 
     @property
     def name(self) -> str:
