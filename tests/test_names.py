@@ -14,6 +14,7 @@ SAME_NOUN = {
     "coverage": ("domain", "planner", "report/pages"),
     "current_fleet": ("planner/region", "report/pages"),
     "error_bars": ("planner", "report/pages"),
+    "evidence": ("cli/profiles", "domain", "report/pages"),
     "explanation": ("domain", "report/pages"),
     "front_end": ("profiles", "report/pages"),
     "heatmap": ("cli/profiles", "domain", "planner", "report/pages"),

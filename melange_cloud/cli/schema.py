@@ -23,6 +23,7 @@ class DocumentName(StrEnum):
     HEATMAP = "heatmap"
     PROFILES = "profiles"
     PROFILE = "profile"
+    EVIDENCE = "evidence"
     IMPORT = "import"
     MEASUREMENT = "measurement"
     SOLVE = "solve"
@@ -68,6 +69,7 @@ def document_of(name: DocumentName) -> "Document":
         DocumentName.HEATMAP: json_documents.HEATMAP,
         DocumentName.PROFILES: json_documents.PROFILES,
         DocumentName.PROFILE: json_documents.PROFILE,
+        DocumentName.EVIDENCE: json_documents.EVIDENCE,
         DocumentName.IMPORT: json_documents.IMPORT,
         DocumentName.MEASUREMENT: json_documents.MEASUREMENT,
         DocumentName.SOLVE: json_documents.SOLVE,

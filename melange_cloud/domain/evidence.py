@@ -4,6 +4,7 @@ Field names are those of the JSON and of the columns of a file of measured rows.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,3 +142,125 @@ class MeasuredRow:
     def enters_fits(self) -> bool:
         """Whether constants may rest on it."""
         return not (self.held_out or self.doubt or self.gpu_only)
+
+
+@dataclass(frozen=True, slots=True)
+class CitedSource:
+    """Who measured rows.
+
+    Attributes:
+        name: as the rows call it.
+        title: what was measured, and by whom.
+        source_url: where the figures come from.
+        licence: of the figures.
+        date: when they were measured or published.
+        rows: how many of the listed rows are its own.
+        constants: engine whose constants of the estimator it is compared with.
+    """
+
+    name: str
+    title: str
+    source_url: str
+    licence: str
+    date: dt.date
+    rows: int = field(metadata=_NOT_NEGATIVE)
+    constants: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantsEvidence:
+    """What the estimator's constants of one GPU, era and precision rest on.
+
+    Attributes:
+        era: engine era.
+        precision: ``fp16`` stands for bf16 too.
+        rows_by_source: source -> rows that constants were fitted to; empty if they are borrowed.
+        borrowed: from which constants they come, at least in part; empty if from none.
+    """
+
+    gpu: str
+    era: str
+    precision: str
+    rows_by_source: Mapping[str, int] = field(metadata=_NOT_NEGATIVE)
+    borrowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedFigure:
+    """What one source found with one version of one engine.
+
+    Attributes:
+        source: its name, or the file that was checked.
+        engine: the serving engine.
+        engine_version: its version; null if not stated.
+        date: when it was measured or published.
+        rows: its rows of this size and load.
+        lowest, highest: of the figures of these rows.
+        doubt: why they may be wrong; null if there is no doubt.
+    """
+
+    source: str
+    engine: str
+    engine_version: str | None
+    date: dt.date | None
+    rows: int = field(metadata={"schema": {"minimum": 1}})
+    lowest: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
+    highest: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
+    doubt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Figures for the same thing that differ by more than one source's figures do among themselves.
+
+    Attributes:
+        weights_precision: bf16, fp16 or fp8.
+        kv_precision: of the KV cache; null if not stated.
+        tp: GPUs that one replica ran on.
+        input_tokens, output_tokens: means of the first row; the others are within 5 %, or where one request runs at a
+            time, their mean context is within 500 tokens.
+        arrival: closed, poisson, burst or static.
+        load: requests in flight, requests of the batch, or requests per second that were sent; null where all were
+            queued at once.
+        measure: column that differs: tpot_ms, requests_per_s or duration_s.
+        between: ``engines`` or ``versions`` where those differ, else ``sources``.
+        ratio: the highest figure over the lowest one.
+        figures: one for each source and engine version, the lowest first.
+    """
+
+    model: str
+    gpu: str
+    tp: int
+    weights_precision: str
+    kv_precision: str | None
+    input_tokens: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
+    output_tokens: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
+    arrival: str = field(metadata={"schema": {"enum": list(ARRIVALS)}})
+    load: float | None
+    measure: str
+    between: str = field(metadata={"schema": {"enum": ["engines", "versions", "sources"]}})
+    ratio: float
+    figures: tuple[ComparedFigure, ...] = field(metadata={"schema": {"minItems": 2}})
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceList:
+    """Measured rows, who measured them, and where they contradict each other.
+
+    Attributes:
+        gpus: only rows of these; empty is all.
+        model: only rows of this model; null is all.
+        checked: the file of rows that was checked; null if these are the shipped rows.
+        rows: in the order of their file.
+        sources: of the rows, in the order of their first one.
+        constants: what the constants of these GPUs rest on.
+        contradictions: the largest first.
+    """
+
+    gpus: tuple[str, ...]
+    model: str | None
+    checked: str | None
+    rows: tuple[MeasuredRow, ...]
+    sources: tuple[CitedSource, ...]
+    constants: tuple[ConstantsEvidence, ...]
+    contradictions: tuple[Contradiction, ...]

@@ -1,6 +1,7 @@
 """What commands print as JSON, each document with what its schema says beyond its classes."""
 
 from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
+from melange_cloud.domain.evidence import EvidenceList
 from melange_cloud.domain.heatmap import HeatMap
 from melange_cloud.domain.import_report import ImportReport
 from melange_cloud.domain.measurement import ServerMeasurement
@@ -83,6 +84,11 @@ PROFILE = Document(
     "What `melange-cloud profiles show --format json` prints of one GPU; of several it lists such objects under "
     f"`profiles`. `profiles estimate` prints the same and what it counted of the model. {_COMMON}",
     ProfileRates,
+)
+EVIDENCE = Document(
+    "The measured rows behind the profiles of melange-cloud",
+    f"What `melange-cloud profiles evidence --format json` prints. {_COMMON}",
+    EvidenceList,
 )
 IMPORT = Document(
     "An import of benchmark results into melange-cloud",

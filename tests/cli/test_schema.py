@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": ["plan", *SMALL, "--format", "json"],
     "sensitivity": ["sensitivity", *SMALL, "--over", "rate", "--from", "9", "--to", "11", "--format", "json"],
     "heatmap": ["profiles", "heatmap", "--size", "64x64", "--over", "tpot", "--offline", "--format", "json"],
+    "evidence": ["profiles", "evidence", "--gpu", "H100", "--format", "json"],
     "prices-list": ["prices", "list", "--offline", "--region", "us-east-1", "--format", "json"],
     "prices-doctor": ["prices", "doctor", "--offline", "--format", "json"],
     "solve": ["solve", str(ROOT / "examples" / "paper-toy" / "input.json"), "--format", "json"],

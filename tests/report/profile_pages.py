@@ -15,12 +15,14 @@ from melange_cloud.domain.measurement import LoadLimits, LoadMeasurement, Server
 from melange_cloud.domain.profile_list import ProfileList, ShippedProfiles, UserProfile
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
 from melange_cloud.report.page import Page
+from melange_cloud.report.pages.evidence import evidence_page
 from melange_cloud.report.pages.import_report import import_page
 from melange_cloud.report.pages.measurement import measurement_page
 from melange_cloud.report.pages.profile import profile_page
 from melange_cloud.report.pages.profiles_list import profiles_list_page
 from melange_cloud.report.pages.report_card import report_card_page
 from tests.calibration.stored import load_card
+from tests.report.evidence_rows import some_rows
 
 HOSTILE = "own-model[red]|`*_\x1b[31m=1+1"
 
@@ -176,5 +178,6 @@ def pages() -> dict[str, Page]:
         "profiles-show": profile_page([RATES], {}, several=False),
         "profiles-import": import_page(IMPORTED),
         "profiles-measure": measurement_page(MEASURED),
+        "profiles-evidence": evidence_page(some_rows(HOSTILE)),
         "profiles-validate": report_card_page(load_card()),
     }

@@ -111,6 +111,7 @@ def test_where_nothing_is_served_the_smallest_size_says_why() -> None:
     [
         ("profiles-list", json_documents.PROFILES),
         ("profiles-show", json_documents.PROFILE),
+        ("profiles-evidence", json_documents.EVIDENCE),
         ("profiles-import", json_documents.IMPORT),
         ("profiles-measure", json_documents.MEASUREMENT),
     ],

@@ -2,7 +2,7 @@
 
 import typer
 
-from melange_cloud.cli.profiles import estimate, heatmap, import_results, list_profiles, measure, show
+from melange_cloud.cli.profiles import estimate, evidence, heatmap, import_results, list_profiles, measure, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ app.command("list", epilog="Example: melange-cloud profiles list")(list_profiles
 app.command(epilog="Example: melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7")(
     show.show
 )
+app.command(epilog=evidence.EXAMPLES)(evidence.evidence)
 app.command(epilog=heatmap.EXAMPLES)(heatmap.heatmap)
 app.command(epilog=estimate.EXAMPLES)(estimate.estimate)
 app.command("import", epilog=import_results.EXAMPLES)(import_results.import_)
