@@ -35,13 +35,17 @@ class CsvRow(Fields):
         """Whether the cell is there and holds something."""
         return bool(self._record.get(field))
 
+    def has_column(self, field: str) -> bool:
+        """Whether the table has the column at all."""
+        return field in self._record
+
     def text(self, field: str) -> str:
         """The cell without outer spaces; empty if the cell or the column is."""
         return str(self._record.get(field, ""))
 
     def required(self, field: str, cure: str = f"fill it in, {_OR_LEAVE_OUT}") -> str | None:
         """The cell, which must not be empty; a column that is not there at all is the header's fault."""
-        if field not in self._record:
+        if not self.has_column(field):
             return None
         if not self.has(field):
             self.fault(field, "is empty", cure)

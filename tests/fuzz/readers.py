@@ -367,7 +367,13 @@ READERS: dict[str, Reader] = {
     "measurement-sources": Reader(
         "sources.toml", "toml", _tables(_PROFILES / "measured" / "sources.toml", 4), read_sources
     ),
-    "measurements": Reader("evidence.csv", "csv", _tail(_PROFILES / "measured" / "evidence.csv", 8), _table),
+    "measurements": Reader(
+        "evidence.csv",
+        "csv",
+        _tail(_PROFILES / "measured" / "evidence.csv", 8),
+        _table,
+        ("profiles", "evidence", "--check", "FILE"),
+    ),
     "report-card": Reader("report_card.csv", "csv", _head(_PROFILES / "report_card.csv", 8), read_card),
     "config": Reader(
         "config.json",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import output
-from melange_cloud.cli.options import AnyFormat, Model, OnlyGpus, Out
+from melange_cloud.cli.options import AnyFormat, OnlyGpus, OnlyModel, Out
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import BadInput
 from melange_cloud.report.page import Format
@@ -21,7 +21,7 @@ Check = Annotated[
 
 def evidence(
     gpu: OnlyGpus = None,
-    model: Model = None,
+    model: OnlyModel = None,
     check: Check = None,
     format_: AnyFormat = None,
     out: Out = None,

@@ -11,6 +11,7 @@ from melange_cloud.errors import BadFile, Fault
 from melange_cloud.estimator.spec_files import load_models
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES, Model
 from melange_cloud.inputs.csv_tables import CsvRow, read_table
+from melange_cloud.inputs.fields import add_fault
 from melange_cloud.profiles.attribution.named_model import canonical
 from melange_cloud.profiles.evidence.evidence_columns import CITED, COLUMNS, ENGINES, MEASURES, REQUIRED, read_value
 from melange_cloud.profiles.evidence.hold_out import hold_out_key, is_held_out
@@ -65,12 +66,11 @@ def _joined(cells: CsvRow, sources: Mapping[str, MeasurementSource], models: Map
     given["model"] = _model(cells, models) if cells.has("model") else None
     known = _of_source(source) if source else {}
     joined: dict[str, Any] = known | {column: value for column, value in given.items() if value is not None}
-    if not cells.has("source"):
-        for column in CITED:
-            if not cells.has(column):
-                cells.fault(column, "is missing", f"say where the row comes from: {_OR_LEAVE_OUT}")
+    for column in CITED if source is None and not cells.has("source") else ():
+        if not cells.has(column):
+            _missing(cells, column, f"say where the row comes from: {_OR_LEAVE_OUT}")
     if not joined.get("engine"):
-        cells.fault("engine", "is missing", _OR_LEAVE_OUT)
+        _missing(cells, "engine", _OR_LEAVE_OUT)
     elif not joined.get("gpu_only") and cells.has("engine"):
         cells.choice("engine", ENGINES, ", or gpu_only = true if no serving engine took part")
     _check_load(cells, joined)
@@ -85,6 +85,16 @@ def _joined(cells: CsvRow, sources: Mapping[str, MeasurementSource], models: Map
         what = f"is {str(given['held_out']).lower()}, and the rule says {str(held_out).lower()}"
         cells.fault("held_out", what, "leave it empty: it follows from the other columns")
     return MeasuredRow(**{**joined, "held_out": held_out})
+
+
+def _missing(cells: CsvRow, column: str, cure: str) -> None:
+    """A fault of a cell; of a column that the file does not have at all, the header's, and said once."""
+    if cells.has_column(column):
+        cells.fault(column, "is empty", cure)
+        return
+    fault = Fault(cells.path, f"column {column} is missing", 1, "header", cure="add it")
+    if fault not in cells.faults:
+        add_fault(cells.faults, fault)
 
 
 def _model(cells: CsvRow, models: Mapping[str, Model]) -> str | None:
