@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from melange_cloud.estimator.spec_files import load_models
+from melange_cloud.profiles.evidence.evidence_columns import COLUMNS
+from melange_cloud.profiles.evidence.evidence_file import read_evidence
 from tests import accept
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,3 +31,18 @@ def test_its_checks_are_those_of_ci() -> None:
     (line,) = re.findall(r"^    (ruff check .*&&.*)", TEXT, re.MULTILINE)
     for command in re.sub(r"\s*#.*", "", line).split(" && "):
         assert re.search(rf"^\s*{re.escape(command)}(?: |$)", ci, re.MULTILINE), command
+
+
+def test_every_column_of_a_measured_row_is_named_and_no_other() -> None:
+    (table,) = re.findall(r"^\| \| columns \|\n.*?\n\n", TEXT, re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`(\w+)`", table)) - {"closed", "poisson", "burst", "static", "true"}
+    assert named == set(COLUMNS) - {"source", "held_out"}
+
+
+def test_the_least_that_can_be_sent_is_taken(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    lines = re.search(r"^    model,gpu.*\n    .*\n", TEXT, re.MULTILINE)
+    assert lines is not None
+    file.write_text("\n".join(line.strip() for line in lines.group().splitlines()))
+    ((line, row),) = read_evidence(file, {}, load_models())
+    assert (line, row.model, row.engine, row.tpot_mean_ms) == (2, "llama-3.1-8b", "vLLM", 44.1)

@@ -101,6 +101,14 @@ def test_what_cannot_be_right_is_named_with_line_field_and_cure(
     assert what in text
 
 
+def test_ones_own_runs_need_a_name_instead_of_an_address(tmp_path: Path) -> None:
+    own = {name: value for name, value in ROW.items() if name != "source_url"}
+    what = "column source_url is missing: add it, or submitter if you measured it yourself"
+    assert faults(tmp_path, own, {**own, "concurrency": "8"}) == [(1, "header", what)]
+    (row,) = read(tmp_path, {**own, "submitter": "A. Person"})
+    assert (row.submitter, row.source_url) == ("A. Person", None)
+
+
 def test_all_faults_are_reported_together(tmp_path: Path) -> None:
     found = faults(tmp_path, {**ROW, "gpu": "", "tp": "7"}, {**ROW, "engine": "", "arrival": "poisson"})
     assert [(line, field) for line, field, _ in found] == [(2, "gpu"), (2, "tp"), (3, "engine"), (3, "rate_asked")]

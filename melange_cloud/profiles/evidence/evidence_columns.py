@@ -17,8 +17,8 @@ COLUMNS = tuple(field.name for field in fields(MeasuredRow))
 REQUIRED = ("model", "gpu", "tp", "weights_precision", "input_tokens_mean", "output_tokens_mean", "arrival")
 """Columns without which there is no file of rows; every row needs an engine and a source too."""
 
-CITED = ("source_url", "date", "licence")
-"""What a row needs that names no source of sources.toml."""
+CITED = ("date", "licence")
+"""What a row needs that names no source of sources.toml; and ``source_url``, or ``submitter`` of one's own runs."""
 
 ENGINES = ("vLLM", "SGLang", "TensorRT-LLM", "TGI")
 """Serving engines; a ``gpu_only`` row names its library instead."""

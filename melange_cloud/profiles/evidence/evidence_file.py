@@ -66,9 +66,12 @@ def _joined(cells: CsvRow, sources: Mapping[str, MeasurementSource], models: Map
     given["model"] = _model(cells, models) if cells.has("model") else None
     known = _of_source(source) if source else {}
     joined: dict[str, Any] = known | {column: value for column, value in given.items() if value is not None}
-    for column in CITED if source is None and not cells.has("source") else ():
-        if not cells.has(column):
-            _missing(cells, column, f"say where the row comes from: {_OR_LEAVE_OUT}")
+    if not cells.has("source"):
+        for column in CITED:
+            if not cells.has(column):
+                _missing(cells, column, f"say where the row comes from: {_OR_LEAVE_OUT}")
+        if not cells.has("source_url") and not cells.has("submitter"):
+            _missing(cells, "source_url", "fill it in, or submitter if you measured it yourself")
     if not joined.get("engine"):
         _missing(cells, "engine", _OR_LEAVE_OUT)
     elif not joined.get("gpu_only") and cells.has("engine"):
@@ -92,7 +95,8 @@ def _missing(cells: CsvRow, column: str, cure: str) -> None:
     if cells.has_column(column):
         cells.fault(column, "is empty", cure)
         return
-    fault = Fault(cells.path, f"column {column} is missing", 1, "header", cure="add it")
+    add = cure.replace("fill it in", "add it").removesuffix(", or leave the row out")
+    fault = Fault(cells.path, f"column {column} is missing", 1, "header", cure=add)
     if fault not in cells.faults:
         add_fault(cells.faults, fault)
 

@@ -115,7 +115,7 @@ def _row(row: MeasuredRow) -> tuple[str, ...]:
         quantity(row.requests_per_s),
         quantity(row.duration_s if row.arrival == "static" else None),
         _engine(row.engine, row.engine_version),
-        clean(row.source) if row.source else clean(row.source_url or UNKNOWN),
+        clean(row.source or row.source_url or row.submitter or UNKNOWN),
         UNKNOWN if row.date is None else row.date.isoformat(),
         ", ".join(_remarks(row)),
     )
