@@ -3,12 +3,13 @@
 import csv
 from dataclasses import replace
 from datetime import date
+from math import inf
 
 import pytest
 
 import melange_cloud
 from melange_cloud import catalog, solver
-from melange_cloud.domain import Confidence, MaxTput, OrderBasis, Status
+from melange_cloud.domain import Confidence, MaxTput, OrderBasis, Status, UnservableSize
 from melange_cloud.market.markets import open_market
 from melange_cloud.planner.max_tput_table import evaluate
 from melange_cloud.planner.problem_solver import ProblemSolver
@@ -43,14 +44,19 @@ class Anew:
             """The engine off by its error; the front end only ever by its own towards less."""
             law_error = {"B": 0.25, "D": 0.5}[cell.front_end.grade]
             low = replace(cell.front_end, requests_per_s=(1 + min(part, 0) * law_error) * cell.front_end_requests_per_s)
-            engine = cell.engine_requests_per_s * (1 + part * cell.engine_error)
-            return replace(cell, engine_requests_per_s=engine, front_end=low)
+            down = cell.engine_error if cell.engine_error_down is None else cell.engine_error_down
+            factor = 1 + part * (cell.engine_error if part > 0 else down)
+            if factor <= 0.05:
+                return UnservableSize("none")
+            return replace(cell, engine_requests_per_s=cell.engine_requests_per_s * factor, front_end=low)
 
         table = {
             (bucket, kind): moved(cell, part(kind)) if isinstance(cell, MaxTput) else cell
             for (bucket, kind), cell in self.evaluated.stated.items()
         }
         posed = here.posed_with(table, **({} if spare is None else {"spare": spare}))
+        if posed.problem is None:
+            return inf
         return solver.solve(posed.problem, solver="highs").fleet_usd_per_hour * 730
 
 
@@ -67,6 +73,9 @@ PARTS = (-1, -0.7, -0.45, -0.2, 0.15, 0.4, 0.75, 1)
         (("us-east-1", "europe-west4"), {"peak_requests_per_s": 55, "workload": "chat"}),
         (("eu-west-1", "us-west4"), {"peak_requests_per_s": 3, "workload": "document"}),
         (("us-west-2", "asia-southeast1"), {"peak_requests_per_s": 7}),
+        # Near L4's latency floor: it may serve none of this.
+        (PAIR, {"peak_requests_per_s": 4, "tpot_ms": 72, "workload": "chat", "gpus": ("L4",)}),
+        (PAIR, {"peak_requests_per_s": 1, "tpot_ms": 68, "workload": "chat", "gpus": ("L4:1", "A10G", "A100-40GB")}),
     ],
 )
 def test_a_verdict_is_what_solving_anew_gives(regions, asked):
@@ -79,7 +88,8 @@ def test_a_verdict_is_what_solving_anew_gives(regions, asked):
         off = dict.fromkeys(turn.moved or GPUS, turn.error_part)
         ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
         assert ours > theirs
-        assert (turn.cheaper_usd_per_month, turn.dearer_usd_per_month) == pytest.approx((ours, theirs))
+        told = turn.cheaper_usd_per_month, turn.dearer_usd_per_month
+        assert tuple(inf if usd is None else usd for usd in told) == pytest.approx((ours, theirs))
         return
     assert difference.basis is not None
     for moved in (GPUS, *((gpu,) for gpu in GPUS)):
