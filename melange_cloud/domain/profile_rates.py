@@ -68,6 +68,8 @@ class RefusedSize:
         reason: why it is not served, one clause.
         no_data: it is not known whether it can be served.
         more_gpus_help: a replica of more GPUs is faster.
+        may_be_requests_per_s: MaxTput at the high end of its error, where the target is just under its latency floor:
+            none, or few; None if it is not served there.
         on_grid: whether the size is one of those that every estimate has.
     """
 
@@ -76,6 +78,7 @@ class RefusedSize:
     reason: str
     no_data: bool
     more_gpus_help: bool
+    may_be_requests_per_s: float | None
     on_grid: bool
 
 

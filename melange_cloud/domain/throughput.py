@@ -201,11 +201,18 @@ class UnservableSize:
     Attributes:
         no_data: it is not known whether it can: the profile lacks what a target asks for.
         more_gpus_help: the time to read the weights misses the target, and a replica of more GPUs reads them faster.
+        may_be: what it serves at the high end of its error, where the target is just under its latency floor; None
+            where it serves nothing there.
     """
 
     reason: str
     no_data: bool = False
     more_gpus_help: bool = False
+    may_be: MaxTput | None = None
+
+    def off_by(self, part: float) -> "MaxTput | UnservableSize":
+        """As ``MaxTput.off_by``: what it may be at the high end alone, and nothing below that."""
+        return self if self.may_be is None or part < 1 else self.may_be
 
 
 _NONE_AT_LOW_END = "so near its latency floor that it may serve none within the target"

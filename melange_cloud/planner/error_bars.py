@@ -30,10 +30,7 @@ SAME_COST_USD_PER_H = 1e-6
 
 def shifted(table: MaxTputTable, sign: int, only: Kind | None = None) -> MaxTputTable:
     """The table at the high end (1) or the low end (-1) of every profile's error, or of one kind's."""
-    return {
-        key: cell.off_by(sign) if isinstance(cell, MaxTput) and (only is None or key[1] == only) else cell
-        for key, cell in table.items()
-    }
+    return {key: cell.off_by(sign) if only is None or key[1] == only else cell for key, cell in table.items()}
 
 
 def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputTable:
@@ -45,9 +42,11 @@ def shifted_with_its_gpu(table: MaxTputTable, sign: int, kind: Kind) -> MaxTputT
 
     def moved(bucket: str, other: Kind, cell: MaxTput | UnservableSize) -> MaxTput | UnservableSize:
         own = table[bucket, kind]
+        if other == kind:
+            return cell.off_by(sign)
         if isinstance(cell, UnservableSize) or isinstance(own, UnservableSize) or other.gpu != kind.gpu:
             return cell
-        if other != kind and {cell.engine_origin, own.engine_origin} != {"estimated"}:
+        if {cell.engine_origin, own.engine_origin} != {"estimated"}:
             return cell
         return cell.off_by(sign, most_error=own.engine_error if sign > 0 else own.engine_down)
 
@@ -190,7 +189,10 @@ def _mix(solution: Solution) -> frozenset[Kind]:
 def _mean_errors(
     kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...], row_of_bucket: Mapping[str, str]
 ) -> tuple[float, float]:
-    """The kind's errors, more and less, over the whole workload that it can serve in its mix, weighted by load."""
+    """The kind's errors, more and less, over the whole workload that it can serve in its mix, weighted by load.
+
+    Of one that serves nothing as stated, and may serve a few: 0 and 1.
+    """
     shares = {bucket.name: bucket.share for bucket in buckets}
     rows = row_loads(stated, [kind], shares, row_of_bucket)
     parts = [
@@ -200,6 +202,6 @@ def _mean_errors(
     ]
     load = math.fsum(busy for busy, _, _ in parts)
     if not load:
-        return 0.0, 0.0
+        return 0.0, 1.0
     more, less = (math.fsum(part[0] * part[at] for part in parts) / load for at in (1, 2))
     return more, less

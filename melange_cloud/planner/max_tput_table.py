@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud import profiles
-from melange_cloud.domain import Bucket, Kind, MaxTputTable, Offer, PlanBasis, Slo, row_loads
+from melange_cloud.domain import Bucket, Kind, MaxTputTable, Offer, PlanBasis, Slo, UnservableSize, row_loads
 from melange_cloud.planner.error_bars import shifted
 from melange_cloud.planner.obstacles import percent
 from melange_cloud.planner.posed_problem import row_of_bucket
@@ -36,6 +36,11 @@ class ProfileEvaluation:
     buckets: tuple[Bucket, ...]
     pessimistic: bool
     api_servers: int
+
+    @property
+    def may_be_few(self) -> bool:
+        """Whether some size is refused as stated and served at the high end of its error."""
+        return any(isinstance(cell, UnservableSize) and cell.may_be is not None for cell in self.stated.values())
 
     def at(self, slo: Slo, kinds: Iterable[Kind] | None = None, api_servers: int | None = None) -> MaxTputTable:
         """What would be planned with under other targets, or other front ends; no kinds are every kind."""

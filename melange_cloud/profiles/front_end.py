@@ -90,8 +90,11 @@ class FrontEndLimit:
             ask: what the engine does within targets.
         """
         served = ask(slo)
-        if isinstance(served, UnservableSize) or served.engine_origin == "measured" or slo.tpot_ms == math.inf:
-            return served if isinstance(served, UnservableSize) else self.within(served, output_tokens)
+        if isinstance(served, UnservableSize):
+            few = served.may_be
+            return served if few is None else replace(served, may_be=self.within(few, output_tokens))
+        if served.engine_origin == "measured" or slo.tpot_ms == math.inf:
+            return self.within(served, output_tokens)
         if served.engine_limited_by != "tpot" or self._slowdown(served, slo.tpot_ms, output_tokens) < _FELT:
             return self.within(served, output_tokens)
         tpot_ms = self._engine_tpot_ms(ask, output_tokens, slo)

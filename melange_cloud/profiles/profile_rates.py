@@ -90,6 +90,7 @@ def _refused(cell: GridCell, refusal: UnservableSize, profile: Profile) -> Refus
         output_tokens=cell.output_tokens,
         reason=refusal.reason,
         no_data=refusal.no_data,
+        may_be_requests_per_s=None if refusal.may_be is None else refusal.may_be.requests_per_s,
         more_gpus_help=refusal.more_gpus_help and profile.kind.tensor_parallel < max(TENSOR_PARALLEL_DEGREES),
         on_grid=_on_grid(cell),
     )

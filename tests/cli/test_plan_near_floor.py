@@ -138,3 +138,13 @@ def test_a_sweep_starts_at_the_low_end(run, near):
     sweep = json.loads(run(*command, *near, "--over", "throughput:L4", "--format", "json").stdout)["sweep"]
     assert (sweep["error_down"], sweep["low"]) == (1, 0.05)
     assert sweep["high"] == pytest.approx(1 + sweep["error"])
+
+
+def test_a_profile_just_under_its_floor_shows_how_few(run, floor_ms):
+    target = ("--tpot-ms", f"{0.97 * floor_ms:.2f}")
+    shown = run.json("profiles", "show", "--gpu", "L4", *target)
+    few = {(size["input_tokens"], size["output_tokens"]): size["may_be_requests_per_s"] for size in shown["refused"]}
+    assert few[4000, 500] > 0
+    page = run("profiles", "show", "--gpu", "L4", *target).stdout
+    assert f"<={few[4000, 500]:.3g} D?" in page
+    assert "D? near the latency floor: may be none, or several times as much; <= none as stated, or few" in words(page)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, Status
+from melange_cloud.domain import Kind, MaxTput, Status, UnservableSize
 from melange_cloud.planner.error_bars import ErrorBarFinder, MaxTputRange, shifted, shifted_with_its_gpu
 from melange_cloud.planner.pose import pose
 from melange_cloud.planner.problem_solver import ProblemSolver
@@ -308,3 +308,23 @@ def test_a_cost_rises_to_no_fleet_at_all_as_a_rate_falls_to_none():
     assert [curve.usd(t) for t in (-0.95, -1.0)] == [None, None]
     # 11 replicas hold 10.3125 / (1 + t) from t = -0.0625 on.
     assert curve.serves_from(0.0, -1.0) == pytest.approx(-0.0625, abs=1e-6)
+
+
+def test_a_kind_just_under_its_floor_enters_at_the_better_end_alone():
+    # As stated 30 requests/s take 9 A10G, 11.7 USD/h. At the high end of its error an L4 serves 12 and 4.8 requests/s
+    # of the two sizes: 30 x (0.75 / 12 + 0.25 / 4.8) = 3.4 of them, 4 USD/h.
+    few = MaxTput(12.0, "D", 0.0, "estimated", "tpot", engine_error_down=1.0)
+    table: Any = {
+        key: UnservableSize("none", may_be=few if key[0] == SHORT.name else few.times(0.4)) if key[1] == L4 else cell
+        for key, cell in rates().items()
+        if key[1] in (L4, A10G)
+    }
+    bars, fleet, _ = bars_of(table, 30)
+    assert fleet.instance_counts == {"g5": 9}
+    assert bars.better.instances == {"g6": 4}
+    first = bars.profiles[0]
+    assert (first.gpu, first.in_fleet, first.error, first.error_down) == ("L4", False, 0, 1)
+    assert first.swing_usd_per_month == pytest.approx((11.7 - 4) * HOURS)
+    problem = pose(OFFERS, shifted(table, 1), {}, BUCKETS, 30, rules("plain")).problem
+    curve = CostCurve(problem, table, BUCKETS, frozenset({L4}), HOURS, ProblemSolver("auto", None))
+    assert [curve.usd(t) / HOURS for t in (-1.0, 0.0, 0.9, 1.0)] == pytest.approx([11.7, 11.7, 11.7, 4])

@@ -71,9 +71,15 @@ def test_what_was_measured_has_its_latency() -> None:
 
 def test_a_target_just_under_the_floor_is_none_or_few() -> None:
     missed = "50 ms per token at its lightest load at 100 + 100 tokens >"
-    assert at(42.0) == UnservableSize(f"{missed} 42 ms (within its error: none or few)")
+    refused = at(42.0)
+    assert isinstance(refused, UnservableSize)
+    assert refused.reason == f"{missed} 42 ms (within its error: none or few)"
+    # 1.08 requests/s at 50.4 ms: at the high end of its error alone
+    few = refused.off_by(1)
+    assert isinstance(few, MaxTput)
+    assert (few.requests_per_s, few.grade, few.error, few.error_down) == (pytest.approx(1.08), "D", 0, 1)
+    assert refused.off_by(0.999) == refused.off_by(-1) == refused
     assert at(41.0) == UnservableSize(f"{missed} 41 ms")
-    assert at(49.99) == UnservableSize(f"{missed} 49.99 ms (within its error: none or few)")
 
 
 QWEN_7B = replace(

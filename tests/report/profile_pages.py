@@ -104,7 +104,7 @@ CELLS = (
         measured=MeasuredRate(1.9, "A", "tpot", ("vllm bench serve",), date(2026, 3, 1)),
     ),
 )
-REFUSED = (RefusedSize(16_000, 8192, "no room for one request of 24,192 tokens", False, False, on_grid=True),)
+REFUSED = (RefusedSize(16_000, 8192, "no room for one request of 24,192 tokens", False, False, None, on_grid=True),)
 IMPORT = UserMeasurement(
     *("own.csv", "0f" * 32, "L4", 1, "vllm bench serve", date(2026, 3, 1), "2026-03-02T00:00:00Z", 4, 1.2, "A", 0.1),
     doubts=(),
@@ -133,7 +133,15 @@ RATES = ProfileRates(
     front_end_requests_per_s=46.1,
     notices=("L4 rests on your import own.csv (vllm bench serve, measured 2026-03-01, 4 points, grade A ±10 %)",),
 )
-WEIGHTS = RefusedSize(25, 25, "53.5 ms to read the weights > 40 ms", no_data=False, more_gpus_help=True, on_grid=True)
+WEIGHTS = RefusedSize(
+    25,
+    25,
+    "53.5 ms to read the weights > 40 ms",
+    no_data=False,
+    more_gpus_help=True,
+    may_be_requests_per_s=None,
+    on_grid=True,
+)
 
 COMPARED = EstimateComparison(250, 200, 4, 2.6, 141.0, 211.5, 900.0, "A", 0.1, False, False, 4.326, False)
 IMPORTED = ImportReport(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,18 @@ def test_an_end_without_a_fleet_is_said_and_not_filled():
         (
             swing(gpu="L4", in_fleet=False),
             "Measure first L4, which would enter if it were 30 % better and save $5,000: ",
+        ),
+        (
+            replace(swing(gpu="L4", in_fleet=False), error=1.5, error_down=1.0),
+            "Measure first L4, which would enter if it were 2.5 times as fast and save $5,000: ",
+        ),
+        (
+            replace(swing(gpu="L4", in_fleet=False), error=0.0, error_down=1.0),
+            "first L4, which serves none of this as stated; if it served a few, it would enter and save $5,000: ",
+        ),
+        (
+            replace(swing(worse=None), error=0.5, error_down=1.0),
+            "errors (none to +50 %) alone decide whether there is a fleet ($7,000 if better, no fleet if worse): ",
         ),
         (swing(worse=None), "decides whether there is a fleet ($7,000 if better, no fleet if worse): "),
     ],

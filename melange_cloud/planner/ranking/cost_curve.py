@@ -102,9 +102,9 @@ class CostCurve:
         if (kind, t) not in self._loads:
             planned = self.problem.planned_requests_per_s
             parts = [
-                (planned[bucket.name], cell.off_by(t))
+                (planned[bucket.name], self.stated[bucket.name, kind].off_by(t))
                 for bucket in self.buckets
-                if planned[bucket.name] > 0 and isinstance(cell := self.stated[bucket.name, kind], MaxTput)
+                if planned[bucket.name] > 0
             ]
             served = [(rate, cell) for rate, cell in parts if isinstance(cell, MaxTput)]
             self._loads[kind, t] = row_load(served).charged if len(served) == len(parts) else math.inf
@@ -113,9 +113,8 @@ class CostCurve:
     def _problem_at(self, t: float, kinds: set[Kind]) -> Problem:
         held = tuple(kind for kind in self.problem.kinds if kind in kinds)
         table = {
-            (bucket.name, kind): cell.off_by(self._part_of(kind, t))
+            (bucket.name, kind): self.stated[bucket.name, kind].off_by(self._part_of(kind, t))
             for kind in held
             for bucket in self.buckets
-            if isinstance(cell := self.stated[bucket.name, kind], MaxTput)
         }
         return charged_anew(replace(self.problem, kinds=held), table)

@@ -172,7 +172,7 @@ class CostComparer:
         return self.solving.cost_of_any(posed.problems)
 
     def _curve(self, side: Contender, kinds: tuple[Kind, ...], moved: frozenset[Kind]) -> CostCurve:
-        problem = side.question.posed.problem
+        problem = _at_best(side).problem
         if problem is None:
             raise ValueError("a side with a fleet has a problem")
         # The same offers in another region make the same question; a kind that a side does not have moves nothing.
@@ -194,16 +194,25 @@ def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kin
     return list(dict.fromkeys(path for path in (every, ours & theirs, *by_gpu, *alone) if path))
 
 
+def _at_best(side: Contender) -> PosedProblem:
+    """A side's question with all that may enter it, those kinds included that serve nothing as stated."""
+    question = side.question
+    return question.posed_with(question.evaluated.better) if question.evaluated.may_be_few else question.posed
+
+
 def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestion) -> tuple[Kind, ...]:
-    """The kinds that could serve all of the traffic there, those included that another makes needless as stated."""
-    offers = side.question.posed.entering
+    """The kinds that could serve all of the traffic there.
+
+    Those included that another makes needless as stated, and those that serve it at the high end of their error alone.
+    """
+    offers = _at_best(side).entering
     buckets = [bucket.name for bucket in asked.workload.buckets]
     return tuple(
         kind
         for kind in sorted({kind for _, kind in evaluated.stated})
         if (asked.may_use is None or kind in asked.may_use)
         and any(offer.replicas_per_instance(kind) for offer in offers)
-        and all(isinstance(evaluated.stated[bucket, kind], MaxTput) for bucket in buckets)
+        and all(isinstance(evaluated.stated[bucket, kind].off_by(1), MaxTput) for bucket in buckets)
     )
 
 
@@ -212,7 +221,7 @@ def _matched(cheaper: Contender, dearer: Contender) -> bool:
 
     With quotas only where they limit both alike, which they do where the matching offers have the same name.
     """
-    ours, theirs = cheaper.question.posed, dearer.question.posed
+    ours, theirs = _at_best(cheaper), _at_best(dearer)
     limited = bool(cheaper.question.rules.quotas or dearer.question.rules.quotas)
     if limited and cheaper.question.rules.quotas != dearer.question.rules.quotas:
         return False

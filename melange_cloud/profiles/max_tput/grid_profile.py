@@ -118,10 +118,22 @@ class GridProfile(Profile):
         for size, weight in corners:
             corner = self._rates.max_tput(size, slo)
             if isinstance(corner, UnservableSize):
-                return corner
+                return self._none_between(corners, slo, corner)
             seconds += weight / corner.requests_per_s
             grade, error = max(grade, corner.grade), max(error, corner.error)
             down = max(down, corner.error_down)
             origin = corner.origin if origin == "measured" else origin
             limited_by = corner.limited_by if limited_by == "saturation" else limited_by
         return MaxTput(1 / seconds, grade, error, origin, limited_by, engine_error_down=down)
+
+    def _none_between(self, corners: Corners, slo: Slo, refusal: UnservableSize) -> UnservableSize:
+        """A size between sizes of which one is refused, with what it may be where that may serve a few."""
+        if refusal.may_be is None:
+            return refusal
+        seconds = 0.0
+        for size, weight in corners:
+            best = self._rates.max_tput(size, slo).off_by(1)
+            if isinstance(best, UnservableSize):
+                return replace(refusal, may_be=None)
+            seconds += weight / best.requests_per_s
+        return replace(refusal, may_be=replace(refusal.may_be, engine_requests_per_s=1 / seconds))

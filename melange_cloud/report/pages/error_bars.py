@@ -92,6 +92,8 @@ def _measure_first(region: RegionPlan) -> list[str]:
         effect = f"whose {errors} {alone} whether there is a fleet ({low} if better, {high} if worse)"
     elif first.in_fleet:
         effect = f"whose {errors} {moves} the cost by {swing} ({low} to {high})"
+    elif first.error == 0:
+        effect = f"which serves none of this as stated; if it served a few, it would enter and save {swing}"
     else:
         much = f"{plus_minus(first.error).lstrip('±')} better"
         better = much if first.error < 1 else f"{1 + first.error:.2g}{GLUE}times as fast"

@@ -41,6 +41,7 @@ COLUMNS = (
 
 FRONT_END_MARK = "^"
 MAY_BE_NONE_MARK = "?"
+NONE_OR_FEW_MARK = "D?"
 _CORNER = f"Input{GLUE}\\{GLUE}output"
 
 
@@ -89,7 +90,7 @@ def _profile(rates: ProfileRates) -> Iterator[Block]:
     refusal = nothing_served(rates)
     if refusal:
         yield Paragraph((refusal,))
-    else:
+    if not refusal or _has_few(rates):
         target = f"within {within(rates)}" if within(rates) else "at saturation"
         lines = [f"Requests/s of one replica {target}, by input and output tokens, with grade"]
         if rates.cached_input:
@@ -108,12 +109,14 @@ def _profile(rates: ProfileRates) -> Iterator[Block]:
 
 def _legend(rates: ProfileRates) -> Iterator[str]:
     """What the letters and marks of the tables mean, as far as they are there."""
-    if not rates.cells:
+    few = _has_few(rates)
+    if not rates.cells and not few:
         return
     refused = f"; -{GLUE}cannot be served in time" if any(size.on_grid for size in rates.refused) else ""
     yield f"Grade A measured, B ±25{GLUE}%, C ±30{GLUE}%, D ±50{GLUE}% (borrowed, or near a limit){refused}"
-    if any(size.on_grid and size.error_down >= 1 for size in rates.cells):
-        yield f"D{MAY_BE_NONE_MARK} near the latency floor: may be none, or several times as much"
+    if few or any(size.on_grid and size.error_down >= 1 for size in rates.cells):
+        below = "; <= none as stated, or few" if few else ""
+        yield f"D{MAY_BE_NONE_MARK} near the latency floor: may be none, or several times as much{below}"
     most = rates.front_end_requests_per_s
     if most is not None and any(size.limited_by == FRONT_END for size in rates.cells):
         servers = f"{rates.api_servers} API server{'' if rates.api_servers == 1 else 's'}"
@@ -148,7 +151,7 @@ def nothing_served(rates: ProfileRates) -> str:
 def _tables(rates: ProfileRates) -> Iterator[Sheet]:
     """Input tokens down, output tokens to the right; long outputs, with fewer inputs each, in another table."""
     shown = {(size.input_tokens, size.output_tokens): _rate(size) for size in rates.cells if size.on_grid}
-    shown |= {(size.input_tokens, size.output_tokens): UNKNOWN for size in rates.refused if size.on_grid}
+    shown |= {(size.input_tokens, size.output_tokens): _none_or_few(size) for size in rates.refused if size.on_grid}
     inputs_of = {
         output_tokens: [size[0] for size in shown if size[1] == output_tokens]
         for output_tokens in sorted({output_tokens for _, output_tokens in shown})
@@ -168,6 +171,16 @@ def _rate(size: ServedSize) -> str:
     """``36.8^B``, ``0.33 D?``: the rate, whether the front end limits it, its grade, whether it may be none."""
     mark = FRONT_END_MARK if size.limited_by == FRONT_END else GLUE
     return f"{size.requests_per_s:.3g}{mark}{size.grade}{MAY_BE_NONE_MARK if size.error_down >= 1 else ''}"
+
+
+def _has_few(rates: ProfileRates) -> bool:
+    """Whether a size of the grid is refused as stated, and may be served at the high end of its error."""
+    return any(size.on_grid and size.may_be_requests_per_s is not None for size in rates.refused)
+
+
+def _none_or_few(size: RefusedSize) -> str:
+    few = size.may_be_requests_per_s
+    return UNKNOWN if few is None else f"<={few:.3g}{GLUE}{NONE_OR_FEW_MARK}"
 
 
 def _measured(size: ServedSize, measured: MeasuredRate) -> str:
