@@ -59,18 +59,6 @@ def test_a_fleet_that_may_serve_none_says_so_and_has_no_worse_end(run, near):
     assert "alone decide whether there is a fleet" in page
 
 
-def test_another_gpu_that_serves_it_is_named_and_is_the_worse_end(run, near):
-    document = run.json(*PLAN, *near, "--gpu", "L4:1,A10G", "--max-gpus", "A10G=1")
-    (notice,) = (notice for notice in document["notices"] if "latency floor" in notice)
-    assert "take a looser target" in notice  # one A10G alone is too few
-    sheet = run.json(*PLAN, *near, "--gpu", "L4:1,A10G")
-    if "L4" in {use["gpu"] for use in sheet["regions"][0]["kinds"]}:
-        (notice,) = (notice for notice in sheet["notices"] if "latency floor" in notice)
-        assert "plan without it: --gpu A10G" in notice
-    else:
-        assert not [notice for notice in sheet["notices"] if "latency floor" in notice]
-
-
 def test_the_csv_has_both_errors_and_the_notice_goes_to_stderr(run, near):
     result = run(*PLAN, *near, "--gpu", "L4:1", "--format", "csv")
     row = next(csv.DictReader(io.StringIO(result.stdout)))
@@ -136,7 +124,7 @@ def test_a_sweep_starts_at_the_low_end(run, near):
         "L4:1",
     )
     sweep = json.loads(run(*command, *near, "--over", "throughput:L4", "--format", "json").stdout)["sweep"]
-    assert (sweep["error_down"], sweep["low"]) == (1, 0.05)
+    assert (sweep["error_down"], sweep["low"]) == (1, 0.2)
     assert sweep["high"] == pytest.approx(1 + sweep["error"])
 
 

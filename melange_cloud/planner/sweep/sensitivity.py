@@ -51,8 +51,8 @@ SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
 """The ranges if none is given, in multiples of the plan's own value."""
 
 DEFAULT_ERROR = 0.5
-LEAST_FACTOR = 0.05
-"""Of a throughput that may be none, from which no sweep can start."""
+LEAST_FACTOR = 0.2
+"""Where the range of a throughput that may be none begins: fewer times as much take more and more instances."""
 
 LIMITS = {"rate": (1e-6, MOST_REQUESTS_PER_S), "tpot": (1e-3, 1e6), "price": (1e-3, 1e3), "throughput": (1e-3, 1e3)}
 """Between which values a sweep makes sense: beyond them floating point, not the fleet, would decide."""
