@@ -14,6 +14,7 @@ from melange_cloud.cli.exit_codes import INTERRUPTED
 from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
     E2E_MS,
+    ENGINE,
     GPU,
     MODEL,
     P99_TPOT_MS,
@@ -94,6 +95,24 @@ def measure(
         Endpoint,
         typer.Option("--endpoint", help="completions has exact input lengths; chat adds its template's tokens."),
     ] = Endpoint.COMPLETIONS,
+    engine: Annotated[
+        str | None, ENGINE("What runs there, with its version: 'vLLM 0.12.0'", "what the server says")
+    ] = None,
+    server_log: Annotated[
+        Path | None,
+        typer.Option(
+            "--server-log",
+            help="The log of the server's start (vLLM, SGLang, TensorRT-LLM), for what --evidence says of it.",
+        ),
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--evidence",
+            metavar="FILE.csv",
+            help="Also write every load as a measured row, with what is known of server and GPUs.",
+        ),
+    ] = None,
     tokenizer: Annotated[
         str | None,
         typer.Option("--tokenizer", help="Folder or Hugging Face name, to make prompts; default: the served model."),
@@ -119,6 +138,7 @@ def measure(
     Nothing else may use the server meanwhile. OPENAI_API_KEY is sent where it is set. The load is made by GuideLLM, an
     optional extra: python3 -m pip install 'melange-cloud[measure]'
     """
+    from melange_cloud.cli.profiles.measure_evidence import evidence_options, server_evidence
     from melange_cloud.domain import Slo
     from melange_cloud.profiles import find_gpus
     from melange_cloud.profiles.importers import read_runs
@@ -133,6 +153,7 @@ def measure(
         longest_s,
         measure_question,
         measurement_of,
+        named_by_user,
         probe,
         rungs,
         save_measurement,
@@ -148,8 +169,9 @@ def measure(
     positive("--seconds-per-point", seconds_per_point, most=_LONGEST_POINT_S)
     asked_sizes = _sizes(sizes, workload)
     api_key = os.environ.get(API_KEY_VARIABLE) or None
+    options = evidence_options(engine, server_log, evidence)
     find_gpus([gpu])  # a wrong name is refused before we contact the server
-    server = ask_server(url, api_key)
+    server = named_by_user(ask_server(url, api_key), options.engine)
     question, beyond = within_reach(
         measure_question(
             server,
@@ -171,6 +193,7 @@ def measure(
         takes = f"the server takes {question.max_total_tokens:,} tokens (max_model_len)"
         output.note(f"left out, since {takes}: {', '.join(map(str, beyond))}")
     tool = find_guidellm(guidellm)
+    known = server_evidence(options, server, question, tool, api_key)
     speed = probe(server, question.served_model, question.endpoint, api_key)
     if speed.output_tokens < speed.asked_tokens:
         output.note(
@@ -189,7 +212,7 @@ def measure(
             output.note(line)
         try:
             with measure_bar(question) as watcher:
-                session = Session(question, tool, read_runs, kept, speed.seconds_per_token, watcher, api_key)
+                session = Session(question, known.generator, read_runs, kept, speed.seconds_per_token, watcher, api_key)
                 measured = session.measure()
         except KeyboardInterrupt:
             output.note(f"melange-cloud: interrupted; {kept.how_to_resume}")
@@ -199,6 +222,7 @@ def measure(
             raise
         profile = save_measurement(question, measured, now(), weights_gib)
         kept.saved(profile)
+        known.write(question, measured, kept)
     output.show(measurement_page(measurement_of(question, measured, profile, tool.name)), result)
     cut_short = [f"{size.size}: {size.ended}" for size in measured if not size.complete]
     if cut_short:

@@ -6,13 +6,17 @@ is kept at once (``kept``), so that a rerun resumes where the last one stopped (
 """
 
 from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
+from melange_cloud.profiles.measure.evidence_rows import evidence_rows, processor_name
+from melange_cloud.profiles.measure.gpu_readings import MonitoredGenerator, find_monitor
+from melange_cloud.profiles.measure.known_settings import known_settings, named_by_user, unknown_settings
 from melange_cloud.profiles.measure.ladder import broken, rungs
 from melange_cloud.profiles.measure.load_generator import START_UP_S, GuideLlm, find_guidellm
 from melange_cloud.profiles.measure.outcome import load_measurement, measurement_of, save_measurement
 from melange_cloud.profiles.measure.pace import LoadPoint, longest_s
 from melange_cloud.profiles.measure.request_sizes import DEFAULT_SIZES, ENDPOINTS, sizes_in, sizes_of
 from melange_cloud.profiles.measure.resume import KeptPoints, alone_in
-from melange_cloud.profiles.measure.server import API_KEY_VARIABLE, Server, ask_server, probe
+from melange_cloud.profiles.measure.server import API_KEY_VARIABLE, Server, ask_server, probe, settings_of
+from melange_cloud.profiles.measure.server_log import read_server_log
 from melange_cloud.profiles.measure.server_question import measure_question, within_reach
 from melange_cloud.profiles.measure.session import MeasuredSize, Session, Watcher, runs_to_save
 
@@ -26,6 +30,7 @@ __all__ = [
     "LoadPoint",
     "MeasureQuestion",
     "MeasuredSize",
+    "MonitoredGenerator",
     "RequestSize",
     "Server",
     "Session",
@@ -33,16 +38,24 @@ __all__ = [
     "alone_in",
     "ask_server",
     "broken",
+    "evidence_rows",
     "find_guidellm",
+    "find_monitor",
+    "known_settings",
     "load_measurement",
     "longest_s",
     "measure_question",
     "measurement_of",
+    "named_by_user",
     "probe",
+    "processor_name",
+    "read_server_log",
     "rungs",
     "runs_to_save",
     "save_measurement",
+    "settings_of",
     "sizes_in",
     "sizes_of",
+    "unknown_settings",
     "within_reach",
 ]

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.inputs import is_number, parse_json
 from melange_cloud.profiles.measure.request_sizes import ENDPOINTS
+from melange_cloud.profiles.measure.server_settings import ServerSettings, settings_of_server
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 
@@ -125,24 +126,49 @@ def _engine(base: str, owner: str) -> str:
     return f"{owner} {echoed(version)}".strip() if isinstance(version, str) else owner
 
 
+def settings_of(server: Server, model: str, api_key: str | None = None) -> ServerSettings:
+    """How a server was started, as far as it says; never an error."""
+    owner, _, version = server.engine.rpartition(" ")
+    if not any(char.isdigit() for char in version):
+        owner, version = server.engine, ""
+    length = server.max_total_tokens.get(model)
+    return settings_of_server(owner, version, length, lambda path: _answer(f"{server.url}{path}", api_key))
+
+
+def _answer(address: str, api_key: str | None) -> dict[str, Any] | bytes:
+    """A JSON object, or what else the server answers."""
+    content = _content(address, api_key, None, _ANSWER_LIMIT_S)
+    try:
+        document = parse_json(content)
+    except ValueError:
+        return content
+    return document if isinstance(document, dict) else content
+
+
 def _asked(address: str, api_key: str | None, question: dict[str, Any] | None, limit_s: float) -> dict[str, Any]:
+    try:
+        document = parse_json(_content(address, api_key, question, limit_s))
+    except ValueError as error:
+        raise MelangeError(f"{address} does not answer in JSON: is this an OpenAI-compatible server?") from error
+    if not isinstance(document, dict):
+        raise MelangeError(f"{address} does not answer with a JSON object: is this an OpenAI-compatible server?")
+    return document
+
+
+def _content(address: str, api_key: str | None, question: dict[str, Any] | None, limit_s: float) -> bytes:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
     body = None if question is None else json.dumps(question).encode()
     request = urllib.request.Request(address, body, headers)  # noqa: S310  ask_server has checked that it is http(s)
     try:
         with urllib.request.urlopen(request, timeout=limit_s) as response:  # noqa: S310
-            document = parse_json(response.read(_MOST_BYTES))
+            content: bytes = response.read(_MOST_BYTES)
     except urllib.error.HTTPError as error:
         with error:
             raise MelangeError(f"{address}: {_refusal(error)}") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise MelangeError(f"{address} does not answer: {reason}; is the server up, and the address right?") from error
-    except ValueError as error:
-        raise MelangeError(f"{address} does not answer in JSON: is this an OpenAI-compatible server?") from error
-    if not isinstance(document, dict):
-        raise MelangeError(f"{address} does not answer with a JSON object: is this an OpenAI-compatible server?")
-    return document
+    return content
 
 
 def _refusal(error: urllib.error.HTTPError) -> str:

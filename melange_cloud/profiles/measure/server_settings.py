@@ -1,8 +1,8 @@
 """How a server was started, as far as it says so: over HTTP, and in the log of its start.
 
 vLLM says its version at ``/version`` and its cache at ``/metrics`` (``vllm:cache_config_info``), SGLang all its options
-at ``/server_info`` (older ones ``/get_server_info``), TensorRT-LLM its version at ``/version``. What nothing says stays
-None, and no default of an engine is taken for what it does.
+at ``/server_info`` (older ones ``/get_server_info``), TensorRT-LLM its version at ``/version``, llama.cpp its slots at
+``/props``. What nothing says stays None, and no default of an engine is taken for what it does.
 """
 
 import re
@@ -87,6 +87,8 @@ def settings_of_server(named: str, version: str, max_model_len: int | None, ask:
         said = said.completed_by(_vllm_cache(ask))
     if known == ("sglang",):
         said = said.completed_by(_sglang_options(ask))
+    if named == "llamacpp":
+        said = said.completed_by(_llamacpp_props(ask))
     return said
 
 
@@ -126,6 +128,20 @@ def _sglang_options(ask: Ask) -> ServerSettings:
                 {name: value for name, value in answer.items() if not isinstance(value, dict | list)}
             )
     return ServerSettings()
+
+
+def _llamacpp_props(ask: Ask) -> ServerSettings:
+    try:
+        answer = ask("/props")
+    except MelangeError:
+        return ServerSettings()
+    if not isinstance(answer, dict):
+        return ServerSettings()
+    defaults = answer.get("default_generation_settings")
+    context = defaults.get("n_ctx") if isinstance(defaults, dict) else None
+    slots = whole(answer.get("total_slots"))
+    build = text(answer.get("build_info"))
+    return ServerSettings(engine_version=build, max_num_seqs=slots, max_model_len=whole(context))
 
 
 def sglang_settings(options: Mapping[str, object]) -> ServerSettings:
