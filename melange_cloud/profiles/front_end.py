@@ -39,7 +39,6 @@ from melange_cloud.domain.question import DEFAULT_API_SERVERS
 from melange_cloud.estimator.roofline import behind_front_end
 from melange_cloud.estimator.spec_files import load_calibrations, load_models
 from melange_cloud.estimator.specs import FrontEnd
-from melange_cloud.profiles.estimates.estimate_table import EstimateTable
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
@@ -180,10 +179,9 @@ def front_end_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> Fr
 
 def _layers(profile: Profile) -> int:
     """The layers of a profile's model."""
-    table = profile.table
-    if isinstance(table, EstimateTable):
-        return table.replicas[profile.kind].model.layers
     known = load_models().get(profile.model)
+    if profile.table.header.layers is not None:
+        return profile.table.header.layers
     return _LAYERS if known is None else known.layers
 
 

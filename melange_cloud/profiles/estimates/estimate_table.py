@@ -40,9 +40,6 @@ class EstimateOrigin:
 
 SHIPPED = EstimateOrigin()
 
-_CALIBRATED_AS = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM 1.x"}
-"""How the sources of measurements call today's engines."""
-
 
 @dataclass(frozen=True, eq=False)
 class EstimateTable:
@@ -80,6 +77,7 @@ class EstimateTable:
             weights_gib=rounded(model.weight_gib(precision)),
             weight_read_ms={each.tensor_parallel: rounded(1000 * each.weight_read_s) for each in replicas},
             cache_tokens={each.tensor_parallel: each.cache_tokens for each in replicas},
+            layers=model.layers,
             engine=ENGINE_TITLES.get(self.engine, ""),
             error_down=MOSTLY_BELOW.get((first.gpu.name, era.name)),
         )
@@ -134,7 +132,7 @@ class EstimateTable:
     def with_cached_input(self, share: float) -> "EstimateTable":
         """The same where a prefix cache holds a share of all input tokens."""
         cached = {kind: replace(replica, cached_input=share) for kind, replica in self.replicas.items()}
-        return EstimateTable(cached, self.origin)
+        return EstimateTable(cached, self.origin, self.engine)
 
     @property
     def text(self) -> str:
@@ -155,6 +153,8 @@ class EstimateTable:
             "weight_read_ms": " ".join(f"{degree}={ms:g}" for degree, ms in header.weight_read_ms.items()),
             "cache_tokens": " ".join(f"{degree}={tokens}" for degree, tokens in header.cache_tokens.items()),
         }
+        if self.origin is not SHIPPED:
+            lines["layers"] = str(header.layers)  # models.toml has those of shipped models
         if header.engine:
             lines["engine"] = header.engine
         if header.error_down is not None:
@@ -204,6 +204,6 @@ def replica_of(
     engine: str = MEAN_OF_ENGINES,
 ) -> Replica:
     """A replica with the constants and the limits of an engine."""
-    of_engine = calibration.of_engine(_CALIBRATED_AS.get(engine, engine))
+    of_engine = calibration.of_engine(engine)
     settings = era.settings(gpu, engine if engine in era.engines else None)
     return Replica(model, gpu, tensor_parallel, era, precision, of_engine, settings=settings)

@@ -13,7 +13,7 @@ REQUIRED = (
     "format", "model", "precision", "gpu", "era", "max_total_tokens", "max_num_seqs", "source", "calibration",
     "made by",
 )  # fmt: skip
-OPTIONAL = ("weights_gib", "weight_read_ms", "cache_tokens", "saved", "engine", "doubt", "error_down")
+OPTIONAL = ("weights_gib", "layers", "weight_read_ms", "cache_tokens", "saved", "engine", "doubt", "error_down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Header:
         weights_gib: weights of the model in this precision, GiB; None if not stated.
         weight_read_ms: by tensor parallel degree, time to read all weights once; empty if not stated.
         cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty if not stated.
+        layers: of the model; None if not stated.
         saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty if not stated.
         engine: the server that was measured and its version; empty if not stated.
         doubt: what keeps its measurements from being trusted in full; empty if nothing does.
@@ -45,6 +46,7 @@ class Header:
     weights_gib: float | None
     weight_read_ms: Mapping[int, float]
     cache_tokens: Mapping[int, int]
+    layers: int | None = None
     saved: str = ""
     engine: str = ""
     doubt: str = ""
@@ -80,7 +82,7 @@ def parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header | 
     }
     reads = _by_degree(path, found.get("weight_read_ms"), "weight_read_ms", faults)
     cache_tokens = _by_degree(path, found.get("cache_tokens"), "cache_tokens", faults)
-    weights = found.get("weights_gib")
+    weights, layers = found.get("weights_gib"), found.get("layers")
     if found["format"][1] not in COLUMNS_OF:
         return None
     return Header(
@@ -97,6 +99,7 @@ def parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header | 
         weights_gib=positive(path, weights[0], "weights_gib", weights[1], faults) if weights else None,
         weight_read_ms=reads,
         cache_tokens={degree: int(tokens) for degree, tokens in cache_tokens.items()},
+        layers=whole(path, layers[0], "layers", layers[1], faults) if layers else None,
         saved=found["saved"][1] if "saved" in found else "",
         engine=found["engine"][1] if "engine" in found else "",
         doubt=found["doubt"][1] if "doubt" in found else "",

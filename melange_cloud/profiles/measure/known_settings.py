@@ -43,8 +43,8 @@ def known_settings(
     if log.engine != said.engine:
         raise BadInput(f"--server-log {echoed(log_path)}: is a log of {log.engine}, and the server is {said.engine}")
     notes = [
-        f"{name}: the server says {getattr(said, name)}, which is used; {echoed(log_path)} says {getattr(log, name)}: is "
-        "it the log of another start?"
+        f"{name}: the server says {getattr(said, name)}, which is used, and {echoed(log_path)} says "
+        f"{getattr(log, name)}: is it the log of another start?"
         for name in said.differences(log)
     ]
     return said.completed_by(log), tuple(notes)
