@@ -104,6 +104,8 @@ class HeatMap:
     """T/$ in one region, by request size or, of one size, by target.
 
     Attributes:
+        engine: whose speed the profiles state: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty where all are
+            the user's own measurements.
         tpot_ms: the target for the mean TPOT, ms; None if none is set, or where it is what varies.
         over: what varies: size (one cell per size, all under one target) or tpot (one cell per target, all of one
             size).

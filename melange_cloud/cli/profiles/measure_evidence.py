@@ -84,8 +84,9 @@ class ServerEvidence:
         from melange_cloud.report.pages.evidence import evidence_page
 
         host_cpu = processor_name() if self.is_here else None
-        rows = evidence_rows(question, measured, self.settings, kept, host_cpu=host_cpu)
-        write_whole(self.file, written(evidence_page(EvidenceList(rows=tuple(rows))), Format.CSV, width=None))
+        rows = tuple(evidence_rows(question, measured, self.settings, kept, host_cpu=host_cpu))
+        listed = EvidenceList((), None, None, rows, (), (), ())
+        write_whole(self.file, written(evidence_page(listed), Format.CSV, width=None))
         count = "1 measured row" if len(rows) == 1 else f"{len(rows)} measured rows"
         output.note(
             f"wrote {count} to {self.file}; before you send them, fill in source_url, licence and submitter, and check "
