@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.errors import BadInput
+from melange_cloud.profiles.evidence import evidence_list as rows_listed
 from melange_cloud.profiles.evidence.evidence_columns import COLUMNS
 from melange_cloud.shipped import shipped
 from tests.cli.test_profiles import run
@@ -37,9 +38,8 @@ def test_the_rows_of_a_gpu_have_their_source_date_engine_and_load() -> None:
 
 
 def test_the_json_is_as_described_and_holds_every_row_and_contradiction() -> None:
-    text = run("evidence", "--format", "json")
-    assert_valid("evidence", text)
-    answer = json.loads(text)
+    assert_valid("evidence", run("evidence", "--gpu", "A100-80GB", "--format", "json"))
+    answer = json.loads(run("evidence", "--format", "json"))
     lines = (shipped("profiles") / "measured" / "evidence.csv").read_text("utf-8").splitlines()
     assert len(answer["rows"]) == len(lines) - 1
     assert len({source["name"] for source in answer["sources"]}) == len(answer["sources"]) > 20
@@ -91,6 +91,15 @@ def test_a_bad_file_is_refused_with_line_and_field(tmp_path: Path) -> None:
     ]
     with pytest.raises(BadInput, match=r"nowhere\.csv: cannot be read"):
         run("evidence", "--check", str(tmp_path / "nowhere.csv"))
+
+
+def test_a_file_of_too_many_rows_is_to_be_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_listed, "MOST_ROWS", 2)
+    rows = [{**ROW, "tpot_mean_ms": f"{60 + at}"} for at in range(3)]
+    file = written(tmp_path / "many.csv", *rows)
+    with pytest.raises(BadInput, match="has 3 rows, more than the 2 that are compared: split it"):
+        run("evidence", "--check", str(file))
+    assert "2 measured rows" in run("evidence", "--check", str(written(file, *rows[:2])))
 
 
 def test_rows_that_are_shipped_already_are_not_sent_again(tmp_path: Path) -> None:

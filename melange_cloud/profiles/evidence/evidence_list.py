@@ -11,6 +11,9 @@ from melange_cloud.profiles.evidence.contradictions import contradictions
 from melange_cloud.profiles.evidence.evidence_file import load_evidence, read_evidence
 from melange_cloud.profiles.evidence.measurement_sources import load_sources
 
+MOST_ROWS = 5_000
+"""Rows of a file that are compared with each other: seconds, where no two are of one size."""
+
 
 def evidence_list(gpus: Sequence[str] = (), model: str | None = None) -> EvidenceList:
     """The shipped rows of some GPUs and of a model.
@@ -40,6 +43,10 @@ def checked_evidence(path: Path) -> EvidenceList:
         BadFile: the file or a row of it would be refused; all faults, with line, field and cure.
     """
     found = read_evidence(path, load_sources(), load_models())
+    if len(found) > MOST_ROWS:
+        raise BadFile(
+            [Fault(path, f"has {len(found):,} rows, more than the {MOST_ROWS:,} that are compared", cure="split it")]
+        )
     shipped = set(load_evidence())
     known = [line for line, row in found if row in shipped]
     if known and len(known) < len(found):
