@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tomllib
 from io import StringIO
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def test_the_rows_of_a_gpu_have_their_source_date_engine_and_load() -> None:
     assert "vLLM 0.7.3" in flat
     assert "accelmark-vllm-0.7.3" in flat
     assert "CC-BY-4.0" in flat
-    assert "L4, 2025, fp8 borrowed from L4, 2025, fp16" in flat
+    kept = tomllib.loads((shipped("profiles") / "calibration.toml").read_text("utf-8"))["calibration"]
+    (rows,) = (each["rows"] for each in kept if (each["gpu"], each["era"]) == ("L4", "vllm-0.2.7"))
+    listed = ", ".join(f"{source} {count}" for source, count in rows.items())
+    assert f"L4, vllm-0.2.7, fp16 {sum(rows.values())} rows: {listed}" in flat
     assert "No two sources contradict each other" in flat
 
 
