@@ -3,7 +3,9 @@
 GuideLLM brings torch (6 GB), so it is no part of the extra ``test``: install it by hand to run the tests that need it.
 """
 
+import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -181,6 +183,63 @@ def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_pat
     assert again.exit_code == 0
     assert "resuming with 4 load points" in again.stderr
     assert len(list(own.rglob("*.csv"))) == 1
+
+
+@needs_guidellm
+def test_every_load_becomes_a_row_of_evidence(run, engine, tiny_model, own, tmp_path, monkeypatch):
+    """The GPU is the only thing here that is not real: a program that prints what nvidia-smi does."""
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\nline() { echo "0, NVIDIA A10G, 300.00, $1, $2"; }\nline 210 0\n'
+        'case "$*" in *-lms*) while true; do line 1500 98; line 1400 97; sleep 0.2; done;; esac\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    rows_file, state = tmp_path / "rows.csv", tmp_path / "state"
+    ask = asking(engine, tiny_model, "--state", str(state), "--evidence", str(rows_file))
+    ask[ask.index("64x16,128x32")] = "64x16"
+    first = run(*ask)
+    assert first.exit_code == 0, first.output
+    assert f"wrote 2 measured rows to {rows_file}; before you send them, fill in source_url" in first.stderr
+    unknown = f"not known of the server, so empty in {rows_file}: max_num_batched_tokens, kv_cache_tokens"
+    assert f"{unknown}; --server-log FILE may say them" in first.stderr
+    with rows_file.open(newline="") as stream:
+        alone, two = csv.DictReader(stream)
+    for row, load in ((alone, "1"), (two, "2")):
+        assert (row["concurrency"], row["warmup_requests"], row["failed"], row["arrival"]) == (load, "2", "0", "closed")
+        assert (row["engine"], row["max_num_seqs"], row["max_model_len"]) == ("llamacpp", "2", "512")
+        assert (row["power_limit_w"], row["gpu_count"], row["kv_cache_tokens"]) == ("300.0", "1", "")
+        assert float(row["sm_clock_mhz_mean"]) == pytest.approx(1450, abs=30)
+        assert float(row["tpot_p50_ms"]) < float(row["tpot_p99_ms"])
+        assert (row["tokenizer"], row["tool"], row["source_url"]) == (tiny_model.name, "guidellm", "")
+    rows_file.unlink()
+    resumed = run(*ask)
+    assert "resuming with 2 load points" in resumed.stderr
+    with rows_file.open(newline="") as stream:
+        again = list(csv.DictReader(stream))
+    assert again == [alone, two]
+
+
+NO_SERVER = ("profiles", "measure", "--url", "http://127.0.0.1:1", "--gpu", "A10G")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--evidence", "rows.txt"), "--evidence rows.txt: measured rows are CSV; give a file name that ends in .csv"),
+        (("--evidence", "no/where/rows.csv"), "--evidence no/where/rows.csv: folder not found"),
+        (("--server-log", "missing.log"), "missing.log: cannot be read (No such file or directory)"),
+        (("--server-log", "other.log"), "other.log: has no line of the start of vLLM, SGLang or TensorRT-LLM"),
+        (("--engine", "vlm 0.12"), "--engine vlm 0.12: did you mean vllm?"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_refused_before_the_server_is_asked(run, tmp_path, options, said):
+    (tmp_path / "other.log").write_text("some program started\n")
+    result = run(*NO_SERVER, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "does not answer" not in result.stderr
 
 
 @needs_guidellm

@@ -37,10 +37,13 @@ from melange_cloud.report.page import Format
 if TYPE_CHECKING:
     from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
 
-EXAMPLE = (
-    "Example: melange-cloud profiles measure --url http://localhost:8000 --gpu A10G --sizes 128x128,1024x256 "
-    "--tpot-ms 100"
-)
+EXAMPLES = """
+Examples:
+
+melange-cloud profiles measure --url http://localhost:8000 --gpu A10G --sizes 128x128,1024x256 --tpot-ms 100
+
+melange-cloud profiles measure --url http://localhost:8000 --gpu L4 --server-log vllm.log --evidence rows.csv
+"""
 
 _LONGEST_POINT_S = 3600.0
 _MOST_CONCURRENCY = 4096

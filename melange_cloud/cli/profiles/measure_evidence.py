@@ -38,8 +38,7 @@ def evidence_options(engine: str | None, server_log: Path | None, evidence: Path
         BadInput: an option cannot be right.
         BadFile: the log cannot be read, or is of no server that is known.
     """
-    from melange_cloud.profiles.attribution.stated_engine import engine_text
-    from melange_cloud.profiles.measure import read_server_log
+    from melange_cloud.profiles.measure import engine_text, read_server_log
 
     if evidence is not None and evidence.suffix.lower() != ".csv":
         raise BadInput(f"--evidence {echoed(evidence, 200)}: measured rows are CSV; give a file name that ends in .csv")

@@ -6,6 +6,7 @@ is kept at once (``kept``), so that a rerun resumes where the last one stopped (
 """
 
 from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
+from melange_cloud.profiles.attribution.stated_engine import engine_text
 from melange_cloud.profiles.measure.evidence_rows import evidence_rows, processor_name
 from melange_cloud.profiles.measure.gpu_readings import MonitoredGenerator, find_monitor
 from melange_cloud.profiles.measure.known_settings import known_settings, named_by_user, unknown_settings
@@ -38,6 +39,7 @@ __all__ = [
     "alone_in",
     "ask_server",
     "broken",
+    "engine_text",
     "evidence_rows",
     "find_guidellm",
     "find_monitor",

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from melange_cloud.domain.evidence import MeasuredRow
@@ -9,6 +10,7 @@ from melange_cloud.domain.measurement import MeasureQuestion
 from melange_cloud.errors import BadFile, echoed
 from melange_cloud.inputs import read_text
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
+from melange_cloud.profiles.evidence.hold_out import hold_out_key, is_held_out
 from melange_cloud.profiles.measure.gpu_readings import GpuReadings, read_readings
 from melange_cloud.profiles.measure.pace import warm_up_requests
 from melange_cloud.profiles.measure.resume import KeptPoints, readings_file
@@ -60,7 +62,7 @@ def _row(
     host_cpu: str | None,
 ) -> MeasuredRow:
     tool, _, tool_version = run.tool.partition(" ")
-    return MeasuredRow(
+    row = MeasuredRow(
         date=run.measured_on,
         model=question.model,
         weights_precision=question.precision,
@@ -108,6 +110,8 @@ def _row(
         ttft_p99_ms=run.p99_ttft_ms,
         failed=run.failed,
     )
+    key = hold_out_key(row.model, row.gpu, row.tp, row.weights_precision, row.engine, row.size)
+    return replace(row, held_out=is_held_out(key))
 
 
 def processor_name() -> str | None:

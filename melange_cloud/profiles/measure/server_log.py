@@ -26,11 +26,11 @@ MOST_LOG_BYTES = 16 * 2**20
 
 _VLLM_CACHE = re.compile(r"GPU KV cache size: ([\d,]{1,15}) tokens")
 _VLLM_ENGINE = re.compile(r"Initializing an? (?:V1 )?LLM engine \(v([\w.+-]{1,60})\) with config: (.{0,20000})")
-_VLLM_OPTIONS = re.compile(r"non-default args: \{(.{0,20000})\}")
+_VLLM_OPTIONS = re.compile(r"non-default args: \{(.{0,20000})")
 _VLLM_CHUNK = re.compile(r"Chunked prefill is enabled with max_num_batched_tokens=(\d{1,12})")
 _VLLM_VERSION = re.compile(r"vLLM API server version ([\w.+-]{1,60})")
 _SGLANG_SIZES = re.compile(r"max_total_num_tokens=\d{1,12}, .{0,2000}")
-_SGLANG_OPTIONS = re.compile(r"server_args=(?:ServerArgs)?[({](.{0,40000})[)}]")
+_SGLANG_OPTIONS = re.compile(r"server_args=(?:ServerArgs)?[({](.{0,40000})")
 _TRT_CACHE = re.compile(r"Allocated [\d.]{1,12} [KMG]i?B for max tokens in paged KV cache \((\d{1,12})\)")
 _TRT_SIZES = re.compile(r"max_seq_len=(\d{1,12}), max_num_requests=(\d{1,12}), max_num_tokens=(\d{1,12})")
 _TRT_VERSION = re.compile(r"TensorRT[- ]LLM version: ([\w.+-]{1,60})")
