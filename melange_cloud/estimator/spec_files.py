@@ -7,7 +7,6 @@ the faults of a file are reported together.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from operator import itemgetter
 from pathlib import Path
 
 from melange_cloud.domain import GPUS, GRADES
@@ -167,32 +166,38 @@ def _settings_by_memory(reader: TomlTable) -> SettingsByMemory:
         max_num_batched_tokens=reader.whole("max_num_batched_tokens"),
     )
     from_gib = reader.part("from_gib")
-    larger = [_larger(from_gib, text, first) for text in reader.mapping("from_gib")]
+    larger: list[tuple[float, EngineSettings, tuple[str, ...]]] = []
+    for least_gib, text in sorted((_gib(reader, text), text) for text in reader.mapping("from_gib")):
+        smaller = larger[-1][1] if larger else first
+        larger.append((least_gib, *_larger(from_gib.part(text), smaller)))
+    reader.finish()
+    return SettingsByMemory(first, tuple(larger))
+
+
+def _gib(reader: TomlTable, text: str) -> float:
+    try:
+        return parse_number(text)
+    except NotANumber:
+        reader.fault("from_gib", f"has {shown(text)}", "name the least memory, GiB")
+        return 0.0
+
+
+def _larger(reader: TomlTable, smaller: EngineSettings) -> tuple[EngineSettings, tuple[str, ...]]:
+    """The settings of smaller GPUs, but for the fields that the table has, and the GPUs to which they do not apply."""
+    has, tokens, seqs = reader.has, "max_num_batched_tokens", "max_num_seqs"
+    settings = replace(
+        smaller,
+        runtime_gib=reader.number("runtime_gib", 0, 100) if has("runtime_gib") else smaller.runtime_gib,
+        growth=reader.number("growth", 0, 1) if has("growth") else smaller.growth,
+        max_num_seqs=reader.whole(seqs) if has(seqs) else smaller.max_num_seqs,
+        max_num_batched_tokens=reader.whole(tokens) if has(tokens) else smaller.max_num_batched_tokens,
+    )
     except_gpus = reader.texts("except_gpus")
     for gpu in except_gpus:
         if gpu not in GPUS:
             reader.fault("except_gpus", f"names {shown(gpu)}", f"use {', '.join(GPUS)}")
     reader.finish()
-    return SettingsByMemory(first, tuple(sorted(larger, key=itemgetter(0))), except_gpus)
-
-
-def _larger(reader: TomlTable, text: str, first: EngineSettings) -> tuple[float, EngineSettings]:
-    """What applies from ``text`` GiB of memory on: ``first``, but for the fields that the table has."""
-    part = reader.part(text)
-    settings = replace(
-        first,
-        runtime_gib=part.number("runtime_gib", 0, 100) if part.has("runtime_gib") else first.runtime_gib,
-        max_num_seqs=part.whole("max_num_seqs") if part.has("max_num_seqs") else first.max_num_seqs,
-        max_num_batched_tokens=(
-            part.whole("max_num_batched_tokens") if part.has("max_num_batched_tokens") else first.max_num_batched_tokens
-        ),
-    )
-    part.finish()
-    try:
-        return parse_number(text), settings
-    except NotANumber:
-        reader.fault(text, "is not a number", "name the least memory, GiB")
-        return 0.0, settings
+    return settings, except_gpus
 
 
 def read_calibrations(path: Path) -> dict[tuple[str, str, str], Calibration]:

@@ -148,19 +148,17 @@ class SettingsByMemory:
     """The settings of one engine, which depend on the GPU's memory.
 
     Attributes:
-        larger: from how much CUDA memory (GiB) which settings apply instead, rising.
-        except_gpus: GPUs that keep the first settings all the same.
+        larger: from how much CUDA memory (GiB) which settings apply instead, rising, and to which GPUs they do not.
     """
 
     first: EngineSettings
-    larger: tuple[tuple[float, EngineSettings], ...] = ()
-    except_gpus: tuple[str, ...] = ()
+    larger: tuple[tuple[float, EngineSettings, tuple[str, ...]], ...] = ()
 
     def of(self, gpu: Gpu) -> EngineSettings:
         """What the engine starts with on a GPU."""
         found = self.first
-        for least_gib, settings in self.larger:
-            if gpu.cuda_memory_gib >= least_gib and gpu.name not in self.except_gpus:
+        for least_gib, settings, except_gpus in self.larger:
+            if gpu.cuda_memory_gib >= least_gib and gpu.name not in except_gpus:
                 found = settings
         return found
 

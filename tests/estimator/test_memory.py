@@ -61,13 +61,13 @@ def test_the_papers_engine_left_out_as_much_as_its_authors_logged() -> None:
 
 def test_vllm_starts_a_large_gpu_with_larger_batches_but_not_an_a100() -> None:
     limits = {gpu: settings(gpu, "vllm") for gpu in ("L4", "A10G", "A100-40GB", "A100-80GB", "H100")}
-    found = {gpu: (each.max_num_seqs, each.max_num_batched_tokens) for gpu, each in limits.items()}
+    found = {gpu: (each.max_num_seqs, each.max_num_batched_tokens, each.growth) for gpu, each in limits.items()}
     assert found == {
-        "L4": (256, 2048),
-        "A10G": (256, 2048),
-        "A100-40GB": (256, 2048),
-        "A100-80GB": (256, 2048),
-        "H100": (1024, 8192),
+        "L4": (256, 2048, 0.75),
+        "A10G": (256, 2048, 0.75),
+        "A100-40GB": (256, 2048, 1.0),
+        "A100-80GB": (256, 2048, 1.0),
+        "H100": (1024, 8192, 1.0),
     }
 
 
