@@ -118,11 +118,18 @@ def error_range(error: float, error_down: float) -> str:
     """Relative errors upward and downward: ``±30 %``, ``-58 to +50 %``, ``none to +80 %``, ``none to 3.2 times``."""
     if error_down < 1 and plus_minus(error) == plus_minus(error_down):
         return plus_minus(error)
-    times = error >= 1
+    by_factor = error >= 1
     low = "none" if error_down >= 1 else f"-{plus_minus(error_down).removeprefix('±')}"
-    high = f"{1 + error:.2g}{GLUE}times" if times else f"+{plus_minus(error).removeprefix('±')}"
-    low = low if times else low.removesuffix(f"{GLUE}%")
+    high = f"{times(1 + error)}{GLUE}times" if by_factor else f"+{plus_minus(error).removeprefix('±')}"
+    low = low if by_factor else low.removesuffix(f"{GLUE}%")
     return f"{low}{GLUE}to{GLUE}{high}"
+
+
+def times(factor: float) -> str:
+    """A factor, never understated: ``3.8``, ``2``, ``105``."""
+    if factor < 10:
+        return f"{math.ceil(10 * factor - 1e-6) / 10:g}"
+    return number(math.ceil(factor - 1e-6))
 
 
 def own_errors(error: float, error_down: float) -> str:

@@ -88,6 +88,8 @@ def test_an_error_is_never_understated() -> None:
         (0.5, 1.0, "none to +50 %", "errors (none to +50 %)"),
         (1.0, 1.0, "none to 2 times", "errors (none to 2 times)"),
         (2.68, 0.667, "-67 % to 3.7 times", "errors (-67 % to 3.7 times)"),
+        (2.72, 1.0, "none to 3.8 times", "errors (none to 3.8 times)"),
+        (103.2, 1.0, "none to 105 times", "errors (none to 105 times)"),
     ],
 )
 def test_errors_that_differ_by_direction(error: float, error_down: float, expected: str, own: str) -> None:

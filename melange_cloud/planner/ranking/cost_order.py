@@ -197,7 +197,10 @@ def _paths(ours: frozenset[Kind], theirs: frozenset[Kind]) -> list[frozenset[Kin
 def _at_best(side: Contender) -> PosedProblem:
     """A side's question with all that may enter it, those kinds included that serve nothing as stated."""
     question = side.question
-    return question.posed_with(question.evaluated.better) if question.evaluated.may_be_few else question.posed
+    evaluated = question.evaluated
+    if evaluated.may_be_few or evaluated.pessimistic:
+        return question.posed_with(evaluated.better)
+    return question.posed
 
 
 def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestion) -> tuple[Kind, ...]:

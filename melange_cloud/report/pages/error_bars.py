@@ -12,6 +12,7 @@ from melange_cloud.report.text import (
     once,
     own_errors,
     plus_minus,
+    times,
     usd_per_month,
 )
 
@@ -96,6 +97,6 @@ def _measure_first(region: RegionPlan) -> list[str]:
         effect = f"which serves none of this as stated; if it served a few, it would enter and save {swing}"
     else:
         much = f"{plus_minus(first.error).lstrip('±')} better"
-        better = much if first.error < 1 else f"{1 + first.error:.2g}{GLUE}times as fast"
+        better = much if first.error < 1 else f"{times(1 + first.error)}{GLUE}times as fast"
         effect = f"which would enter if it were {better} and save {swing}"
     return [f"Measure first {kind}, {effect}{unproven}:{GLUE}{clean(first.measure)}"]
