@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import examples, pictures, readme
+from tests import card_tables, examples, pictures, readme
 from tests.isolation import isolate
 from tests.report import golden_pages
 from tests.solver import golden_models
@@ -24,6 +24,7 @@ KEPT: dict[str, Callable[[], Iterator[tuple[Path, str]]]] = {
     "examples": examples.kept,
     "pictures": pictures.kept,
     "paper": pictures.kept_of_paper,
+    "card": card_tables.kept,
     "readme": readme.kept,
     "pages": golden_pages.kept,
     "lp": golden_models.kept,

@@ -301,12 +301,18 @@ def training_of(group: ConstantGroup, constants: Calibration | None = None) -> l
     return [each for each in found if each is not None]
 
 
-def fit(group: ConstantGroup, trials: Sequence[Trial], found: Mapping[Key, Mapping[str, float]]) -> dict[str, float]:
+def fit(
+    group: ConstantGroup,
+    trials: Sequence[Trial],
+    found: Mapping[Key, Mapping[str, float]],
+    near: Mapping[str, float] | None = None,
+) -> dict[str, float]:
     """The constants of a group by name, rounded; trials of one engine and precision see that one's.
 
     Args:
         trials: of its ``training_of``.
         found: the constants of the groups before it; what it borrows, and how engines differ.
+        near: constants that the fit is expected near, which makes it quick.
     """
     known = {**CHOSEN, **(found[group.borrowed] if group.borrowed else {}), **group.chosen}
     if not trials or not group.fitted:
@@ -332,7 +338,7 @@ def fit(group: ConstantGroup, trials: Sequence[Trial], found: Mapping[Key, Mappi
         for name in group.fitted
         if "@" not in name or name.partition(" @ ")[2] in (*engines, *precisions)
     }
-    values = {**known, **fitted(residuals, unknowns)}
+    values = {**known, **fitted(residuals, unknowns, near)}
     for name, value in values.items():
         if name.partition(" @ ")[0] in ("read_weights", "compute", "attention", "block_scaled"):
             values[name] = min(value, 1.0)

@@ -7,7 +7,7 @@ from melange_cloud.domain.report_card import CardRow
 from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs import parse_number, parse_whole, read_text
 
-_TEXTS = 4
+_TEXTS = 8
 _COUNTS = 3
 
 
@@ -25,12 +25,11 @@ def read_card(path: Path) -> list[CardRow]:
     for number, line in enumerate(lines[1:], start=2):
         cells = line.split(",")
         try:
-            gpu, era, precision, quantity = cells[:_TEXTS]
-            n, different, refused = map(parse_whole, cells[_TEXTS : _TEXTS + _COUNTS])
-            numbers = (parse_number(cell) if cell else None for cell in cells[_TEXTS + _COUNTS :])
-            median, p90, shipped_median, shipped_p90, within = numbers
+            if len(cells) != len(columns):
+                raise ValueError(f"it has {len(cells)} fields, not {len(columns)}")
+            counts = map(parse_whole, cells[_TEXTS : _TEXTS + _COUNTS])
+            errors = (parse_number(cell) if cell else None for cell in cells[_TEXTS + _COUNTS :])
+            rows.append(CardRow(*cells[:_TEXTS], *counts, *errors))  # type: ignore[arg-type]
         except ValueError as error:
             raise BadFile([Fault(path, f"is not a row of a report card: {error}", line=number)]) from error
-        errors = (float(median or 0.0), float(p90 or 0.0), shipped_median, shipped_p90, within)
-        rows.append(CardRow(gpu, era, precision, quantity, n, different, refused, *errors))
     return rows

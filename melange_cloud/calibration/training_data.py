@@ -70,6 +70,11 @@ class TrainingRow:
         return self.model, self.gpu, self.tensor_parallel, self.precision, self.source.name
 
     @property
+    def cell(self) -> tuple[object, ...]:
+        """What was measured there, whatever the load."""
+        return *self.replica, self.size
+
+    @property
     def enters_fits(self) -> bool:
         """Whether constants may rest on it: not held out, and not doubted."""
         return self.measured.enters_fits

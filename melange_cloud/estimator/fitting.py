@@ -35,8 +35,14 @@ class FreeConstant(NamedTuple):
 Residuals = Callable[[Mapping[str, float]], Sequence[float]]
 
 
-def fitted(residuals: Residuals, unknowns: Mapping[str, FreeConstant]) -> dict[str, float]:
-    """The values of ``unknowns`` that minimise the residuals, which are logarithms of predicted over measured."""
+def fitted(
+    residuals: Residuals, unknowns: Mapping[str, FreeConstant], near: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """The values of ``unknowns`` that minimise the residuals, which are logarithms of predicted over measured.
+
+    Args:
+        near: values, above 0, at which the search begins instead of at the starts; what it finds is held to the starts.
+    """
     names = list(unknowns)
 
     def values(logs: Sequence[float]) -> dict[str, float]:
@@ -49,6 +55,8 @@ def fitted(residuals: Residuals, unknowns: Mapping[str, FreeConstant]) -> dict[s
         return 2 * HALF_WIDTH**2 * robust + math.fsum(hold * log**2 for hold, log in zip(holds, logs, strict=True))
 
     logs = [0.0] * len(names)
+    if near is not None:
+        logs = [math.log(near.get(name, unknowns[name].start) / unknowns[name].start) for name in names]
     rows = list(residuals(values(logs)))
     best, damping = loss(rows, logs), 0.01
     for _ in range(_ROUNDS):

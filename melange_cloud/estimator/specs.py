@@ -303,9 +303,14 @@ class Calibration:
     borrowed: str
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        """GPU, era, precision."""
+        return self.gpu, self.era, self.precision
+
+    @property
     def name(self) -> str:
         """How a profile's header names it."""
-        return f"{self.gpu}, {self.era}, {self.precision}"
+        return ", ".join(self.key)
 
     @property
     def offline(self) -> "Calibration":

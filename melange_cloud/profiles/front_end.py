@@ -173,8 +173,13 @@ def front_end_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> Fr
     if found is None:
         return None
     law, fitted_on = found[0].of_layers(_layers(profile)), found[1]
-    grade = _GRADE_WHERE_FITTED if profile.kind.gpu == fitted_on else _GRADE_ELSEWHERE
-    return FrontEndLimit(law, max(float(api_servers), _servers_seen(profile, law)), grade, ERROR_OF_GRADE[grade])
+    return limit_on(profile.kind.gpu, law, fitted_on, max(float(api_servers), _servers_seen(profile, law)))
+
+
+def limit_on(gpu: str, law: FrontEnd, fitted_on: str, servers: float) -> FrontEndLimit:
+    """The front end of a replica on a GPU, by a law that was fitted on that GPU or on another."""
+    grade = _GRADE_WHERE_FITTED if gpu == fitted_on else _GRADE_ELSEWHERE
+    return FrontEndLimit(law, servers, grade, ERROR_OF_GRADE[grade])
 
 
 def _layers(profile: Profile) -> int:
@@ -279,6 +284,7 @@ __all__ = [
     "FrontEndLimit",
     "front_end_law",
     "front_end_of",
+    "limit_on",
     "no_front_end",
     "note_of",
     "request_s",

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from melange_cloud.calibration.as_shipped import as_shipped
 from melange_cloud.calibration.build_profiles import differences
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
 from melange_cloud.calibration.choose_pins import MOST_FRONT_END, WIDEST_SPREAD, pinned
 from melange_cloud.calibration.training_data import load_measurements
-from melange_cloud.calibration.validate import _shipped
 from melange_cloud.cli.app import app
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.estimator.replica import Replica
@@ -196,7 +196,9 @@ def test_the_report_card_holds_estimates_against_measurements_not_pins() -> None
     held = [each for each in trials_of(group) if (each.row.model, each.row.size) == ("llama-3.1-8b", SIZE)]
     (one,) = (each for each in held if each.row.tensor_parallel == 1 and each.row.values.get("concurrency") == 64)
     tpot_ms = one.row.known("tpot_ms")
-    of, shipped_rate = of_8b(), _shipped(group, one, constants).rate(tpot_ms)
+    of, shipped = of_8b(), as_shipped(one, constants).served(tpot_ms)
+    assert shipped is not None
+    shipped_rate = shipped.engine_requests_per_s
     pin, estimate = of.max_tput(*SIZE, Slo(tpot_ms)), of.estimate.max_tput(*SIZE, Slo(tpot_ms))
     assert isinstance(pin, MaxTput)
     assert isinstance(estimate, MaxTput)

@@ -1,6 +1,7 @@
 """The report card: what ships is no worse than what is stored, and what is stored meets the targets that it says."""
 
 import json
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,26 @@ import typer
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.report_card import read_card
-from melange_cloud.calibration.validate import folds, quantile, report_card
+from melange_cloud.calibration.validate import report_card
 from melange_cloud.cli.maintain import commands
-from melange_cloud.domain.report_card import CardRow
+from melange_cloud.domain.report_card import ALL, FEWEST_ROWS, IS_BROKEN, POOL, CardRow
 from melange_cloud.errors import BadFile
 from melange_cloud.report.page import written
 from melange_cloud.report.pages.report_card import report_card_page
+from tests import card_tables
 from tests.calibration.stored import load_card
+from tests.golden import how_to_accept
 
-STORED = {(row.gpu, row.era, row.precision, row.quantity): row for row in load_card()}
+Key = tuple[str, ...]
+
+
+def key_of(row: CardRow) -> Key:
+    """What was left out, and of whose rows."""
+    return astuple(row)[:8]
+
+
+STORED = {key_of(row): row for row in load_card()}
+RENEW = "if the change is meant: `melange-cloud profiles validate --format csv --out profiles/report_card.csv`"
 
 app = typer.Typer()
 commands.add_to(prices=typer.Typer(), profiles=app)
@@ -28,72 +40,82 @@ def computed() -> list[CardRow]:
 
 
 def test_no_change_makes_the_card_worse(computed: list[CardRow]) -> None:
-    """If the change is meant: `melange-cloud profiles validate --format csv --out profiles/report_card.csv`."""
-    assert {(row.gpu, row.era, row.precision, row.quantity) for row in computed} == set(STORED)
+    assert {key_of(row) for row in computed} == set(STORED), RENEW
     for row in computed:
-        stored = STORED[row.gpu, row.era, row.precision, row.quantity]
-        assert row.n >= stored.n, "fewer rows are held against the estimator"
-        assert row.median_error <= stored.median_error + 0.0005, row
-        assert row.p90_error <= stored.p90_error + 0.0005, row
+        stored = STORED[key_of(row)]
+        assert row.n >= stored.n, "fewer rows are compared"
+        for name in ("shipped_median_error", "shipped_p90_error", "median_error", "p90_error"):
+            was, now = getattr(stored, name), getattr(row, name)
+            assert was is None or now <= was + 0.0005, (name, row, RENEW)
         if row.within_stated is not None and stored.within_stated is not None:
-            assert row.within_stated >= stored.within_stated - 0.0005, row
+            assert row.within_stated >= stored.within_stated - 0.0005, (row, RENEW)
 
 
 def test_the_stored_card_is_not_stale(computed: list[CardRow]) -> None:
     for row in computed:
-        stored = STORED[row.gpu, row.era, row.precision, row.quantity]
-        assert (row.n, row.cells, row.refused) == (stored.n, stored.cells, stored.refused)
-        assert row.median_error == pytest.approx(stored.median_error, abs=0.002)
-        assert row.p90_error == pytest.approx(stored.p90_error, abs=0.002)
-        assert row.shipped_p90_error == pytest.approx(stored.shipped_p90_error, abs=0.002)
+        stored = STORED[key_of(row)]
+        assert (row.n, row.sources, row.refused) == (stored.n, stored.sources, stored.refused), RENEW
+        for was, now in zip(astuple(stored)[11:], astuple(row)[11:], strict=True):
+            assert now == (None if was is None else pytest.approx(was, abs=0.002)), (row, RENEW)
 
 
-def test_a_card_is_read_as_it_was_written(tmp_path: Path, computed: list[CardRow]) -> None:
+def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "card.csv"
-    text = written(report_card_page(computed), "csv", width=None)
+    rows = list(load_card())
+    text = written(report_card_page(rows), "csv", width=None)
     path.write_text(text)
-    assert read_card(path) == computed
+    assert read_card(path) == rows
     path.write_text(text.replace(",saturation,", ",saturation,x", 1))
     with pytest.raises(BadFile, match="line 2"):
         read_card(path)
 
 
-@pytest.mark.parametrize(
-    ("gpu", "precision", "quantity", "median", "p90"),
-    [
-        ("A100-80GB", "fp16", "saturation", 0.06, 0.18),
-        ("H100", "fp16", "saturation", 0.06, 0.18),
-        ("H100", "fp16", "rate_under_slo", 0.09, 0.25),
-        ("H100", "fp8", "saturation", 0.06, 0.19),  # the target is 0.18: profiles/README.md says what was tried
-        ("H100", "fp8", "rate_under_slo", 0.09, 0.25),
-    ],
-)
-def test_the_targets_are_met(gpu: str, precision: str, quantity: str, median: float, p90: float) -> None:
-    row = STORED[gpu, "2025", precision, quantity]
-    assert row.median_error <= median
-    assert row.p90_error <= p90
+TARGETS = {
+    ("never_fitted", "1-4"): (0.08, 0.30),
+    ("shape", "1-4"): (0.08, 0.26),
+    ("model", "1-4"): (0.10, 0.40),
+    ("source", "1-4"): (0.11, 0.37),
+    ("shape", "8"): (0.12, 0.40),
+    ("model", "8"): (0.22, 0.54),
+    ("source", "8"): (0.15, 0.41),
+}
+"""Rates and TPOT of era 2025 by what was left out and GPUs: median and p90 as shipped. The aim is 8 and 20 % on one to four
+GPUs, 12 % on eight; where more stands here, a release may not get worse than it is."""
 
 
-def test_rates_are_within_their_stated_error_nine_times_in_ten() -> None:
-    stated = [row.within_stated for row in STORED.values() if row.within_stated is not None]
-    assert len(stated) >= 5
-    assert min(stated) >= 0.9
+@pytest.mark.parametrize(("left_out", "degrees"), TARGETS)
+def test_the_targets_are_met(left_out: str, degrees: str) -> None:
+    row = STORED[left_out, ALL, "2025", ALL, degrees, ALL, ALL, "rate_or_tpot"]
+    median, p90 = TARGETS[left_out, degrees]
+    assert row.shipped_median_error is not None
+    assert row.shipped_p90_error is not None
+    assert (row.shipped_median_error <= median, row.shipped_p90_error <= p90) == (True, True), row
 
 
-def test_a_shape_is_held_out_exactly_once_per_split() -> None:
-    shapes = [(100 * i, 50 * j) for i in range(1, 6) for j in range(1, 4)]
-    for split in range(3):
-        parts = folds(shapes, split)
-        assert len(parts) == 5
-        assert sorted(shape for part in parts for shape in part) == sorted(shapes)
-    assert folds(shapes, 0) != folds(shapes, 1)
-    assert len(folds(shapes[:2], 0)) == 2
+def test_every_grade_keeps_its_word() -> None:
+    """Its interval reaches 85 to 95 % of the rows, whatever was left out; grades with few rows do so together."""
+    judged = [row for row in load_card() if row.grade != ALL]
+    assert {row.left_out for row in judged} >= {"shape", "model", "source"}
+    assert [row for row in judged if row.promise == IS_BROKEN] == []
+    for row in judged:
+        if row.n < FEWEST_ROWS:
+            pools = {other.grade for other in judged if other.left_out == row.left_out and POOL in other.grade}
+            assert any(row.grade in pool.split(POOL) for pool in pools), row
 
 
-def test_quantiles_lie_between_their_neighbours() -> None:
-    assert quantile([1.0, 2.0, 4.0], 0.5) == 2
-    assert quantile([1.0, 2.0, 4.0], 0.75) == 3
-    assert quantile([7.0], 0.9) == 7
+def test_a_promise_is_judged_by_its_interval() -> None:
+    (row,) = (row for row in load_card() if (row.left_out, row.grade) == ("shape", "B"))
+
+    def judged(low: float | None, high: float | None, n: int = 50, grade: str = "B") -> str:
+        return replace(row, n=n, grade=grade, within_from=low, within_to=high).promise
+
+    assert row.promise == "kept"
+    assert judged(0.80, 0.84) == "broken"
+    assert judged(0.80, 0.85) == "kept"
+    assert judged(0.95, 1.0) == "kept"
+    assert judged(0.96, 1.0) == "too wide"
+    assert judged(0.96, 1.0, grade="near floor") == "kept"
+    assert judged(0.80, 0.84, n=49) == judged(None, None) == "not judged"
 
 
 def test_the_command_prints_the_card_as_table_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +124,11 @@ def test_the_command_prints_the_card_as_table_and_json(monkeypatch: pytest.Monke
     answer = json.loads(shown.stdout)
     assert answer["schema_version"] == 1
     assert len(answer["rows"]) == len(STORED)
-    first = {"gpu", "era", "precision", "quantity", "n", "median_error", "p90_error"}
+    first = {"left_out", "gpu", "tensor_parallel", "engine", "grade", "shipped_median_error", "within_from"}
     assert all(first <= row.keys() for row in answer["rows"])
     table = CliRunner().invoke(app, ["validate"], catch_exceptions=False).stdout
+    assert "How often the stated errors held" in table
     assert "rate under slo" in table
-    assert "12.0 %" in table
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
@@ -116,24 +138,26 @@ def test_no_figure_of_the_table_is_cut(monkeypatch: pytest.MonkeyPatch, columns:
     shown = CliRunner().invoke(app, ["validate"], catch_exceptions=False)
     assert "\N{HORIZONTAL ELLIPSIS}" not in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= columns
+    words = " ".join(shown.stdout.split())
     for row in load_card():
-        assert any(
-            row.quantity.replace("_", " ") in line and f"{100 * row.p90_error:.1f} %" in line
-            for line in shown.stdout.splitlines()
-        )
-    assert ("Within stated" in shown.stdout) == (columns >= 96)
+        if row.shipped_p90_error is not None and row.grade == ALL:
+            assert f"{100 * row.shipped_p90_error:.1f} %" in words
+        if row.grade != ALL:
+            assert f"{100 * (row.within_stated or 0):.0f} %" in words
     assert shown.stderr == "", "no bar, and no empty line, where nobody looks"
 
 
-@pytest.mark.parametrize("place", ["profiles/README.md", "README.md"])
-def test_the_readmes_show_the_stored_card(place: str) -> None:
-    readme = (Path(__file__).parents[2] / place).read_text("utf-8")
-    lines = readme[readme.index("| GPU, era, precision |") :].splitlines()
-    rows = [line for line in lines[: len(load_card()) + 2] if line.startswith("| ") and line.count("|") == 9]
-    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows][1:]
-    assert [cells[0] for cells in shown] == [f"{row.gpu}, {row.era}, {row.precision}" for row in load_card()]
-    for cells, row in zip(shown, load_card(), strict=True):
-        assert cells[2:5] == [str(row.cells), f"{100 * row.median_error:.1f} %", f"{100 * row.p90_error:.1f} %"]
-        if row.shipped_median_error is not None and row.shipped_p90_error is not None:
-            assert cells[6] == f"{100 * row.shipped_median_error:.1f} % / {100 * row.shipped_p90_error:.1f} %"
-        assert cells[7] == ("-" if row.within_stated is None else f"{100 * row.within_stated:.0f} %")
+@pytest.mark.parametrize("place", card_tables.PLACES, ids=lambda place: place.parent.name)
+def test_the_readmes_show_the_stored_card(place: Path) -> None:
+    text = place.read_text("utf-8")
+    assert card_tables.TABLE.search(text)
+    assert card_tables.with_tables(text) == text, how_to_accept("card")
+
+
+def test_a_table_of_a_readme_is_the_cards_figures() -> None:
+    """Read back from the Markdown: what the table says of grade B is what the CSV says."""
+    head, _, *rows = (line.strip("|").split("|") for line in card_tables.table("grades").splitlines())
+    (of_b,) = (row for row in rows if row[0].strip() == "B")
+    cells = dict(zip(map(str.strip, head), map(str.strip, of_b), strict=True))
+    row = STORED["shape", *[ALL] * 5, "B", "rate_or_tpot"]
+    assert cells["shape left out"].startswith(f"{100 * (row.within_stated or 0):.0f} % of {row.n} (")

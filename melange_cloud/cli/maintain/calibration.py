@@ -31,11 +31,11 @@ def validate(
     format_: AnyFormat = None,
     out: Out = None,
 ) -> None:
-    """How far off the estimator is on request shapes held out of its fit, by GPU, era, precision and quantity."""
+    """How far off the profiles are on measured rows left out of their fit, and how often each grade kept its word."""
     from melange_cloud.calibration.validate import report_card
     from melange_cloud.report.pages.report_card import report_card_page
 
     result = result_of(out, format_, Format)
-    with steps_bar("fitting without each part") as progress:
+    with steps_bar("fitting without each part of the rows") as progress:
         rows = report_card(progress)
     output.show(report_card_page(rows), result)

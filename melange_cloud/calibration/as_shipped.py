@@ -1,0 +1,117 @@
+"""What the product would say of a replica that was measured: its rate, and by how much it may be off.
+
+Era's limits, the constants of a fit, the grades' stated errors, and the front end's law where requests came through a
+server. No pin is asked; ``pins_judged`` does that.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+
+from melange_cloud.calibration.calibrate import engine_of
+from melange_cloud.calibration.trials import Trial
+from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
+from melange_cloud.domain.engines import MEAN_OF_ENGINES
+from melange_cloud.estimator.replica import Replica
+from melange_cloud.estimator.spec_files import load_eras
+from melange_cloud.estimator.specs import Calibration, FrontEnd
+from melange_cloud.profiles.estimates.estimate_table import EstimateTable, replica_of
+from melange_cloud.profiles.front_end import front_end_law, limit_on
+from melange_cloud.profiles.max_tput.grid_profile import GridProfile
+from melange_cloud.profiles.max_tput.near_floor import FLOOR_LATENCY_ERROR, NEAR_FLOOR
+from melange_cloud.profiles.points import Point
+
+_ONE_SERVER = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class ShippedReplica:
+    """A replica under the limits of its era, at one request size.
+
+    Attributes:
+        front_end: the server before it, and the GPU on which its law was fitted; None where requests were queued in the
+            engine's process, or where the profile holds the server.
+    """
+
+    replica: Replica
+    size: tuple[int, int]
+    front_end: tuple[FrontEnd, str] | None
+
+    @cached_property
+    def _profile(self) -> GridProfile:
+        kind = Kind(self.replica.gpu.name, self.replica.tensor_parallel)
+        return GridProfile(EstimateTable({kind: self.replica}), kind)
+
+    @property
+    def fits(self) -> bool:
+        """Whether a profile speaks of the size: longer than the context or the memory is refused."""
+        return self._profile.beyond_reach(*self.size, None) is None
+
+    @property
+    def most_at_once(self) -> int:
+        """Requests of the size that run at once."""
+        return self.replica.largest_concurrency(*self.size)
+
+    def served(self, tpot_ms: float = math.inf) -> MaxTput | None:
+        """MaxTput within a TPOT target; None if the product calls it out of reach."""
+        slo = Slo(tpot_ms=tpot_ms)
+        if self.front_end is None:
+            served = self._engine(slo)
+        else:
+            law, fitted_on = self.front_end
+            limit = limit_on(self.replica.gpu.name, law, fitted_on, _ONE_SERVER)
+            served = limit.within_target(self._engine, self.size[1], slo)
+        return served if isinstance(served, MaxTput) else None
+
+    def _engine(self, slo: Slo) -> MaxTput | UnservableSize:
+        return self._profile.max_tput(*self.size, slo)
+
+    def is_within_error(self, requests_per_s: float, tpot_ms: float = math.inf) -> bool:
+        """Whether a measured rate is within the stated error; of "none or few", whether it is few."""
+        served = self.served(tpot_ms)
+        if served is None:
+            few = self.served(tpot_ms * (1 + FLOOR_LATENCY_ERROR))
+            return few is not None and requests_per_s <= few.requests_per_s
+        rate = served.requests_per_s
+        return rate * (1 - served.error_down) <= requests_per_s <= rate * (1 + served.error)
+
+    @cached_property
+    def _points(self) -> list[Point]:
+        """By rising TPOT."""
+        return self._profile.table.rates(self._profile.kind, self.size).points if self.fits else []
+
+    @property
+    def near_floor_ms(self) -> float:
+        """TPOT targets below this are near the floor, ms; infinite where nothing fits."""
+        return NEAR_FLOOR * self._points[0].tpot_ms if self._points else math.inf
+
+    def tpot_ms(self, requests_per_s: float) -> float:
+        """The mean TPOT at a rate, between the operating points about it; that at saturation for more."""
+        points = sorted((point.requests_per_s, point.tpot_ms) for point in self._points)
+        for (low, low_ms), (high, high_ms) in pairwise(points):
+            if low <= requests_per_s < high:
+                return low_ms + (requests_per_s - low) / (high - low) * (high_ms - low_ms)
+        return points[0][1] if requests_per_s < points[0][0] else points[-1][1]
+
+
+def as_shipped(trial: Trial, constants: Calibration, engine: str = MEAN_OF_ENGINES) -> ShippedReplica:
+    """A measured replica as the product has it with constants, which say of which era.
+
+    Args:
+        engine: one of those that the product knows.
+    """
+    row, era = trial.row, load_eras()[constants.era]
+    held, front_end = trial.replica, None
+    if row.source.front_end:
+        own = constants.of_engine(engine).front_end
+        found = (own, row.gpu) if own.per_prefill_s > 0 else front_end_law(era.name, constants.precision, engine)
+        front_end = found and (found[0].of_layers(held.model.layers), found[1])
+    replica = replica_of(held.model, held.gpu, row.tensor_parallel, era, row.precision, constants, engine=engine)
+    return ShippedReplica(replace(replica, cached_input=row.cached_prompts), row.size, front_end)
+
+
+def with_its_engine(trial: Trial, constants: Calibration) -> ShippedReplica | None:
+    """The same as ``--engine`` has it with the engine that was measured; None for engines that the era has not."""
+    engine = engine_of(trial)
+    return as_shipped(trial, constants, engine) if engine in load_eras()[constants.era].engines else None
