@@ -30,6 +30,8 @@ from melange_cloud.estimator.step_law import StepLaw
 _DIGITS = 5
 _SETTLED = 1e-9
 _ROUNDS = 200
+_LEAST_SHARE = 0.01
+"""Of its time, a request decodes for at least so much: where rate and TPOT contradict each other, it seems less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,39 @@ class ClosedLoop:
             rounded(1000 * (request_s - self._steps * tpot_s)),
         )
 
+    def tpot_s(self, requests_per_s: float, tpot_s: float, others: float) -> float:
+        """The TPOT of a steady load by the law, s.
+
+        Args:
+            requests_per_s, tpot_s: what was observed; they say how many requests decode in a step.
+            others: of those and of the prompts, the part that is not a request's own: (n - 1)/n of n in flight.
+        """
+        begun = requests_per_s * tpot_s
+        chunk = self._chunk(begun)
+        seen = 1 + others * begun * self._steps
+        own_s = self._step_s(seen, 1.0, chunk, seen) - self._step_s(seen, 0.0, chunk, seen)
+        # A step takes longer than a TPOT says on average: a request does not see those that prefill its own prompt.
+        begun /= max(1 - (1 - others) * requests_per_s * own_s, _LEAST_SHARE)
+        seen, chunk = 1 + others * begun * self._steps, self._chunk(begun)
+        return self._step_s(seen, others * begun, chunk, seen)
+
+    def _chunk(self, begun: float) -> float:
+        """Tokens of a step that prefills, where so many requests begin per step."""
+        if self._law.mixed_steps:
+            room = max(self._step_tokens - begun * self._steps, 1.0)
+        else:
+            room = max(self._step_tokens, self._new_tokens)
+        return min(max(begun, 1.0) * self._new_tokens, room)
+
     def _begun(self, concurrency: int, wait: float) -> tuple[float, float]:
         """Requests that begin per step in which some decode, and tokens of a step that prefills."""
         law, steps, new_tokens, most = self._law, self._steps, self._new_tokens, self._step_tokens
         if not law.mixed_steps:
             begun = concurrency / (steps + wait)
-            return begun, min(max(begun, 1.0) * new_tokens, max(most, new_tokens))
+            return begun, self._chunk(begun)
         begun = concurrency / (steps + wait + 1)
         for _ in range(_ROUNDS):
-            chunk = min(max(begun, 1.0) * new_tokens, max(most - begun * steps, 1.0))
+            chunk = self._chunk(begun)
             settled = min(concurrency / (steps + wait + max(1.0, new_tokens / chunk)), most / (steps + new_tokens))
             if abs(settled - begun) <= _SETTLED * begun:
                 break

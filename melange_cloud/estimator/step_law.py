@@ -12,7 +12,7 @@ Engines of early 2024 gave a prefill its own step: linear(T) + prefill_step + mo
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +101,8 @@ class StepLaw:
         begun = decoding * others / max(output_tokens - 1, 1)
         step_s = self.step_s(batch, batch * (input_tokens + output_tokens / 2))
         return step_s + self.prefill_s(input_tokens, batch, begun, cached_input)
+
+    def times(self, factor: float) -> "StepLaw":
+        """The law of a replica whose every step takes ``factor`` times as long."""
+        times = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "mixed_steps"}
+        return replace(self, **{name: factor * seconds for name, seconds in times.items()})

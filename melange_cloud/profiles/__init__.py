@@ -11,6 +11,8 @@ from melange_cloud.profiles.front_end import (
     served_cells,
     served_max_tput,
 )
+from melange_cloud.profiles.law.find_law import law_of
+from melange_cloud.profiles.law.profile_law import ProfileLaw
 from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import (
     engines_of,
@@ -37,6 +39,7 @@ __all__ = [
     "Model",
     "ModelSelection",
     "Profile",
+    "ProfileLaw",
     "check_profile_file",
     "choose",
     "choose_config",
@@ -46,6 +49,7 @@ __all__ = [
     "find_model",
     "import_notices",
     "imports_of",
+    "law_of",
     "load_eras",
     "load_gpus",
     "load_models",

@@ -183,7 +183,7 @@ class PinnedProfile(Profile):
 
     def _blended(self, size: tuple[float, float], base: MaxTput, slo: Slo) -> float:
         exponent = 0.0
-        for measured, weight in _weights(self.measured.sizes, size):
+        for measured, weight in weights_near(self.measured.sizes, size):
             implied = self._implied(measured, size, base, slo)
             exponent += weight * math.log(implied / base.requests_per_s)
         return base.requests_per_s * math.exp(exponent)
@@ -270,7 +270,7 @@ def _lower(one: MaxTput | UnservableSize, other: MaxTput | UnservableSize) -> bo
     return one.requests_per_s < other.requests_per_s
 
 
-def _weights(measured: tuple[Size, ...], size: tuple[float, float]) -> Iterator[tuple[Size, float]]:
+def weights_near(measured: tuple[Size, ...], size: tuple[float, float]) -> Iterator[tuple[Size, float]]:
     """Measured sizes that tell of a size, with weights that sum to 1 up to CELL from one and fade to 0 at REACH."""
     near = {held: distance(held, size) for held in measured if distance(held, size) < REACH}
     if not near:

@@ -1,0 +1,97 @@
+"""How long one step of a replica takes, as ``profiles show --law`` answers. Field names are those of the JSON."""
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaLimits:
+    """What decides which requests share a step.
+
+    Attributes:
+        max_num_seqs: requests that the engine runs at once, at most.
+        max_total_tokens: longest input + output of a request.
+        cache_tokens: tokens that the KV cache holds; None if not known.
+        block_tokens: the cache is handed out in blocks of this many tokens.
+        growth: a request in flight holds cache for input + growth x output tokens.
+        max_num_batched_tokens: tokens that one step computes, at most: where prompts ride on the steps of others they
+            are cut into chunks that fit; where they have steps of their own, whole ones share a step that holds them.
+    """
+
+    max_num_seqs: int
+    max_total_tokens: int
+    cache_tokens: int | None
+    block_tokens: int
+    growth: float
+    max_num_batched_tokens: int
+
+    def most_in_flight(self, input_tokens: float, output_tokens: float) -> int | None:
+        """Requests of a size that run at once, at least 1; None if not known."""
+        if self.cache_tokens is None:
+            return None
+        held = math.ceil((input_tokens + self.growth * output_tokens) / self.block_tokens) * self.block_tokens
+        return max(1, min(self.max_num_seqs, math.floor(self.cache_tokens / held)))
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledSize:
+    """A measured request size near which steps take another time than the law says.
+
+    Attributes:
+        input_tokens, output_tokens: of each request.
+        factor: what the times of the law are multiplied by at this size; it fades to 1 at twice and half of it.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatedLaw:
+    """How long one step of a replica takes, by what is in it, and the limits under which it fills.
+
+    sqrt(read_s^2 + (token_s x tokens)^2) + moved_s x tokens + cache_s x context tokens + fixed_s + request_s x
+    requests, and for each prompt prompt_s + attention_s x input tokens^2.
+
+    Attributes:
+        read_s: reading the weights.
+        token_s: multiplying one token, decoded or prefilled, with the weights; it overlaps with reading them.
+        moved_s: sending one token between the GPUs of a replica.
+        cache_s: reading one token of context of the requests that decode.
+        windowed_cache_s: the same in layers with a sliding window, per token within the window.
+        fixed_s: every step.
+        request_s: every request that decodes in it.
+        prompt_s: every prompt that is prefilled.
+        attention_s: every squared token of a prompt.
+        mixed_steps: whether a prefill rides on the decode steps of others.
+        prefill_step_s: where it does not, what its own step takes on top.
+        basis: ``calibration``, ``scaled`` (that of the calibration, to measured points) or ``fitted`` (to the operating
+            points).
+        points: operating points that it is scaled or fitted to; 0 of a calibration's.
+        point_sizes: request sizes among them; fitted to one alone, a law may be far off at others.
+        residual_median, residual_p90: how far it is from them, as fractions of their TPOT (of their rate where TPOT was
+            not measured); None of a calibration's, which its operating points follow by themselves.
+        sizes: of a scaled law, the measured sizes.
+        cached_input: share of the input tokens that a prefix cache holds: attended to, not computed.
+    """
+
+    read_s: float
+    token_s: float
+    moved_s: float
+    cache_s: float
+    windowed_cache_s: float
+    fixed_s: float
+    request_s: float
+    prompt_s: float
+    attention_s: float
+    mixed_steps: bool
+    prefill_step_s: float
+    basis: str = field(metadata={"schema": {"enum": ["calibration", "scaled", "fitted"]}})
+    points: int = field(metadata={"schema": {"minimum": 0}})
+    point_sizes: int
+    residual_median: float | None
+    residual_p90: float | None
+    sizes: tuple[ScaledSize, ...]
+    limits: ReplicaLimits
+    cached_input: float
