@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from melange_cloud.domain.gpu_kinds import Kind
+from melange_cloud.domain.stated_law import StatedLaw
 from melange_cloud.domain.user_measurements import UserMeasurement
+from melange_cloud.errors import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class ProfileRates:
             it already.
         notices: what must be known with the numbers, one sentence each.
         cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
+        law: how long one step takes; None unless it is asked for, or if there is none.
+        law_refused: why there is no law; None if it is not asked for, or if there is one.
     """
 
     model: str
@@ -126,6 +130,8 @@ class ProfileRates:
     front_end_requests_per_s: float | None
     notices: tuple[str, ...]
     cached_input: float = 0.0
+    law: StatedLaw | None = None
+    law_refused: Finding | None = None
 
     @property
     def kind(self) -> Kind:

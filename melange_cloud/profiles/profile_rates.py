@@ -3,9 +3,12 @@
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, RefusedSize, ServedSize
 from melange_cloud.domain.question import DEFAULT_CACHED_INPUT
+from melange_cloud.errors import Finding
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
 from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_law, request_s, served_cells
+from melange_cloud.profiles.law.find_law import law_of
+from melange_cloud.profiles.law.profile_law import ProfileLaw
 from melange_cloud.profiles.max_tput.profile import GridCell, Profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of
 
@@ -15,18 +18,22 @@ def profile_rates(
     slo: Slo,
     api_servers: int = DEFAULT_API_SERVERS,
     cached_input: float = DEFAULT_CACHED_INPUT,
+    *,
+    with_law: bool = False,
 ) -> ProfileRates:
     """MaxTput at every size that the profile has operating points for.
 
     Args:
         cached_input: what the profile was loaded with.
+        with_law: whether to say how long one step takes too.
 
     Raises:
         BadFile: a row of the profile is broken.
     """
     cells = served_cells(profile, slo, api_servers)
     imports = imports_of(profile)
-    law = front_end_law(profile.era, profile.precision)
+    front_end = front_end_law(profile.era, profile.precision)
+    found = law_of(profile) if with_law else None
     return ProfileRates(
         model=profile.model,
         gpu=profile.kind.gpu,
@@ -49,9 +56,11 @@ def profile_rates(
             _refused(cell, cell.served, profile) for cell in cells if isinstance(cell.served, UnservableSize)
         ),
         reach_tokens=profile.reach_tokens,
-        front_end_requests_per_s=None if law is None else api_servers / request_s(law[0], 1),
+        front_end_requests_per_s=None if front_end is None else api_servers / request_s(front_end[0], 1),
         notices=(*import_notices(imports, profile.engine), *profile.notes),
         cached_input=cached_input,
+        law=found.stated if isinstance(found, ProfileLaw) else None,
+        law_refused=found if isinstance(found, Finding) else None,
     )
 
 

@@ -12,9 +12,7 @@ app = typer.Typer(
 )
 
 app.command("list", epilog="Example: melange-cloud profiles list")(list_profiles.list_profiles)
-app.command(epilog="Example: melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7")(
-    show.show
-)
+app.command(epilog=show.EXAMPLES)(show.show)
 app.command(epilog=evidence.EXAMPLES)(evidence.evidence)
 app.command(epilog=heatmap.EXAMPLES)(heatmap.heatmap)
 app.command(epilog=estimate.EXAMPLES)(estimate.estimate)

@@ -1,6 +1,11 @@
-"""``melange-cloud profiles show``: what one replica serves by request size."""
+"""``melange-cloud profiles show``: what one replica serves by request size, and how long its steps take."""
+
+from typing import Annotated
+
+import typer
 
 from melange_cloud.cli import output
+from melange_cloud.cli.exit_codes import NO_DATA
 from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
     CACHED_INPUT,
@@ -24,6 +29,14 @@ from melange_cloud.domain import Slo
 from melange_cloud.domain.question import DEFAULT_API_SERVERS, DEFAULT_CACHED_INPUT, DEFAULT_MODEL
 from melange_cloud.report.page import Format
 
+EXAMPLES = """
+Examples:
+
+melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7
+
+melange-cloud profiles show --model qwen3-32b --gpu H100 --law --format json
+"""
+
 
 def show(
     gpu: GpuNames,
@@ -38,10 +51,16 @@ def show(
     precision: Precision = None,
     api_servers: ApiServers = None,
     cached_input: CachedInput = None,
+    law: Annotated[
+        bool, typer.Option("--law", help="Also show the step law: how long one step of a replica takes.")
+    ] = False,
     format_: AnyFormat = None,
     out: Out = None,
 ) -> None:
-    """Show a profile: MaxTput by request size, with its grade and where it comes from."""
+    """Show a profile: MaxTput by request size, with its grade and where it comes from.
+
+    Exit code 5: --law is given, and no profile has a step law.
+    """
     from melange_cloud.planner.resolve import check_api_servers, check_cached_input
     from melange_cloud.profiles import find_era, resolve_engine
     from melange_cloud.profiles.one_per_gpu import gpus_of, one_per_gpu
@@ -67,7 +86,12 @@ def show(
         check_cached_input(share, profile.era)
     for name, reason in left_out.items():
         output.note(f"left out: {name}: {reason}")
-    shown = [profile_rates(profile, slo, servers, share) for profile in found]
+    shown = [profile_rates(profile, slo, servers, share, with_law=law) for profile in found]
     output.show(profile_page(shown, left_out, several=len(found) > 1 or bool(left_out)), result)
     for refusal in filter(None, map(nothing_served, shown)):
         output.note(refusal)
+    refused = [rates.law_refused for rates in shown if rates.law_refused is not None]
+    for finding in refused:
+        output.note(f"no step law: {finding}")
+    if refused and len(refused) == len(shown):
+        raise typer.Exit(NO_DATA)

@@ -8,6 +8,7 @@ from melange_cloud.domain.profile_rates import MeasuredRate, ProfileRates, Refus
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Paragraph, Sheet
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
+from melange_cloud.report.pages.law_terms import law_blocks
 from melange_cloud.report.sentences import CACHE_EFFECT, era_and_engine, of_input
 from melange_cloud.report.text import GLUE, UNKNOWN, clean, number
 
@@ -100,6 +101,10 @@ def _profile(rates: ProfileRates) -> Iterator[Block]:
     measured = tuple(_measured(size, size.measured) for size in rates.cells if size.measured is not None)
     if measured:
         yield LabelledLines((("Measured", measured),))
+    if rates.law is not None:
+        yield from law_blocks(rates.law)
+    if rates.law_refused is not None:
+        yield Paragraph((f"No step law: {clean(rates.law_refused)}",))
     if rates.notices:
         yield Paragraph(tuple(map(clean, rates.notices)))
     reach = f"Reach {number(rates.reach_tokens)} tokens, at most {number(rates.max_num_seqs)} requests at once"
