@@ -79,8 +79,8 @@ TARGETS = {
     ("model", "8"): (0.22, 0.54),
     ("source", "8"): (0.15, 0.41),
 }
-"""Rates and TPOT of era 2025 by what was left out and GPUs: median and p90 as shipped. The aim is 8 and 20 % on one to four
-GPUs, 12 % on eight; where more stands here, a release may not get worse than it is."""
+"""Rates and TPOT of era 2025 by what was left out and GPUs: median and p90 as shipped. The aim is 8 and 20 % on one to
+four GPUs, 12 % on eight; where more stands here, a release may not get worse than it is."""
 
 
 @pytest.mark.parametrize(("left_out", "degrees"), TARGETS)
