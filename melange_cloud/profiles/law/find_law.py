@@ -23,6 +23,7 @@ from melange_cloud.profiles.estimates.estimate_table import EstimateTable
 from melange_cloud.profiles.law.fitted_terms import (
     LEAST_POINTS,
     LEAST_SPAN,
+    NEAR_START,
     fitted_to,
     is_determined,
     law_by_data_sheet,
@@ -61,14 +62,14 @@ def _estimated(profile: GridProfile) -> ProfileLaw | Finding:
     if replica is not None:
         return ProfileLaw(replica.law, limits, "calibration", cached_input=replica.cached_input)
     evidence = evidence_of(point for points in profile.points.values() for point in points)
-    return _fitted(profile, evidence, None)
+    return _fitted(profile, evidence)
 
 
 def _measured(profile: MeasuredProfile) -> ProfileLaw | Finding:
     evidence = evidence_of(point for points in profile.measured.values() for point in points)
     if not is_determined(evidence):
         return _too_few(profile, evidence)
-    return _fitted(profile, evidence, None)
+    return _fitted(profile, evidence)
 
 
 def _pinned(profile: PinnedProfile) -> ProfileLaw | Finding:
@@ -83,29 +84,31 @@ def _pinned(profile: PinnedProfile) -> ProfileLaw | Finding:
     own = evidence_of(
         point for size, points in measured.measured.items() if size not in measured.published for point in points
     )
-    if is_determined(own):
-        return _fitted(profile, own, estimated.law, estimated.cached_input)
-    return _scaled(profile, estimated)
+    return _fitted(profile, own, estimated) if is_determined(own) else _scaled(profile, estimated, own)
 
 
 def _fitted(
-    profile: Profile, evidence: Sequence[StepEvidence], start: StepLaw | None, cached_input: float = 0.0
+    profile: Profile, evidence: Sequence[StepEvidence], estimated: ProfileLaw | None = None
 ) -> ProfileLaw | Finding:
-    """The law that meets points, from an estimate's law if there is one and it leads there."""
-    limits = _limits(profile)
-    step_tokens = limits.max_num_batched_tokens
-    law, off = _met(evidence, start or _by_data_sheet(profile, evidence), step_tokens)
-    residual = residual_of(error for error, _ in off)
-    if start is not None and residual.p90 > MOST_RESIDUAL:
-        law, off = _met(evidence, _by_data_sheet(profile, evidence), step_tokens)
-        residual = residual_of(error for error, _ in off)
-    if residual.p90 > MOST_RESIDUAL:
-        _, worst = max(off, key=lambda pair: abs(pair[0]))
-        by_law_ms = 1000 * worst.predicted_s(law, step_tokens)
-        told = f"{worst.words} {1000 * worst.tpot_s:.3g} ms TPOT, by the others {by_law_ms:.3g}"
-        return _contradictory(profile, len(evidence), residual.p90, told)
+    """The law that meets points: of the first start, an estimate's before others, that leads within MOST_RESIDUAL."""
+    limits = _limits(profile) if estimated is None else estimated.limits
     sizes = {(each.point.input_tokens, each.point.output_tokens) for each in evidence}
-    return ProfileLaw(law, limits, "fitted", len(evidence), len(sizes), residual, cached_input=cached_input)
+    starts: list[tuple[StepLaw, float]] = []
+    if estimated is not None and (len(sizes) == 1 or not is_determined(evidence)):
+        starts.append((estimated.law, NEAR_START))
+    if estimated is not None:
+        starts.append((estimated.law, 1.0))
+    starts.append((_by_data_sheet(profile, evidence), 1.0))
+    for start, looseness in starts:
+        law = fitted_to(evidence, start, limits.max_num_batched_tokens, looseness)
+        by_law_s = [each.predicted_s(law, limits.max_num_batched_tokens) for each in evidence]
+        residual = residual_of(made_s / each.tpot_s - 1 for made_s, each in zip(by_law_s, evidence, strict=True))
+        if residual.p90 <= MOST_RESIDUAL:
+            cached_input = 0.0 if estimated is None else estimated.cached_input
+            return ProfileLaw(law, limits, "fitted", len(evidence), len(sizes), residual, cached_input=cached_input)
+    made_s, worst = max(zip(by_law_s, evidence, strict=True), key=lambda pair: abs(pair[0] / pair[1].tpot_s - 1))
+    told = f"{worst.words} {1000 * worst.tpot_s:.3g} ms TPOT, by the others {1000 * made_s:.3g}"
+    return _contradictory(profile, len(evidence), residual.p90, told)
 
 
 def _by_data_sheet(profile: Profile, evidence: Sequence[StepEvidence]) -> StepLaw:
@@ -113,15 +116,7 @@ def _by_data_sheet(profile: Profile, evidence: Sequence[StepEvidence]) -> StepLa
     return law_by_data_sheet(gpu, profile.precision, min(each.tpot_s for each in evidence), mixed_steps=mixed_steps)
 
 
-def _met(
-    evidence: Sequence[StepEvidence], start: StepLaw, step_tokens: float
-) -> tuple[StepLaw, list[tuple[float, StepEvidence]]]:
-    """The law that meets points, and how far it is off each."""
-    law = fitted_to(evidence, start, step_tokens)
-    return law, [(each.predicted_s(law, step_tokens) / each.tpot_s - 1, each) for each in evidence]
-
-
-def _scaled(profile: PinnedProfile, estimated: ProfileLaw) -> ProfileLaw | Finding:
+def _scaled(profile: PinnedProfile, estimated: ProfileLaw, own: Sequence[StepEvidence]) -> ProfileLaw | Finding:
     """One factor for each measured size: the geometric mean over its points, of TPOT where it was measured."""
     sizes: list[ScaledSize] = []
     off: list[tuple[float, str]] = []
@@ -137,9 +132,9 @@ def _scaled(profile: PinnedProfile, estimated: ProfileLaw) -> ProfileLaw | Findi
     residual = residual_of(error for error, _ in off)
     if residual.p90 > MOST_RESIDUAL:
         # The engine's steps have other proportions than the estimate's, or the points contradict each other.
-        evidence = evidence_of(point for points in profile.measured.measured.values() for point in points)
-        if len(evidence) >= len(off):
-            return _fitted(profile, evidence, estimated.law, estimated.cached_input)
+        evidence = own or evidence_of(point for points in profile.measured.measured.values() for point in points)
+        if evidence:
+            return _fitted(profile, evidence, estimated)
         error, worst = max(off, key=lambda pair: abs(pair[0]))
         told = f"{worst} steps {1 / (1 + error):.2g} times as long as the other points of its size say"
         return _contradictory(profile, len(off), residual.p90, told)
