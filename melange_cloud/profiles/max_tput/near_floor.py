@@ -25,8 +25,9 @@ NEAR_FLOOR_GRADE = "D"
 
 FLOOR_LATENCY_ERROR = 0.2
 """By what fraction the latency of the lightest load may be off. Of 113 measured ones (up to 8 requests in flight; L4,
-A10G, A100, H100) 90 % were within -23 and +17 % of the estimate. The range holds 82 % of the 191 rates, 92 % of those
-on one or two GPUs; at NEAR_FLOOR times the floor it is about as wide as its grade: -50 to +60 %."""
+A10G, A100, H100) 90 % were within -23 and +17 % of the estimate. The range holds 92 % of the 145 rates whose grade
+is B or C away from the floor, and half of the 46 of D, most of them of 8B on four and eight GPUs; 15 % would hold 83 %
+of those of B. At NEAR_FLOOR times the floor it is about as wide as its grade: -50 to +60 %."""
 
 
 def with_floor_errors(stated: MaxTput, points: Sequence[Point], slo: Slo) -> MaxTput:
