@@ -9,7 +9,7 @@ from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
 from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_of, unreached_notice, without
-from melange_cloud.planner.floor_notice import floor_notice
+from melange_cloud.planner.floor_notice import floor_notice, floors_in_plans
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
@@ -85,7 +85,7 @@ def answer(
             *market.notes,
             *import_notices(imports, asked.basis.served.engine),
             *profile_notes(evaluated),
-            *floor_notice(plans, asked.basis.targets.slo),
+            *floor_notice(floors_in_plans(plans), able_alone(plans), asked.basis.targets.slo),
             *(() if detailed else front_end_notice(_front_end_shares(plans), asked.basis.served.api_servers)),
         ),
         defaulted=asked.defaulted,
@@ -94,6 +94,12 @@ def answer(
         imports=imports,
     )
     return ranked(unranked)
+
+
+def able_alone(plans: Sequence[RegionPlan]) -> set[str]:
+    """The GPUs that can serve everything alone in some region."""
+    alone = (single for plan in plans for single in plan.context.single_gpu)
+    return {single.gpu for single in alone if single.fleet_usd_per_hour is not None}
 
 
 def _front_end_shares(plans: Sequence[RegionPlan]) -> list[tuple[str, float]]:

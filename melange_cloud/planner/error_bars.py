@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from melange_cloud.domain import (
     Bucket,
@@ -124,7 +125,7 @@ class ErrorBarFinder:
 
         def swing(kind: Kind, better: Solution, worse: Solution) -> ProfileSwing:
             ends = better.fleet_usd_per_hour, worse.fleet_usd_per_hour
-            more, less = _mean_errors(kind, stated, self.buckets, row_of_bucket)
+            more, less = profile_errors(kind, stated, self.buckets, row_of_bucket)
             return ProfileSwing(
                 gpu=kind.gpu,
                 tensor_parallel=kind.tensor_parallel,
@@ -186,9 +187,16 @@ def _mix(solution: Solution) -> frozenset[Kind]:
     return frozenset(kind for _, kind in solution.instances)
 
 
-def _mean_errors(
+class ProfileErrors(NamedTuple):
+    """By how much more, and less, a kind's MaxTput may be, fractions."""
+
+    more: float
+    less: float
+
+
+def profile_errors(
     kind: Kind, stated: MaxTputTable, buckets: tuple[Bucket, ...], row_of_bucket: Mapping[str, str]
-) -> tuple[float, float]:
+) -> ProfileErrors:
     """The kind's errors, more and less, over the whole workload that it can serve in its mix, weighted by load.
 
     Of one that serves nothing as stated, and may serve a few: 0 and 1.
@@ -202,6 +210,5 @@ def _mean_errors(
     ]
     load = math.fsum(busy for busy, _, _ in parts)
     if not load:
-        return 0.0, 1.0
-    more, less = (math.fsum(part[0] * part[at] for part in parts) / load for at in (1, 2))
-    return more, less
+        return ProfileErrors(0.0, 1.0)
+    return ProfileErrors(*(math.fsum(part[0] * part[at] for part in parts) / load for at in (1, 2)))

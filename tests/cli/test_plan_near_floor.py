@@ -123,7 +123,10 @@ def test_a_sweep_starts_at_the_low_end(run, near):
         "--gpu",
         "L4:1",
     )
-    sweep = json.loads(run(*command, *near, "--over", "throughput:L4", "--format", "json").stdout)["sweep"]
+    document = json.loads(run(*command, *near, "--over", "throughput:L4", "--format", "json").stdout)
+    (notice,) = (notice for notice in document["notices"] if "latency floor" in notice)
+    assert re.fullmatch(NOTICE + "take a looser target", notice)
+    sweep = document["sweep"]
     assert (sweep["error_down"], sweep["low"]) == (1, 0.2)
     assert sweep["high"] == pytest.approx(1 + sweep["error"])
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from melange_cloud.domain import FleetContext, KindUse, RegionPlan, SingleGpuFleet, Slo, Status
-from melange_cloud.planner.floor_notice import floor_notice
+from melange_cloud.planner.answer_question import able_alone
+from melange_cloud.planner.floor_notice import floor_notice, floors_in_plans
 from tests.report import plans
 
 
@@ -22,6 +23,10 @@ def region(*uses: KindUse, able: tuple[str, ...] = ()) -> RegionPlan:
 
 
 AT_60 = Slo(tpot_ms=60)
+
+
+def notice(regions: list[RegionPlan], slo: Slo = AT_60) -> tuple[str, ...]:
+    return floor_notice(floors_in_plans(regions), able_alone(regions), slo)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +53,15 @@ AT_60 = Slo(tpot_ms=60)
     ],
 )
 def test_it_names_the_gpus_what_they_may_serve_and_the_way_out(regions: list[RegionPlan], slo: Slo, says: str) -> None:
-    assert floor_notice(regions, slo) == (says,)
+    assert notice(regions, slo) == (says,)
 
 
 def test_the_worst_region_counts() -> None:
-    assert floor_notice([region(use("L4")), region(use("L4", 1.0, 2.0, 1.0))], AT_60) == floor_notice(
-        [region(use("L4", 1.0, 2.0, 1.0))], AT_60
-    )
+    near = region(use("L4", 1.0, 2.0, 1.0))
+    assert notice([region(use("L4")), near]) == notice([near]) != ()
 
 
 def test_a_wide_error_alone_is_not_a_floor() -> None:
     # As that of an H100 of the old era: less by 60 %, more by 50 %.
-    assert floor_notice([region(use("H100", 0.0, 0.5, 0.6), use("L4", 0.0, 0.3, 0.3))], AT_60) == ()
-    assert floor_notice([region()], AT_60) == ()
+    assert notice([region(use("H100", 0.0, 0.5, 0.6), use("L4", 0.0, 0.3, 0.3))]) == ()
+    assert notice([region()]) == ()

@@ -26,6 +26,7 @@ from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
+from melange_cloud.planner.floor_notice import floor_notice, floors_of_kinds
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice, front_end_shares
 from melange_cloud.planner.posed_problem import PosedProblem, charged_anew, posings_of
 from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
@@ -109,6 +110,11 @@ def sensitivity(
             *market.notes,
             *import_notices(imports_in(evaluated, kinds, targets), asked.basis.served.engine),
             *profile_notes(evaluated),
+            *floor_notice(
+                floors_of_kinds(evaluated, swept.kinds_of_plan, asked.basis.fleet.router),
+                [name for name, parts in sweep.singles.items() if any(part.status.has_fleet for part in parts)],
+                asked.basis.targets.slo,
+            ),
             *front_end_notice(limited, asked.basis.served.api_servers),
         ),
         defaulted=asked.defaulted,
@@ -157,6 +163,12 @@ class _RegionSweeps:
         self.solving = ProblemSolver(asked.basis.calculation.solver, asked.basis.calculation.time_limit_s)
         self.question = region_question(region, asked, market, evaluated, self.solving)
         self.posed = self.question.posed
+
+    @property
+    def kinds_of_plan(self) -> frozenset[Kind]:
+        """Those of the cheapest fleet as requested; none without one."""
+        found = self.solving.cost_of_any(self.posed.problems) if self.posed.problems else None
+        return frozenset() if found is None else frozenset(kind for _, kind in found.instances)
 
     def over(self, what: str, gpu: str, low: float | None, high: float | None) -> Sweep:
         """The sweep over one quantity."""
