@@ -63,7 +63,8 @@ def find_engine(word: str | None) -> str:
     if plain in SPELLINGS:
         return SPELLINGS[plain]
     hint = did_you_mean(dict.fromkeys(SPELLINGS[match] for match in closest(plain, SPELLINGS)))
-    raise BadInput(f"--engine {echoed(word)}: {hint or f'there are {one_of((*ENGINES, MEAN_OF_ENGINES))}'}")
+    said = echoed(word) or "''"
+    raise BadInput(f"--engine {said}: {hint or f'there are {one_of((*ENGINES, MEAN_OF_ENGINES))}'}")
 
 
 def resolve_engine(word: str | None, era: Era) -> str:

@@ -33,7 +33,7 @@ def test_engines_are_found_as_people_write_them(word, engine):
         ("sglan", "did you mean sglang?"),
         ("tensort-llm", "did you mean tensorrt-llm?"),
         ("vLLM 0.12", "did you mean vllm?"),  # a version is not silently dropped
-        ("", "there are vllm, sglang, tensorrt-llm or mean"),
+        ("", "--engine '': there are vllm, sglang, tensorrt-llm or mean"),
         ("tgi", "there are vllm, sglang, tensorrt-llm or mean"),
         ("x" * 10_000, "there are vllm, sglang, tensorrt-llm or mean"),
     ],
