@@ -180,6 +180,8 @@ def test_the_servers_own_word_goes_before_its_log_and_the_users_before_both(tmp_
     server = ServerSettings(engine="vLLM", engine_version="0.11.0", max_model_len=4096)
     found, notes = known_settings(server, log, path)
     assert (found.max_model_len, found.kv_cache_tokens) == (4096, 93872)
+    blocks = known_settings(ServerSettings(engine="vLLM", engine_version="0.11.0", kv_cache_tokens=93856), log, path)
+    assert (blocks[0].kv_cache_tokens, blocks[1]) == (93872, ())
     (note,) = notes
     assert "max_model_len: the server says 4096, which is used" in note
     assert "says 8192: is it the log of another start?" in note
@@ -262,7 +264,10 @@ def rows_of(tmp_path, **changes):
     )  # fmt: skip
     kept, _ = KeptPoints.opened(tmp_path / "state", question.conditions)
     readings_file(kept.report(size, 1)).write_text("0, NVIDIA A10G, 300.00, 1500, 99\n")
-    settings = ServerSettings(engine="vLLM", engine_version="0.12.0", max_num_seqs=256, kv_cache_tokens=35000)
+    settings = ServerSettings(
+        engine="vLLM", engine_version="0.12.0", max_num_seqs=256, kv_cache_tokens=35000, kv_precision="bf16",
+        quant_method="none", cuda_graphs=True, prefix_caching=False, gpu_memory_utilization=0.9, api_servers=1,
+    )  # fmt: skip
     return evidence_rows(question, [MeasuredSize(size, runs, "", True, False)], settings, kept, host_cpu="AMD EPYC")
 
 

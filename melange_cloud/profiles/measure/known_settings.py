@@ -27,7 +27,9 @@ def named_by_user(server: Server, engine: str) -> Server:
 def known_settings(
     said: ServerSettings, log: ServerSettings | None, log_path: Path | None
 ) -> tuple[ServerSettings, tuple[str, ...]]:
-    """The settings, and where the log and the server contradict each other, one line each. The server goes first.
+    """The settings, and where the log and the server contradict each other, one line each.
+
+    The server goes first, but for the tokens of its cache.
 
     Args:
         said: by the server.
@@ -42,6 +44,9 @@ def known_settings(
         said = replace(said, engine=log.engine)
     if log.engine != said.engine:
         raise BadInput(f"--server-log {echoed(log_path)}: is a log of {log.engine}, and the server is {said.engine}")
+    if log.kv_cache_tokens is not None:
+        # What a server says are blocks, which layers of several kinds share; its log counts tokens.
+        said = replace(said, kv_cache_tokens=None)
     notes = [
         f"{name}: the server says {getattr(said, name)}, which is used, and {echoed(log_path)} says "
         f"{getattr(log, name)}: is it the log of another start?"

@@ -94,7 +94,9 @@ def _row(held: ShippedProfiles) -> tuple[str, ...]:
 def _own_lines(own: UserProfile) -> tuple[str, str]:
     kind = Kind(own.gpu, own.tensor_parallel)
     sizes = "1 size" if own.sizes == 1 else f"{own.sizes} sizes"
-    what = f"{clean(own.model)} {clean(own.precision)} on {kind}, era {clean(own.era)}: {sizes}, {clean(own.source)}:"
+    engine = f", {clean(own.engine)}" if own.engine else ""
+    source = f"{clean(own.source)}{engine}"
+    what = f"{clean(own.model)} {clean(own.precision)} on {kind}, era {clean(own.era)}: {sizes}, {source}:"
     return what, clean(own.file)
 
 
