@@ -49,6 +49,11 @@ def heat_map(rows: Sequence[Beside], first: str, second: str, model: str, ours_a
     )
 
 
+def _band(error: float) -> tuple[float, float]:
+    """Downward and upward, as fractions; a ratio of speeds is never 0."""
+    return min(error, 0.95), error
+
+
 def by_tpot(rows: Sequence[Beside], ours_are: str) -> Chart:
     """T/$ of A100-80GB over A10G by target, ours with its errors and the published."""
     known = [row for row in rows if row.ours is not None]
@@ -56,7 +61,7 @@ def by_tpot(rows: Sequence[Beside], ours_are: str) -> Chart:
         name="melange-cloud",
         points=tuple((row.place[0], row.ours) for row in known if row.ours is not None),
         colour=COLOURS["A100-80GB"],
-        errors=tuple(row.error / row.ours for row in known if row.ours is not None),
+        errors=tuple(_band(row.error / row.ours) for row in known if row.ours is not None),
     )
     theirs = ChartLine("the paper", tuple((row.place[0], row.low) for row in rows), dashed=True)
     panel = LinePanel(

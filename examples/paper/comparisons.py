@@ -94,6 +94,11 @@ def score(rows: Sequence[Beside]) -> Score | None:
     )
 
 
+def _error(served: MaxTput) -> float:
+    """The fraction by which a rate may be off, in the direction in which it may be off more."""
+    return max(served.error, served.error_down)
+
+
 def heat_map_7b(paper: Mapping[str, Any], found: Found) -> list[Beside]:
     """T/$ of A100-80GB over T/$ of A10G, no SLO, by (input, output) tokens."""
     table = paper["heat_map_7b"]
@@ -156,7 +161,7 @@ def max_tput(paper: Mapping[str, Any], found: Found) -> list[Beside]:
             table["input_tokens"], table["output_tokens"], Slo(tpot_ms=table["tpot_ms"])
         )
         if isinstance(served, MaxTput):
-            rows.append(Beside((gpu,), requests_per_s, requests_per_s, served.requests_per_s, served.error))
+            rows.append(Beside((gpu,), requests_per_s, requests_per_s, served.requests_per_s, _error(served)))
         else:
             rows.append(Beside((gpu,), requests_per_s, requests_per_s, None, reason=served.reason))
     return rows
@@ -177,7 +182,7 @@ def capacity(paper: Mapping[str, Any], shares: Mapping[tuple[float, float], floa
                 served = profile.max_tput(*size, Slo(tpot_ms=float(target_ms)))
                 if isinstance(served, MaxTput):
                     seconds += share / served.requests_per_s
-                    error = max(error, served.error)
+                    error = max(error, _error(served))
                 else:
                     reason = served.reason
             ours = None if reason else 1 / seconds
@@ -203,7 +208,7 @@ def _ratio(
         if not isinstance(served, MaxTput):
             return Beside(place, theirs, theirs, None, reason=f"{kind}: {served.reason}")
         yields.append(served.requests_per_s / (usd_per_hour[kind.gpu] * kind.tensor_parallel))
-        errors.append(served.error)
+        errors.append(_error(served))
     ratio = yields[0] / yields[1]
     # The same rule as in `profiles heatmap`: |a - b| against the errors of a and b in quadrature, over b.
     return Beside(place, theirs, theirs, ratio, math.hypot(ratio * errors[0], errors[1]))
