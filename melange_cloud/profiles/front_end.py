@@ -13,7 +13,8 @@ server takes less than, and nearly::
 
 ``per_prefill_s`` includes a part per layer of the model where an engine has one. Both work at the same time; where both
 are busy they slow each other down, in the measured runs as fourth powers add: TPOT = (engine^4 + front_end^4)^(1/4).
-That is what a target is compared with, and where nothing else limits, rate = engine / (1 + (engine / most)^4)^(1/4).
+That is what a TPOT target is compared with. Without one, MaxTput at a size is the smaller of what the engine and the
+front end do: where both are as busy, servers lose up to 16 % to each other, which is within the law's error.
 
 The law was fitted by engine (``--engine``); without one the engine counts whose front end needs the most, since a
 ceiling must hold for each. It is the same in 16 bits and in fp8: HTTP does not know the precision. Of 379 measured
@@ -75,10 +76,12 @@ class FrontEndLimit:
         return self.servers / request_s(self.law, output_tokens)
 
     def within(self, served: MaxTput, output_tokens: float) -> MaxTput:
-        """What the engine does, with the front end before it; no TPOT target asks for less."""
-        return self._beside(
-            served, output_tokens, beside(served.engine_requests_per_s, self.most_requests_per_s(output_tokens))
-        )
+        """What the engine does, with the front end before it, where no TPOT target holds."""
+        most, error = self.most_requests_per_s(output_tokens), self.error
+        if served.engine_origin == "measured" and served.engine_requests_per_s <= most:
+            # A measurement through the user's own front end says of both how fast they are at least.
+            error = min(error, served.engine_error)
+        return replace(served, front_end=FrontEndCeiling(most, self.grade, error))
 
     def within_target(
         self, ask: Callable[[Slo], MaxTput | UnservableSize], output_tokens: float, slo: Slo
@@ -100,21 +103,11 @@ class FrontEndLimit:
         found = ask(replace(slo, tpot_ms=tpot_ms))
         if isinstance(found, UnservableSize):
             return self.within(served, output_tokens)
-        both = found.engine_requests_per_s * min(tpot_ms / slo.tpot_ms, 1.0)
-        return self._beside(served, output_tokens, both)
-
-    def _beside(self, served: MaxTput, output_tokens: float, both: float) -> MaxTput:
-        """The engine's answer with the rate that both reach together."""
-        most, error = self.most_requests_per_s(output_tokens), self.error
-        if served.engine_origin == "measured":
-            # A measurement through the user's own front end says of both how fast they are at least.
-            if served.engine_requests_per_s <= most:
-                error = min(error, served.engine_error)
-            return replace(served, front_end=FrontEndCeiling(most, self.grade, error))
-        if served.engine_requests_per_s > most:
-            return replace(served, front_end=FrontEndCeiling(min(both, most), self.grade, error))
-        slowed = replace(served, engine_requests_per_s=min(both, served.engine_requests_per_s))
-        return replace(slowed, front_end=FrontEndCeiling(most, self.grade, error))
+        alone, both = served.engine_requests_per_s, found.engine_requests_per_s * min(tpot_ms / slo.tpot_ms, 1.0)
+        most = self.most_requests_per_s(output_tokens)
+        if alone > most:
+            return replace(served, front_end=FrontEndCeiling(min(both, most), self.grade, self.error))
+        return self.within(replace(served, engine_requests_per_s=min(both, alone)), output_tokens)
 
     def _slowdown(self, served: MaxTput, tpot_ms: float, output_tokens: float) -> float:
         """By how much a TPOT of the engine grows behind the front end, a fraction."""
@@ -138,11 +131,6 @@ class FrontEndLimit:
             else:
                 low = middle
         return low
-
-
-def beside(engine: float, most: float) -> float:
-    """The rate of an engine and a front end that work at the same time, with as many requests in the step."""
-    return float(engine / (1 + (engine / most) ** 4) ** 0.25)
 
 
 def request_s(law: FrontEnd, output_tokens: float) -> float:

@@ -6,7 +6,7 @@ from melange_cloud.domain.question import DEFAULT_CACHED_INPUT
 from melange_cloud.errors import Finding
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
-from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_law, request_s, served_cells
+from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_of, request_s, served_cells
 from melange_cloud.profiles.law.find_law import law_of
 from melange_cloud.profiles.law.profile_law import ProfileLaw
 from melange_cloud.profiles.max_tput.profile import GridCell, Profile
@@ -32,7 +32,7 @@ def profile_rates(
     """
     cells = served_cells(profile, slo, api_servers)
     imports = imports_of(profile)
-    front_end = front_end_law(profile.era, profile.precision)
+    front_end = front_end_of(profile, api_servers)
     found = law_of(profile) if with_law else None
     return ProfileRates(
         model=profile.model,
@@ -56,7 +56,7 @@ def profile_rates(
             _refused(cell, cell.served, profile) for cell in cells if isinstance(cell.served, UnservableSize)
         ),
         reach_tokens=profile.reach_tokens,
-        front_end_requests_per_s=None if front_end is None else api_servers / request_s(front_end[0], 1),
+        front_end_requests_per_s=None if front_end is None else api_servers / request_s(front_end.law, 1),
         notices=(*import_notices(imports, profile.engine), *profile.notes),
         cached_input=cached_input,
         law=found.stated if isinstance(found, ProfileLaw) else None,

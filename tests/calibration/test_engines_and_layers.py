@@ -28,6 +28,10 @@ def test_every_gpu_of_today_has_every_engine_and_they_differ_as_on_h100() -> Non
         if era != "2025":
             assert constants.of_engine("vllm") == constants
             continue
+        if gpu == "L4":
+            # Measured next to each other there: a token of a request alone took vLLM 0.11 and SGLang 0.4.6 57.5 ms.
+            assert {constants.of_engine(engine).step_s for engine in ENGINES} == {constants.step_s}
+            continue
         for engine in ENGINES:
             step_s = constants.of_engine(engine).step_s
             expected = max(constants.step_s + differences[engine], 0.0)

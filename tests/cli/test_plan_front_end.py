@@ -11,8 +11,9 @@ from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 
 CHAT = ("plan", "--region", "us-east-1", "--offline", "--gpu", "H100", "--workload", "chat", "--rate", "300")
-SECONDS, SECONDS_PER_TOKEN = 0.0217, 2.14e-5
-"""What a request, and every token after its first, takes of an HTTP server (calibration.toml, H100, 16 bits)."""
+SECONDS, SECONDS_PER_TOKEN = 0.00519 + 32 * 0.000546, 2.14e-5
+"""What a request before a model of 32 layers, and every token after its first, takes of the slowest HTTP server,
+TensorRT-LLM's (calibration.toml, H100)."""
 
 
 def seconds_of(output_tokens):
@@ -21,7 +22,7 @@ def seconds_of(output_tokens):
 
 
 def test_no_replica_serves_more_than_its_front_end_takes(run):
-    """360 requests/s of 256 tokens take 360 x (0.0217 + 255 x 0.0000214) = 9.8 servers: more than one p5 has GPUs."""
+    """360 requests/s of 256 tokens take 360 x (0.02266 + 255 x 0.0000214) = 10.1 servers: more than one p5 has GPUs."""
     document = run.json(*CHAT)
     jsonschema.validate(document, schema(json_documents.PLAN))
     assert document["request"]["api_servers"] == 1
@@ -29,25 +30,28 @@ def test_no_replica_serves_more_than_its_front_end_takes(run):
     (region,) = document["regions"]
     (use,) = region["kinds"]
     assert {line["instance_type"]: line["instances"] for line in region["allocations"]} == {"p5.48xlarge": 2}
+    # Within 100 ms of TPOT engine and front end slow each other down where both are busy: by up to 16 %.
+    busy, alone = 0.0, 0.0
     for line in region["routing"]:
         most = 1 / seconds_of(line["mean_output_tokens"])
-        if line["limited_by"] == "front_end":
-            assert line["max_tput_requests_per_s"] == pytest.approx(most)
-        else:
-            assert line["max_tput_requests_per_s"] < most
+        at_most = line["max_tput_requests_per_s"] if line["limited_by"] == "front_end" else most
+        assert 0.84 * most <= at_most <= most * (1 + 1e-9)
+        assert line["max_tput_requests_per_s"] <= most * (1 + 1e-9)
+        busy += line["bucket_requests_per_s"] / at_most
+        alone += line["bucket_requests_per_s"] / most
     assert {line["limited_by"] for line in region["routing"]} > {"front_end"}
-    # Sizes come in one mixture, whose sum fills a replica at 36.8 requests/s, whatever limits each of them alone.
-    busy = sum(line["bucket_requests_per_s"] * seconds_of(line["mean_output_tokens"]) for line in region["routing"])
+    # Sizes come in one mixture, whose sum fills a replica at some 35 requests/s, whatever limits each of them alone.
     assert use["busy_replicas"] == pytest.approx(busy)
-    assert busy == pytest.approx(360 * seconds_of(256.198), abs=1e-4)
+    assert alone == pytest.approx(360 * seconds_of(256.198), abs=1e-4)
+    assert alone < busy < 1.05 * alone
     assert use["front_end_load_share"] == 1
-    assert use["front_end_requests_per_s"] == pytest.approx(1 / seconds_of(256.198), abs=1e-3)
+    assert use["front_end_requests_per_s"] == pytest.approx(360 / busy, abs=1e-3)
     assert region["explanation"]["limits"][0]["limits"] == [{"limited_by": "front_end", "load_share": 1}]
 
 
 def test_the_page_and_the_csv_say_where_it_binds_and_what_more_servers_would_do(run):
     page = " ".join(run(*CHAT).stdout.split())
-    assert "The HTTP front end (1 API server* per replica) limits H100 to 36.8 requests/s; --api-servers 2 " in page
+    assert "The HTTP front end (1 API server* per replica) limits H100 to 35.5 requests/s; --api-servers 2 " in page
     assert "--api-servers 2 would make it $40,179 (-50.0 %)." in page
     assert "2 HTTP server processes per replica (--api-servers 2)" in page
     row = next(csv.DictReader(io.StringIO(run(*CHAT, "--format", "csv").stdout)))
@@ -82,7 +86,7 @@ def test_a_comparison_says_it_above(run):
 
 def test_a_router_that_knows_sizes_fills_front_ends_and_engines_apart(run):
     """Each size is a row of its own: what it counts for is the front end's rate where that is the lower."""
-    asked = ("--offline", "--workload", "chat", "--rate", "40", "--router", "oracle")
+    asked = ("--offline", "--workload", "chat", "--rate", "30", "--router", "oracle")
     command = ("plan", "--region", "eu-west-2", *asked)
     (region,) = run.json(*command)["regions"]
     shares = []
@@ -102,18 +106,18 @@ def test_a_router_that_knows_sizes_fills_front_ends_and_engines_apart(run):
 def test_it_binds_where_more_servers_would_change_nothing(run):
     """30 requests/s are one p5 either way; it is busy with HTTP first."""
     page = " ".join(run(*CHAT[:-1], "30").stdout.split())
-    assert "limits H100 to 36.8 requests/s; more of them (--api-servers 2) would not make the fleet cheaper." in page
+    assert "limits H100 to 35.5 requests/s; more of them (--api-servers 2) would not make the fleet cheaper." in page
 
 
 def test_profiles_show_marks_what_the_front_end_limits(run):
     page = run("profiles", "show", "--gpu", "H100").stdout
-    assert "45^B" in page
+    assert "43.1^B" in page
     assert "586" not in page
-    assert "^ limited by the HTTP front end (1 API server: at most 46.1 requests/s, fewer with longer" in page
+    assert "^ limited by the HTTP front end (1 API server: at most 44.1 requests/s, fewer with longer" in page
     shown = run.json("profiles", "show", "--gpu", "H100", "--precision", "fp8", "--api-servers", "2")
     first = shown["cells"][0]
     assert (first["input_tokens"], first["output_tokens"], first["limited_by"]) == (25, 25, "front_end")
-    assert first["requests_per_s"] == pytest.approx(2 / (0.0353 + 24 * 4.92e-5))
+    assert first["requests_per_s"] == pytest.approx(2 / seconds_of(25))
     assert shown["api_servers"] == 2
     assert "^" not in run("profiles", "show", "--gpu", "H100", "--era", "vllm-0.2.7", "--model", "llama-2-7b").stdout
 

@@ -131,10 +131,10 @@ def test_short_requests_on_an_h100_are_limited_by_the_front_end() -> None:
     assert engine.requests_per_s > 500
     one, two = served(of, (25, 25)), served(of, (25, 25), 2)
     assert (one.grade, one.error, one.origin, one.limited_by) == ("B", pytest.approx(0.25), "estimated", FRONT_END)
-    assert one.requests_per_s == one.front_end_requests_per_s == pytest.approx(most(25), rel=0.001)
+    assert one.requests_per_s == one.front_end_requests_per_s == pytest.approx(most(25))
     assert replace(one, front_end=None) == engine
-    assert two.requests_per_s == pytest.approx(2 * one.requests_per_s, rel=0.001)
-    assert 0.9 * engine.requests_per_s < served(of, (25, 25), 64).requests_per_s < engine.requests_per_s
+    assert two.requests_per_s == 2 * one.requests_per_s
+    assert served(of, (25, 25), 64).requests_per_s == engine.requests_per_s
 
 
 @pytest.mark.parametrize("gpu", ["L4", "A10G", "A100-40GB", "A100-80GB", "H100"])
@@ -147,8 +147,7 @@ def test_no_gpu_does_more_than_its_front_end(gpu: str, model: str, precision: st
             if isinstance(cell.served, MaxTput):
                 assert isinstance(engine.served, MaxTput)
                 alone, ceiling = engine.served.requests_per_s, most(cell.output_tokens)
-                together = alone if engine.served.origin == "measured" else (alone**-4 + ceiling**-4) ** -0.25
-                assert cell.served.requests_per_s == pytest.approx(min(together, ceiling)), kind
+                assert cell.served.requests_per_s == pytest.approx(min(alone, ceiling)), kind
                 assert (cell.served.limited_by == FRONT_END) == (alone > ceiling)
                 assert cell.tpot_ms is None or engine.tpot_ms is None or cell.tpot_ms <= engine.tpot_ms
 
@@ -172,7 +171,7 @@ def test_what_the_front_end_does_not_limit_stays() -> None:
     [
         (100.0, "D", 0.5, ("B", 0.25)),  # engine at least 50: only the front end's own error is left
         (40.0, "C", 0.3, ("C", 0.3)),  # engine at least 28 of 40, front end 30
-        (60.0, "D", 0.5, ("D", 0.25)),  # both at least 30 of 38.2
+        (60.0, "D", 0.5, ("D", 0.25)),  # both at least 30
     ],
 )
 def test_the_error_is_that_of_the_lower_low_end(
@@ -180,19 +179,23 @@ def test_the_error_is_that_of_the_lower_low_end(
 ) -> None:
     limit = FrontEndLimit(FrontEnd(0.0, 0.0, 1 / 40), 1, "B", 0.25)
     behind = limit.within(MaxTput(engine, grade, error, "estimated", "tpot"), 100)
-    together = (engine**-4 + 40.0**-4) ** -0.25  # 40 x 0.9938, 40 / 2^(1/4), 40 x 0.9550
-    assert behind.requests_per_s == pytest.approx(together)
     if engine == 40.0:
         assert (behind.grade, behind.error, behind.limited_by) == (*expected, "tpot")
-        return
-    assert (behind.grade, behind.error, behind.limited_by) == (expected[0], pytest.approx(expected[1]), FRONT_END)
+    else:
+        assert (behind.grade, behind.error, behind.limited_by) == (expected[0], pytest.approx(expected[1]), FRONT_END)
+    assert behind.requests_per_s == 40
     # The better end is the front end's own limit; the worse one is what the error says.
     high: Any = behind.off_by(1)
     low: Any = behind.off_by(-1)
-    assert high.requests_per_s == pytest.approx(together)
-    assert low.requests_per_s == pytest.approx(together * (1 - behind.error))
-    assert behind.times(10).requests_per_s == pytest.approx(together)
+    assert high.requests_per_s == 40
+    assert low.requests_per_s == pytest.approx(40 * (1 - behind.error))
+    assert behind.times(10).requests_per_s == 40
     assert behind.times(0.2).requests_per_s == pytest.approx(engine * 0.2)
+    slower = limit.within(MaxTput(36.0, "C", 0.3, "estimated", "tpot"), 100)
+    assert slower.requests_per_s == 36
+    high = slower.off_by(1)
+    assert high.requests_per_s == 40
+    assert (slower.times(1.3).limited_by, slower.times(1.1).limited_by) == (FRONT_END, "tpot")
 
 
 def test_where_it_was_not_fitted_it_is_borrowed() -> None:
@@ -225,19 +228,14 @@ def test_what_users_measured_is_never_cut_and_shows_how_fast_their_front_end_is(
     limit = front_end_of(of)
     assert limit is not None
     assert limit.servers == pytest.approx(90 / most(25))
-    engine = of.max_tput(250, 100, Slo())
-    assert isinstance(engine, MaxTput)
-    together = (engine.requests_per_s**-4 + (90 / most(25) * most(100)) ** -4) ** -0.25
-    assert served(of, (250, 100)).requests_per_s == pytest.approx(together)
+    assert served(of, (250, 100)).requests_per_s == pytest.approx(90 / most(25) * most(100))
     assert most(256) < served(of, (136, 256)).requests_per_s < 90 / most(25) * most(256)
-    assert (
-        served(of, (250, 25), 4).requests_per_s > served(of, (250, 25)).requests_per_s == pytest.approx(90.0, rel=0.04)
-    )
+    assert served(of, (250, 25), 4).requests_per_s > served(of, (250, 25)).requests_per_s == pytest.approx(90.0)
     assert "times what one API server takes" in note_of(of)
     assert note_of(of, 3) == note_of(profile()) == ""
 
 
 def test_a_slow_measurement_does_not_slow_the_front_end_down() -> None:
     of = measured(OperatingPoint(1000, 1000, None, 5.0, 30.0, 100.0, "measured", "A", 0.1))
-    assert served(of, (25, 25)).requests_per_s == pytest.approx(most(25), rel=0.001)
+    assert served(of, (25, 25)).requests_per_s == pytest.approx(most(25))
     assert served(of, (1000, 1000)).requests_per_s == 5.0
