@@ -10,13 +10,16 @@ import pytest
 from tests.cli.test_profile_import import SWEEP, imported
 
 REGION = ("--region", "us-east-1")
-PLAN = ("plan", *REGION, "--gpu", "H100:1", "--rate", "40", "--tpot-ms", "15")
+PLAN = ("plan", *REGION, "--gpu", "H100:1", "--rate", "40", "--tpot-ms", "15", "--workload", "traffic.csv")
+TRAFFIC = "input\\output,90-110,190-210\n240-260,0,10\n980-1020,5,0\n"
+"""Two sizes: a plan of many takes longer and says nothing more of engines."""
 MEAN = "profiles of engine era 2025*, mean of vLLM, SGLang and TensorRT-LLM*: "
 
 
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("MELANGE_CLOUD_PROFILES", str(tmp_path / "own"))
+    Path("traffic.csv").write_text(TRAFFIC)
     return tmp_path / "own"
 
 
@@ -129,7 +132,7 @@ def test_an_estimate_of_a_config_is_of_the_engine_and_is_kept_apart(run, tmp_pat
 def test_a_measurement_of_another_engine_is_used_and_said(run, tmp_path):
     """SWEEP was measured on vLLM."""
     name = Path(imported(run, SWEEP)["written"]).name
-    ask = ("plan", *REGION, "--gpu", "A10G", "--rate", "20")
+    ask = ("plan", *REGION, "--gpu", "A10G", "--rate", "20", "--workload", "traffic.csv")
     plain, same, other = (run.json(*ask, *engine) for engine in ((), ("--engine", "vllm"), ("--engine", "sglang")))
     (found, *_) = other["imports"]
     assert found["engine"] == "vllm"
@@ -145,7 +148,7 @@ def test_an_import_may_name_the_engine_that_the_tool_does_not(run, tmp_path):
     """``vllm bench serve`` measures other servers too, and calls its own interface vllm."""
     path = Path(imported(run, SWEEP, "--engine", "SGLang 0.5.8")["written"])
     assert "# engine: SGLang 0.5.8\n" in path.read_text()
-    ask = ("plan", *REGION, "--gpu", "A10G", "--rate", "20", "--engine")
+    ask = ("plan", *REGION, "--gpu", "A10G", "--rate", "20", "--workload", "traffic.csv", "--engine")
     of_sglang, of_vllm = (run.json(*ask, engine) for engine in ("sglang", "vllm"))
     assert not [notice for notice in of_sglang["notices"] if "was measured with" in notice]
     (notice,) = [notice for notice in of_vllm["notices"] if "was measured with" in notice]
