@@ -27,7 +27,7 @@ from melange_cloud.profiles.measure import (
     settings_of,
     unknown_settings,
 )
-from melange_cloud.profiles.measure.gpu_readings import read_readings
+from melange_cloud.profiles.measure.gpu_readings import GpuMonitor, NoMonitor, read_readings
 from melange_cloud.profiles.measure.resume import KeptPoints, readings_file
 from melange_cloud.profiles.measure.server_settings import ServerSettings
 from melange_cloud.report.page import written
@@ -104,6 +104,12 @@ def test_sglang_says_its_options(path):
         gpu_memory_utilization=0.85, kv_cache_tokens=447321, quant_method="none", cuda_graphs=True,
         chunked_prefill=True, prefix_caching=True, spec_decode=False,
     )  # fmt: skip
+
+
+def test_sglang_has_its_version_elsewhere():
+    models = {"data": [{"id": "m", "owned_by": "sglang"}]}
+    with serving({"/v1/models": models, "/get_server_info": {"version": "0.5.8"}}) as url:
+        assert ask_server(url).engine == "sglang 0.5.8"
 
 
 def test_others_say_who_they_are(tiny_engine):
@@ -231,19 +237,21 @@ def test_readings_of_the_busy_gpus_of_a_replica(tmp_path, text, gpu, degree, exp
 
 def test_gpus_are_read_only_where_the_server_runs(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_monitor("http://192.0.2.1:8000", "L4") == (None, "the server runs on another machine")
-    assert find_monitor("http://127.0.0.1:8000", "L4") == (None, "nvidia-smi is not on the PATH")
+    assert find_monitor("http://192.0.2.1:8000", "L4") == NoMonitor("the server runs on another machine")
+    assert find_monitor("http://127.0.0.1:8000", "L4") == NoMonitor("nvidia-smi is not on the PATH")
     program = tmp_path / "nvidia-smi"
     for lines, why in (
-        ("echo 0, Tesla T4, 70.00, 1590, 0", f"{program} names Tesla T4: is --gpu L4 right?"),
-        ("echo NVIDIA-SMI has failed; exit 9", f"{program} names no GPU"),
+        (
+            "echo 0, Tesla T4, 70.00, 1590, 0",
+            NoMonitor(f"{program} names Tesla T4: is --gpu L4 right?", other_gpu=True),
+        ),
+        ("echo NVIDIA-SMI has failed; exit 9", NoMonitor(f"{program} names no GPU")),
     ):
         program.write_text(f"#!/bin/sh\n{lines}\n")
         program.chmod(0o755)
-        assert find_monitor("http://localhost:8000", "L4") == (None, why)
+        assert find_monitor("http://localhost:8000", "L4") == why
     program.write_text("#!/bin/sh\necho '0, NVIDIA L4, 72.00, 210, 0'\n")
-    monitor, why = find_monitor("http://127.0.0.1:8000", "L4")
-    assert (monitor is not None, why) == (True, "")
+    assert find_monitor("http://127.0.0.1:8000", "L4") == GpuMonitor(str(program))
 
 
 def rows_of(tmp_path, **changes):

@@ -103,6 +103,7 @@ def server_evidence(
     """
     from melange_cloud.profiles.measure import (
         MonitoredGenerator,
+        NoMonitor,
         find_monitor,
         known_settings,
         settings_of,
@@ -113,7 +114,7 @@ def server_evidence(
     settings, notes = known_settings(said, options.log, options.log_path)
     for line in notes:
         output.note(line)
-    monitor, why_not = find_monitor(question.url, question.gpu)
+    monitor = find_monitor(question.url, question.gpu)
     if options.file is not None:
         if not settings.engine:
             raise BadInput("--evidence: the server does not say what it is; give --engine, such as 'vLLM 0.12.0'")
@@ -121,9 +122,10 @@ def server_evidence(
         if unknown:
             cure = "; --server-log FILE may say them" if options.log is None else ""
             output.note(f"not known of the server, so empty in {options.file}: {', '.join(unknown)}{cure}")
-        if monitor is None:
-            output.note(f"power limit and clock of the GPU stay empty in {options.file}: {why_not}")
-    elif "right?" in why_not:
-        output.note(why_not)
-    generator = tool if monitor is None else MonitoredGenerator(tool, monitor)
-    return ServerEvidence(settings, generator, monitor is not None, options.file)
+        if isinstance(monitor, NoMonitor):
+            output.note(f"power limit and clock of the GPU stay empty in {options.file}: {monitor.reason}")
+    elif isinstance(monitor, NoMonitor) and monitor.other_gpu:
+        output.note(monitor.reason)
+    if isinstance(monitor, NoMonitor):
+        return ServerEvidence(settings, tool, False, options.file)
+    return ServerEvidence(settings, MonitoredGenerator(tool, monitor), True, options.file)

@@ -8,7 +8,7 @@ is kept at once (``kept``), so that a rerun resumes where the last one stopped (
 from melange_cloud.domain.measurement import MeasureQuestion, RequestSize
 from melange_cloud.profiles.attribution.stated_engine import engine_text
 from melange_cloud.profiles.measure.evidence_rows import evidence_rows, processor_name
-from melange_cloud.profiles.measure.gpu_readings import MonitoredGenerator, find_monitor
+from melange_cloud.profiles.measure.gpu_readings import MonitoredGenerator, NoMonitor, find_monitor
 from melange_cloud.profiles.measure.known_settings import known_settings, named_by_user, unknown_settings
 from melange_cloud.profiles.measure.ladder import broken, rungs
 from melange_cloud.profiles.measure.load_generator import START_UP_S, GuideLlm, find_guidellm
@@ -32,6 +32,7 @@ __all__ = [
     "MeasureQuestion",
     "MeasuredSize",
     "MonitoredGenerator",
+    "NoMonitor",
     "RequestSize",
     "Server",
     "Session",

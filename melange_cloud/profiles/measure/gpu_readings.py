@@ -80,6 +80,19 @@ class GpuMonitor:
 
 
 @dataclass(frozen=True, slots=True)
+class NoMonitor:
+    """Why the GPUs of a server cannot be read.
+
+    Attributes:
+        reason: one clause.
+        other_gpu: whether there are GPUs, and none is the one that the server is said to run on.
+    """
+
+    reason: str
+    other_gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MonitoredGenerator:
     """A load generator whose loads are watched by a monitor; readings lie next to its report (``readings_file``)."""
 
@@ -99,18 +112,18 @@ class MonitoredGenerator:
             return self.generator.run(question, load, result, api_key, on_tick)
 
 
-def find_monitor(url: str, gpu: str) -> tuple[GpuMonitor | None, str]:
-    """The monitor of a server's GPUs, and why there is none, one clause.
+def find_monitor(url: str, gpu: str) -> GpuMonitor | NoMonitor:
+    """The monitor of a server's GPUs.
 
     Args:
         url: the server's address.
         gpu: the one that it is said to run on.
     """
     if not _is_here(urlsplit(url).hostname or ""):
-        return None, "the server runs on another machine"
+        return NoMonitor("the server runs on another machine")
     program = shutil.which(PROGRAM)
     if program is None:
-        return None, f"{PROGRAM} is not on the PATH"
+        return NoMonitor(f"{PROGRAM} is not on the PATH")
     try:
         answer = subprocess.run(
             [program, _QUERY, "--format=csv,noheader,nounits"],
@@ -121,14 +134,14 @@ def find_monitor(url: str, gpu: str) -> tuple[GpuMonitor | None, str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return None, f"{program} does not start ({echoed(error)})"
+        return NoMonitor(f"{program} does not start ({echoed(error)})")
     readings = _parsed(answer.stdout)
     if answer.returncode != 0 or not readings:
-        return None, f"{program} names no GPU"
+        return NoMonitor(f"{program} names no GPU")
     if not any(_is_named(gpu, reading.name) for reading in readings):
         names = ", ".join(sorted({reading.name for reading in readings}))
-        return None, f"{program} names {names}: is --gpu {gpu} right?"
-    return GpuMonitor(program), ""
+        return NoMonitor(f"{program} names {names}: is --gpu {gpu} right?", other_gpu=True)
+    return GpuMonitor(program)
 
 
 def read_readings(file: Path, gpu: str, tensor_parallel: int) -> GpuReadings | None:
@@ -202,6 +215,7 @@ __all__ = [
     "GpuMonitor",
     "GpuReadings",
     "MonitoredGenerator",
+    "NoMonitor",
     "find_monitor",
     "read_readings",
 ]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from melange_cloud.errors import BadInput, MelangeError, echoed
 from melange_cloud.inputs import is_number, parse_json
 from melange_cloud.profiles.measure.request_sizes import ENDPOINTS
-from melange_cloud.profiles.measure.server_settings import ServerSettings, settings_of_server
+from melange_cloud.profiles.measure.server_settings import SGLANG_PATHS, ServerSettings, settings_of_server
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 
@@ -118,12 +118,15 @@ def probe(server: Server, model: str, endpoint: str, api_key: str | None = None)
 
 
 def _engine(base: str, owner: str) -> str:
-    """vLLM and its kin answer /version; for others the owner that /v1/models states."""
-    try:
-        version = _asked(f"{base}/version", None, None, _ANSWER_LIMIT_S).get("version")
-    except MelangeError:
-        return owner
-    return f"{owner} {echoed(version)}".strip() if isinstance(version, str) else owner
+    """vLLM and its kin say their version at /version, SGLang elsewhere; for others the owner that /v1/models states."""
+    for path in ("/version", *SGLANG_PATHS):
+        try:
+            version = _asked(f"{base}{path}", None, None, _ANSWER_LIMIT_S).get("version")
+        except MelangeError:
+            continue
+        if isinstance(version, str):
+            return f"{owner} {echoed(version)}".strip()
+    return owner
 
 
 def settings_of(server: Server, model: str, api_key: str | None = None) -> ServerSettings:

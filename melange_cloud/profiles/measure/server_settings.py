@@ -15,6 +15,8 @@ from melange_cloud.errors import MelangeError, echoed
 from melange_cloud.inputs import NotANumber, is_number, parse_number
 
 MOST_TOKENS = 1_000_000_000
+SGLANG_PATHS = ("/server_info", "/get_server_info")
+"""Where SGLang says its options, newer versions first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,7 @@ def _vllm_cache(ask: Ask) -> ServerSettings:
 
 
 def _sglang_options(ask: Ask) -> ServerSettings:
-    for path in ("/server_info", "/get_server_info"):
+    for path in SGLANG_PATHS:
         try:
             answer = ask(path)
         except MelangeError:
