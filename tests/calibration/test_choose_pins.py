@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from melange_cloud.calibration.as_shipped import as_shipped
 from melange_cloud.calibration.build_profiles import differences
 from melange_cloud.calibration.calibrate import GROUPS, trials_of
-from melange_cloud.calibration.choose_pins import MOST_FRONT_END, WIDEST_SPREAD, pinned
+from melange_cloud.calibration.choose_pins import MOST_FRONT_END, WIDEST_SPREAD, pinned, runs_by_size
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.cli.app import app
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize
@@ -221,3 +222,11 @@ def test_a_plan_at_a_measured_size_stands_on_the_measurement(tmp_path: Path) -> 
     text = json.dumps(plan)
     assert '"grade": "A"' in text
     assert plan["regions"][0]["coverage"]["measured"]["requests_share"] == pytest.approx(1)
+
+
+def test_what_was_measured_with_cached_prompts_is_not_pinned() -> None:
+    era = load_eras()["2025"]
+    rows = [row for row in load_measurements() if row.gpu == "H100" and row.model == "llama-3.1-8b"]
+    assert len(runs_by_size(rows, era)) > 3
+    cached = [replace(row, measured=replace(row.measured, prompts_shared_fraction=0.5)) for row in rows]
+    assert runs_by_size(cached, era) == []
