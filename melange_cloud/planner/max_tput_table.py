@@ -55,17 +55,8 @@ def evaluate(basis: PlanBasis, buckets: tuple[Bucket, ...], offers: Iterable[Off
     Raises:
         BadInput, BadFile: there are no such profiles, or one is broken.
     """
-    gpus = sorted({offer.instance_type.gpu for offer in offers})
-    config = None if basis.served.config is None else Path(basis.served.config)
-    by_kind, no_profile = profiles.load_profiles(
-        basis.served.model,
-        basis.served.precision,
-        basis.served.era,
-        gpus,
-        config,
-        basis.served.engine or None,
-        basis.traffic.cached_input,
-    )
+    gpus = {offer.instance_type.gpu for offer in offers}
+    by_kind, no_profile = _profiles(basis, gpus, basis.traffic.cached_input)
     stated = _table(by_kind, buckets, basis.targets.slo, basis.served.api_servers)
     worse = shifted(stated, -1)
     return ProfileEvaluation(
@@ -78,6 +69,24 @@ def evaluate(basis: PlanBasis, buckets: tuple[Bucket, ...], offers: Iterable[Off
         buckets=buckets,
         pessimistic=basis.served.pessimistic,
         api_servers=basis.served.api_servers,
+    )
+
+
+def without_prefix_cache(basis: PlanBasis, evaluated: ProfileEvaluation) -> MaxTputTable:
+    """What would be planned with if no input came from a prefix cache."""
+    by_kind, _ = _profiles(basis, {kind.gpu for kind in evaluated.profiles}, 0.0)
+    table = _table(by_kind, evaluated.buckets, basis.targets.slo, evaluated.api_servers)
+    return shifted(table, -1) if evaluated.pessimistic else table
+
+
+def _profiles(
+    basis: PlanBasis, gpus: Iterable[str], cached_input: float
+) -> tuple[Mapping[Kind, profiles.Profile], Mapping[str | Kind, str]]:
+    served = basis.served
+    config = None if served.config is None else Path(served.config)
+    engine = served.engine or None
+    return profiles.load_profiles(
+        served.model, served.precision, served.era, sorted(gpus), config, engine, cached_input
     )
 
 

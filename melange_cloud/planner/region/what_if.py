@@ -1,4 +1,4 @@
-"""The same question with one thing changed: a spare, a tighter target, smaller hosts, more front ends."""
+"""The same question with one thing changed: no prefix cache, a spare, a tighter target, smaller hosts, front ends."""
 
 import math
 from dataclasses import replace
@@ -6,14 +6,18 @@ from dataclasses import replace
 from melange_cloud import profiles
 from melange_cloud.domain import FRONT_END, MaxTput, Solution, WhatIf
 from melange_cloud.domain.money import is_cheaper
+from melange_cloud.planner.max_tput_table import without_prefix_cache
 from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.region_question import RegionQuestion
 
 
 def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
-    """A spare, half the TPOT target, and hosts of any memory, each alone."""
+    """Without its prefix cache, a spare, half the TPOT target, and hosts of any memory, each alone."""
     basis, posed = question.basis, question.posed
     answers = []
+    if basis.traffic.cached_input:
+        uncached = question.posed_with(without_prefix_cache(basis, question.evaluated))
+        answers.append(_what_if(question, "nothing from the prefix cache", "--cached-input 0%", uncached))
     if question.rules.spare == 0:
         spared = question.posed_with(spare=1)
         answers.append(_what_if(question, "survive losing any one instance", "--spare 1", spared))
