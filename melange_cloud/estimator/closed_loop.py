@@ -9,7 +9,7 @@ takes k steps, c tokens in each; half a step of the others comes first::
            <= B / (D + I)                                  where prompts fill every step, the rest wait
     b      = begun D
     c      = min(I, or begun I where several prompts begin in a step, B - b)          k = I / c, at least 1
-    step   = step(b) + begun I / c (linear(b + c) - linear(b)) + begun (attention + ...)
+    step   = step(b) + begun I / c (linear(b (n - 1)/n + c) - linear(b)) + begun (attention + ...)
     rate   = begun / step
     ttft   = n / rate - D tpot                             Little's law
 
