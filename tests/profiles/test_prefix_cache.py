@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
-from melange_cloud.profiles import Profile, load_profiles, rests_on
+from melange_cloud.profiles import Profile, load_profiles, rests_on, served_max_tput
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.max_tput.prefix_cache import PrefixCache
@@ -100,6 +100,19 @@ def test_more_cached_is_never_slower_and_at_most_what_decoding_alone_gives(
         profile.prefix_cache.decode_alone if isinstance(profile, PinnedProfile) and profile.prefix_cache else profile
     )
     assert rates[-1] <= max(rates[0], rate(alone, size, slo)) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("size", "tpot_ms"), [((112, 10), 20), ((44, 18), 20), ((300, 40), 25)])
+def test_behind_the_front_end_more_cached_is_never_slower(size: tuple[int, int], tpot_ms: float) -> None:
+    kind, slo = Kind("H100", 2), Slo(tpot_ms=tpot_ms)
+    rates = []
+    for share in (0.0, 0.1, 0.4, 0.7, 0.95, 1.0):
+        profile = load_profiles("qwen3-32b", "fp8", gpus=["H100"], cached_input=share)[0][kind]
+        served = served_max_tput(profile, size, slo)
+        assert isinstance(served, MaxTput)
+        rates.append(served.requests_per_s)
+    assert all(more >= less * (1 - 1e-4) for less, more in itertools.pairwise(rates))
+    assert rates[-1] > rates[0]
 
 
 def test_the_shipped_pins_have_the_weaker_grade_with_a_cache() -> None:
