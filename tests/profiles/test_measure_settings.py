@@ -6,8 +6,10 @@ import io
 import json
 import os
 import threading
+import time
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -309,3 +311,27 @@ def test_the_rows_can_be_sent_once_their_source_is_filled_in(tmp_path):
     sent = checked(source_url="https://example.com/run", licence="CC-BY-4.0", submitter="me")
     assert sent.exit_code == 0, sent.output
     assert "2 measured rows" in sent.stdout
+
+
+def test_a_monitor_ends_with_its_load(tmp_path):
+    """Whatever ends the load; a program that ignores the polite request, too."""
+    program = tmp_path / "nvidia-smi"
+    program.write_text(
+        "#!/bin/sh\ntrap '' TERM\necho $$ >" + f"{tmp_path}/pid\n"
+        "while true; do echo '0, NVIDIA L4, 72.00, 1500, 99'; sleep 0.05; done\n"
+    )
+    program.chmod(0o755)
+    file = tmp_path / "1.gpu.csv"
+
+    def load():
+        with GpuMonitor(str(program)).recording(file):
+            while not (tmp_path / "pid").is_file() or not file.stat().st_size:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load()
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+    found = read_readings(file, "L4", 1)
+    assert found is not None
+    assert found.sm_clock_mhz_mean == 1500

@@ -29,7 +29,7 @@ _EVERY_MS = 500
 _MOST_BYTES = 64 * 2**20
 _BUSY_PERCENT = 50.0
 _ANSWERS_WITHIN_S = 30.0
-_ENDS_WITHIN_S = 5.0
+_ENDS_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,13 @@ class GpuMonitor:
         """Write a reading of every GPU to a file, twice a second, until the block ends."""
         with file.open("wb") as stream:
             command = [self.program, _QUERY, "--format=csv,noheader,nounits", "-lms", str(_EVERY_MS)]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.DEVNULL)
+            process = None  # a Ctrl-C may come at any time, and it would read for ever
             try:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.DEVNULL)
                 yield
             finally:
-                process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_ENDS_WITHIN_S)
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
+                if process is not None:
+                    _end(process)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +165,15 @@ def read_readings(file: Path, gpu: str, tensor_parallel: int) -> GpuReadings | N
     return GpuReadings(
         _mean([one.power_limit_w for one in of_replica]), _mean([one.sm_clock_mhz for one in busy]), len(by_gpu)
     )
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_ENDS_WITHIN_S)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 def _parsed(text: str) -> list[_Reading]:
