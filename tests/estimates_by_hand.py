@@ -274,12 +274,12 @@ class HandServer:
         Estimates are of at least 25 tokens in and 25 out: shorter requests count as these.
         """
         points = self.replica.points(max(input_tokens, 25), max(output_tokens, 25))
-        alone, most = rate(points, target_ms), self.most(output_tokens)
-        both = alone / (1 + (alone / most) ** 4) ** 0.25
+        alone = both = rate(points, target_ms)
         if 0 < alone < rate(points, math.inf):
             # The target limits the load: the engine's steps may take so long that with the front end they just keep it.
             engine_ms = root_of(
                 lambda ms: self.behind_ms(ms, rate(points, ms), output_tokens) - target_ms, points[0][1], target_ms
             )
             both = rate(points, engine_ms) * engine_ms / target_ms
+        most = self.most(output_tokens)
         return (alone, min(both, most)) if alone > most else (min(both, alone), most)
