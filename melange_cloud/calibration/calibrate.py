@@ -177,7 +177,7 @@ GROUPS = (
         precisions=_PRECISIONS,
         fitted=_HOPPER,
         chosen=_OTHER_FRONT_ENDS,
-        grade={"1": "B", "2": "B", "4": "B", "8": "B"},
+        grade={"1": "B", "2": "B", "4": "C", "8": "C"},
         because="fitted with the rows of fp8",
     ),
     ConstantGroup(
@@ -186,14 +186,14 @@ GROUPS = (
         precisions=_PRECISIONS,
         fitted=_HOPPER,
         chosen=_OTHER_FRONT_ENDS,
-        grade={"1": "C", "2": "C", "4": "C", "8": "C"},
+        grade={"1": "B", "2": "B", "4": "C", "8": "C"},
         because="fitted with the rows of fp16",
     ),
     ConstantGroup(
         *("A100-80GB", "2025", "fp16"),
         sources=_SATURATED,
         fitted=(*_ROOFLINE, *_OVERHEADS),
-        grade={"1": "B", "4": "B", "8": "B"},
+        grade={"1": "B", "2": "C", "4": "C", "8": "C"},
     ),
     ConstantGroup(
         *("A100-40GB", "vllm-0.2.7", "fp16"),

@@ -46,7 +46,8 @@ HEADER = """\
 #                       which needs the most. Profiles are of the engine behind it: they leave it out
 #   engine_step_s, engine_cache_loss, engine_front_end   by engine; an engine that was not measured on a GPU takes as
 #                       much longer or shorter than the measured ones as on H100
-#   grade               by tensor parallel degree: B calibrated on this GPU, C on a few points; degrees not named are D
+#   grade               by tensor parallel degree: B calibrated on one or two of this GPU, C on more of them or on
+#                       a few points; degrees not named are D
 #   rests_on            the measurements, or what the row was borrowed from
 #   rows                measured rows of the fit, by source (measured/sources.toml)
 #   fitted, chosen      constants that the rows determine; constants set beforehand

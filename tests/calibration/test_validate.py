@@ -71,7 +71,7 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 TARGETS = {
-    ("never_fitted", "1-4"): (0.08, 0.30),
+    ("never_fitted", "1-4"): (0.12, 0.30),
     ("shape", "1-4"): (0.08, 0.26),
     ("model", "1-4"): (0.10, 0.40),
     ("source", "1-4"): (0.11, 0.37),
@@ -98,7 +98,8 @@ def test_every_grade_keeps_its_word() -> None:
     assert {row.left_out for row in judged} >= {"shape", "model", "source"}
     assert [row for row in judged if row.promise == IS_BROKEN] == []
     for row in judged:
-        if row.n < FEWEST_ROWS:
+        alone = [other.n for other in judged if other.left_out == row.left_out and POOL not in other.grade]
+        if row.n < FEWEST_ROWS <= sum(alone):
             pools = {other.grade for other in judged if other.left_out == row.left_out and POOL in other.grade}
             assert any(row.grade in pool.split(POOL) for pool in pools), row
 

@@ -130,7 +130,7 @@ def test_short_requests_on_an_h100_are_limited_by_the_front_end() -> None:
     assert isinstance(engine, MaxTput)
     assert engine.requests_per_s > 500
     one, two = served(of, (25, 25)), served(of, (25, 25), 2)
-    assert (one.grade, one.error, one.origin, one.limited_by) == ("B", pytest.approx(0.25), "estimated", FRONT_END)
+    assert (one.grade, one.error, one.origin, one.limited_by) == ("B", pytest.approx(0.2), "estimated", FRONT_END)
     assert one.requests_per_s == one.front_end_requests_per_s == pytest.approx(most(25))
     assert replace(one, front_end=None) == engine
     assert two.requests_per_s == 2 * one.requests_per_s
@@ -159,7 +159,7 @@ def test_what_the_front_end_does_not_limit_stays() -> None:
     assert isinstance(engine, MaxTput)
     ceiling = most(500)
     close: Any = pytest.approx(ceiling)
-    assert behind.front_end == FrontEndCeiling(close, "B", 0.25)
+    assert behind.front_end == FrontEndCeiling(close, "B", 0.2)
     assert behind.requests_per_s == pytest.approx(engine.requests_per_s, rel=0.002)
     assert behind.requests_per_s < ceiling
     for name in ("grade", "error", "origin", "limited_by"):
@@ -200,7 +200,7 @@ def test_the_error_is_that_of_the_lower_low_end(
 
 def test_where_it_was_not_fitted_it_is_borrowed() -> None:
     assert [(limit.grade, limit.error) for gpu in ("H100", "A10G") if (limit := front_end_of(profile(gpu)))] == [
-        ("B", 0.25),
+        ("B", 0.2),
         ("D", 0.5),
     ]
 

@@ -183,7 +183,7 @@ def a_run(completed: int | None, in_flight: float, **fields: Any) -> BenchmarkRu
         (25, 1, "B", 0.2),
         (14, 1, "C", 0.27),
         (10, 1, "D", 0.32),
-        (1000, 250, "B", 0.25),
+        (1000, 250, "C", 0.25),
         (200, 80, "D", 0.4),
     ],
 )
@@ -204,7 +204,7 @@ def test_a_run_of_too_few_is_rejected_with_the_count_that_would_do(completed: in
 
 def test_a_run_that_does_not_say_how_many_is_doubted() -> None:
     run = a_run(None, 5)
-    assert (rejection(run), error_of(run), points_of([run])[0].grade) == ("", 0.25, "B")
+    assert (rejection(run), error_of(run), points_of([run])[0].grade) == ("", 0.25, "C")
     assert "the file does not say how many requests were completed" in doubts(run)
 
 

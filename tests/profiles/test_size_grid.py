@@ -105,8 +105,8 @@ def test_long_answers_are_graded_by_what_was_measured_of_them() -> None:
         assert isinstance(answer, MaxTput)
         graded[output_tokens] = (answer.grade, answer.error)
     assert graded == {
-        2000: ("B", 0.25),
-        4096: ("B", 0.25),
+        2000: ("B", 0.2),
+        4096: ("B", 0.2),
         6000: ("C", 0.3),
         8192: ("C", 0.3),
         8300: ("D", 0.5),

@@ -5,14 +5,9 @@ from collections.abc import Mapping
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 
-MANY_INPUT_TOKENS, MANY_OUTPUT_TOKENS = 4000, 4096
-"""Beyond these few rows were measured: inputs up to 20,000 tokens, outputs up to 8,192 (70B on H100)."""
-FARTHEST_OUTPUT_TOKENS = 8192
-"""Longer answers were never measured."""
-SHORT_TOKENS = 100
-OVERHEAD_READ_S = 0.0015
-"""Where a replica reads all its weights in less, a step is mostly overhead, and a server's front end limits the rate:
-Llama-3.1-8B on 8 GPUs was measured at half the estimate."""
+SHORT_TOKENS, LONG_INPUT_TOKENS, LONG_OUTPUT_TOKENS = 100, 8192, 4096
+"""Nearly all measured requests lie between these; longer ones were measured up to the farthest, one shape of each."""
+FARTHEST_INPUT_TOKENS, FARTHEST_OUTPUT_TOKENS = 20_000, 8192
 
 MOSTLY_BELOW: Mapping[tuple[str, str], float] = {("H100", "vllm-0.2.7"): 0.6}
 """By (GPU, era): by what fraction rates may be less where they were mostly less than estimated. H100s served by engines
@@ -27,14 +22,16 @@ def error_down_of(replica: Replica, grade: str) -> float | None:
 
 
 def grade_of(replica: Replica, input_tokens: float, output_tokens: float) -> str:
-    """How far an estimate may be trusted: the calibration's grade, less where its measurements do not reach."""
+    """How far an estimate may be trusted: the calibration's grade, less where its measurements do not reach.
+
+    Whether a step is mostly overhead, a prompt longer than 4,000 tokens or a model large makes no difference that the
+    report card shows; the number of GPUs does.
+    """
+    beyond = input_tokens > FARTHEST_INPUT_TOKENS or output_tokens > FARTHEST_OUTPUT_TOKENS
+    if replica.is_a_sliver or beyond:
+        return "D"
     grade = replica.calibration.grade.get(str(replica.tensor_parallel), "D")
-    if replica.is_a_sliver or replica.weight_read_s < OVERHEAD_READ_S:
-        return "D"
-    if output_tokens > FARTHEST_OUTPUT_TOKENS:
-        return "D"
-    if input_tokens > MANY_INPUT_TOKENS:
-        return "C" if grade == "B" else "D"
-    if min(input_tokens, output_tokens) < SHORT_TOKENS or output_tokens > MANY_OUTPUT_TOKENS:
+    short = min(input_tokens, output_tokens) < SHORT_TOKENS
+    if short or input_tokens > LONG_INPUT_TOKENS or output_tokens > LONG_OUTPUT_TOKENS:
         return max(grade, "C")
     return grade

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles.files.profile_file import ProfileFile
+from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
 from melange_cloud.profiles.max_tput.size_grid import Weights, cell
 from melange_cloud.profiles.max_tput.size_rates import Size, SizeRates
@@ -118,7 +119,7 @@ class MeasuredProfile(Profile):
         if not rates:
             return answers[0]
         best = max(rates, key=lambda answer: answer.requests_per_s)
-        return replace(best, engine_grade="D", engine_error=0.5, engine_error_down=None)
+        return replace(best, engine_grade="D", engine_error=ERROR_OF_GRADE["D"], engine_error_down=None)
 
     def nearest(self, input_tokens: float, output_tokens: float) -> Size:
         """The measured size that is nearest to a size."""
@@ -172,7 +173,7 @@ class MeasuredProfile(Profile):
         wide = any(
             max(size[i] for size, _ in corners) > WIDEST_STEP * min(size[i] for size, _ in corners) for i in (0, 1)
         )
-        grade, error = ("B", max(0.25, error)) if wide else ("A", error)
+        grade, error = ("B", max(ERROR_OF_GRADE["B"], error)) if wide else ("A", error)
         limited_by = next(iter(sorted(limits - {"saturation"})), "saturation")
         return EnclosedRate(MaxTput(1 / seconds, grade, error, "measured", limited_by), bounded, "load" in limits)
 

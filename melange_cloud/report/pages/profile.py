@@ -118,7 +118,7 @@ def _legend(rates: ProfileRates) -> Iterator[str]:
     if not rates.cells and not few:
         return
     refused = f"; -{GLUE}cannot be served in time" if any(size.on_grid for size in rates.refused) else ""
-    yield f"Grade A measured, B ±25{GLUE}%, C ±30{GLUE}%, D ±50{GLUE}% (borrowed, or near a limit){refused}"
+    yield f"Grade A measured, B ±20{GLUE}%, C ±30{GLUE}%, D ±50{GLUE}% (borrowed, or near a limit){refused}"
     if few or any(size.on_grid and size.error_down >= 1 for size in rates.cells):
         below = "; <= none as stated, or few" if few else ""
         yield f"D{MAY_BE_NONE_MARK} near the latency floor: may be none, or several times as much{below}"
