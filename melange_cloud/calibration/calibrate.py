@@ -128,6 +128,8 @@ class ConstantGroup:
         starts: unknowns that start elsewhere than UNKNOWNS says.
         chosen: constants set beforehand, by name.
         borrowed: the group that the other constants come from.
+        engines_alike: whether an engine that was not measured takes as long a step as those that were, not as much
+            longer or shorter as on H100.
         grade: by tensor parallel degree.
         because: what was chosen or borrowed, and why; a clause.
     """
@@ -141,6 +143,7 @@ class ConstantGroup:
     starts: Mapping[str, FreeConstant] = field(default_factory=dict)
     chosen: Mapping[str, float] = field(default_factory=dict)
     borrowed: Key | None = None
+    engines_alike: bool = False
     grade: Mapping[str, str] = field(default_factory=dict)
     because: str = ""
 
@@ -157,7 +160,8 @@ class ConstantGroup:
         """Whether a row is part of its fit."""
         precisions = self.precisions or (self.precision,)
         here = row.gpu == self.gpu and row.precision in precisions
-        return here and row.source.name in self.sources and row.enters_fits
+        served_alone = row.table == "first_token"  # a short prompt's TTFT is the server's, not the engine's
+        return here and row.source.name in self.sources and row.enters_fits and not served_alone
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -191,9 +195,11 @@ GROUPS = (
     ),
     ConstantGroup(
         *("A100-80GB", "2025", "fp16"),
-        sources=_SATURATED,
-        fitted=(*_ROOFLINE, *_OVERHEADS),
+        sources=(*_SATURATED, "polyserve-vllm-0.29", "accelmark-vllm-0.20.1", "dennislee-vllm-0.10"),
+        fitted=(*_ROOFLINE, *_OVERHEADS, "step_s @ TensorRT-LLM 0.x"),
+        engines_alike=True,
         grade={"1": "B", "2": "C", "4": "C", "8": "C"},
+        because="vLLM 0.20 and 0.29 measured on one; SGLang 0.5.6 on an A100-40GB is as fast: engines are alike",
     ),
     ConstantGroup(
         *("A100-40GB", "vllm-0.2.7", "fp16"),
@@ -243,6 +249,7 @@ GROUPS = (
     ConstantGroup(
         *("A100-40GB", "2025", "fp16"),
         borrowed=("A100-80GB", "2025", "fp16"),
+        engines_alike=True,
         grade={"1": "C"},
         because="on the A100-40GB's data sheet, which meets one to eight requests of vLLM 0.23 and SGLang 0.5.6 within "
         "10 %",
@@ -354,7 +361,7 @@ def _with_engines(
     """The constants, rounded, with a step of each of today's engines.
 
     One that was not measured takes as much longer or shorter than the measured ones as where all were, unless the group
-    chose its step.
+    chose its step or says that engines are alike.
     """
     seen = found.get(ENGINES_SEEN_ON)
     rounded_values = {name: rounded(value) for name, value in values.items()}
@@ -366,7 +373,8 @@ def _with_engines(
     for engine, step_s in steps.items():
         name = f"step_s @ {engine}"
         if name not in group.chosen:
-            rounded_values[name] = rounded(max(values["step_s"] + step_s - mean_here_s, 0.0))
+            difference_s = 0.0 if group.engines_alike else step_s - mean_here_s
+            rounded_values[name] = rounded(max(values["step_s"] + difference_s, 0.0))
     return rounded_values
 
 

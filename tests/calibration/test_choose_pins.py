@@ -205,7 +205,7 @@ def test_the_report_card_holds_estimates_against_measurements_not_pins() -> None
     assert isinstance(pin, MaxTput)
     assert isinstance(estimate, MaxTput)
     assert (pin.origin, estimate.origin) == ("measured", "estimated")
-    assert shipped_rate == pytest.approx(estimate.engine_requests_per_s, rel=0.003)
+    assert shipped_rate == pytest.approx(estimate.engine_requests_per_s, rel=0.01)
     assert shipped_rate != pytest.approx(pin.requests_per_s, rel=0.003)
 
 

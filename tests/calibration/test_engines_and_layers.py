@@ -6,8 +6,10 @@ import pytest
 
 from melange_cloud.calibration.calibrate import GROUPS, calibrated, engine_of, fit, made, training_of
 from melange_cloud.calibration.trials import Trial
+from melange_cloud.estimator.closed_loop import Estimate
+from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.roofline import law_of, work_of
-from melange_cloud.estimator.spec_files import load_calibrations, load_gpus, load_models
+from melange_cloud.estimator.spec_files import load_calibrations, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import Calibration
 
 ENGINES = ("vllm", "sglang", "tensorrt-llm")
@@ -28,8 +30,9 @@ def test_every_gpu_of_today_has_every_engine_and_they_differ_as_on_h100() -> Non
         if era != "2025":
             assert constants.of_engine("vllm") == constants
             continue
-        if gpu == "L4":
-            # Measured next to each other there: a token of a request alone took vLLM 0.11 and SGLang 0.4.6 57.5 ms.
+        if gpu in ("L4", "A100-80GB", "A100-40GB"):
+            # vLLM 0.11 and SGLang 0.4.6 took 57.5 ms a token on an L4. vLLM 0.29 and 0.20 on an A100, and SGLang 0.5.6
+            # on an A100-40GB, spend 2 ms a step.
             assert {constants.of_engine(engine).step_s for engine in ENGINES} == {constants.step_s}
             continue
         for engine in ENGINES:
@@ -90,6 +93,25 @@ def test_a_fit_of_both_precisions_finds_what_made_the_data() -> None:
     for layers in (32, 64):
         expected_s = truth.of_layers(layers).per_prefill_s
         assert front_end.of_layers(layers).per_prefill_s == pytest.approx(expected_s, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "requests_per_s", "engine"),
+    [(1, 0.586, "vllm"), (8, 3.867, "vllm")],  # vLLM 0.23 at 1024/128: johnmusgrave.com, "vllm bench serve", Lambda
+)
+def test_8b_on_an_a100_40gb_which_no_fit_saw_is_met_from_its_data_sheet(
+    in_flight: int, requests_per_s: float, engine: str
+) -> None:
+    a100, llama_8b = load_gpus()["A100-40GB"], load_models()["llama-3.1-8b"]
+    constants = load_calibrations()["A100-40GB", "2025", "fp16"].of_engine(engine)
+    (point,) = points_of(Replica(llama_8b, a100, 1, load_eras()["2025"], "bf16", constants), in_flight)
+    assert point.requests_per_s == pytest.approx(requests_per_s, rel=0.1)
+
+
+def points_of(replica: Replica, in_flight: int) -> tuple[Estimate, ...]:
+    found = replica.estimate(1024, 128, (in_flight,))
+    assert not isinstance(found, MemoryShortfall)
+    return found
 
 
 @pytest.mark.parametrize(

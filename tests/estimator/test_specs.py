@@ -38,7 +38,7 @@ def read_shipped_eras(path: Path) -> object:
         ("calibration.toml", read_calibrations, "read_cache = 0.", "read_cache = 8.", "read_cache"),
         ("calibration.toml", read_calibrations, '"per_request_s" =', '"per_token_s" =', "front_end"),
         ("calibration.toml", read_calibrations, '"vllm" = 0.', '"vllm" = -0.', "engine_step_s"),
-        ("calibration.toml", read_calibrations, '{ "1" = "B", "4" = "B"', '{ "1" = "E", "4" = "B"', "grade"),
+        ("calibration.toml", read_calibrations, 'grade = { "1" = "B"', 'grade = { "1" = "E"', "grade"),
     ],
 )
 def test_a_broken_field_is_named(
