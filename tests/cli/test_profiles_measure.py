@@ -201,7 +201,7 @@ def test_every_load_becomes_a_row_of_evidence(run, engine, tiny_model, own, tmp_
     ask[ask.index("64x16,128x32")] = "64x16"
     first = run(*ask)
     assert first.exit_code == 0, first.output
-    assert f"wrote 2 measured rows to {rows_file}; before you send them, fill in source_url" in first.stderr
+    assert f"wrote 2 measured rows to {rows_file}; before you send them, fill in licence" in first.stderr
     unknown = f"not known of the server, so empty in {rows_file}: max_num_batched_tokens, kv_cache_tokens"
     assert f"{unknown}; --server-log FILE may say them" in first.stderr
     with rows_file.open(newline="") as stream:

@@ -308,7 +308,7 @@ def test_the_rows_can_be_sent_once_their_source_is_filled_in(tmp_path):
     refused = checked()
     assert refused.exit_code == 2
     assert "source_url" in refused.stderr
-    sent = checked(source_url="https://example.com/run", licence="CC-BY-4.0", submitter="me")
+    sent = checked(licence="CC-BY-4.0", submitter="me")
     assert sent.exit_code == 0, sent.output
     assert "2 measured rows" in sent.stdout
 

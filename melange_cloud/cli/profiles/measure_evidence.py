@@ -88,8 +88,8 @@ class ServerEvidence:
         write_whole(self.file, written(evidence_page(listed), Format.CSV, width=None))
         count = "1 measured row" if len(rows) == 1 else f"{len(rows)} measured rows"
         output.note(
-            f"wrote {count} to {self.file}; before you send them, fill in source_url, licence and submitter, and check "
-            f"them: melange-cloud profiles evidence --check {self.file}"
+            f"wrote {count} to {self.file}; before you send them, fill in licence and submitter (or source_url), and "
+            f"check them: melange-cloud profiles evidence --check {self.file}"
         )
 
 
