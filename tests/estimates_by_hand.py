@@ -15,7 +15,7 @@ from typing import Any
 
 PROFILES = Path(__file__).resolve().parent.parent / "profiles"
 GIB = 2**30
-HALVINGS = 60
+HALVINGS = 40
 
 
 @cache
@@ -268,18 +268,27 @@ class HandServer:
         own_ms = 1000 * (step_s + max(decoding, 1) * per_request_s + begun * per_prefill_s)
         return float((tpot_ms**4 + own_ms**4) ** 0.25)
 
+    def beside(self, rate_at: Callable[[float], float], output_tokens: float, target_ms: float) -> tuple[float, float]:
+        """Requests/s of an engine whose load a target of the mean TPOT limits, and of the server in front of it.
+
+        Args:
+            rate_at: requests/s of the engine alone within a target (ms).
+        """
+        alone, most = rate_at(target_ms), self.most(output_tokens)
+        if self.behind_ms(target_ms, alone, output_tokens) < 1.001 * target_ms:  # not felt
+            return alone, most
+        # The engine's steps may take so long that with the front end they just keep the target.
+        engine_ms = root_of(lambda ms: self.behind_ms(ms, rate_at(ms), output_tokens) - target_ms, 0, target_ms)
+        both = rate_at(engine_ms) * engine_ms / target_ms
+        return (alone, min(both, most)) if alone > most else (both, most)
+
     def served(self, input_tokens: float, output_tokens: float, target_ms: float) -> tuple[float, float]:
         """Requests/s within a target of the mean TPOT: what the engine can do behind it, and what it can do itself.
 
         Estimates are of at least 25 tokens in and 25 out: shorter requests count as these.
         """
         points = self.replica.points(max(input_tokens, 25), max(output_tokens, 25))
-        alone = both = rate(points, target_ms)
-        if 0 < alone < rate(points, math.inf):
-            # The target limits the load: the engine's steps may take so long that with the front end they just keep it.
-            engine_ms = root_of(
-                lambda ms: self.behind_ms(ms, rate(points, ms), output_tokens) - target_ms, points[0][1], target_ms
-            )
-            both = rate(points, engine_ms) * engine_ms / target_ms
-        most = self.most(output_tokens)
-        return (alone, min(both, most)) if alone > most else (min(both, alone), most)
+        alone = rate(points, target_ms)
+        if not 0 < alone < rate(points, math.inf):
+            return alone, self.most(output_tokens)
+        return self.beside(lambda ms: rate(points, ms), output_tokens, target_ms)
