@@ -142,14 +142,35 @@ def test_a_pin_counts_at_its_size_and_target_and_the_estimate_goes_on_beyond() -
     assert isinstance(at, MaxTput)
     assert (at.origin, at.grade) == ("measured", "A")
     assert at.requests_per_s == pytest.approx(top.requests_per_s, rel=1e-6)
-    beyond, before = of.max_tput(*SIZE, Slo(tpot_ms=200)), of.estimate.max_tput(*SIZE, Slo(tpot_ms=top.tpot_ms))
-    loose = of.estimate.max_tput(*SIZE, Slo(tpot_ms=200))
+    beyond, loose = of.max_tput(*SIZE, Slo(tpot_ms=200)), of.estimate.max_tput(*SIZE, Slo(tpot_ms=200))
     assert isinstance(beyond, MaxTput)
-    assert isinstance(before, MaxTput)
     assert isinstance(loose, MaxTput)
     assert (beyond.origin, beyond.grade) == ("estimated", loose.grade)
-    anchored = top.requests_per_s * loose.requests_per_s / before.requests_per_s
-    assert beyond.requests_per_s == pytest.approx(anchored)
+    # As much faster or slower as the estimate as the run was, with as many requests decoding.
+    decoded = SIZE[1] - 1
+    run = top.requests_per_s * decoded * top.tpot_ms
+    estimated = [
+        (point.requests_per_s * decoded * point.tpot_ms, point.tpot_ms)
+        for point in of.estimate.table.points(of.kind, SIZE)
+        if point.tpot_ms is not None
+    ]
+    (low, low_ms), (high, high_ms) = next(pair for pair in pairwise(estimated) if pair[0][0] <= run < pair[1][0])
+    there_ms = low_ms + (high_ms - low_ms) * (run - low) / (high - low)
+    assert beyond.requests_per_s == pytest.approx(loose.requests_per_s * there_ms / top.tpot_ms)
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "qwen3-32b", "qwen2.5-7b"])
+def test_no_published_run_moves_an_estimate_by_more_than_engines_differ(model: str) -> None:
+    """A run of eight requests at once near the floor, for one, says little of a hundred at a looser target."""
+    for of in load_profiles(model)[0].values():
+        if not isinstance(of, PinnedProfile):
+            continue
+        for size in ((i, o) for i in (100, 500, 1000, 4000) for o in (100, 500, 1000)):
+            for tpot_ms in (30.0, 50.0, 100.0, math.inf):
+                pinned, estimated = (each.max_tput(*size, Slo(tpot_ms)) for each in (of, of.estimate))
+                if isinstance(pinned, MaxTput) and isinstance(estimated, MaxTput):
+                    ratio = pinned.requests_per_s / estimated.requests_per_s
+                    assert 1 / (1 + WIDEST_SPREAD) <= ratio <= 1 + WIDEST_SPREAD, (of.kind, size, tpot_ms)
 
 
 @pytest.mark.parametrize("kind", [H100, Kind("H100", 2)])

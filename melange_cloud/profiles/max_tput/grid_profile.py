@@ -6,6 +6,7 @@ for its neighbours' on the grid: its operating points are interpolated first, an
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -99,6 +100,22 @@ class GridProfile(Profile):
             return None
         points = interpolated([(self._rates.points(corner).points, weight) for corner, weight in corners])
         return tpot_ms_of(best_within(points, slo)) if points else None
+
+    def tpot_ms_with(self, input_tokens: float, output_tokens: float, decoding: float) -> float | None:
+        """The mean TPOT with so many requests decoding, on a line between the points, ms; None if none is known."""
+        corners = self._around(input_tokens, output_tokens)
+        if isinstance(corners, UnservableSize):
+            return None
+        points = interpolated([(self._rates.points(corner).points, weight) for corner, weight in corners])
+        steps = max(output_tokens - 1, 1)
+        by_load = sorted((point.requests_per_s * steps * point.tpot_ms / 1000, point.tpot_ms) for point in points)
+        if not by_load:
+            return None
+        above = bisect_left(by_load, (decoding, 0.0))
+        if above in (0, len(by_load)):
+            return by_load[min(above, len(by_load) - 1)][1]
+        (low, low_ms), (high, high_ms) = by_load[above - 1], by_load[above]
+        return low_ms + (decoding - low) / (high - low) * (high_ms - low_ms)
 
     def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
         """MaxTput at every size of the grid; as ``Profile.cells``."""

@@ -10,9 +10,12 @@ rates only rise with a target, so that no looser target ever gives a lower rate.
 left to the estimate: points without TPOT bound a rate under a target but never raise it, unless the estimate says that
 saturation, not the target, is the limit; a size measured at low loads only never lowers its neighbours. A user's own
 rate at the highest load measured is the most that it vouches for; a published run often stopped before any limit, and
-beyond it the rate goes on as the estimate does:
+beyond it the estimate goes on, as much faster or slower as the run was with its b requests decoding:
 
-    rate(T) = measured at its highest load · estimate(T) / estimate(TPOT there)
+    rate(T) = estimate(T) · estimated TPOT with b / measured TPOT, and at least the rate measured at its highest load
+
+(Not by the estimate's rates at the two targets: near the floor, where a run of few requests ends, these are as good as
+nothing, and their ratio is anything.)
 
 Between measured sizes that make a cell, all measured to their limit, the measurements alone count
 (``measured_profile``).
@@ -120,7 +123,7 @@ class PinnedProfile(Profile):
         pinned = self.measured.at(measured, slo)
         if isinstance(pinned, MaxTput):
             moved = self._moved(measured, size, pinned)
-            return moved if isinstance(base, UnservableSize) else self._or_more(measured, size, pinned, moved, base)
+            return moved if isinstance(base, UnservableSize) else self._or_more(measured, pinned, moved, base)
         if isinstance(base, UnservableSize):
             return base
         if not pinned.no_data and self.measured.shows_lightest_load(measured):
@@ -128,12 +131,10 @@ class PinnedProfile(Profile):
         rate = min(self._blended(size, base, slo), self._implied(measured, size, base, slo))
         return replace(base, engine_requests_per_s=rate)
 
-    def _or_more(
-        self, measured: Size, size: tuple[float, float], pinned: MaxTput, moved: MaxTput, base: MaxTput
-    ) -> MaxTput:
+    def _or_more(self, measured: Size, pinned: MaxTput, moved: MaxTput, base: MaxTput) -> MaxTput:
         """The measured rate; the estimate takes over where the measurement stopped before any limit."""
         if self._stopped_early(measured, pinned):
-            return replace(base, engine_requests_per_s=self._beyond(measured, size, moved.requests_per_s, base))
+            return replace(base, engine_requests_per_s=self._beyond(measured, moved.requests_per_s, base))
         only_at_least = pinned.limited_by == "load" and not self.measured.knows_tpot(measured)
         return base if only_at_least and base.requests_per_s > moved.requests_per_s else moved
 
@@ -193,12 +194,17 @@ class PinnedProfile(Profile):
         early = served.limited_by == "load" and measured in self.measured.published
         return early and self.measured.knows_tpot(measured)
 
-    def _beyond(self, measured: Size, size: tuple[float, float], rate: float, base: MaxTput) -> float:
-        """A rate at the highest load measured, moved on to a looser target as the estimate moves, requests/s."""
-        there = self.estimate.max_tput(*size, Slo(tpot_ms=self.measured.fastest(measured).tpot_ms))
-        if isinstance(there, UnservableSize):
-            return max(rate, base.requests_per_s)
-        return rate * max(1.0, base.requests_per_s / there.requests_per_s)
+    def _beyond(self, measured: Size, rate: float, base: MaxTput) -> float:
+        """The rate at a looser target than that of the highest load measured, requests/s.
+
+        Args:
+            rate: at that load, moved to the size.
+        """
+        fastest = self.measured.fastest(measured)
+        decoding = fastest.requests_per_s * (measured[1] - 1) * fastest.tpot_ms / 1000
+        estimated_ms = self.estimate.tpot_ms_with(*measured, decoding)
+        pace = 1.0 if estimated_ms is None else estimated_ms / fastest.tpot_ms
+        return max(rate, base.requests_per_s * pace)
 
     def _implied(self, measured: Size, size: tuple[float, float], base: MaxTput, slo: Slo) -> float:
         """The rate that a measured size implies at a size near it, requests/s."""
@@ -207,7 +213,7 @@ class PinnedProfile(Profile):
         if isinstance(served, MaxTput):
             rate = served.requests_per_s * shape
             if self._stopped_early(measured, served):
-                return self._beyond(measured, size, rate, base)
+                return self._beyond(measured, rate, base)
             outside = distance(measured, size) > CELL + EXACT
             return max(rate, base.requests_per_s) if served.limited_by == "load" and outside else rate
         rate = self.measured.bound(measured, served) * shape

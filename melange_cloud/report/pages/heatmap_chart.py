@@ -22,6 +22,8 @@ _DOUBT = "~ and pale: the difference lies within the errors of the two profiles 
 def heat_map_chart(shown: HeatMap) -> Chart:
     """The chart of a map: fields by request size, or lines over the target."""
     heading, *lines = (line.replace(GLUE, " ").replace("<=", "≤").replace("*", "") for line in title(shown))
+    heading, _, profiles = heading.partition(", ")  # a title of all of it is wider than two charts
+    lines.insert(0, profiles)
     lines.append("T/$ = (input + output tokens/s of one replica) / (USD/h of one replica)")
     panels: tuple[GridPanel | LinePanel, ...]
     if shown.over == "tpot":
