@@ -58,7 +58,12 @@ def _table(
 def _grades() -> Iterator[list[str]]:
     rows = [row for row in load_card() if row.grade != ALL]
     rows.sort(key=lambda row: (POOL in row.grade, row.grade))
-    yield from _table("grade", rows, lambda row: row.grade.replace(POOL, " and "), _within)
+    yield from _table("grade", rows, _grade, _within)
+
+
+def _grade(row: CardRow) -> str:
+    """Many that are counted together need no list."""
+    return "all together" if row.grade.count(POOL) > 1 else row.grade.replace(POOL, " and ")
 
 
 def _within(row: CardRow) -> str:
@@ -69,7 +74,11 @@ def _within(row: CardRow) -> str:
 
 def _parts() -> Iterator[list[str]]:
     rows = [row for row in load_card() if row.grade == ALL and row.gpu == ALL]
-    yield from _table("era 2025", rows, _part, _errors)
+    head, *lines = _table("era 2025", rows, _part, _errors)
+    named = {_part(row): _with_engine(row) for row in rows if row.left_out == "shape"}
+    yield [*head, "shape left out, `--engine`"]
+    for line in lines:
+        yield [*line, named.get(line[0], "-")]
 
 
 def _part(row: CardRow) -> str:
@@ -85,6 +94,11 @@ def _errors(row: CardRow) -> str:
     if median is None or p90 is None:
         median, p90 = row.median_error, row.p90_error
     return f"{_percent(median, 1)} / {_percent(p90)}, {row.n}"
+
+
+def _with_engine(row: CardRow) -> str:
+    median, p90 = row.with_engine_median_error, row.with_engine_p90_error
+    return "-" if median is None else f"{_percent(median, 1)} / {_percent(p90)}"
 
 
 def _by_gpu() -> Iterator[list[str]]:
