@@ -7,7 +7,6 @@ server. No pin is asked; ``pins_judged`` does that.
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
 from melange_cloud.calibration.calibrate import engine_of
 from melange_cloud.calibration.trials import Trial
@@ -23,6 +22,9 @@ from melange_cloud.profiles.max_tput.near_floor import FLOOR_LATENCY_ERROR, NEAR
 from melange_cloud.profiles.points import Point
 
 _ONE_SERVER = 1.0
+_SLOWEST = 2.0
+"""A front end that is as fast as its engine slows it by 19 %; beyond this it is the limit."""
+_HALVINGS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +88,24 @@ class ShippedReplica:
         """TPOT targets below this are near the floor, ms; infinite where nothing fits."""
         return NEAR_FLOOR * self._points[0].tpot_ms if self._points else math.inf
 
-    def tpot_ms(self, requests_per_s: float) -> float:
-        """The mean TPOT at a rate, between the operating points about it; that at saturation for more."""
-        points = sorted((point.requests_per_s, point.tpot_ms) for point in self._points)
-        for (low, low_ms), (high, high_ms) in pairwise(points):
-            if low <= requests_per_s < high:
-                return low_ms + (requests_per_s - low) / (high - low) * (high_ms - low_ms)
-        return points[0][1] if requests_per_s < points[0][0] else points[-1][1]
+    def tpot_off(self, requests_per_s: float, tpot_ms: float) -> float:
+        """The error of its mean TPOT at a rate; for a rate that it does not give, what that is more than what it gives.
+
+        Args:
+            tpot_ms: that was measured.
+        """
+        low, high = 0.0, self._points[-1].tpot_ms * _SLOWEST
+        most = self.served(high)
+        if most is not None and most.requests_per_s < requests_per_s:
+            return requests_per_s / most.requests_per_s - 1
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            served = self.served(middle)
+            if served is not None and served.requests_per_s >= requests_per_s:
+                high = middle
+            else:
+                low = middle
+        return high / tpot_ms - 1
 
 
 def as_shipped(trial: Trial, constants: Calibration, engine: str = MEAN_OF_ENGINES) -> ShippedReplica:

@@ -127,8 +127,8 @@ def _at_rate(each: Trial, constants: Calibration) -> Comparison:
     return Comparison(
         **facts,
         off=_estimated(each, constants),
-        shipped_off=shipped.tpot_ms(rate) / tpot_ms - 1,
-        with_engine_off=None if of_this is None else of_this.tpot_ms(rate) / tpot_ms - 1,
+        shipped_off=shipped.tpot_off(rate, tpot_ms),
+        with_engine_off=None if of_this is None else of_this.tpot_off(rate, tpot_ms),
         **_promise(shipped, shipped.served(tpot_ms), rate, tpot_ms),
     )
 
