@@ -29,7 +29,8 @@ def card_rows(left_out: str, judged: Sequence[Comparison]) -> Iterator[CardRow]:
                 refused += _without_profile(key) if quantity == SATURATION else 0
                 gpu, era, precision = key
                 yield _row(left_out, of_key, quantity, refused, gpu=gpu, era=era, precision=precision)
-    today = [each for each in estimates if each.key[1] == _TODAY and each.shipped_off is not None]
+    speeds = [each for each in estimates if each.quantity in SPEEDS and each.shipped_off is not None]
+    today = [each for each in speeds if each.key[1] == _TODAY]
     if today:
         yield _row(left_out, today, SPEED, era=_TODAY)
     for degrees, least, most in _DEGREES:
