@@ -13,6 +13,7 @@ the same proportion, so a fleet serves the traffic if its replicas / load add up
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,32 @@ TOO_SMALL_FOR_8B = ("g5.xlarge", "g6.xlarge")
 Kind = tuple[str, int]
 Sizes = list[tuple[float, float, float]]
 Counts = dict[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """What a step takes, ms: reading the weights and multiplying a token, every request, every step, a prompt."""
+
+    read: float
+    product: float
+    each: float
+    step: float
+    prompt: float
+
+    def point(self, n: int, input_tokens: float, output_tokens: float) -> tuple[float, float]:
+        """Mean TPOT (ms) and requests/s of n in flight, where a prompt goes into one step of the others."""
+        begun = n / (output_tokens - 1 + 1 + (n - 1) / n / 2)
+        decode = begun * (output_tokens - 1)
+        seen = 1 + (n - 1) / n * decode
+        return (
+            self.with_prompts(seen, seen + input_tokens, (n - 1) / n * begun),
+            1000 * begun / self.with_prompts(decode, (n - 1) / n * decode + input_tokens, begun),
+        )
+
+    def with_prompts(self, decode: float, tokens: float, prompts: float) -> float:
+        """A step in which so many decode, and which has so many tokens where a prompt is in it."""
+        alone, together = (math.hypot(self.read, self.product * each) for each in (decode, tokens))
+        return alone + decode * self.each + self.step + prompts * (together - alone + self.prompt)
 
 
 def load(replica: HandReplica, sizes: Sizes, requests_per_s: float, target_ms: float) -> float:
@@ -138,22 +165,15 @@ def test_own_prices_one_gpu_with_a_spare(is_the_answer: Check) -> None:
     planned = 25 * 1.2
 
     # A request of 1,250.5 + 175.5 tokens on A10G, 600 GB/s and 70 TFLOP/s. In ms: reading 16.0605 - 1.0507 GB of
-    # weights at 0.879 takes 28.460; multiplying a token with 6.9796e9 parameters at 0.791 0.25211; reading its cache of
-    # 1,338.25 x 131,072 bytes at 0.834 0.35054, choosing its next 0.02026 and 0.01898: 0.38978 for each that decodes;
-    # each step 4; the attention of a prompt at 0.4 14.640, with 0.3 and 0.019 on top 14.959.
-    # Cache: 22.1 x 0.9 GiB - 0.15 - 0.4743 of scores - 14.957 of weights = 35,292 tokens; 1,250.5 + 0.85 x 175.5 are
-    # 88 blocks of 16: 25.07 fit. A prompt goes into one step, of 2,048 tokens. So with 25 (16) in flight
-    #   25 / (174.5 + 1 + 0.48)    = 0.142062 begin per step, and 24.790 decode in it
-    #   16 / (174.5 + 1 + 0.46875) = 0.090925, and 15.866
-    # Of 25, a step sees 24.790 decode, with a prompt 23.798; a request that decodes sees 24.798, and 24/25 of prompts:
-    step_ms = 29.138 + 24.790 * 0.38978 + 4 + 0.142062 * (322.518 - 29.138 + 14.959)
-    tpot_ms = 29.139 + 24.798 * 0.38978 + 4 + 0.136379 * (322.769 - 29.139 + 14.959)
-    assert step_ms == pytest.approx(86.604, abs=1e-3)
-    assert tpot_ms == pytest.approx(84.890, abs=2e-3)
-    #   16 in flight: 28.740 + 15.866 x 0.38978 + 4 + 0.090925 x (320.277 - 28.740 + 14.959) = 66.793 ms a step, and
-    #   28.740 + 15.875 x 0.38978 + 4 + 0.085242 x (320.528 - 28.740 + 14.959) = 65.076 ms a token
-    most, fewer = 142.062 / 86.604, 90.925 / 66.793
-    by_hand = fewer + (most - fewer) * (80 - 65.076) / (84.890 - 65.076)
+    # weights at 0.879 takes 28.4601; a token's products with 6.9796e9 parameters at 0.786 0.253711; of each that
+    # decodes the cache, 1,338.25 x 131,072 bytes at 0.834, 0.350534, choosing a token 0.0158 x 1.28256 = 0.020264 and
+    # the output head's 0.5253e9 parameters 0.019096: 0.389894; every step 4; of a prompt attention at 0.4 14.6403, with
+    # 0.3 and 0.0191 on top 14.9594. Cache: 22.1 x 0.9 GiB - 0.15 - 0.4743 for scores - 14.957 of weights hold 35,292
+    # tokens, and 1,250.5 + 0.85 x 175.5 are 88 blocks of 16: 25.07 fit. So the target lies between 16 and 25 in flight.
+    times = StepTimes(read=28.4601, product=0.253711, each=0.389894, step=4, prompt=14.9594)
+    fewer, most = (times.point(n, 1250.5, 175.5) for n in (16, 25))
+    assert (fewer, most) == (pytest.approx((65.253, 1.35747), rel=1e-4), pytest.approx((85.178, 1.63471), rel=1e-4))
+    by_hand = 1.35747 + (1.63471 - 1.35747) * (80 - 65.253) / (85.178 - 65.253)
     a10g = HandReplica("llama-3.1-8b", "A10G")
     assert rate(a10g.points(1250.5, 175.5), 80) == pytest.approx(by_hand, rel=1e-4)
 
@@ -162,7 +182,7 @@ def test_own_prices_one_gpu_with_a_spare(is_the_answer: Check) -> None:
         for gpu in ("A10G", "L4")
         for degree in (1, 2, 4)
     }
-    # 7.70 replicas of A10G are busy: 8 instances carry the peak, and the 9th is the spare.
+    # 7.73 replicas of A10G are busy: 8 instances carry the peak, and the 9th is the spare.
     assert math.ceil(loads["A10G", 1]) + 1 == 9
     # Eight GPUs or an A100 cost more than the answer by themselves.
     rentable = cheapest_of_each(types, 9 * 0.97)
@@ -178,37 +198,37 @@ def test_own_prices_one_gpu_with_a_spare(is_the_answer: Check) -> None:
 
 
 def test_conversations_a_mix_of_two_gpus(is_the_answer: Check) -> None:
-    """7 g5.2xlarge at 1.212 and 2 g6.2xlarge at 0.9776 = 10.4392 USD/h for 10 requests/s, TPOT at most 100 ms."""
+    """8 g5.2xlarge at 1.212 and a g6.2xlarge at 0.9776 = 10.6736 USD/h for 10 requests/s, TPOT at most 100 ms."""
     types = {name: of for name, of in LIST.items() if name not in TOO_SMALL_FOR_8B}
-    planned, cost = 10 * 1.2, 7 * 1.212 + 2 * 0.9776
-    assert cost == pytest.approx(10.4392, abs=1e-9)
+    planned, cost = 10 * 1.2, 8 * 1.212 + 0.9776
+    assert cost == pytest.approx(10.6736, abs=1e-9)
 
     # The largest part of the traffic, 26.4 % of it, has 1,093.36 + 407.71 tokens in the mean. On L4, 300 GB/s and 121
-    # TFLOP/s, in ms: reading the weights at 0.839 takes 59.634, a token's products at 0.384 0.30043; of each that
-    # decodes the cache of 1,297.21 tokens at 0.84 0.67472, choosing 0.04066 and 0.02261: 0.73799; each step 2; of a
-    # prompt 8.633 of attention at 0.3, 0.3 and 0.0226: 8.956. Its cache holds 34,555 tokens: 23 requests of 90 blocks.
-    # 23 / (406.7133 + 1 + 0.478261) = 0.0563461 begin per step, 22.9167 decode in it, and with a prompt 21.9203.
-    step_ms = 60.0300 + 22.9167 * 0.73799 + 2 + 0.0563461 * (340.328 - 60.030 + 8.956)
-    tpot_ms = 60.0301 + 22.9203 * 0.73799 + 2 + 0.0538963 * (340.624 - 60.030 + 8.956)
-    assert tpot_ms == pytest.approx(94.551, abs=2e-3)  # so all 23 keep the target: saturation
+    # TFLOP/s, in ms: reading the weights at 0.839 takes 59.6339, a token's products at 0.384 0.300430; of each that
+    # decodes the cache of 1,297.21 tokens at 0.84 0.674715, choosing 0.0317 x 1.28256 = 0.040657, 0.022613: 0.737985;
+    # every step 2; of a prompt attention at 0.3 8.63291, with 0.3 and 0.0226 on top 8.95552. Its cache holds 34,555
+    # tokens: 23 requests of 90 blocks, which all keep the target.
     common = max(conversation(), key=lambda size: size[2])
     assert common == pytest.approx((1093.3574, 407.7133, 0.26371), rel=1e-5)
+    times = StepTimes(read=59.6339, product=0.300430, each=0.737985, step=2, prompt=8.95552)
+    tpot_ms, by_hand = times.point(23, 1093.3574, 407.7133)
+    assert tpot_ms == pytest.approx(94.551, rel=1e-4)
     l4 = HandReplica("llama-3.1-8b", "L4")
-    assert rate(l4.points(*common[:2]), 100) == pytest.approx(56.3461 / step_ms, rel=1e-4)
+    assert rate(l4.points(*common[:2]), 100) == pytest.approx(by_hand, rel=1e-4)
 
     loads = {
         (gpu, degree): load(HandReplica("llama-3.1-8b", gpu, degree), conversation(), planned, 100)
         for gpu in ("A10G", "L4")
         for degree in (1, 2, 4)
     }
-    # 8.12 A10G or 14.39 L4: 7 / 8.12 + 2 / 14.39 = 0.862 + 0.139 = 1.001. Eight A10G alone are 0.986, nine cost 10.91;
-    # six and three L4 are 0.948; an A100 or eight GPUs cost more than the answer by themselves.
-    mix: Counts = {("g5.2xlarge", 1): 7, ("g6.2xlarge", 1): 2}
-    assert served(mix, types, loads) == pytest.approx(1.0013, abs=5e-4)
+    # 8.15 A10G or 14.39 L4: 8 / 8.15 + 1 / 14.39 = 0.982 + 0.070 = 1.052. Eight A10G alone are 0.982, nine cost 10.91;
+    # seven and two L4 are 0.998; an A100 or eight GPUs cost more than the answer by themselves.
+    mix: Counts = {("g5.2xlarge", 1): 8, ("g6.2xlarge", 1): 1}
+    assert served(mix, types, loads) == pytest.approx(1.0516, abs=5e-4)
     rentable = cheapest_of_each(types, cost)
     assert {name for name, _ in rentable} == {"g5.2xlarge", "g5.12xlarge", "g6.2xlarge", "g6.12xlarge"}
     assert max(served(counts, types, loads) for counts in fleets(rentable, cost)) < 1
-    is_the_answer("conversation-us-east-1", cost, {"g5.2xlarge tp1": 7, "g6.2xlarge tp1": 2})
+    is_the_answer("conversation-us-east-1", cost, {"g5.2xlarge tp1": 8, "g6.2xlarge tp1": 1})
 
 
 def test_70b_on_eight_gpus_a_replica(is_the_answer: Check) -> None:
@@ -216,18 +236,15 @@ def test_70b_on_eight_gpus_a_replica(is_the_answer: Check) -> None:
     planned, cost = 6 * 1.2, 2 * 21.957642
 
     # The same size of 1,093.36 + 407.71 tokens on 8 A100-40GB, 1,555 GB/s and 312 TFLOP/s each. In ms: reading
-    # 141.107 - 2.101 GB at 0.911 takes 12.2658, a token's products with 68.4524e9 parameters at 0.727 0.0754465; of
-    # each that decodes 1,297.21 x 327,680 bytes of cache at 0.797 / (1 + 0.608 x 3) 0.121073, 160 all-reduces of 28,672
-    # bytes at 312 GB/s 0.0147036, choosing 8 x 1.28256 x 0.00429 = 0.0440175 and 0.0011580: 0.180952; each step 2.58,
-    # 80 x 0.0195 of kernels and 160 x 0.0109 of all-reduces: 5.884; of a prompt 1.2146 of attention, 16.0763 of
-    # all-reduces, 0.289 and 0.0012: 17.581. In flight 128 (256): of 408.2094 (408.2114) steps each, 0.313565 (0.627126)
-    # begin in one, 127.531 (255.061) decode in it, with a prompt 126.535 (254.064).
-    fewer_step_ms = 15.5893 + 127.531 * 0.180952 + 5.884 + 0.313565 * (92.8504 - 15.5893 + 17.581)
-    fewer_tpot_ms = 15.5895 + 127.535 * 0.180952 + 5.884 + 0.311115 * (92.9252 - 15.5895 + 17.581)
-    step_ms = 22.8201 + 255.061 * 0.180952 + 5.884 + 0.627126 * (102.3956 - 22.8201 + 17.581)
-    tpot_ms = 22.8204 + 255.064 * 0.180952 + 5.884 + 0.624676 * (102.4705 - 22.8204 + 17.581)
-    fewer, most = 313.565 / fewer_step_ms, 627.126 / step_ms
-    by_hand = fewer + (most - fewer) * (80 - fewer_tpot_ms) / (tpot_ms - fewer_tpot_ms)
+    # 141.107 - 2.101 GB at 0.91 takes 12.2793, a token's products with 68.4524e9 parameters at 0.728 0.0753429; of each
+    # that decodes 1,297.21 x 327,680 bytes of cache at 0.798 / (1 + 0.612 x 3) 0.121435, 160 all-reduces of 28,672
+    # bytes at 308 GB/s 0.0148945, choosing 8 x 0.00421 x 1.28256 = 0.0431966 and 0.0011564: 0.180683; every step 2.06,
+    # 80 x 0.0192 of kernels and 160 x 0.0109 of all-reduces: 5.34; of a prompt attention at 0.516 1.21658, 1,093.36 x
+    # 0.0148945 of all-reduces, 0.289 and 0.0012: 17.7918. So the target lies between 128 and 256 in flight.
+    times = StepTimes(read=12.2793, product=0.0753429, each=0.180683, step=5.34, prompt=17.7918)
+    fewer, most = (times.point(n, 1093.3574, 407.7133) for n in (128, 256))
+    assert (fewer, most) == (pytest.approx((73.5316, 4.25229), rel=1e-4), pytest.approx((135.024, 4.63798), rel=1e-4))
+    by_hand = 4.25229 + (4.63798 - 4.25229) * (80 - 73.5316) / (135.024 - 73.5316)
     common = max(conversation(), key=lambda size: size[2])
     on_a100 = HandReplica("llama-3.1-70b", "A100-40GB", 8)
     assert rate(on_a100.points(*common[:2]), 80) == pytest.approx(by_hand, rel=1e-4)

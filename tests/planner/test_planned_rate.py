@@ -121,9 +121,9 @@ def test_code_week_without_a_rate_costs_what_its_peak_costs():
         (region,) = planner.answer(question).regions
         return region.fleet_usd_per_hour * 730
 
-    # 1.2 x 83.64 requests/s keep 16.202 A100-40GB or 79.296 A10G busy (tests/estimates_by_hand.py): two p4d.24xlarge at
-    # 21.9576 USD/h are 0.9876 of what it takes, and a g5.2xlarge at 1.212 the rest, 0.0126. An L4 is 1 / 125.49.
-    assert usd_per_month() == pytest.approx((2 * 21.957642 + 1.212) * 730, abs=1)
+    # 1.2 x 83.64 requests/s keep 16.085 A100-40GB or 125.5 L4 busy (tests/estimates_by_hand.py): two p4d.24xlarge at
+    # 21.9576 USD/h are 0.9947 of what it takes, and a g6.2xlarge at 0.9776, the cheapest GPU, the rest: 0.0080.
+    assert usd_per_month() == pytest.approx((2 * 21.957642 + 0.9776) * 730, abs=1)
     assert usd_per_month() == pytest.approx(usd_per_month(peak_requests_per_s="peak"))
 
 
