@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from melange_cloud.calibration.training_data import TrainingRow
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, behind_front_end, law_of
 from melange_cloud.estimator.specs import Calibration, EngineSettings, Era, FrontEnd, Gpu, Model
-from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles.evidence.measurement_sources import MeasurementSource
 
 _ROUNDS = 60

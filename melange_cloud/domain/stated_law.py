@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
+from melange_cloud.domain.step_law import StepLaw
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicaLimits:
@@ -51,21 +53,8 @@ class ScaledSize:
 class StatedLaw:
     """How long one step of a replica takes, by what is in it, and the limits under which it fills.
 
-    sqrt(read_s^2 + (token_s x tokens)^2) + moved_s x tokens + cache_s x context tokens + fixed_s + request_s x
-    requests, and for each prompt prompt_s + attention_s x input tokens^2.
-
     Attributes:
-        read_s: reading the weights.
-        token_s: multiplying one token, decoded or prefilled, with the weights; it overlaps with reading them.
-        moved_s: sending one token between the GPUs of a replica.
-        cache_s: reading one token of context of the requests that decode.
-        windowed_cache_s: the same in layers with a sliding window, per token within the window.
-        fixed_s: every step.
-        request_s: every request that decodes in it.
-        prompt_s: every prompt that is prefilled.
-        attention_s: every squared token of a prompt.
-        mixed_steps: whether a prefill rides on the decode steps of others.
-        prefill_step_s: where it does not, what its own step takes on top.
+        law: the terms, s.
         basis: ``calibration``, ``scaled`` (that of the calibration, to measured points) or ``fitted`` (to the operating
             points).
         points: operating points that it is scaled or fitted to; 0 of a calibration's.
@@ -76,17 +65,7 @@ class StatedLaw:
         cached_input: share of the input tokens that a prefix cache holds: attended to, not computed.
     """
 
-    read_s: float
-    token_s: float
-    moved_s: float
-    cache_s: float
-    windowed_cache_s: float
-    fixed_s: float
-    request_s: float
-    prompt_s: float
-    attention_s: float
-    mixed_steps: bool
-    prefill_step_s: float
+    law: StepLaw = field(metadata={"flat": True})
     basis: str = field(metadata={"schema": {"enum": ["calibration", "scaled", "fitted"]}})
     points: int = field(metadata={"schema": {"minimum": 0}})
     point_sizes: int

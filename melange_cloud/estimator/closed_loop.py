@@ -23,9 +23,9 @@ the median and 0.4 % at p90, and a TPOT 0.01 and 2.6 % (tests/profiles/one_repli
 import math
 from dataclasses import dataclass
 
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.roofline import NO_FRONT_END, behind_front_end
 from melange_cloud.estimator.specs import FrontEnd
-from melange_cloud.estimator.step_law import StepLaw
 
 _DIGITS = 5
 _SETTLED = 1e-9

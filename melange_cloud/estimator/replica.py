@@ -7,6 +7,7 @@ I + growth O tokens. Where fewer in flight do more, the rest wait. The times are
 import math
 from dataclasses import dataclass
 
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate, rounded
 from melange_cloud.estimator.roofline import NO_FRONT_END, StepWork, law_of, work_of
 from melange_cloud.estimator.specs import (
@@ -19,7 +20,6 @@ from melange_cloud.estimator.specs import (
     Gpu,
     Model,
 )
-from melange_cloud.estimator.step_law import StepLaw
 
 LEAST_CACHE_TOKENS = 4096
 """A replica whose KV cache holds less is refused: it would run two or three ordinary requests at once."""

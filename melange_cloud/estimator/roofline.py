@@ -36,8 +36,8 @@ in parallel with the GPU, and the slower of the two sets the pace: tpot = (gpu^4
 import math
 from dataclasses import dataclass
 
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.specs import BYTES_PER_ELEMENT_16_BIT, Calibration, FrontEnd, Gpu, Model
-from melange_cloud.estimator.step_law import StepLaw
 
 _FRONT_END_SHARPNESS = 4
 SWITCHED = 8

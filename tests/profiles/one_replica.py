@@ -13,7 +13,7 @@ from collections import deque
 from typing import NamedTuple
 
 from melange_cloud.domain.stated_law import ReplicaLimits
-from melange_cloud.estimator.step_law import StepLaw
+from melange_cloud.domain.step_law import StepLaw
 
 
 class Served(NamedTuple):

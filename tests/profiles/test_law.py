@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.domain import Kind, OperatingPoint
 from melange_cloud.domain.stated_law import ReplicaLimits
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.errors import Finding
-from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles import load_profiles
 from melange_cloud.profiles.files.profile_file import parse_profile
 from melange_cloud.profiles.law import find_law

@@ -8,8 +8,8 @@ from statistics import median
 import pytest
 
 from melange_cloud.domain.stated_law import ReplicaLimits
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.spec_files import load_eras
-from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles import load_profiles
 from melange_cloud.profiles.law import find_law
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile

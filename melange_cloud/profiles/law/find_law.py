@@ -14,11 +14,11 @@ from dataclasses import replace
 
 from melange_cloud.domain import OperatingPoint
 from melange_cloud.domain.stated_law import ReplicaLimits, ScaledSize
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.errors import Finding
 from melange_cloud.estimator.closed_loop import ClosedLoop, rounded
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_eras, load_gpus
-from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles.estimates.estimate_table import EstimateTable
 from melange_cloud.profiles.law.fitted_terms import (
     LEAST_POINTS,

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.closed_loop import rounded
 from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.specs import Gpu
-from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles.law.step_evidence import StepEvidence
 
 TERMS = ("read_s", "token_s", "cache_s", "fixed_s", "request_s", "prompt_s", "attention_s")

@@ -1,11 +1,11 @@
 """The step law of a profile, what it rests on, and the limits under which a replica fills its steps."""
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from melange_cloud.domain.stated_law import ReplicaLimits, ScaledSize, StatedLaw
-from melange_cloud.estimator.step_law import StepLaw
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.profiles.max_tput.measured_over_estimate import weights_near
 
 Basis = Literal["calibration", "scaled", "fitted"]
@@ -49,9 +49,8 @@ class ProfileLaw:
     @property
     def stated(self) -> StatedLaw:
         """The law as it is shown."""
-        terms: dict[str, Any] = {term.name: getattr(self.law, term.name) for term in fields(self.law)}
         return StatedLaw(
-            **terms,
+            law=self.law,
             limits=self.limits,
             basis=self.basis,
             points=self.points,

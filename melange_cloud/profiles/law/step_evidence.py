@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from melange_cloud.domain import OperatingPoint
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.closed_loop import ClosedLoop
-from melange_cloud.estimator.step_law import StepLaw
 from melange_cloud.profiles.law.profile_law import LawResidual
 
 

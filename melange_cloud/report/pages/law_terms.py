@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain.stated_law import ReplicaLimits, StatedLaw
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Sheet, TitledSheet
 from melange_cloud.report.text import GLUE, number, percent, quantity
 
@@ -14,11 +15,11 @@ _THOUSAND = 1000
 def law_blocks(law: StatedLaw) -> Iterator[Block]:
     """Its terms, and what it rests on."""
     formula = "One step: √(read² + (multiply × tokens)²), and the other terms added"
-    yield TitledSheet(_TITLE, Sheet(_COLUMNS, tuple(_terms(law)), notes=(formula,)))
+    yield TitledSheet(_TITLE, Sheet(_COLUMNS, tuple(_terms(law.law)), notes=(formula,)))
     yield LabelledLines((("Law", (_rests_on(law),)), ("Limits", (_limits(law.limits),))))
 
 
-def _terms(law: StatedLaw) -> Iterator[tuple[str, str, str]]:
+def _terms(law: StepLaw) -> Iterator[tuple[str, str, str]]:
     yield "read", _ms(law.read_s), "reading the weights, once a step"
     yield "multiply", _us(law.token_s), "a token, decoded or prefilled; overlaps with reading"
     if law.moved_s:
