@@ -157,9 +157,7 @@ def _most_at_once(row: TrainingRow, replica: Replica) -> int:
     stated = row.measured.kv_cache_tokens
     if stated is None:
         return replica.largest_concurrency(*row.size)
-    block = replica.limits.block_tokens
-    held = math.ceil((row.input_tokens + replica.limits.growth * row.output_tokens) / block) * block
-    return min(replica.limits.max_num_seqs, stated // held)
+    return replica.limits.requests_at_once(stated, *row.size)
 
 
 @dataclass(frozen=True, slots=True)

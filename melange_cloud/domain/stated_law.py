@@ -6,6 +6,16 @@ from dataclasses import dataclass, field
 from melange_cloud.domain.step_law import StepLaw
 
 
+def requests_at_once(cache_tokens: int, held_tokens: float, block_tokens: int, max_num_seqs: int) -> int:
+    """Requests that run at once on a replica, at least 1: each holds whole blocks of the cache.
+
+    Args:
+        held_tokens: for which one request holds cache.
+    """
+    blocks = math.ceil(held_tokens / block_tokens)
+    return max(1, min(max_num_seqs, math.floor(cache_tokens / (blocks * block_tokens))))
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaLimits:
     """What decides which requests share a step.
@@ -31,8 +41,8 @@ class ReplicaLimits:
         """Requests of a size that run at once, at least 1; None if not known."""
         if self.cache_tokens is None:
             return None
-        held = math.ceil((input_tokens + self.growth * output_tokens) / self.block_tokens) * self.block_tokens
-        return max(1, min(self.max_num_seqs, math.floor(self.cache_tokens / held)))
+        held_tokens = input_tokens + self.growth * output_tokens
+        return requests_at_once(self.cache_tokens, held_tokens, self.block_tokens, self.max_num_seqs)
 
 
 @dataclass(frozen=True, slots=True)

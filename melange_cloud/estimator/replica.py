@@ -139,10 +139,7 @@ class Replica:
         """Requests of a size that run at once; 0 if not even one fits."""
         if input_tokens + output_tokens > self.cache_tokens:
             return 0
-        limits = self.limits
-        block = limits.block_tokens
-        held = math.ceil((input_tokens + limits.growth * output_tokens) / block) * block
-        return max(1, min(limits.max_num_seqs, math.floor(self.cache_tokens / held)))
+        return self.limits.requests_at_once(self.cache_tokens, input_tokens, output_tokens)
 
     def estimate(
         self, input_tokens: float, output_tokens: float, concurrencies: tuple[int, ...] | None = None

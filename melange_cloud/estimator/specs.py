@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from melange_cloud.domain.engines import ENGINES, MEAN_OF_ENGINES
+from melange_cloud.domain.stated_law import requests_at_once
 
 GIB = 2**30
 PRECISIONS = ("bf16", "fp16", "fp8")
@@ -125,6 +126,11 @@ class EngineSettings:
     block_tokens: int
     max_num_seqs: int
     max_num_batched_tokens: int
+
+    def requests_at_once(self, cache_tokens: int, input_tokens: float, output_tokens: float) -> int:
+        """Requests of a size that a cache holds at once, at least 1."""
+        held_tokens = input_tokens + self.growth * output_tokens
+        return requests_at_once(cache_tokens, held_tokens, self.block_tokens, self.max_num_seqs)
 
     def buffers_gib(self, model: Model, tensor_parallel: int) -> float:
         """Memory per GPU of a replica that is not for weights or cache, GiB.
