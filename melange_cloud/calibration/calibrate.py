@@ -14,6 +14,7 @@ from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.roofline import NO_FRONT_END
 from melange_cloud.estimator.spec_files import FRONT_END_PARTS, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import ENGINE_NAMES, Calibration, FrontEnd
+from melange_cloud.estimator.step_law import StepLaw
 
 _DIGITS = 3
 
@@ -328,17 +329,30 @@ def fit(
     precisions = sorted({each.row.precision for each in trials})
     of_precision = {precision: replace(group, precision=precision) for precision in group.precisions}
 
+    kinds = [(engine_of(each), each.row.precision) for each in trials]
+    # Rows of one replica and engine have one law, and making it takes as long as asking it.
+    laws_of: dict[object, int] = {}
+    which = [
+        laws_of.setdefault((*kind, each.work, each.row.source.front_end), len(laws_of))
+        for each, kind in zip(trials, kinds, strict=True)
+    ]
+
     def residuals(values: Mapping[str, float]) -> list[float]:
         constants = {
             (engine, precision): made(of_precision.get(precision, group), {**known, **values}, engines).of_engine(
                 engine
             )
-            for precision in {each.row.precision for each in trials}
+            for precision in precisions
             for engine in engines
         }
-        return [
-            math.log(each.predicted_over_measured(constants[engine_of(each), each.row.precision])) for each in trials
-        ]
+        laws: dict[int, StepLaw] = {}
+        logs = []
+        for each, kind, at in zip(trials, kinds, which, strict=True):
+            k = constants[kind]
+            if at not in laws:
+                laws[at] = each.law(k)
+            logs.append(math.log(each.predicted_over_measured(k, laws[at])))
+        return logs
 
     unknowns = {
         name: group.starts.get(name) or UNKNOWNS.get(name) or UNKNOWNS[name.partition(" @ ")[0]]

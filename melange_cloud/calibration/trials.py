@@ -47,10 +47,18 @@ class Trial:
     work: StepWork
     decoding: float
 
-    def predicted_over_measured(self, k: Calibration) -> float:
-        """Rate, latency (static), TTFT (first_token) or TPOT: predicted with constants over measured."""
+    def law(self, k: Calibration) -> StepLaw:
+        """How long the steps of its replica take with constants."""
+        return law_of(self.work, k if self.row.source.front_end else k.offline)
+
+    def predicted_over_measured(self, k: Calibration, law: StepLaw | None = None) -> float:
+        """Rate, latency (static), TTFT (first_token) or TPOT: predicted with constants over measured.
+
+        Args:
+            law: that of the constants, where it is at hand.
+        """
         row = self.row
-        law = law_of(self.work, k if row.source.front_end else k.offline)
+        law = law or self.law(k)
         match row.table:
             case "saturation":
                 return self._saturated_rate(law) / row.known("requests_per_s")

@@ -65,7 +65,11 @@ def fitted(
             nudged = [log + _NUDGE * (at == other) for other, log in enumerate(logs)]
             slopes.append([(y - x) / _NUDGE for y, x in zip(residuals(values(nudged)), rows, strict=True)])
         weights = [1 / math.sqrt(1 + (row / HALF_WIDTH) ** 2) for row in rows]
-        normal = [[math.fsum(map(_product, weights, left, right)) for right in slopes] for left in slopes]
+        half = [
+            [math.fsum(map(_product, weights, left, right)) for right in slopes[: at + 1]]
+            for at, left in enumerate(slopes)
+        ]
+        normal = [[half[max(at, to)][min(at, to)] for to in range(len(slopes))] for at in range(len(slopes))]
         pull = [math.fsum(map(_product, weights, slope, rows)) for slope in slopes]
         for at, hold in enumerate(holds):
             normal[at][at] += hold

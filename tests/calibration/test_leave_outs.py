@@ -1,5 +1,7 @@
 """Rows left out of a fit, the shares of those within their error, and what the product says of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from melange_cloud.calibration.as_shipped import as_shipped
@@ -128,3 +130,11 @@ def test_grades_with_few_rows_are_also_counted_together() -> None:
     assert [row.n for row in rows.values()] == [8, 60, 80, 10, 68, 90]
     assert rows["A+B"].within_stated == pytest.approx(64 / 68, abs=1e-4)
     assert rows["A"].promise == "not judged"
+
+
+def test_a_first_token_is_not_counted_as_a_rate() -> None:
+    rate = comparison("B", "x", is_kept=True)
+    first_token = replace(rate, quantity="ttft_alone", shipped_off=0.7, grade=None, stated=None, is_kept=None)
+    rows = {(row.gpu, row.engine, row.quantity): row.n for row in card_rows("shape", [rate, first_token])}
+    assert rows["H100", "all", "ttft_alone"] == 1
+    assert rows["all", "vLLM", "rate_or_tpot"] == rows["all", "all", "rate_or_tpot"] == 1
