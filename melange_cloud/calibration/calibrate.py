@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import Trial, trial
+from melange_cloud.domain.step_law import StepLaw
 from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.roofline import NO_FRONT_END
 from melange_cloud.estimator.spec_files import FRONT_END_PARTS, load_eras, load_gpus, load_models
 from melange_cloud.estimator.specs import ENGINE_NAMES, Calibration, FrontEnd
-from melange_cloud.estimator.step_law import StepLaw
 
 _DIGITS = 3
 
