@@ -45,7 +45,7 @@ Options:
 WRONG = {
     ("workloads", "lis"): "No such command 'lis'. Did you mean 'list'?; see melange-cloud workloads --help",
     ("plan", "--regoin", "x"): (
-        "No such option: --regoin (Possible options: --precision, --region); see melange-cloud plan --help"
+        "No such option: --regoin (Possible options: --engine, --precision, --region); see melange-cloud plan --help"
     ),
     ("workloads", "show"): "Missing argument 'NAME|FILE'; see melange-cloud workloads show --help",
 }
@@ -74,8 +74,8 @@ def test_a_frame_as_csv():
     frame = melange_cloud.frames(melange_cloud.answer(question))["allocations"]
     assert frame[columns].round(4).to_csv(index=False).splitlines() == [
         "instance_type,gpu,instances,usd_per_hour",
-        "g5.2xlarge,A10G,9,10.908",
-        "g6.2xlarge,L4,2,1.9552",
+        "g5.2xlarge,A10G,8,9.696",
+        "g6.2xlarge,L4,1,0.9776",
     ]
 
 

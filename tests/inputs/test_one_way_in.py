@@ -19,6 +19,7 @@ ALLOWED = {
     "clouds/aws/bulk.py": "a connection, whose answer is bounded there",
     "market/renew.py": "copies what ships",
     "calibration/build_profiles.py": "compares with what ships",
+    "profiles/measure/gpu_readings.py": "writes the readings of our own process",
     "profiles/measure/load_generator.py": "writes the log of our own process",
     "solver/programs/highs.py": "standard output, while the solver runs",
     "solver/programs/solver_output.py": "the answer of a solver that we started, in our own folder",

@@ -233,3 +233,16 @@ def test_cells_are_the_grid(profile: Profile) -> None:
     assert [cell.tpot_ms for cell in profile.cells()] == [40, 20, 24]
     assert all(isinstance(cell.served, UnservableSize) and cell.tpot_ms is None for cell in profile.cells(Slo(1)))
     assert sorted(profile.points) == list(profile.sizes)
+
+
+def test_seventy_billion_in_16_bits_under_a_target_is_trusted_as_far_as_it_was_served() -> None:
+    """NVIDIA, November 2024: TensorRT-LLM 0.14 served 8 requests/s of 467 + 256 tokens on four H100 at 32 ms a token."""
+    of = load_profiles("llama-3.1-70b", gpus=["H100"])[0][Kind("H100", 4)]
+    served, full = of.max_tput(467, 256, Slo(tpot_ms=32)), of.max_tput(467, 256, Slo())
+    assert isinstance(served, MaxTput)
+    assert isinstance(full, MaxTput)
+    assert (served.grade, served.error_down, full.grade) == ("D", 0.5, "C")
+    assert served.requests_per_s * (1 - served.error_down) < 8 < served.requests_per_s
+    in_8_bits = load_profiles("llama-3.1-70b", "fp8", gpus=["H100"])[0][Kind("H100", 4)].max_tput(467, 256, Slo(32))
+    assert isinstance(in_8_bits, MaxTput)
+    assert in_8_bits.grade < "D"

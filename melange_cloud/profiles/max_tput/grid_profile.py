@@ -15,7 +15,7 @@ from melange_cloud.domain import MaxTput, OperatingPoint, Slo, UnservableSize
 from melange_cloud.profiles.max_tput.near_floor import refused, with_floor_errors
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
 from melange_cloud.profiles.max_tput.size_grid import SizeGrid
-from melange_cloud.profiles.max_tput.size_rates import SizeRates, tpot_ms_of
+from melange_cloud.profiles.max_tput.size_rates import SELDOM_SERVED_GIB, SizeRates, tpot_ms_of
 from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
 
 Corners = Sequence[tuple[tuple[float, float], float]]
@@ -48,7 +48,9 @@ class GridProfile(Profile):
 
     @cached_property
     def _rates(self) -> SizeRates:
-        return SizeRates(lambda size: self.table.rates(self.kind, size), self.weight_read_ms)
+        header = self.table.header
+        heavy = (header.weights_gib or 0.0) > SELDOM_SERVED_GIB and header.precision != "fp8"
+        return SizeRates(lambda size: self.table.rates(self.kind, size), self.weight_read_ms, heavy)
 
     def max_tput(
         self, input_tokens: float, output_tokens: float, slo: Slo, longest_total_tokens: int | None = None
