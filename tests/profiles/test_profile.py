@@ -236,7 +236,7 @@ def test_cells_are_the_grid(profile: Profile) -> None:
 
 
 def test_seventy_billion_in_16_bits_under_a_target_is_trusted_as_far_as_it_was_served() -> None:
-    """NVIDIA, November 2024: TensorRT-LLM 0.14 served 8 requests/s of 467 + 256 tokens on four H100 at 32 ms a token."""
+    """NVIDIA, November 2024: TensorRT-LLM 0.14 on four H100 served 8 requests/s of 467 + 256 tokens at 32 ms each."""
     of = load_profiles("llama-3.1-70b", gpus=["H100"])[0][Kind("H100", 4)]
     served, full = of.max_tput(467, 256, Slo(tpot_ms=32)), of.max_tput(467, 256, Slo())
     assert isinstance(served, MaxTput)
