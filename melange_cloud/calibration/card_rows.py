@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from melange_cloud.calibration.calibrate import GROUPS, Key, trials_of
+from melange_cloud.calibration.calibrate import trials_of
 from melange_cloud.calibration.comparisons import MEASURED, QUANTITIES, SATURATION, SPEEDS, Comparison
+from melange_cloud.calibration.constant_groups import GROUPS, TODAY, Key
 from melange_cloud.calibration.kept_share import kept_share, quantile
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.domain.report_card import ALL, FEWEST_ROWS, NEAR_FLOOR, POOL, CardRow
@@ -14,7 +15,6 @@ SPEED = "rate_or_tpot"
 
 _DIGITS = 4
 _GRADES = (MEASURED, "B", "C", "D", NEAR_FLOOR)
-_TODAY = "2025"
 _DEGREES = (("1", 1, 1), ("2", 2, 2), ("4", 4, 4), ("1-4", 1, 4), ("8", 8, 8))
 
 
@@ -30,15 +30,15 @@ def card_rows(left_out: str, judged: Sequence[Comparison]) -> Iterator[CardRow]:
                 gpu, era, precision = key
                 yield _row(left_out, of_key, quantity, refused, gpu=gpu, era=era, precision=precision)
     speeds = [each for each in estimates if each.quantity in SPEEDS and each.shipped_off is not None]
-    today = [each for each in speeds if each.key[1] == _TODAY]
+    today = [each for each in speeds if each.key[1] == TODAY]
     if today:
-        yield _row(left_out, today, SPEED, era=_TODAY)
+        yield _row(left_out, today, SPEED, era=TODAY)
     for degrees, least, most in _DEGREES:
         held = [each for each in today if least <= each.tensor_parallel <= most]
         if held:
-            yield _row(left_out, held, SPEED, era=_TODAY, tensor_parallel=degrees)
+            yield _row(left_out, held, SPEED, era=TODAY, tensor_parallel=degrees)
     for engine in sorted({each.engine for each in today}):
-        yield _row(left_out, [each for each in today if each.engine == engine], SPEED, era=_TODAY, engine=engine)
+        yield _row(left_out, [each for each in today if each.engine == engine], SPEED, era=TODAY, engine=engine)
     for grade, held in _by_grade([each for each in judged if each.quantity in SPEEDS]):
         yield _row(left_out, held, SPEED, grade=grade)
 

@@ -26,7 +26,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from melange_cloud.calibration.calibrate import TODAYS_ENGINES, engine_of
+from melange_cloud.calibration.calibrate import engine_of
+from melange_cloud.calibration.constant_groups import TODAY, TODAYS_ENGINES
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import LoadCurve, Trial, curves, estimated_within, trial
 from melange_cloud.domain import OperatingPoint
@@ -63,7 +64,6 @@ MOST_FRONT_END = 0.6
 """Of a step: at this part a front end slows its server by 3 %, at 0.8 by 12 % (fourth powers add, ``roofline.py``)."""
 
 _ERA_OF_ENGINE = {"vLLM 0.x": "vllm-0.2.7"}
-_TODAY = "2025"
 _WITHOUT_TARGET = math.inf
 _TITLE_ENDS = re.compile(r" \(|,")
 
@@ -75,7 +75,7 @@ def pinned() -> dict[Path, str]:
     found: dict[_Place, list[tuple[int, OperatingPoint]]] = {}
     for era in load_eras().values():
         runs = runs_by_size(load_measurements(), era)
-        for engine in (MEAN_OF_ENGINES, *TODAYS_ENGINES) if era.name == _TODAY else (MEAN_OF_ENGINES,):
+        for engine in (MEAN_OF_ENGINES, *TODAYS_ENGINES) if era.name == TODAY else (MEAN_OF_ENGINES,):
             for held, points in pins(runs, engine):
                 row = held[0].row
                 place = (era.name, engine, row.model, _shipped_precision(era, row), row.gpu)
@@ -87,7 +87,7 @@ def pinned() -> dict[Path, str]:
 
 def era_of(engine: str) -> str:
     """The era of a measured engine."""
-    return _ERA_OF_ENGINE.get(engine, _TODAY)
+    return _ERA_OF_ENGINE.get(engine, TODAY)
 
 
 def pins(
@@ -129,7 +129,7 @@ def _trials(rows: Iterable[TrainingRow], era: Era) -> Iterator[Trial]:
         if not _shipped_precision(era, row) or (row.precision == "fp8" and row.source.fp8_cache != era.fp8_cache):
             continue
         ready = trial(row, models, gpus, era, constants)
-        if ready is not None and (era.name != _TODAY or engine_of(ready) in TODAYS_ENGINES):
+        if ready is not None and (era.name != TODAY or engine_of(ready) in TODAYS_ENGINES):
             yield ready
 
 

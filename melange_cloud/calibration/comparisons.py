@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from melange_cloud.calibration.as_shipped import ShippedReplica, as_shipped, with_its_engine
-from melange_cloud.calibration.calibrate import Key
+from melange_cloud.calibration.constant_groups import Key
 from melange_cloud.calibration.trials import TPOT_TARGETS_MS, LoadCurve, Trial, curves, estimated_within
 from melange_cloud.domain import MaxTput
 from melange_cloud.domain.report_card import NEAR_FLOOR

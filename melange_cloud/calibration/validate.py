@@ -7,20 +7,11 @@ the share is that lies within the stated ones.
 
 from collections.abc import Callable, Iterator
 
-from melange_cloud.calibration.calibrate import (
-    GROUPS,
-    ConstantGroup,
-    Key,
-    calibrated,
-    engine_of,
-    fit,
-    made,
-    training_of,
-    unwatched,
-)
+from melange_cloud.calibration.calibrate import calibrated, engine_of, fit, made, training_of, unwatched
 from melange_cloud.calibration.card_rows import card_rows
 from melange_cloud.calibration.choose_pins import era_of
 from melange_cloud.calibration.comparisons import Comparison, compared
+from melange_cloud.calibration.constant_groups import GROUPS, ConstantGroup, Key
 from melange_cloud.calibration.leave_outs import LEAVE_OUTS, NEVER_FITTED, SOURCE, folds
 from melange_cloud.calibration.pins_judged import pins_against, pins_without_each_source
 from melange_cloud.calibration.training_data import load_measurements

@@ -8,8 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from melange_cloud.calibration.calibrate import GROUPS, trials_of
+from melange_cloud.calibration.calibrate import trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
+from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.cli.maintain import commands
 from melange_cloud.estimator.fitting import FreeConstant, fitted

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from melange_cloud.calibration.as_shipped import as_shipped
 from melange_cloud.calibration.build_profiles import differences
-from melange_cloud.calibration.calibrate import GROUPS, trials_of
+from melange_cloud.calibration.calibrate import trials_of
 from melange_cloud.calibration.choose_pins import MOST_FRONT_END, WIDEST_SPREAD, pinned, runs_by_size
+from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.cli.app import app
 from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableSize

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from melange_cloud.calibration.calibrate import GROUPS, calibrated, engine_of, fit, made, training_of
+from melange_cloud.calibration.calibrate import calibrated, engine_of, fit, made, training_of
+from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.trials import Trial
 from melange_cloud.estimator.closed_loop import Estimate
 from melange_cloud.estimator.replica import MemoryShortfall, Replica

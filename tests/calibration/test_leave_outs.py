@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from melange_cloud.calibration.as_shipped import as_shipped
-from melange_cloud.calibration.calibrate import GROUPS, trials_of
+from melange_cloud.calibration.calibrate import trials_of
 from melange_cloud.calibration.card_rows import card_rows
 from melange_cloud.calibration.comparisons import Comparison, compared
+from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.kept_share import kept_share, quantile
 from melange_cloud.calibration.leave_outs import LEAVE_OUTS, folds, shape_parts
 from melange_cloud.calibration.pins_judged import pins_against, pins_without_each_source

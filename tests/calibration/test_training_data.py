@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from melange_cloud.calibration.calibrate import GROUPS
+from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.training_data import TABLES, TrainingRow, load_measurements, read_measurements
 from melange_cloud.calibration.trials import Trial, trial
 from melange_cloud.estimator.replica import MemoryShortfall

@@ -2,7 +2,8 @@
 
 import pytest
 
-from melange_cloud.calibration.calibrate import GROUPS, trials_of
+from melange_cloud.calibration.calibrate import trials_of
+from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.training_data import TrainingRow, load_measurements
 from melange_cloud.calibration.trials import TPOT_TARGETS_MS, curves
 from melange_cloud.domain import Kind, MaxTput, Slo
