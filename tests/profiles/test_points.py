@@ -8,21 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
+from melange_cloud.domain import MaxTput, Slo, UnservableSize
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import Profile, load_eras, load_gpus, load_models, load_profiles
 from melange_cloud.profiles.points import BestRate, MissedTarget, Point, best_within, interpolated
+from tests.profiles.saved_profiles import saved
 from tests.properties import examples
 
 approx: Any = pytest.approx  # it takes the place of a float in a record
 
 POINTS = [Point(10, 1, 100, 1090, 15), Point(20, 1.8, 200, 2180, 40), Point(40, 3, 500, 4460, 90)]
-EVERY = {
+COMPUTED = {
     f"{profile.era} {profile.kind}": profile
     for era in ("2025", "vllm-0.2.7")
     for profile in load_profiles("llama-2-7b", era=era)[0].values()
 }
+EVERY = {**COMPUTED, **{f"{name}, saved": saved(profile) for name, profile in COMPUTED.items()}}
 
 
 def best(slo: Slo) -> BestRate:
@@ -162,8 +164,9 @@ def test_targets_that_nothing_reaches_change_nothing(name: str, size: tuple[floa
     assert of.max_tput(*size, Slo(tpot_ms=tpot_ms, ttft_ms=1e12, e2e_ms=1e12)) == of.max_tput(*size, Slo(tpot_ms))
 
 
-def test_an_e2e_target_is_for_the_size_asked_for_not_for_its_neighbours() -> None:
-    of = load_profiles("llama-2-7b", gpus=["H100"])[0][Kind("H100", 1)]
+@pytest.mark.parametrize("name", ["2025 H100", "2025 H100, saved"])
+def test_an_e2e_target_is_for_the_size_asked_for_not_for_its_neighbours(name: str) -> None:
+    of = EVERY[name]
     alone_ms = {size: of.points[size][0] for size in ((500, 1000), (500, 2000))}
     limit_ms = alone_ms[500, 2000].ttft_ms
     assert limit_ms is not None
@@ -175,8 +178,9 @@ def test_an_e2e_target_is_for_the_size_asked_for_not_for_its_neighbours() -> Non
     assert isinstance(of.max_tput(500, 1100, Slo(e2e_ms=between)), MaxTput)
 
 
-def test_a_target_near_the_lightest_load_is_grade_d() -> None:
-    of = EVERY["2025 A10G"]
+@pytest.mark.parametrize("name", ["2025 A10G", "2025 A10G, saved"])
+def test_a_target_near_the_lightest_load_is_grade_d(name: str) -> None:
+    of = EVERY[name]
     point = of.points[1000, 500][0]
     assert point.ttft_ms is not None
     assert point.tpot_ms is not None

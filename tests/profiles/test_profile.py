@@ -9,6 +9,7 @@ from melange_cloud.profiles import Profile, load_profiles, read_profile_file
 from melange_cloud.profiles.files.profile_format import COLUMNS
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
+from tests.profiles.saved_profiles import saved
 from tests.properties import examples
 
 SHIPPED = [
@@ -24,6 +25,7 @@ EVERY = [
     for names in SHIPPED
     for profile in load_profiles(*names)[0].values()
 ]
+SAVED = [saved(profile) for profile in EVERY if profile.model == "llama-2-7b"]
 
 HEADER = """\
 # format: melange-cloud profile 1
@@ -134,7 +136,7 @@ sizes = st.tuples(st.floats(1, 20_000), st.floats(1, 4_096))
 targets = st.floats(5, 300)
 
 
-@given(st.sampled_from(EVERY), sizes, targets, st.floats(0, 100))
+@given(st.sampled_from([*EVERY, *SAVED]), sizes, targets, st.floats(0, 100))
 def test_a_looser_target_never_lowers_the_rate(
     of: Profile, size: tuple[float, float], tpot_ms: float, slack: float
 ) -> None:
@@ -166,7 +168,7 @@ def test_at_the_grid_points_maxtput_is_the_grids(of: Profile, data: st.DataObjec
     assert max(passing) <= answer.requests_per_s <= max(point.requests_per_s for point in points)
 
 
-@given(st.sampled_from(EVERY), sizes, st.floats(0, 2000), st.floats(0, 500))
+@given(st.sampled_from([*EVERY, *SAVED]), sizes, st.floats(0, 2000), st.floats(0, 500))
 @settings(max_examples=examples(200))
 def test_longer_requests_never_have_a_higher_rate(
     of: Profile, size: tuple[float, float], more_input: float, more_output: float
@@ -179,10 +181,10 @@ def test_longer_requests_never_have_a_higher_rate(
 
 @pytest.mark.parametrize(
     "of",
-    [p for p in EVERY if p.kind == Kind("H100", 1) and p.precision != "fp8"],
+    [p for p in [*SAVED, *map(saved, EVERY[:20])] if p.kind == Kind("H100", 1)],
     ids=lambda of: f"{of.model} {of.era}",
 )
-def test_between_the_grid_points_it_stays_near_the_estimator(of: Profile) -> None:
+def test_between_the_sizes_of_a_file_it_stays_near_the_estimator(of: Profile) -> None:
     from melange_cloud.estimator.replica import MemoryShortfall, Replica
     from melange_cloud.estimator.spec_files import load_calibrations
     from melange_cloud.profiles import load_eras, load_gpus, load_models
