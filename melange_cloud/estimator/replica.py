@@ -148,19 +148,23 @@ class Replica:
 
         Args:
             input_tokens, output_tokens: size of every request; at least 1 and 4.
-            concurrencies: which, where they are at most the largest; by default 1, 2, 4, ... and the largest.
+            concurrencies: which, where they are at most the largest; by default 1, 2, 4, ... and the largest, and those
+                halfway where prompts have steps of their own.
         """
         largest = self.largest_concurrency(input_tokens, output_tokens)
         if largest == 0:
             needed = (input_tokens + output_tokens) * self.cache_bytes_per_token
             return MemoryShortfall((needed - self.cache_bytes) / GIB)
-        doublings = tuple(2**power for power in range(largest.bit_length()) if 2**power < largest)
-        wanted = concurrencies or (*doublings, largest)
+        law, rising = self.law, _rising(largest)
+        if not law.mixed_steps:
+            # Where prompts begin to share a step of their own, the rate bends: points further apart would smooth it.
+            rising = sorted({*rising, *(3 * n // 2 for n in rising[1:] if 3 * n // 2 < largest)})
+        wanted = concurrencies or (*rising, largest)
         tokens = self.limits.max_num_batched_tokens
-        loop = ClosedLoop(self.law, (input_tokens, output_tokens), tokens, self.cached_input, self.front_end)
+        loop = ClosedLoop(law, (input_tokens, output_tokens), tokens, self.cached_input, self.front_end)
         points = dict[int, Estimate]()
         best: Estimate | None = None
-        for n in sorted({*doublings, *wanted}):
+        for n in sorted({*rising, *wanted}):
             if n <= largest:
                 best = _not_slower(best, loop.at(n), output_tokens - 1)
                 points[n] = best
@@ -169,6 +173,11 @@ class Replica:
     def prefill_s(self, input_tokens: float) -> float:
         """Time that one request's prefill takes on an idle replica, s."""
         return self.law.prefill_s(input_tokens, cached_input=self.cached_input)
+
+
+def _rising(largest: int) -> list[int]:
+    """1, 2, 4, ... below the largest."""
+    return [2**power for power in range(largest.bit_length()) if 2**power < largest]
 
 
 def _not_slower(fewer: Estimate | None, point: Estimate, steps: float) -> Estimate:
