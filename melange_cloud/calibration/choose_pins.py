@@ -160,8 +160,8 @@ def _rank(curve: LoadCurve) -> int:
 
 def _runs_of(curve: LoadCurve, held: Sequence[Trial]) -> list[Trial]:
     """The runs of a curve, by rising concurrency."""
-    source = curve.trial.row.source
-    runs = (each for each in held if each.row.source is source and each.row.table == "closed_loop")
+    source = curve.trial.row.source.name
+    runs = (each for each in held if each.row.source.name == source and each.row.table == "closed_loop")
     return sorted(runs, key=lambda each: each.row.known("concurrency"))
 
 

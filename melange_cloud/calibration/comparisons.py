@@ -149,7 +149,7 @@ def _in_flight(each: Trial, constants: Calibration) -> Comparison:
         promise = _promise(shipped, shipped.served(tpot_ms), rate, tpot_ms)
     elif row.table == "closed_rate":
         served = shipped.served()
-        is_kept = served is not None and abs(1 / (1 + shipped_off) - 1) <= served.error
+        is_kept = served is not None and -served.error_down <= 1 / (1 + shipped_off) - 1 <= served.error
         promise = {"grade": served and served.grade, "stated": served and served.error, "is_kept": is_kept}
     with_engine_off = None if of_this is None else _on(of_this, each) - 1
     return Comparison(**facts, off=off, shipped_off=shipped_off, with_engine_off=with_engine_off, **promise)

@@ -1,6 +1,6 @@
 """Loads the profiles of a model at a precision, in an era, on the requested GPUs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -76,8 +76,11 @@ def load_profiles(
     has_measured, has_own = measured_here.is_dir(), own_folder().is_dir()
     for gpu in find_gpus(gpus):
         place = pinned_place(where, served_by, found.name, resolved, gpu)
-        estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by))
-        caches = _prefix_caches(found.name, where.name, resolved, gpu, served_by, cached_input)
+        estimates: dict[Kind, GridProfile] = {}
+        caches: Mapping[Kind, PrefixCache] = {}
+        if resolved in where.models.get(found.name, ()):
+            estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by))
+            caches = _prefix_caches(found.name, where.name, resolved, gpu, served_by, cached_input)
         if has_own:
             saved = saved_estimates(where.name, found.name, resolved, gpu, served_by)
             estimates.update(saved)
@@ -179,4 +182,6 @@ def _why_not(model: Model, era: Era, precision: str, kind: Kind, engine: str) ->
     if kind.tensor_parallel not in era.tensor_parallel:
         return f"era {era.name} has no profiles at tensor parallel {kind.tensor_parallel}"
     refusal = replica_of(model, gpu, kind.tensor_parallel, era, precision, constants, engine=engine).refusal
-    return refusal or "no profile is shipped"
+    if precision in era.models.get(model.name, ()) and era.fewest_gpus:
+        return refusal or f"era {era.name} has the fewest GPUs that fit, as the paper has it"
+    return refusal or f"nothing is estimated of {model.name} in era {era.name}"

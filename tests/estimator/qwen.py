@@ -1,4 +1,4 @@
-"""Qwen2.5-7B, which no profile is shipped of, but which people measured on small GPUs."""
+"""Qwen2.5-7B, which people measured on small GPUs."""
 
 from dataclasses import replace
 

@@ -56,7 +56,8 @@ def test_a_target_that_does_not_limit_the_rate_may_still_be_the_first_to_fail() 
     served = at(200.0, ttft_ms=110.0)
     assert isinstance(served, MaxTput)
     assert (served.limited_by, served.requests_per_s) == ("saturation", 5.0)
-    assert (served.grade, served.error, served.error_down) == ("D", 0.5, 1.0)
+    # It is full: with shorter latencies too it does no more than its grade C says.
+    assert (served.grade, served.error, served.error_down) == ("D", 0.3, 1.0)
     assert at(200.0, ttft_ms=160.0) == at(200.0)
 
 

@@ -1,1 +1,1 @@
-"""Profiles that are estimated: the shipped ones as text, and those of a model that is known by its config."""
+"""Profiles that are estimated: computed when they are asked, and those of a model that is known by its config."""

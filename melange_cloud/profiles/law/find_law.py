@@ -174,7 +174,9 @@ def _most_in_flight(profile: GridProfile, size: Size) -> int | None:
 def _limits(profile: Profile) -> ReplicaLimits:
     """The limits of an estimate's engine; of other profiles those that they state, else how the era's engines start."""
     replica = _replica(profile) if isinstance(profile, GridProfile) else None
-    engine = load_eras()[profile.era].settings(load_gpus()[profile.kind.gpu]) if replica is None else replica.limits
+    era, gpu = load_eras()[profile.era], load_gpus()[profile.kind.gpu]
+    named = profile.engine if profile.engine in era.engines else None
+    engine = era.settings(gpu, named) if replica is None else replica.limits
     return ReplicaLimits(
         max_num_seqs=profile.max_num_seqs,
         max_total_tokens=profile.max_total_tokens,

@@ -285,6 +285,6 @@ def weights_near(measured: tuple[Size, ...], size: tuple[float, float]) -> Itera
     fade = min(1.0, (REACH - least) / (REACH - CELL))
     # Shepard's weights: infinite at a measured size, 0 where its reach ends, so that nothing jumps in between.
     weights = {held: ((REACH - away) / max(away, EXACT)) ** 2 for held, away in near.items()}
-    total = sum(weights.values())
+    total = math.fsum(weights.values())
     for held, weight in weights.items():
         yield held, fade * weight / total

@@ -45,10 +45,12 @@ def with_floor_errors(stated: MaxTput, points: Sequence[Point], slo: Slo) -> Max
     if low == rate and stated.engine_limited_by not in near:
         return stated
     width = ERROR_OF_GRADE[NEAR_FLOOR_GRADE]
+    # Where the replica is full before the target is reached, shorter latencies do not let it serve more.
+    more = width if stated.engine_limited_by in near else 0.0
     return replace(
         stated,
         engine_grade=max(stated.engine_grade, NEAR_FLOOR_GRADE),
-        engine_error=max(stated.engine_error, width, high / rate - 1),
+        engine_error=max(stated.engine_error, more, high / rate - 1),
         engine_error_down=max(stated.engine_down, width, 1 - low / rate),
     )
 
