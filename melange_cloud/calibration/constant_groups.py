@@ -171,23 +171,17 @@ class ConstantGroup:
 
 
 GROUPS = (
-    ConstantGroup(
-        *("H100", "2025", "fp16"),
-        sources=(*_SATURATED, *_SERVED),
-        precisions=_PRECISIONS,
-        fitted=_HOPPER,
-        chosen=_OTHER_FRONT_ENDS,
-        grade={"1": "B", "2": "B", "4": "C", "8": "C"},
-        because="fitted with the rows of fp8",
-    ),
-    ConstantGroup(
-        *("H100", "2025", "fp8"),
-        sources=(*_SATURATED, *_SERVED),
-        precisions=_PRECISIONS,
-        fitted=_HOPPER,
-        chosen=_OTHER_FRONT_ENDS,
-        grade={"1": "B", "2": "B", "4": "C", "8": "C"},
-        because="fitted with the rows of fp16",
+    *(
+        ConstantGroup(
+            *("H100", "2025", precision),
+            sources=(*_SATURATED, *_SERVED),
+            precisions=_PRECISIONS,
+            fitted=_HOPPER,
+            chosen=_OTHER_FRONT_ENDS,
+            grade={"1": "B", "2": "B", "4": "C", "8": "C"},
+            because=f"fitted with the rows of {other}",
+        )
+        for precision, other in (_PRECISIONS, _PRECISIONS[::-1])
     ),
     ConstantGroup(
         *("A100-80GB", "2025", "fp16"),

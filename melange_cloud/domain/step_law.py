@@ -58,7 +58,7 @@ class StepLaw:
             windowed_tokens: what layers with a sliding window see of it.
         """
         return (
-            math.hypot(self.read_s, self.token_s * decoding)
+            self.linear_s(decoding)
             + self.cache_s * context_tokens
             + self.windowed_cache_s * windowed_tokens
             + self.fixed_s
@@ -76,31 +76,37 @@ class StepLaw:
             cached_input: the share of the prompt whose cache is already there: it is attended to, not computed.
         """
         together, share = (begun, 1.0) if begun > 1 else (1.0, begun)
-        new_tokens = max(input_tokens * (1 - cached_input), 1.0) if cached_input else input_tokens
+        new_tokens, alone_s = self.prompt_work(input_tokens, cached_input)
         if self.mixed_steps and decoding > 0:
             tokens = decoding + together * new_tokens
             linear_s = share * (self.linear_s(tokens) - self.linear_s(decoding))
         else:
             linear_s = share * (self.linear_s(together * new_tokens) + self.prefill_step_s)
-        attended = input_tokens**2 - (input_tokens - new_tokens) ** 2
-        return linear_s + begun * (self.attention_s * attended + self.moved_s * new_tokens + self.prompt_s)
+        return linear_s + begun * alone_s
 
-    def tpot_s(
-        self, decoding: float, size: tuple[float, float], others: float = 1.0, cached_input: float = 0.0
-    ) -> float:
+    def prompt_work(self, input_tokens: float, cached_input: float = 0.0) -> tuple[float, float]:
+        """The tokens of a prompt that are computed, and what it takes besides their matrix products, s.
+
+        Args:
+            cached_input: as for ``prefill_s``.
+        """
+        new_tokens = max(input_tokens * (1 - cached_input), 1.0) if cached_input else input_tokens
+        attended = input_tokens**2 - (input_tokens - new_tokens) ** 2
+        return new_tokens, self.attention_s * attended + self.moved_s * new_tokens + self.prompt_s
+
+    def tpot_s(self, decoding: float, size: tuple[float, float], others: float = 1.0) -> float:
         """Mean time per output token after the first where a steady load is served, s.
 
         Args:
             decoding: requests decoding in a step, on average; at least 1 counts.
             size: input and output tokens of every request.
             others: the part of the prefills that hold a request up: (n - 1)/n, since not its own does.
-            cached_input: as for ``prefill_s``.
         """
         input_tokens, output_tokens = size
         batch = max(decoding, 1.0)
         begun = decoding * others / max(output_tokens - 1, 1)
         step_s = self.step_s(batch, batch * (input_tokens + output_tokens / 2))
-        return step_s + self.prefill_s(input_tokens, batch, begun, cached_input)
+        return step_s + self.prefill_s(input_tokens, batch, begun)
 
     def times(self, factor: float) -> "StepLaw":
         """The law of a replica whose every step takes ``factor`` times as long."""

@@ -66,9 +66,7 @@ class ClosedLoop:
         input_tokens, output_tokens = size
         self._law, self._front_end, self._step_tokens = law, front_end, step_tokens
         self._steps = output_tokens - 1
-        self._new_tokens = max(input_tokens * (1 - cached_input), 1.0) if cached_input else input_tokens
-        attended = input_tokens**2 - (input_tokens - self._new_tokens) ** 2
-        self._prompt_s = law.attention_s * attended + law.moved_s * self._new_tokens + law.prompt_s
+        self._new_tokens, self._prompt_s = law.prompt_work(input_tokens, cached_input)
         # Of a step, what each request that decodes in it adds, beside its part in the matrix products.
         self._each_s = law.cache_s * (input_tokens + output_tokens / 2) + law.moved_s + law.request_s
 

@@ -33,6 +33,7 @@ that is.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from melange_cloud.domain import FRONT_END, FrontEndCeiling, MaxTput, Slo, UnservableSize
 from melange_cloud.domain.engines import MEAN_OF_ENGINES
@@ -44,6 +45,7 @@ from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
+from melange_cloud.profiles.points import on_line
 
 MOST_API_SERVERS = 64
 """More processes than an instance has cores to spare for them."""
@@ -139,6 +141,7 @@ def request_s(law: FrontEnd, output_tokens: float) -> float:
     return law.per_prefill_s + max(output_tokens - 1, 0.0) * law.per_request_s
 
 
+@cache
 def front_end_law(era: str, precision: str, engine: str = MEAN_OF_ENGINES) -> tuple[FrontEnd, str] | None:
     """The fitted law of an era and precision, and the GPU on which it was fitted; None if there is none.
 
@@ -252,14 +255,7 @@ def _tpot_ms_at(profile: Profile, cell: GridCell, served: MaxTput) -> float | No
         for point in profile.points[cell.input_tokens, cell.output_tokens]
         if point.tpot_ms is not None
     )
-    below = [point for point in points if point[0] <= served.requests_per_s]
-    above = [point for point in points if point[0] > served.requests_per_s]
-    if not above:
-        return None
-    if not below:
-        return above[0][1]
-    (low, low_ms), (high, high_ms) = below[-1], above[0]
-    return low_ms + (served.requests_per_s - low) / (high - low) * (high_ms - low_ms)
+    return on_line(points, served.requests_per_s)
 
 
 def no_front_end(era: str, precision: str) -> bool:

@@ -118,6 +118,17 @@ def _on_the_way(low: float, high: float, part: float, target: str) -> tuple[floa
     return low + part * (high - low), part, target
 
 
+def on_line(pairs: Sequence[tuple[float, float]], x: float) -> float | None:
+    """y at x, on a line between the two of rising (x, y) pairs about it; the first y before them, None beyond them."""
+    above = next((at for at, pair in enumerate(pairs) if pair[0] > x), None)
+    if above is None:
+        return None
+    if above == 0:
+        return pairs[0][1]
+    (low, low_y), (high, high_y) = pairs[above - 1], pairs[above]
+    return low_y + (x - low) / (high - low) * (high_y - low_y)
+
+
 def interpolated(corners: Sequence[tuple[Sequence[Point], float]]) -> list[Point]:
     """The operating points of a size between profiled ones.
 

@@ -6,7 +6,6 @@ for its neighbours' on the grid: its operating points are interpolated first, an
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +15,7 @@ from melange_cloud.profiles.max_tput.near_floor import refused, with_floor_error
 from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
 from melange_cloud.profiles.max_tput.size_grid import SizeGrid
 from melange_cloud.profiles.max_tput.size_rates import SELDOM_SERVED_GIB, SizeRates, tpot_ms_of
-from melange_cloud.profiles.points import MissedTarget, best_within, interpolated
+from melange_cloud.profiles.points import MissedTarget, best_within, interpolated, on_line
 
 Corners = Sequence[tuple[tuple[float, float], float]]
 """Sizes with weights above 0 that sum to 1."""
@@ -113,11 +112,8 @@ class GridProfile(Profile):
         by_load = sorted((point.requests_per_s * steps * point.tpot_ms / 1000, point.tpot_ms) for point in points)
         if not by_load:
             return None
-        above = bisect_left(by_load, (decoding, 0.0))
-        if above in (0, len(by_load)):
-            return by_load[min(above, len(by_load) - 1)][1]
-        (low, low_ms), (high, high_ms) = by_load[above - 1], by_load[above]
-        return low_ms + (decoding - low) / (high - low) * (high_ms - low_ms)
+        found = on_line(by_load, decoding)
+        return by_load[-1][1] if found is None else found
 
     def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
         """MaxTput at every size of the grid; as ``Profile.cells``."""
