@@ -68,9 +68,9 @@ class Comparison:
 def compared(trials: Sequence[Trial], constants: Calibration) -> Iterator[Comparison]:
     """Every row of ``trials``, and the closed loops among them, against constants that have not seen them."""
     at_targets = [(curve, list(_under_targets(curve, constants))) for curve in curves(trials)]
-    told = {curve.trial.row.cell for curve, found in at_targets if found}
+    judged = {curve.trial.row.cell for curve, found in at_targets if found}
     for each in trials:
-        if each.row.table != "closed_loop" or each.row.cell not in told:
+        if each.row.table != "closed_loop" or each.row.cell not in judged:
             yield _OF_ROWS[each.row.table](each, constants)
     for _, found in at_targets:
         yield from found

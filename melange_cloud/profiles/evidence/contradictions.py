@@ -36,7 +36,7 @@ def contradictions(rows: Iterable[MeasuredRow], among: Iterable[MeasuredRow] | N
         if measured is None:
             continue
         cached = row.prompts_shared_fraction or 0.0
-        # A cache of which nothing is said is in 16 bits: so engines keep it unless they are told otherwise.
+        # A cache of which nothing is said is in 16 bits, as engines keep it by default.
         bits = row.weights_precision == "fp8", row.kv_precision == "fp8"
         key = (row.model, row.gpu, row.tp, bits, row.arrival, _load(row), cached)
         clusters = groups.setdefault((*key, measured[0]), [])

@@ -1,4 +1,4 @@
-"""Which measured rows are kept to judge the fits: a rule that nobody can bend after seeing the figures."""
+"""Which measured rows are kept to judge the fits: a rule that was fixed before the figures were seen."""
 
 import hashlib
 

@@ -107,8 +107,8 @@ def _fitted(
             cached_input = 0.0 if estimated is None else estimated.cached_input
             return ProfileLaw(law, limits, "fitted", len(evidence), len(sizes), residual, cached_input=cached_input)
     made_s, worst = max(zip(by_law_s, evidence, strict=True), key=lambda pair: abs(pair[0] / pair[1].tpot_s - 1))
-    told = f"{worst.words} {1000 * worst.tpot_s:.3g} ms TPOT, by the others {1000 * made_s:.3g}"
-    return _contradictory(profile, len(evidence), residual.p90, told)
+    odd = f"{worst.words} {1000 * worst.tpot_s:.3g} ms TPOT, by the others {1000 * made_s:.3g}"
+    return _contradictory(profile, len(evidence), residual.p90, odd)
 
 
 def _by_data_sheet(profile: Profile, evidence: Sequence[StepEvidence]) -> StepLaw:
@@ -136,8 +136,8 @@ def _scaled(profile: PinnedProfile, estimated: ProfileLaw, own: Sequence[StepEvi
         if evidence:
             return _fitted(profile, evidence, estimated)
         error, worst = max(off, key=lambda pair: abs(pair[0]))
-        told = f"{worst} steps {1 / (1 + error):.2g} times as long as the other points of its size say"
-        return _contradictory(profile, len(off), residual.p90, told)
+        odd = f"{worst} steps {1 / (1 + error):.2g} times as long as the other points of its size say"
+        return _contradictory(profile, len(off), residual.p90, odd)
     scaled = replace(estimated, basis="scaled", points=len(off), point_sizes=len(sizes))
     return replace(scaled, residual=residual, sizes=tuple(sizes))
 

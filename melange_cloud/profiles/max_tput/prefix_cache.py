@@ -1,6 +1,6 @@
 """What a prefix cache adds to a rate that was measured without one.
 
-The part of the prompts that the cache holds is not computed again; its memory is still needed. Estimates are made anew
+The part of the prompts that the cache holds is not computed again; its memory is still needed. Estimates are made again
 with that (``Replica.cached_input``). Measurements were taken without a cache, so a measured rate is moved as the
 estimate moves, at the same size and targets::
 

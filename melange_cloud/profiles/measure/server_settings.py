@@ -105,7 +105,7 @@ def _vllm_cache(ask: Ask) -> ServerSettings:
         return ServerSettings()
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else ""
     lines = [line for line in text.splitlines() if line.startswith("vllm:cache_config_info{")]
-    if len(lines) != 1:  # one for each data parallel rank: of which the measured replica is, nobody says
+    if len(lines) != 1:  # one for each data parallel rank: it is not known of which the measured replica is
         return ServerSettings()
     labels = dict(_LABELS.findall(lines[0]))
     blocks, block = whole(labels.get("num_gpu_blocks")), whole(labels.get("block_size"))
