@@ -2,7 +2,7 @@
 
 Reads profiles/*.toml with Python's own tomllib. The formulas are those in the docstrings of ``estimator/roofline.py``,
 ``estimator/closed_loop.py`` and ``profiles/front_end.py`` and in the comments of profiles/eras.toml. How they are
-solved is not: the requests that begin per step and the TPOT behind a front end are found by halving an interval.
+solved is not: the requests that begin per step are found by halving an interval.
 """
 
 import math
@@ -260,35 +260,33 @@ class HandServer:
         _, per_request_s, per_prefill_s = self.law
         return 1 / (per_prefill_s + (output_tokens - 1) * per_request_s)
 
-    def behind_ms(self, tpot_ms: float, requests_per_s: float, output_tokens: float) -> float:
-        """The TPOT of an engine and its front end, which work at the same time: fourth powers add."""
+    def behind_ms(self, tpot_ms: float, decoding: float, begun: float) -> float:
+        """A step of an engine and its front end, which work at the same time: fourth powers add."""
         step_s, per_request_s, per_prefill_s = self.law
-        decoding = requests_per_s * (output_tokens - 1) * tpot_ms / 1000
-        begun = decoding / (output_tokens - 1)
-        own_ms = 1000 * (step_s + max(decoding, 1) * per_request_s + begun * per_prefill_s)
+        own_ms = 1000 * (step_s + decoding * per_request_s + begun * per_prefill_s)
         return float((tpot_ms**4 + own_ms**4) ** 0.25)
 
-    def beside(self, rate_at: Callable[[float], float], output_tokens: float, target_ms: float) -> tuple[float, float]:
-        """Requests/s of an engine whose load a target of the mean TPOT limits, and of the server in front of it.
+    def slowed(self, points: list[tuple[int, float, float]], output_tokens: float) -> list[tuple[int, float, float]]:
+        """With as many in flight every step takes longer: the rate falls by that, and the TPOT rises.
 
-        Args:
-            rate_at: requests/s of the engine alone within a target (ms).
+        One of n requests in flight sees itself decode, and of the others its share of all.
         """
-        alone, most = rate_at(target_ms), self.most(output_tokens)
-        if self.behind_ms(target_ms, alone, output_tokens) < 1.001 * target_ms:  # not felt
-            return alone, most
-        # The engine's steps may take so long that with the front end they just keep the target.
-        engine_ms = root_of(lambda ms: self.behind_ms(ms, rate_at(ms), output_tokens) - target_ms, 0, target_ms)
-        both = rate_at(engine_ms) * engine_ms / target_ms
-        return (alone, min(both, most)) if alone > most else (both, most)
+        found = []
+        for n, tpot_ms, requests_per_s in points:
+            begun, others = requests_per_s * tpot_ms / 1000, (n - 1) / n
+            decoding = begun * (output_tokens - 1)
+            mean_ms = self.behind_ms(tpot_ms, max(decoding, 1), begun)
+            seen_ms = self.behind_ms(tpot_ms, 1 + others * decoding, others * begun)
+            found.append((n, seen_ms, requests_per_s * tpot_ms / mean_ms))
+        return found
 
     def served(self, input_tokens: float, output_tokens: float, target_ms: float) -> tuple[float, float]:
         """Requests/s within a target of the mean TPOT: what the engine can do behind it, and what it can do itself.
 
-        Estimates are of at least 25 tokens in and 25 out: shorter requests count as these.
+        What both do together stands for the slower of the two. Estimates are of at least 25 tokens in and 25 out:
+        shorter requests count as these.
         """
         points = self.replica.points(max(input_tokens, 25), max(output_tokens, 25))
-        alone = rate(points, target_ms)
-        if not 0 < alone < rate(points, math.inf):
-            return alone, self.most(output_tokens)
-        return self.beside(lambda ms: rate(points, ms), output_tokens, target_ms)
+        alone, most = rate(points, target_ms), self.most(output_tokens)
+        both = rate(self.slowed(points, max(output_tokens, 25)), target_ms)
+        return (alone, min(both, most)) if alone > most else (both, most)

@@ -10,16 +10,17 @@ from functools import cached_property
 
 from melange_cloud.calibration.calibrate import engine_of
 from melange_cloud.calibration.trials import Trial
-from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
+from melange_cloud.domain import Kind, MaxTput, Slo
 from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_eras
-from melange_cloud.estimator.specs import Calibration, FrontEnd
+from melange_cloud.estimator.specs import Calibration
 from melange_cloud.profiles.estimates.estimate_table import EstimateTable, replica_of
-from melange_cloud.profiles.front_end import front_end_law, limit_on
+from melange_cloud.profiles.front_end import FrontEndLaw, front_end_law, law_in
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.near_floor import FLOOR_LATENCY_ERROR, NEAR_FLOOR
 from melange_cloud.profiles.points import Point
+from melange_cloud.profiles.served_profile import ServedProfile, behind
 
 _ONE_SERVER = 1.0
 _SLOWEST = 2.0
@@ -32,18 +33,25 @@ class ShippedReplica:
     """A replica under the limits of its era, at one request size.
 
     Attributes:
-        front_end: the server before it, and the GPU on which its law was fitted; None where requests were queued in the
-            engine's process, or where the profile holds the server.
+        front_end: of the server before it; None where requests were queued in the engine's process, or where the
+            profile holds the server.
     """
 
     replica: Replica
     size: tuple[int, int]
-    front_end: tuple[FrontEnd, str] | None
+    front_end: FrontEndLaw | None
 
     @cached_property
     def _profile(self) -> GridProfile:
         kind = Kind(self.replica.gpu.name, self.replica.tensor_parallel)
         return GridProfile(EstimateTable({kind: self.replica}), kind)
+
+    @cached_property
+    def _served(self) -> ServedProfile:
+        if self.front_end is None:
+            return behind(self._profile, None)
+        limit = self.front_end.before(self.replica.model.layers, self.replica.gpu.name, _ONE_SERVER)
+        return behind(self._profile, limit)
 
     @property
     def fits(self) -> bool:
@@ -57,17 +65,8 @@ class ShippedReplica:
 
     def served(self, tpot_ms: float = math.inf) -> MaxTput | None:
         """MaxTput within a TPOT target; None if the product calls it out of reach."""
-        slo = Slo(tpot_ms=tpot_ms)
-        if self.front_end is None:
-            served = self._engine(slo)
-        else:
-            law, fitted_on = self.front_end
-            limit = limit_on(self.replica.gpu.name, law, fitted_on, _ONE_SERVER)
-            served = limit.within_target(self._engine, self.size[1], slo)
+        served = self._served.max_tput(self.size, Slo(tpot_ms=tpot_ms))
         return served if isinstance(served, MaxTput) else None
-
-    def _engine(self, slo: Slo) -> MaxTput | UnservableSize:
-        return self._profile.max_tput(*self.size, slo)
 
     def is_within_error(self, requests_per_s: float, tpot_ms: float = math.inf) -> bool:
         """Whether a measured rate is within the stated error; of "none or few", whether it is few."""
@@ -117,9 +116,8 @@ def as_shipped(trial: Trial, constants: Calibration, engine: str = MEAN_OF_ENGIN
     row, era = trial.row, load_eras()[constants.era]
     held, front_end = trial.replica, None
     if row.source.front_end:
-        own = constants.of_engine(engine).front_end
-        found = (own, row.gpu) if own.per_prefill_s > 0 else front_end_law(era.name, constants.precision, engine)
-        front_end = found and (found[0].of_layers(held.model.layers), found[1])
+        is_own = constants.front_end.per_prefill_s > 0
+        front_end = law_in(constants, engine) if is_own else front_end_law(era.name, constants.precision, engine)
     replica = replica_of(held.model, held.gpu, row.tensor_parallel, era, row.precision, constants, engine=engine)
     return ShippedReplica(replace(replica, cached_input=row.cached_prompts), row.size, front_end)
 

@@ -52,7 +52,9 @@ class RowLoad:
 
     def error_of(self, cell: MaxTput) -> float:
         """By what fraction that rate may be more."""
-        return cell.engine_error if not self.front_end_binds or cell.front_end is None else cell.front_end.error
+        if not self.front_end_binds or cell.front_end is None:
+            return cell.engine_error
+        return max(cell.front_end.error, cell.front_end.error_up)
 
     def error_down_of(self, cell: MaxTput) -> float:
         """By what fraction that rate may be less; 1 where the kind may not serve the row at all."""

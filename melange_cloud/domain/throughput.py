@@ -69,12 +69,14 @@ FRONT_END = "front_end"
 class FrontEndCeiling:
     """What a replica's HTTP front end takes of a request size at most, requests/s, whatever the engine does.
 
-    ``grade`` and ``error`` are those of its law. It never takes more; it may take less by ``error``.
+    ``grade`` and ``error`` are those of its law. It may take less by ``error``, and more by ``error_up``: that of an
+    engine takes no more than its law, however good the engine is; where the engine is not known, it may be another's.
     """
 
     requests_per_s: float
     grade: str
     error: float
+    error_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +139,17 @@ class MaxTput:
 
     @property
     def error(self) -> float:
-        """By what fraction the rate of one size may be more; a front end that limits it is as much off as downward.
+        """By what fraction the rate of one size may be more.
 
-        Unless its engine may be less for another reason, near a floor: that says nothing about how much more it may be.
+        A front end that limits it is as much off as downward, or by its ``error_up`` if that is more. Unless its engine
+        may be less for another reason, near a floor: that says nothing about how much more it may be.
         """
         limit = self._limiting_front_end
         if limit is None:
             return self.engine_error
-        return self.error_down if self.engine_down <= self.engine_error else limit.error
+        most = min(self.engine_requests_per_s * (1 + self.engine_error), limit.requests_per_s * (1 + limit.error_up))
+        alike = self.error_down if self.engine_down <= self.engine_error else limit.error
+        return max(alike, most / limit.requests_per_s - 1)
 
     @property
     def error_down(self) -> float:
@@ -178,8 +183,7 @@ class MaxTput:
         """A figure that is off by a part of its error: 1 is its high end, -1 its low end.
 
         The engine's rate times (1 + part x error), by its error upward or downward. What is left of a rate that may be
-        none is no rate from MAY_BE_NONE on. A front end takes no more than its law, however good the engine is; towards
-        the low end it takes less by its own error.
+        none is no rate from MAY_BE_NONE on. A front end moves by its own errors, however good the engine is.
 
         Args:
             most_error: of the engine, where less than its own error is meant.
@@ -188,10 +192,11 @@ class MaxTput:
         if -part * error >= MAY_BE_NONE:
             return UnservableSize(_NONE_AT_LOW_END)
         moved = self.times(1 + part * error)
-        if part >= 0 or self.front_end is None:
+        if self.front_end is None:
             return moved
-        low = self.front_end.requests_per_s * (1 + part * self.front_end.error)
-        return replace(moved, front_end=replace(self.front_end, requests_per_s=low))
+        own = self.front_end.error_up if part > 0 else self.front_end.error
+        taken = self.front_end.requests_per_s * (1 + part * own)
+        return replace(moved, front_end=replace(self.front_end, requests_per_s=taken))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from melange_cloud.profiles.front_end import (
     DEFAULT_API_SERVERS,
     MOST_API_SERVERS,
     no_front_end,
-    served_cells,
-    served_max_tput,
 )
 from melange_cloud.profiles.law.find_law import law_of
 from melange_cloud.profiles.law.profile_law import ProfileLaw
@@ -26,6 +24,7 @@ from melange_cloud.profiles.lookup import (
 from melange_cloud.profiles.max_tput.profile import GridCell, Profile
 from melange_cloud.profiles.max_tput.saturation import prompt_s, what_saturates
 from melange_cloud.profiles.model_selection import ModelSelection, choose, choose_config
+from melange_cloud.profiles.served_profile import served_max_tput, served_profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of, rests_on
 
 __all__ = [
@@ -61,7 +60,7 @@ __all__ = [
     "resolve_era",
     "resolve_precision",
     "rests_on",
-    "served_cells",
     "served_max_tput",
+    "served_profile",
     "what_saturates",
 ]

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from melange_cloud.domain import MaxTput, OperatingPoint, Slo
 from melange_cloud.domain.import_report import EstimateComparison
-from melange_cloud.profiles.front_end import served_max_tput
 from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.run_points import is_saturated
+from melange_cloud.profiles.served_profile import served_max_tput
 
 LARGE_RATIO = 1.5
 """A measurement that differs from the estimate by more than this factor deserves a doubt: it is the error of grade D,

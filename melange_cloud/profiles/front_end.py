@@ -1,4 +1,4 @@
-"""How many requests/s a replica's HTTP front end takes, and MaxTput within that.
+"""How many requests/s a replica's HTTP front end takes, and by how much it slows the engine.
 
 Profiles are of the engine. In front of it is a server process that reads requests, tokenizes them and sends every token
 of the answers; it works alongside the GPU, and the slower of the two sets the pace. The calibration fitted what it
@@ -12,9 +12,12 @@ server takes less than, and nearly::
     most = api_servers / (per_prefill_s + (O - 1) per_request_s)
 
 ``per_prefill_s`` includes a part per layer of the model where an engine has one. Both work at the same time; where both
-are busy they slow each other down, in the measured runs as fourth powers add: TPOT = (engine^4 + front_end^4)^(1/4).
-That is what a TPOT target is compared with. Without one, MaxTput at a size is the smaller of what the engine and the
-front end do: where both are as busy, servers lose up to 16 % to each other, which is within the law's error.
+are busy they slow each other down, in the measured runs as fourth powers add::
+
+    step_behind(b) = (step^4 + front_end(b)^4)^(1/4)
+
+With as many requests in flight all steps take longer by that, so that TPOT, TTFT and the time of a request grow as the
+rate falls (``FrontEndLimit.slowed``). Where both are as busy, a server loses 16 % of its rate.
 
 The law was fitted by engine (``--engine``); without one the engine counts whose front end needs the most, since a
 ceiling must hold for each. It is the same in 16 bits and in fp8: HTTP does not know the precision. Of 379 measured
@@ -31,30 +34,26 @@ that is.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from melange_cloud.domain import FRONT_END, FrontEndCeiling, MaxTput, Slo, UnservableSize
+from melange_cloud.domain import FrontEndCeiling, MaxTput
 from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.domain.question import DEFAULT_API_SERVERS
 from melange_cloud.estimator.roofline import behind_front_end
 from melange_cloud.estimator.spec_files import load_calibrations, load_models
-from melange_cloud.estimator.specs import FrontEnd
+from melange_cloud.estimator.specs import ENGINE_NAMES, Calibration, FrontEnd
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
-from melange_cloud.profiles.max_tput.profile import NO_TARGET, GridCell, Profile
-from melange_cloud.profiles.points import on_line
+from melange_cloud.profiles.max_tput.profile import Profile
+from melange_cloud.profiles.points import Point
 
 MOST_API_SERVERS = 64
 """More processes than an instance has cores to spare for them."""
 
 _GRADE_WHERE_FITTED, _GRADE_ELSEWHERE = "B", "D"
-_FELT = 1e-3
-"""A slowdown by less is not looked into."""
-_HALVINGS = 20
-"""Of the TPOT that is looked for: with 12, rates near a latency floor were off by up to 0.9 %."""
 _LAYERS = 64
 """Of a model whose shape is not known: as many as a large one has, since more need more time."""
 
@@ -67,73 +66,68 @@ class FrontEndLimit:
         law: what a server process needs.
         servers: processes (``--api-servers``); more where a measurement shows more.
         grade, error: of the law, where it is the limit.
+        fastest: the law of the engine whose front end needs the least, where the engine is not known; else None.
     """
 
     law: FrontEnd
     servers: float
     grade: str
     error: float
+    fastest: FrontEnd | None = None
 
     def most_requests_per_s(self, output_tokens: float) -> float:
         """Requests/s of a size that it takes at most."""
         return self.servers / request_s(self.law, output_tokens)
 
+    def _ceiling(self, requests_per_s: float, error: float, output_tokens: float) -> FrontEndCeiling:
+        up = 0.0
+        if self.fastest is not None:
+            up = max(request_s(self.law, output_tokens) / request_s(self.fastest, output_tokens) - 1, 0.0)
+        return FrontEndCeiling(requests_per_s, self.grade, error, up)
+
     def within(self, served: MaxTput, output_tokens: float) -> MaxTput:
-        """What the engine does, with the front end before it, where no TPOT target holds."""
+        """What an engine does, with a front end before it that does not slow it."""
         most, error = self.most_requests_per_s(output_tokens), self.error
         if served.engine_origin == "measured" and served.engine_requests_per_s <= most:
             # A measurement through the user's own front end says of both how fast they are at least.
             error = min(error, served.engine_error)
-        return replace(served, front_end=FrontEndCeiling(most, self.grade, error))
+        return replace(served, front_end=self._ceiling(most, error, output_tokens))
 
-    def within_target(
-        self, ask: Callable[[Slo], MaxTput | UnservableSize], output_tokens: float, slo: Slo
-    ) -> MaxTput | UnservableSize:
-        """What engine and front end do together within the targets.
+    def limited(self, alone: MaxTput, both: MaxTput, output_tokens: float) -> MaxTput:
+        """What an engine does behind the front end.
 
         Args:
-            ask: what the engine does within targets.
+            alone: what it does within the same targets without one.
+            both: what its slowed operating points give.
         """
-        served = ask(slo)
-        if isinstance(served, UnservableSize):
-            few = served.may_be
-            return served if few is None else replace(served, may_be=self.within(few, output_tokens))
-        if served.engine_origin == "measured" or slo.tpot_ms == math.inf:
-            return self.within(served, output_tokens)
-        if served.engine_limited_by != "tpot" or self._slowdown(served, slo.tpot_ms, output_tokens) < _FELT:
-            return self.within(served, output_tokens)
-        tpot_ms = self._engine_tpot_ms(ask, output_tokens, slo)
-        found = ask(replace(slo, tpot_ms=tpot_ms))
-        if isinstance(found, UnservableSize):
-            return self.within(served, output_tokens)
-        alone, both = served.engine_requests_per_s, found.engine_requests_per_s * min(tpot_ms / slo.tpot_ms, 1.0)
         most = self.most_requests_per_s(output_tokens)
-        if alone > most:
-            return replace(served, front_end=FrontEndCeiling(min(both, most), self.grade, self.error))
-        return self.within(replace(served, engine_requests_per_s=min(both, alone)), output_tokens)
+        requests_per_s = min(alone.engine_requests_per_s, both.engine_requests_per_s)
+        if alone.engine_requests_per_s > most:
+            return replace(alone, front_end=self._ceiling(min(requests_per_s, most), self.error, output_tokens))
+        return self.within(replace(both, engine_requests_per_s=requests_per_s), output_tokens)
 
-    def _slowdown(self, served: MaxTput, tpot_ms: float, output_tokens: float) -> float:
-        """By how much a TPOT of the engine grows behind the front end, a fraction."""
+    def slowed(self, points: Sequence[Point], output_tokens: float) -> list[Point]:
+        """An engine's operating points of a size with this front end before it: all their steps take longer.
+
+        As many requests are in flight as before, so that rates fall as latencies rise. A request that decodes sees
+        itself and the others' part, as in the closed loop that the law was fitted with (``closed_loop.py``).
+        """
         steps = max(output_tokens - 1, 1.0)
-        decoding = served.engine_requests_per_s * steps * tpot_ms / 1000
         law, servers = self.law, self.servers
-        front_end = FrontEnd(law.step_s, law.per_request_s / servers, law.per_prefill_s / servers)
-        each_s = behind_front_end(tpot_ms / 1000, front_end, max(decoding, 1.0), decoding / steps)
-        return 1000 * each_s / tpot_ms - 1
-
-    def _engine_tpot_ms(self, ask: Callable[[Slo], MaxTput | UnservableSize], output_tokens: float, slo: Slo) -> float:
-        """The TPOT of the engine alone at which both together reach the target, ms."""
-        low, high = 0.0, slo.tpot_ms
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            served = ask(replace(slo, tpot_ms=middle))
-            if isinstance(served, UnservableSize):
-                low = middle
-            elif middle * (1 + self._slowdown(served, middle, output_tokens)) > slo.tpot_ms:
-                high = middle
-            else:
-                low = middle
-        return low
+        each = FrontEnd(law.step_s, law.per_request_s / servers, law.per_prefill_s / servers)
+        found = []
+        for point in points:
+            if point.tpot_ms in (0.0, math.inf):
+                found.append(point)
+                continue
+            tpot_s, others = point.tpot_ms / 1000, 1 - 1 / max(point.in_flight, 1.0)
+            begun = point.requests_per_s * tpot_s
+            mean = behind_front_end(tpot_s, each, max(begun * steps, 1.0), begun) / tpot_s
+            seen = behind_front_end(tpot_s, each, 1 + others * begun * steps, others * begun) / tpot_s
+            tpot_ms, e2e_ms = point.tpot_ms * seen, point.e2e_ms * mean
+            ttft_ms = math.inf if e2e_ms == math.inf else e2e_ms - (output_tokens - 1) * tpot_ms
+            found.append(Point(tpot_ms, point.requests_per_s / mean, ttft_ms, e2e_ms, point.p99_tpot_ms * seen))
+        return found
 
 
 def request_s(law: FrontEnd, output_tokens: float) -> float:
@@ -141,18 +135,49 @@ def request_s(law: FrontEnd, output_tokens: float) -> float:
     return law.per_prefill_s + max(output_tokens - 1, 0.0) * law.per_request_s
 
 
+@dataclass(frozen=True, slots=True)
+class FrontEndLaw:
+    """What a calibration says of an engine's front end.
+
+    Attributes:
+        law: of the engine; of the one whose front end needs the most where none is asked for.
+        fitted_on: the GPU whose hosts were measured; empty if its part per prompt was chosen, not fitted.
+        fastest: of the engine whose front end needs the least, where none is asked for; else None.
+    """
+
+    law: FrontEnd
+    fitted_on: str
+    fastest: FrontEnd | None
+
+    def before(self, layers: int, gpu: str, servers: float) -> FrontEndLimit:
+        """So many server processes before a model with so many layers on a GPU."""
+        grade = _GRADE_WHERE_FITTED if gpu == self.fitted_on else _GRADE_ELSEWHERE
+        fastest = None if self.fastest is None else self.fastest.of_layers(layers)
+        return FrontEndLimit(self.law.of_layers(layers), servers, grade, ERROR_OF_GRADE[grade], fastest)
+
+
 @cache
-def front_end_law(era: str, precision: str, engine: str = MEAN_OF_ENGINES) -> tuple[FrontEnd, str] | None:
-    """The fitted law of an era and precision, and the GPU on which it was fitted; None if there is none.
+def front_end_law(era: str, precision: str, engine: str = MEAN_OF_ENGINES) -> FrontEndLaw | None:
+    """The law of an era and precision; None if there is none.
 
     Args:
         engine: without one the law of the engine whose front end needs the most.
     """
     constants = "fp8" if precision == "fp8" else "fp16"
-    for (gpu, of_era, of_precision), row in sorted(load_calibrations().items()):
+    for (_, of_era, of_precision), row in sorted(load_calibrations().items()):
         if (of_era, of_precision) == (era, constants) and row.front_end.per_prefill_s > 0:
-            return row.of_engine(engine).front_end, gpu
+            return law_in(row, engine)
     return None
+
+
+def law_in(row: Calibration, engine: str = MEAN_OF_ENGINES) -> FrontEndLaw:
+    """The law that a calibration has of an engine's front end."""
+    name = ENGINE_NAMES.get(engine, engine)
+    law, fastest = row.of_engine(name).front_end, None
+    if name == MEAN_OF_ENGINES:
+        fastest = min(row.engine_front_end.values(), key=lambda each: each.of_layers(_LAYERS).per_prefill_s)
+    is_chosen = f"front_end.per_prefill_s @ {name}" in row.chosen
+    return FrontEndLaw(law, "" if is_chosen else row.gpu, fastest)
 
 
 def front_end_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> FrontEndLimit | None:
@@ -164,14 +189,9 @@ def front_end_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> Fr
     found = front_end_law(profile.era, profile.precision, profile.engine)
     if found is None:
         return None
-    law, fitted_on = found[0].of_layers(_layers(profile)), found[1]
-    return limit_on(profile.kind.gpu, law, fitted_on, max(float(api_servers), _servers_seen(profile, law)))
-
-
-def limit_on(gpu: str, law: FrontEnd, fitted_on: str, servers: float) -> FrontEndLimit:
-    """The front end of a replica on a GPU, by a law that was fitted on that GPU or on another."""
-    grade = _GRADE_WHERE_FITTED if gpu == fitted_on else _GRADE_ELSEWHERE
-    return FrontEndLimit(law, servers, grade, ERROR_OF_GRADE[grade])
+    layers = _layers(profile)
+    servers = max(float(api_servers), _servers_seen(profile, found.law.of_layers(layers)))
+    return found.before(layers, profile.kind.gpu, servers)
 
 
 def _layers(profile: Profile) -> int:
@@ -209,55 +229,6 @@ def note_of(profile: Profile, api_servers: int = DEFAULT_API_SERVERS) -> str:
     )
 
 
-def served_max_tput(
-    profile: Profile,
-    size: tuple[float, float],
-    slo: Slo,
-    longest_total_tokens: int | None = None,
-    api_servers: int = DEFAULT_API_SERVERS,
-) -> MaxTput | UnservableSize:
-    """The highest rate that one replica behind its front end sustains.
-
-    Args:
-        size: mean input and output tokens.
-        slo, longest_total_tokens: as for ``Profile.max_tput``, which says what the engine does.
-        api_servers: server processes of each replica.
-    """
-
-    def engine(targets: Slo) -> MaxTput | UnservableSize:
-        return profile.max_tput(*size, targets, longest_total_tokens)
-
-    front_end = front_end_of(profile, api_servers)
-    return engine(slo) if front_end is None else front_end.within_target(engine, size[1], slo)
-
-
-def served_cells(profile: Profile, slo: Slo = NO_TARGET, api_servers: int = DEFAULT_API_SERVERS) -> list[GridCell]:
-    """``Profile.cells`` behind the front end: the TPOT is that at the rate that it lets through."""
-    front_end = front_end_of(profile, api_servers)
-    cells = profile.cells(slo)
-    if front_end is None:
-        return cells
-    found = []
-    for cell in cells:
-        size = cell.input_tokens, cell.output_tokens
-        served = served_max_tput(profile, size, slo, api_servers=api_servers)
-        tpot_ms = cell.tpot_ms
-        if isinstance(served, MaxTput) and served.limited_by == FRONT_END:
-            tpot_ms = _tpot_ms_at(profile, cell, served)
-        found.append(replace(cell, served=served, tpot_ms=tpot_ms))
-    return found
-
-
-def _tpot_ms_at(profile: Profile, cell: GridCell, served: MaxTput) -> float | None:
-    """The engine's mean TPOT at a rate, on a line between its operating points; None if they do not tell."""
-    points = sorted(
-        (point.requests_per_s, point.tpot_ms)
-        for point in profile.points[cell.input_tokens, cell.output_tokens]
-        if point.tpot_ms is not None
-    )
-    return on_line(points, served.requests_per_s)
-
-
 def no_front_end(era: str, precision: str) -> bool:
     """Whether profiles of an era and precision include the front end already, so that its processes change nothing."""
     return front_end_law(era, precision) is None
@@ -266,13 +237,12 @@ def no_front_end(era: str, precision: str) -> bool:
 __all__ = [
     "DEFAULT_API_SERVERS",
     "MOST_API_SERVERS",
+    "FrontEndLaw",
     "FrontEndLimit",
     "front_end_law",
     "front_end_of",
-    "limit_on",
+    "law_in",
     "no_front_end",
     "note_of",
     "request_s",
-    "served_cells",
-    "served_max_tput",
 ]

@@ -6,10 +6,11 @@ from melange_cloud.domain.question import DEFAULT_CACHED_INPUT
 from melange_cloud.errors import Finding
 from melange_cloud.estimator.specs import TENSOR_PARALLEL_DEGREES
 from melange_cloud.profiles.estimates.listed_sizes import INPUT_TOKENS, LONG_OUTPUT_TOKENS, OUTPUT_TOKENS
-from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, front_end_of, request_s, served_cells
+from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, request_s
 from melange_cloud.profiles.law.find_law import law_of
 from melange_cloud.profiles.law.profile_law import ProfileLaw
 from melange_cloud.profiles.max_tput.profile import GridCell, Profile
+from melange_cloud.profiles.served_profile import served_profile
 from melange_cloud.profiles.user_measurements import import_notices, imports_of
 
 
@@ -30,9 +31,9 @@ def profile_rates(
     Raises:
         BadFile: a row of the profile is broken.
     """
-    cells = served_cells(profile, slo, api_servers)
+    served = served_profile(profile, api_servers)
+    cells, front_end = served.cells(slo), served.front_end
     imports = imports_of(profile)
-    front_end = front_end_of(profile, api_servers)
     found = law_of(profile) if with_law else None
     return ProfileRates(
         model=profile.model,

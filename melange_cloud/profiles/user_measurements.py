@@ -9,11 +9,12 @@ from melange_cloud.domain.engines import ENGINES, MEAN_OF_ENGINES, engine_title,
 from melange_cloud.inputs import read_bytes
 from melange_cloud.profiles.against_estimate import LARGE_RATIO, compared, large_ratio
 from melange_cloud.profiles.files.profile_file import ProfileFile
-from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS, served_max_tput
+from melange_cloud.profiles.front_end import DEFAULT_API_SERVERS
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile, pin
 from melange_cloud.profiles.max_tput.measured_profile import MeasuredProfile
 from melange_cloud.profiles.max_tput.profile import Profile
+from melange_cloud.profiles.served_profile import served_max_tput
 
 Size = tuple[float, float, int | None]
 """Mean input tokens, mean output tokens, longest input + output (None: not known)."""

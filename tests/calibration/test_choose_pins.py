@@ -20,8 +20,8 @@ from melange_cloud.domain import Kind, MaxTput, OperatingPoint, Slo, UnservableS
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus, load_models
 from melange_cloud.profiles import check_profile_file, load_eras, load_profiles, read_profile_file
-from melange_cloud.profiles.front_end import served_max_tput
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.served_profile import served_max_tput
 from melange_cloud.shipped import shipped
 from tests.examples import SHELL
 

@@ -15,8 +15,8 @@ from melange_cloud.calibration.pins_judged import pins_against, pins_without_eac
 from melange_cloud.calibration.training_data import load_measurements
 from melange_cloud.domain import Kind, MaxTput, Slo
 from melange_cloud.estimator.spec_files import load_calibrations
-from melange_cloud.profiles.front_end import served_max_tput
 from melange_cloud.profiles.library import estimated_profile
+from melange_cloud.profiles.served_profile import served_max_tput
 
 H100 = next(group for group in GROUPS if group.key == ("H100", "2025", "fp16"))
 

@@ -7,9 +7,9 @@ import pytest
 
 from melange_cloud import profiles
 from melange_cloud.domain import Kind, MaxTput, Slo
-from melange_cloud.profiles.front_end import served_max_tput
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
+from melange_cloud.profiles.served_profile import served_max_tput
 from tests.estimates_by_hand import HandReplica, HandServer, toml
 
 REPLICAS = [

