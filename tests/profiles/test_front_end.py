@@ -245,7 +245,8 @@ def test_what_the_front_end_does_not_limit_stays() -> None:
     ceiling = most(500)
     close: Any = pytest.approx(ceiling)
     # Of vLLM and SGLang a prompt takes 10 ms of it, and 499 tokens 10.68 ms.
-    assert behind.front_end == FrontEndCeiling(close, "B", 0.2, pytest.approx(1000 / 20.6786 / ceiling - 1, rel=1e-4))
+    up: Any = pytest.approx(1000 / 20.6786 / ceiling - 1, rel=1e-4)
+    assert behind.front_end == FrontEndCeiling(close, "B", 0.2, up)
     assert behind.requests_per_s == pytest.approx(engine.requests_per_s, rel=0.002)
     assert behind.requests_per_s < ceiling
     for name in ("grade", "error", "origin", "limited_by"):
