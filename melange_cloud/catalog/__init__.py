@@ -4,6 +4,7 @@ Prices are USD per hour of one instance; memory is GiB. Every offer says where i
 bound it.
 """
 
+from melange_cloud.catalog.availability import availability_of
 from melange_cloud.catalog.cache.format import EVERY_REGION, CachedPrices, ProviderCache, QueryRecord
 from melange_cloud.catalog.cache.store import (
     CLOCK_TOLERANCE,
@@ -42,6 +43,7 @@ __all__ = [
     "PriceShift",
     "ProviderCache",
     "QueryRecord",
+    "availability_of",
     "cache_file",
     "cache_folder",
     "difference",

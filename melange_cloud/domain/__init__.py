@@ -37,7 +37,7 @@ from melange_cloud.domain.fleet_context import (
 )
 from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
 from melange_cloud.domain.gpu_kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
-from melange_cloud.domain.offers import Exclusion, InstanceType, Offer, PriceProvenance, Region
+from melange_cloud.domain.offers import Availability, Exclusion, InstanceType, Offer, PriceProvenance, Region
 from melange_cloud.domain.plan import IneligibleType, Plan, RegionPlan
 from melange_cloud.domain.price_check import CloudRefresh, DoctorCheck
 from melange_cloud.domain.price_difference import CatalogDifference, PriceChange, RenewalCount, RenewalSummary
@@ -68,6 +68,7 @@ __all__ = [
     "Allocation",
     "Alternative",
     "ArrivalRates",
+    "Availability",
     "BindingQuota",
     "Bucket",
     "BucketCost",

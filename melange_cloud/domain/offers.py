@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from melange_cloud.domain.gpu_kinds import Kind
 
@@ -77,6 +78,21 @@ class Offer:
     def provenance(self, age: str) -> PriceProvenance:
         """Where its price comes from; ``age`` in words."""
         return PriceProvenance(self.origin, age, self.source, self.as_of_from, self.as_of_to)
+
+
+class Availability(StrEnum):
+    """How an instance can be had; what is free today, nobody but the vendor knows.
+
+    not_checked: sold that way, and nothing is known that speaks against it. often_unavailable: sold that way, but often
+    sold out. unconfirmed: a price is listed, but it may not be sold that way. capacity_block: sold by Capacity Block
+    only. interruptible: spot, which is taken back with minutes' notice.
+    """
+
+    NOT_CHECKED = "not_checked"
+    OFTEN_UNAVAILABLE = "often_unavailable"
+    UNCONFIRMED = "unconfirmed"
+    CAPACITY_BLOCK = "capacity_block"
+    INTERRUPTIBLE = "interruptible"
 
 
 @dataclass(frozen=True, slots=True)
