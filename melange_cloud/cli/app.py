@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from melange_cloud.cli import options_to_question, plan, schema, sensitivity, solve
+from melange_cloud.cli import gpus, options_to_question, plan, regions, schema, sensitivity, solve
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.maintain import commands
 from melange_cloud.cli.output import emit, note
@@ -138,6 +138,8 @@ def melange_cloud(
 
 app.command("plan")(plan.plan)
 app.command("sensitivity")(sensitivity.sensitivity)
+app.command("gpus")(gpus.gpus)
+app.command("regions")(regions.regions)
 app.command("solve")(solve.solve)
 app.command("schema")(schema.schema)
 commands.add_to(price_commands.app, profile_commands.app)

@@ -20,6 +20,8 @@ class DocumentName(StrEnum):
 
     PLAN = "plan"
     SENSITIVITY = "sensitivity"
+    GPUS = "gpus"
+    REGIONS = "regions"
     HEATMAP = "heatmap"
     PROFILES = "profiles"
     PROFILE = "profile"
@@ -66,6 +68,8 @@ def document_of(name: DocumentName) -> "Document":
     return {
         DocumentName.PLAN: json_documents.PLAN,
         DocumentName.SENSITIVITY: json_documents.SENSITIVITY,
+        DocumentName.GPUS: json_documents.GPUS,
+        DocumentName.REGIONS: json_documents.REGIONS,
         DocumentName.HEATMAP: json_documents.HEATMAP,
         DocumentName.PROFILES: json_documents.PROFILES,
         DocumentName.PROFILE: json_documents.PROFILE,

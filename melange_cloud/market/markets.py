@@ -137,7 +137,7 @@ def _market(
 ) -> Market:
     found = gathered.catalog
     known = {region: found.offers_in(region.provider, region.name, purchase) for region in selected}
-    stale = {region: [offer for offer in known[region] if _is_stale(offer, now.date())] for region in selected}
+    stale = {region: [offer for offer in known[region] if is_stale(offer, now.date())] for region in selected}
     offers = {region: [offer for offer in known[region] if offer not in stale[region]] for region in selected}
     return Market(
         moment=now,
@@ -150,7 +150,8 @@ def _market(
     )
 
 
-def _is_stale(offer: Offer, today: date) -> bool:
+def is_stale(offer: Offer, today: date) -> bool:
+    """Whether a price is too old to use as today's."""
     return offer.purchase == "spot" and (today - offer.as_of_to).days > MOST_SPOT_AGE_DAYS
 
 

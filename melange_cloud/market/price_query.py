@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from melange_cloud import catalog, clouds
-from melange_cloud.domain import InstanceType, Offer
+from melange_cloud.domain import InstanceType, Offer, Region
 from melange_cloud.errors import BadInput
 from melange_cloud.market.gather import PriceSet, gather, known_providers, known_regions
 from melange_cloud.market.policy import PricePolicy
@@ -44,10 +44,23 @@ class PriceQuery:
         )
 
 
-def offers_of(
-    query: PriceQuery, *, now: datetime, progress: clouds.Progress | None = None
-) -> tuple[PriceSet, list[Offer]]:
-    """All prices that were gathered, and the offers of the regions that were requested.
+@dataclass(frozen=True, slots=True)
+class QueriedPrices:
+    """The answer to a PriceQuery.
+
+    Attributes:
+        regions: those that were requested.
+        gathered: all prices that were gathered.
+        offers: those of the requested regions, GPUs and instance types.
+    """
+
+    regions: tuple[Region, ...]
+    gathered: PriceSet
+    offers: tuple[Offer, ...]
+
+
+def queried(query: PriceQuery, *, now: datetime, progress: clouds.Progress | None = None) -> QueriedPrices:
+    """The prices that a query asks for.
 
     Raises:
         BadInput, PricesUnavailable: as ``gather`` and ``catalog.read_price_sheet`` raise them.
@@ -77,11 +90,12 @@ def offers_of(
         sources=sources,
     )
     names = {(region.provider, region.name) for region in selected}
-    return gathered, [
+    found = (
         offer
         for offer in gathered.catalog.offers
         if (offer.instance_type.provider, offer.region) in names and query.is_about(offer.instance_type)
-    ]
+    )
+    return QueriedPrices(selected, gathered, tuple(found))
 
 
 def cheapest_first(offers: Iterable[Offer]) -> list[Offer]:

@@ -2,11 +2,13 @@
 
 from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
 from melange_cloud.domain.evidence import EvidenceList
+from melange_cloud.domain.gpu_list import GpuList
 from melange_cloud.domain.heatmap import HeatMap
 from melange_cloud.domain.import_report import ImportReport
 from melange_cloud.domain.measurement import ServerMeasurement
 from melange_cloud.domain.profile_list import ProfileList
 from melange_cloud.domain.profile_rates import ProfileRates
+from melange_cloud.domain.region_list import RegionOverview
 from melange_cloud.report.json_ import SCHEMA_VERSION
 from melange_cloud.report.pages.heatmap_data import UNIT
 from melange_cloud.report.pages.price_checks import DoctorReport, PriceRefresh
@@ -67,6 +69,16 @@ SENSITIVITY = Document(
     "How the cheapest fleet of melange-cloud moves with one quantity",
     f"What `melange-cloud sensitivity --format json` prints. {_COMMON}",
     Sensitivity,
+)
+GPUS = Document(
+    "The GPUs that melange-cloud knows, with their prices",
+    f"What `melange-cloud gpus --format json` prints. {_COMMON}",
+    GpuList,
+)
+REGIONS = Document(
+    "The regions that melange-cloud knows",
+    f"What `melange-cloud regions --format json` prints. {_COMMON}",
+    RegionOverview,
 )
 HEATMAP = Document(
     "A heat map of T/$ of melange-cloud",

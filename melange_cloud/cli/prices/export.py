@@ -39,7 +39,7 @@ def export(
 ) -> None:
     """Write a price sheet for git or a machine without a network; `--prices FILE` reads it back."""
     from melange_cloud import catalog
-    from melange_cloud.market.price_query import PriceQuery, offers_of
+    from melange_cloud.market.price_query import PriceQuery, queried
     from melange_cloud.report.pages.prices import price_sheet
 
     result = result_of(out, None, [Format.CSV])
@@ -48,6 +48,6 @@ def export(
         region or ["all"], provider_of(provider), purchases_of(purchase), policy, prices, accept_odd_prices
     )
     with fetch_bar() as progress:
-        gathered, offers = offers_of(query, now=current_time.now(), progress=progress)
-    tell(gathered.notes)
-    show(price_sheet(sorted(offers, key=catalog.key_of)), result)
+        found = queried(query, now=current_time.now(), progress=progress)
+    tell(found.gathered.notes)
+    show(price_sheet(sorted(found.offers, key=catalog.key_of)), result)

@@ -51,7 +51,7 @@ def list_(
     out: Out = None,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
-    from melange_cloud.market.price_query import PriceQuery, cheapest_first, has_new_types, offers_of
+    from melange_cloud.market.price_query import PriceQuery, cheapest_first, has_new_types, queried
     from melange_cloud.report.pages.prices import SPOT_NOTE, price_list
 
     result = result_of(out, format_, Format)
@@ -70,7 +70,8 @@ def list_(
     )
     now = current_time.now()
     with fetch_bar() as progress:
-        gathered, offers = offers_of(query, now=now, progress=progress)
+        found = queried(query, now=now, progress=progress)
+    gathered, offers = found.gathered, found.offers
     if result.format != Format.JSON:
         tell(gathered.notes)
     if result.format == Format.CSV and any(offer.purchase == "spot" for offer in offers):
