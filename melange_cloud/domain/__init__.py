@@ -38,7 +38,7 @@ from melange_cloud.domain.fleet_context import (
 from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
 from melange_cloud.domain.gpu_kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
 from melange_cloud.domain.offers import Availability, Exclusion, InstanceType, Offer, PriceProvenance, Region
-from melange_cloud.domain.plan import IneligibleType, Plan, RegionPlan
+from melange_cloud.domain.plan import IneligibleType, MissingProfile, Plan, RegionPlan
 from melange_cloud.domain.price_check import CloudRefresh, DoctorCheck
 from melange_cloud.domain.price_difference import CatalogDifference, PriceChange, RenewalCount, RenewalSummary
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
@@ -99,6 +99,7 @@ __all__ = [
     "LimitShare",
     "MaxTput",
     "MaxTputTable",
+    "MissingProfile",
     "Offer",
     "OfferNumbers",
     "OperatingPoint",

@@ -33,6 +33,20 @@ class IneligibleType:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingProfile:
+    """A GPU, or one degree of it, of which nothing is known for the model: no plan uses it.
+
+    Attributes:
+        tensor_parallel: the degree without a profile; null: no degree has one.
+        reason: why.
+    """
+
+    gpu: str
+    tensor_parallel: int | None
+    reason: str = field(metadata={"schema": {"minLength": 1}})
+
+
+@dataclass(frozen=True, slots=True)
 class RegionPlan:
     """The answer for one region.
 
@@ -121,6 +135,7 @@ class Plan:
         imports: the user's own measurements that the answer rests on, by kind; those that change nothing are not among
             them.
         first_rank: which regions compete for the first rank; None where fewer than two have a fleet.
+        no_profile: the GPUs and degrees that have a price and could not be planned with, of those that were requested.
     """
 
     generated_at: datetime
@@ -130,6 +145,7 @@ class Plan:
     regions: tuple[RegionPlan, ...]
     imports: tuple[UserMeasurement, ...] = ()
     first_rank: FirstRank | None = None
+    no_profile: tuple[MissingProfile, ...] = ()
 
     def age_days(self, day: date) -> int:
         """Days from ``day`` to the plan's making, never negative."""

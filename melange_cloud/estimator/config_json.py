@@ -24,6 +24,9 @@ LARGEST_FILE_BYTES = 1_000_000
 LEAST_WINDOW = 128
 """Tokens; no profile could be made of less."""
 
+_MISSING_OF_A_CONFIG = 3
+"""Of seven fields that every config has; with more missing it is not a model's config."""
+
 _16_BIT = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "float32": "bf16", "float": "bf16"}
 """Precision that engines serve published weights in; 32-bit ones are cast to 16 bits."""
 
@@ -148,10 +151,20 @@ class _ConfigFields:
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self._path, self.config = path, config
-        self.faults: list[Fault] = []
+        self._found: list[Fault] = []
+        self._missing: list[tuple[str, str]] = []
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What is wrong; where most fields are missing it is one fault, since the file is not a whole config."""
+        if len(self._missing) > _MISSING_OF_A_CONFIG:
+            names = ", ".join(field for field, _ in self._missing)
+            return [Fault(self._path, f"has no {names}: give a model's whole config.json"), *self._found]
+        missing = [Fault(self._path, f"is missing; add it: {wanted}", field=field) for field, wanted in self._missing]
+        return [*missing, *self._found]
 
     def fault(self, field: str, message: str) -> None:
-        self.faults.append(Fault(self._path, message, field=field))
+        self._found.append(Fault(self._path, message, field=field))
 
     def whole(self, field: str, low: int, high: int, default: int | None = None, *, low_default: bool = False) -> int:
         """A whole number in [low, high]; null is absent. ``low_default`` lets the default lie below."""
@@ -159,7 +172,7 @@ class _ConfigFields:
         wanted = f"a whole number from {low:,} to {high:,}"
         if value is None:
             if default is None:
-                self.fault(field, f"is missing; add it: {wanted}")
+                self._missing.append((field, wanted))
                 return low
             if low <= default <= high or low_default:
                 return default

@@ -95,22 +95,30 @@ def why_not(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     if field := present("peft_type"):
         return [(field, "is an adapter's config: give that of the base model")]
     if field := present(*_OTHER_SENSES):
-        return [(field, "takes images or sound: what they cost is not estimated")]
+        return _inestimable(field, "takes images or sound: what they cost is not estimated")
     if field := present("is_encoder_decoder", "encoder_layers", "num_decoder_layers"):
-        return [(field, "is an encoder-decoder model: the estimator knows decoders only")]
+        return _inestimable(field, "is an encoder-decoder model: the estimator knows decoders only")
     experts = next((name for name in _EXPERTS if present(name) and config[name] != 1), "")
     if experts:
-        return [(experts, "is a mixture of experts: how many experts a step reads is not in the estimator's formulas")]
+        return _inestimable(
+            experts, "is a mixture of experts: how many experts a step reads is not in the estimator's formulas"
+        )
     if field := present("kv_lora_rank"):
-        return [(field, "has multi-head latent attention (MLA): its cache is not that of the estimator's formulas")]
+        return _inestimable(
+            field, "has multi-head latent attention (MLA): its cache is not that of the estimator's formulas"
+        )
     state = present(*_STATE_SPACE) or next((name for name in sorted(config) if name.startswith(("mamba", "ssm_"))), "")
     if state:
-        return [(state, "has state-space or recurrent layers: they have no KV cache, and the estimator has no others")]
+        return _inestimable(
+            state, "has state-space or recurrent layers: they have no KV cache, and the estimator has no others"
+        )
     layer_types = config.get("layer_types")
     if isinstance(layer_types, list) and (others := [kind for kind in layer_types if kind not in _LAYER_TYPES]):
-        return [("layer_types", f"has {shown(others[0])} layers: the estimator knows {' and '.join(_LAYER_TYPES)}")]
+        return _inestimable(
+            "layer_types", f"has {shown(others[0])} layers: the estimator knows {' and '.join(_LAYER_TYPES)}"
+        )
     if field := present("attention_chunk_size"):
-        return [(field, "has chunked attention: it is not in the estimator's formulas")]
+        return _inestimable(field, "has chunked attention: it is not in the estimator's formulas")
     if field := present(*_QUANTIZED):
         settings = config[field]
         method = settings.get("quant_method") if isinstance(settings, dict) else None
@@ -121,5 +129,11 @@ def why_not(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not isinstance(kind, str) or not kind:
         return [("model_type", "is missing; give a model's whole config.json, which says for example 'llama'")]
     if kind not in FAMILIES:
-        return [("model_type", f"is {shown(kind)}, which is not read: known are {', '.join(sorted(FAMILIES))}")]
+        return _inestimable(
+            "model_type", f"is {shown(kind)}, which is not read: known are {', '.join(sorted(FAMILIES))}"
+        )
     return []
+
+
+def _inestimable(field: str, why: str) -> list[tuple[str, str]]:
+    return [(field, f"{why}; measure a server of it instead: melange-cloud profiles measure")]

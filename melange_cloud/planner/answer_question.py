@@ -1,10 +1,10 @@
 """The cheapest fleet for each region that one question names, ranked, with all that an answer rests on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from melange_cloud.domain import GPUS, PURCHASES, Kind, Offer, Plan, RegionName, RegionPlan, Status
+from melange_cloud.domain import GPUS, PURCHASES, Kind, MissingProfile, Offer, Plan, RegionName, RegionPlan, Status
 from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
@@ -92,8 +92,16 @@ def answer(
         basis=asked.basis,
         regions=tuple(sorted(plans, key=_cheapest_first)),
         imports=imports,
+        no_profile=tuple(missing for missing in evaluated.missing if _is_requested(missing, asked)),
     )
     return ranked(unranked)
+
+
+def _is_requested(missing: MissingProfile, asked: ResolvedQuestion) -> bool:
+    """Whether it may be used by ``--gpu``."""
+    return asked.may_use is None or any(
+        kind.gpu == missing.gpu and missing.tensor_parallel in (None, kind.tensor_parallel) for kind in asked.may_use
+    )
 
 
 def able_alone(plans: Sequence[RegionPlan]) -> set[str]:
@@ -149,9 +157,30 @@ def model_notices(asked: ResolvedQuestion, evaluated: ProfileEvaluation) -> tupl
             "all with plan --config config.json, or profiles estimate --config config.json --gpu all --save"
         )
     elif without:
-        reasons = "; ".join(f"{gpu}: {evaluated.no_profile[gpu]}" for gpu in without)
+        by_reason: dict[str, list[str]] = {}
+        for gpu in without:
+            by_reason.setdefault(evaluated.no_profile[gpu], []).append(gpu)
+        reasons = "; ".join(f"{', '.join(gpus)}: {reason}" for reason, gpus in by_reason.items())
         notices.append(f"left out: no profile of {model} for {reasons}")
+    notices.extend(_degrees_without(asked, evaluated))
     return tuple(notices)
+
+
+def _degrees_without(asked: ResolvedQuestion, evaluated: ProfileEvaluation) -> Iterator[str]:
+    """The degrees of a config's model that have no profile although fewer GPUs hold it."""
+    if asked.basis.served.config is None:
+        return
+    fewest: dict[str, int] = {}
+    for kind in evaluated.profiles:
+        fewest[kind.gpu] = min(kind.tensor_parallel, fewest.get(kind.gpu, kind.tensor_parallel))
+    by_reason: dict[tuple[int, str], list[str]] = {}
+    for missing in evaluated.missing:
+        degree = missing.tensor_parallel
+        if degree is not None and degree > fewest.get(missing.gpu, degree) and _is_requested(missing, asked):
+            by_reason.setdefault((degree, missing.reason), []).append(missing.gpu)
+    for (degree, reason), gpus in by_reason.items():
+        where = "" if len(gpus) == len(fewest) else f" on {', '.join(gpus)}"
+        yield f"not estimated: {degree} GPUs per replica{where} ({reason})"
 
 
 def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] | None = None) -> tuple[str, ...]:

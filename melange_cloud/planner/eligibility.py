@@ -88,7 +88,7 @@ def eligible_offers(
 
     Args:
         profiled: the kinds that have a profile.
-        no_profile: GPU -> why it has none.
+        no_profile: GPU or kind -> why it has none.
     """
     kinds = rules.kinds_of(profiled)
     gpus = {kind.gpu for kind in kinds}
@@ -119,9 +119,16 @@ def _refusal(
     if offer.sold_as == "capacity_block" and not rules.sold_as_any:
         return IneligibleType(machine.name, "sold by Capacity Block only", "sold_as")
     if machine.gpu not in profiled_gpus:
-        reason = no_profile.get(machine.gpu, f"no profile for {machine.gpu}")
-        return IneligibleType(machine.name, f"{machine.gpu}: {reason}", "no_profile")
+        return IneligibleType(machine.name, _why_no_profile(machine.gpu, no_profile, rules), "no_profile")
     if machine.memory_gib < rules.host_memory_floor_gib:
         # One text for all sizes, so that a table can name the types together.
         return IneligibleType(machine.name, f"host memory < {rules.host_memory_floor_gib:.3g} GiB", "host_memory")
     return None
+
+
+def _why_no_profile(gpu: str, no_profile: Mapping[str, str], rules: EligibilityRules) -> str:
+    """Why a GPU has no profile; where degrees were requested, why the largest of them has none."""
+    kinds = sorted(kind for kind in rules.may_use or () if kind.gpu == gpu and str(kind) in no_profile)
+    if gpu not in no_profile and kinds:
+        return f"{kinds[-1]}: {no_profile[str(kinds[-1])]}"
+    return f"{gpu}: {no_profile.get(gpu, f'no profile for {gpu}')}"

@@ -52,8 +52,8 @@ def heat_map(
 
     Args:
         question: read are region (one; none is HEATMAP_REGION), provider, model, precision, era, engine, tpot_ms
-            (infinite asks for saturation), gpus, purchase, sold_as, min_host_memory_gib, prices, accept_odd_prices,
-            trust, discounts, api_servers, cached_input.
+            (infinite asks for saturation), gpus, purchase, sold_as, min_host_memory_gib, config, prices,
+            accept_odd_prices, trust, discounts, api_servers, cached_input.
         over: one size over targets; None is every size of INPUT_TOKENS x OUTPUT_TOKENS under one target.
         now: the time that price ages are counted to; None is the clock.
         on_fetch: called with (what is read, units done, units in all or None) while prices are fetched.
@@ -100,6 +100,7 @@ def heat_map(
         generated_at=moment,
         notices=(
             *snapshot_notice([offer for offer in entering if offer.instance_type.name in used], moment),
+            *(f"{served.model}: {clause}" for clause in asked.choice.notes),
             *market.notes,
             *import_notices(
                 imports_at([usable[kind] for kind in sorted(usable)], sizes, slos, basis.served.api_servers),

@@ -1,11 +1,21 @@
 """MaxTput of every bucket on every kind, for the requested targets and for others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from melange_cloud import profiles
-from melange_cloud.domain import Bucket, Kind, MaxTputTable, Offer, PlanBasis, Slo, UnservableSize, row_loads
+from melange_cloud.domain import (
+    Bucket,
+    Kind,
+    MaxTputTable,
+    MissingProfile,
+    Offer,
+    PlanBasis,
+    Slo,
+    UnservableSize,
+    row_loads,
+)
 from melange_cloud.planner.error_bars import shifted
 from melange_cloud.planner.obstacles import percent
 from melange_cloud.planner.posed_problem import row_of_bucket
@@ -21,6 +31,7 @@ class ProfileEvaluation:
         max_tput: what is planned with: as stated, or the low end where the plan is pessimistic.
         better, stated, worse: at the high end of every profile's error, as the profiles state it, at the low end.
         no_profile: GPU or kind -> why it has no profile.
+        missing: the same, each with its GPU and degree.
         profiles: what the figures are derived from.
         buckets: the workload's, with traffic.
         pessimistic: whether ``at`` gives the low end.
@@ -32,6 +43,7 @@ class ProfileEvaluation:
     stated: MaxTputTable
     worse: MaxTputTable
     no_profile: Mapping[str, str]
+    missing: tuple[MissingProfile, ...]
     profiles: Mapping[Kind, profiles.Profile]
     buckets: tuple[Bucket, ...]
     pessimistic: bool
@@ -65,11 +77,18 @@ def evaluate(basis: PlanBasis, buckets: tuple[Bucket, ...], offers: Iterable[Off
         stated=stated,
         worse=worse,
         no_profile={str(key): reason for key, reason in no_profile.items()},
+        missing=tuple(_missing(no_profile)),
         profiles=by_kind,
         buckets=buckets,
         pessimistic=basis.served.pessimistic,
         api_servers=basis.served.api_servers,
     )
+
+
+def _missing(no_profile: Mapping[str | Kind, str]) -> Iterator[MissingProfile]:
+    for key, reason in no_profile.items():
+        gpu, degree = key if isinstance(key, Kind) else (key, None)
+        yield MissingProfile(gpu, degree, reason)
 
 
 def without_prefix_cache(basis: PlanBasis, evaluated: ProfileEvaluation) -> MaxTputTable:

@@ -31,6 +31,9 @@ class Obstacle:
         return f"{describe_bucket(self.bucket)} ({percent(self.bucket.share)} of requests{others}): {self.reason}"
 
 
+_REASONS_SHOWN = 3
+
+
 def split_by_service(
     kinds: Iterable[Kind], max_tput: MaxTputTable, buckets: Sequence[Bucket], row_of: Mapping[str, str]
 ) -> tuple[list[Kind], dict[Kind, Obstacle]]:
@@ -109,9 +112,17 @@ def unserved_row(
 
 def why_no_candidate(left_out: Sequence[IneligibleType]) -> str:
     """Why no instance type may enter, in words."""
-    shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
-    more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+    named: dict[str, list[str]] = {}
+    # What was not asked for explains least.
+    for item in sorted(left_out, key=lambda item: item.code == "gpu_not_asked"):
+        named.setdefault(item.reason, []).append(item.instance_type)
+    shown = "; ".join(f"{_some(names)}: {reason}" for reason, names in [*named.items()][:_REASONS_SHOWN])
+    more = f"; and {len(named) - _REASONS_SHOWN} more reasons" if len(named) > _REASONS_SHOWN else ""
     return f"every instance type is left out: {shown}{more}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def why_nothing_serves(refused_kinds: Mapping[Kind, Obstacle], candidates: Iterable[Offer]) -> str:

@@ -1,11 +1,12 @@
 """`plan --config`: every GPU is estimated by itself; which have no profile is said, with a config and without."""
 
 import json
+import re
 
 import pytest
 
 from tests.cli.test_profile_estimate import QWEN_14B
-from tests.estimator.test_config_json import LLAMA_8B
+from tests.estimator.test_config_json import LLAMA_8B, SHIPPED
 
 REGION = ("plan", "--region", "us-east-1")
 
@@ -79,6 +80,12 @@ def test_gpus_that_cannot_hold_the_model_are_named_with_the_reason(run, config):
     (notice,) = [notice for notice in plan["notices"] if notice.startswith("left out: no profile of mine for")]
     for gpu in ("A10G", "A100-40GB", "A100-80GB"):
         assert f"{gpu}: {gpu} has no fp8" in notice
+    assert [(line["gpu"], line["tensor_parallel"]) for line in plan["no_profile"]] == [
+        ("A10G", None),
+        ("A100-40GB", None),
+        ("A100-80GB", None),
+    ]
+    assert all("has no fp8" in line["reason"] for line in plan["no_profile"])
     assert "H100" not in notice
     alone = run.json(*REGION, "--config", "config.json", "--model", "mine", "--precision", "fp8", "--gpu", "L4")
     assert not any("left out" in notice for notice in alone["notices"]), "others were not asked for"
@@ -131,3 +138,77 @@ def test_the_settings_file_is_not_taken_for_a_model(run, config, tmp_path):
     config(LLAMA_8B)
     named = run("plan", "--rate", "5", "--gpu", "L4", "--region", "us-east-1", MELANGE_CLOUD_MODEL_CONFIG="config.json")
     assert "estimated from config.json" in " ".join(named.stdout.split())
+
+
+def test_degrees_that_do_not_split_the_model_are_named(run, config):
+    """28 heads over 8 GPUs."""
+    config({**SHIPPED["qwen2.5-7b"], "max_position_embeddings": 32768})
+    ask = (*REGION, "--config", "config.json", "--model", "mine", "--rate", "5")
+    plan = run.json(*ask)
+    reason = "8 GPUs do not split mine evenly"
+    gpus = ("L4", "A10G", "A100-40GB", "A100-80GB", "H100")
+    assert plan["no_profile"] == [{"gpu": gpu, "tensor_parallel": 8, "reason": reason} for gpu in gpus]
+    assert f"not estimated: 8 GPUs per replica ({reason})" in plan["notices"]
+    alone = run(*ask, "--gpu", "H100:8")
+    assert alone.exit_code == 3
+    assert f"p5.48xlarge: H100 x8: {reason}" in " ".join(alone.stdout.split())
+
+
+def test_a_model_that_fits_on_no_gpu_says_how_much_memory_is_missing(run, config):
+    """405,853,388,800 parameters x 2 bytes are 756.0 GiB, more than eight GPUs of any kind here have."""
+    config({**LLAMA_8B, "num_hidden_layers": 126, "hidden_size": 16384, "num_attention_heads": 128,
+            "intermediate_size": 53248})  # fmt: skip
+    result = run(*REGION, "--config", "config.json", "--rate", "5", "--gpu", "L4", "--gpu", "H100")
+    assert result.exit_code == 3
+    said = " ".join(result.stdout.split())
+    assert "L4: 756.0 GiB of bf16 weights do not fit on 8 x L4" in said
+    assert re.search(
+        r"H100: 756.0 GiB of bf16 weights do not fit on 8 x H100: [0-9.]+ GiB are missing; --precision fp8 would do",
+        said,
+    )
+    assert said.count("take a larger GPU") == 0, "every GPU is listed"
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "name"),
+    [
+        ("config.json", {}, "llama-8b"),  # the folder's
+        ("Llama 3.json", {}, "llama-3"),
+        ("config.json", {"_name_or_path": "org/My_Model"}, "my-model"),
+    ],
+)
+def test_without_a_name_the_model_is_called_as_its_file_says(run, tmp_path, file, more, name):
+    folder = tmp_path / "Llama_8B"
+    folder.mkdir()
+    (folder / file).write_text(json.dumps({**LLAMA_8B, **more}))
+    plan = run.json(*REGION, "--gpu", "L4", "--rate", "1", "--config", str(folder / file))
+    assert plan["request"]["model"] == name
+    assert "model" not in plan["defaulted"]
+
+
+def test_heat_map_and_profile_of_a_config_are_those_of_the_shipped_model(run, config):
+    """On L4, of which no row of the model is pinned."""
+    config(LLAMA_8B)
+    own = ("--config", "config.json", "--model", "mine")
+    ask = ("profiles", "heatmap", "--gpu", "L4", "--gpu", "A10G", "--size", "64x64", "--over", "tpot")
+    cells = [run.json(*ask, *whose)["cells"] for whose in (own, ("--model", "llama-3.1-8b"))]
+    l4 = [[one for cell in some for one in cell["ranked"] if one["gpu"] == "L4"] for some in cells]
+    assert l4[0]
+    assert [one["requests_per_s"] for one in l4[0]] == [one["requests_per_s"] for one in l4[1]]
+    show = ("profiles", "show", "--gpu", "L4", "--tpot-ms", "100")
+    shown = [run.json(*show, *whose) for whose in (own, ("--model", "llama-3.1-8b"))]
+    assert [answer["model"] for answer in shown] == ["mine", "llama-3.1-8b"]
+    assert shown[0]["cells"] == shown[1]["cells"]
+
+
+def test_a_file_that_is_not_a_config_gets_one_line(run, tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "vocab_size": 32000}')
+    result = run(*REGION, "--config", "config.json", "--rate", "5")
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert "has no num_hidden_layers, hidden_size" in line
+    assert "give a model's whole config.json" in line
+    (tmp_path / "config.json").write_text(json.dumps({**LLAMA_8B, "num_local_experts": 8}))
+    (line,) = run(*REGION, "--config", "config.json", "--rate", "5").stderr.splitlines()
+    assert "is a mixture of experts" in line
+    assert "melange-cloud profiles measure" in line

@@ -66,6 +66,7 @@ def test_the_documented_fields_are_there() -> None:
         "regions",
         "imports",
         "first_rank",
+        "no_profile",
     ]
     assert loaded["schema_version"] == 1
     assert loaded["generated_at"] == "2026-11-22T12:00:05Z"

@@ -13,6 +13,7 @@ from melange_cloud.cli.options import (
     ACCEPT_ODD_PRICES,
     API_SERVERS,
     CACHED_INPUT,
+    CONFIG,
     ENGINE,
     ERA,
     GPU,
@@ -50,6 +51,8 @@ melange-cloud profiles heatmap --region us-east-1
 
 melange-cloud profiles heatmap --gpu A10G --gpu A100-80GB --tpot-ms inf --output a10g-a100.svg
 
+melange-cloud profiles heatmap --config config.json --model my-model
+
 melange-cloud profiles heatmap --size 64x64 --over tpot --tpot-ms 40 --tpot-ms 80
 """
 
@@ -64,8 +67,8 @@ class HeatMapAxis(StrEnum):
 
 
 SHARED = (
-    MODEL, PRECISION, ERA, ENGINE, GPU, PROVIDER, API_SERVERS, CACHED_INPUT, PURCHASE, SOLD_AS, MIN_HOST_MEMORY_GIB,
-    SHEET,
+    MODEL, PRECISION, ERA, ENGINE, CONFIG, GPU, PROVIDER, API_SERVERS, CACHED_INPUT, PURCHASE, SOLD_AS,
+    MIN_HOST_MEMORY_GIB, SHEET,
     ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST, REQUIRE_FRESH, LONGEST,
 )  # fmt: skip
 """The options that it shares with ``plan``."""

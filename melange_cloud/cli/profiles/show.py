@@ -12,6 +12,7 @@ from melange_cloud.cli.options import (
     AnyFormat,
     ApiServers,
     CachedInput,
+    ConfigFile,
     E2eMs,
     Engine,
     Era,
@@ -26,13 +27,15 @@ from melange_cloud.cli.options import (
 )
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain import Slo
-from melange_cloud.domain.question import DEFAULT_API_SERVERS, DEFAULT_CACHED_INPUT, DEFAULT_MODEL
+from melange_cloud.domain.question import DEFAULT_API_SERVERS, DEFAULT_CACHED_INPUT
 from melange_cloud.report.page import Format
 
 EXAMPLES = """
 Examples:
 
 melange-cloud profiles show --model llama-2-7b --gpu A10G --tpot-ms 120 --era vllm-0.2.7
+
+melange-cloud profiles show --config config.json --gpu L4 --tpot-ms 60
 
 melange-cloud profiles show --model qwen3-32b --gpu H100 --law --format json
 """
@@ -41,6 +44,7 @@ melange-cloud profiles show --model qwen3-32b --gpu H100 --law --format json
 def show(
     gpu: GpuNames,
     model: Model = None,
+    config: ConfigFile = None,
     tensor_parallel: TensorParallel = None,
     tpot_ms: TpotMs = None,
     p99_tpot_ms: P99TpotMs = None,
@@ -72,13 +76,14 @@ def show(
     slo = Slo(**latency_targets(targets))
     share = DEFAULT_CACHED_INPUT if cached_input is None else CACHED_INPUT.value(cached_input)
     found, left_out = one_per_gpu(
-        model or DEFAULT_MODEL,
+        model,
         gpus_of(gpu),
         tensor_parallel=tensor_parallel,
         era=era,
         precision=precision,
         engine=resolve_engine(engine, find_era(era)),
         cached_input=share,
+        config=config,
     )
     servers = DEFAULT_API_SERVERS if api_servers is None else api_servers
     for profile in found:

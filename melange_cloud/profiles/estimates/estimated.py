@@ -47,11 +47,15 @@ def estimated_profile(
 
 
 class DoesNotFit(BadInput):
-    """A replica that the GPU cannot host; ``reason`` says why and what would do, without the model's name."""
+    """A replica that the GPU cannot host; the message says why and what would do.
 
-    def __init__(self, model: str, reason: str) -> None:
-        super().__init__(f"{model}: {reason}")
-        self.reason = reason
+    Attributes:
+        reason: why, without the model's name; with another precision, where that would do.
+    """
+
+    def __init__(self, model: str, refusal: str, cure: str, smaller: str) -> None:
+        super().__init__(f"{model}: {refusal}; {cure}{f' and so would {smaller}' if smaller else ''}")
+        self.reason = f"{refusal}; {smaller} would do" if smaller else refusal
 
 
 def estimated_at_every_degree(
@@ -157,16 +161,16 @@ def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
     degree = splits[-1] if wanted is None else wanted
     if degree in fitting:
         return degree
-    smaller = f" and {', '.join(others)}" if (others := _smaller_formats(model, asked, degree)) else ""
+    smaller = _smaller_format(model, asked, degree)
     more = [other for other in fitting if other > degree]
     cure = f"--tp {more[0]} would do" if more else "no more GPUs of one instance would do: take a larger GPU"
-    raise DoesNotFit(model.name, f"{refusal(degree)}; {cure}{smaller}")
+    raise DoesNotFit(model.name, refusal(degree), cure, smaller)
 
 
-def _smaller_formats(model: ConfigModel, asked: _Asked, degree: int) -> list[str]:
-    """``--precision fp8`` where that makes the replica fit."""
+def _smaller_format(model: ConfigModel, asked: _Asked, degree: int) -> str:
+    """``--precision fp8`` where that makes the replica fit, else empty."""
     constants = load_calibrations().get((asked.sheet.name, asked.era.name, "fp8"))
     if asked.precision == "fp8" or asked.sheet.fp8_tflops is None or constants is None:
-        return []
+        return ""
     smaller = replace(asked, precision="fp8", constants=constants)
-    return [] if smaller.replica(model, degree).refusal else ["so would --precision fp8"]
+    return "" if smaller.replica(model, degree).refusal else "--precision fp8"
