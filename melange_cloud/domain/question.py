@@ -10,6 +10,7 @@ there.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from melange_cloud.domain.engines import MEAN_OF_ENGINES
@@ -148,6 +149,10 @@ class PlannedTraffic:
         headroom: fraction added to the peak rate.
         planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
         rate_source: which of the workload's own arrivals the rates are; empty if they were given as numbers.
+        rate_window_s: length of the windows in which those arrivals were counted, s; None for rates given as numbers.
+        rate_windows: how many whole windows there were, gaps left out; None for rates given as numbers.
+        peak_window_starts_at: when the busiest of them began, UTC; None if the rate is not their peak, or the source
+            has no dates.
         cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
         cached_input_source: whose log the share of cached input is of; empty if it was given, or nothing is cached.
         served_requests_share: part of the traffic's requests that is planned for; below 1 where sizes that no GPU can
@@ -164,6 +169,9 @@ class PlannedTraffic:
     headroom: float
     planned_requests_per_s: float
     rate_source: str = ""
+    rate_window_s: int | None = None
+    rate_windows: int | None = None
+    peak_window_starts_at: datetime | None = None
     cached_input: float = DEFAULT_CACHED_INPUT
     cached_input_source: str = ""
     served_requests_share: float = 1.0

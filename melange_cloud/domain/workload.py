@@ -1,7 +1,7 @@
 """Request sizes and how often each comes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 
@@ -113,6 +113,19 @@ class ArrivalRates:
     def gaps(self) -> int:
         """Windows in which the source was not collecting."""
         return sum(requests is None for requests in self.requests_by_window)
+
+    @property
+    def busiest_starts_at(self) -> datetime | None:
+        """Start of the first window with the peak, UTC; None if the windows or their date are not known."""
+        known = [(requests, -at) for at, requests in enumerate(self.requests_by_window) if requests is not None]
+        if self.starts_at is None or not known:
+            return None
+        return self.starts_at + timedelta(seconds=-max(known)[1] * self.window_s)
+
+    @property
+    def span_s(self) -> int:
+        """Length of all its windows together, without gaps, s."""
+        return self.windows * self.window_s
 
     def quantile(self, percent: str | float) -> float | None:
         """The rate that ``percent`` % of the windows do not exceed, requests/s; None where only figures are known.

@@ -4,27 +4,43 @@ import math
 import re
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.domain.question import DEFAULT_PEAK_REQUESTS_PER_S
+from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_number
 from melange_cloud.workload import WorkloadFile
 
 _QUANTILE = re.compile(r"p([0-9]{1,2}(\.[0-9]{1,4})?|100)")
-_WINDOW = {60: "minute", 3600: "hour"}
+_WINDOW = {60: "minute", SECONDS_PER_HOUR: "hour"}
+_DAY_S = 24 * SECONDS_PER_HOUR
+_MOST_MINUTES = 120
+"""Longer spans are told in hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRate:
     """A rate, requests/s, with the mean rate of the same source; ``words`` is where both come from.
 
-    For a number ``words`` is empty and the mean is None.
+    For a number ``words`` is empty, and the others are None.
+
+    Attributes:
+        arrivals: those of the workload that it is taken from.
+        is_peak: whether it is their peak.
     """
 
     requests_per_s: float
     mean_requests_per_s: float | None
     words: str
+    arrivals: ArrivalRates | None = None
+    is_peak: bool = False
+
+    @property
+    def peak_window_starts_at(self) -> datetime | None:
+        """Start of the busiest window, UTC, if the rate is the peak and the time is known."""
+        return self.arrivals.busiest_starts_at if self.is_peak and self.arrivals is not None else None
 
 
 def default_rate(held: WorkloadFile, *, workload_is_default: bool) -> PlannedRate:
@@ -68,7 +84,23 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedRate:
             "such a fleet cannot serve the mean; use mean, p95 or peak"
         )
     unit = f"{_WINDOW[arrivals.window_s]}s" if arrivals.window_s in _WINDOW else f"windows of {arrivals.window_s:,} s"
-    return PlannedRate(value, arrivals.mean_requests_per_s, f"{word} of the {arrivals.windows:,} {unit} of {name}")
+    words = f"{word} of the {arrivals.windows:,} {unit} of {name}"
+    return PlannedRate(value, arrivals.mean_requests_per_s, words, arrivals, word in ("peak", "p100"))
+
+
+def doubts_of(rate: PlannedRate) -> tuple[str, ...]:
+    """What the peak of the workload's own arrivals leaves open, one clause each; empty for other rates."""
+    arrivals = rate.arrivals
+    if arrivals is None or not rate.is_peak:
+        return ()
+    if arrivals.window_s > SECONDS_PER_HOUR:
+        hours = arrivals.window_s / SECONDS_PER_HOUR
+        return (f"its rates are means over {hours:g} hours, and the busiest hour is higher; give it with --rate",)
+    if arrivals.span_s < _DAY_S:
+        minutes = round(arrivals.span_s / 60)
+        span = f"{minutes} minutes" if minutes < _MOST_MINUTES else f"{arrivals.span_s / SECONDS_PER_HOUR:.3g} hours"
+        return (f"its arrivals span {span}; the peak of a day may be higher, give it with --rate",)
+    return ()
 
 
 def _value(word: str, arrivals: ArrivalRates) -> float | None:

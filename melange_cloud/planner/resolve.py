@@ -24,7 +24,7 @@ from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.inputs.quantities import latency_target_ms, positive
 from melange_cloud.inputs.suggestions import close_matches
-from melange_cloud.planner.planned_rate import default_rate, rate_of
+from melange_cloud.planner.planned_rate import default_rate, doubts_of, rate_of
 from melange_cloud.planner.question import PARTS, Question, fields_of, known_word
 
 LEAST_HOURS_OF_A_MONTH = 672.0
@@ -74,7 +74,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQ
         BadFile: a workload file with faults.
     """
     served, choice = _served(question)
-    traffic, load = _traffic(question, choice.era)
+    traffic, load, doubts = _traffic(question, choice.era)
     targets, calculation, detail = _checked(question.targets), _checked(question.calculation), _detail(question)
     fleet, may_use = _fleet(question, choice, machines)
     return ResolvedQuestion(
@@ -83,7 +83,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQ
         workload=load,
         may_use=may_use,
         # `workloads show` lists what is odd about a shipped trace; what a user's file leaves open is said here.
-        notes=() if load.name in workload.list_workloads() else load.notes,
+        notes=() if load.name in workload.list_workloads() else (*load.notes, *doubts),
         choice=choice,
         detail=detail,
     )
@@ -145,8 +145,8 @@ def _served(question: Question) -> tuple[ServedModel, profiles.ModelSelection]:
     return replace(served, model=choice.model, precision=choice.precision, era=choice.era, engine=engine), choice
 
 
-def _traffic(question: Question, era: str) -> tuple[PlannedTraffic, Workload]:
-    """The rates to plan for, and the workload that they are of.
+def _traffic(question: Question, era: str) -> tuple[PlannedTraffic, Workload, tuple[str, ...]]:
+    """The rates to plan for, the workload that they are of, and what its own rates leave open.
 
     Args:
         era: engine era of the profiles.
@@ -184,10 +184,13 @@ def _traffic(question: Question, era: str) -> tuple[PlannedTraffic, Workload]:
         headroom=asked.headroom,
         planned_requests_per_s=planned,
         rate_source=rate.words,
+        rate_window_s=None if rate.arrivals is None else rate.arrivals.window_s,
+        rate_windows=None if rate.arrivals is None else rate.arrivals.windows,
+        peak_window_starts_at=rate.peak_window_starts_at,
         cached_input=cached_input,
         cached_input_source=source,
     )
-    return traffic, load
+    return traffic, load, doubts_of(rate)
 
 
 def _cached_input(given: float | None, held: workload.WorkloadFile, era: str) -> tuple[float, str]:

@@ -6,6 +6,7 @@ from datetime import date
 
 from melange_cloud.domain import Allocation, Kind, KindUse, Plan, RegionPlan, Status
 from melange_cloud.domain.engines import engine_title, engines_in
+from melange_cloud.domain.question import PlannedTraffic
 from melange_cloud.errors import echoed
 from melange_cloud.report.text import (
     GLUE,
@@ -106,7 +107,7 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
         f"{echoed(traffic.workload, 100)}{star(plan, 'workload')}{f' ({title})' if title else ''}: mean "
         f"{quantity(round(traffic.mean_input_tokens))} in / {quantity(round(traffic.mean_output_tokens))} out tokens",
         f"peak {quantity(traffic.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')}"
-        f"{_of_arrivals(plan)} + "
+        f"{of_arrivals(traffic)} + "
         f"{quantity(traffic.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
         f"{quantity(traffic.planned_requests_per_s)}{_served(plan)}"
         f"{_mean_rate(plan)}; {_targets(plan)}",
@@ -161,9 +162,13 @@ def _targets(plan: Plan) -> str:
     return "; ".join([*asked, *free])
 
 
-def _of_arrivals(plan: Plan) -> str:
-    source = plan.basis.traffic.rate_source
-    return f" ({clean(source)})" if source else ""
+def of_arrivals(traffic: PlannedTraffic) -> str:
+    """Which of the workload's own arrivals the rate is, and when its peak was; empty for a number."""
+    if not traffic.rate_source:
+        return ""
+    began = traffic.peak_window_starts_at
+    when = "" if began is None else f", {began:%Y-%m-%d}{GLUE}{began:%H:%M}{GLUE}UTC"
+    return f" ({clean(traffic.rate_source)}{when})"
 
 
 def _served(plan: Plan) -> str:

@@ -16,7 +16,7 @@ from melange_cloud.workload.file_form import WorkloadForm
 from melange_cloud.workload.histogram import SizeFacts
 from melange_cloud.workload.hourly_counts import read_histogram, read_rates, with_rates
 from melange_cloud.workload.load import list_workloads, load_workload, load_workload_file
-from melange_cloud.workload.mix import mix, mixed_cached_input, workload_from_requests
+from melange_cloud.workload.mix import mix, mixed_cached_input, rates_left_out, workload_from_requests
 from melange_cloud.workload.scale import scale, without_longest
 from melange_cloud.workload.traces.columns import ColumnChoice
 from melange_cloud.workload.traces.read import Trace, read_trace
@@ -35,6 +35,7 @@ __all__ = [
     "load_workload_file",
     "mix",
     "mixed_cached_input",
+    "rates_left_out",
     "read_histogram",
     "read_rates",
     "read_trace",

@@ -16,6 +16,7 @@ from melange_cloud.workload.buckets.ranges import (
     clashes,
     range_of,
 )
+from melange_cloud.workload.hourly_counts import NO_RATES
 
 
 def workload_from_requests(
@@ -140,6 +141,16 @@ def mixed_cached_input(parts: Iterable[tuple[WorkloadFile, float]]) -> float | N
         cached.append(tokens[-1] * held.cached_input_share)
     total = math.fsum(tokens)
     return math.fsum(cached) / total if total else None
+
+
+def rates_left_out(parts: Mapping[str, tuple[WorkloadFile, float]]) -> list[str]:
+    """A note on the arrival rates of the parts, which a mixture by weights has not; empty where no part has any.
+
+    Args:
+        parts: by name, with their weights.
+    """
+    names = ", ".join(part for part, (held, _) in parts.items() if held.arrival_rates is not None)
+    return [f"{NO_RATES}: those of {names} are not mixed; plan with --rate"] if names else []
 
 
 def _whole(size: SupportsIndex, kind: str, position: int) -> int:

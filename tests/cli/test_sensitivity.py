@@ -137,3 +137,17 @@ def test_markdown_has_every_stretch_that_the_json_has() -> None:
     page = run(*asked, "--all-rows", "--format", "markdown")
     rows = [line for line in page.splitlines() if line.startswith("| ")]
     assert len(rows) == len(stretches) + 2  # the head and the rule below it
+
+
+def test_the_page_says_what_the_rate_is_made_of(tmp_path: Path) -> None:
+    """Three requests in the busiest of two minutes: 0.05 a second."""
+    log = tmp_path / "log.csv"
+    times = ("00:00:00", "00:00:30", "00:01:10", "00:01:20", "00:01:40", "00:02:00")
+    rows = "".join(f"2026-03-01T{time}Z,500,100\n" for time in times)
+    log.write_text(f"timestamp,input_tokens,output_tokens\n{rows}", encoding="utf-8")
+    made = CliRunner().invoke(app, ["workloads", "from-trace", str(log), "--output", str(tmp_path / "mine.json")])
+    assert made.exit_code == 0, made.output
+    mine = ("--workload", str(tmp_path / "mine.json"), "--gpu", "L4")
+    page = " ".join(run("--over", "tpot", "--from", "80", "--to", "81", *mine).replace("\u00a0", " ").split())
+    assert "peak 0.05 req/s (peak of the 2 minutes of log, 2026-03-01 00:01 UTC) + 20 % headroom" in page
+    assert "log: its arrivals span 2 minutes; the peak of a day may be higher, give it with --rate" in page

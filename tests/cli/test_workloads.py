@@ -438,3 +438,15 @@ def test_errors_carry_exit_code_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["list", "show", "from-trace", "from-counts", "mix", "scale"])
 def test_help_has_an_example(command: str) -> None:
     assert f"Example: melange-cloud workloads {command}" in " ".join(run(command, "--help").split())
+
+
+def test_a_mixture_says_whose_arrivals_it_does_without(tmp_path: Path) -> None:
+    out = tmp_path / "both.json"
+    run("mix", "conversation=0.5", "code-week=0.25", "document=0.25", "--output", out)
+    held = load_workload_file(out)
+    assert held.arrival_rates is None
+    assert held.workload.notes[0] == (
+        "no arrival rates: those of conversation, code-week are not mixed; plan with --rate"
+    )
+    run("mix", "chat=0.5", "document=0.5", "--output", tmp_path / "none.json")
+    assert not any("not mixed" in note for note in load_workload(tmp_path / "none.json").notes)

@@ -1,6 +1,8 @@
 """--rate as a number or as one of the workload's own arrivals."""
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +13,10 @@ from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.answer_question import notices_of
-from melange_cloud.planner.planned_rate import rate_of
+from melange_cloud.planner.planned_rate import doubts_of, rate_of
 from melange_cloud.planner.resolve import resolve
-from melange_cloud.workload import load_workload_file, write_workload
+from melange_cloud.shipped import shipped
+from melange_cloud.workload import load_workload_file, scale, write_workload
 from tests.questions import ask
 
 WEEK = load_workload_file("code-week")
@@ -136,3 +139,64 @@ def test_a_plan_for_the_p95_divides_by_the_mean() -> None:
     assert by_word.regions == by_number.regions
     assert by_word.basis.traffic.rate_source == "p95 of the 168 hours of code-week"
     assert "peak_requests_per_s" not in by_word.defaulted
+
+
+def test_the_busiest_window_is_dated():
+    """Read from the shipped file itself: 168 counts from 2024-05-10, of which the largest comes once."""
+    with (shipped("profiles") / "workloads" / "code-week.json").open(encoding="utf-8") as file:
+        told = json.load(file)["requests_per_s"]
+    counts = told["requests_by_window"]
+    begins = datetime.fromisoformat(told["starts_at"]) + timedelta(hours=counts.index(max(counts)))
+    traffic = resolved(workload="code-week").basis.traffic
+    assert traffic.peak_window_starts_at == begins
+    assert (traffic.rate_window_s, traffic.rate_windows) == (3600, 168)
+    p95 = resolved(workload="code-week", peak_requests_per_s="p95").basis.traffic
+    assert (p95.peak_window_starts_at, p95.rate_windows) == (None, 168)
+    number = resolved(workload="code-week", peak_requests_per_s=90.0).basis.traffic
+    assert (number.peak_window_starts_at, number.rate_window_s, number.rate_windows) == (None, None, None)
+
+
+def test_of_equal_windows_the_first_is_the_busiest_and_gaps_are_none():
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    rates = ArrivalRates(60, 3, 2.0, 3.0, 3.0, (60, None, 180, 180), start)
+    assert rates.busiest_starts_at == start + timedelta(minutes=2)
+    assert replace(rates, starts_at=None).busiest_starts_at is None
+    assert replace(rates, requests_by_window=()).busiest_starts_at is None
+
+
+@pytest.mark.parametrize(
+    ("window_s", "windows", "word", "says"),
+    [
+        (60, 101, "peak", "its arrivals span 101 minutes; the peak of a day may be higher"),
+        (3600, 6, "peak", "its arrivals span 6 hours"),
+        (3600, 24, "peak", None),
+        (86_400, 14, "peak", "its rates are means over 24 hours, and the busiest hour is higher"),
+        (60, 101, "p95", None),
+        (60, 101, "25", None),
+    ],
+)
+def test_what_the_peak_of_short_or_coarse_arrivals_leaves_open(window_s, windows, word, says):
+    held = replace(WEEK, arrival_rates=ArrivalRates(window_s, windows, 5.0, 8.0, 9.0))
+    doubts = doubts_of(rate_of(word, held))
+    assert len(doubts) == (says is not None)
+    assert says is None or doubts[0].startswith(says)
+
+
+def test_a_file_is_planned_at_its_peak_whichever_way_it_was_made(tmp_path):
+    """30 requests/s in the busiest of 24 hours, 10 in the others; x 1.2 is 36."""
+    mine = tmp_path / "mine.json"
+    hours = (30 * 3600, *([10 * 3600] * 23))
+    rates = ArrivalRates(3600, 24, (30 + 23 * 10) / 24, 10.0, 30.0, hours)
+    held = replace(WEEK, workload=replace(WEEK.workload, name="mine", notes=()), arrival_rates=rates)
+    mine.write_text(write_workload(held), encoding="utf-8")
+
+    def traffic(path):
+        return resolved(workload=str(path)).basis.traffic
+
+    assert traffic(mine).planned_requests_per_s == pytest.approx(36)
+    assert traffic(mine).mean_requests_per_s == pytest.approx(260 / 24)
+    assert resolved(workload=str(mine)).notes == ()
+    twice = tmp_path / "twice.json"
+    twice.write_text(write_workload(scale(held, times=2.0)), encoding="utf-8")
+    assert traffic(twice).planned_requests_per_s == pytest.approx(72)
+    assert traffic(twice).rate_source == "peak of the 24 hours of mine", "the name in the file"

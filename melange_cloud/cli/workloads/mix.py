@@ -42,7 +42,7 @@ def mix(
         {part: (held.workload, weight) for part, (held, weight) in weighted.items()},
         name or (result.path.stem if result.path else "mix"),
         title or " + ".join(f"{100 * weight:g} % {part}" for part, (_, weight) in weighted.items()),
-        notes=note_ or (),
+        notes=[*(note_ or ()), *workload.rates_left_out(weighted)],
     )
     cached = workload.mixed_cached_input(weighted.values())
     emit(workload.write_workload(workload.WorkloadFile(mixed, cached_input_share=cached)), result)

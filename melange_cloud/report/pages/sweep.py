@@ -8,7 +8,7 @@ from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet
 from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartLine, LinePanel
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
-from melange_cloud.report.sentences import profiles_of
+from melange_cloud.report.sentences import of_arrivals, profiles_of
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
@@ -79,7 +79,8 @@ def title(answer: Sensitivity) -> tuple[str, ...]:
     """What is shown, of what, at whose prices."""
     served, traffic, sweep = answer.basis.served, answer.basis.traffic, answer.sweep
     fleet_rules = answer.basis.fleet
-    rate = "" if sweep.over == "rate" else f", peak {quantity(traffic.peak_requests_per_s)}{GLUE}req/s"
+    peak = f"peak {quantity(traffic.peak_requests_per_s)}{GLUE}req/s{of_arrivals(traffic)}"
+    rate = "" if sweep.over == "rate" else f", {peak}"
     tpot = "" if sweep.over == "tpot" else f", mean TPOT <={GLUE}{quantity(answer.basis.targets.tpot_ms)}{GLUE}ms"
     router = "" if sweep.over == "router" else f", router {clean(fleet_rules.router)}"
     return (
