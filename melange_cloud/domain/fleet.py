@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-from melange_cloud.domain.offers import PriceProvenance
+from melange_cloud.domain.offers import Availability, PriceProvenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Allocation:
         list_usd_per_instance_hour: price of one instance before the user's own discounts, USD/h.
         line_usd_per_hour: price of all its instances together, USD/h.
         price: where the price comes from.
+        availability: how its instances can be had; whether any are free today is not known.
     """
 
     instance_type: str
@@ -43,6 +44,7 @@ class Allocation:
     list_usd_per_instance_hour: float = field(metadata={"key": "list_usd_per_hour_each"})
     line_usd_per_hour: float = field(metadata={"key": "usd_per_hour"})
     price: PriceProvenance = field(metadata={"flat": True})
+    availability: Availability = Availability.NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True)

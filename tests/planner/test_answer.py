@@ -111,6 +111,20 @@ def test_doubtful_offers_enter_only_when_asked():
 
 
 @pytest.mark.parametrize(
+    ("region", "rules", "said"),
+    [
+        ("us-east-1", {"gpus": ("H100",)}, {"p5.48xlarge": "often_unavailable"}),
+        ("us-east-1", {"gpus": ("H100",), "sold_as": "any"}, {"p5.4xlarge": "unconfirmed"}),
+        ("us-east-1", {"gpus": ("L4",)}, {"g6.2xlarge": "not_checked"}),
+        ("us-central1", {"gpus": ("H100",)}, {"a3-highgpu-8g": "often_unavailable"}),
+    ],
+)
+def test_each_line_says_how_it_can_be_had(region, rules, said):
+    (plan,) = ask(region, **rules).regions
+    assert said.items() <= {line.instance_type: line.availability for line in plan.allocations}.items()
+
+
+@pytest.mark.parametrize(
     ("rules", "code"),
     [
         (("optimal",), 0),

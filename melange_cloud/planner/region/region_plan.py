@@ -143,6 +143,7 @@ def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: 
         list_usd_per_instance_hour=offer.list_usd_per_instance_hour,
         line_usd_per_hour=offer.usd_per_instance_hour * instances,
         price=offer.provenance(price_age),
+        availability=catalog.availability_of(offer),
     )
 
 
