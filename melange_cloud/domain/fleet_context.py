@@ -50,6 +50,26 @@ class WhatIf:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetWithSpare:
+    """The cheapest fleet for the same question that survives losing any one instance (``--spare 1``).
+
+    Fleets are compared at equal resilience by these costs: one large machine and eleven small ones are not alike.
+
+    Attributes:
+        reason: why there is no such fleet; empty where there is one.
+        usd_per_month: its cost, USD/month; None where no fleet was found.
+        proven: whether the search was carried to its end; where it was not, the cheapest fleet costs at most that.
+    """
+
+    status: Status
+    reason: str
+    fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
+    usd_per_month: float | None
+    instances: Mapping[str, int]
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FleetAtThroughput:
     """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
 

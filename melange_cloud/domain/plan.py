@@ -10,7 +10,7 @@ from datetime import date, datetime
 from melange_cloud.domain.comparison import CostOrder, FirstRank, RegionName, RegionStanding
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.fleet import Allocation, Fleet
-from melange_cloud.domain.fleet_context import FleetContext, SingleGpuFleet
+from melange_cloud.domain.fleet_context import FleetContext, FleetWithSpare, SingleGpuFleet
 from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
@@ -56,6 +56,8 @@ class RegionPlan:
         fleet: what is rented, and what it carries.
         left_out: what has a price here and was left out.
         context: what is shown with the fleet.
+        with_spare: what the cheapest fleet that survives losing any one instance costs, the fleet itself where that was
+            requested; None without a fleet.
         coverage: what the profiles know of the traffic asked for.
         purchases: the same question on demand, under commitments and on spot; None where it was not asked for
             (--compare-purchases).
@@ -71,6 +73,7 @@ class RegionPlan:
     fleet: Fleet = field(metadata={"flat": True})
     left_out: tuple[IneligibleType, ...]
     context: FleetContext = field(default_factory=FleetContext, metadata={"flat": True})
+    with_spare: FleetWithSpare | None = None
     coverage: Coverage | None = None
     purchases: tuple[PurchasePlan, ...] | None = None
     difference: CostOrder | None = None

@@ -1,5 +1,6 @@
 """One region's plan: the fleet, and what else it could be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from melange_cloud import catalog
@@ -11,6 +12,7 @@ from melange_cloud.planner.region.region_plan import quota_needs, with_fleet, wi
 from melange_cloud.planner.region.routers import cheapest_by_router
 from melange_cloud.planner.region.single_gpu import single_gpu_fleets
 from melange_cloud.planner.region.what_if import more_servers, what_ifs
+from melange_cloud.planner.region.with_spare import cheapest_with_spare
 from melange_cloud.planner.region_question import RegionQuestion
 
 
@@ -47,7 +49,8 @@ def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:
         current=current,
         quota_needs=quota_needs(question, planned),
     )
-    return with_fleet(question, problem, planned, context)
+    with_spare = cheapest_with_spare(question, planned, question.basis.calculation.hours_per_month)
+    return replace(with_fleet(question, problem, planned, context), with_spare=with_spare)
 
 
 def _fleet_of_today(question: RegionQuestion, file: Path) -> dict[str, int]:
