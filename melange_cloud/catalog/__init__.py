@@ -24,7 +24,7 @@ from melange_cloud.catalog.discounts import Discount, load_discounts, with_disco
 from melange_cloud.catalog.fleet_file import read_fleet
 from melange_cloud.catalog.implausible import PriceShift, odd_prices, shifts
 from melange_cloud.catalog.quotas import AccountQuota, quota_of
-from melange_cloud.catalog.regions import select_regions, with_sheet_regions
+from melange_cloud.catalog.regions import named_among, select_regions, with_sheet_regions
 from melange_cloud.catalog.renew_checks import worth_a_look
 from melange_cloud.catalog.renew_snapshot import FolderRenewal, renew_folder
 from melange_cloud.catalog.sheet import SHEET_COLUMNS, read_price_sheet
@@ -56,6 +56,7 @@ __all__ = [
     "load_regions",
     "load_snapshot",
     "metadata_not_there",
+    "named_among",
     "odd_prices",
     "quota_of",
     "read_cache",

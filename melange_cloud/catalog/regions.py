@@ -64,6 +64,14 @@ def select_regions(
     return tuple(selected[key] for key in sorted(selected))
 
 
+def named_among(patterns: Iterable[str], regions: Iterable[Region]) -> tuple[Region, ...]:
+    """Those of the regions that a pattern names, instead of a glob or ``all``, in their order."""
+    names = {pattern.strip().lower() for pattern in patterns}
+    return tuple(
+        region for region in regions if {region.name.lower(), f"{region.provider}:{region.name}".lower()} & names
+    )
+
+
 def _matches(
     pattern: str, provider: str | None, regions: Sequence[Region], priced: Collection[tuple[str, str]] | None
 ) -> list[Region]:

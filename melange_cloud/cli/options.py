@@ -48,6 +48,10 @@ REGION = Option(
     field="regions", read=_listed,
 )
 PROVIDER = Option("provider", str, "aws, gcp or a plug-in's; all unless given.", panel=WHERE, field="provider")
+AGAINST = Option(
+    "against", str, "With several regions: the region to compare the others with, such as the one you use today.",
+    panel=OUTPUT, field="against",
+)
 MODEL = Option("model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, WHAT, field="model")
 PRECISION = Option("precision", str, "bf16, fp16 or fp8", "the model's own", WHAT, field="precision")
 ERA = Option("era", str, "Engine era of the profiles, see `profiles list`", asked.DEFAULT_ERA, WHAT, field="era")
@@ -214,7 +218,9 @@ QUESTION = (
 )
 """The options that ask a question, in the order of help: those of ``sensitivity`` too."""
 
-ONE_ANSWER = (EXPLAIN, ALTERNATIVES, CURRENT, STAY_WITHIN, COMPARE_PURCHASES, SHOW, ALL_ROWS, FORMAT, OUT)
+ONE_ANSWER = (
+    EXPLAIN, ALTERNATIVES, CURRENT, STAY_WITHIN, COMPARE_PURCHASES, AGAINST, SHOW, ALL_ROWS, FORMAT, OUT,
+)
 """The options about the one answer of ``plan``."""
 # fmt: on
 

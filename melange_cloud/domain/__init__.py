@@ -6,6 +6,7 @@ the README's glossary and have no synonyms.
 """
 
 from melange_cloud.domain.comparison import (
+    AgainstBase,
     Confidence,
     CostOrder,
     FirstRank,
@@ -66,6 +67,7 @@ __all__ = [
     "PROVIDERS",
     "PURCHASES",
     "ROUTERS",
+    "AgainstBase",
     "Allocation",
     "Alternative",
     "ArrivalRates",

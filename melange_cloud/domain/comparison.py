@@ -102,6 +102,8 @@ class RegionStanding:
 
     Attributes:
         premium_fraction: by what fraction it costs more than the cheapest; 0 for the cheapest.
+        premium_with_spare_fraction: the same where both must survive losing any one instance; negative where it then
+            costs less than the region that is cheapest as requested; None where either has no such fleet.
         saving_usd_per_month: what moving to the cheapest would save, USD/month.
         profile_error_usd_per_month: by how much the profiles' errors move that saving where the order turns
             (``difference.turn``); None if no such point is known.
@@ -111,11 +113,36 @@ class RegionStanding:
     """
 
     premium_fraction: float
+    premium_with_spare_fraction: float | None = field(metadata={"schema": {"minimum": None}})
     saving_usd_per_month: float
     profile_error_usd_per_month: float | None
     sure: Confidence
     price_age_days: int
     prices_apart_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstBase:
+    """One region against the one that ``--against`` names, such as the region that runs today.
+
+    Attributes:
+        difference_fraction: by what fraction it costs more than the base; negative where it costs less.
+        difference_usd_per_month: by how much it costs more than the base, USD/month; negative where it costs less.
+        with_spare_difference_fraction: difference_fraction where both must survive losing any one instance; None where
+            either has no such fleet.
+        with_spare_difference_usd_per_month: the same in USD/month.
+        sure: how certain it is which of the two costs more.
+        prices_apart_days: days between the dates of the two fleets' oldest prices.
+        order: why that is certain, or where it turns; None for the base itself.
+    """
+
+    difference_fraction: float = field(metadata={"schema": {"minimum": None}})
+    difference_usd_per_month: float = field(metadata={"schema": {"minimum": None}})
+    with_spare_difference_fraction: float | None = field(metadata={"schema": {"minimum": None}})
+    with_spare_difference_usd_per_month: float | None = field(metadata={"schema": {"minimum": None}})
+    sure: Confidence
+    prices_apart_days: int
+    order: CostOrder | None = None
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -135,7 +162,7 @@ class FirstRank:
         level: whether all of ``ties`` cost the same.
         spread_fraction: by what fraction the most expensive of ``ties`` costs more than the cheapest.
         prices_apart_days: days between the oldest and the newest price date among ``ties``; 0 if they agree.
-        with_spare: regions that cost less than the cheapest where both must survive losing an instance.
+        with_spare: regions that cost less than the cheapest where both must survive losing any one instance.
         unproven: regions where the search stopped early or found nothing in time, which may cost less than the
             cheapest.
     """

@@ -7,7 +7,7 @@ Field names are those of the JSON that ``--format json`` prints (README, "The JS
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from melange_cloud.domain.comparison import CostOrder, FirstRank, RegionName, RegionStanding
+from melange_cloud.domain.comparison import AgainstBase, CostOrder, FirstRank, RegionName, RegionStanding
 from melange_cloud.domain.coverage import Coverage
 from melange_cloud.domain.fleet import Allocation, Fleet
 from melange_cloud.domain.fleet_context import FleetContext, FleetWithSpare, SingleGpuFleet
@@ -64,6 +64,7 @@ class RegionPlan:
         difference: how it differs from the cheapest region; None for that one, without a fleet, and where there is one
             region.
         comparison: how it compares with the cheapest region; None where fewer than two have a fleet, or it has none.
+        against: how it compares with the region that --against names; None without one, or where either has no fleet.
     """
 
     region_name: RegionName = field(metadata={"flat": True})
@@ -78,6 +79,7 @@ class RegionPlan:
     purchases: tuple[PurchasePlan, ...] | None = None
     difference: CostOrder | None = None
     comparison: RegionStanding | None = None
+    against: AgainstBase | None = None
 
     @property
     def region(self) -> str:
@@ -139,6 +141,8 @@ class Plan:
             them.
         first_rank: which regions compete for the first rank; None where fewer than two have a fleet.
         no_profile: the GPUs and degrees that have a price and could not be planned with, of those that were requested.
+        named: the regions that were requested by name, not by a glob or all.
+        against: the region that the others are compared with (--against); None without one.
     """
 
     generated_at: datetime
@@ -149,6 +153,8 @@ class Plan:
     imports: tuple[UserMeasurement, ...] = ()
     first_rank: FirstRank | None = None
     no_profile: tuple[MissingProfile, ...] = ()
+    named: tuple[RegionName, ...] = ()
+    against: RegionName | None = None
 
     def age_days(self, day: date) -> int:
         """Days from ``day`` to the plan's making, never negative."""

@@ -1,12 +1,13 @@
 """The regions that a question names, with their offers by the order of trust."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from melange_cloud import catalog
 from melange_cloud.domain import Exclusion, InstanceType, Offer, Region
+from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market import gather
 from melange_cloud.market.policy import PricePolicy
@@ -33,6 +34,7 @@ class PriceQuestion:
         accept_odd_prices: take prices that are five times off the same type's in other regions.
         trust: whether to query clouds, and how old a price may be.
         discounts: laid over all but the user's own sheet.
+        against: name of the region, one of those that ``regions`` means, that the others are compared with.
     """
 
     regions: tuple[str, ...]
@@ -42,6 +44,7 @@ class PriceQuestion:
     accept_odd_prices: bool = False
     trust: PricePolicy = field(default_factory=PricePolicy)
     discounts: tuple[catalog.Discount, ...] = ()
+    against: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Market:
         stale: by region, offers whose price is too old to use as today's (spot only); not among ``offers``.
         excluded: by region, what is known not to be sold this way, with the reason.
         notes: what is to be said of these prices.
+        named: the regions that the question names one by one, not by a glob or all.
+        base: the region that the others are compared with; None without one.
     """
 
     moment: datetime
@@ -65,6 +70,8 @@ class Market:
     stale: Mapping[Region, Sequence[Offer]]
     excluded: Mapping[Region, Sequence[Exclusion]]
     notes: tuple[str, ...]
+    named: tuple[Region, ...] = ()
+    base: Region | None = None
 
     @property
     def every_offer(self) -> list[Offer]:
@@ -118,6 +125,8 @@ def open_markets(
         *((offer.instance_type.provider, offer.region) for offer in sheet),
     }
     selected = catalog.select_regions(question.regions, question.provider, regions, priced)
+    base = None if question.against is None else _base(question.against, selected, regions)
+    named = catalog.named_among(question.regions, selected)
     gathered = gather.gather(
         selected,
         purchases,
@@ -129,7 +138,24 @@ def open_markets(
         sources=installed,
     )
     notes = (*_unknown_regions(sheet, gather.known_regions(installed)), *gathered.notes)
-    return {bought: _market(selected, gathered, bought, now, notes) for bought in purchases}
+    markets = {bought: _market(selected, gathered, bought, now, notes) for bought in purchases}
+    return {bought: replace(market, named=named, base=base) for bought, market in markets.items()}
+
+
+def _base(name: str, selected: Sequence[Region], regions: Sequence[Region]) -> Region:
+    """The region that the others are compared with."""
+    if len(selected) < 2:
+        raise BadInput(f"--against {echoed(name)}: it compares regions, and --region selects only one")
+    found = catalog.named_among([name], selected)
+    if len(found) > 1:
+        both = " or ".join(f"{region.provider}:{region.name}" for region in found)
+        raise BadInput(f"--against {echoed(name)}: several providers have a region of that name; use {both}")
+    if found:
+        return found[0]
+    if catalog.named_among([name], regions):
+        raise BadInput(f"--against {echoed(name)}: not one of the regions to compare; add --region {echoed(name)}")
+    names = [region.name for region in selected]
+    raise BadInput(f"--against {echoed(name)}: unknown region; {close_matches(name.lower(), names)}")
 
 
 def _market(

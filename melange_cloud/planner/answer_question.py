@@ -14,7 +14,7 @@ from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, fr
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.purchases import compare_purchases
 from melange_cloud.planner.question import Question, purchase_of
-from melange_cloud.planner.ranking.rank_regions import rank, ranked
+from melange_cloud.planner.ranking.rank_regions import compared_with_base, rank, ranked
 from melange_cloud.planner.region.plan_region import plan_region
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import ResolvedQuestion, resolve
@@ -72,8 +72,8 @@ def answer(
         if question.detail.compare_purchases:
             compared = compare_purchases(region, asked, markets, evaluated, solving)
         plans.append(replace(plan, coverage=covered, purchases=compared))
-    differences = rank(plans, asked, market, evaluated, solving)
-    plans = [replace(plan, difference=differences.get(plan.region_name)) for plan in plans]
+    orders = rank(plans, asked, market, evaluated, solving)
+    plans = [replace(plan, difference=orders.from_cheapest.get(plan.region_name)) for plan in plans]
     in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.fleet.kinds}
     imports = imports_in(evaluated, may_enter, [asked.basis.targets.slo], in_fleet)
     unranked = Plan(
@@ -93,8 +93,10 @@ def answer(
         regions=tuple(sorted(plans, key=_cheapest_first)),
         imports=imports,
         no_profile=tuple(missing for missing in evaluated.missing if _is_requested(missing, asked)),
+        named=tuple(RegionName(region.provider, region.name) for region in market.named),
+        against=None if market.base is None else RegionName(market.base.provider, market.base.name),
     )
-    return ranked(unranked)
+    return compared_with_base(ranked(unranked), orders.from_base)
 
 
 def _is_requested(missing: MissingProfile, asked: ResolvedQuestion) -> bool:

@@ -67,6 +67,8 @@ def test_the_documented_fields_are_there() -> None:
         "imports",
         "first_rank",
         "no_profile",
+        "named",
+        "against",
     ]
     assert loaded["schema_version"] == 1
     assert loaded["generated_at"] == "2026-11-22T12:00:05Z"

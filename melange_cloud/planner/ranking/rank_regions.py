@@ -1,11 +1,24 @@
-"""The regions of a plan against the cheapest of them: what each costs more, how certain that is, which is first."""
+"""The regions of a plan against the cheapest of them: what each costs more, how certain that is, which is first.
+
+Where the question names a base, such as the region that runs today, they are compared with that one too.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from melange_cloud.domain import Confidence, CostOrder, FirstRank, Plan, RegionName, RegionPlan, RegionStanding, Status
+from melange_cloud.domain import (
+    AgainstBase,
+    Confidence,
+    CostOrder,
+    FirstRank,
+    Plan,
+    RegionName,
+    RegionPlan,
+    RegionStanding,
+    Status,
+)
 from melange_cloud.domain.comparison import LEAST_SURE_FIRST
-from melange_cloud.domain.money import same_cost
+from melange_cloud.domain.money import is_cheaper, same_cost
 from melange_cloud.market.markets import Market
 from melange_cloud.planner.max_tput_table import ProfileEvaluation
 from melange_cloud.planner.problem_solver import ProblemSolver
@@ -14,20 +27,28 @@ from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import ResolvedQuestion
 
 
+@dataclass(frozen=True, slots=True)
+class RegionOrders:
+    """How each region that has a fleet differs from the cheapest one, and from the base; each of these is left out.
+
+    Empty where fewer than two regions have a fleet; ``from_base`` also where there is no base, or it has none.
+    """
+
+    from_cheapest: Mapping[RegionName, CostOrder]
+    from_base: Mapping[RegionName, CostOrder]
+
+
 def rank(
     plans: Sequence[RegionPlan],
     asked: ResolvedQuestion,
     market: Market,
     evaluated: ProfileEvaluation,
     solving: ProblemSolver,
-) -> dict[RegionName, CostOrder]:
-    """How each region that has a fleet differs from the cheapest; that one is left out.
-
-    Empty where fewer than two regions have a fleet.
-    """
+) -> RegionOrders:
+    """Compare each region that has a fleet with the cheapest, and with the market's base."""
     priced = cheapest_first(plans)
     if len(priced) < 2:
-        return {}
+        return RegionOrders({}, {})
     by_name = {RegionName(region.provider, region.name): region for region in market.regions}
     curves = CostComparer(asked, evaluated, solving)
 
@@ -36,8 +57,16 @@ def rank(
         question = region_question(region, asked, market, evaluated, solving)
         return Contender(plan, question, asked.basis.calculation.hours_per_month)
 
-    cheapest = contender(priced[0])
-    return {plan.region_name: compare(cheapest, contender(plan), curves) for plan in priced[1:]}
+    def differences(reference: RegionPlan) -> dict[RegionName, CostOrder]:
+        side = contender(reference)
+        return {plan.region_name: compare(side, contender(plan), curves) for plan in priced if plan is not reference}
+
+    from_cheapest, from_base = differences(priced[0]), {}
+    base = None if market.base is None else RegionName(market.base.provider, market.base.name)
+    for plan in priced:
+        if plan.region_name == base:
+            from_base = from_cheapest if plan is priced[0] else differences(plan)
+    return RegionOrders(from_cheapest, from_base)
 
 
 def cheapest_first(plans: Iterable[RegionPlan]) -> list[RegionPlan]:
@@ -54,6 +83,43 @@ def ranked(plan: Plan) -> Plan:
     standings = {} if first_rank is None else _standings(plan, first_rank)
     regions = tuple(replace(region, comparison=standings.get(region.region_name)) for region in plan.regions)
     return replace(plan, regions=regions, first_rank=first_rank)
+
+
+def compared_with_base(plan: Plan, from_base: Mapping[RegionName, CostOrder]) -> Plan:
+    """The plan with each of its regions against ``plan.against``; unchanged where that one has no fleet."""
+    bases = [region for region in plan.regions if region.region_name == plan.against]
+    if not bases or bases[0].fleet_usd_per_hour is None:
+        return plan
+    hours = plan.basis.calculation.hours_per_month
+    regions = tuple(
+        replace(region, against=_against(region, bases[0], from_base.get(region.region_name), hours))
+        if region is bases[0] or region.region_name in from_base
+        else region
+        for region in plan.regions
+    )
+    return replace(plan, regions=regions)
+
+
+def _against(region: RegionPlan, base: RegionPlan, order: CostOrder | None, hours: float) -> AgainstBase:
+    ours, theirs = region.fleet_usd_per_hour or 0.0, base.fleet_usd_per_hour or 0.0
+    days = [side.fleet.price_as_of_to for side in (region, base)]
+    if days[0] is None or days[1] is None:
+        raise ValueError("a fleet has prices")
+    spared = [None if side.with_spare is None else side.with_spare.usd_per_month for side in (region, base)]
+    return AgainstBase(
+        difference_fraction=_more_by(ours, theirs) or 0.0,
+        difference_usd_per_month=(ours - theirs) * hours,
+        with_spare_difference_fraction=_more_by(*spared),
+        with_spare_difference_usd_per_month=None if spared[0] is None or spared[1] is None else spared[0] - spared[1],
+        sure=Confidence.EQUAL if order is None else order.sure,
+        prices_apart_days=days_apart(days[0], days[1]),
+        order=order,
+    )
+
+
+def _more_by(usd: float | None, reference_usd: float | None) -> float | None:
+    """By what fraction one cost is above the other; None where either is not known."""
+    return None if usd is None or not reference_usd else usd / reference_usd - 1
 
 
 def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
@@ -75,11 +141,23 @@ def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
         level=same_cost(lowest, dearest),
         spread_fraction=dearest / lowest - 1 if lowest else 0.0,
         prices_apart_days=days_apart(dates[0], dates[-1]) if dates else 0,
-        with_spare=tuple(region.region_name for region in priced[1:] if _sure(region) is Confidence.TURNS_WITH_SPARE),
+        with_spare=tuple(region.region_name for region in priced[1:] if _undercuts_with_spare(region, cheapest)),
         unproven=tuple(
             region.region_name for region in plans if region.region_name not in tied and _may_undercut(region, lowest)
         ),
     )
+
+
+def _undercuts_with_spare(region: RegionPlan, cheapest: RegionPlan) -> bool:
+    """Whether a region costs less than the cheapest where both must survive losing any one instance."""
+    if _sure(region) is Confidence.TURNS_WITH_SPARE:
+        return True
+    ours, theirs = region.with_spare, cheapest.with_spare
+    if ours is None or theirs is None or ours.fleet_usd_per_hour is None:
+        return False
+    if theirs.fleet_usd_per_hour is None:
+        return theirs.status is Status.INFEASIBLE
+    return is_cheaper(ours.fleet_usd_per_hour, theirs.fleet_usd_per_hour)
 
 
 def _may_undercut(region: RegionPlan, usd_per_hour: float) -> bool:
@@ -102,7 +180,8 @@ def _standings(plan: Plan, first_rank: FirstRank) -> Mapping[RegionName, RegionS
         saving = (ours - theirs) * plan.basis.calculation.hours_per_month
         own_age = _price_age_days(plan, region)
         found[region.region_name] = RegionStanding(
-            premium_fraction=ours / theirs - 1 if theirs else 0.0,
+            premium_fraction=_more_by(ours, theirs) or 0.0,
+            premium_with_spare_fraction=_more_with_spare(region, cheapest),
             saving_usd_per_month=saving,
             profile_error_usd_per_month=difference.moved_by_usd(saving),
             sure=difference.sure,
@@ -110,7 +189,15 @@ def _standings(plan: Plan, first_rank: FirstRank) -> Mapping[RegionName, RegionS
             prices_apart_days=abs(own_age - age),
         )
     sure = _sure_of_cheapest(list(found.values()), first_rank)
-    return {cheapest.region_name: RegionStanding(0.0, 0.0, None, sure, age, 0), **found}
+    own = RegionStanding(0.0, _more_with_spare(cheapest, cheapest), 0.0, None, sure, age, 0)
+    return {cheapest.region_name: own, **found}
+
+
+def _more_with_spare(region: RegionPlan, cheapest: RegionPlan) -> float | None:
+    ours, theirs = region.with_spare, cheapest.with_spare
+    if ours is None or theirs is None:
+        return None
+    return _more_by(ours.fleet_usd_per_hour, theirs.fleet_usd_per_hour)
 
 
 def _sure_of_cheapest(others: Sequence[RegionStanding], first_rank: FirstRank) -> Confidence:
