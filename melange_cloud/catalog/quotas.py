@@ -14,10 +14,11 @@ from melange_cloud.shipped import shipped
 
 @dataclass(frozen=True, slots=True)
 class AccountQuota:
-    """An account quota: its name, and what it counts (``vCPU`` or ``GPU``)."""
+    """An account quota: its name, what it counts (``vCPU`` or ``GPU``), and what a narrow table calls it."""
 
     name: str
     unit: str
+    short: str
 
 
 def quota_of(provider: str, instance_type: str, purchase: str) -> AccountQuota | None:
@@ -28,7 +29,7 @@ def quota_of(provider: str, instance_type: str, purchase: str) -> AccountQuota |
             and purchase in row["purchases"].split("|")
             and any(fnmatchcase(instance_type, pattern) for pattern in row["instance_types"].split("|"))
         ):
-            return AccountQuota(row["quota"], row["unit"])
+            return AccountQuota(row["quota"], row["unit"], row["short"])
     return None
 
 

@@ -26,14 +26,13 @@ from melange_cloud.domain.explanation import (
     KindLimits,
     LimitShare,
 )
-from melange_cloud.domain.fleet import Allocation, Fleet, KindUse, RoutingLine
+from melange_cloud.domain.fleet import Allocation, Fleet, KindUse, QuotaNeed, RoutingLine
 from melange_cloud.domain.fleet_context import (
     ErrorBars,
     FleetAtThroughput,
     FleetContext,
     FleetWithSpare,
     ProfileSwing,
-    QuotaNeed,
     SingleGpuFleet,
     WhatIf,
 )

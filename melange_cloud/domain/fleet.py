@@ -7,6 +7,23 @@ from melange_cloud.domain.offers import Availability, PriceProvenance
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaNeed:
+    """An account quota that a fleet, or a line of it, draws on.
+
+    Attributes:
+        name: the vendor's own name of the quota.
+        needed: how much is needed of it.
+        unit: vCPU or GPU.
+        short: what a narrow table calls it: G, P, A100; empty where there is no shorter name.
+    """
+
+    name: str
+    needed: int
+    unit: str
+    short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Allocation:
     """One line of a fleet: so many instances of one offer, all given to one degree of tensor parallelism.
 
@@ -25,6 +42,7 @@ class Allocation:
         line_usd_per_hour: price of all its instances together, USD/h.
         price: where the price comes from.
         availability: how its instances can be had; whether any are free today is not known.
+        quota: the account quota that its instances together draw on, not checked; None where none is known.
     """
 
     instance_type: str
@@ -45,6 +63,7 @@ class Allocation:
     line_usd_per_hour: float = field(metadata={"key": "usd_per_hour"})
     price: PriceProvenance = field(metadata={"flat": True})
     availability: Availability = Availability.NOT_CHECKED
+    quota: QuotaNeed | None = None
 
 
 @dataclass(frozen=True, slots=True)

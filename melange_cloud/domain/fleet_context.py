@@ -6,7 +6,9 @@ Field names are those of the JSON.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from melange_cloud.domain.decision import Decision
 from melange_cloud.domain.explanation import CurrentFleet, Explanation
+from melange_cloud.domain.fleet import QuotaNeed
 from melange_cloud.domain.problem import Status
 
 
@@ -39,6 +41,8 @@ class WhatIf:
         name: what is changed.
         option: what to type to get it.
         reason: why there is no fleet, or what drives the change.
+        changes: the field of the request that is changed: spare, tpot_ms, min_host_memory_gib.
+        entering: instance types of the changed fleet that a rule keeps out of the plan.
     """
 
     name: str
@@ -47,6 +51,8 @@ class WhatIf:
     reason: str
     fleet_usd_per_hour: float | None = field(metadata={"key": "usd_per_hour"})
     instances: Mapping[str, int]
+    changes: str = ""
+    entering: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,21 +136,6 @@ class ErrorBars:
     profiles: tuple[ProfileSwing, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaNeed:
-    """An account quota that the fleet needs.
-
-    Attributes:
-        name: the vendor's own name of the quota.
-        needed: how much the fleet needs.
-        unit: vCPU or GPU.
-    """
-
-    name: str
-    needed: int
-    unit: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetContext:
     """What is shown with a region's fleet: what else it could be, and what it depends on.
@@ -159,6 +150,8 @@ class FleetContext:
         error_bars: what the profiles' errors do to the answer; None without a fleet.
         explanation: why this fleet; None without one, or where it was not asked for.
         current: the fleet that runs today, where it was given; the plan then changes least against it.
+        worth_deciding: changed questions that deserve a decision, at most four, the most important first; empty without
+            a fleet, or where several regions are compared.
     """
 
     single_gpu: tuple[SingleGpuFleet, ...] = ()
@@ -169,3 +162,4 @@ class FleetContext:
     error_bars: ErrorBars | None = None
     explanation: Explanation | None = None
     current: CurrentFleet | None = None
+    worth_deciding: tuple[Decision, ...] = ()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from melange_cloud import catalog
 from melange_cloud.domain import Explanation, FleetContext, Problem, RegionPlan, Solution
+from melange_cloud.domain.decision import Decision
 from melange_cloud.planner.error_bars import ErrorBarFinder, MaxTputRange
 from melange_cloud.planner.explanation.explain import AnsweredProblem, ProfiledTraffic, explain
 from melange_cloud.planner.region.current_fleet import current_fleet, least_changed, with_offers_of
@@ -14,6 +15,7 @@ from melange_cloud.planner.region.single_gpu import single_gpu_fleets
 from melange_cloud.planner.region.what_if import more_servers, what_ifs
 from melange_cloud.planner.region.with_spare import cheapest_with_spare
 from melange_cloud.planner.region_question import RegionQuestion
+from melange_cloud.planner.worth_deciding import worth_deciding
 
 
 def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:
@@ -49,8 +51,24 @@ def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:
         current=current,
         quota_needs=quota_needs(question, planned),
     )
+    if detailed:
+        context = replace(context, worth_deciding=_decisions(question, context, planned))
     with_spare = cheapest_with_spare(question, planned, question.basis.calculation.hours_per_month)
     return replace(with_fleet(question, problem, planned, context), with_spare=with_spare)
+
+
+def _decisions(question: RegionQuestion, context: FleetContext, planned: Solution) -> tuple[Decision, ...]:
+    basis = question.basis
+    set_by_user = {"min_host_memory_gib"} if basis.fleet.min_host_memory_gib is not None else set()
+    return worth_deciding(
+        context.what_if,
+        context.routers,
+        context.routers_proven,
+        router=basis.fleet.router,
+        fleet_usd_per_hour=planned.fleet_usd_per_hour or 0.0,
+        hours_per_month=basis.calculation.hours_per_month,
+        set_by_user=frozenset(set_by_user),
+    )
 
 
 def _fleet_of_today(question: RegionQuestion, file: Path) -> dict[str, int]:

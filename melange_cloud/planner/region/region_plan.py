@@ -1,6 +1,7 @@
 """Problem + Solution -> RegionPlan: what the numbers mean to the user."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from melange_cloud import catalog
 from melange_cloud.domain import (
@@ -113,14 +114,23 @@ def with_fleet(
 def quota_needs(question: RegionQuestion, solution: Solution) -> tuple[QuotaNeed, ...]:
     """The account quotas that the fleet draws on, by the vendor's names."""
     offers = question.offer_by_name
-    needed: dict[tuple[str, str], int] = {}
+    total: dict[str, QuotaNeed] = {}
     for name, count in solution.instance_counts.items():
-        offer = offers[name]
-        quota = catalog.quota_of(question.region.provider, name, offer.purchase)
-        if quota is not None:
-            each = offer.instance_type.vcpus if quota.unit == "vCPU" else offer.instance_type.gpu_count
-            needed[quota.name, quota.unit] = needed.get((quota.name, quota.unit), 0) + each * count
-    return tuple(QuotaNeed(name, count, unit) for (name, unit), count in sorted(needed.items()))
+        need = _quota_need(offers[name], count)
+        if need is not None:
+            before = total[need.name].needed if need.name in total else 0
+            total[need.name] = replace(need, needed=before + need.needed)
+    return tuple(need for _, need in sorted(total.items()))
+
+
+def _quota_need(offer: Offer, instances: int) -> QuotaNeed | None:
+    """What so many instances draw on which account quota; None where none is known."""
+    machine = offer.instance_type
+    quota = catalog.quota_of(machine.provider, machine.name, offer.purchase)
+    if quota is None:
+        return None
+    each = machine.vcpus if quota.unit == "vCPU" else machine.gpu_count
+    return QuotaNeed(quota.name, each * instances, quota.unit, quota.short)
 
 
 def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: float) -> Allocation:
@@ -144,6 +154,7 @@ def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: 
         line_usd_per_hour=offer.usd_per_instance_hour * instances,
         price=offer.provenance(price_age),
         availability=catalog.availability_of(offer),
+        quota=_quota_need(offer, instances),
     )
 
 

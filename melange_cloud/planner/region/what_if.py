@@ -1,4 +1,4 @@
-"""The same question with one thing changed: no prefix cache, a spare, a tighter target, smaller hosts, front ends."""
+"""The same question with one thing changed: no prefix cache, a spare, a tighter target, one rule less, front ends."""
 
 import math
 from dataclasses import replace
@@ -12,26 +12,42 @@ from melange_cloud.planner.region_question import RegionQuestion
 
 
 def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
-    """Without its prefix cache, a spare, half the TPOT target, and hosts of any memory, each alone."""
+    """Without its prefix cache, a spare, half the TPOT target, hosts of any memory, offers however sold; each alone."""
     basis, posed = question.basis, question.posed
     answers = []
     if basis.traffic.cached_input:
         uncached = question.posed_with(without_prefix_cache(basis, question.evaluated))
-        answers.append(_what_if(question, "nothing from the prefix cache", "--cached-input 0%", uncached))
+        cold = _what_if(question, "nothing from the prefix cache", "--cached-input 0%", uncached)
+        answers.append(replace(cold, changes="cached_input"))
     if question.rules.spare == 0:
-        spared = question.posed_with(spare=1)
-        answers.append(_what_if(question, "survive losing any one instance", "--spare 1", spared))
+        spared = _what_if(question, "survive losing any one instance", "--spare 1", question.posed_with(spare=1))
+        answers.append(replace(spared, changes="spare"))
     half_ms = f"{basis.targets.tpot_ms / 2:g}"
     tighter = question.posed_with(question.evaluated.at(replace(basis.targets.slo, tpot_ms=basis.targets.tpot_ms / 2)))
-    answers.append(_what_if(question, f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, _lost(posed, tighter)))
-    small = {item.instance_type for item in posed.left_out if item.code == "host_memory"}
-    if small:
-        any_host = question.posed_with(host_memory_floor_gib=0.0)
-        relaxed = _what_if(question, "hosts of any memory", "--min-host-memory-gib 0", any_host)
-        entering = sorted(small & set(relaxed.instances))
-        if entering:
-            answers.append(replace(relaxed, name=f"with {', '.join(entering)} (less host memory)"))
+    halved = _what_if(question, f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, _lost(posed, tighter))
+    answers.append(replace(halved, changes="tpot_ms"))
+    small = question.posed_with(host_memory_floor_gib=0.0) if _kept_out(posed, "host_memory") else None
+    if small is not None:
+        relaxed = _what_if(question, "hosts of any memory", "--min-host-memory-gib 0", small)
+        answers += _entering(relaxed, posed, "host_memory", "less host memory", "min_host_memory_gib")
+    doubtful = question.posed_with(sold_as_any=True) if _kept_out(posed, "sold_as") else None
+    if doubtful is not None:
+        relaxed = _what_if(question, "however it is sold", "--sold-as any", doubtful)
+        answers += _entering(relaxed, posed, "sold_as", "availability unconfirmed", "sold_as")
     return tuple(answers)
+
+
+def _kept_out(posed: PosedProblem, code: str) -> set[str]:
+    """The instance types that the rule of this code keeps out."""
+    return {item.instance_type for item in posed.left_out if item.code == code}
+
+
+def _entering(relaxed: WhatIf, posed: PosedProblem, code: str, why: str, changes: str) -> list[WhatIf]:
+    """The fleet without a rule, by the names of the types that it rents then; none where it rents none of them."""
+    entering = tuple(sorted(_kept_out(posed, code) & set(relaxed.instances)))
+    if not entering:
+        return []
+    return [replace(relaxed, name=f"with {', '.join(entering)} ({why})", changes=changes, entering=entering)]
 
 
 def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, ...]:
@@ -52,7 +68,7 @@ def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, 
     more = question.posed_with(evaluated.at(basis.targets.slo, api_servers=servers))
     change = _what_if(question, f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more)
     cheaper = is_cheaper(change.fleet_usd_per_hour or math.inf, cheapest.fleet_usd_per_hour or 0.0)
-    return (change,) if cheaper else ()
+    return (replace(change, changes="api_servers"),) if cheaper else ()
 
 
 def _lost(posed: PosedProblem, tighter: PosedProblem) -> str:

@@ -1,0 +1,26 @@
+"""What the owner of a fleet may decide differently, and what it would cost then. Field names are those of the JSON."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One change of the question that is worth a decision.
+
+    Attributes:
+        changes: the field of the request that is changed: spare, tpot_ms, router, min_host_memory_gib.
+        option: what to type to get it.
+        our_rule: whether it drops a rule of ours, which a test of one instance can prove needless.
+        instance_types: those that the rule keeps out and the changed fleet rents; empty where no rule is dropped.
+        usd_per_month: cost of the changed fleet, USD/month.
+        change_fraction: that cost over the plan's, less 1; below 0 it saves.
+        proven: whether the search was carried to its end; where it was not, the changed fleet costs at most that.
+    """
+
+    changes: str
+    option: str
+    our_rule: bool
+    instance_types: tuple[str, ...]
+    usd_per_month: float
+    change_fraction: float = field(metadata={"schema": {"minimum": None}})
+    proven: bool = True
