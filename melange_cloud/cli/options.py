@@ -23,11 +23,22 @@ HOW, OUTPUT = "Solver settings", "Output"
 """Groups of options in ``plan --help``."""
 
 
-class TableExtra(StrEnum):
-    """What a table shows in addition."""
+class PlanSection(StrEnum):
+    """A section of a plan's whole page, as ``--show`` names it; those of ``report.SHOW``."""
 
+    NOTES = "notes"
+    QUESTION = "question"
+    FLEET = "fleet"
+    ERRORS = "errors"
     ROUTING = "routing"
+    ALTERNATIVES = "alternatives"
+    PURCHASES = "purchases"
+    REASONS = "reasons"
     LEFT_OUT = "left-out"
+    COVERAGE = "coverage"
+    QUOTAS = "quotas"
+    PRICES = "prices"
+    NOT_INCLUDED = "not-included"
 
 
 def _listed(_: str, words: Iterable[str]) -> tuple[str, ...]:
@@ -199,7 +210,12 @@ COMPARE_PURCHASES = Option(
     "of each commitment.",
     panel=OUTPUT, field="compare_purchases",
 )
-SHOW = Option("show", TableExtra, "Also show: routing (which sizes go where), left-out.", panel=OUTPUT, many=True)
+FULL = Option("full", bool, "Show the whole page, not the first screen.", panel=OUTPUT)
+SHOW = Option(
+    "show", PlanSection, f"Show a section of the whole page too: {one_of([*PlanSection])}; repeatable.", panel=OUTPUT,
+    many=True,
+)
+BRIEF = Option("brief", bool, "With --format json: what the first screen holds, not everything.", panel=OUTPUT)
 ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)
 FORMAT = Option(
     "format_", Format, "table, json, csv or markdown", "that of --output, else table", OUTPUT, names=("--format",)
@@ -219,7 +235,7 @@ QUESTION = (
 """The options that ask a question, in the order of help: those of ``sensitivity`` too."""
 
 ONE_ANSWER = (
-    EXPLAIN, ALTERNATIVES, CURRENT, STAY_WITHIN, COMPARE_PURCHASES, AGAINST, SHOW, ALL_ROWS, FORMAT, OUT,
+    EXPLAIN, ALTERNATIVES, CURRENT, STAY_WITHIN, COMPARE_PURCHASES, AGAINST, FULL, SHOW, BRIEF, ALL_ROWS, FORMAT, OUT,
 )
 """The options about the one answer of ``plan``."""
 # fmt: on

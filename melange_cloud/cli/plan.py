@@ -1,15 +1,17 @@
 """``melange-cloud plan``: reads options, asks the planner, prints."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from melange_cloud.cli.current_time import now
-from melange_cloud.cli.options import ONE_ANSWER, QUESTION
+from melange_cloud.cli.options import ONE_ANSWER, QUESTION, PlanSection
 from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, width
 from melange_cloud.cli.progress import plan_bars
 from melange_cloud.cli.result_file import ResultFile, result_of
+from melange_cloud.errors import BadInput
 from melange_cloud.report.page import Format
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ EXAMPLES = """
 Examples:
 
 melange-cloud plan --region us-east-1
+
+melange-cloud plan --region us-east-1 --full
+
+melange-cloud plan --region us-east-1 --show alternatives --show prices
 
 melange-cloud plan --region us-east-1 --workload chat --rate 40 --tpot-ms 60
 
@@ -44,15 +50,23 @@ def plan(**values: Any) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and the alternatives to it."""
     result = result_of(values["out"], values["format_"], Format)
     as_json = result.format == Format.JSON
-    wants_reasons = True if values["explain"] or values["alternatives"] is not None else None if as_json else False
+    shown = frozenset(item.value for item in values["show"] or ())
+    explains = values["explain"] or values["alternatives"] is not None or PlanSection.REASONS in shown
+    wants_reasons = True if explains else None if as_json and not values["brief"] else False
+    if values["brief"] and (values["full"] or result.format == Format.CSV):
+        raise BadInput(f"--brief is one screen: leave out {'--full' if values['full'] else '--format csv'}")
+    if PlanSection.PURCHASES in shown:
+        values["compare_purchases"] = True
     question = question_of(values, explain=wants_reasons)
     from melange_cloud import planner
 
     with plan_bars() as (on_region, on_fetch):
         answer = planner.answer(question, now=now(), on_region=on_region, on_fetch=on_fetch)
-    _print(answer, result, frozenset(item.value for item in values["show"] or ()), values["all_rows"])
-    if wants_reasons and len(answer.regions) > 1 and not as_json:
-        note("--explain: the reasons are on the page of one region; --format json has them for every region")
+    _print(answer, result, shown, values)
+    if wants_reasons and len(answer.regions) > 1 and not as_json and PlanSection.REASONS not in shown:
+        note("--explain: the reasons of each region: --show reasons, or --format json")
+    if values["full"] and len(answer.regions) > 1 and not as_json:
+        note("--full: the whole page is of one region; of several, --show SECTION adds a section of each")
     code = planner.exit_code(answer)
     if code:
         raise typer.Exit(code)
@@ -62,11 +76,12 @@ takes(plan, (*QUESTION, *ONE_ANSWER))
 plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
 
 
-def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], all_rows: bool) -> None:
+def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], values: Mapping[str, Any]) -> None:
     from melange_cloud import report
 
     if result.format == Format.CSV:
         for line in report.banner_lines(answer, width()):
             note(line)
-    every = all_rows or result.format == Format.MARKDOWN
-    show(report.plan_page(answer, show=shown, all_rows=every), result)
+    every = values["all_rows"] or result.format == Format.MARKDOWN
+    page = report.plan_page(answer, show=shown, full=values["full"], brief=values["brief"], all_rows=every)
+    show(page, result)

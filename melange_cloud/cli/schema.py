@@ -19,6 +19,7 @@ class DocumentName(StrEnum):
     """A document that has a schema."""
 
     PLAN = "plan"
+    PLAN_BRIEF = "plan-brief"
     SENSITIVITY = "sensitivity"
     GPUS = "gpus"
     REGIONS = "regions"
@@ -67,6 +68,7 @@ def document_of(name: DocumentName) -> "Document":
         return Document("melange-cloud workload", about, WorkloadForm, schema_version=None, closed=True)
     return {
         DocumentName.PLAN: json_documents.PLAN,
+        DocumentName.PLAN_BRIEF: json_documents.BRIEF,
         DocumentName.SENSITIVITY: json_documents.SENSITIVITY,
         DocumentName.GPUS: json_documents.GPUS,
         DocumentName.REGIONS: json_documents.REGIONS,

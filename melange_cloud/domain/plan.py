@@ -143,6 +143,7 @@ class Plan:
         no_profile: the GPUs and degrees that have a price and could not be planned with, of those that were requested.
         named: the regions that were requested by name, not by a glob or all.
         against: the region that the others are compared with (--against); None without one.
+        minor_notices: those of ``notices`` that warn of nothing: a page of few lines may count them instead.
     """
 
     generated_at: datetime
@@ -155,6 +156,12 @@ class Plan:
     no_profile: tuple[MissingProfile, ...] = ()
     named: tuple[RegionName, ...] = ()
     against: RegionName | None = None
+    minor_notices: tuple[str, ...] = ()
+
+    @property
+    def important_notices(self) -> tuple[str, ...]:
+        """The notices that every page shows, however short."""
+        return tuple(notice for notice in self.notices if notice not in self.minor_notices)
 
     def age_days(self, day: date) -> int:
         """Days from ``day`` to the plan's making, never negative."""

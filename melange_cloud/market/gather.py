@@ -34,11 +34,13 @@ class PriceSet:
         catalog: the offers, each with its origin; every region's, of the requested purchases.
         notes: for stderr and the answer's notices, one line each.
         fetched_at: when each ``live`` and ``cached`` offer was requested, UTC.
+        minor_notes: those of ``notes`` that change no figure and warn of none: a page of few lines may count them.
     """
 
     catalog: Catalog
     notes: tuple[str, ...]
     fetched_at: Mapping[OfferKey, datetime]
+    minor_notes: tuple[str, ...] = ()
 
     def age_words(self, offer: Offer, now: datetime) -> str:
         """``live``, ``cached 3 h``, ``snapshot 2026-07-30`` or ``user 2026-07-30``."""
@@ -134,7 +136,8 @@ def gather(
                     table.lay(provider, part)
     listed = table.laid()
     final = catalog.with_sheet(Catalog(catalog.with_discounts(listed.offers, discounts), listed.excluded), sheet)
-    notes += discounts_in_words(discounts, final, regions_of, purchases)
+    discounted = discounts_in_words(discounts, final, regions_of, purchases)
+    notes += discounted
     for provider, outcome in outcomes.items():
         notes += [*shortened(outcome.problems, provider), *outcome.notes]
         if outcome.no_credentials and _only_metadata(provider):
@@ -143,10 +146,11 @@ def gather(
             unreachable.append(provider)
         elif outcome.failure is not None:
             notes.append(f"{outcome.failure} (used instead: {used_words(final, provider, regions_of[provider])})")
-    notes += how_to_get_live_prices(final, unreachable, regions_of)
+    live_prices = how_to_get_live_prices(final, unreachable, regions_of)
+    notes += live_prices
     if trust.require_fresh:
         refuse_old(final, regions_of, trust, notes)
-    return PriceSet(final, tuple(dict.fromkeys(notes)), table.fetched_at)
+    return PriceSet(final, tuple(dict.fromkeys(notes)), table.fetched_at, (*discounted, *live_prices))
 
 
 def refresh(

@@ -61,6 +61,7 @@ class Market:
         notes: what is to be said of these prices.
         named: the regions that the question names one by one, not by a glob or all.
         base: the region that the others are compared with; None without one.
+        minor_notes: those of ``notes`` that change no figure and warn of none.
     """
 
     moment: datetime
@@ -72,6 +73,7 @@ class Market:
     notes: tuple[str, ...]
     named: tuple[Region, ...] = ()
     base: Region | None = None
+    minor_notes: tuple[str, ...] = ()
 
     @property
     def every_offer(self) -> list[Offer]:
@@ -173,6 +175,7 @@ def _market(
         stale=stale,
         excluded={region: found.excluded_in(region.provider, region.name, purchase) for region in selected},
         notes=notes,
+        minor_notes=gathered.minor_notes,
     )
 
 

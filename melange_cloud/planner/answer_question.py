@@ -95,6 +95,7 @@ def answer(
         no_profile=tuple(missing for missing in evaluated.missing if _is_requested(missing, asked)),
         named=tuple(RegionName(region.provider, region.name) for region in market.named),
         against=None if market.base is None else RegionName(market.base.provider, market.base.name),
+        minor_notices=(*_minor_notices(asked), *market.minor_notes),
     )
     return compared_with_base(ranked(unranked), orders.from_base)
 
@@ -202,10 +203,16 @@ def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] 
     notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
     if asked.basis.served.pessimistic:
         notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error_down)")
+    return (*notices, *_minor_notices(asked))
+
+
+def _minor_notices(asked: ResolvedQuestion) -> list[str]:
+    """What a short page may count instead of showing: how targets are meant, and what is known of the workload."""
+    notices = []
     if asked.basis.targets.ttft_ms is not None or asked.basis.targets.e2e_ms is not None:
         notices.append(
             "targets hold at every request size; TTFT in profiles is a mean without queueing, and rates are those of a "
             "steady number of requests in flight: requests that arrive at random wait longer, so leave headroom"
         )
     notices.extend(f"{asked.basis.traffic.workload}: {note}" for note in asked.notes)
-    return tuple(notices)
+    return notices

@@ -5,34 +5,52 @@ from collections.abc import Iterable
 from melange_cloud.domain import Plan
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Notices
+from melange_cloud.report.brief import brief_plan
 from melange_cloud.report.csv_ import COLUMNS, plan_rows
-from melange_cloud.report.json_ import SCHEMA_VERSION, plan_document
+from melange_cloud.report.json_ import SCHEMA_VERSION, object_of, plan_document
 from melange_cloud.report.page import Format, Page, written
-from melange_cloud.report.pages.region import one_region
+from melange_cloud.report.pages.first_screen import first_screen
+from melange_cloud.report.pages.region import SECTIONS, one_region, sections
 from melange_cloud.report.pages.regions import comparison
 from melange_cloud.report.terminal import terminal
 
-__all__ = ["SCHEMA_VERSION", "SHOW", "Format", "Page", "banner_lines", "plan_page", "written"]
+__all__ = ["SCHEMA_VERSION", "SECTIONS", "SHOW", "Format", "Page", "banner_lines", "plan_page", "written"]
 
-SHOW = frozenset({"routing", "left-out"})
-"""What a plan's page shows on demand: which sizes go where; every type that is left out."""
+SHOW = frozenset(SECTIONS)
+"""The sections that a plan's page shows on demand."""
 
 
-def plan_page(plan: Plan, *, show: frozenset[str] = frozenset(), all_rows: bool = False) -> Page:
+def plan_page(
+    plan: Plan,
+    *,
+    show: frozenset[str] = frozenset(),
+    full: bool = False,
+    brief: bool = False,
+    all_rows: bool = False,
+) -> Page:
     """The plan: one region's page, or the comparison of several; its notices come first.
 
     Args:
         plan: the answer.
-        show: words of SHOW.
+        show: sections of SHOW to add.
+        full: of one region, every section instead of the first screen.
+        brief: the document is that of one screen.
         all_rows: of a comparison, every region with a fleet instead of the cheapest and the last.
     """
 
     def blocks(wide: bool) -> Iterable[Block]:
-        if len(plan.regions) == 1:
-            return one_region(plan, plan.regions[0], wide=wide, show=show)
-        return comparison(plan, wide=wide, all_rows=all_rows, show=show)
+        if len(plan.regions) > 1 or not plan.regions:
+            return comparison(plan, wide=wide, all_rows=all_rows, show=show)
+        region = plan.regions[0]
+        if full:
+            return one_region(plan, region, wide=wide, show=show)
+        # What the question itself asked for is shown without being named again.
+        asked = {"purchases"} if region.purchases is not None else set()
+        asked |= {"reasons"} if region.context.explanation is not None else set()
+        return (*first_screen(plan, region, wide=wide), *sections(plan, region, show | asked, wide=wide))
 
-    return Page(blocks, plan_document(plan), COLUMNS, list(plan_rows(plan)), SCHEMA_VERSION)
+    document = object_of(brief_plan(plan)) if brief else plan_document(plan)
+    return Page(blocks, document, COLUMNS, list(plan_rows(plan)), SCHEMA_VERSION)
 
 
 def banner_lines(plan: Plan, width: int) -> list[str]:

@@ -1,6 +1,7 @@
 """What commands print as JSON, each document with what its schema says beyond its classes."""
 
 from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
+from melange_cloud.domain.brief import BriefPlan
 from melange_cloud.domain.evidence import EvidenceList
 from melange_cloud.domain.gpu_list import GpuList
 from melange_cloud.domain.heatmap import HeatMap
@@ -64,6 +65,12 @@ PLAN = Document(
             }
         }
     },
+)
+BRIEF = Document(
+    "One screen of a plan of melange-cloud",
+    f"What `melange-cloud plan --brief --format json` prints. {_COMMON}",
+    BriefPlan,
+    SCHEMA_VERSION,
 )
 SENSITIVITY = Document(
     "How the cheapest fleet of melange-cloud moves with one quantity",

@@ -109,13 +109,13 @@ def question(plan: Plan, kinds: Iterable[KindUse]) -> tuple[str, ...]:
         f"peak {quantity(traffic.peak_requests_per_s)}{GLUE}req/s{star(plan, 'peak_requests_per_s')}"
         f"{of_arrivals(traffic)} + "
         f"{quantity(traffic.headroom * 100)}{GLUE}% headroom{star(plan, 'headroom')} = "
-        f"{quantity(traffic.planned_requests_per_s)}{_served(plan)}"
+        f"{quantity(traffic.planned_requests_per_s)}{served_part(plan)}"
         f"{_mean_rate(plan)}; {_targets(plan)}",
         f"router {clean(basis.fleet.router)}{star(plan, 'router')}: {ROUTER.get(basis.fleet.router, 'unknown here')}"
         f"{'' if traffic.cached_input else NO_CACHE + star(plan, 'cached_input')}",
         *([cached_input(plan)] if traffic.cached_input else []),
     ]
-    asked = _restrictions(plan)
+    asked = restrictions(plan)
     return (*lines, *([asked] if asked else []))
 
 
@@ -150,16 +150,21 @@ def of_input(share: float) -> str:
 
 def _targets(plan: Plan) -> str:
     """Every target that was requested; TTFT is named also where nothing limits it."""
-    basis = plan.basis
-    targets = (
-        ("mean TPOT", basis.targets.tpot_ms, star(plan, "tpot_ms")),
-        ("p99 TPOT", basis.targets.p99_tpot_ms, ""),
-        ("mean TTFT", basis.targets.ttft_ms, ""),
-        ("mean end to end", basis.targets.e2e_ms, ""),
+    limits = plan.basis.targets
+    free = ["no TTFT target"] if limits.ttft_ms is None and limits.e2e_ms is None else []
+    return "; ".join([*targets(plan), *free])
+
+
+def targets(plan: Plan) -> list[str]:
+    """Every target that was requested."""
+    limits = plan.basis.targets
+    named = (
+        ("mean TPOT", limits.tpot_ms, star(plan, "tpot_ms")),
+        ("p99 TPOT", limits.p99_tpot_ms, ""),
+        ("mean TTFT", limits.ttft_ms, ""),
+        ("mean end to end", limits.e2e_ms, ""),
     )
-    asked = [f"{name} <={GLUE}{quantity(ms)}{GLUE}ms{mark}" for name, ms, mark in targets if ms is not None]
-    free = ["no TTFT target"] if basis.targets.ttft_ms is None and basis.targets.e2e_ms is None else []
-    return "; ".join([*asked, *free])
+    return [f"{name} <={GLUE}{quantity(ms)}{GLUE}ms{mark}" for name, ms, mark in named if ms is not None]
 
 
 def of_arrivals(traffic: PlannedTraffic) -> str:
@@ -171,7 +176,7 @@ def of_arrivals(traffic: PlannedTraffic) -> str:
     return f" ({clean(traffic.rate_source)}{when})"
 
 
-def _served(plan: Plan) -> str:
+def served_part(plan: Plan) -> str:
     """Which part of the requests is planned for, where that is not all of them."""
     share = plan.basis.traffic.served_requests_share
     return f" for the {number(100 * share, 2)}{GLUE}% of requests that are served" if share < 1 else ""
@@ -182,7 +187,7 @@ def _mean_rate(plan: Plan) -> str:
     return "" if mean is None else f"; mean {quantity(mean)}{GLUE}req/s"
 
 
-def _restrictions(plan: Plan) -> str:
+def restrictions(plan: Plan) -> str:
     """What narrows the answer; empty if nothing does."""
     basis = plan.basis
     parts = []
@@ -239,14 +244,20 @@ def profile_trust(kinds: Iterable[KindUse]) -> str:
 def proof(region: RegionPlan, hours_per_month: float) -> str:
     """Whether the fleet is the cheapest, and by how much it may not be."""
     if region.status is Status.OPTIMAL and region.context.current is None:
-        return "Proven cheapest."
+        return f"Proven cheapest if speeds are {speeds(region)}."
     if region.status is Status.OPTIMAL:
-        return "Proven: the least change within what it may cost."
+        return f"Proven if speeds are {speeds(region)}: the least change within what it may cost."
     above = above_cheapest(region)
     if above is None or region.cost.fleet_lower_bound_usd_per_hour is None:
         return "Not proven cheapest: no bound was found."
     bound = dollars(usd_per_month(region.cost.fleet_lower_bound_usd_per_hour * hours_per_month))
     return f"Not proven: at most {above} above the cheapest (bound {bound})."
+
+
+def speeds(region: RegionPlan) -> str:
+    """How the speeds that a fleet rests on are known: ``as estimated``, ``as measured``."""
+    origins = {use.origin for use in region.fleet.kinds if use.requests_share}
+    return "as measured" if origins == {"measured"} else "as estimated"
 
 
 def above_cheapest(region: RegionPlan) -> str | None:

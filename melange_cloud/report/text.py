@@ -5,7 +5,7 @@ Unknown (None, NaN, infinite) is ``-`` everywhere.
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.cells import cell_len
@@ -107,6 +107,19 @@ def percents_of_whole(shares: Iterable[float]) -> list[str]:
         f"<1{GLUE}%" if count == 0 and value > 0 else f"{number(count)}{GLUE}%"
         for count, value in zip(whole, values, strict=True)
     ]
+
+
+def amounts_of_whole(amounts: Sequence[float], whole: float, decimals: int = 0) -> list[str]:
+    """Amounts rounded so that they sum to the rounded whole, as it is shown: the largest remainders are rounded up."""
+    if abs(whole) >= _TOO_LONG_TO_READ or not all(map(math.isfinite, (whole, *amounts))):
+        return [number(amount, decimals) for amount in amounts]
+    units = [amount * 10**decimals for amount in amounts]
+    floors = [math.floor(unit + 1e-9) for unit in units]
+    missing = int(f"{whole:.{decimals}f}".replace(".", "")) - sum(floors)
+    by_remainder = sorted(range(len(units)), key=lambda at: (floors[at] - units[at], at))
+    for at in by_remainder[: max(0, missing)]:
+        floors[at] += 1
+    return [number(count / 10**decimals, decimals) for count in floors]
 
 
 def plus_minus(error: float) -> str:

@@ -37,7 +37,7 @@ def test_a_comparison_says_whose_prices_they_change(run):
 
 
 def test_one_region_says_it_too_and_a_region_without_them_says_nothing(run):
-    page = " ".join(run("plan", "--offline", "--region", "us-east-1", "--rate", "3").stdout.split())
+    page = " ".join(run("plan", "--offline", "--region", "us-east-1", "--rate", "3", "--full").stdout.split())
     assert f"{LINE}-15 % on 22 of 22 AWS prices" in page
     assert "after your discounts;" in page or "after your discounts " in page
     assert "AWS only" not in page

@@ -136,7 +136,10 @@ def test_the_settings_file_is_not_taken_for_a_model(run, config, tmp_path):
     result = run("plan", "--rate", "5", "--gpu", "L4", MELANGE_CLOUD_CONFIG=str(tmp_path / "settings.toml"))
     assert result.exit_code == 0, result.output
     config(LLAMA_8B)
-    named = run("plan", "--rate", "5", "--gpu", "L4", "--region", "us-east-1", MELANGE_CLOUD_MODEL_CONFIG="config.json")
+    named = run(
+        *("plan", "--rate", "5", "--gpu", "L4", "--region", "us-east-1", "--full"),
+        MELANGE_CLOUD_MODEL_CONFIG="config.json",
+    )
     assert "estimated from config.json" in " ".join(named.stdout.split())
 
 

@@ -28,7 +28,7 @@ def flat(text):
 
 
 def test_without_it_the_mean_is_said_as_a_default(run):
-    assert MEAN in flat(run(*PLAN).stdout)
+    assert MEAN in flat(run(*PLAN, "--full").stdout)
     plan = run.json(*PLAN)
     assert plan["request"]["engine"] == "mean"
     assert "engine" in plan["defaulted"]
@@ -38,7 +38,7 @@ def test_without_it_the_mean_is_said_as_a_default(run):
 
 
 def test_a_plan_is_of_the_engine_that_is_named(run):
-    page = flat(run(*PLAN, "--engine", "vLLM").stdout)
+    page = flat(run(*PLAN, "--engine", "vLLM", "--full").stdout)
     assert "profiles of engine era 2025*, vLLM: " in page
     answers = {engine: run.json(*PLAN, "--engine", engine) for engine in ("trtllm", "SGLang")}
     assert [answer["request"]["engine"] for answer in answers.values()] == ["tensorrt-llm", "sglang"]

@@ -51,7 +51,7 @@ def test_no_replica_serves_more_than_its_front_end_takes(run):
 
 
 def test_the_page_and_the_csv_say_where_it_binds_and_what_more_servers_would_do(run):
-    page = " ".join(run(*CHAT).stdout.split())
+    page = " ".join(run(*CHAT, "--full").stdout.split())
     assert "The HTTP front end (1 API server* per replica) limits H100 to 33.6 requests/s; --api-servers 2 " in page
     assert "--api-servers 2 would make it $40,179 (-50.0 %)." in page
     assert "2 HTTP server processes per replica (--api-servers 2)" in page
@@ -61,7 +61,7 @@ def test_the_page_and_the_csv_say_where_it_binds_and_what_more_servers_would_do(
 
 
 def test_with_two_servers_half_the_replicas_do(run):
-    two = run(*CHAT, "--api-servers", "2")
+    two = run(*CHAT, "--api-servers", "2", "--full")
     assert two.exit_code == 0
     page = " ".join(two.stdout.split())
     assert "1 p5.48xlarge (H100 only): this plan 40,179 0 %" in page
@@ -103,12 +103,12 @@ def test_a_router_that_knows_sizes_fills_front_ends_and_engines_apart(run):
         assert use["front_end_load_share"] == pytest.approx(sum(http) / sum(loads))
         shares.append(use["front_end_load_share"])
     assert 0 < max(shares) < 1
-    assert "% of its load; --api-servers 2 would make it" in " ".join(run(*command).stdout.split())
+    assert "% of its load; --api-servers 2 would make it" in " ".join(run(*command, "--full").stdout.split())
 
 
 def test_it_binds_where_more_servers_would_change_nothing(run):
     """30 requests/s are one p5 either way; it is busy with HTTP first."""
-    page = " ".join(run(*CHAT[:-1], "30").stdout.split())
+    page = " ".join(run(*CHAT[:-1], "30", "--full").stdout.split())
     assert "limits H100 to 33.6 requests/s; more of them (--api-servers 2) would not make the fleet cheaper." in page
 
 

@@ -52,7 +52,7 @@ def test_a_fleet_that_may_serve_none_says_so_and_has_no_worse_end(run, near):
     assert better < region["usd_per_month"]
     first = region["error_bars"]["profiles"][0]
     assert (first["gpu"], first["error_down"], first["usd_per_month_if_worse"]) == ("L4", 1, None)
-    page = words(run(*PLAN, *near, "--gpu", "L4:1").stdout)
+    page = words(run(*PLAN, *near, "--gpu", "L4:1", "--full").stdout)
     assert re.search(NOTICE, page)
     assert re.search(r"estimated \(grade D\), none to \+?[\d.]+ (%|times) on L4", page)
     assert re.search(r"If profiles are better by their errors .* if worse: no fleet can serve this\.", page)

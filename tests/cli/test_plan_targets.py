@@ -15,7 +15,7 @@ HERE = ("plan", "--region", "us-east-1", "--offline")
 
 def test_every_format_says_that_a_plan_is_pessimistic(run):
     asked = (*HERE, "--pessimistic")
-    table = run(*asked)
+    table = run(*asked, "--full")
     assert table.exit_code == 0
     assert "PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error_down)" in table.stdout
     assert "This is the low end of every profile: as stated $" in table.stdout
@@ -48,7 +48,7 @@ def test_the_json_of_error_bars_follows_its_schema(run):
 
 def test_the_table_says_what_to_measure_first(run):
     first = run.json(*HERE)["regions"][0]["error_bars"]["profiles"][0]
-    text = " ".join(run(*HERE).stdout.split())
+    text = " ".join(run(*HERE, "--full").stdout.split())
     assert f"Measure first {first['gpu']}" in text
     assert f"melange-cloud profiles import FILE --gpu {first['gpu']} --tp {first['tensor_parallel']}" in text
 
@@ -61,10 +61,10 @@ def test_a_comparison_keeps_the_ends_and_leaves_out_single_profiles(run):
 
 
 def test_targets_are_told_and_the_caveat_comes_once(run):
-    result = run(*HERE, "--ttft-ms", "900", "--e2e-ms", "40000", COLUMNS="200")
+    result = run(*HERE, "--ttft-ms", "900", "--e2e-ms", "40000", "--full", COLUMNS="200")
     assert "mean TPOT <= 100 ms*; mean TTFT <= 900 ms; mean end to end <= 40,000 ms" in result.stdout
     assert result.stdout.count("TTFT in profiles is a mean without queueing") == 1
-    assert "without queueing" not in run(*HERE).stdout
+    assert "without queueing" not in run(*HERE, "--full").stdout
 
 
 def test_from_the_environment_and_from_the_settings_file(run, tmp_path):

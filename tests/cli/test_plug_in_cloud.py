@@ -61,7 +61,7 @@ def test_a_plan_on_the_plug_in_cloud_live_then_cached_then_offline(run):
         assert region["usd_per_hour"] == pytest.approx(bill)  # the plan's own is exact to the nano-USD
         ages.append({line["price_age"] for line in region["allocations"]})
     assert ages == [{"live"}, {"cached under 1 min"}, {"cached under 1 min"}]
-    assert "Tromsø" in run("plan", *NORTH).stdout
+    assert "Tromsø" in run("plan", *NORTH, "--full").stdout
 
 
 def test_all_regions_are_those_of_the_plug_in_too(run):

@@ -39,7 +39,7 @@ def test_one_request_per_five_minutes_is_seen_on_every_page(run, alone):
         "peak"
     ] == pytest.approx(1 / 300)
     asked = ("--offline", "--region", "us-east-1", "--workload", "slow.json", "--rate", "mean")
-    assert "peak 0.003333 req/s" in " ".join(run("plan", *asked).stdout.split())
+    assert "0.003333 requests/s" in " ".join(run("plan", *asked).stdout.split())
     swept = ("sensitivity", "--offline", "--region", "us-east-1", "--gpu", "L4", "--workload", "slow.json")
     shown = run(*swept, "--over", "rate", "--from", "0.001", "--to", "0.01").stdout
     assert "from 0.001 to 0.01" in " ".join(shown.split())

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from melange_cloud.domain import (
     Allocation,
+    Availability,
     Confidence,
     CostOrder,
     Fleet,
@@ -28,6 +29,7 @@ from melange_cloud.domain import (
     Status,
     WhatIf,
 )
+from melange_cloud.domain.decision import Decision
 from melange_cloud.domain.question import Calculation, FleetRules, LatencyTargets, PlannedTraffic, ServedModel
 from melange_cloud.planner.ranking.rank_regions import ranked
 
@@ -100,6 +102,14 @@ P5 = Machine("p5.48xlarge", "H100", 8, 192, 2048.0, "aws:P", 55.04)
 A2 = Machine("a2-highgpu-1g", "A100-40GB", 1, 12, 85.0, "gcp:A2", 3.673385)
 G2 = Machine("g2-standard-8", "L4", 1, 8, 32.0, "gcp:G2", 0.853624)
 
+QUOTAS = {
+    "aws:G": ("Running On-Demand G and VT instances", "vCPU", "G"),
+    "aws:P": ("Running On-Demand P instances", "vCPU", "P"),
+    "gcp:A2": ("NVIDIA A100 GPUs", "GPU", "A100"),
+    "gcp:G2": ("NVIDIA L4 GPUs", "GPU", "L4"),
+}
+OFTEN_SOLD_OUT = ("aws:P",)
+
 # (low, high] of input and output tokens, mean sizes, part of the traffic; MaxTput below is in requests/s per replica.
 BUCKETS = (
     ((25, 100), (0, 25), 60.0, 12.0, 0.25),
@@ -121,6 +131,9 @@ def allocation(
     **changes: Any,
 ) -> Allocation:
     each = machine.price if price is None else price
+    quota, unit, short = QUOTAS[machine.family]
+    needed = instances * (machine.vcpus if unit == "vCPU" else machine.gpu_count)
+    sold_out = machine.family in OFTEN_SOLD_OUT
     made = Allocation(
         instance_type=machine.name,
         gpu=machine.gpu,
@@ -145,6 +158,8 @@ def allocation(
             as_of_from=as_of,
             as_of_to=as_of,
         ),
+        availability=Availability.OFTEN_UNAVAILABLE if sold_out else Availability.NOT_CHECKED,
+        quota=QuotaNeed(quota, needed, unit, short),
     )
     return changed(made, **changes)
 
@@ -321,6 +336,18 @@ def single(
     return SingleGpuFleet(gpu, degree, status or found, reason, usd_per_hour, instances or {}, saving)
 
 
+def decision(changes: str, option: str, usd_per_hour: float, cost: float, *types: str) -> Decision:
+    """A changed question against a fleet of ``cost`` USD/h."""
+    return Decision(changes, option, bool(types), types, usd_per_hour * HOURS, usd_per_hour / cost - 1)
+
+
+def one_machine() -> Plan:
+    """A single machine of eight GPUs that is often sold out, whose error decides whether there is a fleet."""
+    region = region_plan((allocation(P4D, 1),))
+    cost = region.fleet_usd_per_hour or 0.0
+    return plan(changed(region, worth_deciding=(decision("spare", "--spare 1", 2 * cost, cost),)))
+
+
 def us_east_1(**changes: Any) -> RegionPlan:
     """The region of TABLES.md: a mix, with everything that can stand around it."""
     lines = (allocation(G5, 7), allocation(G6, 4))
@@ -335,7 +362,9 @@ def us_east_1(**changes: Any) -> RegionPlan:
             single("H100", None, reason="no instance type that can be bought on demand here"),
         ),
         "what_if": (
-            WhatIf("survive losing any one instance", "--spare 1", Status.OPTIMAL, "", 14.583, {"g5.2xlarge": 8}),
+            WhatIf(
+                "survive losing any one instance", "--spare 1", Status.OPTIMAL, "", 14.583, {"g5.2xlarge": 8}, "spare"
+            ),
             WhatIf(
                 "TPOT 50 ms",
                 "--tpot-ms 50",
@@ -343,6 +372,7 @@ def us_east_1(**changes: Any) -> RegionPlan:
                 "L4 cannot: 54 ms to read the weights",
                 14.544,
                 {"g5.2xlarge": 12},
+                "tpot_ms",
             ),
             WhatIf("TPOT 5 ms", "--tpot-ms 5", Status.INFEASIBLE, "no GPU reads the weights in 5 ms", None, {}),
         ),
@@ -352,6 +382,12 @@ def us_east_1(**changes: Any) -> RegionPlan:
             IneligibleType("g5.xlarge", "16 GiB host < 24", "host_memory"),
         ),
         "quota_needs": (QuotaNeed("Running On-Demand G and VT instances", 88, "vCPU"),),
+        "worth_deciding": (
+            decision("min_host_memory_gib", "--min-host-memory-gib 0", 10.26, cost, "g5.xlarge", "g6.xlarge"),
+            decision("spare", "--spare 1", 14.583, cost),
+            decision("tpot_ms", "--tpot-ms 50", 14.544, cost),
+            decision("router", "--router prompt", cost * 0.981, cost),
+        ),
     }
     return region_plan(lines, **(around | changes))
 
@@ -454,7 +490,10 @@ def pages() -> dict[str, Plan]:
     quota = no_plan(
         "us-east-1",
         reason="quota aws:G <= 8 vCPU is too small: 88 are needed",
-        single_gpu=(single("A10G", None, reason="quota aws:G <= 8 vCPU"),),
+        single_gpu=(
+            single("A10G", None, reason="quota aws:G <= 8 vCPU"),
+            single("L4", None, reason="quota aws:G <= 8 vCPU"),
+        ),
         left_out=(IneligibleType("p5.4xlarge", "only by Capacity Block here", "sold_as"),),
         routers={"plain": None, "prompt": None, "oracle": None},
     )
@@ -465,6 +504,7 @@ def pages() -> dict[str, Plan]:
         "seventy-b": seventy_b(),
         "spot": spot(),
         "commitment": commitment(),
+        "one-machine": one_machine(),
         "infeasible": plan(quota, max_vcpus={"aws:G": 8}),
         "unknown": plan(no_plan("us-east-1", status=Status.UNKNOWN, reason="nothing found in 1 s")),
         "hostile": hostile(),

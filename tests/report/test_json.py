@@ -69,6 +69,7 @@ def test_the_documented_fields_are_there() -> None:
         "no_profile",
         "named",
         "against",
+        "minor_notices",
     ]
     assert loaded["schema_version"] == 1
     assert loaded["generated_at"] == "2026-11-22T12:00:05Z"

@@ -142,7 +142,7 @@ def test_a_plan_without_proof_says_by_how_much_it_may_be_too_dear() -> None:
 
 
 def test_the_divisor_of_a_million_tokens_is_published() -> None:
-    assert "if the peak lasts all month (35,893 million/month)" in one(PAGES["one-region"])
+    assert "if the peak lasts all month (35,893 million/month)" in one(PAGES["one-region"], 200)
     assert "at the mean rate (11,964 million/month)" in one(PAGES["seventy-b"], 200)
 
 

@@ -1,27 +1,28 @@
-"""The page of one region: the fleet, its money, what else it could be, and what the answer leaves out."""
+"""The whole page of one region, section by section: each can be shown alone, by its name (``--show``)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
-from melange_cloud.domain import ROUTERS, IneligibleType, Plan, RegionPlan, SingleGpuFleet, Status
+from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
+from melange_cloud.report.brief import traffic_shares
+from melange_cloud.report.pages.alternatives import what_else
 from melange_cloud.report.pages.coverage import coverage_lines
 from melange_cloud.report.pages.current_fleet import current_lines
 from melange_cloud.report.pages.error_bars import error_lines
 from melange_cloud.report.pages.explanation import why
 from melange_cloud.report.pages.front_end import front_end_lines
+from melange_cloud.report.pages.left_out import left_out_groups, left_out_sheet
 from melange_cloud.report.pages.purchases import purchases_of_one
 from melange_cloud.report.pages.routing import routing_sheet
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
-    by_number,
+    amounts_of_whole,
     clean,
-    difference,
     error_range,
-    fleet,
     glued,
-    joined,
     number,
     once,
     percent,
@@ -30,55 +31,157 @@ from melange_cloud.report.text import (
     usd_per_month,
 )
 
-_UNPROVEN = " (at most; not proven cheapest)"
-
-_BETTER_ROUTER = {
-    "prompt": "a router that sends by prompt length (--router prompt)",
-    "oracle": "a router that also knew answer lengths: the limit (--router oracle)",
-}
-_REASONS_IN_FULL = 2
-_CODES = ("sold_as", "host_memory", "cannot_serve", "no_profile", "excluded", "gpu_not_asked")
-
 
 def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[str] = frozenset()) -> Iterator[Block]:
-    """The blocks of the page; ``wide`` where there is room for every column, ``show`` as for ``report.table``."""
+    """The blocks of the whole page; ``wide`` where there is room for every column, ``show`` as for ``plan_page``."""
     if plan.notices:
         yield Notices(sentences.notices(plan))
-    place = f" - {clean(region.place)}" if region.place else ""
-    name = f"{clean(region.region_name.provider)} {clean(region.region)}{place}"
-    where = f"{name}: {sentences.bought(plan, region.allocations)}"
-    yield Paragraph((where, *sentences.question(plan, region.fleet.kinds), *sentences.legend(plan)))
+    yield from _question(plan, region, wide)
     if region.status.has_fleet:
         yield fleet_sheet(plan, region, wide=wide)
         yield Paragraph(tuple(_answer(plan, region)), strong=True)
     else:
         yield Paragraph((f"No plan - {sentences.no_fleet(region)}",), strong=True)
-    if region.fleet.routing and "routing" in show:
-        yield TitledSheet("Which sizes go where", routing_sheet(region, wide=wide))
-    else_ = what_else(plan, region, wide=wide)
-    if else_.rows:
-        yield TitledSheet("Alternatives", else_)
+    if "routing" in show:
+        yield from _routing(plan, region, wide)
+    yield from _alternatives(plan, region, wide)
     yield from purchases_of_one(plan, region)
     yield from why(plan, region, wide=wide)
-    if region.left_out and "left-out" in show:
-        yield TitledSheet("Left out", left_out_sheet(region))
+    if "left-out" in show:
+        yield from _left_out(plan, region, wide)
     yield LabelledLines(tuple(_foot(plan, region, grouped="left-out" not in show)))
 
 
-def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
-    """One row per allocation.
+def sections(plan: Plan, region: RegionPlan, names: frozenset[str], *, wide: bool) -> Iterator[Block]:
+    """The blocks of these sections in the order of the page; one that is empty says so."""
+    for name, section in SECTIONS.items():
+        if name in names:
+            blocks = tuple(section.blocks(plan, region, wide))
+            yield from blocks or (Paragraph((f"{name}: {section.empty}",)),)
 
-    Requests and tokens are split over the allocations of one kind by replicas: equal replicas get equal traffic, so
-    these are the weights to give a load balancer.
+
+def named_sections(plan: Plan, region: RegionPlan, names: frozenset[str], *, wide: bool) -> Iterator[Block]:
+    """The same on a page of several regions, which has the notes already: under the region's name, if it has any."""
+    wanted = (section for name, section in SECTIONS.items() if name in names and name != "notes")
+    blocks = [block for section in wanted for block in section.blocks(plan, region, wide)]
+    if blocks:
+        yield Paragraph((f"{clean(region.region_name.provider)} {clean(region.region)}",), strong=True)
+        yield from blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the whole page.
+
+    Attributes:
+        holds: what it holds, in a few words, for help.
+        blocks: makes its blocks from the plan, the region and whether there is room for every column.
+        empty: what is said where it has none.
     """
+
+    holds: str
+    blocks: Callable[[Plan, RegionPlan, bool], Iterator[Block]]
+    empty: str = "nothing to show for this plan"
+
+
+def _notes(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del region, wide
+    if plan.notices:
+        yield Notices(sentences.notices(plan))
+
+
+def _question(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del wide
+    place = f" - {clean(region.place)}" if region.place else ""
+    name = f"{clean(region.region_name.provider)} {clean(region.region)}{place}"
+    where = f"{name}: {sentences.bought(plan, region.allocations)}"
+    yield Paragraph((where, *sentences.question(plan, region.fleet.kinds), *sentences.legend(plan)))
+
+
+def _fleet(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    if region.status.has_fleet:
+        yield fleet_sheet(plan, region, wide=wide)
+        errors = set(error_lines(plan, region))
+        yield Paragraph(tuple(line for line in _answer(plan, region) if line not in errors), strong=True)
+
+
+def _errors(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del wide
+    if region.status.has_fleet:
+        yield Paragraph(tuple(error_lines(plan, region)))
+
+
+def _routing(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del plan
+    if region.fleet.routing:
+        yield TitledSheet("Which sizes go where", routing_sheet(region, wide=wide))
+
+
+def _alternatives(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    sheet = what_else(plan, region, wide=wide)
+    if sheet.rows:
+        yield sheet
+
+
+def _purchases(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del wide
+    yield from purchases_of_one(plan, region)
+
+
+def _reasons(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    yield from why(plan, region, wide=wide)
+
+
+def _left_out(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del plan, wide
+    if region.left_out:
+        yield TitledSheet("Left out", left_out_sheet(region))
+
+
+def _of_the_foot(label: str) -> Callable[[Plan, RegionPlan, bool], Iterator[Block]]:
+    def blocks(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+        del wide
+        entries = tuple(entry for entry in _foot(plan, region, grouped=True) if entry[0] == label)
+        if entries:
+            yield LabelledLines(entries)
+
+    return blocks
+
+
+def _not_included(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
+    del region, wide
+    yield LabelledLines(sentences.not_included(plan))
+
+
+SECTIONS: Mapping[str, Section] = {
+    "notes": Section("every note on the answer", _notes),
+    "question": Section("model, traffic, targets and rules", _question),
+    "fleet": Section("the fleet with every column, its proof, and what the mix saves", _fleet),
+    "errors": Section("what the profiles' errors do to cost and fleet, and what to measure first", _errors),
+    "routing": Section("which sizes go where", _routing),
+    "alternatives": Section("each GPU alone, each changed question, better routers", _alternatives),
+    "purchases": Section("the same question bought in other ways (--compare-purchases)", _purchases),
+    "reasons": Section("why this mix (--explain)", _reasons),
+    "left-out": Section("every instance type that is left out, and why", _left_out),
+    "coverage": Section("how much of the traffic the profiles know", _of_the_foot("Coverage")),
+    "quotas": Section("the account quotas that the fleet needs", _of_the_foot("Quota")),
+    "prices": Section("where the prices come from, and their dates", _of_the_foot("Prices")),
+    "not-included": Section("what the cost does not include", _not_included),
+}
+"""The parts of the whole page by name, in its order."""
+
+
+def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
+    """One row per allocation; amounts and shares sum to their totals (see ``traffic_shares``)."""
     uses = {(use.gpu, use.tensor_parallel): use for use in region.fleet.kinds}
-    parts = []
-    for line in region.allocations:
-        use = uses.get((line.gpu, line.tensor_parallel))
-        parts.append((use, line.replicas / use.replicas if use is not None and use.replicas else 0.0))
-    requests = percents_of_whole(use.requests_share * part if use else 0.0 for use, part in parts)
-    tokens = percents_of_whole(use.tokens_share * part if use else 0.0 for use, part in parts)
+    shares = traffic_shares(region)
+    requests = percents_of_whole(of_requests for of_requests, _ in shares)
+    tokens = percents_of_whole(of_tokens for _, of_tokens in shares)
     hours = plan.basis.calculation.hours_per_month
+    usd_per_hour = [line.line_usd_per_hour for line in region.allocations]
+    per_hour = amounts_of_whole(usd_per_hour, region.fleet_usd_per_hour or 0.0, 2)
+    month = region.usd_per_month or 0.0
+    per_month = amounts_of_whole([one * hours for one in usd_per_hour], month, 0 if month >= 10 else 2)
     rows = tuple(
         (
             clean(line.instance_type),
@@ -91,12 +194,12 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
             quantity(line.memory_gib),
             percent(line.busy),
             number(line.usd_per_instance_hour, 4),
-            number(line.line_usd_per_hour, 2),
-            usd_per_month(line.line_usd_per_hour * hours),
+            per_hour[at],
+            per_month[at],
             requests[at],
             tokens[at],
             UNKNOWN
-            if (use := parts[at][0]) is None
+            if (use := uses.get((line.gpu, line.tensor_parallel))) is None
             else f"{glued(use.grade)}{GLUE}{error_range(use.error, use.error_down)}",
         )
         for at, line in enumerate(region.allocations)
@@ -151,105 +254,6 @@ def _answer(plan: Plan, region: RegionPlan) -> list[str]:
         *current_lines(plan, region),
     ]
     return once(lines)
-
-
-def what_else(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
-    """Every single-GPU fleet, every changed question, every better router: USD a month, and against the plan.
-
-    A single-GPU fleet may use several degrees of its GPU. Without a plan there is nothing to compare with.
-    """
-    hours, cost = plan.basis.calculation.hours_per_month, region.fleet_usd_per_hour
-    rows: list[tuple[str, str, str, str]] = []
-
-    def add(label: str, instances: str, usd_per_hour: float | None) -> None:
-        month = UNKNOWN if usd_per_hour is None else usd_per_month(usd_per_hour * hours)
-        rows.append((label, instances, month, difference(usd_per_hour, cost)))
-
-    for gpu in cheapest_of_each_gpu(region):
-        best, kind = gpu[0], sentences.one_kind(region, gpu[0].gpu, gpu[0].tensor_parallel)
-        if best.fleet_usd_per_hour is None:
-            add(f"{clean(best.gpu)} only: {_why_not(gpu)}", "", None)
-            continue
-        unproven = _UNPROVEN if best.status is Status.FEASIBLE else ""
-        itself = ": this plan" if best.instances == region.instance_counts else ""
-        instances = fleet(best.instances)
-        label = f"{kind} only" if wide else f"{instances} ({kind} only)"
-        add(f"{label}{unproven}{itself}", instances, best.fleet_usd_per_hour)
-    for change in region.context.what_if:
-        option = f" ({clean(change.option)})" if change.option else ""
-        reason = f": {clean(change.reason)}" if change.reason else ""
-        reason += _UNPROVEN if change.status is Status.FEASIBLE else ""
-        if not reason and change.fleet_usd_per_hour is None:
-            reason = f": {clean(change.status)}"
-        add(f"{clean(change.name)}{option}{reason}", fleet(change.instances), change.fleet_usd_per_hour)
-    asked = ROUTERS.index(plan.basis.fleet.router) if plan.basis.fleet.router in ROUTERS else len(ROUTERS)
-    for router in ROUTERS[asked + 1 :] if region.status.has_fleet else ():
-        if router in region.context.routers:
-            missing = "" if region.context.routers[router] is not None else ": no data"
-            if not missing and not region.context.routers_proven.get(router, True):
-                missing = _UNPROVEN
-            add(f"{_BETTER_ROUTER[router]}{missing}", "", region.context.routers[router])
-    columns = (
-        Column("Alternative", least=20, hang=2),
-        Column("Fleet", drop=2, least=16),
-        Column("$/month", right=True),
-        Column("vs plan", right=True, drop=1),
-    )
-    sheet = Sheet(columns, tuple(rows))
-    if not region.status.has_fleet:
-        sheet = without(sheet, frozenset({"vs plan"}))
-    return without(sheet, frozenset({"Fleet"}), only_if="" if wide else None)
-
-
-def cheapest_of_each_gpu(region: RegionPlan) -> list[list[SingleGpuFleet]]:
-    """The single-GPU fleets by GPU, the cheapest degree first; GPUs without a fleet last."""
-    by_gpu: dict[str, list[SingleGpuFleet]] = {}
-    for single in region.context.single_gpu:
-        by_gpu.setdefault(single.gpu, []).append(single)
-
-    def place(single: SingleGpuFleet) -> tuple[bool, float, str, int]:
-        return (
-            single.fleet_usd_per_hour is None,
-            single.fleet_usd_per_hour or 0.0,
-            single.gpu,
-            single.tensor_parallel or 0,
-        )
-
-    degrees = [sorted(singles, key=place) for singles in by_gpu.values()]
-    return sorted(degrees, key=lambda singles: place(singles[0]))
-
-
-def _why_not(degrees: list[SingleGpuFleet]) -> str:
-    reasons: dict[str, list[str]] = {}
-    for single in degrees:
-        missing = "cannot serve this" if single.status is Status.INFEASIBLE else "nothing was found in time"
-        degree = clean(single.gpu) if single.tensor_parallel is None else f"x{single.tensor_parallel}"
-        reasons.setdefault(clean(single.reason) or missing, []).append(degree)
-    if len(reasons) == 1:
-        return next(iter(reasons))
-    if len(reasons) <= _REASONS_IN_FULL:
-        return "; ".join(f"{joined(names)} {reason}" for reason, names in reasons.items())
-    *others, (reason, names) = reasons.items()
-    return f"{joined(names)} {reason}; {joined(name for _, smaller in others for name in smaller)} cannot either"
-
-
-def left_out_groups(region: RegionPlan) -> list[tuple[str, list[str]]]:
-    """The reasons with the types that they keep out, by the code of the reason, then as written."""
-
-    def place(entry: IneligibleType) -> tuple[int, list[tuple[int, str]], list[tuple[int, str]]]:
-        code = _CODES.index(entry.code) if entry.code in _CODES else len(_CODES)
-        return code, by_number(clean(entry.reason)), by_number(clean(entry.instance_type))
-
-    groups: dict[str, list[str]] = {}
-    for entry in sorted(region.left_out, key=place):
-        groups.setdefault(clean(entry.reason), []).append(glued(entry.instance_type))
-    return [(reason, once(names)) for reason, names in groups.items()]
-
-
-def left_out_sheet(region: RegionPlan) -> Sheet:
-    """Every type that is left out, one a row."""
-    rows = [(name, reason) for reason, names in left_out_groups(region) for name in names]
-    return Sheet((Column("Instance", least=16), Column("Why", least=20, hang=2)), tuple(rows))
 
 
 def _foot(plan: Plan, region: RegionPlan, *, grouped: bool) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -7,11 +7,10 @@ from melange_cloud.domain import Confidence, FirstRank, Kind, Plan, RegionName, 
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.domain.money import same_cost
 from melange_cloud.report import sentences
-from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
+from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, without
 from melange_cloud.report.pages.confidence import cell, legend
 from melange_cloud.report.pages.purchases import purchases_of_regions
-from melange_cloud.report.pages.region import left_out_sheet
-from melange_cloud.report.pages.routing import routing_sheet
+from melange_cloud.report.pages.region import named_sections
 from melange_cloud.report.ranking_sentences import least_sure, turn_words
 from melange_cloud.report.text import (
     GLUE,
@@ -49,7 +48,7 @@ def comparison(
         plan: regions may be none; they are shown by cost whatever their order.
         wide: whether there is room for places, $/1M tokens, the best single GPU and dates.
         all_rows: every region that has a fleet, not the cheapest and the last only.
-        show: as for ``report.table``.
+        show: sections of each region, by name; see ``region.SECTIONS``.
     """
     if plan.notices:
         yield Notices(sentences.notices(plan))
@@ -70,11 +69,7 @@ def comparison(
         yield Paragraph((_verdict(plan, plan.first_rank, grouped),), strong=True)
     yield from purchases_of_regions(plan, all_rows=all_rows)
     for region in plan.regions:
-        name = f"{clean(region.region_name.provider)} {clean(region.region)}"
-        if "routing" in show and region.fleet.routing:
-            yield TitledSheet(f"Which sizes go where in {name}", routing_sheet(region, wide=wide))
-        if "left-out" in show and region.left_out:
-            yield TitledSheet(f"Left out in {name}", left_out_sheet(region))
+        yield from named_sections(plan, region, show, wide=wide)
     if "left-out" not in show and any(region.left_out for region in plan.regions):
         yield LabelledLines((("Left out", ("some instance types; which and why: --show left-out.",)),))
     yield LabelledLines(sentences.not_included(plan))

@@ -1,0 +1,127 @@
+"""The first screen of ``plan``: counted at 80 columns, and what brings the rest of the answer."""
+
+import json
+import re
+
+import pytest
+
+from melange_cloud import report
+from melange_cloud.cli.options import PlanSection
+from tests.schemas import assert_valid
+
+HERE = ("plan", "--region", "us-east-1", "--offline")
+ASKED = {
+    "the default": HERE,
+    "Google": ("plan", "--region", "us-central1", "--offline"),
+    "a large model": (*HERE, "--model", "llama-3.1-70b"),
+    "no fleet": (*HERE, "--gpu", "A10G", "--max-gpus", "A10G=2"),
+    "spot of which no price is fresh": (*HERE, "--purchase", "spot"),
+}
+
+
+@pytest.fixture(scope="module")
+def screens():
+    """Each question's first screen at 80 columns, as lines."""
+    from typer.testing import CliRunner
+
+    from melange_cloud.cli.app import app
+    from tests.examples import SHELL
+
+    return {
+        name: CliRunner().invoke(app, list(asked), env={**SHELL, "COLUMNS": "80"}).stdout.splitlines()
+        for name, asked in ASKED.items()
+    }
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_answer_fits_one_screen_of_80_by_24(screens, name):
+    assert 5 < len(screens[name]) <= 24
+    assert max(map(len, screens[name])) <= 80
+
+
+@pytest.mark.parametrize("name", ["the default", "Google", "a large model"])
+def test_the_first_amount_is_that_of_the_month_and_the_rows_sum_to_it(screens, name):
+    page = "\n".join(screens[name])
+    month = re.search(r"\$([\d,]+)", page)[1]
+    assert f"${month} a month" in page
+    table = page[page.index("Getting it") :].split("\n\n")[0]
+    rows = [
+        int(row.replace(",", "")) for row in re.findall(r" ((?:\d+,)?\d{3}) +(?:\d+ %|\d+ vCPU|\d+ \w+ GPU)", table)
+    ]
+    assert rows
+    assert sum(rows) == int(month.replace(",", ""))
+
+
+def test_rules_of_ours_that_cost_over_five_percent_are_named_first_with_their_test(screens):
+    page = screens["the default"]
+    at = next(at for at, line in enumerate(page) if "Worth a decision" in line)
+    decisions = " ".join(" ".join(page[at:]).split())
+    assert decisions.index("--sold-as any") < decisions.index("--min-host-memory-gib 0") < decisions.index("--spare 1")
+    assert "g5.xlarge, g6.xlarge, which our host-memory rule leaves out" in decisions
+    assert decisions.count("(try one)") == 2
+
+
+def test_each_decision_typed_is_the_plan_that_it_promises(run):
+    (region,) = run.json(*HERE, "--brief")["regions"]
+    assert 2 <= len(region["worth_deciding"]) <= 4
+    for decision in region["worth_deciding"]:
+        (typed,) = run.json(*HERE, *decision["option"].split(), "--brief")["regions"]
+        assert typed["usd_per_month"] == pytest.approx(decision["usd_per_month"])
+        change = typed["usd_per_month"] / region["usd_per_month"] - 1
+        assert decision["change_fraction"] == pytest.approx(change)
+        assert set(decision["instance_types"]) <= {line["instance_type"] for line in typed["fleet"]}
+
+
+def test_a_machine_that_is_often_sold_out_and_alone_says_both(run):
+    page = " ".join(run(*HERE, "--rate", "40", COLUMNS="80").stdout.split())
+    assert "One machine: if it fails, nothing serves" in page
+    assert "96 vCPU of P, not checked; often unavailable on demand" in page
+
+
+def test_everything_else_is_one_word_away(run):
+    screen = run(*HERE, COLUMNS="80").stdout
+    assert "--full" in screen
+    assert "Alternatives" not in screen
+    assert "A10G only" in run(*HERE, "--full", COLUMNS="80").stdout
+    shown = run(*HERE, "--show", "alternatives", "--show", "prices", COLUMNS="80").stdout
+    assert shown.startswith(screen)
+    assert "A10G only" in shown
+    assert "karpenter-provider-aws" in shown
+
+
+def test_a_wrong_section_lists_those_that_exist(run):
+    refused = run(*HERE, "--show", "fleets")
+    assert refused.exit_code == 2
+    for name in report.SHOW:
+        assert name in refused.output
+
+
+def test_the_option_names_the_sections_of_the_page():
+    assert {section.value for section in PlanSection} == report.SHOW
+    assert list(report.SECTIONS) == [section.value for section in PlanSection]
+
+
+def test_the_brief_document_is_described_and_smaller(run):
+    brief = run(*HERE, "--brief", "--format", "json").stdout
+    assert_valid("plan-brief", brief)
+    whole = run.json(*HERE)
+    short = json.loads(brief)
+    assert short["regions"][0]["usd_per_month"] == whole["regions"][0]["usd_per_month"]
+    assert short["notices"] == whole["notices"]
+    assert len(brief) < 5000
+
+
+@pytest.mark.parametrize("more", [("--full",), ("--format", "csv")])
+def test_brief_with_what_is_not_brief_is_refused(run, more):
+    refused = run(*HERE, "--brief", *more)
+    assert refused.exit_code == 2
+    assert "--brief" in refused.output
+    assert refused.stdout == ""
+
+
+def test_notes_that_warn_of_nothing_are_counted(run):
+    page = run(*HERE, "--ttft-ms", "500", "--gpu", "H100", COLUMNS="80").stdout
+    assert "1 note: --show notes" in page
+    assert "without queueing" not in page
+    shown = run(*HERE, "--ttft-ms", "500", "--gpu", "H100", "--show", "notes", COLUMNS="80").stdout
+    assert "without queueing" in " ".join(shown.split())
