@@ -23,7 +23,8 @@ from fleets import Costs, all_costs, mean_sizes, upper_edges
 
 from melange_cloud.errors import MelangeError
 from melange_cloud.inputs.write_whole import write_whole
-from melange_cloud.report.charts import Chart, drawn
+from melange_cloud.report.chart_drawing import drawn
+from melange_cloud.report.charts import Chart
 from melange_cloud.workload import load_workload
 
 

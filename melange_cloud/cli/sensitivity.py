@@ -67,7 +67,7 @@ def sensitivity(
     """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
     result = result_of(out, format_, (*Format, *PICTURES))
     if result.format in PICTURES:
-        from melange_cloud.report.charts import can_draw
+        from melange_cloud.report.chart_drawing import can_draw
 
         can_draw()
         if over.strip().lower() == "router":
@@ -92,8 +92,8 @@ def sensitivity(
 
 def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     from melange_cloud.inputs.write_whole import write_whole
-    from melange_cloud.report.charts import drawn
-    from melange_cloud.report.pages.sweep import sensitivity_chart
+    from melange_cloud.report.chart_drawing import drawn
+    from melange_cloud.report.pages.sweep_chart import sensitivity_chart
 
     for notice in answer.notices:
         note(notice)

@@ -70,6 +70,8 @@ class Sweep:
         step: of two changes within this fraction of the quantity one may be missed.
         stretches: low to high without gaps; empty for a router.
         singles: the same for each GPU alone, at whatever degrees, by its name.
+        better, worse: the stretches with every profile at the high and at the low end of its error; of a rate and a
+            price only, and empty where the fleet changes more often than is computed.
         choices: the routers.
     """
 
@@ -84,6 +86,8 @@ class Sweep:
     step: float
     stretches: tuple[Stretch, ...]
     singles: Mapping[str, tuple[Stretch, ...]]
+    better: tuple[Stretch, ...]
+    worse: tuple[Stretch, ...]
     choices: tuple[SweepChoice, ...]
 
 

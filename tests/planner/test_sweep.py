@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from melange_cloud.domain import FrontEndCeiling, MaxTput, MaxTputTable, Problem, Status, Stretch, UnservableSize
 from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import PricePolicy
-from melange_cloud.planner import Question
+from melange_cloud.planner import Question, answer
 from melange_cloud.planner.posed_problem import charged_anew
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep import stretches
@@ -136,3 +136,18 @@ def test_a_sweep_that_ends_early_is_refused_and_says_how_far_it_came(
     question = Question(regions=("us-east-1",), trust=PricePolicy(offline=True), gpus=("L4:1",), solver="highs")
     with pytest.raises(BadInput, match=r"fleets change more than .* in this range; narrow it, such as --from"):
         sensitivity(question, over, 0.5, 20.0)
+
+
+def test_the_ends_of_a_sweep_are_the_error_bars_of_the_plan() -> None:
+    """At the plan's own value, over the rate and over a price alike."""
+    question = Question(regions=("us-east-1",), trust=PricePolicy(offline=True), solver="highs")
+    bars = answer(question).regions[0].context.error_bars
+    assert bars is not None
+    for over, low, high in (("rate", 9.5, 10.5), ("price:A10G", 0.9, 1.1)):
+        swept = sensitivity(question, over, low, high)
+        hours = swept.basis.calculation.hours_per_month
+        assert swept.sweep.asked is not None
+        for ends, bar in ((swept.sweep.better, bars.better), (swept.sweep.worse, bars.worse)):
+            cost = cost_at(ends, swept.sweep.asked)
+            assert cost is not None
+            assert cost * hours == pytest.approx(bar.usd_per_month)

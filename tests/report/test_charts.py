@@ -1,10 +1,12 @@
+import math
 import sys
 
 import pytest
 
 from melange_cloud.errors import MelangeError
-from melange_cloud.report import charts
-from melange_cloud.report.charts import Chart, ChartLine, GridField, GridPanel, LinePanel, drawn
+from melange_cloud.report import chart_drawing, charts
+from melange_cloud.report.chart_drawing import drawn
+from melange_cloud.report.charts import Chart, ChartBand, ChartLine, GridField, GridPanel, LinePanel
 from tests.pictures import texts
 
 GRID = GridPanel(
@@ -17,8 +19,11 @@ LINES = LinePanel(
     (ChartLine("L4", ((40.0, 1.0), (80.0, 2.0)), errors=((0.3, 0.3), (0.3, 0.3))),),
     (40.0, 80.0),
     level=1.5,
+    y_unit="×",
+    bands=(ChartBand("slower or faster", ((40.0, 0.5), (80.0, 1.0)), ((40.0, 2.0), (80.0, math.inf))),),
+    point=(40.0, 1.0, "the plan"),
 )
-CHART = Chart("one & two", (GRID, LINES), subtitle=("prices in $ and more $",), notes=("note",))
+CHART = Chart("one & two", (GRID, LINES), banners=("NOT YOURS",), subtitle=("prices in $ and more $",), notes=("note",))
 
 
 @pytest.fixture
@@ -40,7 +45,22 @@ def test_same_chart_same_bytes_without_date_or_program(form):
 def test_png_is_a_png_and_svg_holds_every_text():
     assert drawn(CHART, "png").startswith(b"\x89PNG\r\n")
     shown = texts(drawn(CHART, "svg").decode())
-    for text in ("T/$ of $ome", "~+5", "-", "in", "out", "40", "80", "L4", "one &amp; two", "prices in $ and more $"):
+    for text in (
+        "T/$ of $ome",
+        "~+5",
+        "-",
+        "in",
+        "out",
+        "40",
+        "80",
+        "L4",
+        "one &amp; two",
+        "prices in $ and more $",
+        "NOT YOURS",
+        "slower or faster",
+        "the plan",
+        "2×",
+    ):
         assert text in shown
 
 
@@ -55,7 +75,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MelangeError) as raised:
         drawn(CHART, "svg")
-    assert str(raised.value) == charts.INSTALL
+    assert str(raised.value) == chart_drawing.INSTALL
     assert raised.value.exit_code == 1
 
 
@@ -69,6 +89,6 @@ def test_text_stands_out_from_every_field(colour, strength):
         linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    field = charts._mixed(colour, strength)
-    light, dark = sorted((luminance(field), luminance(charts._readable_on(field))), reverse=True)
+    field = chart_drawing._mixed(colour, strength)
+    light, dark = sorted((luminance(field), luminance(chart_drawing._readable_on(field))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 3

@@ -97,7 +97,7 @@ def heatmap(
     result = result_of(out, format_, (*Format, *PICTURES))
     over_tpot = _over(over, size, tpot_ms or [])
     if result.format in PICTURES:
-        from melange_cloud.report.charts import can_draw
+        from melange_cloud.report.chart_drawing import can_draw
 
         can_draw()
     from melange_cloud.planner.heatmap import TpotSweep, heat_map
@@ -121,7 +121,7 @@ takes(heatmap, SHARED, variables=(OFFLINE,))
 
 def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
     from melange_cloud.inputs.write_whole import write_whole
-    from melange_cloud.report.charts import drawn
+    from melange_cloud.report.chart_drawing import drawn
     from melange_cloud.report.pages.heatmap_chart import heat_map_chart
 
     write_whole(out, drawn(heat_map_chart(answer), picture))

@@ -1,7 +1,7 @@
 """One region's question with one quantity let loose: rate, TPOT target, a GPU's price or throughput, or the router."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,7 +21,6 @@ from melange_cloud.domain import (
     SweepChoice,
 )
 from melange_cloud.errors import BadInput
-from melange_cloud.inputs.quantities import positive
 from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
@@ -34,29 +33,20 @@ from melange_cloud.planner.question import Question
 from melange_cloud.planner.region_question import region_question
 from melange_cloud.planner.resolve import MOST_REQUESTS_PER_S, ResolvedQuestion, resolve
 from melange_cloud.planner.sweep.stretches import (
-    MOST_STRETCHES,
     STEP,
+    Solve,
     over_easing,
     over_price,
     over_rate,
     scaled_engines,
 )
+from melange_cloud.planner.sweep.swept_range import DEFAULT_ERROR, range_of, whole, within_limits
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
 
 OVER = ("rate", "tpot", "price", "throughput", "router")
 TPOT_STEP = 1e-3
 """Of a TPOT target: profiles are not known more nearly."""
-
-SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
-"""The ranges if none is given, in multiples of the plan's own value."""
-
-DEFAULT_ERROR = 0.5
-LEAST_FACTOR = 0.2
-"""Where the range of a throughput that may be none begins: fewer times as much take more and more instances."""
-
-LIMITS = {"rate": (1e-6, MOST_REQUESTS_PER_S), "tpot": (1e-3, 1e6), "price": (1e-3, 1e3), "throughput": (1e-3, 1e3)}
-"""Between which values a sweep makes sense: beyond them floating point, not the fleet, would decide."""
 
 
 def sensitivity(
@@ -151,8 +141,14 @@ def _quantity(over: str) -> tuple[str, str]:
     return what, by_lower[name]
 
 
-Swept = tuple[tuple[Stretch, ...], dict[str, tuple[Stretch, ...]]]
-"""The stretches of the plan, and of each GPU alone by its name."""
+@dataclass(frozen=True, slots=True)
+class SweptFleets:
+    """The stretches of the plan, of each GPU alone by its name, and of the plan at the ends of the profiles' errors."""
+
+    stretches: tuple[Stretch, ...]
+    singles: Mapping[str, tuple[Stretch, ...]] = field(default_factory=dict)
+    better: tuple[Stretch, ...] = ()
+    worse: tuple[Stretch, ...] = ()
 
 
 class _RegionSweeps:
@@ -179,23 +175,20 @@ class _RegionSweeps:
             return _sweep(what, "", "", choices=self._routers())
         errors = self._errors_of(gpu) if what == "throughput" else None
         asked = {"rate": basis.traffic.peak_requests_per_s, "tpot": basis.targets.tpot_ms}.get(what, 1.0)
-        low, high = _range(what, asked, errors, low, high)
-        _within_limits(what, low, high)
+        low, high = range_of(what, asked, errors, low, high)
+        within_limits(what, low, high)
         unit = {"rate": "requests/s", "tpot": "ms"}.get(what, "times")
         if gpu and self.posed.problem is not None and not self._may_enter(gpu):
             raise BadInput(f"--over {what}:{gpu}: no offer with {gpu} may enter this plan; see `plan --show left-out`")
-        sweeps: dict[str, Callable[[float, float], Swept]] = {
+        sweeps: dict[str, Callable[[float, float], SweptFleets]] = {
             "rate": self._over_rate,
             "tpot": self._over_tpot,
             "price": partial(self._over_price, gpu),
             "throughput": partial(self._over_throughput, gpu),
         }
-        stretches, singles = sweeps[what](low, high)
         step = TPOT_STEP if what == "tpot" else STEP
-        return _sweep(
-            what, gpu, unit, asked=asked, low=low, high=high, errors=errors, step=step, stretches=stretches,
-            singles=singles,
-        )  # fmt: skip
+        found = sweeps[what](low, high)
+        return _sweep(what, gpu, unit, asked=asked, low=low, high=high, errors=errors, step=step, found=found)
 
     def _may_enter(self, gpu: str) -> bool:
         return any(offer.gpu == gpu for offer in self.posed.entering)
@@ -208,7 +201,7 @@ class _RegionSweeps:
         more = max((cell.engine_error for cell in cells), default=DEFAULT_ERROR)
         return more, max((cell.engine_down for cell in cells), default=DEFAULT_ERROR)
 
-    def _over_rate(self, low: float, high: float) -> Swept:
+    def _over_rate(self, low: float, high: float) -> SweptFleets:
         problem = self.posed.problem
         if problem is None:
             return self._nothing(low, high)
@@ -218,15 +211,13 @@ class _RegionSweeps:
                 f"--to {high:g}: more than the {MOST_REQUESTS_PER_S:,.0f} requests/s that are solved exactly"
             )
 
-        def swept(of: Problem, solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
-            found = over_rate(of, low / peak, high / peak, solve, self.solving.solver, self.posed.problems[1:])
-            return _whole(tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found), low, high)
+        def swept(problems: Sequence[Problem], solve: Solve) -> tuple[Stretch, ...]:
+            found = over_rate(problems[0], low / peak, high / peak, solve, self.solving.solver, problems[1:])
+            return whole(tuple(replace(part, low=part.low * peak, high=part.high * peak) for part in found), low, high)
 
-        return swept(problem, self.solving.solve_for_cost), {
-            name: swept(problem, alone) for name, alone in self._alone(problem).items()
-        }
+        return self._with_ends(problem, swept, low, high)
 
-    def _over_tpot(self, low: float, high: float) -> Swept:
+    def _over_tpot(self, low: float, high: float) -> SweptFleets:
         def problems_at(tpot_ms: float) -> tuple[Problem, ...]:
             table = self.evaluated.at(replace(self.asked.basis.targets.slo, tpot_ms=tpot_ms))
             return self.question.posed_with(table).problems
@@ -241,31 +232,33 @@ class _RegionSweeps:
             offers = tuple(o for o in loosest.offers if any(o.replicas_per_instance(kind) for kind in kinds))
             return self._with(table, replace(loosest, kinds=tuple(sorted(kinds)), offers=offers))
 
-        def swept(
-            at: Callable[[float], tuple[Problem, ...]], solve: Callable[[Problem], Solution]
-        ) -> tuple[Stretch, ...]:
+        def swept(at: Callable[[float], tuple[Problem, ...]], solve: Solve) -> tuple[Stretch, ...]:
             solver = self.solving.solver
             found = over_easing(at, low, high, solve, solver, relative_step=TPOT_STEP, fleet_problems_at=of_kinds)
-            return _whole(found, low, high)
+            return whole(found, low, high)
 
         posed = (*at_loosest, *self.posed.problems, *problems_at(low))
         kinds = {kind for problem in posed for kind in problem.kinds}
         of_gpu = {gpu: frozenset(kind for kind in kinds if kind.gpu == gpu) for gpu in sorted({k.gpu for k in kinds})}
-        return swept(problems_at, self.solving.solve_for_cost), {
-            gpu: swept(partial(of_kinds, kinds=degrees), partial(self._solve_alone, gpu))
-            for gpu, degrees in of_gpu.items()
-        }
+        return SweptFleets(
+            swept(problems_at, self.solving.solve_for_cost),
+            {
+                gpu: swept(partial(of_kinds, kinds=degrees), partial(self._solve_alone, gpu))
+                for gpu, degrees in of_gpu.items()
+            },
+        )
 
-    def _over_price(self, gpu: str, low: float, high: float) -> Swept:
+    def _over_price(self, gpu: str, low: float, high: float) -> SweptFleets:
         problem = self.posed.problem
         if problem is None:
             return self._nothing(low, high)
-        others = self.posed.problems[1:]
-        return over_price(problem, gpu, low, high, self.solving.solve_for_cost, others), {
-            name: over_price(problem, gpu, low, high, alone, others) for name, alone in self._alone(problem).items()
-        }
 
-    def _over_throughput(self, gpu: str, low: float, high: float) -> Swept:
+        def swept(problems: Sequence[Problem], solve: Solve) -> tuple[Stretch, ...]:
+            return over_price(problems[0], gpu, low, high, solve, problems[1:])
+
+        return self._with_ends(problem, swept, low, high)
+
+    def _over_throughput(self, gpu: str, low: float, high: float) -> SweptFleets:
         problem = self.posed.problem
         if problem is None:
             return self._nothing(low, high)
@@ -273,10 +266,37 @@ class _RegionSweeps:
         def problems_at(factor: float) -> tuple[Problem, ...]:
             return self._with(scaled_engines(self.evaluated.max_tput, gpu, factor), problem)
 
-        def swept(solve: Callable[[Problem], Solution]) -> tuple[Stretch, ...]:
-            return _whole(over_easing(problems_at, low, high, solve, self.solving.solver), low, high)
+        def swept(solve: Solve) -> tuple[Stretch, ...]:
+            return whole(over_easing(problems_at, low, high, solve, self.solving.solver), low, high)
 
-        return swept(self.solving.solve_for_cost), {name: swept(alone) for name, alone in self._alone(problem).items()}
+        singles = {name: swept(alone) for name, alone in self._alone(problem).items()}
+        return SweptFleets(swept(self.solving.solve_for_cost), singles)
+
+    def _with_ends(
+        self,
+        problem: Problem,
+        swept: Callable[[Sequence[Problem], Solve], tuple[Stretch, ...]],
+        low: float,
+        high: float,
+    ) -> SweptFleets:
+        """The sweep of the plan, of each GPU alone, and of the plan at either end of the profiles' errors."""
+
+        def at_end(table: MaxTputTable) -> tuple[Stretch, ...]:
+            posed = self.question.posed_with(table)
+            if posed.problem is None:
+                status = Status.UNKNOWN if posed.no_data else Status.INFEASIBLE
+                return (Stretch(low, high, status, {}, None, None, posed.reason),)
+            try:
+                return swept(posed.problems, self.solving.solve_for_cost)
+            except BadInput:  # more changes than are computed: the sweep itself is whole
+                return ()
+
+        return SweptFleets(
+            swept(self.posed.problems, self.solving.solve_for_cost),
+            {name: swept((problem, *self.posed.problems[1:]), alone) for name, alone in self._alone(problem).items()},
+            at_end(self.evaluated.better),
+            at_end(self.evaluated.worse),
+        )
 
     def _routers(self) -> tuple[SweepChoice, ...]:
         choices = []
@@ -305,50 +325,14 @@ class _RegionSweeps:
             return Solution(Status.INFEASIBLE, reason=f"{gpu} cannot serve all of it alone")
         return self.solving.solve_one_gpu(alone)
 
-    def _nothing(self, low: float, high: float) -> Swept:
-        return (Stretch(low, high, self.question.status, {}, None, None, self.question.reason),), {}
+    def _nothing(self, low: float, high: float) -> SweptFleets:
+        return SweptFleets((Stretch(low, high, self.question.status, {}, None, None, self.question.reason),))
 
     def _no_fleet(self, posed: PosedProblem) -> Solution:
         """Why another router has no fleet; a price that is missing is missing for all of them."""
         if posed.reason == self.posed.reason:
             return Solution(self.question.status, reason=self.question.reason)
         return Solution(Status.UNKNOWN if posed.no_data else Status.INFEASIBLE, reason=posed.reason)
-
-
-def _range(
-    what: str, asked: float, errors: tuple[float, float] | None, low: float | None, high: float | None
-) -> tuple[float, float]:
-    if errors is None:
-        below, above = SPANS[what]
-    else:
-        below, above = max(LEAST_FACTOR, 1 - errors[1]), 1 + errors[0]
-    begin, end = asked * below if low is None else low, asked * above if high is None else high
-    for option, value in (("--from", begin), ("--to", end)):
-        positive(option, value)
-    if begin >= end:
-        raise BadInput(f"--from {begin:g} --to {end:g}: the range is empty; give a --to above --from")
-    return begin, end
-
-
-def _within_limits(what: str, low: float, high: float) -> None:
-    least, most = LIMITS[what]
-    for option, value in (("--from", low), ("--to", high)):
-        positive(option, value, least, most)
-
-
-def _whole(stretches: tuple[Stretch, ...], low: float, high: float) -> tuple[Stretch, ...]:
-    """The stretches, which reach from ``low`` to ``high``: refused where there were too many to do so.
-
-    Raises:
-        BadInput: the range was given up before its end.
-    """
-    begin, end = stretches[0].low, stretches[-1].high
-    if begin > low * (1 + STEP) or end < high * (1 - STEP):
-        raise BadInput(
-            f"--from {low:g} --to {high:g}: fleets change more than {MOST_STRETCHES:,} times in this range; narrow it, "
-            f"such as --from {begin:.4g} --to {end:.4g}"
-        )
-    return stretches
 
 
 def _sweep(
@@ -361,9 +345,9 @@ def _sweep(
     high: float | None = None,
     errors: tuple[float, float] | None = None,
     step: float = 0.0,
-    stretches: tuple[Stretch, ...] = (),
-    singles: dict[str, tuple[Stretch, ...]] | None = None,
+    found: SweptFleets = SweptFleets(()),
     choices: tuple[SweepChoice, ...] = (),
 ) -> Sweep:
     more, less = errors or (None, None)
-    return Sweep(over, gpu, unit, asked, low, high, more, less, step, stretches, singles or {}, choices)
+    fleets = found.stretches, found.singles, found.better, found.worse
+    return Sweep(over, gpu, unit, asked, low, high, more, less, step, *fleets, choices)

@@ -1,11 +1,10 @@
-"""How the plan moves with one quantity: the places where it changes, a plot in the terminal, JSON, CSV, a picture."""
+"""How the plan moves with one quantity: the places where it changes, a plot in the terminal, JSON, CSV."""
 
 import math
 from collections.abc import Iterator, Sequence
 
 from melange_cloud.domain import Sensitivity, Status, Stretch
 from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, TitledSheet
-from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartLine, LinePanel
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
 from melange_cloud.report.sentences import of_arrivals, profiles_of
@@ -23,7 +22,6 @@ from melange_cloud.report.text import (
 
 ROWS_SHOWN = 24
 PLOT_POINTS = 60
-PICTURE_POINTS = 400
 
 BARS = "▁▂▃▄▅▆▇█"
 """A column of a plot, lowest to highest; ``·`` marks values without a fleet."""
@@ -186,10 +184,11 @@ def _best_single(answer: Sensitivity, at: float) -> tuple[str, float] | None:
 
 
 def _singles_at(answer: Sensitivity, at: float) -> dict[str, float | None]:
-    return {name: _cost_at(stretches, at) for name, stretches in sorted(answer.sweep.singles.items())}
+    return {name: cost_at(stretches, at) for name, stretches in sorted(answer.sweep.singles.items())}
 
 
-def _cost_at(stretches: Sequence[Stretch], at: float) -> float | None:
+def cost_at(stretches: Sequence[Stretch], at: float) -> float | None:
+    """The cost at a value of the quantity, USD/h; None without a fleet."""
     for part in stretches:
         if part.low <= at <= part.high:
             return part.fleet_usd_per_hour(at)
@@ -201,35 +200,61 @@ def _points(answer: Sensitivity, count: int) -> list[float]:
     return [low + (high - low) * at / (count - 1) for at in range(count)]
 
 
-def _plot(answer: Sensitivity, width: int) -> Iterator[str]:
-    """One line of bars for the cost, one for each kind alone against it."""
+def range_at(answer: Sensitivity, at: float) -> str | None:
+    """What the fleet costs a month at either end of the profiles' errors; None where that is not known."""
     sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
-    names = [
-        name for name, parts in sorted(sweep.singles.items()) if any(part.fleet_usd_per_hour_at_low for part in parts)
-    ]
-    label = max([len("Cost"), *(len(f"{name} only") for name in names)])
-    count = max(10, min(PLOT_POINTS, width - label - 34))
-    points = _points(answer, count)
-    costs = [_cost_at(sweep.stretches, at) for at in points]
-    yield f"{AXIS[sweep.over].format(gpu=clean(sweep.gpu))}, {quantity(sweep.low)} to {quantity(sweep.high)}"
+    least, most = cost_at(sweep.better, at), cost_at(sweep.worse, at)
+    if least is None or not sweep.worse:
+        return None
+    low = f"${usd_per_month(least * hours)}"
+    return f"from{GLUE}{low}, or no fleet" if most is None else f"{low} to ${usd_per_month(most * hours)}"
+
+
+def _plot(answer: Sensitivity, width: int) -> Iterator[str]:
+    """Lines of bars: the cost, the cost at the ends of the profiles' errors, and each GPU alone against the mix."""
+    sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
+    points = _points(answer, PLOT_POINTS)
+    costs = [cost_at(sweep.stretches, at) for at in points]
     known = [cost for cost in costs if cost is not None]
+    yield f"{AXIS[sweep.over].format(gpu=clean(sweep.gpu))}, {quantity(sweep.low)} to {quantity(sweep.high)}"
     if not known:
         return
-    low, high = (f"${usd_per_month(cost * hours)}" for cost in (min(known), max(known)))
-    yield _kept(f"{'Cost':<{label}}  {_bars(costs, 0.0, max(known))}  {low} to {high} a month")
+    lines = {"Cost": costs}
+    for name, stretches in (("if GPUs slower", sweep.worse), ("if GPUs faster", sweep.better)):
+        if any(part.status.has_fleet for part in stretches):
+            lines[name] = [cost_at(stretches, at) for at in points]
+    most = max(cost for line in lines.values() for cost in line if cost is not None)
+    drawn = [(name, line, 0.0, most, _months(line, hours)) for name, line in lines.items()]
     ratios = {
-        name: [
-            None if cost is None or single is None else single / cost
-            for cost, single in zip(costs, (_cost_at(sweep.singles[name], at) for at in points), strict=True)
+        f"{name} only": [
+            None if cost is None or single is None else math.log2(single / cost)
+            for cost, single in zip(costs, (cost_at(parts, at) for at in points), strict=True)
         ]
-        for name in names
+        for name, parts in sorted(sweep.singles.items())
     }
-    top = max((ratio for line in ratios.values() for ratio in line if ratio is not None), default=1.0)
-    for name, line in ratios.items():
-        drawn = [ratio for ratio in line if ratio is not None]
-        if drawn:
-            least, most = (difference(ratio, 1.0, 0) for ratio in (min(drawn), max(drawn)))
-            yield _kept(f"{f'{name} only':<{label}}  {_bars(line, 1.0, top)}  {least} to {most} over the mix")
+    top = max((ratio for line in ratios.values() for ratio in line if ratio is not None), default=0.0)
+    drawn += [
+        (name, line, 0.0, top, _over_mix(line))
+        for name, line in ratios.items()
+        if any(ratio is not None for ratio in line)
+    ]
+    label = max(len(name) for name, *_ in drawn)
+    count = max(10, min(PLOT_POINTS, width - label - 6 - max(len(words) for *_, words in drawn)))
+    for at_line, (name, line, low, high, words) in enumerate(drawn):
+        if at_line == len(lines):
+            yield "Each GPU alone, above the cost of the mix (bars are logarithmic)"
+        thinned = [line[round(at * (PLOT_POINTS - 1) / (count - 1))] for at in range(count)]
+        yield _kept(f"{name:<{label}}  {_bars(thinned, low, high)}  {words}")
+
+
+def _months(costs: Sequence[float | None], hours: float) -> str:
+    known = [cost * hours for cost in costs if cost is not None]
+    return f"${usd_per_month(min(known))} to ${usd_per_month(max(known))}"
+
+
+def _over_mix(ratios: Sequence[float | None]) -> str:
+    known = [2**ratio for ratio in ratios if ratio is not None]
+    return f"{difference(min(known), 1.0, 0)} to {difference(max(known), 1.0, 0)}"
 
 
 def _kept(text: str) -> str:
@@ -275,61 +300,6 @@ def _choices(answer: Sensitivity) -> Sheet:
         ),
         rows,
     )
-
-
-def sensitivity_chart(answer: Sensitivity) -> Chart:
-    """The paper's main figure: each single-GPU fleet's cost over the mix's, next to the cost itself."""
-    sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
-    points = _points(answer, PICTURE_POINTS)
-    costs = [_cost_at(sweep.stretches, at) for at in points]
-    low, high = sweep.low or 0.0, sweep.high or 0.0
-    ticks = _round_ticks(low, high)
-    axis = AXIS[sweep.over].format(gpu=sweep.gpu)
-    relative = []
-    for name, stretches in sorted(sweep.singles.items()):
-        line = tuple(
-            (at, single / cost)
-            for at, cost in zip(points, costs, strict=True)
-            if cost and (single := _cost_at(stretches, at)) is not None
-        )
-        if line:
-            gpu = name.split(" ")[0]
-            relative.append(
-                ChartLine(f"{name} only", line, COLOURS.get(gpu, OTHER_COLOUR), dashed=name != gpu, marks=False)
-            )
-    month = tuple((at, cost * hours) for at, cost in zip(points, costs, strict=True) if cost is not None)
-    panels = [
-        LinePanel("Cost of the cheapest fleet", axis, "USD per month", (ChartLine("mix", month, marks=False),), ticks)
-    ]
-    if relative:
-        panels.insert(
-            0,
-            LinePanel(
-                "Single-GPU fleets against the mix",
-                axis,
-                "cost / cost of the mix",
-                tuple(relative),
-                ticks,
-                level=1.0,
-                y_doubling=True,
-            ),
-        )
-    return Chart(
-        f"{answer.provider} {answer.region}: cost by {axis[0].lower()}{axis[1:]}",
-        tuple(panels),
-        columns=len(panels),
-        subtitle=tuple(line.replace(GLUE, " ") for line in title(answer)),
-        notes=("Steps are whole instances; every change of the fleet is computed, not sampled.",),
-        panel_inches=(6.2, 3.8),
-    )
-
-
-def _round_ticks(low: float, high: float) -> tuple[float, ...]:
-    """Some six round values between two."""
-    rough = (high - low) / 6
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(part * power for part in (1, 2, 5, 10) if part * power >= rough)
-    return tuple(step * at for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1))
 
 
 def has_fleet(answer: Sensitivity) -> bool:
