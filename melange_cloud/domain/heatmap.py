@@ -94,6 +94,16 @@ class HeatCell:
         """Whether the best leads the second by more than their profile errors can explain."""
         return len(self.ranked) > 1 and self.ranked[0].is_clear_of(self.ranked[1])
 
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        """The GPUs of which any may be the best: the best estimate, then those that it does not lead clearly."""
+        return tuple(one.gpu for one in self.ranked if one is self.ranked[0] or not self.ranked[0].is_clear_of(one))
+
+    @property
+    def is_clear_of_worst(self) -> bool:
+        """Whether the best leads the last by more than their profile errors can explain."""
+        return len(self.ranked) > 1 and self.ranked[0].is_clear_of(self.ranked[-1])
+
     def of(self, gpu: str) -> Yield | None:
         """The GPU's Yield; None if it cannot serve the size."""
         return next((served for served in self.ranked if served.gpu == gpu), None)

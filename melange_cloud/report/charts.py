@@ -17,6 +17,8 @@ COLOURS = {
 
 OTHER_COLOUR = "#555555"
 NOTHING_COLOUR = "#F2F2F2"
+BANNER_COLUMNS = 84
+"""Characters of a banner's line, which is bold, in a chart of the usual width."""
 
 
 @dataclass(frozen=True, slots=True)

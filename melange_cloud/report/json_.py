@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 PROPERTIES: Mapping[type, Mapping[str, str]] = {
     RegionPlan: {"gap": "gap"},
     HeatMap: {"prices_as_of": "prices_as_of"},
-    HeatCell: {"clear": "is_clear"},
+    HeatCell: {"clear": "is_clear", "contenders": "contenders"},
     EstimateComparison: {"measured_over_estimated": "ratio"},
 }
 """Properties that JSON holds as it holds fields: key -> property."""

@@ -101,19 +101,27 @@ def rows(page, title):
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
-def test_a_lead_beyond_the_errors_is_named_and_one_within_them_is_marked():
-    table = rows(heat_map_table(MAP, width=80, colour=False), "Best against second best")
+def test_a_lead_beyond_the_errors_is_named_and_within_them_every_gpu_that_may_be_the_best():
+    table = rows(heat_map_table(MAP, width=80, colour=False), "GPUs that may be the best")
     assert table["out\\in"] == ["25", "100"]
     assert table["25"] == ["G+100", "H"]
-    assert table["100"] == ["~H+5", "-"]
-    worst = rows(heat_map_table(MAP, width=80, colour=False), "Best against worst")
-    assert worst["25"] == ["L+300", "-"]
-    assert worst["100"] == ["~G+5", "-"]
+    assert table["100"] == ["HG", "-"]
+    worst = rows(heat_map_table(MAP, width=80, colour=False), "The worst GPU")
+    assert worst["25"] == ["L4.0x", "-"]
+    assert worst["100"] == ["any", "-"]
+
+
+def test_a_gpu_that_is_clearly_behind_is_no_contender():
+    """Of 1,050 and 1,000 tokens per dollar either may be the best at an error of 10 %; 500 may not."""
+    three = cell(25, 25, served("H100", 1050.0), served("A10G", 1000.0), served("L4", 500.0))
+    assert three.contenders == ("H100", "A10G")
+    assert three.is_clear_of_worst
+    assert cell(25, 25).contenders == ()
 
 
 def test_outputs_stand_the_longest_on_top_as_the_paper_draws_them():
     page = heat_map_table(MAP, width=80, colour=False)
-    part = page.split("Best against second best")[1]
+    part = page.split("GPUs that may be the best")[1]
     assert part.index("\n    100 ") < part.index("\n     25 ")
 
 
@@ -142,7 +150,7 @@ def test_what_shapes_the_answer_is_said():
         "±10 %",
         "g5.xlarge: host memory < 23 GiB",
         "A100-80GB  no on demand price here",
-        "Best of 2 sizes that several GPUs serve: A10G 1 (1 clearly) and H100 1 (0 clearly).",
+        "Of 2 sizes that several GPUs serve, 1 has a clear winner; clearly behind: L4 at 1 and H100 at 1.",
         "* default",
     ):
         assert words in page
@@ -165,7 +173,7 @@ def test_a_narrow_terminal_splits_the_table_and_loses_nothing():
     wide_map = replace(MAP, cells=tuple(cell(tokens, 25, served("H100", float(tokens))) for tokens in inputs))
     page = heat_map_table(wide_map, width=40, colour=False)
     for tokens in inputs:
-        assert f"{tokens:,}" in page.split("Best against second best")[1].split("Best against worst")[0]
+        assert f"{tokens:,}" in page.split("GPUs that may be the best")[1].split("The worst GPU")[0]
 
 
 def test_over_targets_there_is_a_row_per_target():
@@ -182,6 +190,7 @@ def test_json_has_all_figures_and_nulls_for_what_is_not():
     first = document["cells"][0]
     assert [one["gpu"] for one in first["ranked"]] == ["A10G", "H100", "L4"]
     assert first["clear"] is True
+    assert [entry["contenders"] for entry in document["cells"]] == [["A10G"], ["H100", "A10G"], ["H100"], []]
     assert [entry["clear"] for entry in document["cells"][1:]] == [False, False, False]
     assert document["cells"][3]["ranked"] == []
     assert document["prices"][0]["usd_per_hour"] == 1.2
@@ -210,16 +219,17 @@ def test_every_gpu_has_its_letter():
 
 def test_the_chart_says_what_the_page_says():
     chart = heat_map_chart(MAP)
-    assert chart.title == "llama-3.1-8b bf16"
+    assert chart.title == "llama-3.1-8b bf16: which GPU for which requests, aws us-east-1"
+    assert chart.banners == MAP.notices
     assert chart.subtitle[0] == "profiles of engine era 2025, SGLang"
     assert "mean TPOT ≤ 100 ms" in " ".join(chart.subtitle)
     assert "snapshot prices of 2026-07-20" in " ".join(chart.subtitle)
     best, worst = chart.panels
     assert isinstance(best, GridPanel)
-    assert [[field.text for field in row] for row in best.rows] == [["G +100", "H only"], ["~H +5", "-"]]
+    assert [[field.text for field in row] for row in best.rows] == [["G +100 %", "H only"], ["H G", "-"]]
     assert best.rows[1][0].strength < best.rows[0][0].strength
     assert isinstance(worst, GridPanel)
-    assert [[field.text for field in row] for row in worst.rows] == [["L +300", "-"], ["~G +5", "-"]]
+    assert [[field.text for field in row] for row in worst.rows] == [["L 4.0×", "-"], ["any", "-"]]
     (over,) = heat_map_chart(OVER).panels
     assert isinstance(over, LinePanel)
     assert {line.name: line.points[0] for line in over.lines} == {"A10G": (40.0, 540.0), "H100": (40.0, 940.0)}

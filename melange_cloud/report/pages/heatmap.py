@@ -1,14 +1,16 @@
 """A HeatMap as a terminal's page. Signs and letters say all that colour says.
 
 E+23    the best GPU here is E, 23 percent above the second
-~E+12   E is ahead by less than the profile errors can explain: no winner
+EHF     the profile errors do not tell E, H and F apart; E is the best estimate, and the others are behind
 E       no other GPU serves this size within the target
 -       none does
+L3.3x   a token costs 3.3 times as much on L as on the best
+~+12    of two GPUs: the first is ahead by less than the profile errors can explain
 """
 
 from collections.abc import Callable, Iterator
 
-from melange_cloud.domain.heatmap import HeatCell, HeatMap
+from melange_cloud.domain.heatmap import HeatCell, HeatMap, Yield
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet
 from melange_cloud.report.page import Page
 from melange_cloud.report.pages.heatmap_data import COLUMNS, UNIT, document, rows
@@ -28,6 +30,9 @@ from melange_cloud.report.text import (
 
 LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "H"}
 """How a cell names a GPU: L4, A10G, A100 of Forty and Eighty GB, H100."""
+
+NO_LOSER = "any"
+"""Where the profile errors do not even tell the best from the worst."""
 
 _STYLES = {"L4": "cyan", "A10G": "blue", "A100-40GB": "magenta", "A100-80GB": "yellow", "H100": "green"}
 
@@ -146,8 +151,8 @@ def _grids(shown: HeatMap) -> Iterator[tuple[str, Shown]]:
         first, second = shown.gpus
         yield f"{first} against {second}: T/$ above (+) or below (-), percent", _pair(first, second)
     if len(shown.gpus) > 2:
-        yield "Best against second best: the best GPU, and its T/$ above the second's, percent", _best
-        yield "Best against worst: the worst GPU, and the best one's T/$ above its, percent", _worst
+        yield "GPUs that may be the best, the best estimate first", _best
+        yield "The worst GPU, and what a token costs on it, times the best estimate", _worst
     yield ("T/$ of the best GPU" if len(shown.gpus) > 1 else f"T/$ of {shown.gpus[0]}"), _value
 
 
@@ -155,21 +160,25 @@ def _best(cell: HeatCell) -> tuple[str, str]:
     if not cell.ranked:
         return UNKNOWN, "dim"
     best = cell.ranked[0]
-    if len(cell.ranked) == 1:
-        return LETTERS[best.gpu], f"bold {_STYLES[best.gpu]}"
-    second = cell.ranked[1]
-    clear = best.is_clear_of(second)
-    text = f"{'' if clear else '~'}{LETTERS[best.gpu]}{_signed(best.lead_over(second))}"
-    return text, f"{'bold' if clear else 'not bold'} {_STYLES[best.gpu]}"
+    names = "".join(LETTERS[gpu] for gpu in cell.contenders)
+    if cell.is_clear:
+        names += _signed(best.lead_over(cell.ranked[1]))
+    return names, f"{'bold' if len(cell.contenders) == 1 else 'not bold'} {_STYLES[best.gpu]}"
 
 
 def _worst(cell: HeatCell) -> tuple[str, str]:
     if len(cell.ranked) < 2:
         return UNKNOWN, "dim"
-    best, worst = cell.ranked[0], cell.ranked[-1]
-    clear = best.is_clear_of(worst)
-    text = f"{'' if clear else '~'}{LETTERS[worst.gpu]}{_signed(best.lead_over(worst))}"
-    return text, f"{'bold' if clear else 'not bold'} {_STYLES[worst.gpu]}"
+    if not cell.is_clear_of_worst:
+        return NO_LOSER, "dim"
+    worst = cell.ranked[-1]
+    return f"{LETTERS[worst.gpu]}{factor(cell.ranked[0], worst)}x", f"bold {_STYLES[worst.gpu]}"
+
+
+def factor(best: Yield, other: Yield) -> str:
+    """What a token costs on ``other``, times what it costs on ``best``: ``3.3``, ``12``."""
+    times = 1 + best.lead_over(other)
+    return number(times, 1 if times < 9.95 else 0)
 
 
 def _value(cell: HeatCell) -> tuple[str, str]:
@@ -219,7 +228,7 @@ def _over_tpot(shown: HeatMap) -> Sheet:
     if pair:
         columns.append(Column(f"{pair[0]} against {pair[1]}", right=True, least=8))
     elif len(shown.gpus) > 2:
-        columns += [Column("Best:2nd", right=True), Column("Best:worst", right=True)]
+        columns += [Column("May be best", right=True, least=6), Column("Worst", right=True)]
     rows = []
     for cell in shown.cells:
         values = [cell.of(gpu) for gpu in shown.gpus]
@@ -242,11 +251,7 @@ def _percent(text: str) -> str:
 def _foot(shown: HeatMap) -> Iterator[Block]:
     lines = ["- cannot be served within the target."]
     if len(shown.gpus) > 1:
-        lines = [
-            f"~{GLUE}the difference lies within the errors of the two profiles (added in quadrature): no winner",
-            f"a letter alone: no other GPU serves this within the target; -{GLUE}none does",
-            _count(shown),
-        ]
+        lines = [clear_cases(shown), *_signs(shown)]
     lines.append("A replica pays its part of an instance here; a fleet rents whole instances: see melange-cloud plan.")
     if shown.defaulted:
         lines.append("* default")
@@ -266,14 +271,30 @@ def _foot(shown: HeatMap) -> Iterator[Block]:
         yield LabelledLines(tuple(entries))
 
 
-def _count(shown: HeatMap) -> str:
-    """How often each GPU is best, and how often clearly so."""
+def _signs(shown: HeatMap) -> Iterator[str]:
+    """What the signs of the tables mean."""
+    if len(shown.gpus) == 2:
+        yield f"~{GLUE}the difference is within the errors of the two profiles (added in quadrature): no winner"
+    else:
+        yield "Several letters: the errors of their profiles (added in quadrature) do not tell these GPUs apart."
+        if any(cell.is_clear for cell in shown.cells):
+            yield "A letter and a number: clearly the best, by so many percent of the second's T/$."
+    yield f"A letter alone: no other GPU serves this within the target; -{GLUE}none does."
+    if len(shown.gpus) > 2 and any(len(cell.ranked) > 1 and not cell.is_clear_of_worst for cell in shown.cells):
+        yield f"{NO_LOSER}: not even the best and the worst can be told apart."
+
+
+def clear_cases(shown: HeatMap) -> str:
+    """How often there is a clear winner, and how often each GPU is clearly not it."""
     compared = [cell for cell in shown.cells if len(cell.ranked) > 1]
-    counts = []
-    for gpu in shown.gpus:
-        first = [cell for cell in compared if cell.ranked[0].gpu == gpu]
-        clear = sum(cell.ranked[0].is_clear_of(cell.ranked[1]) for cell in first)
-        if first:
-            counts.append(f"{gpu}{GLUE}{len(first)} ({clear}{GLUE}clearly)")
     what = "targets" if shown.over == "tpot" else "sizes"
-    return f"Best of {len(compared)} {what} that several GPUs serve: {joined(counts) if counts else 'none'}."
+    if not compared:
+        return f"No two GPUs serve any of these {what}."
+    clear = sum(cell.is_clear for cell in compared)
+    behind = {
+        gpu: sum(cell.of(gpu) is not None and gpu not in cell.contenders for cell in compared) for gpu in shown.gpus
+    }
+    ruled_out = [f"{gpu}{GLUE}at{GLUE}{count}" for gpu, count in behind.items() if count]
+    text = f"Of {len(compared)} {what} that several GPUs serve, {clear or 'none'} "
+    text += "has a clear winner" if clear <= 1 else "have a clear winner"
+    return f"{text}; clearly behind: {joined(ruled_out)}." if ruled_out else f"{text}, and no GPU is clearly behind."

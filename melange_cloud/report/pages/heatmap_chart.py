@@ -1,22 +1,36 @@
 """A HeatMap as a Chart: what ``profiles heatmap --output FILE.png`` draws."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from melange_cloud.domain.heatmap import HeatCell, HeatMap, Yield
-from melange_cloud.report.charts import COLOURS, Chart, ChartLine, GridField, GridPanel, LinePanel
-from melange_cloud.report.pages.heatmap import LETTERS, title
-from melange_cloud.report.text import GLUE, UNKNOWN, number
+from melange_cloud.domain.heatmap import HeatCell, HeatMap
+from melange_cloud.report.charts import BANNER_COLUMNS, COLOURS, Chart, ChartLine, GridField, GridPanel, LinePanel
+from melange_cloud.report.pages.heatmap import LETTERS, NO_LOSER, clear_cases, factor, title
+from melange_cloud.report.text import GLUE, UNKNOWN, clean, number, once, wrap
 
 NO_WINNER = 0.3
 """How strongly the colour of a GPU is laid on where its lead is within the profile errors."""
+
+_STRENGTHS = {1: 1.0, 2: 0.6}
+"""The same by the number of GPUs that may be the best; for more it is NO_WINNER."""
 
 _FULL_AT = 2.0
 """From this ratio on, one GPU against another has its full colour."""
 
 _AXES = ("input tokens per request", "output tokens per request")
 _UNSERVED = "- : no GPU serves this size within the target"
-_DOUBT = "~ and pale: the difference lies within the errors of the two profiles (added in quadrature), so no winner"
+_PAIR_DOUBT = "~ and pale: within the errors of the two profiles (added in quadrature), so no winner"
+_DOUBT = (
+    "Several letters, paler: the errors of their profiles do not tell these GPUs apart; the best estimate comes first."
+)
+_WINNER = "One letter and a percentage: clearly the best, and how far its T/$ is above the second's."
+_NO_LOSER = f"{NO_LOSER}: not even the best and the worst can be told apart."
+_NOTE_COLUMNS = 112
+"""Characters of a line below the panels."""
+
+_WHOLE = "A replica pays its part of an instance here; a fleet rents whole instances."
+_COST_COLOUR, _COST_FULL_AT = "#D55E00", 8.0
+"""The worst GPU's colour, full where a token costs so many times as much as on the best."""
 
 
 def heat_map_chart(shown: HeatMap) -> Chart:
@@ -31,8 +45,29 @@ def heat_map_chart(shown: HeatMap) -> Chart:
         notes: tuple[str, ...] = ("Bands: the errors of the profiles. No point: the GPU cannot meet the target.",)
     else:
         panels = tuple(_grids(shown))
-        notes = (_DOUBT, _UNSERVED) if len(shown.gpus) > 1 else (_UNSERVED,)
-    return Chart(title=heading, subtitle=tuple(lines), panels=panels, notes=notes)
+        notes = (*_signs(shown), _WHOLE)
+    return Chart(
+        title=f"{heading}: which GPU for which requests, {clean(shown.provider)} {clean(shown.region)}",
+        banners=tuple(line for notice in once(map(clean, shown.notices)) for line in wrap(notice, BANNER_COLUMNS)),
+        subtitle=tuple(lines),
+        panels=panels,
+        notes=notes,
+    )
+
+
+def _signs(shown: HeatMap) -> Iterator[str]:
+    """What the signs in the fields mean, of those that are there."""
+    if len(shown.gpus) > 2:
+        yield from wrap(clear_cases(shown), _NOTE_COLUMNS)
+        yield _DOUBT
+        if any(cell.is_clear for cell in shown.cells):
+            yield _WINNER
+        if any(len(cell.ranked) > 1 and not cell.is_clear_of_worst for cell in shown.cells):
+            yield _NO_LOSER
+    elif len(shown.gpus) == 2:
+        yield _PAIR_DOUBT
+    if any(not cell.ranked for cell in shown.cells):
+        yield _UNSERVED
 
 
 def ratio_field(percent: float, first: str, second: str, *, clear: bool) -> GridField:
@@ -64,8 +99,8 @@ def _grids(shown: HeatMap) -> list[GridPanel]:
         ahead = tuple((COLOURS[gpu], f"{gpu} ahead") for gpu in shown.gpus)
         return [_grid(shown, f"T/$ of {first} above (+) or below (−) that of {second}, percent", pair, ahead)]
     return [
-        _grid(shown, "Best GPU, and its T/$ above that of the second best, percent", _best, key),
-        _grid(shown, "Worst GPU, and the T/$ of the best above its, percent", _worst, key),
+        _grid(shown, "Which GPU serves the most tokens for a dollar", _best, key),
+        _grid(shown, "The worst GPU, and what a token costs on it, times the best", _worst, ()),
     ]
 
 
@@ -89,27 +124,29 @@ def _grid(
 def _best(cell: HeatCell) -> GridField:
     if len(cell.ranked) < 2:
         return _alone(cell)
-    return _lead(cell.ranked[0], cell.ranked[1], cell.ranked[0])
+    best = cell.ranked[0]
+    text = " ".join(LETTERS[gpu] for gpu in cell.contenders)
+    if cell.is_clear:
+        text += f" +{100 * best.lead_over(cell.ranked[1]):.0f} %"
+    strength = _STRENGTHS.get(len(cell.contenders), NO_WINNER)
+    return GridField(text, COLOURS[best.gpu], strength, "".join(sorted(cell.contenders)))
 
 
 def _worst(cell: HeatCell) -> GridField:
     if len(cell.ranked) < 2:
         return GridField(UNKNOWN)
-    return _lead(cell.ranked[0], cell.ranked[-1], cell.ranked[-1])
-
-
-def _lead(best: Yield, other: Yield, named: Yield) -> GridField:
-    """The lead of the best, with the letter and the colour of the GPU that the field names."""
-    clear = best.is_clear_of(other)
-    text = f"{'' if clear else '~'}{LETTERS[named.gpu]} +{100 * best.lead_over(other):.0f}"
-    return GridField(text, COLOURS[named.gpu], 1.0 if clear else NO_WINNER)
+    if not cell.is_clear_of_worst:
+        return GridField(NO_LOSER)
+    best, worst = cell.ranked[0], cell.ranked[-1]
+    strength = min(1.0, math.log2(1 + best.lead_over(worst)) / math.log2(_COST_FULL_AT))
+    return GridField(f"{LETTERS[worst.gpu]} {factor(best, worst)}×", _COST_COLOUR, 0.08 + 0.72 * strength, worst.gpu)
 
 
 def _alone(cell: HeatCell) -> GridField:
     if not cell.ranked:
         return GridField(UNKNOWN)
     (only,) = cell.ranked[:1]
-    return GridField(f"{LETTERS[only.gpu]} only", COLOURS[only.gpu])
+    return GridField(f"{LETTERS[only.gpu]} only", COLOURS[only.gpu], group=only.gpu)
 
 
 def _value(cell: HeatCell) -> GridField:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from melange_cloud.domain import Sensitivity, Stretch
-from melange_cloud.report.charts import COLOURS, OTHER_COLOUR, Chart, ChartBand, ChartLine, LinePanel
+from melange_cloud.report.charts import BANNER_COLUMNS, COLOURS, OTHER_COLOUR, Chart, ChartBand, ChartLine, LinePanel
 from melange_cloud.report.pages.sweep import cost_at, range_at, title
 from melange_cloud.report.text import GLUE, clean, once, quantity, usd_per_month, wrap
 
@@ -25,8 +25,6 @@ _MOST_TICKS = 8
 _CURVE_POINTS = 16
 """Points of a ratio between two corners, where it is a curve."""
 
-_BANNER_COLUMNS = 84
-"""Characters of a bold line above the panels."""
 
 Points = tuple[tuple[float, float], ...]
 
@@ -44,7 +42,7 @@ def sensitivity_chart(answer: Sensitivity) -> Chart:
     return Chart(
         f"{clean(answer.provider)} {clean(answer.region)}: cost of the cheapest fleet by {by}",
         (_cost(answer), *alone),
-        banners=tuple(line for notice in once(map(clean, answer.notices)) for line in wrap(notice, _BANNER_COLUMNS)),
+        banners=tuple(line for notice in once(map(clean, answer.notices)) for line in wrap(notice, BANNER_COLUMNS)),
         subtitle=tuple(line.replace(GLUE, " ").replace("<=", "≤") for line in title(answer)),
         notes=tuple(notes),
         panel_inches=(7.4, 3.2),
