@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import hypot
 
+from melange_cloud.domain.displayed import Displayed
 from melange_cloud.domain.offers import PriceProvenance
 from melange_cloud.domain.plan import IneligibleType
+from melange_cloud.errors import echoed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,8 @@ class HeatCell:
         return next((served for served in self.ranked if served.gpu == gpu), None)
 
 
-@dataclass(frozen=True, slots=True)
-class HeatMap:
+@dataclass(frozen=True, slots=True, repr=False)
+class HeatMap(Displayed):
     """T/$ in one region, by request size or, of one size, by target.
 
     Attributes:
@@ -147,6 +149,12 @@ class HeatMap:
     left_out: tuple[IneligibleType, ...]
     api_servers: int = 1
     cached_input: float = 0.0
+
+    def __repr__(self) -> str:
+        where = f"{echoed(self.provider)} {echoed(self.region)}"
+        return (
+            f"<HeatMap {where}: {echoed(self.model)}, {len(self.gpus)} GPUs, {len(self.cells)} cells over {self.over}>"
+        )
 
     @property
     def prices_as_of(self) -> tuple[date, date]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 from melange_cloud.domain.comparison import AgainstBase, CostOrder, FirstRank, RegionName, RegionStanding
 from melange_cloud.domain.coverage import Coverage
+from melange_cloud.domain.displayed import Displayed
 from melange_cloud.domain.fleet import Allocation, Fleet
 from melange_cloud.domain.fleet_context import FleetContext, FleetWithSpare, SingleGpuFleet
 from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
@@ -16,6 +17,7 @@ from melange_cloud.domain.problem import Status
 from melange_cloud.domain.purchases import PurchasePlan
 from melange_cloud.domain.question import PlanBasis
 from melange_cloud.domain.user_measurements import UserMeasurement
+from melange_cloud.errors import echoed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class MissingProfile:
     reason: str = field(metadata={"schema": {"minLength": 1}})
 
 
-@dataclass(frozen=True, slots=True)
-class RegionPlan:
+@dataclass(frozen=True, slots=True, repr=False)
+class RegionPlan(Displayed):
     """The answer for one region.
 
     Attributes:
@@ -80,6 +82,18 @@ class RegionPlan:
     difference: CostOrder | None = None
     comparison: RegionStanding | None = None
     against: AgainstBase | None = None
+
+    def __repr__(self) -> str:
+        return f"<RegionPlan {self.one_line}>"
+
+    @property
+    def one_line(self) -> str:
+        """Where, for how much, and what is rented; one line."""
+        name = f"{echoed(self.region_name.provider)} {echoed(self.region)}"
+        if self.usd_per_month is None:
+            return f"{name}: {self.status}"
+        fleet = " + ".join(f"{count:,} {echoed(kind)}" for kind, count in sorted(self.instance_counts.items()))
+        return f"{name}: {self.usd_per_month:,.0f} USD a month, {fleet}"
 
     @property
     def region(self) -> str:
@@ -128,8 +142,8 @@ class RegionPlan:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan(Displayed):
     """One question, answered.
 
     Attributes:
@@ -162,6 +176,14 @@ class Plan:
     def important_notices(self) -> tuple[str, ...]:
         """The notices that every page shows, however short."""
         return tuple(notice for notice in self.notices if notice not in self.minor_notices)
+
+    def __repr__(self) -> str:
+        more = len(self.regions) - 1
+        first = self.regions[0].one_line if self.regions else "no region"
+        others = f"; {more:,} more region{'' if more == 1 else 's'}" if more > 0 else ""
+        said = len(self.notices)
+        notices = f"; {said} notice{'' if said == 1 else 's'}" if said else ""
+        return f"<Plan {first}{others}{notices}>"
 
     def age_days(self, day: date) -> int:
         """Days from ``day`` to the plan's making, never negative."""

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from melange_cloud.domain.displayed import Displayed
 from melange_cloud.domain.problem import Status
 from melange_cloud.domain.question import PlanBasis
+from melange_cloud.errors import echoed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class Sweep:
     choices: tuple[SweepChoice, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sensitivity(Displayed):
     """One region's question, with one quantity let loose.
 
     Attributes:
@@ -111,3 +113,10 @@ class Sensitivity:
     place: str
     price_as_of: str
     sweep: Sweep
+
+    def __repr__(self) -> str:
+        swept = self.sweep
+        over = f"{swept.over} of {echoed(swept.gpu)}" if swept.gpu else swept.over
+        span = "" if swept.low is None or swept.high is None else f" from {swept.low:g} to {swept.high:g} {swept.unit}"
+        where = f"{echoed(self.provider)} {echoed(self.region)}"
+        return f"<Sensitivity {where}: {over}{span}, {len(swept.stretches) or len(swept.choices):,} fleets>"

@@ -69,6 +69,13 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines whose characters are in columns; whoever makes them sees that they fit the terminal."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TitledSheet:
     """A table under a title."""
 
@@ -83,7 +90,7 @@ class LabelledLines:
     entries: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-Block = Notices | Paragraph | TitledSheet | Sheet | LabelledLines
+Block = Notices | Paragraph | Plot | TitledSheet | Sheet | LabelledLines
 
 
 def only(sheet: Sheet, places: Sequence[int]) -> Sheet:

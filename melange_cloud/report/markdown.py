@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, footnotes
+from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph, Plot, Sheet, TitledSheet, footnotes
 from melange_cloud.report.text import GLUE
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
@@ -34,6 +34,8 @@ def _block(block: Block) -> str:
         case Paragraph(lines, strong):
             mark = "**" if strong else ""
             return "\\\n".join(f"{mark}{_line_start(escaped(line))}{mark}" for line in lines)
+        case Plot(lines):
+            return "\n".join(("```text", *(line.replace("`", "'") for line in lines), "```"))
         case LabelledLines(entries):
             return "\n".join(
                 f"- **{escaped(label)}**{''.join(f'{_join(at)}{escaped(line)}' for at, line in enumerate(lines))}"

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, footnotes
+from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph, Plot, Sheet, TitledSheet, footnotes
 from melange_cloud.report.table_layout import Layout, layouts
 from melange_cloud.report.text import wrap
 
@@ -52,6 +52,8 @@ def _print(console: Console, block: Block, width: int) -> None:
             _print_lines(console, lines, width, "bold yellow")
         case Paragraph(lines, strong):
             _print_lines(console, lines, width, "bold" if strong else "")
+        case Plot(lines):
+            _print_lines(console, lines, width, "")
         case LabelledLines(entries):
             _print_labelled(console, entries, width)
         case TitledSheet(title, sheet):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from melange_cloud.domain import Sensitivity, Status, Stretch
-from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet, TitledSheet
+from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Plot, Sheet, TitledSheet
 from melange_cloud.report.json_ import object_of
 from melange_cloud.report.page import Page
 from melange_cloud.report.sentences import of_arrivals, profiles_of
@@ -99,7 +99,7 @@ def _blocks(answer: Sensitivity, *, width: int, all_rows: bool) -> Iterator[Bloc
         return
     yield Paragraph((_summary(answer),), strong=True)
     yield TitledSheet(_rows_title(sweep.stretches, all_rows), _stretches(answer, all_rows=all_rows))
-    yield Paragraph(tuple(_plot(answer, width)))
+    yield Plot(tuple(_plot(answer, width)))
 
 
 def _summary(answer: Sensitivity) -> str:
@@ -242,9 +242,9 @@ def _plot(answer: Sensitivity, width: int) -> Iterator[str]:
     count = max(10, min(PLOT_POINTS, width - label - 6 - max(len(words) for *_, words in drawn)))
     for at_line, (name, line, low, high, words) in enumerate(drawn):
         if at_line == len(lines):
-            yield "Each GPU alone, above the cost of the mix (bars are logarithmic)"
+            yield "Each GPU alone, above the cost of the mix (logarithmic)"
         thinned = [line[round(at * (PLOT_POINTS - 1) / (count - 1))] for at in range(count)]
-        yield _kept(f"{name:<{label}}  {_bars(thinned, low, high)}  {words}")
+        yield f"{name:<{label}}  {_bars(thinned, low, high)}  {words}".replace(GLUE, " ")
 
 
 def _months(costs: Sequence[float | None], hours: float) -> str:
@@ -255,11 +255,6 @@ def _months(costs: Sequence[float | None], hours: float) -> str:
 def _over_mix(ratios: Sequence[float | None]) -> str:
     known = [2**ratio for ratio in ratios if ratio is not None]
     return f"{difference(min(known), 1.0, 0)} to {difference(max(known), 1.0, 0)}"
-
-
-def _kept(text: str) -> str:
-    """A line of a plot, whose blanks hold its columns in place."""
-    return text.replace(" ", GLUE)
 
 
 def _bars(values: Sequence[float | None], low: float, high: float) -> str:
