@@ -18,6 +18,7 @@ _TOO_LONG_TO_READ = 1e15
 _TOO_SMALL_TO_READ = 1e-9
 _LONGEST_TEXT = 1000
 _OPTION = re.compile(r"(?<!\S)([^\w\s-]*--[a-z][a-z0-9-]*) (?=[^\s-])")
+_COMMAND = re.compile(r"`[^`]+`")
 _PERCENT = re.compile(r"(?<=\d) (?=%)")
 _PIECES = re.compile(r"([0-9]{1,18})|([^0-9]+)")
 
@@ -189,20 +190,27 @@ def by_number(text: str) -> list[tuple[int, str]]:
 
 
 def words(text: str) -> list[str]:
-    """The parts between which a line may break: never between an option and its value, or a number and its percent."""
+    """The parts between which a line may break.
+
+    Never between an option and its value, a number and its percent, or inside a command in backticks.
+    """
+    text = _COMMAND.sub(lambda command: command[0].replace(" ", GLUE), text)
     return _OPTION.sub(rf"\1{GLUE}", _PERCENT.sub(GLUE, text)).split(" ")
 
 
 def wrap(text: str, width: int, hang: int = 0) -> list[str]:
-    """Lines of at most ``width`` columns, broken at blanks; a word that is longer than a line is folded.
+    """Lines of at most ``width`` columns, broken at blanks.
 
+    What may not be broken and is longer than a line is broken at its own blanks, and a word without one is folded.
     Lines after the first are indented by ``hang`` columns. At least one line comes back.
     """
     if cell_len(text) <= width and not text.startswith(" "):
         return [text.replace(GLUE, " ").rstrip()]
     lines: list[str] = []
     line, used = "", 0
-    for word in words(text):
+    room = max(1, width - hang)
+    pieces = [piece for word in words(text) for piece in (word.split(GLUE) if cell_len(word) > room else (word,))]
+    for word in pieces:
         if line.strip(" ") and used + 1 + cell_len(word) <= width:
             line, used = f"{line} {word}", used + 1 + cell_len(word)
             continue

@@ -115,6 +115,12 @@ def test_wrapping_keeps_every_character_and_the_width(words: str, width: int, ha
     assert "".join("".join(parts).split()) == "".join(line.split())
 
 
+def test_a_line_does_not_break_inside_a_command_that_fits_one() -> None:
+    said = "no credentials: run `aws configure` or set AWS_PROFILE"
+    assert text.wrap(said, 24) == ["no credentials: run", "`aws configure` or set", "AWS_PROFILE"]
+    assert text.wrap(said, 12) == ["no", "credentials:", "run `aws", "configure`", "or set", "AWS_PROFILE"]
+
+
 def test_a_line_does_not_break_between_a_number_and_its_unit() -> None:
     assert text.wrap(f"about 92{GLUE}% of it", 10) == ["about 92 %", "of it"]
     assert text.wrap(f"about 92{GLUE}% of it", 9) == ["about", "92 % of", "it"]

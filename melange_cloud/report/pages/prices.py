@@ -181,7 +181,7 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool) -> Sheet:
     days = sorted({str(offer.as_of_to) for offer in offers})
     columns: list[tuple[Column, list[str]]] = [
         (
-            Column("$/GPU-h", right=True, drop=3),
+            Column("$/GPU-h", right=True, drop=1),
             [_usd(o.usd_per_instance_hour / o.instance_type.gpu_count) for o in offers],
         ),
         (Column("$/h", right=True), [_usd(offer.usd_per_instance_hour) for offer in offers]),
@@ -197,7 +197,7 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool) -> Sheet:
     columns += [
         (Column("GPU"), [f"{o.instance_type.gpu_count} {clean(o.instance_type.gpu)}" for o in offers]),
         (Column("Instance"), [clean(offer.instance_type.name) for offer in offers]),
-        (Column("Cloud", drop=2), [clean(offer.instance_type.provider) for offer in offers]),
+        (Column("Cloud", drop=3), [clean(offer.instance_type.provider) for offer in offers]),
         (Column("Region"), [clean(offer.region) for offer in offers]),
         (
             Column("Purchase", drop=5, instead=f"purchase: {clean(purchases[0])}")
@@ -230,7 +230,7 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool) -> Sheet:
         columns.append((Column("Price", drop=4, instead=instead), [clean(age) for age in ages]))
     else:
         legend = f"prices: {', '.join(map(glued, origins))}"
-        as_of = Column("As of", drop=1, legend=legend, instead=instead)
+        as_of = Column("As of", drop=2, legend=legend, instead=instead)
         columns.append((as_of, [str(offer.as_of_to) for offer in offers]))
     count = "1 price" if len(offers) == 1 else f"{number(len(offers))} prices"
     notes: tuple[str, ...] = (f"{count}, USD per hour of one instance, cheapest per GPU-hour first",)
