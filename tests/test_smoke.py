@@ -20,26 +20,24 @@ EXTRAS = PROJECT["optional-dependencies"]
 PLAN = ("plan", "--region", "us-east-1", "--offline")
 
 HELP = """\
-Usage: melange-cloud workloads show [OPTIONS] {NAME|FILE}
+Usage: melange-cloud workloads show NAME|FILE [OPTIONS]
 
-  Show a workload: sizes as a heat map, means and quantiles, the rate over time,
-  source and licence.
+Show a workload: sizes as a heat map, means and quantiles, the rate over time, source and licence.
 
 Arguments:
-  NAME|FILE <str>  A shipped workload, a workload file or a histogram (.csv).
-                   [required]
+  NAME|FILE          A shipped workload, a workload file or a histogram (.csv).
 
 Options:
-  --buckets                       Also list every bucket with its mean sizes.
-  --format <table|json|csv|markdown>
-                                  table, json, csv or markdown [default: that of
-                                  --output, else table].
-  -o, --output, --out <path>      Write to this file; its suffix decides the
-                                  format.
-  --force                         Overwrite --output if it exists.
-  -h, --help                      Show this message and exit.
+  --buckets          Also list every bucket with its mean sizes.
+  --force            Overwrite --output if it exists.
 
-  Example: melange-cloud workloads show conversation --format json
+Output:
+  -o, --output FILE  Write to this file; its suffix decides the format.
+  -f, --format NAME  table, json, csv or markdown [default: that of --output, else table].
+  -h, --help         Show this help.
+
+Example:
+  melange-cloud workloads show conversation --format json
 """
 
 WRONG = {

@@ -13,12 +13,13 @@ from typer.core import TyperCommand, TyperGroup
 
 from melange_cloud.cli import gpus, options_to_question, plan, regions, schema, sensitivity, solve
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
+from melange_cloud.cli.help_page import Look, help_page
 from melange_cloud.cli.maintain import commands
-from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.output import colour, emit, note, width
 from melange_cloud.cli.plain_numbers import drop_impossible_sizes, read_plain_numbers
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import profile_commands
-from melange_cloud.cli.streams import take_stdout
+from melange_cloud.cli.streams import answers, is_terminal, take_stdout
 from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unused_variables
@@ -58,13 +59,18 @@ def _refused(error: Any) -> Exception:
 
 
 class _HelpIsAnAnswer:
-    """A command whose ``--help`` goes where answers go, in characters that the stream has."""
+    """A command whose ``--help`` is a page of ours and goes where answers go, in characters that the stream has."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The page."""
+        return help_page(self, ctx, Look(width(), colour=colour(), borders=is_terminal(answers())))
 
     def get_help_option(self, ctx: Any) -> Any:
         """The help option, which prints as every answer is printed."""
         option = super().get_help_option(ctx)  # type: ignore[misc]
         if option is not None:
             option.callback = _show_help
+            option.help = "Show this help."
         return option
 
 

@@ -27,6 +27,7 @@ _INSTEAD = {
     **dict.fromkeys("“”„", '"'),
     **dict.fromkeys("‘’′", "'"),
     "│": "|",
+    **dict.fromkeys("╭╮╰╯", "+"),
     "━": "=",
     "µ": "u",
     "ß": "ss",

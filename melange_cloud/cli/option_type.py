@@ -18,12 +18,13 @@ class Option:
         kind: type of its value; a bool is a flag.
         text: its help, without the default.
         default: what holds where it is not set, as help shows it; empty if there is nothing to say.
-        panel: its group in ``plan --help``.
+        panel: its panel in the help of ``plan``.
         many: whether it may be repeated.
         names: how it is spelled; ``--name`` where empty.
         variable: its environment variable; after ``--name`` where empty.
         field: the keyword of Question that takes its value; empty if none does.
         read: makes of (option, value) what Question takes; None takes the value as it is.
+        word: what help calls its value: a unit, ``NAME``, ``FILE``; empty where its type says enough.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Option:
     variable: str = ""
     field: str = ""
     read: Callable[[str, Any], Any] | None = None
+    word: str = ""
 
     @property
     def spelled(self) -> tuple[str, ...]:
@@ -61,19 +63,17 @@ class Option:
         return f"{said.removesuffix('.')} [default: {shown}]." if shown else said
 
     def __call__(self, text: str | None = None, default: str | None = None, **more: Any) -> Any:
-        """What Typer needs to know of it in a command without groups and variables."""
-        return typer.Option(*self.spelled, help=self.help(text, default), **more)
+        """What Typer needs to know of it in a command that does not take it from a variable."""
+        known = {"rich_help_panel": self.panel or None, "metavar": self.word or None}
+        return typer.Option(*self.spelled, help=self.help(text, default), **(known | more))
 
-    def parameter(self, *, grouped: bool, variables: bool) -> Parameter:
+    def parameter(self, *, variables: bool) -> Parameter:
         """As a parameter of a command.
 
         Args:
-            grouped: whether the command's help has groups.
             variables: whether the command takes it from its environment variables too.
         """
-        more: dict[str, Any] = {"rich_help_panel": self.panel} if grouped else {}
-        if variables:
-            more |= {"envvar": self.variables, "show_envvar": False}
+        more: dict[str, Any] = {"envvar": self.variables, "show_envvar": False} if variables else {}
         info = self(**more)
         kind: Any = self.kind
         if kind is not bool:

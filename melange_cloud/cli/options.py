@@ -18,9 +18,9 @@ from melange_cloud.domain.gpu_kinds import GPUS, PURCHASES
 from melange_cloud.market.policy import DEFAULT_MAX_AGE
 from melange_cloud.report.page import Format
 
-WHERE, WHAT, FLEET, PRICES = "Where", "What is served", "Fleet constraints", "Prices"
-HOW, OUTPUT = "Solver settings", "Output"
-"""Groups of options in ``plan --help``."""
+ASKED, TARGET, MODELS, FLEET = "Question", "Latency target", "Model and engine", "GPUs and limits"
+PRICES, HOW, OUTPUT = "Prices", "Solver", "Output"
+"""Panels of help."""
 
 
 class PlanSection(StrEnum):
@@ -55,154 +55,174 @@ DEADLINE, BULK_DEADLINE = duration(timedelta(seconds=PLAN_S)), duration(timedelt
 
 # fmt: off
 REGION = Option(
-    "region", str, "Region name, glob ('eu-*') or all; repeatable. GovCloud only when named.", panel=WHERE, many=True,
-    field="regions", read=_listed,
-)
-PROVIDER = Option("provider", str, "aws, gcp or a plug-in's; all unless given.", panel=WHERE, field="provider")
-AGAINST = Option(
-    "against", str, "With several regions: the region to compare the others with, such as the one you use today.",
-    panel=OUTPUT, field="against",
-)
-MODEL = Option("model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, WHAT, field="model")
-PRECISION = Option("precision", str, "bf16, fp16 or fp8", "the model's own", WHAT, field="precision")
-ERA = Option("era", str, "Engine era of the profiles, see `profiles list`", asked.DEFAULT_ERA, WHAT, field="era")
-ENGINE = Option(
-    "engine", str, "Engine of that era that serves the model: vllm, sglang, tensorrt-llm, or mean (of the three)",
-    asked.DEFAULT_ENGINE, WHAT, field="engine",
-)
-CONFIG = Option(
-    "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
-    panel=WHAT, field="config",
-    variable="MELANGE_CLOUD_MODEL_CONFIG",  # MELANGE_CLOUD_CONFIG is the settings file
+    "region", str, "Region name, glob ('eu-*') or all; repeatable. GovCloud only when named.", panel=ASKED, many=True,
+    field="regions", read=_listed, word="NAME",
 )
 WORKLOAD = Option(
-    "workload", str, "Shipped name, workload file (.json) or histogram (.csv)", asked.DEFAULT_WORKLOAD, WHAT,
-    field="workload",
+    "workload", str, "Shipped name, workload file (.json) or histogram (.csv)", asked.DEFAULT_WORKLOAD, ASKED,
+    field="workload", word="NAME|FILE",
 )
 RATE = Option(
     "rate", str, "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5",
-    f"peak of the workload you choose if it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", WHAT,
-    field="peak_requests_per_s",
+    f"peak of the workload you choose if it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", ASKED,
+    field="peak_requests_per_s", word="RATE",
 )
-MEAN_RATE = Option(
-    "mean_rate", float, "Mean requests/s over the month; divides $/1M tokens", "the workload's, where --rate is", WHAT,
-    field="mean_requests_per_s",
+MODEL = Option(
+    "model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, ASKED, field="model", word="NAME"
 )
-TPOT_MS = Option(
-    "tpot_ms", float, "Target for the mean time per output token, ms", f"{asked.DEFAULT_TPOT_MS:g}", WHAT,
-    field="tpot_ms",
+PURCHASE = Option(
+    "purchase", str, one_of(PURCHASES), asked.DEFAULT_PURCHASE, ASKED, field="purchase", word="NAME"
 )
-P99_TPOT_MS = Option(
-    "p99_tpot_ms", float, "Target for the 99th percentile of TPOT, ms (measured profiles only).", panel=WHAT,
-    field="p99_tpot_ms",
-)
-TTFT_MS = Option(
-    "ttft_ms", float, "Target for the mean time to the first token, ms, no queue.", panel=WHAT, field="ttft_ms"
-)
-E2E_MS = Option(
-    "e2e_ms", float, "Target for the mean time from request to last token, ms.", panel=WHAT, field="e2e_ms"
-)
-DROP_UNSERVABLE = Option(
-    "drop_unservable", bool, "Plan without the request sizes that no GPU here can serve.", panel=WHAT,
-    field="drop_unservable",
+PROVIDER = Option(
+    "provider", str, "aws, gcp or a plug-in's; all unless given.", panel=ASKED, field="provider", word="NAME"
 )
 HEADROOM = Option(
-    "headroom", float, "Fraction added to the rate", f"{asked.DEFAULT_HEADROOM:g}", WHAT, field="headroom"
+    "headroom", float, "Fraction added to the rate", f"{asked.DEFAULT_HEADROOM:g}", ASKED, field="headroom",
+    word="FRACTION",
+)
+MEAN_RATE = Option(
+    "mean_rate", float, "Mean requests/s over the month; divides $/1M tokens", "the workload's, where --rate is", ASKED,
+    field="mean_requests_per_s", word="RATE",
 )
 CACHED_INPUT = Option(
     "cached_input", str,
     "Share of the input tokens that comes from the engine's prefix cache (system prompts, earlier turns), such as 60%: "
     "less prompt work, same memory",
-    f"that of the workload's log, else {100 * asked.DEFAULT_CACHED_INPUT:g}%", WHAT, field="cached_input",
-    read=share_of_input,
+    f"that of the workload's log, else {100 * asked.DEFAULT_CACHED_INPUT:g}%", ASKED, field="cached_input",
+    read=share_of_input, word="SHARE",
 )
 ROUTER = Option(
     "router", str,
     "What the load balancer knows of a request: plain (nothing), prompt (its input length), oracle (its output length "
     "too, as the paper assumes)",
-    asked.DEFAULT_ROUTER, WHAT, field="router",
+    asked.DEFAULT_ROUTER, ASKED, field="router", word="NAME",
+)
+TPOT_MS = Option(
+    "tpot_ms", float, "Target for the mean time per output token, ms", f"{asked.DEFAULT_TPOT_MS:g}", TARGET,
+    field="tpot_ms", word="MS",
+)
+TTFT_MS = Option(
+    "ttft_ms", float, "Target for the mean time to the first token, ms, no queue.", panel=TARGET, field="ttft_ms",
+    word="MS",
+)
+E2E_MS = Option(
+    "e2e_ms", float, "Target for the mean time from request to last token, ms.", panel=TARGET, field="e2e_ms", word="MS"
+)
+P99_TPOT_MS = Option(
+    "p99_tpot_ms", float, "Target for the 99th percentile of TPOT, ms (measured profiles only).", panel=TARGET,
+    field="p99_tpot_ms", word="MS",
 )
 PESSIMISTIC = Option(
-    "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error), or none.", panel=WHAT,
+    "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error), or none.", panel=TARGET,
     field="pessimistic",
+)
+DROP_UNSERVABLE = Option(
+    "drop_unservable", bool, "Plan without the request sizes that no GPU here can serve.", panel=TARGET,
+    field="drop_unservable",
+)
+GPU = Option(
+    "gpu", str, f"Only these GPUs: {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET, many=True,
+    field="gpus", read=_listed, word="GPU",
+)
+SPARE = Option(
+    "spare", int, "1: the fleet survives losing any one instance",
+    f"{asked.DEFAULT_SPARE}; {asked.DEFAULT_SPOT_SPARE} on spot", FLEET, field="spare", word="N",
+)
+MAX_GPUS = Option(
+    "max_gpus", str, "Limit on GPUs per region: H100=8; repeatable.", panel=FLEET, many=True,
+    field="max_gpus", read=limits, word="GPU=N",
+)
+MAX_INSTANCES = Option(
+    "max_instances", str, "Limit on instances per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
+    field="max_instances", read=limits, word="TYPE=N",
+)
+MAX_VCPUS = Option(
+    "max_vcpus", str, "Limit on vCPUs of a quota family per region: aws:G=96; repeatable.", panel=FLEET,
+    many=True, field="max_vcpus", read=limits, word="FAMILY=N",
+)
+MIN_HOST_MEMORY_GIB = Option(
+    "min_host_memory_gib", float, "Least host memory of an instance, GiB",
+    f"weights + {asked.HOST_MEMORY_BESIDE_WEIGHTS_GIB:g}", FLEET, field="min_host_memory_gib", word="GIB",
+)
+SOLD_AS = Option(
+    "sold_as", str, "proven, or any: also offers that may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
+    field="sold_as", word="NAME",
+)
+CURRENT = Option(
+    "current", Path, "The fleet that runs today (CSV or JSON, or a plan's output): change it least.", panel=FLEET,
+    field="current", word="FILE",
+)
+STAY_WITHIN = Option(
+    "stay_within", str, "With --current: how much more than the cheapest it may cost",
+    f"{100 * asked.DEFAULT_STAY_WITHIN:g}%", FLEET, field="stay_within", read=fraction, word="SHARE",
+)
+CONFIG = Option(
+    "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
+    panel=MODELS, field="config", word="FILE",
+    variable="MELANGE_CLOUD_MODEL_CONFIG",  # MELANGE_CLOUD_CONFIG is the settings file
+)
+PRECISION = Option(
+    "precision", str, "bf16, fp16 or fp8", "the model's own", MODELS, field="precision", word="NAME"
+)
+ENGINE = Option(
+    "engine", str, "Engine of that era that serves the model: vllm, sglang, tensorrt-llm, or mean (of the three)",
+    asked.DEFAULT_ENGINE, MODELS, field="engine", word="NAME",
+)
+ERA = Option(
+    "era", str, "Engine era of the profiles, see `profiles list`", asked.DEFAULT_ERA, MODELS, field="era", word="NAME"
 )
 API_SERVERS = Option(
     "api_servers", int,
     "HTTP server processes per replica (vLLM's --api-server-count): each takes some 20 to 44 requests/s of short "
     "answers, fewer the more layers a model has, whatever the GPU does",
-    f"{asked.DEFAULT_API_SERVERS}", WHAT, field="api_servers",
-)
-GPU = Option(
-    "gpu", str, f"Only these GPUs: {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET, many=True,
-    field="gpus", read=_listed,
-)
-PURCHASE = Option("purchase", str, one_of(PURCHASES), asked.DEFAULT_PURCHASE, FLEET, field="purchase")
-SOLD_AS = Option(
-    "sold_as", str, "proven, or any: also offers that may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
-    field="sold_as",
-)
-MAX_GPUS = Option(
-    "max_gpus", str, "Limit on GPUs per region: H100=8; repeatable.", panel=FLEET, many=True,
-    field="max_gpus", read=limits,
-)
-MAX_INSTANCES = Option(
-    "max_instances", str, "Limit on instances per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
-    field="max_instances", read=limits,
-)
-MAX_VCPUS = Option(
-    "max_vcpus", str, "Limit on vCPUs of a quota family per region: aws:G=96; repeatable.", panel=FLEET,
-    many=True, field="max_vcpus", read=limits,
-)
-SPARE = Option(
-    "spare", int, "1: the fleet survives losing any one instance",
-    f"{asked.DEFAULT_SPARE}; {asked.DEFAULT_SPOT_SPARE} on spot", FLEET, field="spare",
-)
-MIN_HOST_MEMORY_GIB = Option(
-    "min_host_memory_gib", float, "Least host memory of an instance, GiB",
-    f"weights + {asked.HOST_MEMORY_BESIDE_WEIGHTS_GIB:g}", FLEET, field="min_host_memory_gib",
+    f"{asked.DEFAULT_API_SERVERS}", MODELS, field="api_servers", word="N",
 )
 TENSOR_PARALLEL = Option(
-    "tensor_parallel", int, "GPUs per replica", "the fewest that fit", names=("--tp",)
+    "tensor_parallel", int, "GPUs per replica", "the fewest that fit", MODELS, names=("--tp",), word="N"
+)
+OFFLINE = Option(
+    "offline", bool, "Never touch the network: your sheet, fresh cached prices, shipped prices.", panel=PRICES
 )
 SHEET = Option(
-    "prices", Path, "Your own price sheet (CSV); outranks all other prices.", panel=PRICES, field="prices"
+    "prices", Path, "Your own price sheet (CSV); outranks all other prices.", panel=PRICES, field="prices", word="FILE"
+)
+REFRESH = Option("refresh", bool, "Query the clouds even if cached prices are fresh.", panel=PRICES)
+OLDEST = Option("max_age", str, "How old a cached price may be: 90m, 12h, 3d", MAX_AGE, PRICES, word="AGE")
+REQUIRE_FRESH = Option("require_fresh", bool, "Exit 5 rather than use a price older than --max-age.", panel=PRICES)
+LONGEST = Option(
+    "deadline", str, "How long all requests to clouds may take together: 90s, 5m", DEADLINE, PRICES, word="TIME"
 )
 ACCEPT_ODD_PRICES = Option(
     "accept_odd_prices", bool, "Accept prices five times off the same type's elsewhere.", panel=PRICES,
     field="accept_odd_prices",
 )
-OFFLINE = Option(
-    "offline", bool, "Never touch the network: your sheet, fresh cached prices, shipped prices.", panel=PRICES
+HOURS_PER_MONTH = Option(
+    "hours_per_month", float, "Hours in a billed month", f"{asked.DEFAULT_HOURS_PER_MONTH:g}", PRICES,
+    field="hours_per_month", word="HOURS",
 )
-REFRESH = Option("refresh", bool, "Query the clouds even if cached prices are fresh.", panel=PRICES)
-OLDEST = Option("max_age", str, "How old a cached price may be: 90m, 12h, 3d", MAX_AGE, PRICES)
-REQUIRE_FRESH = Option("require_fresh", bool, "Exit 5 rather than use a price older than --max-age.", panel=PRICES)
-LONGEST = Option("deadline", str, "How long all requests to clouds may take together: 90s, 5m", DEADLINE, PRICES)
-SOLVER = Option("solver", str, "auto, glpk, cbc or highs", asked.DEFAULT_SOLVER, HOW, field="solver")
+SOLVER = Option(
+    "solver", str, "auto, glpk, cbc or highs", asked.DEFAULT_SOLVER, HOW, field="solver", word="NAME"
+)
 TIME_LIMIT = Option(
     "time_limit", int,
     "Whole seconds per solve; without it the search goes on until the plan is proven, and up to "
     f"{asked.FIGURE_LIMIT_S} s for every other figure.",
-    panel=HOW, field="time_limit_s",
+    panel=HOW, field="time_limit_s", word="SECONDS",
 )
-HOURS_PER_MONTH = Option(
-    "hours_per_month", float, "Hours in a billed month", f"{asked.DEFAULT_HOURS_PER_MONTH:g}", HOW,
-    field="hours_per_month",
+OUT = Option(
+    "out", Path, "Write to this file: .txt, .json, .csv or .md decides the format.", panel=OUTPUT,
+    names=("--output", "-o", "--out"), word="FILE",
+)
+FORMAT = Option(
+    "format_", Format, "table, json, csv or markdown", "that of --output, else table", OUTPUT,
+    names=("--format", "-f"), word="NAME",
 )
 EXPLAIN = Option(
     "explain", bool, "Explain the fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
 )
 ALTERNATIVES = Option(
     "alternatives", int, "With reasons: number of next-cheapest fleets that differ in kind",
-    f"{asked.DEFAULT_ALTERNATIVES}", OUTPUT, field="alternatives",
-)
-CURRENT = Option(
-    "current", Path, "The fleet that runs today (CSV or JSON, or a plan's output): change it least.", panel=FLEET,
-    field="current",
-)
-STAY_WITHIN = Option(
-    "stay_within", str, "With --current: how much more than the cheapest it may cost",
-    f"{100 * asked.DEFAULT_STAY_WITHIN:g}%", FLEET, field="stay_within", read=fraction,
+    f"{asked.DEFAULT_ALTERNATIVES}", OUTPUT, field="alternatives", word="N",
 )
 COMPARE_PURCHASES = Option(
     "compare_purchases", bool,
@@ -210,32 +230,28 @@ COMPARE_PURCHASES = Option(
     "of each commitment.",
     panel=OUTPUT, field="compare_purchases",
 )
+AGAINST = Option(
+    "against", str, "With several regions: the region to compare the others with, such as the one you use today.",
+    panel=OUTPUT, field="against", word="REGION",
+)
 FULL = Option("full", bool, "Show the whole page, not the first screen.", panel=OUTPUT)
 SHOW = Option(
     "show", PlanSection, f"Show a section of the whole page too: {one_of([*PlanSection])}; repeatable.", panel=OUTPUT,
-    many=True,
+    many=True, word="NAME",
 )
 BRIEF = Option("brief", bool, "With --format json: what the first screen holds, not everything.", panel=OUTPUT)
 ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)
-FORMAT = Option(
-    "format_", Format, "table, json, csv or markdown", "that of --output, else table", OUTPUT, names=("--format",)
-)
-OUT = Option(
-    "out", Path, "Write to this file: .txt, .json, .csv or .md decides the format.", panel=OUTPUT,
-    names=("--output", "-o", "--out"),
-)
 
 QUESTION = (
-    REGION, PROVIDER, MODEL, PRECISION, ERA, ENGINE, CONFIG, WORKLOAD, RATE, MEAN_RATE, TPOT_MS, P99_TPOT_MS,
-    TTFT_MS, E2E_MS, DROP_UNSERVABLE, HEADROOM, CACHED_INPUT, ROUTER, PESSIMISTIC, API_SERVERS, GPU, PURCHASE, SOLD_AS,
-    MAX_GPUS,
-    MAX_INSTANCES, MAX_VCPUS, SPARE, MIN_HOST_MEMORY_GIB, SHEET, ACCEPT_ODD_PRICES, OFFLINE, REFRESH, OLDEST,
-    REQUIRE_FRESH, LONGEST, SOLVER, TIME_LIMIT, HOURS_PER_MONTH,
+    REGION, WORKLOAD, RATE, MODEL, PURCHASE, PROVIDER, HEADROOM, MEAN_RATE, CACHED_INPUT, ROUTER, TPOT_MS, TTFT_MS,
+    E2E_MS, P99_TPOT_MS, PESSIMISTIC, DROP_UNSERVABLE, GPU, SPARE, MAX_GPUS, MAX_INSTANCES, MAX_VCPUS,
+    MIN_HOST_MEMORY_GIB, SOLD_AS, CONFIG, PRECISION, ENGINE, ERA, API_SERVERS, OFFLINE, SHEET, REFRESH, OLDEST,
+    REQUIRE_FRESH, LONGEST, ACCEPT_ODD_PRICES, SOLVER, TIME_LIMIT, HOURS_PER_MONTH,
 )
-"""The options that ask a question, in the order of help: those of ``sensitivity`` too."""
+"""The options that ask a question, those of ``sensitivity`` too; as in help, the most used of a panel first."""
 
 ONE_ANSWER = (
-    EXPLAIN, ALTERNATIVES, CURRENT, STAY_WITHIN, COMPARE_PURCHASES, AGAINST, FULL, SHOW, BRIEF, ALL_ROWS, FORMAT, OUT,
+    CURRENT, STAY_WITHIN, OUT, FORMAT, FULL, SHOW, BRIEF, EXPLAIN, ALTERNATIVES, AGAINST, COMPARE_PURCHASES, ALL_ROWS,
 )
 """The options about the one answer of ``plan``."""
 # fmt: on

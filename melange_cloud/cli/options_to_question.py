@@ -24,13 +24,10 @@ def takes(
     Typer reads a command's options from its signature, which is made here.
 
     Args:
-        variables: those that it takes from environment variables too; None is all, and groups in its help.
+        variables: those that it takes from environment variables too; None is all.
     """
     own = [one for one in signature(command).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
-    shared = [
-        option.parameter(grouped=variables is None, variables=variables is None or option in variables)
-        for option in options
-    ]
+    shared = [option.parameter(variables=variables is None or option in variables) for option in options]
     parameters = [*(one.replace(kind=Parameter.KEYWORD_ONLY) for one in own), *shared]
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

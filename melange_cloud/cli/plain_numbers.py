@@ -33,7 +33,7 @@ def read_plain_numbers(app: typer.Typer) -> None:
                     names = [info.default, *(info.param_decls or ()), f"--{parameter.name}"]
                     name = next(one for one in names if isinstance(one, str) and one.startswith("--"))
                     info.parser = number(name) if kind is float else whole(name, info.min, info.max)
-                    info.metavar = info.metavar or ("NUMBER" if kind is float else "INTEGER")
+                    info.metavar = info.metavar or ("NUMBER" if kind is float else "N")
 
 
 def drop_impossible_sizes() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from melange_cloud.cli.current_time import now
-from melange_cloud.cli.options import ALL_ROWS, FORMAT, OUT, OUTPUT, QUESTION, WHAT
+from melange_cloud.cli.options import ALL_ROWS, ASKED, FORMAT, OUT, QUESTION
 from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, width
 from melange_cloud.cli.progress import plan_bars
@@ -41,7 +41,7 @@ def sensitivity(
         typer.Option(
             "--over",
             help="rate, tpot, price:GPU, throughput:GPU or router.",
-            rich_help_panel=WHAT,
+            rich_help_panel=ASKED,
         ),
     ],
     from_: Annotated[
@@ -49,17 +49,16 @@ def sensitivity(
         typer.Option(
             "--from",
             help="Lowest value: requests/s, ms, or times today's price or throughput.",
-            rich_help_panel=WHAT,
+            rich_help_panel=ASKED,
         ),
     ] = None,
-    to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=WHAT)] = None,
-    all_rows: Annotated[bool, ALL_ROWS("Every stretch in the table.", rich_help_panel=OUTPUT)] = False,
-    format_: Annotated[Format | None, FORMAT(rich_help_panel=OUTPUT)] = None,
+    to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=ASKED)] = None,
+    all_rows: Annotated[bool, ALL_ROWS("Every stretch in the table.")] = False,
+    format_: Annotated[Format | None, FORMAT()] = None,
     out: Annotated[
         Path | None,
         OUT(
             "Write to this file: .txt, .json, .csv or .md decides the format, .svg or .png draws the picture.",
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     **values: Any,
