@@ -31,7 +31,7 @@ from melange_cloud.inputs.write_whole import write_together
 
 RENEWED_FILES = (*dict.fromkeys(FILE_OF_PURCHASE.values()), "excluded.csv", "sources.toml")
 _WHAT = (
-    "What the cloud itself answered to `melange-cloud prices renew` on the day given in each row; where it "
+    "What the cloud itself answered to `melange-cloud maintain renew-prices` on the day given in each row; where it "
     "prices parts alone (vCPU, memory, GPU, local SSD), their sum."
 )
 _CHECKED = (

@@ -148,10 +148,11 @@ app.command("gpus")(gpus.gpus)
 app.command("regions")(regions.regions)
 app.command("solve")(solve.solve)
 app.command("schema")(schema.schema)
-commands.add_to(price_commands.app, profile_commands.app)
+commands.answer_where_they_were(price_commands.app, profile_commands.app)
 app.add_typer(price_commands.app, name="prices")
 app.add_typer(workload_commands.app, name="workloads")
 app.add_typer(profile_commands.app, name="profiles")
+app.add_typer(commands.app, name="maintain", hidden=True)
 read_plain_numbers(app)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.options import OUT
+from melange_cloud.cli.options import OUT, one_of
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.result_file import result_of
 
@@ -39,7 +39,7 @@ class DocumentName(StrEnum):
 
 
 def schema(
-    name: Annotated[DocumentName, typer.Argument(help="The document.", metavar="|".join(DocumentName))],
+    name: Annotated[DocumentName, typer.Argument(help=f"{one_of(list(DocumentName))}.", metavar="DOCUMENT")],
     out: Annotated[Path | None, OUT("Write to this file, which ends in .json.")] = None,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a command's JSON, or of the workload file: every key, unit and null.

@@ -1,4 +1,4 @@
-"""How far off the profiles are: what ``profiles validate`` answers."""
+"""How far off the profiles are: what ``maintain validate`` answers."""
 
 from dataclasses import dataclass
 

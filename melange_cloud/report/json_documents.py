@@ -146,6 +146,6 @@ PRICES_REFRESH = Document(
 )
 PRICES_RENEW = Document(
     "A renewal of a pricing folder of melange-cloud",
-    f"What `melange-cloud prices renew --format json` prints. {_COMMON}",
+    f"What `melange-cloud maintain renew-prices --format json` prints. {_COMMON}",
     PriceRenewal,
 )

@@ -18,7 +18,7 @@ from melange_cloud.shipped import shipped
 
 def test_the_shipped_estimates_are_those_of_the_fingerprints() -> None:
     """Computed here, whatever the machine: the same numbers to the last digit."""
-    assert different_estimates(fingerprints(), shipped("profiles")) == [], "run `melange-cloud profiles build`"
+    assert different_estimates(fingerprints(), shipped("profiles")) == [], "run `melange-cloud maintain build`"
 
 
 def test_a_saved_estimate_is_a_sound_profile_file_that_answers_as_the_computed_one(tmp_path: Path) -> None:

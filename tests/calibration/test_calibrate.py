@@ -1,26 +1,22 @@
-"""`profiles calibrate`: deterministic, from the measurements alone, and stated row by row."""
+"""`maintain calibrate`: deterministic, from the measurements alone, and stated row by row."""
 
 import math
 import random
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.calibrate import trials_of
 from melange_cloud.calibration.calibration_text import calibration_text
 from melange_cloud.calibration.constant_groups import GROUPS
 from melange_cloud.calibration.training_data import load_measurements
-from melange_cloud.cli.maintain import commands
+from melange_cloud.cli.maintain.commands import app
 from melange_cloud.estimator.fitting import FreeConstant, fitted
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.shipped import shipped
 
 MEASURED = shipped("profiles") / "measured"
-
-app = typer.Typer()
-commands.add_to(prices=typer.Typer(), profiles=app)
 
 
 def test_the_shipped_constants_are_what_the_measurements_give() -> None:

@@ -5,12 +5,11 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from melange_cloud.calibration.report_card import read_card
 from melange_cloud.calibration.validate import report_card
-from melange_cloud.cli.maintain import commands
+from melange_cloud.cli.maintain.commands import app
 from melange_cloud.domain.report_card import ALL, FEWEST_ROWS, IS_BROKEN, POOL, CardRow
 from melange_cloud.errors import BadFile
 from melange_cloud.report.page import written
@@ -28,10 +27,7 @@ def key_of(row: CardRow) -> Key:
 
 
 STORED = {key_of(row): row for row in load_card()}
-RENEW = "if the change is meant: `melange-cloud profiles validate --format csv --out profiles/report_card.csv`"
-
-app = typer.Typer()
-commands.add_to(prices=typer.Typer(), profiles=app)
+RENEW = "if the change is meant: `melange-cloud maintain validate --format csv --out profiles/report_card.csv`"
 
 
 @pytest.fixture(scope="module")

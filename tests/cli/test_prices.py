@@ -470,7 +470,7 @@ def test_a_refresh_has_four_forms(serve):
     assert prices(*asked, "--format", "markdown").stdout.startswith("aws: ")
 
 
-@pytest.mark.parametrize("command", [[], ["refresh"], ["list"], ["diff"], ["export"], ["doctor"], ["renew"]])
+@pytest.mark.parametrize("command", [[], ["refresh"], ["list"], ["diff"], ["export"], ["doctor"]])
 def test_every_help_has_an_example(command):
     assert "Example:\n  melange-cloud prices" in prices(*command, "--help").output
 

@@ -1,4 +1,4 @@
-"""``melange-cloud prices renew``: the real SDKs against the loopback server, and what becomes of a pricing folder."""
+"""``maintain renew-prices``: the real SDKs against the loopback server, and what becomes of a pricing folder."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("cache")
 
 
 def renew(*arguments, code=0):
-    result = CliRunner().invoke(app, ["prices", "renew", *arguments], env={"COLUMNS": "160"})
+    result = CliRunner().invoke(app, ["maintain", "renew-prices", *arguments], env={"COLUMNS": "160"})
     assert result.exit_code == code, result.output
     return result
 
@@ -233,7 +233,7 @@ def test_one_command_renews_a_checkout_and_a_plan_shows_the_recorded_prices(serv
         shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__", "_data"))
     serve(both_clouds(FakeAws([product("g5.2xlarge", usd="1.3000000000")])))
     before = contents(checkout / "pricing")
-    said = in_checkout(checkout, "prices", "renew")
+    said = in_checkout(checkout, "maintain", "renew-prices")
     assert said.stdout.startswith(f" Renewed {checkout / 'pricing'}\n")
     after = contents(checkout / "pricing")
     assert {name for name in after if after[name] != before[name]} == set(RENEWED_FILES)
@@ -250,6 +250,6 @@ def test_an_installed_melange_cloud_does_not_write_into_its_package(serve, tmp_p
     package = tmp_path / "site" / "melange_cloud"
     shutil.copytree(ROOT / "melange_cloud", package, ignore=shutil.ignore_patterns("__pycache__", "_data"))
     shutil.copytree(ROOT / "pricing", package / "_data" / "pricing")
-    said = in_checkout(tmp_path / "site", "prices", "renew", code=2)
+    said = in_checkout(tmp_path / "site", "maintain", "renew-prices", code=2)
     assert "run it in a checkout, or give --out FOLDER" in said.stderr
     assert contents(package / "_data" / "pricing") == contents(shipped("pricing"))

@@ -1,4 +1,4 @@
-"""``profiles build`` and ``profiles check``: what is kept of the shipped profiles, written or proven."""
+"""``maintain build`` and ``maintain check``: what is kept of the shipped profiles, written or proven."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +11,8 @@ from melange_cloud.cli.progress import steps_bar
 from melange_cloud.cli.result_file import refuse_unwritable
 from melange_cloud.errors import MelangeError
 
-BUILD_EXAMPLE = "Example: melange-cloud profiles build"
-CHECK_EXAMPLE = "Example: melange-cloud profiles check"
+BUILD_EXAMPLE = "Example: melange-cloud maintain build"
+CHECK_EXAMPLE = "Example: melange-cloud maintain check"
 
 
 def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None) -> None:
@@ -35,7 +35,7 @@ def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] 
 
 def check(
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="What `profiles calibrate` and `build` wrote; default: as shipped.")
+        Path | None, typer.Option("--folder", help="What `maintain calibrate` and `build` wrote; default: as shipped.")
     ] = None,
 ) -> None:
     """Prove that the shipped profiles follow from the shipped measurements: constants, estimates, and pinned points.
@@ -57,7 +57,7 @@ def check(
         *(f"pinned/{line}" for line in making.differences(points, place / "pinned")),
     ]
     if differs:
-        cure = "run `melange-cloud profiles calibrate`, then `melange-cloud profiles build`, to write them again"
+        cure = "run `melange-cloud maintain calibrate`, then `melange-cloud maintain build`, to write them again"
         raise MelangeError("\n".join([*differs, cure]))
     note(f"the constants and {_counted(fingerprints, len(points))} follow from the measurements")
 

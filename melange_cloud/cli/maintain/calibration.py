@@ -1,4 +1,4 @@
-"""``profiles calibrate`` and ``profiles validate``: the estimator's constants from measurements; its report card."""
+"""``maintain calibrate`` and ``maintain validate``: the estimator's constants from measurements; its report card."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +9,8 @@ from melange_cloud.cli.progress import steps_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
 
-CALIBRATE_EXAMPLE = "Example: melange-cloud profiles calibrate"
-VALIDATE_EXAMPLE = "Example: melange-cloud profiles validate --format json"
+CALIBRATE_EXAMPLE = "Example: melange-cloud maintain calibrate"
+VALIDATE_EXAMPLE = "Example: melange-cloud maintain validate --format json"
 
 
 def calibrate(out: Annotated[Path | None, OUT("File; default: the shipped calibration.toml.")] = None) -> None:
@@ -24,7 +24,7 @@ def calibrate(out: Annotated[Path | None, OUT("File; default: the shipped calibr
     with steps_bar("fitting") as progress:
         text = calibration_text(progress)
     write_whole(place, text)
-    output.note(f"wrote {place}; `melange-cloud profiles build` makes the rest from it")
+    output.note(f"wrote {place}; `melange-cloud maintain build` makes the rest from it")
 
 
 def validate(

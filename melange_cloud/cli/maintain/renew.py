@@ -1,4 +1,4 @@
-"""``melange-cloud prices renew``: renews the snapshot that ships with melange-cloud."""
+"""``melange-cloud maintain renew-prices``: renews the snapshot that ships with melange-cloud."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,8 @@ from melange_cloud.cli.prices.refresh import Public
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import ResultFile, refuse_unwritable
 from melange_cloud.report.page import Format
+
+EXAMPLE = "Example: melange-cloud maintain renew-prices --output renewed-pricing"
 
 
 def renew(
@@ -23,7 +25,7 @@ def renew(
 ) -> None:
     """Renew the shipped snapshot: ask both clouds for all regions, write pricing/, and say what changed.
 
-    For maintainers, in a checkout. All files are written or none. What was not answered keeps its rows, with their
+    All files are written or none. What was not answered keeps its rows, with their
     dates and sources; pricing/README.md says what to check before the commit.
     """
     from melange_cloud.clouds.deadline import deadline_of

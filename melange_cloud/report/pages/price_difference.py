@@ -1,4 +1,4 @@
-"""The pages of ``prices diff`` and ``prices renew``: which prices moved, appeared and vanished."""
+"""The pages of ``prices diff`` and ``maintain renew-prices``: which prices moved, appeared and vanished."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
