@@ -29,11 +29,12 @@ Arguments:
 
 Options:
   --buckets          Also list every bucket with its mean sizes.
-  --force            Overwrite --output if it exists.
 
 Output:
   -o, --output FILE  Write to this file; its suffix decides the format.
   -f, --format NAME  table, json, csv or markdown [default: that of --output, else table].
+  --force            Overwrite the file of --output if it exists.
+  -q, --quiet        No notes and no progress on stderr; errors and warnings stay.
   -h, --help         Show this help.
 
 Example:

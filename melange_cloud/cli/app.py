@@ -4,9 +4,11 @@ import gc
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,7 +17,8 @@ from melange_cloud.cli import gpus, options_to_question, plan, regions, schema, 
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.help_page import Look, help_page
 from melange_cloud.cli.maintain import commands
-from melange_cloud.cli.output import colour, emit, note, width
+from melange_cloud.cli.options import QUIET
+from melange_cloud.cli.output import be_quiet, colour, emit, note, warn, width
 from melange_cloud.cli.plain_numbers import drop_impossible_sizes, read_plain_numbers
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import profile_commands
@@ -23,6 +26,9 @@ from melange_cloud.cli.streams import answers, is_terminal, take_stdout
 from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
 from melange_cloud.settings import unused_variables
+
+_SETTINGS_SAID = "melange_cloud.settings"
+"""Where a context keeps what is to be said of the settings file."""
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Typer brings its own copy of Click from 0.17 on, so that click.UsageError may be another class."""
@@ -37,10 +43,10 @@ def _errors_in_one_line() -> Iterator[None]:
         raise _refused(error) from None
     except MelangeError as error:
         for line in str(error).split("\n"):
-            note(one_line(f"melange-cloud: {line}"))
+            warn(one_line(f"melange-cloud: {line}"))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt:
-        note("melange-cloud: interrupted, nothing was written")
+        warn("melange-cloud: interrupted, nothing was written")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         # The reader (head, less) has what it wanted.
@@ -50,11 +56,11 @@ def _errors_in_one_line() -> Iterator[None]:
 def _refused(error: Any) -> Exception:
     """What ends the command: help where no command was given, else one line and exit code 2."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        note(error.format_message())
+        warn(error.format_message())
         return typer.Exit(BadInput.exit_code)
     asked = getattr(error.ctx, "command_path", None) or "melange-cloud"
     what = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-    note(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
+    warn(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
     return typer.Exit(BadInput.exit_code)
 
 
@@ -81,7 +87,15 @@ def _show_help(ctx: Any, _: Any, asked: bool) -> None:
 
 
 class Command(_HelpIsAnAnswer, TyperCommand):
-    """Any command of ours."""
+    """Any command of ours; says which settings it has, once it is known whether it may."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        be_quiet(ctx.params.get(QUIET.name, False))
+        said = ctx.meta.pop(_SETTINGS_SAID, "")
+        if said:
+            note(said)
+        return super().invoke(ctx)
 
 
 class CommandGroup(_HelpIsAnAnswer, TyperGroup):
@@ -126,7 +140,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def melange_cloud(
     ctx: typer.Context,
-    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    _: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Which GPU instances to rent, and how many of each, to serve LLM traffic in time for the least money.
 
@@ -137,9 +151,9 @@ def melange_cloud(
     """
     drop_impossible_sizes()
     for line in unused_variables(options_to_question.variables()):
-        note(f"melange-cloud: {line}")
+        warn(f"melange-cloud: {line}")
     if ctx.invoked_subcommand in ("plan", "sensitivity"):
-        ctx.default_map = options_to_question.defaults_from_file()
+        ctx.default_map, ctx.meta[_SETTINGS_SAID] = options_to_question.defaults_from_file()
 
 
 app.command("plan")(plan.plan)
@@ -159,10 +173,25 @@ read_plain_numbers(app)
 def _use_our_classes(of: typer.Typer) -> None:
     for command in of.registered_commands:
         command.cls = Command
+        if command.callback is not None and not command.hidden:
+            command.callback = _with_quiet(command.callback)
     for group in of.registered_groups:
         if group.typer_instance is not None:
             group.cls = CommandGroup
             _use_our_classes(group.typer_instance)
+
+
+def _with_quiet(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with ``--quiet``, which it does not see."""
+
+    @wraps(command)
+    def without_quiet(**values: Any) -> Any:
+        return command(**{name: value for name, value in values.items() if name != QUIET.name})
+
+    quiet = Parameter(QUIET.name, Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, QUIET()])
+    without_quiet.__signature__ = Signature([*signature(command).parameters.values(), quiet])  # type: ignore[attr-defined]
+    without_quiet.__annotations__ = {**command.__annotations__, quiet.name: quiet.annotation}
+    return without_quiet
 
 
 _use_our_classes(app)

@@ -217,6 +217,11 @@ FORMAT = Option(
     "format_", Format, "table, json, csv or markdown", "that of --output, else table", OUTPUT,
     names=("--format", "-f"), word="NAME",
 )
+FORCE = Option("force", bool, "Overwrite the file of --output if it exists.", panel=OUTPUT)
+QUIET = Option(
+    "quiet", bool, "No notes and no progress on stderr; errors and warnings stay.", panel=OUTPUT,
+    names=("--quiet", "-q"),
+)
 EXPLAIN = Option(
     "explain", bool, "Explain the fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
 )
@@ -251,7 +256,8 @@ QUESTION = (
 """The options that ask a question, those of ``sensitivity`` too; as in help, the most used of a panel first."""
 
 ONE_ANSWER = (
-    CURRENT, STAY_WITHIN, OUT, FORMAT, FULL, SHOW, BRIEF, EXPLAIN, ALTERNATIVES, AGAINST, COMPARE_PURCHASES, ALL_ROWS,
+    CURRENT, STAY_WITHIN, OUT, FORMAT, FORCE, FULL, SHOW, BRIEF, EXPLAIN, ALTERNATIVES, AGAINST, COMPARE_PURCHASES,
+    ALL_ROWS,
 )
 """The options about the one answer of ``plan``."""
 # fmt: on
@@ -289,3 +295,4 @@ Solver = Annotated[str, SOLVER(default="")]
 TimeLimit = Annotated[int | None, TIME_LIMIT("Whole seconds per solve.")]
 AnyFormat = Annotated[Format | None, FORMAT()]
 Out = Annotated[Path | None, OUT("Write to this file; its suffix decides the format.")]
+Force = Annotated[bool, FORCE()]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud import settings
 from melange_cloud.cli.option_checks import price_policy
 from melange_cloud.cli.option_type import Option
-from melange_cloud.cli.options import CACHED_INPUT, FORMAT, ONE_ANSWER, OUT, QUESTION, RATE, REGION
-from melange_cloud.cli.output import note
+from melange_cloud.cli.options import CACHED_INPUT, FORCE, FORMAT, ONE_ANSWER, OUT, QUESTION, RATE, REGION
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown
 from melange_cloud.inputs import is_number
 
@@ -61,12 +60,16 @@ def question_of(values: Mapping[str, Any], **more: Any) -> "Question":
     return planner.Question(**asked, trust=price_policy(**which), discounts=catalog.load_discounts(), **more)
 
 
-def defaults_from_file() -> dict[str, dict[str, object]]:
-    """The settings file's values by command, in the shape that the option parser takes as its map of defaults."""
+def defaults_from_file() -> tuple[dict[str, dict[str, object]], str]:
+    """The settings file's values by command, in the shape that the option parser takes as its map of defaults.
+
+    Returns:
+        The map, and a line that says what was taken; empty without a settings file.
+    """
     path = settings.settings_path()
     if path is None:
-        return {}
-    options = {option.name: option for option in (*QUESTION, *ONE_ANSWER) if option not in (FORMAT, OUT)}
+        return {}, ""
+    options = {option.name: option for option in (*QUESTION, *ONE_ANSWER) if option not in (FORMAT, OUT, FORCE)}
     read = settings.read_settings(path, {"plan": set(options)}).get("plan", {})
     defaults: dict[str, object] = {}
     faults = []
@@ -77,9 +80,12 @@ def defaults_from_file() -> dict[str, dict[str, object]]:
     if faults:
         raise BadFile(faults)
     taken = [*sorted(defaults), *_discounts_in_words()]
-    note(f"settings from {echoed(path, 200)}: {', '.join(taken) or 'none'}")
     of_question = {option.name for option in QUESTION}
-    return {"plan": defaults, "sensitivity": {name: value for name, value in defaults.items() if name in of_question}}
+    by_command = {
+        "plan": defaults,
+        "sensitivity": {name: value for name, value in defaults.items() if name in of_question},
+    }
+    return by_command, f"settings from {echoed(path, 200)}: {', '.join(taken) or 'none'}"
 
 
 def _taken(option: Option, value: object) -> tuple[object, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -85,8 +86,37 @@ def emit(text: str, result: ResultFile = STDOUT) -> None:
         raise MelangeError(f"standard output cannot be written ({error.strerror})", cure="give --out FILE") from error
 
 
+@dataclass(slots=True)
+class _Loudness:
+    """Whether the user wants notes."""
+
+    quiet: bool = False
+
+
+_loudness = _Loudness()
+
+
+def be_quiet(quiet: bool) -> None:
+    """Say whether ``--quiet`` is given."""
+    _loudness.quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether ``--quiet`` is given."""
+    return _loudness.quiet
+
+
 def note(text: str) -> None:
-    """Lines on stderr, cleaned and cut; where stderr is closed or full, the result matters more than the note."""
+    """Lines on stderr that a user may do without: what was read, what was written. None with ``--quiet``."""
+    if not is_quiet():
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """Lines on stderr that are needed to read the answer right, and errors; cleaned and cut.
+
+    Where stderr is closed or full, the result matters more.
+    """
     if sys.stderr is None:
         return
     for line in text.split("\n"):

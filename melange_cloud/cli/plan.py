@@ -8,7 +8,7 @@ import typer
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.options import ONE_ANSWER, QUESTION, PlanSection
 from melange_cloud.cli.options_to_question import question_of, takes
-from melange_cloud.cli.output import note, show, width
+from melange_cloud.cli.output import note, show, warn, width
 from melange_cloud.cli.progress import plan_bars
 from melange_cloud.cli.result_file import ResultFile, result_of
 from melange_cloud.errors import BadInput
@@ -48,7 +48,7 @@ melange-cloud plan --region 'eu-*' --max-gpus A10G=8 --spare 1 --output plan.jso
 
 def plan(**values: Any) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and the alternatives to it."""
-    result = result_of(values["out"], values["format_"], Format)
+    result = result_of(values["out"], values["format_"], Format, force=values["force"])
     as_json = result.format == Format.JSON
     shown = frozenset(item.value for item in values["show"] or ())
     explains = values["explain"] or values["alternatives"] is not None or PlanSection.REASONS in shown
@@ -81,7 +81,7 @@ def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], values: Ma
 
     if result.format == Format.CSV:
         for line in report.banner_lines(answer, width()):
-            note(line)
+            warn(line)
     every = values["all_rows"] or result.format == Format.MARKDOWN
     page = report.plan_page(answer, show=shown, full=values["full"], brief=values["brief"], all_rows=every)
     show(page, result)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from melange_cloud.cli.output import is_quiet
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import echoed
 
@@ -83,7 +84,7 @@ def _unwatched(_done: int, _total: int) -> None:
 
 
 def _is_watched() -> bool:
-    return is_terminal(sys.stderr)
+    return is_terminal(sys.stderr) and not is_quiet()
 
 
 def _bars() -> "Progress":

@@ -47,7 +47,7 @@ class ResultFile:
 STDOUT = ResultFile("table")
 
 
-def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> ResultFile:
+def result_of(out: Path | None, chosen: str | None, can: Iterable[str], *, force: bool = False) -> ResultFile:
     """Where the answer goes and as what.
 
     Standard output, also as ``-`` or ``/dev/stdout``, devices and pipes have no suffix that could decide.
@@ -56,9 +56,11 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
         out: ``--output``.
         chosen: ``--format``; None if it is not given, or where the command has none.
         can: the formats that the command makes, the default first.
+        force: ``--force``.
 
     Raises:
-        BadInput: the suffix says nothing, or what the command cannot make, or what --format contradicts.
+        BadInput: the suffix says nothing, or what the command cannot make, or what --format contradicts; or the file
+            exists and ``force`` is not given.
         MelangeError: the place cannot be written.
     """
     formats = [str(name) for name in can]
@@ -82,7 +84,26 @@ def result_of(out: Path | None, chosen: str | None, can: Iterable[str]) -> Resul
         more = f"; pictures are {one_of(sorted(drawn))}" if drawn else ""
         raise BadInput(f"{shown}: this command does not write {echoed(suffix, 20)}; end the name in {endings}{more}")
     refuse_unwritable(out)
+    refuse_existing(out, force=force)
     return ResultFile(chosen or str(means), out)
+
+
+def refuse_existing(out: Path, option: str = "--output", *, force: bool) -> None:
+    """Raise where a file that a user names is there, whoever wrote it; the one rule of all commands that write.
+
+    A saved plan or a price sheet cannot be made again once prices have moved, and nothing in a CSV or Markdown file
+    says who wrote it. So no file is overwritten unless the user says so.
+
+    Args:
+        option: the option that names it.
+
+    Raises:
+        BadInput: it exists, and ``force`` is not given.
+    """
+    if is_there(out) and not force:
+        raise BadInput(
+            f"{option} {echoed(out, 150)} already exists", cure="give --force to overwrite it, or another name"
+        )
 
 
 def refuse_unwritable(out: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.options import OUT, one_of
+from melange_cloud.cli.options import OUT, Force, one_of
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.result_file import result_of
 
@@ -41,6 +41,7 @@ class DocumentName(StrEnum):
 def schema(
     name: Annotated[DocumentName, typer.Argument(help=f"{one_of(list(DocumentName))}.", metavar="DOCUMENT")],
     out: Annotated[Path | None, OUT("Write to this file, which ends in .json.")] = None,
+    force: Force = False,
 ) -> None:
     """Print the JSON Schema (draft 2020-12) of a command's JSON, or of the workload file: every key, unit and null.
 
@@ -48,7 +49,7 @@ def schema(
 
     melange-cloud schema plan --output plan.schema.json
     """
-    result = result_of(out, None, ["json"])
+    result = result_of(out, None, ["json"], force=force)
     from melange_cloud.report.schemas import schema as schema_of
 
     emit(json.dumps(schema_of(document_of(name)), indent=2) + "\n", result)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from melange_cloud.cli.current_time import now
-from melange_cloud.cli.options import ALL_ROWS, ASKED, FORMAT, OUT, QUESTION
+from melange_cloud.cli.options import ALL_ROWS, ASKED, FORMAT, OUT, QUESTION, Force
 from melange_cloud.cli.options_to_question import question_of, takes
-from melange_cloud.cli.output import note, show, width
+from melange_cloud.cli.output import note, show, warn, width
 from melange_cloud.cli.progress import plan_bars
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import BadInput, echoed
@@ -61,10 +61,11 @@ def sensitivity(
             "Write to this file: .txt, .json, .csv or .md decides the format, .svg or .png draws the picture.",
         ),
     ] = None,
+    force: Force = False,
     **values: Any,
 ) -> None:
     """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
-    result = result_of(out, format_, (*Format, *PICTURES))
+    result = result_of(out, format_, (*Format, *PICTURES), force=force)
     if result.format in PICTURES:
         from melange_cloud.report.chart_drawing import can_draw
 
@@ -83,7 +84,7 @@ def sensitivity(
     else:
         if result.format == Format.CSV:
             for notice in answer.notices:
-                note(notice)
+                warn(notice)
         show(sensitivity_page(answer, width=width(), all_rows=all_rows), result)
     if not has_fleet(answer):
         raise typer.Exit(exit_code(answer))
@@ -95,7 +96,7 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     from melange_cloud.report.pages.sweep_chart import sensitivity_chart
 
     for notice in answer.notices:
-        note(notice)
+        warn(notice)
     write_whole(out, drawn(sensitivity_chart(answer), picture))
     note(f"wrote {echoed(out, 300)}")
 

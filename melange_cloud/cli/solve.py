@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from melange_cloud.cli.options import AnyFormat, Out, Solver, TimeLimit
+from melange_cloud.cli.options import AnyFormat, Force, Out, Solver, TimeLimit
 from melange_cloud.cli.output import show
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.question import DEFAULT_SOLVER
@@ -29,6 +29,7 @@ def solve(
     time_limit: TimeLimit = None,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Solve the paper's own input: GPU costs, MaxTput tables and a distribution over buckets.
 
@@ -36,7 +37,7 @@ def solve(
 
     melange-cloud solve examples/paper-toy/input.json --slices 3
     """
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     if slices is not None and slices < 1:
         raise BadInput(f"--slices {slices}: a whole number of at least 1")
     if slices is not None and slices > _MOST_SLICES:

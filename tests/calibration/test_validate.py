@@ -27,7 +27,7 @@ def key_of(row: CardRow) -> Key:
 
 
 STORED = {key_of(row): row for row in load_card()}
-RENEW = "if the change is meant: `melange-cloud maintain validate --format csv --out profiles/report_card.csv`"
+RENEW = "if the change is meant: `melange-cloud maintain validate --out profiles/report_card.csv --force`"
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from melange_cloud.cli.options import OUT
+from melange_cloud.cli.options import OUT, Force
 from melange_cloud.cli.output import note
 from melange_cloud.cli.progress import steps_bar
-from melange_cloud.cli.result_file import refuse_unwritable
+from melange_cloud.cli.result_file import refuse_existing, refuse_unwritable
 from melange_cloud.errors import MelangeError
 
 BUILD_EXAMPLE = "Example: melange-cloud maintain build"
 CHECK_EXAMPLE = "Example: melange-cloud maintain check"
 
 
-def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None) -> None:
+def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None, force: Force = False) -> None:
     """Write what is kept of the shipped profiles, the same bytes every time.
 
     Estimates are computed when they are asked; a fingerprint of each is kept, to prove that they are the same
@@ -27,6 +27,7 @@ def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] 
 
     folder = out or shipped("profiles")
     refuse_unwritable(folder)
+    refuse_existing(folder / making.FINGERPRINTS, force=force or out is None)
     fingerprints, points = making.fingerprints(), pinned()
     making.write({making.FINGERPRINTS: fingerprints}, folder)
     making.write(points, folder / "pinned")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import current_time
-from melange_cloud.cli.options import AllRegions, AnyFormat, Out, Provider, Purchases
+from melange_cloud.cli.options import AllRegions, AnyFormat, Force, Out, Provider, Purchases
 from melange_cloud.cli.output import show
 from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
 from melange_cloud.cli.result_file import result_of
@@ -14,14 +14,18 @@ from melange_cloud.report.page import Format
 EXAMPLE = "Example: melange-cloud prices diff snapshot cache --provider aws"
 
 
+SIDES = "snapshot, cache, a day (2026-11-22) or a price sheet."
+
+
 def diff(
-    before: Annotated[str, typer.Argument(help="snapshot, cache, a day (2026-11-22) or a price sheet.")] = "snapshot",
-    after: Annotated[str, typer.Argument(help="The same; what it is compared with.")] = "cache",
+    before: Annotated[str, typer.Argument(help=SIDES, metavar="SIDE")] = "snapshot",
+    after: Annotated[str, typer.Argument(help="The same; what it is compared with.", metavar="SIDE")] = "cache",
     provider: Provider = None,
     region: AllRegions = None,
     purchase: Purchases = None,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Compare prices: what moved and by how much, what appeared, what vanished.
 
@@ -30,7 +34,7 @@ def diff(
     from melange_cloud.market.compared_prices import compare
     from melange_cloud.report.pages.price_difference import price_difference
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     found, notes = compare(
         before,
         after,

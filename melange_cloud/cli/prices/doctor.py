@@ -3,7 +3,7 @@
 import typer
 
 from melange_cloud.cli import current_time
-from melange_cloud.cli.options import DEADLINE, AnyFormat, Deadline, Offline, Out
+from melange_cloud.cli.options import DEADLINE, AnyFormat, Deadline, Force, Offline, Out
 from melange_cloud.cli.output import show
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import PricesUnavailable
@@ -17,6 +17,7 @@ def doctor(
     deadline: Deadline = DEADLINE,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Say which credentials, endpoints and permissions there are, how old all prices are, and how to fix each.
 
@@ -26,7 +27,7 @@ def doctor(
     from melange_cloud.market.doctor import examine
     from melange_cloud.report.pages.price_checks import checks
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     made = examine(offline=offline, now=current_time.now(), deadline_s=deadline_of(deadline))
     show(checks(made), result, whole_rows=True)
     if any(check.status == "failed" for check in made):

@@ -7,6 +7,7 @@ from melange_cloud.cli.options import (
     MAX_AGE,
     AllRegions,
     Deadline,
+    Force,
     MaxAge,
     OddPrices,
     Offline,
@@ -27,6 +28,7 @@ EXAMPLE = "Example: melange-cloud prices export --provider gcp --output prices.c
 
 def export(
     out: Out = None,
+    force: Force = False,
     provider: Provider = None,
     region: AllRegions = None,
     purchase: Purchases = None,
@@ -42,7 +44,7 @@ def export(
     from melange_cloud.market.price_query import PriceQuery, queried
     from melange_cloud.report.pages.prices import price_sheet
 
-    result = result_of(out, None, [Format.CSV])
+    result = result_of(out, None, [Format.CSV], force=force)
     policy = price_policy(offline=offline, refresh=refresh, require_fresh=False, max_age=max_age, deadline=deadline)
     query = PriceQuery(
         region or ["all"], provider_of(provider), purchases_of(purchase), policy, prices, accept_odd_prices

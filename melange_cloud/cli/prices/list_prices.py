@@ -12,6 +12,7 @@ from melange_cloud.cli.options import (
     AllRegions,
     AnyFormat,
     Deadline,
+    Force,
     MaxAge,
     OddPrices,
     Offline,
@@ -49,12 +50,13 @@ def list_(
     deadline: Deadline = DEADLINE,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
     from melange_cloud.market.price_query import PriceQuery, cheapest_first, has_new_types, queried
     from melange_cloud.report.pages.prices import SPOT_NOTE, price_list
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     policy = price_policy(
         offline=offline, refresh=refresh, require_fresh=require_fresh, max_age=max_age, deadline=deadline
     )

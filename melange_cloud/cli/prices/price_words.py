@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from melange_cloud.cli.output import note
+from melange_cloud.cli.output import warn
 from melange_cloud.errors import BadInput
 
 
@@ -44,6 +44,6 @@ def provider_of(word: str | None) -> str | None:
 
 
 def tell(lines: Iterable[str]) -> None:
-    """Print notes on stderr."""
+    """Print on stderr what is needed to read prices right."""
     for line in lines:
-        note(line)
+        warn(line)

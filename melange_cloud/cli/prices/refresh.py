@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from melange_cloud.cli.options import BULK_DEADLINE, AllRegions, AnyFormat, Deadline, Out, Provider, Purchases
+from melange_cloud.cli.options import BULK_DEADLINE, AllRegions, AnyFormat, Deadline, Force, Out, Provider, Purchases
 from melange_cloud.cli.output import show
 from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
 from melange_cloud.cli.progress import fetch_bar
@@ -30,6 +30,7 @@ def refresh(
     deadline: Deadline = BULK_DEADLINE,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Fetch live prices into the cache, from all clouds side by side."""
     from melange_cloud.clouds import plug_ins
@@ -39,7 +40,7 @@ def refresh(
     from melange_cloud.market.summaries import refresh_summary
     from melange_cloud.report.pages.price_checks import refreshed
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     deadline_s = deadline_of(deadline)
     sources = plug_ins()
     broken = [str(problem) for problem in sources.problems]

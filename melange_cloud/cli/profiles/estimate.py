@@ -17,6 +17,7 @@ from melange_cloud.cli.options import (
     E2eMs,
     Engine,
     Era,
+    Force,
     GpuNames,
     Out,
     TensorParallel,
@@ -57,6 +58,7 @@ def estimate(
     save: Annotated[bool, typer.Option("--save", help="Save it with your own profiles, for `plan --model`.")] = False,
     format_: Annotated[Format | None, FORMAT("table, json, markdown, or csv: the profile file itself")] = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Estimate the profile of any dense transformer by its config.json; what cannot be estimated is refused.
 
@@ -72,7 +74,7 @@ def estimate(
     from melange_cloud.profiles.user_profiles import plain_name
     from melange_cloud.report.pages.profile import nothing_served, profile_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     slo = Slo(**latency_targets({"tpot_ms": tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}))
     gpus = gpus_of(gpu)
     as_profile_file = result.format == Format.CSV
@@ -105,9 +107,9 @@ def estimate(
             output.note(f"saved {place}; plan with it: melange-cloud plan {how}")
     output.note(f"{config}: {shape.family}, {shape.parameters:,} parameters")
     for line in shape.notes:
-        output.note(f"{config}: {line}")
+        output.warn(f"{config}: {line}")
     for name, reason in left_out.items():
-        output.note(f"left out: {name}: {reason}")
+        output.warn(f"left out: {name}: {reason}")
     if as_profile_file:
         output.emit(estimates[0].text, result)
         return
@@ -117,5 +119,5 @@ def estimate(
     refusals = [rates.why_nothing for rates in shown]
     if all(refusals):
         for rates in shown:
-            output.note(f"melange-cloud: {nothing_served(rates)}")
+            output.warn(f"melange-cloud: {nothing_served(rates)}")
         raise typer.Exit(max(NO_DATA if refusal.no_data else UNSERVABLE for refusal in refusals if refusal is not None))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import output
-from melange_cloud.cli.options import AnyFormat, OnlyGpus, OnlyModel, Out
+from melange_cloud.cli.options import AnyFormat, Force, OnlyGpus, OnlyModel, Out
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import BadInput
 from melange_cloud.report.page import Format
@@ -25,6 +25,7 @@ def evidence(
     check: Check = None,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """List the measured rows behind profiles: who measured them, when, with which engine, and their contradictions."""
     from melange_cloud.profiles.evidence.evidence_list import checked_evidence, evidence_list
@@ -32,7 +33,7 @@ def evidence(
     from melange_cloud.profiles.one_per_gpu import gpus_of
     from melange_cloud.report.pages.evidence import evidence_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     if check is not None:
         if gpu or model:
             raise BadInput("--check reads a whole file", cure="leave out --gpu and --model")
@@ -41,4 +42,4 @@ def evidence(
     found = evidence_list(gpus_of(gpu) if gpu else (), find_model(model).name if model else None)
     output.show(evidence_page(found), result)
     if not found.rows:
-        output.note("nothing was measured of this model on these GPUs: its profiles are estimates")
+        output.warn("nothing was measured of this model on these GPUs: its profiles are estimates")

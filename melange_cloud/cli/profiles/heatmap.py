@@ -33,6 +33,7 @@ from melange_cloud.cli.options import (
     SOLD_AS,
     TPOT_MS,
     AnyFormat,
+    Force,
 )  # fmt: skip
 from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.progress import fetch_bar
@@ -88,13 +89,14 @@ def heatmap(
     out: Annotated[
         Path | None, OUT("Write to this file: .txt, .json, .csv or .md decides the format, .svg or .png draws it.")
     ] = None,
+    force: Force = False,
     **values: Any,
 ) -> None:
     """Show which GPU serves most tokens for the money, by request size or by latency target, in one region.
 
     Of two GPUs, the one that --gpu names first is shown against the other.
     """
-    result = result_of(out, format_, (*Format, *PICTURES))
+    result = result_of(out, format_, (*Format, *PICTURES), force=force)
     over_tpot = _over(over, size, tpot_ms or [])
     if result.format in PICTURES:
         from melange_cloud.report.chart_drawing import can_draw
@@ -112,7 +114,7 @@ def heatmap(
 
     if result.format == Format.CSV:
         for line in answer.notices:
-            output.note(line)
+            output.warn(line)
     output.show(heat_map_page(answer), result)
 
 
@@ -126,7 +128,7 @@ def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
 
     write_whole(out, drawn(heat_map_chart(answer), picture))
     for line in answer.notices:
-        output.note(line)
+        output.warn(line)
     output.note(f"wrote {echoed(out, 300)}")
 
 

@@ -7,7 +7,18 @@ import typer
 from melange_cloud.cli import output
 from melange_cloud.cli.current_time import now
 from melange_cloud.cli.option_checks import latency_targets
-from melange_cloud.cli.options import ENGINE, GPU, MODEL, TENSOR_PARALLEL, TPOT_MS, AnyFormat, Era, Out, Precision
+from melange_cloud.cli.options import (
+    ENGINE,
+    GPU,
+    MODEL,
+    TENSOR_PARALLEL,
+    TPOT_MS,
+    AnyFormat,
+    Era,
+    Force,
+    Out,
+    Precision,
+)
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.domain.gpu_kinds import GPUS
 from melange_cloud.errors import BadInput, echoed
@@ -72,6 +83,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be saved without saving it.")] = False,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Take your own benchmark results as a profile: plans use it instead of the shipped one near the sizes measured.
 
@@ -81,7 +93,7 @@ def import_(
     from melange_cloud.profiles.importers.folder import read_all
     from melange_cloud.report.pages.import_report import import_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     latency_targets({"tpot_ms": tpot_ms})
     if weights_gib is not None:
         positive("--weights-gib", weights_gib)
@@ -91,7 +103,7 @@ def import_(
         )
     results = read_all(files)
     for line in reading_notes(results):
-        output.note(line)
+        output.warn(line)
     question = ImportQuestion(
         gpu=gpu[0] if gpu else None,
         tensor_parallel=tensor_parallel,
@@ -109,5 +121,5 @@ def import_(
     )
     report = import_results(results, question, now())
     for notice in report.notices:
-        output.note(notice)
+        output.warn(notice)
     output.show(import_page(report), result)

@@ -24,6 +24,7 @@ from melange_cloud.cli.options import (
     TTFT_MS,
     AnyFormat,
     Era,
+    Force,
     Out,
     one_of,
 )  # fmt: skip
@@ -131,6 +132,7 @@ def measure(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say how long it takes, stop.")] = False,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Measure what your server really does, and plan with it: the paper's offline profiling.
 
@@ -164,7 +166,7 @@ def measure(
     )
     from melange_cloud.report.pages.measurement import before, measurement_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     slo = Slo(**latency_targets(targets))
     if weights_gib is not None:
@@ -172,7 +174,7 @@ def measure(
     positive("--seconds-per-point", seconds_per_point, most=_LONGEST_POINT_S)
     asked_sizes = _sizes(sizes, workload)
     api_key = os.environ.get(API_KEY_VARIABLE) or None
-    options = evidence_options(engine, server_log, evidence)
+    options = evidence_options(engine, server_log, evidence, force=force)
     find_gpus([gpu])  # a wrong name is refused before we contact the server
     server = named_by_user(ask_server(url, api_key), options.engine)
     question, beyond = within_reach(
@@ -194,12 +196,12 @@ def measure(
     )
     if beyond:
         takes = f"the server takes {question.max_total_tokens:,} tokens (max_model_len)"
-        output.note(f"left out, since {takes}: {', '.join(map(str, beyond))}")
+        output.warn(f"left out, since {takes}: {', '.join(map(str, beyond))}")
     tool = find_guidellm(guidellm)
     known = server_evidence(options, server, question, tool, api_key)
     speed = probe(server, question.served_model, question.endpoint, api_key)
     if speed.output_tokens < speed.asked_tokens:
-        output.note(
+        output.warn(
             f"the server made {speed.output_tokens} of {speed.asked_tokens} tokens requested: it seems to ignore "
             "ignore_eos; real means will be used"
         )
@@ -218,7 +220,7 @@ def measure(
                 session = Session(question, known.generator, read_runs, kept, speed.seconds_per_token, watcher, api_key)
                 measured = session.measure()
         except KeyboardInterrupt:
-            output.note(f"melange-cloud: interrupted; {kept.how_to_resume}")
+            output.warn(f"melange-cloud: interrupted; {kept.how_to_resume}")
             raise typer.Exit(INTERRUPTED) from None
         except MelangeError as error:
             error.args = (f"{error}\n{kept.how_to_resume}",)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melange_cloud.cli import output
+from melange_cloud.cli.result_file import refuse_existing
 from melange_cloud.errors import BadInput, echoed
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class EvidenceOptions:
     file: Path | None
 
 
-def evidence_options(engine: str | None, server_log: Path | None, evidence: Path | None) -> EvidenceOptions:
+def evidence_options(
+    engine: str | None, server_log: Path | None, evidence: Path | None, *, force: bool
+) -> EvidenceOptions:
     """The options, with the log read.
 
     Raises:
@@ -44,6 +47,8 @@ def evidence_options(engine: str | None, server_log: Path | None, evidence: Path
         raise BadInput(f"--evidence {echoed(evidence, 200)}: measured rows are CSV; give a file name that ends in .csv")
     if evidence is not None and not evidence.absolute().parent.is_dir():
         raise BadInput(f"--evidence {echoed(evidence, 200)}: folder not found; create it, or give another")
+    if evidence is not None:
+        refuse_existing(evidence, "--evidence", force=force)
     return EvidenceOptions(
         engine="" if engine is None else engine_text(engine),
         log_path=server_log,
@@ -113,7 +118,7 @@ def server_evidence(
     said = settings_of(server, question.served_model, api_key)
     settings, notes = known_settings(said, options.log, options.log_path)
     for line in notes:
-        output.note(line)
+        output.warn(line)
     monitor = find_monitor(question.url, question.gpu)
     if options.file is not None:
         if not settings.engine:
@@ -121,11 +126,11 @@ def server_evidence(
         unknown = unknown_settings(settings)
         if unknown:
             cure = "; --server-log FILE may say them" if options.log is None else ""
-            output.note(f"not known of the server, so empty in {options.file}: {', '.join(unknown)}{cure}")
+            output.warn(f"not known of the server, so empty in {options.file}: {', '.join(unknown)}{cure}")
         if isinstance(monitor, NoMonitor):
-            output.note(f"power limit and clock of the GPU stay empty in {options.file}: {monitor.reason}")
+            output.warn(f"power limit and clock of the GPU stay empty in {options.file}: {monitor.reason}")
     elif isinstance(monitor, NoMonitor) and monitor.other_gpu:
-        output.note(monitor.reason)
+        output.warn(monitor.reason)
     if isinstance(monitor, NoMonitor):
         return ServerEvidence(settings, tool, False, options.file)
     return ServerEvidence(settings, MonitoredGenerator(tool, monitor), True, options.file)

@@ -23,7 +23,7 @@ def measure_bar(question: "MeasureQuestion") -> "Iterator[MeasureProgress]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    if not is_terminal(sys.stderr):
+    if output.is_quiet() or not is_terminal(sys.stderr):
         yield MeasureProgress(question, None)
         return
     with Progress(

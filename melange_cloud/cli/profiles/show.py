@@ -16,6 +16,7 @@ from melange_cloud.cli.options import (
     E2eMs,
     Engine,
     Era,
+    Force,
     GpuNames,
     Model,
     Out,
@@ -60,6 +61,7 @@ def show(
     ] = False,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """Show a profile: MaxTput by request size, with its grade and where it comes from.
 
@@ -71,7 +73,7 @@ def show(
     from melange_cloud.profiles.profile_rates import profile_rates
     from melange_cloud.report.pages.profile import nothing_served, profile_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     slo = Slo(**latency_targets(targets))
     share = DEFAULT_CACHED_INPUT if cached_input is None else CACHED_INPUT.value(cached_input)
@@ -90,13 +92,13 @@ def show(
         check_api_servers(servers, profile.era, profile.precision)
         check_cached_input(share, profile.era)
     for name, reason in left_out.items():
-        output.note(f"left out: {name}: {reason}")
+        output.warn(f"left out: {name}: {reason}")
     shown = [profile_rates(profile, slo, servers, share, with_law=law) for profile in found]
     output.show(profile_page(shown, left_out, several=len(found) > 1 or bool(left_out)), result)
     for refusal in filter(None, map(nothing_served, shown)):
-        output.note(refusal)
+        output.warn(refusal)
     refused = [rates.law_refused for rates in shown if rates.law_refused is not None]
     for finding in refused:
-        output.note(f"no step law: {finding}")
+        output.warn(f"no step law: {finding}")
     if refused and len(refused) == len(shown):
         raise typer.Exit(NO_DATA)

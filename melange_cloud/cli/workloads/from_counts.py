@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
+from melange_cloud.cli.options import Force
 from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.result_file import result_of
 from melange_cloud.cli.workloads.workload_options import (
     Dated,
     EmptyWindows,
-    Force,
     JsonOut,
     Licence,
     Note,
     Source,
     Title,
     ZeroWindows,
-    json_result,
 )
 
 EXAMPLE = "Example: melange-cloud workloads from-counts --histogram counts.csv --rates hourly.csv --output mine.json"
@@ -64,7 +64,7 @@ def from_counts(
     from melange_cloud.report.pages.arrivals import rates_in_words
     from melange_cloud.workload import SizeFacts, read_histogram, read_rates, with_rates, write_workload
 
-    result = json_result(out, force)
+    result = result_of(out, None, ["json"], force=force)
     sizes = SizeFacts(mean_input, mean_output, longest_input, longest_output)
     held = read_histogram(histogram, sizes)
     if rates is not None:

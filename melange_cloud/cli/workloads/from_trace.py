@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from melange_cloud.cli.output import emit, note
+from melange_cloud.cli.options import Force
+from melange_cloud.cli.output import emit, note, warn
 from melange_cloud.cli.progress import reading_bar
+from melange_cloud.cli.result_file import result_of
 from melange_cloud.cli.workloads.workload_options import (
     Dated,
     EmptyWindows,
-    Force,
     JsonOut,
     Licence,
     Note,
     Source,
     Title,
     ZeroWindows,
-    json_result,
 )
 from melange_cloud.errors import BadInput
 
@@ -106,10 +106,10 @@ def from_trace(
     OpenTelemetry logs and in usage records of OpenAI, Anthropic, Gemini and Bedrock, or named by the options. Input
     tokens include those read from a prompt cache. A log of several models needs --where.
     """
-    from melange_cloud.report.pages.trace_notes import trace_notes
+    from melange_cloud.report.pages.trace_notes import trace_notes, trace_warnings
     from melange_cloud.workload import ColumnChoice, read_trace, write_workload
 
-    result = json_result(out, force)
+    result = result_of(out, None, ["json"], force=force)
     asked = ColumnChoice(
         input_column,
         output_column,
@@ -131,8 +131,10 @@ def from_trace(
         dated=dated or "",
     )
     taken = {str(path): words for path, words in trace.taken.items()}
-    for line in trace_notes(made, taken, map(str, trace.unreadable_rows), trace.notes):
+    for line in trace_notes(made, taken):
         note(line)
+    for line in trace_warnings(map(str, trace.unreadable_rows), trace.notes):
+        warn(line)
     emit(write_workload(made), result)
 
 

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from melange_cloud.cli.options import Force
 from melange_cloud.cli.output import emit
-from melange_cloud.cli.workloads.workload_options import Force, JsonOut, Note, json_result
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.cli.workloads.workload_options import JsonOut, Note
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import NotANumber, parse_number
 
@@ -31,7 +33,7 @@ def mix(
     """
     from melange_cloud import workload
 
-    result = json_result(out, force)
+    result = result_of(out, None, ["json"], force=force)
     weighted: dict[str, tuple[WorkloadFile, float]] = {}
     for part in parts:
         part_name, weight = name_and_weight(part)

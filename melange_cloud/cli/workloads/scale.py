@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from melange_cloud.cli.options import Force
 from melange_cloud.cli.output import emit
-from melange_cloud.cli.workloads.workload_options import Force, JsonOut, json_result
+from melange_cloud.cli.result_file import result_of
+from melange_cloud.cli.workloads.workload_options import JsonOut
 from melange_cloud.errors import BadInput
 
 EXAMPLE = "Example: melange-cloud workloads scale code-week --rate 25 --at p95 --output ours.json"
@@ -42,7 +44,7 @@ def scale(
 
     from melange_cloud import workload
 
-    result = json_result(out, force)
+    result = result_of(out, None, ["json"], force=force)
     if times is None and rate is None and longest is None:
         raise BadInput("say what to change: --times 2, --rate 25 or --longest 8192")
     held = workload.load_workload_file(name_or_file)

@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import output
-from melange_cloud.cli.options import AnyFormat, Out
+from melange_cloud.cli.options import AnyFormat, Force, Out
 from melange_cloud.cli.result_file import result_of
-from melange_cloud.cli.workloads.workload_options import Force, may_write
 from melange_cloud.report.page import Format
 
 
@@ -24,5 +23,5 @@ def show(
     from melange_cloud.report.pages.workload import workload_page
     from melange_cloud.workload import load_workload_file
 
-    result = may_write(result_of(out, format_, Format), force)
+    result = result_of(out, format_, Format, force=force)
     output.show(workload_page(load_workload_file(name_or_file), buckets=buckets), result)

@@ -1,4 +1,4 @@
-"""Options that several commands of ``workloads`` have, and where they may write."""
+"""Options that several commands of ``workloads`` have."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli.options import OUT
-from melange_cloud.cli.result_file import ResultFile, result_of
-from melange_cloud.errors import BadInput
 
 
 class EmptyWindows(StrEnum):
@@ -20,7 +18,6 @@ class EmptyWindows(StrEnum):
 
 
 JsonOut = Annotated[Path | None, OUT("Write the workload to this file, which ends in .json.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite --output if it exists.")]
 Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
 Title = Annotated[str | None, typer.Option("--title", help="What it is; default: made from the name.")]
 Source = Annotated[str | None, typer.Option("--source", help="Where it comes from; default: the file's name.")]
@@ -36,23 +33,3 @@ ZeroWindows = Annotated[
         "window holds 10,000 requests or more.",
     ),
 ]
-
-
-def json_result(out: Path | None, force: bool) -> ResultFile:
-    """Where the workload file goes.
-
-    Raises:
-        BadInput: the name does not end in .json, or the file exists and --force is not given.
-    """
-    return may_write(result_of(out, None, ["json"]), force)
-
-
-def may_write(result: ResultFile, force: bool) -> ResultFile:
-    """The result, unless it would overwrite a file.
-
-    Raises:
-        BadInput: the file exists and --force is not given.
-    """
-    if result.path is not None and result.path.is_file() and not force:
-        raise BadInput(f"{result.path}: exists: choose another --output, or overwrite it with --force")
-    return result

@@ -1,0 +1,77 @@
+"""--quiet: no notes on stderr; what is needed to read the answer right, and errors, stay."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from melange_cloud.cli.app import app
+
+PLAN = ("plan", "--offline", "--region", "us-east-1", "--gpu", "L4:1", "--spare", "0")
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments), prog_name="melange-cloud", env={"COLUMNS": "100"})
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_was_written_and_which_settings_were_read_are_notes(alone: Path) -> None:
+    (alone / "melange-cloud.toml").write_text("[plan]\nrate = 2\n")
+    loud = run(*PLAN, "-o", "a.json")
+    assert loud.stderr.splitlines() == ["settings from melange-cloud.toml: rate", "wrote a.json"]
+    quiet = run(*PLAN, "-o", "b.json", "--quiet")
+    assert (quiet.exit_code, quiet.stderr) == (0, "")
+    assert (alone / "a.json").exists()
+    assert (alone / "b.json").exists()
+
+
+def test_banners_warnings_and_errors_stay(alone: Path) -> None:
+    banners = run(*PLAN, "-f", "csv", "-q").stderr
+    assert "EXAMPLE TRAFFIC, NOT YOURS" in banners
+    assert "SNAPSHOT PRICES, NOT LIVE" in banners
+    (alone / "log.csv").write_text("input_tokens,output_tokens\n10,20\n10,x\n")
+    loud, quiet = (run("workloads", "from-trace", "log.csv", *more).stderr.splitlines() for more in ((), ("-q",)))
+    assert [line for line in quiet if line.startswith("left out: ")]
+    assert set(quiet) < set(loud)
+    assert run(*PLAN, "-q", "--rate", "none").stderr.startswith("melange-cloud: --rate none")
+    assert run("workloads", "shw", "-q").stderr.startswith("melange-cloud: No such command")
+
+
+def test_quiet_is_forgotten_in_the_next_call(alone: Path) -> None:
+    run("workloads", "list", "-q", "-o", "a.json")
+    assert run("workloads", "list", "-o", "b.json").stderr == "wrote b.json\n"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_terminal_sees_no_progress(alone: Path, quiet: bool) -> None:
+    """A real process with a terminal as stderr, which reads a file long enough for a bar."""
+    (alone / "log.csv").write_text("input_tokens,output_tokens\n" + "10,20\n" * 50_000)
+    main = "from melange_cloud.cli.start import main; main()"
+    more = ["--quiet"] if quiet else []
+    command = [sys.executable, "-c", main, "workloads", "from-trace", "log.csv", "-o", "a.json", *more]
+    ours, theirs = pty.openpty()
+    ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, stdin=subprocess.DEVNULL)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the end, on Linux
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    assert ran.returncode == 0
+    assert (seen == b"") is quiet
+    if not quiet:
+        assert b"log.csv" in seen
