@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from melange_cloud.cli import gpus, options_to_question, plan, regions, schema, sensitivity, solve
+from melange_cloud.cli.completion.command import complete, completion
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.help_page import Look, help_page
 from melange_cloud.cli.maintain import commands
@@ -162,6 +163,17 @@ app.command("gpus")(gpus.gpus)
 app.command("regions")(regions.regions)
 app.command("solve")(solve.solve)
 app.command("schema")(schema.schema)
+app.command("completion")(completion)
+app.command(
+    "__complete",
+    hidden=True,
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+        "help_option_names": [],
+    },
+)(complete)
 commands.answer_where_they_were(price_commands.app, profile_commands.app)
 app.add_typer(price_commands.app, name="prices")
 app.add_typer(workload_commands.app, name="workloads")

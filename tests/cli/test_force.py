@@ -17,6 +17,7 @@ WRITERS = {
     ("sensitivity",): ("--region", NOWHERE, "--over", "rate"),
     ("solve",): ("no-such-file.json",),
     ("schema",): ("plan",),
+    ("completion",): ("bash",),
     ("prices", "list"): ("--region", NOWHERE),
     ("prices", "diff"): ("no-such-side",),
     ("prices", "export"): ("--region", NOWHERE),
