@@ -43,9 +43,7 @@ Example:
 
 WRONG = {
     ("workloads", "lis"): "No such command 'lis'. Did you mean 'list'?; see melange-cloud workloads --help",
-    ("plan", "--regoin", "x"): (
-        "No such option: --regoin (Possible options: --engine, --precision, --region); see melange-cloud plan --help"
-    ),
+    ("plan", "--regoin", "x"): ("no option --regoin; did you mean --region? See melange-cloud plan --help"),
     ("workloads", "show"): "Missing argument 'NAME|FILE'; see melange-cloud workloads show --help",
 }
 

@@ -15,8 +15,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from melange_cloud.cli import gpus, options_to_question, plan, regions, schema, sensitivity, solve
 from melange_cloud.cli.completion.command import complete, completion
+from melange_cloud.cli.completion.values import option_of_value
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
-from melange_cloud.cli.help_page import Look, help_page
+from melange_cloud.cli.help_page import MORE, Look, help_page
 from melange_cloud.cli.maintain import commands
 from melange_cloud.cli.options import QUIET
 from melange_cloud.cli.output import be_quiet, colour, emit, note, warn, width
@@ -26,7 +27,27 @@ from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.cli.streams import answers, is_terminal, take_stdout
 from melange_cloud.cli.workloads import workload_commands
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
+from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.settings import unused_variables
+
+FIRST_STEPS = """\
+melange-cloud finds the cheapest GPU instances that serve your LLM traffic within its latency target.
+
+  melange-cloud plan --region us-east-1   a first plan, with example traffic
+  melange-cloud plan --help               your traffic, latency target, GPUs and prices
+  melange-cloud --help                    all commands
+"""
+"""What the program says when it is called without a command."""
+
+_PLANS, _BASIS = "Plans", "Prices, traffic and profiles"
+_PANELS = {
+    **dict.fromkeys(("plan", "sensitivity", "gpus", "regions"), _PLANS),
+    **dict.fromkeys(("prices", "workloads", "profiles"), _BASIS),
+}
+"""Command -> its panel in help; MORE where there is none."""
+
+_ELSEWHERE = dict.fromkeys(("--install-completion", "--show-completion"), "use melange-cloud completion.")
+"""Options that programs like ours have -> what to use here."""
 
 _SETTINGS_SAID = "melange_cloud.settings"
 """Where a context keeps what is to be said of the settings file."""
@@ -57,12 +78,24 @@ def _errors_in_one_line() -> Iterator[None]:
 def _refused(error: Any) -> Exception:
     """What ends the command: help where no command was given, else one line and exit code 2."""
     if type(error).__name__ == "NoArgsIsHelpError":
-        warn(error.format_message())
+        warn(FIRST_STEPS if error.ctx.parent is None else error.format_message())
         return typer.Exit(BadInput.exit_code)
     asked = getattr(error.ctx, "command_path", None) or "melange-cloud"
+    if type(error).__name__ == "NoSuchOption":
+        meant = _ELSEWHERE.get(error.option_name) or did_you_mean(
+            closest(error.option_name, _long_options(error.ctx), most=1)
+        )
+        see = f"{meant} See {asked} --help" if meant else f"see {asked} --help"
+        warn(one_line(f"melange-cloud: no option {echoed(error.option_name)}; {see}"))
+        return typer.Exit(BadInput.exit_code)
     what = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     warn(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
     return typer.Exit(BadInput.exit_code)
+
+
+def _long_options(ctx: Any) -> list[str]:
+    """The options of a context's command."""
+    return [name for option in ctx.command.get_params(ctx) for name in option.opts if name.startswith("--")]
 
 
 class _HelpIsAnAnswer:
@@ -89,6 +122,17 @@ def _show_help(ctx: Any, _: Any, asked: bool) -> None:
 
 class Command(_HelpIsAnAnswer, TyperCommand):
     """Any command of ours; says which settings it has, once it is known whether it may."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words; one too many is refused with the option that it may be meant for."""
+        takes_more, ctx.allow_extra_args = ctx.allow_extra_args, True
+        rest: list[str] = super().parse_args(ctx, args)
+        ctx.allow_extra_args = takes_more
+        if rest and not takes_more and not ctx.resilient_parsing:
+            option = option_of_value(self, rest[0])
+            meant = f"did you mean {option} {echoed(rest[0])}?" if option else f"see {ctx.command_path} --help"
+            raise BadInput(f"unexpected argument {echoed(rest[0])}; {meant}")
+        return rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
@@ -161,9 +205,6 @@ app.command("plan")(plan.plan)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("gpus")(gpus.gpus)
 app.command("regions")(regions.regions)
-app.command("solve")(solve.solve)
-app.command("schema")(schema.schema)
-app.command("completion")(completion)
 app.command(
     "__complete",
     hidden=True,
@@ -179,7 +220,16 @@ app.add_typer(price_commands.app, name="prices")
 app.add_typer(workload_commands.app, name="workloads")
 app.add_typer(profile_commands.app, name="profiles")
 app.add_typer(commands.app, name="maintain", hidden=True)
+app.command("solve")(solve.solve)
+app.command("schema")(schema.schema)
+app.command("completion")(completion)
 read_plain_numbers(app)
+
+
+for listed in app.registered_commands:
+    listed.rich_help_panel = _PANELS.get(str(listed.name), MORE)
+for group in app.registered_groups:
+    group.rich_help_panel = _PANELS.get(str(group.name), MORE)
 
 
 def _use_our_classes(of: typer.Typer) -> None:

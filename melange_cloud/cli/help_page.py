@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-OPTIONS, OUTPUT, ARGUMENTS, COMMANDS = "Options", "Output", "Arguments", "Commands"
-"""Panels: of options without another one, of what leaves the program, of arguments, of commands."""
+OPTIONS, OUTPUT, ARGUMENTS = "Options", "Output", "Arguments"
+COMMANDS, MORE = "Commands", "More"
+"""Panels of options, arguments and commands; OUTPUT and MORE are the last of theirs."""
 
 WIDEST = 100
 """Columns: longer lines are hard to read."""
@@ -118,12 +119,10 @@ def panels_of(command: Any, ctx: Any) -> Iterator[tuple[str, list[Row]]]:
     arguments = [one for one in parameters if one.param_type_name == "argument"]
     if arguments:
         yield ARGUMENTS, [Row(argument_word(one), "", _with_default(one, ctx)) for one in arguments]
-    yield from _grouped((one.rich_help_panel or COMMANDS, command_row(one)) for one in _commands(command))
+    yield from _last(MORE, _grouped((one.rich_help_panel or COMMANDS, command_row(one)) for one in _commands(command)))
     options = [one for one in parameters if one.param_type_name != "argument"]
     options.sort(key=_place)
-    by_panel = list(_grouped((panel_of(one, command), option_row(one, ctx)) for one in options))
-    for last in (False, True):
-        yield from ((title, rows) for title, rows in by_panel if (title == OUTPUT) is last)
+    yield from _last(OUTPUT, _grouped((panel_of(one, command), option_row(one, ctx)) for one in options))
 
 
 def panel_of(option: Any, command: Any) -> str:
@@ -193,6 +192,11 @@ def _grouped(rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[str, list[Row]]]
     for title, row in rows:
         by_title.setdefault(title, []).append(row)
     return iter(by_title.items())
+
+
+def _last(title: str, panels: Iterable[tuple[str, list[Row]]]) -> list[tuple[str, list[Row]]]:
+    """The panels as they come, but the one of that title at the end."""
+    return sorted(panels, key=lambda panel: panel[0] == title)
 
 
 def _panel(title: str, rows: list[Row], widest: int, look: Look) -> list[str]:

@@ -108,3 +108,9 @@ def takes_files(parameter: Any) -> bool:
         return True
     named = str(parameter.metavar)
     return "FILE" in named or named == "SIDE" or not _WORKLOAD_OPTIONS.isdisjoint(parameter.opts)
+
+
+def option_of_value(command: Any, word: str) -> str:
+    """The option of a command that takes a word which was given without one; empty if none is known to."""
+    names = (name for option in command.params for name in option.opts if name in OF_OPTIONS)
+    return next((name for name in names if word in OF_OPTIONS[name]()), "")
