@@ -1,10 +1,10 @@
-"""Progress bars on stderr that vanish when their work is done; nothing if stderr is not a terminal.
+"""Progress bars on stderr that say what is done, and vanish when it is done; none if stderr is not a terminal.
 
 rich is imported only where a bar is drawn.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,12 @@ def plan_bars() -> Iterator[tuple[OnRegion | None, OnFetch | None]]:
 
         def on_region(done: int, total: int, name: str) -> None:
             if total > 1:
-                _show(bar, tasks, "solving", done, total, f"solving {name}")
+                _show(bar, tasks, "solving", done, total, f"planning {name}, region {done + 1} of {total}")
+            else:
+                _show(bar, tasks, "solving", 0, None, f"planning {name}")
 
         def on_fetch(what: str, done: int, total: int | None) -> None:
-            _show(bar, tasks, what, done, total, f"asking {what}")
+            _show(bar, tasks, what, done, total, f"reading prices: {what}")
 
         yield on_region, on_fetch
 
@@ -48,14 +50,14 @@ def fetch_bar() -> Iterator[OnFetch | None]:
         tasks: dict[str, TaskID] = {}
 
         def on_fetch(what: str, done: int, total: int | None) -> None:
-            _show(bar, tasks, what, done, total, f"asking {what}")
+            _show(bar, tasks, what, done, total, f"reading prices: {what}")
 
         yield on_fetch
 
 
 @contextmanager
-def reading_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Yields a callback (bytes read, bytes in all) with a bar for the files that are read."""
+def reading_bar(files: Sequence[str]) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields a callback (bytes read, bytes in all) with a bar for the files, or patterns of files, that are read."""
     if not _is_watched():
         yield None
         return
@@ -63,7 +65,8 @@ def reading_bar() -> Iterator[Callable[[int, int], None] | None]:
         tasks: dict[str, TaskID] = {}
 
         def on_bytes(done: int, total: int) -> None:
-            _show(bar, tasks, "reading", done, total, "reading")
+            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+            _show(bar, tasks, "reading", done, total, f"reading {files[0]}{more}")
 
         yield on_bytes
 
@@ -94,7 +97,7 @@ def _bars() -> "Progress":
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[share]}"),
         console=Console(stderr=True),
         transient=True,
     )
@@ -103,5 +106,6 @@ def _bars() -> "Progress":
 def _show(bar: "Progress", tasks: "dict[str, TaskID]", key: str, done: int, total: int | None, text: str) -> None:
     text = echoed(text)  # names of regions may be a plug-in's
     if key not in tasks:
-        tasks[key] = bar.add_task(text, total=None)
-    bar.update(tasks[key], completed=done, total=total, description=text)
+        tasks[key] = bar.add_task(text, total=None, share="")
+    share = f"{100 * done / total:3.0f} %" if total else ""
+    bar.update(tasks[key], completed=done, total=total, description=text, share=share)

@@ -1,9 +1,5 @@
 """--quiet: no notes on stderr; what is needed to read the answer right, and errors, stay."""
 
-import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -49,29 +45,3 @@ def test_banners_warnings_and_errors_stay(alone: Path) -> None:
 def test_quiet_is_forgotten_in_the_next_call(alone: Path) -> None:
     run("workloads", "list", "-q", "-o", "a.json")
     assert run("workloads", "list", "-o", "b.json").stderr == "wrote b.json\n"
-
-
-@pytest.mark.parametrize("quiet", [False, True])
-def test_a_terminal_sees_no_progress(alone: Path, quiet: bool) -> None:
-    """A real process with a terminal as stderr, which reads a file long enough for a bar."""
-    (alone / "log.csv").write_text("input_tokens,output_tokens\n" + "10,20\n" * 50_000)
-    main = "from melange_cloud.cli.start import main; main()"
-    more = ["--quiet"] if quiet else []
-    command = [sys.executable, "-c", main, "workloads", "from-trace", "log.csv", "-o", "a.json", *more]
-    ours, theirs = pty.openpty()
-    ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, stdin=subprocess.DEVNULL)
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # the end, on Linux
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    assert ran.returncode == 0
-    assert (seen == b"") is quiet
-    if not quiet:
-        assert b"log.csv" in seen

@@ -119,7 +119,7 @@ def from_trace(
         ignore_times,
         tuple(where or ()),
     )
-    with reading_bar() as on_bytes:
+    with reading_bar(files) as on_bytes:
         trace = read_trace(files, asked, _edges(edges, input_edges, output_edges), zeros=zeros.value, on_bytes=on_bytes)
     name = name or Path(files[0]).name.split(".")[0].strip("*?-_") or "trace"
     made = trace.workload_file(
