@@ -8,11 +8,11 @@ from melange_cloud.cli.completion.candidates import Candidates
 
 BASH = r"""# Completion of melange-cloud in bash, made by `melange-cloud completion bash`.
 _melange_cloud() {
-    local line kind=none
+    local line kind=none program=${1/#\~/$HOME}
     COMPREPLY=()
     while IFS= read -r line; do
         if [[ $kind == none ]]; then kind=$line; else COMPREPLY+=("$line"); fi
-    done < <("$1" __complete bash "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
+    done < <("$program" __complete bash "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
     if [[ $kind == files ]]; then
         while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$2")
         type compopt &>/dev/null && compopt -o filenames
@@ -27,18 +27,21 @@ ZSH = r"""#compdef melange-cloud
 # Completion of melange-cloud in zsh, made by `melange-cloud completion zsh`.
 _melange-cloud() {
     local -a lines described
-    local line kind
-    lines=("${(@f)$(${(Q)words[1]} __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+    local line kind program=${${(Q)words[1]}/#\~/$HOME} found=1
+    lines=("${(@f)$($program __complete zsh "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
     kind=$lines[1]
     for line in "${(@)lines[2,-1]}"; do
         described+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
     done
     if [[ $kind == go-on ]]; then
-        _describe -V melange-cloud described -S ''
+        _describe -V melange-cloud described -S '' && found=0
     elif (( $#described )); then
-        _describe -V melange-cloud described
+        _describe -V melange-cloud described && found=0
     fi
-    [[ $kind == files ]] && _files
+    if [[ $kind == files ]]; then
+        _files && found=0
+    fi
+    return found
 }
 if [[ $funcstack[1] == _melange-cloud ]]; then
     _melange-cloud "$@"
@@ -51,7 +54,7 @@ FISH = r"""# Completion of melange-cloud in fish, made by `melange-cloud complet
 function __melange_cloud_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
-    set -l program $words[1]
+    set -l program (string replace -r '^~' "$HOME" -- $words[1])
     set -e words[1]
     set -l lines ($program __complete fish $words "$current" 2>/dev/null)
     set -l kind $lines[1]
