@@ -31,7 +31,7 @@ SEARCHES = frozenset(("findall", "finditer", "fullmatch", "match", "search"))
 
 ALLOWED = {
     ("catalog/renew_snapshot.py", "reason in self.codes"): "each text is stored once, under a code that it keeps",
-    ("cli/app.py", "str(error).split('\\n')"): "an error of several lines is printed line by line",
+    ("cli/refusals.py", "str(error).split('\\n')"): "an error of several lines is printed line by line",
     ("clouds/aws/faults.py", "words in message.lower()"): "AWS's own words: it has no error code for a wrong clock",
     (
         "market/answer_checks.py",

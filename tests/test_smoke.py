@@ -34,7 +34,7 @@ Output:
   -o, --output FILE  Write to this file; its suffix decides the format.
   -f, --format NAME  table, json, csv or markdown [default: that of --output, else table].
   --force            Overwrite the file of --output if it exists.
-  -q, --quiet        No notes and no progress on stderr; errors and warnings stay.
+  -q, --quiet        No notes or progress on stderr; warnings stay.
   -h, --help         Show this help.
 
 Example:
@@ -42,7 +42,7 @@ Example:
 """
 
 WRONG = {
-    ("workloads", "lis"): "No such command 'lis'. Did you mean 'list'?; see melange-cloud workloads --help",
+    ("workloads", "lis"): "no command lis; did you mean list? See melange-cloud workloads --help",
     ("plan", "--regoin", "x"): ("no option --regoin; did you mean --region? See melange-cloud plan --help"),
     ("workloads", "show"): "Missing argument 'NAME|FILE'; see melange-cloud workloads show --help",
 }

@@ -68,7 +68,7 @@ RATE = Option(
     field="peak_requests_per_s", word="RATE",
 )
 MODEL = Option(
-    "model", str, "Model, see `profiles list`", asked.DEFAULT_MODEL, ASKED, field="model", word="NAME"
+    "model", str, "Model; see `profiles list`", asked.DEFAULT_MODEL, ASKED, field="model", word="NAME"
 )
 PURCHASE = Option(
     "purchase", str, one_of(PURCHASES), asked.DEFAULT_PURCHASE, ASKED, field="purchase", word="NAME"
@@ -93,8 +93,7 @@ CACHED_INPUT = Option(
 )
 ROUTER = Option(
     "router", str,
-    "What the load balancer knows of a request: plain (nothing), prompt (its input length), oracle (its output length "
-    "too, as the paper assumes)",
+    "What the load balancer knows of a request: plain (nothing), prompt (input length) or oracle (output length too)",
     asked.DEFAULT_ROUTER, ASKED, field="router", word="NAME",
 )
 TPOT_MS = Option(
@@ -165,16 +164,15 @@ PRECISION = Option(
     "precision", str, "bf16, fp16 or fp8", "the model's own", MODELS, field="precision", word="NAME"
 )
 ENGINE = Option(
-    "engine", str, "Engine of that era that serves the model: vllm, sglang, tensorrt-llm, or mean (of the three)",
+    "engine", str, "Engine: vllm, sglang, tensorrt-llm, or mean (of the three)",
     asked.DEFAULT_ENGINE, MODELS, field="engine", word="NAME",
 )
 ERA = Option(
-    "era", str, "Engine era of the profiles, see `profiles list`", asked.DEFAULT_ERA, MODELS, field="era", word="NAME"
+    "era", str, "Engine era of the profiles; see `profiles list`", asked.DEFAULT_ERA, MODELS, field="era", word="NAME"
 )
 API_SERVERS = Option(
     "api_servers", int,
-    "HTTP server processes per replica (vLLM's --api-server-count): each takes some 20 to 44 requests/s of short "
-    "answers, fewer the more layers a model has, whatever the GPU does",
+    "HTTP server processes per replica, as vLLM's --api-server-count; each takes some 20 to 44 short requests/s",
     f"{asked.DEFAULT_API_SERVERS}", MODELS, field="api_servers", word="N",
 )
 TENSOR_PARALLEL = Option(
@@ -205,8 +203,8 @@ SOLVER = Option(
 )
 TIME_LIMIT = Option(
     "time_limit", int,
-    "Whole seconds per solve; without it the search goes on until the plan is proven, and up to "
-    f"{asked.FIGURE_LIMIT_S} s for every other figure.",
+    f"Whole seconds per solve; without it until the plan is proven, and up to {asked.FIGURE_LIMIT_S} s for every other "
+    "figure.",
     panel=HOW, field="time_limit_s", word="SECONDS",
 )
 OUT = Option(
@@ -219,7 +217,7 @@ FORMAT = Option(
 )
 FORCE = Option("force", bool, "Overwrite the file of --output if it exists.", panel=OUTPUT)
 QUIET = Option(
-    "quiet", bool, "No notes and no progress on stderr; errors and warnings stay.", panel=OUTPUT,
+    "quiet", bool, "No notes or progress on stderr; warnings stay.", panel=OUTPUT,
     names=("--quiet", "-q"),
 )
 EXPLAIN = Option(
@@ -231,8 +229,7 @@ ALTERNATIVES = Option(
 )
 COMPARE_PURCHASES = Option(
     "compare_purchases", bool,
-    "Also: the same question on demand, under 1- and 3-year commitments and on spot, side by side, with the break-even "
-    "of each commitment.",
+    "Also compare on demand, 1- and 3-year commitments and spot, with the break-even of each commitment.",
     panel=OUTPUT, field="compare_purchases",
 )
 AGAINST = Option(
@@ -268,7 +265,7 @@ Regions = Annotated[list[str] | None, REGION()]
 AllRegions = Annotated[list[str] | None, REGION(default="all")]
 Model = Annotated[str | None, MODEL()]
 ConfigFile = Annotated[Path | None, CONFIG()]
-OnlyModel = Annotated[str | None, MODEL("Only this model, see `profiles list`", default="all")]
+OnlyModel = Annotated[str | None, MODEL("Only this model; see `profiles list`", default="all")]
 Precision = Annotated[str | None, PRECISION()]
 Era = Annotated[str | None, ERA()]
 Engine = Annotated[str | None, ENGINE()]

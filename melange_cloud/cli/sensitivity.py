@@ -41,6 +41,7 @@ def sensitivity(
         typer.Option(
             "--over",
             help="rate, tpot, price:GPU, throughput:GPU or router.",
+            metavar="NAME",
             rich_help_panel=ASKED,
         ),
     ],

@@ -39,7 +39,7 @@ def test_banners_warnings_and_errors_stay(alone: Path) -> None:
     assert [line for line in quiet if line.startswith("left out: ")]
     assert set(quiet) < set(loud)
     assert run(*PLAN, "-q", "--rate", "none").stderr.startswith("melange-cloud: --rate none")
-    assert run("workloads", "shw", "-q").stderr.startswith("melange-cloud: No such command")
+    assert run("workloads", "shw", "-q").stderr.startswith("melange-cloud: no command")
 
 
 def test_quiet_is_forgotten_in_the_next_call(alone: Path) -> None:

@@ -15,7 +15,7 @@ BUILD_EXAMPLE = "Example: melange-cloud maintain build"
 CHECK_EXAMPLE = "Example: melange-cloud maintain check"
 
 
-def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] = None, force: Force = False) -> None:
+def build(out: Annotated[Path | None, OUT("Folder [default: the shipped one].")] = None, force: Force = False) -> None:
     """Write what is kept of the shipped profiles, the same bytes every time.
 
     Estimates are computed when they are asked; a fingerprint of each is kept, to prove that they are the same
@@ -36,7 +36,7 @@ def build(out: Annotated[Path | None, OUT("Folder; default: the shipped one.")] 
 
 def check(
     folder: Annotated[
-        Path | None, typer.Option("--folder", help="What `maintain calibrate` and `build` wrote; default: as shipped.")
+        Path | None, typer.Option("--folder", help="What `maintain calibrate` and `build` wrote [default: as shipped].")
     ] = None,
 ) -> None:
     """Prove that the shipped profiles follow from the shipped measurements: constants, estimates, and pinned points.

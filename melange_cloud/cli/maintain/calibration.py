@@ -14,7 +14,7 @@ VALIDATE_EXAMPLE = "Example: melange-cloud maintain validate --format json"
 
 
 def calibrate(
-    out: Annotated[Path | None, OUT("File; default: the shipped calibration.toml.")] = None, force: Force = False
+    out: Annotated[Path | None, OUT("File [default: the shipped calibration.toml].")] = None, force: Force = False
 ) -> None:
     """Fit the estimator's constants to the shipped measurements, the same digits every time."""
     from melange_cloud.calibration.calibration_text import calibration_text

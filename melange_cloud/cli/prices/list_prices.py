@@ -39,7 +39,7 @@ def list_(
     gpu: OnlyGpus = None,
     purchase: Purchases = None,
     instance_type: Annotated[
-        list[str] | None, typer.Option("--instance-type", help="Name or glob ('g6.*'); repeatable.")
+        list[str] | None, typer.Option("--instance-type", metavar="NAME", help="Name or glob ('g6.*'); repeatable.")
     ] = None,
     offline: Offline = False,
     refresh: Refresh = False,

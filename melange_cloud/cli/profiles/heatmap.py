@@ -84,7 +84,9 @@ def heatmap(
     over: Annotated[
         HeatMapAxis, typer.Option("--over", help="size; or tpot: one --size over targets.")
     ] = HeatMapAxis.SIZE,
-    size: Annotated[str | None, typer.Option("--size", help="With --over tpot: INPUTxOUTPUT tokens, 64x64.")] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="SIZE", help="With --over tpot: INPUTxOUTPUT tokens, 64x64.")
+    ] = None,
     format_: AnyFormat = None,
     out: Annotated[
         Path | None, OUT("Write to this file: .txt, .json, .csv or .md decides the format, .svg or .png draws it.")

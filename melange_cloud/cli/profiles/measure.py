@@ -119,14 +119,14 @@ def measure(
     ] = None,
     tokenizer: Annotated[
         str | None,
-        typer.Option("--tokenizer", help="Folder or Hugging Face name, to make prompts; default: the served model."),
+        typer.Option("--tokenizer", help="Folder or Hugging Face name, to make prompts [default: the served model]."),
     ] = None,
     guidellm: Annotated[
         str | None,
-        typer.Option("--guidellm", help="GuideLLM's program; default: of this environment, else of the PATH."),
+        typer.Option("--guidellm", help="GuideLLM's program [default: of this environment, else of the PATH]."),
     ] = None,
     state: Annotated[
-        Path | None, typer.Option("--state", help="Folder of what was measured; default: in the user's cache.")
+        Path | None, typer.Option("--state", help="Folder of what was measured [default: in the user's cache].")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ignore earlier measurements.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say how long it takes, stop.")] = False,

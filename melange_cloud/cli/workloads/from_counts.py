@@ -36,7 +36,7 @@ def from_counts(
         typer.Option("--rates", help="Arrivals: a CSV of times with requests, or requests_per_s, per window."),
     ] = None,
     rates_source: Annotated[
-        str | None, typer.Option("--rates-source", help="Whose arrivals they are; default: the file's name.")
+        str | None, typer.Option("--rates-source", help="Whose arrivals they are [default: the file's name].")
     ] = None,
     mean_input: Annotated[float | None, typer.Option("--mean-input", help="Mean input tokens of all requests.")] = None,
     mean_output: Annotated[
@@ -49,7 +49,7 @@ def from_counts(
         int | None, typer.Option("--longest-output", help="Where the open output range (>4000) ends.")
     ] = None,
     zeros: ZeroWindows = EmptyWindows.AUTO,
-    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --output.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Short name [default: that of --output].")] = None,
     title: Title = None,
     source: Source = None,
     licence: Licence = None,

@@ -55,18 +55,23 @@ def from_trace(
         ),
     ],
     input_column: Annotated[
-        str | None, typer.Option("--input-column", help="Column of input tokens; A+B adds up two.")
+        str | None, typer.Option("--input-column", metavar="COLUMN", help="Column of input tokens; A+B adds up two.")
     ] = None,
     output_column: Annotated[
-        str | None, typer.Option("--output-column", help="Column of output tokens; A+B adds up two.")
+        str | None, typer.Option("--output-column", metavar="COLUMN", help="Column of output tokens; A+B adds up two.")
     ] = None,
-    time_column: Annotated[str | None, typer.Option("--time-column", help="Column of arrival times.")] = None,
+    time_column: Annotated[
+        str | None, typer.Option("--time-column", help="Column of arrival times.", metavar="COLUMN")
+    ] = None,
     time_unit: Annotated[
         TimeUnit | None,
-        typer.Option("--time-unit", help="Of times that are numbers; default: by name, size, span and rate."),
+        typer.Option("--time-unit", help="Of times that are numbers [default: by name, size, span and rate]."),
     ] = None,
     time_zone: Annotated[
-        str | None, typer.Option("--time-zone", help="Of times that carry none, such as Europe/Berlin; default: UTC.")
+        str | None,
+        typer.Option(
+            "--time-zone", metavar="ZONE", help="Of times that carry none, such as Europe/Berlin [default: UTC]."
+        ),
     ] = None,
     ignore_times: Annotated[
         bool, typer.Option("--ignore-times", help="The times are not real: keep no arrival rates.")
@@ -86,12 +91,13 @@ def from_trace(
         typer.Option("--edges", help="Where buckets end: as in the paper, or auto: few buckets, little error in load."),
     ] = EdgeSource.PAPER,
     input_edges: Annotated[
-        str | None, typer.Option("--input-edges", help="Upper edges of the input ranges: 100,1000,8000.")
+        str | None,
+        typer.Option("--input-edges", metavar="TOKENS", help="Upper edges of the input ranges: 100,1000,8000."),
     ] = None,
     output_edges: Annotated[
-        str | None, typer.Option("--output-edges", help="Upper edges of the output ranges: 50,500.")
+        str | None, typer.Option("--output-edges", metavar="TOKENS", help="Upper edges of the output ranges: 50,500.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Short name; default: the first file's.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Short name [default: the first file's].")] = None,
     title: Title = None,
     source: Source = None,
     licence: Licence = None,

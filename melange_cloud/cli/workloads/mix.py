@@ -21,8 +21,10 @@ def mix(
     parts: Annotated[
         list[str], typer.Argument(metavar="NAME|FILE=WEIGHT...", help="Workloads and their fractions; they sum to 1.")
     ],
-    name: Annotated[str | None, typer.Option("--name", help="Short name; default: that of --output, else mix.")] = None,
-    title: Annotated[str | None, typer.Option("--title", help="What it is; default: the parts.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Short name [default: that of --output, else mix].")
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="What it is [default: the parts].")] = None,
     note_: Note = None,
     out: JsonOut = None,
     force: Force = False,

@@ -34,7 +34,7 @@ def scale(
         typer.Option("--longest", help="Leave out buckets with requests over this many tokens, input + output."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Short name; default: that of --output, else as before.")
+        str | None, typer.Option("--name", help="Short name [default: that of --output, else as before].")
     ] = None,
     out: JsonOut = None,
     force: Force = False,

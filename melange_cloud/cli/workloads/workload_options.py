@@ -19,11 +19,11 @@ class EmptyWindows(StrEnum):
 
 JsonOut = Annotated[Path | None, OUT("Write the workload to this file, which ends in .json.")]
 Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
-Title = Annotated[str | None, typer.Option("--title", help="What it is; default: made from the name.")]
-Source = Annotated[str | None, typer.Option("--source", help="Where it comes from; default: the file's name.")]
+Title = Annotated[str | None, typer.Option("--title", help="What it is [default: made from the name].")]
+Source = Annotated[str | None, typer.Option("--source", help="Where it comes from [default: the file's name].")]
 Licence = Annotated[str | None, typer.Option("--licence", help="Under which it may be passed on.")]
 Dated = Annotated[
-    str | None, typer.Option("--dated", help="When the traffic was seen; default: from the times, where dated.")
+    str | None, typer.Option("--dated", help="When the traffic was seen [default: from the times, where dated].")
 ]
 ZeroWindows = Annotated[
     EmptyWindows,
