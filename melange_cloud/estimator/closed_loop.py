@@ -30,6 +30,7 @@ from melange_cloud.estimator.specs import FrontEnd
 _DIGITS = 5
 _SETTLED = 1e-9
 _ROUNDS = 200
+_LEAST_STEPS = 1e-9
 _LEAST_SHARE = 0.01
 """Of its time, a request decodes for at least so much: where rate and TPOT contradict each other, it seems less."""
 
@@ -117,16 +118,17 @@ class ClosedLoop:
         """Requests that begin per step in which some decode, and tokens of a step that prefills."""
         law, steps, new_tokens, most = self._law, self._steps, self._new_tokens, self._step_tokens
         if not law.mixed_steps:
-            begun = concurrency / (steps + wait)
-            return begun, self._chunk(begun)
+            # One request of one token only prefills: no step decodes, and infinitely many begin in none.
+            begun = concurrency / max(steps + wait, _LEAST_STEPS)
+            return begun, self._chunk(min(begun, concurrency))
         begun = concurrency / (steps + wait + 1)
         for _ in range(_ROUNDS):
             chunk = self._chunk(begun)
             settled = min(concurrency / (steps + wait + max(1.0, new_tokens / chunk)), most / (steps + new_tokens))
             if abs(settled - begun) <= _SETTLED * begun:
-                break
+                return begun, chunk
             begun = settled
-        return begun, chunk
+        return begun, self._chunk(begun)
 
     def _step_s(self, decoding: float, begun: float, chunk: float, beside: float) -> float:
         """Mean time of a step, s.

@@ -1,7 +1,7 @@
 """Loads the profiles of a model at a precision, in an era, on the requested GPUs."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from melange_cloud.domain import Kind
@@ -26,6 +26,9 @@ from melange_cloud.profiles.pinned_place import pinned_place
 from melange_cloud.profiles.saved_estimates import saved_estimates
 from melange_cloud.profiles.user_profiles import own_files, own_folder, plain_name
 from melange_cloud.shipped import shipped
+
+_MOST_PREFIX_CACHES = 64
+"""GPUs times shares of cached input whose estimates are kept: a share may be any number."""
 
 
 def load_profiles(
@@ -81,10 +84,12 @@ def load_profiles(
         if resolved in where.models.get(found.name, ()):
             estimates = dict(_estimates(found.name, where.name, resolved, gpu, served_by))
             caches = _prefix_caches(found.name, where.name, resolved, gpu, served_by, cached_input)
+        outranked: frozenset[Kind] = frozenset()
         if has_own:
             saved = saved_estimates(where.name, found.name, resolved, gpu, served_by)
             estimates.update(saved)
-            caches = {kind: cache for kind, cache in caches.items() if kind not in saved}
+            outranked = frozenset(saved) & frozenset(caches)
+            caches = {kind: cache for kind, cache in caches.items() if kind not in outranked}
         measured = _read_if_there(measured_here / place) if has_measured else None
         own = own_files(where.name, found.name, resolved, gpu) if has_own else []
         held: dict[Kind, Profile] = {**estimates, **{kind: cache.estimate for kind, cache in caches.items()}}
@@ -92,7 +97,7 @@ def load_profiles(
             from melange_cloud.profiles.max_tput.measured_over_estimate import pin
 
             held = pin(estimates, [] if measured is None else [measured], own, served_by, caches)
-        held = with_unmoved_noted(held, caches, cached_input)
+        held = with_unmoved_noted(held, caches, cached_input, outranked)
         rows = sorted(held)
         profiles.update({kind: held[kind] for kind in rows})
         reasons: dict[str | Kind, str] = {
@@ -158,7 +163,7 @@ def _estimates(model: str, era: str, precision: str, gpu: str, engine: str) -> d
     return {} if table is None else {kind: GridProfile(table, kind, engine=engine) for kind in table.replicas}
 
 
-@cache
+@lru_cache(maxsize=_MOST_PREFIX_CACHES)
 def _prefix_caches(
     model: str, era: str, precision: str, gpu: str, engine: str, cached_input: float
 ) -> dict[Kind, PrefixCache]:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melange_cloud.estimator.closed_loop import Estimate
+from melange_cloud.estimator import closed_loop
+from melange_cloud.estimator.closed_loop import ClosedLoop, Estimate
 from melange_cloud.estimator.replica import MemoryShortfall, Replica
 from melange_cloud.estimator.spec_files import load_calibrations
 from melange_cloud.profiles import load_eras, load_gpus, load_models
@@ -137,3 +138,28 @@ def test_sixteen_bit_weights_agree_with_the_published_checkpoints() -> None:
     assert models["llama-3.1-8b"].weight_gib("fp8") == pytest.approx(9.08e9 / 2**30, rel=0.01)
     assert models["llama-3.1-8b"].cache_bytes_per_token == 131072
     assert models["llama-2-7b"].cache_bytes_per_token == 524288
+
+
+def test_one_output_token_takes_a_prefill_in_the_era_whose_prefills_have_steps_of_their_own() -> None:
+    """No step decodes, so a request alone takes its prefill; with more of them the rate is about the same."""
+    old = load_eras()["vllm-0.2.7"]
+    constants = load_calibrations()["A10G", "vllm-0.2.7", "fp16"]
+    of = Replica(load_models()["llama-2-7b"], load_gpus()["A10G"], 1, old, "fp16", constants)
+    found = points(of, 500, 1)
+    assert found[0].concurrency == 1
+    assert found[0].requests_per_s == pytest.approx(1 / of.prefill_s(500), rel=1e-4)
+    assert all(math.isfinite(one.requests_per_s) and math.isfinite(one.ttft_ms) for one in found)
+    assert found[-1].requests_per_s == pytest.approx(1 / of.prefill_s(500), rel=0.1)
+
+
+def test_a_closed_loop_that_does_not_settle_answers_with_one_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokens of a step are those of the requests that begin in it, however early the rounds end."""
+    of = replica()
+    loop = ClosedLoop(of.law, (2000, 100), of.limits.max_num_batched_tokens)
+    settled = loop._begun(64, 0.5)
+    for rounds in (1, 2, 3):
+        monkeypatch.setattr(closed_loop, "_ROUNDS", rounds)
+        begun, chunk = loop._begun(64, 0.5)
+        assert chunk == loop._chunk(begun)
+    monkeypatch.undo()
+    assert settled == loop._begun(64, 0.5)

@@ -152,6 +152,21 @@ def test_of_several_starts_the_last_counts(tmp_path):
     assert (found.kv_cache_tokens, found.engine_version) == (1024, "0.12.0")
 
 
+def test_what_is_nested_in_an_option_is_not_an_option(tmp_path):
+    """An option's own settings may be called as the server's are."""
+    given = (
+        "'max_num_seqs': 128, 'hf_overrides': {'max_num_seqs': 3, 'note': \"} it's\"}, 'sizes': [(1, 'max_num_seqs=4')]"
+    )
+    nested = (
+        "quantization=None, compilation_config={'level': 3, 'max_seq_len': 16, 'splitting': {'enforce_eager': True}}"
+    )
+    log = server_logs.VLLM.replace("'max_num_seqs': 128", given).replace("quantization=None", nested)
+    assert log.count("hf_overrides") == log.count("compilation_config") == 1
+    assert logged(tmp_path, log) == logged(tmp_path, server_logs.VLLM)
+    after = server_logs.VLLM.replace("'api_server_count': 2}", "'api_server_count': 2} 'max_num_seqs': 9")
+    assert logged(tmp_path, after) == logged(tmp_path, server_logs.VLLM)
+
+
 @pytest.mark.parametrize(
     ("log", "why"),
     [

@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melange_cloud.domain import Kind, MaxTput, Slo, UnservableSize
-from melange_cloud.profiles import Profile, load_profiles, rests_on, served_max_tput
+from melange_cloud.estimator.spec_files import load_calibrations
+from melange_cloud.profiles import (
+    Profile,
+    library,
+    load_eras,
+    load_gpus,
+    load_models,
+    load_profiles,
+    rests_on,
+    served_max_tput,
+)
+from melange_cloud.profiles.estimates.estimate_table import estimate_table
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
 from melange_cloud.profiles.max_tput.measured_over_estimate import PinnedProfile
 from melange_cloud.profiles.max_tput.prefix_cache import PrefixCache
@@ -153,3 +164,36 @@ def test_the_users_own_rates_of_a_known_model_are_moved_and_named(own: Path) -> 
     assert rate(cached, size, slo) > rate(without, size, slo)
     assert [found.points for found in rests_on(cached, [(*size, None)], [slo])] == [4]
     assert rests_on(cached, [(8000, 1000, None)], [slo]) == ()
+
+
+def test_a_saved_estimate_of_a_shipped_model_says_that_ours_is_moved(own: Path) -> None:
+    kind = Kind("L4", 1)
+    table = estimate_table(
+        load_models()["llama-3.1-8b"],
+        load_gpus()["L4"],
+        load_eras()["2025"],
+        "bf16",
+        load_calibrations()["L4", "2025", "fp16"],
+    )
+    assert table is not None
+    folder = own / "2025" / "llama-3.1-8b" / "bf16" / "L4"
+    folder.mkdir(parents=True)
+    (folder / "tp1-estimated.csv").write_text(
+        replace(table, replicas={kind: table.replicas[kind]}).text, encoding="utf-8"
+    )
+    (note,) = loaded("L4", 0.6).notes
+    assert note.startswith(
+        "llama-3.1-8b on L4: --cached-input does not change the estimate that you saved; delete its file"
+    )
+    assert loaded("L4", 0.6, degree=2).notes == ()
+    assert loaded("L4", 0.0).notes == ()
+    (folder / "tp1-estimated.csv").unlink()
+    assert loaded("L4", 0.6).notes == ()
+
+
+def test_estimates_of_any_number_of_shares_are_kept_in_bounded_memory() -> None:
+    for hundredths in range(1, 80):
+        loaded("L4", hundredths / 100)
+    held = library._prefix_caches.cache_info()
+    assert held.maxsize is not None
+    assert held.currsize <= held.maxsize < 80

@@ -1,6 +1,6 @@
 """What a prefix cache changes, for replicas that can be estimated; and what to say of those that cannot."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from melange_cloud.domain import Kind
@@ -28,18 +28,30 @@ def prefix_caches(table: EstimateTable, engine: str, cached_input: float) -> dic
 
 
 def with_unmoved_noted(
-    profiles: Mapping[Kind, Profile], caches: Mapping[Kind, PrefixCache], cached_input: float
+    profiles: Mapping[Kind, Profile],
+    caches: Mapping[Kind, PrefixCache],
+    cached_input: float,
+    outranked: Collection[Kind] = (),
 ) -> dict[Kind, Profile]:
-    """The profiles; those that cannot be estimated with a cache say that theirs are the rates without one."""
+    """The profiles; those that cannot be estimated with a cache say that theirs are the rates without one.
+
+    Args:
+        outranked: the kinds whose shipped estimate, which a cache would change, stands behind the user's saved one.
+    """
     return {
         kind: profile
         if not cached_input or kind in caches
-        else replace(profile, notes=(*profile.notes, _unmoved(profile)))
+        else replace(profile, notes=(*profile.notes, _unmoved(profile, kind in outranked)))
         for kind, profile in profiles.items()
     }
 
 
-def _unmoved(profile: Profile) -> str:
+def _unmoved(profile: Profile, in_place_of_ours: bool) -> str:
+    if in_place_of_ours:
+        return (
+            f"{profile.model} on {profile.kind}: --cached-input does not change the estimate that you saved; delete "
+            "its file (`melange-cloud profiles list` names it) to plan with the shipped estimate, which it changes"
+        )
     return (
         f"{profile.model} on {profile.kind}: --cached-input does not change your own measured or saved rates, since "
         "nothing estimates this model with a cache; plan with --config for that"

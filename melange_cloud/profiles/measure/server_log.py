@@ -140,4 +140,25 @@ def _last(pattern: "re.Pattern[str]", log: str) -> "re.Match[str] | None":
 
 def _options(words: str) -> dict[str, str]:
     """``name='value', other=3`` or ``'name': 'value', 'other': 3`` by name; what is nested in them is passed over."""
-    return {match[1]: match[2] or match[3] or match[4] or "" for match in _OPTION.finditer(words)}
+    return {match[1]: match[2] or match[3] or match[4] or "" for match in _OPTION.finditer(_outermost(words))}
+
+
+def _outermost(words: str) -> str:
+    """The words up to the bracket that closes them, with blanks for all that stands in brackets of their own."""
+    kept: list[str] = []
+    depth, quote, escaped = 0, "", False
+    for char in words:
+        shown = depth == 0
+        if quote:
+            quote = "" if char == quote and not escaped else quote
+            escaped = char == "\\" and not escaped
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth, shown = depth + 1, False
+        elif char in ")]}":
+            depth, shown = depth - 1, False
+            if depth < 0:
+                break
+        kept.append(char if shown else " ")
+    return "".join(kept)
