@@ -20,8 +20,12 @@ class GpuPrice:
         usd_per_gpu_hour: net price of the instance / its GPUs, USD/h.
         instance_type: the vendor's name of the instance type whose price it is.
         gpu_count: its GPUs, which are rented together.
+        vcpus: its vCPUs, which is what AWS's quotas count.
+        host_memory_gib: its own memory, GiB.
         usd_per_hour_each: net price of the instance, USD/h, any upfront part spread over the term.
         availability: how it can be had, as far as is known.
+        quota: the account quota that it draws on, by the vendor's own name; empty if none is known. What an account was
+            granted is not known here.
         contract: what is signed; empty for on demand and spot.
         gpu_counts: GPUs per instance of the instance types with this GPU that have a price here and are sold as the
             listed one is, smallest first.
@@ -35,8 +39,11 @@ class GpuPrice:
     usd_per_gpu_hour: float = field(metadata={"schema": {"exclusiveMinimum": 0}})
     instance_type: str
     gpu_count: int
+    vcpus: int
+    host_memory_gib: float
     usd_per_hour_each: float
     availability: Availability
+    quota: str
     contract: str
     gpu_counts: tuple[int, ...]
     price: PriceProvenance = field(metadata={"flat": True})

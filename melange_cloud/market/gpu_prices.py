@@ -70,6 +70,7 @@ def _cheapest(offers: Sequence[Offer], place: str, gathered: PriceSet, now: date
 
     best = min(sure, key=rank)
     machine = best.instance_type
+    quota = catalog.quota_of(machine.provider, machine.name, best.purchase)
     return GpuPrice(
         gpu=machine.gpu,
         provider=machine.provider,
@@ -79,8 +80,11 @@ def _cheapest(offers: Sequence[Offer], place: str, gathered: PriceSet, now: date
         usd_per_gpu_hour=_per_gpu(best),
         instance_type=machine.name,
         gpu_count=machine.gpu_count,
+        vcpus=machine.vcpus,
+        host_memory_gib=machine.memory_gib,
         usd_per_hour_each=best.usd_per_instance_hour,
         availability=catalog.availability_of(best),
+        quota="" if quota is None else quota.name,
         contract=best.contract,
         gpu_counts=tuple(sorted({offer.instance_type.gpu_count for offer in sure})),
         price=best.provenance(gathered.age_words(best, now)),

@@ -26,9 +26,15 @@ def prices(answer, **wanted):
     return [row for row in answer["prices"] if all(row[key] == value for key, value in wanted.items())]
 
 
+_ANSWERS = {}
+
+
 @pytest.fixture
 def everything(run):
-    return run.json("gpus", "--purchase", "on_demand,commit_1y,commit_3y")
+    """Every region's prices, asked once."""
+    if not _ANSWERS:
+        _ANSWERS.update(run.json("gpus", "--purchase", "on_demand,commit_1y,commit_3y"))
+    return _ANSWERS
 
 
 def test_the_cheapest_of_each_region_is_that_of_the_sheets(everything):
@@ -71,6 +77,13 @@ def test_figures_of_the_shipped_sheets(everything, gpu, region, purchase, name, 
     assert (found["instance_type"], found["gpu_count"], found["availability"]) == (name, gpu_count, availability)
     assert found["usd_per_hour_each"] == pytest.approx(usd_per_hour, abs=1e-4)
     assert found["usd_per_gpu_hour"] == pytest.approx(usd_per_hour / gpu_count, abs=1e-5)
+
+
+def test_each_price_names_the_quota_and_the_shape_of_its_instance(everything):
+    (p4d,) = prices(everything, gpu="A100-40GB", region="us-east-1", purchase="on_demand")
+    assert (p4d["quota"], p4d["vcpus"], p4d["host_memory_gib"]) == ("Running On-Demand P instances", 96, 1152)
+    (a3,) = prices(everything, gpu="H100", region="us-central1", purchase="commit_1y")
+    assert (a3["quota"], a3["vcpus"]) == ("Committed NVIDIA H100 GPUs", 208)
 
 
 def test_the_table_shows_each_clouds_cheapest_region_with_its_doubts(run):

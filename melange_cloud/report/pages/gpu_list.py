@@ -20,8 +20,11 @@ COLUMNS = (
     "usd_per_gpu_hour",
     "instance_type",
     "gpu_count",
+    "vcpus",
+    "host_memory_gib",
     "usd_per_hour_each",
     "availability",
+    "quota",
     "contract",
     "gpu_counts",
     "price_origin",
@@ -109,7 +112,7 @@ def _prices(shown: GpuList, wide: bool, *, every: bool) -> Iterator[Block]:
         cells = [" ".join(map(str, price.gpu_counts)) for price in firsts]
         columns.append((Column("Sizes", drop=4, legend="Sizes: GPUs of the instances that are for rent there"), cells))
     for purchase in shown.purchases:
-        cells = [_cell(by_place[place].get(purchase), wide) for place in places]
+        cells = [_cell(by_place[place].get(purchase)) for place in places]
         columns.append((Column(_PURCHASE_TITLES.get(purchase, purchase), right=True), cells))
     if wide:
         columns.append((Column("Getting it", drop=5), [AVAILABILITY_WORDS[price.availability] for price in firsts]))
@@ -131,10 +134,10 @@ def _has_mark(price: GpuPrice) -> bool:
     return price.availability in AVAILABILITY_MARKS
 
 
-def _cell(price: GpuPrice | None, wide: bool) -> str:
+def _cell(price: GpuPrice | None) -> str:
     if price is None:
         return UNKNOWN
-    mark = AVAILABILITY_MARKS[price.availability][0] if _has_mark(price) and not wide else ""
+    mark = AVAILABILITY_MARKS[price.availability][0] if _has_mark(price) else ""
     return f"{price.usd_per_gpu_hour:.4f}{mark}"
 
 
