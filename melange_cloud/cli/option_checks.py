@@ -1,47 +1,15 @@
-"""What options say in words, read: fractions, limits by name, latency targets, which prices to trust."""
+"""What options say in words, read: limits by name, latency targets, which prices to trust."""
 
-import math
 from collections.abc import Iterable, Mapping
 
 from melange_cloud.clouds.deadline import PLAN_S, deadline_of
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs import NotANumber, OutOfRange, parse_number, parse_whole
+from melange_cloud.inputs import NotANumber, OutOfRange, parse_whole
 from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of
 
 MOST_OF_A_LIMIT = 1_000_000_000
 """GPUs, instances or vCPUs that a quota can name; no account has a thousandth of it."""
-
-
-def fraction(option: str, word: str) -> float:
-    """``2%`` and ``0.02`` are the same.
-
-    Raises:
-        BadInput: it is not a fraction.
-    """
-    number, percent, rest = word.strip().partition("%")
-    try:
-        value = parse_number(number, 0)
-    except NotANumber:
-        value = math.nan
-    if rest or math.isnan(value):
-        raise BadInput(f"{option} {echoed(word)}: give a fraction such as 2% or 0.02")
-    return value / 100 if percent else value
-
-
-def share_of_input(option: str, word: str) -> float:
-    """``60%`` and ``0.6`` of the input tokens are the same.
-
-    Raises:
-        BadInput: it is not a share of them.
-    """
-    try:
-        share = fraction(option, word)
-    except BadInput:
-        share = math.inf
-    if share > 1:
-        raise BadInput(f"{option} {echoed(word)}: give a share of the input tokens, such as 60% or 0.6")
-    return share
 
 
 def limits(option: str, words: Iterable[str]) -> dict[str, int]:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from melange_cloud.cli.value_types import ValueType
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -25,6 +27,7 @@ class Option:
         field: the keyword of Question that takes its value; empty if none does.
         read: makes of (option, value) what Question takes; None takes the value as it is.
         word: what help calls its value: a unit, ``NAME``, ``FILE``; empty where its type says enough.
+        takes: the quantity that it takes, with or without a unit; None where ``kind`` says all.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Option:
     field: str = ""
     read: Callable[[str, Any], Any] | None = None
     word: str = ""
+    takes: ValueType | None = None
 
     @property
     def spelled(self) -> tuple[str, ...]:
@@ -64,7 +68,8 @@ class Option:
 
     def __call__(self, text: str | None = None, default: str | None = None, **more: Any) -> Any:
         """What Typer needs to know of it in a command that does not take it from a variable."""
-        known = {"rich_help_panel": self.panel or None, "metavar": self.word or None}
+        known: dict[str, Any] = {} if self.takes is None else self.takes.of(self.spelled[0])
+        known |= {"rich_help_panel": self.panel or None, "metavar": self.word or known.get("metavar")}
         return typer.Option(*self.spelled, help=self.help(text, default), **(known | more))
 
     def parameter(self, *, variables: bool) -> Parameter:

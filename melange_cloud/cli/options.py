@@ -10,8 +10,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from melange_cloud.cli.option_checks import fraction, limits, share_of_input
+from melange_cloud.cli.option_checks import limits
 from melange_cloud.cli.option_type import Option, duration
+from melange_cloud.cli.value_types import (
+    FIRST_TOKEN_MS,
+    MEAN_RATE_PER_S,
+    MEMORY_GIB,
+    MONTH_HOURS,
+    PER_TOKEN_MS,
+    WHOLE_REQUEST_MS,
+    WHOLE_SECONDS,
+    share,
+)
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S
 from melange_cloud.domain import question as asked
 from melange_cloud.domain.gpu_kinds import GPUS, PURCHASES
@@ -78,18 +88,18 @@ PROVIDER = Option(
 )
 HEADROOM = Option(
     "headroom", float, "Fraction added to the rate", f"{asked.DEFAULT_HEADROOM:g}", ASKED, field="headroom",
-    word="FRACTION",
+    word="SHARE", takes=share("give a fraction from 0 to 10, such as 20% or 0.2", most=10),
 )
 MEAN_RATE = Option(
     "mean_rate", float, "Mean requests/s over the month; divides $/1M tokens", "the workload's, where --rate is", ASKED,
-    field="mean_requests_per_s", word="RATE",
+    field="mean_requests_per_s", word="RATE", takes=MEAN_RATE_PER_S,
 )
 CACHED_INPUT = Option(
-    "cached_input", str,
+    "cached_input", float,
     "Share of the input tokens that comes from the engine's prefix cache (system prompts, earlier turns), such as 60%: "
     "less prompt work, same memory",
     f"that of the workload's log, else {100 * asked.DEFAULT_CACHED_INPUT:g}%", ASKED, field="cached_input",
-    read=share_of_input, word="SHARE",
+    word="SHARE", takes=share("give a share of the input tokens, such as 60% or 0.6", most=1),
 )
 ROUTER = Option(
     "router", str,
@@ -98,18 +108,19 @@ ROUTER = Option(
 )
 TPOT_MS = Option(
     "tpot_ms", float, "Target for the mean time per output token, ms", f"{asked.DEFAULT_TPOT_MS:g}", TARGET,
-    field="tpot_ms", word="MS",
+    field="tpot_ms", word="MS", takes=PER_TOKEN_MS,
 )
 TTFT_MS = Option(
     "ttft_ms", float, "Target for the mean time to the first token, ms, no queue.", panel=TARGET, field="ttft_ms",
-    word="MS",
+    word="MS", takes=FIRST_TOKEN_MS,
 )
 E2E_MS = Option(
-    "e2e_ms", float, "Target for the mean time from request to last token, ms.", panel=TARGET, field="e2e_ms", word="MS"
+    "e2e_ms", float, "Target for the mean time from request to last token, ms.", panel=TARGET, field="e2e_ms",
+    word="MS", takes=WHOLE_REQUEST_MS,
 )
 P99_TPOT_MS = Option(
     "p99_tpot_ms", float, "Target for the 99th percentile of TPOT, ms (measured profiles only).", panel=TARGET,
-    field="p99_tpot_ms", word="MS",
+    field="p99_tpot_ms", word="MS", takes=PER_TOKEN_MS,
 )
 PESSIMISTIC = Option(
     "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error), or none.", panel=TARGET,
@@ -142,6 +153,7 @@ MAX_VCPUS = Option(
 MIN_HOST_MEMORY_GIB = Option(
     "min_host_memory_gib", float, "Least host memory of an instance, GiB",
     f"weights + {asked.HOST_MEMORY_BESIDE_WEIGHTS_GIB:g}", FLEET, field="min_host_memory_gib", word="GIB",
+    takes=MEMORY_GIB,
 )
 SOLD_AS = Option(
     "sold_as", str, "proven, or any: also offers that may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
@@ -152,8 +164,9 @@ CURRENT = Option(
     field="current", word="FILE",
 )
 STAY_WITHIN = Option(
-    "stay_within", str, "With --current: how much more than the cheapest it may cost",
-    f"{100 * asked.DEFAULT_STAY_WITHIN:g}%", FLEET, field="stay_within", read=fraction, word="SHARE",
+    "stay_within", float, "With --current: how much more than the cheapest it may cost",
+    f"{100 * asked.DEFAULT_STAY_WITHIN:g}%", FLEET, field="stay_within", word="SHARE",
+    takes=share("give a fraction such as 2% or 0.02", most=10),
 )
 CONFIG = Option(
     "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
@@ -196,7 +209,7 @@ ACCEPT_ODD_PRICES = Option(
 )
 HOURS_PER_MONTH = Option(
     "hours_per_month", float, "Hours in a billed month", f"{asked.DEFAULT_HOURS_PER_MONTH:g}", PRICES,
-    field="hours_per_month", word="HOURS",
+    field="hours_per_month", word="HOURS", takes=MONTH_HOURS,
 )
 SOLVER = Option(
     "solver", str, "auto, glpk, cbc or highs", asked.DEFAULT_SOLVER, HOW, field="solver", word="NAME"
@@ -205,7 +218,7 @@ TIME_LIMIT = Option(
     "time_limit", int,
     f"Whole seconds per solve; without it until the plan is proven, and up to {asked.FIGURE_LIMIT_S} s for every other "
     "figure.",
-    panel=HOW, field="time_limit_s", word="SECONDS",
+    panel=HOW, field="time_limit_s", word="SECONDS", takes=WHOLE_SECONDS,
 )
 OUT = Option(
     "out", Path, "Write to this file: .txt, .json, .csv or .md decides the format.", panel=OUTPUT,
@@ -274,7 +287,7 @@ P99TpotMs = Annotated[float | None, P99_TPOT_MS()]
 TtftMs = Annotated[float | None, TTFT_MS()]
 E2eMs = Annotated[float | None, E2E_MS()]
 ApiServers = Annotated[int | None, API_SERVERS()]
-CachedInput = Annotated[str | None, CACHED_INPUT(default="none")]
+CachedInput = Annotated[float | None, CACHED_INPUT(default="none")]
 GpuNames = Annotated[list[str], GPU(f"{one_of(GPUS)}, repeatable; or all.")]
 TensorParallel = Annotated[int | None, TENSOR_PARALLEL(min=1)]
 OnlyGpus = Annotated[list[str] | None, GPU("Only these GPUs, such as H100; repeatable.")]

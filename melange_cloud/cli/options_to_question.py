@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from melange_cloud import settings
 from melange_cloud.cli.option_checks import price_policy
 from melange_cloud.cli.option_type import Option
-from melange_cloud.cli.options import CACHED_INPUT, FORCE, FORMAT, ONE_ANSWER, OUT, QUESTION, RATE, REGION
+from melange_cloud.cli.options import FORCE, FORMAT, ONE_ANSWER, OUT, QUESTION, RATE, REGION
 from melange_cloud.errors import BadFile, BadInput, Fault, echoed, shown
 from melange_cloud.inputs import is_number
 
@@ -94,8 +94,10 @@ def _taken(option: Option, value: object) -> tuple[object, str]:
         words = [value] if isinstance(value, str) else value
         fits = isinstance(words, list) and all(isinstance(word, str) for word in words)
         return words, "" if fits else "give text or a list of texts"
-    if option in (RATE, CACHED_INPUT) and is_number(value):
-        return str(value), ""  # its type is text, since it takes words or percents too
+    if option.takes is not None:
+        return value, option.takes.fault(value)
+    if option is RATE and is_number(value):
+        return str(value), ""  # its type is text, since it takes words too
     number = is_number(value)
     if option.kind is float:
         return value, "" if number else "give a number"

@@ -11,6 +11,7 @@ from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, warn, width
 from melange_cloud.cli.progress import plan_bars
 from melange_cloud.cli.result_file import result_of
+from melange_cloud.cli.value_types import FACTOR, PER_TOKEN_MS, RATE_PER_S
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.report.page import Format
 
@@ -46,14 +47,17 @@ def sensitivity(
         ),
     ],
     from_: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--from",
             help="Lowest value: requests/s, ms, or times today's price or throughput.",
+            metavar="NUMBER",
             rich_help_panel=ASKED,
         ),
     ] = None,
-    to: Annotated[float | None, typer.Option("--to", help="Highest value.", rich_help_panel=ASKED)] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Highest value.", metavar="NUMBER", rich_help_panel=ASKED)
+    ] = None,
     all_rows: Annotated[bool, ALL_ROWS("Every stretch in the table.")] = False,
     format_: Annotated[Format | None, FORMAT()] = None,
     out: Annotated[
@@ -77,9 +81,10 @@ def sensitivity(
     from melange_cloud.planner.sweep.sensitivity import sensitivity as swept
     from melange_cloud.report.pages.sweep import has_fleet, sensitivity_page
 
+    low, high = (_end(over, option, text) for option, text in (("--from", from_), ("--to", to)))
     question = question_of(values)
     with plan_bars() as (_, on_fetch):
-        answer = swept(question, over, from_, to, now=now(), on_fetch=on_fetch)
+        answer = swept(question, over, low, high, now=now(), on_fetch=on_fetch)
     if result.path is not None and result.format in PICTURES:
         _draw(answer, result.format, result.path)
     else:
@@ -89,6 +94,18 @@ def sensitivity(
         show(sensitivity_page(answer, width=width(), all_rows=all_rows), result)
     if not has_fleet(answer):
         raise typer.Exit(exit_code(answer))
+
+
+_SWEPT = {"rate": RATE_PER_S, "tpot": PER_TOKEN_MS}
+"""What the ends of a sweep are; those of others are factors."""
+
+
+def _end(over: str, option: str, text: str | None) -> float | None:
+    """An end of the range in the unit of what is swept; None where it is not given."""
+    if text is None:
+        return None
+    quantity = over.partition(":")[0].strip().lower()
+    return float(_SWEPT.get(quantity, FACTOR).parser(option)(text))
 
 
 def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:

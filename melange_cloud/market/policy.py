@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs import NotANumber, parse_whole
+from melange_cloud.inputs import NotANumber
+from melange_cloud.inputs.written_quantities import seconds
 
 DEFAULT_MAX_AGE = timedelta(days=1)
 """On-demand prices move a few times a year; a day-old spot price is of about the right size, and says its age."""
 
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_MOST_AGE_S = 99_999 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,18 @@ class PricePolicy:
 
 
 def age_of(text: str) -> timedelta:
-    """What ``--max-age`` says: ``90m``, ``12h`` or ``3d``.
+    """What ``--max-age`` says: ``90m``, ``12h``, ``3d`` or ``1h30m``.
 
     Raises:
         BadInput: anything else.
     """
-    number, unit = text.strip()[:-1], text.strip()[-1:].lower()
     try:
-        count = parse_whole(number, 0, 99_999)
+        age_s = seconds(text, unit_needed=True)
     except NotANumber:
-        count = -1
-    if unit not in _UNITS or count < 0:
-        raise BadInput(f"--max-age {echoed(text)}: give whole minutes, hours or days, such as 90m, 12h or 3d")
-    return count * _UNITS[unit]
+        age_s = -1.0
+    if not 0 <= age_s <= _MOST_AGE_S:
+        raise BadInput(f"--max-age {echoed(text)}: give minutes, hours or days, such as 90m, 12h or 3d")
+    return timedelta(seconds=age_s)
 
 
 def words_of_age(age: timedelta) -> str:

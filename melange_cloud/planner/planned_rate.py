@@ -2,7 +2,6 @@
 
 import math
 import re
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +9,8 @@ from melange_cloud.domain import ArrivalRates
 from melange_cloud.domain.question import DEFAULT_PEAK_REQUESTS_PER_S
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs import NotANumber, parse_number
+from melange_cloud.inputs import NotANumber
+from melange_cloud.inputs.written_quantities import Ambiguous, requests_per_s
 from melange_cloud.workload import WorkloadFile
 
 _QUANTILE = re.compile(r"p([0-9]{1,2}(\.[0-9]{1,4})?|100)")
@@ -65,10 +65,13 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedRate:
     quantile = _QUANTILE.fullmatch(word)
     if word not in ("mean", "peak") and not quantile:
         try:
-            return PlannedRate(parse_number(word, -sys.float_info.max, sys.float_info.max), None, "")
+            return PlannedRate(requests_per_s(word, busiest=True), None, "")
+        except Ambiguous as error:
+            raise BadInput(f"--rate {echoed(rate)}: {error}") from None
         except NotANumber:
             raise BadInput(
-                f"--rate {echoed(rate)}: give requests/s, or mean, p95, peak or another quantile such as p99.5"
+                f"--rate {echoed(rate)}: give requests/s, such as 10 or 600/min, or mean, p95, peak or another "
+                "quantile such as p99.5"
             ) from None
     arrivals, name = held.arrival_rates, held.workload.name
     if arrivals is None:

@@ -77,7 +77,7 @@ def test_from_the_environment_and_from_the_settings_file(run, tmp_path):
     (tmp_path / "melange-cloud.toml").write_text('[plan]\nttft-ms = "fast"\n')
     refused = run(*HERE)
     assert refused.exit_code == 2
-    assert "[plan] ttft-ms: 'fast': give a number" in refused.stderr
+    assert "[plan] ttft-ms: 'fast': give milliseconds above 0, such as 100, 100ms or 0.1s" in refused.stderr
 
 
 @pytest.mark.parametrize("option", ["--p99-tpot-ms", "--ttft-ms", "--e2e-ms"])

@@ -109,7 +109,7 @@ def test_pictures_are_the_same_bytes_every_time(tmp_path: Path, suffix: str, mon
         (("--over", "rate", "--to", "1e9"), "--to 1e+09: give a number from 1e-06 to 1,000,000"),
         (("--over", "price:L4", "--from", "1e-300", "--to", "1e300"), "--from 1e-300: give a number from 0.001 to"),
         (("--over", "tpot", "--to", "1e300"), "--to 1e+300: give a number from 0.001 to"),
-        (("--over", "rate", "--to", "nan"), "--to nan: give a positive number"),
+        (("--over", "rate", "--to", "nan"), "--to nan: give requests/s, such as 10, 10/s or 600/min"),
         (("--over", "router", "--from", "1"), "a router has no range"),
         (("--over", "router", "--out", "x.svg"), "a table, not a picture"),
         (("--over", "price:H100", "--gpu", "L4"), "no offer with H100 may enter this plan"),

@@ -31,7 +31,7 @@ def test_a_deadline_is_written_in_seconds_minutes_or_hours(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "-1s", "25h", "1d", "soon", "1_0", "٣s", "nan", "inf", "9" * 5000, "1e999", "\x1b[31m"]
+    "text", ["", "0", "-1s", "25h", "2d", "soon", "1_0", "٣s", "nan", "inf", "9" * 5000, "1e999", "\x1b[31m"]
 )
 def test_what_is_no_deadline_is_one_clean_line(text):
     with pytest.raises(BadInput, match="give seconds, minutes or hours up to a day") as found:

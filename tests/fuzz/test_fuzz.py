@@ -10,7 +10,7 @@ import pytest
 
 from melange_cloud.catalog import load_regions
 from melange_cloud.catalog.regions import select_regions
-from melange_cloud.cli import option_checks
+from melange_cloud.cli import option_checks, options, value_types
 from melange_cloud.cli.profiles import heatmap, measure
 from melange_cloud.cli.workloads.mix import name_and_weight
 from melange_cloud.errors import BadInput, MelangeError
@@ -53,9 +53,14 @@ def test_any_input_ends_a_command_with_a_documented_code(reader):
         assert check.fault_of_command(reader, number) is None
 
 
+of_tpot = value_types.PER_TOKEN_MS.parser("--tpot-ms")
 WORD_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "--max-gpus": ("A10G=8", lambda text: option_checks.limits("--max-gpus", [text])),
-    "--stay-within": ("2.5%", lambda text: option_checks.fraction("--stay-within", text)),
+    "--stay-within": ("2.5%", options.STAY_WITHIN.takes.parser("--stay-within")),
+    "--tpot-ms": ("50ms", lambda text: option_checks.latency_targets({"tpot_ms": of_tpot(text)})),
+    "--mean-rate": ("600 req/min", value_types.MEAN_RATE_PER_S.parser("--mean-rate")),
+    "--weights-gib": ("15GiB", value_types.MEMORY_GIB.parser("--weights-gib")),
+    "--time-limit": ("1m30s", value_types.WHOLE_SECONDS.parser("--time-limit")),
     "--rate": ("p99.5", lambda text: rate_of(text, load_workload_file("code-week"))),
     "--max-age": ("12h", age_of),
     "--gpu": ("H100:2,L4", lambda text: resolve._gpus([text])),

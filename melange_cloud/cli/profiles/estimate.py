@@ -9,7 +9,6 @@ from melange_cloud.cli import output
 from melange_cloud.cli.exit_codes import NO_DATA, UNSERVABLE
 from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
-    CACHED_INPUT,
     FORMAT,
     MODEL,
     PRECISION,
@@ -81,7 +80,7 @@ def estimate(
     if as_profile_file and len(gpus) > 1:
         raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
     served_by = resolve_engine(engine, find_era(era))
-    share = DEFAULT_CACHED_INPUT if cached_input is None else CACHED_INPUT.value(cached_input)
+    share = DEFAULT_CACHED_INPUT if cached_input is None else cached_input
     if share and (save or as_profile_file):
         raise BadInput(
             "a profile file is of prompts computed in full: leave --cached-input out; plan --config takes it"

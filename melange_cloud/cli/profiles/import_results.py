@@ -20,6 +20,7 @@ from melange_cloud.cli.options import (
     Precision,
 )
 from melange_cloud.cli.result_file import result_of
+from melange_cloud.cli.value_types import MEMORY_GIB
 from melange_cloud.domain.gpu_kinds import GPUS
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.specs import DEFAULT_MAX_NUM_SEQS
@@ -77,7 +78,10 @@ def import_(
         ),
     ] = None,
     weights_gib: Annotated[
-        float | None, typer.Option("--weights-gib", help="Weights of a model that is not shipped, GiB.")
+        float | None,
+        typer.Option(
+            "--weights-gib", help="Weights of a model that is not shipped, GiB.", **MEMORY_GIB.of("--weights-gib")
+        ),
     ] = None,
     tpot_ms: Annotated[float | None, TPOT_MS("Compare under this mean TPOT, ms", default="the measured one")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be saved without saving it.")] = False,

@@ -30,6 +30,7 @@ from melange_cloud.cli.options import (
 )  # fmt: skip
 from melange_cloud.cli.profiles.measure_progress import measure_bar
 from melange_cloud.cli.result_file import result_of
+from melange_cloud.cli.value_types import DURATION_S, MEMORY_GIB
 from melange_cloud.domain.gpu_kinds import GPUS
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.inputs.quantities import positive
@@ -69,7 +70,10 @@ def measure(
     precision: Annotated[str | None, PRECISION(default="the model's own, where it is shipped")] = None,
     era: Era = None,
     weights_gib: Annotated[
-        float | None, typer.Option("--weights-gib", help="Weights of a model that is not shipped, GiB.")
+        float | None,
+        typer.Option(
+            "--weights-gib", help="Weights of a model that is not shipped, GiB.", **MEMORY_GIB.of("--weights-gib")
+        ),
     ] = None,
     sizes: Annotated[
         str | None,
@@ -93,7 +97,12 @@ def measure(
         int, typer.Option("--max-concurrency", min=1, max=_MOST_CONCURRENCY, help="Requests in flight, at most.")
     ] = 256,
     seconds_per_point: Annotated[
-        float, typer.Option("--seconds-per-point", help="Shortest measurement of each load, s, warm-up excluded.")
+        float,
+        typer.Option(
+            "--seconds-per-point",
+            help="Shortest measurement of each load, s, warm-up excluded.",
+            **DURATION_S.of("--seconds-per-point"),
+        ),
     ] = 20.0,
     endpoint: Annotated[
         Endpoint,

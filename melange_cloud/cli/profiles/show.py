@@ -8,7 +8,6 @@ from melange_cloud.cli import output
 from melange_cloud.cli.exit_codes import NO_DATA
 from melange_cloud.cli.option_checks import latency_targets
 from melange_cloud.cli.options import (
-    CACHED_INPUT,
     AnyFormat,
     ApiServers,
     CachedInput,
@@ -76,7 +75,7 @@ def show(
     result = result_of(out, format_, Format, force=force)
     targets = {"tpot_ms": tpot_ms, "p99_tpot_ms": p99_tpot_ms, "ttft_ms": ttft_ms, "e2e_ms": e2e_ms}
     slo = Slo(**latency_targets(targets))
-    share = DEFAULT_CACHED_INPUT if cached_input is None else CACHED_INPUT.value(cached_input)
+    share = DEFAULT_CACHED_INPUT if cached_input is None else cached_input
     found, left_out = one_per_gpu(
         model,
         gpus_of(gpu),

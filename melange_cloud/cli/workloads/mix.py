@@ -9,7 +9,8 @@ from melange_cloud.cli.output import emit
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.cli.workloads.workload_options import JsonOut, Note
 from melange_cloud.errors import BadInput, echoed, shown
-from melange_cloud.inputs import NotANumber, parse_number
+from melange_cloud.inputs import NotANumber
+from melange_cloud.inputs.written_quantities import fraction
 
 if TYPE_CHECKING:
     from melange_cloud.domain import WorkloadFile
@@ -53,16 +54,18 @@ def mix(
 
 
 def name_and_weight(part: str) -> tuple[str, float]:
-    """``chat=0.8`` as (``chat``, 0.8).
+    """``chat=0.8`` and ``chat=80%`` as (``chat``, 0.8).
 
     Raises:
         BadInput: it is not of that form, or the weight is not above 0 and at most 1.
     """
     name, _, text = part.rpartition("=")
     try:
-        weight = parse_number(text, 0, 1)
+        weight = fraction(text, most=1)
     except NotANumber:
         weight = 0.0
-    if not name or weight == 0:
-        raise BadInput(f"{shown(part)}: write NAME=WEIGHT such as chat=0.8, with a weight above 0 and at most 1")
+    if not name or weight <= 0:
+        raise BadInput(
+            f"{shown(part)}: write NAME=WEIGHT, such as chat=80% or chat=0.8, with a weight above 0 and at most 1"
+        )
     return name, weight

@@ -8,6 +8,7 @@ import typer
 from melange_cloud.cli.options import Force
 from melange_cloud.cli.output import emit
 from melange_cloud.cli.result_file import result_of
+from melange_cloud.cli.value_types import FACTOR, RATE_PER_S
 from melange_cloud.cli.workloads.workload_options import JsonOut
 from melange_cloud.errors import BadInput
 
@@ -24,8 +25,13 @@ class RateStatistic(StrEnum):
 
 def scale(
     name_or_file: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A shipped workload or a workload file.")],
-    times: Annotated[float | None, typer.Option("--times", help="Multiply the arrivals by this.")] = None,
-    rate: Annotated[float | None, typer.Option("--rate", help="Scale so that the rate named by --at is this.")] = None,
+    times: Annotated[
+        float | None, typer.Option("--times", help="Multiply the arrivals by this.", **FACTOR.of("--times"))
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", help="Scale so that the rate named by --at is this.", **RATE_PER_S.of("--rate")),
+    ] = None,
     at: Annotated[
         RateStatistic, typer.Option("--at", help="What --rate sets: mean, p95 or peak.")
     ] = RateStatistic.PEAK,
