@@ -124,8 +124,8 @@ def amounts_of_whole(amounts: Sequence[float], whole: float, decimals: int = 0) 
 
 
 def plus_minus(error: float) -> str:
-    """A relative error, never understated: ``±30 %``."""
-    return f"±{math.ceil(error * 100 - 1e-6)}{GLUE}%"
+    """A relative error, understated by less than 0.05 percentage points: ``±30 %``."""
+    return f"±{math.ceil(round(error * 100, 1))}{GLUE}%"
 
 
 def error_range(error: float, error_down: float) -> str:

@@ -77,6 +77,7 @@ def test_an_error_is_never_understated() -> None:
     assert plain(text.plus_minus(0.3)) == "±30 %"
     assert plain(text.plus_minus(0.1 + 0.2)) == "±30 %"
     assert plain(text.plus_minus(0.281)) == "±29 %"
+    assert [plain(text.plus_minus(error)) for error in (0.30007, 0.3006)] == ["±30 %", "±31 %"]
 
 
 @pytest.mark.parametrize(
