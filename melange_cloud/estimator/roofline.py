@@ -29,8 +29,9 @@ terms::
     tpot       = step(b) + m prefill(b),   m = b (n - 1)/n / D
 
 since while one of n requests decodes, each of the others is prefilled once. Where m, the prefills per step, is above 1,
-they share the step: linear(b + m I) - linear(b). A front end, where there is one, works
-in parallel with the GPU, and the slower of the two sets the pace: tpot = (gpu^4 + front_end^4)^(1/4).
+they share the step: linear(b + m I) - linear(b). That is what a fit compares with a measured TPOT; a profile solves for
+b and m too (``closed_loop.py``). A front end, where there is one, works at the same time as the GPU, and both slow each
+other down: tpot = (gpu^4 + front_end^4)^(1/4).
 """
 
 import math

@@ -39,7 +39,7 @@ from melange_cloud.profiles.user_profiles import own_folder
 
 MOST_RESIDUAL = 0.15
 """A law that is off by more at one measured point in ten would promise what the points do not show: real closed loops
-of one engine are met within 6 % there (23 replicas, 380 runs on H100)."""
+of one engine are met within 6 % there (18 replicas, 379 runs on H100)."""
 
 
 def law_of(profile: Profile) -> ProfileLaw | Finding:
