@@ -16,6 +16,7 @@ from melange_cloud.cli.options import (
     ConfigFile,
     Deadline,
     Era,
+    Force,
     MaxAge,
     OddPrices,
     OnlyGpus,
@@ -26,7 +27,7 @@ from melange_cloud.cli.options import (
     Sheet,
     one_of,
 )
-from melange_cloud.cli.output import note, show
+from melange_cloud.cli.output import show, warn
 from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
@@ -54,7 +55,7 @@ def gpus(
     gpu: OnlyGpus = None,
     purchase: Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; repeatable", default="all but spot")] = None,
     model: Annotated[
-        str | None, MODEL("Only the instances that hold a replica of this model, see `profiles list`", default="")
+        str | None, MODEL("Only the instances that hold a replica of this model, see `profiles list`.", default="")
     ] = None,
     precision: Precision = None,
     era: Era = None,
@@ -72,13 +73,14 @@ def gpus(
     ] = False,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """List the GPUs: where each is for rent, the price per GPU and hour, whether it can be had, which models fit."""
     from melange_cloud.market.price_query import PriceQuery
     from melange_cloud.planner.gpu_list import GpuQuery, gpu_list
     from melange_cloud.report.pages.gpu_list import gpus_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     if precision and not (model or config):
         raise BadInput("--precision needs --model NAME or --config FILE: shipped models are listed in every precision")
     policy = price_policy(
@@ -98,7 +100,7 @@ def gpus(
         answer = gpu_list(asked, now=current_time.now(), progress=progress)
     if result.format == Format.CSV:
         for line in answer.notices:
-            note(line)
+            warn(line)
     show(gpus_page(answer, all_rows=all_rows), result)
 
 

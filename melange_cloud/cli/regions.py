@@ -13,6 +13,7 @@ from melange_cloud.cli.options import (
     REGION,
     AnyFormat,
     Deadline,
+    Force,
     MaxAge,
     OddPrices,
     OnlyGpus,
@@ -21,7 +22,7 @@ from melange_cloud.cli.options import (
     Refresh,
     Sheet,
 )
-from melange_cloud.cli.output import note, show
+from melange_cloud.cli.output import show, warn
 from melange_cloud.cli.prices.price_words import gpus_of, provider_of
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
@@ -56,13 +57,14 @@ def regions(
     deadline: Deadline = DEADLINE,
     format_: AnyFormat = None,
     out: Out = None,
+    force: Force = False,
 ) -> None:
     """List the regions of each cloud: where they are, and what each GPU costs there on demand."""
     from melange_cloud.market.gpu_prices import region_list
     from melange_cloud.market.price_query import PriceQuery, queried
     from melange_cloud.report.pages.region_list import region_list_page
 
-    result = result_of(out, format_, Format)
+    result = result_of(out, format_, Format, force=force)
     policy = price_policy(
         offline=offline or not refresh, refresh=refresh, require_fresh=False, max_age=max_age, deadline=deadline
     )
@@ -76,7 +78,7 @@ def regions(
         answer = region_list(queried(query, now=now, progress=progress), now)
     if result.format == Format.CSV:
         for line in answer.notices:
-            note(line)
+            warn(line)
     show(region_list_page(answer), result)
 
 
