@@ -16,6 +16,7 @@ ASKED = {
     "a large model": (*HERE, "--model", "llama-3.1-70b"),
     "no fleet": (*HERE, "--gpu", "A10G", "--max-gpus", "A10G=2"),
     "spot of which no price is fresh": (*HERE, "--purchase", "spot"),
+    "a target that no GPU meets": (*HERE, "--tpot-ms", "0.5"),
 }
 
 

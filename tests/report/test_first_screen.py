@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from melange_cloud import report
-from melange_cloud.domain import Availability, Plan, Status
+from melange_cloud.domain import Availability, IneligibleType, Plan, Status
 from melange_cloud.report.pages.region import SECTIONS
 from tests.golden import how_to_accept
 from tests.report import forms, golden_pages, plans
@@ -158,7 +158,21 @@ def test_without_a_plan_the_reason_comes_first_and_no_amount_is_invented() -> No
         page = forms.screen(PAGES[name])
         assert f"No plan - {PAGES[name].regions[0].status}: " in page
         assert "$" not in page
-    assert "A10G only: quota aws:G <= 8 vCPU" in forms.screen(PAGES["infeasible"])
+    assert "Each GPU alone: --show alternatives" in forms.screen(PAGES["infeasible"])
+    shown = forms.screen(PAGES["infeasible"], show=frozenset({"alternatives"}))
+    assert "A10G only: quota aws:G <= 8 vCPU" in shown
+
+
+def test_what_is_left_out_by_a_rule_is_named_without_a_plan_and_what_the_reason_says_is_not() -> None:
+    entries = (
+        IneligibleType("p5.4xlarge", "only by Capacity Block here", "sold_as"),
+        IneligibleType("g6.2xlarge", "L4: too slow for this target", "cannot_serve"),
+        IneligibleType("p4d.24xlarge", "A100-40GB not requested (--gpu)", "gpu_not_asked"),
+    )
+    page = forms.screen(plans.plan(plans.no_plan("us-east-1", left_out=entries)))
+    assert "p5.4xlarge: only by Capacity Block here" in page
+    assert "g6.2xlarge" not in page
+    assert "p4d.24xlarge" not in page
 
 
 def test_a_commitment_says_what_is_signed_and_for_how_long() -> None:

@@ -13,8 +13,6 @@ from melange_cloud.domain.decision import Decision
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, without
 from melange_cloud.report.brief import brief_region, important_notices
-from melange_cloud.report.pages.alternatives import what_else
-from melange_cloud.report.pages.coverage import coverage_lines
 from melange_cloud.report.pages.current_fleet import current_lines
 from melange_cloud.report.pages.front_end import LEAST_SHARE
 from melange_cloud.report.pages.getting_it import getting_it, longest_clause
@@ -38,7 +36,8 @@ _ONE_LINE = 78
 """Characters that fit one line of a usual terminal."""
 
 _NAMED_TYPES, _REASONS = 3, 4
-_NOT_ASKED = "gpu_not_asked"
+_SAID_BY_THE_REASON = ("cannot_serve", "gpu_not_asked", "no_data")
+"""Codes of left-out types of which a page without a fleet says nothing more: its reason and question do."""
 
 
 def first_screen(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Block]:
@@ -58,34 +57,16 @@ def first_screen(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Bloc
 
 
 def _without_fleet(plan: Plan, region: RegionPlan) -> Iterator[Block]:
-    """Why there is no fleet, GPU by GPU, and what was left out."""
-    reason = sentences.no_fleet(region)
-    yield Paragraph((f"No plan - {reason}", f"{_place(region)}, {_bought(plan, region)}"), strong=True)
+    """Why there is no fleet, and what the rules leave out; the notices name what is out of reach."""
+    yield Paragraph(
+        (f"No plan - {sentences.no_fleet(region)}", f"{_place(region)}, {_bought(plan, region)}"), strong=True
+    )
     yield Paragraph(tuple(_question(plan)))
-    alone = what_else(plan, region, wide=False)
-    if len(alone.rows) > 1:
-        yield without(alone, frozenset({"$/month"}), only_if="-")
-    entries: list[tuple[str, tuple[str, ...]]] = []
-    if coverage := _out_of_reach(region):
-        entries.append(("Coverage", coverage))
-    groups = left_out_groups(replace(region, left_out=tuple(one for one in region.left_out if one.code != _NOT_ASKED)))
-    if groups:
-        entries.append(("Left out", tuple(f"{_few(names)}: {why}" for why, names in groups[:_REASONS])))
-    if entries:
-        yield LabelledLines(tuple(entries))
-    yield Paragraph((_read_on(plan),))
-
-
-def _out_of_reach(region: RegionPlan) -> tuple[str, ...]:
-    """Which part of the traffic is out of reach, and its largest size unless its reason is the region's."""
-    if region.coverage is None or not region.coverage.outside:
-        return ()
-    shares, largest, *more = (*coverage_lines(region), "")
-    said = region.coverage.outside[0].reason in region.outcome.reason
-    lines = [shares, *([] if said else [largest])]
-    if more:
-        lines.append(f"every size:{GLUE}--show{GLUE}coverage")
-    return tuple(lines)
+    by_rule = tuple(one for one in region.left_out if one.code not in _SAID_BY_THE_REASON)
+    if groups := left_out_groups(replace(region, left_out=by_rule)):
+        yield LabelledLines((("Left out", tuple(f"{_few(names)}: {why}" for why, names in groups[:_REASONS])),))
+    alone = (f"Each GPU alone: --show{GLUE}alternatives",) if region.context.single_gpu else ()
+    yield Paragraph((*alone, _read_on(plan)))
 
 
 def _answer(plan: Plan, region: RegionPlan, brief: BriefRegion) -> Iterator[str]:
@@ -206,7 +187,8 @@ def fleet_table(plan: Plan, brief: BriefRegion, *, wide: bool) -> Sheet:
 def _question(plan: Plan) -> Iterator[str]:
     """Rate, sizes and targets, and what narrows the answer."""
     traffic, fleet = plan.basis.traffic, plan.basis.fleet
-    rate = f"{quantity(traffic.peak_requests_per_s)} requests/s{sentences.star(plan, 'peak_requests_per_s')}"
+    requests = "request" if traffic.peak_requests_per_s == 1 else "requests"
+    rate = f"{quantity(traffic.peak_requests_per_s)} {requests}/s{sentences.star(plan, 'peak_requests_per_s')}"
     headroom = f"{quantity(traffic.headroom * 100)}{GLUE}%{sentences.star(plan, 'headroom')}"
     sizes = (
         f"{quantity(round(traffic.mean_input_tokens))}{GLUE}in / {quantity(round(traffic.mean_output_tokens))}{GLUE}out"
