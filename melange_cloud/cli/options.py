@@ -242,8 +242,12 @@ ALTERNATIVES = Option(
 )
 COMPARE_PURCHASES = Option(
     "compare_purchases", bool,
-    "Also compare on demand, 1- and 3-year commitments and spot, with the break-even of each commitment.",
+    "Also compare on demand and 1- and 3-year commitments, with the total obligation and the break-even of each.",
     panel=OUTPUT, field="compare_purchases",
+)
+COMPARE_SPOT = Option(
+    "compare_spot", bool, "As --compare-purchases, and on spot, whose price is that of one moment.", panel=OUTPUT,
+    field="compare_spot",
 )
 AGAINST = Option(
     "against", str, "With several regions: the region to compare the others with, such as the one you use today.",
@@ -267,7 +271,7 @@ QUESTION = (
 
 ONE_ANSWER = (
     CURRENT, STAY_WITHIN, OUT, FORMAT, FORCE, FULL, SHOW, BRIEF, EXPLAIN, ALTERNATIVES, AGAINST, COMPARE_PURCHASES,
-    ALL_ROWS,
+    COMPARE_SPOT, ALL_ROWS,
 )
 """The options about the one answer of ``plan``."""
 # fmt: on

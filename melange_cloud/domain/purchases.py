@@ -3,9 +3,33 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from melange_cloud.domain.comparison import Confidence, CostOrder
+from melange_cloud.domain.fleet import QuotaNeed
+from melange_cloud.domain.fleet_context import FleetWithSpare
 from melange_cloud.domain.fleet_cost import FleetOutcome
+from melange_cloud.domain.offers import Availability
+
+TERM_YEARS: Mapping[str, int] = {"commit_1y": 1, "commit_3y": 3}
+"""Years for which each commitment is signed."""
+
+HOURS_PER_YEAR = 8760
+"""Hours that a commitment is billed for in each year of its term."""
+
+RATES_APART_DAYS = 30
+"""A commitment whose rates are so many days older or newer than those on demand saves nobody knows what."""
+
+
+class NoSaving(StrEnum):
+    """Why a purchase shows its price and no saving.
+
+    ``rates_apart``: its rates and those on demand are dated RATES_APART_DAYS or more apart. ``one_observation``: a spot
+    price is that of one moment, and says nothing of the month.
+    """
+
+    RATES_APART = "rates_apart"
+    ONE_OBSERVATION = "one_observation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +44,9 @@ class OnDemandComparison:
             (``difference.turn``); None where no such point is known.
         prices_apart_days: days between the dates of the oldest prices of the two fleets.
         difference: why the difference from on demand is sure, or where it turns; None where there is none.
+        rates_apart_days: most days between a rate of the fleet and one on demand that it is compared with: that of the
+            same instance type, and those of the cheapest fleet on demand.
+        no_saving: why saving and break-even are left out; None where they are there, or where nothing is compared.
     """
 
     saving_usd_per_month: float | None = field(default=None, metadata={"schema": {"minimum": None}})
@@ -27,11 +54,15 @@ class OnDemandComparison:
     profile_error_usd_per_month: float | None = None
     prices_apart_days: int | None = None
     difference: CostOrder | None = None
+    rates_apart_days: int | None = None
+    no_saving: NoSaving | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """How much of the month a fleet must run for its commitment to beat on demand; all None where it is none.
+    """How much of the month a fleet must run for its commitment to beat on demand.
+
+    All None where it is no commitment, or where its rates are too old or too new to say (``NoSaving.RATES_APART``).
 
     Attributes:
         fraction: usd_per_hour / on_demand_usd_per_hour: the part of the month that the fleet must run for
@@ -59,11 +90,14 @@ class PurchaseCost:
         fleet_lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None where nothing is known.
         billed_hours_per_month: request.hours_per_month; for a commitment never those of a part of a month.
         usd_per_month: usd_per_hour x billed_hours_per_month.
+        obligation_usd: what is signed in all, USD: usd_per_hour x HOURS_PER_YEAR x the years of the term, used or not;
+            None without a fleet, and where nothing is signed.
     """
 
     fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
     billed_hours_per_month: float
     usd_per_month: float | None
+    obligation_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +118,10 @@ class PurchasePlan:
             is the cheapest of the others.
         spare: instances kept in reserve: those of the question, and at least one on spot.
         price_as_of_to: until when the fleet's oldest price was known to be true; None without a fleet.
+        with_spare: what the cheapest fleet that survives losing any one instance costs, the fleet itself where it keeps
+            a spare; None without a fleet.
+        quota_needs: account quotas that the fleet needs; not checked.
+        availability: how its instances can be had, by instance type; whether any are free today is not known.
     """
 
     purchase: str
@@ -97,3 +135,6 @@ class PurchasePlan:
     price_as_of_to: date | None
     break_even: BreakEven = field(default_factory=BreakEven, metadata={"flat": True})
     against_on_demand: OnDemandComparison = field(default_factory=OnDemandComparison, metadata={"flat": True})
+    with_spare: FleetWithSpare | None = None
+    quota_needs: tuple[QuotaNeed, ...] = ()
+    availability: Mapping[str, Availability] = field(default_factory=dict)

@@ -259,7 +259,9 @@ class AnswerDetail:
         alternatives: how many of the next-cheapest fleets that differ in kind the explanation lists.
         current: a file with the fleet that runs today; the plan then changes least against it.
         stay_within: by what fraction the plan may then cost more than the cheapest.
-        compare_purchases: also answer the question under every other purchase.
+        compare_purchases: also answer the question on demand and under every commitment; on spot where that is the
+            question's own purchase.
+        compare_spot: the same, and on spot.
     """
 
     explain: bool | None = False
@@ -267,6 +269,12 @@ class AnswerDetail:
     current: str | None = None
     stay_within: float = within(DEFAULT_STAY_WITHIN, 0, 10, "give a fraction of 0 or more, such as 2%")
     compare_purchases: bool = False
+    compare_spot: bool = False
+
+    @property
+    def compares_purchases(self) -> bool:
+        """Whether the question is answered under several purchases."""
+        return self.compare_purchases or self.compare_spot
 
 
 @dataclass(frozen=True, slots=True)

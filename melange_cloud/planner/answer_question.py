@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from melange_cloud.domain import GPUS, PURCHASES, Kind, MissingProfile, Offer, Plan, RegionName, RegionPlan, Status
+from melange_cloud.domain import GPUS, Kind, MissingProfile, Offer, Plan, RegionName, RegionPlan, Status
 from melange_cloud.domain.question import FIGURE_LIMIT_S
 from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, open_markets, snapshot_notice
@@ -12,7 +12,7 @@ from melange_cloud.planner.coverage import coverage, kinds_in_question, traffic_
 from melange_cloud.planner.floor_notice import floor_notice, floors_in_plans
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice
 from melange_cloud.planner.problem_solver import ProblemSolver
-from melange_cloud.planner.purchases import compare_purchases
+from melange_cloud.planner.purchases import compare_purchases, compared
 from melange_cloud.planner.question import Question, purchase_of
 from melange_cloud.planner.ranking.rank_regions import compared_with_base, rank, ranked
 from melange_cloud.planner.region.plan_region import plan_region
@@ -46,7 +46,8 @@ def answer(
     """
     moment = datetime.now(UTC) if now is None else now
     purchase = purchase_of(question)
-    bought = dict.fromkeys([purchase, *PURCHASES]) if question.detail.compare_purchases else [purchase]
+    ways = compared(purchase, spot=question.detail.compare_spot) if question.detail.compares_purchases else ()
+    bought = dict.fromkeys([purchase, *ways])
     markets = open_markets(question.of_prices, tuple(bought), moment, on_fetch)
     market = markets[purchase]
     if question.detail.current is not None and len(market.regions) > 1:
@@ -68,10 +69,8 @@ def answer(
         kinds = kinds_in_question(market.offers[region], evaluated.max_tput, asked)
         may_enter |= kinds
         covered = coverage(plan, traffic, kinds, evaluated.max_tput, evaluated.profiles)
-        compared = None
-        if question.detail.compare_purchases:
-            compared = compare_purchases(region, asked, markets, evaluated, solving)
-        plans.append(replace(plan, coverage=covered, purchases=compared))
+        purchases = compare_purchases(region, asked, markets, evaluated, solving) if ways else None
+        plans.append(replace(plan, coverage=covered, purchases=purchases))
     orders = rank(plans, asked, market, evaluated, solving)
     plans = [replace(plan, difference=orders.from_cheapest.get(plan.region_name)) for plan in plans]
     in_fleet = {Kind(use.gpu, use.tensor_parallel) for plan in plans for use in plan.fleet.kinds}

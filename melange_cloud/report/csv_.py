@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from melange_cloud.domain import PURCHASES, Allocation, Plan, RegionPlan, RegionStanding
+from melange_cloud.domain import PURCHASES, AgainstBase, Allocation, Plan, RegionPlan, RegionStanding
 from melange_cloud.report.json_ import values_of
 from melange_cloud.report.text import clean, utc
 
 PURCHASE_COLUMNS = tuple(
     f"region_{purchase}_{figure}"
     for purchase in PURCHASES
-    for figure in ("contract", "usd_per_month", "break_even_fraction")
+    for figure in ("contract", "usd_per_month", "obligation_usd", "break_even_fraction")
     if figure == "usd_per_month" or purchase.startswith("commit_")
 )
 """The same question under each purchase; empty if that was not requested, or is unknown."""
@@ -42,9 +42,13 @@ COLUMNS = (
     "region_usd_per_hour",
     "region_usd_per_month",
     "region_lower_bound_usd_per_hour",
+    "region_with_spare_usd_per_month",
     "region_premium_fraction",
+    "region_premium_with_spare_fraction",
     "region_saving_usd_per_month",
     "region_sure",
+    "region_against_difference_usd_per_month",
+    "region_against_sure",
     "region_price_age_days",
     *PURCHASE_COLUMNS,
     "instance_type",
@@ -70,6 +74,9 @@ COLUMNS = (
     "price_source",
     "price_as_of_from",
     "price_as_of_to",
+    "availability",
+    "quota",
+    "quota_needed",
     "profile_origin",
     "profile_grade",
     "profile_error",
@@ -90,7 +97,7 @@ def plan_rows(plan: Plan) -> Iterator[list[object]]:
     """
     for region in plan.regions:
         common = _common(plan, region) | _standing(region.comparison)
-        common |= _purchases(region)
+        common |= _against(region.against) | _purchases(region)
         for line in region.allocations:
             yield _cells(common | _allocation(plan, region, line))
         if not region.allocations:
@@ -131,6 +138,7 @@ def _common(plan: Plan, region: RegionPlan) -> dict[str, object]:
         "region_usd_per_hour": region.fleet_usd_per_hour,
         "region_usd_per_month": region.usd_per_month,
         "region_lower_bound_usd_per_hour": region.cost.fleet_lower_bound_usd_per_hour,
+        "region_with_spare_usd_per_month": None if region.with_spare is None else region.with_spare.usd_per_month,
     }
 
 
@@ -140,9 +148,20 @@ def _standing(standing: RegionStanding | None) -> dict[str, object]:
         return {}
     return {
         "region_premium_fraction": standing.premium_fraction,
+        "region_premium_with_spare_fraction": standing.premium_with_spare_fraction,
         "region_saving_usd_per_month": standing.saving_usd_per_month,
         "region_sure": standing.sure.value,
         "region_price_age_days": standing.price_age_days,
+    }
+
+
+def _against(against: AgainstBase | None) -> dict[str, object]:
+    """Against the region that --against names; nothing without one."""
+    if against is None:
+        return {}
+    return {
+        "region_against_difference_usd_per_month": against.difference_usd_per_month,
+        "region_against_sure": against.sure.value,
     }
 
 
@@ -152,6 +171,7 @@ def _purchases(region: RegionPlan) -> dict[str, object]:
     for bought in region.purchases or ():
         values[f"region_{bought.purchase}_usd_per_month"] = bought.cost.usd_per_month
         values[f"region_{bought.purchase}_contract"] = "; ".join(bought.contracts)
+        values[f"region_{bought.purchase}_obligation_usd"] = bought.cost.obligation_usd
         values[f"region_{bought.purchase}_break_even_fraction"] = bought.break_even.fraction
     return {name: value for name, value in values.items() if name in PURCHASE_COLUMNS}
 
@@ -175,6 +195,9 @@ def _allocation(plan: Plan, region: RegionPlan, line: Allocation) -> dict[str, o
         "usd_per_hour": line.line_usd_per_hour,
         "usd_per_month": line.line_usd_per_hour * plan.basis.calculation.hours_per_month,
         **values_of(line.price),
+        "availability": line.availability.value,
+        "quota": None if line.quota is None else line.quota.name,
+        "quota_needed": None if line.quota is None else line.quota.needed,
     }
     for use in region.fleet.kinds:
         if (use.gpu, use.tensor_parallel) == (line.gpu, line.tensor_parallel) and use.replicas:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import jsonschema
 import pytest
@@ -11,6 +12,7 @@ from melange_cloud.domain import PURCHASES
 from melange_cloud.report import json_documents
 from melange_cloud.report.schemas import schema
 
+COMMITMENTS = ("commit_1y", "commit_3y")
 ONE = ("plan", "--region", "us-east-1", "--offline", "--compare-purchases")
 TWO = ("plan", "--region", "us-east-1", "--region", "us-central1", "--offline", "--compare-purchases")
 TITLE = "The same question, bought in other ways"
@@ -31,13 +33,20 @@ def test_one_region_names_contracts_fleets_costs_and_break_evens(run):
     shown = text(run(*ONE, COLUMNS="160"))
     page = shown[shown.index(TITLE) :]
     assert "RI 1y standard no upfront" in page
-    assert "3-year commitment unknown: no data: no 3-year commitment" in page
+    assert "3 years: unknown: no data: no 3-year commitment price" in page
     for purchase in ("on_demand", "commit_1y"):
         assert f"{found[purchase]['usd_per_month']:,.0f} " in page
-    assert f"{found['commit_1y']['break_even_of_cheapest_hours_per_month']:,.0f} h" in page
+    one = found["commit_1y"]
+    assert (
+        f"{one['usd_per_month']:,.0f} {one['with_spare']['usd_per_month']:,.0f} {one['obligation_usd']:,.0f} - - -"
+        in page
+    )
+    assert (one["saving_usd_per_month"], one["break_even_fraction"], one["no_saving"]) == (None, None, "rates_apart")
+    assert "1 year shows no saving and no break-even: its rates and those on demand are 232 days apart" in page
+    assert "(72 vCPU of G)" in page
     assert "A commitment is a 24x7 obligation, billed 730 h/month, used or not." in page
     assert "No price known here: p5.48xlarge (1 year)" in page
-    assert "if prices hold = yes, but the prices are over 90 days apart" in page
+    assert "spot" not in found
 
 
 def spot_sheet(tmp_path):
@@ -50,7 +59,7 @@ def spot_sheet(tmp_path):
 
 
 def test_a_spot_price_of_long_ago_is_no_price(run):
-    found = purchases(run.json(*ONE), "us-east-1")["spot"]
+    found = purchases(run.json(*ONE, "--compare-spot"), "us-east-1")["spot"]
     assert (found["status"], found["usd_per_month"], found["saving_usd_per_month"]) == ("unknown", None, None)
     assert "the newest spot price here is of 2026-02-08" in found["reason"]
     alone = run("plan", "--region", "us-east-1", "--offline", "--purchase", "spot")
@@ -60,63 +69,74 @@ def test_a_spot_price_of_long_ago_is_no_price(run):
 
 def test_a_fleet_on_spot_keeps_one_instance_in_reserve(run, tmp_path):
     sheet = ("--prices", str(spot_sheet(tmp_path)))
-    found = purchases(run.json(*ONE, *sheet), "us-east-1")["spot"]
+    found = purchases(run.json(*ONE, "--compare-spot", *sheet), "us-east-1")["spot"]
     assert found["spare"] == 1
+    assert (found["saving_usd_per_month"], found["no_saving"]) == (None, "one_observation")
     spot = ("plan", "--region", "us-east-1", "--offline", *sheet, "--purchase", "spot")
     alone, bare = run.json(*spot), run.json(*spot, "--spare", "0")
     assert "spare" in alone["defaulted"]
     assert "spare" not in bare["defaulted"]
     assert alone["request"]["spare"] == 1
     assert found["usd_per_month"] == alone["regions"][0]["usd_per_month"] > bare["regions"][0]["usd_per_month"]
-    page = text(run(*ONE, *sheet, COLUMNS="160"))
-    assert "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)." in page
+    page = text(run("plan", "--region", "us-east-1", "--offline", "--compare-spot", *sheet, COLUMNS="160"))
+    assert "Spot is interruptible: one instance is kept in reserve (--spare 1). Its price was seen once" in page
 
 
-def test_several_regions_stand_side_by_side(run):
+def test_regions_stand_side_by_side_at_the_same_term(run):
     document = run.json(*TWO)
-    lines = run(*TWO, COLUMNS="120").stdout.splitlines()
+    lines = run(*TWO, COLUMNS="130").stdout.splitlines()
     start = next(at for at, line in enumerate(lines) if TITLE in line)
-    assert lines[start + 1].split("  ")[0].strip() == "$/month"
-    (aws,) = (line for line in lines[start:] if line.strip().startswith("aws us-east-1"))
-    (gcp,) = (line for line in lines[start:] if line.strip().startswith("gcp us-central1"))
-    assert "no data" in aws
-    for region, line in (("us-east-1", aws), ("us-central1", gcp)):
-        found = purchases(document, region)
-        for bought in found.values():
-            if bought["usd_per_month"] is not None:
-                assert f"{bought['usd_per_month']:,.0f}" in line
-        assert f"{100 * found['commit_1y']['break_even_of_cheapest_fraction']:.0f} %" in line
+    assert lines[start + 1].split()[:4] == ["Bought", "Region", "$/month", "--spare"]
+    rows = lines[start + 2 : start + 8]
+    # The cheapest of a term first; what has no price last.
+    for at, (purchase, word) in enumerate(
+        (("on_demand", "On demand"), ("commit_1y", "1 year"), ("commit_3y", "3 years"))
+    ):
+        first, second = rows[2 * at : 2 * at + 2]
+        assert first.strip().startswith(f"{word}  ")
+        assert first.split(word)[1].split()[:2] == ["gcp", "us-central1"]
+        assert second.split()[:2] == ["aws", "us-east-1"]
+        for region, line in (("us-central1", first), ("us-east-1", second)):
+            bought = purchases(document, region)[purchase]
+            if bought["usd_per_month"] is None:
+                assert line.split()[2:] == ["no", "data", "-", "-", "-", "-"]
+                continue
+            for figure in (bought["usd_per_month"], bought["with_spare"]["usd_per_month"]):
+                assert f" {figure:,.0f} " in line
+            assert (f"{bought['obligation_usd']:,.0f} " in line) if purchase != "on_demand" else " - " in line
+    assert "no data" in rows[5]
     page = " ".join(" ".join(lines[start:]).split())
     assert "1 year is CUD 1y on gcp and RI 1y standard no upfront on aws; 3 years is CUD 3y on gcp" in page
+    # Google's rates are of one day and have a break-even; those of AWS are 232 days apart, and have none.
+    one = purchases(document, "us-central1")["commit_1y"]
+    assert f"{100 * one['break_even_of_cheapest_fraction']:.0f} %" in rows[2]
+    assert "1 year on aws shows no saving and no break-even" in page
 
 
 def test_marks_are_explained_and_follow_the_figures(run):
-    asia = ("plan", "--region", "aws:ap-*", "--offline", "--compare-purchases")
+    asia = ("plan", "--region", "aws:ap-*", "--region", "gcp:asia-east*", "--offline", "--compare-purchases")
     document = run.json(*asia)
-    page = run(*asia, "--all-rows", COLUMNS="160").stdout
+    page = run(*asia, "--all-rows", COLUMNS="200").stdout
     page = page[page.index(TITLE) :]
-    other = within = 0
+    hard = 0
     for region in document["regions"]:
-        found = {bought["purchase"]: bought for bought in region["purchases"]}
-        one = found["commit_1y"]
-        if one["usd_per_month"] is None:
-            continue
-        differs = one["instances"] != found["on_demand"]["instances"]
-        other += differs
-        within += one["sure"] == "within_profile_error"
-        marks = ("~" if differs else "") + ("?" if one["sure"] == "within_profile_error" else "")
-        (line,) = (row for row in page.splitlines() if region["region"] in row)
-        assert f"{one['usd_per_month']:,.0f} {marks}!" in line
-    assert other
-    assert within
-    assert "~ another fleet than on demand" in page
-    assert "? within the profiles' errors, or with a spare, the order reverses, or may" in page
+        for bought in region["purchases"]:
+            if bought["usd_per_month"] is None:
+                continue
+            (line, *_) = (row for row in page.splitlines() if f"{bought['usd_per_month']:,.0f} " in row)
+            old = region["provider"] == "aws"
+            assert (f"{bought['usd_per_month']:,.0f} !" in line) is old
+            hard += "often_unavailable" in bought["availability"].values()
+    assert hard
+    assert "p5.4xlarge ^" in page
+    assert re.search(r"\^ hard to get: [^;]*p5\.4xlarge[^;]* \(often unavailable\)", " ".join(page.split()))
+    assert "! price older than 180 days" in page
 
 
 def test_every_format_holds_it_and_the_schema_describes_it(run):
     document = run.json(*TWO)
     jsonschema.validate(document, schema(json_documents.PLAN))
-    assert {bought["purchase"] for bought in document["regions"][0]["purchases"]} == set(PURCHASES)
+    assert [bought["purchase"] for bought in document["regions"][0]["purchases"]] == list(PURCHASES[:1] + COMMITMENTS)
     rows = run(*TWO, "--format", "csv")
     for row in csv.DictReader(io.StringIO(rows.stdout)):
         found = purchases(document, row["region"])
@@ -124,7 +144,8 @@ def test_every_format_holds_it_and_the_schema_describes_it(run):
             cell = row[f"region_{purchase}_usd_per_month"]
             assert (float(cell) if cell else None) == bought["usd_per_month"]
         assert row["region_commit_1y_contract"] == "; ".join(found["commit_1y"]["contracts"])
-        assert float(row["region_commit_1y_break_even_fraction"]) == found["commit_1y"]["break_even_fraction"]
+        cell = row["region_commit_1y_break_even_fraction"]
+        assert (float(cell) if cell else None) == found["commit_1y"]["break_even_fraction"]
     markdown = run(*TWO, "--format", "markdown").stdout
     assert TITLE in markdown
     assert "CUD 1y" in markdown
@@ -157,7 +178,12 @@ def test_long_lists_are_folded(run):
     folded, whole = (page[page.index(TITLE) :] for page in (folded, whole))
     assert "more: --all-rows" in folded
     assert "more: --all-rows" not in whole
-    assert whole.count("\n aws ") + whole.count("\n gcp ") > folded.count("\n aws ") + folded.count("\n gcp ")
+    assert len(whole.splitlines()) > len(folded.splitlines())
+    # The cheapest of each cloud is shown at every term, also where the other cloud's four are cheaper.
+    for term in ("1 year", "3 years"):
+        rows = folded[folded.index(f"\n {term} ") :].split("more:")[0]
+        assert "gcp " in rows
+        assert "aws " in rows
 
 
 def test_a_part_of_a_month(run):

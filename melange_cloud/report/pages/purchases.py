@@ -1,60 +1,58 @@
-"""One question bought in each way, side by side: a table of one region, a table of several."""
+"""One question bought in each way, side by side: a table of one region, and of several at the same term."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from melange_cloud.domain import Confidence, Plan, PurchasePlan, RegionPlan, Status
+from melange_cloud.domain.purchases import HOURS_PER_YEAR
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, Sheet, TitledSheet
 from melange_cloud.report.pages.confidence import cell, legend
+from melange_cloud.report.pages.needs import NOT_CHECKED, in_brackets, legend_of_marks, mark
+from melange_cloud.report.pages.purchase_notes import WAYS, notes_of_purchases
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
     clean,
-    fleet,
     glued,
-    joined,
     number,
     once,
     percent,
-    quantity,
     usd_per_month,
 )
 
 _TITLE = "The same question, bought in other ways"
-_YEARS = {"commit_1y": f"1{GLUE}year", "commit_3y": f"3{GLUE}years"}
-_SHORT = {"on_demand": "On demand", **_YEARS, "spot": "Spot"}
-_FIRST_ROWS = 12
-_NAMED_TYPES = 3
+_FLEET_AT = 4
+"""Place of the fleet among ``_cells``."""
+_NO_DATA = f"no{GLUE}data"
+_DOUBTED = (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE, Confidence.NOT_PROVEN)
+_WITH_SPARE = "--spare 1: $/month where the fleet must survive losing any one instance."
+_REGIONS_OF_A_TERM = 4
+"""Rows of each term, without --all-rows."""
 
 
 def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
     """The table of one region, and what must be said with it; nothing if it was not requested."""
     if region.purchases is None:
         return
-    saves = (
-        "Saves: $/month against on demand."
-        if any(one.against_on_demand.sure is not None for one in region.purchases)
-        else ""
-    )
-    sure = legend(bought.against_on_demand.sure for bought in region.purchases)
-    pays = _pays([region], hours=True)
-    old = sentences.OLD_PRICE if any(_is_old(plan, bought) for bought in region.purchases) else ""
+    compared = any(one.against_on_demand.sure is not None for one in region.purchases)
     columns = (
         Column("Bought", least=14, hang=2),
-        Column("Fleet", least=14, hang=2),
+        Column("Fleet", least=14, hang=2, legend=_legend_of_fleets(region.purchases)),
         Column("$/month", right=True),
-        Column("Saves", right=True, drop=1, legend=saves),
-        Column("Sure", least=9, drop=2, legend=sure),
-        Column("Pays from", right=True, legend=pays),
-        Column("Age", right=True, drop=3, legend=old),
+        Column("--spare 1", right=True, legend=_WITH_SPARE),
+        Column(f"Total{GLUE}$", right=True, legend=_total([region])),
+        Column("Saves", right=True, drop=1, legend="Saves: $/month against on demand." if compared else ""),
+        Column("Sure", least=9, drop=3, legend=legend(bought.against_on_demand.sure for bought in region.purchases)),
+        Column("Pays from", right=True, drop=2, legend=_pays([region], hours=True)),
+        Column("Age", right=True, legend=_old(plan, region.purchases)),
     )
     rows = tuple(_row(plan, bought) for bought in region.purchases)
-    notes = tuple(once(_notes(plan, [region], hours=True)))
+    notes = tuple(once([*notes_of_purchases(plan, [region], hours=True), *_without_fleet(region.purchases)]))
     yield TitledSheet(_TITLE, Sheet(columns, rows, notes=notes))
 
 
 def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
-    """The table of several regions, the cheapest as requested first, and what must be said with it."""
+    """The table of several regions, term by term and the cheapest first, and what must be said with it."""
     regions = [
         region
         for region in plan.regions
@@ -62,43 +60,86 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
     ]
     if not regions:
         return
-    rows: dict[tuple[str, ...], list[RegionPlan]] = {}
-    for region in regions:
-        cells = _cells(plan, region)
-        rows.setdefault((clean(region.region_name.provider), *cells), []).append(region)
-    lines = [
-        (f"{provider} {', '.join(glued(region.region) for region in alike)}", *cells)
-        for (provider, *cells), alike in rows.items()
-    ]
-    if not all_rows and len(lines) > _FIRST_ROWS + 2:
-        hidden = sum(len(alike) for alike in list(rows.values())[_FIRST_ROWS:-1])
-        lines = [*lines[:_FIRST_ROWS], (f"...{GLUE}{hidden}{GLUE}more:{GLUE}--all-rows", *("",) * 6), lines[-1]]
-    marks = [_marks(column) for column in zip(*(_cells(plan, region) for region in regions), strict=True)]
-    pays = _pays(regions, hours=False)
+    terms = [_Term(plan, regions, purchase, all_rows=all_rows) for purchase in WAYS]
+    shown = [bought for term in terms for bought in term.shown]
     columns = (
-        Column("$/month", least=23),
-        Column("On demand", right=True, legend=marks[0]),
-        Column("1 year", right=True, legend=marks[1]),
-        Column("Pays", right=True, drop=3, legend=pays),
-        Column("3 years", right=True, legend=marks[3]),
-        Column("Pays", right=True, drop=2, legend=pays),
-        Column("Spot", right=True, drop=1, legend=marks[5]),
+        Column("Bought", least=9),
+        Column("Region", least=19),
+        Column("$/month", right=True, legend=_old(plan, shown)),
+        Column("--spare 1", right=True, legend=_WITH_SPARE),
+        Column(f"Total{GLUE}$", right=True, legend=_total(regions)),
+        Column("Pays", right=True, drop=2, legend=(_pays(regions, hours=False), _doubted(shown))),
+        Column("Fleet", least=16, legend=_legend_of_fleets(shown)),
+        Column("Age", right=True, drop=1),
     )
-    notes = tuple(once(_notes(plan, regions, hours=False)))
-    yield TitledSheet(_TITLE, Sheet(columns, tuple(lines), notes=notes))
+    notes = tuple(once(notes_of_purchases(plan, regions, hours=False)))
+    yield TitledSheet(_TITLE, Sheet(columns, tuple(row for term in terms for row in term.rows), notes=notes))
+
+
+class _Term:
+    """Every region bought one way: the cheapest first, those of equal figures in one row, those without data last.
+
+    Without ``all_rows`` the cheapest of each provider, what was named, and the cheapest of the others.
+
+    Attributes:
+        rows: of cells.
+        shown: what is in them.
+    """
+
+    def __init__(self, plan: Plan, regions: list[RegionPlan], purchase: str, *, all_rows: bool) -> None:
+        """Rows of the regions that were asked for this purchase."""
+        self.rows: list[tuple[str, ...]] = []
+        self.shown: list[PurchasePlan] = []
+        found = [(one, way) for one in regions for way in one.purchases or () if way.purchase == purchase]
+        found.sort(key=lambda pair: (pair[1].cost.usd_per_month is None, round(pair[1].cost.usd_per_month or 0.0, 4)))
+        alike: dict[tuple[str, ...], list[tuple[RegionPlan, PurchasePlan]]] = {}
+        for region, bought in found:
+            cells = (clean(region.region_name.provider), *_cells(plan, bought))
+            alike.setdefault(cells, []).append((region, bought))
+        kept = list(alike) if all_rows else _never_folded(plan, {key: [r for r, _ in of] for key, of in alike.items()})
+        above = ("", "")
+        for at, key in enumerate(kept):
+            provider, row, members = key[0], list(key[1:]), alike[key]
+            self.shown += [bought for _, bought in members]
+            fleet = (provider, row[_FLEET_AT])
+            if fleet == above:
+                row[_FLEET_AT] = "same"
+            above = fleet
+            names = f"{provider} {', '.join(glued(region.region) for region, _ in members)}"
+            if row[0] == _NO_DATA and len(members) > _REGIONS_OF_A_TERM:
+                names = f"{len(members)}{GLUE}{provider}{GLUE}regions"
+            self.rows.append(("" if at else WAYS[purchase], names, *row))
+        hidden = len(found) - sum(len(alike[key]) for key in kept)
+        if hidden:
+            self.rows.append(("", f"...{GLUE}{hidden}{GLUE}more:{GLUE}--all-rows", *("",) * 6))
+
+
+def _never_folded(plan: Plan, alike: Mapping[tuple[str, ...], list[RegionPlan]]) -> list[tuple[str, ...]]:
+    """The rows of one term that are shown anyway, and the cheapest others up to their number."""
+    providers: set[str] = set()
+    kept = []
+    for key, regions in alike.items():
+        named = any(region.region_name in (*plan.named, plan.against) for region in regions)
+        if named or key[0] not in providers:
+            kept.append(key)
+        providers.add(key[0])
+    others = [key for key in alike if key not in kept]
+    kept += others[: max(0, _REGIONS_OF_A_TERM - len(kept))]
+    return [key for key in alike if key in kept]
 
 
 def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
-    name = ", ".join(map(clean, bought.contracts)) or sentences.PURCHASE.get(bought.purchase, clean(bought.purchase))
+    name = ", ".join(map(clean, bought.contracts)) or WAYS.get(bought.purchase, clean(bought.purchase))
     if not bought.outcome.status.has_fleet:
-        return (name, sentences.nothing_bought(bought.outcome.status, bought.outcome.reason), *(UNKNOWN,) * 5)
-    proof = "" if bought.outcome.status is Status.OPTIMAL else f" (not{GLUE}proven)"
+        return (name, _nothing(bought), *(UNKNOWN,) * 7)
     saving, sure = bought.against_on_demand.saving_usd_per_month, bought.against_on_demand.sure
     saves = UNKNOWN if saving is None else usd_per_month(saving)
     return (
         name,
-        f"{fleet(bought.instances)}{proof}",
+        _fleet(bought),
         usd_per_month(bought.cost.usd_per_month),
+        _with_spare(bought),
+        usd_per_month(bought.cost.obligation_usd),
         "0" if sure is Confidence.EQUAL else saves,
         cell(sure),
         _pays_from(bought, hours=True),
@@ -106,103 +147,86 @@ def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
     )
 
 
-def _cells(plan: Plan, region: RegionPlan) -> tuple[str, ...]:
-    by_name = {bought.purchase: bought for bought in region.purchases or ()}
-    own = by_name["on_demand"].instances
-    cells = []
-    for purchase in _SHORT:
-        bought = by_name[purchase]
-        cells.append(_money(plan, bought, own))
-        if purchase in _YEARS:
-            cells.append(_pays_from(bought, hours=False))
-    return tuple(cells)
-
-
-def _money(plan: Plan, bought: PurchasePlan, on_demand: object) -> str:
-    """The cost with its marks; the words for nothing are those of ``words.nothing_bought``, shortened."""
+def _cells(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
+    """Cost, cost with a spare, what is signed in all, when it pays, the fleet, and the age of its prices."""
     if not bought.outcome.status.has_fleet:
-        if bought.outcome.status is Status.INFEASIBLE:
-            return "none"
-        return f"not{GLUE}found" if bought.outcome.solver else f"no{GLUE}data"
-    marks = "~" if on_demand and bought.instances != on_demand else ""
-    marks += (
-        "?" if bought.against_on_demand.sure in (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE) else ""
+        return (_nothing(bought), *(UNKNOWN,) * 3, "", UNKNOWN)
+    old = f"{GLUE}!" if _is_old(plan, bought) else ""
+    doubted = bought.against_on_demand.sure in _DOUBTED
+    pays = _pays_from(bought, hours=False)
+    return (
+        f"{usd_per_month(bought.cost.usd_per_month)}{old}",
+        _with_spare(bought),
+        usd_per_month(bought.cost.obligation_usd),
+        f"{pays}{GLUE}?" if doubted and pays != UNKNOWN else pays,
+        _fleet(bought),
+        _age(plan, bought),
     )
-    marks += "^" if bought.outcome.status is Status.FEASIBLE else ""
-    marks += "!" if _is_old(plan, bought) else ""
-    return f"{usd_per_month(bought.cost.usd_per_month)}{f'{GLUE}{marks}' if marks else ''}"
 
 
-def _marks(cells: Iterable[str]) -> tuple[str, ...]:
-    """What the marks in the cells of a column mean."""
-    meanings = {
-        "~": "another fleet than on demand (--format json names it)",
-        "?": "within the profiles' errors, or with a spare, the order reverses, or may",
-        "^": "not proven cheapest",
-        "!": sentences.OLD_PRICE.removeprefix("! "),
-    }
-    marks = "".join(cells)
-    return tuple(f"{mark} {meaning}" for mark, meaning in meanings.items() if mark in marks)
+def _nothing(bought: PurchasePlan) -> str:
+    """Why there is no fleet, in a word or two."""
+    if bought.outcome.status is Status.INFEASIBLE:
+        return "none"
+    return f"not{GLUE}found" if bought.outcome.solver else _NO_DATA
+
+
+def _with_spare(bought: PurchasePlan) -> str:
+    spared = bought.with_spare
+    if spared is None:
+        return UNKNOWN
+    if spared.usd_per_month is None:
+        return "none" if spared.status is Status.INFEASIBLE else f"not{GLUE}found"
+    return usd_per_month(spared.usd_per_month)
+
+
+def _fleet(bought: PurchasePlan) -> str:
+    """The fleet with the quota that it needs; a line may break after a plus and before the quota only."""
+    types = f"{GLUE}+ ".join(
+        f"{number(count)}{GLUE}{glued(name)}{mark(bought.availability.get(name))}"
+        for name, count in sorted(bought.instances.items())
+    )
+    proof = "" if bought.outcome.status is Status.OPTIMAL else f" (not{GLUE}proven)"
+    return f"{types}{in_brackets(bought.quota_needs)}{proof}"
+
+
+def _legend_of_fleets(purchases: Iterable[PurchasePlan]) -> tuple[str, ...]:
+    several = list(purchases)
+    needs = NOT_CHECKED if any(bought.quota_needs for bought in several) else ""
+    return needs, legend_of_marks(bought.availability for bought in several)
+
+
+def _total(regions: list[RegionPlan]) -> str:
+    """What the total is; empty if nothing is signed."""
+    if not any(bought.cost.obligation_usd is not None for region in regions for bought in region.purchases or ()):
+        return ""
+    return f"Total{GLUE}$: what is signed in all: the rate x {number(HOURS_PER_YEAR)}{GLUE}h x years, used or not."
+
+
+def _old(plan: Plan, purchases: Iterable[PurchasePlan]) -> str:
+    return sentences.OLD_PRICE if any(_is_old(plan, bought) for bought in purchases) else ""
+
+
+def _doubted(purchases: Iterable[PurchasePlan]) -> str:
+    if not any(bought.against_on_demand.sure in _DOUBTED for bought in purchases):
+        return ""
+    return "? the profiles' errors, a spare or a longer search may make on demand the cheaper one"
+
+
+def _without_fleet(purchases: Iterable[PurchasePlan]) -> Iterator[str]:
+    """Why there is no fleet, for each purchase without one."""
+    for bought in purchases:
+        if not bought.outcome.status.has_fleet:
+            why = sentences.nothing_bought(bought.outcome.status, bought.outcome.reason)
+            yield f"{WAYS.get(bought.purchase, clean(bought.purchase))}: {why}."
 
 
 def _pays(regions: list[RegionPlan], *, hours: bool) -> str:
-    """What "pays from" means; empty if no commitment has a contract."""
-    if not any(bought.contracts for region in regions for bought in region.purchases or ()):
+    """What "pays from" means; empty if no commitment has a break-even."""
+    if not any(bought.break_even.fraction is not None for region in regions for bought in region.purchases or ()):
         return ""
     head, unit = ("Pays from", "hours a month") if hours else ("Pays", "part of the month")
     return f"{head}: the {unit} that a commitment must run to beat the cheapest fleet on demand."
-
-
-def _notes(plan: Plan, regions: list[RegionPlan], *, hours: bool) -> Iterator[str]:
-    """What is signed, what is interruptible, and where a price is not known."""
-    every = [(region, bought) for region in regions for bought in region.purchases or ()]
-    signed: dict[str, dict[str, list[str]]] = {}
-    for region, bought in every:
-        for contract in bought.contracts:
-            providers = signed.setdefault(bought.purchase, {}).setdefault(clean(contract), [])
-            providers.append(clean(region.region_name.provider))
-    if signed:
-        billed = max(bought.cost.billed_hours_per_month for _, bought in every if bought.purchase in _YEARS)
-        obligation = f"a 24x7 obligation, billed {quantity(billed)}{GLUE}h/month, used or not"
-        names = "; ".join(
-            f"{_SHORT[purchase]} is "
-            + joined(f"{contract} on {joined(once(providers))}" for contract, providers in sorted(contracts.items()))
-            for purchase, contracts in sorted(signed.items())
-        )
-        yield f"A commitment is {obligation}." if hours else f"{names}: {obligation}."
-    if any(bought.purchase == "spot" and bought.outcome.status.has_fleet for _, bought in every):
-        yield "Spot is interruptible, its price that of one moment: one instance is kept in reserve (--spare 1)."
-    if plan.basis.calculation.hours_per_month < _billed_hours(every):
-        yield f"On demand and spot are billed {quantity(plan.basis.calculation.hours_per_month)}{GLUE}h/month."
-    yield from _no_price(every, several=len(regions) > 1)
-
-
-def _no_price(every: list[tuple[RegionPlan, PurchasePlan]], *, several: bool) -> Iterator[str]:
-    """Which instance types a fleet was found without, for lack of a price."""
-    missing: dict[tuple[str, str], set[str]] = {}
-    for region, bought in every:
-        if bought.outcome.status.has_fleet and bought.without_price:
-            missing.setdefault((clean(region.region_name.provider), bought.purchase), set()).update(
-                bought.without_price
-            )
-    alike: dict[tuple[str, frozenset[str]], list[str]] = {}
-    for (provider, purchase), types in missing.items():
-        alike.setdefault((provider, frozenset(types)), []).append(_SHORT[purchase].lower())
-    parts = []
-    for (provider, same), purchases in sorted(alike.items(), key=lambda item: (item[0][0], item[1])):
-        named = ", ".join(sorted(map(clean, same)))
-        what = named if len(same) <= _NAMED_TYPES else f"{len(same)} instance types"
-        parts.append(f"{what} ({joined(purchases)}{f' on {provider}' if several else ''})")
-    if parts:
-        where = "in some regions" if several else "known here"
-        yield f"No price {where}: {'; '.join(parts)}. The fleet is the cheapest of the others."
-
-
-def _billed_hours(every: list[tuple[RegionPlan, PurchasePlan]]) -> float:
-    """The longest month that any of these is billed for."""
-    return max(
-        (bought.cost.billed_hours_per_month for _, bought in every if bought.outcome.status.has_fleet), default=0.0
-    )
 
 
 def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:
