@@ -1,4 +1,4 @@
-"""The tables of profiles/README.md and README.md that hold figures of the report card.
+"""The tables of profiles/README.md that hold figures of the report card.
 
 A table after `<!-- card: NAME -->` is made from profiles/report_card.csv; ``python -m tests.accept card`` renews it.
 """
@@ -11,7 +11,7 @@ from melange_cloud.domain.report_card import ALL, POOL, CardRow
 from tests.calibration.stored import load_card
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACES = (ROOT / "profiles" / "README.md", ROOT / "README.md")
+PLACES = (ROOT / "profiles" / "README.md",)
 TABLE = re.compile(r"<!-- card: (?P<name>[a-z ]+) -->\n(?P<table>(?:\|[^\n]*\n)*)")
 LEFT_OUT = {
     "never_fitted": "never fitted",

@@ -1,6 +1,6 @@
 """What can go wrong with live prices, provoked with the real SDKs against the loopback server.
 
-`python -m tests.faults` prints what a user sees of each; the README's table of faults is held to it by
+`python -m tests.faults` prints what a user sees of each; the table of faults in pricing/README.md is held to it by
 test_readme_faults.py. The clouds have little patience here, so that nobody waits.
 """
 

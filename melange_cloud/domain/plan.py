@@ -1,6 +1,6 @@
 """The answer in the user's words: a Plan holds one RegionPlan per region asked for.
 
-Field names are those of the JSON that ``--format json`` prints (README, "The JSON"). Money is USD; a month has
+Field names are those of the JSON that ``--format json`` prints (examples/json/README.md). Money is USD; a month has
 ``request.hours_per_month`` hours; shares and errors are fractions; None is "no data".
 """
 
