@@ -17,7 +17,9 @@ PACKAGE = Path(melange_cloud.__file__).parent
 ONE_MESSAGE = frozenset(
     ("cure", "failure", "message", "note", "notice", "problem", "reason", "refusal", "sentence", "warning", "why")
 )
-MANY_MESSAGES = frozenset(("messages", "notes", "notices", "problems", "reasons", "warnings"))
+MANY_MESSAGES = frozenset(
+    ("important_notices", "messages", "minor_notices", "notes", "notices", "problems", "reasons", "warnings")
+)
 MESSAGE_ATTRIBUTES = ONE_MESSAGE | MANY_MESSAGES | {"doubt", "found", "what", "words"}
 ERRORS = frozenset(("error", "exception", "fault", "finding", "failure", "problem"))
 """Names whose ``str()`` is a sentence."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from melange_cloud.domain import Plan
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Notices
-from melange_cloud.report.brief import brief_plan
 from melange_cloud.report.csv_ import COLUMNS, plan_rows
 from melange_cloud.report.json_ import SCHEMA_VERSION, object_of, plan_document
+from melange_cloud.report.one_screen import brief_plan
 from melange_cloud.report.page import Format, Page, written
 from melange_cloud.report.pages.first_screen import first_screen
 from melange_cloud.report.pages.region import SECTIONS, one_region, sections

@@ -1,7 +1,7 @@
 """What commands print as JSON, each document with what its schema says beyond its classes."""
 
 from melange_cloud.domain import Plan, RegionPlan, RegionStanding, Sensitivity
-from melange_cloud.domain.brief import BriefPlan
+from melange_cloud.domain.brief_plan import BriefPlan
 from melange_cloud.domain.evidence import EvidenceList
 from melange_cloud.domain.gpu_list import GpuList
 from melange_cloud.domain.heatmap import HeatMap

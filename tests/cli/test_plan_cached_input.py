@@ -56,10 +56,10 @@ def test_a_cache_makes_the_fleet_cheaper_and_the_page_says_so() -> None:
     without = what_if["--cached-input 0%"]
     assert without["usd_per_hour"] == pytest.approx(plain["regions"][0]["usd_per_hour"])
     assert "--cached-input 0%" not in {change["option"] for change in plain["regions"][0]["what_if"]}
-    page = words(run(*PLAN, "--cached-input", "0.6"))
+    page = words(run(*PLAN, "--cached-input", "0.6", "--full"))
     assert "nothing from the prefix cache (--cached-input 0%)" in page
     assert "60 % of input tokens from the prefix cache: less prompt work, same memory" in page
-    assert "router plain*: weighted load balancer; no prefix cache*" in words(run(*PLAN))
+    assert "router plain*: weighted load balancer; no prefix cache*" in words(run(*PLAN, "--full"))
     assert "no prefix cache" not in page
 
 
@@ -68,7 +68,7 @@ def test_the_share_of_a_log_is_planned_with_unless_another_is_given(log: Path) -
     assert found["request"]["cached_input"] == pytest.approx(1900 / 3000)
     assert found["request"]["cached_input_source"] == "the log of ours"
     assert "cached_input" in found["defaulted"]
-    page = words(run(*PLAN, "--workload", log))
+    page = words(run(*PLAN, "--workload", log, "--full"))
     assert (
         "63.3 % of input tokens from the prefix cache*, as in the log of ours: less prompt work, same memory. Your "
         "replicas do not share their caches, so that a plain load balancer may hit them less (--cached-input)"
@@ -102,7 +102,7 @@ def test_engines_without_a_prefix_cache_have_no_cached_input(log: Path) -> None:
     found = document(*old, "--workload", log)
     assert found["request"]["cached_input"] == 0
     assert "cached_input" not in found["defaulted"]
-    page = words(run(*PLAN, *old, "--workload", log))
+    page = words(run(*PLAN, *old, "--workload", log, "--full"))
     assert "weighted load balancer; no prefix cache" in page
     assert "no prefix cache*" not in page
 

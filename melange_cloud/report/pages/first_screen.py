@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from melange_cloud.domain import Kind, Plan, RegionPlan, Status
-from melange_cloud.domain.brief import BriefLine, BriefRegion
+from melange_cloud.domain.brief_plan import BriefLine, BriefRegion
 from melange_cloud.domain.decision import Decision
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, without
-from melange_cloud.report.brief import brief_region, important_notices
+from melange_cloud.report.one_screen import brief_region, important_notices
 from melange_cloud.report.pages.current_fleet import current_lines
 from melange_cloud.report.pages.front_end import LEAST_SHARE
 from melange_cloud.report.pages.getting_it import getting_it, longest_clause

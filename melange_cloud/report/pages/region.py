@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, LabelledLines, Notices, Paragraph, Sheet, TitledSheet, without
-from melange_cloud.report.brief import traffic_shares
-from melange_cloud.report.pages.alternatives import what_else
+from melange_cloud.report.one_screen import traffic_shares
 from melange_cloud.report.pages.coverage import coverage_lines
 from melange_cloud.report.pages.current_fleet import current_lines
 from melange_cloud.report.pages.error_bars import error_lines
@@ -16,6 +15,7 @@ from melange_cloud.report.pages.front_end import front_end_lines
 from melange_cloud.report.pages.left_out import left_out_groups, left_out_sheet
 from melange_cloud.report.pages.purchases import purchases_of_one
 from melange_cloud.report.pages.routing import routing_sheet
+from melange_cloud.report.pages.what_else import what_else
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,

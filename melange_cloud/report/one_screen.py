@@ -1,7 +1,7 @@
 """One screen of a plan: what of the whole answer it holds."""
 
 from melange_cloud.domain import Plan, RegionPlan
-from melange_cloud.domain.brief import BriefLine, BriefPlan, BriefQuestion, BriefRegion
+from melange_cloud.domain.brief_plan import BriefLine, BriefPlan, BriefQuestion, BriefRegion
 from melange_cloud.report.sentences import notices
 from melange_cloud.report.text import clean, once
 
