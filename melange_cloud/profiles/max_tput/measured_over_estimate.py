@@ -48,11 +48,14 @@ class PinnedProfile(Profile):
         estimate: what counts where nothing was measured.
         measured: what was measured.
         prefix_cache: what moves the rates, where the engine has one; the estimate and the measurements are without.
+        estimate_as_measured: the estimate under the conditions of the measurements, where ``estimate`` is with a prefix
+            cache; None where both are the same.
     """
 
     estimate: GridProfile = field(kw_only=True)
     measured: MeasuredProfile = field(kw_only=True)
     prefix_cache: PrefixCache | None = field(default=None, kw_only=True)
+    estimate_as_measured: GridProfile | None = field(default=None, kw_only=True)
 
     @property
     def max_total_tokens(self) -> int:
@@ -84,13 +87,24 @@ class PinnedProfile(Profile):
     ) -> MaxTput | UnservableSize:
         """What the estimate says, corrected by what was measured near the size; as ``Profile.max_tput``."""
         size = (input_tokens, output_tokens)
-        found = self._without_cache(size, slo, longest_total_tokens)
-        if self.prefix_cache is None:
+        found = self._pinned(size, slo, longest_total_tokens)
+        if self._with_cache is None or self.prefix_cache is None:
             return found
         before = self.estimate.max_tput(*size, slo, longest_total_tokens)
-        return self.prefix_cache.moved(found, before, size, slo, longest_total_tokens)
+        after = self._with_cache._pinned(size, slo, longest_total_tokens)  # noqa: SLF001 of its own class
+        return self.prefix_cache.moved(found, before, after, size, slo, longest_total_tokens)
 
-    def _without_cache(
+    @cached_property
+    def _with_cache(self) -> "PinnedProfile | None":
+        if self.prefix_cache is None:
+            return None
+        return replace(self, estimate=self.prefix_cache.estimate, estimate_as_measured=self.estimate, prefix_cache=None)
+
+    @property
+    def _as_measured(self) -> GridProfile:
+        return self.estimate_as_measured or self.estimate
+
+    def _pinned(
         self, size: tuple[float, float], slo: Slo, longest_total_tokens: int | None
     ) -> MaxTput | UnservableSize:
         base = self.estimate.max_tput(*size, slo, longest_total_tokens)
@@ -98,7 +112,7 @@ class PinnedProfile(Profile):
             return base
         nearest = self.measured.nearest(*size)
         away = distance(nearest, size)
-        enclosed = None if away <= CELL + EXACT else self.measured.enclosed(*size, slo)
+        enclosed = None if away <= CELL + EXACT else self._enclosed(size, slo)
         if away > REACH and enclosed is None:
             return base
         if min(slo.ttft_ms, slo.e2e_ms) < math.inf and not self.measured.knows_ttft(nearest):
@@ -107,12 +121,16 @@ class PinnedProfile(Profile):
             return self._at_measured(nearest, size, base, slo)
         return base if isinstance(base, UnservableSize) else self._near_measured(size, base, slo, enclosed)
 
+    def _enclosed(self, size: tuple[float, float], slo: Slo) -> EnclosedRate | None:
+        found = self.measured.enclosed(*size, slo)
+        return None if found is None else replace(found, served=found.served.times(self._shape(size, size)))
+
     def _within_tpot_alone(
         self, size: tuple[float, float], base: MaxTput | UnservableSize, slo: Slo, longest_total_tokens: int | None
     ) -> MaxTput | UnservableSize:
         """Where no TTFT was measured: the TPOT targets as measured, the others as estimated, whichever is lower."""
         known = Slo(slo.tpot_ms, slo.p99_tpot_ms)
-        within_tpot = self._without_cache(size, known, longest_total_tokens)
+        within_tpot = self._pinned(size, known, longest_total_tokens)
         others_limit = base != self.estimate.max_tput(*size, known, longest_total_tokens)
         return base if others_limit and not _lower(within_tpot, base) else within_tpot
 
@@ -175,9 +193,10 @@ class PinnedProfile(Profile):
     def _moved(self, measured: Size, size: tuple[float, float], served: MaxTput) -> MaxTput:
         return served.times(self._shape(measured, size))
 
-    def _shape(self, measured: Size, size: tuple[float, float]) -> float:
+    def _shape(self, measured: tuple[float, float], size: tuple[float, float]) -> float:
         """How much higher the estimate's saturation is at a size than at a measured one; 1 where it has none."""
-        here, there = (self.estimate.max_tput(tokens[0], tokens[1], NO_TARGET) for tokens in (size, measured))
+        here = self.estimate.max_tput(size[0], size[1], NO_TARGET)
+        there = self._as_measured.max_tput(measured[0], measured[1], NO_TARGET)
         if isinstance(here, MaxTput) and isinstance(there, MaxTput):
             return here.requests_per_s / there.requests_per_s
         return 1.0
@@ -202,7 +221,7 @@ class PinnedProfile(Profile):
         """
         fastest = self.measured.fastest(measured)
         decoding = fastest.requests_per_s * (measured[1] - 1) * fastest.tpot_ms / 1000
-        estimated_ms = self.estimate.tpot_ms_with(*measured, decoding)
+        estimated_ms = self._as_measured.tpot_ms_with(*measured, decoding)
         pace = 1.0 if estimated_ms is None else estimated_ms / fastest.tpot_ms
         return max(rate, base.requests_per_s * pace)
 

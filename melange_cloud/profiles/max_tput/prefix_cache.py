@@ -2,13 +2,16 @@
 
 The part of the prompts that the cache holds is not computed again; its memory is still needed. Estimates are made again
 with that (``Replica.cached_input``). Measurements were taken without a cache, so a measured rate is moved as the
-estimate moves, at the same size and targets::
+estimate's saturation moves, and then corrects the estimate with a cache as any measurement does one without
+(``measured_over_estimate.py``)::
 
-    rate(cached) = rate · estimate(cached) / estimate       at least the rate itself
-                                                            at most what decoding alone allows
+    rate(cached) = rate · saturation(cached) / saturation       at least the rate itself
+                                                                at most what decoding alone allows
 
-Where a measurement is above what the estimate says of decoding alone, nothing is added. The moved rate is an estimate,
-with the weaker grade and the larger error of the two.
+That factor is the same at every target: with the estimates at the target instead, a looser one could give a lower rate
+where the measurement has reached its limit and the estimate has not. Where a measurement is above what the estimate
+says of decoding alone, nothing is added. The moved rate is an estimate, with the weaker grade and the larger error of
+the two.
 """
 
 from dataclasses import dataclass, replace
@@ -33,6 +36,7 @@ class PrefixCache:
         self,
         measured: MaxTput | UnservableSize,
         before: MaxTput | UnservableSize,
+        after: MaxTput | UnservableSize,
         size: tuple[float, float],
         slo: Slo,
         longest_total_tokens: int | None,
@@ -42,9 +46,9 @@ class PrefixCache:
         Args:
             measured: without the cache, by measurement and estimate together.
             before: without the cache, by the estimate alone.
+            after: with the cache, by what the estimate with it and the measurements say together.
             size, slo, longest_total_tokens: as for ``Profile.max_tput``.
         """
-        after = self.estimate.max_tput(*size, slo, longest_total_tokens)
         if measured == before:
             return after
         if isinstance(after, UnservableSize) or isinstance(measured, UnservableSize):
@@ -52,19 +56,16 @@ class PrefixCache:
             missed = isinstance(measured, UnservableSize) and isinstance(before, UnservableSize)
             return after if missed and isinstance(after, MaxTput) else measured
         most = self._most(size, slo, longest_total_tokens)
-        if isinstance(before, UnservableSize):
-            rate = after.requests_per_s
-        else:
-            rate = measured.requests_per_s * after.requests_per_s / before.requests_per_s
-        rate = min(rate, most)
+        rate = min(after.requests_per_s, most)
         if rate <= measured.requests_per_s:
             return measured
-        error = max(measured.engine_error, after.engine_error)
-        down = max(measured.engine_down, after.engine_down)
+        estimate = self.estimate.max_tput(*size, slo, longest_total_tokens)
+        held = [measured, after, *([estimate] if isinstance(estimate, MaxTput) else [])]
+        error, down = max(each.engine_error for each in held), max(each.engine_down for each in held)
         return replace(
             measured,
             engine_requests_per_s=rate,
-            engine_grade=max(measured.engine_grade, after.engine_grade),
+            engine_grade=max(each.engine_grade for each in held),
             engine_error=error,
             engine_error_down=None if down == error else down,
             engine_origin="estimated",
