@@ -5,6 +5,7 @@ then headers are; then the gap between columns shrinks. What is still too wide i
 and no option is broken, not even at a hyphen, except in a cell that alone is wider than the terminal.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
@@ -12,8 +13,12 @@ from itertools import combinations, pairwise
 from rich.cells import cell_len
 
 from melange_cloud.report.blocks import Column, Sheet, only
-from melange_cloud.report.text import words, wrap
+from melange_cloud.report.text import GLUE, words, wrap
 
+BLANK = "\ue000"
+"""A blank that no line loses at its end; no text has it, since ``text.clean`` makes it visible."""
+
+_MARK = re.compile(rf"(?<=\w)[ {GLUE}]?[!*]$")
 _GAP, _LEAST_GAP = 2, 1
 _LONGEST_WORD = 28
 """Columns that may shrink do so to their longest word, but never need to be wider than this."""
@@ -65,6 +70,34 @@ def layouts(sheet: Sheet, width: int) -> tuple[tuple[int, ...], list[Layout]]:
         for at, line in enumerate(lines)
     ]
     return shown, [Layout(sheet, tuple(laid), _GAP, shares_heads=shares)]
+
+
+def with_room_for_marks(sheet: Sheet) -> Sheet:
+    """The sheet with its numbers in line where only some of a column have a mark behind them: ``3.76!``, ``287d !``.
+
+    What has none gets as many BLANK behind it.
+    """
+
+    def filled(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            cell + BLANK * (room[at] - _mark(cell)) if cell and room[at] else cell for at, cell in enumerate(cells)
+        )
+
+    room = [
+        max((_mark(row[at]) for row in sheet.rows), default=0) if column.right else 0
+        for at, column in enumerate(sheet.columns)
+    ]
+    if not any(room):
+        return sheet
+    return replace(
+        sheet, rows=tuple(map(filled, sheet.rows)), total=None if sheet.total is None else filled(sheet.total)
+    )
+
+
+def _mark(cell: str) -> int:
+    """How wide the mark at the end of a cell is."""
+    found = _MARK.search(cell)
+    return 0 if found is None else len(found[0])
 
 
 def _cells(sheet: Sheet, at: int) -> Iterator[str]:

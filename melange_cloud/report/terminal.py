@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph, Plot, Sheet, TitledSheet, footnotes
-from melange_cloud.report.table_layout import Layout, layouts
+from melange_cloud.report.table_layout import BLANK, Layout, layouts, with_room_for_marks
 from melange_cloud.report.text import wrap
 
 LEAST_WIDTH = 40
@@ -82,7 +82,7 @@ def _print_labelled(console: Console, entries: tuple[tuple[str, tuple[str, ...]]
 
 
 def _print_sheet(console: Console, sheet: Sheet, width: int) -> None:
-    shown, parts = layouts(sheet, width - _INDENT)
+    shown, parts = layouts(with_room_for_marks(sheet), width - _INDENT)
     for at, part in enumerate(parts):
         if at:
             console.print()
@@ -129,6 +129,6 @@ def _print_row(
                 text.append(" " * part.gap if place else "")
                 right = part.sheet.columns[at].right
                 text.append(blank if right else "")
-                text.append(cell, styles[at] if styles else None)
+                text.append(cell.replace(BLANK, " "), styles[at] if styles else None)
                 text.append("" if right else blank)
             console.print(text, soft_wrap=True)

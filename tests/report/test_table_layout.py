@@ -147,3 +147,17 @@ def test_styles_colour_cells_and_change_no_character() -> None:
     coloured = terminal([styled], width=100, colour=True)
     assert "\x1b[1;32mp5.48xlarge" in coloured
     assert shown(styled, 100) == shown(plain, 100)
+
+
+def test_numbers_are_in_line_where_some_have_a_mark() -> None:
+    columns = (Column("GPU"), Column("$/h", right=True), Column("Age", right=True))
+    rows = (("L4", "0.80", "115d"), ("H100", "11.06!", f"287d{GLUE}!"), ("A10G", "-", ""))
+    lines = shown(Sheet(columns, rows, total=("Total", "11.86", "")), 40)
+    assert lines == [
+        " GPU       $/h     Age",
+        " L4      0.80   115d",
+        " H100   11.06!  287d !",
+        " A10G       -",
+        " ---------------------",
+        " Total  11.86",
+    ]

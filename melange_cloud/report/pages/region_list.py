@@ -74,7 +74,9 @@ def _sheet(regions: list[ListedRegion], wide: bool) -> Sheet:
     ]
     columns += [(Column(gpu, right=True), [_cell(some.get(gpu)) for some in held]) for gpu in gpus]
     columns.append((Column("Prices of", drop=1, instead=span), [str(region.as_of_to) for region in regions]))
-    return Sheet(tuple(column for column, _ in columns), tuple(zip(*(cells for _, cells in columns), strict=True)))
+    return Sheet(
+        tuple(column for column, _ in columns), tuple(zip(*(cells for _, cells in columns), strict=True)), keys=1
+    )
 
 
 def _city(place: str) -> str:
