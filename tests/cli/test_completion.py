@@ -61,6 +61,8 @@ def test_options_are_completed_but_not_twice() -> None:
         ("plan --format ", ["table", "json", "csv", "markdown"]),
         ("sensitivity --over price:H", ["price:H100"]),
         ("workloads mix chat=0.5 do", ["document="]),
+        ("regions us-gov", ["us-gov-east-1", "us-gov-west-1"]),
+        ("gpus --gpu H", ["H100"]),
         ("plan --headroom ", []),
         ("plan --offline --solver g", ["glpk"]),
         ("plan -o a.json --router o", ["oracle"]),

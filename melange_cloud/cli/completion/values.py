@@ -83,6 +83,7 @@ OF_OPTIONS: dict[str, Values] = {
 OF_ARGUMENTS: dict[str, Values] = {
     "NAME|FILE": _workloads,
     "NAME|FILE=WEIGHT...": lambda: (f"{name}=" for name in _workloads()),
+    "[REGION]...": regions,
     "SIDE": lambda: ("snapshot", "cache"),
 }
 """What help calls an argument -> its values."""
