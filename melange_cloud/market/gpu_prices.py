@@ -113,7 +113,7 @@ def _why_none(found: QueriedPrices, region: Region, gpu: str, now: datetime) -> 
         return "no instance type that holds the model has a price"
     types = catalog.load_instance_types()
     if not any((provider, machine.gpu) == (region.provider, gpu) for (provider, _), machine in types.items()):
-        return f"{region.provider} has no instance type with it, as far as is known"
+        return f"no known instance type of {region.provider} has it"
     reasons = dict.fromkeys(
         pair.reason
         for pair in found.gathered.catalog.excluded_in(region.provider, region.name, ON_DEMAND)

@@ -98,11 +98,11 @@ def doubts_of(rate: PlannedRate) -> tuple[str, ...]:
         return ()
     if arrivals.window_s > SECONDS_PER_HOUR:
         hours = arrivals.window_s / SECONDS_PER_HOUR
-        return (f"its rates are means over {hours:g} hours, and the busiest hour is higher; give it with --rate",)
+        return (f"its rates are means over {hours:g} hours, and the busiest hour is higher: set it with --rate",)
     if arrivals.span_s < _DAY_S:
         minutes = round(arrivals.span_s / 60)
         span = f"{minutes} minutes" if minutes < _MOST_MINUTES else f"{arrivals.span_s / SECONDS_PER_HOUR:.3g} hours"
-        return (f"its arrivals span {span}; the peak of a day may be higher, give it with --rate",)
+        return (f"its arrivals cover {span}, and the peak of a whole day may be higher: set it with --rate",)
     return ()
 
 

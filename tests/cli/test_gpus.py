@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from melange_cloud.cli.app import app
 from tests.estimator.test_config_json import LLAMA_8B
 from tests.schemas import assert_valid
 
@@ -109,7 +111,7 @@ def test_spot_is_listed_on_request_and_never_an_old_quote(run, tmp_path):
 def test_what_has_no_price_says_why(run):
     answer = run.json("gpus", "--region", "us-east4", "--region", "eu-central-1")
     reasons = {(row["gpu"], row["region"]): row["reason"] for row in answer["no_price"]}
-    assert reasons["A10G", "us-east4"] == "gcp has no instance type with it, as far as is known"
+    assert reasons["A10G", "us-east4"] == "no known instance type of gcp has it"
     assert "no such machine type exists in this region" in reasons["A100-40GB", "us-east4"]
     assert reasons["H100", "eu-central-1"] == "no data"
     table = run("gpus", "--region", "us-east4", "--region", "eu-central-1").stdout
@@ -258,3 +260,37 @@ def test_nothing_is_wider_than_the_terminal(run, command, width):
     ran = run(command, COLUMNS=width)
     assert ran.exit_code == 0
     assert max(map(len, ran.stdout.splitlines())) <= int(width)
+
+
+# prices that are not shipped
+
+
+@pytest.mark.parametrize("command", ["gpus", "regions"])
+def test_nothing_is_queried_unless_asked(serve, cache, command):
+    """On a machine with credentials, by today's clock: no request is made; after --refresh the cache answers."""
+    server = serve()
+    us_east_1 = (command, "--region", "us-east-1", "--gpu", "L4")
+
+    def origins(*more):
+        ran = CliRunner().invoke(app, [*us_east_1, *more, "--format", "json"])
+        assert ran.exit_code == 0, ran.output
+        answer = json.loads(ran.stdout)
+        if command == "regions":
+            return set(answer["regions"][0]["price_origins"])
+        return {row["price_origin"] for row in answer["prices"] if row["purchase"] == "on_demand"}
+
+    assert origins() == {"snapshot"}
+    assert server.requests == []
+    assert "live" in origins("--refresh")
+    made = len(server.requests)
+    assert made > 0
+    assert "cached" in origins()
+    assert len(server.requests) == made
+
+
+def test_a_discount_is_in_the_price(run, tmp_path):
+    settings = tmp_path / "melange-cloud.toml"
+    settings.write_text('[[discount]]\nprovider = "aws"\npercent = 10\n', encoding="utf-8")
+    ran = run("gpus", "--region", "us-east-1", "--gpu", "L4", "--format", "json", MELANGE_CLOUD_CONFIG=str(settings))
+    (found,) = prices(json.loads(ran.stdout), purchase="on_demand")
+    assert found["usd_per_gpu_hour"] == pytest.approx(0.8048 * 0.9)

@@ -150,4 +150,4 @@ def test_the_page_says_what_the_rate_is_made_of(tmp_path: Path) -> None:
     mine = ("--workload", str(tmp_path / "mine.json"), "--gpu", "L4")
     page = " ".join(run("--over", "tpot", "--from", "80", "--to", "81", *mine).replace("\u00a0", " ").split())
     assert "peak 0.05 req/s (peak of the 2 minutes of log, 2026-03-01 00:01 UTC) + 20 % headroom" in page
-    assert "log: its arrivals span 2 minutes; the peak of a day may be higher, give it with --rate" in page
+    assert "log: its arrivals cover 2 minutes, and the peak of a whole day may be higher: set it with --rate" in page

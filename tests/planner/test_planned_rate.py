@@ -167,8 +167,8 @@ def test_of_equal_windows_the_first_is_the_busiest_and_gaps_are_none():
 @pytest.mark.parametrize(
     ("window_s", "windows", "word", "says"),
     [
-        (60, 101, "peak", "its arrivals span 101 minutes; the peak of a day may be higher"),
-        (3600, 6, "peak", "its arrivals span 6 hours"),
+        (60, 101, "peak", "its arrivals cover 101 minutes, and the peak of a whole day may be higher"),
+        (3600, 6, "peak", "its arrivals cover 6 hours"),
         (3600, 24, "peak", None),
         (86_400, 14, "peak", "its rates are means over 24 hours, and the busiest hour is higher"),
         (60, 101, "p95", None),

@@ -43,7 +43,10 @@ AVAILABILITY_WORDS: Mapping[Availability, str] = {
     Availability.INTERRUPTIBLE: "interruptible",
 }
 AVAILABILITY_MARKS: Mapping[Availability, tuple[str, str]] = {
-    Availability.OFTEN_UNAVAILABLE: ("!", "! often unavailable on demand: have quota and capacity confirmed first"),
+    Availability.OFTEN_UNAVAILABLE: (
+        "!",
+        "! often unavailable on demand: ask about quota and capacity before you rely on it",
+    ),
     Availability.UNCONFIRMED: ("?", "? a price is listed, but on-demand availability is unconfirmed"),
     Availability.CAPACITY_BLOCK: ("?", "? sold by Capacity Block only"),
 }
@@ -222,7 +225,7 @@ def _fits(shown: GpuList) -> Iterator[Block]:
     notes: list[str] = []
     lacking = [(gpu, fit) for gpu in shown.gpus for fit in gpu.models if not fit.tensor_parallel]
     if lacking and shown.model is None:
-        notes = [f"{UNKNOWN}: no profile; why: --model NAME. Your own model: --config config.json."]
+        notes = [f"{UNKNOWN}: no profile (--model NAME says why). Your own model: --config config.json."]
     elif shown.model is None:
         notes = ["Your own model: --config config.json."]
     yield TitledSheet(title, Sheet(columns, rows, notes=tuple(notes)))
