@@ -45,7 +45,7 @@ AVAILABILITY_WORDS: Mapping[Availability, str] = {
 AVAILABILITY_MARKS: Mapping[Availability, tuple[str, str]] = {
     Availability.OFTEN_UNAVAILABLE: (
         "!",
-        "! often unavailable on demand: ask about quota and capacity before you rely on it",
+        "! often unavailable on demand: confirm quota and capacity first",
     ),
     Availability.UNCONFIRMED: ("?", "? a price is listed, but on-demand availability is unconfirmed"),
     Availability.CAPACITY_BLOCK: ("?", "? sold by Capacity Block only"),
