@@ -59,7 +59,9 @@ def _refused(error: Any) -> Exception:
         )
         warn(one_line(f"melange-cloud: no option {echoed(error.option_name)}; {_way_on(meant, asked)}"))
         return typer.Exit(BadInput.exit_code)
-    what = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    # A list of all documents in quotes would not fit the line.
+    what = error.format_message().replace("Value error, ", "").replace("', '", ", ")
+    what = " ".join(what.split()).rstrip(".")
     warn(one_line(f"melange-cloud: {what}; see {echoed(asked)} --help"))
     return typer.Exit(BadInput.exit_code)
 
