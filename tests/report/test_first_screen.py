@@ -101,6 +101,18 @@ def test_quotas_are_named_in_short_and_where_there_is_room_in_full() -> None:
     assert "6 L4 GPUs, not checked" in forms.screen(google)
 
 
+@pytest.mark.parametrize("width", [80, 110, 115, 120])
+def test_the_name_of_a_quota_takes_no_other_column_away(width: int) -> None:
+    page = forms.screen(PAGES["one-region"], width=width)
+    assert re.search(r"^ Instance +GPU +Count +\$/h each +\$/month +Traffic +Getting it$", page, re.MULTILINE)
+
+
+def test_a_fleet_of_many_types_is_counted_in_its_line() -> None:
+    machines = (plans.G5, plans.G5_4, plans.G6, plans.P4D, plans.P5)
+    plan = plans.plan(plans.region_plan(tuple(plans.allocation(machine, 2) for machine in machines)))
+    assert " 10 instances of 5 types in aws us-east-1, on demand*\n" in forms.screen(plan)
+
+
 def test_the_rows_of_the_table_sum_to_the_month() -> None:
     """Three lines of $10.60 a month: rounded one by one they would be 33, their sum is 31.8."""
     price = 10.6 / plans.HOURS

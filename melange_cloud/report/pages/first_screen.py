@@ -157,7 +157,11 @@ def fleet_table(plan: Plan, brief: BriefRegion, *, wide: bool) -> Sheet:
     whole = brief.usd_per_month or 0.0
     months = amounts_of_whole([line.usd_per_month for line in brief.fleet], whole, 0 if whole >= 10 else 2)
     shares = percents_of_whole(line.requests_share for line in brief.fleet)
-    getting = [getting_it(line.quota, line.availability, plan.basis.fleet.purchase, wide=wide) for line in brief.fleet]
+    purchase = plan.basis.fleet.purchase
+    getting, in_short = (
+        [getting_it(line.quota, line.availability, purchase, wide=room) for line in brief.fleet]
+        for room in (wide, False)
+    )
     rows = tuple(
         (
             clean(line.instance_type),
@@ -179,7 +183,7 @@ def fleet_table(plan: Plan, brief: BriefRegion, *, wide: bool) -> Sheet:
         Column("$/h each", right=True, drop=2),
         Column("$/month", right=True),
         Column("Traffic", right=True, drop=1),
-        Column("Getting it", least=max(longest_clause(cell) for cell in getting)),
+        Column("Getting it", least=max(map(longest_clause, in_short))),
     )
     return without(Sheet(columns, rows), frozenset({"TP"}), only_if="1")
 

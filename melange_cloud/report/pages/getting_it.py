@@ -23,9 +23,10 @@ def getting_it(quota_need: QuotaNeed | None, availability: Availability, purchas
 
 def of_quota(need: QuotaNeed, *, wide: bool) -> str:
     """How much of which quota: ``64 vCPU of G``, ``9 L4 GPUs``; where wide by the vendor's own name."""
-    amount = f"{number(need.needed)}{GLUE}{glued(need.unit)}"
+    unit = f"GPU{'' if need.needed == 1 else 's'}" if need.unit == "GPU" else glued(need.unit)
+    amount = f"{number(need.needed)}{GLUE}{unit}"
     if wide or not need.short:
         return f'{amount} of "{clean(need.name)}"'
     if need.unit == "vCPU":
         return f"{amount} of{GLUE}{glued(need.short)}"
-    return f"{number(need.needed)}{GLUE}{glued(need.short)}{GLUE}GPU{'' if need.needed == 1 else 's'}"
+    return f"{number(need.needed)}{GLUE}{glued(need.short)}{GLUE}{unit}"
