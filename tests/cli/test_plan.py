@@ -162,7 +162,7 @@ def test_a_tiny_rate_still_rents_an_instance(run):
 
 
 def test_an_slo_that_no_gpu_meets_is_exit_3_and_says_why(run):
-    result = run("plan", "--region", "us-east-1", "--tpot-ms", "0.5")
+    result = run("plan", "--region", "us-east-1", "--tpot-ms", "0.5ms")
     assert result.exit_code == 3
     assert "ms to read the weights > 0.5 ms" in result.stdout
 

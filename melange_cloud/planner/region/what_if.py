@@ -24,7 +24,9 @@ def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
         answers.append(replace(spared, changes="spare"))
     half_ms = f"{basis.targets.tpot_ms / 2:g}"
     tighter = question.posed_with(question.evaluated.at(replace(basis.targets.slo, tpot_ms=basis.targets.tpot_ms / 2)))
-    halved = _what_if(question, f"TPOT {half_ms} ms", f"--tpot-ms {half_ms}", tighter, _lost(posed, tighter))
+    unit = "ms" if basis.targets.tpot_ms / 2 < 1 else ""  # a number below 1 could be seconds
+    option = f"--tpot-ms {half_ms}{unit}"
+    halved = _what_if(question, f"TPOT {half_ms} ms", option, tighter, _lost(posed, tighter))
     answers.append(replace(halved, changes="tpot_ms"))
     small = question.posed_with(host_memory_floor_gib=0.0) if _kept_out(posed, "host_memory") else None
     if small is not None:
