@@ -55,7 +55,7 @@ def gpus(
     gpu: OnlyGpus = None,
     purchase: Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; repeatable", default="all but spot")] = None,
     model: Annotated[
-        str | None, MODEL("Only the instances that hold a replica of this model, see `profiles list`.", default="")
+        str | None, MODEL("Only the instances that hold a replica of this model; see `profiles list`.", default="")
     ] = None,
     precision: Precision = None,
     era: Era = None,

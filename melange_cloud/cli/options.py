@@ -256,7 +256,7 @@ AGAINST = Option(
 FULL = Option("full", bool, "Show the whole page, not the first screen.", panel=OUTPUT)
 SHOW = Option(
     "show", PlanSection, f"Show a section of the whole page too: {one_of([*PlanSection])}; repeatable.", panel=OUTPUT,
-    many=True, word="NAME",
+    many=True, word="SECTION",
 )
 BRIEF = Option("brief", bool, "With --format json: what the first screen holds, not everything.", panel=OUTPUT)
 ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)

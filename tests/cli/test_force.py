@@ -15,6 +15,8 @@ NOWHERE = "no-such-region"
 WRITERS = {
     ("plan",): ("--region", NOWHERE),
     ("sensitivity",): ("--region", NOWHERE, "--over", "rate"),
+    ("gpus",): ("--region", NOWHERE),
+    ("regions",): ("--provider", "no-such-cloud"),
     ("solve",): ("no-such-file.json",),
     ("schema",): ("plan",),
     ("completion",): ("bash",),
