@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from melange_cloud.domain import Availability, QuotaNeed, RegionPlan
-from melange_cloud.report.text import GLUE, clean, glued, joined, number, once
+from melange_cloud.report.pages.getting_it import of_quota
+from melange_cloud.report.text import GLUE, glued, joined, once
 
 NOT_CHECKED = "In brackets: the account quota that the fleet needs; whether you have it, and capacity, is not checked."
 _MARK = "^"
@@ -19,18 +20,16 @@ def availability_of_types(region: RegionPlan) -> dict[str, Availability]:
     return {line.instance_type: line.availability for line in region.allocations}
 
 
-def of_quota(need: QuotaNeed) -> str:
-    """How much of which quota, in a few characters: ``72 vCPU of G``, ``2 A100 GPUs``."""
-    short = clean(need.short or need.name)
-    if need.unit == "vCPU":
-        return f"{number(need.needed)}{GLUE}vCPU of{GLUE}{short}"
-    return f"{number(need.needed)}{GLUE}{short} GPU{'' if need.needed == 1 else 's'}"
-
-
 def in_brackets(needs: Iterable[QuotaNeed]) -> str:
     """The quotas after a fleet: `` (72 vCPU of G)``; empty where none is known."""
-    known = ", ".join(map(of_quota, needs))
+    known = ", ".join(_breakable(of_quota(need, wide=False)) for need in needs)
     return f" ({known})" if known else ""
+
+
+def _breakable(text: str) -> str:
+    """Text whose lines may break anywhere but after the number that it begins with."""
+    number, _, words = text.partition(GLUE)
+    return f"{number}{GLUE}{words.replace(GLUE, ' ')}"
 
 
 def mark(availability: Availability | None) -> str:
