@@ -12,6 +12,7 @@ sheet states net prices already, and is left as it is.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -20,8 +21,10 @@ from pathlib import Path
 from melange_cloud.catalog.implausible import ODD_FACTOR
 from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import PROVIDERS, PURCHASES, Offer
-from melange_cloud.errors import BadFile, Fault, echoed
+from melange_cloud.errors import BadFile, BadInput, Fault, echoed
+from melange_cloud.inputs.cloud_names import plain_cloud
 from melange_cloud.inputs.fields import Fields
+from melange_cloud.inputs.purchase_names import purchase_named
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 from melange_cloud.settings import read_array, settings_path
 
@@ -129,9 +132,20 @@ def _hint(word: str, known: Iterable[str]) -> str:
     return did_you_mean(closest(word, known))
 
 
+def _as_called_here(table: dict[str, object]) -> dict[str, object]:
+    """The table with its cloud and purchase as we call them; what is not known stays as it is written."""
+    known = dict(table)
+    if isinstance(provider := table.get("provider"), str):
+        known["provider"] = plain_cloud(provider)
+    if isinstance(purchase := table.get("purchase"), str):
+        with suppress(BadInput):
+            known["purchase"] = purchase_named("purchase", purchase)
+    return known
+
+
 def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fault]) -> Discount:
     """The table as a Discount; what is wrong with it is added to ``faults``."""
-    fields = Fields(path, table, faults, f"[[discount]] {number}, ")
+    fields = Fields(path, _as_called_here(table), faults, f"[[discount]] {number}, ")
     provider, region, family = (fields.text(key) or None for key in ("provider", "region", "family"))
     purchase = fields.choice("purchase", PURCHASES)
     percent, usd_per_hour = fields.number("percent"), fields.number("usd_per_hour")

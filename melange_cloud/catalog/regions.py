@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 
 from melange_cloud.domain import PROVIDERS, Offer, Region
 from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs.cloud_names import cloud_named, cloud_of_option, plain_cloud
+from melange_cloud.inputs.comma_lists import listed
 from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 _GLOB_SIGNS = frozenset("*?[")
@@ -34,7 +36,7 @@ def select_regions(
 
     Args:
         patterns: region names, globs (``eu-*``), ``all``, each with a provider before it if wanted
-            (``aws:us-east-1``, ``gcp:all``); upper and lower case are the same.
+            (``aws:us-east-1``, ``gcp:all``), several after commas; upper and lower case are the same.
         provider: only this provider's regions; None for both.
         regions: what there is to choose from (``load_regions``, ``with_sheet_regions``).
         priced: (provider, name) pairs that have prices (``Catalog.priced_regions``). Where given, ``all`` and globs
@@ -46,8 +48,9 @@ def select_regions(
         BadInput: a pattern selects nothing; one line per such pattern, with close matches over both providers.
     """
     providers = _providers(regions)
-    if provider is not None and provider not in providers:
-        raise BadInput(f"unknown provider '{echoed(provider)}': use {' or '.join(providers)}")
+    if provider is not None:
+        provider = cloud_of_option(provider, providers)
+    patterns = listed("--region", patterns)
     if not patterns:
         raise BadInput("no region given: use a name, a glob or 'all'")
     selected: dict[tuple[str, str], Region] = {}
@@ -75,13 +78,9 @@ def named_among(patterns: Iterable[str], regions: Iterable[Region]) -> tuple[Reg
 def _matches(
     pattern: str, provider: str | None, regions: Sequence[Region], priced: Collection[tuple[str, str]] | None
 ) -> list[Region]:
-    prefix, colon, name = pattern.strip().rpartition(":")
-    prefix, name = prefix.lower(), name.lower()
-    providers = _providers(regions)
-    if colon and prefix not in providers:
-        raise BadInput(f"unknown provider '{prefix}' in region '{pattern}': use {' or '.join(providers)}")
-    if colon and provider is not None and prefix != provider:
-        raise BadInput(f"region '{pattern}' is one of {prefix}, but the provider is {provider}: drop one of the two")
+    prefix, name = _cloud_and_name(pattern, _providers(regions))
+    if prefix and provider is not None and prefix != provider:
+        raise BadInput(f"region '{echoed(pattern)}' is one of {prefix}, but the provider is {provider}: drop one")
     wanted = prefix or provider
     candidates = [region for region in regions if wanted in (None, region.provider)]
     if name != "all" and not _GLOB_SIGNS & set(name):
@@ -101,6 +100,19 @@ def _matches(
     if priced is not None:
         found = [region for region in found if (region.provider, region.name) in priced] or found
     return found
+
+
+def _cloud_and_name(pattern: str, providers: Collection[str]) -> tuple[str, str]:
+    """``aws:us-east-1``, or ``aws us-east-1`` as answers print it, in two; the cloud is empty where none is named."""
+    word = pattern.strip().lower()
+    cloud, colon, name = word.rpartition(":")
+    if colon:
+        return cloud_named(f"region '{echoed(pattern)}', cloud '{echoed(cloud)}'", cloud, providers), name.strip()
+    for sign in (" ", "/"):
+        cloud, found, name = word.rpartition(sign)
+        if found and plain_cloud(cloud) in providers:
+            return plain_cloud(cloud), name
+    return "", word
 
 
 def _providers(regions: Iterable[Region]) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of
 MOST_OF_A_LIMIT = 1_000_000_000
 """GPUs, instances or vCPUs that a quota can name; no account has a thousandth of it."""
 
+_EXAMPLES = {"--max-instances": "g5.xlarge=8", "--max-vcpus": "aws:G=96"}
+
 
 def limits(option: str, words: Iterable[str]) -> dict[str, int]:
     """Limits by name, from ``H100=8`` and ``A10G=4,L4=2``.
@@ -27,8 +29,9 @@ def limits(option: str, words: Iterable[str]) -> dict[str, int]:
             raise BadInput(f"{option} {echoed(word)}: give a limit from 0 to {MOST_OF_A_LIMIT:,}") from None
         except NotANumber:
             limit = -1
+        example = _EXAMPLES.get(option, "H100=8")
         if not equals or not name or limit < 0:
-            raise BadInput(f"{option} {echoed(word)}: give NAME=WHOLE NUMBER")
+            raise BadInput(f"{option} {echoed(word)}: give NAME=WHOLE NUMBER, such as {example}")
         if found.get(name, limit) != limit:
             raise BadInput(f"{option} {echoed(name)}: given twice, as {found[name]} and {limit}")
         found[name] = limit

@@ -79,7 +79,7 @@ def whole(option: str, least: float | None = None, most: float | None = None) ->
         except OutOfRange:
             raise BadInput(f"{option} {echoed(value)}: give a whole number of at most {MOST:,.0f}") from None
         except NotANumber:
-            raise BadInput(f"{option} {echoed(value)}: give a whole number such as 2") from None
+            raise BadInput(f"{option} {echoed(value)}: give a whole number such as 1") from None
         if (least is not None and found < least) or (most is not None and found > most):
             limits = f"of at least {least:g}" if most is None else f"from {least or 0:g} to {most:g}"
             raise BadInput(f"{option} {found}: give a whole number {limits}")

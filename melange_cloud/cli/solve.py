@@ -48,7 +48,9 @@ def solve(
     from melange_cloud.report.pages.solution import paper_solution
 
     question = paper.read_paper_input(file)
-    solution = solvers.solve(paper.to_problem(question), solver=solver, time_limit_s=time_limit, slices=slices)
+    solution = solvers.solve(
+        paper.to_problem(question), solver=solver.strip().lower(), time_limit_s=time_limit, slices=slices
+    )
     if solution.status is Status.INFEASIBLE:
         raise NoPlan(f"{file}: {solution.reason}")
     show(paper_solution(solution, slices=slices, asked=question.slice_factor), result)

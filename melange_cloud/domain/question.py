@@ -223,7 +223,7 @@ class FleetRules:
     purchase: str = one_of(DEFAULT_PURCHASE, PURCHASES)
     sold_as: str = one_of(DEFAULT_SOLD_AS, ("proven", "any"))
     gpus: tuple[str, ...] | None = None
-    spare: int = within(DEFAULT_SPARE, 0, 1, "0, or 1 for a fleet that survives losing any one instance")
+    spare: int = within(DEFAULT_SPARE, 0, 1, "give 0, or 1 for a fleet that survives losing any one instance")
     max_gpus: Mapping[str, int] = field(default_factory=dict)
     max_instances: Mapping[str, int] = field(default_factory=dict)
     max_vcpus: Mapping[str, int] = field(default_factory=dict)

@@ -6,7 +6,6 @@ from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any, TypeVar
 
-from melange_cloud.domain import PURCHASES
 from melange_cloud.domain.question import (
     DEFAULT_PURCHASE,
     AnswerDetail,
@@ -17,7 +16,8 @@ from melange_cloud.domain.question import (
     TrafficQuestion,
 )
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs.suggestions import close_matches
+from melange_cloud.inputs.purchase_names import purchase_named
+from melange_cloud.inputs.suggestions import close_matches, slip_or_not_supported
 from melange_cloud.market.markets import PriceQuestion
 
 Part = TypeVar("Part")
@@ -108,7 +108,7 @@ def purchase_of(question: Question) -> str:
     Raises:
         BadInput: unknown purchase.
     """
-    return known_word("--purchase", question.given.get("purchase", DEFAULT_PURCHASE), PURCHASES)
+    return purchase_named("--purchase", question.given.get("purchase", DEFAULT_PURCHASE))
 
 
 def known_word(option: str, word: str, known: tuple[str, ...]) -> str:
@@ -119,7 +119,7 @@ def known_word(option: str, word: str, known: tuple[str, ...]) -> str:
     """
     normal = word.lower().replace("-", "_")
     if normal not in known:
-        raise BadInput(f"{option} {echoed(word)}: {close_matches(normal, known)}")
+        raise BadInput(f"{option} {echoed(word)}: {slip_or_not_supported(normal, known)}")
     return normal
 
 

@@ -1,12 +1,13 @@
 """A question becomes the basis of a plan, part by part: defaults filled in and named, impossible values refused."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import Field, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from melange_cloud import profiles, workload
-from melange_cloud.domain import GPUS, InstanceType, Kind, Workload
+from melange_cloud.domain import PURCHASES, InstanceType, Kind, Workload
 from melange_cloud.domain.question import (
     DEFAULT_CACHED_INPUT,
     DEFAULT_ENGINE,
@@ -15,15 +16,16 @@ from melange_cloud.domain.question import (
     HOST_MEMORY_BESIDE_WEIGHTS_GIB,
     AnswerDetail,
     Bounds,
+    Calculation,
     FleetRules,
     PlanBasis,
     PlannedTraffic,
     ServedModel,
 )
-from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs import NotANumber, parse_whole
+from melange_cloud.errors import BadInput
+from melange_cloud.inputs.purchase_names import purchase_named
 from melange_cloud.inputs.quantities import latency_target_ms, positive
-from melange_cloud.inputs.suggestions import close_matches
+from melange_cloud.planner.gpus_and_quotas import gpu_quota, gpus_asked_for, quota
 from melange_cloud.planner.planned_rate import default_rate, doubts_of, rate_of
 from melange_cloud.planner.question import PARTS, Question, fields_of, known_word
 
@@ -75,7 +77,7 @@ def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQ
     """
     served, choice = _served(question)
     traffic, load, doubts = _traffic(question, choice.era)
-    targets, calculation, detail = _checked(question.targets), _checked(question.calculation), _detail(question)
+    targets, calculation, detail = _checked(question.targets), _calculation(question), _detail(question)
     fleet, may_use = _fleet(question, choice, machines)
     return ResolvedQuestion(
         basis=PlanBasis(served, traffic, targets, fleet, calculation),
@@ -124,7 +126,9 @@ def _checked(part: Part) -> Part:
         if one.metadata.get("target_ms"):
             normal[one.name] = latency_target_ms(_option(one), value)
         elif "one_of" in one.metadata:
-            normal[one.name] = known_word(_option(one), value, one.metadata["one_of"])
+            words = one.metadata["one_of"]
+            known = purchase_named if words is PURCHASES else partial(known_word, known=words)
+            normal[one.name] = known(_option(one), value)
         elif isinstance(one.default, float):
             normal[one.name] = float(value)
     return replace(part, **normal)  # type: ignore[type-var]
@@ -214,19 +218,24 @@ def _fleet(
             f"--hours-per-month {hours:g}: a commitment is billed for every hour, used or not: give "
             f"{LEAST_HOURS_OF_A_MONTH:g} to 744, or see --compare-purchases"
         )
-    gpus, may_use = _gpus(fleet.gpus or ())
+    gpus, may_use = gpus_asked_for(fleet.gpus or ())
     filled = replace(
         fleet,
         gpus=gpus,
         spare=fleet.spare if "spare" in question.given else default_spare(fleet.purchase),
-        max_gpus=_quota("--max-gpus", fleet.max_gpus, GPUS),
-        max_instances=_quota("--max-instances", fleet.max_instances, {machine.name for machine in machines}),
-        max_vcpus=_quota("--max-vcpus", fleet.max_vcpus, {machine.quota_family for machine in machines}),
+        max_gpus=gpu_quota(fleet.max_gpus),
+        max_instances=quota("--max-instances", fleet.max_instances, {machine.name for machine in machines}),
+        max_vcpus=quota("--max-vcpus", fleet.max_vcpus, {machine.quota_family for machine in machines}),
         host_memory_floor_gib=_host_memory_floor_gib(choice)
         if fleet.min_host_memory_gib is None
         else fleet.min_host_memory_gib,
     )
     return filled, may_use
+
+
+def _calculation(question: Question) -> Calculation:
+    checked = _checked(question.calculation)
+    return replace(checked, solver=checked.solver.strip().lower())
 
 
 def _detail(question: Question) -> AnswerDetail:
@@ -275,44 +284,6 @@ def check_cached_input(share: float, era: str) -> None:
         raise BadInput(
             f"--cached-input {100 * share:g}%: engines of era {era} have no prefix cache; leave the option out"
         )
-
-
-def _gpus(words: Iterable[str]) -> tuple[tuple[str, ...] | None, frozenset[Kind] | None]:
-    by_lower = {gpu.lower(): gpu for gpu in GPUS}
-    shown: list[str] = []
-    kinds: set[Kind] = set()
-    for word in (part.strip() for text in words for part in text.split(",")):
-        name, _, degree = word.partition(":")
-        gpu = by_lower.get(name.lower())
-        if gpu is None:
-            raise BadInput(f"--gpu {echoed(word)}: {close_matches(name, GPUS)}")
-        try:
-            degrees = [parse_whole(degree, 1)] if degree else list(profiles.TENSOR_PARALLEL_DEGREES)
-        except NotANumber:
-            cure = f"after the colon comes the tensor parallel degree, such as {gpu}:2"
-            raise BadInput(f"--gpu {echoed(word)}: {cure}") from None
-        if not set(degrees) <= set(profiles.TENSOR_PARALLEL_DEGREES):
-            known = ", ".join(str(tp) for tp in profiles.TENSOR_PARALLEL_DEGREES)
-            raise BadInput(f"--gpu {echoed(word)}: tensor parallel degrees with profiles are {known}")
-        kinds.update(Kind(gpu, tp) for tp in degrees)
-        shown.append(f"{gpu}:{degrees[0]}" if degree else gpu)
-    if not kinds:
-        return None, None
-    return tuple(sorted(set(shown))), frozenset(kinds)
-
-
-def _quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict[str, int]:
-    names = sorted(known)
-    by_lower = {name.lower(): name for name in names}
-    checked: dict[str, int] = {}
-    for word, limit in limits.items():
-        name = by_lower.get(word.lower())
-        if name is None:
-            raise BadInput(f"{option} {echoed(word)}={limit}: {close_matches(word, names)}")
-        if limit < 0:
-            raise BadInput(f"{option} {word}={limit}: a limit is 0 or more")
-        checked[name] = limit
-    return dict(sorted(checked.items()))
 
 
 __all__ = ["ResolvedQuestion", "check_api_servers", "check_cached_input", "default_spare", "resolve"]

@@ -4,14 +4,27 @@ import re
 from collections.abc import Iterable
 
 from melange_cloud.domain import GPUS
-from melange_cloud.domain.engines import ENGINE_TITLES, ENGINES, MEAN_OF_ENGINES, SPELLINGS, plain_engine
+from melange_cloud.domain.engines import ENGINE_TITLES, ENGINES, MEAN_OF_ENGINES, SPELLINGS, engines_in, plain_engine
 from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.estimator.spec_files import load_eras, load_models
 from melange_cloud.estimator.specs import PRECISIONS, Era, Model
-from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean, one_of
+from melange_cloud.inputs.gpu_names import gpu_of_option
+from melange_cloud.inputs.suggestions import did_you_mean, not_supported, one_of, slip_or_not_supported, slips_of
 from melange_cloud.profiles.user_profiles import own_folder, own_precisions, plain_name
 
+SAME_SHAPE = {
+    "llama-3-8b": "llama-3.1-8b",
+    "deepseek-r1-distill-llama-8b": "llama-3.1-8b",
+    "llama-3-70b": "llama-3.1-70b",
+    "llama-3.3-70b": "llama-3.1-70b",
+    "deepseek-r1-distill-llama-70b": "llama-3.1-70b",
+    "llama-3.1-nemotron-70b": "llama-3.1-70b",
+}
+"""Models that have every dimension of a shipped one, by their config.json files: what one serves, the other does."""
+
+_PRECISIONS_CALLED = {"bfloat16": "bf16", "float16": "fp16", "half": "fp16", "float8": "fp8", "fp8_e4m3": "fp8"}
+_PRECISION_SUFFIX = re.compile(r"[-_ ](bf16|fp16|fp8)(?:[-_ ]dynamic)?$")
 _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
 
 
@@ -28,9 +41,14 @@ def find_model(name: str) -> Model:
     found = spellings.get(_plain(name))
     if found is not None:
         return found
-    close = closest(_plain(name), spellings)
-    hint = did_you_mean(dict.fromkeys(spellings[match].name for match in close)) or f"there are {', '.join(models)}"
-    raise BadInput(f"no profile of the model {name!r}: {hint}")
+    if same := same_shape(name):
+        raise BadInput(f"--model {echoed(name)}: not shipped; {same} has the same shape and speed, give it instead")
+    slips = dict.fromkeys(spellings[match].name for match in slips_of(_plain(name), spellings))
+    if precision := _PRECISION_SUFFIX.search(name.strip().lower()):
+        stem = spellings.get(_plain(name.strip()[: precision.start()]))
+        slips = {} if stem is None else {f"--model {stem.name} --precision {precision[1]}": None}
+    hint = did_you_mean(slips) or not_supported(models, "for others: `plan --config config.json`")
+    raise BadInput(f"--model {echoed(name)}: {hint}")
 
 
 def find_era(name: str | None = None) -> Era:
@@ -40,9 +58,9 @@ def find_era(name: str | None = None) -> Era:
         BadInput: not found; all names are listed.
     """
     eras = load_eras()
-    name = DEFAULT_ERA if name is None else name
+    name = DEFAULT_ERA if name is None else re.sub(r"[\s_-]+", "-", name.strip().lower())
     if name not in eras:
-        raise BadInput(f"no engine era {name!r}: there are {', '.join(eras)}")
+        raise BadInput(f"--era {echoed(name)}: {slip_or_not_supported(name, eras)}")
     return eras[name]
 
 
@@ -62,9 +80,10 @@ def find_engine(word: str | None) -> str:
     plain = plain_engine(word)
     if plain in SPELLINGS:
         return SPELLINGS[plain]
-    hint = did_you_mean(dict.fromkeys(SPELLINGS[match] for match in closest(plain, SPELLINGS)))
-    said = echoed(word) or "''"
-    raise BadInput(f"--engine {said}: {hint or f'there are {one_of((*ENGINES, MEAN_OF_ENGINES))}'}")
+    # Of "vLLM 0.12" the version is not dropped in silence: an era says which versions its engines have.
+    near = engines_in(word) or dict.fromkeys(SPELLINGS[match] for match in slips_of(plain, SPELLINGS))
+    hint = did_you_mean(near) or not_supported((*ENGINES, MEAN_OF_ENGINES))
+    raise BadInput(f"--engine {echoed(word) or repr('')}: {hint}")
 
 
 def resolve_engine(word: str | None, era: Era) -> str:
@@ -90,14 +109,7 @@ def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
     """
     if names is None:
         return GPUS
-    by_plain = {gpu.lower(): gpu for gpu in GPUS}
-    wanted = set()
-    for name in names:
-        if name.lower() not in by_plain:
-            begins = [gpu for gpu in GPUS if name and gpu.lower().startswith(name.lower())]
-            hint = did_you_mean(begins) or close_matches(name, GPUS)
-            raise BadInput(f"no profile of the GPU {name!r}: {hint}")
-        wanted.add(by_plain[name.lower()])
+    wanted = {gpu_of_option("--gpu", name) for name in names}
     return tuple(gpu for gpu in GPUS if gpu in wanted)
 
 
@@ -124,7 +136,9 @@ def resolve_precision(model: str, era: str | None = None, precision: str | None 
     """
     found, where = find_model(model), find_era(resolve_era(model, era))
     shipped_precisions = where.models.get(found.name, ())
-    wanted = (precision or found.native_precision).lower()
+    wanted = plain_precision(precision or found.native_precision)
+    if wanted not in PRECISIONS and wanted not in own_precisions(where.name, found.name):
+        raise BadInput(f"--precision {echoed(precision)}: {slip_or_not_supported(wanted, PRECISIONS)}")
     if wanted in shipped_precisions:
         return wanted
     sixteen_bit = [name for name in shipped_precisions if name != "fp8"]
@@ -133,7 +147,8 @@ def resolve_precision(model: str, era: str | None = None, precision: str | None 
     if wanted in own_precisions(where.name, found.name):
         return wanted
     raise BadInput(
-        f"no {precision} profile of {found.name} in era {where.name}: there are {', '.join(shipped_precisions)}"
+        f"--precision {echoed(precision or wanted)}: era {where.name} has no such profile of {found.name}; it has "
+        f"{one_of(shipped_precisions)}"
     )
 
 
@@ -156,13 +171,24 @@ def own_precision(model: str, precision: str | None, era: str) -> str:
         BadInput: it does not exist, or there are several to choose from.
     """
     there = own_precisions(era, model)
-    wanted = precision.lower() if precision else there[0] if len(there) == 1 else None
+    wanted = plain_precision(precision) if precision else there[0] if len(there) == 1 else None
     if wanted not in there:
-        raise BadInput(
-            f"no {precision or 'one'} precision of {plain_name(model)} in your profiles: there are {', '.join(there)}; "
-            "choose with --precision"
-        )
+        held = f"your profiles of {plain_name(model)} are in {one_of(there)}"
+        given = f" {echoed(precision)}" if precision else ""
+        raise BadInput(f"--precision{given}: {held}; give one of them")
     return wanted
+
+
+def plain_precision(word: str) -> str:
+    """A precision as PRECISIONS spells it, of what people call it; other words in lower case."""
+    plain = word.strip().lower()
+    return _PRECISIONS_CALLED.get(plain, plain)
+
+
+def same_shape(name: str) -> str:
+    """The shipped model that has every dimension of another one; empty if there is none."""
+    plain = _plain(name)
+    return next((shipped for other, shipped in SAME_SHAPE.items() if _plain(other) == plain), "")
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from melange_cloud.domain import Kind
 from melange_cloud.domain.question import DEFAULT_MODEL
 from melange_cloud.errors import BadFile, BadInput
+from melange_cloud.inputs.comma_lists import listed_or_all
 from melange_cloud.profiles.library import load_profiles
 from melange_cloud.profiles.lookup import find_gpus
 from melange_cloud.profiles.max_tput.profile import Profile
@@ -21,8 +22,7 @@ def gpus_of(words: Iterable[str]) -> tuple[str, ...]:
     Raises:
         BadInput: a name is not one of GPUS.
     """
-    names = [part.strip() for word in words for part in word.split(",")]
-    return find_gpus(None if any(name.lower() == "all" for name in names) else names)
+    return find_gpus(listed_or_all("--gpu", words))
 
 
 def one_per_gpu(

@@ -1,14 +1,17 @@
 """From a shipped name or a path to a Workload."""
 
+import re
 from pathlib import Path
 
 from melange_cloud.domain import Workload, WorkloadFile
 from melange_cloud.errors import BadInput, echoed, shown
 from melange_cloud.inputs import is_there, read_text
-from melange_cloud.inputs.suggestions import closest, did_you_mean
+from melange_cloud.inputs.suggestions import did_you_mean, known_are, slips_of
 from melange_cloud.shipped import shipped
 from melange_cloud.workload.file import parse_workload_file
 from melange_cloud.workload.histogram import parse_histogram
+
+_SPACES = re.compile(r"[\s_]+")
 
 
 def list_workloads() -> tuple[str, ...]:
@@ -32,8 +35,9 @@ def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
     """As ``load_workload``, with the arrival rates that the source saw, where the file holds them."""
     text = str(name_or_path)
     names = list_workloads()
-    if text in names:
-        path = _folder() / f"{text}.json"
+    shipped_name = _SPACES.sub("-", text.strip().lower())
+    if text in names or (shipped_name in names and not is_there(Path(text))):
+        path = _folder() / f"{shipped_name}.json"
     else:
         path = Path(text)
         if not (path.suffix or len(path.parts) > 1 or (is_there(path) and not path.is_dir())):
@@ -54,6 +58,6 @@ def _folder() -> Path:
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> str:
-    close = closest(name, names)
-    hint = f"{did_you_mean(close)} Or" if close else f"there are {', '.join(names)}; or"
-    return f"unknown workload {shown(name)}: {hint} give a .json or .csv file"
+    close = did_you_mean(slips_of(name, names))
+    hint = f"{close} For" if close else f"{known_are(names)}; for"
+    return f"unknown workload {shown(name)}: {hint} your own traffic give a .json or .csv file"

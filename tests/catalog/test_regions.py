@@ -86,9 +86,9 @@ def test_close_matches_say_whose_they_are() -> None:
         ("us-west-2-lax-1", None, "us-west-2-lax-1 is a local zone, which has its own prices and is not planned"),
         ("mars-*", None, "no region matches 'mars-*': "),
         ("eu-wst-*", None, "eu-west-1 (aws, Europe (Ireland))"),
-        ("azure:eastus", None, "unknown provider 'azure' in region 'azure:eastus': use aws or gcp"),
+        ("azure:eastus", None, "region 'azure:eastus', cloud 'azure': not supported; known are aws and gcp"),
         ("aws:us-east-1", "gcp", "region 'aws:us-east-1' is one of aws, but the provider is gcp"),
-        ("", None, "unknown region ''"),
+        ("", None, "--region '': give at least one name"),
     ],
 )
 def test_what_selects_nothing_is_refused_with_a_cure(pattern: str, provider: str | None, cure: str) -> None:
@@ -107,7 +107,7 @@ def test_every_wrong_pattern_is_named_at_once() -> None:
 
 def test_no_region_and_no_such_provider_are_refused() -> None:
     assert refusal() == "no region given: use a name, a glob or 'all'"
-    assert refusal("all", provider="azure") == "unknown provider 'azure': use aws or gcp"
+    assert refusal("all", provider="azure") == "--provider azure: not supported; known are aws and gcp"
 
 
 def test_a_users_region_is_accepted_and_can_be_selected() -> None:

@@ -118,8 +118,8 @@ def test_sensitivity_takes_it_too(run, config):
     [
         (None, (), "config.json"),
         ({**LLAMA_8B, "model_type": "mixtral"}, (), "model_type"),
-        (LLAMA_8B, ("--precision", "int4"), "--precision int4: there are bf16, fp16, fp8"),
-        (LLAMA_8B, ("--era", "1999"), "no engine era '1999'"),
+        (LLAMA_8B, ("--precision", "int4"), "--precision int4: not supported; known are bf16, fp16 and fp8"),
+        (LLAMA_8B, ("--era", "1999"), "--era 1999: not supported; known are 2025"),
     ],
 )
 def test_what_cannot_be_estimated_is_refused(run, config, fields, options, says):

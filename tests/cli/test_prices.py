@@ -117,8 +117,8 @@ def test_public_is_about_aws():
     ("arguments", "said"),
     [
         (["--region", "us-esat-1"], "us-east-1 (aws, US East (N. Virginia))"),
-        (["--provider", "azure"], "unknown provider 'azure'"),
-        (["--purchase", "rental"], "--purchase rental: use on_demand, spot"),
+        (["--provider", "azure"], "--provider azure: not supported; known are aws and gcp"),
+        (["--purchase", "rental"], "--purchase rental: not supported; known are on_demand, spot"),
     ],
 )
 @pytest.mark.parametrize("command", ["refresh", "list", "export"])

@@ -72,10 +72,10 @@ def test_out_ends_decide_the_format(run, config, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--gpu", "L9"), "no profile of the GPU 'L9'"),
+        (("--gpu", "L9"), "--gpu L9: not supported; known are L4"),
         (("--gpu", "L4", "--tp", "3"), "--tp 3: degrees that are estimated are 1, 2, 4, 8"),
         (("--gpu", "A10G", "--precision", "fp8"), "A10G has no fp8: give --precision bf16"),
-        (("--gpu", "L4", "--era", "1999"), "no engine era '1999'"),
+        (("--gpu", "L4", "--era", "1999"), "--era 1999: not supported; known are 2025"),
         (("--gpu", "L4", "--tpot-ms", "-5"), "--tpot-ms -5: give milliseconds above 0"),
         (("--gpu", "L4", "--config", "absent.json"), "absent.json: cannot be read (No such file"),
         (("--gpu", "L4", "--config", "mixtral.json"), "mixtral.json, num_local_experts: is a mixture of experts"),

@@ -82,14 +82,14 @@ def test_show_writes_to_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--gpu", "T4"), "no profile of the GPU 'T4'"),
+        (("--gpu", "T4"), "--gpu T4: not supported; known are L4"),
         (("--gpu", "A10G", "--precision", "fp8"), "A10G has no fp8"),
         (("--gpu", "A10G", "--model", "llama-3.1-70b", "--tp", "2"), "94.9 GiB are missing; it has --tp 8"),
         (("--gpu", "L4", "--tp", "3"), "it has --tp 1, 2, 4, 8"),
         (("--gpu", "L4", "--tpot-ms", "0"), "--tpot-ms 0"),
         (("--gpu", "L4", "--tpot-ms", "nan"), "--tpot-ms nan"),
-        (("--gpu", "L4", "--model", "gpt"), "no profile of the model 'gpt'"),
-        (("--gpu", "L4", "--era", "1999"), "no engine era '1999'"),
+        (("--gpu", "L4", "--model", "gpt"), "--model gpt: not supported; known are llama-3.1-8b"),
+        (("--gpu", "L4", "--era", "1999"), "--era 1999: not supported; known are 2025"),
     ],
 )
 def test_show_refuses_with_the_cure(arguments: tuple[str, ...], says: str) -> None:

@@ -291,7 +291,7 @@ def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_p
     ("arguments", "said"),
     [
         (("--url", "host:8000"), "--url host:8000: must be the server's address"),
-        (("--gpu", "A10"), "did you mean A10G"),
+        (("--gpu", "A10"), "--gpu A10: not supported; known are L4, A10G"),
         (("--sizes", "128"), "--sizes '128': input x output tokens, such as 128x128,1024x256"),
         (("--sizes", "128x128,"), "--sizes"),
         (("--sizes", "0x5"), "--sizes '0x5'"),
@@ -301,7 +301,7 @@ def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_p
         (("--tpot-ms", "0"), "--tpot-ms 0: give milliseconds above 0"),
         (("--ttft-ms", "nan"), "--ttft-ms nan: give milliseconds above 0"),
         (("--seconds-per-point", "0"), "--seconds-per-point 0: give a positive number"),
-        (("--era", "1999"), "no engine era '1999'"),
+        (("--era", "1999"), "--era 1999: not supported; known are 2025"),
         (("--model", "no-such"), "--precision: no-such is not a model we know"),
         (("--served-model", "other"), f"serves {SERVED}"),
         (("--tokenizer", "./nothing"), "--tokenizer ./nothing: folder not found"),

@@ -99,7 +99,7 @@ def test_pictures_are_the_same_bytes_every_time(tmp_path: Path, suffix: str, mon
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--over", "cost"), "--over cost: there are"),
+        (("--over", "cost"), "--over cost: not supported; known are rate, tpot"),
         (("--over", "rat"), "did you mean rate?"),
         (("--over", "price"), "name a GPU, such as price:A10G"),
         (("--over", "price:B200"), "--over price:B200"),

@@ -122,3 +122,91 @@ def test_a_workload_is_scaled_and_mixed_by_shares_and_rates(run) -> None:
         results = [run("workloads", *words) for words in (typed, same)]
         assert [result.exit_code for result in results] == [0, 0], results[0].output
         assert results[0].stdout == results[1].stdout
+
+
+NAMES = {
+    "region": ("US-EAST-1,us-west-2", "us-east-1 us-west-2"),
+    "provider": ("Amazon", ""),
+    "model": ("meta-llama/Llama-3.1-8B-Instruct", "model"),
+    "precision": ("BFloat16", "precision"),
+    "engine": ("vLLM", "engine"),
+    "workload": ("Chat", "workload"),
+    "router": ("Plain", "router"),
+    "gpu": ("nvidia-l4,A10G", "gpus"),
+    "purchase": ("RI-1y", "purchase"),
+    "max-gpus": ("nvidia-a100-80gb=8,a10g=40", "max_gpus"),
+    "max-vcpus": ("G=960", "max_vcpus"),
+    "solver": ("HiGHS", "solver"),
+}
+"""Option: what is typed, and the key of the answer's request."""
+
+UNDERSTOOD = {
+    "model": "llama-3.1-8b", "precision": "bf16", "engine": "vllm", "workload": "chat", "router": "plain",
+    "gpus": ["A10G", "L4"], "purchase": "commit_1y", "max_gpus": {"A100-80GB": 8, "A10G": 40},
+    "max_vcpus": {"aws:G": 960}, "solver": "highs",
+}  # fmt: skip
+
+
+def test_names_are_understood_wherever_they_are_given(run, tmp_path) -> None:
+    offline = ("--offline", "--format", "json")
+    options = [word for name, (typed, _) in NAMES.items() for word in (f"--{name}", typed)]
+    variables = {f"MELANGE_CLOUD_{name.replace('-', '_').upper()}": typed for name, (typed, _) in NAMES.items()}
+    ways = {"options": run("plan", *offline, *options), "variables": run("plan", *offline, **variables)}
+    lines = [f'{name} = "{typed}"' for name, (typed, _) in NAMES.items()]
+    (tmp_path / "melange-cloud.toml").write_text("\n".join(["[plan]", *lines]))
+    ways["settings"] = run("plan", *offline)
+    for way, result in ways.items():
+        assert result.exit_code == 0, (way, result.output)
+        document = json.loads(result.stdout)
+        assert sorted(region["region"] for region in document["regions"]) == ["us-east-1", "us-west-2"]
+        assert {key: document["request"][key] for key in UNDERSTOOD} == UNDERSTOOD
+    assert len({result.stdout for result in ways.values()}) == 1
+
+
+NOT_KNOWN = [
+    (("--gpu", "H200"), "--gpu H200: not supported; known are L4, A10G, A100-40GB, A100-80GB and H100"),
+    (("--gpu", "L4,A100"), "--gpu A100: comes in several sizes; give A100-40GB or A100-80GB"),
+    (("--gpu", "H100x2"), "--gpu H100x2: for 2 GPUs per replica give H100:2"),
+    (("--max-gpus", "B200=8"), "--max-gpus B200=8: not supported; known are L4, A10G"),
+    (("--max-gpus", "a10g=8", "--max-gpus", "nvidia-a10g=9"), "--max-gpus A10G: given twice, as 8 and 9"),
+    (("--max-gpus", "8"), "--max-gpus 8: give NAME=WHOLE NUMBER, such as H100=8"),
+    (("--max-instances", "g6e.xlarge=2"), "--max-instances g6e.xlarge=2: not supported; known are a2*, a3*, g2*, g5*"),
+    (("--max-vcpus", "Z=96"), "--max-vcpus Z=96: not supported; known are aws:G, aws:P, gcp:A2, gcp:A3 and gcp:G2"),
+    (("--purchase", "ri"), "--purchase ri: for how long? Give commit_1y or commit_3y (AWS: standard RI; Google: CUD)"),
+    (
+        ("--purchase", "savings-plan"),
+        "--purchase savings-plan: prices of Savings Plans are not supported; give commit_1y",
+    ),
+    (("--provider", "azure"), "--provider azure: not supported; known are aws and gcp"),
+    (("--region", "azure:eastus"), "region 'azure:eastus', cloud 'azure': not supported; known are aws and gcp"),
+    (("--model", "gpt-4"), "--model gpt-4: not supported; known are llama-3.1-8b, llama-3.1-70b"),
+    (("--model", "llama-3.3-70b"), "--model llama-3.3-70b: not shipped; llama-3.1-70b has the same shape and speed"),
+    (("--model", "Llama-3.1-8B-FP8"), "--model Llama-3.1-8B-FP8: did you mean --model llama-3.1-8b --precision fp8?"),
+    (("--precision", "int4"), "--precision int4: not supported; known are bf16, fp16 and fp8"),
+    (("--engine", "tgi"), "--engine tgi: not supported; known are vllm, sglang, tensorrt-llm and mean"),
+    (("--era", "2024"), "--era 2024: not supported; known are 2025 and vllm-0.2.7"),
+    (("--workload", "voice"), "unknown workload 'voice': known are chat, code, "),
+    (("--router", "least"), "--router least: not supported; known are plain, prompt and oracle"),
+    (("--solver", "gurobi"), "--solver gurobi: not supported; known are auto, glpk, cbc and highs"),
+]
+
+
+@pytest.mark.parametrize(("typed", "says"), NOT_KNOWN)
+def test_what_is_not_known_is_never_answered_with_the_nearest(run, typed: tuple[str, ...], says: str) -> None:
+    result = run("plan", *HERE[:3], *typed)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"melange-cloud: {says}")
+    assert len(line) < 300
+
+
+def test_a_discount_may_call_cloud_and_contract_as_people_do(run, tmp_path) -> None:
+    def listed(provider: str, purchase: str) -> str:
+        text = f'[[discount]]\nprovider = "{provider}"\npurchase = "{purchase}"\npercent = 10\n'
+        (tmp_path / "melange-cloud.toml").write_text(text)
+        words = ("--region", "us-east-1", "--gpu", "nvidia-l4", "--purchase", "on-demand,RI-1y", "--format", "csv")
+        result = run("prices", "list", "--offline", *words)
+        assert result.exit_code == 0, result.output
+        return str(result.stdout)
+
+    assert listed("Amazon", "1yr RI") == listed("aws", "commit_1y") != listed("gcp", "commit_1y")

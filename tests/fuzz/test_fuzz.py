@@ -15,7 +15,7 @@ from melange_cloud.cli.profiles import heatmap, measure
 from melange_cloud.cli.workloads.mix import name_and_weight
 from melange_cloud.errors import BadInput, MelangeError
 from melange_cloud.market.policy import age_of
-from melange_cloud.planner import resolve
+from melange_cloud.planner.gpus_and_quotas import gpus_asked_for
 from melange_cloud.planner.planned_rate import rate_of
 from melange_cloud.workload import checked_edges
 from melange_cloud.workload.load import load_workload_file
@@ -63,7 +63,7 @@ WORD_READERS: dict[str, tuple[str, Callable[[str], object]]] = {
     "--time-limit": ("1m30s", value_types.WHOLE_SECONDS.parser("--time-limit")),
     "--rate": ("p99.5", lambda text: rate_of(text, load_workload_file("code-week"))),
     "--max-age": ("12h", age_of),
-    "--gpu": ("H100:2,L4", lambda text: resolve._gpus([text])),
+    "--gpu": ("H100:2,L4", lambda text: gpus_asked_for([text])),
     "--region": ("us-east-1", lambda text: select_regions([text], None, load_regions())),
     "--input-edges": ("100,1000,8000", lambda text: checked_edges(text, "--input-edges")),
     "--size": ("64x64", lambda text: heatmap._over(heatmap.HeatMapAxis.TPOT, text, [])),

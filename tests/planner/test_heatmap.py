@@ -156,7 +156,7 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
         ({"regions": ("all",)}, BadInput, "a heat map is of one region"),
         ({"regions": ("nowhere",)}, BadInput, "unknown region 'nowhere'"),
         ({"gpus": ("T4",)}, BadInput, "--gpu T4"),
-        ({"model": "gpt"}, BadInput, "no profile of the model 'gpt'"),
+        ({"model": "gpt"}, BadInput, "--model gpt: not supported; known are llama-3.1-8b"),
         ({"gpus": ("A10G",), "regions": ("us-central1",)}, PricesUnavailable, "gcp us-central1"),
         ({"gpus": ("A10G",), "precision": "fp8"}, PricesUnavailable, "A10G has no fp8"),
     ],

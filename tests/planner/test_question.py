@@ -78,7 +78,7 @@ def test_the_basis_has_each_value_once_in_json() -> None:
     [
         ({"headroom": 11}, "--headroom 11: give a fraction from 0 to 10, such as 0.2 for 20 %"),
         ({"headroom": float("nan")}, "--headroom nan: give a fraction from 0 to 10"),
-        ({"spare": 2}, "--spare 2: 0, or 1 for a fleet that survives losing any one instance"),
+        ({"spare": 2}, "--spare 2: give 0, or 1 for a fleet that survives losing any one instance"),
         ({"time_limit_s": 0}, "--time-limit 0: whole seconds, at least 1 and at most 31,536,000"),
         ({"hours_per_month": 800}, "--hours-per-month 800: a month has 672 to 744 hours"),
         ({"min_host_memory_gib": -1}, "--min-host-memory-gib -1: give 0 to 1,000,000 GiB"),

@@ -33,9 +33,9 @@ def test_engines_are_found_as_people_write_them(word, engine):
         ("sglan", "did you mean sglang?"),
         ("tensort-llm", "did you mean tensorrt-llm?"),
         ("vLLM 0.12", "did you mean vllm?"),  # a version is not silently dropped
-        ("", "--engine '': there are vllm, sglang, tensorrt-llm or mean"),
-        ("tgi", "there are vllm, sglang, tensorrt-llm or mean"),
-        ("x" * 10_000, "there are vllm, sglang, tensorrt-llm or mean"),
+        ("", "--engine '': not supported; known are vllm, sglang, tensorrt-llm and mean"),
+        ("tgi", "not supported; known are vllm, sglang, tensorrt-llm and mean"),
+        ("x" * 10_000, "not supported; known are vllm, sglang, tensorrt-llm and mean"),
     ],
 )
 def test_others_are_refused_with_what_is_meant(word, said):

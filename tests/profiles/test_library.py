@@ -37,7 +37,7 @@ def test_an_unknown_model_offers_close_matches(wrong: str, close: str) -> None:
 
 
 def test_what_resembles_nothing_lists_all() -> None:
-    with pytest.raises(BadInput, match=r"there are llama-3\.1-8b, llama-3\.1-70b, llama-2-7b"):
+    with pytest.raises(BadInput, match=r"not supported; known are llama-3\.1-8b, llama-3\.1-70b, llama-2-7b"):
         find_model("zzz")
     with pytest.raises(BadInput):
         find_model("")
@@ -61,9 +61,9 @@ def test_a_16_bit_precision_finds_the_16_bit_profile(model: str, era: str | None
     ("model", "era", "precision", "names"),
     [
         ("llama-2-7b", "vllm-0.2.7", "fp8", "fp16"),
-        ("llama-3.1-8b", None, "int4", "bf16, fp8"),
+        ("llama-3.1-8b", None, "int4", "not supported; known are bf16, fp16 and fp8"),
         ("llama-3.1-8b", "vllm-0.2.7", None, "2025"),
-        ("llama-3.1-8b", "2019", None, r"2025, vllm-0\.2\.7"),
+        ("llama-3.1-8b", "2019", None, r"known are 2025 and vllm-0\.2\.7"),
     ],
 )
 def test_an_unknown_precision_or_era_lists_what_exists(model: str, era: str, precision: str, names: str) -> None:
@@ -74,7 +74,7 @@ def test_an_unknown_precision_or_era_lists_what_exists(model: str, era: str, pre
 def test_gpus_are_found_in_any_case_and_in_one_order() -> None:
     assert find_gpus(["h100", "l4", "H100"]) == ("L4", "H100")
     assert find_gpus() == GPUS
-    with pytest.raises(BadInput, match="did you mean A100-40GB or A100-80GB"):
+    with pytest.raises(BadInput, match="comes in several sizes; give A100-40GB or A100-80GB"):
         find_gpus(["A100"])
 
 

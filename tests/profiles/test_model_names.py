@@ -9,9 +9,10 @@ import pytest
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_models
 from melange_cloud.profiles.attribution.attribute import Attribution, attribute
-from melange_cloud.profiles.attribution.model_names import SAME_SHAPE, dense_parameters, name_tells
+from melange_cloud.profiles.attribution.model_names import dense_parameters, name_tells
 from melange_cloud.profiles.attribution.named_model import other_model
 from melange_cloud.profiles.importers import read_runs
+from melange_cloud.profiles.lookup import SAME_SHAPE
 
 (RUN,) = read_runs(Path(__file__).parent / "benchmark_files" / "vllm_2025.json")
 
@@ -247,7 +248,7 @@ def test_bf16_and_fp16_are_the_same_to_us() -> None:
         ((("gpu_type", "NVIDIA A100-SXM4-80GB"),), {"gpu": "A100-40GB"}, "the results say A100-80GB"),
         ((("tp_size", "4"),), {"tensor_parallel": 2}, "--tp 2: the results say 4"),
         ((("tensor_parallel_size", "4.0"),), {"tensor_parallel": 2}, "--tp 2: the results say 4"),
-        ((("kv_cache_dtype", "auto"), ("gpu", "TPU v5e")), {"gpu": None}, "no profile of the GPU 'TPU v5e'"),
+        ((("kv_cache_dtype", "auto"), ("gpu", "TPU v5e")), {"gpu": None}, "--gpu TPU v5e: not supported; known are L4"),
     ],
 )
 def test_gpu_and_degree_of_the_file_are_held_against_what_was_asked(labels: Any, options: Any, says: str) -> None:

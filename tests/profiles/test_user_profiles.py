@@ -246,7 +246,7 @@ LABELS = (("gpu", "L4"), ("tp", "1"))
         (lambda: attribute([replace(SWEEP[0], model="")]), "--model: the results do not name"),
         (lambda: attribute([replace(SWEEP[0], model="m", labels=LABELS)]), "--precision: m is not"),
         (lambda: attribute(relabelled(gpu="A10G", tp="3")), "--tp 3: profiles have 1, 2, 4, 8"),
-        (lambda: attribute(relabelled(gpu="A10G", tp="1"), era="1999"), "no engine era"),
+        (lambda: attribute(relabelled(gpu="A10G", tp="1"), era="1999"), "--era 1999: not supported"),
         (lambda: attribute([replace(SWEEP[0], tpot_ms=9.0)]), "26.8 ms to read the bf16 weights"),
     ],
 )  # fmt: skip

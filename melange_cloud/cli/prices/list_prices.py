@@ -28,6 +28,7 @@ from melange_cloud.cli.output import show
 from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of, tell
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
+from melange_cloud.inputs.comma_lists import listed
 from melange_cloud.report.page import Format
 
 EXAMPLE = "Example: melange-cloud prices list --region 'eu-*' --gpu L4 --gpu A10G --format csv"
@@ -68,7 +69,7 @@ def list_(
         prices,
         accept_odd_prices,
         gpus_of(gpu),
-        instance_type or (),
+        listed("--instance-type", instance_type),
     )
     now = current_time.now()
     with fetch_bar() as progress:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from melange_cloud.cli.output import warn
-from melange_cloud.errors import BadInput
+from melange_cloud.inputs.comma_lists import listed_or_all
 
 
 def purchases_of(words: list[str] | None) -> tuple[str, ...]:
@@ -13,11 +13,10 @@ def purchases_of(words: list[str] | None) -> tuple[str, ...]:
         BadInput: an unknown word.
     """
     from melange_cloud.domain import PURCHASES
+    from melange_cloud.inputs.purchase_names import purchase_named
 
-    if not words:
-        return PURCHASES
-    asked = [word.strip().lower().replace("-", "_") for text in words for word in text.split(",")]
-    return tuple(_known(word, PURCHASES, "--purchase") for word in dict.fromkeys(asked))
+    asked = listed_or_all("--purchase", words)
+    return PURCHASES if asked is None else tuple(dict.fromkeys(purchase_named("--purchase", word) for word in asked))
 
 
 def gpus_of(words: list[str] | None) -> frozenset[str]:
@@ -26,21 +25,16 @@ def gpus_of(words: list[str] | None) -> frozenset[str]:
     Raises:
         BadInput: an unknown GPU.
     """
-    from melange_cloud.domain import GPUS
+    from melange_cloud.inputs.gpu_names import gpu_of_option
 
-    return frozenset(_known(word.strip(), GPUS, "--gpu") for text in words or () for word in text.split(","))
-
-
-def _known(word: str, known: Iterable[str], option: str) -> str:
-    by_lower = {name.lower(): name for name in known}
-    if word.lower() not in by_lower:
-        raise BadInput(f"{option} {word}: use {', '.join(by_lower.values())}")
-    return by_lower[word.lower()]
+    return frozenset(gpu_of_option("--gpu", word) for word in listed_or_all("--gpu", words) or ())
 
 
 def provider_of(word: str | None) -> str | None:
-    """What ``--provider`` says, in lower case; None if it is not given."""
-    return word.lower() if word else None
+    """What ``--provider`` says, as ``aws`` or ``gcp``; None if it is not given."""
+    from melange_cloud.inputs.cloud_names import plain_cloud
+
+    return plain_cloud(word) if word else None
 
 
 def tell(lines: Iterable[str]) -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from melange_cloud.domain import (
-    GPUS,
     ROUTERS,
     Kind,
     MaxTput,
@@ -20,8 +19,9 @@ from melange_cloud.domain import (
     Sweep,
     SweepChoice,
 )
-from melange_cloud.errors import BadInput
-from melange_cloud.inputs.suggestions import close_matches
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs.gpu_names import gpu_named
+from melange_cloud.inputs.suggestions import slip_or_not_supported
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
@@ -129,16 +129,14 @@ def _quantity(over: str) -> tuple[str, str]:
     """``price:a10g`` as (``price``, ``A10G``)."""
     what, _, name = over.strip().lower().partition(":")
     if what not in OVER:
-        raise BadInput(f"--over {over}: {close_matches(what, OVER)}")
+        raise BadInput(f"--over {echoed(over)}: {slip_or_not_supported(what, OVER)}")
     if what not in ("price", "throughput"):
         if name:
-            raise BadInput(f"--over {over}: only price and throughput are of a GPU, such as price:A10G")
+            raise BadInput(f"--over {echoed(over)}: only price and throughput are of a GPU, such as price:A10G")
         return what, ""
-    by_lower = {gpu.lower(): gpu for gpu in GPUS}
-    if name not in by_lower:
-        hint = close_matches(name, GPUS) if name else f"name a GPU, such as {what}:A10G"
-        raise BadInput(f"--over {over}: {hint}")
-    return what, by_lower[name]
+    if not name:
+        raise BadInput(f"--over {echoed(over)}: name a GPU, such as {what}:A10G")
+    return what, gpu_named(f"--over {echoed(over)}", name)
 
 
 @dataclass(frozen=True, slots=True)

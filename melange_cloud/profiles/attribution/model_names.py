@@ -48,17 +48,6 @@ _FAMILIES = (
     "olmo", "solar", "vicuna", "stablelm", "exaone", "kimi", "minimax", "ernie", "smollm", "jamba", "grok",
 )  # fmt: skip
 
-SAME_SHAPE = {
-    "llama-3-8b": "llama-3.1-8b",
-    "deepseek-r1-distill-llama-8b": "llama-3.1-8b",
-    "llama-3-70b": "llama-3.1-70b",
-    "llama-3.3-70b": "llama-3.1-70b",
-    "deepseek-r1-distill-llama-70b": "llama-3.1-70b",
-    "llama-3.1-nemotron-70b": "llama-3.1-70b",
-}
-"""Models that have every dimension of a shipped one, by their config.json files: what one serves, the other does."""
-
-
 _MIXTURES = frozenset(
     ("mixtral", "deepseek", "gpt", "dbrx", "grok", "kimi", "glm", "chatglm", "minimax", "jamba", "ernie")
 )

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.profiles.attribution.model_names import SAME_SHAPE, differs, name_tells, telling_part
+from melange_cloud.profiles.attribution.model_names import differs, name_tells, telling_part
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
-from melange_cloud.profiles.lookup import find_model
+from melange_cloud.profiles.lookup import SAME_SHAPE, find_model
 from melange_cloud.profiles.user_profiles import plain_name
 
 _TOKENIZERS = (

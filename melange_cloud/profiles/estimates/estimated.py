@@ -9,13 +9,14 @@ from melange_cloud.estimator.families import FAMILIES
 from melange_cloud.estimator.replica import Replica
 from melange_cloud.estimator.spec_files import load_calibrations, load_gpus
 from melange_cloud.estimator.specs import PRECISIONS, TENSOR_PARALLEL_DEGREES, Calibration, Era, Gpu
+from melange_cloud.inputs.suggestions import slip_or_not_supported
 from melange_cloud.profiles.estimates.estimate_table import (
     EstimateOrigin,
     EstimateTable,
     estimate_table,
     replica_of,
 )
-from melange_cloud.profiles.lookup import find_era, find_gpus
+from melange_cloud.profiles.lookup import find_era, find_gpus, plain_precision
 
 BEST_GRADE_UNMEASURED = "C"
 """An estimate for a family of which no model was measured is trusted no more than this."""
@@ -119,9 +120,9 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
     Raises:
         BadInput: it does not exist.
     """
-    wanted = (precision or model.native_precision).lower()
+    wanted = plain_precision(precision or model.native_precision)
     if wanted not in PRECISIONS:
-        raise BadInput(f"--precision {echoed(precision)}: there are {', '.join(PRECISIONS)}")
+        raise BadInput(f"--precision {echoed(precision)}: {slip_or_not_supported(wanted, PRECISIONS)}")
     return wanted
 
 

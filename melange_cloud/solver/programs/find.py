@@ -15,6 +15,7 @@ from pathlib import Path
 
 from melange_cloud.errors import BadInput, SolverFailed, echoed
 from melange_cloud.inputs import is_there
+from melange_cloud.inputs.suggestions import slip_or_not_supported
 
 SOLVERS = ("auto", "glpk", "cbc", "highs")
 """What ``--solver`` takes; ``auto`` gives GLPK two seconds and lets CBC or HiGHS finish."""
@@ -81,7 +82,7 @@ def programs_for(solver: str) -> list[SolverProgram]:
         SolverFailed: it is not installed, or the file that the user names for it is not a program.
     """
     if solver not in SOLVERS:
-        raise BadInput(f"--solver {solver}: unknown; use one of {', '.join(SOLVERS)}")
+        raise BadInput(f"--solver {echoed(solver)}: {slip_or_not_supported(solver, SOLVERS)}")
     programs = find_programs()
     for program in programs.values():
         if program.variable is not None and solver in ("auto", program.solver):
