@@ -20,8 +20,6 @@ WRITERS = {
     ("solve",): ("no-such-file.json",),
     ("schema",): ("plan",),
     ("completion",): ("bash",),
-    ("gpus",): ("--region", NOWHERE),
-    ("regions",): ("--region", NOWHERE),
     ("prices", "list"): ("--region", NOWHERE),
     ("prices", "diff"): ("no-such-side",),
     ("prices", "export"): ("--region", NOWHERE),
