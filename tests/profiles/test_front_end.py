@@ -179,7 +179,12 @@ def test_no_gpu_does_more_than_its_front_end(gpu: str, model: str, precision: st
 
 @pytest.mark.parametrize(
     ("model", "precision", "cached_input"),
-    [("llama-3.1-8b", "bf16", 0.0), ("llama-3.1-8b", "fp8", 0.0), ("mistral-7b", "bf16", 0.6)],
+    [
+        ("llama-3.1-8b", "bf16", 0.0),
+        ("llama-3.1-8b", "fp8", 0.0),
+        ("mistral-7b", "bf16", 0.6),
+        ("llama-3.1-8b", "bf16", 0.6),
+    ],
 )
 @pytest.mark.parametrize("engine", ["mean", "tensorrt-llm"])
 @pytest.mark.parametrize("gpu", ["H100", "A100-80GB"])
