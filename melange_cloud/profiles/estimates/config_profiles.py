@@ -7,7 +7,7 @@ from melange_cloud.domain import Kind
 from melange_cloud.domain.engines import MEAN_OF_ENGINES
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.config_json import ConfigModel, read_config
-from melange_cloud.profiles.estimates.estimated import DoesNotFit, estimated_at_every_degree
+from melange_cloud.profiles.estimates.estimated import NotEstimated, estimated_at_every_degree
 from melange_cloud.profiles.estimates.prefix_caches import prefix_caches, with_unmoved_noted
 from melange_cloud.profiles.lookup import find_era, find_gpus
 from melange_cloud.profiles.max_tput.grid_profile import GridProfile
@@ -53,7 +53,7 @@ def profiles_of_config(
         caches: dict[Kind, PrefixCache] = {}
         try:
             table, refused = estimated_at_every_degree(shape, gpu, precision=precision, era=where.name, engine=engine)
-        except DoesNotFit as error:
+        except NotEstimated as error:
             missing[gpu] = error.reason
         except BadInput as error:
             missing[gpu] = str(error)

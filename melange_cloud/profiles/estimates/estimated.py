@@ -47,16 +47,17 @@ def estimated_profile(
     return _table(model, asked, (_degree(model, asked, tensor_parallel),))
 
 
-class DoesNotFit(BadInput):
-    """A replica that the GPU cannot host; the message says why and what would do.
+class NotEstimated(BadInput):
+    """A GPU that a model is not estimated on; the message says why and what would do.
 
     Attributes:
-        reason: why, without the model's name; with another precision, where that would do.
+        reason: why, in few words without the names of model and GPU, as one of several GPUs' reasons; with another
+            precision, where that would do.
     """
 
-    def __init__(self, model: str, refusal: str, cure: str, smaller: str) -> None:
-        super().__init__(f"{model}: {refusal}; {cure}{f' and so would {smaller}' if smaller else ''}")
-        self.reason = f"{refusal}; {smaller} would do" if smaller else refusal
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def estimated_at_every_degree(
@@ -73,8 +74,8 @@ def estimated_at_every_degree(
         engine: as ``resolve_engine`` gives it.
 
     Raises:
-        DoesNotFit: there is none (a BadInput).
-        BadInput: the GPU or the era cannot be estimated at this precision.
+        NotEstimated: there is none, or the GPU does not have the precision.
+        BadInput: the era cannot be estimated at this precision.
     """
     asked = _asked(model, gpu, precision, era, engine)
     least = _degree(model, asked, None)
@@ -107,7 +108,7 @@ def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None,
     sheet, where = load_gpus()[name], find_era(era)
     wanted = wanted_precision(model, precision)
     if sheet.peak_tflops(wanted) is None:
-        raise BadInput(f"{name} has no {wanted}: give --precision bf16, or a GPU that has it")
+        raise NotEstimated(f"{name} has no {wanted}: give --precision bf16, or a GPU that has it", f"no {wanted}")
     constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
     if constants is None:
         raise BadInput(f"no constants of the estimator for {name} at {wanted} in era {where.name}: try another --era")
@@ -165,7 +166,14 @@ def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
     smaller = _smaller_format(model, asked, degree)
     more = [other for other in fitting if other > degree]
     cure = f"--tp {more[0]} would do" if more else "no more GPUs of one instance would do: take a larger GPU"
-    raise DoesNotFit(model.name, refusal(degree), cure, smaller)
+    replica = asked.replica(model, degree)
+    outcome = "do not fit" if replica.cache_bytes <= 0 else "leave too little room"
+    on = f"{degree} GPUs" if degree > 1 else "one GPU"
+    reason = f"{model.weight_gib(asked.precision):.1f} GiB of {asked.precision} weights {outcome} on {on}"
+    raise NotEstimated(
+        f"{model.name}: {replica.refusal}; {cure}{f' and so would {smaller}' if smaller else ''}",
+        f"{reason}; {smaller} would do" if smaller else reason,
+    )
 
 
 def _smaller_format(model: ConfigModel, asked: _Asked, degree: int) -> str:
