@@ -14,6 +14,7 @@ from melange_cloud.errors import BadInput, PricesUnavailable
 from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.markets import Market, OnFetch, open_market, snapshot_notice
 from melange_cloud.planner.eligibility import eligible_offers, rules_of
+from melange_cloud.planner.obstacles import grouped_reasons
 from melange_cloud.planner.question import Question
 from melange_cloud.planner.resolve import ResolvedQuestion, resolve
 from melange_cloud.planner.user_measurements import imports_at
@@ -267,9 +268,7 @@ def _why_empty(region: Region, basis: PlanBasis, left_out: Sequence[IneligibleTy
     where = f"{region.provider} {region.name}"
     if not left_out:
         return f"no data: {where} has no {basis.fleet.purchase} price of a requested GPU"
-    shown = "; ".join(f"{item.instance_type}: {item.reason}" for item in left_out[:3])
-    more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-    return f"no GPU in {where} may enter a plan of {basis.served.model}: {shown}{more}"
+    return f"no GPU in {where} may enter a plan of {basis.served.model}: {grouped_reasons(left_out)}"
 
 
 def _none_if_infinite(target_ms: float) -> float | None:

@@ -112,13 +112,19 @@ def unserved_row(
 
 def why_no_candidate(left_out: Sequence[IneligibleType]) -> str:
     """Why no instance type may enter, in words."""
+    return f"every instance type is left out: {grouped_reasons(left_out)}"
+
+
+def grouped_reasons(left_out: Sequence[IneligibleType]) -> str:
+    """Why instance types may not enter, each reason once with one of its types."""
     named: dict[str, list[str]] = {}
     # What was not asked for explains least.
     for item in sorted(left_out, key=lambda item: item.code == "gpu_not_asked"):
         named.setdefault(item.reason, []).append(item.instance_type)
     shown = "; ".join(f"{_some(names)}: {reason}" for reason, names in [*named.items()][:_REASONS_SHOWN])
-    more = f"; and {len(named) - _REASONS_SHOWN} more reasons" if len(named) > _REASONS_SHOWN else ""
-    return f"every instance type is left out: {shown}{more}"
+    rest = len(named) - _REASONS_SHOWN
+    more = f"; and {rest} more reason{'' if rest == 1 else 's'}" if rest > 0 else ""
+    return f"{shown}{more}"
 
 
 def _some(names: Sequence[str]) -> str:
