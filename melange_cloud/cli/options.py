@@ -25,6 +25,8 @@ from melange_cloud.cli.value_types import (
 from melange_cloud.clouds.deadline import BULK_S, PLAN_S
 from melange_cloud.domain import question as asked
 from melange_cloud.domain.gpu_kinds import GPUS, PURCHASES
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs.suggestions import close_matches
 from melange_cloud.market.policy import DEFAULT_MAX_AGE
 from melange_cloud.report.page import Format
 
@@ -49,6 +51,16 @@ class PlanSection(StrEnum):
     QUOTAS = "quotas"
     PRICES = "prices"
     NOT_INCLUDED = "not-included"
+
+
+def _sections(option: str, words: Iterable[str]) -> frozenset[str]:
+    """The sections that texts such as ``alternatives`` and ``prices,quotas`` name."""
+    known = tuple(section.value for section in PlanSection)
+    named = [part.strip() for text in words for part in text.split(",")]
+    for name in named:
+        if name.lower() not in known:
+            raise BadInput(f"{option} {echoed(name)}: {close_matches(name.lower(), known)}")
+    return frozenset(name.lower() for name in named)
 
 
 def _listed(_: str, words: Iterable[str]) -> tuple[str, ...]:
@@ -255,8 +267,8 @@ AGAINST = Option(
 )
 FULL = Option("full", bool, "Show the whole page, not the first screen.", panel=OUTPUT)
 SHOW = Option(
-    "show", PlanSection, f"Show a section of the whole page too: {one_of([*PlanSection])}; repeatable.", panel=OUTPUT,
-    many=True, word="SECTION",
+    "show", str, f"Show a section of the whole page too: {one_of([*PlanSection])}; repeatable.", panel=OUTPUT,
+    many=True, word="SECTION", read=_sections,
 )
 BRIEF = Option("brief", bool, "With --format json: what the first screen holds, not everything.", panel=OUTPUT)
 ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from melange_cloud.cli.current_time import now
-from melange_cloud.cli.options import ONE_ANSWER, QUESTION, PlanSection
+from melange_cloud.cli.options import ONE_ANSWER, QUESTION, SHOW, PlanSection
 from melange_cloud.cli.options_to_question import question_of, takes
 from melange_cloud.cli.output import note, show, warn, width
 from melange_cloud.cli.progress import plan_bars
@@ -50,7 +50,7 @@ def plan(**values: Any) -> None:
     """Find the cheapest fleet for each region that meets the latency target, and the alternatives to it."""
     result = result_of(values["out"], values["format_"], Format, force=values["force"])
     as_json = result.format == Format.JSON
-    shown = frozenset(item.value for item in values["show"] or ())
+    shown: frozenset[str] = SHOW.value(values["show"]) or frozenset()
     explains = values["explain"] or values["alternatives"] is not None or PlanSection.REASONS in shown
     wants_reasons = True if explains else None if as_json and not values["brief"] else False
     if values["brief"] and (values["full"] or result.format == Format.CSV):

@@ -84,17 +84,20 @@ def test_everything_else_is_one_word_away(run, screens):
     assert "--full" in screen
     assert "Alternatives" not in screen
     assert "A10G only" in run(*HERE, "--full", COLUMNS="80").stdout
-    shown = run(*HERE, "--show", "alternatives", "--show", "prices", COLUMNS="80").stdout
+    shown = run(*HERE, "--show", "Alternatives,prices", COLUMNS="80").stdout
     assert shown.startswith(screen)
     assert "A10G only" in shown
     assert "karpenter-provider-aws" in shown
 
 
 def test_a_wrong_section_lists_those_that_exist(run):
-    refused = run(*HERE, "--show", "fleets")
+    refused = run(*HERE, "--show", "everything")
     assert refused.exit_code == 2
+    assert refused.stdout == ""
     for name in report.SHOW:
         assert name in refused.output
+    misspelled = run(*HERE, "--show", "prices", "--show", "alternativs")
+    assert "--show alternativs: did you mean alternatives?" in misspelled.output
 
 
 def test_the_option_names_the_sections_of_the_page():

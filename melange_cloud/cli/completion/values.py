@@ -52,6 +52,12 @@ def _quota_families() -> list[str]:
     return sorted({shape.quota_family for shape in catalog.load_instance_types().values()})
 
 
+def _sections() -> Iterable[str]:
+    from melange_cloud.report import SECTIONS
+
+    return SECTIONS
+
+
 def _over() -> list[str]:
     return [*_OVER, *(f"{what}:{gpu}" for what in ("price", "throughput") for gpu in GPUS)]
 
@@ -73,6 +79,7 @@ OF_OPTIONS: dict[str, Values] = {
     "--rate": lambda: _RATES,
     "--region": regions,
     "--router": lambda: ROUTERS,
+    "--show": _sections,
     "--sold-as": lambda: SOLD_AS,
     "--solver": lambda: SOLVERS,
     "--tp": lambda: ("1", "2", "4", "8"),
