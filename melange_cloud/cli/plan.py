@@ -65,8 +65,6 @@ def plan(**values: Any) -> None:
     _print(answer, result, shown, values)
     if wants_reasons and len(answer.regions) > 1 and not as_json and PlanSection.REASONS not in shown:
         note("--explain: the reasons of each region: --show reasons, or --format json")
-    if values["full"] and len(answer.regions) > 1 and not as_json:
-        note("--full: the whole page is of one region; of several, --show SECTION adds a section of each")
     code = planner.exit_code(answer)
     if code:
         raise typer.Exit(code)

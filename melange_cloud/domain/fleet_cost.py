@@ -30,6 +30,8 @@ class FleetCost:
             fleet serves the load there, or none was found in time.
         fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
         usd_per_million_tokens: usd_per_month / million_tokens_per_month.
+        obligation_usd: of a commitment, what is signed in all, USD: its cost per hour x 8,760 x the years of the term,
+            used or not; None without a fleet, and where nothing is signed.
         million_tokens_per_month: input + output tokens, millions, of the mean rate where given, else of the peak rate,
             all month; without headroom.
     """
@@ -39,3 +41,4 @@ class FleetCost:
     fleet_lower_bound_usd_per_hour: float | None = field(metadata={"key": "lower_bound_usd_per_hour"})
     usd_per_million_tokens: float | None
     million_tokens_per_month: float
+    obligation_usd: float | None = None

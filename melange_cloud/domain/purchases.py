@@ -21,6 +21,12 @@ RATES_APART_DAYS = 30
 """A commitment whose rates are so many days older or newer than those on demand saves nobody knows what."""
 
 
+def obligation_usd(purchase: str, fleet_usd_per_hour: float | None) -> float | None:
+    """What signing for a fleet costs over the whole term, USD; None where nothing is signed, or no cost is known."""
+    years = TERM_YEARS.get(purchase)
+    return None if years is None or fleet_usd_per_hour is None else fleet_usd_per_hour * HOURS_PER_YEAR * years
+
+
 class NoSaving(StrEnum):
     """Why a purchase shows its price and no saving.
 

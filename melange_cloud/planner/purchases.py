@@ -6,13 +6,12 @@ from math import fsum
 
 from melange_cloud.domain import FleetContext, Offer, PlanBasis, PurchasePlan, Region, RegionPlan
 from melange_cloud.domain.purchases import (
-    HOURS_PER_YEAR,
     RATES_APART_DAYS,
-    TERM_YEARS,
     BreakEven,
     NoSaving,
     OnDemandComparison,
     PurchaseCost,
+    obligation_usd,
 )
 from melange_cloud.domain.question import DEFAULT_HOURS_PER_MONTH
 from melange_cloud.market.markets import Market
@@ -105,13 +104,13 @@ def _purchase_plan(
 ) -> PurchasePlan:
     plan, on_demand, hours = sides[purchase].plan, sides["on_demand"].plan, sides[purchase].hours
     usd_per_hour, cheapest = plan.fleet_usd_per_hour, on_demand.fleet_usd_per_hour
-    fleet, years = plan.instance_counts, TERM_YEARS.get(purchase)
+    fleet = plan.instance_counts
     same_fleet = None
     if usd_per_hour is not None and purchase != "on_demand" and set(fleet) <= set(offers):
         same_fleet = fsum(offers[name].usd_per_instance_hour * count for name, count in fleet.items())
     apart_days = None if usd_per_hour is None or cheapest is None else _rates_apart_days(plan, on_demand, offers)
     no_saving = _no_saving(purchase, apart_days)
-    pays = years is not None and no_saving is None
+    pays = purchase.startswith("commit_") and no_saving is None
     part = _part(usd_per_hour, same_fleet) if pays else None
     part_of_cheapest = _part(usd_per_hour, cheapest) if pays else None
     made = PurchasePlan(
@@ -122,7 +121,7 @@ def _purchase_plan(
             fleet_lower_bound_usd_per_hour=plan.cost.fleet_lower_bound_usd_per_hour,
             billed_hours_per_month=hours,
             usd_per_month=None if usd_per_hour is None else usd_per_hour * hours,
-            obligation_usd=None if usd_per_hour is None or years is None else usd_per_hour * HOURS_PER_YEAR * years,
+            obligation_usd=obligation_usd(purchase, usd_per_hour),
         ),
         instances=fleet,
         on_demand_fleet_usd_per_hour=same_fleet,

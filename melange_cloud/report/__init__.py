@@ -33,14 +33,14 @@ def plan_page(
     Args:
         plan: the answer.
         show: sections of SHOW to add.
-        full: of one region, every section instead of the first screen.
+        full: the whole page instead of the first screen.
         brief: the document is that of one screen.
-        all_rows: of a comparison, every region with a fleet instead of the cheapest and the last.
+        all_rows: of a comparison, every region with a fleet; else the cheapest, those that were named, and the last.
     """
 
     def blocks(wide: bool) -> Iterable[Block]:
         if len(plan.regions) > 1 or not plan.regions:
-            return comparison(plan, wide=wide, all_rows=all_rows, show=show)
+            return comparison(plan, wide=wide, full=full, all_rows=all_rows, show=show)
         region = plan.regions[0]
         if full:
             return one_region(plan, region, wide=wide, show=show)

@@ -15,6 +15,7 @@ from melange_cloud.domain import (
     FleetContext,
     FleetCost,
     FleetOutcome,
+    FleetWithSpare,
     IneligibleType,
     KindUse,
     OrderBasis,
@@ -236,9 +237,17 @@ def region_plan(
             routing=tuple(sorted(routing, key=lambda line: (line.input_tokens, line.gpu, line.tensor_parallel))),
         ),
         context=FleetContext(routers={"plain": cost, "prompt": cost * 0.981, "oracle": cost * 0.95}),
+        with_spare=with_spare(lines, basis.calculation.hours_per_month),
         left_out=(),
     )
     return changed(made, **changes)
+
+
+def with_spare(lines: Sequence[Allocation], hours_per_month: float) -> FleetWithSpare:
+    """One more of each line: enough to lose any one of them."""
+    usd = sum(line.usd_per_instance_hour * (line.instances + 1) for line in lines)
+    counts = {line.instance_type: line.instances + 1 for line in lines}
+    return FleetWithSpare(Status.OPTIMAL, "", usd, usd * hours_per_month, counts, True)
 
 
 def no_plan(
@@ -263,6 +272,7 @@ def no_plan(
         "kinds": (),
         "routing": (),
         "routers": {},
+        "with_spare": None,
     }
     return changed(made, **(nothing | changes))
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from melange_cloud.domain import Plan, RegionName, RegionPlan, Status
-from melange_cloud.report.pages.regions import groups
+from melange_cloud.domain import Availability, Plan, QuotaNeed, RegionName, RegionPlan, Status
+from melange_cloud.planner.ranking.rank_regions import compared_with_base
+from melange_cloud.report.pages.region_groups import groups
 from tests.report import forms, plans
 from tests.report.plans import A2, G2, G5, G6, allocation, no_plan, plan, region_plan
 
@@ -49,8 +50,10 @@ def test_ranks_count_the_regions_above() -> None:
     shown = page(plan(*REGIONS))
     ranks = re.findall(r"^ +(\d+)  (?:aws|gcp) ", shown, re.MULTILINE)
     assert ranks == ["1", "4", "6", "7"]
-    assert re.search(r"^ +4  gcp us-central1 +9,102  \+0.6 %", shown, re.MULTILINE)
-    assert re.search(r"us-east-2,? .*0 %  equal +same", shown)
+    # One spare of each: 9,048 + 1.212 and 0.9776 USD/h, 9,102 + 3.673385 and 0.853624.
+    assert re.search(r"^ +1 +aws us-east-1 +9,048 +- +10,646 ", shown, re.MULTILINE)
+    assert re.search(r"^ +4 +gcp us-central1,? +9,102 +\+0.6 % +12,407 ", shown, re.MULTILINE)
+    assert re.search(r"us-east-2,? +9,048 +0 % +10,646 +.*same", shown)
 
 
 def test_order_is_by_cost_whatever_the_order_given() -> None:
@@ -59,8 +62,8 @@ def test_order_is_by_cost_whatever_the_order_given() -> None:
 
 def test_old_prices_are_marked_and_the_mark_explained() -> None:
     narrow, wide = page(plan(*REGIONS)), page(plan(*REGIONS), 120)
-    assert re.search(r"eu-north-1 .*306d !$", narrow, re.MULTILINE)
-    assert re.search(r"us-central1 .*115d$", narrow, re.MULTILINE)
+    assert re.search(r"eu-north-1 .*306d!$", narrow, re.MULTILINE)
+    assert re.search(r"us-central1, .*115d$", narrow, re.MULTILINE)
     assert re.search(r"us-east-2 .*2026-01-20 !$", wide, re.MULTILINE)
     assert "! price older than 180 days" in narrow
     assert "older than" not in page(plan(REGIONS[0], REGIONS[3]))
@@ -69,7 +72,7 @@ def test_old_prices_are_marked_and_the_mark_explained() -> None:
 @pytest.mark.parametrize(("day", "marked"), [(date(2026, 5, 26), False), (date(2026, 5, 25), True)])
 def test_a_price_is_old_after_180_days(day: date, marked: bool) -> None:
     region = region_plan((allocation(G5, 2), allocation(G6, 1, as_of=day)))
-    assert ("d !" in page(plan(region, REGIONS[3]))) is marked
+    assert ("d!" in page(plan(region, REGIONS[3]))) is marked
 
 
 def test_the_date_is_that_of_the_oldest_price_until_which_it_was_true() -> None:
@@ -79,14 +82,14 @@ def test_the_date_is_that_of_the_oldest_price_until_which_it_was_true() -> None:
 
 
 def test_the_best_single_type_is_set_against_the_plan() -> None:
-    assert re.search(r"us-east-1 .*A10G \+8 %  2026-07-20", page(plan(*REGIONS), 120))
+    assert re.search(r"us-east-1 .*A10G \+8 %  2026-07-20", page(plan(*REGIONS), 160))
 
 
 def test_long_lists_are_folded_and_the_last_stays() -> None:
     folded, whole = page(plans.forty_regions()), page(plans.forty_regions(), all_rows=True)
-    assert len(re.findall(r"aa-north-\d+", folded)) == 13
+    assert len(re.findall(r"aws aa-north-\d+", folded)) == 12
     assert "aa-north-35" in folded
-    assert re.search(r"\.\.\.  23 more: --all-rows", folded)
+    assert re.search(r"\.\.\. 24 more:", folded)
     assert len(re.findall(r"aa-north-\d+", whole)) == 36
     assert "--all-rows" not in whole
 
@@ -96,7 +99,7 @@ def test_regions_without_a_plan_stay_with_their_reason_and_no_money() -> None:
         shown = page(plans.forty_regions(), width)
         for region in ("zz-0", "zz-1", "zz-2", "zz-3"):
             assert region in shown
-        assert re.search(r"^ +-  aws zz-0, zz-2 +- +- ", shown, re.MULTILINE)
+        assert re.search(r"^ +- +aws zz-0, zz-2 +- +- ", shown, re.MULTILINE)
     assert "infeasible: H100 <= 1 is too few" in page(plans.forty_regions(), 200)
 
 
@@ -104,7 +107,7 @@ def test_many_regions_without_a_plan_are_counted_in_the_table_and_named_below() 
     bare = [no_plan(f"zz-{at}") for at in range(9)]
     for width in (60, 80, 120):
         shown = page(plan(REGIONS[0], *bare), width)
-        assert re.search(r"^ -  9 aws regions +- .* infeasible:", shown, re.MULTILINE)
+        assert re.search(r"^ - +9 aws regions +- .* infeasible:", shown, re.MULTILINE)
         named = " ".join(shown[shown.index("No plan in") :].split())
         assert named.startswith("No plan in aws zz-0, zz-1, zz-2, zz-3, zz-4, zz-5, zz-6, zz-7, zz-8 ")
 
@@ -119,7 +122,7 @@ def test_names_of_regions_and_types_are_not_folded(width: int) -> None:
 
 
 def test_missing_data_is_not_called_infeasible() -> None:
-    shown = page(plans.pages()["commitment"], 120)
+    shown = page(plans.pages()["commitment"], 200)
     assert "unknown: no data: no 1-year" in shown
     assert "infeasible" not in shown
 
@@ -212,8 +215,8 @@ def test_degrees_tell_fleets_apart() -> None:
     four, eight = (region_plan((allocation(plans.P4DE, 1, degree=degree),), region=f"r{degree}") for degree in (4, 8))
     assert len(groups(plan(four, eight))) == 2
     shown = page(plan(four, eight), 120)
-    assert "1 p4de.24xlarge TP4" in shown
-    assert "1 p4de.24xlarge TP8" in shown
+    assert "1 p4de.24xlarge^ TP4" in shown
+    assert "1 p4de.24xlarge^ TP8" in shown
 
 
 def test_a_fleet_like_the_one_above_is_same_only_within_a_provider() -> None:
@@ -222,10 +225,89 @@ def test_a_fleet_like_the_one_above_is_same_only_within_a_provider() -> None:
     assert "same" not in shown
 
 
-@pytest.mark.parametrize(("column", "legend"), [("Sure", "Sure: "), ("Age", "! price older than")])
-def test_a_legend_is_there_only_with_its_column(column: str, legend: str) -> None:
-    pages = [page(plans.pages()["several-regions"], width) for width in (40, 50, 60, 80)]
+def test_a_legend_is_there_only_with_its_column() -> None:
+    pages = [page(plans.pages()["several-regions"], width) for width in (60, 80, 100, 120)]
     headers = [next(line for line in shown.splitlines() if line.split()[:2] == ["#", "Region"]) for shown in pages]
-    there = [column in header for header in headers]
-    assert [legend in shown for shown in pages] == there
+    there = ["Sure" in header for header in headers]
+    assert ["Sure: " in shown for shown in pages] == there
     assert set(there) == {True, False}
+    # Where the column is not there, the regions that it would doubt are named.
+    doubted = "The order is not certain against #1: gcp us-central1 and gcp us-east1."
+    assert [doubted in " ".join(shown.split()) for shown in pages] == [not here for here in there]
+
+
+def test_rows_of_regions_that_were_named_are_never_folded_away() -> None:
+    answer = plans.forty_regions()
+    named = replace(answer, named=(RegionName("aws", "aa-north-20"), RegionName("aws", "aa-north-34")))
+    shown = page(named)
+    rows = re.findall(r"aws (aa-north-\d+)", shown)
+    # Twelve rows: the two that were named, the last, and the nine cheapest.
+    assert rows == [f"aa-north-{at}" for at in (*range(9), 20, 34, 35)]
+    assert re.search(r"\.\.\. 24 more:", shown)
+    assert shown.index("24 more") < shown.index("aa-north-20")
+    base = page(replace(answer, against=RegionName("aws", "aa-north-30")))
+    assert "aa-north-30" in base
+    everything = tuple(region.region_name for region in answer.regions)
+    assert len(re.findall(r"aws aa-north-\d+", page(replace(answer, named=everything)))) == 36
+
+
+def test_what_is_hard_to_get_is_marked_and_the_quota_is_beside_the_fleet() -> None:
+    need = (QuotaNeed("Running On-Demand P instances", 384, "vCPU", "P"),)
+    hard = plans.changed(allocation(plans.P5, 2), availability=Availability.OFTEN_UNAVAILABLE)
+    region = region_plan((hard,), region="x", quota_needs=need)
+    narrow, wide = (" ".join(page(plan(REGIONS[0], region), width).split()) for width in (80, 160))
+    assert re.search(r"2 p5\.48xlarge\^ (125d )?\(384 vCPU of P\)", narrow)
+    assert "2 p5.48xlarge^ 384 vCPU of P" in wide
+    for shown in (narrow, wide):
+        assert "^ hard to get: p5.48xlarge (often unavailable)" in shown
+        assert "not checked" in shown
+    assert "hard to get" not in page(plan(REGIONS[0], REGIONS[3]))
+
+
+def test_with_a_spare_in_the_question_there_is_no_second_cost() -> None:
+    assert "--spare 1:" in page(plan(*REGIONS))
+    assert "--spare 1:" not in page(plan(*REGIONS, spare=1))
+
+
+def against(base: str) -> Plan:
+    """Two regions at 10 and 12 USD/h; with one more instance at 20 and 24."""
+    cheap, dear = fleet({"A10G": 10.0}, "a"), fleet({"A10G": 12.0}, "b")
+    answer = replace(plan(cheap, dear), against=RegionName("aws", base))
+    order = next(region.difference for region in answer.regions if region.difference is not None)
+    other = {"a": "b", "b": "a"}[base]
+    return compared_with_base(answer, {RegionName("aws", other): order})
+
+
+def test_against_a_base_percent_and_difference_are_its_own() -> None:
+    shown = page(against("b"), 120)
+    # 10 against 12 USD/h is 16.7 % less, and 2 x 730 USD a month.
+    assert re.search(r"^ +1 +aws a .* 7,300 +-16\.7 % +-1,460 ", shown, re.MULTILINE)
+    assert re.search(r"^ +2 +aws b .* 8,760 +- +- ", shown, re.MULTILINE)
+    assert "base: aws b (--against)." in shown
+    said = " ".join(shown.split())
+    # With one more instance on both sides 20 against 24 USD/h: 4 x 730.
+    moving = "Moving from aws b to aws a saves $1,460 a month (-16.7 %), and $2,920 with --spare 1 on both sides."
+    assert moving in said
+    best = " ".join(page(against("a"), 120).split())
+    assert "No region costs less than aws a." in best
+    assert "+20.0 % +1,460" in best
+
+
+def test_a_base_without_a_plan_is_said() -> None:
+    answer = replace(plan(REGIONS[0], REGIONS[3], no_plan("zz")), against=RegionName("aws", "zz"))
+    shown = " ".join(page(answer).split())
+    assert "aws zz has no plan, so nothing is compared with it." in shown
+    assert "vs #1" in shown
+
+
+def test_the_first_screen_has_the_table_and_leaves_the_rest_to_full() -> None:
+    answer = plan(*REGIONS)
+    short, whole = forms.screen(answer), page(answer)
+    for both in ("--spare 1", "vs #1", "1 to 5 lie within 0.6 %", "EXAMPLE TRAFFIC", "SNAPSHOT PRICES"):
+        assert both in short
+        assert both in whole
+    for only_whole in ("Kubernetes", "weighted load balancer"):
+        assert only_whole in whole
+        assert only_whole not in short
+    assert "More: --full" in short
+    assert len(short.splitlines()) < len(whole.splitlines())

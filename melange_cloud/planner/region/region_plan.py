@@ -27,6 +27,7 @@ from melange_cloud.domain import (
     UnservableSize,
     row_loads,
 )
+from melange_cloud.domain.purchases import obligation_usd
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.planner.region_question import RegionQuestion
 
@@ -104,6 +105,7 @@ def with_fleet(
             fleet_lower_bound_usd_per_hour=solution.fleet_lower_bound_usd_per_hour,
             usd_per_million_tokens=solution.fleet_usd_per_hour * hours / million_tokens,
             million_tokens_per_month=million_tokens,
+            obligation_usd=obligation_usd(basis.fleet.purchase, solution.fleet_usd_per_hour),
         ),
         fleet=Fleet(allocations, kinds, routing),
         left_out=question.left_out,

@@ -50,10 +50,10 @@ def first_screen(plan: Plan, region: RegionPlan, *, wide: bool) -> Iterator[Bloc
         return
     yield Paragraph(tuple(once(_answer(plan, region, brief))), strong=True)
     yield fleet_table(plan, brief, wide=wide)
-    yield Paragraph((*_question(plan), *_not_known(plan, region)))
+    yield Paragraph((*short_question(plan), *_not_known(plan, region)))
     if brief.worth_deciding:
         yield _decisions(plan, brief)
-    yield Paragraph(tuple(once([_measure_first(brief), _read_on(plan)])))
+    yield Paragraph(tuple(once([_measure_first(brief), read_on(plan)])))
 
 
 def _without_fleet(plan: Plan, region: RegionPlan) -> Iterator[Block]:
@@ -61,12 +61,12 @@ def _without_fleet(plan: Plan, region: RegionPlan) -> Iterator[Block]:
     yield Paragraph(
         (f"No plan - {sentences.no_fleet(region)}", f"{_place(region)}, {_bought(plan, region)}"), strong=True
     )
-    yield Paragraph(tuple(_question(plan)))
+    yield Paragraph(tuple(short_question(plan)))
     by_rule = tuple(one for one in region.left_out if one.code not in _SAID_BY_THE_REASON)
     if groups := left_out_groups(replace(region, left_out=by_rule)):
         yield LabelledLines((("Left out", tuple(f"{_few(names)}: {why}" for why, names in groups[:_REASONS])),))
     alone = (f"Each GPU alone: --show{GLUE}alternatives",) if region.context.single_gpu else ()
-    yield Paragraph((*alone, _read_on(plan)))
+    yield Paragraph((*alone, read_on(plan)))
 
 
 def _answer(plan: Plan, region: RegionPlan, brief: BriefRegion) -> Iterator[str]:
@@ -188,7 +188,7 @@ def fleet_table(plan: Plan, brief: BriefRegion, *, wide: bool) -> Sheet:
     return without(Sheet(columns, rows), frozenset({"TP"}), only_if="1")
 
 
-def _question(plan: Plan) -> Iterator[str]:
+def short_question(plan: Plan) -> Iterator[str]:
     """Rate, sizes and targets, and what narrows the answer."""
     traffic, fleet = plan.basis.traffic, plan.basis.fleet
     requests = "request" if traffic.peak_requests_per_s == 1 else "requests"
@@ -281,7 +281,7 @@ def _measure_first(brief: BriefRegion) -> str:
     return f"Measure first: {kind}, which would save {swing} if it is faster"
 
 
-def _read_on(plan: Plan) -> str:
+def read_on(plan: Plan) -> str:
     """Where to read on, how many notes are not shown, and what the star means."""
     hidden = len(sentences.notices(plan)) - len(important_notices(plan))
     notes = f" | {hidden}{GLUE}note{'' if hidden == 1 else 's'}:{GLUE}--show{GLUE}notes" if hidden else ""

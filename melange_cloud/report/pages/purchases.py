@@ -3,11 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from melange_cloud.domain import Confidence, Plan, PurchasePlan, RegionPlan, Status
-from melange_cloud.domain.purchases import HOURS_PER_YEAR
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, Sheet, TitledSheet
+from melange_cloud.report.pages.comparison_cells import (
+    NOT_CHECKED,
+    TOTAL,
+    WITH_SPARE,
+    in_brackets,
+    legend_of_marks,
+    mark,
+    total_legend,
+    with_spare,
+)
 from melange_cloud.report.pages.confidence import cell, legend
-from melange_cloud.report.pages.needs import NOT_CHECKED, in_brackets, legend_of_marks, mark
 from melange_cloud.report.pages.purchase_notes import WAYS, notes_of_purchases
 from melange_cloud.report.text import (
     GLUE,
@@ -25,7 +33,6 @@ _FLEET_AT = 4
 """Place of the fleet among ``_cells``."""
 _NO_DATA = f"no{GLUE}data"
 _DOUBTED = (Confidence.WITHIN_PROFILE_ERROR, Confidence.TURNS_WITH_SPARE, Confidence.NOT_PROVEN)
-_WITH_SPARE = "--spare 1: $/month where the fleet must survive losing any one instance."
 _REGIONS_OF_A_TERM = 4
 """Rows of each term, without --all-rows."""
 
@@ -39,8 +46,8 @@ def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
         Column("Bought", least=14, hang=2),
         Column("Fleet", least=14, hang=2, legend=_legend_of_fleets(region.purchases)),
         Column("$/month", right=True),
-        Column("--spare 1", right=True, legend=_WITH_SPARE),
-        Column(f"Total{GLUE}$", right=True, legend=_total([region])),
+        Column("--spare 1", right=True, legend=WITH_SPARE),
+        Column(TOTAL, right=True, legend=total_legend(one.cost.obligation_usd for one in region.purchases)),
         Column("Saves", right=True, drop=1, legend="Saves: $/month against on demand." if compared else ""),
         Column("Sure", least=9, drop=3, legend=legend(bought.against_on_demand.sure for bought in region.purchases)),
         Column("Pays from", right=True, drop=2, legend=_pays([region], hours=True)),
@@ -66,8 +73,8 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
         Column("Bought", least=9),
         Column("Region", least=19),
         Column("$/month", right=True, legend=_old(plan, shown)),
-        Column("--spare 1", right=True, legend=_WITH_SPARE),
-        Column(f"Total{GLUE}$", right=True, legend=_total(regions)),
+        Column("--spare 1", right=True, legend=WITH_SPARE),
+        Column(TOTAL, right=True, legend=total_legend(one.cost.obligation_usd for one in shown)),
         Column("Pays", right=True, drop=2, legend=(_pays(regions, hours=False), _doubted(shown))),
         Column("Fleet", least=16, legend=_legend_of_fleets(shown)),
         Column("Age", right=True, drop=1),
@@ -111,7 +118,7 @@ class _Term:
             self.rows.append(("" if at else WAYS[purchase], names, *row))
         hidden = len(found) - sum(len(alike[key]) for key in kept)
         if hidden:
-            self.rows.append(("", f"...{GLUE}{hidden}{GLUE}more:{GLUE}--all-rows", *("",) * 6))
+            self.rows.append(("", f"...{GLUE}{hidden}{GLUE}more: --all-rows", *("",) * 6))
 
 
 def _never_folded(plan: Plan, alike: Mapping[tuple[str, ...], list[RegionPlan]]) -> list[tuple[str, ...]]:
@@ -138,7 +145,7 @@ def _row(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
         name,
         _fleet(bought),
         usd_per_month(bought.cost.usd_per_month),
-        _with_spare(bought),
+        with_spare(bought.with_spare),
         usd_per_month(bought.cost.obligation_usd),
         "0" if sure is Confidence.EQUAL else saves,
         cell(sure),
@@ -156,7 +163,7 @@ def _cells(plan: Plan, bought: PurchasePlan) -> tuple[str, ...]:
     pays = _pays_from(bought, hours=False)
     return (
         f"{usd_per_month(bought.cost.usd_per_month)}{old}",
-        _with_spare(bought),
+        with_spare(bought.with_spare),
         usd_per_month(bought.cost.obligation_usd),
         f"{pays}{GLUE}?" if doubted and pays != UNKNOWN else pays,
         _fleet(bought),
@@ -169,15 +176,6 @@ def _nothing(bought: PurchasePlan) -> str:
     if bought.outcome.status is Status.INFEASIBLE:
         return "none"
     return f"not{GLUE}found" if bought.outcome.solver else _NO_DATA
-
-
-def _with_spare(bought: PurchasePlan) -> str:
-    spared = bought.with_spare
-    if spared is None:
-        return UNKNOWN
-    if spared.usd_per_month is None:
-        return "none" if spared.status is Status.INFEASIBLE else f"not{GLUE}found"
-    return usd_per_month(spared.usd_per_month)
 
 
 def _fleet(bought: PurchasePlan) -> str:
@@ -194,13 +192,6 @@ def _legend_of_fleets(purchases: Iterable[PurchasePlan]) -> tuple[str, ...]:
     several = list(purchases)
     needs = NOT_CHECKED if any(bought.quota_needs for bought in several) else ""
     return needs, legend_of_marks(bought.availability for bought in several)
-
-
-def _total(regions: list[RegionPlan]) -> str:
-    """What the total is; empty if nothing is signed."""
-    if not any(bought.cost.obligation_usd is not None for region in regions for bought in region.purchases or ()):
-        return ""
-    return f"Total{GLUE}$: what is signed in all: the rate x {number(HOURS_PER_YEAR)}{GLUE}h x years, used or not."
 
 
 def _old(plan: Plan, purchases: Iterable[PurchasePlan]) -> str:

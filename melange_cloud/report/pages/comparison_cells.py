@@ -1,12 +1,15 @@
-"""What a fleet in a row of a comparison needs: account quotas, and machines that are hard to get; not checked."""
+"""Cells that rows of comparisons share: quotas, what is hard to get, the cost with a spare, what is signed in all."""
 
 from collections.abc import Iterable, Mapping
 
-from melange_cloud.domain import Availability, QuotaNeed, RegionPlan
+from melange_cloud.domain import Availability, FleetWithSpare, QuotaNeed, RegionPlan, Status
+from melange_cloud.domain.purchases import HOURS_PER_YEAR
 from melange_cloud.report.pages.getting_it import of_quota
-from melange_cloud.report.text import GLUE, glued, joined, once
+from melange_cloud.report.text import GLUE, UNKNOWN, glued, joined, number, once, usd_per_month
 
 NOT_CHECKED = "In brackets: the account quota that the fleet needs; whether you have it, and capacity, is not checked."
+WITH_SPARE = "--spare 1: $/month where the fleet must survive losing any one instance."
+TOTAL = f"Total{GLUE}$"
 _MARK = "^"
 _HARD_TO_GET = {
     Availability.OFTEN_UNAVAILABLE: "often unavailable",
@@ -28,13 +31,13 @@ def in_brackets(needs: Iterable[QuotaNeed]) -> str:
 
 def _breakable(text: str) -> str:
     """Text whose lines may break anywhere but after the number that it begins with."""
-    number, _, words = text.partition(GLUE)
-    return f"{number}{GLUE}{words.replace(GLUE, ' ')}"
+    amount, _, words = text.partition(GLUE)
+    return f"{amount}{GLUE}{words.replace(GLUE, ' ')}"
 
 
 def mark(availability: Availability | None) -> str:
     """The mark after an instance type that is hard to get; empty for the others."""
-    return f"{GLUE}{_MARK}" if availability in _HARD_TO_GET else ""
+    return _MARK if availability in _HARD_TO_GET else ""
 
 
 def legend_of_marks(fleets: Iterable[Mapping[str, Availability]]) -> str:
@@ -46,3 +49,19 @@ def legend_of_marks(fleets: Iterable[Mapping[str, Availability]]) -> str:
                 named.setdefault(availability, []).append(glued(name))
     parts = [f"{joined(sorted(once(names)))} ({_HARD_TO_GET[which]})" for which, names in sorted(named.items())]
     return f"{_MARK} hard to get: {'; '.join(parts)}" if parts else ""
+
+
+def with_spare(spared: FleetWithSpare | None) -> str:
+    """The cell under ``--spare 1``."""
+    if spared is None:
+        return UNKNOWN
+    if spared.usd_per_month is None:
+        return "none" if spared.status is Status.INFEASIBLE else f"not{GLUE}found"
+    return usd_per_month(spared.usd_per_month)
+
+
+def total_legend(obligations_usd: Iterable[float | None]) -> str:
+    """What the total is; empty if nothing is signed."""
+    if all(usd is None for usd in obligations_usd):
+        return ""
+    return f"{TOTAL}: what is signed in all: the rate x {number(HOURS_PER_YEAR)}{GLUE}h x years, used or not."
