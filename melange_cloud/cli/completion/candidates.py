@@ -88,8 +88,9 @@ def candidates(root: Any, words: Sequence[str]) -> Candidates:
 
 
 def _values(parameter: Any, typed: str, prefix: str) -> Candidates:
-    """Values that begin as typed; of a list with commas, its last part."""
-    listed, comma, last = typed.rpartition(",")
+    """Values that begin as typed; of a list with commas, where the option takes one, its last part."""
+    takes_lists = parameter.multiple and not parameter.type_descriptor.is_choice
+    listed, comma, last = typed.rpartition(",") if takes_lists else ("", "", typed)
     head = f"{prefix}{listed}{comma}"
     words = (value for value in values_of(parameter) if value.lower().startswith(last.lower()))
     return Candidates(tuple(Candidate(head + word) for word in words), files=takes_files(parameter))
