@@ -19,7 +19,7 @@ _TOO_SMALL_TO_READ = 1e-9
 _LONGEST_TEXT = 1000
 _OPTION = re.compile(r"(?<!\S)([^\w\s-]*--[a-z][a-z0-9-]*) (?=[^\s-])")
 _COMMAND = re.compile(r"`[^`]+`")
-_PERCENT = re.compile(r"(?<=\d) (?=%)")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h|W|GB|GiB|MiB|GB/s|req/s|requests/s|tokens/s|USD|USD/h|times)(?![\w/]))")
 _PIECES = re.compile(r"([0-9]{1,18})|([^0-9]+)")
 
 
@@ -192,10 +192,10 @@ def by_number(text: str) -> list[tuple[int, str]]:
 def words(text: str) -> list[str]:
     """The parts between which a line may break.
 
-    Never between an option and its value, a number and its percent, or inside a command in backticks.
+    Never between an option and its value, a number and its unit, or inside a command in backticks.
     """
     text = _COMMAND.sub(lambda command: command[0].replace(" ", GLUE), text)
-    return _OPTION.sub(rf"\1{GLUE}", _PERCENT.sub(GLUE, text)).split(" ")
+    return _OPTION.sub(rf"\1{GLUE}", _UNIT.sub(GLUE, text)).split(" ")
 
 
 def wrap(text: str, width: int, hang: int = 0) -> list[str]:

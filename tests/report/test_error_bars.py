@@ -57,7 +57,7 @@ def test_an_end_without_a_fleet_is_said_and_not_filled():
 @pytest.mark.parametrize(
     ("first", "told"),
     [
-        (swing(), f"Measure first A10G, whose ±30 % alone moves the cost by $5,000 ($7,000 to $12,000): {MEASURE}"),
+        (swing(), f"Measure first A10G, whose ±30 % alone moves the cost by $5,000 ($7,000 to $12,000): `{MEASURE}`"),
         (
             swing(gpu="L4", in_fleet=False),
             "Measure first L4, which would enter if it were 30 % better and save $5,000: ",

@@ -125,6 +125,9 @@ def test_a_line_does_not_break_inside_a_command_that_fits_one() -> None:
 def test_a_line_does_not_break_between_a_number_and_its_unit() -> None:
     assert text.wrap(f"about 92{GLUE}% of it", 10) == ["about 92 %", "of it"]
     assert text.wrap(f"about 92{GLUE}% of it", 9) == ["about", "92 % of", "it"]
+    assert text.wrap("weights > 50 ms)", 12) == ["weights >", "50 ms)"]
+    assert text.wrap("at 10 req/s, 16 GiB", 9) == ["at", "10 req/s,", "16 GiB"]
+    assert text.wrap("at most 10 hosts", 10) == ["at most 10", "hosts"]
 
 
 @given(st.text())

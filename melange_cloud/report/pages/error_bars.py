@@ -99,4 +99,4 @@ def _measure_first(region: RegionPlan) -> list[str]:
         much = f"{plus_minus(first.error).lstrip('±')} better"
         better = much if first.error < 1 else f"{times(1 + first.error)}{GLUE}times as fast"
         effect = f"which would enter if it were {better} and save {swing}"
-    return [f"Measure first {kind}, {effect}{unproven}:{GLUE}{clean(first.measure)}"]
+    return [f"Measure first {kind}, {effect}{unproven}: `{clean(first.measure)}`"]

@@ -252,7 +252,9 @@ def _foot(shown: HeatMap) -> Iterator[Block]:
     lines = ["- cannot be served within the target."]
     if len(shown.gpus) > 1:
         lines = [clear_cases(shown), *_signs(shown)]
-    lines.append("A replica pays its part of an instance here; a fleet rents whole instances: see melange-cloud plan.")
+    lines.append(
+        "A replica pays its part of an instance here; a fleet rents whole instances: see `melange-cloud plan`."
+    )
     if shown.defaulted:
         lines.append("* default")
     yield Paragraph(tuple(lines))
