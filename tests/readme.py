@@ -19,12 +19,11 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
-from rich.text import Text
 from typer.testing import CliRunner
 
 from melange_cloud.cli.app import app
 from tests.examples import SHELL
+from tests.screenshot import screenshot
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -96,12 +95,8 @@ def output_of(command: str, exit_code: int = 0) -> str:
 
 
 def picture() -> str:
-    """The first plan as an SVG of a terminal; without rich's web fonts, so that it loads nothing."""
-    console = Console(record=True, width=COLUMNS, file=StringIO())
-    console.print(Text(f"$ {PICTURED}\n", style="bold"))
-    console.print(Text(output_of(PICTURED)))
-    svg = console.export_svg(title="melange-cloud", unique_id="melange-cloud")
-    return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    """The first plan as it looks on a terminal."""
+    return screenshot(PICTURED)
 
 
 def shown_output(block: re.Match[str]) -> str:
