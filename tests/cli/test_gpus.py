@@ -185,7 +185,7 @@ def test_csv_and_json_have_the_same_rows_and_the_banner_goes_to_stderr(run, ever
         (("--gpu", "H200"), "H200"),
         (("--region", "nowhere"), "unknown region 'nowhere'"),
         (("--purchase", "lease"), "--purchase lease"),
-        (("--model", "nonsense"), "no profile of the model 'nonsense'"),
+        (("--model", "nonsense"), "--model nonsense: not supported; known are"),
         (("--config", "missing.json"), "missing.json"),
         (("--precision", "fp8"), "--precision needs --model NAME or --config FILE"),
         (("--offline", "--refresh"), "contradict each other"),
