@@ -17,9 +17,12 @@ from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.estimator.families import FAMILIES, ModelFamily, why_not
 from melange_cloud.estimator.specs import Model
 from melange_cloud.inputs import MalformedText, NotJson, is_there, parse_json, read_text
+from melange_cloud.inputs.json_fields import without_duplicates
 
 LARGEST_FILE_BYTES = 1_000_000
 """A config.json has some kilobytes; weights given by mistake are not read into memory."""
+
+_LONGEST_NAME = 80
 
 LEAST_WINDOW = 128
 """Tokens; no profile could be made of less."""
@@ -134,9 +137,16 @@ def _read(path: Path) -> dict[str, Any]:
 
     if is_there(path) and path.is_dir():
         raise fault(f"is a folder; give {path / 'config.json'}")
+
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        try:
+            return without_duplicates(pairs)
+        except MalformedText as error:
+            raise fault(str(error)) from None
+
     text = read_text(path, LARGEST_FILE_BYTES)
     try:
-        loaded = parse_json(text)
+        loaded = parse_json(text, pairs=each_once)
     except NotJson as error:
         raise fault(f"is not JSON: {error.reason}; download it again", error.line) from None
     except MalformedText as error:
@@ -227,4 +237,4 @@ def _name(path: Path, config: Mapping[str, Any]) -> str:
     name = own.rstrip("/").rpartition("/")[2] if isinstance(own, str) else ""
     if not name.strip("."):
         name = path.resolve().parent.name if path.stem == "config" else path.stem
-    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()[:_LONGEST_NAME]).strip("-.") or "model"

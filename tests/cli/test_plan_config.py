@@ -180,6 +180,7 @@ def test_a_model_that_fits_on_no_gpu_says_how_much_memory_is_missing(run, config
         ("config.json", {}, "llama-8b"),  # the folder's
         ("Llama 3.json", {}, "llama-3"),
         ("config.json", {"_name_or_path": "org/My_Model"}, "my-model"),
+        ("config.json", {"_name_or_path": f"org/{'x' * 5000}"}, "x" * 80),
     ],
 )
 def test_without_a_name_the_model_is_called_as_its_file_says(run, tmp_path, file, more, name):
@@ -213,6 +214,9 @@ def test_a_file_that_is_not_a_config_gets_one_line(run, tmp_path):
     (line,) = result.stderr.splitlines()
     assert "has no num_hidden_layers, hidden_size" in line
     assert "give a model's whole config.json" in line
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA_8B).replace("{", '{"hidden_size": 8192, ', 1))
+    (line,) = run(*REGION, "--config", "config.json", "--rate", "5").stderr.splitlines()
+    assert line.endswith("config.json: has a duplicate field hidden_size in one object: keep one")
     (tmp_path / "config.json").write_text(json.dumps({**LLAMA_8B, "num_local_experts": 8}))
     (line,) = run(*REGION, "--config", "config.json", "--rate", "5").stderr.splitlines()
     assert "is a mixture of experts" in line

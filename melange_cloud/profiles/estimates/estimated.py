@@ -169,7 +169,7 @@ def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
     replica = asked.replica(model, degree)
     outcome = "do not fit" if replica.cache_bytes <= 0 else "leave too little room"
     on = f"{degree} GPUs" if degree > 1 else "one GPU"
-    reason = f"{model.weight_gib(asked.precision):.1f} GiB of {asked.precision} weights {outcome} on {on}"
+    reason = f"{model.weight_gib(asked.precision):,.1f} GiB of {asked.precision} weights {outcome} on {on}"
     raise NotEstimated(
         f"{model.name}: {replica.refusal}; {cure}{f' and so would {smaller}' if smaller else ''}",
         f"{reason}; {smaller} would do" if smaller else reason,

@@ -178,7 +178,7 @@ def _places(items: Sequence[MissingGpuPrice]) -> str:
     return f"{', '.join(names[:_REASONS_SHOWN])}{more}"
 
 
-def _facts(gpus: Sequence[KnownGpu]) -> Sheet:
+def _facts(gpus: Sequence[KnownGpu]) -> TitledSheet:
     rows = tuple(
         (
             gpu.gpu,
@@ -198,7 +198,7 @@ def _facts(gpus: Sequence[KnownGpu]) -> Sheet:
         Column("fp8"),
         Column("Instance types (GPUs in one)", least=20, hang=2),
     )
-    return Sheet(columns, rows)
+    return TitledSheet("The GPUs and the instances that have them", Sheet(columns, rows))
 
 
 def _families(types: Mapping[str, int]) -> str:
