@@ -1,35 +1,27 @@
 """Workloads from counts: a histogram (or one per window of time), and arrivals of the same or of another source.
 
-A histogram by hours is a CSV with the columns ``start_hour,input_bucket,output_bucket,expected_requests`` (ServeGen as
-published in numbers): the ranges are written as in a histogram, and the drift of the mix can be computed.
-
 Rates are a CSV with one column of times (ISO 8601, ``hour`` or ``t_s`` from an own origin) and one of ``requests`` in
 the window that starts there, or ``requests_per_s``. Times rise by equal steps; a step that is left out, or an empty
 cell, is a gap. Windows shorter than an hour are added up to hours where the whole spans six or more.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
-from melange_cloud.domain import ArrivalRates, Workload, WorkloadFile
+from melange_cloud.domain import ArrivalRates, WorkloadFile
 from melange_cloud.domain.units import SECONDS_PER_HOUR
 from melange_cloud.errors import BadFile, Fault, shown
 from melange_cloud.inputs import read_rows, read_text
 from melange_cloud.inputs.csv_tables import CsvRow
 from melange_cloud.workload.arrivals import HOURS_FROM, rates_of
-from melange_cloud.workload.buckets.ranges import LONGEST_TOKENS, TokenRange
-from melange_cloud.workload.histogram import SizeFacts, buckets_of_counts, notes_of, parse_histogram
+from melange_cloud.workload.histogram import SizeFacts, parse_histogram
+from melange_cloud.workload.hourly_histogram import is_by_hours, parse_hourly_histogram
 from melange_cloud.workload.load import load_workload_file
 from melange_cloud.workload.traces.clock import Clock, clock_of, number_of
 from melange_cloud.workload.traces.columns import normal, seconds_per_unit
-from melange_cloud.workload.traces.drift import drift_of
 from melange_cloud.workload.traces.time_units import SECONDS_PER_UNIT
 
-_BY_HOURS = ("start_hour", "input_bucket", "output_bucket", "expected_requests")
-_LABEL = re.compile(r"([0-9]{1,10})-([0-9]{1,10})|>([0-9]{1,10})")
 _STEP_S = {"hour": SECONDS_PER_HOUR, "minute": 60, "day": 86_400}
 _IN_SECONDS = ("t_s",)
 _USUAL_WINDOWS_S = (
@@ -59,8 +51,8 @@ def read_histogram(name_or_path: str | Path, sizes: SizeFacts | None = None) -> 
     path = Path(name_or_path)
     if path.name.removesuffix(".gz").lower().endswith(".csv"):
         text = read_text(path)
-        if text.startswith(",".join(_BY_HOURS)):
-            return _parse_by_hours(text, path, sizes or SizeFacts())
+        if is_by_hours(text):
+            return parse_hourly_histogram(text, path, sizes or SizeFacts())
         return WorkloadFile(parse_histogram(text, path, sizes))
     return load_workload_file(name_or_path)
 
@@ -184,61 +176,3 @@ def _numbers(
 ) -> list[float | None]:
     fields = (CsvRow(path, line, dict(zip(header, cells, strict=False)), faults) for line, cells in rows[1:])
     return [row.number(counted, 0, 1e15, of="requests") for row in fields]
-
-
-def _parse_by_hours(text: str, path: Path, sizes: SizeFacts) -> WorkloadFile:
-    import numpy as np
-
-    faults: list[Fault] = []
-    windows: dict[float, dict[tuple[TokenRange, TokenRange], float]] = {}
-    for line, cells in list(read_rows(text, path))[1:]:
-        if len(cells) != len(_BY_HOURS):
-            faults.append(Fault(path, f"has {len(cells)} cells, the header has {len(_BY_HOURS)}", line=line))
-            continue
-        row = CsvRow(path, line, dict(zip(_BY_HOURS, cells, strict=True)), faults)
-        hour, count = (
-            row.number(name, 0) if row.required(name) else None for name in ("start_hour", "expected_requests")
-        )
-        input_tokens = _range(cells[1], sizes.longest_input)
-        output_tokens = _range(cells[2], sizes.longest_output)
-        if isinstance(input_tokens, str) or isinstance(output_tokens, str):
-            for field, found in zip(_BY_HOURS[1:3], (input_tokens, output_tokens), strict=True):
-                if isinstance(found, str):
-                    row.fault(field, found)
-        elif hour is not None and count:
-            window = windows.setdefault(hour, {})
-            window[input_tokens, output_tokens] = window.get((input_tokens, output_tokens), 0.0) + count
-    if not faults and not windows:
-        faults.append(Fault(path, "holds no request at all"))
-    if faults:
-        raise BadFile(faults)
-    cells_used = sorted({cell for window in windows.values() for cell in window})
-    total = {cell: sum(window.get(cell, 0.0) for window in windows.values()) for cell in cells_used}
-    hours = sorted(windows)
-    step = int(min((after - before for before, after in pairwise(hours)), default=1)) * SECONDS_PER_HOUR
-    by_window = {at: np.array([windows[hour].get(cell, 0.0) for cell in cells_used]) for at, hour in enumerate(hours)}
-    name = path.name.split(".")[0]
-    requests = round(sum(total.values()))
-    workload = Workload(
-        name,
-        f"{name}, {requests:,} requests",
-        buckets_of_counts(total, sizes, path),
-        source=path.name,
-        licence="not stated",
-        requests=requests,
-        notes=notes_of(sizes),
-    )
-    return WorkloadFile(workload, drift=drift_of(by_window, step))
-
-
-def _range(text: str, longest_tokens: int | None) -> TokenRange | str:
-    match = _LABEL.fullmatch(text)
-    if match is None:
-        return f"is {shown(text, 40)}: write first-last such as 26-100, or >4000"
-    if match[3] is not None:
-        low = int(match[3])
-        if longest_tokens is None or longest_tokens <= low:
-            return f"has no upper edge: say where {text} ends, --longest-input or --longest-output"
-        return low, longest_tokens
-    low, high = max(0, int(match[1]) - 1), int(match[2])
-    return (low, high) if low < high <= LONGEST_TOKENS else f"is {shown(text, 40)}: the first must be below the last"

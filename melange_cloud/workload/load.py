@@ -9,7 +9,8 @@ from melange_cloud.inputs import is_there, read_text
 from melange_cloud.inputs.suggestions import did_you_mean, known_are, slips_of
 from melange_cloud.shipped import shipped
 from melange_cloud.workload.file import parse_workload_file
-from melange_cloud.workload.histogram import parse_histogram
+from melange_cloud.workload.histogram import SizeFacts, parse_histogram
+from melange_cloud.workload.hourly_histogram import is_by_hours, parse_hourly_histogram
 
 _SPACES = re.compile(r"[\s_]+")
 
@@ -46,7 +47,10 @@ def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
     if kind == ".json":
         return parse_workload_file(read_text(path), path)
     if kind == ".csv":
-        return WorkloadFile(parse_histogram(read_text(path), path))
+        text = read_text(path)
+        if is_by_hours(text):
+            return parse_hourly_histogram(text, path, SizeFacts())
+        return WorkloadFile(parse_histogram(text, path))
     raise BadInput(
         f"{echoed(path, 150)}: a workload file must end in .json (workload) or .csv (histogram); "
         "make one of a trace with melange-cloud workloads from-trace"

@@ -1,6 +1,7 @@
 """Arrival rates, hour by hour or minute by minute, and how the mix drifts."""
 
 import statistics
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,17 @@ from hypothesis import strategies as st
 
 from melange_cloud.domain import ArrivalRates
 from melange_cloud.errors import BadFile, BadInput
-from melange_cloud.workload import ColumnChoice, SizeFacts, read_histogram, read_rates, read_trace, with_rates
+from melange_cloud.planner import Question
+from melange_cloud.planner.resolve import resolve
+from melange_cloud.workload import (
+    ColumnChoice,
+    SizeFacts,
+    load_workload_file,
+    read_histogram,
+    read_rates,
+    read_trace,
+    with_rates,
+)
 from melange_cloud.workload.arrivals import arrival_rates
 from melange_cloud.workload.request_tally import Tally
 
@@ -161,10 +172,44 @@ def test_a_histogram_by_hours_tells_the_drift(tmp_path: Path) -> None:
     assert [bucket.share for bucket in held.workload.buckets] == [0.5, 0.5]
     assert held.drift is not None
     assert (held.drift.window_s, held.drift.windows, held.drift.mean) == (21_600, 2, 0.25)
+    rates = held.arrival_rates
+    assert rates is not None
+    # 40 requests in each of two windows of six hours.
+    assert (rates.window_s, rates.windows, rates.peak_requests_per_s) == (21_600, 2, 40 / 21_600)
     path.write_text("start_hour,input_bucket,output_bucket,expected_requests\n0,1-25,>25,30\n0,x,1-25,10\n0,1-25\n")
     with pytest.raises(BadFile) as caught:
         read_histogram(path)
     assert [fault.line for fault in caught.value.faults] == [2, 3, 4]
+
+
+BY_HOURS = "start_hour,input_bucket,output_bucket,expected_requests\n"
+
+
+def test_a_histogram_by_hours_has_its_own_arrivals(tmp_path: Path) -> None:
+    """Hours 0, 1 and 3 with 7,200, 18,000 and 3,600 requests: 2, 5 and 1 a second, and a gap."""
+    path = tmp_path / "by_hours.csv"
+    rows = ("0,1-500,1-100,3600", "0,501-1000,1-100,3600", "1,1-500,1-100,7200", "1,501-1000,1-100,10800")
+    path.write_text(BY_HOURS + "\n".join((*rows, "3,1-500,1-100,3600")) + "\n")
+    for held in (read_histogram(path), load_workload_file(path)):
+        rates = held.arrival_rates
+        assert rates is not None
+        assert (rates.window_s, rates.windows, rates.gaps) == (3600, 3, 1)
+        assert (rates.peak_requests_per_s, rates.mean_requests_per_s) == (5, pytest.approx(8 / 3))
+    planned = resolve(Question(regions=("us-east-1",), workload=str(path)), ()).basis.traffic
+    assert planned.planned_requests_per_s == pytest.approx(1.2 * 5)
+    assert planned.rate_source == "peak of the 3 hours of by_hours"
+    other = tmp_path / "rates.csv"
+    other.write_text("hour,requests\n0,36000\n1,72000\n")
+    assert with_rates(read_histogram(path), read_rates(other), "other").arrival_rates == replace(
+        read_rates(other), source="other"
+    )
+
+
+@pytest.mark.parametrize("hours", [("0",), ("0", "1", "2.5"), ("0", "1", "9e8")])
+def test_windows_that_are_alone_or_uneven_have_no_rates(tmp_path: Path, hours: tuple[str, ...]) -> None:
+    path = tmp_path / "by_hours.csv"
+    path.write_text(BY_HOURS + "".join(f"{hour},1-500,1-100,3600\n" for hour in hours))
+    assert read_histogram(path).arrival_rates is None
 
 
 def test_rates_of_ten_minutes_become_hours_without_those_that_have_gaps(tmp_path: Path) -> None:

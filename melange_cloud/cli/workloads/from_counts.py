@@ -28,7 +28,7 @@ def from_counts(
         typer.Option(
             "--histogram",
             metavar="NAME|FILE",
-            help="Sizes: a histogram (.csv, also .csv.gz, also by hours), or a workload.",
+            help="Sizes: a histogram (.csv, .csv.gz), one by hours, whose arrivals count too, or a workload.",
         ),
     ],
     rates: Annotated[
@@ -71,6 +71,8 @@ def from_counts(
         found = read_rates(rates, zeros.value)
         note(f"{rates}: {rates_in_words(found)}")
         held = with_rates(held, found, rates_source or rates.name)
+    elif held.arrival_rates is not None:
+        note(f"{histogram}: {rates_in_words(held.arrival_rates)}")
     workload = held.workload
     named = replace(
         workload,
