@@ -53,8 +53,8 @@ def plan(**values: Any) -> None:
     shown: frozenset[str] = SHOW.value(values["show"]) or frozenset()
     explains = values["explain"] or values["alternatives"] is not None or PlanSection.REASONS in shown
     wants_reasons = True if explains else None if as_json and not values["brief"] else False
-    if values["brief"] and (values["full"] or result.format == Format.CSV):
-        raise BadInput(f"--brief is one screen: leave out {'--full' if values['full'] else '--format csv'}")
+    if values["brief"] and values["full"]:
+        raise BadInput("--brief is one screen, --full the whole page: leave one of them out")
     if PlanSection.PURCHASES in shown:
         values["compare_purchases"] = True
     question = question_of(values, explain=wants_reasons)
@@ -65,6 +65,8 @@ def plan(**values: Any) -> None:
     _print(answer, result, shown, values)
     if wants_reasons and len(answer.regions) > 1 and not as_json and PlanSection.REASONS not in shown:
         note("--explain: the reasons of each region: --show reasons, or --format json")
+    if values["brief"] and result.format == Format.CSV:
+        note("--brief changes nothing in CSV, which has a row for each line of the fleet")
     code = planner.exit_code(answer)
     if code:
         raise typer.Exit(code)

@@ -115,12 +115,19 @@ def test_the_brief_document_is_described_and_has_the_screen_s_figures(run, scree
     assert len(brief) < 5000
 
 
-@pytest.mark.parametrize("more", [("--full",), ("--format", "csv")])
-def test_brief_with_what_is_not_brief_is_refused(run, more):
-    refused = run(*HERE, "--brief", *more)
+def test_one_screen_and_the_whole_page_are_not_asked_for_at_once(run):
+    refused = run(*HERE, "--brief", "--full")
     assert refused.exit_code == 2
-    assert "--brief" in refused.output
+    assert "--brief is one screen, --full the whole page: leave one of them out" in refused.stderr
     assert refused.stdout == ""
+
+
+def test_the_settings_file_may_ask_for_brief_json_and_csv_is_as_it_was(run, tmp_path):
+    (tmp_path / "melange-cloud.toml").write_text('[plan]\nbrief = true\nshow = ["prices"]\n', encoding="utf-8")
+    sheet = run(*HERE, "--gpu", "A10G", "--format", "csv")
+    assert sheet.exit_code == 0
+    assert "--brief changes nothing in CSV" in sheet.stderr
+    assert sheet.stdout.startswith("generated_at,")
 
 
 def test_notes_that_warn_of_nothing_are_counted(run):
