@@ -45,7 +45,10 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog="Exit codes: 0 plan found; 1 expected failure; 2 wrong usage or bad input; 3 no plan can serve this "
+    "workload; 5 prices or profiles unavailable; 6 time limit reached without proof."
+)
 def melange_cloud(
     ctx: typer.Context,
     _: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Print the version."),
@@ -53,9 +56,6 @@ def melange_cloud(
     """Which GPU instances to rent, and how many of each, to serve LLM traffic in time for the least money.
 
     melange-cloud plan --region us-east-1
-
-    Exit codes: 0 plan found; 1 expected failure; 2 wrong usage or bad input; 3 no plan can serve this workload;
-    5 prices or profiles unavailable; 6 time limit reached without proof.
     """
     drop_impossible_sizes()
     for line in unused_variables(options_to_question.variables()):

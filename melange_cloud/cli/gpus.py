@@ -75,7 +75,10 @@ def gpus(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """List the GPUs: where each is for rent, the price per GPU and hour, whether it can be had, which models fit."""
+    """List where each GPU is for rent, and at what price.
+
+    Also whether it can be had, and which models fit.
+    """
     from melange_cloud.market.price_query import PriceQuery
     from melange_cloud.planner.gpu_list import GpuQuery, gpu_list
     from melange_cloud.report.pages.gpu_list import gpus_page

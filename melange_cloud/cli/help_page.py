@@ -18,10 +18,9 @@ COMMANDS, MORE = "Commands", "More"
 WIDEST = 100
 """Columns: longer lines are hard to read."""
 
-_SIDE_BY_SIDE = 64
-"""Columns from which on texts are next to the options, not below them."""
-
 _LEAST_TEXT = 32
+"""Columns of a text next to its option; where there are fewer, texts are below."""
+
 _BOLD, _COLOURED, _PLAIN = "\x1b[1m", "\x1b[1;36m", "\x1b[0m"
 _EXAMPLE = re.compile(r"(?:Examples?: *)?(melange-cloud [^;]+(?:; *melange-cloud [^;]+)*)")
 _LONGEST_CHOICES = 26
@@ -48,9 +47,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class HelpText:
-    """What a command says of itself: paragraphs, and commands to try."""
+    """What a command says of itself: paragraphs before and after its options, and commands to try."""
 
     paragraphs: tuple[str, ...]
+    after: tuple[str, ...]
     examples: tuple[str, ...]
 
 
@@ -82,6 +82,10 @@ def help_page(command: Any, ctx: Any, look: Look) -> str:
     widest = max((len(row.label) for rows in panels.values() for row in rows), default=0)
     for title, rows in panels.items():
         lines += _panel(title, rows, widest, look)
+    if look.borders and told.after:
+        lines.append("")
+    for paragraph in told.after:
+        lines += [*_wrapped(paragraph, look.width), ""]
     if told.examples:
         lines.append(look.strong("Examples:" if len(told.examples) > 1 else "Example:", _BOLD))
         for example in told.examples:
@@ -90,16 +94,22 @@ def help_page(command: Any, ctx: Any, look: Look) -> str:
 
 
 def help_text(help_: str, epilog: str) -> HelpText:
-    """Paragraphs and examples of a docstring and an epilog; an example is a paragraph that begins with the program."""
+    """What a docstring and an epilog say; an example is a paragraph that begins with the program's name."""
+    (before, above), (after, below) = _told(help_), _told(epilog)
+    return HelpText(before, after, above + below)
+
+
+def _told(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(paragraphs, examples) of a text."""
     paragraphs: list[str] = []
     examples: list[str] = []
-    for paragraph in re.split(r"\n\s*\n", f"{help_}\n\n{epilog}"):
-        text = " ".join(paragraph.split())
-        if found := _EXAMPLE.fullmatch(text):
+    for paragraph in re.split(r"\n\s*\n", text):
+        joined = " ".join(paragraph.split())
+        if found := _EXAMPLE.fullmatch(joined):
             examples += re.split(r"; *(?=melange-cloud )", found[1])
-        elif text and text not in ("Example:", "Examples:"):
-            paragraphs.append(text)
-    return HelpText(tuple(paragraphs), tuple(examples))
+        elif joined and joined not in ("Example:", "Examples:"):
+            paragraphs.append(joined)
+    return tuple(paragraphs), tuple(examples)
 
 
 def usage(command: Any, ctx: Any) -> str:
@@ -206,7 +216,7 @@ def _panel(title: str, rows: list[Row], widest: int, look: Look) -> list[str]:
         widest: characters of the longest label of all panels, so that the texts of all begin in one column.
     """
     inside = look.width - 4 if look.borders else look.width - 2
-    column = min(widest, inside - _LEAST_TEXT - 2) if look.width >= _SIDE_BY_SIDE else 0
+    column = widest if widest + 2 + _LEAST_TEXT <= inside else 0
     lines = [line for row in rows for line in _row(row, column, inside, look)]
     if not look.borders:
         return [look.strong(f"{title}:", _BOLD), *(f"  {line}".rstrip() for line in lines), ""]

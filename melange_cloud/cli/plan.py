@@ -47,7 +47,10 @@ melange-cloud plan --region 'eu-*' --max-gpus A10G=8 --spare 1 --output plan.jso
 
 
 def plan(**values: Any) -> None:
-    """Find the cheapest fleet for each region that meets the latency target, and the alternatives to it."""
+    """Find the cheapest fleet that meets the latency target.
+
+    One for each region, with the alternatives to it.
+    """
     result = result_of(values["out"], values["format_"], Format, force=values["force"])
     as_json = result.format == Format.JSON
     shown: frozenset[str] = SHOW.value(values["show"]) or frozenset()

@@ -59,7 +59,10 @@ def regions(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """List the regions of each cloud: where they are, and what each GPU costs there on demand."""
+    """List the regions of each cloud, and what each GPU costs there.
+
+    Prices are on demand.
+    """
     from melange_cloud.market.gpu_prices import region_list
     from melange_cloud.market.price_query import PriceQuery, queried
     from melange_cloud.report.pages.region_list import region_list_page

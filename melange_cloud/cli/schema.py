@@ -43,7 +43,9 @@ def schema(
     out: Annotated[Path | None, OUT("Write to this file, which ends in .json.")] = None,
     force: Force = False,
 ) -> None:
-    """Print the JSON Schema (draft 2020-12) of a command's JSON, or of the workload file: every key, unit and null.
+    """Print the JSON Schema of an answer or of the workload file.
+
+    It is of draft 2020-12, and has every key with its unit and whether it may be null.
 
     Example:
 

@@ -18,7 +18,7 @@ from melange_cloud.report.page import Format
 if TYPE_CHECKING:
     from melange_cloud.domain import Sensitivity
 
-EXAMPLES = """How the cost and the fleet move with one quantity; every change is computed, not sampled.
+EXAMPLES = """Also with the throughput of a GPU, or what the router knows. Every change is computed, not sampled.
 
 Examples:
 
@@ -69,7 +69,7 @@ def sensitivity(
     force: Force = False,
     **values: Any,
 ) -> None:
-    """See how the plan moves with the rate, the TPOT target, a GPU's price or throughput, or the router."""
+    """See how the plan changes with the rate, a target or a price."""
     result = result_of(out, format_, (*Format, *PICTURES), force=force)
     if result.format in PICTURES:
         from melange_cloud.report.chart_drawing import can_draw

@@ -29,7 +29,9 @@ def solve(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Solve the paper's own input: GPU costs, MaxTput tables and a distribution over buckets.
+    """Solve the paper's own input, exactly.
+
+    It has GPU costs, MaxTput tables and a distribution over buckets.
 
     Example:
 

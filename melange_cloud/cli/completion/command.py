@@ -28,7 +28,11 @@ def completion(
     out: Annotated[Path | None, OUT("Write to this file.")] = None,
     force: Force = False,
 ) -> None:
-    """Print the script with which your shell completes commands, options, regions, models, GPUs and workloads.
+    """Complete commands, options and values in your shell.
+
+    Prints the script that your shell has to load.
+
+    Values are regions, models, GPUs, workloads and more, as installed: completing never asks a cloud.
 
     Load it in the shell that is open with: source <(melange-cloud completion bash)
 
@@ -36,8 +40,6 @@ def completion(
     ~/.local/share/bash-completion/completions/melange-cloud (without it, put the line above into ~/.bashrc).
     zsh: a file _melange-cloud in a folder of $fpath, before compinit runs. fish:
     ~/.config/fish/completions/melange-cloud.fish
-
-    Values come from what is installed with melange-cloud: completing never asks a cloud.
 
     Examples:
 

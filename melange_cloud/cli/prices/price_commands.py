@@ -7,7 +7,7 @@ from melange_cloud.cli.prices import diff, doctor, export, list_prices, refresh
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Prices: fetch them live, list, compare and export them, and find out why they are old.",
+    help="Fetch, list, compare and export prices. `prices doctor` says why they are old.",
     epilog="Example: melange-cloud prices list --region us-east-1 --gpu H100 --purchase on_demand",
 )
 app.command("refresh", epilog=refresh.EXAMPLE)(refresh.refresh)

@@ -7,7 +7,7 @@ from melange_cloud.cli.profiles import estimate, evidence, heatmap, import_resul
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Throughput profiles: what one replica of a model serves on a GPU within a latency target.",
+    help="Show, estimate, import and measure what a replica serves.",
     epilog="Example: melange-cloud profiles show --model llama-3.1-8b --gpu L4 --tpot-ms 100",
 )
 

@@ -7,7 +7,7 @@ from melange_cloud.cli.workloads import from_counts, from_trace, list_workloads,
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Request sizes and how often each comes: shipped workloads, and your own.",
+    help="List, show and make workloads: request sizes and arrivals.",
     epilog="Example: melange-cloud workloads show conversation",
 )
 
