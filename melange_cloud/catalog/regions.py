@@ -147,5 +147,5 @@ def _hint(name: str, regions: Iterable[Region], provider: str | None = None) -> 
     close += [region for word in closest(plain, names, _SUGGESTIONS_SHOWN) for region in pool if region.name == word]
     shown = list(dict.fromkeys(f"{region.name} ({region.provider}, {region.place})" for region in close))
     if not shown:
-        return ": 'all' selects every region"
+        return ": `melange-cloud regions` lists them"
     return f": {did_you_mean(shown[:_SUGGESTIONS_SHOWN])}"

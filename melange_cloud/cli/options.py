@@ -77,15 +77,16 @@ DEADLINE, BULK_DEADLINE = duration(timedelta(seconds=PLAN_S)), duration(timedelt
 
 # fmt: off
 REGION = Option(
-    "region", str, "Region name, glob ('eu-*') or all; repeatable. GovCloud only when named.", panel=ASKED, many=True,
-    field="regions", read=_listed, word="NAME",
+    "region", str, "Region names (commas between), globs ('eu-*') or all. GovCloud only when named.", panel=ASKED,
+    many=True, field="regions", read=_listed, word="NAME",
 )
 WORKLOAD = Option(
     "workload", str, "Shipped name, workload file (.json) or histogram (.csv)", asked.DEFAULT_WORKLOAD, ASKED,
     field="workload", word="NAME|FILE",
 )
 RATE = Option(
-    "rate", str, "Requests/s in the busiest hour; or of the workload's own arrivals: mean, p95, peak, p99.5",
+    "rate", str,
+    "Requests/s in the busiest hour, or 600/min; or of the workload's own arrivals: mean, p95, peak, p99.5",
     f"peak of the workload you choose if it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", ASKED,
     field="peak_requests_per_s", word="RATE",
 )
@@ -99,7 +100,7 @@ PROVIDER = Option(
     "provider", str, "aws, gcp or a plug-in's; all unless given.", panel=ASKED, field="provider", word="NAME"
 )
 HEADROOM = Option(
-    "headroom", float, "Fraction added to the rate", f"{asked.DEFAULT_HEADROOM:g}", ASKED, field="headroom",
+    "headroom", float, "Added to the rate, such as 20%", f"{100 * asked.DEFAULT_HEADROOM:g}%", ASKED, field="headroom",
     word="SHARE", takes=share("give a fraction from 0 to 10, such as 20% or 0.2", most=10),
 )
 MEAN_RATE = Option(
@@ -143,8 +144,8 @@ DROP_UNSERVABLE = Option(
     field="drop_unservable",
 )
 GPU = Option(
-    "gpu", str, f"Only these GPUs: {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET, many=True,
-    field="gpus", read=_listed, word="GPU",
+    "gpu", str, f"Only these GPUs (commas between): {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET,
+    many=True, field="gpus", read=_listed, word="GPU",
 )
 SPARE = Option(
     "spare", int, "1: the fleet survives losing any one instance",

@@ -44,7 +44,7 @@ def in_force() -> dict[str, str]:
         "engine": basis.served.engine,
         "workload": basis.traffic.workload,
         "tpot_ms": f"{basis.targets.tpot_ms:g}",
-        "headroom": f"{basis.traffic.headroom:g}",
+        "headroom": f"{100 * basis.traffic.headroom:g}%",
         "cached_input": f"that of the workload's log, else {100 * basis.traffic.cached_input:g}%",
         "router": basis.fleet.router,
         "api_servers": str(basis.served.api_servers),
