@@ -12,6 +12,9 @@ from melange_cloud.report.table_layout import BLANK, Layout, layouts, with_room_
 from melange_cloud.report.text import wrap
 
 LEAST_WIDTH = 40
+NOTICE_STYLE = "bold color(166)"
+"""Orange: unlike a terminal's yellow it can be read on white, too."""
+
 _GAP = 2
 _INDENT = 1
 _HANG = 2
@@ -49,7 +52,7 @@ def terminal(blocks: Iterable[Block], *, width: int | None, colour: bool) -> str
 def _print(console: Console, block: Block, width: int) -> None:
     match block:
         case Notices(lines):
-            _print_lines(console, lines, width, "bold yellow")
+            _print_lines(console, lines, width, NOTICE_STYLE)
         case Paragraph(lines, strong):
             _print_lines(console, lines, width, "bold" if strong else "")
         case Plot(lines):

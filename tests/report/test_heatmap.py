@@ -6,14 +6,16 @@ from datetime import UTC, date, datetime
 from io import StringIO
 
 import pytest
+from rich.style import Style
 
 from melange_cloud.domain import IneligibleType, PriceProvenance
 from melange_cloud.domain.heatmap import HeatCell, HeatMap, ReplicaPrice, Yield
 from melange_cloud.report.charts import GridPanel, LinePanel
 from melange_cloud.report.page import written
-from melange_cloud.report.pages.heatmap import LETTERS, heat_map_page
+from melange_cloud.report.pages.heatmap import LETTERS, STYLES, heat_map_page
 from melange_cloud.report.pages.heatmap_chart import heat_map_chart
 from melange_cloud.report.pages.heatmap_data import COLUMNS
+from melange_cloud.report.terminal import NOTICE_STYLE
 
 DAY = date(2026, 7, 20)
 
@@ -233,3 +235,15 @@ def test_the_chart_says_what_the_page_says():
     (over,) = heat_map_chart(OVER).panels
     assert isinstance(over, LinePanel)
     assert {line.name: line.points[0] for line in over.lines} == {"A10G": (40.0, 540.0), "H100": (40.0, 940.0)}
+
+
+@pytest.mark.parametrize("style", [NOTICE_STYLE, *STYLES.values()])
+def test_colours_can_be_read_on_a_white_terminal_and_on_a_black_one(style):
+    """Contrast of at least 3:1 (WCAG 2 for bold text) with both."""
+    colour = Style.parse(style).color
+    assert colour is not None
+    parts = [part / 255 for part in colour.get_truecolor()]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    luminance = sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    assert 1.05 / (luminance + 0.05) >= 3
+    assert (luminance + 0.05) / 0.05 >= 3

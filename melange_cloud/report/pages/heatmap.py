@@ -34,7 +34,14 @@ LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "
 NO_LOSER = "any"
 """Where the profile errors do not even tell the best from the worst."""
 
-_STYLES = {"L4": "cyan", "A10G": "blue", "A100-40GB": "magenta", "A100-80GB": "yellow", "H100": "green"}
+STYLES = {
+    "L4": "color(30)",
+    "A10G": "color(166)",
+    "A100-40GB": "color(133)",
+    "A100-80GB": "color(32)",
+    "H100": "color(28)",
+}
+"""A GPU's colour in a terminal: near its colour in charts, and dark enough for white, light enough for black."""
 
 Shown = Callable[[HeatCell], tuple[str, str]]
 """A cell's text, and its style in colour."""
@@ -163,7 +170,7 @@ def _best(cell: HeatCell) -> tuple[str, str]:
     names = "".join(LETTERS[gpu] for gpu in cell.contenders)
     if cell.is_clear:
         names += _signed(best.lead_over(cell.ranked[1]))
-    return names, f"{'bold' if len(cell.contenders) == 1 else 'not bold'} {_STYLES[best.gpu]}"
+    return names, f"{'bold' if len(cell.contenders) == 1 else 'not bold'} {STYLES[best.gpu]}"
 
 
 def _worst(cell: HeatCell) -> tuple[str, str]:
@@ -172,7 +179,7 @@ def _worst(cell: HeatCell) -> tuple[str, str]:
     if not cell.is_clear_of_worst:
         return NO_LOSER, "dim"
     worst = cell.ranked[-1]
-    return f"{LETTERS[worst.gpu]}{factor(cell.ranked[0], worst)}x", f"bold {_STYLES[worst.gpu]}"
+    return f"{LETTERS[worst.gpu]}{factor(cell.ranked[0], worst)}x", f"bold {STYLES[worst.gpu]}"
 
 
 def factor(best: Yield, other: Yield) -> str:
@@ -184,7 +191,7 @@ def factor(best: Yield, other: Yield) -> str:
 def _value(cell: HeatCell) -> tuple[str, str]:
     if not cell.ranked:
         return UNKNOWN, "dim"
-    return number(cell.ranked[0].tokens_per_s_per_usd_per_hour), _STYLES[cell.ranked[0].gpu]
+    return number(cell.ranked[0].tokens_per_s_per_usd_per_hour), STYLES[cell.ranked[0].gpu]
 
 
 def _pair(first: str, second: str) -> Shown:
@@ -192,10 +199,10 @@ def _pair(first: str, second: str) -> Shown:
         one, other = cell.of(first), cell.of(second)
         if one is None or other is None:
             alone = one or other
-            return (UNKNOWN, "dim") if alone is None else (LETTERS[alone.gpu], f"bold {_STYLES[alone.gpu]}")
+            return (UNKNOWN, "dim") if alone is None else (LETTERS[alone.gpu], f"bold {STYLES[alone.gpu]}")
         clear = one.is_clear_of(other)
         ahead = first if one.lead_over(other) >= 0 else second
-        return f"{'' if clear else '~'}{_signed(one.lead_over(other))}", f"{'bold ' if clear else ''}{_STYLES[ahead]}"
+        return f"{'' if clear else '~'}{_signed(one.lead_over(other))}", f"{'bold ' if clear else ''}{STYLES[ahead]}"
 
     return show
 
