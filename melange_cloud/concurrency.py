@@ -1,6 +1,6 @@
-"""Threads and the deadline that ends the wait for them; knows nothing of prices, traffic or solvers.
+"""Threads, and the deadline after which we stop waiting for them; knows nothing of prices, traffic or solvers.
 
-Two kinds of work run in threads here:
+Two kinds of work run in threads:
 
 - Calls that may never return (``side_by_side``, ``begin``). Their threads are daemons, unlike those of
   concurrent.futures: Ctrl-C, a deadline or the end of the program never waits for one that hangs.
@@ -22,15 +22,15 @@ T = TypeVar("T")
 Piece = TypeVar("Piece")
 
 AHEAD_THREADS = max(1, min(4, os.cpu_count() or 1) - 1)
-"""In addition to the one that reads and counts, which keeps at most three busy. Each holds a piece in memory."""
+"""In addition to the thread that reads and counts, which keeps at most three busy. Each holds a piece in memory."""
 
 _LOOK_S = 0.05
-"""Between two looks at the clock, which a test may move."""
+"""Between two checks of the clock, which a test may move."""
 _LONGEST_DEADLINE_S = 24 * 3600.0
 
 
 class DeadlinePassedError(Exception):
-    """What was waited for has not come in time; ``finding`` is ``Deadline.why``."""
+    """The answer did not arrive in time; ``finding`` is ``Deadline.why``."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(str(finding))
@@ -38,14 +38,14 @@ class DeadlinePassedError(Exception):
 
 
 class Deadline:
-    """A moment after which nothing is waited for: one for all that a command asks, whatever the callee does about time.
+    """The moment at which a command stops waiting, whatever time-outs its callees have.
 
-    The time-outs of SDKs begin again with every byte, every retry and every page, and so does a server that drips. So
-    whoever collects answers looks at the clock, and abandons what has not come by then.
+    An SDK's time-out starts again with every byte, retry and page, so a slow server can hold a call for ever. Whoever
+    collects answers therefore checks the clock and abandons what has not arrived by then.
 
     Args:
         seconds: from now; above 0.
-        clock: seconds since any fixed moment; None is the machine's.
+        clock: seconds since any fixed moment; None uses the machine's clock.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] | None = None) -> None:
@@ -56,16 +56,16 @@ class Deadline:
 
     @property
     def left_s(self) -> float:
-        """Seconds until then; 0 if it has passed."""
+        """Seconds until the deadline; 0 if it has passed."""
         return max(0.0, self._ends_at - self.clock())
 
     @property
     def passed(self) -> bool:
-        """Whether the moment has come."""
+        """True if the deadline has passed."""
         return self.left_s == 0
 
     def check(self) -> None:
-        """Go on, unless the moment has come.
+        """Do nothing, unless the deadline has passed.
 
         Raises:
             DeadlinePassedError: it has.
@@ -74,10 +74,10 @@ class Deadline:
             raise DeadlinePassedError(self.why())
 
     def next_of(self, answers: "queue.SimpleQueue[T]") -> T:
-        """Wait for the next item of a queue; what is there when the moment comes still counts.
+        """Wait for the next item of a queue; an item that is there at the deadline still counts.
 
         Raises:
-            DeadlinePassedError: none comes in time.
+            DeadlinePassedError: no item arrived in time.
         """
         while not self.passed:
             try:
@@ -90,11 +90,11 @@ class Deadline:
             raise DeadlinePassedError(self.why()) from None
 
     def watch(self) -> None:
-        """Promise that this thread, from now on, comes back by itself with what it has when the moment comes."""
+        """Promise that this thread will return by itself at the deadline, with whatever it has."""
         self._watching.add(threading.current_thread())
 
     def is_watched_by(self, thread: threading.Thread | None) -> bool:
-        """Whether a thread has made that promise; None has not."""
+        """True if the thread has made that promise; False for None."""
         return thread in self._watching
 
     def why(self) -> Finding:
@@ -124,10 +124,10 @@ class PendingResult(Generic[T]):
         _daemon(lambda: self._ended.put(_ending(0, call)), name)
 
     def result(self, deadline: Deadline | None = None) -> T:
-        """Wait for what the call gives, and give it once; what the call raises is raised here.
+        """Wait for the call and return its result, once; what the call raises is raised here.
 
         Raises:
-            DeadlinePassedError: it has not come in time.
+            DeadlinePassedError: the call did not return in time.
         """
         _, answer, error = self._ended.get() if deadline is None else deadline.next_of(self._ended)
         if error is not None:
@@ -148,14 +148,14 @@ def side_by_side(
 ) -> Iterator[tuple[int, T]]:
     """Make the calls, at most ``threads`` at once (None: all), and yield (index of the call, answer) as they end.
 
-    An interrupt, or a caller that stops listening, ends the wait at once, and no call is begun after that. What a call
+    An interrupt, or a caller that stops iterating, ends the wait at once, and no further call starts. What a call
     raises is raised here.
 
-    At the deadline calls are abandoned, their answers unread, except those whose thread has promised to come back by
-    itself (``Deadline.watch``): these are waited for, since they are summing up what they have.
+    At the deadline calls are abandoned and their answers ignored. Calls on threads that promised to return by
+    themselves (``Deadline.watch``) are still waited for, since they are summing up what they have.
 
     Raises:
-        DeadlinePassedError: calls were abandoned; all other answers have been yielded.
+        DeadlinePassedError: calls were abandoned; every other answer has been yielded.
     """
     waiting: queue.SimpleQueue[tuple[int, Callable[[], T]]] = queue.SimpleQueue()
     ended: queue.SimpleQueue[_Ending[T]] = queue.SimpleQueue()
@@ -200,11 +200,11 @@ def side_by_side(
 
 
 def ahead(pieces: Iterator[Piece]) -> Generator[Piece, None, None]:
-    """The same pieces in the same order, each made by a thread while the one before is in use; one waits at most.
+    """The same pieces in the same order, each made by a thread while the previous one is in use; at most one waits.
 
-    Python's lock does not matter where zlib, pyarrow, pandas or numpy make them: these release it. What making a piece
-    raises is raised where the piece would have come. Close the generator where it is not used up: then no thread
-    outlives it.
+    Python's lock does not matter where zlib, pyarrow, pandas or numpy make the pieces: they release it. If making a
+    piece raises, the error is raised in that piece's place. Close a generator that you do not exhaust, so that no
+    thread outlives it.
     """
     with ThreadPoolExecutor(1, "ahead") as pool:
         coming = pool.submit(_next, pieces)
@@ -218,7 +218,8 @@ def worked_ahead(
 ) -> Generator[T, None, None]:
     """The results of all pieces in the order of the pieces, worked on by threads; ``threads`` + 1 wait at most.
 
-    The pieces themselves are made by whoever asks for results. Errors and closing as with ``ahead``.
+    The pieces themselves are made by the thread that iterates over the results. Errors and closing work as for
+    ``ahead``.
     """
     with ThreadPoolExecutor(threads, "ahead") as pool:
         waiting: deque[Future[T]] = deque()
@@ -242,7 +243,7 @@ def _ending(index: int, call: Callable[[], T]) -> "_Ending[T]":
 
 
 def _next(pieces: Iterator[Piece]) -> tuple[Piece] | None:
-    # A StopIteration cannot pass through a generator, and a piece may be false.
+    # A StopIteration cannot pass through a generator, and a piece may be falsy.
     for piece in pieces:
         return (piece,)
     return None

@@ -1,9 +1,9 @@
 """Expected failures, each with the exit code that the CLI returns for it.
 
-Everything that a user can cause or fix is a MelangeError whose text is one line (or one line per fault): where (file,
-line, field), what is wrong, and the cure. Anything else is a bug and keeps its traceback.
+Everything that a user can cause or fix is a MelangeError. Its text is one line (or one line per fault) that says where
+(file, line, field), what is wrong, and how to fix it. Anything else is a bug and keeps its traceback.
 
-Code decides on the type of an error, on its Finding or its Faults, never on their text: the text is for people.
+Code branches on the type of an error, on its Finding or its Faults, never on their text: the text is for people.
 """
 
 import reprlib
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ECHOED = 60
-"""Characters that a message repeats of a value that is not ours."""
+"""Characters of an untrusted value that a message repeats."""
 
 LONGEST_LINE = 299
 """Characters of the longest error line."""
 
 
 def echoed(value: object, most: int = ECHOED) -> str:
-    """A value that is not ours as a message may repeat it: on one line, nothing unprintable, cut to ``most``."""
+    """An untrusted value as a message may repeat it: on one line, nothing unprintable, cut to ``most``."""
     text = str(value)
     text = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text[: 4 * most].split()))
     return text if len(text) <= most else f"{text[: most - 3]}..."
@@ -29,7 +29,7 @@ def echoed(value: object, most: int = ECHOED) -> str:
 def shown(value: object, most: int = ECHOED) -> str:
     """A value of a parsed file as a message may repeat it: as Python writes it, cut to ``most``.
 
-    However large the value is, only its beginning is read.
+    Only the beginning of the value is read, however large it is.
     """
     writer = reprlib.Repr()
     writer.maxlevel, writer.maxstring, writer.maxlong, writer.maxother = 6, 4 * most, 4 * most, 4 * most
@@ -38,9 +38,9 @@ def shown(value: object, most: int = ECHOED) -> str:
 
 
 def one_line(text: str, most: int = LONGEST_LINE) -> str:
-    """A message as it may be printed: nothing unprintable; where it is too long, cut in the middle.
+    """A message made safe to print: nothing unprintable; cut in the middle if it is too long.
 
-    The beginning of a message says where, the end holds the cure; both are kept.
+    The beginning of a message says where and its end holds the cure, so both are kept.
     """
     text = "".join(char if char.isprintable() else "\ufffd" for char in text)
     if len(text) <= most:
@@ -54,8 +54,8 @@ class Finding:
     """One thing that is wrong, and its cure.
 
     Attributes:
-        what: a clause that says what is wrong, and of what.
-        cure: what to do about it; empty where ``what`` says it, or nothing helps.
+        what: a clause that says what is wrong, with its subject.
+        cure: how to fix it; empty if ``what`` says so, or if nothing helps.
     """
 
     what: str
@@ -65,16 +65,16 @@ class Finding:
         return f"{self.what}: {self.cure}" if self.cure else self.what
 
     def of(self, subject: str) -> "Finding":
-        """The same with what it is about before it: ``aws: no credentials``."""
+        """The same finding, with its subject in front: ``aws: no credentials``."""
         return Finding(f"{subject}: {self.what}", self.cure)
 
 
 class MelangeError(Exception):
-    """An expected failure (exit code 1); its text holds nothing unprintable, whatever was put into it.
+    """An expected failure (exit code 1). Its text is printable, whatever went into it.
 
     Args:
         finding: what is wrong, as a Finding or in words.
-        cure: what to do about it, where ``finding`` is words that do not say so.
+        cure: how to fix it, if ``finding`` is text that does not say so.
     """
 
     exit_code = 1
@@ -106,19 +106,19 @@ class PricesUnavailable(MelangeError):
 
 
 class SolverFailed(MelangeError):
-    """A solver was not found, was killed or answered nonsense (exit code 1)."""
+    """A solver was not found, was killed or returned an invalid answer (exit code 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with one file.
+    """One fault of one file.
 
     Attributes:
         path: the file.
         what: what is wrong, a clause.
-        line: counted from 1; None if no single line is at fault.
-        field: the column, key or section; None if no single one is at fault.
-        cure: what to do about it; empty where ``what`` says it.
+        line: counted from 1; None if the fault is not on one line.
+        field: the column, key or section; None if the fault is not in one field.
+        cure: how to fix it; empty if ``what`` says so.
     """
 
     path: Path | str
@@ -134,7 +134,7 @@ class Fault:
 
     @property
     def placed(self) -> Finding:
-        """The finding with its place before it: ``prices.csv, line 3, usd_per_hour: is negative``."""
+        """The finding with its place in front: ``prices.csv, line 3, usd_per_hour: is negative``."""
         place = echoed(self.path, 150)
         if self.line is not None:
             place += f", line {self.line}"
@@ -150,9 +150,9 @@ class BadFile(BadInput):
     """All the faults of a file (or of several), reported together.
 
     Args:
-        faults: at least one; shown one per line, at most ``shown`` of them.
-        shown: how many are printed before the rest is counted.
-        more: the file may have more faults that were not looked for.
+        faults: at least one; printed one per line, at most ``shown`` of them.
+        shown: how many faults are printed; the rest are counted.
+        more: True if reading stopped early, so the file may have more faults.
     """
 
     def __init__(self, faults: Iterable[Fault], shown: int = 10, *, more: bool = False) -> None:

@@ -29,7 +29,7 @@ class PaperInput:
         max_tput_requests_per_s: by GPU name; rows are input ranges, columns output ranges; 0 if it cannot serve.
         shares: of the traffic, same shape; sum to 1.
         requests_per_s: of all buckets together.
-        slice_factor: what the file asks for, None if it does not.
+        slice_factor: as the file has it; None if it has none.
     """
 
     usd_per_gpu_hour: Mapping[str, float]
@@ -48,7 +48,7 @@ def read_paper_input(path: Path) -> PaperInput:
     """Read and check a file in the release's format.
 
     Raises:
-        BadFile: with every fault found.
+        BadFile: with all faults of the file.
     """
     document = read_json(path, non_finite=True)
     faults: list[Fault] = []
@@ -68,7 +68,7 @@ def read_paper_input(path: Path) -> PaperInput:
     if shares is None:
         fault("workload_distribution", "give rows of equal length, numbers of at least 0")
     elif abs(total := sum(map(sum, shares)) - 1) > SHARES_MAY_MISS_ONE_BY:
-        fault("workload_distribution", f"shares sum to {total + 1:g}, not 1: scale them, the bill scales with the sum")
+        fault("workload_distribution", f"shares sum to {total + 1:g}, not 1: scale them, or the bill is off by it too")
     gpus = document.get("gpu_info")
     if not isinstance(gpus, dict) or not gpus:
         fault("gpu_info", "give at least one GPU with cost and tputs")
@@ -98,10 +98,10 @@ def read_paper_input(path: Path) -> PaperInput:
 
 
 def to_problem(paper: PaperInput) -> Problem:
-    """The paper's question: every GPU is its own instance, every bucket can be sent where it is cheapest.
+    """The paper's question: every GPU is an instance of its own, and every bucket goes where it is cheapest.
 
     Raises:
-        NoPlan: a bucket with traffic that no GPU serves, named by its indexes.
+        NoPlan: no GPU serves a bucket that has traffic; the message names the bucket by its indexes.
     """
     kinds = {name: Kind(name, 1) for name in sorted(paper.usd_per_gpu_hour)}
     rates: dict[str, float] = {}
@@ -142,7 +142,7 @@ def _number(value: Any) -> float | None:
 
 
 def _matrix(value: Any) -> tuple[tuple[float, ...], ...] | None:
-    """Rows of equal length, finite and not negative; None if it is anything else."""
+    """Rows of equal length, finite and not negative; None for anything else."""
     if not isinstance(value, list) or not value or not all(isinstance(row, list) and row for row in value):
         return None
     rows = [[_number(cell) for cell in row] for row in value]

@@ -1,7 +1,7 @@
 """melange-cloud.toml: a team's own defaults, read from the current folder or from MELANGE_CLOUD_CONFIG.
 
-Precedence: flag > environment (MELANGE_CLOUD_*) > file > built-in default. A value that comes from the file counts as
-set: it is not marked as a default in the answer.
+Precedence: flag > environment (MELANGE_CLOUD_*) > file > built-in default. A value from the file counts as set: the
+answer does not mark it as a default.
 """
 
 import os
@@ -29,7 +29,7 @@ ARRAYS = frozenset({"discount"})
 
 
 def unused_variables(options: Collection[str]) -> list[str]:
-    """A line for each MELANGE_CLOUD_* variable that is set but not used, with the name that may be meant.
+    """A line for each MELANGE_CLOUD_* variable that is set but not used, with the name that was probably meant.
 
     Args:
         options: the variables of options.
@@ -43,15 +43,15 @@ def unused_variables(options: Collection[str]) -> list[str]:
 
 
 def settings_path() -> Path | None:
-    """The settings file in use, None if there is none.
+    """The settings file in use; None if there is none.
 
     Raises:
-        BadInput: MELANGE_CLOUD_CONFIG names a file that is not there.
+        BadInput: MELANGE_CLOUD_CONFIG names a file that does not exist.
     """
     named = os.environ.get("MELANGE_CLOUD_CONFIG")
     if named:
         if not (is_there(Path(named)) and Path(named).is_file()):
-            raise BadInput(f"MELANGE_CLOUD_CONFIG={echoed(named, 150)}: no such file; unset it or name a {FILE_NAME}")
+            raise BadInput(f"MELANGE_CLOUD_CONFIG={echoed(named, 150)}: file not found; unset it or name a {FILE_NAME}")
         return Path(named)
     here = Path(FILE_NAME)
     return here if here.is_file() else None
@@ -61,13 +61,13 @@ def read_settings(path: Path, known: Mapping[str, Collection[str]]) -> dict[str,
     """Read a settings file.
 
     Args:
-        known: table name -> the keys that it may hold (with underscores; the file may use dashes).
+        known: table name -> its valid keys (with underscores; the file may use dashes).
 
     Returns:
         Table name -> key (with underscores) -> value as TOML has it.
 
     Raises:
-        BadFile: not TOML, or tables or keys that are not used; all of them together.
+        BadFile: the file is not TOML, or has unknown tables or keys; all faults together.
     """
     document = _document(path)
     faults: list[Fault] = []
@@ -91,13 +91,13 @@ def read_settings(path: Path, known: Mapping[str, Collection[str]]) -> dict[str,
 
 
 def read_array(path: Path, name: str, known: Collection[str]) -> list[dict[str, object]]:
-    """The tables of one of ARRAYS, in the order of the file; none where the file has none.
+    """The tables of one of ARRAYS, in the order of the file; empty if the file has none.
 
     Args:
-        known: the keys that each may hold (with underscores; the file may use dashes).
+        known: the valid keys of each table (with underscores; the file may use dashes).
 
     Raises:
-        BadFile: not TOML, not written as ``[[name]]``, or keys that are not used; all of them together.
+        BadFile: the file is not TOML, a table is not written as ``[[name]]``, or keys are unknown; all faults together.
     """
     tables = _document(path).get(name, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

@@ -11,9 +11,9 @@ def shipped(folder: str) -> Path:
     A wheel carries them as ``melange_cloud/_data/<folder>``; a checkout has them next to the package.
 
     Raises:
-        FileNotFoundError: both are missing, which means a broken installation.
+        FileNotFoundError: both are missing, so the installation is broken.
     """
     for candidate in (_PACKAGE / "_data" / folder, _PACKAGE.parent / folder):
         if candidate.is_dir():
             return candidate
-    raise FileNotFoundError(f"melange-cloud is installed without its {folder}/ data: install it again")
+    raise FileNotFoundError(f"melange-cloud is installed without its {folder}/ data: reinstall it")

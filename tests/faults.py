@@ -409,7 +409,7 @@ FAULTS: dict[str, Callable[[Machine], str]] = {
     "Cache of the future": _cache_fault(_ahead),
     "Server killed": _killed,
     "Two refreshers": _held_lock,
-    "Cache torn": _cache_fault(lambda file: file.write_text(file.read_text()[:-200])),
+    "Cache damaged": _cache_fault(lambda file: file.write_text(file.read_text()[:-200])),
     "Cache of another version": _cache_fault(_other_version),
     "Cache not writable": _in_the_way,
     "Disk full": _full_disk,

@@ -1,7 +1,7 @@
-"""What can be rented, where and for how much: the shipped snapshot, fetched prices, the user's sheet, and regions.
+"""What can be rented, where, and for how much: the shipped snapshot, fetched prices, the user's sheet, and regions.
 
-Prices are USD per hour of one instance; memory is GiB. Every offer says where its figure was read and which dates
-bound it.
+Prices are USD per hour of one instance; memory is in GiB. Every offer carries the source of its price and the dates
+between which it was true.
 """
 
 from melange_cloud.catalog.availability import availability_of

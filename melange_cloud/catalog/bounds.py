@@ -1,4 +1,4 @@
-"""What an instance that is for rent can be at most; at least a hundred times what is sold today."""
+"""Upper bounds of an instance that is for rent; at least a hundred times what is sold today."""
 
 MOST_USD_PER_HOUR = 1_000_000.0
 MOST_GPUS = 1_024
@@ -6,4 +6,4 @@ MOST_VCPUS = 100_000
 MOST_MEMORY_GIB = 1_000_000.0
 
 MOST_INSTANCES = 1_000_000
-"""Instances of one type in a fleet that runs today; as many requests/s are the most that is planned for."""
+"""Limit of the instances of one type in today's fleet, and of the requests/s that we plan for."""

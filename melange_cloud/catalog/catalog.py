@@ -1,4 +1,4 @@
-"""A set of offers, and the pairs that were left out of it on purpose."""
+"""A set of offers, with the pairs that were left out on purpose."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from functools import cached_property
 from melange_cloud.domain import PURCHASES, Exclusion, Offer
 
 OfferKey = tuple[str, str, str, str]
-"""What makes an offer one of a kind: provider, region, instance type, purchase."""
+"""The key of an offer: provider, region, instance type, purchase."""
 
 
 def key_of(offer: Offer) -> OfferKey:
-    """The offer's provider, region, instance type and purchase, by which a catalog holds it once."""
+    """The offer's provider, region, instance type and purchase; a catalog has one offer per key."""
     return (offer.instance_type.provider, offer.region, offer.instance_type.name, offer.purchase)
 
 
@@ -21,7 +21,7 @@ class Catalog:
 
     Attributes:
         offers: at most one per (provider, region, instance type, purchase), sorted by these.
-        excluded: (region, instance type) pairs that have a price somewhere and are not sold there as usual; sorted.
+        excluded: (region, instance type) pairs that have a price somewhere but are not sold there as usual; sorted.
     """
 
     offers: tuple[Offer, ...]
@@ -47,14 +47,14 @@ class Catalog:
         return frozenset((offer.instance_type.provider, offer.region) for offer in self.offers)
 
     def offers_in(self, provider: str, region: str, purchase: str) -> tuple[Offer, ...]:
-        """The region's offers of one purchase, sorted by instance type name; empty if there is no data."""
+        """The region's offers for one purchase, sorted by instance type name; empty if there is no data."""
         return self._offers_by_place.get((provider, region, purchase), ())
 
     def excluded_in(self, provider: str, region: str, purchase: str | None = None) -> tuple[Exclusion, ...]:
         """The region's pairs that were left out, sorted by instance type name.
 
-        A pair without standard on-demand may still be sold as spot, and a user may bring a price of their own: what
-        the catalog offers for ``purchase`` (None: for any) is not reported as left out.
+        A pair that is not sold on demand may still be sold as spot, or have a price in a user's sheet. A pair with an
+        offer for ``purchase`` (None: for any) is not reported as left out.
         """
         offered = {
             offer.instance_type.name
@@ -68,9 +68,9 @@ class Catalog:
 
 
 def with_sheet(catalog: Catalog, offers: Iterable[Offer]) -> Catalog:
-    """The catalog with a user's offers in it.
+    """The catalog with a user's offers added.
 
-    An offer replaces the one of the same provider, region, instance type and purchase; all others stay.
+    An offer replaces the one with the same provider, region, instance type and purchase; all others are kept.
     """
     merged = {key_of(offer): offer for offer in catalog.offers}
     merged.update({key_of(offer): offer for offer in offers})

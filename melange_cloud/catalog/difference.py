@@ -1,4 +1,4 @@
-"""Compares two catalogs: prices that moved, appeared and vanished."""
+"""Compares two catalogs: prices that changed, appeared or vanished."""
 
 from melange_cloud.catalog.catalog import Catalog, key_of
 from melange_cloud.domain import CatalogDifference, Offer, PriceChange
@@ -6,14 +6,15 @@ from melange_cloud.domain.price_difference import Place
 
 _SAME_FRACTION = 1e-6
 _SAME_USD = 1.5e-6
-"""Sources round to six decimals or fewer, each in its own way; a smaller move does not count."""
+"""Sources round to six decimals or fewer, each in its own way, so smaller changes do not count."""
 
 
 def difference(before: Catalog, after: Catalog, *, both_whole: bool = False) -> CatalogDifference:
-    """Compare net prices, offer by offer, wherever both catalogs have any price of the same purchase in the region.
+    """Compare net prices, offer by offer, where both catalogs have any price of the same purchase in the region.
 
     Args:
-        both_whole: both catalogs are complete: if one has no price at all, those of the other appeared or vanished.
+        both_whole: both catalogs are complete, so where one has no price at all, those of the other appeared or
+            vanished.
     """
     covered = [{_place(offer) for offer in side.offers} for side in (before, after)]
     both = covered[0] | covered[1] if both_whole else covered[0] & covered[1]
@@ -36,7 +37,7 @@ def _place(offer: Offer) -> Place:
 
 
 def _is_rounding(change: PriceChange) -> bool:
-    """Whether both sides have the price, and it differs by rounding alone."""
+    """True if both sides have the price and the two differ by rounding alone."""
     if change.before is None or change.after is None:
         return False
     usd_per_hour = abs(change.after.usd_per_instance_hour - change.before.usd_per_instance_hour)

@@ -1,14 +1,14 @@
-"""The user's own discounts: ``[[discount]]`` tables of melange-cloud.toml, laid over list prices.
+"""The user's own discounts: ``[[discount]]`` tables of melange-cloud.toml, applied to list prices.
 
     [[discount]]
-    provider = "aws"          # each of the four may be left out: it then matches all
+    provider = "aws"          # each of the four is optional: without it, all match
     region = "us-*"           # a name or a glob
     family = "p5"             # the type's name up to one of its dots or dashes, or a glob: a2-highgpu, "g?"
     purchase = "on_demand"
     percent = 12.5            # off the list price; or usd_per_hour = 1.23, the net price of one instance
 
-Of several that match an offer, the last in the file counts, alone: write the general ones first. The user's own price
-sheet states net prices already, and is left as it is.
+If several match an offer, only the last one in the file applies, so write the general ones first. Prices in the user's
+own sheet are already net and are not changed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,9 +34,9 @@ _GLOB_SIGNS = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Discount:
-    """One ``[[discount]]``: which offers it is for (None is any), and percent off or USD/h net of one instance.
+    """One ``[[discount]]``: the offers that it is for (None is any), and percent off or net USD/h of one instance.
 
-    ``path`` and ``number`` (from 1) say where it is.
+    ``path`` and ``number`` (from 1) are its place in the settings file.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Discount:
     usd_per_instance_hour: float | None = None
 
     def matches(self, offer: Offer) -> bool:
-        """Whether the discount is for this offer."""
+        """True if the discount applies to this offer."""
         return (
             self.provider in (None, offer.instance_type.provider)
             and self.purchase in (None, offer.purchase)
@@ -58,17 +58,17 @@ class Discount:
         )
 
     def net_usd_per_instance_hour(self, list_usd_per_hour: float) -> float:
-        """What is paid, USD/h of one instance."""
+        """The net price, USD/h of one instance."""
         if self.usd_per_instance_hour is not None:
             return self.usd_per_instance_hour
         return list_usd_per_hour * (1 - (self.percent or 0.0) / 100)
 
 
 def load_discounts() -> tuple[Discount, ...]:
-    """The discounts of the current settings file, in its order; none if there is no such file.
+    """The discounts of the current settings file, in its order; empty if there is no such file.
 
     Raises:
-        BadFile: all the faults of the tables, each with its cure.
+        BadFile: with all faults of the tables, each with its cure.
     """
     path = settings_path()
     if path is None:
@@ -83,10 +83,10 @@ def load_discounts() -> tuple[Discount, ...]:
 
 
 def with_discounts(offers: Iterable[Offer], discounts: Sequence[Discount]) -> tuple[Offer, ...]:
-    """The offers at net prices; ``list_usd_per_hour`` keeps the list price. Offers of origin ``user`` stay.
+    """The offers at net prices; ``list_usd_per_hour`` keeps the list price. Offers of origin ``user`` are unchanged.
 
     Raises:
-        BadFile: a ``usd_per_hour`` that is five times off the list price of an offer, which then is of another size.
+        BadFile: a ``usd_per_hour`` is five times off the list price of an offer, so it must be for another size.
     """
     if not discounts:
         return tuple(offers)
@@ -106,8 +106,8 @@ def with_discounts(offers: Iterable[Offer], discounts: Sequence[Discount]) -> tu
                 Fault(
                     discount.path,
                     f"{usd_per_hour:g} is five times off the list price of {offer.instance_type.name} in "
-                    f"{offer.region}, {offer.list_usd_per_instance_hour:g}: it is the price of one whole instance, "
-                    "so name the type in family, or use percent",
+                    f"{offer.region}, {offer.list_usd_per_instance_hour:g}: give the price of one whole instance, "
+                    "with the type's name in family, or use percent",
                     field=f"[[discount]] {discount.number}, usd_per_hour",
                 ),
             )
@@ -118,7 +118,7 @@ def with_discounts(offers: Iterable[Offer], discounts: Sequence[Discount]) -> tu
 
 
 def _is_of_family(name: str, family: str) -> bool:
-    """Whether the glob matches the name, or its beginning up to one of its dots or dashes."""
+    """True if the glob matches the name, or its beginning up to one of its dots or dashes."""
     beginnings = [name[:index] for index, sign in enumerate(name) if sign in ".-"]
     return any(fnmatchcase(beginning, family) for beginning in (*beginnings, name))
 
@@ -151,17 +151,17 @@ def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fa
     percent, usd_per_hour = fields.number("percent"), fields.number("usd_per_hour")
     foreign = provider is not None and provider not in PROVIDERS
     if provider is not None and foreign and (close := closest(provider, PROVIDERS)):
-        fields.fault("provider", f"unknown '{echoed(provider)}'", did_you_mean(close))
+        fields.fault("provider", f"unknown provider '{echoed(provider)}'", did_you_mean(close))
     if region is not None and not foreign and not any(fnmatchcase(name, region) for name in _known_regions()):
         fields.fault("region", f"no region matches '{echoed(region)}'", _hint(region, _known_regions()))
     if family is not None and not foreign and not _GLOB_SIGNS & set(family):
         names = [name for of, name in load_instance_types() if provider in (None, of)]
         if not any(_is_of_family(name, family) for name in names):
-            fields.fault("family", f"no instance type is of family '{echoed(family)}'", _hint(family, names))
+            fields.fault("family", f"no instance type belongs to family '{echoed(family)}'", _hint(family, names))
     if ("percent" in table) == ("usd_per_hour" in table):
         fields.fault("percent", "give either percent or usd_per_hour")
     if percent is not None and not 0 <= percent < 100:
-        fields.fault("percent", f"is {percent:g}", "must be from 0 to less than 100, since nothing is free")
+        fields.fault("percent", f"is {percent:g}", "must be at least 0 and below 100")
     if usd_per_hour is not None and usd_per_hour <= 0:
         fields.fault("usd_per_hour", f"is {usd_per_hour:g}", "must be above zero, USD per hour of one instance")
     return Discount(path, number, provider, region, family, purchase, percent, usd_per_hour)

@@ -1,4 +1,4 @@
-"""Reads the fleet that runs today: a plan's own JSON or CSV, or a list of instance types with their counts."""
+"""Reads the fleet that runs today: a plan's JSON or CSV, or a list of instance types with their counts."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -18,27 +18,27 @@ _OTHER_TYPES = re.compile(
     r"\.([0-9]{1,3}xlarge|xlarge|large|metal)"
     r"|(n1-(standard|highmem|highcpu)|a3-ultragpu|a3-edgegpu|a4-highgpu|a4x-highgpu|g4-standard)-[0-9]{1,3}g?"
 )
-"""Types with accelerators that AWS and Google rent out but we do not plan with (their lists of instance and
-machine types, 2026-11-27): they may run today, and have no price here."""
+"""Types with accelerators that AWS and Google rent out but that we do not plan with (from their lists of instance and
+machine types, 2026-11-27): they may be running today, but we have no price for them."""
 
 _MOST_UNKNOWN = 100
 
 COLUMNS = ("instance_type", "instances")
-SHAPE = '{"instances": {"g5.2xlarge": 7}}, or what `melange-cloud plan --format json` writes'
+SHAPE = '{"instances": {"g5.2xlarge": 7}}, or the output of `melange-cloud plan --format json`'
 
 
 def read_fleet(path: Path, region: Region, known: Collection[str]) -> dict[str, int]:
     """Instances by instance type, sorted.
 
     Args:
-        path: CSV with the columns instance_type and instances (and provider and region, where rows of several regions
-            appear together, as ``plan --format csv`` writes them); or JSON of the shape SHAPE. Other columns are not
-            read. Rows of one type are added up.
-        region: whose rows count.
-        known: the instance types that there are.
+        path: CSV with the columns instance_type and instances (and provider and region if it has rows of several
+            regions, as written by ``plan --format csv``); or JSON of the shape SHAPE. Other columns are ignored. Rows
+            of the same type are added up.
+        region: the region whose rows count.
+        known: the known instance types.
 
     Raises:
-        BadFile: not such a file, no rows of the region in it, an unknown type, or more than a million
+        BadFile: the file has another form or no rows of the region, or it has an unknown type or more than a million
             instances of a type.
     """
     if path.suffix.lower() == ".json":
@@ -67,16 +67,16 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def _exists(name: str, known: Collection[str]) -> bool:
-    """Whether it is a type that we know, or one of a series that is for rent and not planned with."""
+    """True for a known type, or one of a series that is for rent but that we do not plan with."""
     return name in known or _OTHER_TYPES.fullmatch(name) is not None
 
 
 def _checked(path: Path, fleet: Mapping[str, int], known: Collection[str]) -> dict[str, int]:
     strange = [name for name in fleet if not _exists(name, known)]
-    # To look for what may be meant takes time: for those that are shown.
+    # Finding suggestions takes time, so only do it for the faults that are shown.
     faults = [Fault(path, _unknown(name, known), field="instance_type") for name in strange[:_MOST_UNKNOWN]]
     faults += [
-        Fault(path, f"{count:,} are more than {MOST_INSTANCES:,}, the most of one type", field=f"instances of {name}")
+        Fault(path, f"{count:,} is more than {MOST_INSTANCES:,}, the limit for one type", field=f"instances of {name}")
         for name, count in fleet.items()
         if count > MOST_INSTANCES
     ]
@@ -96,7 +96,7 @@ def _from_json(path: Path, region: Region) -> dict[str, int]:
         if isinstance(plan, Mapping) and (plan.get("provider"), plan.get("region")) == (region.provider, region.name):
             lines = plan.get("allocations")
             if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
-                raise BadFile([Fault(path, "is not a list: take the file as `plan` wrote it", field="allocations")])
+                raise BadFile([Fault(path, "is not a list: use the file as `plan` wrote it", field="allocations")])
             if lines:
                 return _counted(path, [(line.get("instance_type"), line.get("instances")) for line in lines])
     raise BadFile([Fault(path, f"has no fleet of {region.provider} {region.name}", field="regions")])

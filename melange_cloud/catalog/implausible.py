@@ -1,4 +1,4 @@
-"""Prices that are far off the same type's in other regions, or that have all moved alike: more likely a slip."""
+"""Prices that are far off the same type's in other regions, or have all moved by one factor: probably a mistake."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -8,18 +8,18 @@ from melange_cloud.catalog.catalog import key_of
 from melange_cloud.domain import Offer
 
 ODD_FACTOR = 5.0
-"""DESIGN.md: a price five times off the others of its type needs confirmation. The most expensive shipped cell is
-1.5 times its median on demand, and 4.0 times for spot."""
+"""A price five times off the others of its type needs confirmation. The most expensive shipped price is 1.5 times
+its median on demand, and 4.0 times for spot."""
 
 SHIFT_AT_LEAST, SHIFT_SPREAD, SHIFT_PART, SHIFT_TYPES, SHIFT_GPUS = 1.03, 0.005, 0.8, 3, 2
-"""A table has shifted where 80 % of its prices, of three types and two GPUs or more, are within 0.5 % of one factor of
-at least 1.03 (or at most 1 / 1.03) from what they were. Real tables move family by family: AWS's largest move, of
-2025-06-23, left g5 and g6 as they were. A currency moves all alike; the nearest to the dollar that prices are listed in
+"""A table has shifted if 80 % of its prices, of at least three types and two GPUs, have changed by one factor (within
+0.5 %) of at least 1.03 or at most 1 / 1.03. Real tables change family by family: AWS's largest change, of 2025-06-23,
+did not touch g5 and g6. A currency changes all prices alike; those nearest to the dollar in which prices are listed
 (CHF, EUR) are 10 to 20 % from it."""
 
 
 class PriceShift(NamedTuple):
-    """All prices of a purchase times one factor; ``as_of`` is the day of the prices before, None if they differ."""
+    """All prices of a purchase times one factor; ``as_of`` is the day of the earlier prices, None if it varies."""
 
     provider: str
     purchase: str
@@ -30,7 +30,7 @@ class PriceShift(NamedTuple):
 
 
 def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[PriceShift]:
-    """The purchases whose prices have shifted as a whole against the same (region, type, purchase) of the reference."""
+    """The purchases whose prices have all shifted from those of the same (region, type, purchase) in the reference."""
     from statistics import median
 
     before = {key_of(offer): offer for offer in reference}
@@ -59,7 +59,7 @@ def shifts(offers: Iterable[Offer], reference: Iterable[Offer]) -> Iterator[Pric
 
 
 class ImplausiblePrice(NamedTuple):
-    """An implausible price: how far off the median of the same type's prices elsewhere, USD/h, and whose."""
+    """An implausible price: its offer, and how far off the median of the same type's prices elsewhere (USD/h)."""
 
     offer: Offer
     factor: float
@@ -67,7 +67,7 @@ class ImplausiblePrice(NamedTuple):
     from_reference: bool
 
     def words(self, own: str) -> str:
-        """What is odd about it; ``own`` names the prices among which it was found."""
+        """What is implausible about it; ``own`` names the prices that it came with."""
         whose = "known" if self.from_reference else own
         return (
             f"{self.offer.usd_per_instance_hour:g} is {self.factor:.1f} times off "
@@ -79,17 +79,17 @@ class ImplausiblePrice(NamedTuple):
 def odd_prices(
     doubted: Iterable[Offer], among: Iterable[Offer], reference: Iterable[Offer]
 ) -> Iterator[ImplausiblePrice]:
-    """Those of the doubted offers that are odd.
+    """The implausible ones of the offers in doubt.
 
-    The reference speaks alone where it knows the type: prices that are wrong throughout, in cents or in another
+    If the reference knows the type, it alone decides: prices that are all wrong, such as in cents or in another
     currency, agree with each other.
 
     Args:
-        doubted: what is looked at.
+        doubted: the offers to check.
         among: the offers that they came with.
         reference: offers that are trusted.
     """
-    from statistics import median  # brings fractions and random, which only this needs
+    from statistics import median  # imports fractions and random, which nothing else needs
 
     known = _prices_by_region(reference)
     own = _prices_by_region(among)

@@ -1,7 +1,7 @@
-"""Which account quota an instance type draws on, by the vendor's own name.
+"""The account quota that an instance type counts against, by the vendor's own name.
 
-Names as the consoles and documents of the vendors spell them in 2025-26 (pricing/quotas.csv); what an account has been
-granted is not known here.
+Names are spelled as in the vendors' consoles and documents of 2025-26 (pricing/quotas.csv). What an account has been
+granted is unknown.
 """
 
 import csv
@@ -22,7 +22,7 @@ class AccountQuota:
 
 
 def quota_of(provider: str, instance_type: str, purchase: str) -> AccountQuota | None:
-    """The quota that an instance type bought so draws on; None where we know none (a user's own type)."""
+    """The quota that an instance type counts against when bought this way; None if unknown (a user's own type)."""
     for row in _rules():
         if (
             row["provider"] == provider

@@ -1,4 +1,4 @@
-"""Which regions a question is about: names, globs and ``all``."""
+"""The regions that a question is about: names, globs and ``all``."""
 
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -18,7 +18,7 @@ _ZONE = re.compile(r"(?P<region>[a-z]{2}-[a-z-]+-\d+)[a-z]|(?P<gcp_region>[a-z]+
 
 
 def with_sheet_regions(regions: Iterable[Region], offers: Iterable[Offer]) -> tuple[Region, ...]:
-    """The regions and those that only a user's offers bring (place ``-``), sorted by provider and name."""
+    """The regions, with those that only a user's offers add (place ``-``), sorted by provider and name."""
     known = {(region.provider, region.name): region for region in regions}
     for offer in offers:
         key = (offer.instance_type.provider, offer.region)
@@ -32,7 +32,7 @@ def select_regions(
     regions: Sequence[Region],
     priced: Collection[tuple[str, str]] | None = None,
 ) -> tuple[Region, ...]:
-    """The regions that the patterns mean, sorted by provider and name, each once.
+    """The regions that the patterns select, sorted by provider and name, each once.
 
     Args:
         patterns: region names, globs (``eu-*``), ``all``, each with a provider before it if wanted
@@ -42,10 +42,10 @@ def select_regions(
         priced: (provider, name) pairs that have prices (``Catalog.priced_regions``). Where given, ``all`` and globs
             leave out regions without a price, unless they match no other; a name always selects its region.
 
-    GovCloud regions cannot be rented by everybody: only a pattern that begins with ``us-gov`` selects them.
+    GovCloud regions are not open to everyone: only a pattern that begins with ``us-gov`` selects them.
 
     Raises:
-        BadInput: a pattern selects nothing; one line per such pattern, with close matches over both providers.
+        BadInput: a pattern selects nothing; one line per such pattern, with close matches from both providers.
     """
     providers = _providers(regions)
     if provider is not None:
@@ -96,7 +96,7 @@ def _matches(
         government = [region.name for region in found if region.government]
         found = [region for region in found if not region.government]
         if not found:
-            raise BadInput(f"'{echoed(pattern)}' matches GovCloud regions only: name them ({', '.join(government)})")
+            raise BadInput(f"'{echoed(pattern)}' matches only GovCloud regions: name them ({', '.join(government)})")
     if priced is not None:
         found = [region for region in found if (region.provider, region.name) in priced] or found
     return found
@@ -116,27 +116,27 @@ def _cloud_and_name(pattern: str, providers: Collection[str]) -> tuple[str, str]
 
 
 def _providers(regions: Iterable[Region]) -> tuple[str, ...]:
-    """AWS, GCP, and those that only plug-in clouds bring."""
+    """AWS, GCP, and the providers that plug-in clouds add."""
     return tuple(dict.fromkeys([*PROVIDERS, *sorted({region.provider for region in regions})]))
 
 
 def _unknown(pattern: str, name: str, provider: str | None, regions: Sequence[Region]) -> str:
-    """Why a name selects nothing, with the cure."""
+    """Why a name selects nothing, and the cure."""
     elsewhere = [region for region in regions if region.name.lower() == name]
     if elsewhere and provider is not None:
         return f"{name} is a region of {elsewhere[0].provider}, not of {provider}{_hint(name, regions, provider)}"
     zone = _LOCAL_ZONE.fullmatch(name)
     if zone and any(region.name == zone["region"] for region in regions):
-        return f"{name} is a local zone, which has its own prices and is not planned: its region is {zone['region']}"
+        return f"{name} is a local zone, with prices of its own; use its region, {zone['region']}"
     zone = _ZONE.fullmatch(name)
     for parent in (zone["region"], zone["gcp_region"]) if zone else ():
         if any(region.name == parent for region in regions):
-            return f"{name} is a zone: prices are by region, use {parent}"
+            return f"{name} is a zone, but prices are by region: use {parent}"
     return f"unknown region '{echoed(pattern)}'{_hint(name, regions)}"
 
 
 def _hint(name: str, regions: Iterable[Region], provider: str | None = None) -> str:
-    """Close matches over both providers, or one, each with its provider; ``us-east-1`` and ``us-east1`` are close."""
+    """Close matches of one or both providers, each with its provider; ``us-east-1`` and ``us-east1`` are close."""
     pool = [region for region in regions if provider in (None, region.provider)]
     plain = name.translate(str.maketrans("", "", "*?[]"))
     squeezed = plain.replace("-", "")

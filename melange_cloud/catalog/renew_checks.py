@@ -1,4 +1,4 @@
-"""What a maintainer checks before a renewed folder is committed: prices that may be right and seldom are."""
+"""What to check before a renewed folder is committed: prices that may be right but seldom are."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,24 +8,24 @@ from melange_cloud.catalog.renew_snapshot import FolderRenewal
 from melange_cloud.domain import CatalogDifference, Offer
 
 _BIG_MOVE = 0.2
-"""On-demand prices of AWS and Google moved by more than this once since 2024 (AWS P types, 2025-06-23)."""
+"""On-demand prices of AWS and Google have moved by more than this only once since 2024 (AWS P types, 2025-06-23)."""
 _WIDE = 2.0
-"""A type's most expensive region costs less than twice the cheapest on demand; 1.7 times is the widest that we have."""
+"""On demand, a type's most expensive region costs less than twice its cheapest; the widest ratio we have is 1.7."""
 _MANY_VANISHED = 0.1
 _SHOWN = 8
 
 
 def worth_a_look(found: CatalogDifference, renewal: FolderRenewal) -> tuple[str, ...]:
-    """One line for each kind of doubt about the renewed rows, with the prices that it is about.
+    """One line for each kind of doubt about the renewed rows, with the prices in question.
 
     Args:
-        found: the difference that the renewal made.
+        found: the changes that the renewal made.
     """
     prices = {key_of(offer): offer.usd_per_instance_hour for offer in renewal.after.offers}
     new = [offer for offer in renewal.after.offers if key_of(offer) in renewal.renewed]
     doubts = [
         ("on demand moved by 20 % or more", list(_big_moves(found))),
-        ("on demand twice the same type's cheapest region or more", list(_far_off(new, renewal.after))),
+        ("on demand at least twice the same type's cheapest region", list(_far_off(new, renewal.after))),
         ("spot not below on demand", list(_not_below(new, prices, "spot", "on_demand"))),
         ("commit_1y not below on demand", list(_not_below(new, prices, "commit_1y", "on_demand"))),
         ("commit_3y not below commit_1y", list(_not_below(new, prices, "commit_3y", "commit_1y"))),
@@ -37,7 +37,7 @@ def worth_a_look(found: CatalogDifference, renewal: FolderRenewal) -> tuple[str,
 def _shifted(new: Sequence[Offer], before: Catalog) -> Iterator[str]:
     for shift in shifts(new, before.offers):
         moved = f"{shift.moved} of {shift.compared} prices are {shift.factor:.3g} times those before"
-        yield f"{shift.provider} {shift.purchase}: {moved}, as in another currency or unit"
+        yield f"{shift.provider} {shift.purchase}: {moved}, as if in another currency or unit"
 
 
 def _big_moves(found: CatalogDifference) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _vanished(found: CatalogDifference, before: Catalog) -> Iterator[str]:
     for (provider, purchase), count in sorted(counts.items()):
         there = sum((old.instance_type.provider, old.purchase) == (provider, purchase) for old in before.offers)
         if count > _MANY_VANISHED * there:
-            yield f"{provider} {purchase}: {count} of {there} prices vanished, as when an answer lacks a part"
+            yield f"{provider} {purchase}: {count} of {there} prices vanished, as if part of the answer were missing"
 
 
 def _cell(offer: Offer) -> str:

@@ -1,7 +1,7 @@
-"""Renews a pricing folder: what the clouds answer is laid over the rows that are there, and written in the same form.
+"""Renews a pricing folder: the clouds' answers replace its rows, in the same form.
 
-A (region, purchase) that was read whole replaces its rows; of any other, the prices that were read replace theirs. A
-row that was not answered stays as it is, with its own source and dates. Same folder and same answers, same bytes.
+If a (region, purchase) was read completely, all of its rows are replaced; otherwise only those with a new price are.
+Rows without an answer keep their source and dates. The same folder and the same answers give the same bytes.
 """
 
 import csv
@@ -34,11 +34,9 @@ _WHAT = (
     "What the cloud itself answered to `melange-cloud maintain renew-prices` on the day given in each row; where it "
     "prices parts alone (vCPU, memory, GPU, local SSD), their sum."
 )
-_CHECKED = (
-    "When it was read: above zero, USD per hour, one price line each, not five times off the same type elsewhere."
-)
+_CHECKED = "When read: above zero, USD per hour, one price line each, within five times of the same type elsewhere."
 _NOT_OF_A_SOURCE_ID = re.compile(r"\(.*?\)|\S*/\S*")
-_REASONS_HEAD = "# Why a pair is in excluded.csv, as a plan says it."
+_REASONS_HEAD = "# Why a pair is in excluded.csv, in the words of a plan."
 _LONGEST_CODE = 48
 
 _Pair = tuple[str, str, str]
@@ -50,8 +48,8 @@ class FolderRenewal:
 
     Attributes:
         before, after: the folder's prices.
-        renewed: the prices whose rows are new; all other rows are as they were.
-        notes: what was left out, and why; one line each.
+        renewed: the prices with new rows; all other rows are unchanged.
+        notes: what was left out and why; one line each.
     """
 
     before: Catalog
@@ -63,19 +61,19 @@ class FolderRenewal:
 def renew_folder(
     folder: Path,
     answers: Mapping[str, Sequence[CachedPrices]],
-    beside: Mapping[str, str] | None = None,
+    companions: Mapping[str, str] | None = None,
     base: Path | None = None,
 ) -> FolderRenewal:
     """Renew the five RENEWED_FILES of a folder, all or none.
 
     Args:
-        folder: of the form of ``pricing/``, or not there yet.
-        answers: provider -> what it answered, by region and purchase.
-        beside: file name -> text of what is written with them, if the folder does not exist yet.
-        base: the folder whose rows are renewed; None is ``folder`` itself.
+        folder: a folder in the form of ``pricing/``, or one that does not exist yet.
+        answers: provider -> its answer, by region and purchase.
+        companions: file name -> text of files to write with them, if the folder does not exist yet.
+        base: the folder with the rows to renew; None is ``folder`` itself.
 
     Raises:
-        BadInput: the base is not such a folder.
+        BadInput: the base is not a pricing folder.
         MelangeError: the folder cannot be written; nothing was changed.
     """
     base = base or folder
@@ -85,16 +83,16 @@ def renew_folder(
     except (BadFile, ValueError, KeyError) as error:
         raise BadInput(f"{base}: not a readable pricing folder ({echoed(error, 150)})") from error
     for provider, parts in answers.items():
-        # On demand first: what is left out there is left out of the commitments too.
+        # On demand first: what is left out there is left out of commitments too.
         for part in sorted(parts, key=lambda part: part.purchase != "on_demand"):
             rows.lay(provider, part)
-    after = write_together(folder, {**(beside or {}), **rows.texts()}, read_snapshot)
+    after = write_together(folder, {**(companions or {}), **rows.texts()}, read_snapshot)
     return FolderRenewal(before, after, frozenset(rows.taken), tuple(rows.notes()))
 
 
 @dataclass
 class _FolderRows:
-    """The rows of a folder as text, and what is laid over them."""
+    """The rows of a folder as text, with answers applied to them."""
 
     prices: dict[OfferKey, tuple[str, ...]]
     excluded: dict[_Pair, tuple[str, str]]  # reason text, listed price
@@ -122,7 +120,7 @@ class _FolderRows:
         return cls(prices, excluded, tables["source"], codes, words.partition("[source.")[0])
 
     def lay(self, provider: str, part: CachedPrices) -> None:
-        """Lay an answer over the rows."""
+        """Apply an answer to the rows."""
         known = {region.name for region in load_regions() if region.provider == provider}
         if part.region not in known:
             count = self._strange_regions.get((provider, part.region), 0)
@@ -152,7 +150,7 @@ class _FolderRows:
             self.excluded[pair] = (reason, listed_usd_per_hour if reason == old_reason else "")
 
     def _reasons(self, provider: str, part: CachedPrices) -> dict[_Pair, str]:
-        """Why the known pairs of the part are not offers; unknown ones are noted."""
+        """Why known pairs of the part are not offers; unknown pairs are noted."""
         types = load_instance_types()
         reasons = {}
         for pair in part.excluded:
@@ -163,7 +161,7 @@ class _FolderRows:
         return reasons
 
     def _not_settled(self, provider: str, part: CachedPrices, reasons: Mapping[_Pair, str]) -> set[_Pair]:
-        """Pairs left out so far that now have only a price: no source says that they can be bought."""
+        """Pairs left out so far that now have a price and nothing more: no source says that they can be bought."""
         pairs = {(provider, part.region, offer.instance_type.name): offer for offer in part.offers}
         return {
             pair
@@ -199,7 +197,7 @@ class _FolderRows:
             texts[name] = _csv(PRICE_COLUMNS, rows)
         kept = {
             pair: said for pair, said in self.excluded.items() if (*pair, "on_demand") not in self.prices
-        }  # a pair that is sold after all is not left out
+        }  # a pair that turned out to be sold is no longer left out
         codes = self._codes({reason for reason, _ in kept.values()})
         texts["excluded.csv"] = _csv(
             EXCLUDED_COLUMNS, [(*pair, codes[kept[pair][0]], kept[pair][1]) for pair in sorted(kept)]
@@ -211,7 +209,7 @@ class _FolderRows:
         return texts
 
     def _codes(self, reasons: set[str]) -> dict[str, str]:
-        """A short code for every reason: the one that it had, else made of its words."""
+        """A short code for every reason: its old one, or a new one made of its words."""
         codes = {reason: self.codes[reason] for reason in reasons if reason in self.codes}
         for reason in sorted(reasons - codes.keys()):
             code = _code(reason, "_")[:_LONGEST_CODE].rstrip("_")
@@ -222,20 +220,20 @@ class _FolderRows:
         return codes
 
     def notes(self) -> list[str]:
-        """What was left out."""
+        """What was left out, one line each."""
         notes = [
-            f"{provider} {region}: {count} prices left out, since regions.csv does not have the region; add it with "
+            f"{provider} {region}: {count} prices left out, since the region is not in regions.csv; add it with "
             "its place and renew again"
             for (provider, region), count in sorted(self._strange_regions.items())
         ]
         if self._strange_types:
             names = ", ".join(f"{provider} {name}" for provider, name in sorted(self._strange_types))
-            notes.append(f"instance types that instance_types.csv does not have, left out: {names}")
+            notes.append(f"left out, since they are not in instance_types.csv: {names}")
         if self._held:
             names = ", ".join(f"{region} {name}" for _, region, name in sorted(set(self._held)))
             notes.append(
-                f"still left out, since a price alone does not say that anybody can buy it, and what is on offer could "
-                f"not be asked: {names}"
+                f"still left out, since a price does not prove that the type is for sale, and what is on offer could "
+                f"not be queried: {names}"
             )
         return notes
 

@@ -1,6 +1,6 @@
-"""Reads a user's own price sheet: a CSV file, one offer a row.
+"""Reads a user's own price sheet: a CSV file with one offer per row.
 
-Nothing is guessed: a sheet with one fault gives no offer at all, and every fault of the file is reported at once.
+Nothing is guessed: a sheet with a fault gives no offers at all, and all faults of the file are reported together.
 """
 
 import re
@@ -37,7 +37,7 @@ SHEET_COLUMNS = (
     "as_of_to",
     "confirmed",
 )
-"""Every column that a price sheet may have; ``origin`` is accepted and ignored, since the sheet's is ``user``."""
+"""Every column that a price sheet may have; ``origin`` is ignored, since a sheet's origin is always ``user``."""
 
 _SOLD_AS = {
     "on_demand": ("on_demand", "capacity_block", "unknown"),
@@ -45,18 +45,18 @@ _SOLD_AS = {
     "commit_1y": ("commitment", "unknown"),
     "commit_3y": ("commitment", "unknown"),
 }
-"""What a purchase can be sold as, its default first."""
+"""The valid ``sold_as`` values of each purchase, the default first."""
 
 _REGION_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TYPE_NAME = re.compile(r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*")
 _QUOTA_FAMILY = re.compile(r"[a-z0-9-]+:[A-Za-z0-9._-]+")
 _AWS_SERIES = re.compile(r"[a-z]+")
-# The local clock may be a day behind that of the machine which dated the price.
+# The local clock may be a day behind the clock of the machine that dated the price.
 _CLOCK_SLACK = timedelta(days=1)
 
 
 class _TypeFacts(NamedTuple):
-    """The facts of an instance type that a row may state, all but the last if it is new; the names are the columns'."""
+    """The facts of an instance type that a row may state, by column; a new type needs all but the last."""
 
     gpu: str | None
     gpu_count: int | None
@@ -66,7 +66,7 @@ class _TypeFacts(NamedTuple):
 
 
 class _SheetType(NamedTuple):
-    """An instance type that only the sheet knows, and the line that described it first."""
+    """An instance type that only the sheet has, and the line that first described it."""
 
     instance_type: InstanceType
     line: int
@@ -74,7 +74,7 @@ class _SheetType(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _SheetEntry:
-    """An offer as a row states it, and whether the user confirmed its price."""
+    """An offer as stated by a row, and whether the user confirmed its price."""
 
     row: CsvRow
     offer: Offer
@@ -89,20 +89,20 @@ def read_price_sheet(
     providers: Collection[str] = PROVIDERS,
     accept_odd_prices: bool = False,
 ) -> tuple[Offer, ...]:
-    """The offers of a user's price sheet, origin ``user``, sorted by provider, region, instance type and purchase.
+    """Read a user's price sheet: offers of origin ``user``, sorted by provider, region, instance type and purchase.
 
     Args:
         path: a CSV file in UTF-8 with the columns provider, region, instance_type, purchase and usd_per_hour (USD per
-            hour of one instance, net) and any other of SHEET_COLUMNS. gpu, gpu_count, vcpus and memory_gib are needed
-            for an instance type that we do not know, ``quota_family`` may be given (aws:G).
-        today: a row without as_of_from and as_of_to is taken as stated today; one with one of them, as of that day.
-        reference: the catalog whose prices in other regions tell what is odd.
-        providers: whose prices it may hold: ours, and those of the plug-in clouds that are installed.
-        accept_odd_prices: let prices pass that are five times off, either way, the median of the same type's price in
-            other regions. A row's ``confirmed`` = ``yes`` does so for that row.
+            hour of one instance, net) and any other of SHEET_COLUMNS. An unknown instance type also needs gpu,
+            gpu_count, vcpus and memory_gib, and may have ``quota_family`` (aws:G).
+        today: the date of rows without as_of_from and as_of_to; a row with one of them has that date.
+        reference: the catalog whose prices in other regions decide which prices are implausible.
+        providers: the providers allowed in the sheet: AWS, GCP and installed plug-in clouds.
+        accept_odd_prices: accept prices that are five times off, either way, the median of the same type's prices in
+            other regions. ``confirmed`` = ``yes`` does so for one row.
 
     Raises:
-        BadFile: all the faults of the file, each with line, column and cure.
+        BadFile: with all faults of the file, each with line, column and cure.
     """
     faults: list[Fault] = []
     rows = read_table(path, SHEET_COLUMNS, REQUIRED_COLUMNS, faults)
@@ -124,7 +124,7 @@ def read_price_sheet(
 
 
 def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, ...]) -> OfferKey | None:
-    """What the row prices; None, with faults, where that is not said, unknown or said before."""
+    """What the row gives a price for; None, with faults, if that is missing, unknown or a duplicate."""
     row.required("provider")
     provider = row.choice("provider", known_providers, or_else=", or install the plug-in of another cloud")
     region = row.required("region")
@@ -132,17 +132,17 @@ def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, 
         row.fault(
             "region",
             f"'{echoed(region)}' is not a region name",
-            "write it as the provider does (us-east-1, europe-west4)",
+            "write it like the provider does (us-east-1, europe-west4)",
         )
         region = None
-    elif region and provider in PROVIDERS:  # a plug-in cloud may call its region us-east-1 too
+    elif region and provider in PROVIDERS:  # a plug-in cloud may also have a region us-east-1
         providers = [known.provider for known in load_regions() if known.name == region]
         if providers and provider not in providers:
             row.fault("region", f"{region} is a region of {providers[0]}, not of {provider}", "correct one of the two")
             region = None
     name = row.required("instance_type")
     if name and not _TYPE_NAME.fullmatch(name):
-        row.fault("instance_type", f"'{echoed(name)}' is not an instance type's name", "write it as the provider does")
+        row.fault("instance_type", f"'{echoed(name)}' is not an instance type", "write it like the provider does")
         name = None
     row.required("purchase")
     purchase = row.choice("purchase", PURCHASES)
@@ -152,7 +152,7 @@ def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, 
     if key in line_of:
         row.fault(
             "instance_type",
-            f"{echoed(' '.join(key), 120)} is priced in line {line_of[key]} already",
+            f"{echoed(' '.join(key), 120)} already has a price in line {line_of[key]}",
             "keep one of the two",
         )
         return None
@@ -161,7 +161,7 @@ def _key(row: CsvRow, line_of: dict[OfferKey, int], known_providers: tuple[str, 
 
 
 def _facts(row: CsvRow) -> _TypeFacts:
-    """What the row says of its instance type; None for an empty cell, or one with a fault."""
+    """What the row states about its instance type; None for an empty cell, or one with a fault."""
     family = row.text("quota_family") or None
     if family and not _QUOTA_FAMILY.fullmatch(family):
         row.fault("quota_family", f"'{echoed(family)}' is not a quota family", "use provider:NAME, such as aws:G")
@@ -176,7 +176,7 @@ def _facts(row: CsvRow) -> _TypeFacts:
 
 
 def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str], _SheetType]) -> InstanceType | None:
-    """The instance type that the row names: one that we know, or one that the row describes in full."""
+    """The instance type of the row: a known one, or one that the row describes in full."""
     provider, name = row.text("provider"), row.text("instance_type")
     types = load_instance_types()
     known = types.get((provider, name))
@@ -194,7 +194,7 @@ def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str],
             row.fault(
                 "instance_type",
                 f"unknown instance type '{echoed(name)}'",
-                f"{hint}{hint and ' '}a new one needs {', '.join(missing)} too",
+                f"{hint}{hint and ' '}a new type also needs {', '.join(missing)}",
             )
             return None
         gpu, gpu_count, vcpus, memory_gib, family = facts
@@ -209,17 +209,17 @@ def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str],
             row.fault(
                 field,
                 f"{echoed(row.text(field))} contradicts {name}: {says} {getattr(known, field)}",
-                "correct or drop it",
+                "correct it or leave it out",
             )
     return known
 
 
 def _quota_family(provider: str, name: str) -> str:
-    """The quota of a type that we do not know, by its vendor's habit: AWS by first letter, Google by series."""
+    """The quota of an unknown type, by its vendor's naming: AWS by first letter, Google by series."""
     series = name.lower().partition("-")[0]
     if provider == "aws":
         letters = _AWS_SERIES.match(series)
-        # gr6 draws on the quota of g6, p5en on that of p5.
+        # gr6 counts against the quota of g6, p5en against that of p5.
         series = letters[0][0] if letters and letters[0][0] in "gp" else letters[0] if letters else series
     return f"{provider}:{series.upper()}"
 
@@ -227,14 +227,12 @@ def _quota_family(provider: str, name: str) -> str:
 def _entry(
     row: CsvRow, key: OfferKey | None, instance_type: InstanceType | None, path: Path, today: date
 ) -> _SheetEntry | None:
-    """The row's offer; every cell is read, so that every fault is found, even where none can come of it."""
+    """The row's offer; every cell is read, so that all faults are found even if there can be no offer."""
     row.required("usd_per_hour")
     usd_per_hour = row.positive("usd_per_hour", MOST_USD_PER_HOUR)
     list_usd_per_hour = row.positive("list_usd_per_hour", MOST_USD_PER_HOUR)
     if row.text("currency").upper() not in ("", "USD"):
-        row.fault(
-            "currency", f"'{echoed(row.text('currency'))}' is not USD", "convert the price, and write USD or nothing"
-        )
+        row.fault("currency", f"unsupported currency '{echoed(row.text('currency'))}'", "convert the price to USD")
     confirmed = row.choice("confirmed", ("yes", "no")) == "yes"
     as_of_from, as_of_to = _dates(row, today)
     purchase = row.text("purchase")
@@ -262,19 +260,19 @@ def _dates(row: CsvRow, today: date) -> tuple[date, date]:
     first = as_of_from or as_of_to or today
     last = as_of_to or first
     if first > last:
-        row.fault("as_of_from", f"{first} is after as_of_to {last}", "exchange them")
+        row.fault("as_of_from", f"{first} is after as_of_to {last}", "swap them")
     elif first > today + _CLOCK_SLACK:
-        row.fault("as_of_from" if as_of_from else "as_of_to", f"{first} is in the future", "write when it was true")
+        row.fault("as_of_from" if as_of_from else "as_of_to", f"{first} is in the future", "give the day of the price")
     return first, last
 
 
 def _refuse_odd_prices(doubted: Sequence[_SheetEntry], entries: Sequence[_SheetEntry], reference: Catalog) -> None:
-    """Add a fault to each row whose price is far off the same type's in other regions."""
+    """Add a fault for each price that is far off the same type's prices in other regions."""
     row_of = {key_of(entry.offer): entry.row for entry in doubted}
     own = [entry.offer for entry in entries]
     for odd in odd_prices([entry.offer for entry in doubted], own, reference.offers):
         row_of[key_of(odd.offer)].fault(
             "usd_per_hour",
             odd.words("the sheet's"),
-            "correct it, or confirm it with --accept-odd-prices or a column confirmed = yes",
+            "correct it, or confirm it with --accept-odd-prices or with 'yes' in a column 'confirmed'",
         )

@@ -1,6 +1,6 @@
-"""Reads the shipped snapshot, ``pricing/`` (its README explains the files, their sources and dates).
+"""Reads the shipped snapshot, ``pricing/`` (see its README for the files, their sources and dates).
 
-Start-up time counts: one price file is read per requested purchase, with csv and dataclasses alone.
+Start-up time matters: one price file is read per requested purchase, with nothing but csv and dataclasses.
 """
 
 import csv
@@ -41,11 +41,11 @@ EXCLUDED_COLUMNS = ("provider", "region", "instance_type", "reason", "listed_usd
 
 
 def _rows(name: str, columns: tuple[str, ...], folder: Path | None = None) -> Iterator[list[str]]:
-    """The rows of a file of the folder (None: the shipped one) below its header.
+    """The rows below the header of a file in the folder (None: the shipped one).
 
     Raises:
-        ValueError: the header is not ``columns``, which means a broken installation.
-        BadFile: a file of a user's folder cannot be read as CSV of these columns.
+        ValueError: the header is not ``columns``, so the installation is broken.
+        BadFile: a file in a user's folder is not CSV with these columns.
     """
     if folder is not None:
         yield from rows_of_folder(folder / name, columns)
@@ -53,15 +53,15 @@ def _rows(name: str, columns: tuple[str, ...], folder: Path | None = None) -> It
     with (shipped("pricing") / name).open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file, strict=True)
         if tuple(next(reader, ())) != columns:
-            raise ValueError(f"pricing/{name} has other columns than {', '.join(columns)}: install melange-cloud again")
+            raise ValueError(f"pricing/{name} does not have the columns {', '.join(columns)}: reinstall melange-cloud")
         yield from reader
 
 
 def rows_of_folder(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
-    """The rows of a file of a user's pricing folder below its header.
+    """The rows below the header of a file in a user's pricing folder.
 
     Raises:
-        BadFile: it cannot be read as CSV of these columns.
+        BadFile: it is not CSV with these columns.
     """
     (_, header), *rows = [*read_rows(read_text(path), path)] or [(1, [])]
     faults = [
@@ -78,7 +78,7 @@ def rows_of_folder(path: Path, columns: tuple[str, ...]) -> list[list[str]]:
 
 @cache
 def load_instance_types() -> dict[tuple[str, str], InstanceType]:
-    """Every instance type that the snapshot knows, by (provider, name); do not change the dict, it is shared."""
+    """Every instance type of the snapshot, by (provider, name). The dict is shared: do not change it."""
     return {
         (provider, name): InstanceType(provider, name, gpu, int(gpu_count), int(vcpus), float(memory_gib), family)
         for provider, name, gpu, gpu_count, vcpus, memory_gib, family in _rows(
@@ -122,7 +122,7 @@ def _shipped_excluded() -> tuple[Exclusion, ...]:
 
 @cache
 def load_snapshot(purchase: str | None = None) -> Catalog:
-    """The shipped catalog: every offer of ``purchase``, or of all purchases where None; origin ``snapshot``.
+    """The shipped catalog: every offer of ``purchase`` (None: of all purchases); origin ``snapshot``.
 
     Raises:
         BadInput: an unknown purchase.
@@ -136,12 +136,12 @@ def load_snapshot(purchase: str | None = None) -> Catalog:
 
 
 def read_snapshot(folder: Path) -> Catalog:
-    """The catalog of another folder of the same form, as ``load_snapshot()`` gives the shipped one.
+    """The catalog of another folder in the same form, like ``load_snapshot()`` for the shipped one.
 
     Instance types are those of the shipped folder.
 
     Raises:
-        BadFile, ValueError, KeyError: it is not of that form.
+        BadFile, ValueError, KeyError: it does not have that form.
     """
     sources, reasons = _words(folder)
     offers = [offer for purchase in PURCHASES for offer in _offers(folder, purchase, sources)]

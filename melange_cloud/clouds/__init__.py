@@ -1,8 +1,8 @@
-"""The only place that knows a vendor: each module asks one cloud for its prices and answers in Offers.
+"""The only package that knows the vendors: each module queries one cloud and returns its prices as Offers.
 
-A third party adds a cloud by an entry point in the group ``melange_cloud.clouds`` that names a class or function which,
-called without arguments, returns a PriceSource; where it also has ``regions`` (NewRegions), these can be asked for by
-name. AWS and GCP need no entry point: they work in a bare checkout, and are imported only when they are needed.
+To add a cloud, a third party provides an entry point in the group ``melange_cloud.clouds``. It names a class or
+function that takes no arguments and returns a PriceSource. If that also has ``regions`` (NewRegions), users can name
+them. AWS and GCP need no entry point: they work in a bare checkout and are imported only when they are needed.
 """
 
 import re
@@ -20,18 +20,18 @@ FIX_OR_UNINSTALL = "fix or uninstall the plug-in"
 _LONGEST_NAME = 80
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with (what is being read, units done, units in all or None if unknown)."""
+"""Called with (what is being read, units done, total units or None if unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudAnswer:
-    """What one cloud answered.
+    """The answer of one cloud.
 
     Attributes:
         offers: origin ``live``; dates are the day of the answer (UTC).
-        excluded: (region, instance type) pairs with a price that is not an offer of ours, and why.
-        complete: the (region, purchase) pairs that were read whole; only these may replace older prices.
-        problems: one per part that could not be read, without the provider's name; empty if all went well.
+        excluded: (region, instance type) pairs that have a price but are not an offer, and why.
+        complete: the (region, purchase) pairs that were read completely; only these may replace older prices.
+        problems: one per part that could not be read, without the provider's name; empty if there were none.
     """
 
     offers: tuple[Offer, ...]
@@ -55,31 +55,31 @@ class PriceSource(Protocol):
     ) -> CloudAnswer:
         """Ask the cloud.
 
-        Called in its own thread, which is abandoned at the deadline. Whatever it raises or answers is one
-        line about this cloud alone.
+        Called in a thread of its own, which is abandoned at the deadline. Whatever it raises becomes one line about
+        this cloud alone.
 
         Args:
             regions: region names; None is all.
             purchases: of PURCHASES.
-            instance_types: the shapes that we know; others are left out and said.
+            instance_types: the known shapes; other types are left out and reported.
 
         Raises:
             NoCredentials: there are none (a PricesUnavailable; see ``clouds.credentials``).
-            PricesUnavailable: nothing at all could be read; says why and the cure, without the provider's name.
+            PricesUnavailable: nothing could be read; the message has cause and cure, without the provider's name.
         """
         ...
 
 
 @runtime_checkable
 class NewRegions(Protocol):
-    """What a plug-in has in addition if melange-cloud does not ship its regions."""
+    """What a plug-in also provides if melange-cloud does not ship its regions."""
 
     regions: tuple[Region, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PriceSources:
-    """The clouds that can be asked, by provider, and what is wrong with each plug-in that is broken."""
+    """The clouds that can be queried, by provider, and what is wrong with each broken plug-in."""
 
     by_provider: Mapping[str, PriceSource]
     problems: tuple[Finding, ...] = ()
@@ -97,11 +97,11 @@ def built_in(
     """The source of one of PROVIDERS.
 
     Args:
-        known_types: GCP region -> machine types, where Google's own list of them cannot be had.
-        known_sold_as: AWS (region, instance type) -> ``sold_as`` of its on-demand price, where EC2 cannot be asked.
-        ask_metadata: False where GCP's metadata server is known not to be there.
-        public: AWS's public price list, which needs no credentials, in place of its APIs.
-        deadline: after which the source gives what it has.
+        known_types: GCP region -> machine types, used if Google's own list is unavailable.
+        known_sold_as: AWS (region, instance type) -> ``sold_as`` of its on-demand price, used if EC2 cannot be queried.
+        ask_metadata: False if it is known that there is no GCP metadata server.
+        public: read AWS's public price list, which needs no credentials, instead of its APIs.
+        deadline: when the source returns what it has.
 
     Raises:
         KeyError: the provider is not one of ours.
@@ -130,25 +130,25 @@ def plug_ins() -> PriceSources:
         try:
             source = point.load()()
             provider, wrong = source.provider, _why_no_source(source)
-        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - what a plug-in raises must not end us
+        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - an exception in a plug-in must not end the program
             problems.append(Finding(f"{origin} failed to load ({words_of(error)})", FIX_OR_UNINSTALL))
             continue
         if wrong:
             problems.append(Finding(f"{origin} {wrong}", FIX_OR_UNINSTALL))
         elif provider in PROVIDERS or provider in sources:
-            problems.append(Finding(f"{origin} is left out: its provider '{provider}' is taken", "uninstall it"))
+            problems.append(Finding(f"{origin} is ignored: the provider name '{provider}' is taken", "uninstall it"))
         else:
             sources[provider] = source
     return PriceSources(sources, tuple(problems))
 
 
 def _why_no_source(source: PriceSource) -> str:
-    """What keeps a plug-in's object from being a PriceSource; empty if it is one."""
+    """Why a plug-in's object is not a PriceSource; empty if it is one."""
     provider = source.provider
     if not isinstance(provider, str) or not callable(getattr(source, "fetch", None)):
-        return "is not a PriceSource, which has `provider` and `fetch`"
+        return "is not a PriceSource: it must have `provider` and `fetch`"
     if not re.fullmatch("[a-z][a-z0-9-]{0,30}", provider):
-        return f"calls its provider '{echoed(provider)}', which is not a short name in lower case"
+        return f"has the provider name '{echoed(provider)}', which is not a short name in lower case"
     regions = getattr(source, "regions", ())
     names = [(region.provider, region.name, region.place) for region in regions if isinstance(region, Region)]
     if len(names) != len(regions):
@@ -156,16 +156,16 @@ def _why_no_source(source: PriceSource) -> str:
     for of, name, place in names:
         clean = all(isinstance(text, str) and text and echoed(text, _LONGEST_NAME) == text for text in (name, place))
         if of != provider or not clean:
-            return f"has a region '{echoed(name)}' that cannot be one of its own"
+            return f"has an invalid region '{echoed(name)}'"
     return ""
 
 
 def in_one_go(
     provider: str, regions: Sequence[str] | None, purchases: Sequence[str]
 ) -> tuple[Sequence[str] | None, tuple[str, ...]]:
-    """The regions and purchases that the same calls answer, so that nothing is queried twice.
+    """The regions and purchases that the same calls return, so that nothing is queried twice.
 
-    Google's list cannot be asked in parts; AWS's holds reserved instances together with on demand.
+    Google's list can only be read as a whole; AWS's has reserved instances together with on demand.
     """
     if provider == "gcp":
         return None, PURCHASES

@@ -1,6 +1,6 @@
-"""Answers over HTTP, read within bounds: a limit of bytes once unpacked, and a deadline.
+"""HTTP answers, read within bounds: a limit of bytes once decompressed, and a deadline.
 
-The SDKs read whatever comes: 2 MB of gzip became 3.8 GB of memory.
+The SDKs read without a limit: 2 MB of gzip became 3.8 GB of memory.
 """
 
 import zlib
@@ -14,11 +14,11 @@ _PIECE_BYTES = 1 << 16
 _GZIP = ("gzip", "x-gzip")
 
 
-_CHECK_PROXIES = "check any proxy in between"
+_CHECK_PROXIES = "check any proxy on the way"
 
 
 class UnusableAnswerError(Exception):
-    """An answer that is too large, or packed in a way that we do not read."""
+    """An answer is too large, or compressed in a way that we do not read."""
 
     def __init__(self, what: str) -> None:
         self.finding = Finding(what, _CHECK_PROXIES)
@@ -26,21 +26,21 @@ class UnusableAnswerError(Exception):
 
 
 def pieces(read: Callable[[int], bytes], encoding: str, most_bytes: int, deadline: Deadline | None) -> Iterator[bytes]:
-    """The body piece by piece, unpacked; never more than a few pieces in memory.
+    """The decompressed body, piece by piece; never more than a few pieces in memory.
 
     Args:
-        read: returns at most the given number of bytes as soon as some are there; none at the end.
-        encoding: what Content-Encoding says, empty if it says nothing.
-        most_bytes: of the body once unpacked.
+        read: returns at most the given number of bytes as soon as some are available; none at the end.
+        encoding: the Content-Encoding header; empty if there is none.
+        most_bytes: limit of the body once decompressed.
 
     Raises:
-        UnusableAnswerError: larger, or packed otherwise than by gzip.
-        DeadlinePassedError: in the middle of it.
-        ValueError: the gzip data is damaged or cut off.
+        UnusableAnswerError: larger, or compressed by something other than gzip.
+        DeadlinePassedError: the deadline passed in the middle of it.
+        ValueError: the gzip data is damaged or truncated.
     """
     encoding = encoding.strip().lower()
     if encoding not in ("", "identity", *_GZIP):
-        raise UnusableAnswerError(f"the answer is packed by '{encoding[:20]}', not by gzip")
+        raise UnusableAnswerError(f"the answer is compressed with '{encoding[:20]}', not with gzip")
     done = 0
     for piece in (_unpacked if encoding in _GZIP else _as_it_comes)(read):
         if deadline is not None:
@@ -52,7 +52,7 @@ def pieces(read: Callable[[int], bytes], encoding: str, most_bytes: int, deadlin
 
 
 def _too_large(most_bytes: int) -> str:
-    return f"the answer is larger than {most_bytes / 2**20:,.0f} MiB, which no price list is"
+    return f"the answer is larger than {most_bytes / 2**20:,.0f} MiB, so it cannot be a price list"
 
 
 def _as_it_comes(read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -76,7 +76,7 @@ def _unpacked(read: Callable[[int], bytes]) -> Iterator[bytes]:
     while begun and not unpacker.eof:
         last = unpacker.decompress(b"", _PIECE_BYTES)
         if not last:
-            raise ValueError("gzip data that is cut off")
+            raise ValueError("truncated gzip data")
         yield last
 
 
@@ -100,7 +100,7 @@ def whole(response: Any, most_bytes: int, deadline: Deadline | None) -> bytes:
 
 
 def _some(response: Any, most: int) -> bytes:
-    """At most ``most`` bytes of an urllib3 response, as soon as there are some; ``read`` waits for all of them."""
+    """At most ``most`` bytes of an urllib3 response, as soon as some are available; ``read`` would wait for all."""
     if hasattr(response, "read1"):
         return bytes(response.read1(most, decode_content=False))
     return bytes(response.read(1 << 10, decode_content=False))  # urllib3 before 2.2

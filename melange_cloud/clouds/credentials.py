@@ -1,7 +1,6 @@
-"""Whether there could be credentials for a cloud, found without importing an SDK (boto3 alone takes 0.3 s).
+"""Finds out whether there may be credentials for a cloud, without importing an SDK (boto3 alone takes 0.3 s).
 
-A sign is the name of the place where credentials may be, never their content; whether they are any good is for the
-SDK to say.
+A sign names a place where credentials may be, never their content. Whether they are valid is for the SDK to decide.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from melange_cloud.inputs import is_there, read_bytes
 
 _MOST_SETTINGS_BYTES = 2**20
 _ANSWER_S = 0.3
-"""A metadata server is on the same machine or nowhere; the SDKs wait for it for seconds."""
+"""If there is a metadata server, it is on the same machine; the SDKs wait for it for seconds."""
 
 _AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
@@ -37,7 +36,7 @@ _AWS_WORDS = (
     "sso_",
     "web_identity_token_file",
 )
-"""What a profile with credentials holds; one with a region alone has none of these."""
+"""Keys of a profile with credentials; a profile that only sets a region has none of these."""
 
 _PROJECT_VARIABLES = ("MELANGE_CLOUD_GCP_PROJECT", "GOOGLE_CLOUD_PROJECT")
 
@@ -53,17 +52,17 @@ HOW_TO_GET = {
 
 
 class NoCredentials(PricesUnavailable):
-    """No credentials for a cloud are set up here: a normal state of a machine, not a failure worth an alarm."""
+    """No credentials for a cloud are set up: a normal state of a machine, not a failure that needs a warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloudAccess:
-    """The credentials for a cloud on this machine.
+    """The possible credentials for a cloud on this machine.
 
     Attributes:
-        signs: where they may lie.
-        metadata: host and port of the metadata server that may hold some; None if the user has ruled it out.
-        cure: how to get live prices without any.
+        signs: where they may be.
+        metadata: host and port of the metadata server that may have some; None if the user has disabled it.
+        cure: how to get live prices if there are none.
     """
 
     signs: tuple[str, ...]
@@ -72,7 +71,7 @@ class CloudAccess:
 
 
 def access(provider: str) -> CloudAccess | None:
-    """What there is here for ``aws`` or ``gcp``; None for any other cloud, which has to be asked."""
+    """The possible credentials for ``aws`` or ``gcp``; None for any other cloud, which must be queried."""
     if provider == "aws":
         return CloudAccess(tuple(_aws_signs()), _aws_metadata(), HOW_TO_GET["aws"])
     if provider == "gcp":
@@ -81,13 +80,13 @@ def access(provider: str) -> CloudAccess | None:
 
 
 def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:
-    """Whether each cloud's metadata server is there; all are queried at once, for a third of a second."""
+    """True for each cloud whose metadata server answers; all are queried at once, for a third of a second."""
     from melange_cloud.concurrency import Deadline, DeadlinePassedError, side_by_side
 
     answers: dict[tuple[str, int], bool | None] = {}
     addresses = sorted(set(servers.values()))
     calls = [partial(_is_google, address) for address in addresses]
-    # Connecting and answering have their own limit each.
+    # Connecting and answering each have their own limit.
     with contextlib.suppress(DeadlinePassedError):
         for index, google in side_by_side(calls, deadline=Deadline(_ANSWER_S * 2), name="metadata servers"):
             answers[addresses[index]] = google
@@ -99,7 +98,7 @@ def answering(servers: Mapping[str, tuple[str, int]]) -> dict[str, bool]:
 
 
 def _is_google(address: tuple[str, int]) -> bool | None:
-    """Whether Google's metadata server answers there, or another; None if no server answers. Both use one address."""
+    """True if Google's metadata server answers, False if another does, None if none does; both use one address."""
     import socket
 
     try:
@@ -141,7 +140,7 @@ def _aws_metadata() -> tuple[str, int] | None:
 def _gcp_signs() -> list[str]:
     signs = [name for name in ("MELANGE_CLOUD_GCP_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS") if os.environ.get(name)]
     if os.environ.get("MELANGE_CLOUD_GCP_BILLING_ENDPOINT", "").startswith("http://"):
-        signs.append("MELANGE_CLOUD_GCP_BILLING_ENDPOINT")  # on this machine, which needs no credentials
+        signs.append("MELANGE_CLOUD_GCP_BILLING_ENDPOINT")  # an endpoint on this machine needs no credentials
     file = application_default_file()
     if is_there(file.expanduser()) and file.expanduser().is_file():
         signs.append(str(file))
@@ -164,7 +163,7 @@ def _gcp_metadata() -> tuple[str, int] | None:
 
 
 def _address(url: str) -> tuple[str, int] | None:
-    """Host and port; None if it is not an address, which the SDK then reports."""
+    """Host and port; None if it is not an address (the SDK reports that)."""
     try:
         parts = urlsplit(url)
         return (parts.hostname, parts.port or 80) if parts.hostname else None
@@ -175,13 +174,13 @@ def _address(url: str) -> tuple[str, int] | None:
 def _holds(file: Path, words: tuple[str, ...]) -> bool:
     try:
         text = read_bytes(file, _MOST_SETTINGS_BYTES).decode("utf-8", errors="replace")
-    except BadFile:  # not there, not ours to read, or a pipe: the SDK says so where it matters
+    except BadFile:  # missing, not readable, or a pipe: the SDK reports it if it matters
         return False
     return any(word in text for word in words)
 
 
 def project_variable() -> str | None:
-    """The environment variable that names the project whose list of machine types is read; None if none does."""
+    """The environment variable that names the project for the list of machine types; None if none is set."""
     return next((name for name in _PROJECT_VARIABLES if os.environ.get(name)), None)
 
 

@@ -1,11 +1,11 @@
-"""How long the clouds are waited for, and how ``--deadline`` says it."""
+"""How long we wait for the clouds, and how ``--deadline`` is written."""
 
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber
 from melange_cloud.inputs.written_quantities import seconds
 
 PLAN_S = 60.0
-"""For a question: someone is waiting for it at the screen. All regions of both clouds took under 20 s."""
+"""For a plan, since someone is waiting at the screen. All regions of both clouds took under 20 s."""
 BULK_S = 900.0
 """For filling the cache, with public lists of 300 MB a region among them."""
 

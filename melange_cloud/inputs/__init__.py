@@ -1,8 +1,8 @@
-"""The one way in for whatever is not ours: files, options, environment, answers of clouds and of tools.
+"""The only way in for untrusted input: files, options, environment, answers of clouds and of tools.
 
-Everything that this package returns is bounded in size, depth and digits; everything that it refuses is one clean line
-(``MalformedText``, ``NotANumber``, or a ``BadFile`` that names file and line). No other package calls
-``json.loads``, ``tomllib.loads`` or ``Path.read_text`` on something that a user or a server wrote.
+Everything that this package returns is bounded in size, depth and digits. Everything that it rejects becomes one clean
+line (``MalformedText``, ``NotANumber``, or a ``BadFile`` that names file and line). No other package calls
+``json.loads``, ``tomllib.loads`` or ``Path.read_text`` on text that a user or a server wrote.
 """
 
 from melange_cloud.inputs.csv_rows import read_rows

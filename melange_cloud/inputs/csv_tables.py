@@ -22,7 +22,7 @@ _NO_VALUE = frozenset({"nan", "inf", "infinity", "n/a", "na", "none", "null"})
 
 
 class CsvRow(Fields):
-    """The fields of one row: cells by column name, numbers and days among them as text. An empty cell is absent.
+    """The fields of one row: cells by column name, all of them text, numbers and days too. An empty cell is absent.
 
     ``first_line`` is where the row begins.
     """
@@ -32,19 +32,19 @@ class CsvRow(Fields):
         self.first_line = line
 
     def has(self, field: str) -> bool:
-        """Whether the cell is there and holds something."""
+        """True if the row has the cell and it is not empty."""
         return bool(self._record.get(field))
 
     def has_column(self, field: str) -> bool:
-        """Whether the table has the column at all."""
+        """True if the table has the column at all."""
         return field in self._record
 
     def text(self, field: str) -> str:
-        """The cell without outer spaces; empty if the cell or the column is."""
+        """The cell without outer spaces; empty if the cell is empty or the column missing."""
         return str(self._record.get(field, ""))
 
     def required(self, field: str, cure: str = f"fill it in, {_OR_LEAVE_OUT}") -> str | None:
-        """The cell, which must not be empty; a column that is not there at all is the header's fault."""
+        """The cell, which must not be empty; a missing column is reported as a fault of the header instead."""
         if not self.has_column(field):
             return None
         if not self.has(field):
@@ -53,7 +53,7 @@ class CsvRow(Fields):
         return self.text(field)
 
     def positive(self, field: str, most: float = MOST) -> float | None:
-        """A number above 0 and up to ``most``, written plainly with a point; faults say how to write it."""
+        """A number above 0 and up to ``most``, written plainly with a decimal point; faults say how to write it."""
         text = self.text(field)
         if not text:
             return None
@@ -69,9 +69,9 @@ class CsvRow(Fields):
         if value < 0:
             self._refuse(field, "is negative", f"write a number above zero, {_OR_LEAVE_OUT}")
         elif value == 0:
-            self._refuse(field, "is zero", f"write a number above zero, {_OR_LEAVE_OUT} where it is unknown")
+            self._refuse(field, "is zero", f"write a number above zero, {_OR_LEAVE_OUT} if it is unknown")
         elif value > most:
-            self._refuse(field, f"is more than {most:,g}, the most that is taken here", "correct it")
+            self._refuse(field, f"is more than {most:,g}, the highest value allowed", "correct it")
         else:
             return value
         return None
@@ -105,19 +105,19 @@ class CsvRow(Fields):
 
 
 def read_table(path: Path, columns: Sequence[str] | None, required: Sequence[str], faults: list[Fault]) -> list[CsvRow]:
-    """The rows of a CSV file below its header; faults in its shape are added to ``faults``.
+    """The rows of a CSV file below its header; faults of its shape are added to ``faults``.
 
     Args:
-        columns: every column that the file may have; None is any.
-        required: the columns that it must have.
+        columns: every column that the file may have; None allows any.
+        required: the columns that the file must have.
 
     Raises:
-        BadFile: the file cannot be read as a table at all: not readable, not UTF-8, empty, no header.
+        BadFile: the file is not a table at all: unreadable, not UTF-8, empty, or without a header.
     """
     lines = read_rows(read_text(path), path)
     first_line, names = next(lines, (1, []))
     if not names:
-        raise BadFile([Fault(path, f"is empty: the first line names the columns {', '.join(required)}")])
+        raise BadFile([Fault(path, f"is empty: the first line must name the columns {', '.join(required)}")])
     if not set(names) & set(required):
         raise BadFile([Fault(path, _why_no_header(names, required), line=first_line)])
     repeated = sorted(name for name, times in Counter(names).items() if times > 1)
@@ -137,7 +137,7 @@ def read_table(path: Path, columns: Sequence[str] | None, required: Sequence[str
             rows.append(CsvRow(path, line, dict(zip(names, map(restored, cells), strict=True)), faults))
         else:
             what = f"has {len(cells)} values for {len(names)} columns"
-            cure = "a value with a comma in it needs quotes, a number none"
+            cure = "quote values that contain a comma; write numbers without commas"
             add_fault(faults, Fault(path, what, line=line, cure=cure))
     if not rows and not faults:
         faults.append(Fault(path, "has a header and no rows", cure="add a line for each"))
@@ -147,16 +147,16 @@ def read_table(path: Path, columns: Sequence[str] | None, required: Sequence[str
 def _why_no_header(names: Sequence[str], required: Sequence[str]) -> str:
     for sign, word in ((";", "semicolons"), ("\t", "tabs")):
         if any(sign in name for name in names):
-            return f"values are separated by {word}: save it with commas"
-    return f"has no header: the first line names the columns {', '.join(required)}"
+            return f"its values are separated by {word}: save it with commas"
+    return f"has no header: the first line must name the columns {', '.join(required)}"
 
 
 def _why_no_number(text: str) -> tuple[str, str]:
     """What is wrong with a cell that must be a number above zero, and the cure."""
     if text.lower().lstrip("+-") in _NO_VALUE or text == "-":
-        return "is not a number", f"write one above zero, {_OR_LEAVE_OUT} where it is unknown"
+        return "is not a number", f"write a number above zero, {_OR_LEAVE_OUT} if it is unknown"
     if _WITH_SEPARATORS.fullmatch(text):
-        return "has separators in it", "write 1234.56, a point for decimals and nothing between thousands"
+        return "contains separators", "write it like 1234.56, with a decimal point and no thousands separators"
     if any(character.isdigit() for character in text):
-        return "is not a plain number", "write it alone, without a sign or a unit"
-    return "is not a number", "write it as 1234.56"
+        return "is not a plain number", "write the number alone, without a sign or a unit"
+    return "is not a number", "write it like 1234.56"

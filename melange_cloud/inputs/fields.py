@@ -1,7 +1,7 @@
-"""The fields of one record of somebody else's file, taken one by one while all that is wrong with them is collected.
+"""The fields of one record of an untrusted file, read one by one while all of their faults are collected.
 
-One vocabulary for all kinds of files: ``CsvRow``, ``JsonObject`` and ``TomlTable`` say how a record holds its values;
-what a number, a day or a choice must be, and how a fault says it, is said here once.
+``CsvRow``, ``JsonObject`` and ``TomlTable`` know how a record holds its values. What a valid number, day or choice is,
+and how its faults are worded, is defined once, here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,15 +16,15 @@ from melange_cloud.inputs.suggestions import closest, did_you_mean
 T = TypeVar("T")
 
 MOST_FAULTS = 200
-"""Where reading ends: to look for what may be meant takes milliseconds for each."""
+"""Reading stops after this many faults: finding a suggestion for each takes milliseconds."""
 
 
 class Fields:
-    """The fields of a record whose values are parsed already: an object of JSON, a table of TOML.
+    """The fields of a record with parsed values: a JSON object or a TOML table.
 
-    Each method takes one declared field. It returns None (a text: the empty one) where the field is absent, and where
-    it is not what it must be, which is a fault. ``refuse_missing`` and ``refuse_unknown`` compare the record with what
-    is declared.
+    Each method reads one declared field. It returns None (for a text: the empty string) if the field is absent or
+    invalid; an invalid field is a fault. ``refuse_missing`` and ``refuse_unknown`` compare the record with the declared
+    fields.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Fields:
         """Start with a record.
 
         Args:
-            path: of its file.
+            path: of the file.
             record: its values by field.
-            faults: to which those of the record are added.
+            faults: the list to which the faults of the record are added.
             place: what comes before a field in a fault, such as ``buckets[3].``.
             line: where the record begins; None if it is not known.
         """
@@ -49,15 +49,15 @@ class Fields:
         self._taken: set[str] = set()
 
     def has(self, field: str) -> bool:
-        """Whether the record has the field, be it null."""
+        """True if the record has the field, even if it is null."""
         return field in self._record
 
     def given(self, field: str) -> bool:
-        """Whether the record has a value for the field: null does not count."""
+        """True if the record has a value for the field; null does not count."""
         return self.value(field) is not None
 
     def value(self, field: str) -> Any:
-        """What the record holds under the field; None if it is absent."""
+        """The value of the field as it is; None if it is absent."""
         self._taken.add(field)
         return self._record.get(field)
 
@@ -65,20 +65,20 @@ class Fields:
         """Add a fault of a field.
 
         Raises:
-            BadFile: it is the last of MOST_FAULTS.
+            BadFile: the faults have reached MOST_FAULTS.
         """
         add_fault(self.faults, Fault(self.path, what, line=self.line, field=f"{self.place}{field}", cure=cure))
 
     def text(self, field: str) -> str:
         """A text that is not blank."""
-        return self._take(field, _text, "a text that is not empty") or ""
+        return self._take(field, _text, "a string that is not empty") or ""
 
     def texts(self, field: str) -> tuple[str, ...]:
         """A list of texts; empty if the field is absent."""
-        return self._take(field, _texts, "a list of texts") or ()
+        return self._take(field, _texts, "a list of strings") or ()
 
     def choice(self, field: str, known: Collection[str], or_else: str = "") -> str | None:
-        """One of the known words; ``or_else`` is what else the user could do about an unknown one."""
+        """One of the known words; ``or_else`` says what else the user can do about an unknown one."""
         if not self.has(field):
             self._absent(field, f"one of {', '.join(known)}")
             return None
@@ -90,7 +90,7 @@ class Fields:
         return None
 
     def number(self, field: str, low: float = -MOST, high: float = MOST, of: str = "") -> float | None:
-        """A number in [low, high], so a finite one; ``of`` says what it counts or measures."""
+        """A finite number in [low, high]; ``of`` says what it counts or measures."""
         wanted = f"a number{f' of {of}' if of else ''} from {_bound(low)} to {_bound(high)}"
         return self._take(field, lambda value: self._number(value, low, high), wanted)
 
@@ -112,18 +112,18 @@ class Fields:
         return self._take(field, self._day, "a date such as 2026-07-30")
 
     def refuse_missing(self, required: Iterable[str]) -> None:
-        """Add a fault for each field that the record must have and has not."""
+        """Add a fault for each required field that the record does not have."""
         for field in required:
             if not self.has(field):
                 self.fault(field, "is missing", "add it")
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Add a fault for each field that is not known: a misspelt optional field must not be passed over."""
+        """Add a fault for each unknown field: a misspelled optional field must not be ignored."""
         known = list(known)
         for field in self._record:
             if field not in known:
                 hint = did_you_mean(closest(field, known)) or f"the fields are {', '.join(known)}"
-                self.fault(field, "is not a field here", hint)
+                self.fault(field, "is not a known field", hint)
 
     def _take(self, field: str, read: Callable[[Any], T | None], wanted: str) -> T | None:
         if not self.has(field):
@@ -135,12 +135,12 @@ class Fields:
             self.fault(field, f"is {self._shown(value)}", f"must be {wanted}")
         return found
 
-    def _absent(self, field: str, wanted: str) -> None:  # noqa: ARG002 - for those who cannot do without
-        """A field that is absent: nothing is wrong, unless every declared field is required."""
+    def _absent(self, field: str, wanted: str) -> None:  # noqa: ARG002 - for subclasses that need it
+        """Handle an absent field: no fault, unless every declared field is required."""
         self._taken.add(field)
 
     def _shown(self, value: object) -> str:
-        """A value as a fault repeats it."""
+        """A value as a message repeats it."""
         return shown(value)
 
     def _number(self, value: Any, low: float, high: float) -> float | None:
@@ -158,7 +158,7 @@ def add_fault(faults: list[Fault], fault: Fault) -> None:
     """Add a fault of a file.
 
     Raises:
-        BadFile: it is the last of MOST_FAULTS.
+        BadFile: the faults have reached MOST_FAULTS.
     """
     faults.append(fault)
     if len(faults) >= MOST_FAULTS:
@@ -166,7 +166,7 @@ def add_fault(faults: list[Fault], fault: Fault) -> None:
 
 
 def duplicates(kind: str, names: Iterable[str]) -> str:
-    """What a fault says of columns or fields that a file has more than once; its cure is to keep one."""
+    """The text of a fault about repeated columns or fields; its cure is to keep one."""
     return f"duplicate {kind} {', '.join(echoed(name) for name in names)}"
 
 

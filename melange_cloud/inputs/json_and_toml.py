@@ -1,4 +1,4 @@
-"""JSON and TOML that somebody else wrote, read without overflowing, recursing too deep or growing without bound."""
+"""Untrusted JSON and TOML, read without overflowing, recursing too deep or growing without bound."""
 
 import json
 import math
@@ -12,14 +12,14 @@ from melange_cloud.errors import BadFile, Fault
 from melange_cloud.inputs.regular_files import MOST_BYTES, read_text
 
 MOST_DEPTH = 64
-"""Levels of nesting that are read; no format known to us has more than 12."""
+"""Levels of nesting that are read; no format that we know has more than 12."""
 
 MOST_TOML_BYTES = 2**20
 """Bytes of the largest TOML file; Python's reader takes a second for each MB."""
 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _DEEP_KEY = re.compile(rf"""(?<![\w"'-])(?>(?>[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_DEPTH}}}""")
-"""A dotted TOML key of more parts than levels are read: Python's reader takes time by their square."""
+"""A dotted TOML key with more parts than levels that are read: Python's reader takes time quadratic in them."""
 
 _MOST_DIGITS = 20
 """Digits of a whole number: a time in nanoseconds has 19."""
@@ -30,7 +30,7 @@ _LONGEST_FRACTION = 400
 
 
 class MalformedText(ValueError):
-    """A text that cannot be read, as a clause without its file; ``line`` is None if it is not known."""
+    """A text cannot be parsed. The message is a clause that does not name the file; ``line`` is None if unknown."""
 
     def __init__(self, what: str, line: int | None = None) -> None:
         self.line = line
@@ -38,10 +38,10 @@ class MalformedText(ValueError):
 
 
 class NotJson(MalformedText):
-    """A text that breaks the grammar of JSON, where it may still be several JSON texts, one a line.
+    """A text is not one JSON value; it may still be several, one per line.
 
     Attributes:
-        reason: what Python's reader says of it.
+        reason: what Python's reader says about it.
     """
 
     def __init__(self, reason: str, line: int, column: int) -> None:
@@ -58,15 +58,15 @@ def parse_json(text: str | bytes, *, pairs: ObjectHook | None = None, non_finite
     Args:
         text: UTF-8 where it is bytes.
         pairs: makes an object of its (key, value) pairs, as ``object_pairs_hook`` does; a dict without it.
-        non_finite: lets NaN and infinities pass, which tools in Python write; the caller judges each number.
+        non_finite: accept NaN and infinities, which Python tools write; the caller checks each number.
 
     Raises:
-        NotJson: it breaks JSON's grammar.
+        NotJson: the text is not valid JSON.
         MalformedText: not UTF-8; NaN or infinity, a number that is not finite or has more than 20 digits; nested deeper
             than MOST_DEPTH.
     """
     try:
-        # Decoded here: json.loads takes bytes that begin with a zero or 0xFF for UTF-16 or UTF-32.
+        # Decoded here, since json.loads reads bytes that begin with a zero or 0xFF as UTF-16 or UTF-32.
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         value = json.loads(
             text,
@@ -91,7 +91,7 @@ def parse_toml(text: str, *, non_finite: bool = False) -> dict[str, Any]:
     """The tables that a TOML text holds.
 
     Args:
-        non_finite: lets nan and infinities pass; the caller judges each number and names its field.
+        non_finite: accept nan and infinities; the caller checks each number and names its field.
 
     Raises:
         MalformedText: not TOML; a number that is not finite or has more than 20 digits; nested deeper than MOST_DEPTH.
@@ -162,10 +162,10 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _refuse_half_characters(value: Any) -> None:
-    r"""One half of a pair, such as ``\ud800`` alone, is not text: it cannot be printed or written.
+    r"""Reject half of a surrogate pair, such as ``\ud800`` alone: it cannot be printed or written.
 
     Raises:
-        MalformedText: there is one.
+        MalformedText: the text has one.
     """
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode()
@@ -174,7 +174,7 @@ def _refuse_half_characters(value: Any) -> None:
 
 
 def _refuse_depth(value: Any) -> None:
-    """Level by level, since a walk by recursion is what a deep text is made to break.
+    """Walk level by level, since a deeply nested text would break a recursive walk.
 
     Raises:
         MalformedText: nested deeper than MOST_DEPTH, or a whole number of more digits than are read (TOML's own).
@@ -196,19 +196,19 @@ def _refuse_depth(value: Any) -> None:
 
 
 def parse_records(texts: Iterable[bytes]) -> list[Any]:
-    """The values of many short JSON texts, quickly: what ``parse_json`` refuses for its size may come through.
+    """Parse many short JSON texts quickly, without the limits on size that ``parse_json`` has.
 
-    For logs of millions of lines. A number may be anything that JSON can write, or not finite; depth is bounded by
-    what Python's own reader takes. Whoever uses a value checks that one.
+    For logs of millions of lines. Numbers may be of any size, or not finite; depth is limited only by Python's own
+    reader. Check each value that you use.
 
     Raises:
-        MalformedText: one of them is not JSON, or not a single value; it does not say which one.
+        MalformedText: one of the texts is not JSON, or not a single value; the message does not say which.
     """
     texts = list(texts)
     try:
         values: list[Any] = json.loads(b"[" + b",".join(texts) + b"]")
     except RecursionError:
-        raise MalformedText("is nested too deep to be read") from None
+        raise MalformedText("is nested too deeply to be read") from None
     except json.JSONDecodeError as error:
         raise MalformedText(f"is not JSON ({error.msg})") from None
     except UnicodeDecodeError:

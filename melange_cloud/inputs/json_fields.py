@@ -12,15 +12,15 @@ from melange_cloud.inputs.json_and_toml import MalformedText, parse_json
 
 
 class JsonObject(Fields):
-    """The fields of one object; values are repeated as JSON writes them."""
+    """The fields of one object; messages repeat values as JSON writes them."""
 
     def object_at(self, field: str, required: Iterable[str], optional: Iterable[str] = ()) -> "JsonObject | None":
-        """An object with its own declared fields; None if the field is absent, null or something else."""
+        """An object with its own declared fields; None if the field is absent, null or not an object."""
         value = self.value(field)
         return None if value is None else self.inner(field, value, required, optional)
 
     def objects_at(self, field: str, required: Iterable[str], optional: Iterable[str]) -> "list[JsonObject | None]":
-        """A list of at least one object with declared fields; None in the place of what is something else."""
+        """A list of at least one object with declared fields; None in place of an item that is not an object."""
         values = self.value(field)
         if not self.has(field):
             return []
@@ -30,7 +30,7 @@ class JsonObject(Fields):
         return [self.inner(f"{field}[{at}]", value, required, optional) for at, value in enumerate(values)]
 
     def inner(self, place: str, value: object, required: Iterable[str], optional: Iterable[str]) -> "JsonObject | None":
-        """A value of this object as an object with declared fields; None, with a fault, where it is something else."""
+        """A value of this object as an object with declared fields; None, with a fault, if it is not an object."""
         required = tuple(required)
         if not isinstance(value, dict):
             self.fault(place, f"is {json_shown(value)}", f"must be an object with {', '.join(required)}")
@@ -71,7 +71,7 @@ class JsonObject(Fields):
 
 
 def json_object(text: str, path: Path | str, faults: list[Fault]) -> JsonObject | None:
-    """The object that a JSON text holds, with its numbers unchecked; None, with a fault, where it holds none."""
+    """The object that a JSON text holds, with its numbers unchecked; None, with a fault, if it holds no object."""
     try:
         document = parse_json(text, pairs=without_duplicates, non_finite=True)
     except MalformedText as error:
@@ -87,7 +87,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of its (key, value) pairs, for ``parse_json``.
 
     Raises:
-        MalformedText: a key comes more than once.
+        MalformedText: a key appears more than once.
     """
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -1,15 +1,15 @@
-"""Quantities that options give, checked: each refusal names the option, the value and what to give instead."""
+"""Checks quantities from options: each error names the option, the value and what to give instead."""
 
 import math
 
 from melange_cloud.errors import BadInput
 
 LEAST_MS, MOST_MS = 1e-3, 1e9
-"""Latency targets, ms; the largest is eleven days."""
+"""Bounds of latency targets, ms; the largest is eleven days."""
 
 
 def positive(option: str, number: float, least: float = 0.0, most: float = math.inf) -> float:
-    """A number above 0 and in [least, most].
+    """Check a number, which must be above 0 and in [least, most].
 
     Raises:
         BadInput: it is not.
@@ -23,10 +23,10 @@ def positive(option: str, number: float, least: float = 0.0, most: float = math.
 
 
 def latency_target_ms(option: str, target_ms: float, *, may_be_none: bool = False) -> float:
-    """A latency target, ms.
+    """Check a latency target, ms.
 
     Args:
-        may_be_none: whether ``inf`` may be given, for no target.
+        may_be_none: True if ``inf`` is allowed, for no target.
 
     Raises:
         BadInput: it is not in [LEAST_MS, MOST_MS].

@@ -1,4 +1,4 @@
-"""Files that somebody else wrote: regular ones only, of a bounded size, with or without gzip, as UTF-8 text."""
+"""Untrusted files: only regular ones, of a bounded size, with or without gzip, as UTF-8 text."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from typing import BinaryIO
 from melange_cloud.errors import BadFile, Fault
 
 MOST_BYTES = 64 * 2**20
-"""Bytes of the largest file that is read whole: a sheet, a cache file, settings, results. Traces are streamed."""
+"""Bytes of the largest file that is read at once: a sheet, a cache file, settings, results. Traces are streamed."""
 
 _CHECK_PATH = "check the path"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -18,17 +18,17 @@ _CHUNK = 1 << 20
 
 
 class NotUtf8(BadFile):
-    """A file that can be read and is not UTF-8 text."""
+    """The file can be read, but it is not UTF-8 text."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file opened for reading, which must be a regular one: a pipe or a device may never end.
+    """Open a file for reading. It must be a regular file: a pipe or a device may never end.
 
     Raises:
         BadFile: it cannot be opened, or is a folder, a pipe or a device.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe without a writer would wait for ever.
+        # Without O_NONBLOCK, opening a pipe that has no writer would wait for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = getattr(error, "strerror", None) or error
@@ -41,7 +41,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is something of this name; False for a name that no file can have (too long, a NUL in it)."""
+    """True if the path exists; False for a name that no file can have (too long, or with a NUL in it)."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -49,7 +49,7 @@ def is_there(path: Path) -> bool:
 
 
 def can_be(path: Path) -> bool:
-    """False for a name that no file can have: too long, or a NUL in it."""
+    """False for a name that no file can have: too long, or with a NUL in it."""
     try:
         path.exists()
     except (OSError, ValueError):
@@ -66,17 +66,17 @@ def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     with open_regular(path) as stream:
         too_large = os.fstat(stream.fileno()).st_size > most_bytes
         try:
-            # One byte more: a file may grow while it is read, and what /proc holds says that it is empty.
+            # One byte more: a file may grow while it is read, and files in /proc report a size of 0.
             content = b"" if too_large else stream.read(most_bytes + 1)
         except OSError as error:
             raise BadFile([Fault(path, f"cannot be read ({error.strerror or error})")]) from error
     if too_large or len(content) > most_bytes:
-        raise BadFile([Fault(path, f"is larger than {_size(most_bytes)}, the most that is read of such a file")])
+        raise BadFile([Fault(path, f"is larger than {_size(most_bytes)}, the limit for such a file")])
     return content
 
 
 def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
-    """The text of a UTF-8 file, gzip or not; a byte order mark is passed over.
+    """The text of a UTF-8 file, gzip or not; a byte order mark is skipped.
 
     Raises:
         NotUtf8: it is not UTF-8 (a BadFile).
@@ -96,7 +96,7 @@ def read_text(path: Path, most_bytes: int = MOST_BYTES) -> str:
 
 
 def expand_gzip(content: bytes, most_bytes: int = MOST_BYTES) -> bytes:
-    """What gzip data holds, never more than ``most_bytes`` of it in memory.
+    """Expand gzip data, with never more than ``most_bytes`` of it in memory.
 
     Raises:
         ValueError: it is damaged or cut off, or expands beyond ``most_bytes``; the text is a clause with the cure.
@@ -109,14 +109,14 @@ def expand_gzip(content: bytes, most_bytes: int = MOST_BYTES) -> bytes:
             try:
                 out.write(expander.decompress(rest, _CHUNK))
             except zlib.error as error:
-                raise ValueError(f"damaged gzip data ({error}): fetch the file again") from None
+                raise ValueError(f"damaged gzip data ({error}): download the file again") from None
             if out.tell() > most_bytes:
-                raise ValueError(f"its gzip data expands beyond {_size(most_bytes)}, the most that is read")
+                raise ValueError(f"its gzip data expands beyond the limit of {_size(most_bytes)}")
             rest = expander.unconsumed_tail
             if not rest and not expander.eof:
-                # What is left inside the expander comes out with an empty input, until nothing does.
+                # An empty input flushes what is left inside the decompressor, until nothing more comes out.
                 if not (piece := expander.decompress(b"", _CHUNK)):
-                    raise ValueError("damaged gzip data (it is cut off): fetch the file again")
+                    raise ValueError("truncated gzip data: download the file again")
                 out.write(piece)
         # Zeros may pad the end of gzip data; anything else after it is another member.
         rest = expander.unused_data.lstrip(b"\x00")

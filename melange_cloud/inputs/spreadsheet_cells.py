@@ -1,17 +1,17 @@
-"""Text that is not ours in CSV: a spreadsheet must show it and never run it.
+"""Untrusted text in CSV: a spreadsheet must show it and never run it.
 
-Spreadsheets take a cell that begins with =, +, -, @, a tab or a return for a formula (OWASP, "CSV Injection"), even in
-quotes. An apostrophe before it makes it text in all of them. Numbers of ours are numbers and stay as they are.
+Spreadsheets treat a cell that begins with =, +, -, @, a tab or a return as a formula (OWASP, "CSV Injection"), even in
+quotes. A leading apostrophe turns it into text in all of them. Our own numbers stay as they are.
 """
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The last four are the wide forms, which some spreadsheets take for the plain ones."""
+"""The last four are the full-width forms, which some spreadsheets treat like the plain ones."""
 
 
 def safe_cell(value: object) -> object:
-    """A cell as CSV may hold it: text on one line, nothing unprintable, an apostrophe before what could be a formula.
+    """A cell made safe for CSV: text on one line, nothing unprintable, an apostrophe before a possible formula.
 
-    Anything but text comes back as it is; ``restored`` takes the apostrophe away again.
+    Anything but text is returned unchanged; ``restored`` removes the apostrophe again.
     """
     if not isinstance(value, str):
         return value
@@ -23,7 +23,7 @@ def safe_cell(value: object) -> object:
 
 
 def restored(cell: str) -> str:
-    """The text that ``safe_cell`` was given."""
+    """The text that was passed to ``safe_cell``."""
     return cell[1:] if _is_marked(cell) else cell
 
 
@@ -32,5 +32,5 @@ def _could_be_formula(text: str) -> bool:
 
 
 def _is_marked(text: str) -> bool:
-    """Whether it begins with apostrophes and what could be a formula."""
+    """True if it begins with apostrophes followed by a possible formula."""
     return text.startswith("'") and _could_be_formula(text.lstrip("'"))

@@ -1,4 +1,4 @@
-"""Did you mean: the known words that are close to one that is not known. No other module compares spellings."""
+"""Did you mean: known words that are spelled like an unknown one. No other module compares spellings."""
 
 import difflib
 import re
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 _LONG_WORD = 8
 _LONGEST_WORD = 100
-"""Nothing known to us is longer than 40 characters, and the comparison takes time by the length of the word."""
+"""No word that we know is longer than 40 characters, and comparing takes longer the longer the word is."""
 
 
 def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """At most ``most`` of the known words that may be meant, the closest first, whatever their case."""
+    """At most ``most`` of the known words that may be meant, closest first; case does not matter."""
     if len(word) > _LONGEST_WORD:
         return []
     by_lower = {name.lower(): name for name in sorted(known)}

@@ -1,4 +1,4 @@
-"""The fields of TOML tables that become a record of ours, each of them required."""
+"""The fields of TOML tables that become one of our records; every field is required."""
 
 from collections.abc import Collection
 from datetime import date
@@ -13,8 +13,8 @@ from melange_cloud.inputs.numbers import MOST, is_number
 class TomlTable(Fields):
     """The fields of one table.
 
-    A field that is absent is a fault: check for what may be absent with ``has``. After a fault a stand-in comes
-    back, so that the record can be made and further faults be found; whoever has faults throws it away.
+    An absent field is a fault: check for optional ones with ``has``. After a fault a placeholder is returned, so that
+    the record can be built and further faults found; the caller discards a record with faults.
     """
 
     def __init__(self, path: Path, name: str, table: object, faults: list[Fault]) -> None:
@@ -66,7 +66,7 @@ class TomlTable(Fields):
         return self._take(field, read, f"a list out of {', '.join(map(str, known))}") or known[:1]
 
     def mapping(self, field: str) -> dict[str, Any]:
-        """A separate table as it is, empty if absent."""
+        """A nested table as it is, empty if absent."""
         if not self.has(field):
             return {}
         return self._take(field, lambda value: dict(value) if isinstance(value, dict) else None, "a table") or {}
@@ -90,7 +90,7 @@ class TomlTable(Fields):
         return tuple(table.get(name, 0.0) for name in names)
 
     def finish(self) -> None:
-        """Add a fault for each field that nothing has asked for."""
+        """Add a fault for each field that nothing has read."""
         self.refuse_unknown(sorted(self._taken))
 
     def _absent(self, field: str, wanted: str) -> None:

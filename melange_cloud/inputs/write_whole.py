@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Writes files whole or not at all."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ Checked = TypeVar("Checked")
 def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> None:
     """Write text (as UTF-8) or bytes through a temporary file next to ``path`` and an atomic replace.
 
-    A reader sees the old file or the new one; a failure leaves the old one. Something that is not a regular file
-    (``/dev/stdout``, a named pipe) cannot be replaced and is written to as it is.
+    A reader sees the old file or the new one; a failure leaves the old one. A path that is not a regular file
+    (``/dev/stdout``, a named pipe) cannot be replaced and is written to directly.
 
     Args:
-        private: the file is for its owner alone (0600), whatever mode it had, and a regular file, whatever it was.
+        private: make it a regular file that only its owner can read (0600), whatever it was before.
 
     Raises:
-        MelangeError: the place cannot be written; names the path and why.
+        MelangeError: the path cannot be written; the message names it and says why.
     """
     raw = content.encode() if isinstance(content, str) else content
     try:
@@ -37,7 +37,7 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
         try:
             with os.fdopen(handle, "wb") as stream:
                 stream.write(raw)
-            # mkstemp makes files for their owner alone; a result keeps the mode it had, or gets the usual one.
+            # mkstemp makes files that only their owner can read; a result keeps its old mode, or gets the usual one.
             if not private:
                 mask = os.umask(0)
                 os.umask(mask)
@@ -49,30 +49,30 @@ def write_whole(path: Path, content: str | bytes, *, private: bool = False) -> N
             raise
     except OSError as error:
         what = f"{path}: cannot be written ({error.strerror or error})"
-        raise MelangeError(what, cure="choose another place") from error
+        raise MelangeError(what, cure="choose another path") from error
 
 
 def write_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path], Checked]) -> Checked:
-    """Write files of a folder (UTF-8) so that either all of them are new or all are as they were.
+    """Write several files of a folder (UTF-8), all of them or none.
 
-    They are first written into a folder next to it, and checked there; a failure up to then changes nothing. A
-    folder that does not exist yet comes into being whole.
+    They are first written to a temporary folder next to it and checked there; a failure up to then changes nothing. A
+    folder that does not exist yet appears with all of its files.
 
     Args:
         texts: file name -> text.
-        check: gets the folder next to it, with all of ``texts`` in it; what it raises passes through.
+        check: called with the temporary folder, which holds all of ``texts``; what it raises passes through.
 
     Returns:
-        What ``check`` gave.
+        What ``check`` returned.
 
     Raises:
-        MelangeError: the place cannot be written; names the path and why.
+        MelangeError: the path cannot be written; the message names it and says why.
     """
     target = folder.resolve()
     try:
         staged = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
-            staged.chmod(0o755)  # mkdtemp makes folders for their owner alone
+            staged.chmod(0o755)  # mkdtemp makes folders that only their owner can read
             for name, text in texts.items():
                 write_whole(staged / name, text)
             checked = check(staged)
@@ -84,12 +84,12 @@ def write_together(folder: Path, texts: Mapping[str, str], check: Callable[[Path
             shutil.rmtree(staged, ignore_errors=True)
     except OSError as error:
         what = f"{folder}: cannot be written ({error.strerror or error}); nothing was changed"
-        raise MelangeError(what, cure="choose another place") from error
+        raise MelangeError(what, cure="choose another path") from error
     return checked
 
 
 def _replace_all(staged: Path, target: Path, names: Sequence[str]) -> None:
-    """Move the files over those of the same names; where one cannot be, put the others back."""
+    """Move the files over those of the same names; if one cannot be moved, put the others back."""
     old = staged / "old"
     old.mkdir()
     moved: list[str] = []

@@ -1,1 +1,1 @@
-"""Prices of today: which sources are queried (``policy``, ``fetch``), how they are layered, which notices follow."""
+"""Today's prices: which sources are queried (``policy``, ``fetch``), how they are layered, which notices follow."""

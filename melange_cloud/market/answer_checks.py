@@ -1,4 +1,4 @@
-"""What a cloud answered, held to what an answer may be; plug-ins, and servers through an SDK, may answer anything."""
+"""Checks a cloud's answer: plug-ins, and servers behind an SDK, may answer anything."""
 
 import math
 from collections.abc import Iterable
@@ -18,16 +18,16 @@ _MOST_GIB = 1e6
 
 
 class MalformedAnswerError(MelangeError):
-    """An answer that is not a CloudAnswer, or holds something that no offer can."""
+    """An answer is not a CloudAnswer, or contains something that no offer can have."""
 
 
 def checked(provider: str, fetched: object) -> CloudAnswer:
-    """The answer with its texts cleaned and without the prices that cannot be right.
+    """The answer with clean texts and without the prices that cannot be right.
 
-    A (region, purchase) of which a price was refused is not complete.
+    A (region, purchase) with a rejected price is not complete.
 
     Raises:
-        MalformedAnswerError: it is not an answer at all; one clause.
+        MalformedAnswerError: it is not an answer at all; the text is a clause.
     """
     answer = _well_formed(fetched)
     refused: dict[catalog.OfferKey, str] = {}
@@ -42,12 +42,12 @@ def checked(provider: str, fetched: object) -> CloudAnswer:
         by_key[key] = offer
     offers = [offer for key, offer in by_key.items() if key not in refused]
     for odd in catalog.odd_prices(offers, offers, catalog.load_snapshot().offers):
-        refused[catalog.key_of(odd.offer)] = f"is odd: {odd.words('the fetched')}"
+        refused[catalog.key_of(odd.offer)] = f"is implausible: {odd.words('the fetched')}"
     faulty = {(region, purchase) for _, region, _, purchase in refused}
     refusals = [
         Finding(
-            f"price of {name} {purchase} in {region} {why}; refused, an older price stays",
-            "confirm it with a sheet of your own (--prices)",
+            f"price of {name} {purchase} in {region} {why}; rejected; the older price is kept",
+            "confirm it with your own price sheet (--prices)",
         )
         for (_, region, name, purchase), why in sorted(refused.items())
     ]
@@ -61,7 +61,7 @@ def checked(provider: str, fetched: object) -> CloudAnswer:
 
 def _well_formed(fetched: object) -> CloudAnswer:
     if not isinstance(fetched, CloudAnswer):
-        raise MalformedAnswerError(f"it answers with {_article(fetched)}, not with a CloudAnswer")
+        raise MalformedAnswerError(f"it returned {_article(fetched)}, not a CloudAnswer")
     for name, kind in (("offers", Offer), ("excluded", Exclusion), ("problems", Finding)):
         _expect_all(name, getattr(fetched, name), kind)
     _expect_all("complete", fetched.complete, tuple)
@@ -78,7 +78,7 @@ def _well_formed(fetched: object) -> CloudAnswer:
         _expect_names(pair.provider, pair.region, pair.instance_type)
     for place in fetched.complete:
         if len(place) != 2:
-            raise MalformedAnswerError("`complete` holds something else than (region, purchase)")
+            raise MalformedAnswerError("`complete` has something other than (region, purchase) pairs")
         _expect_names(*place)
     return CloudAnswer(
         offers=tuple(_cleaned(offer) for offer in fetched.offers),
@@ -92,7 +92,7 @@ def _well_formed(fetched: object) -> CloudAnswer:
 
 
 def bounded(finding: Finding) -> Finding:
-    """The finding of a source with clean texts that fit on one line with the provider's name before them."""
+    """A source's finding with clean texts that fit on one line after the provider's name."""
     cure = one_line(" ".join(str(finding.cure).split()), _LONGEST_CURE)
     most = LONGEST_LINE - len(cure) - _ROOM_FOR_PROVIDER
     return Finding(one_line(" ".join(str(finding.what).split()), most), cure)
@@ -112,7 +112,7 @@ def _expect_all(name: str, values: object, kind: type) -> None:
         raise MalformedAnswerError(f"its `{name}` is {_article(values)}")
     for value in values:
         if not isinstance(value, kind):
-            raise MalformedAnswerError(f"its `{name}` holds {_article(value)}")
+            raise MalformedAnswerError(f"its `{name}` has {_article(value)} in it")
 
 
 def _expect_names(*names: object) -> None:
@@ -130,14 +130,14 @@ def _article(value: object) -> str:
 
 
 def _why_impossible(provider: str, offer: Offer) -> str | None:
-    """Why an offer cannot be right, whatever others cost."""
+    """Why an offer cannot be right by itself, without a look at other prices."""
     machine = offer.instance_type
     if machine.provider != provider:
-        return f"is said to be of '{machine.provider}'"
+        return f"has the provider '{machine.provider}'"
     if offer.purchase not in PURCHASES:
-        return f"is bought as '{offer.purchase}', which is not one of {', '.join(PURCHASES)}"
+        return f"has the purchase '{offer.purchase}', not one of {', '.join(PURCHASES)}"
     if offer.sold_as not in _SOLD_AS:
-        return f"is sold as '{offer.sold_as}', which is not one of {', '.join(_SOLD_AS)}"
+        return f"is sold as '{offer.sold_as}', not as one of {', '.join(_SOLD_AS)}"
     if not _is_count(machine.gpu_count) or machine.gpu not in GPUS or machine.gpu_count < 1:
         return f"has {echoed(machine.gpu_count)} GPUs '{machine.gpu}': known are {', '.join(GPUS)}"
     if not _is_count(machine.vcpus) or not _is_finite(machine.memory_gib) or not 0 < machine.memory_gib <= _MOST_GIB:
@@ -159,17 +159,17 @@ def _is_finite(value: object) -> bool:
 
 
 def shift_lines(offers: Iterable[Offer], reference: Iterable[Offer]) -> tuple[str, ...]:
-    """One line per purchase whose prices have all moved by one factor: more likely another currency than a sale."""
+    """One line per purchase whose prices have all moved by one factor: a wrong currency is likelier than a sale."""
     return tuple(
         f"{shift.provider} {shift.purchase}: {shift.moved} of {shift.compared} prices are {shift.factor:.3g} times "
-        f"those known from before{f' ({shift.as_of})' if shift.as_of else ''}, as in another currency or unit: compare "
-        "them with `melange-cloud prices diff` before you rely on them"
+        f"those known from before{f' ({shift.as_of})' if shift.as_of else ''}, as if "
+        "in another currency or unit: compare them with `melange-cloud prices diff` before you rely on them"
         for shift in catalog.shifts(offers, reference)
     )
 
 
 def known_before(provider: str) -> tuple[Offer, ...]:
-    """The shipped prices of a cloud, and those in the cache of what does not ship."""
+    """A cloud's shipped prices, and the cached prices of whatever is not shipped."""
     known = {catalog.key_of(offer): offer for part in catalog.read_cache(provider).parts for offer in part.offers}
     shipped = [offer for offer in catalog.load_snapshot().offers if offer.instance_type.provider == provider]
     known.update({catalog.key_of(offer): offer for offer in shipped})

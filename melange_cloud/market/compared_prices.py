@@ -21,16 +21,16 @@ def compare(
     purchases: Sequence[str],
     today: date,
 ) -> tuple[CatalogDifference, list[str]]:
-    """What changed from one side to the other, and notes on what could not be read, one line each.
+    """The changes from one side to the other, and notes on what could not be read, one line each.
 
     Args:
-        before, after: ``snapshot``, ``cache``, a day such as 2026-11-22, or the file of a price sheet.
-        regions: names and globs; None: all, those of governments too.
+        before, after: ``snapshot``, ``cache``, a day such as 2026-11-22, or the path of a price sheet.
+        regions: names and globs; None: all, including government regions.
         provider: whose regions; None: every provider's.
 
     Raises:
-        BadInput: a side is nothing of the kind, or a region or provider is unknown.
-        PricesUnavailable: nothing is kept of that day, or in the cache.
+        BadInput: a side is none of these, or a region or provider is unknown.
+        PricesUnavailable: there are no saved prices for that day, or none in the cache.
     """
     notes: list[str] = []
     sides = [_side(name, purchases, today, notes) for name in (before, after)]
@@ -66,7 +66,7 @@ def _side(name: str, purchases: Sequence[str], today: date, notes: list[str]) ->
 
 
 def _cache(day: date | None, purchases: Sequence[str], notes: list[str]) -> catalog.Catalog:
-    """All that the cache holds, however old, now or at the end of a day."""
+    """Everything in the cache, however old, now or at the end of a day."""
     offers: dict[catalog.OfferKey, Offer] = {}
     for provider in known_providers(plug_ins()):
         cached = catalog.read_cache(provider, purchases, on=day)
@@ -81,9 +81,9 @@ def _cache(day: date | None, purchases: Sequence[str], notes: list[str]) -> cata
 
 
 def _kept_since() -> str:
-    """The first day whose prices are kept, in words; empty if there is none."""
+    """The first day with saved prices, in words; empty if there is none."""
     days = [day for provider in known_providers(plug_ins()) for day in catalog.kept_days(provider)[:1]]
-    return f", the first that it keeps is {min(days)}" if days else ""
+    return f" (its first day is {min(days)})" if days else ""
 
 
 def _day(name: str) -> date | None:
@@ -96,7 +96,7 @@ def _day(name: str) -> date | None:
 def _within(
     prices: catalog.Catalog, regions: Collection[tuple[str, str]], purchases: Collection[str]
 ) -> catalog.Catalog:
-    """The offers of some regions and purchases."""
+    """The catalog reduced to some regions and purchases."""
     return catalog.Catalog(
         tuple(
             offer

@@ -1,4 +1,4 @@
-"""What keeps the user from fresh prices: one check a line, each with its fix. Secrets are never shown."""
+"""Finds what keeps the user from fresh prices: one line per check, each with its fix. Secrets are never shown."""
 
 import os
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ def examine(
     sources: clouds.PriceSources | None = None,
     deadline_s: float = PLAN_S,
 ) -> tuple[DoctorCheck, ...]:
-    """Check credentials, endpoints, permissions, and at how old everything is.
+    """Check credentials, endpoints, permissions, and the age of all prices.
 
     Args:
-        offline: query no cloud.
-        now: the time that ages are counted to; None is the clock.
-        sources: whom to ask in place of what is installed.
-        deadline_s: how long asking may take, seconds.
+        offline: do not query any cloud.
+        now: the time to which ages are counted; None is the present.
+        sources: the clouds to query instead of the installed ones.
+        deadline_s: how long the queries may take, seconds.
     """
     sources = clouds.plug_ins() if sources is None else sources
     now = datetime.now(UTC) if now is None else now
@@ -65,13 +65,13 @@ def examine(
 def _credentials(provider: str, offline: bool) -> DoctorCheck:
     found = access(provider)
     if found is None:
-        return DoctorCheck(provider, "credentials", "ok", "its plug-in looks for them")
+        return DoctorCheck(provider, "credentials", "ok", "its plug-in finds them")
     if found.signs:
-        return DoctorCheck(provider, "credentials", "ok", f"looked for in {', '.join(found.signs)}")
+        return DoctorCheck(provider, "credentials", "ok", f"expected in {', '.join(found.signs)}")
     if found.metadata is not None and not offline:
         if answering({provider: found.metadata})[provider]:
-            return DoctorCheck(provider, "credentials", "ok", "looked for at the metadata server of this machine")
-        return DoctorCheck(provider, "credentials", "missing", "none, and no metadata server answers", found.cure)
+            return DoctorCheck(provider, "credentials", "ok", "expected from the metadata server of this machine")
+        return DoctorCheck(provider, "credentials", "missing", "none found, and no metadata server answers", found.cure)
     return DoctorCheck(provider, "credentials", "missing", "none", found.cure)
 
 
@@ -88,15 +88,15 @@ def _settings(provider: str) -> Iterator[DoctorCheck]:
                 "gcp",
                 "project",
                 "missing",
-                "none: machine types are taken from the shipped snapshot, so newer regions are not seen",
-                "set MELANGE_CLOUD_GCP_PROJECT to a project of yours",
+                "none: machine types come from the shipped snapshot, so newer regions are missed",
+                "set MELANGE_CLOUD_GCP_PROJECT to one of your projects",
             )
 
 
 def _asked(
     providers: list[str], sources: clouds.PriceSources, now: datetime, deadline: Deadline
 ) -> Iterator[DoctorCheck]:
-    """What each cloud answers to a query for the prices of one region; the answer is not kept."""
+    """Each cloud's answer to a query for the prices of one region; it is not saved."""
     wanted = {provider: CloudQuery([_ASKED_REGION[provider]], _ASKED_PURCHASES) for provider in providers}
     asked = partial(source_of, sources, now, False, deadline)
     for provider, outcome in ask(wanted, asked, keep=False, deadline=deadline).items():
@@ -119,8 +119,8 @@ def _cache(providers: list[str], now: datetime) -> Iterator[DoctorCheck]:
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         yield DoctorCheck("cache", "folder", "ok", str(folder))
     else:
-        cure = "set MELANGE_CLOUD_CACHE_DIR to a folder that can be written"
-        yield DoctorCheck("cache", "folder", "failed", f"{folder} cannot be written", cure)
+        cure = "set MELANGE_CLOUD_CACHE_DIR to a writable folder"
+        yield DoctorCheck("cache", "folder", "failed", f"{folder} is not writable", cure)
     for provider in providers:
         cached = catalog.read_cache(provider)
         for fault in cached.faults:

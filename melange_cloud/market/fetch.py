@@ -1,4 +1,4 @@
-"""Asks the clouds, all side by side, checks what they answer and keeps it in the cache."""
+"""Queries all clouds at once, checks their answers and stores them in the cache."""
 
 import threading
 import time
@@ -35,11 +35,11 @@ class FetchOutcome:
 
     Attributes:
         fetched: the answer, checked; None if nothing could be read.
-        asked_at: when it was queried, UTC; the time that its prices carry.
+        asked_at: when it was queried, UTC; this is the time of its prices.
         seconds: how long it took.
-        failure: why nothing could be read; None where something was.
-        no_credentials: nothing could be read because there are no credentials.
-        notes: that a whole table of prices has moved; why the prices could not be kept for the next run.
+        failure: why nothing could be read; None if something was.
+        no_credentials: True if nothing could be read because there are no credentials.
+        notes: that all prices of a table have moved; why the prices could not be saved for the next run.
     """
 
     provider: str
@@ -52,12 +52,12 @@ class FetchOutcome:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """Every part that could not be read, and every price that was refused."""
+        """Every part that could not be read, and every rejected price."""
         return tuple(problem.of(self.provider) for problem in self.fetched.problems) if self.fetched else ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that went wrong: the failure, or the problems."""
+        """Everything that went wrong: the failure, or the problems."""
         return self.problems if self.failure is None else (self.failure,)
 
 
@@ -69,17 +69,17 @@ def ask(
     keep: bool = True,
     deadline: Deadline | None = None,
 ) -> dict[str, FetchOutcome]:
-    """Query every cloud at once; one that fails never fails another, whatever it raises and however long it takes.
+    """Query all clouds at once. One that fails does not affect the others, whatever it raises or however long it takes.
 
     Args:
-        wanted: provider -> what to query it for.
-        source_of: whom to ask about a provider; called in that cloud's own thread, since importing takes its time.
-        progress: called with how far each is, never from two threads at once.
-        keep: False leaves the cache as it is.
-        deadline: after which none is waited for; None is that of a plan, from now.
+        wanted: provider -> its query.
+        source_of: returns the source of a provider; called in that cloud's thread, since importing takes time.
+        progress: called with the progress of each, never from two threads at once.
+        keep: False does not write the cache.
+        deadline: when to stop waiting; None is that of a plan, from now.
 
     Raises:
-        BadInput: a setting of the user's that cannot be right, such as an endpoint.
+        BadInput: one of the user's settings, such as an endpoint, is invalid.
     """
     deadline = deadline or Deadline(PLAN_S)
     over = threading.Event()
@@ -102,7 +102,7 @@ def ask(
 
 
 def shortened(problems: Sequence[Finding], provider: str) -> tuple[str, ...]:
-    """The first few as lines, and where to read the rest."""
+    """The first few as lines, and how to see the rest."""
     if len(problems) <= _SHOWN + 1:
         return tuple(map(str, problems))
     return (
@@ -143,15 +143,15 @@ def _outcome(
         answer = ForeignErrorText(str(error))
     if isinstance(answer, ForeignErrorText):
         words = echoed(answer.words, _SHOWN_CHARACTERS)
-        what = "its plug-in fails" if plug_in else "it cannot be queried"
-        cure = clouds.FIX_OR_UNINSTALL if plug_in else "try again, and report it if it persists"
+        what = "its plug-in failed" if plug_in else "it cannot be queried"
+        cure = clouds.FIX_OR_UNINSTALL if plug_in else "try again, and report the bug if it persists"
         return failed(Finding(f"{what} ({words})", cure))
     fetched, notes = answer
     return FetchOutcome(provider, fetched, asked_at, time.monotonic() - began, notes=notes)
 
 
 def _keep(outcome: FetchOutcome, wanted: CloudQuery) -> tuple[str, ...]:
-    """Put what was fetched into the cache; a note says why it could not be kept."""
+    """Store what was fetched in the cache; a note says why if that failed."""
     fetched = outcome.fetched
     if fetched is None:
         return ()
@@ -186,7 +186,7 @@ def parts_of(fetched: CloudAnswer, asked_at: datetime) -> list[catalog.CachedPri
 
 
 def _one_at_a_time(progress: Progress, over: threading.Event) -> Progress:
-    """Progress that one thread at a time reports, and no thread once the fetch is over."""
+    """Progress, reported by one thread at a time, and by none once the fetch is over."""
     lock = threading.Lock()
 
     def told(what: str, done: int, total: int | None) -> None:

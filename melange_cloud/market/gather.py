@@ -1,7 +1,7 @@
-"""The prices of a plan: the only place where what the clouds answer and what the catalog holds meet.
+"""The prices of a plan: the only place where the clouds' answers and the catalog meet.
 
-Order of trust: the user's own sheet; live prices, or cached ones that are no older than ``max_age``; the shipped
-snapshot. What is older than ``max_age`` is not used, and said.
+Order of trust: the user's own sheet; live prices, or cached ones no older than ``max_age``; the shipped snapshot.
+Cached prices older than ``max_age`` are not used, and a note says so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,15 +23,15 @@ from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of, wo
 from melange_cloud.market.price_layers import PriceLayers
 
 _UNCLEAN_FOR = timedelta(hours=1)
-"""How long to wait before querying again what could not be read; a region without a price waits for ``max_age``."""
+"""When to query again what could not be read; a region that has no price is queried again after ``max_age``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceSet:
-    """What was gathered.
+    """The gathered prices.
 
     Attributes:
-        catalog: the offers, each with its origin; every region's, of the requested purchases.
+        catalog: the offers of every region for the requested purchases, each with its origin.
         notes: for stderr and the answer's notices, one line each.
         fetched_at: when each ``live`` and ``cached`` offer was requested, UTC.
         minor_notes: those of ``notes`` that change no figure and warn of none: a page of few lines may count them.
@@ -53,7 +53,7 @@ class PriceSet:
 
 
 def known_regions(installed: clouds.PriceSources) -> tuple[Region, ...]:
-    """The regions that ship with melange-cloud and those that plug-in clouds bring, sorted."""
+    """The regions that ship with melange-cloud and those of plug-in clouds, sorted."""
     regions = {(region.provider, region.name): region for region in catalog.load_regions()}
     for provider, source in installed.by_provider.items():
         if isinstance(source, clouds.NewRegions):
@@ -62,7 +62,7 @@ def known_regions(installed: clouds.PriceSources) -> tuple[Region, ...]:
 
 
 def known_providers(installed: clouds.PriceSources) -> tuple[str, ...]:
-    """AWS, GCP, then the plug-in clouds, whose prices a sheet may hold too."""
+    """AWS, GCP, then the plug-in clouds; a price sheet may have prices of each."""
     return tuple(dict.fromkeys([*PROVIDERS, *installed.by_provider]))
 
 
@@ -77,21 +77,21 @@ def gather(
     progress: clouds.Progress | None = None,
     sources: clouds.PriceSources | None = None,
 ) -> PriceSet:
-    """The prices of the regions by the order of trust; other regions keep the snapshot's.
+    """The most trusted prices of the regions; other regions keep the snapshot's.
 
-    Without a sign of credentials nothing is imported and nothing waits; a cache that is fresh makes no call.
+    Without a sign of credentials nothing is imported and nothing waits; with a fresh cache no call is made.
 
     Args:
-        trust: which prices will do; None is the default.
-        sheet: the user's own offers, which outrank all others.
-        discounts: laid over all but the sheet's prices.
-        now: the time that ages are counted to; None is the clock.
-        progress: called with how far each cloud is.
-        sources: whom to ask in place of what is installed; AWS and GCP are added where they are missing.
+        trust: which prices are acceptable; None is the default.
+        sheet: the user's own offers, which take precedence over all others.
+        discounts: applied to all prices but the sheet's.
+        now: the time to which ages are counted; None is the present.
+        progress: called with the progress of each cloud.
+        sources: the clouds to query instead of the installed ones; AWS and GCP are added if they are missing.
 
     Raises:
-        PricesUnavailable: ``require_fresh``, and a price of these regions is older than ``max_age``.
-        BadInput: a setting that cannot be right.
+        PricesUnavailable: ``require_fresh`` is set, and a price of these regions is older than ``max_age``.
+        BadInput: a setting is invalid.
     """
     trust = PricePolicy() if trust is None else trust
     deadline = Deadline(trust.deadline_s)
@@ -141,7 +141,7 @@ def gather(
     for provider, outcome in outcomes.items():
         notes += [*shortened(outcome.problems, provider), *outcome.notes]
         if outcome.no_credentials and _only_metadata(provider):
-            # Something answers at that address, as on many other clouds, and has no credentials for this one.
+            # Something answers at that address, as on many other clouds, but it has no credentials for this one.
             catalog.remember_metadata({provider: False}, outcome.asked_at)
             unreachable.append(provider)
         elif outcome.failure is not None:
@@ -162,12 +162,12 @@ def refresh(
     sources: clouds.PriceSources | None = None,
     deadline_s: float = BULK_S,
 ) -> tuple[FetchOutcome, ...]:
-    """Ask the clouds, all side by side, and put what they answer into the cache.
+    """Query all clouds at once, and store their answers in the cache.
 
     Args:
         selected: provider -> region names; None is all regions.
         public: read AWS's public price list, which needs no credentials and has no spot prices.
-        deadline_s: how long all of it may take together, seconds.
+        deadline_s: how long all of it may take, seconds.
 
     Raises:
         BadInput: an invalid setting, or an unknown provider.
@@ -187,7 +187,7 @@ def refresh(
 def source_of(
     given: clouds.PriceSources, now: datetime, public: bool, deadline: Deadline, provider: str
 ) -> clouds.PriceSource:
-    """The given source of a provider, else the built-in one."""
+    """The given source of a provider, or the built-in one."""
     if provider in given.by_provider:
         return given.by_provider[provider]
     known_types: dict[str, set[str]] = {}
@@ -229,13 +229,13 @@ def _due(
 
 
 def _wanted(provider: str, due: Sequence[str], purchases: Sequence[str], regions: Sequence[Region]) -> CloudQuery:
-    """What to query; all regions at once take fewer calls than each by name."""
+    """The queries; all regions at once take fewer calls than each by name."""
     every = {region.name for region in regions if region.provider == provider and not region.government}
     return CloudQuery(*clouds.in_one_go(provider, None if len(every) > 1 and every <= set(due) else due, purchases))
 
 
 def _without_access(providers: Iterable[str], now: datetime, *, ask_again: bool) -> list[str]:
-    """The clouds without a sign of credentials here, which are therefore not queried."""
+    """The clouds that are not queried, since there is no sign of credentials for them."""
     without = []
     servers = {}
     for provider in providers:
@@ -266,7 +266,7 @@ def _lay_cached(
     now: datetime,
     answered: bool,
 ) -> list[str]:
-    """Lay what is fresh enough over the snapshot, whole parts first; say what is not, unless it was queried again."""
+    """Put cached prices that are fresh enough on top, whole parts first; note the others unless queried again."""
     too_old, ahead = [], []
     for part in sorted(parts, key=lambda part: not part.whole):
         if catalog.is_future(part.fetched_at, now):

@@ -1,4 +1,4 @@
-"""The regions that a question names, with their offers by the order of trust."""
+"""The regions of a question, with the most trusted offers of each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,25 +13,25 @@ from melange_cloud.market import gather
 from melange_cloud.market.policy import PricePolicy
 
 MOST_SPOT_AGE_DAYS = 7
-"""Older spot prices are not used. A quote is for one moment: AWS lets spot drift by the hour, Google resets it up to
-once a day, and a shipped quote of 292 days ago was at 11 % of on demand."""
+"""Older spot prices are not used. A quote holds for a moment: AWS changes spot by the hour, Google up to once a day,
+and one shipped quote, 292 days old, was at 11 % of on demand."""
 
 ON_DEMAND = "on_demand"
 
 OnFetch = Callable[[str, int, int | None], None]
-"""Called with (what is read, units done, units in all or None) while prices are fetched."""
+"""Called with (what is read, units done, total units or None) while prices are fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceQuestion:
-    """Which prices are wanted, and which of them to trust.
+    """Which prices are requested, and which of them to trust.
 
     Attributes:
         regions: names, globs, ``aws:NAME``, or ``all``.
         provider: ``aws`` or ``gcp``; None is both.
         purchase: of PURCHASES.
-        prices: the user's own price sheet.
-        accept_odd_prices: take prices that are five times off the same type's in other regions.
+        prices: the path of the user's own price sheet.
+        accept_odd_prices: accept prices that are five times off the same type's in other regions.
         trust: whether to query clouds, and how old a price may be.
         discounts: laid over all but the user's own sheet.
         against: name of the region, one of those that ``regions`` means, that the others are compared with.
@@ -52,9 +52,9 @@ class Market:
     """What can be rented where, and how old each price is.
 
     Attributes:
-        moment: the time that price ages are counted to.
-        regions: those that the question names.
-        offers: by region; of the requested purchase.
+        moment: the time to which price ages are counted.
+        regions: the regions of the question.
+        offers: by region, for the requested purchase.
         ages: how old each price is, in words.
         stale: by region, offers whose price is too old to use as today's (spot only); not among ``offers``.
         excluded: by region, what is known not to be sold this way, with the reason.
@@ -82,14 +82,14 @@ class Market:
 
     @property
     def machines(self) -> list[InstanceType]:
-        """The instance types that are known, those that only have a price here included."""
+        """All known instance types, including those that are known only from a price."""
         known = {**catalog.load_instance_types()}
         known.update({(o.instance_type.provider, o.instance_type.name): o.instance_type for o in self.every_offer})
         return list(known.values())
 
 
 def open_market(question: PriceQuestion, now: datetime, on_fetch: OnFetch | None = None) -> Market:
-    """Select the regions and gather their prices of the requested purchase; as ``open_markets``."""
+    """Select the regions and gather their prices for the requested purchase; see ``open_markets``."""
     return open_markets(question, [question.purchase], now, on_fetch)[question.purchase]
 
 
@@ -99,12 +99,12 @@ def open_markets(
     """Select the regions and gather their prices, all purchases at once; one Market per purchase.
 
     Args:
-        purchases: that of the question among them.
-        now: the time that price ages are counted to.
+        purchases: these must include that of the question.
+        now: the time to which price ages are counted.
 
     Raises:
-        BadInput, BadFile: a region, a purchase or the price sheet cannot be right.
-        PricesUnavailable: fresh prices were required and are not to be had.
+        BadInput, BadFile: a region, a purchase or the price sheet is invalid.
+        PricesUnavailable: fresh prices are required but not available.
     """
     purchase = question.purchase
     installed = gather.plug_ins()
@@ -120,7 +120,7 @@ def open_markets(
             today=now.date(),
         )
         regions = catalog.with_sheet_regions(regions, sheet)
-    # A region that sells GPUs on demand stays in a comparison of another purchase, with "no data" where that is so.
+    # A region that sells GPUs on demand stays in a comparison of another purchase, if need be with "no data".
     priced = {
         *catalog.load_snapshot(purchase).priced_regions,
         *catalog.load_snapshot(ON_DEMAND).priced_regions,
@@ -185,7 +185,7 @@ def is_stale(offer: Offer, today: date) -> bool:
 
 
 def snapshot_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
-    """The banner for shipped prices, which are not live; empty if there are none."""
+    """The banner for shipped prices, which are not live; empty if none are used."""
     snapshot = [offer for offer in offers if offer.origin == "snapshot"]
     return (f"SNAPSHOT PRICES, NOT LIVE - {_snapshot_age(snapshot, now.date())}",) if snapshot else ()
 
@@ -203,11 +203,11 @@ def _snapshot_age(offers: Sequence[Offer], today: date) -> str:
 
 
 def _unknown_regions(sheet: Sequence[Offer], regions: Sequence[Region]) -> list[str]:
-    """An unknown region is new or misspelled; if it is misspelled, a shipped price was used instead."""
+    """Notes on unknown regions of the sheet: new or misspelled; if misspelled, a shipped price was used instead."""
     known = {(region.provider, region.name) for region in regions}
     names = sorted({(o.instance_type.provider, o.region) for o in sheet} - known)
     return [
-        f"the price sheet names a region that we do not know, {provider} {name}: "
+        f"the price sheet has an unknown region, {provider} {name}: "
         f"{close_matches(name, [region for of, region in known if of == provider])}"
         for provider, name in names
     ]

@@ -1,4 +1,4 @@
-"""What is said about prices that are older than they might be, or that the user's own discounts changed."""
+"""Notes on prices that are older than necessary, or that the user's own discounts changed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _SHOWN = 6
 
 
 def used_words(prices: Catalog, provider: str, regions: Sequence[str]) -> str:
-    """How many prices of which origin there are, in words."""
+    """The number of prices by origin, in words."""
     counts: dict[str, int] = {}
     for offer in prices.offers:
         if offer.instance_type.provider == provider and offer.region in regions:
@@ -24,7 +24,7 @@ def used_words(prices: Catalog, provider: str, regions: Sequence[str]) -> str:
 def discounts_in_words(
     discounts: Sequence[Discount], prices: Catalog, regions_of: Mapping[str, Sequence[str]], purchases: Sequence[str]
 ) -> list[str]:
-    """One line that says whose prices the user's discounts change, and by how much; none where they change none."""
+    """One line on which prices the user's discounts change, and by how much; empty if they change none."""
     changes: dict[str, list[float]] = {}
     counts = dict.fromkeys(sorted(regions_of), 0)
     for offer in prices.offers:
@@ -54,7 +54,7 @@ def discounts_in_words(
 def how_to_get_live_prices(
     prices: Catalog, unreachable: Sequence[str], regions_of: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """One line for all the clouds not queried for lack of credentials, whose prices are the snapshot's."""
+    """One line for all clouds that were not queried for lack of credentials, so that the snapshot's prices are used."""
     cures = []
     for provider in unreachable:
         found = access(provider)
@@ -72,10 +72,10 @@ def how_to_get_live_prices(
 def refuse_old(
     prices: Catalog, regions_of: Mapping[str, Sequence[str]], trust: PricePolicy, notes: Sequence[str]
 ) -> None:
-    """Refuse prices of these regions that are not live, fresh in the cache or the user's own.
+    """Require that the prices of these regions are live, fresh in the cache or the user's own.
 
     Raises:
-        PricesUnavailable: there are some; it names them, says why, and the cure.
+        PricesUnavailable: some are not; the message names them, says why, and has the cure.
     """
     old: dict[tuple[str, str, str], list[Offer]] = {}
     for offer in prices.offers:

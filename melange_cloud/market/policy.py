@@ -9,7 +9,7 @@ from melange_cloud.inputs import NotANumber
 from melange_cloud.inputs.written_quantities import seconds
 
 DEFAULT_MAX_AGE = timedelta(days=1)
-"""On-demand prices move a few times a year; a day-old spot price is of about the right size, and says its age."""
+"""On-demand prices change a few times a year; a day-old spot price is roughly right, and its age is shown."""
 
 _MOST_AGE_S = 99_999 * 86_400.0
 
@@ -20,10 +20,10 @@ class PricePolicy:
 
     Attributes:
         offline: never touch the network.
-        refresh: ask the clouds, however fresh the cache is.
+        refresh: query the clouds, however fresh the cache is.
         require_fresh: refuse to answer with anything older than ``max_age``.
         max_age: how old a cached price may be.
-        deadline_s: how long all that asks the network may take together, seconds.
+        deadline_s: how long all network calls may take together, seconds.
 
     Raises:
         BadInput: offline and refresh together.

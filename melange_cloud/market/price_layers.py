@@ -1,4 +1,4 @@
-"""Prices laid over each other, the more trusted over the less, by (provider, region, purchase)."""
+"""Layers of prices by (provider, region, purchase), in which more trusted prices replace less trusted ones."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,10 +11,10 @@ Pair = tuple[str, str, str]
 
 
 class PriceLayers:
-    """The shipped snapshot of some purchases, with newer prices laid over it.
+    """The shipped snapshot of some purchases, with newer prices on top.
 
     Attributes:
-        fetched_at: when each offer that was laid over it was requested, UTC.
+        fetched_at: when each of the newer offers was requested, UTC.
     """
 
     def __init__(self, purchases: Sequence[str]) -> None:
@@ -32,7 +32,7 @@ class PriceLayers:
                 self._offers.setdefault(pair, {})[offer.instance_type.name] = offer
 
     def lay(self, provider: str, part: catalog.CachedPrices) -> None:
-        """Lay a part over what is there: a whole one replaces it, any other replaces only the same types."""
+        """Add a part: a whole one replaces all prices of its pair, any other only those of the same types."""
         pair = (provider, part.region, part.purchase)
         there = self._offers.setdefault(pair, {})
         if part.whole:
@@ -47,7 +47,7 @@ class PriceLayers:
             self.fetched_at[catalog.key_of(offer)] = part.fetched_at
 
     def laid(self) -> catalog.Catalog:
-        """All of it. A region that was read whole is left out of the snapshot's exclusions."""
+        """All layers as one catalog. The snapshot's exclusions do not apply to regions that were read completely."""
         offers = [offer for by_name in self._offers.values() for offer in by_name.values()]
         whole = {(provider, region) for provider, region, _ in self._whole}
         reasons = {

@@ -1,4 +1,4 @@
-"""Which prices somebody asks to see, and the answer: those of some regions by the order of trust."""
+"""A query for prices, and its answer: the most trusted prices of some regions."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class PriceQuery:
         regions: names and globs; see ``catalog.select_regions``.
         provider: whose regions; None: every provider's.
         purchases: of PURCHASES.
-        policy: which prices will do.
-        sheet: the user's own price sheet, which outranks all others.
-        accept_odd_prices: whether a price in it may be far from those of the same instance type elsewhere.
+        policy: which prices are acceptable.
+        sheet: the user's own price sheet, which takes precedence over all other prices.
+        accept_odd_prices: True if its prices may be far off those of the same instance type elsewhere.
         gpus: names of GPUS; empty: all.
         instance_types: names and globs; empty: all.
     """
@@ -38,7 +38,7 @@ class PriceQuery:
     instance_types: Sequence[str] = ()
 
     def is_about(self, machine: InstanceType) -> bool:
-        """Whether it is one of the requested GPUs and instance types."""
+        """True if it is one of the requested GPUs and instance types."""
         return (not self.gpus or machine.gpu in self.gpus) and (
             not self.instance_types or any(fnmatchcase(machine.name, glob) for glob in self.instance_types)
         )
@@ -63,7 +63,7 @@ def queried(query: PriceQuery, *, now: datetime, progress: clouds.Progress | Non
     """The prices that a query asks for.
 
     Raises:
-        BadInput, PricesUnavailable: as ``gather`` and ``catalog.read_price_sheet`` raise them.
+        BadInput, PricesUnavailable: see ``gather`` and ``catalog.read_price_sheet``.
     """
     discounts = catalog.load_discounts()
     sources = clouds.plug_ins()
@@ -99,14 +99,14 @@ def queried(query: PriceQuery, *, now: datetime, progress: clouds.Progress | Non
 
 
 def cheapest_first(offers: Iterable[Offer]) -> list[Offer]:
-    """The offers by USD per GPU and hour."""
+    """The offers in order of USD per GPU and hour."""
     return sorted(
         offers, key=lambda offer: (offer.usd_per_instance_hour / offer.instance_type.gpu_count, catalog.key_of(offer))
     )
 
 
 def has_new_types(offers: Iterable[Offer]) -> bool:
-    """Whether an instance type among the offers does not ship with melange-cloud."""
+    """True if one of the offers has an instance type that is not shipped with melange-cloud."""
     known = catalog.load_instance_types()
     return any((offer.instance_type.provider, offer.instance_type.name) not in known for offer in offers)
 
@@ -114,12 +114,12 @@ def has_new_types(offers: Iterable[Offer]) -> bool:
 def to_refresh(
     patterns: Sequence[str] | None, provider: str | None, sources: clouds.PriceSources, *, public: bool
 ) -> dict[str, Sequence[str] | None]:
-    """Provider -> the regions that ``refresh`` asks for; None is all of them.
+    """Provider -> the regions that ``refresh`` queries; None is all of them.
 
     Args:
         patterns: names and globs of regions; None: all regions.
         provider: whose regions; None: every provider's.
-        public: whether AWS's public price list is to be read.
+        public: True if AWS's public price list is to be read.
 
     Raises:
         BadInput: an unknown region or provider, or ``public`` without a region of AWS.
@@ -132,5 +132,5 @@ def to_refresh(
     if not patterns:
         selected = dict.fromkeys(selected or sorted({region.provider for region in regions}))
     if public and "aws" not in selected:
-        raise BadInput("--public is about AWS's public price list: ask for a region of aws")
+        raise BadInput("--public reads AWS's public price list: choose an AWS region")
     return selected

@@ -1,4 +1,4 @@
-"""Renews the shipped snapshot, or another folder of its form, from what both clouds answer now."""
+"""Renews the shipped snapshot, or another folder in its form, from the current answers of both clouds."""
 
 import os
 from collections.abc import Collection
@@ -32,12 +32,12 @@ class Renewal:
     """What a renewal of a price folder did, and what to check before it is committed.
 
     Attributes:
-        folder: which folder was written.
-        outcomes: how each cloud answered.
+        folder: the folder that was written.
+        outcomes: the answer of each cloud.
         renewal: the prices before and after.
         difference: what changed.
-        checks: what to check before these prices are committed, one line each.
-        notes: what could not be read, was left out or stays; one line each.
+        checks: what to check before you commit these prices, one line each.
+        notes: what could not be read, was left out or is unchanged; one line each.
     """
 
     folder: Path
@@ -55,19 +55,19 @@ def renew(
     progress: clouds.Progress | None = None,
     deadline_s: float = BULK_S,
 ) -> Renewal:
-    """Ask both clouds for all regions and purchases, and write what they answer over the folder's rows.
+    """Query both clouds for all regions and purchases, and replace the folder's rows with their answers.
 
-    A cloud that fails keeps its rows. Nothing is taken from the cache or put there, no discount is laid over a price,
-    and no plug-in is queried.
+    If a cloud fails, its rows are kept. The cache is not read or written, no discount is applied, and no plug-in is
+    queried.
 
     Args:
-        folder: a folder of the form of ``pricing/``, made as a copy of it where it is not there; None: the checkout's.
-        public: read AWS's public price list, which needs no credentials and has no spot prices.
-        deadline_s: how long asking may take, seconds.
+        folder: a folder in the form of ``pricing/``, copied from it if it does not exist; None: the checkout's.
+        public: read AWS's public price list, which needs no credentials and has no spot prices, instead of its APIs.
+        deadline_s: how long the queries may take, seconds.
 
     Raises:
         PricesUnavailable: no cloud answered; nothing was changed.
-        BadInput: the folder cannot be one, or None where melange-cloud is installed.
+        BadInput: the folder is not a pricing folder, or is None although melange-cloud is installed.
         MelangeError: the folder cannot be written; nothing was changed.
     """
     target, base = _places(folder)
@@ -86,11 +86,11 @@ def renew(
         if outcome.fetched is not None
     }
     if not answers:
-        raise PricesUnavailable("\n".join([*notes, "no price could be read, and nothing was changed"]))
-    beside = {} if target == base else _other_files(base)
-    renewal = catalog.renew_folder(target, answers, beside, base)
+        raise PricesUnavailable("\n".join([*notes, "no price could be read; nothing was changed"]))
+    companions = {} if target == base else _other_files(base)
+    renewal = catalog.renew_folder(target, answers, companions, base)
     found = catalog.difference(renewal.before, renewal.after, both_whole=True)
-    notes += [f"{provider}: all of its rows stay as they were" for provider in outcomes if provider not in answers]
+    notes += [f"{provider}: all of its rows are unchanged" for provider in outcomes if provider not in answers]
     notes += [*renewal.notes, *_circumstances(outcomes.keys() & answers.keys())]
     return Renewal(
         folder=target,
@@ -103,12 +103,12 @@ def renew(
 
 
 def _places(folder: Path | None) -> tuple[Path, Path]:
-    """The folder to write, and the one whose rows are renewed."""
+    """The folder to write, and the folder with the rows to renew."""
     ours = shipped("pricing")
     installed = ours.parent.name == "_data"
     if installed and (folder is None or folder.resolve() == ours.resolve()):
         raise BadInput(
-            "this melange-cloud is installed, and its prices belong to the package: run it in a checkout, or give "
+            "this melange-cloud is installed, so its prices are part of the package: run it in a checkout, or give "
             "--out FOLDER"
         )
     if folder is None:
@@ -116,7 +116,7 @@ def _places(folder: Path | None) -> tuple[Path, Path]:
     if not folder.exists():
         return folder, ours
     if not (folder / _PRICE_FILE).is_file():
-        raise BadInput(f"--out {folder}: is not a pricing folder (no {_PRICE_FILE}): name one, or a new folder")
+        raise BadInput(f"--out {folder} is not a pricing folder (no {_PRICE_FILE}): name one, or a new folder")
     return folder, folder
 
 
@@ -125,14 +125,14 @@ def _other_files(base: Path) -> dict[str, str]:
 
 
 def _circumstances(answered: Collection[str]) -> list[str]:
-    """What shaped the answers, and a reader of the folder could not see."""
+    """What shaped the answers but cannot be seen in the folder."""
     notes = []
     if "gcp" in answered and named_project() is None:
         notes.append(
-            "gcp: no project is named (MELANGE_CLOUD_GCP_PROJECT), so that a machine type is taken to be where the "
-            "shipped snapshot has it: new regions of a type are not seen"
+            "gcp: no project is set (MELANGE_CLOUD_GCP_PROJECT), so machine types are assumed to exist where the "
+            "shipped snapshot has them: new regions of a type are missed"
         )
     set_ = [name for name in _ENDPOINTS if os.environ.get(name)]
     if set_:
-        notes.append(f"not queried at the clouds themselves, but where {', '.join(set_)} points")
+        notes.append(f"the answers are not the clouds' own: they come from the address in {', '.join(set_)}")
     return notes

@@ -1,4 +1,4 @@
-"""What a refresh of the cache and a renewal of a pricing folder did, in counts."""
+"""What a refresh of the cache or a renewal of a pricing folder did, in counts."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ _SHOWN = 12
 
 
 def refresh_summary(outcomes: Iterable[FetchOutcome]) -> tuple[list[CloudRefresh], list[str]]:
-    """What each cloud answered that answered, and notes on what was not read, one line each."""
+    """The answer of each cloud that answered, and notes on what was not read, one line each."""
     refreshed, notes = [], []
     for outcome in outcomes:
         notes += [*map(str, outcome.findings), *outcome.notes]
@@ -28,7 +28,7 @@ def refresh_summary(outcomes: Iterable[FetchOutcome]) -> tuple[list[CloudRefresh
 
 
 def _unknown_types(provider: str, excluded: Iterable[Exclusion]) -> list[str]:
-    """One line for the instance types that the cloud has a price of and melange-cloud does not know."""
+    """One line for the instance types that the cloud has prices for but melange-cloud does not know."""
     known = catalog.load_instance_types()
     names = sorted({pair.instance_type for pair in excluded} - {name for of, name in known if of == provider})
     if not names:
@@ -38,7 +38,7 @@ def _unknown_types(provider: str, excluded: Iterable[Exclusion]) -> list[str]:
 
 
 def renewal_summary(done: Renewal) -> RenewalSummary:
-    """The counts of a renewal by provider and purchase, those without any price and change left out."""
+    """The counts of a renewal by provider and purchase, without those that have no price and no change."""
     counts = []
     for provider, purchase in ((one, other) for one in PROVIDERS for other in PURCHASES):
         offers = [offer for offer in done.renewal.after.offers if _is_of(offer, provider, purchase)]

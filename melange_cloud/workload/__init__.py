@@ -1,10 +1,10 @@
-"""Request sizes from shipped names, workload files, histograms and traces: all end as a Workload.
+"""Makes a Workload from shipped names, workload files, histograms and traces.
 
 load_workload("conversation")            a shipped name
 load_workload("mine.json")               a workload file (format: ``melange_cloud.workload.file``)
 load_workload("counts.csv")              a histogram (format: ``melange_cloud.workload.histogram``)
 read_trace(["requests-*.csv.gz"])        request by request (logs: ``melange_cloud.workload.traces.columns``)
-workload_from_requests(inputs, outputs)  from sizes that are already in memory
+workload_from_requests(inputs, outputs)  from sizes in memory
 mix({"chat": (chat, 0.8), ...})          several workloads as one
 write_workload(held)                     the text of a workload file
 """

@@ -1,6 +1,6 @@
-"""Arrival rates from requests counted as they came: by hour, or by minute where a trace is short.
+"""Arrival rates of a trace: by hour, or by minute if the trace is short.
 
-A rate is of whole windows only: those that the trace begins or ends in are left out.
+Only complete windows count: those in which the trace begins or ends are left out.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MINUTE_S = 60
 HOURS_FROM = 6
-"""Traces with at least this many whole hours are counted by hour; shorter ones by minute."""
+"""Traces with at least this many complete hours are counted by hour; shorter ones by minute."""
 
 CERTAIN_REQUESTS = 10_000
 """If the usual window has this many requests, an empty one is a gap in the collection, not quiet traffic."""
@@ -26,15 +26,15 @@ CERTAIN_REQUESTS = 10_000
 def arrival_rates(
     tally: "Tally", *, absolute: bool, zeros: str = "auto", unit_may_err: bool = True
 ) -> ArrivalRates | None:
-    """The rates of a trace; None if it has no times or spans less than a minute.
+    """The arrival rates of a trace; None if it has no times or spans less than a minute.
 
-    Hours are those of the clock (UTC) where times have a date, else counted from the minute of the first arrival;
-    minutes are counted from the second of the first arrival.
+    If times have a date, hours are those of the clock (UTC); otherwise they count from the minute of the first arrival.
+    Minutes count from the second of the first arrival.
 
     Args:
-        absolute: whether the times have a date.
-        zeros: what a window without requests is: ``gap``, ``rate`` (quiet traffic) or ``auto`` (CERTAIN_REQUESTS).
-        unit_may_err: whether times are numbers, whose unit may be another.
+        absolute: True if the times have a date.
+        zeros: how to count a window without requests: ``gap``, ``rate`` (quiet traffic) or ``auto`` (CERTAIN_REQUESTS).
+        unit_may_err: True if times are numbers, so that their unit may be wrong.
 
     Raises:
         BadInput: the times span too many years to be right.
@@ -45,8 +45,8 @@ def arrival_rates(
     if tally.by_minute.too_wide:
         unit = ", name their unit with --time-unit (s, ms, us, ns)" if unit_may_err else ""
         raise BadInput(
-            f"the times reach from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: fix "
-            f"the stray ones{unit}, or leave them out with --ignore-times"
+            f"the times run from {_moment(first, absolute)} to {_moment(last, absolute)}, more than ten years: fix "
+            f"the wrong ones{unit}, or ignore the times with --ignore-times"
         )
     start, hours = whole_hours(first, last, absolute)
     if hours >= HOURS_FROM:
@@ -62,7 +62,7 @@ def arrival_rates(
 def rates_of(
     counts: Sequence[float | None], window_s: int, start_s: int | None, zeros: str = "auto"
 ) -> ArrivalRates | None:
-    """The rates of windows with these numbers of requests (None: a gap); None if no window holds any request."""
+    """The rates of windows with these numbers of requests (None: a gap); None if no window has any requests."""
     known = [count for count in counts if count is not None]
     if not known or not any(known):
         return None
@@ -96,7 +96,7 @@ def scaled(rates: ArrivalRates, factor: float) -> ArrivalRates:
 
 
 def whole_hours(first: int, last: int, absolute: bool) -> tuple[int, int]:
-    """Start (seconds) and number of the hours that the trace spans whole, to the minute."""
+    """Start (seconds) and number of the complete hours of the trace, to the minute."""
     if absolute:
         start = first // SECONDS_PER_HOUR * SECONDS_PER_HOUR
         if first - start >= MINUTE_S:

@@ -1,10 +1,10 @@
-"""Where buckets end: the paper's edges, given ones, or as few as keep the load right.
+"""Where buckets end: the paper's edges, given edges, or as few as keep the load right.
 
-A bucket is charged at the mean size of its requests, which is exact for whatever costs a replica time in proportion to
-input or output tokens. What grows faster is misjudged by the spread inside the bucket. Two such costs represent all:
-input² (attention over the prompt) and output x (input + output / 2) (KV cache read for every token made). The load
-error is the larger of their relative errors, errors of all buckets added up without regard to sign. Of a replica's
-whole time these costs are a part, so the error of the load is at most that.
+A bucket is charged at the mean size of its requests. That is exact for everything that takes time in proportion to
+input or output tokens. Costs that grow faster are misjudged, the more the sizes in a bucket differ. Two of them
+represent all: input² (attention over the prompt) and output x (input + output / 2) (KV cache read for every generated
+token). The load error is the larger of their relative errors, with the errors of all buckets added up regardless of
+sign. These costs are only a part of a replica's time, so the error of the load is at most that.
 """
 
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 AUTO_LOAD_ERROR = 0.02
-"""``auto`` joins ranges as long as the load error stays at or below this."""
+"""``auto`` merges ranges as long as the load error is at most this."""
 
 WHOLE_ABOVE_TOKENS = 4_000
-"""Above this ``auto`` makes no range wider than a doubling: context limits lie there, and a bucket is served whole or
-not at all."""
+"""Above this size ``auto`` makes no range wider than a doubling, since that is where context limits are, and a bucket
+is served as a whole or not at all."""
 
 _FINE_STEP = 1.15
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Upper edges of the ranges, tokens; past the last, each doubles. ``auto``: these are fine, and to be joined."""
+    """Upper edges of the ranges, tokens; beyond the last, each doubles. ``auto``: these are fine edges to be merged."""
 
     input_tokens: tuple[int, ...] = INPUT_EDGES_TOKENS
     output_tokens: tuple[int, ...] = OUTPUT_EDGES_TOKENS
@@ -40,7 +40,7 @@ class Edges:
 
 
 def fine_edges() -> Edges:
-    """Ranges of 15 % each (and the usual edges), which ``joined`` makes buckets of."""
+    """Ranges of 15 % each (and the usual edges), which ``joined`` merges to buckets."""
     steps, edge = set[int](), 4.0
     while edge < LONGEST_TOKENS:
         steps.add(round(edge))
@@ -49,17 +49,17 @@ def fine_edges() -> Edges:
 
 
 def checked_edges(text: str, option: str) -> tuple[int, ...]:
-    """Edges written as ``100,1000,8000``.
+    """Parse edges written as ``100,1000,8000``.
 
     Raises:
-        BadInput: not rising whole numbers from 1 to 1,000,000,000.
+        BadInput: these are not increasing whole numbers from 1 to 1,000,000,000.
     """
     try:
         edges = tuple(parse_whole(word, 1, LONGEST_TOKENS) for word in text.split(","))
     except NotANumber:
         edges = ()
     if not edges or list(edges) != sorted(set(edges)):
-        raise BadInput(f"{option} {echoed(text)}: give rising whole numbers of tokens such as 100,1000,8000")
+        raise BadInput(f"{option} {echoed(text)}: give increasing whole numbers of tokens, such as 100,1000,8000")
     return edges
 
 
@@ -69,7 +69,7 @@ def load_error(grid: CellSums) -> float:
 
 
 def joined(grid: CellSums, most_error: float = AUTO_LOAD_ERROR) -> CellSums:
-    """A fine grid with neighbouring ranges joined, cheapest first, as long as the load error allows."""
+    """A fine grid with neighbouring ranges merged, cheapest first, as long as the load error allows."""
     sums = _GridSums(grid)
     while True:
         best = sums.cheapest_join()
@@ -87,7 +87,7 @@ class _RangeJoin:
 
 
 class _GridSums:
-    """The sums of a grid while its ranges are joined."""
+    """The sums of a grid while its ranges are being merged."""
 
     def __init__(self, grid: CellSums) -> None:
         import numpy as np
@@ -105,7 +105,7 @@ class _GridSums:
         self.errors = [float(part.sum()) / total for part, total in zip(_errors(self.arrays), self.totals, strict=True)]
 
     def cheapest_join(self) -> _RangeJoin | None:
-        """The two neighbours whose joining costs least load error per bucket that it saves."""
+        """The two neighbours that add the least load error per bucket saved when merged."""
         import numpy as np
 
         best: _RangeJoin | None = None
@@ -129,11 +129,11 @@ class _GridSums:
         return best
 
     def error_after(self, join: _RangeJoin) -> float:
-        """The load error once joined."""
+        """The load error after merging."""
         return max(error + more for error, more in zip(self.errors, join.more_error, strict=True))
 
     def join(self, join: _RangeJoin) -> None:
-        """Join range ``at`` with the next."""
+        """Merge range ``at`` with the next."""
         import numpy as np
 
         starts = np.delete(np.arange(len(self.edges[join.axis])), join.at + 1)
@@ -143,7 +143,7 @@ class _GridSums:
         self.errors = [error + more for error, more in zip(self.errors, join.more_error, strict=True)]
 
     def grid(self) -> CellSums:
-        """What is left, as a grid."""
+        """The merged ranges as a grid."""
         import numpy as np
 
         grid = CellSums(self.edges[0].tolist(), self.edges[1].tolist())
@@ -157,7 +157,7 @@ class _GridSums:
 
 
 def _errors(arrays: "Array") -> tuple["Array", "Array"]:
-    """Of each cell: what its mean sizes misjudge of input² and of the tokens held."""
+    """For each cell, the errors of input² and of the held tokens when computed from mean sizes."""
     import numpy as np
 
     counts, inputs, outputs, squares, holdings = arrays

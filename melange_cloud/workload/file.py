@@ -7,20 +7,20 @@
       "source": "...",                      where the sizes come from
       "licence": "...",                     under which they may be passed on
       "dated": "2023-11-16",                when the traffic was seen, for people; may be absent
-      "requests": 1500,                     how many requests the sizes are of; null or absent: unknown
+      "requests": 1500,                     number of requests behind the sizes; null or absent: unknown
       "rows_unreadable": 0,                 rows of the source left out; null or absent: unknown
       "notes": ["..."],                     what a user should know; may be absent
       "input_tokens": {"mean": 136.3, "p50": 40, "p90": 432, "p99": 902},     of the requests themselves; a quantile
-      "output_tokens": {"mean": 256.2, "p50": 211, "p90": 513, "p99": 785},   is null, the whole absent: unknown
+      "output_tokens": {"mean": 256.2, "p50": 211, "p90": 513, "p99": 785},   may be null, the object absent: unknown
       "cached_input_share": 0.95,           fraction of all input tokens read from a prompt cache; may be absent
-      "load_error": 0.02,                   what charging buckets at their mean sizes can misjudge; may be absent
+      "load_error": 0.02,                   error of the load from using mean sizes per bucket; may be absent
       "drift": {                            how far the mix moves (total variation); may be absent
         "window_s": 21600, "windows": 28, "mean": 0.16, "max": 0.44
       },
       "requests_per_s": {                   arrival rates that the source saw; null or absent: unknown
         "window_s": 3600, "windows": 168, "mean": 27.8, "p95": 75.7, "peak": 83.6,
         "starts_at": "2024-05-10T00:00:00Z",      of the first window; null or absent: times without a date
-        "source": "...",                          whose arrivals, where not those of the sizes; may be absent
+        "source": "...",                          of the arrivals, if it is another source; may be absent
         "requests_by_window": [77540, null, ...], null: a gap in the collection; may be absent
         "hour_of_week": [21.5, null, ...]         168 mean rates from Monday 00:00 UTC (where there is no date, from
       },                                          the first hour on), null: not seen; only with two days or more
@@ -38,9 +38,9 @@ file_form.py has the same as types, and ``melange-cloud schema workload`` as a J
 holds requests of 0 tokens too. Input ranges are equal or disjoint; so are the output ranges of one input range.
 Buckets are written sorted by their ranges, numbers with 12 significant digits (so shares sum to 1 within 1e-11), text
 as UTF-8; the same workload gives the same bytes. Buckets whose share is 0 may be in a file and are left out when it
-is loaded. Fields that are not listed here are refused: they may be misspelt. Files of format 1 had no ``dated``,
-``rows_unreadable``, token figures, ``load_error`` and ``drift``, and of the rates only the figures; they are read as
-they are.
+is loaded. Fields that are not listed here are rejected, since they may be misspelled. Files of format 1 had no
+``dated``, ``rows_unreadable``, token figures, ``load_error`` and ``drift``, and of the rates only the figures; they are
+read as they are.
 """
 
 import json
@@ -69,10 +69,10 @@ _OPTIONAL = (
 
 
 def write_workload(held: WorkloadFile) -> str:
-    """The text of a workload file.
+    """Write a workload as the text of a workload file.
 
     Raises:
-        BadFile: the workload is one that could not be loaded again (shares that do not sum to 1, overlapping buckets).
+        BadFile: the workload could not be loaded again (its shares do not sum to 1, or buckets overlap).
     """
     workload = held.workload
     head: dict[str, str] = {
@@ -114,12 +114,12 @@ def write_workload(held: WorkloadFile) -> str:
 
 
 def parse_workload_file(text: str, path: Path | str) -> WorkloadFile:
-    """Reads the text of a workload file; ``path`` is what its faults are reported under.
+    """Read the text of a workload file; faults name it ``path``.
 
     Shares that miss 1 by rounding (at most 1e-6) are divided by their sum, and a note says so.
 
     Raises:
-        BadFile: all that is wrong with it.
+        BadFile: with all faults of the file.
     """
     faults: list[Fault] = []
     fields = json_object(text, path, faults)
@@ -152,7 +152,7 @@ def parse_workload_file(text: str, path: Path | str) -> WorkloadFile:
     total = math.fsum(bucket.share for bucket in buckets)
     if abs(total - 1) > 1e-9:
         buckets = [replace(bucket, share=bucket.share / total) for bucket in buckets]
-        notes.append(f"shares in the file sum to {total:.9g} by rounding: divided by that")
+        notes.append(f"shares in the file sum to {total:.9g} because of rounding; we divided them by that")
     used = tuple(sorted((bucket for bucket in buckets if bucket.share), key=ranges_of))
     return replace(held, workload=replace(held.workload, buckets=used, notes=tuple(notes)))
 

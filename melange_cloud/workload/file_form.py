@@ -1,6 +1,6 @@
-"""The workload file's form, as the types of its JSON: ``melange-cloud schema workload`` prints it as a JSON Schema.
+"""The form of a workload file, as types of its JSON; ``melange-cloud schema workload`` prints it as a JSON Schema.
 
-Keys that are not listed here are refused: they may be misspelt.
+Keys that are not listed here are rejected, since they may be misspelled.
 """
 
 from typing import Annotated, Literal, NotRequired, TypedDict
@@ -12,13 +12,13 @@ _NAME = {"minLength": 1}
 
 
 class TokenFiguresForm(TypedDict):
-    """Figures of the requests themselves, before bucketing, tokens.
+    """Statistics of single requests, before bucketing, tokens.
 
     Attributes:
         mean: mean, tokens.
-        p50: the least size that 50 % of the requests do not exceed, tokens; null: unknown.
-        p90: the least size that 90 % of the requests do not exceed, tokens; null: unknown.
-        p99: the least size that 99 % of the requests do not exceed, tokens; null: unknown.
+        p50: the smallest size that 50 % of the requests do not exceed, tokens; null: unknown.
+        p90: the smallest size that 90 % of the requests do not exceed, tokens; null: unknown.
+        p99: the smallest size that 99 % of the requests do not exceed, tokens; null: unknown.
     """
 
     mean: Annotated[float, _NOT_NEGATIVE]
@@ -28,11 +28,11 @@ class TokenFiguresForm(TypedDict):
 
 
 class DriftForm(TypedDict):
-    """Total variation distance between the mix of each window and the whole.
+    """Total variation distance between the mix of each window and that of the whole source.
 
     Attributes:
         window_s: length of the windows, s.
-        windows: how many.
+        windows: number of windows.
         mean: mean distance.
         max: largest distance.
     """
@@ -48,13 +48,13 @@ class RatesForm(TypedDict):
 
     Attributes:
         window_s: length of the windows that were counted, s.
-        windows: whole windows that count, without gaps.
+        windows: number of complete windows, without gaps.
         mean: mean rate, requests/s.
         p95: the rate that 95 % of the windows do not exceed, requests/s.
         peak: rate of the busiest window, requests/s.
         starts_at: start of the first window, ISO 8601 with zone; null: times without a date.
-        source: whose arrivals, where not those of the sizes.
-        requests_by_window: requests in each window in the order of time; null: a gap in the collection.
+        source: source of the arrivals, if it is not that of the sizes.
+        requests_by_window: requests in each window in order of time; null: a gap in the collection.
         hour_of_week: mean rate of each hour from Monday 00:00 UTC (without a date, from the first hour), requests/s;
             null: not seen. Only with two days or more.
     """
@@ -71,12 +71,12 @@ class RatesForm(TypedDict):
 
 
 class BucketForm(TypedDict):
-    """A range (low, high] of sizes with the share and the mean sizes of its requests.
+    """A range (low, high] of sizes, with the share and the mean sizes of its requests.
 
     Attributes:
-        input_tokens: [low, high]: above low, up to and including high. The first range, from 0, holds requests of 0
-            tokens too.
-        output_tokens: the same of output tokens.
+        input_tokens: [low, high]: above low, up to and including high. The first range, from 0, includes requests of 0
+            tokens.
+        output_tokens: the same for output tokens.
         mean_input_tokens: mean input tokens of the bucket's requests, inside its range.
         mean_output_tokens: mean output tokens of the bucket's requests, inside its range.
         share: fraction of all requests; shares sum to 1.
@@ -92,23 +92,23 @@ class BucketForm(TypedDict):
 
 
 class WorkloadForm(TypedDict):
-    """Request sizes and how often each comes, with the arrival rates that the source saw.
+    """Request sizes and how often each occurs, with the arrival rates that the source saw.
 
     Attributes:
-        format: which format this is.
+        format: name of the format.
         name: short name.
         title: what it is, for people.
         source: where the sizes come from.
-        licence: under which they may be passed on.
+        licence: terms under which the sizes may be passed on.
         dated: when the traffic was seen, for people.
-        requests: how many requests the sizes are of; null: unknown.
+        requests: number of requests behind the sizes; null: unknown.
         rows_unreadable: rows of the source that were left out; null: unknown.
         notes: what a user should know.
         input_tokens: input tokens of the requests themselves, before bucketing; null: unknown.
         output_tokens: output tokens of the requests themselves, before bucketing; null: unknown.
         cached_input_share: fraction of all input tokens that the source read from a prompt cache.
-        load_error: what charging buckets at their mean sizes can misjudge of the load, at most, a fraction.
-        drift: how far the mix moves; null: unknown.
+        load_error: largest error of the load from charging buckets at their mean sizes, a fraction.
+        drift: how much the mix changes; null: unknown.
         requests_per_s: arrival rates that the source saw; null: unknown.
         buckets: ranges of sizes with the share and the mean sizes of their requests. Input ranges are equal or
             disjoint; so are the output ranges of one input range.

@@ -1,15 +1,15 @@
-r"""Histograms: a CSV table of how many requests fall in each (input range, output range).
+r"""Reads histograms: a CSV table with the number of requests in each (input range, output range).
 
     input\output,1-25,26-100,>100
     1-25,121,154,0
     26-100,39,62,0
     >100,0,0,0
 
-Ranges are of whole tokens, both ends included; ``>100`` is open. Numbers are counts of requests, or shares that sum
-to 1 (all at most 1, one at least not whole). A histogram does not tell mean sizes, so the middle of each range is used
-for its requests; an open range has no middle, so requests in one are refused. Where the source tells more,
-``SizeFacts`` takes it: an upper edge for the open range, and the mean size of all requests. Each range's mean is then
-put so far into its range (the same fraction of each) that the whole has that mean.
+Ranges are of whole tokens and include both ends; ``>100`` is open. Numbers are counts of requests, or shares that sum
+to 1 (all at most 1, at least one not whole). A histogram has no mean sizes, so the middle of each range is used. An
+open range has no middle, so requests in it are rejected. If the source says more, put it into ``SizeFacts``: an upper
+edge for the open range, and the mean size of all requests. Each range's mean is then moved by the same fraction of its
+range, so that all requests together have that mean.
 """
 
 import math
@@ -32,7 +32,7 @@ _MOST_REQUESTS = 1e15
 
 @dataclass(frozen=True, slots=True)
 class SizeFacts:
-    """What the source of a histogram says about its sizes in addition, tokens; None if it says nothing.
+    """What else the source of a histogram says about its sizes, tokens; None if unknown.
 
     Attributes:
         mean_input, mean_output: mean size of all requests.
@@ -46,13 +46,13 @@ class SizeFacts:
 
 
 def parse_histogram(text: str, path: Path, sizes: SizeFacts | None = None) -> Workload:
-    """Reads the text of a histogram; the workload is named after the file.
+    """Read the text of a histogram; the workload is named after the file.
 
     Args:
-        sizes: what else is known; None means nothing.
+        sizes: what else is known; None is nothing.
 
     Raises:
-        BadFile: all that is wrong with it.
+        BadFile: with all faults of the file.
     """
     rows = list(read_rows(text, path))
     header_line, header = rows[0] if rows else (1, [])
@@ -100,10 +100,10 @@ def parse_histogram(text: str, path: Path, sizes: SizeFacts | None = None) -> Wo
 def buckets_of_counts(
     counts: Mapping[tuple[TokenRange, TokenRange], float], sizes: SizeFacts, path: Path
 ) -> tuple[Bucket, ...]:
-    """Buckets of (input range, output range) cells with their numbers of requests, and the mean sizes that are known.
+    """Buckets from (input range, output range) cells with their numbers of requests, and known mean sizes.
 
     Raises:
-        BadFile: a stated mean that the ranges do not allow.
+        BadFile: the ranges do not allow a stated mean.
     """
     total = math.fsum(counts.values())
     faults: list[Fault] = []
@@ -128,7 +128,7 @@ def buckets_of_counts(
 
 
 def notes_of(sizes: SizeFacts) -> tuple[str, ...]:
-    """What a user should know of the mean sizes."""
+    """Notes on the mean sizes."""
     notes = []
     for kind, mean in (("input", sizes.mean_input), ("output", sizes.mean_output)):
         if mean is not None:
@@ -138,21 +138,21 @@ def notes_of(sizes: SizeFacts) -> tuple[str, ...]:
         notes.append(f"{which} in the histogram: the middle of each range is used")
     for kind, longest in (("input", sizes.longest_input), ("output", sizes.longest_output)):
         if longest is not None:
-            notes.append(f"the open {kind} range is taken to end at {longest:,} tokens")
+            notes.append(f"the open {kind} range is assumed to end at {longest:,} tokens")
     return tuple(notes)
 
 
 def _no_header(header: Sequence[str]) -> str:
     if "input_tokens" in header:
         return (
-            "is a trace, not a histogram: make a workload of it first, "
+            "is a trace, not a histogram: make a workload from it first with "
             "melange-cloud workloads from-trace FILE --output mine.json"
         )
     return f"the header must be {CORNER},1-25,26-100,... (output ranges); found: {','.join(header)[:60] or 'nothing'}"
 
 
 def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list[Fault]) -> list[TokenRange | None]:
-    """Ranges by position, None where open (or faulty, with its fault added)."""
+    """Ranges by position; None if open, or if invalid (with a fault)."""
     ranges: list[TokenRange | None] = []
     closed: list[tuple[int, TokenRange]] = []
     open_from: list[tuple[int, int]] = []
@@ -170,12 +170,12 @@ def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list
             faults.append(
                 Fault(
                     path,
-                    "is not a range: write first-last such as 26-100, or >4000",
+                    "is not a range: write first-last, such as 26-100, or >4000",
                     line=line,
                     field=f"range {shown(text, 40)}",
                 )
             )
-    # One common input range turns output-range clashes into the whole question.
+    # With one input range for all, only conflicts of output ranges remain.
     for clash in clashes([((0, 1), tokens) for _, tokens in closed]):
         position, tokens = closed[clash.position]
         what = "is a duplicate" if clash.duplicate else "overlaps another range"
@@ -185,14 +185,14 @@ def _labels(texts: Sequence[str], lines: Sequence[int], path: Path, faults: list
     highest = max((tokens[1] for _, tokens in closed), default=0)
     for order, (position, low) in enumerate(open_from):
         if order or low < highest:
-            message = "must come only once, and start where the other ranges end"
+            message = "must be the only open range and start where the others end"
             faults.append(Fault(path, message, line=lines[position], field=f"range {texts[position]}"))
     return ranges
 
 
 def _counts(row: CsvRow, columns: Sequence[str]) -> list[float]:
-    """The requests of an input range by output range; 0 if a cell is faulty."""
-    given = [row.required(column, "write 0 where there was no request") for column in columns]
+    """The requests of an input range by output range; 0 if a cell has a fault."""
+    given = [row.required(column, "write 0 for no requests") for column in columns]
     return [
         row.number(column, 0, _MOST_REQUESTS, of="requests") or 0.0 if cell else 0.0
         for column, cell in zip(columns, given, strict=True)
@@ -218,7 +218,7 @@ def _faults_of_the_whole(
         faults.append(
             Fault(
                 path,
-                f"the shares sum to {total:.9g}: they must sum to 1; divide each by it, or give counts of requests",
+                f"the shares sum to {total:.9g}: they must sum to 1; divide each by it, or give numbers of requests",
             )
         )
     in_open = [
@@ -234,7 +234,7 @@ def _faults_of_the_whole(
         faults.append(
             Fault(
                 path,
-                f"{100 * share:.3g} % of the requests lie in ranges without an upper edge ({', '.join(places)}), so "
+                f"{100 * share:.3g} % of the requests are in ranges without an upper edge ({', '.join(places)}), so "
                 "their mean size is unknown: split those ranges, say where they end (--longest-input, "
                 "--longest-output), or use from-trace",
             )
@@ -245,7 +245,7 @@ def _faults_of_the_whole(
 def _closed(
     ranges: Sequence[TokenRange | None], labels: Sequence[str], longest_tokens: int | None
 ) -> list[TokenRange | None]:
-    """The ranges with the open one ended at ``longest_tokens``, where that is known and above its start."""
+    """The ranges with the open one closed at ``longest_tokens``, if that is known and above its start."""
     closed: list[TokenRange | None] = []
     for tokens, text in zip(ranges, labels, strict=True):
         match = _OPEN.fullmatch(text)
@@ -257,7 +257,7 @@ def _closed(
 
 
 def _still_open(ranges: Sequence[TokenRange | None], labels: Sequence[str]) -> list[str]:
-    """The labels of ranges without an end, in their places; the others are empty."""
+    """The labels of open ranges, by position; empty for the others."""
     return ["" if tokens else text for tokens, text in zip(ranges, labels, strict=True)]
 
 

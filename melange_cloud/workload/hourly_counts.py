@@ -1,8 +1,8 @@
-"""Workloads from counts: a histogram (or one per window of time), and arrivals of the same or of another source.
+"""Makes workloads from counts: a histogram (or one per time window), and arrivals of the same or another source.
 
-Rates are a CSV with one column of times (ISO 8601, ``hour`` or ``t_s`` from an own origin) and one of ``requests`` in
-the window that starts there, or ``requests_per_s``. Times rise by equal steps; a step that is left out, or an empty
-cell, is a gap. Windows shorter than an hour are added up to hours where the whole spans six or more.
+Rates are a CSV with a column of times (ISO 8601, or ``hour`` or ``t_s`` from any origin) and a column ``requests`` (in
+the window that starts then) or ``requests_per_s``. Times increase by equal steps; a missing step or an empty cell is a
+gap. Windows shorter than an hour are added up to hours if the file spans six hours or more.
 """
 
 from collections.abc import Sequence
@@ -29,20 +29,20 @@ _USUAL_WINDOWS_S = (
     604_800,
 )  # fmt: skip
 _MOST_WINDOWS = 5_300_000
-"""Ten years of minutes, which is the span of a trace, too."""
+"""Ten years of minutes, the limit for traces too."""
 
 NO_RATES = "no arrival rates"
-"""How a note begins that says why a workload has none."""
+"""The beginning of a note that says why a workload has no rates."""
 
 _COUNTS = ("requests", "request_count", "count", "num_requests")
 _RATES = ("requests_per_s", "requests_per_second", "rate", "rps", "qps")
 
 
 def read_histogram(name_or_path: str | Path, sizes: SizeFacts | None = None) -> WorkloadFile:
-    """A workload by shipped name, from a workload file, a histogram, or a histogram by hours (gzip or not).
+    """Load a workload by shipped name, from a workload file, a histogram, or a histogram by hours (gzip or not).
 
     Args:
-        sizes: what the source of a histogram tells of its sizes.
+        sizes: what else the source of a histogram says about its sizes.
 
     Raises:
         BadInput: the name or file is not found.
@@ -58,14 +58,14 @@ def read_histogram(name_or_path: str | Path, sizes: SizeFacts | None = None) -> 
 
 
 def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
-    """The arrival rates of a file of rates (gzip or not).
+    """Read the arrival rates of a file of rates (gzip or not).
 
     Args:
-        zeros: what a window without requests is: ``gap``, ``rate`` (quiet traffic), or ``auto``: a gap where the usual
-            window holds 10,000 requests or more. An hour with a gap in it is a gap.
+        zeros: how to count a window without requests: ``gap``, ``rate`` (quiet traffic), or ``auto``: a gap if the
+            usual window has 10,000 requests or more. An hour with a gap in it is a gap.
 
     Raises:
-        BadFile: the file cannot be read, or all that is wrong with it.
+        BadFile: the file cannot be read, or with all of its faults.
     """
     path = Path(path)
     rows = list(read_rows(read_text(path), path))
@@ -73,7 +73,7 @@ def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
     counted = next((name for name in (*_COUNTS, *_RATES) if name in header), None)
     if len(header) < 2 or counted is None or len(rows) < 3:
         message = (
-            "a file of rates has a column of times first, one of requests or requests_per_s, and at least two rows; "
+            "a file of rates needs a first column of times, a column requests or requests_per_s, and two rows or more; "
             f"found: {', '.join(header) or 'nothing'}"
         )
         raise BadFile([Fault(path, message, line=rows[0][0] if rows else 1)])
@@ -87,26 +87,29 @@ def read_rates(path: str | Path, zeros: str = "auto") -> ArrivalRates:
         if step <= 0 or start <= before or (start - before) % step:
             faults.append(
                 Fault(
-                    path, f"times must rise by equal steps ({step} s between the first two)", line=line, field=header[0]
+                    path,
+                    f"times must rise by equal steps ({step} s between the first two)",
+                    line=line,
+                    field=header[0],
                 )
             )
     if faults:
         raise BadFile(faults)
     windows = (starts[-1] - starts[0]) // step + 1
     if windows > _MOST_WINDOWS:
-        what = f"its times span {windows:,} windows of {step:,} s, more than the {_MOST_WINDOWS:,} that are read"
-        raise BadFile([Fault(path, f"{what}: fix the stray ones", field=header[0])])
+        what = f"its times span {windows:,} windows of {step:,} s, more than the limit of {_MOST_WINDOWS:,}"
+        raise BadFile([Fault(path, f"{what}: fix the wrong ones", field=header[0])])
     counts: list[float | None] = [None] * windows
     for start, number in zip(starts, numbers, strict=True):
         counts[(start - starts[0]) // step] = number if number is None or counted in _COUNTS else number * step
     rates = _by_hour(counts, step, starts[0], absolute, zeros)
     if rates is None:
-        raise BadFile([Fault(path, "holds no request at all")])
+        raise BadFile([Fault(path, "has no requests")])
     return rates
 
 
 def with_rates(held: WorkloadFile, rates: ArrivalRates, source: str) -> WorkloadFile:
-    """The sizes of one source with the arrivals of another, which ``source`` names; it then does not lack any."""
+    """Combine the sizes of one source with the arrivals of another, named by ``source``."""
     notes = tuple(note for note in held.workload.notes if not note.startswith(NO_RATES))
     return replace(held, workload=replace(held.workload, notes=notes), arrival_rates=replace(rates, source=source))
 
@@ -144,7 +147,12 @@ def _starts(
         start = clock.second(cells[0])
         if start is None:
             faults.append(
-                Fault(path, f"is {shown(cells[0], 40)}: must be a time as in the first row", line=line, field=name)
+                Fault(
+                    path,
+                    f"is {shown(cells[0], 40)}: must be a time as in the first row",
+                    line=line,
+                    field=name,
+                )
             )
         else:
             starts.append(start * unit)
@@ -152,22 +160,20 @@ def _starts(
 
 
 def _unit_by_step(first: str, second: str, name: str, path: Path, line: int) -> float:
-    """Seconds per unit of times of no named unit: windows have a usual length in one unit only.
+    """Seconds per unit of times without a named unit: the one in which windows have a usual length.
 
     Raises:
-        BadFile: in none.
+        BadFile: there is no such unit.
     """
     one, other = number_of(first), number_of(second)
     step = 0.0 if one is None or other is None else other - one
     if step == 1:
-        message = "times that rise by 1 may be seconds, minutes or hours: call the column t_s, minute or hour"
+        message = "times that increase by 1 may be seconds, minutes or hours: name the column t_s, minute or hour"
         raise BadFile([Fault(path, message, line=line, field=name)])
     for unit in SECONDS_PER_UNIT.values():
         if any(abs(step * unit - usual) < 1e-6 * usual for usual in _USUAL_WINDOWS_S):
             return unit
-    message = (
-        f"times count in no known unit ({step:g} between the first two): call the column t_s, t_ms, hour or minute"
-    )
+    message = f"times have no known unit ({step:g} between the first two): name the column t_s, t_ms, hour or minute"
     raise BadFile([Fault(path, message, line=line, field=name)])
 
 

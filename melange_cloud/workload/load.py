@@ -1,4 +1,4 @@
-"""From a shipped name or a path to a Workload."""
+"""Loads a workload by its shipped name or its path."""
 
 import re
 from pathlib import Path
@@ -21,19 +21,19 @@ def list_workloads() -> tuple[str, ...]:
 
 
 def load_workload(name_or_path: str | Path) -> Workload:
-    """A workload by shipped name, or from a workload file (.json) or a histogram (.csv).
+    """Load a workload by shipped name, from a workload file (.json) or from a histogram (.csv).
 
-    A shipped name wins over a file of the same name; ``./chat`` or ``chat.json`` is always a path.
+    A shipped name takes precedence over a file of that name; ``./chat`` or ``chat.json`` is always a path.
 
     Raises:
         BadInput: the name or file is not found, or the file is not .json or .csv.
-        BadFile: all that is wrong with the file.
+        BadFile: with all faults of the file.
     """
     return load_workload_file(name_or_path).workload
 
 
 def load_workload_file(name_or_path: str | Path) -> WorkloadFile:
-    """As ``load_workload``, with the arrival rates that the source saw, where the file holds them."""
+    """Like ``load_workload``, with the source's arrival rates if the file has them."""
     text = str(name_or_path)
     names = list_workloads()
     shipped_name = _SPACES.sub("-", text.strip().lower())

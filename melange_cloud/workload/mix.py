@@ -1,4 +1,4 @@
-"""Workloads made from request sizes, and from other workloads. Nothing is clamped and nothing is dropped."""
+"""Makes workloads from request sizes and from other workloads. Nothing is clamped or dropped."""
 
 import math
 import operator
@@ -29,17 +29,17 @@ def workload_from_requests(
     licence: str,
     notes: Iterable[str] = (),
 ) -> Workload:
-    """Buckets of requests whose sizes are known one by one, each with the exact mean sizes of its requests.
+    """A workload from the sizes of single requests; each bucket has the exact mean sizes of its requests.
 
-    Edges are the paper's, extended as far as the sizes go. Requests of 0 tokens count in the first range, with size 0
-    in its mean; a note says how many there are.
+    Edges are the paper's, extended as far as the sizes go. Requests of 0 tokens count in the first range, and as 0 in
+    its mean; a note says how many there are.
 
     Args:
         input_tokens: input tokens of each request, whole numbers.
         output_tokens: output tokens of the same requests in the same order.
 
     Raises:
-        BadInput: no request, unequal lengths, or a size that is not a whole number from 0 to 1,000,000,000.
+        BadInput: no requests, unequal lengths, or a size that is not a whole number from 0 to 1,000,000,000.
     """
     requests = len(input_tokens)
     if requests != len(output_tokens):
@@ -59,7 +59,7 @@ def workload_from_requests(
         cell[2] += size_out
         cell[3] = max(cell[3], size_in + size_out)
     zero_notes = [
-        f"{count:,} of {requests:,} requests have 0 {kind} tokens: counted in the first {kind} range, with size 0"
+        f"{count:,} of {requests:,} requests have 0 {kind} tokens; they count in the first {kind} range with size 0"
         for kind, count in (("input", without_input), ("output", without_output))
         if count
     ]
@@ -81,12 +81,12 @@ def mix(parts: Mapping[str, tuple[Workload, float]], name: str, title: str, *, n
     """Several workloads as one: equal buckets are merged, with the share-weighted mean of their mean sizes.
 
     Args:
-        parts: by the name that the mixture's source, licence and notes give it: a workload and its weight, the fraction
-            of the mixture's requests that are its own.
+        parts: name (for the mixture's source, licence and notes) -> a workload and its weight, its fraction of the
+            mixture's requests.
 
     Raises:
-        BadInput: no part, a weight that is not positive, weights that do not sum to 1, or parts whose ranges overlap
-            without being equal.
+        BadInput: no parts, a weight that is not positive, weights that do not sum to 1, or parts with ranges that
+            overlap without being equal.
     """
     weights = {part: weight for part, (_, weight) in parts.items()}
     for part, weight in weights.items():
@@ -108,7 +108,7 @@ def mix(parts: Mapping[str, tuple[Workload, float]], name: str, title: str, *, n
                 shares.setdefault(key, []).append(share)
     keys = sorted(cells)
     if faults := clashes(keys):
-        raise BadInput(f"cannot mix {' and '.join(parts)}: {faults[0].what}; give both the same edges")
+        raise BadInput(f"cannot mix {' and '.join(parts)}: {faults[0].what}; give them the same edges")
     percent = {part: f"{100 * weight:g} % {part}" for part, weight in weights.items()}
     licences = {workload.licence for workload, _ in parts.values()}
     return Workload(
@@ -127,10 +127,10 @@ def mix(parts: Mapping[str, tuple[Workload, float]], name: str, title: str, *, n
 
 
 def mixed_cached_input(parts: Iterable[tuple[WorkloadFile, float]]) -> float | None:
-    """The share of a mixture's input tokens that came from a prompt cache; None if a part does not tell its own.
+    """The share of a mixture's input tokens that came from a prompt cache; None if it is unknown for a part.
 
     Args:
-        parts: with their weights, the fractions of the mixture's requests that are their own.
+        parts: with their weights, their fractions of the mixture's requests.
     """
     tokens: list[float] = []
     cached: list[float] = []
@@ -180,5 +180,5 @@ def _merged(key: tuple[TokenRange, TokenRange], buckets: list[Bucket], shares: l
 
 def _weighted_mean(means: list[float], weights: list[float]) -> float:
     mean = math.fsum(map(operator.mul, means, weights)) / math.fsum(weights)
-    # Rounding may carry the mean of equal numbers past them, and so out of the bucket.
+    # Rounding may move the mean of equal numbers past them, and so out of the bucket.
     return min(max(mean, min(means)), max(means))

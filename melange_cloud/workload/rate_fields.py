@@ -12,7 +12,7 @@ _DRIFT = ("window_s", "windows", "mean", "max")
 _RATES = ("window_s", "windows", "mean", "p95", "peak")
 _RATES_OPTIONAL = ("starts_at", "source", "requests_by_window", "hour_of_week")
 _CLOSE = 1e-6
-"""What rounding to 12 digits, and scaling, may leave between figures that are given twice."""
+"""How much two versions of a figure may differ because of rounding to 12 digits and scaling."""
 
 
 def token_figures(fields: JsonObject, key: str) -> TokenFigures | None:
@@ -24,7 +24,7 @@ def token_figures(fields: JsonObject, key: str) -> TokenFigures | None:
     p50, p90, p99 = (inner.whole(quantile) if inner.given(quantile) else None for quantile in _QUANTILES)
     known = [quantile for quantile in (p50, p90, p99) if quantile is not None]
     if known != sorted(known):
-        fields.fault(key, f"is {json_shown(fields.value(key))}", "p50, p90 and p99 must not fall")
+        fields.fault(key, f"is {json_shown(fields.value(key))}", "p50, p90 and p99 must not decrease")
     return None if mean is None else TokenFigures(mean, p50, p90, p99)
 
 
@@ -54,7 +54,7 @@ def arrival_rates(fields: JsonObject) -> ArrivalRates | None:
     starts_at = _moment(inner)
     source = inner.value("source") if inner.has("source") else ""
     if not isinstance(source, str):
-        inner.fault("source", f"is {json_shown(source)}", "must be a text")
+        inner.fault("source", f"is {json_shown(source)}", "must be a string")
         source = ""
     if window_s is None or windows is None or mean is None or p95 is None or peak is None:
         return None
@@ -72,7 +72,7 @@ def _check_windows(fields: JsonObject, rates: ArrivalRates) -> None:
     if not rates.requests_by_window:
         return
     if len(known) != rates.windows:
-        cure = f"requests_by_window has {len(known):,} that are not null"
+        cure = f"requests_by_window has {len(known):,} non-null windows"
         fields.fault("windows", f"is {rates.windows:,}", cure)
         return
     told = (
@@ -82,7 +82,7 @@ def _check_windows(fields: JsonObject, rates: ArrivalRates) -> None:
     )
     for key, given, found in told:
         if found is not None and abs(given - found) > _CLOSE * max(given, found):
-            fields.fault(key, f"is {given:g}", f"requests_by_window makes it {found:.9g}")
+            fields.fault(key, f"is {given:g}", f"requests_by_window gives {found:.9g}")
 
 
 def _alike(given: tuple[float | None, ...], found: tuple[float | None, ...]) -> bool:
@@ -101,6 +101,6 @@ def _moment(fields: JsonObject) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        fields.fault("starts_at", f"is {json_shown(value)}", "must be a time with its zone, 2024-05-10T00:00:00Z")
+        fields.fault("starts_at", f"is {json_shown(value)}", "must be a time with a zone, such as 2024-05-10T00:00:00Z")
         return None
     return moment.astimezone(UTC)

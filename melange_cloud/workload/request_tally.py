@@ -1,4 +1,4 @@
-"""Requests counted as they stream by: what a workload needs of them, in memory that does not grow with their number."""
+"""Counts requests as they stream by, in memory that does not grow with their number."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class CellSums:
         self._places = (_RangeLookup(self.input_edges), _RangeLookup(self.output_edges))
 
     def add(self, inputs: "Array", outputs: "Array") -> "Array":
-        """Counts requests; returns the cell of each, as a place in the flattened grid."""
+        """Count requests; returns the cell of each, as an index into the flattened grid."""
         import numpy as np
 
         cells: Array = self._places[0].of(inputs) * len(self.output_edges)
@@ -66,12 +66,12 @@ class CellSums:
 
 
 class Tally:
-    """Everything that is counted: sizes exactly, cells, arrivals by second and minute, the mix by hour.
+    """All counts: sizes exactly, cells, arrivals by second and minute, the mix by hour.
 
     Attributes:
-        grid: of the requested edges; ``mix_by_hour`` always has the cells of the default edges.
-        mix_by_hour: hour (of Unix time, or of the source's own) -> requests per cell.
-        mix_kept: whether ``mix_by_hour`` is whole; more than a year of hours is not kept.
+        grid: with the requested edges; ``mix_by_hour`` always has the cells of the default edges.
+        mix_by_hour: hour (of Unix time, or of the source's own clock) -> requests per cell.
+        mix_kept: True if ``mix_by_hour`` is complete; more than a year of hours is not kept.
     """
 
     def __init__(self, input_edges: Sequence[int], output_edges: Sequence[int]) -> None:
@@ -86,7 +86,7 @@ class Tally:
         self.timed_requests = 0
 
     def add(self, inputs: "Array", outputs: "Array", seconds: "Array | None") -> None:
-        """Counts requests: sizes in tokens as int64, arrivals as whole seconds, None if there are none."""
+        """Count requests: sizes in tokens as int64, arrivals as whole seconds, None if there are no times."""
         if not len(inputs):
             return
         self.requests += len(inputs)
@@ -125,7 +125,7 @@ class Tally:
 
 
 class DenseCounts:
-    """How often each whole number of a stretch comes; ``too_wide`` (and empty) once the stretch passes ``limit``."""
+    """How often each whole number of a range occurs; ``too_wide`` (and empty) once the range exceeds ``limit``."""
 
     def __init__(self, limit: int) -> None:
         import numpy as np
@@ -136,7 +136,7 @@ class DenseCounts:
         self.most: int | None = None
 
     def add(self, values: "Array") -> None:
-        """Counts values, at least one."""
+        """Count values, at least one."""
         import numpy as np
 
         low, high = int(values.min()), int(values.max())
@@ -151,7 +151,7 @@ class DenseCounts:
         before = self.first - self.least
         after = self.most - self.first + 1 - len(self.counts)
         if before > 0 or after > 0:
-            # Room for what is likely to come: arrivals grow at the end.
+            # Leave room at the end, where arrivals grow.
             self.counts = np.pad(
                 self.counts, (max(0, before), max(0, after) + (min(1_000, self.limit) if after > 0 else 0))
             )
@@ -171,7 +171,7 @@ class DenseCounts:
 
 
 class SizeCounts:
-    """How often each size comes: densely up to two million tokens, one by one above."""
+    """How often each size occurs: in an array up to two million tokens, in a dict above."""
 
     def __init__(self) -> None:
         import numpy as np
@@ -181,7 +181,7 @@ class SizeCounts:
         self.total = 0
 
     def add(self, values: "Array") -> None:
-        """Counts sizes of 0 or more."""
+        """Count sizes of 0 or more."""
         import numpy as np
 
         self.total += int(values.sum())
@@ -195,7 +195,7 @@ class SizeCounts:
 
     @property
     def zeros(self) -> int:
-        """Requests of size 0."""
+        """Number of requests of size 0."""
         return int(self.dense[0]) if len(self.dense) else 0
 
     def figures(self) -> TokenFigures:
@@ -208,7 +208,7 @@ class SizeCounts:
         count = dense_count + len(large)
 
         def at(percent: int) -> int:
-            rank = -(-percent * count // 100)  # the least number of requests that is percent % of them
+            rank = -(-percent * count // 100)  # the smallest number of requests that is percent % of them
             if rank <= dense_count:
                 return int(np.searchsorted(running, rank))
             return large[rank - dense_count - 1]
@@ -217,13 +217,13 @@ class SizeCounts:
 
 
 class _RangeLookup:
-    """Which range holds each size, from a table for the sizes that nearly all have: searching takes longer."""
+    """Finds the range of each size, by a table for most sizes, since searching takes longer."""
 
     def __init__(self, edges: "Array") -> None:
         import numpy as np
 
         self.edges = edges
-        # Sizes from one past an edge up to the next, by how many there are; the first range holds 0 too.
+        # The number of sizes from just above an edge up to the next; the first range includes 0.
         lengths = np.diff(np.minimum(edges, _TABLE_SIZES - 1), prepend=-1)
         self.table = np.repeat(np.arange(len(edges)), lengths)
 

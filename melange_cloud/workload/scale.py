@@ -1,4 +1,4 @@
-"""The same workload at another rate, or without its longest requests."""
+"""Changes the rate of a workload, or drops its longest requests."""
 
 import math
 from dataclasses import replace
@@ -14,24 +14,24 @@ def scale(
     """The workload with its arrivals multiplied.
 
     Args:
-        times: by this factor.
-        rate: or so that the rate named by ``at`` (``mean``, ``p95`` or ``peak``) is this, requests/s.
+        times: the factor.
+        rate: alternatively, the new value of the rate named by ``at`` (``mean``, ``p95`` or ``peak``), requests/s.
 
     Raises:
-        BadInput: none or both are given, one is not positive, or the workload has no arrivals.
+        BadInput: both or none are given, one is not positive, or the workload has no arrivals.
     """
     rates = held.arrival_rates
     if (times is None) == (rate is None):
         raise BadInput("give either a factor (--times 2) or a rate (--rate 25)")
     if rates is None:
         raise BadInput(
-            f"{held.workload.name} holds no arrival rates to scale: give it some with "
+            f"{held.workload.name} has no arrival rates to scale: add them with "
             "melange-cloud workloads from-counts --rates, or plan with --rate"
         )
     if rate is not None:
         known = {"mean": rates.mean_requests_per_s, "p95": rates.p95_requests_per_s, "peak": rates.peak_requests_per_s}
         if not known[at]:
-            raise BadInput(f"the {at} of {held.workload.name} is 0: scale by another (--at peak)")
+            raise BadInput(f"the {at} rate of {held.workload.name} is 0: scale by another (--at peak)")
         times = rate / known[at]
     if times is None or not 0 < times < 1e9:
         raise BadInput("a factor or rate must be above 0")
@@ -41,8 +41,8 @@ def scale(
 def without_longest(held: WorkloadFile, longest_tokens: int) -> WorkloadFile:
     """The workload without requests of more than ``longest_tokens`` (input + output).
 
-    A bucket that may hold a longer one goes whole, and a note says which share that is; arrivals shrink with it. What
-    was said about the requests themselves no longer holds, and is dropped.
+    A bucket that may contain a longer request is dropped as a whole. A note says which share that was, and arrivals
+    shrink by it. Statistics of the single requests no longer hold and are dropped too.
 
     Raises:
         BadInput: nothing is left.
@@ -61,7 +61,7 @@ def without_longest(held: WorkloadFile, longest_tokens: int) -> WorkloadFile:
         requests=None,
         notes=(
             *held.workload.notes,
-            f"without the buckets that hold a request over {longest_tokens:,} tokens: {100 * (1 - share):.3g} % of the "
+            f"without the buckets that have a request over {longest_tokens:,} tokens: {100 * (1 - share):.3g} % of the "
             "requests",
             *dropped,
         ),

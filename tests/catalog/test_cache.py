@@ -185,33 +185,33 @@ def with_time(value):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (torn, "torn, or not written"),
-        (lambda text: "", "torn, or not written"),
-        (lambda text: "[]", "torn, or not written"),
-        (lambda text: text.replace("us-east-1", "\0\0"), "torn, or not written"),
-        (lambda text: "[" * 100_000, "torn, or not written"),
-        (changed(provider="gcp"), "torn, or not written"),
-        (changed(parts=[{"region": "us-east-1"}]), "torn, or not written"),
-        (changed(asked=[["us-east-1", "on_demand"]]), "torn, or not written"),
-        (changed(sources=[]), "torn, or not written"),
-        (with_price(0), "torn, or not written"),
-        (with_price(-1), "torn, or not written"),
-        (with_price("0.8"), "torn, or not written"),
-        (with_price(float("nan")), "torn, or not written"),
-        (with_price(10**400), "torn, or not written"),
-        (with_price(1e308), "torn, or not written"),
-        (with_memory(float("inf")), "torn, or not written"),
-        (with_memory(float("nan")), "torn, or not written"),
-        (with_memory(1e308), "torn, or not written"),
-        (with_memory("16"), "torn, or not written"),
-        (lambda text: text.replace("16.0", "1e999"), "torn, or not written"),
-        (lambda text: text.replace('"format":1', '"format":' + "9" * 5_000), "torn, or not written"),
-        (changed(asked=5), "torn, or not written"),
-        (changed(instance_types={"a": 1}), "torn, or not written"),
-        (changed(sources=[["a"]]), "torn, or not written"),
-        (with_time("0001-01-01T00:00:00+00:00"), "torn, or not written"),
-        (with_time("2026-11-22T12:00:00"), "torn, or not written"),
-        (with_time("yesterday"), "torn, or not written"),
+        (torn, "damaged, or not written"),
+        (lambda text: "", "damaged, or not written"),
+        (lambda text: "[]", "damaged, or not written"),
+        (lambda text: text.replace("us-east-1", "\0\0"), "damaged, or not written"),
+        (lambda text: "[" * 100_000, "damaged, or not written"),
+        (changed(provider="gcp"), "damaged, or not written"),
+        (changed(parts=[{"region": "us-east-1"}]), "damaged, or not written"),
+        (changed(asked=[["us-east-1", "on_demand"]]), "damaged, or not written"),
+        (changed(sources=[]), "damaged, or not written"),
+        (with_price(0), "damaged, or not written"),
+        (with_price(-1), "damaged, or not written"),
+        (with_price("0.8"), "damaged, or not written"),
+        (with_price(float("nan")), "damaged, or not written"),
+        (with_price(10**400), "damaged, or not written"),
+        (with_price(1e308), "damaged, or not written"),
+        (with_memory(float("inf")), "damaged, or not written"),
+        (with_memory(float("nan")), "damaged, or not written"),
+        (with_memory(1e308), "damaged, or not written"),
+        (with_memory("16"), "damaged, or not written"),
+        (lambda text: text.replace("16.0", "1e999"), "damaged, or not written"),
+        (lambda text: text.replace('"format":1', '"format":' + "9" * 5_000), "damaged, or not written"),
+        (changed(asked=5), "damaged, or not written"),
+        (changed(instance_types={"a": 1}), "damaged, or not written"),
+        (changed(sources=[["a"]]), "damaged, or not written"),
+        (with_time("0001-01-01T00:00:00+00:00"), "damaged, or not written"),
+        (with_time("2026-11-22T12:00:00"), "damaged, or not written"),
+        (with_time("yesterday"), "damaged, or not written"),
         (changed(format=0), "another version"),
         (changed(format=2), "another version"),
         (changed(offer_columns=["instance_type"]), "another version"),
@@ -253,7 +253,7 @@ def test_a_folder_in_the_way_is_a_note(folder):
     (folder / "aws.json").mkdir(parents=True)
     assert "cannot be read" in read_cache("aws").faults[0].what
     unkept = store("aws", [part(priced())], [], NOW)
-    assert "not kept" in unkept.what
+    assert "not saved" in unkept.what
 
 
 def test_a_folder_that_cannot_be_made_is_a_note(tmp_path, monkeypatch):
@@ -270,7 +270,7 @@ def test_a_folder_that_cannot_be_made_is_a_note(tmp_path, monkeypatch):
 def test_a_read_only_folder_is_a_note(folder):
     folder.mkdir(mode=0o500)
     unkept = store("aws", [part(priced())], [], NOW)
-    assert "not kept" in unkept.what
+    assert "not saved" in unkept.what
 
 
 def test_a_full_disk_is_a_note_and_leaves_the_old_file_whole(folder):
@@ -287,7 +287,7 @@ def test_a_full_disk_is_a_note_and_leaves_the_old_file_whole(folder):
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "cannot be written" in ran.stdout
-    assert "not kept" in ran.stdout
+    assert "not saved" in ran.stdout
     assert (folder / "aws.json").read_text() == before
     assert not [file.name for file in folder.iterdir() if file.name.startswith(".")]
 
@@ -322,7 +322,7 @@ def test_a_lock_that_is_held_is_waited_for_and_then_a_note(folder, monkeypatch):
     folder.mkdir()
     with FileLock(folder / "lock"):
         unkept = cache_store.store("aws", [part(priced())], [], NOW)
-    assert "holds its lock" in unkept.what
+    assert "locked by another" in unkept.what
 
 
 def test_the_last_prices_of_each_day_are_kept():

@@ -31,7 +31,7 @@ def test_no_data_is_no_offers() -> None:
 def test_excluded_pairs_come_with_their_reason() -> None:
     pairs = SNAPSHOT.excluded_in("gcp", "us-central1")
     assert [pair.instance_type for pair in pairs] == ["a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"]
-    assert {pair.reason for pair in pairs} == {"no standard on-demand: sold as Spot, Flex-start or reservation only"}
+    assert {pair.reason for pair in pairs} == {"not sold on demand: only as Spot, Flex-start or with a reservation"}
     assert SNAPSHOT.excluded_in("aws", "us-east-1") == ()
 
 

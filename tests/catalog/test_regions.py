@@ -56,7 +56,7 @@ def test_govcloud_must_be_named() -> None:
     assert names("us-gov-*") == ["us-gov-east-1", "us-gov-west-1"]
     assert names("us-gov-west-1") == ["us-gov-west-1"]
     assert names("aws:us-gov*", "us-east-1") == ["us-east-1", "us-gov-east-1", "us-gov-west-1"]
-    assert refusal("*gov*") == "'*gov*' matches GovCloud regions only: name them (us-gov-east-1, us-gov-west-1)"
+    assert refusal("*gov*") == "'*gov*' matches only GovCloud regions: name them (us-gov-east-1, us-gov-west-1)"
 
 
 def test_all_and_globs_prefer_regions_with_prices() -> None:
@@ -81,9 +81,9 @@ def test_close_matches_say_whose_they_are() -> None:
         ("us-central-1", None, "unknown region 'us-central-1': did you mean us-central1 (gcp, Iowa)"),
         ("me-central-2", None, "unknown region 'me-central-2': did you mean me-central2 (gcp, Dammam)"),
         ("Frankfurt", None, "eu-central-1 (aws, Europe (Frankfurt)) or europe-west3 (gcp, Frankfurt)?"),
-        ("us-east-1a", None, "us-east-1a is a zone: prices are by region, use us-east-1"),
-        ("us-central1-a", None, "us-central1-a is a zone: prices are by region, use us-central1"),
-        ("us-west-2-lax-1", None, "us-west-2-lax-1 is a local zone, which has its own prices and is not planned"),
+        ("us-east-1a", None, "us-east-1a is a zone, but prices are by region: use us-east-1"),
+        ("us-central1-a", None, "us-central1-a is a zone, but prices are by region: use us-central1"),
+        ("us-west-2-lax-1", None, "us-west-2-lax-1 is a local zone, with prices of its own; use its region"),
         ("mars-*", None, "no region matches 'mars-*': "),
         ("eu-wst-*", None, "eu-west-1 (aws, Europe (Ireland))"),
         ("azure:eastus", None, "region 'azure:eastus', cloud 'azure': not supported; known are aws and gcp"),

@@ -205,7 +205,11 @@ def commitment(purchase, usd_per_hour):
             [fresh(usd_per_hour=1.0)],
             "on demand moved by 20 % or more: us-east-1 g6.xlarge -30",
         ),
-        ([fresh(), fresh(region="us-west-2", usd_per_hour=1.8)], (), "on demand twice the same type's cheapest region"),
+        (
+            [fresh(), fresh(region="us-west-2", usd_per_hour=1.8)],
+            (),
+            "on demand at least twice the same type's cheapest region",
+        ),
         ([fresh(), spot(0.9)], (), "spot not below on demand: us-east-1 g6.xlarge"),
         ([fresh(), commitment("commit_1y", 0.95)], (), "commit_1y not below on demand"),
         ([commitment("commit_1y", 0.5), commitment("commit_3y", 0.5)], (), "commit_3y not below commit_1y"),

@@ -158,10 +158,10 @@ def test_byte_order_mark_windows_lines_spaces_and_blank_lines_are_fine(path: Pat
         ("-Infinity", "'-Infinity' is not a number"),
         ("1e999", "'1e999' is not finite"),
         ("cheap", "'cheap' is not a number"),
-        ('"1,006"', "'1,006' has separators in it"),
-        ('"1.234,50"', "'1.234,50' has separators in it"),
-        ("1_006", "'1_006' has separators in it"),
-        ("1 006", "'1 006' has separators in it"),
+        ('"1,006"', "'1,006' contains separators"),
+        ('"1.234,50"', "'1.234,50' contains separators"),
+        ("1_006", "'1_006' contains separators"),
+        ("1 006", "'1 006' contains separators"),
         ("$1.006", "'$1.006' is not a plain number"),
         ("1.006 EUR", "'1.006 EUR' is not a plain number"),
         ("0x10", "'0x10' is not a plain number"),
@@ -177,7 +177,7 @@ def test_a_price_that_cannot_be_one_is_refused(path: Path, price: str, why: str)
 @pytest.mark.parametrize(
     ("column", "value", "why"),
     [
-        ("currency", "EUR", "'EUR' is not USD: convert the price, and write USD or nothing"),
+        ("currency", "EUR", "unsupported currency 'EUR': convert the price to USD"),
         ("gpu", "H200", "unknown 'H200': did you mean H100?"),
         ("gpu", "A10G", "A10G contradicts g6.xlarge: it has L4"),
         ("gpu_count", "2", "2 contradicts g6.xlarge: it has 1"),
@@ -207,7 +207,7 @@ def test_an_optional_cell_that_cannot_be_right_is_refused(path: Path, column: st
         ("aws,US-EAST-1,g6.xlarge,on_demand,1", "region: 'US-EAST-1' is not a region name"),
         ("aws,us-east1,g6.xlarge,on_demand,1", "region: us-east1 is a region of gcp, not of aws"),
         ("aws,us-east-1,,on_demand,1", "instance_type: is empty"),
-        ("aws,us-east-1,g6 xlarge,on_demand,1", "instance_type: 'g6 xlarge' is not an instance type's name"),
+        ("aws,us-east-1,g6 xlarge,on_demand,1", "instance_type: 'g6 xlarge' is not an instance type"),
         ("gcp,us-east1,g6.xlarge,on_demand,1", "instance_type: g6.xlarge is a type of aws, not of gcp"),
         (
             "aws,us-east-1,g6.xlarg,on_demand,1",
@@ -225,7 +225,7 @@ def test_a_row_that_names_nothing_that_can_be_priced_is_refused(path: Path, row:
 def test_a_new_instance_type_without_its_facts_is_refused(path: Path) -> None:
     (fault,) = faults(path, f"{HEADER},gpu\naws,us-east-1,zz9.metal,on_demand,1,L4\n")
     assert fault == (
-        "line 2, instance_type: unknown instance type 'zz9.metal': a new one needs gpu_count, vcpus, memory_gib too"
+        "line 2, instance_type: unknown instance type 'zz9.metal': a new type also needs gpu_count, vcpus, memory_gib"
     )
 
 
@@ -241,7 +241,7 @@ def test_a_new_instance_type_cannot_have_two_shapes(path: Path) -> None:
 
 def test_dates_in_the_wrong_order_are_refused(path: Path) -> None:
     (fault,) = faults(path, f"{HEADER},as_of_from,as_of_to\n{ROW},2026-05-01,2026-04-01\n")
-    assert fault == "line 2, as_of_from: 2026-05-01 is after as_of_to 2026-04-01: exchange them"
+    assert fault == "line 2, as_of_from: 2026-05-01 is after as_of_to 2026-04-01: swap them"
 
 
 def test_a_clock_a_day_behind_is_no_fault(path: Path) -> None:
@@ -253,7 +253,7 @@ def test_a_clock_a_day_behind_is_no_fault(path: Path) -> None:
 def test_a_second_price_for_the_same_names_both_lines(path: Path) -> None:
     (fault,) = faults(path, f"{HEADER}\n{ROW}\naws,us-east-2,g6.xlarge,on_demand,0.61\n{ROW}\n")
     assert fault == (
-        "line 4, instance_type: aws us-east-1 g6.xlarge on_demand is priced in line 2 already: keep one of the two"
+        "line 4, instance_type: aws us-east-1 g6.xlarge on_demand already has a price in line 2: keep one of the two"
     )
 
 
@@ -264,17 +264,17 @@ def test_the_same_with_another_purchase_is_no_duplicate(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("", "is empty: the first line names the columns provider, region, instance_type, purchase, usd_per_hour"),
+        ("", "is empty: the first line must name the columns provider, region, instance_type, purchase, usd_per_hour"),
         ("\n\n", "is empty: "),
         (f"{HEADER}\n", "has a header and no rows"),
         (f"{ROW}\n", "line 1: has no header"),
-        (f"{HEADER}\n{ROW}\n".replace(",", ";"), "line 1: values are separated by semicolons: save it with commas"),
-        (f"{HEADER}\n{ROW}\n".replace(",", "\t"), "line 1: values are separated by tabs"),
+        (f"{HEADER}\n{ROW}\n".replace(",", ";"), "line 1: its values are separated by semicolons: save it with commas"),
+        (f"{HEADER}\n{ROW}\n".replace(",", "\t"), "line 1: its values are separated by tabs"),
         (f"{HEADER}\n{ROW}\n".encode("utf-16"), "line 1: is not UTF-8"),
         (f"{HEADER}\n{ROW}\n{ROW}".encode() + b"\xe9\n", "line 3: is not UTF-8"),
         (f"{HEADER}\n{ROW},\n", "line 2: has 6 values for 5 columns"),
         (f"{HEADER}\naws,us-east-1\n", "line 2: has 2 values for 5 columns"),
-        (f'{HEADER}\naws,"us-east-1,g6.xlarge\n', "line 2: is not proper CSV"),
+        (f'{HEADER}\naws,"us-east-1,g6.xlarge\n', "line 2: is not valid CSV"),
         (f"{HEADER},cofirmed\n{ROW},yes\n", "line 1, header: unknown column 'cofirmed': did you mean confirmed?"),
         (f"{HEADER},colour\n{ROW},red\n", "line 1, header: unknown column 'colour': the columns are provider, region,"),
         (f"{HEADER},region\n{ROW},eu-west-1\n", "line 1, header: duplicate column region: keep one"),

@@ -341,7 +341,7 @@ def test_a_diff_by_day(serve):
     assert same["same"] >= 4
     old = (today - timedelta(days=400)).isoformat()
     said = prices("diff", old, "cache", code=5).stderr
-    assert f"no prices from {old} or before, the first that it keeps is {today}" in said
+    assert f"no prices from {old} or before (its first day is {today})" in said
 
 
 def test_a_diff_with_an_empty_cache_says_how_to_fill_it():
@@ -418,7 +418,7 @@ def test_the_doctor_says_of_a_torn_cache_what_is_wrong_and_apart_from_it_the_cur
     prices("refresh", "--region", "us-east-1")
     file = cache / "aws.json"
     file.write_text(file.read_text()[:-100])
-    found = f"{file}: torn, or not written by melange-cloud; its prices are not used"
+    found = f"{file}: damaged, or not written by melange-cloud; its prices are not used"
     cure = "run `melange-cloud prices refresh --provider aws` to write it again"
     checks = json.loads(prices("doctor", "--offline", "--format", "json", code=5).stdout)["checks"]
     (check,) = [check for check in checks if check["about"] == "cache" and check["status"] == "failed"]

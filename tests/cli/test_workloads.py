@@ -251,10 +251,10 @@ def test_where_counts_some_rows_and_says_how_many(tmp_path: Path, trace: Path) -
         main_app, ["workloads", "from-trace", str(trace), "--where", "model=a", "--out", str(out)]
     )
     assert result.exit_code == 0
-    assert "only rows where model=a: 2 of 3" in result.stderr
+    assert "only rows with model=a: 2 of 3" in result.stderr
     held = load_workload_file(out)
     assert held.workload.mean_input_tokens == 20
-    assert "only rows where model=a: 2 of 3" in held.workload.notes
+    assert "only rows with model=a: 2 of 3" in held.workload.notes
     assert "did you mean" in refused("from-trace", trace, "--where", "model=A")
     assert json.loads(run("from-trace", trace, "--where", "model=*"))["requests"] == 3
 
@@ -300,7 +300,7 @@ def test_a_time_column_that_nobody_knows_is_hinted_at(trace: Path) -> None:
     trace.write_text("begun,input_tokens,output_tokens\n2026-05-01T00:00:00Z,1,1\n2026-05-01T00:02:00Z,1,1\n")
     result = CliRunner().invoke(main_app, ["workloads", "from-trace", str(trace)])
     assert result.exit_code == 0
-    assert "begun looks like it: --time-column begun" in result.stderr
+    assert "If begun has them, use --time-column begun" in result.stderr
 
 
 def test_a_quoted_glob_and_named_columns(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_edges_are_the_papers_or_given_or_found(trace: Path) -> None:
     assert [bucket["input_tokens"] for bucket in given["buckets"]] == [[0, 15], [15, 400]]
     assert "leave out --input-edges" in refused("from-trace", trace, "--edges", "auto", "--input-edges", "5")
     for wrong in ("5,5", "9,3", "x", "", "0,5", "1.5", "1_0", "\u0663", "9" * 5000):
-        assert "give rising whole numbers" in refused("from-trace", trace, "--input-edges", wrong)
+        assert "give increasing whole numbers" in refused("from-trace", trace, "--input-edges", wrong)
 
 
 def test_sizes_of_one_source_with_arrivals_of_another(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_scale(tmp_path: Path) -> None:
         (("code",), "say what to change"),
         (("code", "--times", "2", "--rate", "3"), "give either a factor"),
         (("code", "--times", "0"), "must be above 0"),
-        (("chat", "--times", "2"), "chat holds no arrival rates to scale"),
+        (("chat", "--times", "2"), "chat has no arrival rates to scale"),
         (("chat", "--longest", "10"), "leaves no bucket of chat"),
     ],
 )

@@ -252,7 +252,7 @@ def test_a_repeated_token_ends_and_nothing_of_its_chain_is_taken(aws) -> None:
         lambda request, *_: Reply(FakeAws([product()])._products(bare(request)).body | {"NextToken": "1"}),
     )
     with aws(FakeAws([product()], fault=again)) as server:
-        with pytest.raises(PricesUnavailable, match="its pages never end"):
+        with pytest.raises(PricesUnavailable, match="its pages repeat without end"):
             fetch()
         assert calls(server, "GetProducts") == 2
 
@@ -317,9 +317,9 @@ def test_throttling_and_server_errors_are_asked_again_after_a_pause(aws, monkeyp
         ("ExpiredToken", 403, "the credentials have expired: log in again"),
         ("UnrecognizedClientException", 403, "AWS does not accept the credentials"),
         ("InvalidSignatureException", 403, "AWS does not accept the credentials"),
-        ("ThrottlingException", 400, "AWS asks for fewer calls"),
-        ("InternalFailure", 500, "AWS fails (HTTP 500), even after retries"),
-        ("InvalidParameterException", 400, "AWS refuses (InvalidParameterException: no)"),
+        ("ThrottlingException", 400, "AWS still throttles these calls"),
+        ("InternalFailure", 500, "AWS still fails after several retries (HTTP 500)"),
+        ("InvalidParameterException", 400, "AWS rejected the request (InvalidParameterException: no)"),
     ],
 )
 def test_nothing_but_refusals_is_one_line_with_the_cure(aws, code, status, said) -> None:
@@ -355,7 +355,7 @@ def test_a_wrong_clock_is_named(aws, fault) -> None:
     [
         ("hang", "no answer in time from http://127.0.0.1"),
         ("drop", "cannot be reached"),
-        ("truncate", "cut short or malformed"),
+        ("truncate", "truncated or malformed"),
     ],
 )
 def test_a_bad_connection_is_tried_twice_and_said(aws, fault, said) -> None:
@@ -418,7 +418,7 @@ def test_regions_fail_one_by_one(aws) -> None:
     assert {(offer.region, offer.purchase) for offer in fetched.offers} == fetched.complete
     enable = "the region is not enabled for this account, or the credentials are not valid there: enable it in the "
     assert [line.partition(enable)[0] for line in lines_of(fetched)] == [
-        "price list of us-west-2: AWS fails (HTTP 500), even after retries: try again later",
+        "price list of us-west-2: AWS still fails after several retries (HTTP 500): try again later",
         "spot prices of eu-west-1: ",
         "types on offer in eu-west-1: ",
     ]
@@ -466,10 +466,10 @@ def test_a_refused_price_names_its_sku_and_keeps_the_region_from_being_complete(
     assert [offer.instance_type.name for offer in fetched.offers] == ["p5.48xlarge"]
     assert fetched.complete == frozenset()
     assert lines_of(fetched) == (
-        "price of g6.xlarge on_demand in us-east-1 (SKU FREE): is 0 USD/h, which is not a price; refused, an older "
-        "price stays: give your own price with --prices",
-        "price of g5.2xlarge on_demand in us-east-1 (SKU YUAN): is priced in CNY, not in USD; refused, an older "
-        "price stays: give your own price with --prices",
+        "price of g6.xlarge on_demand in us-east-1 (SKU FREE): is 0 USD/h, which is not a price; rejected; the "
+        "older price is kept: give your own price with --prices",
+        "price of g5.2xlarge on_demand in us-east-1 (SKU YUAN): is priced in CNY, not in USD; rejected; the "
+        "older price is kept: give your own price with --prices",
     )
 
 

@@ -150,7 +150,7 @@ def test_a_foreign_currency_and_a_foreign_unit_are_refused() -> None:
     assert priced == ()
     assert {(refusal.sku, refusal.why) for refusal in refused} == {
         ("YUAN", "is priced in CNY, not in USD"),
-        ("DAILY", "is priced by 'Days', not by the hour"),
+        ("DAILY", "is priced per 'Days', not per hour"),
     }
 
 

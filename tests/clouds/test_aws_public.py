@@ -166,7 +166,7 @@ def test_spot_needs_credentials_and_that_is_said() -> None:
     with Loopback(FakeAws([product()])) as server:
         fetched = fetch(server, purchases=("on_demand", "spot"))
     assert lines_of(fetched) == (
-        "spot prices of every region: the public price list has none: they need credentials (`aws configure`)",
+        "spot prices of every region: the public price list does not have them: set up credentials (`aws configure`)",
     )
 
 
@@ -212,8 +212,8 @@ def test_what_another_attempt_may_mend_is_tried_again(first: Reply, attempts: in
         (Reply("no such key", status=403), "check the region's name"),
         (Reply("gone", status=410), "HTTP 410"),
         (Reply(fault="hang"), "no answer in time"),
-        (Reply(fault="drop"), "breaks off or cannot be reached"),
-        (Reply(public_list([product()]), fault="truncate"), "cut short or malformed"),
+        (Reply(fault="drop"), "cannot be reached or broke off"),
+        (Reply(public_list([product()]), fault="truncate"), "truncated or malformed"),
         (Reply("<html>sign in</html>"), "no header that begins with SKU"),
         (Reply(""), "no header that begins with SKU"),
         (Reply(public_list([product()]).replace('"MarketOption"', '"Other"')), "no column 'MarketOption'"),
@@ -241,7 +241,7 @@ def test_regions_fail_one_by_one() -> None:
     assert [offer.region for offer in fetched.offers] == ["us-east-1"]
     assert fetched.complete == {("us-east-1", "on_demand")}
     assert lines_of(fetched) == (
-        "public price list of eu-west-1: AWS fails (HTTP 500), even after retries: try again later",
+        "public price list of eu-west-1: AWS still fails after several retries (HTTP 500): try again later",
     )
 
 
@@ -314,7 +314,7 @@ def test_a_list_cut_in_the_middle_of_any_line_is_seen_as_cut(back: int, packed: 
     with Loopback(lambda _: Reply(wire=iter([head, body]))) as server:
         said = trouble(server)
     # A line that lacks nothing but its end is whole; what should follow it is missed by name.
-    assert "cut short or malformed" in said or (back < 4 and "it ends without p4d.24xlarge, p5.48xlarge" in said)
+    assert "truncated or malformed" in said or (back < 4 and "it ends without p4d.24xlarge, p5.48xlarge" in said)
 
 
 def test_a_list_cut_between_two_lines_keeps_the_older_prices_of_what_it_lacks() -> None:
@@ -325,8 +325,8 @@ def test_a_list_cut_between_two_lines_keeps_the_older_prices_of_what_it_lacks() 
     assert len(fetched.offers) == 2
     assert fetched.complete == frozenset()
     assert lines_of(fetched) == (
-        "public price list of us-east-1: it ends without p4d.24xlarge, p5.48xlarge; as it does not say where it "
-        "ends, it may be cut, and older prices stay: try again, and check any proxy in between",
+        "public price list of us-east-1: it ends without p4d.24xlarge, p5.48xlarge; the server did not "
+        "announce its length, so it may be truncated; older prices are kept: try again, and check any proxy on the way",
     )
 
 
@@ -336,7 +336,7 @@ def test_a_packed_list_is_read_and_a_torn_one_is_not(torn: bytes) -> None:
     body = body[:-200] if torn else body
     with Loopback(lambda _: Reply(body, headers={"Content-Encoding": "gzip"})) as server:
         if torn:
-            with pytest.raises(PricesUnavailable, match="gzip data that is cut off"):
+            with pytest.raises(PricesUnavailable, match="truncated gzip data"):
                 fetch_known(server)
         else:
             assert len(fetch_known(server).offers) == 4

@@ -111,7 +111,7 @@ def test_a_page_is_asked_for_as_google_documents(serve):
 
 def test_a_repeated_token_ends_in_an_error_not_in_a_circle(serve):
     said = refused(serve, lambda request: Reply({"skus": skus(), "nextPageToken": "again"}))
-    assert "repeats the page 'again'" in said
+    assert "keeps repeating the page 'again'" in said
     assert len(serve.requests) == 2
 
 
@@ -199,7 +199,7 @@ def test_unauthorized_without_credentials_to_renew(serve):
 def test_a_hanging_answer_is_given_up_in_time(serve):
     patience = GcpPatience(answer_s=0.1, give_up_s=0.03, first_wait_s=0.01, longest_wait_s=0.02)
     said = refused(serve, Reply(fault="hang"), patience=patience)
-    assert "no usable answer within 0.03 s (it hangs)" in said
+    assert "no usable answer within 0.03 s (it stopped answering)" in said
     assert len(serve.requests) >= 2
 
 
@@ -215,12 +215,12 @@ def test_a_lost_answer_is_asked_for_again(serve, fault):
     ['{"skus": [{"skuId": "A"', "<html>Sign in to the hotel's network</html>", "", b"\xff\xfe", '{"skus": 3}', "null"],
 )
 def test_malformed_json_is_one_line(serve, body):
-    assert "is not the JSON that Google documents" in refused(serve, Reply(body))
+    assert "is not in the JSON form that Google documents" in refused(serve, Reply(body))
 
 
 @pytest.mark.parametrize("body", [{}, [], {"skus": []}])
 def test_an_answer_without_anything_of_ours_is_no_price_list(serve, body):
-    assert "has none of the GPU machines that we know" in refused(serve, Reply(body))
+    assert "has none of the GPU machines that melange-cloud knows" in refused(serve, Reply(body))
 
 
 def test_a_later_page_that_fails_spoils_the_whole(serve):
@@ -247,15 +247,15 @@ def test_a_server_killed_in_the_middle(monkeypatch):
     [
         (error(403, message="Required 'compute.machineTypes.list' permission"), "grant compute.machineTypes.list"),
         (error(503), "no usable answer within 0.5 s"),
-        (Reply("{"), "is not the JSON that Google documents"),
-        (Reply({"items": {}, "nextPageToken": "again"}), "repeats the page 'again'"),
+        (Reply("{"), "is not in the JSON form that Google documents"),
+        (Reply({"items": {}, "nextPageToken": "again"}), "keeps repeating the page 'again'"),
     ],
 )
 def test_without_machine_types_prices_still_come_from_what_is_known(serve, compute, said):
     fetched = serve(WHOLE, compute, known_types={"us-central1": {"g2-standard-4"}})
     (problem,) = map(str, fetched.problems)
     assert said in problem
-    assert "machine types are taken from what is known offline" in problem
+    assert "the machine types known offline are used instead" in problem
     assert [offer.instance_type.name for offer in fetched.offers] == ["g2-standard-4"]
 
 

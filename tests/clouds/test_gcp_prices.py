@@ -166,7 +166,7 @@ def test_small_a3_is_spot_only(fetch):
     fetched = fetch(purchases=("on_demand", "spot", "commit_1y"))
     for name in ("a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"):
         assert [key for key in prices(fetched) if key[1] == name] == [("us-central1", name, "spot")]
-        assert reasons(fetched)[name] == "no standard on-demand: sold as Spot, Flex-start or reservation only"
+        assert reasons(fetched)[name] == "not sold on demand: only as Spot, Flex-start or with a reservation"
 
 
 def test_a_commitment_that_google_does_not_sell_is_left_out_and_said(fetch):
@@ -269,7 +269,7 @@ def test_a_shape_of_unknown_parts_is_left_out_and_said(fetch):
     aws = InstanceType("aws", "g6.xlarge", "L4", 1, 4, 16.0, "aws:G")
     fetched = fetch(project="a-project", machines=(novel, aws))
     assert not fetched.offers
-    assert reasons(fetched)["a3-novelgpu-2g"] == "melange-cloud does not know which parts its price is made of"
+    assert reasons(fetched)["a3-novelgpu-2g"] == "melange-cloud does not know which parts make up its price"
 
 
 def test_a_type_that_exists_without_any_price_is_said(fetch):

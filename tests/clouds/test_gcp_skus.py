@@ -162,7 +162,10 @@ def test_a_price_that_begins_later_is_not_todays():
             [(1000, "2028-01-01T00:00:00Z"), (900, "2027-03-01T00:00:00Z")],
             "has no valid price before 2027-03-01",
         ),
-        ([(1000, "2026-01-01T00:00:00Z"), (900, "2026-01-01T00:00:00Z")], "has 2 prices that begin at the same moment"),
+        (
+            [(1000, "2026-01-01T00:00:00Z"), (900, "2026-01-01T00:00:00Z")],
+            "has 2 prices that take effect at the same moment",
+        ),
     ],
 )
 def test_without_a_price_in_force_there_is_no_price(priced, fault):

@@ -16,13 +16,13 @@ SAID = {
     "drip": "no answer within 60 s",
     "drip in the head": "no answer within 60 s",
     "silence": "no answer within 60 s",
-    "endless tokens": f"{MOST_PAGES} pages have come|{MOST_PAGES} have come",
-    "repeated tokens": "never end|repeats the page",
+    "endless tokens": f"{MOST_PAGES} pages|{MOST_PAGES} have come",
+    "repeated tokens": "repeat without end|keeps repeating the page",
     "gzip bomb": "larger than 1 MiB|no PriceList|malformed",
     "endless body": "larger than 1 MiB",
     "giant length": "larger than 1 MiB",
-    "redirected elsewhere": "redirects to another host|AWS refuses",
-    "redirected to itself": "redirects to another host|AWS refuses",
+    "redirected elsewhere": "redirects to another host|AWS rejected the request",
+    "redirected to itself": "redirects to another host|AWS rejected the request",
 }
 
 

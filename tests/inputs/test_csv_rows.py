@@ -14,10 +14,10 @@ def test_rows_carry_the_line_in_which_they_begin():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('a\n"b', "f.csv, line 2: is not proper CSV"),
-        ('a\n"b"c', "line 2: is not proper CSV"),
-        ("a\n" + "b" * 200_000, "line 2: has a value of more than 20,000 characters|field larger than field limit"),
-        ("a,b\n" + "," * 300_000, "line 2: has 300,001 columns, more than the 2,000"),
+        ('a\n"b', "f.csv, line 2: is not valid CSV"),
+        ('a\n"b"c', "line 2: is not valid CSV"),
+        ("a\n" + "b" * 200_000, "line 2: has a value longer than 20,000 characters|field larger than field limit"),
+        ("a,b\n" + "," * 300_000, "line 2: has 300,001 columns, more than the limit of 2,000"),
     ],
 )
 def test_what_is_not_a_table_is_refused_in_one_line(text, said):

@@ -90,7 +90,7 @@ def test_unknown_missing_and_duplicate_fields() -> None:
     fields.refuse_unknown(["share", "input_tokens"])
     assert [str(fault) for fault in faults] == [
         "mine, buckets[3].share: is missing: add it",
-        "mine, buckets[3].shar: is not a field here: did you mean share?",
+        "mine, buckets[3].shar: is not a known field: did you mean share?",
     ]
     faults.clear()
     assert json_object('{"share": 1, "share": 2}', PATH, faults) is None

@@ -44,7 +44,7 @@ def test_what_is_not_a_file_is_written_to_as_it_is():
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(MelangeError, match=r"cannot be written \(No such file or directory\): choose another place"):
+    with pytest.raises(MelangeError, match=r"cannot be written \(No such file or directory\): choose another path"):
         write_whole(tmp_path / "no" / "out.txt", "x")
 
 

@@ -78,7 +78,7 @@ CHECKS = (
 
 RENEWAL = RenewalSummary(
     folder="renewed-pricing",
-    notices=("gcp: all of its rows stay as they were",),
+    notices=("gcp: all of its rows are unchanged",),
     checks=(),
     rows=1877,
     renewed_rows=368,

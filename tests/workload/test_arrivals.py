@@ -116,7 +116,7 @@ def test_silence_in_busy_traffic_is_a_gap() -> None:
 def test_stray_times_are_refused_with_the_cure(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("arrival_s,input_tokens,output_tokens\n0,1,1\n1700000000,1,1\n")
-    with pytest.raises(BadInput, match="more than ten years: fix the stray ones, name their unit with --time-unit"):
+    with pytest.raises(BadInput, match="more than ten years: fix the wrong ones, name their unit with --time-unit"):
         read_trace(path)
     assert read_trace(path, ColumnChoice(ignore_times=True)).arrival_rates is None
 
@@ -145,7 +145,7 @@ HISTOGRAM = "input\\output,1-25,26-100,>100\n1-25,30,50,10\n26-100,0,10,0\n>100,
 def test_a_histogram_takes_what_its_source_tells_of_sizes(tmp_path: Path) -> None:
     path = tmp_path / "h.csv"
     path.write_text(HISTOGRAM)
-    with pytest.raises(BadFile, match="10 % of the requests lie in ranges without an upper edge"):
+    with pytest.raises(BadFile, match="10 % of the requests are in ranges without an upper edge"):
         read_histogram(path)
     held = read_histogram(path, SizeFacts(mean_input=16, mean_output=66, longest_output=400))
     workload = held.workload
@@ -157,7 +157,7 @@ def test_a_histogram_takes_what_its_source_tells_of_sizes(tmp_path: Path) -> Non
         for b in workload.buckets
     }
     assert len(places) == 1
-    assert "the open output range is taken to end at 400 tokens" in workload.notes
+    assert "the open output range is assumed to end at 400 tokens" in workload.notes
     with pytest.raises(BadFile, match="--mean-input 500: the ranges allow means above 2"):
         read_histogram(path, SizeFacts(mean_input=500, longest_output=400))
 
@@ -242,12 +242,12 @@ def test_files_of_rates(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "a file of rates has a column of times first"),
+        ("", "a file of rates needs a first column of times"),
         ("hour,tokens\n0,1\n1,2\n", "found: hour, tokens"),
         ("hour,requests\n0,x\n1,2\n", "line 2, requests: is 'x'"),
         ("hour,requests\n0,1\nlate,2\n", "line 3, hour: is 'late'"),
         ("hour,requests\n0,1\n0,2\n", "times must rise by equal steps"),
-        ("hour,requests\n0,0\n1,0\n", "holds no request at all"),
+        ("hour,requests\n0,0\n1,0\n", "has no requests"),
     ],
 )
 def test_bad_rates_are_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -263,7 +263,7 @@ def test_times_that_rise_by_one_are_asked_for_their_unit(tmp_path):
     path = tmp_path / "hours.csv"
     rows = "\n".join(f"{hour},{1000 * (hour + 1)}" for hour in range(24))
     path.write_text(f"time,requests\n{rows}\n", encoding="utf-8")
-    with pytest.raises(BadFile, match="may be seconds, minutes or hours: call the column t_s, minute or hour"):
+    with pytest.raises(BadFile, match="may be seconds, minutes or hours: name the column t_s, minute or hour"):
         read_rates(path)
     path.write_text(f"hour,requests\n{rows}\n", encoding="utf-8")
     assert read_rates(path).peak_requests_per_s == pytest.approx(24_000 / 3600)

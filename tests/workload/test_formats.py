@@ -146,7 +146,7 @@ def test_sentinels_are_refused_in_one_line_in_every_format(
         *texts(tmp_path, [moment.isoformat() for moment in moments], *sizes),
     )
     for path in files:
-        with pytest.raises(BadInput, match="more than ten years: fix the stray ones") as caught:
+        with pytest.raises(BadInput, match="more than ten years: fix the wrong ones") as caught:
             read_trace(path, ColumnChoice(time_zone=zone))
         assert len(str(caught.value).splitlines()) == 1
         assert read_trace(path, ColumnChoice(ignore_times=True)).requests == 3
@@ -183,7 +183,7 @@ def test_stamps_of_no_calendar_are_left_out(tmp_path: Path, units: list[int]) ->
 def test_days_in_parquet(tmp_path: Path, column: Any) -> None:
     trace = read_trace(parquet(tmp_path, column, [10, 20], [5, 6]))
     assert (trace.requests, trace.arrival_rates) == (2, None)
-    assert "holds days without a time of day" in trace.notes[0]
+    assert "has days without a time of day" in trace.notes[0]
 
 
 @pytest.mark.parametrize(

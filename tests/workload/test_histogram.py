@@ -73,9 +73,9 @@ def test_shares_and_fractional_counts_are_read(tmp_path: Path) -> None:
         (GOOD.replace("\n26-100", "\n20-100"), "line 3, range 20-100: overlaps another range"),
         (GOOD.replace("\n26-100", "\n1-25"), "line 3, range 1-25: is a duplicate"),
         (GOOD.replace("output,1-25,26-100", "output,1-25,1-25"), "line 1, range 1-25: is a duplicate"),
-        (GOOD.replace(">100,0,0,0", ">50,0,0,0"), "line 4, range >50: must come only once"),
-        (GOOD + ">200,0,0,0\n", "line 5, range >200: must come only once"),
-        ('input\\output,1-25\n1-25,"3\n', "is not proper CSV"),
+        (GOOD.replace(">100,0,0,0", ">50,0,0,0"), "line 4, range >50: must be the only open range"),
+        (GOOD + ">200,0,0,0\n", "line 5, range >200: must be the only open range"),
+        ('input\\output,1-25\n1-25,"3\n', "is not valid CSV"),
     ],
 )
 def test_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -89,7 +89,7 @@ def test_refused(tmp_path: Path, text: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (GOOD.replace("0,1,0", "0,1,1"), "20 % of the requests lie in ranges without an upper edge (output >100)"),
+        (GOOD.replace("0,1,0", "0,1,1"), "20 % of the requests are in ranges without an upper edge (output >100)"),
         (GOOD.replace(">100,0,0,0", ">100,0,0,4"), "50 % of the requests"),
         (GOOD.replace(">100,0,0,0", ">100,4,0,0"), "(input >100), so their mean size is unknown: split those ranges"),
     ],

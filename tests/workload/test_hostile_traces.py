@@ -224,11 +224,11 @@ def test_texts_that_were_tampered_with(tmp_path: Path, write) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('{"a": ' * 100_000, "no line of its beginning is a JSON record"),
+        ('{"a": ' * 100_000, "does not begin with JSON records"),
         (b"\x1f\x8b\x08\x00", "damaged gzip data"),
         ((HEADER + "1,2,3\n").encode("utf-16"), "is UTF-16 text: save it as UTF-8"),
         (b"PAR1\x00\x00", "is not a valid Parquet file"),
-        ("\x1b]0;owned\x07,input\n1,2\n", "no column is known to hold input tokens"),
+        ("\x1b]0;owned\x07,input\n1,2\n", "no column found for input tokens"),
         ("model,input_tokens,output_tokens\na,1,1\n\x1b[31mb,1,1\n", "2 models in one log"),
     ],
 )

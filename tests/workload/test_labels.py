@@ -35,7 +35,7 @@ def test_two_models_are_not_mixed_in_silence(tmp_path: Path, write, column: str)
     )
     one = read(rows, tmp_path, write, f"{column}=llama")
     assert (one.requests, one.tally.input_values.total) == (500, sum(range(4, 2001, 4)))
-    assert f"only rows where {column}=llama: 500 of 2,000" in one.notes
+    assert f"only rows with {column}=llama: 500 of 2,000" in one.notes
     assert read(rows, tmp_path, write, f"{column}=*").requests == 2000
     assert read(rows, tmp_path, write, f"{column}=llama", f"{column}=gpt-4o").requests == 2000
 
@@ -69,7 +69,7 @@ def test_columns_of_where_must_all_match(tmp_path: Path, write) -> None:
         for status in (200, 500)
     ]
     assert read(rows, tmp_path, write, "model=a", "team=x", "team=y", "status=200").requests == 2
-    with pytest.raises(BadFile, match="has no request"):
+    with pytest.raises(BadFile, match="has no requests"):
         read([rows[0], rows[-1]], tmp_path, write, "model=a", "team=z")
 
 
@@ -78,7 +78,7 @@ def test_columns_of_where_must_all_match(tmp_path: Path, write) -> None:
     [
         ("model=lama", "--where model=lama: no row has this value; did you mean llama?"),
         ("model=LLAMA", "no row has this value; did you mean"),
-        ("modle=llama", "there is no column modle for --where: did you mean model?"),
+        ("modle=llama", "column modle of --where not found: did you mean model?"),
         ("model", "--where model: write COLUMN=VALUE"),
         ("=x", "write COLUMN=VALUE"),
     ],
@@ -108,7 +108,7 @@ def test_failed_requests_are_said_and_can_be_left_out(tmp_path: Path, write, col
         row[column] = bad if at == 1 else good
     trace = read(rows, tmp_path, write)
     assert trace.requests == 4
-    assert any(note.startswith(f"1 of 4 requests failed, by {column}, and count as traffic") for note in trace.notes)
+    assert any(note.startswith(f"1 of 4 requests failed (see {column}) but count as traffic") for note in trace.notes)
     if good:
         assert read(rows, tmp_path, write, f"{column}={good}").requests == 3
 
@@ -117,7 +117,7 @@ def test_errors_inside_records_are_failures(tmp_path: Path) -> None:
     failed = {"model": "llama", "input_tokens": 5, "output_tokens": 0, "error": {"type": "overloaded", "code": 529}}
     trace = read([*rows_of(["llama"] * 3), failed], tmp_path)
     assert (trace.requests, trace.unreadable) == (4, 0)
-    assert any(note.startswith("1 of 4 requests failed, by error.type") for note in trace.notes)
+    assert any(note.startswith("1 of 4 requests failed (see error.type)") for note in trace.notes)
 
 
 def test_a_log_without_failures_says_nothing(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_column_that_looks_like_times_is_hinted_at(tmp_path: Path, write, valu
     trace = read(rows, tmp_path, write)
     assert trace.arrival_rates is None
     assert trace.notes == (
-        "log: no arrival rates, no column is known to hold times; begun looks like it: --time-column begun",
+        "log: no arrival rates: no column of times found. If begun has them, use --time-column begun",
     )
     assert read_trace(tmp_path / "log", ColumnChoice(time_column="begun")).dated == "2026-05-01"
     assert read_trace(tmp_path / "log", ColumnChoice(ignore_times=True)).notes == ()
@@ -188,8 +188,8 @@ def test_days_are_too_coarse_for_rates(tmp_path: Path, write) -> None:
     rows = [{"timestamp": f"2026-05-0{at + 1}", "input_tokens": 5, "output_tokens": 5} for at in range(5)]
     trace = read(rows, tmp_path, write)
     assert trace.arrival_rates is None
-    assert "timestamp holds days without a time of day" in trace.notes[0]
-    with pytest.raises(BadFile, match="holds days without a time of day"):
+    assert "timestamp has days without a time of day" in trace.notes[0]
+    with pytest.raises(BadFile, match="has days without a time of day"):
         read_trace(tmp_path / "log", ColumnChoice(time_column="timestamp"))
 
 

@@ -101,7 +101,7 @@ def test_means_shares_and_longest_by_hand() -> None:
 def test_requests_without_output_are_kept_and_said() -> None:
     workload = workload_of([(10, 0), (10, 0), (10, 20), (300, 0)])
     assert [(b.mean_output_tokens, b.share) for b in workload.buckets] == [(20 / 3, 0.75), (0.0, 0.25)]
-    assert workload.notes == ("3 of 4 requests have 0 output tokens: counted in the first output range, with size 0",)
+    assert workload.notes == ("3 of 4 requests have 0 output tokens; they count in the first output range with size 0",)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_ways_to_write_the_same(tmp_path: Path, content: str | bytes) -> None:
         (
             "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,4808,10\n"
             "2023-11-16 18:17:04.0319600,3180,8\n",
-            "input ContextTokens, output GeneratedTokens, time TIMESTAMP (ISO 8601, UTC where no zone is written)",
+            "input ContextTokens, output GeneratedTokens, time TIMESTAMP (ISO 8601, UTC if no zone is given)",
         ),
         (
             "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,ChatGPT,4808,10,4818,API log\n"
@@ -90,21 +90,21 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     trace = read_trace(path, ColumnChoice("in", "OUT", "when", "ms"))
     assert sizes(trace) == (2, 4, 6)
     assert "time when (ms from an origin without a date)" in trace.taken[path]
-    with pytest.raises(BadFile, match="there is no column inn: name it with --input-column; found: in, out, input_tok"):
+    with pytest.raises(BadFile, match="column inn not found: name it with --input-column; found: in, out, input_tok"):
         read_trace(path, ColumnChoice("inn", "out"))
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "trace.csv, line 1: no column is known to hold input tokens: name it with --input-column; found: nothing"),
-        ("input_tokens\n1\n", "no column is known to hold output tokens"),
+        ("", "trace.csv, line 1: no column found for input tokens: name it with --input-column; found: nothing"),
+        ("input_tokens\n1\n", "no column found for output tokens"),
         ("input_tokens,input_tokens,output_tokens\n1,1,1\n", "duplicate column input_tokens"),
-        ("input_tokens,output_tokens\n", "has no request"),
+        ("input_tokens,output_tokens\n", "has no requests"),
         ("5,6\n7,8\n", "has no header line: add one"),
         ("[1, 2]", "is one JSON array: write one record per line"),
-        ('{\n  "input_tokens": 1\n}\n', "no line of its beginning is a JSON record: write one record per line"),
-        ('{"a": 1}\n', "no column is known to hold input tokens: name it with --input-column; found: a"),
+        ('{\n  "input_tokens": 1\n}\n', "does not begin with JSON records: write one record per line"),
+        ('{"a": 1}\n', "no column found for input tokens: name it with --input-column; found: a"),
         ("input_tokens,output_tokens\nx,1\n", "line 2: input_tokens is 'x': must be a whole number from 0 to"),
     ],
 )
@@ -249,7 +249,7 @@ def test_globs_and_several_files_are_one_trace(tmp_path: Path) -> None:
     written(tmp_path, "arrival_s,input_tokens,output_tokens\n5,1,1\n90,1,1\n", "part-9.csv")
     mixed = read_trace(str(tmp_path / "part-*.csv"))
     assert mixed.arrival_rates is None
-    assert "no arrival rates: some files have dated times and others do not, or none" in mixed.notes
+    assert "no arrival rates: not all files have times with dates" in mixed.notes
 
 
 def test_damaged_or_absent_files_are_refused(tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def test_bailian_traces_are_in_seconds(tmp_path: Path, write) -> None:
     assert trace.arrival_rates is not None
     assert trace.arrival_rates.peak_requests_per_s == pytest.approx(1 / 300)
     assert (
-        "timestamp is taken to count seconds: 288 requests in 23.9 h, 0.0033/s; give --time-unit ms, us or ns if it "
-        "counts those"
+        "timestamp seems to count seconds: 288 requests in 23.9 h, 0.0033/s; use --time-unit ms, us or ns if it "
+        "does not"
     ) in trace.notes
 
 
@@ -82,7 +82,7 @@ def test_mooncakes_own_traces_are_in_milliseconds(tmp_path: Path) -> None:
     assert trace.arrival_rates is not None
     assert trace.arrival_rates.mean_requests_per_s == pytest.approx(10 / 3)
     assert trace.taken[tmp_path / "log"].endswith("time timestamp (ms from an origin without a date)")
-    assert "timestamp is taken to count milliseconds: 12,000 requests in 60 min, 3.3/s" in trace.notes[0]
+    assert "timestamp seems to count milliseconds: 12,000 requests in 60 min, 3.3/s" in trace.notes[0]
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -172,7 +172,7 @@ def test_windows_of_rates_have_a_usual_length(tmp_path: Path, header: str, step:
 def test_windows_of_no_usual_length_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "rates.csv"
     path.write_text("time,requests\n0,5\n7777,5\n15554,5\n")
-    with pytest.raises(BadInput, match="count in no known unit"):
+    with pytest.raises(BadInput, match="have no known unit"):
         read_rates(path)
 
 
@@ -218,8 +218,8 @@ def test_minutes_and_hours_are_heeded(tmp_path: Path, name: str, unit: str | Non
     [
         ("hour", [*range(24)] * 3, "counts whole hours"),
         ("day", [*range(1, 31)], "counts whole days"),
-        ("minute", [*range(60)] * 2, "holds minutes of the hour"),
-        ("clock", ["01:46:40", "01:46:44.5"], "holds times of day without a date"),
+        ("minute", [*range(60)] * 2, "has minutes without the hour"),
+        ("clock", ["01:46:40", "01:46:44.5"], "has times of day without a date"),
         # What 32-bit floats make of 2026: steps of 128 s.
         ("timestamp", [1777600000 + 128 * (at // 5) for at in range(300)], "rounded to steps of 128 s"),
         ("timestamp", [f"{1777600000 + 7 * at:.6e}" for at in range(300)], "rounded to steps of 1,000 s"),
@@ -264,7 +264,7 @@ def test_types_of_parquet_tell_the_unit_or_that_there_is_no_date(tmp_path: Path)
     assert (rates.windows, rates.mean_requests_per_s) == (10, pytest.approx(0.5))
     pq.write_table(pa.table({"timestamp": pa.array(micros, pa.time64("us")), **columns}), path)
     (note,) = read_trace(path).notes
-    assert "no arrival rates, timestamp holds times of day without a date" in note
+    assert "no arrival rates: timestamp has times of day without a date" in note
 
 
 def test_seconds_and_milliseconds_in_one_column_are_refused(tmp_path: Path) -> None:
@@ -277,14 +277,14 @@ def test_seconds_and_milliseconds_in_one_column_are_refused(tmp_path: Path) -> N
 
 def test_far_dates_in_words_are_not_blamed_on_a_unit(tmp_path: Path) -> None:
     path = rows_of(tmp_path / "log.csv", "timestamp", ["0001-01-01T00:00:00Z", "2026-05-01T01:46:42Z"])
-    with pytest.raises(BadInput, match="fix the stray ones, or leave them out with --ignore-times"):
+    with pytest.raises(BadInput, match="fix the wrong ones, or ignore the times with --ignore-times"):
         read_trace(path)
 
 
 @pytest.mark.parametrize("name", ["elapsed", "offset_seconds", "t", "time_minutes"])
 def test_columns_that_count_up_look_like_times(tmp_path: Path, name: str) -> None:
     (note,) = read_trace(rows_of(tmp_path / "log.csv", name, [0.5, 1.5, 1.5, 4])).notes
-    assert f"{name} looks like it: --time-column {name}" in note
+    assert f"If {name} has them, use --time-column {name}" in note
     assert not read_trace(rows_of(tmp_path / "log.csv", "elapsed", [3, 1, 2])).notes  # durations
 
 
@@ -294,4 +294,4 @@ def test_a_stamp_beyond_the_calendar_is_said_to_be_so(tmp_path: Path) -> None:
     times = pa.array([1_777_600_000_000, 253_402_300_800_000], pa.int64()).cast(pa.timestamp("ms"))  # the year 10000
     pq.write_table(pa.table({"timestamp": times, **columns}), tmp_path / "log.parquet")
     (row,) = read_trace(tmp_path / "log.parquet").unreadable_rows
-    assert row.reason == "timestamp is '253402300800000 ms since 1970': must be a time of the years 1 to 9999"
+    assert row.reason == "timestamp is '253402300800000 ms since 1970': must be a time in the years 1 to 9999"

@@ -265,7 +265,7 @@ def test_named_columns_are_taken_as_they_are_and_can_be_added_up(tmp_path: Path)
     assert figures(read_trace(path, ColumnChoice("usage.input_tokens"))) == (1, 11, 454)
     both = ColumnChoice("usage.input_tokens+usage.cache_read_input_tokens")
     assert figures(read_trace(path, both)) == (1, 15_227, 454)
-    with pytest.raises(BadFile, match=r"there is no column usage\.cached: name it with --input-column"):
+    with pytest.raises(BadFile, match=r"column usage\.cached not found: name it with --input-column"):
         read_trace(path, ColumnChoice("usage.input_tokens+usage.cached"))
 
 
@@ -295,7 +295,7 @@ def test_the_row_with_more_cached_than_input_tokens_is_named(tmp_path: Path, suf
     (fault,) = caught.value.faults
     assert (fault.line, fault.field) == (4002 if suffix == "csv" else 4001, "cached_tokens")
     assert fault.what == (
-        "101 cached of 100 input tokens: the input leaves the cached ones out. Use --input-column "
+        "101 cached of 100 input tokens: the input excludes cached tokens. Use --input-column "
         "prompt_tokens+cached_tokens"
     )
 
@@ -315,7 +315,7 @@ def test_two_usages_in_one_record_are_asked_about(tmp_path: Path) -> None:
     usage = {"usage": {"input_tokens": 5, "output_tokens": 1}}
     path = written(tmp_path, [{"first": usage, "second": usage}])
     with pytest.raises(
-        BadFile, match=r"first\.usage\.input_tokens and second\.usage\.input_tokens may all hold input tokens"
+        BadFile, match=r"first\.usage\.input_tokens and second\.usage\.input_tokens may each hold input tokens"
     ):
         read_trace(path)
 

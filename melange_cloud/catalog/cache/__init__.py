@@ -1,1 +1,1 @@
-"""Prices that were fetched, kept between runs: ``store`` reads and writes the files, ``format`` is what they say."""
+"""Fetched prices, kept between runs: ``store`` reads and writes the files, ``format`` is their content."""

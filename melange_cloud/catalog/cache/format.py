@@ -1,4 +1,4 @@
-"""The form in which fetched prices are kept: what a cache file says, as objects and as JSON text."""
+"""The content of a cache file with fetched prices, as objects and as JSON text."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -15,7 +15,7 @@ from melange_cloud.inputs.strict_json import UnexpectedPart, entries, entry, num
 
 FORMAT = 1
 EVERY_REGION = "*"
-"""The region of a QueryRecord that was about all of them."""
+"""The region of a QueryRecord for all regions."""
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2199
 
@@ -36,10 +36,10 @@ class CachedPrices:
     """The prices of one (region, purchase), origin ``cached``.
 
     Attributes:
-        fetched_at: when they were requested, UTC.
-        whole: False if some of the region's prices could not be read: older ones then stay next to these.
+        fetched_at: when the prices were requested, UTC.
+        whole: False if some of the region's prices could not be read; older ones are then kept next to these.
         offers: sorted by instance type name.
-        excluded: what has a price there but is not an offer.
+        excluded: types that have a price there but are not an offer.
     """
 
     region: str
@@ -62,7 +62,7 @@ class QueryRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCache:
-    """What a provider's file holds, and its fault where it could not be read."""
+    """The content of a provider's file, and its fault if it could not be read."""
 
     parts: tuple[CachedPrices, ...] = ()
     asked: tuple[QueryRecord, ...] = ()
@@ -76,17 +76,17 @@ class OtherVersionError(ValueError):
 def parsed(
     provider: str, text: str, purchases: Collection[str] | None, regions: Collection[str] | None
 ) -> ProviderCache:
-    """What the text of a provider's file says of the purchases and regions; None is all.
+    """Read the text of a provider's file, for some purchases and regions; None is all.
 
     Raises:
         OtherVersionError: another version of melange-cloud wrote it.
-        ValueError: it is not what ``as_text`` writes.
+        ValueError: it does not have the form that ``as_text`` writes.
     """
     document = parse_json(text)
     if entry(document, "format") != FORMAT or entry(document, "offer_columns") != list(_OFFER_COLUMNS):
         raise OtherVersionError
     if entry(document, "provider") != provider:
-        raise UnexpectedPart("is of another provider")
+        raise UnexpectedPart("belongs to another provider")
     known = load_instance_types()
     stated = [_instance_type(provider, row) for row in entries(entry(document, "instance_types"))]
     types = {one.name: known.get((provider, one.name), one) for one in stated}
@@ -117,7 +117,7 @@ def parsed(
 def _instance_type(provider: str, row: object) -> InstanceType:
     name, gpu, gpus, vcpus, memory_gib, family = entries(row, 6)
     if gpu not in GPUS:
-        raise UnexpectedPart("has a GPU that we do not plan with")
+        raise UnexpectedPart("has an unknown GPU")
     return InstanceType(
         provider,
         text_of(name),
@@ -141,7 +141,7 @@ def _part(
     for row in entries(entry(part, "offers")):
         name, sold_as, usd, list_usd, source, as_of_from, as_of_to, contract = entries(row, len(_OFFER_COLUMNS))
         if text_of(name) not in types:
-            raise UnexpectedPart("has an offer of a type that it does not describe")
+            raise UnexpectedPart("has an offer of a type without a description")
         offers.append(
             Offer(
                 types[name],
@@ -176,10 +176,10 @@ def _price(value: object) -> float:
 
 
 def moment_of(text: object) -> datetime:
-    """The time in ISO 8601, which must say its zone, in this century or the next.
+    """A time in ISO 8601 with its zone, in this century or the next.
 
     Raises:
-        ValueError: it is not such a time.
+        ValueError: the text is not such a time.
     """
     moment = datetime.fromisoformat(text_of(text))
     if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
@@ -188,7 +188,7 @@ def moment_of(text: object) -> datetime:
 
 
 def as_text(provider: str, cached: ProviderCache) -> str:
-    """The text of a provider's file; its faults are not part of it."""
+    """The text of a provider's file, without its fault."""
     offers = [offer for part in cached.parts for offer in part.offers]
     types = {offer.instance_type.name: offer.instance_type for offer in offers}
     sources = sorted({offer.source for offer in offers})

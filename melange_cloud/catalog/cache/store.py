@@ -1,9 +1,9 @@
-"""The prices that were fetched, kept between runs: one JSON file per provider in the user's cache folder.
+"""Fetched prices, kept between runs: one JSON file per provider in the user's cache folder.
 
-A file holds prices and times and no secret. It is written whole under one lock, for its owner alone, and what cannot be
-read is treated as absent, with one fault. A *part* is one (region, purchase) with the time at which it was requested; a
-whole part replaces older prices, an incomplete one is laid over them. Which pairs were queried, whatever the result,
-is kept apart, so that a region without a price is not queried again and again.
+A file holds prices and times, and no secrets. It is written whole under one lock, readable only by its owner. A file
+that cannot be read counts as absent, with one fault. A *part* is one (region, purchase) with the time of its request; a
+whole part replaces older prices, an incomplete one is merged with them. The queries themselves are recorded too,
+whatever their result, so that a region without a price is not queried again and again.
 """
 
 import json
@@ -28,10 +28,10 @@ from melange_cloud.inputs.strict_json import entry, named, text_of
 from melange_cloud.inputs.write_whole import write_whole
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""A time that is further ahead than this is a clock gone wrong, not another process that was quicker."""
+"""A time further ahead than this means a wrong clock, not another process that was quicker."""
 
 _FOLDER_VARIABLE = "MELANGE_CLOUD_CACHE_DIR"
-_ELSEWHERE = f"set {_FOLDER_VARIABLE} to a folder that can be written"
+_ELSEWHERE = f"set {_FOLDER_VARIABLE} to a writable folder"
 _LOCK_WAIT_S = 10
 _DAYS_KEPT = 90
 _METADATA_FILE = "metadata.json"
@@ -39,7 +39,7 @@ _NOT_THERE_FOR = timedelta(days=1)
 
 
 def cache_folder() -> Path:
-    """Where the files are: MELANGE_CLOUD_CACHE_DIR, else the user's cache folder as the system defines it."""
+    """The folder of the files: MELANGE_CLOUD_CACHE_DIR, or else the user's cache folder as the system defines it."""
     named = os.environ.get(_FOLDER_VARIABLE)
     if named:
         return Path(named)
@@ -54,12 +54,12 @@ def cache_file(provider: str) -> Path:
 
 
 def is_future(moment: datetime, now: datetime) -> bool:
-    """Whether a time is ahead of the clock by more than CLOCK_TOLERANCE; nothing of such a time is fresh."""
+    """True if a time is ahead of the clock by more than CLOCK_TOLERANCE; prices from such a time are not fresh."""
     return moment > now + CLOCK_TOLERANCE
 
 
 def is_fresh(moment: datetime, now: datetime, max_age: timedelta) -> bool:
-    """Whether a time is at most ``max_age`` old, and not in the future."""
+    """True if a time is at most ``max_age`` old and not in the future."""
     return now - moment <= max_age and not is_future(moment, now)
 
 
@@ -70,10 +70,11 @@ def read_cache(
     *,
     on: date | None = None,
 ) -> ProviderCache:
-    """What was fetched from a provider, restricted to purchases and regions where they are given.
+    """The prices fetched from a provider, optionally only those of some purchases and regions.
 
     Args:
-        on: the file as it was at the end of that day (UTC), or of the last day before it with one; None is now.
+        on: read the file as it was at the end of that day (UTC), or of the last day before it that has one; None is
+            now.
     """
     path = cache_file(provider) if on is None else _file_of_day(provider, on)
     if path is None:
@@ -94,19 +95,19 @@ def read_cache(
     except OtherVersionError:
         return unusable("written by another version of melange-cloud")
     except ValueError:
-        return unusable("torn, or not written by melange-cloud")
+        return unusable("damaged, or not written by melange-cloud")
 
 
 def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRecord], now: datetime) -> Finding | None:
-    """Put fetched parts into a provider's file; all else in it stays, newer parts too.
+    """Store fetched parts in a provider's file; everything else in it is kept, newer parts too.
 
     Returns:
-        What is wrong where the file cannot be written; the prices are then good for this run alone.
+        What is wrong if the file cannot be written; the prices are then used in this run only.
     """
     from filelock import FileLock, Timeout
 
     path = cache_file(provider)
-    unkept = "these prices are not kept for the next run"
+    unkept = "these prices are not saved for the next run"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(path.parent / "lock", timeout=_LOCK_WAIT_S, mode=0o600):
@@ -115,7 +116,7 @@ def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRec
             write_whole(path, as_text(provider, merged), private=True)
             _keep_day(path, provider, now.astimezone(UTC).date())
     except Timeout:
-        return Finding(f"{path}: another melange-cloud holds its lock; {unkept}", "wait for it to end")
+        return Finding(f"{path}: locked by another melange-cloud; {unkept}", "wait for it to end")
     except OSError as error:
         return Finding(f"{path}: cannot be written ({error.strerror or error}); {unkept}", _ELSEWHERE)
     except MelangeError as error:
@@ -124,26 +125,26 @@ def store(provider: str, parts: Iterable[CachedPrices], asked: Iterable[QueryRec
 
 
 def kept_days(provider: str) -> tuple[date, ...]:
-    """The days (UTC) whose prices are kept, oldest first; on each, the last that were written."""
+    """The days (UTC) with saved prices, oldest first; each day has the last prices that were written on it."""
     days = []
     for path in cache_folder().glob(f"{provider}-????-??-??.json"):
         try:
             days.append(date.fromisoformat(path.stem.removeprefix(f"{provider}-")))
-        except ValueError:  # a file of somebody else
+        except ValueError:  # not one of our files
             continue
     return tuple(sorted(days))
 
 
 def metadata_not_there(provider: str, now: datetime) -> bool:
-    """Whether the provider's metadata server was queried on this machine within a day, and is not there."""
+    """True if the provider's metadata server was probed on this machine within a day and did not exist."""
     moment = _metadata_absences().get(provider)
     return moment is not None and is_fresh(moment, now, _NOT_THERE_FOR)
 
 
 def remember_metadata(there: Mapping[str, bool], now: datetime) -> None:
-    """Keep which metadata servers are not there, for this machine; forget those that are.
+    """Remember which metadata servers do not exist for this machine; forget those that do.
 
-    Where it cannot be kept it is found out again next time, which costs a third of a second.
+    If that cannot be saved, the next run probes again, which costs a third of a second.
     """
     absences = {provider: moment for provider, moment in _metadata_absences().items() if provider not in there}
     absences.update({provider: now for provider, answers in there.items() if not answers})
@@ -166,21 +167,21 @@ def _metadata_absences() -> dict[str, datetime]:
         if entry(document, "format") != FORMAT or entry(document, "machine") != _machine():
             return {}
         return {text_of(provider): moment_of(at) for provider, at in named(entry(document, "not_there")).items()}
-    except (BadFile, ValueError):  # nothing was remembered, or by somebody else
+    except (BadFile, ValueError):  # nothing saved, or not by us
         return {}
 
 
 def _machine() -> str:
-    """The machine's name: a home folder on a network is shared by machines with and without a metadata server."""
+    """The machine's name: machines with and without a metadata server may share a home folder on a network."""
     from socket import gethostname
 
     return gethostname()
 
 
 def _merged_parts(old: Iterable[CachedPrices], new: Iterable[CachedPrices], now: datetime) -> tuple[CachedPrices, ...]:
-    """The newest whole part of each pair, and the newest of the others where that is newer still.
+    """For each pair the newest whole part, and the newest incomplete one if it is newer still.
 
-    Anything replaces a part from the future: otherwise one wrong clock would keep its prices for ever.
+    Anything replaces a part from the future; otherwise one wrong clock would keep its prices for ever.
     """
 
     def order(part: CachedPrices) -> tuple[bool, datetime]:
@@ -210,12 +211,12 @@ def _merged_asked(old: Iterable[QueryRecord], new: Iterable[QueryRecord], now: d
 
 
 def _keep_day(path: Path, provider: str, today: date) -> None:
-    """Keep the file as the day's, by a second name for it, and let days go that are older than _DAYS_KEPT."""
+    """Save the file as the day's by a second hard link, and delete days that are older than _DAYS_KEPT."""
     kept = path.with_name(f"{provider}-{today}.json")
     try:
         kept.unlink(missing_ok=True)
         kept.hardlink_to(path)
-    except OSError:  # a file system without links keeps no days; `prices diff` by date says so
+    except OSError:  # a file system without hard links keeps no days; `prices diff` by date says so
         return
     for day in kept_days(provider):
         if (today - day).days > _DAYS_KEPT:

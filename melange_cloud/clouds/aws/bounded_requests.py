@@ -1,4 +1,4 @@
-"""How boto3's requests are sent: as botocore sends them, but their answers are read within bounds."""
+"""How boto3's requests are sent: as botocore sends them, but with answers read within bounds."""
 
 import os
 from functools import partial
@@ -8,20 +8,20 @@ from melange_cloud.clouds.bounded_answers import whole
 from melange_cloud.concurrency import Deadline
 
 MOST_ANSWER_BYTES = 8 * 2**20
-"""A page of 100 products with all their terms has 1.5 MB; 64 are read at once."""
+"""A page of 100 products with all their terms has 1.5 MB; up to 64 are read at once."""
 _MOST_TOKEN_BYTES = 2**20
 _TOKEN_WAIT_S = (5.0, 15.0)
 _TOKEN_SERVICES = ("sts", "sso", "sso-oidc", "signin")
-"""The services that botocore itself asks for credentials."""
+"""The services that botocore itself queries for credentials."""
 
 
 class BoundedSession:
-    """In place of botocore's own URLLib3Session, which reads whatever comes.
+    """Replaces botocore's URLLib3Session, which reads without a limit.
 
     Args:
-        session: what sends the requests.
-        most_bytes: of an answer.
-        deadline: after which no answer is read on.
+        session: sends the requests.
+        most_bytes: limit of an answer.
+        deadline: when to stop reading answers.
     """
 
     def __init__(self, session: Any, most_bytes: int, deadline: Deadline | None) -> None:
@@ -34,7 +34,7 @@ class BoundedSession:
 
         Raises:
             UnusableAnswerError, DeadlinePassedError: see ``whole``.
-            What botocore's own sending raises, so that it asks again where that may help.
+            Whatever botocore's own sending raises, so that it retries where that may help.
         """
         from botocore.awsrequest import AWSResponse
         from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
@@ -52,7 +52,7 @@ class BoundedSession:
 
 
 class _ReadBody:
-    """A body that has been read, as botocore takes it."""
+    """A body that has been read, in the form that botocore expects."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -73,7 +73,7 @@ def bound_client(client: Any, deadline: Deadline | None) -> None:
 
 
 def bound_credentials(core: Any, deadline: Deadline | None) -> None:
-    """Read within bounds what a botocore session is answered by token services and metadata servers."""
+    """Read within bounds what token services and metadata servers answer to a botocore session."""
     chain = core.get_component("credential_provider")
     for provider in chain.providers:
         for name in ("_fetcher", "_role_fetcher"):
@@ -85,7 +85,7 @@ def bound_credentials(core: Any, deadline: Deadline | None) -> None:
 
 
 def _send_to_token_service(core: Any, deadline: Deadline | None, request: Any, **_: Any) -> Any:
-    """botocore makes the clients of these services out of sight; they are sent for with its own settings."""
+    """botocore creates the clients of these services internally, with its own settings."""
     from botocore.httpsession import URLLib3Session
     from botocore.utils import get_environ_proxies
 

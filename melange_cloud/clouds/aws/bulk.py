@@ -1,6 +1,6 @@
-"""AWS prices without credentials: the public price list, one CSV of hundreds of MB per region, filtered as it passes.
+"""AWS prices without credentials: the public price list, one CSV of hundreds of MB per region, filtered on the fly.
 
-At no time is more of a list held than one line and its plain GPU products.
+Only one line of a list and its plain GPU products are in memory at any time.
 """
 
 import http.client
@@ -42,33 +42,33 @@ from melange_cloud.inputs import parse_json
 _PUBLIC_URL = "https://pricing.us-east-1.amazonaws.com"
 _FOLDER = "/offers/v1.0/aws/AmazonEC2/current"
 _SOURCE = "AWS public price list (AmazonEC2 index.csv)"
-_NO_SPOT = Finding("the public price list has none", "they need credentials (`aws configure`)")
+_NO_SPOT = Finding("the public price list does not have them", "set up credentials (`aws configure`)")
 
 _REGIONS_AT_ONCE = 4
 _ATTEMPTS = 3
 _BUFFER_BYTES = 1 << 20
 _MOST_INDEX_BYTES = 1 << 22
 _MOST_LIST_BYTES = 1 << 32
-"""The longest list, of us-east-1, has some 400 MB."""
+"""The longest list, of us-east-1, has about 400 MB."""
 _MOST_REGIONS = 200
 _REGION = re.compile(r"[a-z]{2,3}(-gov)?-[a-z]+-[0-9]{1,2}")
 _NAMED = 4
-_MAY_BE_CUT = "as it does not say where it ends, it may be cut, and older prices stay"
+_MAY_BE_CUT = "the server did not announce its length, so it may be truncated; older prices are kept"
 _SHOWN_CHARACTERS = 100
 
 Read = TypeVar("Read")
 
 
 class PublicAwsPrices:
-    """The PriceSource of AWS for those without credentials: on demand and reserved instances, no spot prices.
+    """The PriceSource of AWS for users without credentials: on demand and reserved instances, no spot prices.
 
     Args:
-        url: where the list is; None takes AWS_ENDPOINT_URL_PRICING where it is set (as for the API), else AWS itself.
-        timeout_s: to connect, and between two reads.
-        wait_s: before the second attempt; twice as long before the third.
+        url: of the list; None uses AWS_ENDPOINT_URL_PRICING if it is set (as for the API), else AWS itself.
+        timeout_s: time-out to connect, and between two reads.
+        wait_s: pause before the second attempt; twice as long before the third.
         now: the time, UTC; dates the offers.
-        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, which the list does not say.
-        deadline: what has not passed whole by then is left.
+        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, which is not in the list.
+        deadline: when to stop reading; a list that is not complete by then is not used.
     """
 
     provider = PROVIDER
@@ -100,7 +100,7 @@ class PublicAwsPrices:
         """Read the public list; see PriceSource. Progress is in bytes, by region, never from two threads at once.
 
         Raises:
-            PricesUnavailable: nothing at all could be read.
+            PricesUnavailable: nothing could be read.
         """
         if not _is_http(self._url):
             what = f"'{echoed(self._url)}' is not an http address"
@@ -137,7 +137,7 @@ class PublicAwsPrices:
     def _lists(
         self, names: Sequence[str], progress: Progress | None
     ) -> Iterator[tuple[str, "_RegionList | UnreadError"]]:
-        """(region, its list or why it could not be read), as they end; at the deadline all that have not."""
+        """(region, its list or why it could not be read), as they end; at the deadline, all that are left."""
         waiting = dict(enumerate(names))
         calls = [partial(self._list_of, name, progress) for name in names]
         if self._deadline is not None:
@@ -150,7 +150,7 @@ class PublicAwsPrices:
             yield from ((name, late) for name in waiting.values())
 
     def _missing(self, region: str, read: "_RegionList") -> str:
-        """Types known to be rented there that a list lacks which does not say where it ends; empty if it does."""
+        """Types that are known to be for rent there but missing from a list of unknown length; empty if it is known."""
         if read.says_its_end:
             return ""
         held = {product["product"]["attributes"]["instanceType"] for product in read.products}
@@ -160,7 +160,7 @@ class PublicAwsPrices:
         return ", ".join(lost[:_NAMED]) + more
 
     def _all_regions(self) -> list[str]:
-        """The regions that have a list; local and wavelength zones have more parts in their names."""
+        """The regions that have a list; names of local and wavelength zones have more parts."""
 
         def read(body: PassingBody) -> bytes:
             return io.BufferedReader(body, _BUFFER_BYTES).read()
@@ -173,7 +173,7 @@ class PublicAwsPrices:
         return [name for name in names if _REGION.fullmatch(name)][:_MOST_REGIONS]
 
     def _list_of(self, region: str, progress: Progress | None) -> "_RegionList | UnreadError":
-        """A region's products once its list has passed whole, or why it could not be read."""
+        """A region's products, if its list was read to its end, or why it could not be read."""
 
         def told(done_bytes: int, all_bytes: int | None) -> None:
             if progress is not None:
@@ -191,14 +191,14 @@ class PublicAwsPrices:
         return UnreadError(malformed(outcome.words)) if isinstance(outcome, ForeignErrorText) else outcome
 
     def _patiently(self, path: str, read: Callable[[PassingBody], Read], most_bytes: int) -> Read:
-        """Open and read, up to three times where another attempt may help.
+        """Open and read, up to three times if a retry may help.
 
         Args:
-            read: gets the body.
-            most_bytes: of the body.
+            read: called with the body.
+            most_bytes: limit of the body.
 
         Raises:
-            UnreadError: with the cause and the cure.
+            UnreadError: with cause and cure.
         """
         why = Finding("")
         for attempt in range(_ATTEMPTS):
@@ -214,7 +214,7 @@ class PublicAwsPrices:
                 why = fails(error.code)
                 if error.code != 429 and error.code < 500:
                     cure = f"check the address {self._url}"
-                    raise UnreadError(f"AWS refuses (HTTP {error.code})", cure=cure) from error
+                    raise UnreadError(f"AWS rejected the request (HTTP {error.code})", cure=cure) from error
             except (UnusableAnswerError, DeadlinePassedError) as error:
                 raise UnreadError(error.finding) from error
             except ValueError as error:
@@ -223,7 +223,7 @@ class PublicAwsPrices:
                 why = no_answer_in_time(self._url)
             except (OSError, http.client.HTTPException) as error:
                 cause = getattr(error, "reason", None) or error
-                what = f"{self._url} breaks off or cannot be reached ({echoed(cause, _SHOWN_CHARACTERS)})"
+                what = f"{self._url} cannot be reached or broke off ({echoed(cause, _SHOWN_CHARACTERS)})"
                 why = Finding(what, "check the network, HTTPS_PROXY and AWS_CA_BUNDLE")
         raise UnreadError(why)
 
@@ -246,17 +246,17 @@ def _is_http(address: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _RegionList:
-    """The plain GPU products of a region's list, and whether the server said where the list ends."""
+    """The plain GPU products of a region's list, and whether the server announced its length."""
 
     products: tuple[dict[str, Any], ...]
     says_its_end: bool
 
 
 def _lines(body: PassingBody, told: Callable[[int, int | None], None]) -> Iterator[bytes]:
-    """The lines of a body, telling how far it is about once per MiB.
+    """The lines of a body; reports progress about once per MiB.
 
     Raises:
-        ValueError: a line without end, or a body shorter than announced.
+        ValueError: a line that is too long, or a body shorter than announced.
     """
     stream, next_told = io.BufferedReader(body, _BUFFER_BYTES), 0
     while line := stream.readline(LONGEST_LINE_BYTES):

@@ -1,4 +1,4 @@
-"""The one place where boto3 is set up: credentials, endpoints, time-outs, retries; and how pages are turned."""
+"""The only place where boto3 is set up (credentials, endpoints, time-outs, retries) and where pages are read."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ _PRICING_REGIONS = {
     "il": "eu-central-1",
     "ap": "ap-south-1",
 }
-"""The nearest of the three regions that answer price questions (PRICES.md section 1); us-east-1 for all others."""
+"""The nearest of the three regions with a price API; us-east-1 for all others."""
 _MOST_PAGES = 1000
 _OPERATIONS = {
     "ec2": ("DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"),
@@ -28,9 +28,9 @@ _OPERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AwsPatience:
-    """How long to wait and how often to try; throttling and 5xx are retried after botocore's standard back-off.
+    """How long to wait and how often to try; throttling and 5xx are retried with botocore's standard back-off.
 
-    The defaults end a region that does not answer within half a minute; botocore's own would take five minutes.
+    With these defaults a region that does not answer is given up after half a minute; with botocore's, after five.
     """
 
     connect_s: float = 5.0
@@ -40,9 +40,9 @@ class AwsPatience:
 
 
 class _OurOperations:
-    """botocore's loader without the 800 operations of EC2 that we never call.
+    """botocore's loader, without the 800 EC2 operations that we never call.
 
-    A client gets a method for each, which took half of the time of asking every region.
+    botocore builds a method for each, which took half of the time of a query to every region.
     """
 
     def __init__(self, loader: Any) -> None:
@@ -62,9 +62,9 @@ class AwsClients:
     """boto3 clients, made when first requested; safe to call from several threads.
 
     Args:
-        session: a boto3 Session of the caller; None makes one from the environment (AWS_PROFILE and all the rest).
+        session: the caller's boto3 Session; None makes one from the environment (AWS_PROFILE and so on).
         patience: time-outs and attempts.
-        deadline: after which no answer is read on.
+        deadline: when to stop reading answers.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class AwsClients:
     def credentials_from(self) -> str | None:
         """Where boto3's chain finds credentials (``env``, ``shared-credentials-file``, ``sso``, ``iam-role``, ...).
 
-        None if there are none; nothing is sent to AWS, a metadata server is queried briefly unless
+        None if there are none. Nothing is sent to AWS; a metadata server is queried briefly unless
         AWS_EC2_METADATA_DISABLED is set.
 
         Raises:
-            PricesUnavailable: the settings name credentials that cannot be loaded.
+            PricesUnavailable: the settings refer to credentials that cannot be loaded.
         """
         try:
             with vendor_faults("sts:GetCallerIdentity"):
@@ -106,7 +106,7 @@ class AwsClients:
         """The client of the price list, in the region nearest to the session's.
 
         Raises:
-            UnreadError: it cannot be made.
+            UnreadError: it cannot be created.
         """
         home = self._open_session().region_name or ""
         region = _PRICING_REGIONS.get(home.partition("-")[0], "us-east-1")
@@ -116,7 +116,7 @@ class AwsClients:
         """The client of EC2 in a region.
 
         Raises:
-            UnreadError: it cannot be made.
+            UnreadError: it cannot be created.
         """
         return self._client("ec2", region, self._patience.ec2_attempts)
 
@@ -157,13 +157,13 @@ class AwsClients:
 
 
 def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> Iterator[list[Any]]:
-    """The lists under ``key``, page by page; an empty page is one like any other.
+    """The lists under ``key``, page by page; an empty page counts like any other.
 
     Args:
-        action: the permission that the call needs, for its error.
+        action: the permission that the call needs, for its error message.
 
     Raises:
-        UnreadError: refused, unreachable, cut short, or pages without end.
+        UnreadError: refused, unreachable, truncated, or pages without end.
     """
     seen: set[str] = set()
     token = ""
@@ -174,21 +174,21 @@ def pages(call: Callable[..., Any], key: str, action: str, **asked: object) -> I
         if not token:
             return
         if token in seen:
-            raise UnreadError("its pages never end, the same ones repeat", cure=TRY_AGAIN_OR_CHECK_PROXIES)
+            raise UnreadError("its pages repeat without end", cure=TRY_AGAIN_OR_CHECK_PROXIES)
         seen.add(token)
-    raise UnreadError(f"its pages never end, {_MOST_PAGES:,} have come", cure=TRY_AGAIN_OR_CHECK_PROXIES)
+    raise UnreadError(f"it does not end after {_MOST_PAGES:,} pages", cure=TRY_AGAIN_OR_CHECK_PROXIES)
 
 
 def _whole(call: Callable[..., Any], key: str, action: str, asked: dict[str, object]) -> Any:
-    """An answer that holds the list; asked twice, since botocore takes broken JSON for an empty answer."""
+    """An answer with the list; tried twice, since botocore reads broken JSON as an empty answer."""
     for _ in range(2):
         try:
             with vendor_faults(action):
                 answer = call(**asked)
-        except (AttributeError, TypeError, ValueError):  # what botocore's parsers do with JSON that is not an object
+        except (AttributeError, TypeError, ValueError):  # botocore's parsers raise these when JSON is not an object
             continue
         except RecursionError:
-            raise UnreadError(malformed("it is nested too deep")) from None
+            raise UnreadError(malformed("it is nested too deeply")) from None
         if isinstance(answer.get(key), list) and isinstance(answer.get("NextToken") or "", str):
             return answer
     raise UnreadError(malformed(f"no {key} in it"))

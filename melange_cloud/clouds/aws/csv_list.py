@@ -1,4 +1,4 @@
-"""Reads the public price list's CSV as it passes: its lines in, products in GetProducts' shape out."""
+"""Reads the CSV of the public price list as a stream: lines in, products in the shape of GetProducts out."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from melange_cloud.clouds.aws.products import is_plain_instance
 LONGEST_LINE_BYTES = 1 << 16
 _MOST_LINES_ABOVE_HEADER = 20
 _PASSING = (b"GPU instance", b"Linux", b"Shared")
-"""Every line that we want holds these; looking for them is much faster than splitting every line."""
+"""Every line that we want contains these; searching for them is much faster than splitting every line."""
 _ATTRIBUTE_OF_COLUMN = {
     "Region Code": "regionCode",
     "Instance Type": "instanceType",
@@ -39,12 +39,12 @@ _TERM_COLUMNS = (
 
 
 def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The plain Linux GPU products of a list, once it has passed.
+    """The plain Linux GPU products of a list, once all of it has been read.
 
     The file holds one line per price dimension, and the lines of a product need not be neighbours.
 
     Raises:
-        ValueError: it is not a price list, a line of it is not as its header says, or it ends in the middle of one.
+        ValueError: it is not a price list, a line does not match the header, or the list ends in the middle of a line.
     """
     rest = iter(lines)
     published, header = _header(rest)
@@ -62,7 +62,7 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             raise ValueError(f"a line of {len(fields)} fields instead of {len(header)}")
         row = {column: fields[at] for column, at in places.items()}
         attributes = {name: row[column] for column, name in _ATTRIBUTE_OF_COLUMN.items()}
-        attributes["preInstalledSw"] = attributes["preInstalledSw"] or "NA"  # some years have it empty
+        attributes["preInstalledSw"] = attributes["preInstalledSw"] or "NA"  # empty in some years
         if is_plain_instance(attributes):
             sku = row["SKU"]
             product = products.setdefault(
@@ -70,14 +70,14 @@ def products_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
                 {"product": {"sku": sku, "attributes": attributes}, "terms": {}, "publicationDate": published},
             )
             _add_dimension(product["terms"], row)
-    # Only the last line can lack its end, and what is cut there is the rest of the list, whoever's line it is.
+    # Only the last line can be without its end. If it is, the rest of the list is missing, whatever the line is about.
     if not line.endswith(b"\n") and len(_fields(line)) != len(header):
         raise ValueError("it ends in the middle of a line")
     yield from products.values()
 
 
 def _header(lines: Iterator[bytes]) -> tuple[str, list[str]]:
-    """The publication date and the columns; a few lines about the list come before them."""
+    """The publication date and the columns, which follow a few lines about the list."""
     published = ""
     for _, line in zip(range(_MOST_LINES_ABOVE_HEADER), lines, strict=False):
         fields = _fields(line)

@@ -1,4 +1,4 @@
-"""What went wrong with AWS, and how to fix it; no exception of an SDK passes this module."""
+"""What went wrong with AWS, and how to fix it; no SDK exception gets past this module."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from melange_cloud.clouds.bounded_answers import UnusableAnswerError
 from melange_cloud.concurrency import DeadlinePassedError
 from melange_cloud.errors import Finding, MelangeError, echoed
 
-_CLOCK_TOLERANCE_S = 300  # AWS refuses a signature that is more than five minutes off
+_CLOCK_TOLERANCE_S = 300  # AWS rejects a signature that is more than five minutes off
 _SHOWN = 12
 _SHOWN_CODE = 60
 _SHOWN_MESSAGE = 150
@@ -44,17 +44,17 @@ _THROTTLED = frozenset(
     }
 )
 _NOT_ENABLED = "the region is not enabled for this account, or the credentials are not valid there"
-TRY_AGAIN_OR_CHECK_PROXIES = "try again, and check any proxy in between"
+TRY_AGAIN_OR_CHECK_PROXIES = "try again, and check any proxy on the way"
 _LOG_IN = "log in again (`aws sso login`, or new keys)"
 
 
 class UnreadError(MelangeError):
-    """A part that could not be read: why, and its cure."""
+    """A part could not be read; the finding says why, with the cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadPart:
-    """One part that could not be read: what it is, of which region or price, and why."""
+    """A part that could not be read: what it is, its region or price, and why."""
 
     what: str
     where: str
@@ -62,7 +62,7 @@ class UnreadPart:
 
 
 def by_cause(problems: Iterable[UnreadPart]) -> tuple[Finding, ...]:
-    """One finding per cause, naming every part that it affects (the first dozen, then a count); sorted."""
+    """One finding per cause, with the parts that it affects (the first dozen, then a count); sorted."""
     causes: dict[tuple[str, str, str], list[str]] = {}
     for problem in problems:
         causes.setdefault((problem.what, problem.why.what, problem.why.cure), []).append(problem.where)
@@ -82,7 +82,7 @@ def vendor_faults(action: str) -> Iterator[None]:
         action: the permission that the calls need, such as ``pricing:GetProducts``.
 
     Raises:
-        UnreadError: with the cause and the cure.
+        UnreadError: with cause and cure.
     """
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -101,11 +101,11 @@ def vendor_faults(action: str) -> Iterator[None]:
 
 def malformed(how: str) -> Finding:
     """Why an answer cannot be read."""
-    return Finding(f"the answer is cut short or malformed ({how})", TRY_AGAIN_OR_CHECK_PROXIES)
+    return Finding(f"the answer is truncated or malformed ({how})", TRY_AGAIN_OR_CHECK_PROXIES)
 
 
 def _refusal(error: Any, action: str) -> Finding:
-    """Why AWS said no. ``error`` is a ClientError."""
+    """Why AWS rejected the call. ``error`` is a ClientError."""
     code = echoed(error.response.get("Error", {}).get("Code", ""), _SHOWN_CODE)
     message = echoed(error.response.get("Error", {}).get("Message", ""), _SHOWN_MESSAGE)
     answered = error.response.get("ResponseMetadata", {})
@@ -113,7 +113,7 @@ def _refusal(error: Any, action: str) -> Finding:
     skew_s = _clock_skew_s(answered.get("HTTPHeaders", {}).get("date", ""))
     if code in _CLOCK or any(words in message.lower() for words in _CLOCK_WORDS) or _is_refused_by_clock(code, skew_s):
         off = f"{abs(skew_s) / 60:.0f} minutes off" if abs(skew_s) > _CLOCK_TOLERANCE_S else "off"
-        return Finding(f"the clock of this machine is {off}, so AWS refuses its signature", "set the clock")
+        return Finding(f"the clock of this machine is {off}, so AWS rejects its signature", "set the clock")
     if code in _DENIED:
         return Finding("permission denied", f"allow {action} in the IAM policy of these credentials")
     if code in _EXPIRED:
@@ -124,24 +124,24 @@ def _refusal(error: Any, action: str) -> Finding:
         cure = "check them with `aws sts get-caller-identity`"
         return Finding(f"AWS does not accept the credentials ({code})", cure)
     if code in _THROTTLED or status == 429:
-        return Finding("AWS asks for fewer calls, even after waiting", "try again in a minute")
+        return Finding("AWS still throttles these calls after several retries", "try again in a minute")
     if status >= 500:
         return fails(status)
-    return Finding(f"AWS refuses ({code or status}: {message})", "check the region and the endpoint")
+    return Finding(f"AWS rejected the request ({code or status}: {message})", "check the region and the endpoint")
 
 
 def fails(status: int) -> Finding:
-    """What AWS answers with 429 or 5xx at the last attempt."""
-    return Finding(f"AWS fails (HTTP {status}), even after retries", "try again later")
+    """The last attempt got 429 or 5xx."""
+    return Finding(f"AWS still fails after several retries (HTTP {status})", "try again later")
 
 
 def no_answer_in_time(address: str) -> Finding:
-    """Why nothing came from an address before the time-out."""
+    """An address did not answer before the time-out."""
     return Finding(f"no answer in time from {address}", "try again, or check the network and HTTPS_PROXY")
 
 
 def _clock_skew_s(date: str) -> float:
-    """How far this machine's clock is ahead of the date that AWS answers with, seconds; 0 if it says none."""
+    """How far this machine's clock is ahead of the date in AWS's answer, seconds; 0 if the answer has no date."""
     try:
         return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
     except (TypeError, ValueError):
@@ -153,7 +153,7 @@ def _is_refused_by_clock(code: str, skew_s: float) -> bool:
 
 
 def _failure(error: Any) -> Finding:
-    """Why there is no answer. ``error`` is a BotoCoreError."""
+    """Why there was no answer. ``error`` is a BotoCoreError."""
     from botocore import exceptions
 
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
@@ -166,7 +166,7 @@ def _failure(error: Any) -> Finding:
     if isinstance(error, (exceptions.EndpointConnectionError, exceptions.HTTPClientError)):
         cure = "check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_*"
         return Finding(f"{_endpoint(error)} cannot be reached", cure)
-    login_error = getattr(exceptions, "LoginError", exceptions.SSOError)  # younger than the boto3 that we ask for
+    login_error = getattr(exceptions, "LoginError", exceptions.SSOError)  # newer than the oldest boto3 that we support
     if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError, login_error)):
         return Finding("the login of this profile has expired", _LOG_IN)
     text = echoed(error, _SHOWN_MESSAGE)

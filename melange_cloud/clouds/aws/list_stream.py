@@ -1,4 +1,4 @@
-"""The body of a long list as it passes: unpacked, counted, whole or refused, and not slower than we wait for."""
+"""The body of a long list as a stream: decompressed and counted; rejected if it is incomplete or too slow."""
 
 import io
 import urllib.error
@@ -15,23 +15,23 @@ from melange_cloud.concurrency import Deadline
 from melange_cloud.errors import echoed
 
 LEAST_BYTES_PER_S = 50_000
-"""The slowest that a list of 300 MB is worth waiting for: it then takes 100 minutes."""
+"""The lowest speed that we accept: a list of 300 MB then takes 100 minutes."""
 WINDOW_S = 30.0
-"""Over which the speed is averaged: a pause of a few seconds is not a reason to give up."""
+"""The speed is averaged over this time: a pause of a few seconds is no reason to give up."""
 
 
 class PassingBody(io.RawIOBase):
-    """The bytes of an HTTP answer, unpacked.
+    """The decompressed bytes of an HTTP answer.
 
     Args:
-        response: as ``urlopen`` gives it.
-        most_bytes: of the body once unpacked.
-        deadline: after which it is not read on.
+        response: as ``urlopen`` returns it.
+        most_bytes: limit of the body once decompressed.
+        deadline: when to stop reading.
 
     Attributes:
-        length: bytes that the server announces, None if it does not.
-        says_its_end: False if the end of the connection is all that tells the end of the body.
-        done_bytes: that have come over the network.
+        length: bytes that the server announces; None if it does not.
+        says_its_end: False if only the end of the connection marks the end of the body.
+        done_bytes: received over the network so far.
     """
 
     def __init__(self, response: HTTPResponse, most_bytes: int, deadline: Deadline | None) -> None:
@@ -51,12 +51,12 @@ class PassingBody(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes, as soon as there are some.
+        """Some bytes, as soon as any are available.
 
         Raises:
-            UnusableAnswerError: too large, too slow, or packed otherwise than by gzip.
-            DeadlinePassedError: in the middle of it.
-            ValueError: it is shorter than announced, or its gzip data is damaged.
+            UnusableAnswerError: too large, too slow, or compressed by something other than gzip.
+            DeadlinePassedError: the deadline passed in the middle of it.
+            ValueError: the body is shorter than announced, or its gzip data is damaged.
         """
         while not self._left:
             piece = next(self._pieces, None)
@@ -87,7 +87,7 @@ class PassingBody(io.RawIOBase):
 
 
 class SameHost(urllib.request.HTTPRedirectHandler):
-    """Follows redirections within the requested host, and no others."""
+    """Follows redirects within the requested host, and no others."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
@@ -95,7 +95,7 @@ class SameHost(urllib.request.HTTPRedirectHandler):
         """See HTTPRedirectHandler.
 
         Raises:
-            UnusableAnswerError: to another host or scheme.
+            UnusableAnswerError: the redirect goes to another host or scheme.
         """
         asked, to = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
         if (asked.scheme, asked.netloc) != (to.scheme, to.netloc):

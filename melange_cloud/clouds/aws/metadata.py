@@ -1,4 +1,4 @@
-"""Keeps a machine without credentials from waiting for a metadata server that is not there."""
+"""Keeps a machine without credentials from waiting for a metadata server that does not exist."""
 
 import os
 import socket
@@ -6,14 +6,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _CONNECT_S = 0.3
-"""A metadata server is on the same machine or nowhere; botocore waits a second or more for it."""
+"""If there is a metadata server, it is on the same machine; botocore waits a second or more for it."""
 _PROVIDER = "iam-role"
 _IPV4_URL = "http://169.254.169.254/"
 _IPV6_URL = "http://[fd00:ec2::254]/"
 
 
 class _BriefMetadata:
-    """botocore's own provider of an EC2 instance's role, asked only where something listens."""
+    """botocore's own provider of an EC2 instance's role, queried only if something listens there."""
 
     METHOD = "iam-role-if-there"
     CANONICAL_NAME = None
@@ -23,7 +23,7 @@ class _BriefMetadata:
         self._url = url
 
     def load(self) -> Any:
-        """The role's credentials, None if there is no metadata server."""
+        """The role's credentials; None if there is no metadata server."""
         if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
             return None
         address = urlsplit(self._url)
@@ -35,7 +35,7 @@ class _BriefMetadata:
 
 
 def ask_metadata_briefly(session: Any) -> None:
-    """Make a botocore session knock at the metadata server before it waits for it; the last in its chain as before."""
+    """Make a botocore session probe the metadata server before it waits for it, as before at the end of its chain."""
     url = session.get_config_variable("ec2_metadata_service_endpoint")
     if not url:
         mode = session.get_config_variable("ec2_metadata_service_endpoint_mode") or "ipv4"

@@ -1,4 +1,4 @@
-"""Turns what was read into Offers, and says what is not an offer and why."""
+"""Turns what was read into Offers, and notes what is not an offer and why."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from melange_cloud.errors import Finding, PricesUnavailable
 PROVIDER = "aws"
 LISTED = ("on_demand", "commit_1y", "commit_3y")
 """The purchases that the price list holds."""
-_REFUSED = "refused, an older price stays"
+_REFUSED = "rejected; the older price is kept"
 _GIVE_YOUR_OWN = "give your own price with --prices"
 _UNKNOWN = "AWS prices it, but melange-cloud does not know this instance type"
 _NOT_OFFERED = "AWS prices it, but DescribeInstanceTypeOfferings does not list it in this region"
@@ -22,13 +22,13 @@ _NOT_OFFERED = "AWS prices it, but DescribeInstanceTypeOfferings does not list i
 
 @dataclass
 class OfferCollector:
-    """Gathers the offers of one fetch.
+    """Collects the offers of one fetch.
 
     Args:
         shapes: the instance types that we know, by name.
         day: the day of the answers (UTC).
-        known_sold_as: (region, instance type) -> what an on-demand price is ``sold_as`` where EC2 has not said it;
-            ``unknown`` for any other, since a price alone does not prove that anybody can rent it.
+        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, used if EC2 did not say;
+            ``unknown`` for any other, since a price does not prove that the type can be rented.
     """
 
     shapes: Mapping[str, InstanceType]
@@ -44,7 +44,7 @@ class OfferCollector:
 
         Args:
             source: where it was read.
-            offered: region -> the types that it offers, for the regions that could be asked; settles ``sold_as``.
+            offered: region -> the types that it offers, for the regions that could be queried; decides ``sold_as``.
         """
         priced, refused = products.settle()
         for pair in products.unknown:
@@ -99,7 +99,7 @@ class OfferCollector:
         )
 
     def refuse(self, region: str, purchase: str, where: str, why: str) -> None:
-        """Note a price that cannot be right; its (region, purchase), or all of the region, is then not complete."""
+        """Note a rejected price; its (region, purchase), or all of the region, is then not complete."""
         self.problems.append(UnreadPart("price of", where, Finding(f"{why}; {_REFUSED}", _GIVE_YOUR_OWN)))
         self._faulty.add((region, purchase))
 
@@ -107,8 +107,8 @@ class OfferCollector:
         """The result.
 
         Args:
-            read: the (region, purchase) pairs whose answers came whole; of these, complete are those with an offer and
-                without a refused price.
+            read: the (region, purchase) pairs that were read completely; those with an offer and without a rejected
+                price are complete.
 
         Raises:
             PricesUnavailable: there is no offer at all.

@@ -1,8 +1,8 @@
 """Reads the products of the AWS price list: the same shape from GetProducts and from the public files.
 
-A product is one SKU with its attributes and its terms. GetProducts is called with filters, yet every attribute is
-checked again here: without ``marketoption`` a Capacity Block passes for an H100 at $0.00, without ``tenancy`` a
-dedicated host's price wins, without ``locationType`` a local zone's.
+A product is one SKU with its attributes and its terms. GetProducts is called with filters, but every attribute is
+checked again here. Without ``marketoption`` a Capacity Block would pass for an H100 at $0.00; without ``tenancy`` we
+would take a dedicated host's price, and without ``locationType`` a local zone's.
 """
 
 import threading
@@ -23,7 +23,7 @@ ATTRIBUTES = {
     "marketoption": "OnDemand",
     "licenseModel": "No License required",
 }
-"""What a plain Linux instance has; asked of GetProducts and checked again."""
+"""Attributes of a plain Linux instance; filters of GetProducts that are checked again."""
 GPU_FAMILY = "GPU instance"
 _CHECKED = {**ATTRIBUTES, "locationType": "AWS Region", "operation": "RunInstances"}
 
@@ -35,12 +35,12 @@ _MICRO_USD = Decimal("0.000001")
 _MOST_USD = 1e9
 _LONGEST_DATE = 40
 _FOREIGN_SHAPE = (KeyError, TypeError, AttributeError, ValueError, ArithmeticError)
-"""What reading a product of another shape than documented raises; ValueError covers broken JSON."""
+"""What is raised by a product that does not have the documented shape; ValueError covers broken JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductPrice:
-    """One price of one product, USD/h; ``contract`` as in Offer. ``published`` is the list's own date, as text."""
+    """One price of one product, USD/h; ``contract`` as in Offer. ``published`` is the date of the list, as text."""
 
     region: str
     instance_type: str
@@ -53,7 +53,7 @@ class ProductPrice:
 
 @dataclass(frozen=True, slots=True)
 class RefusedPrice:
-    """A price that cannot be right; ``purchase`` is empty if it concerns all of the product's prices."""
+    """A price that cannot be right; ``purchase`` is empty if all of the product's prices are affected."""
 
     region: str
     instance_type: str
@@ -69,21 +69,21 @@ class RefusedPrice:
 
 
 class _FaultyError(Exception):
-    """Why a price is refused."""
+    """Why a price is rejected."""
 
 
 class PriceList:
-    """Collects products, page by page and from several threads; settles at the end what is left.
+    """Collects products, page by page and from several threads; decides at the end which prices to use.
 
-    Reserved instances: standard class only. Offers have one price per commitment, so it is that of one payment option:
-    no upfront where it is sold, else partial upfront, else all upfront; the contract says which. Its price is the
+    Reserved instances are of the standard class. An offer has one price per commitment, so one payment option is used:
+    no upfront where it is sold, else partial upfront, else all upfront; the contract says which. The price is the
     hourly part plus the upfront part spread over the term: hourly + upfront / (years * 8760), to the micro-USD.
 
     Args:
-        instance_types: names that we know. Others with a GPU are noted in ``unknown``.
+        instance_types: known names. Others with a GPU are collected in ``unknown``.
         purchases: of PURCHASES; spot is not in the list.
         regions: names; None is all.
-        now: the time at which a price must be valid; None means now.
+        now: the time at which a price must be valid; None is the present.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class PriceList:
     ) -> None:
         self._now = datetime.now(UTC) if now is None else now
         self.unknown: set[tuple[str, str]] = set()
-        """(region, instance type) pairs with a GPU and an on-demand price that we have no shape for."""
+        """(region, instance type) pairs with a GPU and an on-demand price for which we have no shape."""
         self._instance_types = frozenset(instance_types)
         self._purchases = tuple(purchases)
         self._regions = None if regions is None else frozenset(regions)
@@ -104,7 +104,7 @@ class PriceList:
         self._lock = threading.Lock()
 
     def add(self, document: Any) -> None:
-        """Add a product; one that is not a plain Linux instance in a requested region is skipped.
+        """Add a product; anything but a plain Linux instance in a requested region is skipped.
 
         Raises:
             ValueError: it has no product, SKU or attributes.
@@ -126,16 +126,16 @@ class PriceList:
             skus = self._products.setdefault((region, instance_type), {})
             if skus.setdefault(sku, read) != read:
                 self._refused.append(
-                    RefusedPrice(region, instance_type, "", sku, "is answered twice with different prices")
+                    RefusedPrice(region, instance_type, "", sku, "was sent twice with different prices")
                 )
 
     @property
     def regions(self) -> frozenset[str]:
-        """The regions with a product of our instance types, whether its price is used or refused."""
+        """The regions with a product of a known instance type, whether its price is used or rejected."""
         return frozenset(region for region, _ in self._products)
 
     def settle(self) -> tuple[tuple[ProductPrice, ...], tuple[RefusedPrice, ...]]:
-        """The prices to use and those refused, both sorted; two products for one (region, type) refuse each other."""
+        """The prices to use and the rejected ones, both sorted; if a (region, type) has two products, both are."""
         priced: list[ProductPrice] = []
         refused = list(self._refused)
         contradictory = {(refusal.region, refusal.instance_type) for refusal in refused}
@@ -143,7 +143,7 @@ class PriceList:
             if len(skus) > 1:
                 both = " and ".join(sorted(skus))
                 refused.append(
-                    RefusedPrice(region, instance_type, "", both, "is listed more than once, and only one is true")
+                    RefusedPrice(region, instance_type, "", both, "is listed more than once, and only one can be right")
                 )
             elif (region, instance_type) not in contradictory:
                 for entry in next(iter(skus.values())):
@@ -160,17 +160,17 @@ def parsed(text: object) -> Any:
     """The product in an item of GetProducts' PriceList, which is JSON in a string.
 
     Raises:
-        ValueError: not JSON, or not a product; which price is missing is unknown.
+        ValueError: not JSON, or not a product; we cannot know which price is missing.
     """
     if not isinstance(text, str):
-        raise ValueError("an item of PriceList is not a string")  # noqa: TRY004 - the answer is wrong, not our call
+        raise ValueError("an item of PriceList is not a string")  # noqa: TRY004 - the answer is wrong, not the caller
     document = parse_json(text)
     _identity(document)
     return document
 
 
 def _identity(document: Any) -> tuple[str, Mapping[str, str], str, str]:
-    """SKU, attributes, region and instance type, the last two empty if it has none."""
+    """SKU, attributes, region and instance type; the last two are empty if it has none."""
     try:
         attributes = document["product"]["attributes"]
         region, instance_type = attributes.get("regionCode", ""), attributes.get("instanceType", "")
@@ -180,7 +180,7 @@ def _identity(document: Any) -> tuple[str, Mapping[str, str], str, str]:
 
 
 def is_plain_instance(attributes: Mapping[str, str]) -> bool:
-    """Whether it is a Linux instance on shared hardware in a region, bought on demand, with nothing installed.
+    """True for a Linux instance on shared hardware in a region, bought on demand, with nothing preinstalled.
 
     The free-trial product has no instance type and no region.
     """
@@ -201,7 +201,7 @@ def _read(
         except _FaultyError as fault:
             yield RefusedPrice(region, instance_type, purchase, sku, str(fault))
         except _FOREIGN_SHAPE:
-            yield RefusedPrice(region, instance_type, purchase, sku, "has another shape than AWS documents")
+            yield RefusedPrice(region, instance_type, purchase, sku, "does not have the shape that AWS documents")
         else:
             if found is not None:
                 contract, usd_per_hour = found
@@ -209,7 +209,7 @@ def _read(
 
 
 def _price(terms: Mapping[str, Any], purchase: str, now: datetime) -> tuple[str, Decimal] | None:
-    """(contract, USD/h), None if the product is not sold so."""
+    """(contract, USD/h); None if the product is not sold this way."""
     if purchase == "on_demand":
         return _on_demand(_in_force(terms.get("OnDemand", {}).values(), now))
     if purchase in YEARS_OF_PURCHASE:
@@ -218,10 +218,10 @@ def _price(terms: Mapping[str, Any], purchase: str, now: datetime) -> tuple[str,
 
 
 def _in_force(terms: Iterable[Mapping[str, Any]], now: datetime) -> list[Mapping[str, Any]]:
-    """The terms without those that begin later: a price may be listed before the day on which it begins.
+    """The terms that have begun: a price may be listed before the day on which it takes effect.
 
     Raises:
-        _FaultyError: there are terms, and none of them has begun, or a day that cannot be read.
+        _FaultyError: there are terms but none has begun, or a day cannot be read.
     """
     begun: list[Mapping[str, Any]] = []
     later: list[Mapping[str, Any]] = []
@@ -284,7 +284,7 @@ def _reserved(sold: Sequence[Mapping[str, Any]], years: int) -> tuple[str, Decim
 
 def _expect_hours(dimension: Mapping[str, Any]) -> None:
     if dimension["unit"] != "Hrs":
-        raise _FaultyError(f"is priced by '{echoed(dimension['unit'])}', not by the hour")
+        raise _FaultyError(f"is priced per '{echoed(dimension['unit'])}', not per hour")
 
 
 def _usd(dimension: Mapping[str, Any]) -> Decimal:

@@ -1,4 +1,4 @@
-"""Live AWS prices through boto3: the price list, the spot prices of the moment, and what each region offers."""
+"""Live AWS prices through boto3: the price list, the current spot prices, and what each region offers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ _LIST_ACTION = "pricing:GetProducts"
 _LIST_SOURCE = "AWS Price List API (GetProducts)"
 _PAGE_PRODUCTS = 100
 _MOST_CHARACTERS = 64 * 2**20
-"""Of one chain; a region's GPU instances take less than one million."""
+"""Limit of one query; a region's GPU instances take less than one million."""
 _THREADS = 64
-"""Enough for every region's two questions at once; more than 30 regions wait on the network, not on this machine."""
+"""Enough for two queries per region at once; beyond 30 regions the network is the limit, not this machine."""
 _NO_PRICE = Finding("it has no price for any of our instance types", "check the region's name, or leave it out")
 _WORDS = {
     "list of region": "price list of",
@@ -36,7 +36,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _CallChain:
-    """One chain of calls: what it requests, for which region or type, and the answer or why there is none."""
+    """One series of calls: what it requests, for which region or type, and the answer or why there is none."""
 
     kind: Literal["list of region", "list of type", "offerings", "spot"]
     about: str
@@ -46,15 +46,15 @@ class _CallChain:
 class AwsPrices:
     """The PriceSource of AWS.
 
-    Up to as many named regions as there are instance types are read by one chain of pages each (which also shows types
-    that we do not know); more, or all, by one chain per type. All chains, and all of EC2, run side by side. Where
-    EC2 may not be called, only the price list is used and one problem line says so.
+    If no more regions are named than there are instance types, each region is one query (which also shows types that we
+    do not know); otherwise each type is one. All queries, and all of EC2, run side by side. Without permission to call
+    EC2 only the price list is used, and a problem line says so.
 
     Args:
-        clients: the boto3 clients; None makes them from the environment.
-        now: the time, UTC; dates the offers and asks for the spot prices of that moment.
-        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, where EC2 may not be asked.
-        deadline: what has not been read by then is left.
+        clients: the boto3 clients; None creates them from the environment.
+        now: the time, UTC; it dates the offers and selects the spot prices.
+        known_sold_as: (region, instance type) -> ``sold_as`` of its on-demand price, used if EC2 cannot be queried.
+        deadline: when to stop reading.
     """
 
     provider = PROVIDER
@@ -82,7 +82,7 @@ class AwsPrices:
 
         Raises:
             NoCredentials: none are set up (a PricesUnavailable).
-            PricesUnavailable: nothing at all could be read.
+            PricesUnavailable: nothing could be read.
         """
         if self._clients.credentials_from() is None:
             raise NoCredentials("no credentials, so no live prices", cure=HOW_TO_GET["aws"])
@@ -132,7 +132,7 @@ class AwsPrices:
         return answers.fetched(read)
 
     def _outcomes(self, parts: Sequence[_CallChain]) -> Iterator[tuple[int, Any]]:
-        """(index of a part, its answer or the UnreadError), as they end; at the deadline all that have not."""
+        """(index of a part, its answer or the UnreadError), as they end; at the deadline, all that are left."""
         calls = [partial(_outcome, part) for part in parts]
         if self._deadline is None:
             yield from side_by_side(calls, _THREADS)
@@ -178,10 +178,10 @@ class AwsPrices:
         return offered_types(self._clients.ec2(region), region, names)
 
     def _read_list(self, only: dict[str, str]) -> list[Any]:
-        """The products of one chain of pages, none where a page is missing: that could hold a price's contradiction.
+        """The products of one series of pages; none if a page is missing, since it could contradict a price.
 
         Raises:
-            UnreadError: a page or an item of one cannot be read, or there is far too much.
+            UnreadError: a page or an item cannot be read, or there is far too much.
         """
         filters = [
             {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in sorted((ATTRIBUTES | only).items())
@@ -211,7 +211,7 @@ class AwsPrices:
 
 
 def _outcome(part: _CallChain) -> Any:
-    """The answer, or why there is none as an UnreadError: a part that cannot be read never stops the others."""
+    """The answer, or the UnreadError, so that a part that cannot be read never stops the others."""
     try:
         answer = contained(part.ask)
     except UnreadError as error:

@@ -1,4 +1,4 @@
-"""What EC2 says about a region: which types it offers, and the spot prices of the moment."""
+"""What EC2 knows about a region: the types that it offers and its current spot prices."""
 
 import re
 from collections.abc import Collection
@@ -17,22 +17,22 @@ OFFERINGS_ACTION = "ec2:DescribeInstanceTypeOfferings"
 _PRODUCT = "Linux/UNIX"
 _MOST_USD = 1e9
 _CLOCK_TOLERANCE = timedelta(minutes=5)
-"""AWS refuses a signature that is further off."""
+"""AWS rejects a signature that is further off."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpotPrices:
-    """The spot prices of one region: instance type -> USD/h in the cheapest zone; types refused, with the reason."""
+    """The spot prices of one region: instance type -> USD/h in the cheapest zone; rejected types with the reason."""
 
     usd_per_instance_hour: dict[str, Decimal]
     refused: dict[str, str]
 
 
 def offered_types(ec2: Any, region: str, instance_types: Collection[str]) -> frozenset[str]:
-    """Those of the types that the region offers in at least one zone.
+    """The types that the region offers in at least one zone.
 
     Raises:
-        UnreadError: it could not be asked.
+        UnreadError: EC2 could not be queried.
     """
     only = [{"Name": "instance-type", "Values": sorted(instance_types)}]
     found: set[str] = set()
@@ -51,7 +51,7 @@ def spot_prices(ec2: Any, region: str, instance_types: Collection[str], now: dat
     """The price of each type in its cheapest zone at the moment ``now``; local zones do not count.
 
     Raises:
-        UnreadError: it could not be asked.
+        UnreadError: EC2 could not be queried.
     """
     zone_of_region = re.compile(re.escape(region) + "[a-z]")
     newest: dict[tuple[str, str], tuple[datetime, str]] = {}
@@ -69,7 +69,7 @@ def spot_prices(ec2: Any, region: str, instance_types: Collection[str], now: dat
                 product, price = row["ProductDescription"], row["SpotPrice"]
             except KeyError as error:
                 raise UnreadError(malformed(f"a spot price without {error}")) from error
-            if at > now + _CLOCK_TOLERANCE:  # a price of the future is not that of the moment
+            if at > now + _CLOCK_TOLERANCE:  # a price of the future is not the current one
                 continue
             if name in instance_types and product == _PRODUCT and zone_of_region.fullmatch(zone):
                 newest[name, zone] = max(newest.get((name, zone), (at, price)), (at, price))

@@ -1,7 +1,7 @@
-"""Google Cloud: prices of GPU machine types from the SKUs of their parts.
+"""Google Cloud: prices of GPU machine types, composed from the SKUs of their parts.
 
-Google lists no price of a machine type. It lists vCPU, memory, GPU and local SSD apart (``skus``), which are added up
-(``compose``) for the machine types that a region has (``machines``); ``client`` is where Google's libraries are met.
+Google does not list prices of machine types. It lists vCPU, memory, GPU and local SSD separately (``skus``); we add
+them up (``compose``) for the machine types of a region (``machines``). ``client`` is the edge to Google's libraries.
 """
 
 from melange_cloud.clouds.gcp.client import GcpPatience

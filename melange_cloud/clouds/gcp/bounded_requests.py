@@ -1,6 +1,6 @@
-"""How Google's clients read an answer: within bounds, and never at another address than the one asked.
+"""How Google's clients read an answer: within bounds, and never from another address than the requested one.
 
-Imports requests, so import it only where Google's libraries are.
+Imports requests, so import it only where Google's libraries are imported.
 """
 
 from typing import Any
@@ -19,8 +19,8 @@ def bounded_adapter(most_bytes: int, deadline: Deadline | None) -> HTTPAdapter:
     """An adapter for a requests session.
 
     Args:
-        most_bytes: of an answer once unpacked.
-        deadline: after which no answer is read on.
+        most_bytes: limit of an answer once decompressed.
+        deadline: when to stop reading answers.
     """
     return _BoundedAdapter(most_bytes, deadline)
 
@@ -32,18 +32,18 @@ class _BoundedAdapter(HTTPAdapter):  # type: ignore[misc]  # requests ships no t
         self._deadline = deadline
 
     def send(self, request: Any, **how: Any) -> Any:
-        """As HTTPAdapter's, with the body read.
+        """As in HTTPAdapter, with the body read.
 
         Raises:
-            UnusableAnswerError: too large, packed otherwise than by gzip, or a redirection.
-            DeadlinePassedError: in the middle of it.
-            requests' own exceptions, for what another attempt may get over.
+            UnusableAnswerError: too large, compressed by something other than gzip, or a redirect.
+            DeadlinePassedError: the deadline passed in the middle of it.
+            requests' own exceptions, where another attempt may succeed.
         """
         response = super().send(request, **{**how, "stream": True})
         if response.is_redirect or response.is_permanent_redirect:
             response.close()
             where = echoed(urlsplit(str(response.headers.get("location"))).netloc or "itself")
-            raise UnusableAnswerError(f"it redirects to another host, {where}: check any proxy in between")
+            raise UnusableAnswerError(f"it redirects to another host, {where}: check any proxy on the way")
         try:
             response._content = whole(response.raw, self._most_bytes, self._deadline)
         except below.ReadTimeoutError as error:

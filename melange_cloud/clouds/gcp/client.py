@@ -1,4 +1,4 @@
-"""Where Google's libraries are met: credentials, clients, time-outs, retries, and their errors in our words.
+"""The edge to Google's libraries: credentials, clients, time-outs, retries, and their errors in our words.
 
 Nothing of Google's is imported before it is needed (google-cloud-compute alone takes a second).
 """
@@ -38,7 +38,7 @@ _INSTALL = "install google-cloud-billing and google-cloud-compute"
 _SHOWN_CHARACTERS = 120
 _READ_CHARACTERS = 2000
 MOST_PAGES = 1000
-"""Google's list has ten pages of 5,000 SKUs; AWS's chains end after as many."""
+"""Google's list has ten pages of 5,000 SKUs; AWS's queries are limited to the same number."""
 _MOST_ANSWER_BYTES = 64 * 2**20
 """A page of 5,000 SKUs has 12 MB."""
 _MOST_TOKEN_BYTES = 2**20
@@ -49,10 +49,10 @@ class GcpPatience:
     """How long to wait for Google.
 
     Attributes:
-        answer_s: seconds without a byte after which one attempt is given up.
-        give_up_s: seconds after which no further attempt at the same page is begun.
-        first_wait_s, longest_wait_s: the pause before the second attempt, and at most; doubled in between.
-        connect_s: seconds to reach Google at all; a machine without a network does not wait for ``give_up_s``.
+        answer_s: seconds without a byte after which an attempt is abandoned.
+        give_up_s: seconds after which a page is not tried again.
+        first_wait_s, longest_wait_s: the pause before the second attempt, and the longest; it doubles in between.
+        connect_s: seconds to connect, so that a machine without a network does not wait for ``give_up_s``.
     """
 
     answer_s: float = 15.0
@@ -63,10 +63,10 @@ class GcpPatience:
 
 
 def endpoint(variable: str) -> tuple[str | None, bool]:
-    """The address that an environment variable sets instead of Google's own, and whether it is on this machine.
+    """The address that an environment variable sets in place of Google's, and whether it is on this machine.
 
     Raises:
-        BadInput: not an address, or plain http to another machine, where anyone may read along and answer.
+        BadInput: not an address, or plain http to another machine, which anyone on the way could read and answer.
     """
     address = os.environ.get(variable, "").rstrip("/")
     if not address:
@@ -82,7 +82,7 @@ def endpoint(variable: str) -> tuple[str | None, bool]:
     if parts.scheme == "https":
         return address, False
     if not _is_loopback(host):
-        raise BadInput(f"{shown}: plain http only to this machine (http://127.0.0.1:port); use https://")
+        raise BadInput(f"{shown}: plain http is allowed only to this machine (http://127.0.0.1:port); use https://")
     return address, True
 
 
@@ -96,7 +96,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _adc_file() -> bool:
-    """Whether application default credentials are set up as a file: where Google's documentation puts it."""
+    """True if application default credentials are set up as a file, in the place that Google documents."""
     if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         return True
     file = application_default_file().expanduser()
@@ -104,7 +104,7 @@ def _adc_file() -> bool:
 
 
 def _on_google_cloud() -> bool:
-    """Whether a metadata server answers; google-auth's own probe waits for up to twelve seconds."""
+    """True if a metadata server answers; google-auth's own probe waits for up to twelve seconds."""
     if os.environ.get("NO_GCE_CHECK", "").lower() == "true":
         return False
     host = os.environ.get("GCE_METADATA_HOST") or os.environ.get("GCE_METADATA_IP") or _METADATA_IP
@@ -119,15 +119,15 @@ def _on_google_cloud() -> bool:
 
 
 def find_credentials(patience: GcpPatience, ask_metadata: bool = True, deadline: Deadline | None = None) -> Any:
-    """Application default credentials, refreshed, so that expired ones are known before the first call.
+    """Application default credentials, refreshed, so that expired ones are found before the first call.
 
     Args:
-        ask_metadata: False if the metadata server is known not to be there.
-        deadline: after which no answer is read on.
+        ask_metadata: False if it is known that there is no metadata server.
+        deadline: when to stop reading answers.
 
     Raises:
-        NoCredentials: there are none; found within a third of a second, before anything of Google's is imported.
-        PricesUnavailable: there are some, and Google does not take them.
+        NoCredentials: there are none; found within a third of a second, before Google's libraries are imported.
+        PricesUnavailable: there are some, and Google does not accept them.
     """
     if not _adc_file() and not (ask_metadata and _on_google_cloud()):
         raise NoCredentials("no credentials, so no live prices", cure=HOW_TO_GET["gcp"])
@@ -139,7 +139,7 @@ def find_credentials(patience: GcpPatience, ask_metadata: bool = True, deadline:
         from google.auth.transport.requests import Request
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # google-auth's advice about quota projects does not belong in our output
+            warnings.simplefilter("ignore")  # keep google-auth's advice about quota projects out of our output
             credentials, _ = google.auth.default(scopes=_SCOPES)
         session = requests.Session()
         _bound(session, _MOST_TOKEN_BYTES, deadline)
@@ -153,8 +153,8 @@ def billing_client(
     """A ``CloudCatalogClient`` over REST: anonymous on the loopback, else by API key, else with ``credentials``.
 
     Raises:
-        BadInput: the endpoint is not an address that we use.
-        PricesUnavailable: no credentials, or Google does not take them.
+        BadInput: the endpoint is not a valid address.
+        PricesUnavailable: there are no credentials, or Google does not accept them.
     """
     address, local = endpoint(BILLING_ENDPOINT)
     found = None if local or api_key else credentials()
@@ -165,7 +165,7 @@ def billing_client(
 
         client = CloudCatalogClient(
             credentials=AnonymousCredentials() if local else found,
-            transport="rest",  # gRPC cannot be sent through an http:// endpoint or an HTTP proxy
+            transport="rest",  # gRPC does not work through an http:// endpoint or an HTTP proxy
             client_options=ClientOptions(api_endpoint=address, api_key=None if local else api_key),
         )
         return _bounded(client, deadline)
@@ -177,8 +177,8 @@ def machine_types_client(
     """A ``MachineTypesClient``: anonymous on the loopback, else with ``credentials`` (an API key is not enough).
 
     Raises:
-        BadInput: the endpoint is not an address that we use.
-        PricesUnavailable: no credentials, or Google does not take them.
+        BadInput: the endpoint is not a valid address.
+        PricesUnavailable: there are no credentials, or Google does not accept them.
     """
     address, local = endpoint(COMPUTE_ENDPOINT)
     try:
@@ -198,7 +198,7 @@ def machine_types_client(
 
 
 def _bounded(client: Any, deadline: Deadline | None) -> Any:
-    """The client, whose answers are now read within bounds."""
+    """The same client; from now on its answers are read within bounds."""
     session = client.transport._session  # a client's connections are not public
     _bound(session, _MOST_ANSWER_BYTES, deadline)
     tokens = getattr(session, "_auth_request_session", None)
@@ -216,7 +216,7 @@ def _bound(session: Any, most_bytes: int, deadline: Deadline | None) -> None:
 
 
 def call_options(patience: GcpPatience) -> dict[str, Any]:
-    """``timeout`` and ``retry`` of a call: every attempt has its own time-out; 429, 5xx and lost answers go again."""
+    """``timeout`` and ``retry`` of a call: each attempt has its own time-out; 429, 5xx and lost answers are retried."""
     from google.api_core.exceptions import ServerError, TooManyRequests
     from google.api_core.retry import Retry, if_exception_type
     from google.api_core.timeout import ConstantTimeout
@@ -240,7 +240,7 @@ def call_options(patience: GcpPatience) -> dict[str, Any]:
 
 
 def _nobody_there(error: BaseException) -> bool:
-    """Whether the connection failed (no network, unknown host, refused): trying again would only cost time."""
+    """True if the connection failed (no network, unknown host, refused): a retry would only cost time."""
     from requests.exceptions import ConnectTimeout
     from urllib3.exceptions import NewConnectionError
 
@@ -249,10 +249,10 @@ def _nobody_there(error: BaseException) -> bool:
 
 
 def pages(ask: Callable[[], Any], what: str, cure: str, patience: GcpPatience) -> Iterator[Any]:
-    """The pages of a paged call, every one exactly once.
+    """The pages of a paged call, each exactly once.
 
     Raises:
-        PricesUnavailable: a page could not be read, or Google sends the reader in circles.
+        PricesUnavailable: a page could not be read, or Google repeats pages.
     """
     with vendor_errors(what, cure, patience):
         seen: set[str] = set()
@@ -260,20 +260,20 @@ def pages(ask: Callable[[], Any], what: str, cure: str, patience: GcpPatience) -
             yield page
             token = page.next_page_token
             if token in seen:
-                why = f"{what} repeats the page '{echoed(token, 30)}' forever"
+                why = f"{what} keeps repeating the page '{echoed(token, 30)}'"
                 raise PricesUnavailable(why, cure="try again later")
             if token:
                 seen.add(token)
             if len(seen) >= MOST_PAGES:
-                why = f"{what} never ends, {MOST_PAGES:,} pages have come"
+                why = f"{what} does not end after {MOST_PAGES:,} pages"
                 raise PricesUnavailable(why, cure="try again later")
 
 
 @contextmanager
 def vendor_errors(what: str, cure: str, patience: GcpPatience) -> Iterator[None]:
-    """Turn whatever Google's libraries raise into PricesUnavailable: one line that says what failed and the cure."""
-    # Google's libraries say on import, from a certain day on, that they will give up this version of Python: advice
-    # for later, no part of our output, and no failure where warnings are errors.
+    """Turn whatever Google's libraries raise into PricesUnavailable: one line with what failed and the cure."""
+    # On import Google's libraries may warn that they will drop this version of Python. That must not appear in our
+    # output, and must not fail where warnings are errors.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
     try:
         from google.api_core import exceptions as api
@@ -298,28 +298,28 @@ def vendor_errors(what: str, cure: str, patience: GcpPatience) -> Iterator[None]
     except (api.GoogleAPIError, auth.GoogleAuthError, http_.RequestException) as error:
         raise PricesUnavailable(f"{what} cannot be read ({_said(error)})", cure=_CHECK_THE_WAY) from error
     except (ParseError, UnicodeDecodeError) as error:
-        why = f"{what} is not the JSON that Google documents ({_said(error)})"
+        why = f"{what} is not in the JSON form that Google documents ({_said(error)})"
         raise PricesUnavailable(why, cure=_CHECK_THE_WAY) from error
     except ModuleNotFoundError as error:
         raise PricesUnavailable(f"{what} cannot be read without {error.name}", cure=_INSTALL) from error
     except (UnusableAnswerError, DeadlinePassedError) as error:
         raise PricesUnavailable(error.finding.of(what)) from error
     except RecursionError as error:
-        raise PricesUnavailable(f"{what} is nested too deep to be read", cure=_CHECK_THE_WAY) from error
+        raise PricesUnavailable(f"{what} is nested too deeply to be read", cure=_CHECK_THE_WAY) from error
     except MelangeError:
         raise
-    except Exception as error:  # Google's libraries raise anything at an answer that they did not expect
+    except Exception as error:  # Google's libraries may raise anything when an answer is not what they expect
         raise PricesUnavailable(f"{what} cannot be read ({words_of(error)})", cure=_CHECK_THE_WAY) from error
 
 
 def _said(error: BaseException | None) -> str:
-    """What a vendor's exception says, in one short line."""
+    """The text of a vendor's exception, in one short line."""
     from requests import exceptions as http_
 
     if isinstance(error, http_.Timeout):
-        return "it hangs"
+        return "it stopped answering"
     if isinstance(error, http_.ChunkedEncodingError):
-        return "the answer breaks off"
+        return "the answer was cut off"
     if isinstance(error, http_.ConnectionError):
         return "no connection"
     text = next(iter(str(getattr(error, "message", "") or error or "").splitlines()), "") or "no reason given"

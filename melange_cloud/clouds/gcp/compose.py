@@ -1,4 +1,4 @@
-"""The price of a machine type: vCPUs + memory + GPUs + the local SSD that comes with it, or no price at all."""
+"""The price of a machine type: vCPUs + memory + GPUs + the bundled local SSD, or no price at all."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ _FAMILIES = {
     "a3-megagpu": _MachineFamily(("A3Plus", "A3"), "H100 Mega GPU", local_ssd_gib_per_gpu=750),
 }
 _SPOT_ONLY = frozenset({"a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g"})
-"""Their parts are priced on demand, but Google starts them only as Spot, Flex-start or on a reservation."""
+"""Their parts have on-demand prices, but Google starts them only as Spot, Flex-start or on a reservation."""
 
-NO_STANDARD_ON_DEMAND = "no standard on-demand: sold as Spot, Flex-start or reservation only"
+NO_STANDARD_ON_DEMAND = "not sold on demand: only as Spot, Flex-start or with a reservation"
 NOT_ORDERABLE = "a3-edgegpu is not generally orderable"
 
 
@@ -39,7 +39,7 @@ class ComposedPrice:
 
     Attributes:
         usd_per_instance_hour: of one instance, in whole micro-USD; None if a part has no price.
-        missing: what has no price, in words; empty if there is one.
+        missing: which part has no price, in words; empty if all have one.
     """
 
     usd_per_instance_hour: Decimal | None
@@ -52,24 +52,24 @@ def family_of(name: str) -> str:
 
 
 def can_compose(machine: InstanceType) -> bool:
-    """Whether we know which parts the machine type is made of."""
+    """True if we know the parts of the machine type."""
     return family_of(machine.name) in _FAMILIES
 
 
 def sold(machine: InstanceType, purchase: str) -> bool:
-    """Whether Google sells the machine type so, where its parts have a price."""
+    """True if Google sells the machine type this way, where its parts have a price."""
     return purchase == "spot" or machine.name not in _SPOT_ONLY
 
 
 def gpu_listed(machine: InstanceType, region: str, parts: PartPrices) -> bool:
-    """Whether Google lists the machine type's GPU there for any purchase, whatever became of the price."""
+    """True if Google lists the machine type's GPU there for any purchase, even if the price was rejected."""
     part = _FAMILIES[family_of(machine.name)].gpu_part
     keys = [(region, purchase, part) for purchase in PURCHASES]
     return any(key in parts.usd_per_part_hour or key in parts.faults for key in keys)
 
 
 def _host(hosts: tuple[str, ...], region: str, purchase: str, parts: PartPrices) -> str:
-    """The first host family of which Google lists anything there; never one family's vCPU with another's memory."""
+    """The first host family with anything listed there, so that vCPU and memory come from the same family."""
     for host in hosts[:-1]:
         keys = [(region, purchase, part) for part in (vcpu_part(host), memory_part(host))]
         if any(key in parts.usd_per_part_hour or key in parts.faults for key in keys):
@@ -78,7 +78,7 @@ def _host(hosts: tuple[str, ...], region: str, purchase: str, parts: PartPrices)
 
 
 def _needed(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> Iterator[tuple[str, Decimal]]:
-    """(part, how many vCPUs, GiB or GPUs of it) that the machine type is made of."""
+    """The parts of the machine type, each as (part, number of vCPUs, GiB or GPUs)."""
     family = _FAMILIES[family_of(machine.name)]
     host = _host(family.hosts, region, purchase, parts)
     yield vcpu_part(host), Decimal(machine.vcpus)
@@ -89,7 +89,7 @@ def _needed(machine: InstanceType, region: str, purchase: str, parts: PartPrices
 
 
 def compose(machine: InstanceType, region: str, purchase: str, parts: PartPrices) -> ComposedPrice:
-    """Add up the parts of a machine type that ``can_compose`` knows; without one of them there is no price."""
+    """Add up the parts of a machine type that ``can_compose`` knows; if a part is missing there is no price."""
     gpu = (region, purchase, _FAMILIES[family_of(machine.name)].gpu_part)
     usd_per_hour = Decimal(0)
     missing = []

@@ -24,9 +24,9 @@ class MachineTypes:
     """Machine types by region.
 
     Attributes:
-        types: region -> names of the types that we know and it has; a region without any is not in it.
-        strangers: region -> names of types with a GPU of ours that we do not know.
-        unsure: regions with a zone that Google could not ask: a type that is not listed may still be there.
+        types: region -> names of the known types that it has; a region without any is left out.
+        strangers: region -> names of unknown types with a GPU that we know.
+        unsure: regions with a zone that Google could not query: a type that is not listed may still exist there.
     """
 
     types: Mapping[str, frozenset[str]]
@@ -40,14 +40,14 @@ def region_of(scope: str) -> str:
 
 
 def list_machine_types(client: Any, project: str, known: Collection[str], patience: GcpPatience) -> MachineTypes:
-    """Ask for every zone at once; zones come in no order, most of them empty with a NO_RESULTS warning.
+    """Ask for all zones at once; they come in no fixed order, most of them empty with a NO_RESULTS warning.
 
     Args:
         client: a ``MachineTypesClient``.
         known: names of the machine types that we know.
 
     Raises:
-        PricesUnavailable: the list could not be read whole; one line with the cure.
+        PricesUnavailable: the list could not be read completely; one line with the cure.
     """
     types: dict[str, set[str]] = defaultdict(set)
     strangers: dict[str, set[str]] = defaultdict(set)

@@ -1,8 +1,8 @@
-"""Which SKU prices which part of a machine, and how its price is read.
+"""Which SKU is the price of which part of a machine, and how to read the price.
 
-Google's free text is the only key. Every rule is anchored at both ends that Google fixes and re-checks usage type,
-family and group, since look-alikes (Dynamic Workload Scheduler, sole tenancy, reservations) carry the usage type of
-the real thing at half its price or at none. The place in the text ("Americas") says nothing: ``serviceRegions`` does.
+Google's free text is the only key. Every rule matches the fixed text at both ends and checks usage type, family and
+group as well, since look-alikes (Dynamic Workload Scheduler, sole tenancy, reservations) have the usage type of the
+real part at half its price or at none. Ignore the place in the text ("Americas"); ``serviceRegions`` is what counts.
 """
 
 import re
@@ -16,11 +16,11 @@ from typing import Any
 from melange_cloud.errors import echoed
 
 COMPUTE_ENGINE = "services/6F81-5844-456A"
-"""Compute Engine in Google's public price list; the same for everybody."""
+"""Compute Engine in Google's public price list; the same for every account."""
 
 LOCAL_SSD = "local SSD"
 HOSTS = ("G2", "A2", "A3", "A3Plus")
-"""Host families as SKU texts spell them; A3Plus is the host of a3-megagpu where Google lists it apart."""
+"""Host families as SKU texts spell them; A3Plus is the host of a3-megagpu where Google lists it separately."""
 
 _HOURS_PER_BILLED_MONTH = 730
 _MOST_NANOS = 999_999_999
@@ -42,7 +42,7 @@ _GPU_TEXT = {
     "A100 40GB GPU": "Nvidia Tesla A100",
     "A100 80GB GPU": "Nvidia Tesla A100 80GB",
     "H100 GPU": "Nvidia H100 80GB",
-    # The Americas say Plus where everybody else says Mega; the scheduler's SKUs say Mega 80GB.
+    # SKUs of the Americas say Plus, all others Mega; the scheduler's say Mega 80GB.
     "H100 Mega GPU": "Nvidia H100 (?:80GB Mega|Mega 80GB|80GB Plus)",
 }
 
@@ -62,31 +62,31 @@ _USAGE_TYPES = {
     "commit_3y": frozenset({"Commit3Yr"}),
 }
 _SHOWN_CHARACTERS = 100
-"""Of a SKU's description; the longest of ours has 90."""
+"""Characters of a SKU's description; the longest that we use has 90."""
 _REGION = re.compile("[a-z0-9-]{1,40}")
 _WORTH_A_LOOK = re.compile(r"\b(?:G2|A2|A3|A3Plus|L4|A100|H100|SSD)\b", re.IGNORECASE)
 _OUR_GPU = re.compile(r"\b(?:L4|A100|H100)\b", re.IGNORECASE)
 
 
 def vcpu_part(host: str) -> str:
-    """The part that one vCPU of a host family is priced by."""
+    """The name of the part that prices one vCPU of a host family."""
     return f"{host} vCPU"
 
 
 def memory_part(host: str) -> str:
-    """The part that one GiB of a host family's memory is priced by."""
+    """The name of the part that prices one GiB of a host family's memory."""
     return f"{host} memory"
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One SKU read as the price of one part, or as the reason why it prices nothing.
+    """One SKU, read as the price of one part or as the reason why it has no usable price.
 
     Attributes:
         part: such as ``A2 vCPU``, ``L4 GPU``, ``local SSD``.
         purchase: one of PURCHASES.
-        regions: where Google charges it, as ``serviceRegions`` has them.
-        usd_per_part_hour: per vCPU, GPU or GiB; None where ``fault`` says why it is refused.
+        regions: where Google charges it, from ``serviceRegions``.
+        usd_per_part_hour: per vCPU, GPU or GiB; None if ``fault`` says why it was rejected.
     """
 
     part: str
@@ -156,9 +156,9 @@ _RULES = tuple(_rules())
 
 
 def _in_force(entries: Sequence[Any], now: datetime) -> tuple[Any, str]:
-    """The entry whose price is valid at ``now``, the latest that has begun by then; or None and why there is none.
+    """The latest entry that is valid at ``now``; or None and the reason.
 
-    Google lists a price from before the day on which it begins.
+    Google lists a price before the day on which it takes effect.
     """
     moment = divmod(round(now.timestamp() * 10**9), 10**9)
     by_start: dict[tuple[int, int], list[Any]] = defaultdict(list)
@@ -172,12 +172,12 @@ def _in_force(entries: Sequence[Any], now: datetime) -> tuple[Any, str]:
         return None, f"has no valid price before {first:%Y-%m-%d}"
     found, *others = by_start[max(begun)]
     if any(other.pricing_expression != found.pricing_expression for other in others):
-        return None, f"has {len(others) + 1} prices that begin at the same moment"
+        return None, f"has {len(others) + 1} prices that take effect at the same moment"
     return found, ""
 
 
 def _price(sku: Any, group: str, now: datetime) -> tuple[Decimal | None, str]:
-    """USD per hour of one vCPU, GPU or GiB, or None and why the SKU's price is refused."""
+    """USD per hour of one vCPU, GPU or GiB; or None and the reason why the SKU's price is rejected."""
     entry, fault = _in_force(sku.pricing_info, now)
     if entry is None:
         return None, fault
@@ -202,15 +202,15 @@ def _price(sku: Any, group: str, now: datetime) -> tuple[Decimal | None, str]:
 
 
 def _regions(sku: Any) -> tuple[str, ...]:
-    """Where Google charges a SKU, without what cannot be a region's name."""
+    """The regions where Google charges a SKU, without anything that cannot be a region's name."""
     return tuple(region for region in sku.service_regions if _REGION.fullmatch(region))
 
 
 def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
-    """What a SKU prices for us; None if we do not use it.
+    """What a SKU is the price of; None if we do not use it.
 
     Args:
-        now: the time at which its price must be valid; None means now.
+        now: the time at which its price must be valid; None is the present.
         sku: a protobuf ``google.cloud.billing.v1.Sku`` (the raw message, not its proto-plus wrapper, which takes ten
             times as long over the tens of thousands of SKUs that Compute Engine has).
     """
@@ -239,9 +239,9 @@ def read_sku(sku: Any, now: datetime | None = None) -> Component | None:
 
 
 def unread_gpu(sku: Any) -> str | None:
-    """The purchase that a SKU of one of our GPUs belongs to although no rule knows its wording; None otherwise.
+    """The purchase of a SKU that is about one of our GPUs but matches no rule; None otherwise.
 
-    Ask only about SKUs of which ``read_sku`` says None. Google has renamed a GPU before (Mega, Plus).
+    Call it only for SKUs for which ``read_sku`` returned None. Google has renamed a GPU before (Mega, Plus).
     """
     if sku.category.resource_group != "GPU" or not _OUR_GPU.search(sku.description):
         return None
@@ -254,12 +254,12 @@ def unread_gpu(sku: Any) -> str | None:
 
 @dataclass(frozen=True)
 class PartPrices:
-    """What every part costs in every region.
+    """The price of every part in every region.
 
     Attributes:
         usd_per_part_hour: by (region, purchase, part), per vCPU, GPU or GiB.
-        faults: by (region, purchase, part): listed by Google, but refused, and why, with the SKUs.
-        unread: by (region, purchase): SKUs of our GPUs whose wording no rule knows.
+        faults: by (region, purchase, part): why a price that Google lists was rejected, with the SKUs.
+        unread: by (region, purchase): SKUs of our GPUs that match no rule.
     """
 
     usd_per_part_hour: Mapping[tuple[str, str, str], Decimal]
@@ -268,14 +268,14 @@ class PartPrices:
 
     @property
     def regions(self) -> frozenset[str]:
-        """Every region in which Google lists a part of ours, whatever became of its price."""
+        """Every region in which Google lists a part that we use, even if its price was rejected."""
         return frozenset(region for region, _, _ in (*self.usd_per_part_hour, *self.faults))
 
 
 def _settle(candidates: Iterable[Component]) -> tuple[Decimal | None, str]:
-    """The one price of a part in a region, or None and why there is none.
+    """The only price of a part in a region; or None and the reason.
 
-    One SKU on two pages (a page sent twice) is one SKU. Two SKUs are an error: taking either is a guess.
+    A SKU that is on two pages (a page sent twice) counts once. Two SKUs are an error: choosing one would be a guess.
     """
     distinct = sorted(
         {(found.sku_id, found.usd_per_part_hour, found.fault): found for found in candidates}.items(), key=str
@@ -286,7 +286,7 @@ def _settle(candidates: Iterable[Component]) -> tuple[Decimal | None, str]:
             f"SKU {one.sku_id} ('{one.description}', {one.fault or f'{one.usd_per_part_hour:.9f} USD/h'})"
             for one in found
         )
-        return None, f"{len(found)} SKUs price the same part: {named}"
+        return None, f"{len(found)} SKUs give a price for the same part: {named}"
     if found[0].usd_per_part_hour is None:
         return None, f"SKU {found[0].sku_id} ('{found[0].description}') {found[0].fault}"
     return found[0].usd_per_part_hour, ""

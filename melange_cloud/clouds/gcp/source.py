@@ -43,7 +43,7 @@ _SKUS_PER_PAGE = 5000
 _SOLD_AS = {"on_demand": "on_demand", "spot": "spot", "commit_1y": "commitment", "commit_3y": "commitment"}
 _CONTRACT = {"commit_1y": "CUD 1y", "commit_3y": "CUD 3y"}
 _SHOWN = 3
-_OLDER_STAYS = "an older price stays"
+_OLDER_STAYS = "the older price is kept"
 _GIVE_YOUR_OWN = "give your own price with --prices"
 
 
@@ -55,24 +55,24 @@ T = TypeVar("T")
 
 
 def _begin(name: str, read: Callable[[], T]) -> "PendingResult[T | ForeignErrorText]":
-    """Read in its own thread, whatever Google's client raises there."""
+    """Read in a thread of its own, and catch whatever Google's client raises there."""
     return begin(lambda: contained(read), name)
 
 
 @dataclass(frozen=True)
 class GcpPrices:
-    """One fetch asks for the whole price list (Google cannot filter it) and, with a project, for all machine types.
+    """One fetch reads the whole price list (Google cannot filter it) and, with a project, all machine types.
 
     Attributes:
-        api_key: of the Cloud Billing API; else MELANGE_CLOUD_GCP_API_KEY, else application default credentials.
-        project: the one whose list of machine types to query; else MELANGE_CLOUD_GCP_PROJECT or GOOGLE_CLOUD_PROJECT.
-        known_types: region -> machine types, where Google's own list cannot be had; empty: wherever all parts have
+        api_key: for the Cloud Billing API; by default MELANGE_CLOUD_GCP_API_KEY, then application default credentials.
+        project: whose machine types to list; by default MELANGE_CLOUD_GCP_PROJECT or GOOGLE_CLOUD_PROJECT.
+        known_types: region -> machine types, used if Google's own list is unavailable; empty: wherever all parts have
             a price.
-        ask_metadata: False if the metadata server is known not to be there.
+        ask_metadata: False if it is known that there is no metadata server.
         patience: time-outs and retries.
         billing, machines: ready-made clients (CloudCatalogClient with transport ``rest``, MachineTypesClient).
-        deadline: what has not been read by then is left.
-        now: the time, UTC, at which a price must be valid; its day dates the offers.
+        deadline: when to stop reading.
+        now: the time, UTC, at which a price must be valid; its day is the date of the offers.
     """
 
     provider = "gcp"
@@ -96,14 +96,14 @@ class GcpPrices:
     ) -> CloudAnswer:
         """Ask Google; see PriceSource.
 
-        A pair in ``excluded`` has a price somewhere in Google's list, or a machine type, and no offer for at least one
-        of ``purchases``; its reason names the purchases. A (region, purchase) with a refused SKU, or without any SKU,
-        is not ``complete``.
+        A pair is in ``excluded`` if it has a price somewhere in Google's list, or a machine type, but no offer for at
+        least one of ``purchases``; its reason names the purchases. A (region, purchase) is not ``complete`` if a SKU
+        was rejected or there is none.
 
         Raises:
             NoCredentials: none are set up (a PricesUnavailable).
-            PricesUnavailable: the price list could not be read whole.
-            BadInput: an endpoint in the environment is not an address that we use.
+            PricesUnavailable: the price list could not be read completely.
+            BadInput: an endpoint in the environment is not a valid address.
         """
         ours = [machine for machine in instance_types if machine.provider == self.provider]
         credentials = cache(partial(find_credentials, self.patience, self.ask_metadata, self.deadline))
@@ -119,9 +119,9 @@ class GcpPrices:
                 types = self._result(listing, _WHAT_TYPES)
             except PricesUnavailable as error:
                 instead = (
-                    "machine types are taken from what is known offline"
+                    "the machine types known offline are used instead"
                     if self.known_types
-                    else "a type is taken to be wherever all its parts have a price"
+                    else "a machine type is assumed to exist wherever all its parts have a price"
                 )
                 problems.append(Finding(f"{error.finding.what}; {instead}", error.finding.cure))
         found = parts.regions | (types.types.keys() if types else set())
@@ -145,7 +145,7 @@ class GcpPrices:
     def _begin_listing(
         self, known: Collection[str], credentials: Callable[[], Any]
     ) -> "PendingResult[MachineTypes | ForeignErrorText] | None":
-        """The list of machine types, read while the price list is; None without a project."""
+        """The list of machine types, read while the price list is being read; None without a project."""
         project = self.project or named_project()
         if project is None:
             return None
@@ -157,11 +157,11 @@ class GcpPrices:
         return _begin("gcp machine types", read)
 
     def _result(self, coming: "PendingResult[T | ForeignErrorText]", what: str) -> T:
-        """What a thread has read.
+        """The result of a thread.
 
         Raises:
-            PricesUnavailable: it could not, or not in time.
-            BadInput: an endpoint in the environment is not an address that we use.
+            PricesUnavailable: it could not be read, or not in time.
+            BadInput: an endpoint in the environment is not a valid address.
         """
         if self.deadline is not None:
             self.deadline.watch()
@@ -177,12 +177,13 @@ class GcpPrices:
         """The whole price list.
 
         Raises:
-            PricesUnavailable: a page could not be read, or there is nothing of ours in any.
+            PricesUnavailable: a page could not be read, or none of them has a GPU machine that we know.
         """
         parts = part_prices(self._skus(billing, progress), now)
         if not parts.regions:
             raise PricesUnavailable(
-                f"{_WHAT} has none of the GPU machines that we know", cure=f"unset {BILLING_ENDPOINT} if it is set"
+                f"{_WHAT} has none of the GPU machines that melange-cloud knows",
+                cure=f"unset {BILLING_ENDPOINT} if it is set",
             )
         return parts
 
@@ -201,7 +202,7 @@ class GcpPrices:
 
 @dataclass(frozen=True)
 class _GoogleAnswer:
-    """What Google said, asked region by region."""
+    """Google's answer, by region."""
 
     parts: PartPrices
     listing: MachineTypes | None
@@ -211,7 +212,7 @@ class _GoogleAnswer:
     today: date
 
     def _exists(self, machine: InstanceType, region: str) -> bool | None:
-        """Whether the region has the machine type; None if unknown."""
+        """True if the region has the machine type; None if unknown."""
         if self.listing is not None:
             if machine.name in self.listing.types.get(region, ()):
                 return True
@@ -254,10 +255,10 @@ class _GoogleAnswer:
                 yield Exclusion("gcp", region, name, reasons[name])
 
     def _why_not(self, machine: InstanceType, region: str) -> str:
-        """Why the machine type lacks an offer for some purchases; empty if it has them all or never was there."""
+        """Why the machine type has no offer for some purchases; empty if it has all, or if it does not exist there."""
         exists = self._exists(machine, region)
         if not can_compose(machine):
-            return "melange-cloud does not know which parts its price is made of" if exists else ""
+            return "melange-cloud does not know which parts make up its price" if exists else ""
         composed = {purchase: compose(machine, region, purchase, self.parts) for purchase in self.purchases}
         if exists is False:
             priced = any(one.usd_per_instance_hour is not None for one in composed.values())
@@ -277,13 +278,13 @@ class _GoogleAnswer:
 
 
 def _read_whole(parts: PartPrices, region: str, purchase: str) -> bool:
-    """Whether Google lists anything there for the purchase, and none of it was refused."""
+    """True if Google lists something there for the purchase and none of it was rejected."""
     place = (region, purchase)
     return any(key[:2] == place for key in parts.usd_per_part_hour) and all(key[:2] != place for key in parts.faults)
 
 
 def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]) -> list[Finding]:
-    """One finding per SKU (or clash of SKUs) that was refused, with the regions that lose a price by it."""
+    """One finding per rejected SKU (or group of conflicting SKUs), with the regions that lose a price by it."""
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (region, purchase, part), fault in parts.faults.items():
         if region in regions and purchase in purchases:
@@ -291,6 +292,6 @@ def _refused(parts: PartPrices, regions: Sequence[str], purchases: Sequence[str]
     found = []
     for (fault, part), where in sorted(places.items()):
         more = f" and {len(where) - _SHOWN} more" if len(where) > _SHOWN else ""
-        what = f"refused, so no price with {part} in {', '.join(where[:_SHOWN])}{more}: {fault}; {_OLDER_STAYS}"
+        what = f"rejected: {fault}; so {', '.join(where[:_SHOWN])}{more} has no price with {part}, and {_OLDER_STAYS}"
         found.append(Finding(what, _GIVE_YOUR_OWN))
     return found

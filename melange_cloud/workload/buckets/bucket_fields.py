@@ -11,7 +11,7 @@ _BUCKET_OPTIONAL = ("longest_total_tokens",)
 
 
 def ranges_of(bucket: Bucket) -> tuple[TokenRange, TokenRange]:
-    """The bucket's input and output range, which sort buckets by size."""
+    """The bucket's input and output range, by which buckets are sorted."""
     return (
         (bucket.input_low_tokens, bucket.input_high_tokens),
         (bucket.output_low_tokens, bucket.output_high_tokens),
@@ -53,14 +53,14 @@ def _bucket(fields: JsonObject) -> Bucket | None:
                 fields.fault(
                     f"mean_{kind}_tokens",
                     f"is {mean:.12g}",
-                    f"must lie in its range, above {tokens[0]:,} up to {tokens[1]:,}",
+                    f"must be in its range, above {tokens[0]:,} and at most {tokens[1]:,}",
                 )
-        # Half a token of room: the means may have been rounded to whole tokens.
+        # Allow half a token, since the means may have been rounded to whole tokens.
         if longest is not None and not mean_input + mean_output - 1 <= longest <= input_tokens[1] + output_tokens[1]:
             fields.fault(
                 "longest_total_tokens",
                 f"is {longest:,}",
-                "must lie between the mean sizes' sum and the sum of the upper edges, "
+                "must be between the sum of the mean sizes and the sum of the upper edges, "
                 f"{mean_input + mean_output:,.6g} to {input_tokens[1] + output_tokens[1]:,}",
             )
     return Bucket(*input_tokens, *output_tokens, mean_input, mean_output, share, longest)

@@ -1,4 +1,4 @@
-"""Ranges of request sizes: (low, high] in tokens, written ``1-25`` for (0, 25] where people read them."""
+"""Ranges of request sizes: (low, high] in tokens; people see (0, 25] as ``1-25``."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ OUTPUT_EDGES_TOKENS = (25, 100, 250, 500, 1_000, 2_000, 4_000, 8_000)
 """Upper edges of the output ranges: the paper's six, then 4,000 and 8,000; beyond, each doubles."""
 
 LONGEST_TOKENS = 1_000_000_000
-"""No request is longer. Far above any model's context, and below times in Unix seconds read from a wrong column."""
+"""No request is longer. Far above any model's context, but below Unix times that come from a wrong column."""
 
 TokenRange = tuple[int, int]
 
 SUM_TOLERANCE = 1e-6
-"""Shares and weights may miss 1 by this much: what rounding to six digits leaves."""
+"""Sums of shares and weights may differ from 1 by this much, the error of rounding to six digits."""
 
 
 def range_of(size_tokens: int, edges_tokens: Sequence[int]) -> TokenRange:
-    """The range (low, high] that holds a size; the first one holds 0 too. Past the last edge, edges double."""
+    """The range (low, high] of a size; the first range includes 0. Beyond the last edge, edges double."""
     position = bisect_left(edges_tokens, size_tokens)
     if position < len(edges_tokens):
         return (edges_tokens[position - 1] if position else 0), edges_tokens[position]
@@ -31,7 +31,7 @@ def range_of(size_tokens: int, edges_tokens: Sequence[int]) -> TokenRange:
 
 
 def extended(edges_tokens: Sequence[int]) -> tuple[int, ...]:
-    """The edges, and those that follow when each doubles, up to LONGEST_TOKENS."""
+    """The edges, followed by doublings of the last one, up to LONGEST_TOKENS."""
     edges = list(edges_tokens)
     while edges[-1] < LONGEST_TOKENS:
         edges.append(min(2 * edges[-1], LONGEST_TOKENS))
@@ -39,24 +39,24 @@ def extended(edges_tokens: Sequence[int]) -> tuple[int, ...]:
 
 
 def holds(tokens: TokenRange, mean_tokens: float) -> bool:
-    """Whether requests of the range can have this mean size. The first range holds requests of 0 tokens too."""
+    """True if requests of the range can have this mean size. The first range includes requests of 0 tokens."""
     low, high = tokens
     return low < mean_tokens <= high or low == mean_tokens == 0
 
 
 def label(tokens: TokenRange) -> str:
-    """A range as people write it: (25, 100] is ``26-100``."""
+    """A range as people write it: ``26-100`` for (25, 100]."""
     return f"{tokens[0] + 1}-{tokens[1]}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RangeClash:
-    """A cell that cannot go with the others.
+    """A cell that conflicts with others.
 
     Attributes:
         position: of the cell.
-        what: what it does: ``input range 26-100 overlaps 1-50 of another bucket``.
-        duplicate: whether it is the same cell as an earlier one.
+        what: the conflict: ``input range 26-100 overlaps 1-50 of another bucket``.
+        duplicate: True if it is the same cell as an earlier one.
     """
 
     position: int
@@ -65,9 +65,9 @@ class RangeClash:
 
 
 def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[RangeClash]:
-    """What is wrong with (input range, output range) cells taken together.
+    """The conflicts among (input range, output range) cells.
 
-    Input ranges must be equal or disjoint, because a ``prompt`` router distinguishes requests by them alone; the output
+    Input ranges must be equal or disjoint, since a ``prompt`` router distinguishes requests only by them. The output
     ranges of one input range must be disjoint.
 
     Returns:
@@ -98,7 +98,7 @@ def clashes(cells: Sequence[tuple[TokenRange, TokenRange]]) -> list[RangeClash]:
 
 
 def _overlaps(ranges: Sequence[TokenRange]) -> list[tuple[TokenRange, TokenRange]]:
-    """Pairs (range, an earlier one that reaches into it) of sorted, distinct ranges."""
+    """Pairs (range, an earlier one that overlaps it) of sorted, distinct ranges."""
     found = []
     widest = (0, 0)
     for tokens in ranges:

@@ -1,4 +1,4 @@
-"""Logs of requests, CSV, JSON Lines or Parquet: which columns hold what, how times are written, what is counted.
+"""Request logs in CSV, JSON Lines or Parquet: what the columns hold, how times are written, what is counted.
 
-``read`` begins; ``from_csv``, ``from_json_lines`` and ``from_parquet`` read one format each.
+Start with ``read``; ``from_csv``, ``from_json_lines`` and ``from_parquet`` read one format each.
 """

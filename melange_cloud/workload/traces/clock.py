@@ -1,9 +1,9 @@
-"""Times of any usual writing as whole seconds.
+"""Reads times in any common notation as whole seconds.
 
-Numbers are seconds, or what their size implies if nothing else says: a Unix time of our days has ten digits in seconds,
-thirteen in milliseconds, sixteen in microseconds, nineteen in nanoseconds; other numbers count from an origin of the
-source's own (``relative``), in a unit that ``time_units`` judges. Text is ISO 8601; stamps without a zone are of the
-zone given, else UTC.
+The unit of a number follows from its size, unless something else names it: a present-day Unix time has ten digits in
+seconds, thirteen in milliseconds, sixteen in microseconds and nineteen in nanoseconds. Other numbers count from the
+source's own origin (``relative``), in a unit that ``time_units`` judges. Text is ISO 8601; stamps without a zone are in
+the given zone, or else UTC.
 """
 
 import math
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEAST_UNIX_S = 1e8
-"""Numbers of a unit that was named are Unix times from here on (1973)."""
+"""Numbers in a named unit are Unix times from here on (1973)."""
 
 UNIX_S = (1e9, 4.1e9)
-"""Numbers of no named unit are Unix times of the unit that puts them here, from 2001 to 2099."""
+"""Numbers without a named unit are Unix times in the unit that puts them here, from 2001 to 2099."""
 
 _LONGEST_LOG_S = 10 * 366 * 86_400.0
 
@@ -34,15 +34,15 @@ FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799
 """The calendar's first and last second, years 1 and 9999."""
 
 OUTSIDE_CALENDAR = " since 1970"
-"""The end of the placeholders for stamps that no calendar has."""
+"""The ending of placeholders for stamps outside the calendar."""
 
 _ENDS_IN_ZONE = re.compile(r"(Z|[+-][0-9]{2}:?[0-9]{2})$")
 _LARGEST = {1.0: 1e11, 1e-3: 1e14, 1e-6: 1e17, 1e-9: 1e20, 60.0: 1e9, 3600.0: 1e7, 86_400.0: 1e6}
 _LARGEST_OF_ANY_UNIT = 4e18
-"""What still fits 64 bits."""
+"""The largest number that fits in 64 bits."""
 
 _MICROSECONDS = 6
-"""Decimals of seconds that minutes are rounded to: 0.05 of them are 3 s, not a trifle less."""
+"""Minutes are rounded to this many decimals of a second, so that 0.05 minutes are 3 s and not slightly less."""
 
 _MOST_DIGITS, _MOST_NUMBER = 20, 1e20
 _LEAST_SAMPLES, _MINUTE_S = 8, 60
@@ -57,10 +57,10 @@ class Clock:
     Attributes:
         is_text: ISO 8601 text, not numbers.
         seconds_per_unit: of numbers.
-        absolute: whether the times have a date.
-        zone: of stamps without one.
+        absolute: True if the times have a date.
+        zone: used for stamps without one.
         pyarrow_type: ``naive`` or ``utc`` stamps as pyarrow can read them; empty if it cannot.
-        unit_is_known: false where the unit is a guess that the whole of the requests must bear out.
+        unit_is_known: False if the unit is a guess that all requests together must confirm.
     """
 
     is_text: bool
@@ -72,14 +72,14 @@ class Clock:
 
     @property
     def unit(self) -> str:
-        """That of numbers: ``ms``."""
+        """The unit of numbers: ``ms``."""
         return next(name for name, seconds in UNITS_S.items() if seconds == self.seconds_per_unit)
 
     @property
     def words(self) -> str:
-        """How times are read, for people: ``ms since 1970``."""
+        """How times are read, in words: ``ms since 1970``."""
         if self.is_text:
-            return f"ISO 8601, {self.zone or 'UTC'} where no zone is written"
+            return f"ISO 8601, {self.zone or 'UTC'} if no zone is given"
         return f"{self.unit} since 1970" if self.absolute else f"{self.unit} from an origin without a date"
 
     @property
@@ -91,14 +91,14 @@ class Clock:
         return _LARGEST[self.seconds_per_unit] if self.unit_is_known else _LARGEST_OF_ANY_UNIT
 
     def second(self, value: object) -> int | None:
-        """One time as whole seconds (rounded down), None if it is not a time."""
+        """One time as whole seconds (rounded down); None if it is not a time."""
         if isinstance(value, str) and self.is_text:
             try:
                 moment = datetime.fromisoformat(value.strip())
                 if moment.tzinfo is None:
                     moment = moment.replace(tzinfo=self.zone or UTC)
                 second = math.floor(moment.replace(microsecond=0).timestamp())  # a float rounds far dates up
-            except (ValueError, OverflowError):  # OverflowError: a zone that leads out of the calendar
+            except (ValueError, OverflowError):  # OverflowError: the zone moves it out of the calendar
                 return None
             return second if FIRST_S <= second <= LAST_S else None
         number = number_of(value)
@@ -110,7 +110,7 @@ class Clock:
         return math.floor(number) if self.seconds_per_unit == 1.0 else math.floor(number // self._units_per_second)
 
     def seconds(self, values: Any) -> "np.ndarray[Any, Any] | None":
-        """A column (pandas Series or numpy array) as whole seconds, None if one of its values is not a time."""
+        """A column (pandas Series or numpy array) as whole seconds; None if one of its values is not a time."""
         import numpy as np
 
         numbers = np.asarray(values)
@@ -128,7 +128,7 @@ class Clock:
             if self.seconds_per_unit > 1:
                 return whole * round(self.seconds_per_unit)
             return whole if self.seconds_per_unit == 1.0 else whole // self._units_per_second
-        # The comparison is false for NaN too.
+        # The comparison is also false for NaN.
         if not bool((np.abs(numbers) < self._largest).all()):
             return None
         if self.seconds_per_unit > 1:
@@ -145,7 +145,7 @@ class Clock:
             texts: their bytes, shape (stamps, bytes each).
 
         Returns:
-            Whole seconds; None if one is of another form, or no time.
+            Whole seconds; None if one has another form or is not a time.
         """
         return None if self.zone is not None and not ends_in_utc(texts) else seconds_of_stamps(texts)
 
@@ -156,21 +156,21 @@ class Clock:
         try:
             moments = pd.to_datetime(values, format="ISO8601", utc=self.zone is None)
             if self.zone is not None and moments.dt.tz is None:
-                # As datetime does: of an hour that comes twice, the first.
+                # Like datetime: if an hour occurs twice, the first.
                 first = np.ones(len(moments), dtype=bool)
                 moments = moments.dt.tz_localize(self.zone, ambiguous=first, nonexistent="raise")
-        except Exception:  # noqa: BLE001 - pandas raises what it likes; each row is then read by itself
+        except Exception:  # noqa: BLE001 - pandas may raise anything; each row is then read by itself
             return None
         if moments.isna().any():
             return None
         naive = moments.dt.tz_convert(None).to_numpy()
-        # From days or microseconds, whatever pandas made of them; numpy rounds such a cast down.
+        # From days or microseconds, whichever pandas chose; numpy rounds such a cast down.
         whole: np.ndarray[Any, Any] = naive.astype("datetime64[s]").astype(np.int64)
         return whole if in_calendar(whole) else None
 
 
 def number_of(value: object) -> float | int | None:
-    """The number that a value out of a file is, or is the text of; None if it is not a number."""
+    """A value from a file as a number, also if it is a text with a number in it; None if it is not one."""
     if isinstance(value, str):
         text = value.strip()
         if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
@@ -183,17 +183,17 @@ def number_of(value: object) -> float | int | None:
 
 
 def clock_of(samples: Sequence[object], seconds_per_unit: float | None, time_zone: str | None) -> Clock:
-    """How times are written, taken from the first that is one; the unit is a guess where ``unit_is_known`` is false.
+    """How times are written, from the first sample that is a time; the unit is a guess if not ``unit_is_known``.
 
     Args:
-        seconds_per_unit: of numbers, where it is known.
+        seconds_per_unit: of numbers, if it is known.
 
     Raises:
         BadInput: an unknown time zone.
     """
     zone = zone_of(time_zone)
     given = [sample for sample in samples if is_given(sample)]
-    # Anything else says nothing about the others.
+    # Any other value tells nothing about the rest.
     first = next((sample for sample in given if number_of(sample) is not None or _is_iso(sample)), None)
     if first is None and any(isinstance(sample, str) for sample in given):
         first = next(sample for sample in given if isinstance(sample, str))
@@ -214,7 +214,7 @@ def _is_iso(value: object) -> bool:
 
 
 def are_days(samples: Sequence[object]) -> bool:
-    """True if what is given of the samples are dates without a time of day, which tell no rate by the hour."""
+    """True if all samples present are dates without a time of day, which give no hourly rates."""
     given = [sample for sample in samples if is_given(sample)]
     return bool(given) and all(
         isinstance(sample, str) and "-" in sample and _DAY.fullmatch(sample.strip()) is not None for sample in given
@@ -222,13 +222,13 @@ def are_days(samples: Sequence[object]) -> bool:
 
 
 def are_times_of_day(samples: Sequence[object]) -> bool:
-    """True if what is given of the samples are times without a date, which start again each day."""
+    """True if all samples present are times without a date, which start again each day."""
     given = [sample for sample in samples if is_given(sample)]
     return bool(given) and all(isinstance(sample, str) and _TIME_OF_DAY.fullmatch(sample.strip()) for sample in given)
 
 
 def mixed_units(numbers: Sequence[float]) -> tuple[str, ...]:
-    """The units of numbers that are all Unix times of our days, but not all in the same unit; else none."""
+    """The units, if the numbers are all present-day Unix times but not all in the same unit; else none."""
     found: set[str] = set()
     for number in numbers:
         kinds = [unit for unit, size in SECONDS_PER_UNIT.items() if UNIX_S[0] <= number * size < UNIX_S[1]]
@@ -239,10 +239,10 @@ def mixed_units(numbers: Sequence[float]) -> tuple[str, ...]:
 
 
 def step_s(numbers: Sequence[float], seconds_per_unit: float) -> float | None:
-    """Seconds between the times that numbers could tell apart, where rounding made that more than a minute; else None.
+    """The step to which numbers are rounded, in seconds, if it is more than a minute; else None.
 
-    Rounded are numbers that 32-bit floats hold exactly, and those written with few digits (``1.7776e9``), which are all
-    multiples of 100 s or so and share them.
+    Numbers count as rounded if 32-bit floats hold them exactly, or if they are written with few digits (``1.7776e9``),
+    so that all are multiples of 100 s or so.
     """
     import numpy as np
 
@@ -262,23 +262,23 @@ def step_s(numbers: Sequence[float], seconds_per_unit: float) -> float | None:
 
 
 def is_given(value: object) -> bool:
-    """False for what marks a missing value."""
+    """False for markers of a missing value."""
     return value is not None and not (isinstance(value, str) and not value.strip())
 
 
 def in_calendar(seconds: "np.ndarray[Any, Any]") -> bool:
-    """True if all seconds are of the years 1 to 9999."""
+    """True if all seconds are in the years 1 to 9999."""
     return not len(seconds) or bool(seconds.min() >= FIRST_S and seconds.max() <= LAST_S)
 
 
 def _spread(numbers: Sequence[float]) -> tuple[float, float, float]:
-    """The numbers that 5, 50 and 95 % do not exceed, of those above 0: a stray 0 among Unix times does not count."""
+    """The 5th, 50th and 95th percentiles of the numbers above 0: a stray 0 among Unix times does not count."""
     above = sorted(number for number in numbers if 0 < number < _MOST_NUMBER) or [0.0]
     return above[len(above) // 20], above[len(above) // 2], above[len(above) - 1 - len(above) // 20]
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """A zone of the IANA list; None for None.
+    """A time zone by its IANA name; None for None.
 
     Raises:
         BadInput: unknown name.
@@ -287,5 +287,5 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
-        raise BadInput(f"--time-zone {echoed(name)}: unknown time zone; write it as Europe/Berlin or UTC") from error
+    except (KeyError, ValueError, OSError) as error:  # an unknown zone raises KeyError
+        raise BadInput(f"--time-zone {echoed(name)}: unknown time zone; use a name like Europe/Berlin") from error

@@ -1,6 +1,6 @@
-"""Which columns of a trace hold input tokens, output tokens, times and what distinguishes requests.
+"""Finds the columns of a trace that hold input tokens, output tokens, times and labels of requests.
 
-The common logs are known by their names (``usage_names``); the user names the others.
+Columns of common logs are known by name (``usage_names``); the user names the others.
 """
 
 import re
@@ -29,7 +29,7 @@ from melange_cloud.workload.traces.usage_names import (
 )
 
 ANY = "*"
-"""``--where COLUMN=*``: whatever the column holds, knowingly."""
+"""``--where COLUMN=*``: the user accepts any value of the column."""
 
 _WHERE = "--where COLUMN=VALUE"
 _MOST_LIKE_MODELS = 4
@@ -48,14 +48,14 @@ _UNIT_SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """What the user says of the columns; None is "find it".
+    """What the user says about the columns; None means "find it".
 
     Attributes:
-        input_column, output_column: one column, or several joined by ``+`` that are added up.
-        time_unit: of times that are numbers: ``s``, ``ms``, ``us``, ``ns``, ``min`` or ``h``.
-        time_zone: of times that carry none, as in the IANA list; None is UTC.
-        ignore_times: there are no times worth reading.
-        where: ``COLUMN=VALUE``: only such rows count. The same column again allows another value, ``*`` any.
+        input_column, output_column: one column, or several joined by ``+`` to be added up.
+        time_unit: of numeric times: ``s``, ``ms``, ``us``, ``ns``, ``min`` or ``h``.
+        time_zone: IANA name, for times without a zone; None is UTC.
+        ignore_times: do not read times.
+        where: ``COLUMN=VALUE``: count only these rows. Repeat a column to allow another value; ``*`` allows any.
     """
 
     input_column: str | None = None
@@ -72,8 +72,8 @@ class LabelColumn:
     """A column that distinguishes requests.
 
     Attributes:
-        role: ``where`` (only some values count), ``model``, ``status`` or ``error``; or what no row may have above 1:
-            ``requests`` that it sums up, ``cache`` tokens of which it is not known where to count them.
+        role: ``where`` (only some values count), ``model``, ``status`` or ``error``; or a column that must not be
+            above 1: ``requests`` that a row sums up, ``cache`` tokens that may or may not be part of the input.
         wanted: of ``where``, the values that count; None is any.
     """
 
@@ -87,14 +87,14 @@ class TraceColumns:
     """The columns of one file, as it names them.
 
     Attributes:
-        input, output: added up; of those after the first, what is missing counts as 0.
+        input, output: columns to be added up; missing values count as 0 in all but the first.
         arrival: None if there are no times to read.
-        seconds_per_unit: of times that are numbers; None where their size must tell.
+        seconds_per_unit: of numeric times; None if their size must tell.
         cached: input tokens that were read from a prompt cache; None if unknown.
         labels: what distinguishes requests.
-        names: all of the file's, normalised.
-        beside_cached: other tokens of a cache, such as those written to it, which are a part of the input as far as is
-            known.
+        names: of all columns of the file, normalised.
+        other_cached: other tokens of a cache, such as those written to it, which as far as we know are part of the
+            input.
     """
 
     input: tuple[str, ...]
@@ -104,11 +104,11 @@ class TraceColumns:
     cached: str | None = None
     labels: tuple[LabelColumn, ...] = ()
     names: tuple[str, ...] = ()
-    beside_cached: tuple[str, ...] = ()
+    other_cached: tuple[str, ...] = ()
 
     @property
     def input_there(self) -> tuple[str, ...]:
-        """Those of the input that the file is known to have; others may come late."""
+        """The input columns that the file is known to have; others may appear later."""
         known = set(self.names)
         return tuple(name for name in self.input if name == self.input[0] or normal(name) in known)
 
@@ -120,15 +120,15 @@ class TraceColumns:
 
 
 def find_columns(names: Sequence[str], asked: ColumnChoice, path: Path, *, all_seen: bool = True) -> TraceColumns:
-    """The columns that hold sizes and times.
+    """Find the columns of sizes and times.
 
     Args:
-        names: the file's own, as in its header (dotted where nested).
-        all_seen: false where later records may have more: then what an input column may leave out is looked for in all.
+        names: the column names of the file, as in its header (dotted if nested).
+        all_seen: False if later records may have more columns; then all are searched for what an input column excludes.
 
     Raises:
-        BadFile: a column that is needed or requested is not there, or is there twice.
-        BadInput: ``where`` is not made of COLUMN=VALUE.
+        BadFile: a column that is needed or requested is missing or duplicate.
+        BadInput: an item of ``where`` is not COLUMN=VALUE.
     """
     found = _ColumnFinder(names, path, all_seen)
     inputs = found.sizes("input tokens", asked.input_column, INPUT_NAMES, "--input-column")
@@ -160,22 +160,22 @@ def find_columns(names: Sequence[str], asked: ColumnChoice, path: Path, *, all_s
 
 
 def normal(name: str) -> str:
-    """A column's name as it is compared."""
+    """A column's name in the form used for comparison."""
     return re.sub(r"[^a-z0-9.@]+", "_", _CAMEL.sub("_", name.strip()).lower())
 
 
 def seconds_per_unit(name: str) -> float | None:
-    """The unit that the name of a column of times ends in: 0.001 for ``start_ms``; None if it names none."""
+    """The unit at the end of a time column's name: 0.001 for ``start_ms``; None if there is none."""
     head, _, suffix = normal(name).strip("_").rpartition(".")[2].rpartition("_")
-    # A letter alone is a name, not a unit.
+    # A single letter is a name, not a unit.
     return UNITS_S[_UNIT_SUFFIXES[suffix]] if suffix in _UNIT_SUFFIXES and (head or len(suffix) > 2) else None
 
 
 def wanted_values(where: Iterable[str]) -> dict[str, frozenset[str] | None]:
-    """Column -> the values that count, None for any.
+    """Column -> the values that count; None for any.
 
     Raises:
-        BadInput: a word without a column or without ``=``.
+        BadInput: an item without a column or without ``=``.
     """
     values: dict[str, set[str]] = {}
     for word in where:
@@ -200,31 +200,31 @@ class _ColumnFinder:
                 self.by_ending.setdefault(".".join(parts[-size:]), []).append(name)
 
     def sizes(self, what: str, asked: str | None, known: Sequence[str], option: str) -> tuple[str, ...]:
-        """The columns that are named (joined by ``+``), or the one that is known."""
+        """The columns that the user named (joined by ``+``), or the known one."""
         if asked is None or asked in self.names or "+" not in asked:
             return (self.one(what, asked, known, option),)
         return tuple(self.one(what, part.strip(), known, option) for part in asked.split("+"))
 
     def one(self, what: str, asked: str | None, known: Sequence[str], option: str, *, needed: bool = True) -> str:
-        """A column by its name, or by the known ones; empty if there is none, with its fault."""
+        """A column by the user's name or a known one; empty, with a fault, if there is none."""
         matches = self._named(asked) if asked is not None else self._known(known)
         if len(matches) == 1:
             return matches[0]
         if len(set(matches)) > 1 and asked is None:
-            message = f"{' and '.join(map(_short, matches[:3]))} may all hold {what}: name one with {option}"
+            message = f"{' and '.join(map(_short, matches[:3]))} may each hold {what}: choose one with {option}"
             self._fault(message)
         elif matches:
             self._fault(f"duplicate column {_short(matches[0])}: keep one, or name another with {option}")
         elif asked is not None and option == _WHERE:
-            self._fault(f"there is no column {echoed(asked)} for --where: {self._closest(asked)}")
+            self._fault(f"column {echoed(asked)} of --where not found: {self._closest(asked)}")
         elif asked is not None:
-            self._fault(f"there is no column {echoed(asked)}: name it with {option}; {self._shown()}")
+            self._fault(f"column {echoed(asked)} not found: name it with {option}; {self._shown()}")
         elif needed:
-            self._fault(f"no column is known to hold {what}: name it with {option}; {self._shown()}{self._hint()}")
+            self._fault(f"no column found for {what}: name it with {option}; {self._shown()}{self._hint()}")
         return ""
 
     def labels(self, where: Sequence[str]) -> tuple[LabelColumn, ...]:
-        """The columns of ``--where``, and those that are known to tell models and failures."""
+        """The columns of ``--where``, and those known to hold models and failures."""
         labels = []
         for column, wanted in wanted_values(where).items():
             if name := self.one("", column, (), _WHERE):
@@ -240,7 +240,7 @@ class _ColumnFinder:
         return tuple(labels)
 
     def _like_models(self) -> list[str]:
-        """Columns whose names end as those of models do: ``metadata.model``, ``model.id``."""
+        """Columns with a name that ends like one of models: ``metadata.model``, ``model.id``."""
         one, two = map(re.compile, MODEL_ENDINGS)
 
         def is_like(word: str) -> bool:
@@ -251,7 +251,7 @@ class _ColumnFinder:
         return found[:_MOST_LIKE_MODELS]
 
     def request_counts(self, inputs: Sequence[str], labels: Sequence[LabelColumn]) -> tuple[LabelColumn, ...]:
-        """Columns that may tell of how many requests a row is the sum, but those that ``--where`` names."""
+        """Columns that may say how many requests a row sums up, without those that ``--where`` names."""
         parent, _ = _parent_and_name(normal(inputs[0]))
         taken = {*inputs, *(label.column for label in labels)}
         found = []
@@ -262,29 +262,29 @@ class _ColumnFinder:
         return tuple(found)
 
     def with_parts(self, columns: tuple[str, ...], added: Mapping[str, Sequence[Sequence[str]]]) -> tuple[str, ...]:
-        """The column, and those next to it that count what it leaves out."""
+        """The column, and those next to it that count what it excludes."""
         parent, name = _parent_and_name(normal(columns[0]))
         if any(parent == whole or parent.endswith(f".{whole}") for whole in HOLDS_ALL_INPUT):
             return columns
         parts: list[str] = []
         for alternatives in added.get(name, ()):
-            found = next((there for part in alternatives if (there := self._beside(parent, part))), "")
+            found = next((there for part in alternatives if (there := self._sibling(parent, part))), "")
             pieces = (piece for part in alternatives for piece in ADDED_WITHOUT.get(part, ()))
-            parts += [found] if found else [self._beside(parent, piece) for piece in pieces]
+            parts += [found] if found else [self._sibling(parent, piece) for piece in pieces]
         if not self.all_seen and not any(parts):
-            # As the vendor writes them, where the file writes its other names so.
+            # Spelled like the vendor does, if the file spells its other names that way.
             before = columns[0][: len(columns[0]) - len(columns[0].rpartition(".")[2])]
             parts = [f"{before}{part[0]}" for part in added.get(name, ()) if columns[0] == f"{before}{name}"]
         return (*columns, *(part for part in parts if part))
 
     def cached(self, inputs: Sequence[str]) -> str | None:
-        """The column next to the input tokens, or within them, that says how many of them came from a cache."""
+        """The column, next to or among the input tokens, that says how many of them came from a cache."""
         parent, _ = _parent_and_name(normal(inputs[0]))
-        beside = [self._beside(parent, name) for name in CACHED_INPUT]
-        among = [found for name in CACHE_READ if (found := self._beside(parent, name)) in inputs[1:]]
-        return next((found for found in (*beside, *among) if found), None)
+        siblings = [self._sibling(parent, name) for name in CACHED_INPUT]
+        among = [found for name in CACHE_READ if (found := self._sibling(parent, name)) in inputs[1:]]
+        return next((found for found in (*siblings, *among) if found), None)
 
-    def _beside(self, parent: str, name: str) -> str:
+    def _sibling(self, parent: str, name: str) -> str:
         matches = self.by_normal.get(f"{parent}.{name}" if parent else name, [])
         return matches[0] if len(matches) == 1 else ""
 

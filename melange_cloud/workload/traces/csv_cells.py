@@ -1,9 +1,10 @@
-"""The cells of a block of CSV, found in all lines at once, and the numbers in them.
+"""Finds the cells of a block of CSV in all lines at once, and reads the numbers in them.
 
-A general reader of CSV takes a cell at a time. Here a whole column is taken at once: eight bytes of each cell as one
-word, whose digits are tested and joined by a few operations on all words. What does not fit is refused, not guessed.
+A general CSV reader reads one cell at a time. Here a whole column is read at once: eight bytes of each cell form one
+word, and a few operations on all words test and join the digits. Cells that do not fit are rejected, not guessed.
 
-It is worth its lines: with pandas for the numbers in the cells, `workloads from-trace` takes 1.5 times as long over
+The gain is worth the code: with pandas for the numbers in the cells, `workloads from-trace` takes 1.5 times as long
+    over
 Azure's three columns and over three columns of numbers, 1.7 times over twenty columns; with pandas for the stamps too,
 4.2, 1.5 and 2.6 times (CPU seconds of 600,000 rows, median of 7 rounds in one run: `python -m
 tests.benchmarks.csv_cells`).
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 _LINE_FEED, _RETURN, _POINT, _QUOTE = b"\n"[0], b"\r"[0], b"."[0], b'"'[0]
 _WORD_BYTES = 8
 _EXACT_DIGITS = 15
-"""A float distinguishes decimals of this many digits, so that rounding carries none of them to a whole number."""
+"""A float distinguishes decimals of this many digits, so rounding never turns one into a whole number."""
 
 
 def count_of(block: bytes, byte: bytes) -> int:
-    """How often a byte comes; much faster than ``bytes.count`` where it comes often."""
+    """How often a byte occurs; much faster than ``bytes.count`` if it occurs often."""
     import numpy as np
 
     return int(np.count_nonzero(np.frombuffer(block, dtype=np.uint8) == byte[0]))
@@ -34,13 +35,13 @@ def count_of(block: bytes, byte: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CellPlaces:
-    """Where the cells of a block are: columns of places in its bytes.
+    """The places of the cells in the bytes of a block, by column.
 
     Attributes:
         block: the bytes.
-        starts: of each column, the first byte of its cells.
-        ends: of each column, the byte after its cells.
-        points: of each column, the decimal point of its cells; None if they have none.
+        starts: for each column, the first byte of its cells.
+        ends: for each column, the byte after its cells.
+        points: for each column, the decimal point of its cells; None if they have none.
     """
 
     block: bytes
@@ -50,11 +51,11 @@ class CellPlaces:
 
     @property
     def lines(self) -> int:
-        """How many there are."""
+        """The number of lines."""
         return len(self.ends[0])
 
     def whole_numbers(self, column: int, *, empty_is_zero: bool = False) -> "Array | None":
-        """A column as int64; None if a cell is anything but one to sixteen digits (or empty, where that is 0)."""
+        """A column as int64; None if a cell is anything but one to sixteen digits (or empty, if that counts as 0)."""
         import numpy as np
 
         if self.points[column] is not None:
@@ -72,7 +73,7 @@ class CellPlaces:
         return found
 
     def texts(self, column: int) -> "list[str | None] | None":
-        """A column as texts without blanks around them, None for what is empty; None where quotes are inside a cell."""
+        """A column as stripped texts, None for empty cells; None if a cell has quotes inside."""
         first = bytes(self.block[int(self.starts[column][0]) : int(self.ends[column][0])])
         alike = self._texts(column)
         if alike is not None and bool((alike == alike[0]).all()):
@@ -87,14 +88,14 @@ class CellPlaces:
         return [known[cell] for cell in cells] * (self.lines if len(cells) == 1 else 1)
 
     def seconds(self, column: int, clock: Clock) -> "Array | None":
-        """A column of times as whole seconds; None if a cell is not a time, or not in a common form."""
+        """A column of times as whole seconds; None if a cell is not a time in a common form."""
         if clock.is_text:
             texts = self._texts(column)
             return None if texts is None else clock.seconds_of_bytes(texts)
         starts, ends, points = self.starts[column], self.ends[column], self.points[column]
         if points is not None:
             exact = clock.seconds_per_unit == 1.0 and int((ends - starts).max()) <= _EXACT_DIGITS + 1
-            if not exact or self._digits(points + 1, ends, worth=False) is None:
+            if not exact or self._digits(points + 1, ends, value=False) is None:
                 return None
         numbers = self._digits(starts, ends if points is None else points)
         return None if numbers is None else clock.seconds(numbers)
@@ -112,11 +113,11 @@ class CellPlaces:
         at_each_byte: Array = np.ndarray(len(data) - width + 1, f"V{width}", data, strides=(1,))
         return at_each_byte[starts].view(np.uint8).reshape(-1, width)
 
-    def _digits(self, starts: "Array", ends: "Array", *, worth: bool = True) -> "Array | None":
-        """What the digits between places are worth, None if there is no digit, another sign, or 17 of them.
+    def _digits(self, starts: "Array", ends: "Array", *, value: bool = True) -> "Array | None":
+        """The value of the digits between two places; None if there are no digits, other characters, or 17 digits.
 
         Args:
-            worth: false where only the signs are in question; then whatever comes back is not None.
+            value: False to check the characters only; then any result but None means that they are digits.
         """
         import numpy as np
 
@@ -125,21 +126,21 @@ class CellPlaces:
         if least < 1 or most > 2 * _WORD_BYTES:
             return None
         if most <= _WORD_BYTES:
-            return self._word(ends, widths, worth)
-        low = self._word(ends, np.minimum(widths, _WORD_BYTES), worth)
+            return self._word(ends, widths, value)
+        low = self._word(ends, np.minimum(widths, _WORD_BYTES), value)
         some = widths > _WORD_BYTES
-        high = self._word((ends - _WORD_BYTES)[some], (widths - _WORD_BYTES)[some], worth)
+        high = self._word((ends - _WORD_BYTES)[some], (widths - _WORD_BYTES)[some], value)
         if low is None or high is None:
             return None
         low[some] += high * 10**_WORD_BYTES
         return low
 
-    def _word(self, ends: "Array", widths: "Array", worth: bool) -> "Array | None":
-        """The same for one to eight digits."""
+    def _word(self, ends: "Array", widths: "Array", value: bool) -> "Array | None":
+        """As above, for one to eight digits."""
         import numpy as np
 
         data = np.frombuffer(self.block, dtype=np.uint8)
-        # Little-endian: the last sign of a cell is in the highest byte, what comes before the cell in the lowest.
+        # Little-endian: the last character of a cell is in the highest byte, whatever precedes the cell in the lowest.
         words: Array = np.ndarray(max(0, len(data) - _WORD_BYTES + 1), "<u8", data, strides=(1,))
         early = int(np.searchsorted(ends, _WORD_BYTES))
         found = np.empty(len(ends), dtype=np.uint64)
@@ -157,8 +158,8 @@ class CellPlaces:
         seen |= found
         if int(np.bitwise_or.reduce(seen)) & 0xF0F0F0F0F0F0F0F0:
             return None
-        if worth:
-            # Neighbours are joined, to pairs, fours, eight: the left one times 10, 100, 10,000, plus the right one.
+        if value:
+            # Join neighbours to pairs, fours, eight: the left one times 10, 100, 10,000, plus the right one.
             for join, bits, mask in (
                 (10 << 8 | 1, 8, 0x00FF00FF00FF00FF),
                 (100 << 16 | 1, 16, 0x0000FFFF0000FFFF),
@@ -171,13 +172,13 @@ class CellPlaces:
 
 
 def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> CellPlaces | None:
-    """The cells of whole records; None unless every record has ``width`` of them and is made like the first.
+    """The cells of whole records; None unless every record has ``width`` cells and the form of the first.
 
     Quotes around all cells of a column are not part of them.
 
     Args:
         block: ends in a line feed, where no quote is open.
-        points: whether decimal points are looked for: then a column has one in every record or in none.
+        points: True to look for decimal points; a column must then have one in every record or in none.
     """
     import numpy as np
 
@@ -222,7 +223,7 @@ def cells_of(block: bytes, delimiter: str, width: int, *, points: bool) -> CellP
 
 
 def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
-    """Which bytes are outside quotes; None if a quote is anywhere but around a whole cell."""
+    """The bytes outside quotes; None if a quote is anywhere but around a whole cell."""
     import numpy as np
 
     quotes = data == _QUOTE
@@ -231,20 +232,20 @@ def _outside_quotes(data: "Array", delimiter: int) -> "Array | None":
     if len(opening) != len(closing):
         return None
     before, after = data[opening[opening > 0] - 1], data[closing + 1]
-    # Of two quotes in a cell, which mean one, the first closes and the second opens.
-    for beside, allowed in (
+    # Two quotes in a cell mean one: the first closes and the second opens.
+    for neighbours, allowed in (
         (before, (delimiter, _LINE_FEED, _QUOTE)),
         (after, (delimiter, _LINE_FEED, _QUOTE, _RETURN)),
     ):
-        if not np.isin(beside, allowed).all():
+        if not np.isin(neighbours, allowed).all():
             return None
-    inside: Array = np.cumsum(quotes, dtype=np.uint8)  # beyond 255 it goes on at 0, which is even too
+    inside: Array = np.cumsum(quotes, dtype=np.uint8)  # beyond 255 it continues at 0, which is even too
     outside: Array = (inside & 1) == 0
     return outside
 
 
 def seconds_of_texts(column: Any, clock: Clock) -> "Array | None":
-    """A pyarrow column of stamps as whole seconds; None if one is not a time, or not in a common form."""
+    """A pyarrow column of stamps as whole seconds; None if one is not a time in a common form."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""How far a mix moves: total variation distance between the histogram of each window and that of the whole."""
+"""How much a mix changes: total variation distance between each window's histogram and that of the whole trace."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ LONG_WINDOW_HOURS = 6
 
 
 def drift_by_hour(tally: Tally, *, absolute: bool) -> Drift | None:
-    """The drift of a trace on the default edges, over its whole windows; None under two whole hours."""
+    """The drift of a trace on the default edges, over its complete windows; None below two complete hours."""
     if not tally.mix_by_hour or tally.by_second.least is None or tally.by_second.most is None:
         return None
     start_s, hours = whole_hours(tally.by_second.least, tally.by_second.most, absolute)

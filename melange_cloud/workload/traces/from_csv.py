@@ -1,9 +1,8 @@
-"""Traces as CSV: blocks without a fault are read at once, whatever could be misread row by row.
+"""Reads traces in CSV: blocks without a fault at once, everything else row by row.
 
-A block counts as read when every line has as many cells as the header, with whole numbers and times throughout:
-``cells`` reads the common forms, pandas the others (alone it would not do: asked to read some columns only, it
-takes rows that are too long or too short silently). Any other block is cut up until the fault is in a short
-one.
+A block is read at once if every line has as many cells as the header, with whole numbers and times throughout.
+``csv_cells`` reads the common forms, pandas the others (pandas alone is not enough: when it reads only some columns, it
+silently accepts rows that are too long or too short). Any other block is split until the fault is in a short one.
 """
 
 import csv
@@ -38,12 +37,12 @@ _PANDAS_TYPES = (("int64", "int64"), ("int64", "float64"), ("float64", "int64"),
 
 
 def read_csv_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) -> None:
-    """Counts the requests of a CSV file.
+    """Count the requests of a CSV file.
 
     Raises:
-        BadFile: the header names no sizes, or the file is damaged.
+        BadFile: the header has no columns of sizes, or the file is damaged.
     """
-    # A log may carry the prompts themselves; the standard limit is 131,072 characters.
+    # A log may contain the prompts themselves; the standard limit is 131,072 characters.
     csv.field_size_limit(2**26)
     blocks = lines.blocks(quoted=True)
     first = next(blocks, (1, b""))
@@ -58,7 +57,7 @@ def read_csv_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) -
 
 
 def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
-    """The column names of a CSV text, and its delimiter.
+    """The column names and the delimiter of a CSV text.
 
     Raises:
         BadFile: the header line is missing.
@@ -69,7 +68,7 @@ def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
     try:
         names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
     except csv.Error as error:
-        raise BadFile([Fault(path, f"its header is not CSV ({error})", line=1)]) from error
+        raise BadFile([Fault(path, f"its header is not valid CSV ({error})", line=1)]) from error
     if names and all(number_of(name) is not None for name in names):
         raise BadFile(
             [Fault(path, "has no header line: add one, such as input_tokens,output_tokens,arrival_s", line=1)]
@@ -78,7 +77,7 @@ def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
 
 
 def _without_header(blocks: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
-    """The blocks from the line after the header, the last with a line feed at its end, none of them blank."""
+    """The blocks from the line after the header on; none is blank, and the last ends with a line feed."""
     passed = False
     for first, whole in blocks:
         line, block = first, whole
@@ -120,10 +119,10 @@ class _CsvTable:
         return list(islice(found, 1, None))
 
     def take(self, line: int, block: bytes, rows: TraceRows | None) -> None:
-        """Counts the rows of a block whose first line is number ``line``.
+        """Count the rows of a block that starts at line ``line``.
 
         Args:
-            rows: what ``at_once`` found in it.
+            rows: the result of ``at_once``.
         """
         if rows is not None:
             self.reading.take(self.path, rows)
@@ -138,19 +137,19 @@ class _CsvTable:
             line += count_of(piece, b"\n")
 
     def at_once(self, block: bytes, *, again: bool = False) -> TraceRows | None:
-        """The rows of a block, all of them readable; None if one may not be, or there are few.
+        """The rows of a block if all of them are readable; None if one may not be, or if there are few.
 
-        Several threads call it at a time.
+        Several threads call it at once.
 
         Args:
-            again: whether it is a part of a block that could not be read at once: then pandas is used only where it
-                could read others of the file, since mostly an unreadable row is in the way.
+            again: True for a part of a block that could not be read at once. Then pandas is used only if it could read
+                other blocks of the file, since usually an unreadable row is the cause.
         """
         if len(block) <= _FEW_BYTES:
             return None
         numbers = self.clock is not None and not self.clock.is_text
         cells = cells_of(block, self.delimiter, len(self.names), points=numbers)
-        if cells is None and numbers:  # points may be in other columns, here and there
+        if cells is None and numbers:  # other columns may have decimal points here and there
             cells = cells_of(block, self.delimiter, len(self.names), points=False)
         if cells is None:
             return None
@@ -179,7 +178,7 @@ class _CsvTable:
         return None if rows is None else replace(rows, labels=labels)
 
     def _with_pandas(self, block: bytes, count: int, labels: tuple[list[str | None], ...]) -> TraceRows | None:
-        """The same, slower, for whatever pandas reads: numbers as 374.0 or 1e3, times of any form."""
+        """As above, slower, for anything that pandas reads: numbers like 374.0 or 1e3, times in any form."""
         for at, types in enumerate(_PANDAS_TYPES[self.pandas_types :], self.pandas_types):
             rows = self._of_type(*types, block, count, labels)
             if rows is not None:
@@ -213,7 +212,7 @@ class _CsvTable:
                     index_col=False,
                     encoding_errors="surrogateescape",
                 )
-        except Exception:  # noqa: BLE001 - whatever pandas raises over a block, its rows are then read one by one
+        except Exception:  # noqa: BLE001 - whatever pandas raises, the rows of the block are then read one by one
             return None
         if len(frame) != count:
             return None
@@ -229,13 +228,15 @@ class _CsvTable:
     def _row_by_row(self, line: int, block: bytes) -> None:
         rows = RowReader(self.reading, self.path, self.columns, self.clock)
         text = block.decode("utf-8", errors="surrogateescape")
-        # Cut at line feeds alone, so that a stray carriage return moves no line number.
+        # Split at line feeds only, so that a stray carriage return does not shift line numbers.
         lines = csv.reader((f"{line}\n" for line in text.removesuffix("\n").split("\n")), delimiter=self.delimiter)
         while True:
             try:
                 cells = next(lines, None)
             except csv.Error as error:
-                self.reading.reject(self.path, line + lines.line_num - 1, f"is not CSV ({str(error).split(' - ')[0]})")
+                self.reading.reject(
+                    self.path, line + lines.line_num - 1, f"is not CSV ({str(error).split(' - ')[0]})"
+                )
                 continue
             if cells is None:
                 break

@@ -1,6 +1,6 @@
-"""Traces as JSON Lines: one record per line, sizes and times anywhere inside it (``usage.prompt_tokens``).
+"""Reads traces in JSON Lines: one record per line, sizes and times anywhere inside it (``usage.prompt_tokens``).
 
-A list of ``{"key": ..., "value": {...}}``, as OpenTelemetry writes attributes, counts as a record with these keys.
+A list of ``{"key": ..., "value": {...}}``, OpenTelemetry's form of attributes, counts as a record with these keys.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 _LEARNT_FROM = 1_000
 _SHOWN = 20
 _MOST_LEVELS, _MOST_NAMES = 12, 10_000
-"""Of names: no log that is known nests usage deeper than five records."""
+"""Of names: no known log nests usage deeper than five records."""
 
 
 def read_json_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) -> None:
-    """Counts the requests of a JSON Lines file.
+    """Count the requests of a JSON Lines file.
 
     Raises:
-        BadFile: no record among the first hundred names sizes, or the file is damaged.
+        BadFile: none of the first hundred records has sizes, or the file is damaged.
     """
     if lines.start.lstrip()[:1] == b"[":
         cure = "is one JSON array: write one record per line (jq -c '.[]' FILE)"
@@ -42,7 +42,7 @@ def read_json_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) 
     first = next(blocks, (1, b""))
     records = list(_first_records(first[1]))
     if not records and first[1].strip():
-        cure = "no line of its beginning is a JSON record: write one record per line (jq -c . FILE)"
+        cure = "does not begin with JSON records: write one record per line (jq -c . FILE)"
         raise BadFile([Fault(lines.path, cure, line=1)])
     names = list(dict.fromkeys(name for record in records for name in names_of(record)))[:_MOST_NAMES]
     columns = find_columns(names, asked, lines.path, all_seen=False)
@@ -61,7 +61,7 @@ def read_json_trace(lines: FileLines, asked: ColumnChoice, reading: TraceState) 
 
 
 def names_of(record: object, before: str = "", level: int = 0) -> Iterator[str]:
-    """The dotted names of everything in a record that is not a record itself."""
+    """The dotted names of all values in a record that are not records themselves."""
     inner = _opened(record)
     if inner is None or level > _MOST_LEVELS:
         return
@@ -73,7 +73,7 @@ def names_of(record: object, before: str = "", level: int = 0) -> Iterator[str]:
 
 
 def value_of(record: object, name: str) -> object:
-    """The value under a dotted name (or under one key that has dots itself); None if there is none."""
+    """The value under a dotted name (or under a key that contains dots); None if there is none."""
     path = path_of(record, name)
     if path is None:
         return None
@@ -86,7 +86,7 @@ def value_of(record: object, name: str) -> object:
 
 
 def path_of(record: object, name: str) -> tuple[str, ...] | None:
-    """The keys that lead to what a dotted name means; None if it is not there."""
+    """The keys that lead to a dotted name; None if the record does not have it."""
     inner = _opened(record)
     if inner is None:
         return None
@@ -103,7 +103,7 @@ def path_of(record: object, name: str) -> tuple[str, ...] | None:
 
 
 def _opened(value: object) -> Mapping[str, object] | None:
-    """What a value holds under names; None if it holds nothing so."""
+    """The value under nested names; None if there is none."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, list) and value and all(isinstance(part, Mapping) and "key" in part for part in value[:3]):
@@ -138,7 +138,7 @@ class _JsonRecords:
         self.paths = {name: _common_path(records, name) for name in columns.used}
         for first, *others in (columns.input, columns.output):
             self.paths.update(
-                {name: _beside(self.paths[first], name) for name in others if normal(name) not in columns.names}
+                {name: _sibling_path(self.paths[first], name) for name in others if normal(name) not in columns.names}
             )
 
     def take(self, line: int, block: bytes) -> None:
@@ -149,7 +149,7 @@ class _JsonRecords:
             self.reading.take(self.path, rows)
 
     def _at_once(self, block: bytes) -> TraceRows | None:
-        """A block whose every line is a sound record; None if one is not."""
+        """The rows of a block if every line is a valid record; None if one is not."""
         texts = [text for text in block.split(b"\n") if text and not text.isspace()]
         try:
             records = parse_records(texts)
@@ -192,13 +192,13 @@ def _getter(record: object) -> Callable[[str], object]:
 
 
 def _common_path(records: list[object], name: str) -> tuple[str, ...]:
-    """The keys to a name in the first record that has it."""
+    """The keys that lead to a name in the first record that has it."""
     found = (path_of(record, name) for record in records)
     return next((path for path in found if path is not None), (name,))
 
 
-def _beside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The keys to what no record had yet, next to those to a column that is there."""
+def _sibling_path(path: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The keys to a name that no record has had yet, next to the keys of a column that is present."""
     *before, last = path
     return (*before, last[: len(last) - len(last.rpartition(".")[2])] + name.rpartition(".")[2])
 
@@ -206,7 +206,7 @@ def _beside(path: tuple[str, ...], name: str) -> tuple[str, ...]:
 def _values(
     records: list[Any], path: tuple[str, ...], *, optional: bool = False, missing: object = 0
 ) -> list[Any] | None:
-    """What all records have under a path of keys; None if one lacks it, or is not a record."""
+    """The values of all records under a path of keys; None if one does not have it or is not a record."""
     try:
         if optional:
             return [_inside_or(record, path, missing) for record in records]
@@ -214,7 +214,7 @@ def _values(
             (key,) = path
             return [record[key] for record in records]
         return [_inside(record, path) for record in records]
-    except (KeyError, TypeError, IndexError):  # a key is missing, or what should be a record is not
+    except (KeyError, TypeError, IndexError):  # a key is missing, or something is not a record
         return None
 
 
@@ -233,7 +233,7 @@ def _inside_or(record: Any, path: tuple[str, ...], missing: object) -> Any:
 def _whole(values: list[Any] | None) -> "Array | None":
     import numpy as np
 
-    # Not left to numpy, which takes true for 1 and text for numbers.
+    # Not left to numpy, which reads true as 1 and text as numbers.
     if values is None or any(type(value) is not int for value in values):
         return None
     try:

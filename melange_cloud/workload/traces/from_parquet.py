@@ -1,8 +1,7 @@
-"""Traces as Parquet, with pyarrow (the extra ``melange-cloud[parquet]``).
+"""Reads traces in Parquet with pyarrow (the extra ``melange-cloud[parquet]``).
 
-A Parquet file is a program for its reader: what it says of itself may be damaged or made to harm, and pyarrow and its
-C++ answer with whatever error they meet. All calls into pyarrow go through ``_sound``, the one place that turns any of
-them into one line.
+The metadata of a Parquet file may be damaged or malicious, and pyarrow and its C++ may then raise any error. All calls
+into pyarrow go through ``_sound``, the only place that turns such an error into one line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
 
 MAGIC = b"PAR1"
 _BATCH_ROWS = 2**17
-"""What is counted of them at a time stays in a processor's cache."""
+"""So few rows at a time stay in a processor's cache."""
 
 _LEARNT_FROM = 1_000
 _MOST_CHUNK_BYTES = 2**31
-"""Of one column in one row group, unpacked; writers make groups of about a million rows."""
+"""Limit of one column in one row group, decompressed; writers make groups of about a million rows."""
 
 _MOST_LOOKED_AT_BYTES = 2**24
 
@@ -48,11 +47,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def read_parquet_trace(
     path: Path, asked: ColumnChoice, reading: TraceState, size_bytes: int, on_bytes: OnBytes | None
 ) -> None:
-    """Counts the requests of a Parquet file; rows are numbered from 1.
+    """Count the requests of a Parquet file; rows are numbered from 1.
 
     Raises:
         BadInput: pyarrow is not installed, or the file cannot be read.
-        BadFile: it is damaged, or no column names sizes.
+        BadFile: the file is damaged, or has no columns of sizes.
     """
     try:
         import pyarrow.parquet as pq
@@ -75,9 +74,9 @@ def read_parquet_trace(
         columns, notes = settled(columns, names, sums, asked, path)
         reading.notes += notes
         if max((sizes.get(name, 0) for name in columns.used), default=0) > _MOST_CHUNK_BYTES:
-            message = "holds more than 2 GiB of one column in one row group: write it again with smaller row groups"
+            message = "has more than 2 GiB of one column in one row group: write it again with smaller row groups"
             raise BadFile([Fault(path, message)])
-        # Where no times are known, other columns may look like some; prompts and answers stay unread.
+        # If no times are known, other columns may look like times; prompts and answers are not read.
         others = [name for name in names if sizes.get(name, _MOST_LOOKED_AT_BYTES) < _MOST_LOOKED_AT_BYTES]
         columns = _with_unit_of_type(columns, schema)
         learnt = _samples(file, columns.used, [] if columns.arrival or asked.ignore_times else others, path)
@@ -95,13 +94,13 @@ def read_parquet_trace(
 
 @contextmanager
 def _sound(path: Path) -> Iterator[None]:
-    """Raises what pyarrow raises as a BadFile: the module's one edge to it."""
+    """Raise whatever pyarrow raises as a BadFile: the only edge of this module to pyarrow."""
     try:
         yield
     except MelangeError:
         raise
     except Exception as error:
-        raise BadFile([Fault(path, f"is not a valid Parquet file ({echoed(error, 80)}): fetch it again")]) from error
+        raise BadFile([Fault(path, f"is not a valid Parquet file ({echoed(error, 80)}): download it again")]) from error
 
 
 def _batches(file: Any, names: Sequence[str], path: Path) -> Iterator[Any]:
@@ -111,7 +110,7 @@ def _batches(file: Any, names: Sequence[str], path: Path) -> Iterator[Any]:
 
 
 def _flat(batch: Any) -> Any:
-    """A batch as a table whose nested columns have dotted names."""
+    """A batch as a table; nested columns have dotted names."""
     import pyarrow as pa
 
     table = pa.Table.from_batches([batch])
@@ -134,7 +133,7 @@ def _names(schema: Any) -> list[str]:
 
 
 def _with_unit_of_type(columns: TraceColumns, schema: Any) -> TraceColumns:
-    """The columns, with the unit that a type of durations itself has."""
+    """The columns, with the unit that a duration type itself has."""
     import pyarrow.types as kinds
 
     fields = {field.name: field.type for field in schema}
@@ -145,7 +144,7 @@ def _with_unit_of_type(columns: TraceColumns, schema: Any) -> TraceColumns:
 
 
 def _chunk_bytes(file: Any, path: Path) -> dict[str, int]:
-    """Of each column, the bytes of its largest row group, unpacked."""
+    """For each column, the bytes of its largest row group, decompressed."""
     most: dict[str, int] = {}
     with _sound(path):
         metadata = file.metadata
@@ -159,7 +158,7 @@ def _chunk_bytes(file: Any, path: Path) -> dict[str, int]:
 
 
 def _first_rows(file: Any, names: Sequence[str]) -> list[dict[str, object]]:
-    """The first rows, of columns that hold single values."""
+    """The first rows of the columns with single values."""
     import pyarrow.types as kinds
 
     batch = next(file.iter_batches(batch_size=_LEARNT_FROM, columns=list(dict.fromkeys(names))), None)
@@ -172,20 +171,20 @@ def _first_rows(file: Any, names: Sequence[str]) -> list[dict[str, object]]:
 
 
 def _samples(file: Any, names: Sequence[str], others: Sequence[str], path: Path) -> list[dict[str, object]]:
-    """The first rows of columns that are read, and of others that may look like times."""
+    """The first rows of the columns that are read, and of others that may look like times."""
     with _sound(path):
         rows = _first_rows(file, names)
     if others:
         try:
             with _sound(path):
                 return _first_rows(file, [*names, *others])
-        except BadFile:  # a column that is not needed may hold anything
+        except BadFile:  # a column that is not needed may contain anything
             return rows
     return rows
 
 
 def _python_values(column: Any) -> list[object]:
-    """Values as JSON would have them: stamps as ISO text, days as such."""
+    """Values as in JSON: stamps as ISO text, days unchanged."""
     import pyarrow.types as kinds
 
     if kinds.is_date(column.type):
@@ -208,7 +207,7 @@ def _integers(column: Any) -> Any:
 
 
 def _plain(column: Any) -> Any:
-    """A column of texts or numbers, however it is packed."""
+    """A column of texts or numbers, however it is encoded."""
     import pyarrow as pa
     import pyarrow.types as kinds
 
@@ -234,7 +233,7 @@ class _ParquetBatches:
         self.row = 0
 
     def take(self, table: Any) -> None:
-        """Counts the rows of a batch, at once where all are sound."""
+        """Count the rows of a batch, all at once if none has a fault."""
         rows = None
         with _sound(self.path):
             columns = {name: table.column(name) for name in self.columns.used}
@@ -285,7 +284,7 @@ class _ParquetBatches:
         return clock.seconds(column.to_numpy())
 
     def _of_stamps(self, column: Any) -> "Array | None":
-        """Whole seconds of stamps of any unit and zone; None if one is in no calendar."""
+        """Whole seconds of stamps of any unit and zone; None if one is outside the calendar."""
         seconds: Array = _integers(column).to_numpy() // _PER_SECOND[column.type.unit]
         if not in_calendar(seconds):
             return None
@@ -308,7 +307,7 @@ class _ParquetBatches:
         rows.flush()
 
     def _texts_of_stamps(self, column: Any) -> list[object]:
-        """Stamps as the ISO text that means them; of one in no calendar, the number that it is."""
+        """Stamps as ISO text; one outside the calendar as its number."""
         per_second, naive = _PER_SECOND[column.type.unit], column.type.tz is None
         texts: list[object] = []
         for units in _integers(column).to_pylist():
@@ -323,7 +322,7 @@ class _ParquetBatches:
 
 
 def _localised(seconds: "Array", zone: ZoneInfo) -> "Array | None":
-    """Seconds since 1970 of local times, given as if they were UTC; of an hour that comes twice, the first."""
+    """Seconds since 1970 of local times, given as if they were UTC; if an hour occurs twice, the first."""
     import numpy as np
 
     minutes, places = np.unique(seconds // 60, return_inverse=True)
@@ -332,7 +331,7 @@ def _localised(seconds: "Array", zone: ZoneInfo) -> "Array | None":
         local = (_EPOCH + timedelta(minutes=minute)).replace(tzinfo=zone)
         try:
             starts.append(int(local.timestamp()))
-        except (OverflowError, ValueError):  # its zone leads out of the calendar
+        except (OverflowError, ValueError):  # its zone moves it out of the calendar
             return None
     found: Array = np.array(starts, dtype=np.int64)[places.reshape(-1)] + seconds % 60
     return found if in_calendar(found) else None

@@ -1,4 +1,4 @@
-"""What distinguishes the requests of a log: columns requested with ``--where``, the model, and whether it failed."""
+"""Labels of the requests in a log: columns of ``--where``, the model, and whether a request failed."""
 
 import math
 from collections import Counter
@@ -10,10 +10,10 @@ from melange_cloud.workload.traces.columns import LabelColumn
 from melange_cloud.workload.traces.usage_names import FAILED_WORDS
 
 MOST_VALUES = 1_000
-"""Different values of a column that are counted; a log with more models than that has none."""
+"""Limit of different values that are counted; a column with more does not hold models."""
 
 GUARDED = ("requests", "cache")
-"""Roles of columns that make a log unfit where they have numbers above 1."""
+"""Roles of columns that make a log unusable if they have numbers above 1."""
 
 _OTHERS = "(others)"
 _NO_ERROR = frozenset({"", "null", "none", "nil", "false", "0", "ok", "{}", "[]", "nan", "-"})
@@ -21,13 +21,13 @@ _NO_ERROR = frozenset({"", "null", "none", "nil", "false", "0", "ok", "{}", "[]"
 
 @dataclass(slots=True)
 class LabelCounts:
-    """How often each value comes, over all files.
+    """How often each value occurs, over all files.
 
     Attributes:
         seen: (role, column) -> value -> rows, before ``--where``; None is "no value".
-        models: column -> model -> requests, of those that count.
-        above_one: (role, column) -> rows that have a number above 1 in a column of that role, where none may.
-        failed: requests that count although their status, or error, says that they failed; by column.
+        models: column -> model -> number of selected requests.
+        above_one: (role, column) -> rows with a number above 1 in a column where none may have one.
+        failed: selected requests that failed according to their status or error, by column.
     """
 
     seen: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class LabelCounts:
     failed: Counter[str] = field(default_factory=Counter)
 
     def wanted(self, labels: Sequence[LabelColumn], columns: Sequence[Sequence[str | None]]) -> list[bool] | None:
-        """Which rows ``--where`` asks for; None if it asks for all."""
+        """The rows that ``--where`` selects; None for all."""
         keep: list[bool] | None = None
         for label, values in zip(labels, columns, strict=True):
             if label.role != "where":
@@ -48,7 +48,7 @@ class LabelCounts:
         return keep
 
     def count(self, labels: Sequence[LabelColumn], columns: Sequence[Sequence[str | None]]) -> None:
-        """Counts models and failures of rows that are kept."""
+        """Count models and failures of selected rows."""
         for label, values in zip(labels, columns, strict=True):
             if label.role == "model":
                 _count(self.models.setdefault(label.column, Counter()), values)
@@ -59,7 +59,7 @@ class LabelCounts:
                 self.failed[label.column] += sum(n for value, n in Counter(values).items() if has_failed(value))
 
     def pass_over(self, labels: Sequence[LabelColumn], values: Sequence[str | None]) -> None:
-        """Counts the values of one row that is not requested."""
+        """Count the values of a row that is not selected."""
         for label, value in zip(labels, values, strict=True):
             if label.role == "where":
                 self._see(label, [value])
@@ -69,7 +69,7 @@ class LabelCounts:
 
 
 def label_text(value: object) -> str | None:
-    """A value as ``--where`` compares it; None if there is none."""
+    """A value in the form that ``--where`` compares; None if there is none."""
     if value is None or isinstance(value, str):
         return value.strip() or None if value else None
     if isinstance(value, bool):
@@ -93,7 +93,7 @@ def failed_by_status(value: str | None) -> bool:
 
 
 def failed_by_error(value: str | None) -> bool:
-    """True if an error is named."""
+    """True if the row names an error."""
     return value is not None and value.lower() not in _NO_ERROR
 
 
@@ -103,7 +103,7 @@ def _is_above_one(value: str | None) -> bool:
 
 
 def _count(into: Counter[str], values: Sequence[str | None], always: frozenset[str] = frozenset()) -> None:
-    """Counts values; past MOST_VALUES, new ones count as others, except those in ``always``."""
+    """Counts values; beyond MOST_VALUES, new ones count as others, except those in ``always``."""
     for value, rows in Counter(values).items():
         if value is not None:
             known = value in into or value in always or len(into) < MOST_VALUES

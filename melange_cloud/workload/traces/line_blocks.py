@@ -12,7 +12,7 @@ from melange_cloud.inputs import is_there, open_regular
 from melange_cloud.workload.traces.csv_cells import count_of
 
 BLOCK_BYTES = 2**21
-"""Small enough for a processor's cache, large enough that a block's own costs do not count."""
+"""Small enough for a processor's cache, large enough that the overhead of a block does not matter."""
 
 _LONGEST_RECORD_BYTES = 2**26
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -20,14 +20,14 @@ _QUOTE, _LINE_FEED = b'"'[0], b"\n"[0]
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 OnBytes = Callable[[int], None]
-"""Called with how many bytes of the file (as it is on disk) have been read."""
+"""Called with the number of bytes read so far, as they are on disk."""
 
 
 def expand(words: Sequence[str | Path]) -> list[Path]:
-    """The files that paths and globs name, in the order of the words, those of a glob sorted, each once.
+    """The files that paths and globs select, in the given order, those of a glob sorted, each once.
 
     Raises:
-        BadInput: a glob that matches nothing, or no word at all.
+        BadInput: a glob matches nothing, or there are no paths at all.
     """
     paths: list[Path] = []
     for word in words:
@@ -54,15 +54,15 @@ def size_of(path: Path) -> int:
     with open_regular(path) as stream:
         try:
             return stream.seek(0, 2)
-        except OSError as error:  # some files of /proc are regular and have no end
+        except OSError as error:  # some regular files in /proc have no end
             raise BadFile([Fault(path, f"cannot be read ({error.strerror}): check the path")]) from error
 
 
 class FileLines:
-    """The lines of one file: a peek at the first ones, then all of them in blocks.
+    """The lines of one file: first a look at the beginning, then all of them in blocks.
 
     Attributes:
-        path: for faults.
+        path: for messages.
     """
 
     def __init__(self, path: Path, on_bytes: OnBytes | None = None) -> None:
@@ -95,7 +95,7 @@ class FileLines:
         """(number of the first line, whole lines) in order.
 
         Args:
-            quoted: a line feed between double quotes ends no line.
+            quoted: a line feed between double quotes does not end a line.
 
         Raises:
             BadFile: damaged gzip data, or a record of more than 64 MiB.
@@ -112,7 +112,7 @@ class FileLines:
             waiting.append(more[end:])
             waiting_bytes += len(more) - end
             if waiting_bytes > _LONGEST_RECORD_BYTES:
-                cure = "a quote is opened and never closed" if inside else "there is no line feed"
+                cure = "a quote is never closed" if inside else "there is no line feed"
                 raise BadFile([Fault(self.path, f"no end of the record within 64 MiB: {cure}", line=line)])
             more = self._read(BLOCK_BYTES)
         if rest := b"".join(waiting):
@@ -122,7 +122,7 @@ class FileLines:
         try:
             data = self._stream.read(size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise BadFile([Fault(self.path, f"damaged gzip data ({error}): fetch the file again")]) from error
+            raise BadFile([Fault(self.path, f"damaged gzip data ({error}): download the file again")]) from error
         except OSError as error:
             raise BadInput(f"{echoed(self.path, 150)}: cannot be read ({error.strerror or error})") from error
         if self._on_bytes is not None:
@@ -137,10 +137,10 @@ class FileLines:
 
 
 def _end_of_lines(piece: bytes, inside: bool) -> tuple[int, bool]:
-    """Where the last line feed outside quotes ends, 0 if there is none; and whether a quote is open at the end.
+    """The end of the last line feed outside quotes, 0 if there is none; and whether a quote is open at the end.
 
     Args:
-        inside: whether a quote is open where the piece begins.
+        inside: True if a quote is open at the beginning of the piece.
     """
     end = piece.rfind(b"\n") + 1
     if b'"' not in piece:

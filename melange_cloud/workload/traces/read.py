@@ -1,7 +1,7 @@
-"""Traces, request by request, become workload files: CSV, JSON Lines or Parquet, gzip or not, one file or many.
+"""Turns traces of single requests into workloads: CSV, JSON Lines or Parquet, gzip or not, one file or many.
 
-Which columns hold what: ``melange_cloud.workload.traces.columns``. Nothing is clamped; rows that cannot be read are
-counted, and the first of them are kept with their reason. Memory does not grow with the number of requests.
+See ``melange_cloud.workload.traces.columns`` for the columns. Nothing is clamped; rows that cannot be read are counted,
+and the first few are kept with the reason. Memory does not grow with the number of requests.
 """
 
 import re
@@ -42,20 +42,20 @@ _JSON_START = re.compile(rb"\s*[{\[]")
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What was counted of a trace.
+    """The counts of a trace.
 
     Attributes:
-        requests: readable ones.
+        requests: readable requests.
         unreadable: rows left out; the first few in ``unreadable_rows``.
-        taken: file -> what its columns were taken for, in words.
+        taken: file -> how its columns were interpreted, in words.
         grid: the cells that become buckets.
-        load_error: of charging each bucket at its mean sizes (``edges.load_error``).
+        load_error: from charging each bucket at its mean sizes (``bucket_edges.load_error``).
         arrival_rates: None if there are no times, or too few.
-        drift: None if the trace is shorter than two whole hours.
-        dated: first and last day (UTC) of the arrivals; empty where times have no date.
-        notes: what a user should know, found while reading.
-        cached_input_share: fraction of all input tokens that were read from a prompt cache; None if not every file
-            tells.
+        drift: None if the trace has fewer than two complete hours.
+        dated: first and last day (UTC) of the arrivals; empty if times have no date.
+        notes: what a user should know about the reading.
+        cached_input_share: fraction of all input tokens that were read from a prompt cache; None unless every file
+            says so.
     """
 
     tally: Tally
@@ -72,7 +72,7 @@ class Trace:
 
     @property
     def requests(self) -> int:
-        """Requests that could be read."""
+        """Number of requests that could be read."""
         return self.tally.requests
 
     def workload_file(
@@ -101,17 +101,17 @@ def read_trace(
     zeros: str = "auto",
     on_bytes: Callable[[int, int], None] | None = None,
 ) -> Trace:
-    """Reads traces: paths and globs, all counted as one.
+    """Read traces (paths and globs) and count them as one.
 
     Args:
-        asked: which columns hold what, where they cannot be found by themselves.
-        edges: where buckets end; None is the paper's, extended as far as the data goes.
-        zeros: what a window without requests is: ``gap``, ``rate`` or ``auto`` (see ``arrivals``).
-        on_bytes: called with (bytes read, bytes in all).
+        asked: the columns, if they cannot be found automatically.
+        edges: where buckets end; None uses the paper's, extended as far as the data goes.
+        zeros: how to count a window without requests: ``gap``, ``rate`` or ``auto`` (see ``arrivals``).
+        on_bytes: called with (bytes read, total bytes).
 
     Raises:
-        BadInput: a file cannot be read, or the times cannot be right.
-        BadFile: a file names no sizes, is damaged, or holds no readable row.
+        BadInput: a file cannot be read, or its times cannot be right.
+        BadFile: a file has no columns of sizes, is damaged, or has no readable row.
     """
     asked, edges = asked or ColumnChoice(), edges or Edges()
     wanted_values(asked.where)
@@ -121,7 +121,7 @@ def read_trace(
     if unit_is_in_question(reading):
         unit = judged_unit(reading)
         if unit != guessed_unit(reading) and guessed_unit(reading) != "s":
-            # Parts of a second, lost in a coarser unit, may turn it.
+            # Fractions of a second that a coarser unit drops may change the decision.
             reading = _read_all(sizes, asked, edges, dict.fromkeys(paths, "s"), on_bytes)
             unit = judged_unit(reading)
         if unit is None:
@@ -141,10 +141,10 @@ def _read_all(
     """All files, counted.
 
     Args:
-        units: of times, where they were decided.
+        units: of times, if they have been decided.
 
     Raises:
-        BadInput, BadFile: as ``read_trace``.
+        BadInput, BadFile: see ``read_trace``.
     """
     reading = TraceState(Tally(edges.input_tokens, edges.output_tokens), units)
     before, total = 0, sum(sizes.values())
@@ -157,12 +157,12 @@ def _read_all(
         _read(path, asked, reading, size, told)
         before += size
     if not reading.tally.requests and reading.passed_over:
-        refuse_unknown_values(reading)  # unreadable rows are not the cause
+        refuse_unknown_values(reading)  # there are no unreadable rows to blame
     if not reading.tally.requests and reading.shown:
         raise BadFile([Fault(row.path, row.reason, line=row.line) for row in reading.shown])
     refuse_unknown_values(reading)
     if not reading.tally.requests:
-        raise BadFile([Fault(path, "has no request") for path in sizes])
+        raise BadFile([Fault(path, "has no requests") for path in sizes])
     refuse_sums_of_requests(reading)
     refuse_mixed_models(reading)
     refuse_uncounted_cache(reading)
@@ -170,7 +170,7 @@ def _read_all(
 
 
 def buckets_of(grid: CellSums) -> tuple[Bucket, ...]:
-    """The cells that hold requests, sorted by size."""
+    """The cells with requests, sorted by size."""
     requests = int(grid.counts.sum())
     found = []
     for row, column in zip(*(places.tolist() for places in grid.counts.nonzero()), strict=True):
@@ -211,25 +211,25 @@ def _counted(reading: TraceState, edges: Edges, zeros: str, files: int) -> Trace
     if timed and unit_is_in_question(reading):
         notes.append(unit_note(reading))
     if clocks and not timed:
-        notes.append("no arrival rates: some files have dated times and others do not, or none")
+        notes.append("no arrival rates: not all files have times with dates")
     absolute = timed and next(iter(clocks)).absolute
     if timed and not absolute and files > 1:
-        notes.append(f"the times of the {files} files have no date and are taken to count from one origin")
+        notes.append(f"the times of the {files} files have no date; we assume that they count from the same origin")
     of_numbers = any(not clock.is_text for clock in clocks)
     rates = arrival_rates(tally, absolute=absolute, zeros=zeros, unit_may_err=of_numbers) if timed else None
     if timed and rates is None:
         notes.append("no arrival rates: the times span less than a minute")
     if rates is not None and rates.gaps:
         notes.append(
-            f"{rates.gaps} of {len(rates.requests_by_window)} windows hold no request and are taken for gaps in the "
-            "collection: they count in no rate"
+            f"{rates.gaps} of {len(rates.requests_by_window)} windows have no requests; they count as gaps in the "
+            "collection, not as quiet traffic"
         )
     notes += label_notes(reading)
     for kind, values in (("input", tally.input_values), ("output", tally.output_values)):
         if values.zeros:
             notes.append(
-                f"{values.zeros:,} of {tally.requests:,} requests have 0 {kind} tokens: counted in the first {kind} "
-                "range, with size 0"
+                f"{values.zeros:,} of {tally.requests:,} requests have 0 {kind} tokens; they count in the first {kind} "
+                "range with size 0"
             )
     if reading.unreadable:
         rows, verb = reading.unreadable + tally.requests, "is" if reading.unreadable == 1 else "are"

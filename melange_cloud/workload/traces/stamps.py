@@ -1,4 +1,4 @@
-"""Stamps ``2024-05-10 08:15:02.123456`` as whole seconds, all of a column at once, from their bytes."""
+"""Reads a column of stamps like ``2024-05-10 08:15:02.123456`` as whole seconds, all at once, from their bytes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ def ends_in_utc(texts: "np.ndarray[Any, Any]") -> bool:
 
 
 def seconds_of_stamps(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
-    """Whole seconds since 1970 of stamps in UTC; None if one is of another form than the first, or no time.
+    """Whole seconds since 1970 of stamps in UTC; None if one differs in form from the first, or is not a time.
 
     Args:
         texts: their bytes, shape (stamps, bytes each).
@@ -30,7 +30,7 @@ def seconds_of_stamps(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | 
     form = _form(width - len(zone), zone)
     if form is None or not _has_form(texts, form):
         return None
-    # Neighbours of a log mostly share their minute: each stretch of the same one is parsed once.
+    # Neighbouring rows mostly share their minute: each run of the same minute is parsed once.
     days, hours = _word(texts, 0), _word(texts, 8)
     changes = (days[1:] != days[:-1]) | (hours[1:] != hours[:-1])
     starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
@@ -45,7 +45,7 @@ def seconds_of_stamps(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | 
 
 
 def _all_digits(signs: "np.ndarray[Any, Any]") -> bool:
-    # What is below 0 wraps to above 9.
+    # Values below 0 wrap to above 9.
     return int((signs - signs.dtype.type(ord("0"))).max(initial=0)) <= 9
 
 
@@ -60,11 +60,11 @@ def _form(end: int, zone: bytes) -> tuple[tuple[int, int], ...] | None:
 
 
 def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) -> bool:
-    """Whether the last bytes of all texts are of a form, eight at a time."""
+    """True if the last bytes of all texts have the form, checked eight at a time."""
     import numpy as np
 
     width = texts.shape[1]
-    # The bytes before the form are masked: whatever they are, they do not matter to the form.
+    # The bytes before the form are masked, since they may be anything.
     least = bytes(width - len(form)) + bytes(sign for sign, _ in form)
     more = bytes([15] * (width - len(form))) + bytes(15 - count for _, count in form)
     asked = bytes(width - len(form)) + bytes([255] * len(form))
@@ -74,7 +74,7 @@ def _has_form(texts: "np.ndarray[Any, Any]", form: tuple[tuple[int, int], ...]) 
             *(np.uint64(int.from_bytes(part[at : at + 8], "little")) for part in (least, more, asked)),
         )
         over = (word ^ first) & mask
-        # What is in the range, less its least, stays below 16 when the rest of 15 is added.
+        # A byte in the range, minus the range's lowest, stays below 16 when 15 minus the range's width is added.
         if int(np.bitwise_or.reduce((over + room) | over)) & 0xF0F0F0F0F0F0F0F0:
             return False
     return True
@@ -87,7 +87,7 @@ def _word(texts: "np.ndarray[Any, Any]", at: int) -> "np.ndarray[Any, Any]":
 
 
 def _parse_minutes(texts: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any] | None":
-    """Seconds since 1970 of UTC stamps ``2024-05-10 08:15``, shape (stamps, 16); None if one is in no calendar."""
+    """Seconds since 1970 of UTC stamps ``2024-05-10 08:15``, shape (stamps, 16); None if one is not a valid date."""
     import numpy as np
 
     if (texts[:, [4, 7, 13]] != np.frombuffer(b"--:", dtype=np.uint8)).any():

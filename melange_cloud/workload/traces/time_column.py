@@ -1,4 +1,4 @@
-"""The times of a file: how its first rows say they are written, and what may be meant where none are known."""
+"""The times of a file: how they are written, by its first rows, and which columns may hold them if none is known."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _CALLED_TIME = re.compile(
     r"|minute|minutes|hour|hours)($|[_.])"
 )
 _COUNTS_UP = re.compile(r"(^|[_.])(t|offset|elapsed|since|minute|minutes|hour|hours)($|[_.])")
-"""Of these names, only numbers that never fall are times: others may be durations, or anything."""
+"""Under these names only numbers that never fall are times; others may be durations, or anything."""
 
 _NO_TIME_OF_ARRIVAL = re.compile(
     r"(^|[_.])(end|ended|finish|finished|completed|duration|latency|elapsed|id|ids|hash|seed|key|tokens?|count|length|len"
@@ -45,15 +45,15 @@ def timed(
     reading: TraceState,
     path: Path,
 ) -> tuple[TraceColumns, Clock | None, dict[str, float]]:
-    """The columns, without times that tell no time of day; their clock; and what speaks for units of a guessed one.
+    """The columns, without times that are too coarse; their clock; and the evidence for a guessed unit.
 
-    If there are no times, a column that looks like times is noted.
+    If there are no times, a note names a column that looks like times.
 
     Args:
-        rows: the first ones, by column.
+        rows: the first rows, by column.
 
     Raises:
-        BadFile: the requested column holds days.
+        BadFile: the requested column has days only.
         BadInput: an unknown time zone.
     """
     if columns.arrival is not None:
@@ -62,25 +62,25 @@ def timed(
         name = echoed(columns.arrival, 40)
         if not clock.is_text and (units := mixed_units(_numbers(times))):
             words = " and ".join(UNIT_WORDS[unit] for unit in units)
-            cure = "write all in one unit, or leave the times out with --ignore-times"
+            cure = "write all in one unit, or ignore the times with --ignore-times"
             raise BadFile([Fault(path, f"{name} mixes {words} since 1970: {cure}")])
         if times and not any(map(is_given, times)):
             rows_seen = f"the first {len(times):,} rows" if len(times) > 1 else "the first row"
-            cure = "name another with --time-column, or leave the times out with --ignore-times"
+            cure = "choose another with --time-column, or ignore the times with --ignore-times"
             raise BadFile([Fault(path, f"{name} is empty in {rows_seen}: {cure}")])
         fault = _why_untimely(times, clock)
         if not fault:
             return columns, *_with_unit(clock, times, columns, reading.units.get(path))
         why = f"{name} {fault}"
         if asked.time_column is not None:
-            raise BadFile([Fault(path, f"{why}; name another with --time-column, or leave it out")])
-        reading.notes.append(f"{echoed(path.name, 80)}: no arrival rates, {why}")
+            raise BadFile([Fault(path, f"{why}; choose another with --time-column, or leave it out")])
+        reading.notes.append(f"{echoed(path.name, 80)}: no arrival rates: {why}")
         names = [other for other in names if other != columns.arrival]
         columns = replace(columns, arrival=None)
     if not asked.ignore_times and (hints := _look_like_times(names, rows)):
         shown = " or ".join(echoed(name, 40) for name in hints)
         reading.notes.append(
-            f"{echoed(path.name, 80)}: no arrival rates, no column is known to hold times; {shown} looks like it: "
+            f"{echoed(path.name, 80)}: no arrival rates: no column of times found. If {shown} has them, use "
             f"--time-column {echoed(hints[0], 40)}"
         )
     return columns, None, {}
@@ -89,7 +89,7 @@ def timed(
 def _with_unit(
     clock: Clock, times: Sequence[object], columns: TraceColumns, decided: str | None
 ) -> tuple[Clock, dict[str, float]]:
-    """The clock with the unit that was decided, or else with the likeliest; and what speaks for units."""
+    """The clock with the unit that was decided, or else the likeliest; and the evidence for units."""
     if clock.unit_is_known:
         return clock, {}
     numbers = [number for number in map(number_of, times) if number is not None and abs(number) < 1e18]
@@ -103,11 +103,11 @@ def _numbers(times: Sequence[object]) -> list[float]:
 
 
 def _why_untimely(times: Sequence[object], clock: Clock) -> str:
-    """Why times tell no rates by the hour or minute; empty if they do."""
+    """Why times give no rates by the hour or minute; empty if they do."""
     if are_days(times):
-        return "holds days without a time of day: too coarse for rates by the hour"
+        return "has days without a time of day: too coarse for hourly rates"
     if are_times_of_day(times):
-        return "holds times of day without a date"
+        return "has times of day without a date"
     numbers = [] if clock.is_text else _numbers(times)
     if not numbers:
         return ""
@@ -116,13 +116,13 @@ def _why_untimely(times: Sequence[object], clock: Clock) -> str:
         return f"counts whole {'hours' if clock.seconds_per_unit == UNITS_S['h'] else 'days'}: too coarse for rates"
     wraps = max(numbers) < 60 and any(other < one for one, other in pairwise(numbers))
     if clock.seconds_per_unit == UNITS_S["min"] and are_whole and wraps:
-        return "holds minutes of the hour, without the hour"
+        return "has minutes without the hour"
     step = step_s(numbers, clock.seconds_per_unit) if clock.absolute else None
     return f"is rounded to steps of {step:,.0f} s: too coarse for rates" if step else ""
 
 
 def _look_like_times(names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """The columns that may hold the times of requests, those called so first."""
+    """The columns that may hold the times of requests, those with a fitting name first."""
     found: list[tuple[bool, str]] = []
     for name in list(dict.fromkeys(names))[:2_000]:
         values = [value for row in rows[:100] if is_given(value := row.get(name))]
@@ -137,14 +137,14 @@ def _look_like_times(names: Sequence[str], rows: Sequence[Mapping[str, object]])
 
 
 def _ends_otherwise(word: str) -> bool:
-    """True if a name, apart from ``elapsed``, says that it is not a time of arrival."""
+    """True if a name, other than ``elapsed``, shows that it is not a time of arrival."""
     return _NO_TIME_OF_ARRIVAL.search(re.sub(r"(^|[_.])elapsed($|[_.])", "_", word)) is not None
 
 
 def _never_falls(values: Sequence[object]) -> bool:
     numbers = [number_of(value) for value in values]
     if any(number is None for number in numbers):
-        return True  # text, which is looked at as such
+        return True  # text is checked as it is
     known = [number for number in numbers if number is not None]
     return len(set(known)) > 1 and all(one <= other for one, other in pairwise(known))
 

@@ -1,7 +1,8 @@
-"""In which unit times without a date count: what each unit would make of the requests must be what a service has.
+"""Judges the unit of times without a date by the request rate and the time span that each unit would imply.
 
-Milliseconds read as seconds, or the other way round, make a rate wrong by a thousand. So a unit that no name and no
-magnitude tells is taken only where the others would be far less plausible; otherwise the user has to say.
+Milliseconds read as seconds, or the other way round, make a rate wrong by a factor of a thousand. If the unit does
+not follow from a name or the size of the numbers, one is used only if the others are far less plausible; otherwise the
+user must choose.
 """
 
 import math
@@ -12,23 +13,23 @@ from itertools import pairwise
 SECONDS_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 UNITS_S = {**SECONDS_PER_UNIT, "min": 60.0, "h": 3600.0, "d": 86_400.0}
-"""Those that a name or the user may give; minutes and longer ones are never guessed."""
+"""Units that a name or the user may give; minutes and longer ones are never guessed."""
 
 UNIT_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 ORDINARY_REQUESTS_PER_S = (0.01, 300.0)
-"""Mean rates of the public traces are between 0.27 (BurstGPT) and 83 (Azure, hourly), except for whole providers."""
+"""Mean rates of public traces are between 0.27 (BurstGPT) and 83 (Azure, hourly), except for whole providers."""
 
 ORDINARY_SPAN_S = (1800.0, 366 * 86_400.0)
-"""Published traces span from an hour to two months."""
+"""Published traces span an hour to two months."""
 
 MARGIN = 1.0
-"""Powers of ten by which a unit must be more plausible than any other to be taken unasked."""
+"""A unit must be more plausible than any other by so many powers of ten to be used without asking."""
 
 FRACTIONS, KNOWN_SOURCE, MOONCAKE, IN_BATCHES = 0.5, 1.2, 0.5, 0.7
-"""What speaks for a unit beyond rate and span, in powers of ten: times with decimals (seconds; clocks that tick in
-smaller units count whole ones), a source that is known for its unit, the names of Mooncake's files, which have
-milliseconds, and requests that share their time as in those."""
+"""Further evidence for a unit, in powers of ten: times with decimals (seconds; clocks with smaller units count whole
+ones), a source known for its unit, the column names of Mooncake's files, which have milliseconds, and requests that
+share their time as in those files."""
 
 _LEAST_SPAN_S = 60
 """Shorter traces have no rates, whatever the unit."""
@@ -42,7 +43,7 @@ class TimeSpan:
     units: float
 
     def meaning(self, unit: str) -> str:
-        """What a unit makes of it: ``288 requests in 24 h, 0.0033/s``."""
+        """What a unit would mean: ``288 requests in 24 h, 0.0033/s``."""
         span_s = self.units * SECONDS_PER_UNIT[unit]
         rate = self.requests / span_s if span_s else 0.0
         shown = f"{rate:,.0f}" if rate >= 100 else f"{rate:.2g}"
@@ -50,12 +51,12 @@ class TimeSpan:
 
 
 def leanings(names: Sequence[str], input_name: str, output_name: str, times: Sequence[float]) -> dict[str, float]:
-    """What speaks for units beyond rate and span, in powers of ten.
+    """Evidence for units other than rate and span, in powers of ten.
 
     Args:
-        names: the columns of the source, normalised.
-        input_name, output_name: those taken for sizes, normalised.
-        times: the first ones.
+        names: the column names of the source, normalised.
+        input_name, output_name: the columns of sizes, normalised.
+        times: the first times.
     """
     lean = dict.fromkeys(SECONDS_PER_UNIT, 0.0)
     known_in_s = (
@@ -76,7 +77,7 @@ def leanings(names: Sequence[str], input_name: str, output_name: str, times: Seq
 
 
 def unit_of(stretch: TimeSpan, lean: Mapping[str, float]) -> str | None:
-    """The unit that is far more plausible than the others; None if none is."""
+    """The unit that is far more plausible than all others; None if there is none."""
     ranked = _ranked(stretch, lean)
     best = ranked[0]
     rivals = [unit for score, unit in ranked[1:] if score > best[0] - MARGIN]
@@ -87,7 +88,7 @@ def unit_of(stretch: TimeSpan, lean: Mapping[str, float]) -> str | None:
 
 
 def candidates(stretch: TimeSpan, lean: Mapping[str, float]) -> tuple[str, ...]:
-    """The units in question, the most plausible first."""
+    """The possible units, the most plausible first."""
     ranked = _ranked(stretch, lean)
     return tuple(unit for score, unit in ranked if score > ranked[0][0] - MARGIN)
 
@@ -99,7 +100,7 @@ def _ranked(stretch: TimeSpan, lean: Mapping[str, float]) -> list[tuple[float, s
 
 
 def _oddity(stretch: TimeSpan, unit: str) -> float:
-    """By how many powers of ten rate and span lie outside what is ordinary."""
+    """How far rate and span are outside the usual range, in powers of ten."""
     span_s = stretch.units * SECONDS_PER_UNIT[unit]
     if span_s <= 0:
         return 0.0

@@ -1,8 +1,8 @@
-"""What input and output tokens include: a total next to them tells; if nothing does, no cache is overlooked.
+"""Finds out what input and output tokens include from a total next to them; without one, the user is asked.
 
-Vendors disagree on whether cached tokens are part of the input tokens, and reasoning part of the output tokens. The
-names of the common ones tell (``usage_names``). Of others a column of totals does: what must be added to input and
-output to make the total is not part of them.
+Vendors disagree on whether cached tokens are part of the input tokens and reasoning part of the output tokens. Common
+logs are known by their names (``usage_names``). For others a column of totals tells: whatever must be added to input
+and output to get the total is not part of them.
 """
 
 import re
@@ -42,7 +42,7 @@ _INCLUDED = frozenset(CACHED_INPUT) | {
     "cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_input_tokens",
     *(piece for pieces in ADDED_WITHOUT.values() for piece in pieces),
 }  # fmt: skip
-"""Under the parent of input tokens that do not leave them out, these are a part of them (or of one another)."""
+"""Under the parent of input tokens that include everything, these are part of them (or of one another)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class _Clues:
 
     Attributes:
         total: empty if there is none.
-        cached: tokens of a cache which the input tokens include, by their names.
-        unclear: tokens of a cache of which no name tells.
+        cached: tokens of a cache that the input tokens include, by their names.
+        unclear: tokens of a cache that may or may not be part of the input.
         reasoning: part of the output tokens, by OpenAI's rule.
     """
 
@@ -63,7 +63,7 @@ class _Clues:
 
 
 def clues(columns: TraceColumns, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns that ``settled`` looks at."""
+    """The columns that ``settled`` needs."""
     found = _clues(columns, names)
     added = [name for name in (*columns.input, *columns.output) if normal(name) in set(columns.names)]
     others = [found.total] if found.total else []
@@ -73,7 +73,7 @@ def clues(columns: TraceColumns, names: Sequence[str]) -> tuple[str, ...]:
 def settled(
     columns: TraceColumns, names: Sequence[str], rows: Sequence[Mapping[str, object]], asked: ColumnChoice, path: Path
 ) -> tuple[TraceColumns, list[str]]:
-    """The columns, with those that the total shows to be left out, and with a guard on caches that nothing explains.
+    """The columns, with those that the total shows to be missing and with a guard for unexplained caches.
 
     Args:
         rows: the first ones, by column.
@@ -82,13 +82,13 @@ def settled(
         The columns, and notes for the user.
 
     Raises:
-        BadFile: the total contradicts what the names say.
+        BadFile: the total contradicts the names.
     """
     found = _clues(columns, names)
     unclear = () if asked.input_column is not None else _without_copies(found, columns, rows)
     free_input = () if asked.input_column is not None else (*unclear, *found.cached)
     free_output = () if asked.output_column is not None else found.reasoning
-    columns = replace(columns, beside_cached=tuple(name for name in found.cached if not _is_read(name)))
+    columns = replace(columns, other_cached=tuple(name for name in found.cached if not _is_read(name)))
     notes: list[str] = []
     told: set[str] = set()
     added: tuple[str, ...] = ()
@@ -102,13 +102,13 @@ def settled(
             }
             if included := [name for name in unclear if name in told and name not in added]:
                 notes.append(
-                    f"{echoed(path.name, 80)}: {_listed(included)} taken as part of {echoed(columns.input[0], 60)}, "
+                    f"{echoed(path.name, 80)}: {_listed(included)} counted as part of {echoed(columns.input[0], 60)}, "
                     f"since {echoed(found.total, 60)} does not add it"
                 )
         elif sums.is_far_off:
             notes.append(
                 f"{echoed(path.name, 80)}: {echoed(found.total, 60)} is not the sum of input and output in most rows: "
-                "check that none of their parts is missing (--input-column A+B, --output-column A+B)"
+                "check that no part is missing (--input-column A+B, --output-column A+B)"
             )
     if not added and free_output and (beyond := _beyond_output(free_output, columns, rows)):
         added = (beyond,)
@@ -162,7 +162,7 @@ def _clues(columns: TraceColumns, names: Sequence[str]) -> _Clues:
 
 
 def _is_piece(inside: str, columns: TraceColumns) -> bool:
-    """True if a column is a part of another one that counts already."""
+    """True if a column is part of another one that already counts."""
     return any(
         inside in pieces and any(normal(name).endswith(whole) for name in columns.input)
         for whole, pieces in ADDED_WITHOUT.items()
@@ -179,7 +179,7 @@ def _tokens(row: Mapping[str, object], name: str) -> float:
 
 
 def _without_copies(found: _Clues, columns: TraceColumns, rows: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
-    """The unclear columns, but those that say the same as another one that counts."""
+    """The unclear columns, without those that repeat another one that counts."""
     known = [*columns.input[1:], *([columns.cached] if columns.cached else []), *found.cached]
 
     def is_copy(name: str) -> bool:
@@ -190,7 +190,7 @@ def _without_copies(found: _Clues, columns: TraceColumns, rows: Sequence[Mapping
 
 
 def _beyond_output(reasoning: Sequence[str], columns: TraceColumns, rows: Sequence[Mapping[str, object]]) -> str:
-    """A column of reasoning that cannot be part of the output tokens, as it exceeds them; empty if there is none."""
+    """A reasoning column that cannot be part of the output tokens, since it exceeds them; empty if there is none."""
     for name in reasoning:
         if any(_tokens(row, name) > sum(_tokens(row, part) for part in columns.output) for row in rows):
             return name
@@ -202,7 +202,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _TotalSums:
-    """Rows with a total: what must be added to input and output to make it."""
+    """Rows with a total: finds what must be added to input and output to get it."""
 
     def __init__(
         self,
@@ -229,12 +229,12 @@ class _TotalSums:
         return any(_tokens(row, name) for row in self.rows)
 
     def exceeds_input(self, names: Sequence[str]) -> bool:
-        """True if some row has more such tokens than input tokens, so that they cannot be a part of these."""
+        """True if a row has more such tokens than input tokens, so that they cannot be part of the input."""
         return any(self._sum(row, names) > _tokens(row, self.columns.input[0]) for row in self.rows)
 
     @property
     def is_far_off(self) -> bool:
-        """True if half the totals miss the usual sum by more than 1 %."""
+        """True if half of the totals differ from the usual sum by more than 1 %."""
         off = sum(
             abs(missing - self._sum(row, self.usual)) > max(_ROUNDING_TOKENS, _FAR * _tokens(row, self.total))
             for row, missing in zip(self.telling, self.missing, strict=True)
@@ -242,7 +242,7 @@ class _TotalSums:
         return self.is_most and bool(self.telling) and 2 * off >= len(self.telling)
 
     def added(self, path: Path) -> tuple[str, ...] | None:
-        """Columns to add to the usual ones; None if no sum makes the total."""
+        """Columns to add to the usual ones; None if no sum gives the total."""
         if not self.is_most or not self.telling:
             return None
         if self._fits(self.usual):
@@ -254,8 +254,8 @@ class _TotalSums:
                     if any(name in self.columns.input for name in left_out) and not self.exceeds_input(left_out):
                         raise self._contradiction(path, left_out)
                     if left_out:
-                        # Gemini's thoughts are never part of its candidates, and what exceeds the input is not part of
-                        # it, whoever made the total.
+                        # Gemini's thoughts are never part of its candidates, and tokens that exceed the input are not
+                        # part of it, however the total was made.
                         return None
                     return tuple(name for name in some if name not in self.usual)
         return None
@@ -271,14 +271,14 @@ class _TotalSums:
         return sum(_tokens(row, name) for name in some)
 
     def _contradiction(self, path: Path, left_out: Sequence[str]) -> BadFile:
-        """Says that the total leaves out what the input tokens usually leave out too, and how to tell what holds."""
+        """Report that the total excludes what the input tokens usually exclude, and how the user can decide."""
         first, *others = (echoed(name, 300) for name in self.columns.input_there)
         both = "+".join([first, *others])
         parts = " and ".join(echoed(name, 40) for name in left_out)
         total = echoed(self.total, 60)
         return BadFile(
             [
-                Fault(path, f"{total} does not add {parts}: if the input includes them, use --input-column {first}"),
+                Fault(path, f"{total} does not add {parts}. If the input includes them, use --input-column {first}"),
                 Fault(path, f"if the input does not include them, use --input-column {both}"),
             ]
         )

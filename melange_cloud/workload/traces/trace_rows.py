@@ -1,4 +1,4 @@
-"""What all readers of traces share: the rows that cannot be read, and where the readable ones go."""
+"""Code shared by all readers of traces: counts readable rows and reports those that cannot be read."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ UNREADABLE_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that was left out: where it is, and why."""
+    """A row that was left out, with its place and the reason."""
 
     path: Path
     line: int
@@ -37,12 +37,12 @@ class UnreadableRow:
 
 @dataclass(frozen=True, slots=True)
 class TraceRows:
-    """Readable rows as columns: sizes in tokens and times in whole seconds, int64 each, and labels.
+    """Readable rows as columns: sizes in tokens, times in whole seconds (both int64), and labels.
 
     Attributes:
         seconds: None if there are no times.
         cached: input tokens read from a cache; None if unknown.
-        labels: of each label of the columns, its values as text, None if there is none.
+        labels: for each label column its values as text, None for a missing value.
     """
 
     inputs: "Array"
@@ -52,7 +52,7 @@ class TraceRows:
     labels: "tuple[list[str | None], ...]" = ()
 
     def kept(self, keep: list[bool]) -> "TraceRows":
-        """Some of the rows."""
+        """A selection of the rows."""
         import numpy as np
 
         mask = np.array(keep, dtype=bool)
@@ -67,11 +67,11 @@ class TraceRows:
 
 @dataclass(slots=True)
 class GuessedUnit:
-    """A guess at the time unit of a file, with the evidence that must confirm it.
+    """A guess of a file's time unit, with the evidence that must confirm it.
 
     Attributes:
-        lean: what speaks for units beyond rate and span (``time_units.leanings``).
-        first_s, last_s: of the times as read, seconds of the guess.
+        lean: evidence for units other than rate and span (``time_units.leanings``).
+        first_s, last_s: first and last time, in seconds under the guess.
     """
 
     column: str
@@ -91,20 +91,20 @@ class GuessedUnit:
 
 @dataclass(slots=True)
 class TraceState:
-    """What has been read so far, over several trace files.
+    """What has been read so far, from one or more trace files.
 
     Attributes:
         tally: of the readable rows.
-        units: of times, where an earlier reading of the file decided them.
+        units: of times, if an earlier reading of the file decided them.
         unreadable: rows left out; the first few are in ``shown``.
-        passed_over: rows that ``--where`` does not ask for.
+        passed_over: rows that ``--where`` excludes.
         clocks: how the times of each file with times are written.
-        guessed: of them, those whose unit is a guess.
+        guessed: the files among them whose time unit is a guess.
         untimed: files without times.
-        taken: what the columns were taken for, in words, by file.
+        taken: how the columns were interpreted, in words, by file.
         labels: what distinguishes requests.
-        notes: what a user should know of single files.
-        cached_tokens: input tokens read from a cache; ``uncached_files`` do not tell.
+        notes: what a user should know about single files.
+        cached_tokens: input tokens read from a cache; ``uncached_files`` do not say.
     """
 
     tally: Tally
@@ -123,10 +123,10 @@ class TraceState:
     uncached_files: int = 0
 
     def begin(self, path: Path, columns: TraceColumns, clock: Clock | None, lean: dict[str, float]) -> None:
-        """Notes what a file's columns were taken for.
+        """Note how a file's columns were interpreted.
 
         Args:
-            lean: what speaks for units, where that of the clock is a guess (``time_units.leanings``).
+            lean: evidence for units, if the clock's unit is a guess (``time_units.leanings``).
         """
         known = set(columns.names)
         inputs, outputs = (
@@ -146,7 +146,7 @@ class TraceState:
             self.guessed[path] = GuessedUnit(columns.arrival, clock, lean)
 
     def take(self, path: Path, rows: TraceRows) -> None:
-        """Counts readable rows, those that ``--where`` asks for."""
+        """Count readable rows that ``--where`` selects."""
         labels = self.columns[path].labels
         if labels:
             keep = self.labels.wanted(labels, rows.labels)
@@ -161,14 +161,14 @@ class TraceState:
         self.tally.add(rows.inputs, rows.outputs, rows.seconds)
 
     def reject(self, path: Path, line: int, reason: str) -> None:
-        """Counts a row that cannot be read."""
+        """Count a row that cannot be read."""
         self.unreadable += 1
         if len(self.shown) < UNREADABLE_SHOWN:
             self.shown.append(UnreadableRow(path, line, reason))
 
 
 class RowReader:
-    """Rows taken one at a time: the slow way, which says of each unreadable row why."""
+    """Reads rows one at a time: slow, but with the reason for each unreadable row."""
 
     def __init__(self, reading: TraceState, path: Path, columns: TraceColumns, clock: Clock | None) -> None:
         self.reading, self.path, self.columns, self.clock = reading, path, columns, clock
@@ -179,7 +179,7 @@ class RowReader:
         self.labels: list[list[str | None]] = [[] for _ in columns.labels]
 
     def take(self, line: int, value: Callable[[str], object]) -> None:
-        """One row; ``value`` gives what it has under a column's name: a number, its text, or None."""
+        """Add one row; ``value`` returns the row's value for a column's name: a number, text or None."""
         columns = self.columns
         labels = [label_text(value(label.column)) for label in columns.labels]
         if not _asked_for(columns.labels, labels):
@@ -210,7 +210,7 @@ class RowReader:
             values.append(label)
 
     def _cached(self, value: Callable[[str], object], faults: list[str]) -> int:
-        """The row's tokens from a cache; a fault where that is not a number of tokens, unless the input has it too."""
+        """The row's tokens from a cache; a fault if it is not a number of tokens, unless the input includes it."""
         name = self.columns.cached
         given = None if name is None else value(name)
         if name is None or not is_given(given):
@@ -221,7 +221,7 @@ class RowReader:
         return tokens or 0
 
     def flush(self) -> None:
-        """Hands the readable rows on."""
+        """Count the readable rows collected so far."""
         import numpy as np
 
         inputs, outputs, seconds, cached = (
@@ -245,11 +245,11 @@ def rows_of(
     numbers: "Callable[[str, bool], Array | None]",
     seconds: "Callable[[str, Clock], Array | None]",
 ) -> TraceRows | None:
-    """The rows of one block, without labels; None if a column holds what its format's fast way cannot read.
+    """The rows of one block, without labels; None if a column cannot be read by its format's fast path.
 
     Args:
-        numbers: a column of sizes by its name; whether what is missing may count as 0.
-        seconds: a column of times by its name, in whole seconds.
+        numbers: returns a column of sizes by name; the flag says whether missing values count as 0.
+        seconds: returns a column of times by name, in whole seconds.
     """
     inputs, outputs = summed(columns.input, numbers), summed(columns.output, numbers)
     if inputs is None or outputs is None:
@@ -258,7 +258,7 @@ def rows_of(
     if columns.cached is not None:
         cached = summed((columns.cached,), lambda name, _: numbers(name, True))
         if cached is None or bool((cached > inputs).any()):
-            return None  # the slow way says in which line
+            return None  # the slow path finds the line
     if clock is not None and columns.arrival is not None:
         times = seconds(columns.arrival, clock)
         if times is None:
@@ -267,10 +267,10 @@ def rows_of(
 
 
 def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]") -> "Array | None":
-    """The sum of columns as sizes; None if one has anything but whole numbers of tokens.
+    """The sum of columns as sizes; None if one has a value that is not a whole number of tokens.
 
     Args:
-        numbers: a column by its name; whether what is missing may count as 0.
+        numbers: returns a column by name; the flag says whether missing values count as 0.
     """
     total = None
     for name in names:
@@ -282,14 +282,14 @@ def summed(names: Sequence[str], numbers: "Callable[[str, bool], Array | None]")
 
 
 def whole_array(values: object) -> "Array | None":
-    """Sizes as an int64 array, None if one of them is not a whole number of tokens (or there is no array)."""
+    """Sizes as an int64 array; None if one is not a whole number of tokens (or there is no array)."""
     import numpy as np
 
     if values is None:
         return None
     sizes = np.asarray(values)
     if sizes.dtype.kind == "f":
-        if not bool((np.floor(sizes) == sizes).all()):  # false for NaN; infinite ones fall below
+        if not bool((np.floor(sizes) == sizes).all()):  # false for NaN; infinities fail below
             return None
     elif sizes.dtype.kind not in "iu":
         return None
@@ -304,7 +304,7 @@ def _asked_for(labels: Sequence[LabelColumn], values: Sequence[str | None]) -> b
 
 
 def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]) -> int | None:
-    """The tokens of a row's columns; None (and a fault) where one is not a size, or none of them is there."""
+    """The tokens of a row's columns; None, with a fault, if one is not a size or all are missing."""
     total, found = 0, False
     for name in names:
         given = value(name)
@@ -322,23 +322,23 @@ def _sum(names: Sequence[str], value: Callable[[str], object], faults: list[str]
 
 
 def _left_out(path: Path, line: int, columns: TraceColumns, cached: int, size_in: int) -> Fault:
-    """A log whose input tokens leave out those that were cached: nothing else has more of the latter."""
-    beside = columns.input_there
-    written = [name for name in columns.beside_cached if name not in beside]
-    add = "+".join(echoed(name, 300) for name in dict.fromkeys([*beside, columns.cached or "", *written]))
+    """The fault of a log whose input tokens exclude cached ones: only then can there be more cached than input."""
+    present = columns.input_there
+    written = [name for name in columns.other_cached if name not in present]
+    add = "+".join(echoed(name, 300) for name in dict.fromkeys([*present, columns.cached or "", *written]))
     counts = f"{cached:,} cached of {size_in:,} input tokens"
-    message = f"{counts}: the input leaves the cached ones out. Use --input-column {add}"
+    message = f"{counts}: the input excludes cached tokens. Use --input-column {add}"
     return Fault(path, message, line=line, field=columns.cached)
 
 
 def _no_time(arrival: object, clock: Clock) -> str:
     if isinstance(arrival, str) and arrival.endswith(OUTSIDE_CALENDAR):
-        return "must be a time of the years 1 to 9999"
+        return "must be a time in the years 1 to 9999"
     if clock.is_text:
         return "must be an ISO 8601 time"
     number = number_of(arrival)
     is_large = isinstance(number, int) or (number is not None and math.isfinite(number))
-    return f"is too large for times in {clock.unit}" if is_large else "must be a number"
+    return f"is too large for a time in {clock.unit}" if is_large else "must be a number"
 
 
 def _no_size(name: str, shown: str) -> str:

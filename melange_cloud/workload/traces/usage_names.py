@@ -1,8 +1,8 @@
 """The names that logs give to input tokens, output tokens, times, models and outcomes.
 
-Compared in lower case, ``camelCase`` as ``camel_case``, everything but letters, digits and dots as ``_``; a dot leads
-into a nested record (``usage.prompt_tokens``). Of several known names the first of a list counts; a name with a dot is
-also known at the end of a longer one (``message.usage.input_tokens``).
+Names are compared in lower case, with ``camelCase`` as ``camel_case`` and everything but letters, digits and dots as
+``_``. A dot leads into a nested record (``usage.prompt_tokens``). If several known names are present, the first in the
+list counts. A name with a dot also matches the end of a longer one (``message.usage.input_tokens``).
 
 =====================  ==============================  ==========================  ==========================
 log                    input tokens                    output tokens               time
@@ -22,7 +22,7 @@ vLLM                   prompt_tokens, prompt_len       completion_tokens        
 ServeGen               input_tokens                    output_tokens               timestamp (seconds)
 =====================  ==============================  ==========================  ==========================
 
-Whether the input tokens hold those that were read from a prompt cache differs, and decides both the size of a request
+Logs differ in whether the input tokens include those read from a prompt cache. This decides both the size of a request
 and its cached share:
 
 =================  =========================================  ==========  ==============================================
@@ -33,23 +33,23 @@ OpenAI, xAI, Azure prompt_ or input_tokens_details            yes         platfo
 vLLM               prompt_tokens_details.cached_tokens,       yes         RequestOutput.num_cached_tokens: "prefix cache
                    num_cached_tokens                                      hit" of prompt_token_ids
 SGLang             cached_tokens                              yes         meta_info of /generate
-Anthropic          cache_read_input_tokens (beside            no          platform.claude.com/docs, Prompt caching:
+Anthropic          cache_read_input_tokens (next to           no          platform.claude.com/docs, Prompt caching:
                    cache_creation_input_tokens, not read)                 total = read + creation + input_tokens
 Bedrock            cacheReadInputTokens                       no          Converse TokenUsage, InvokeModel logs
 Gemini             cachedContentTokenCount                    yes         ai.google.dev/api: UsageMetadata, "still the
                                                                           total effective prompt size"
 DeepSeek           prompt_cache_hit_tokens                    yes         api-docs.deepseek.com: prompt = hit + miss
-LiteLLM            cache_read_input_tokens beside             yes         docs.litellm.ai, Prompt caching: "all prompt
+LiteLLM            cache_read_input_tokens next to            yes         docs.litellm.ai, Prompt caching: "all prompt
                    prompt_tokens                                          tokens including cache-miss and cache-hit"
 Langfuse           input_cached_tokens,                       no          usage_details: input + every other input key
-                   cache_read_input_tokens beside input
+                   cache_read_input_tokens next to input
 OpenTelemetry      gen_ai.usage.cache_read.input_tokens       yes         gen_ai.usage.input_tokens "SHOULD include all
                                                                           types of input tokens"
 OpenInference      llm.token_count.prompt_details.cache_read  yes         its semantic conventions
 =================  =========================================  ==========  ==============================================
 
-Other names are asked about, unless a column of totals tells (``token_sums``); a row with more cached than input tokens
-is refused, since the input then leaves them out whatever its name.
+For other names the user is asked, unless a column of totals tells (``token_sums``). A row with more cached than input
+tokens is rejected, since the input then excludes them whatever its name.
 """
 
 INPUT_NAMES = (
@@ -99,8 +99,8 @@ ADDED_TO_INPUT = {
     ),
     "prompt_token_count": (("tool_use_prompt_token_count",),),
 }
-"""What such an input column leaves out, under the same parent, each under the first of its names: Anthropic, Bedrock
-and Langfuse count cached tokens apart, Gemini what tools put into the prompt."""
+"""Columns under the same parent that such an input column excludes, each by the first of its names: Anthropic,
+Bedrock and Langfuse count cached tokens separately, Gemini what tools put into the prompt."""
 
 ADDED_WITHOUT = {
     "cache_creation_input_tokens": (
@@ -108,13 +108,13 @@ ADDED_WITHOUT = {
         "cache_creation.ephemeral_1h_input_tokens",
     ),
 }
-"""What replaces a missing column of ADDED_TO_INPUT: its parts."""
+"""The parts that replace a missing column of ADDED_TO_INPUT."""
 
 ADDED_TO_OUTPUT = {
     "candidates_token_count": (("thoughts_token_count",),),
     "output": (("output_reasoning_tokens",),),
 }
-"""Gemini and Langfuse count thoughts apart from the answer; OpenAI's completion tokens include the reasoning."""
+"""Gemini and Langfuse count thoughts separately; OpenAI's completion tokens include the reasoning."""
 
 TOTAL_NAMES = ("total_tokens", "total_token_count", "total", "tokens_total", "token_count_total")
 """The sum of all tokens of a request, under the parent of its input tokens."""
@@ -124,10 +124,10 @@ REQUEST_COUNT_NAMES = frozenset(
      "n_requests", "number_of_requests", "total_requests", "successful_requests", "api_requests", "count", "calls",
      "call_count", "num_calls", "n_calls", "api_calls", "total_calls", "invocations", "invocation_count"}
 )  # fmt: skip
-"""How many requests a row sums up, next to the input tokens or at the top of the record."""
+"""The number of requests that a row sums up, next to the input tokens or at the top of the record."""
 
 HOLDS_ALL_INPUT = ("gen_ai.usage",)
-"""Parents under which ``input_tokens`` is the whole: the OpenTelemetry conventions ask so."""
+"""Parents under which ``input_tokens`` is the total, as the OpenTelemetry conventions require."""
 
 CACHED_INPUT = (
     "cache_read_input_tokens", "cache_read.input_tokens", "prompt_tokens_details.cached_tokens",
@@ -149,7 +149,7 @@ MODEL_ENDINGS = (
     r"(model|deployment|engine|llm)(_(model|deployment|engine))?(_(name|id|slug|version|type|used|requested))?",
     r"(model|deployment|engine|llm)\.(id|name|slug|model|model_name|model_id|deployment)",
 )
-"""Where no column has one of these names: the ends of names (their last part, their last two) that tell models."""
+"""If no column has one of these names: the endings of names (last part, last two) that stand for models."""
 
 STATUS_NAMES = (
     "status", "status_code", "http_status", "http_status_code", "response_status", "response_code",
@@ -164,4 +164,4 @@ FAILED_WORDS = frozenset(
     {"error", "errored", "failed", "failure", "fail", "timeout", "timed_out", "cancelled", "canceled", "aborted",
      "exception", "rejected", "expired", "false"}
 )  # fmt: skip
-"""What a status says in words of a request that failed, in lower case."""
+"""Words of a status that mean a failed request, in lower case."""

@@ -1,4 +1,4 @@
-"""What the whole of a reading shows and its first rows could not: units, models, failures, values that no row has."""
+"""Decisions that need all rows, not only the first: time units, models, failures, values that no row has."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from melange_cloud.workload.traces.trace_rows import GuessedUnit, TraceState
 
 
 def refuse_uncounted_cache(reading: TraceState) -> None:
-    """Raises a log whose input tokens may leave out those that were cached."""
+    """Refuse a log whose input tokens may exclude cached ones."""
     for path, columns in reading.columns.items():
         unclear = [
             label.column
@@ -21,17 +21,17 @@ def refuse_uncounted_cache(reading: TraceState) -> None:
             inputs = "+".join(map(_whole_name, columns.input_there))
             holds = f"{' and '.join(echoed(name, 40) for name in unclear)} {'hold' if len(unclear) > 1 else 'holds'}"
             both = "+".join([inputs, *map(_whole_name, unclear)])
-            # One line each, so that none is cut.
+            # One line each, so that nothing is cut.
             raise BadFile(
                 [
-                    Fault(path, f"{holds} cached tokens: if the input includes them, use --input-column {inputs}"),
+                    Fault(path, f"{holds} cached tokens. If the input includes them, use --input-column {inputs}"),
                     Fault(path, f"if the input does not include them, use --input-column {both}"),
                 ]
             )
 
 
 def refuse_sums_of_requests(reading: TraceState) -> None:
-    """Raises a log whose rows are sums over several requests."""
+    """Refuse a log whose rows are sums over several requests."""
     for path, columns in reading.columns.items():
         for label in columns.labels:
             rows = reading.labels.above_one[label.role, label.column] if label.role == "requests" else 0
@@ -47,12 +47,12 @@ def refuse_sums_of_requests(reading: TraceState) -> None:
 
 
 def _whole_name(name: str) -> str:
-    """A column's name in full, since it is to be copied."""
+    """A column's full name, since users copy it."""
     return echoed(name, 300)
 
 
 def refuse_unknown_values(reading: TraceState) -> None:
-    """Raises a value of ``--where`` that no row has."""
+    """Refuse a value of ``--where`` that no row has."""
     wanted: dict[str, set[str]] = {}
     for columns in reading.columns.values():
         for label in columns.labels:
@@ -66,7 +66,7 @@ def refuse_unknown_values(reading: TraceState) -> None:
 
 
 def refuse_mixed_models(reading: TraceState) -> None:
-    """Refuses a log of several models, unless they are to be counted as one."""
+    """Refuse a log of several models, unless the user counts them as one."""
     for column, models in reading.labels.models.items():
         if len(models) > 1:
             total = sum(models.values())
@@ -83,18 +83,18 @@ def refuse_mixed_models(reading: TraceState) -> None:
 
 
 def unit_is_in_question(reading: TraceState) -> bool:
-    """True if there will be rates of times whose unit is a guess."""
+    """True if there will be rates from times whose unit is a guess."""
     return bool(_guessed(reading)) and not reading.untimed and not any(c.absolute for c in reading.clocks.values())
 
 
 def guessed_unit(reading: TraceState) -> str | None:
-    """The unit in which all times were read that are a guess; None where files differ."""
+    """The guessed unit of all times with a guessed unit; None if files differ."""
     units = {guess.clock.unit for guess in _guessed(reading)}
     return units.pop() if len(units) == 1 else None
 
 
 def judged_unit(reading: TraceState) -> str | None:
-    """The unit of times that are a guess, judged by all their requests; None where more than one is plausible."""
+    """The unit of times with a guessed unit, judged by all requests; None if more than one is plausible."""
     return unit_of(_stretch(reading), _guessed(reading)[0].lean)
 
 
@@ -113,7 +113,7 @@ def _stretch(reading: TraceState) -> TimeSpan:
 
 
 def which_unit(reading: TraceState) -> str:
-    """Asks for the unit of times, with what each of the units in question would mean."""
+    """Ask the user for the unit of times, and say what each possible unit would mean."""
     path, guess = next((path, guess) for path, guess in reading.guessed.items() if guess.requests)
     stretch = _stretch(reading)
     units = candidates(stretch, guess.lean)[:2]
@@ -121,23 +121,23 @@ def which_unit(reading: TraceState) -> str:
     options = " or ".join(f"--time-unit {unit}" for unit in units)
     return (
         f"{echoed(path.name, 60)}: {echoed(guess.column, 40)} may count {' or '.join(units)}: {meanings}. "
-        f"Say which with {options}, or leave the times out with --ignore-times"
+        f"Choose with {options}, or ignore the times with --ignore-times"
     )
 
 
 def unit_note(reading: TraceState) -> str:
-    """Says which unit times were taken to count, and what it makes of the requests."""
+    """Say which unit was assumed for times, and what it makes of the requests."""
     guess = _guessed(reading)[0]
     unit = guess.clock.unit
     one, two, three = (other for other in UNIT_WORDS if other != unit)
     return (
-        f"{echoed(guess.column, 40)} is taken to count {UNIT_WORDS[unit]}: {_stretch(reading).meaning(unit)}; give "
-        f"--time-unit {one}, {two} or {three} if it counts those"
+        f"{echoed(guess.column, 40)} seems to count {UNIT_WORDS[unit]}: {_stretch(reading).meaning(unit)}; use "
+        f"--time-unit {one}, {two} or {three} if it does not"
     )
 
 
 def label_notes(reading: TraceState) -> list[str]:
-    """Says what ``--where`` kept, and how many requests failed."""
+    """Say what ``--where`` selected, and how many requests failed."""
     tally, notes = reading.tally, []
     asked: dict[str, frozenset[str] | None] = {}
     for columns in reading.columns.values():
@@ -149,11 +149,11 @@ def label_notes(reading: TraceState) -> list[str]:
             for column, values in asked.items()
             for value in sorted(values or ())
         )
-        notes.append(f"only rows where {words}: {tally.requests:,} of {rows:,}")
+        notes.append(f"only rows with {words}: {tally.requests:,} of {rows:,}")
     for column, failed in reading.labels.failed.items():
         if failed:
             notes.append(
-                f"{failed:,} of {tally.requests:,} requests failed, by {echoed(column, 40)}, and count as traffic; "
+                f"{failed:,} of {tally.requests:,} requests failed (see {echoed(column, 40)}) but count as traffic; "
                 f"leave them out with --where {echoed(column, 40)}=VALUE"
             )
     return notes
