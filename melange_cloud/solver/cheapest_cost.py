@@ -1,6 +1,6 @@
-"""What the cheapest fleet costs, when its shares of the traffic are not needed.
+"""The cost of the cheapest fleet, if its shares of the traffic are not needed.
 
-On a staircase the answer is counted exactly, in no time; everything else is solved.
+On a staircase the answer is counted, exactly and instantly; everything else is solved.
 """
 
 from melange_cloud.domain import Problem, Solution, Status
@@ -10,9 +10,9 @@ from melange_cloud.solver.staircase_solution import counted
 
 
 def solve_for_cost(problem: Problem, *, solver: str = "auto", time_limit_s: int | None = None) -> Solution:
-    """The cheapest fleet, its shares even or not.
+    """The cheapest fleet, with even shares or not.
 
-    Args, Returns and Raises are those of ``solver.solve``; ``solver`` is ``staircase`` where none was needed.
+    Args, Returns and Raises are those of ``solver.solve``; ``solver`` is ``staircase`` if none was needed.
     """
     refuse_options(time_limit_s, None)
     with_some = with_traffic(problem)

@@ -1,4 +1,4 @@
-"""What can be said about a Problem or a Solution in plain arithmetic, without any solver."""
+"""Checks of a Problem or a Solution in plain arithmetic, without any solver."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,23 +9,23 @@ from melange_cloud.domain.money import equal_within
 from melange_cloud.errors import BadInput
 
 SHARE_TOLERANCE = 1e-6
-"""By how much the shares of a row may miss 1."""
+"""By how much the sum of a row's shares may differ from 1."""
 
 FIT_TOLERANCE = 1e-6
-"""By how many replicas a kind may be over-full, and by what hundredth part of its room."""
+"""By how many replicas a kind may be overfull, and by what hundredth of its room."""
 
 WHOLE_TOLERANCE = 1e-10
-"""Fraction of a load that floating point may have added: 3.0000000000000004 replicas are three."""
+"""The fraction of a load that may be a floating-point error: 3.0000000000000004 replicas are three."""
 
 MOST_REPLICAS = 1_000_000
-"""Where answers stop being exact: solvers work to about 1e-7 of a number, which here is a tenth of a replica."""
+"""Above this, answers are not exact: solvers work to about 1e-7 of a number, here a tenth of a replica."""
 
 
 def refuse_numbers(problem: Problem) -> None:
-    """Refuses numbers that no solver answers rightly.
+    """Reject numbers for which no solver gives the right answer.
 
     Raises:
-        BadInput: a rate, MaxTput or price that is not a positive finite number, or more than MOST_REPLICAS.
+        BadInput: a rate, MaxTput or price is not a positive finite number, or more than MOST_REPLICAS are needed.
     """
     for bucket, rate in problem.planned_requests_per_s.items():
         if not 0 < rate < inf:
@@ -39,12 +39,12 @@ def refuse_numbers(problem: Problem) -> None:
     least = least_replicas(problem)
     if least > MOST_REPLICAS:
         raise BadInput(
-            f"this rate keeps {least:,.0f} replicas busy or more; plans are exact up to {MOST_REPLICAS:,}: lower --rate"
+            f"this rate keeps {least:,.0f} or more replicas busy; plans are exact to {MOST_REPLICAS:,}: lower --rate"
         )
 
 
 def why_impossible(problem: Problem) -> str:
-    """Why no fleet can serve ``problem`` whatever the quotas, one clause; empty if one can."""
+    """Why no fleet can serve ``problem`` even without quotas, one clause; empty if one can."""
     if not problem.rows:
         return "there is no traffic"
     if not problem.offers:
@@ -56,7 +56,7 @@ def why_impossible(problem: Problem) -> str:
 
 
 def least_replicas(problem: Problem) -> float:
-    """Replicas kept busy where every row is served by the kind that is fastest at it."""
+    """Replicas kept busy if every row is served by the fastest kind for it."""
     least: dict[str, float] = {}
     for (row, _), load in problem.load_of_rows().items():
         least[row] = min(load, least.get(row, inf))
@@ -66,13 +66,13 @@ def least_replicas(problem: Problem) -> float:
 def with_traffic(problem: Problem) -> Problem:
     """``problem`` without the buckets whose rate is 0."""
     if all(problem.planned_requests_per_s.values()):
-        return problem  # the same object, with what it has computed of its loads
+        return problem  # the same object, with the loads that it has already computed
     planned = {bucket: rate for bucket, rate in problem.planned_requests_per_s.items() if rate != 0}
     return replace(problem, planned_requests_per_s=planned)
 
 
 def fleet_lower_bound_usd_per_hour(problem: Problem) -> float:
-    """Each row on the kind that serves it for least, in fractions of instances: no fleet costs less. USD/h."""
+    """A lower bound of the cost, USD/h: each row on the cheapest kind for it, in fractions of instances."""
     per_replica = {
         kind: min(
             (
@@ -91,13 +91,13 @@ def fleet_lower_bound_usd_per_hour(problem: Problem) -> float:
 
 
 def fleet_cost_usd_per_hour(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> float:
-    """What ``instances`` cost, USD/h; to the nano-USD, so that 3.67 + 2 x 1.01 is 5.69."""
+    """The cost of ``instances``, USD/h; to the nano-USD, so that 3.67 + 2 x 1.01 is 5.69."""
     price = {offer.name: offer.usd_per_instance_hour for offer in problem.offers}
     return round(fsum(price[name] * count for (name, _), count in sorted(instances.items())), 9)
 
 
 def replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[Kind, int]:
-    """Replicas by kind, of kinds that have any."""
+    """Replicas by kind, for kinds that have any."""
     replicas: dict[Kind, int] = {}
     for offer in problem.offers:
         for kind in problem.kinds:
@@ -107,7 +107,7 @@ def replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> 
 
 
 def usable_replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[Kind, int]:
-    """Replicas by kind that may be filled: all, or all but the largest instance's if a spare is required."""
+    """Replicas by kind that may be filled: all, or without the largest instance's if a spare is required."""
     usable = replicas_of(problem, instances)
     if problem.spare:
         for kind in usable:
@@ -120,7 +120,7 @@ def usable_replicas_of(problem: Problem, instances: Mapping[tuple[str, Kind], in
 
 
 def busy_replicas_of(problem: Problem, shares: Mapping[tuple[str, Kind], float]) -> dict[Kind, float]:
-    """Replicas kept busy by kind, of kinds that serve anything: by their engines, or their front ends where more."""
+    """Busy replicas by kind, for kinds that serve anything: the larger of busy engines and busy front ends."""
     busy = _busy(problem.load_of_rows(), shares)
     if problem.front_end_load_of_rows:
         front_ends = _busy(problem.front_end_load_of_rows, shares)
@@ -137,17 +137,17 @@ def _busy(loads: Mapping[tuple[str, Kind], float], shares: Mapping[tuple[str, Ki
 
 
 def load_alone(problem: Problem, kind: Kind) -> float:
-    """Replicas that a kind keeps busy by serving all that it can."""
+    """Replicas that a kind keeps busy by serving everything that it can."""
     return busy_replicas_of(problem, {pair: 1.0 for pair in problem.load_of_rows() if pair[1] == kind}).get(kind, 0.0)
 
 
 def whole_replicas(busy_replicas: float) -> int:
-    """The replicas that hold a load: at least one, however small the load."""
+    """The whole replicas needed for a load: at least one, however small the load."""
     return max(1, ceil(busy_replicas * (1 - WHOLE_TOLERANCE)))
 
 
 def quota_uses(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> dict[str, tuple[int, int]]:
-    """What ``instances`` use of each quota and what it allows, by the quota's option: ``--max-gpus H100``."""
+    """How much of each quota ``instances`` use, and its limit, by the quota's option: ``--max-gpus H100``."""
     count: dict[str, int] = {}
     for (name, _), instances_of in instances.items():
         count[name] = count.get(name, 0) + instances_of
@@ -171,12 +171,12 @@ def breaches(
     share_tolerance: float = SHARE_TOLERANCE,
     fit_tolerance: float = FIT_TOLERANCE,
 ) -> list[str]:
-    """What is wrong with a fleet and its shares, each one clause; empty if nothing is.
+    """What is wrong with a fleet and its shares, one clause each; empty if nothing is.
 
     Args:
         problem: the question.
         instances: the fleet.
-        shares: who serves what.
+        shares: the shares of rows by kind.
         share_tolerance, fit_tolerance: see SHARE_TOLERANCE and FIT_TOLERANCE.
     """
     found = []
@@ -207,9 +207,9 @@ def breaches(
     for kind, busy in sorted(busy_replicas_of(problem, shares).items()):
         room = usable.get(kind, 0)
         if room < 1 or busy > room + fit_tolerance * (1 + room / 100):
-            found.append(f"{kind} is given the load of {busy:.9g} replicas and may fill {room}")
+            found.append(f"{kind} has the load of {busy:.9g} replicas but may fill only {room}")
     found += [
-        f"{option}={most} is exceeded: {used}"
+        f"{option}={most} is exceeded: {used} used"
         for option, (used, most) in quota_uses(problem, instances).items()
         if used > most
     ]
@@ -217,14 +217,14 @@ def breaches(
 
 
 def verify(problem: Problem, solution: Solution) -> list[str]:
-    """What is wrong with ``solution``: cost, bound, coverage, capacity, spare, quotas; empty if nothing is."""
+    """What is wrong with ``solution``: cost, bound, coverage, capacity, spare, quotas; empty if nothing is wrong."""
     if not solution.status.has_fleet:
         return []
     found = breaches(problem, solution.instances, solution.shares)
     if not found:
         cost = fleet_cost_usd_per_hour(problem, solution.instances)
         if solution.fleet_usd_per_hour is None or abs(solution.fleet_usd_per_hour - cost) > equal_within(cost):
-            found.append(f"the cost is {cost} USD/h and not {solution.fleet_usd_per_hour}")
+            found.append(f"the cost is {cost} USD/h, not {solution.fleet_usd_per_hour}")
         if (
             solution.fleet_lower_bound_usd_per_hour is None
             or solution.fleet_lower_bound_usd_per_hour > cost + equal_within(cost)

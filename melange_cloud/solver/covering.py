@@ -1,9 +1,9 @@
-"""Exact covering in whole numbers: the cheapest instances that hold a number of replicas of one kind.
+"""Exact covering in whole numbers: the cheapest instances that host a number of replicas of one kind.
 
-A solver's instances are right to its tolerances, and among equal costs it may return 134 instances where 26 do. Here
-cost comes first, then fewest instances, then a fixed order of the items; all in integers, so that no tolerance is left.
-Prices are whole nano-USD per hour: a net price such as 1.006 x 0.8777 is no multiple of a micro-USD, and rounding it
-there would make equal costs unequal.
+A solver's instances are right only to its tolerances, and among equal costs it may return 134 instances instead of 26.
+Here cost comes first, then fewest instances, then a fixed order of the items; all in integers, without any tolerance.
+Prices are whole nano-USD per hour: a net price such as 1.006 x 0.8777 is not a multiple of a micro-USD, and rounding it
+to one would make equal costs unequal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 NODE_BUDGET = 20_000
-"""Nodes of the search under quotas (about 0.1 s) before it gives up and the caller keeps what it has."""
+"""Limit of nodes in the search under quotas (about 0.1 s); beyond it the caller keeps what it has."""
 
 Rank = tuple[int, int, tuple[int, ...]]
-"""Nano-USD/h, instances, and the negated counts in the items' fixed order: what ``cover`` minimises."""
+"""What ``cover`` minimises: nano-USD/h, instances, and the negated counts in the items' fixed order."""
 
 
 class NodeBudgetSpent(Exception):
-    """The search under quotas spent its node budget; a covering is not proven, nor its absence."""
+    """The search under quotas used up its node budget, so nothing is proven, not even that there is no covering."""
 
 
 @dataclass(frozen=True, slots=True)
 class CoveringItem:
-    """One offer as it hosts one kind; ``limits`` names the quotas that each instance uses up, and how much of each."""
+    """One offer as a host of one kind; ``limits`` has the quotas that each instance uses, and how much of each."""
 
     name: str
     replicas_per_instance: int
@@ -34,20 +34,20 @@ class CoveringItem:
 def cover(
     items: Iterable[CoveringItem], demand_replicas: int, left: Mapping[str, int] | None = None, spare: int = 0
 ) -> dict[str, int] | None:
-    """The cheapest counts by item name that hold ``demand_replicas``; positive counts only.
+    """The cheapest counts by item name that host ``demand_replicas``; positive counts only.
 
     Args:
-        items: what may be rented, names unique, each hosting at least one replica.
+        items: what may be rented, with unique names, each hosting at least one replica.
         demand_replicas: replicas needed; 0 needs nothing.
-        left: what is left of each quota, by its name in ``CoveringItem.limits``; one that is not named does not limit.
-        spare: 1 where the replicas must still be there after losing any one instance.
+        left: what is left of each quota, by its name in ``CoveringItem.limits``; others do not limit.
+        spare: 1 if the replicas must still be there after the loss of any one instance.
 
     Returns:
         Least cost, then fewest instances, then more of the item that is cheaper per replica, larger, first by name.
-        None if there is no item, or where the quotas leave too little.
+        None if there is no item, or if the quotas leave too little.
 
     Raises:
-        NodeBudgetSpent: quotas bind and the search spent NODE_BUDGET.
+        NodeBudgetSpent: quotas limit the covering and the search used up NODE_BUDGET.
     """
     if demand_replicas <= 0:
         return {}
@@ -68,12 +68,12 @@ def nano_usd(usd: float) -> int:
 
 
 def nano_usd_of(items: Iterable[CoveringItem], counts: Mapping[str, int]) -> int:
-    """What ``counts`` cost, nano-USD/h."""
+    """The cost of ``counts``, nano-USD/h."""
     return sum(item.nano_usd_per_instance_hour * counts.get(item.name, 0) for item in items)
 
 
 def uses(items: Iterable[CoveringItem], counts: Mapping[str, int]) -> dict[str, int]:
-    """How much of each quota ``counts`` uses up."""
+    """How much of each quota ``counts`` uses."""
     used: dict[str, int] = {}
     for item in items:
         for quota, each in item.limits:
@@ -106,7 +106,7 @@ def _plus(rank: Rank, item: CoveringItem, at: int, count: int) -> Rank:
 def _cover_with_spare(
     items: Sequence[CoveringItem], demand_replicas: int, left: Mapping[str, int] | None
 ) -> dict[str, int] | None:
-    """One instance of the largest item used, whichever that is, on top of a covering by items no larger."""
+    """With a spare: one instance of the largest item used, on top of a covering by items that are not larger."""
     best: dict[str, int] | None = None
     for largest in items:
         no_larger = [item for item in items if item.replicas_per_instance <= largest.replicas_per_instance]
@@ -127,21 +127,21 @@ def _cover_with_spare(
 
 
 def _cover_freely(items: Sequence[CoveringItem], demand_replicas: int) -> dict[str, int] | None:
-    """Without quotas, in time that does not grow with the demand; ``items`` in their fixed order."""
+    """The covering without quotas, in time that does not grow with the demand; ``items`` in their fixed order."""
     return Coverings(items).counts(demand_replicas) if items else None
 
 
 class Coverings:
     """The cheapest covering of every demand by the same items, without quotas.
 
-    Let s be the replicas of the first item in the fixed order, the cheapest per replica. Of any s other items some hold
-    a multiple of s together (pigeonhole), and first items replace those at no higher cost and in no more instances. So
-    fewer than s other items are ever needed, and they hold fewer than s times the largest item's replicas: H. Every
-    demand beyond H takes a first item, and the rest is the covering of s replicas fewer. A table up to
-    H + s holds all coverings; it grows as far as needed.
+    Let s be the replicas of the first item in the fixed order, the cheapest per replica. Among any s other items, some
+    together host a multiple of s (pigeonhole), and first items replace those at no higher cost and with no more
+    instances. So fewer than s other items are ever needed, and they host fewer than s times the largest item's
+    replicas: H. Every demand beyond H uses a first item, and the rest is the covering of s fewer replicas. A table up
+    to H + s has all coverings; it grows as far as needed.
 
     Args:
-        items: at least one, names unique, each hosting at least one replica; in any order.
+        items: at least one, with unique names, each hosting at least one replica; in any order.
     """
 
     __slots__ = ("_first", "_items", "_periodic_after", "_ranks", "_size")
@@ -158,11 +158,11 @@ class Coverings:
 
     @property
     def nano_usd_per_replica(self) -> float:
-        """The least that a replica costs, in instances that are filled to the last."""
+        """The lowest cost of a replica, in completely filled instances."""
         return self._first.nano_usd_per_instance_hour / self._size
 
     def nano_usd(self, demand_replicas: int) -> int:
-        """What the covering costs, nano-USD/h."""
+        """The cost of the covering, nano-USD/h."""
         rank, firsts = self._rank(demand_replicas)
         return rank[0] + firsts * self._first.nano_usd_per_instance_hour
 
@@ -173,7 +173,7 @@ class Coverings:
         return {item.name: -count for item, count in zip(self._items, negated, strict=True) if count}
 
     def _rank(self, demand_replicas: int) -> tuple[Rank, int]:
-        """The covering of a demand within the table, and the first items that are missing to the requested one."""
+        """The covering of a demand within the table, and the number of first items to add for the requested demand."""
         firsts = max(0, -(-(demand_replicas - self._periodic_after - self._size) // self._size))
         demand = demand_replicas - firsts * self._size
         ranks = self._ranks
@@ -190,7 +190,7 @@ class Coverings:
 def _cover_within(
     items: Sequence[CoveringItem], demand_replicas: int, left: Mapping[str, int]
 ) -> dict[str, int] | None:
-    """Under quotas: depth first, most of the cheaper item first, so that the first of equals is the one wanted."""
+    """The covering under quotas: depth first, most of the cheaper item first, so the first of equals is the result."""
     nodes = 0
     best: tuple[int, int] | None = None
     best_counts: dict[str, int] | None = None

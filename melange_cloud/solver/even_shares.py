@@ -1,4 +1,4 @@
-"""The shares for a fleet that is chosen: its busiest kind is as little busy as can be, whatever solver chose it."""
+"""The shares for a given fleet: its busiest kind is as little busy as possible, whichever solver chose the fleet."""
 
 from collections.abc import Mapping, Sequence
 from math import fsum, inf
@@ -17,10 +17,10 @@ from melange_cloud.solver.programs.find import SolverProgram, find_highs, progra
 from melange_cloud.solver.programs.run import run
 
 NO_SHARE = 1e-9
-"""A smaller share is a solver's way to write 0."""
+"""A smaller share is a solver's 0."""
 
 SLACK = 1e-9
-"""What the second question gives on the answer of the first, as a fraction."""
+"""Slack of the second question on the answer of the first, as a fraction."""
 
 Shares = dict[tuple[str, Kind], float]
 
@@ -31,14 +31,15 @@ def even_shares(problem: Problem, instances: Mapping[tuple[str, Kind], int], pro
     Args:
         problem: the question; any kind with instances may be used.
         instances: the fleet.
-        program: solves the LP, needed for several rows and kinds, where HiGHS is not there: always asking the same
-            solver makes the routing the same whichever chose the fleet.
+        program: solves the LP (needed for several rows and kinds) if HiGHS is not installed. HiGHS is preferred, so
+            that
+        the routing is the same whichever solver chose the fleet.
     """
     return _even(problem, replicas_of(problem, instances), usable_replicas_of(problem, instances), program)
 
 
 def even_shares_of_one_row(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> Shares | None:
-    """``even_shares`` where the router does not distinguish requests, for which no program is needed."""
+    """``even_shares`` for a router that does not distinguish requests; this needs no program."""
     (row,) = problem.rows
     usable = {kind: room for kind, room in usable_replicas_of(problem, instances).items() if room > 0}
     loads = {pair: load for pair, load in problem.load_of_rows().items() if pair[1] in usable}
@@ -46,11 +47,11 @@ def even_shares_of_one_row(problem: Problem, instances: Mapping[tuple[str, Kind]
 
 
 def most_traffic(problem: Problem, instances: Mapping[tuple[str, Kind], int], *, solver: str = "auto") -> float:
-    """By how much all rates may be multiplied until a fleet is full; 0 if it cannot serve some row at any rate.
+    """The factor by which all rates may rise until a fleet is full; 0 if it cannot serve a row at any rate.
 
     Args:
-        problem: the question; its quotas are not looked at.
-        instances: the fleet; a spare that the problem asks for stays free.
+        problem: the question; its quotas are ignored.
+        instances: the fleet; a spare that the problem requires stays free.
         solver: as for ``solve``; needed for several rows and more than two kinds.
     """
     (program, *_) = programs_for(solver)
@@ -88,7 +89,7 @@ def _even(
 
 
 def cleaned(shares: Mapping[tuple[str, Kind], float]) -> Shares:
-    """Without the shares that are 0, each row's scaled to sum to 1; a row without any stays empty."""
+    """The shares without zeros, each row's scaled to sum to 1; a row without any stays empty."""
     kept = {pair: min(1.0, share) for pair, share in shares.items() if share > NO_SHARE}
     total: dict[str, float] = {}
     for (row, _), share in sorted(kept.items()):
@@ -102,10 +103,10 @@ def _even_shares_of_two_kinds(
     replicas: Mapping[Kind, int],
     usable: Mapping[Kind, float],
 ) -> Shares | None:
-    """In closed form: rows go to the first kind in the order of how much better it is at them, until both are as busy.
+    """Closed form for two kinds: the first takes rows, its relatively best ones first, until both are equally busy.
 
-    That order loses least on the second kind for what is put on the first (a fractional knapsack), so no other shares
-    lower both loads; the fewest busy replicas come with it. A kind that is full before (a spare) takes no more.
+    That order is a fractional knapsack, so no other shares lower both loads, and it also gives the fewest busy
+    replicas. A kind that is full earlier (because of a spare) takes no more.
     """
     one, other = sorted(usable)
     forced = [row for row in rows if (row, other) not in loads]
@@ -117,7 +118,7 @@ def _even_shares_of_two_kinds(
     on_other = fsum(loads[row, other] for row in rows if (row, other) in loads)
     for row in free:
         per_one, per_other = loads[row, one], loads[row, other]
-        # The part of the row that makes both equally busy, or more where the other kind is full, or less where this is.
+        # The part of the row that makes both equally busy; more if the other kind is full, less if this one is.
         level = (on_other * replicas[one] - on_one * replicas[other]) / (
             per_one * replicas[other] + per_other * replicas[one]
         )
@@ -133,7 +134,7 @@ def _even_shares_of_two_kinds(
 def _even_shares_of_one_row(
     row: str, loads: Mapping[tuple[str, Kind], float], replicas: Mapping[Kind, int], usable: Mapping[Kind, float]
 ) -> Shares | None:
-    """In closed form: all kinds equally busy, except those that are full before (a spare takes part of their room)."""
+    """Closed form for one row: all kinds equally busy, except those that are full earlier because of a spare."""
     serving = sorted(kind for kind in usable if (row, kind) in loads)
     if fsum(usable[kind] / loads[row, kind] for kind in serving) < 1 - SHARE_TOLERANCE:
         return None

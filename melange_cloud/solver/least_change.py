@@ -1,4 +1,4 @@
-"""The fleet that changes least against one that runs, among those that cost at most a given amount."""
+"""The fleet with the fewest changes from today's, among those that cost at most a given amount."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,20 +24,20 @@ def least_change(
     solver: str = "auto",
     time_limit_s: int | None = None,
 ) -> Solution:
-    """The fewest instances rented or given back, then the least cost.
+    """Find the fleet with the fewest instances rented or given back, then the lowest cost.
 
     Args:
-        problem: the question; it has a fleet that costs at most ``most_usd_per_hour``.
-        current: instances that run, by offer name; names that the problem does not hold are not counted.
-        most_usd_per_hour: what the fleet may cost.
-        solver, time_limit_s: as for ``solve``; the limit holds for each of two solves.
+        problem: the question; there must be a fleet that costs at most ``most_usd_per_hour``.
+        current: today's instances, by offer name; names that are not in the problem are not counted.
+        most_usd_per_hour: upper limit of the fleet's cost.
+        solver, time_limit_s: as for ``solve``; the limit applies to each of two solves.
 
     Returns:
-        OPTIMAL where the least change and its least cost are proven; FEASIBLE where time ended before; UNKNOWN where
-        nothing was found. ``lower_bound_usd_per_hour`` is the cost itself: nothing is said about cheaper fleets here.
+        OPTIMAL if the fewest changes and their lowest cost are proven; FEASIBLE if time ran out before; UNKNOWN if
+        nothing was found. ``lower_bound_usd_per_hour`` is the cost itself, since cheaper fleets do not matter here.
 
     Raises:
-        SolverFailed: no solver could be found, started, or believed.
+        SolverFailed: no solver was found or could be started, or its answer is wrong.
     """
     problem = with_traffic(problem)
     refuse_numbers(problem)
@@ -49,7 +49,7 @@ def least_change(
         try:
             found = _through(problem, current, most, program, time_limit_s)
         except SolverFailed as failed:
-            if program.variable is not None:  # the user names it: to go on without it would go unseen
+            if program.variable is not None:  # the user named it, so do not silently continue without it
                 raise
             failures.append(failed)
             continue
@@ -64,7 +64,7 @@ def least_change(
 def _through(
     problem: Problem, current: Mapping[str, int], most: float, program: SolverProgram, time_limit_s: int | None
 ) -> Solution:
-    """One program: first the fewest changes, then the least cost with that number."""
+    """Run one program: first for the fewest changes, then for the lowest cost with that number."""
     fewest = _ask(problem, current, most, None, program, time_limit_s)
     if fewest is None:
         return Solution(Status.UNKNOWN, solver=program.solver, reason="no fleet was found in time")
@@ -75,14 +75,14 @@ def _through(
     shares = even_shares(problem, instances, program)
     if shares is None or (wrong := breaches(problem, instances, shares)):
         why = "it is too small" if shares is None else wrong[0]
-        raise failure(program, f"the fleet that changes least is wrong: {why}")
+        raise failure(program, f"the fleet with the fewest changes is wrong: {why}")
     cost = fleet_cost_usd_per_hour(problem, instances)
     status = Status.OPTIMAL if proven else Status.FEASIBLE
     return Solution(status, instances, shares, cost, cost, program.solver)
 
 
 def changes(problem: Problem, current: Mapping[str, int], instances: Instances) -> int:
-    """Instances rented and given back, of the problem's offers."""
+    """The number of instances rented and given back, among the problem's offers."""
     planned: dict[str, int] = {}
     for (name, _), count in instances.items():
         planned[name] = planned.get(name, 0) + count
@@ -100,7 +100,7 @@ def _ask(
     model = _model(problem, current, most_usd_per_hour, most_changes)
     ending = run(program, model, time_limit_s)
     if ending.status is Status.INFEASIBLE:
-        raise failure(program, "it calls a question infeasible that has an answer")
+        raise failure(program, "it calls a feasible question infeasible")
     if not ending.status.has_fleet:
         return None
     try:
@@ -111,12 +111,12 @@ def _ask(
 
 
 def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: float, most_changes: int | None) -> Any:
-    """``create_model`` with these more, per offer o.
+    """``create_model`` with the following additions for each offer o.
 
     rented[o], given_back[o] >= 0    instances more or fewer than today
     instances_change[o]              Σ_k instances[o, k] - current[o] = rented[o] - given_back[o]
     cost_stays_within                usd_per_hour <= most_usd_per_hour
-    a_kept_offer_is_used[o, k]       with a spare: ``a_rented_offer_is_used`` with as many instances as today allowed
+    a_kept_offer_is_used[o, k]       with a spare: ``a_rented_offer_is_used``, allowing as many instances as today
 
     and as objective the changes, or the cost with at most that number.
     """
@@ -132,7 +132,7 @@ def _model(problem: Problem, current: Mapping[str, int], most_usd_per_hour: floa
         ),
     )
     if problem.spare:
-        # A cheapest fleet never holds more than enough_instances; a fleet that runs may, and may be kept.
+        # A cheapest fleet never has more than enough_instances; today's fleet may, and may be kept.
         model.a_rented_offer_is_used.deactivate()
         model.a_kept_offer_is_used = pyo.Constraint(
             model.HOSTING,

@@ -6,17 +6,17 @@ Sets
     HOSTING (o, k)      pairs with replicas_per_instance[o, k] >= 1
     ROWS r              what the router can tell apart, sorted; rows with traffic only
     SERVABLE (r, k)     k has a MaxTput for every bucket with traffic in r
-    TO_BE_RENTED (r, k) those of them where a share needs a replica, however small the load
+    TO_BE_RENTED (r, k) the pairs among them where a share needs a replica, however small the load
     LIMITED_GPUS g, LIMITED_OFFERS o, LIMITED_FAMILIES f    what has a quota and can be rented here
 
 Parameters
     usd_per_hour_each[o]         price of one instance, USD/h
     replicas_per_instance[o, k]  replicas of k that one instance of o hosts
-    load_of_row[r, k]            replicas of k kept busy by the whole of row r
-    front_end_load_of_row[r, k]  replicas of k whose HTTP front ends it keeps busy, where they are a limit of their own
+    load_of_row[r, k]            replicas of k kept busy by all of row r
+    front_end_load_of_row[r, k]  replicas of k whose HTTP front ends it keeps busy, if those are a separate limit
     gpu_count[o], vcpus[o]       GPUs and vCPUs of one instance
     max_gpus[g], max_instances[o], max_vcpus[f]    quotas: GPUs, instances, vCPUs
-    enough_instances[o, k]       instances with which k serves everything alone and survives losing one
+    enough_instances[o, k]       instances with which k alone serves everything and survives losing one
 
 Variables
     instances[o, k]  integer >= 0     instances of o that are given to k
@@ -29,7 +29,7 @@ Expressions
     busy_replicas[k] replicas of k that its shares keep busy ("load" is a reserved word of Pyomo)
     busy_front_ends[k]  replicas of k whose front ends its shares keep busy
 
-``create_share_model`` fixes the replicas and has one variable more:
+``create_share_model`` fixes the replicas and has one more variable:
     highest_busy_share  >= 0          the busy share of the busiest kind, in units of ``scale``
 """
 
@@ -47,9 +47,10 @@ def create_model(problem: Problem, slices: int | None = None, to_be_rented: Coll
     Args:
         problem: the question; every row must have a kind that can serve it.
         slices: None for continuous shares; N splits each row into N equal pieces.
-        to_be_rented: kinds whose share needs a replica, however small the load: a load below a solver's tolerance is
-            "served" by nothing. One constraint per row, which most questions do without and which cost a solver more
-            than all others; so an answer is checked, and they are added for the kinds that need them.
+        to_be_rented: kinds whose share needs a replica, however small the load; otherwise a load below a solver's
+            tolerance is "served" by nothing. These constraints, one per row, cost a solver more than all others and
+            most questions do not need them. So an answer is checked first, and they are added for the kinds that need
+            them.
     """
     import pyomo.core as pyo
 
@@ -97,15 +98,15 @@ def create_share_model(
     scale: float,
     highest_busy_share: float | None = None,
 ) -> Any:
-    """The shares for a fleet that is already chosen: lowest highest busy share, then fewest busy replicas.
+    """The shares for a given fleet: the lowest highest busy share, then the fewest busy replicas.
 
     Args:
         problem: the question.
         replicas: the fleet; kinds with replicas only.
-        usable_replicas: what each kind may fill: its replicas, less the largest instance if a spare is required;
-            infinite if any load may be put on it.
-        scale: replicas; loads are divided by it, so that a tiny and a huge workload look alike to a solver.
-        highest_busy_share: None for the first question; its answer, for the second.
+        usable_replicas: the replicas of each kind that may be filled: all, minus the largest instance if a spare is
+            required; infinite if the kind may take any load.
+        scale: replicas; loads are divided by it, so that a solver sees tiny and huge workloads alike.
+        highest_busy_share: None for the first question; its answer for the second.
     """
     import pyomo.core as pyo
 
@@ -202,7 +203,7 @@ def _declare_parameters(model: Any, problem: Problem) -> None:
     model.load_of_row = pyo.Param(
         model.SERVABLE, initialize={(row, str(kind)): load for (row, kind), load in loads.items()}
     )
-    # Sound as a bound: of more instances than this, one can be given back and the rest still loses one.
+    # A valid bound: with more instances than this, one can be dropped and the rest can still lose one.
     model.enough_instances = pyo.Param(
         model.HOSTING, initialize={(o, k): ceil(alone[k] / hosts) + 1 for (o, k), hosts in hosted.items()}
     )
@@ -330,7 +331,7 @@ def _at_most_max_vcpus(model: Any, f: str) -> Any:
 
 
 def _fits_in_usable_replicas(model: Any, k: str, busy: Any, scale: float) -> Any:
-    """busy ≤ usable_replicas[k] / scale; none where any load may be put on them."""
+    """busy ≤ usable_replicas[k] / scale; no constraint if the kind may take any load."""
     import pyomo.core as pyo
 
     usable = model.usable_replicas[k]

@@ -1,4 +1,4 @@
-"""A Problem goes in, a verified Solution comes out: which solver is used, what is trusted, how it is made exact."""
+"""Turns a Problem into a verified Solution: which solver to use, what to trust, and how to make it exact."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -29,16 +29,16 @@ from melange_cloud.solver.staircase_solution import counted
 from melange_cloud.solver.whole_fleet import Instances, best_fleet, items_of, quota_limits, read_values
 
 FIRST_TRY_S = 2
-"""What ``auto`` gives GLPK: it proves most plans in hundredths of a second, and the rest often not in an hour."""
+"""Seconds that ``auto`` gives GLPK: it proves most plans in hundredths of a second, the rest often not in an hour."""
 
 CHECK_S = 10
-"""Seconds that a solver gets where the answer is counted too: it checks a count that is proven without it."""
+"""Seconds for a solver if the answer is also counted: it only checks a count that is already proven."""
 
 LOST_IN_TOLERANCES = 1e-3
-"""Replicas: a solver may take so little for nothing (GLPK: 1e-5 of an instance, so 8e-5 replicas)."""
+"""Replicas that a solver may treat as none (GLPK: 1e-5 of an instance, so 8e-5 replicas)."""
 
 CONTRADICTION = 1e-6
-"""A proven bound above a known fleet's cost by more than this (a fraction, and USD/h) is wrong and not imprecise."""
+"""A proven bound that exceeds a known fleet's cost by more (a fraction, and USD/h) is wrong, not imprecise."""
 
 
 def solve(
@@ -54,19 +54,19 @@ def solve(
     Args:
         problem: the question.
         solver: one of SOLVERS.
-        time_limit_s: whole seconds, at least 1, for the whole search; None for none.
+        time_limit_s: whole seconds, at least 1, for the whole search; None for no limit.
         slices: None for continuous shares; N splits each row into N equal pieces.
-        even: False skips the search for even shares, when only the cost is needed.
+        even: False skips the search for even shares, if only the cost is needed.
 
-    Where the answer can be counted too (``counted.py``), the solver's is held against the count; what is counted is
-    proven, so that a solver which is cut short there (after CHECK_S at the latest) leaves nothing open.
+    If the answer can also be counted (``staircase_solution.py``), the solver's answer is checked against the count. The
+    count is proven, so nothing is left open if the solver is stopped (after CHECK_S at the latest).
 
     Returns:
-        OPTIMAL; FEASIBLE with a bound; INFEASIBLE with the reason; or UNKNOWN where no fleet was found in time.
+        OPTIMAL; FEASIBLE with a bound; INFEASIBLE with the reason; or UNKNOWN if no fleet was found in time.
 
     Raises:
-        BadInput: an option or a number that cannot be answered.
-        SolverFailed: no solver could be found, started, or believed.
+        BadInput: an option or a number is invalid.
+        SolverFailed: no solver was found or could be started, or its answer is wrong.
     """
     refuse_options(time_limit_s, slices)
     problem = with_traffic(problem)
@@ -80,9 +80,9 @@ def solve(
 def cheapest_single_kind(
     problem: Problem, kind: Kind, *, solver: str = "auto", time_limit_s: int | None = None
 ) -> Solution:
-    """The same question with ``kind`` alone: every share is 1, so that an exact covering answers it.
+    """The same question with ``kind`` alone: every share is 1, so an exact covering answers it.
 
-    Args, Returns and Raises are those of ``solve``, which is used if quotas make the covering too long.
+    Args, Returns and Raises are those of ``solve``, which is used if quotas make the covering take too long.
     """
     refuse_options(time_limit_s, None)
     problem = with_traffic(problem)
@@ -109,16 +109,16 @@ def cheapest_single_kind(
 
 
 def _instances_of_one(problem: Problem, kind: Kind) -> Instances | None:
-    """The cheapest instances with which ``kind`` serves everything; None if the quotas leave too little."""
+    """The cheapest instances with which ``kind`` alone serves everything; None if the quotas leave too little."""
     demand = whole_replicas(load_alone(problem, kind))
     counts = cover(items_of(problem, kind), demand, quota_limits(problem), problem.spare)
     return None if counts is None else {(name, kind): count for name, count in sorted(counts.items())}
 
 
 def _best_of_one_kind(problem: Problem) -> Solution | None:
-    """A fleet to start from, which no optimum may exceed: the cheapest of one kind; None if none is found soon.
+    """A first fleet, as an upper bound of the optimum: the cheapest of one kind; None if none is found quickly.
 
-    Of fleets that cost the same, the one with the fewest instances, then the least busy one.
+    Among fleets that cost the same, the one with the fewest instances, then the least busy one.
     """
     loads = problem.load_of_rows()
     found: list[tuple[float, int, float, Kind, Instances]] = []
@@ -140,7 +140,7 @@ def _best_of_one_kind(problem: Problem) -> Solution | None:
 
 
 def _surely_to_be_rented(problem: Problem) -> frozenset[Kind]:
-    """The kinds that a solver would serve by nothing; of one row all, since there is one constraint for each."""
+    """The kinds that a solver would serve with no instance; all kinds if there is only one row."""
     if len(problem.rows) == 1:
         return frozenset(problem.kinds)
     alone: dict[Kind, float] = {}
@@ -150,7 +150,7 @@ def _surely_to_be_rented(problem: Problem) -> frozenset[Kind]:
 
 
 class _ProgramSearch:
-    """One question put to one program after another, until an answer is proven or time is up."""
+    """One question, given to one program after another until an answer is proven or time is up."""
 
     def __init__(self, problem: Problem, solver: str, time_limit_s: int | None, slices: int | None, even: bool) -> None:
         self.problem, self.solver, self.time_limit_s, self.slices = problem, solver, time_limit_s, slices
@@ -162,7 +162,7 @@ class _ProgramSearch:
         self.counted = counted(problem) if slices is None else None
 
     def through(self, programs: Iterable[SolverProgram]) -> Solution:
-        """The answer of the first program that proves one, else the best of all."""
+        """The answer of the first program that proves one, otherwise the best of all."""
         queue = list(programs)
         failures: list[SolverFailed] = []
         answers = 0
@@ -175,7 +175,7 @@ class _ProgramSearch:
             try:
                 ending = self._ask(program, limit_s)
             except SolverFailed as failed:
-                if program.variable is not None:  # the user names it: to go on without it would go unseen
+                if program.variable is not None:  # the user named it, so do not silently continue without it
                     raise
                 failures.append(failed)
                 continue
@@ -193,10 +193,10 @@ class _ProgramSearch:
         return self._conclusion(infeasible)
 
     def _second_opinion(self, program: SolverProgram) -> list[SolverProgram]:
-        """HiGHS, to confirm what one program alone is not trusted with: no fleet, or one that depends on tolerances.
+        """HiGHS, to confirm answers for which one program is not trusted: no fleet, or one that depends on tolerances.
 
-        CBC's development build (cbcbox 2.935) calls some questions infeasible that are not, and GLPK some with millions
-        of replicas. GLPK also takes 1.00001 instances for one, and has no option against it.
+        CBC's development build (cbcbox 2.935) calls some feasible questions infeasible, and so does GLPK with millions
+        of replicas. GLPK also treats 1.00001 instances as one, and has no option against it.
         """
         highs = find_highs()
         return [highs] if highs is not None and program.solver != "highs" else []
@@ -218,9 +218,9 @@ class _ProgramSearch:
         return Solution(Status.UNKNOWN, fleet_lower_bound_usd_per_hour=self.bound, reason=f"no fleet was found{within}")
 
     def _as_counted(self, exact: Solution) -> Solution:
-        """The fleet found where it costs what was counted, which proves it the cheapest; else the one counted.
+        """The fleet found if its cost equals the count, which proves it cheapest; otherwise the counted fleet.
 
-        The latter where time was up before, or where the solver's hangs on its tolerances.
+        The latter if time was up, or if the solver's fleet depends on its tolerances.
         """
         known = exact.fleet_usd_per_hour or 0.0
         if self.best is None or self.best.fleet_usd_per_hour is None:
@@ -238,10 +238,10 @@ class _ProgramSearch:
         return left_s
 
     def _ask(self, program: SolverProgram, limit_s: int | None) -> SolverOutcome:
-        """One program's answer, taken into ``best`` and ``bound``.
+        """Get one program's answer and update ``best`` and ``bound``.
 
-        Asked again, with more constraints, where it lets nothing serve a load below its tolerances. The first answers
-        are of easier questions, so that their bounds hold.
+        If it serves a load below its tolerances with no instance, it is run again with more constraints. The earlier
+        questions are relaxations, so their bounds hold.
         """
         ends_at = None if limit_s is None else monotonic() + limit_s
         while True:
@@ -255,11 +255,11 @@ class _ProgramSearch:
                     return SolverOutcome(Status.UNKNOWN, bound=ending.bound)
 
     def _ask_once(self, program: SolverProgram, limit_s: int | None) -> tuple[SolverOutcome, frozenset[Kind]]:
-        """The answer, and the kinds whose replicas are to be asked for before it holds."""
+        """The answer, and the kinds that need a constraint on their replicas before it is valid."""
         model = create_model(self.problem, self.slices, self.to_be_rented)
         ending = run(program, model, limit_s)
         if ending.status is Status.INFEASIBLE and self.best is not None:
-            raise failure(program, "it calls a question infeasible that has an answer")
+            raise failure(program, "it calls a feasible question infeasible")
         served_by_nothing: frozenset[Kind] = frozenset()
         if ending.status.has_fleet:
             try:
@@ -281,7 +281,7 @@ class _ProgramSearch:
             if known is not None and ending.bound > known * (1 + CONTRADICTION) + CONTRADICTION:
                 raise failure(
                     program,
-                    f"it proves that {ending.bound:.6f} USD/h is the least, and a fleet costs {known:.6f}",
+                    f"it claims that no fleet costs less than {ending.bound:.6f} USD/h, but one costs {known:.6f}",
                 )
             self.bound = max(self.bound, ending.bound)
         return ending, served_by_nothing
@@ -291,13 +291,13 @@ class _ProgramSearch:
             known = self.counted.solution.fleet_usd_per_hour or 0.0
             raise failure(
                 program,
-                f"it proves that {usd_per_hour:.6f} USD/h is the least, and counting whole instances finds {known:.6f}",
+                f"it claims that {usd_per_hour:.6f} USD/h is the lowest cost, but counting finds {known:.6f}",
             )
 
     def _made_exact(
         self, instances: Instances, shares: Shares, program: SolverProgram, ending: SolverOutcome
     ) -> tuple[Instances, Shares] | None:
-        """The solver's fleet covered again, its shares evened; None if one of a single kind is as good."""
+        """The solver's fleet, covered again and with even shares; None if a fleet of one kind is as good."""
         if ending.status is Status.OPTIMAL and not self._is_better(fleet_cost_usd_per_hour(self.problem, instances)):
             return None
         if self.slices is not None:
@@ -306,7 +306,7 @@ class _ProgramSearch:
         return fleet or best_fleet(self.problem, instances, shares, program, even=True)
 
     def _is_better(self, usd_per_hour: float) -> bool:
-        """Whether a fleet is cheaper than the best known, which is the simpler one where they cost the same."""
+        """True if a fleet is cheaper than the best known one, which is simpler if they cost the same."""
         if self.best is None or self.best.fleet_usd_per_hour is None:
             return True
         return usd_per_hour < self.best.fleet_usd_per_hour - equal_within(self.best.fleet_usd_per_hour)
@@ -331,21 +331,21 @@ class _ProgramSearch:
 
 
 def _exceeded(problem: Problem, instances: Mapping[tuple[str, Kind], int]) -> str:
-    """The reason where quotas leave no fleet, given the cheapest without them (empty if that is not known)."""
+    """Why quotas leave no fleet, given the cheapest one without them (empty if that is unknown)."""
     over = [
         f"{option}={most} (it needs {used})"
         for option, (used, most) in quota_uses(problem, instances).items()
         if used > most
     ]
     reason = "the quotas leave too little for any fleet"
-    return f"{reason}; the cheapest without them exceeds {', '.join(over)}" if over else reason
+    return f"{reason}; the cheapest fleet without them exceeds {', '.join(over)}" if over else reason
 
 
 def refuse_options(time_limit_s: int | None, slices: int | None) -> None:
-    """Refuses a time limit or a number of slices that is not a whole number of at least 1.
+    """Check the time limit and the number of slices: whole numbers of at least 1.
 
     Raises:
-        BadInput: one is not.
+        BadInput: one of them is invalid.
     """
     if time_limit_s is not None and (time_limit_s != int(time_limit_s) or time_limit_s < 1):
         raise BadInput(f"--time-limit {time_limit_s}: give whole seconds, at least 1")

@@ -1,18 +1,18 @@
 """Capacity -> the cheapest bundle of instances, exactly: for routers that do not distinguish requests, without quotas.
 
-There a fleet's capacity is one number. A kind whose replicas would keep ``load`` of them busy by serving the whole
-workload serves 1 / load of it with each replica, whatever the others do, so that a fleet serves
+For these a fleet's capacity is one number. If the whole workload would keep ``load`` replicas of a kind busy, each of
+them serves 1 / load of it, whatever the others do. So a fleet serves
 
     capacity = Σ over kinds of usable replicas / load          (1 is the workload that the loads are of)
 
-and the cheapest fleet for a demand is the cheapest bundle with at least that capacity. As the demand rises its cost is
-a staircase, which no solver is needed for. With a spare the usable replicas of a kind are those left without its
-largest instance; every kind then still has its own least cost per number of usable replicas, and nothing else changes.
+and the cheapest fleet for a demand is the cheapest bundle with at least that capacity. As the demand rises, the cost is
+a staircase, and no solver is needed. With a spare, the usable replicas of a kind are those left without its largest
+instance; every kind then still has its own lowest cost per number of usable replicas, and nothing else changes.
 
-The search goes through the kinds by what a unit of capacity costs in filled instances, cheapest first, and gives each
-from as many replicas as are missing down to none. The rest then costs at least its capacity at the next kind's price;
-once that cannot beat the best bundle found, fewer replicas cannot either. What a number of replicas of one kind costs
-is an exact covering (``covering.py``), which does not depend on the loads. All costs are whole nano-USD/h.
+The search goes through the kinds by the cost of a unit of capacity in filled instances, cheapest first. It tries each
+with as many replicas as are missing down to none. The rest then costs at least its capacity at the next kind's price;
+once that cannot beat the best bundle, fewer replicas cannot either. The cost of a number of replicas of one kind is an
+exact covering (``covering.py``), which does not depend on the loads. All costs are whole nano-USD/h.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,26 +26,26 @@ from melange_cloud.solver.checks import WHOLE_TOLERANCE, with_traffic
 from melange_cloud.solver.covering import CoveringItem, Coverings, NodeBudgetSpent, cover, nano_usd
 
 NODE_BUDGET = 20_000
-"""Numbers of replicas looked at in one search (about 0.05 s) before it gives up; kinds that cost the same per unit may
-need more at huge demands."""
+"""Limit of the numbers of replicas tried in one search (about 0.05 s); kinds that cost the same per unit may need more
+at huge demands."""
 
 NEXT = 1 + 2 * WHOLE_TOLERANCE
-"""How far beyond a bundle's capacity the next step is looked for, as a factor: where it does not hold any more."""
+"""The next step is searched just beyond a bundle's capacity, at this factor of it."""
 
 MOST_REMEMBERED = 50_000
-"""Costs of single kinds that are kept; more are computed again, so that a long run needs no more memory."""
+"""Limit of cached costs of single kinds, so that a long run does not need more and more memory."""
 
 ROOT_TOLERANCE = 1e-12
-"""How nearly ``along`` finds where a bundle is full, as a fraction of the span that is searched."""
+"""Precision with which ``along`` finds where a bundle is full, as a fraction of the searched span."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The cheapest bundle for a demand: it stays the cheapest up to its capacity.
+    """The cheapest bundle for a demand; it stays the cheapest up to its capacity.
 
     Attributes:
-        fleet_nano_usd_per_hour: what it costs.
-        capacity: what it serves, in units of the workload that the loads are of.
+        fleet_nano_usd_per_hour: its cost.
+        capacity: what it serves, in units of the workload of the loads.
         instances: by (offer name, kind); positive counts only.
         replicas: usable ones by kind, positive counts only.
     """
@@ -57,15 +57,15 @@ class Step:
 
     @property
     def fleet_usd_per_hour(self) -> float:
-        """What it costs, USD/h."""
+        """Its cost, USD/h."""
         return self.fleet_nano_usd_per_hour / 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Tread:
-    """A range (low, high] of a quantity over which one bundle is the cheapest; the first one holds its low end too.
+    """A range (low, high] of a quantity over which one bundle is the cheapest; the first one includes its low end.
 
-    ``step`` is None if no bundle serves.
+    ``step`` is None if no bundle can serve.
     """
 
     low: float
@@ -77,10 +77,10 @@ class Staircase:
     """The cheapest bundle for every demand on the same offers.
 
     Args:
-        offers: what may be rented, names unique.
-        loads: kind -> replicas that it keeps busy by serving the whole workload, positive and finite; kinds that
-            cannot serve it are left out.
-        spare: 1 where the demand must still be served after losing any one instance.
+        offers: what may be rented, with unique names.
+        loads: kind -> replicas that the whole workload would keep busy, positive and finite; kinds that cannot serve it
+            are left out.
+        spare: 1 if the demand must still be served after the loss of any one instance.
     """
 
     __slots__ = ("_costs", "_names", "_order", "_spare", "loads")
@@ -105,7 +105,7 @@ class Staircase:
         self._order = sorted(hosted, key=lambda kind: (self._costs[kind].nano_usd_per_replica * loads[kind], kind))
 
     def with_loads(self, loads: Mapping[Kind, float]) -> "Staircase":
-        """The same offers with other loads; what replicas cost is not computed again."""
+        """The same offers with other loads; the costs of replicas are not computed again."""
         other = object.__new__(Staircase)
         other._names, other._spare, other._costs = self._names, self._spare, self._costs
         other._take(loads)
@@ -115,15 +115,15 @@ class Staircase:
         """The cheapest bundle whose capacity is at least ``demand``; None if no offer hosts a kind that serves.
 
         Args:
-            demand: in units of the workload that the loads are of; positive and finite. A bundle that misses it by
-                WHOLE_TOLERANCE of itself holds it, as everywhere.
+            demand: in units of the workload of the loads; positive and finite. A bundle that misses it by less than
+                WHOLE_TOLERANCE of itself is enough, as everywhere.
 
         Returns:
-            Of bundles that cost the same: one kind before several, then fewest instances, then the most capacity, then
-            the first by name; within one kind as ``covering.cover`` chooses.
+            Among bundles that cost the same: one kind before several, then fewest instances, then the most capacity,
+            then the first by name; within one kind the choice of ``covering.cover``.
 
         Raises:
-            NodeBudgetSpent: the search spent NODE_BUDGET; nothing is proven.
+            NodeBudgetSpent: the search used up NODE_BUDGET, so nothing is proven.
         """
         if not (isfinite(demand) and demand > 0):
             raise ValueError(f"a demand of {demand} has no cheapest bundle")
@@ -135,13 +135,13 @@ class Staircase:
         return self._step({kind: held for kind, held in zip(self._order, replicas, strict=True) if held})
 
     def steps(self, low: float, high: float) -> list[Tread]:
-        """Every cheapest bundle for demands from ``low`` to ``high``, in rising order; steps nearer than NEXT are one.
+        """All cheapest bundles for demands from ``low`` to ``high``, in rising order; steps closer than NEXT are one.
 
         Args:
-            low, high: 0 < low <= high, in units of the workload that the loads are of.
+            low, high: 0 < low <= high, in units of the workload of the loads.
 
         Raises:
-            NodeBudgetSpent: one of the searches did.
+            NodeBudgetSpent: a search used up NODE_BUDGET.
         """
         return list(self.rising(low, high))
 
@@ -157,19 +157,19 @@ class Staircase:
     def along(
         self, loads_at: Callable[[float], Mapping[Kind, float]], low: float, high: float, demand: float = 1.0
     ) -> list[Tread]:
-        """The cheapest bundle over a quantity on which the loads depend, in rising order of it.
+        """The cheapest bundles over a quantity on which the loads depend, in rising order of it.
 
         Args:
-            loads_at: the loads at a value of it; none may rise with it, and all kinds are there at every value.
+            loads_at: the loads at a value of it; none may rise with it, and every value must have all kinds.
             low, high: low < high.
-            demand: what is served at every value.
+            demand: the demand at every value.
 
         Returns:
-            Over each range (low, high] its bundle is cheapest: it holds the demand at the low end, found to
-            ROOT_TOLERANCE of the span, and not below it.
+            Ranges (low, high] with the bundle that is cheapest there: it serves the demand from the low end on, found
+            to ROOT_TOLERANCE of the span, and not below it.
 
         Raises:
-            NodeBudgetSpent: one of the searches did.
+            NodeBudgetSpent: a search used up NODE_BUDGET.
         """
         treads: list[Tread] = []
         span = high - low
@@ -186,7 +186,7 @@ class Staircase:
         return treads[::-1]
 
     def capacity(self, replicas: Mapping[Kind, int]) -> float:
-        """What usable replicas serve, in units of the workload that the loads are of."""
+        """What usable replicas serve, in units of the workload of the loads."""
         return fsum(held / self.loads[kind] for kind, held in replicas.items())
 
     def _step(self, replicas: Mapping[Kind, int]) -> Step:
@@ -204,9 +204,9 @@ class Staircase:
 
 
 def staircase_of(problem: Problem) -> Staircase | None:
-    """The staircase on which ``problem`` is the demand of 1; None if no staircase answers it exactly.
+    """The staircase on which ``problem`` is a demand of 1; None if no staircase answers it exactly.
 
-    That is where the router distinguishes requests, where quotas limit, and where nothing serves.
+    That is the case if the router distinguishes requests, if quotas limit, or if nothing can serve.
     """
     problem = with_traffic(problem)
     if problem.quotas or len(problem.rows) != 1:
@@ -217,7 +217,7 @@ def staircase_of(problem: Problem) -> Staircase | None:
 
 
 class _KindCosts:
-    """The least cost of a number of usable replicas of one kind, and in which instances."""
+    """The lowest cost of a number of usable replicas of one kind, and their instances."""
 
     __slots__ = ("_below", "_coverings", "_hosts", "_items", "_spare", "_spent", "least_nano_usd",
                  "nano_usd_per_replica")  # fmt: skip
@@ -233,7 +233,7 @@ class _KindCosts:
         if not items:
             return
         if spare:
-            # One instance of the largest item used, whichever that is, on top of a covering by items no larger.
+            # With a spare: one instance of the largest item used, on top of a covering by items that are not larger.
             for largest in sorted(self._hosts_once()):
                 each = min(item.nano_usd_per_instance_hour for item in items if item.replicas_per_instance == largest)
                 no_larger = [item for item in items if item.replicas_per_instance <= largest]
@@ -248,11 +248,11 @@ class _KindCosts:
 
     @property
     def hosted(self) -> bool:
-        """Whether any offer hosts the kind."""
+        """True if any offer hosts the kind."""
         return bool(self._items)
 
     def nano_usd(self, replicas: int) -> int:
-        """The least cost of ``replicas`` usable replicas, nano-USD/h."""
+        """The lowest cost of ``replicas`` usable replicas, nano-USD/h."""
         if replicas == 0:
             return 0
         spent = self._spent.get(replicas)
@@ -264,7 +264,7 @@ class _KindCosts:
         return spent
 
     def below(self, replicas: int) -> int:
-        """The most replicas, fewer than these, that cost less; for at least 1."""
+        """The largest number below ``replicas`` that costs less; ``replicas`` is at least 1."""
         found = self._below.get(replicas)
         if found is None:
             spent = self.nano_usd(replicas)
@@ -281,7 +281,7 @@ class _KindCosts:
         return cover(self._items, replicas, None, self._spare) or {}
 
     def usable(self, counts: Mapping[str, int]) -> int:
-        """The replicas that instances leave usable."""
+        """The number of usable replicas on the instances."""
         held = sum(self._hosts[name] * count for name, count in counts.items())
         return held - self._spare * max((self._hosts[name] for name, count in counts.items() if count), default=0)
 
@@ -297,7 +297,7 @@ def _costs_of(offers: tuple[tuple[str, str, int, int], ...], kind: Kind, spare: 
 
 
 class _BundleSearch:
-    """One demand, kinds in the order of what a unit of their capacity costs."""
+    """The search for one demand, with kinds in the order of their cost per unit of capacity."""
 
     def __init__(self, costs: list[_KindCosts], loads: list[float], demand: float) -> None:
         self.costs, self.loads, self.demand = costs, loads, demand
@@ -327,7 +327,7 @@ class _BundleSearch:
         if 0 <= self.spent < spent or (spent == self.spent and self._rank(self.chosen) >= self._rank(self.found)):
             return
         self.found, self.spent = tuple(self.chosen), spent
-        # Bounds are floating point; what they may be off by is less than this.
+        # Bounds are floating point; their error is less than this.
         self.limit = spent * (1 + 1e-12) + 0.5
 
     def _rank(self, replicas: Iterable[int]) -> tuple[bool, int, float, tuple[int, ...]]:
@@ -341,7 +341,7 @@ class _BundleSearch:
         return sum(map(bool, replicas)) > 1, instances, -capacity, tuple(-held for held in replicas)
 
     def _from(self, at: int, demand: float, spent: int) -> None:
-        """Tries all that the kinds from ``at`` on may hold of ``demand``; the others hold the rest for ``spent``."""
+        """Try all ways to serve ``demand`` with the kinds from ``at`` on; the earlier kinds have cost ``spent``."""
         kind, load, chosen = self.costs[at], self.loads[at], self.chosen
         held = self._missing(at, demand)
         total = spent + kind.nano_usd(held)
@@ -375,7 +375,7 @@ def _lowest_that_holds(
     demand: float,
     span: float,
 ) -> float:
-    """The lowest value at which replicas hold the demand; they do at ``high``. Regula falsi, kept from stalling."""
+    """The lowest value at which replicas serve the demand, as they do at ``high``; regula falsi that cannot stall."""
 
     def over(at: float) -> float:
         loads = loads_at(at)

@@ -1,4 +1,4 @@
-"""A staircase's bundle as a Solution, and what a solver's answer to the same question is held against."""
+"""A staircase's bundle as a Solution, and the limits against which a solver's answer is checked."""
 
 from dataclasses import dataclass, replace
 
@@ -10,35 +10,35 @@ from melange_cloud.solver.even_shares import even_shares_of_one_row
 from melange_cloud.solver.staircase import staircase_of
 
 TOLERATED = 2e-5
-"""What solvers' tolerances may make of a demand, as a fraction: GLPK takes 1.00001 instances for one."""
+"""The error of a demand from solvers' tolerances, as a fraction: GLPK treats 1.00001 instances as one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaircaseSolution:
-    """A question whose answer is counted and not searched.
+    """The counted answer to a question.
 
     Attributes:
-        solution: the answer: optimal, its fleet the staircase's.
-        tolerated_fleet_usd_per_hour: what the cheapest fleet costs that a solver's tolerances may let pass.
+        solution: the optimal answer, with the staircase's fleet.
+        tolerated_fleet_usd_per_hour: cost of the cheapest fleet that a solver may accept within its tolerances.
     """
 
     solution: Solution
     tolerated_fleet_usd_per_hour: float
 
     def contradicts(self, usd_per_hour: float) -> bool:
-        """Whether a solver that calls this the least cost is wrong by more than tolerances explain."""
+        """True if a solver that reports this lowest cost is wrong by more than its tolerances explain."""
         known = self.solution.fleet_usd_per_hour or 0.0
         within = equal_within(known)
         return not self.tolerated_fleet_usd_per_hour - within <= usd_per_hour <= known + within
 
 
 def counted(problem: Problem) -> StaircaseSolution | None:
-    """The cheapest fleet by the staircase; None if that does not answer the question exactly, or not soon.
+    """The cheapest fleet from the staircase; None if that is not exact for this question, or takes too long.
 
-    Quotas can only make a fleet more expensive: the cheapest without them is the answer where it keeps them.
+    Quotas can only make a fleet more expensive, so the cheapest without them is the answer if it is within them.
 
     Args:
-        problem: with traffic in each bucket, and numbers that are finite.
+        problem: with traffic in each bucket and finite numbers.
     """
     staircase = staircase_of(replace(problem, quotas=Quotas()))
     if staircase is None:

@@ -1,4 +1,4 @@
-"""From a solver's values to a fleet in whole instances: rounded, covered again, its shares evened, all verified."""
+"""Turns a solver's values into a fleet of whole instances: rounded, covered again, with even shares, and verified."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,25 +19,25 @@ from melange_cloud.solver.programs.find import SolverProgram
 from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput
 
 ROUGHLY = 1e-3
-"""What a solver's tolerances (GLPK: 1e-5 of an instance, so 8e-5 replicas) can explain; more is a wrong answer."""
+"""The error that a solver's tolerances explain (GLPK: 1e-5 of an instance, so 8e-5 replicas); more is wrong."""
 
 ROUGHLY_OF_LOAD = 1e-6
-"""The same for rounding, as a fraction of all that is served."""
+"""The same for rounding, as a fraction of everything served."""
 
 SHARE_OF_NOTHING = 1e-7
-"""A share of a kind without replicas that is more than what a solver's tolerances on the share itself leave."""
+"""The smallest share of a kind without replicas that a solver's tolerances on shares do not explain."""
 
 Instances = dict[tuple[str, Kind], int]
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveredValues:
-    """What a solved model holds, cleaned of the solver's tolerances.
+    """The values of a solved model, cleaned of the solver's tolerances.
 
     Attributes:
         instances: whole, positive counts only.
-        shares: of kinds that are rented, each row's scaled to sum to 1; a row without any is left out.
-        served_by_nothing: kinds with a share that have no replica to fill; what they were given is not in ``shares``.
+        shares: of rented kinds, each row's scaled to sum to 1; a row without any is left out.
+        served_by_nothing: kinds with a share but no replica to fill; their shares are not in ``shares``.
     """
 
     instances: Instances
@@ -46,10 +46,10 @@ class RecoveredValues:
 
 
 def read_values(problem: Problem, model: Any, slices: int | None, ending: SolverOutcome) -> RecoveredValues:
-    """Reads a solved model.
+    """Read a solved model.
 
     Args:
-        problem, model, slices: the question, and the model of it that was solved.
+        problem, model, slices: the question, and its solved model.
         ending: how it ended; its objective is checked against the fleet's cost, unless it is None.
 
     Raises:
@@ -60,7 +60,7 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Solver
     for name, k in model.HOSTING:
         count = _value(model.instances[name, k])
         if abs(count - round(count)) > ROUGHLY:
-            raise UnusableOutput(f"it calls {count} instances of {name} a whole number")
+            raise UnusableOutput(f"it returns {count} instances of {name}, which is not a whole number")
         if round(count):
             instances[name, kinds[k]] = round(count)
     rented = {kind for _, kind in instances}
@@ -73,7 +73,7 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Solver
         bound_to_replicas = (row, k) in model.TO_BE_RENTED
         if not -ROUGHLY <= share <= 1 + ROUGHLY or (share > ROUGHLY and kind not in rented and bound_to_replicas):
             raise UnusableOutput(
-                f"it gives a share {share} of {row} to {k}{'' if kind in rented else ', which has no instance'}"
+                f"it gives a share of {share} of {row} to {k}{'' if kind in rented else ', which has no instance'}"
             )
         if share > SHARE_OF_NOTHING and usable.get(kind, 0) < 1 and not bound_to_replicas:
             served_by_nothing.add(kind)
@@ -82,7 +82,7 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Solver
     cost = fleet_cost_usd_per_hour(problem, instances)
     if ending.objective is not None and abs(ending.objective - cost) > ROUGHLY * (1 + cost):
         raise UnusableOutput(f"it reports {ending.objective} USD/h for a fleet of {cost} USD/h")
-    # A spare hangs on big-M constraints, which multiply the tolerances by M; what they lose is bought again later.
+    # Spares use big-M constraints, which multiply the tolerances by M; missing replicas are added later.
     rough_fit = ROUGHLY * len(kinds) + ROUGHLY_OF_LOAD * least_replicas(problem)
     rough = breaches(replace(problem, spare=0), instances, shares, ROUGHLY * len(kinds), rough_fit)
     if rough and not served_by_nothing:
@@ -93,14 +93,14 @@ def read_values(problem: Problem, model: Any, slices: int | None, ending: Solver
 def best_fleet(
     problem: Problem, instances: Instances, shares: Shares, program: SolverProgram, even: bool = True
 ) -> tuple[Instances, Shares] | None:
-    """The cheapest instances that hold the same shares, and even shares for them; None where quotas do not allow it.
+    """The cheapest instances for the same shares, with even shares; None if quotas do not allow it.
 
     Args:
         problem: the question.
-        instances: the solver's, rounded; may be too few by its tolerances.
+        instances: the solver's, rounded; they may be too few because of its tolerances.
         shares: the solver's.
-        program: solves the LP that evens the shares, where HiGHS is not there to do it.
-        even: False keeps ``shares`` as they are, which pieces must.
+        program: solves the LP that evens the shares, if HiGHS is not installed.
+        even: False keeps ``shares`` as they are, as needed for pieces.
     """
     usable = usable_replicas_of(problem, instances)
     busy = busy_replicas_of(problem, shares)
@@ -117,7 +117,7 @@ def best_fleet(
 
 
 def items_of(problem: Problem, kind: Kind) -> list[CoveringItem]:
-    """The offers that host ``kind``, as coverings see them."""
+    """The offers that host ``kind``, as items of a covering."""
     return [
         CoveringItem(
             offer.name,
@@ -135,7 +135,7 @@ def items_of(problem: Problem, kind: Kind) -> list[CoveringItem]:
 
 
 def quota_limits(problem: Problem) -> dict[str, int]:
-    """Every quota by its option, as ``items_of`` names them."""
+    """Every quota by its option, named as in ``items_of``."""
     quotas = problem.quotas
     return (
         {f"--max-gpus {gpu}": most for gpu, most in quotas.max_gpus.items()}
@@ -145,7 +145,7 @@ def quota_limits(problem: Problem) -> dict[str, int]:
 
 
 def _covered_anew(problem: Problem, instances: Mapping[tuple[str, Kind], int], demand: Mapping[Kind, int]) -> Instances:
-    """Instances that hold ``demand`` replicas, one kind after another, each within the quotas that the others leave."""
+    """Instances for ``demand`` replicas, one kind after another, each within the quotas left by the others."""
     limits = quota_limits(problem)
     usable = usable_replicas_of(problem, instances)
     items = {kind: items_of(problem, kind) for kind in problem.kinds}
@@ -171,5 +171,5 @@ def _covered_anew(problem: Problem, instances: Mapping[tuple[str, Kind], int], d
 
 
 def _value(variable: Any) -> float:
-    """A variable that is in no constraint never reaches the solver, and has no value."""
+    """A variable's value; one that is in no constraint never reaches the solver and has none."""
     return 0.0 if variable.value is None else float(variable.value)

@@ -40,7 +40,7 @@ FAKES = {
     "exits 1": ("print('out of memory'); raise SystemExit(1)", "exit code 1 .out of memory."),
     "kills itself": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL"),
     "serves nothing": (f"{ANSWER}    write('o', 0, [0] * len(names))", "is served instead of 1"),
-    "rents too little": (f"{ANSWER}    write('o', 1.01, [0, 1] + [0, 1] * 4)", "may fill 1"),
+    "rents too little": (f"{ANSWER}    write('o', 1.01, [0, 1] + [0, 1] * 4)", "may fill only 1"),
     "rents a fraction": (f"{ANSWER}    write('o', 1, [0.5, 0.5] + [1, 0] * 4)", "a whole number"),
     "leaves out a variable": (f"{ANSWER}    write('o', 4.68, [1, 1])", "leaves out variables"),
     "answers NaN": (f"{ANSWER}    write('o', 'nan', ['nan'] * len(names))", "not a number"),
@@ -116,7 +116,9 @@ def test_nor_does_the_least_change_where_highs_has_no_answer(fake, monkeypatch):
 def test_a_named_file_that_is_not_there_is_refused_before_any_program_is_asked(monkeypatch, tmp_path, variable):
     """CBC would not be asked at all, since GLPK answers."""
     monkeypatch.setenv(variable, str(tmp_path / "nowhere"))
-    with pytest.raises(SolverFailed, match=rf"nowhere\) cannot be started: no such file; correct or unset {variable}"):
+    with pytest.raises(
+        SolverFailed, match=rf"nowhere\) cannot be started: file not found; correct or unset {variable}"
+    ):
         solve(toy())
     assert solve(toy(), solver="highs").fleet_usd_per_hour == 4.68  # which is another program
 
@@ -178,8 +180,8 @@ def test_an_infeasible_answer_is_checked_by_a_second_solver(fake):
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ("'o', 7.34, [2, 0] + [1, 0]", "7.340000 USD/h is the least, and counting whole instances finds 5.69"),
-        ("'o', 4.68, [1, 1] + [0.9, 0.1]", "may fill 1"),
+        ("'o', 7.34, [2, 0] + [1, 0]", "7.340000 USD/h is the lowest cost, but counting finds 5.69"),
+        ("'o', 4.68, [1, 1] + [0.9, 0.1]", "may fill only 1"),
     ],
     ids=["too dear", "too small"],
 )

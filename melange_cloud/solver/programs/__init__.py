@@ -1,1 +1,1 @@
-"""The solvers as programs: where they are (``find``), how they are run, and how their output is read."""
+"""The solver programs: how to find them, run them, and read their output."""

@@ -1,6 +1,6 @@
-"""Where the solvers are. GLPK and HiGHS come with the installation; CBC is used where it is found.
+"""Finds the solvers. GLPK and HiGHS come with the installation; CBC is used if it is found.
 
-A program that the user names is used or refused, never passed over for another.
+A program that the user names is used, or an error says why not; another is never used instead.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from melange_cloud.inputs import is_there
 from melange_cloud.inputs.suggestions import slip_or_not_supported
 
 SOLVERS = ("auto", "glpk", "cbc", "highs")
-"""What ``--solver`` takes; ``auto`` gives GLPK two seconds and lets CBC or HiGHS finish."""
+"""The values of ``--solver``; ``auto`` gives GLPK two seconds and lets CBC or HiGHS finish."""
 
 GLPSOL_VARIABLE = "MELANGE_CLOUD_GLPSOL"
 CBC_VARIABLE = "MELANGE_CLOUD_CBC"
@@ -37,7 +37,7 @@ class SolverProgram:
     Attributes:
         executable: None for HiGHS, which runs inside this process.
         found_by: how it was found, in words.
-        variable: the environment variable by which the user names it; None if it was found without.
+        variable: the environment variable with which the user named it; None if it was found without one.
     """
 
     solver: str
@@ -50,15 +50,15 @@ class SolverProgram:
 
     @property
     def cure(self) -> str:
-        """What to do where it does not work."""
+        """What to do if it does not work."""
         if self.variable is not None:
             return f"correct or unset {self.variable}, or use --solver highs"
         return CURES[self.solver]
 
     def environment(self) -> dict[str, str]:
-        """The environment to run it in.
+        """The environment in which to run it.
 
-        The embedded glpsol looks for its library in the folder that it was built in, so we tell the loader where it is.
+        The embedded glpsol looks for its library in the folder where it was built, so we tell the loader where it is.
         """
         environment = dict(os.environ)
         if self.executable is not None and self.executable.parent.parent.name == "cmeel.prefix":
@@ -69,17 +69,17 @@ class SolverProgram:
 
 
 def find_programs() -> dict[str, SolverProgram]:
-    """The solvers that are here, by name; a named executable is not started to see whether it works."""
+    """The installed solvers, by name; a named executable is not started to test it."""
     found = {"glpk": _find_glpsol(), "cbc": _find_cbc(), "highs": find_highs()}
     return {solver: program for solver, program in found.items() if program is not None}
 
 
 def programs_for(solver: str) -> list[SolverProgram]:
-    """The programs that ``solver`` may use, first choice first.
+    """The programs that ``solver`` may use, in order of preference.
 
     Raises:
         BadInput: unknown solver.
-        SolverFailed: it is not installed, or the file that the user names for it is not a program.
+        SolverFailed: it is not installed, or the file that the user named for it is not a program.
     """
     if solver not in SOLVERS:
         raise BadInput(f"--solver {echoed(solver)}: {slip_or_not_supported(solver, SOLVERS)}")
@@ -98,7 +98,7 @@ def programs_for(solver: str) -> list[SolverProgram]:
 
 @cache
 def find_highs() -> SolverProgram | None:
-    """HiGHS, where it is installed."""
+    """HiGHS, if it is installed."""
     if importlib.util.find_spec("highspy") is None:
         return None
     return SolverProgram("highs", None, "the Python package highspy")
@@ -125,7 +125,7 @@ def _refuse_what_is_no_program(program: SolverProgram) -> None:
     path = program.executable
     if path is None or (is_there(path) and path.is_file() and os.access(path, os.X_OK)):
         return
-    why = "it is not an executable file" if is_there(path) else "no such file"
+    why = "not an executable file" if is_there(path) else "file not found"
     raise SolverFailed(f"{program.solver} ({echoed(path, 150)}) cannot be started: {why}; {program.cure}")
 
 

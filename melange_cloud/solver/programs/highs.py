@@ -21,8 +21,9 @@ OPTIONS = {
     "dual_feasibility_tolerance": 1e-9,
     "presolve": "off",
 }
-"""No gap. With its presolve, HiGHS 1.15.1 called fleets optimal that cost up to 3.4 times the optimum in 5 of 1,117
-random problems with a spare; with an integrality of 1e-9 in 4. With these options none of 2,814 differs from GLPK."""
+"""No gap and no presolve. With presolve, HiGHS 1.15.1 called fleets optimal that cost up to 3.4 times the optimum, in 5
+of 1,117 random problems with a spare (in 4 with an integrality of 1e-9). With these options none of 2,814 differs from
+GLPK."""
 
 
 def run_highs(lp: Path, time_limit_s: int | None) -> SolverOutcome:
@@ -46,7 +47,7 @@ def run_highs(lp: Path, time_limit_s: int | None) -> SolverOutcome:
     ended = highs.getModelStatus()
     info = highs.getInfo()
     is_mip = any(kind != highspy.HighsVarType.kContinuous for kind in highs.getLp().integrality_)
-    # An infinite bound is HiGHS' word for "none yet".
+    # HiGHS reports an infinite bound if it has none yet.
     bound = info.mip_dual_bound if is_mip and abs(info.mip_dual_bound) < highspy.kHighsInf else None
     if ended in (ends.kInfeasible, ends.kUnboundedOrInfeasible):
         return SolverOutcome(Status.INFEASIBLE)
@@ -66,11 +67,11 @@ _made_before = threading.Event()
 
 
 def _made() -> Any:
-    """A HiGHS that has said nothing.
+    """A HiGHS instance that has not printed anything.
 
-    HiGHS 1.16 greets through C's stdio once per process, in its constructor, before any option can be set. So the first
-    one is made while descriptor 1 leads nowhere. That holds for the whole process, for less than a millisecond: what
-    another thread prints meanwhile is lost.
+    HiGHS 1.16 prints a banner through C's stdio once per process, in its constructor, before any option can be set. So
+    the first instance is created while descriptor 1 points nowhere. This affects the whole process for less than a
+    millisecond: anything that another thread prints meanwhile is lost.
     """
     import highspy
 
@@ -104,16 +105,16 @@ def _descriptor_1_nowhere() -> Iterator[None]:
 
 
 def _flush_c() -> None:
-    """Write out what C's stdio holds back, all streams of it."""
-    with contextlib.suppress(OSError, AttributeError):  # the library, or the function in it, is missing
+    """Flush all streams of C's stdio."""
+    with contextlib.suppress(OSError, AttributeError):  # the library or the function is missing
         (ctypes.CDLL("ucrtbase") if os.name == "nt" else ctypes.CDLL(None)).fflush(None)
 
 
 def _interruptible(highs: Any) -> None:
-    """Runs HiGHS in a thread, since Ctrl-C is not seen while its C++ holds the main thread.
+    """Runs HiGHS in a thread, since Ctrl-C is not handled while its C++ occupies the main thread.
 
-    An event says that it has ended: Thread.join() takes a thread for finished once Ctrl-C has interrupted it, and
-    leaving while HiGHS runs aborts the process.
+    An event signals that it has ended. Thread.join() treats a thread as finished once Ctrl-C has interrupted the join,
+    and exiting while HiGHS runs aborts the process.
     """
     ended = threading.Event()
 

@@ -1,7 +1,7 @@
-"""Runs one solver on one model and says how it ended; the model's variables get the values found.
+"""Runs one solver on one model and returns how it ended; the model's variables get the values.
 
-Pyomo writes the model as an LP file, which all three solvers read. GLPK and CBC are started here and not by Pyomo,
-whose interfaces take a killed program for one that answered, and print to stdout when an answer makes no sense.
+Pyomo writes the model as an LP file, which all three solvers read. GLPK and CBC are started here and not by Pyomo: its
+interfaces treat a killed program as one that answered, and print to stdout if an answer is invalid.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from melange_cloud.solver.programs.highs import run_highs
 from melange_cloud.solver.programs.solver_output import SolverOutcome, UnusableOutput, read_cbc, read_glpk
 
 GRACE_S = 2
-"""Seconds that a program may run beyond the time limit that it was given before it is killed."""
+"""Seconds that a program may run beyond its time limit before it is killed."""
 
 
 def write_lp(model: Any, stream: TextIO, symbolic: bool = False) -> dict[str, Any]:
-    """Writes ``model`` as an LP file; returns its variables by their names in it."""
+    """Write ``model`` as an LP file; return its variables by their names in it."""
     from pyomo.core.base.var import VarData
     from pyomo.repn.plugins.lp_writer import LPWriter
 
@@ -37,15 +37,15 @@ def write_lp(model: Any, stream: TextIO, symbolic: bool = False) -> dict[str, An
 
 
 def run(program: SolverProgram, model: Any, time_limit_s: int | None = None) -> SolverOutcome:
-    """Solves ``model`` with all gaps 0.
+    """Solve ``model`` with all gaps 0.
 
     Args:
-        program: what solves it.
-        model: its variables get the values, where the ending has any.
+        program: the solver.
+        model: its variables get the values, if the solver found any.
         time_limit_s: whole seconds, at least 1; None for no limit.
 
     Raises:
-        SolverFailed: the program cannot be started, was killed, failed, or answered nonsense.
+        SolverFailed: the program cannot be started, was killed, failed, or gave an invalid answer.
     """
     with tempfile.TemporaryDirectory(prefix="melange-cloud-") as folder:
         lp = Path(folder) / "model.lp"
@@ -61,7 +61,7 @@ def run(program: SolverProgram, model: Any, time_limit_s: int | None = None) -> 
             if ending.status.has_fleet:
                 for name, variable in variables.items():
                     if name not in ending.values:
-                        raise UnusableOutput("its answer leaves out variables")
+                        raise UnusableOutput("variables are missing in its answer")
                     if not isfinite(ending.values[name]):
                         raise UnusableOutput(f"{ending.values[name]} in its answer is not a number")
                     variable.set_value(ending.values[name], skip_validation=True)
@@ -71,7 +71,7 @@ def run(program: SolverProgram, model: Any, time_limit_s: int | None = None) -> 
 
 
 def failure(program: SolverProgram, happened: str) -> SolverFailed:
-    """The error that says what happened to ``program``, and the cure."""
+    """The error with what happened to ``program``, and the cure."""
     where = "" if program.executable is None else f" ({program.executable})"
     return SolverFailed(f"{program.solver}{where} failed: {happened}; {program.cure}")
 
@@ -96,14 +96,14 @@ def _run_cbc(program: SolverProgram, lp: Path, time_limit_s: int | None) -> Solv
 
 
 def _run_program(program: SolverProgram, options: list[str], folder: Path, time_limit_s: int | None) -> str | None:
-    """The program's output; None if it had to be stopped for time. Nothing that it started is left behind."""
+    """The program's output; None if it ran out of time. No process that it started is left behind."""
     log = folder / "log.txt"
     process: subprocess.Popen[bytes] | None = None
     with log.open("wb") as output:
         try:
             with _signals_held_back():
                 try:
-                    # Its own process group, so that what it starts can be ended with it.
+                    # Its own process group, so that its child processes can be ended with it.
                     process = subprocess.Popen(
                         [str(program.executable), *options],
                         cwd=folder,
@@ -134,7 +134,7 @@ def _run_program(program: SolverProgram, options: list[str], folder: Path, time_
 
 @contextlib.contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Signals arrive after the block, since one in the middle of Popen would leave its process running."""
+    """Delay signals until after the block, since one in the middle of Popen would leave its process running."""
     arrived: list[int] = []
     handlers = {}
     if threading.current_thread() is threading.main_thread():
@@ -152,10 +152,10 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _wait(process: "subprocess.Popen[bytes]", timeout_s: float | None) -> None:
-    """Wait for the end of a process; ``Popen.wait`` looks for it at growing intervals, as long as a small solve itself.
+    """Wait for a process to end; the growing intervals of ``Popen.wait`` are as long as a small solve itself.
 
     Raises:
-        subprocess.TimeoutExpired: it still runs.
+        subprocess.TimeoutExpired: it is still running.
     """
     if sys.platform == "linux":
         ended = os.pidfd_open(process.pid)

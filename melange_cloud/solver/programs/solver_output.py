@@ -1,4 +1,4 @@
-"""Reads what GLPK and CBC wrote: how they ended first, then the values."""
+"""Reads the output of GLPK and CBC: first how they ended, then the values."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ from melange_cloud.domain import Status
 
 
 class UnusableOutput(Exception):
-    """A solver's output that does not say how it ended, in one clause."""
+    """A solver's output does not say how it ended; the text is a clause."""
 
 
 @dataclass(frozen=True, slots=True)
 class SolverOutcome:
-    """How a run of a solver ended.
+    """How a solver run ended.
 
     Attributes:
-        status: has a fleet only where there are values.
-        objective: of the values, as the solver reports it.
-        bound: no solution has a lower objective, as far as the solver knows; None if it does not say.
+        status: has a fleet only if there are values.
+        objective: of the values, as reported by the solver.
+        bound: the solver's lower bound of the objective; None if it has none.
         values: by the variable's name in the LP file.
     """
 
@@ -33,18 +33,18 @@ GLPK_BOUND = re.compile(r"^[+\s]*\d+: (?:>>>>>|mip =)\s+(?:not found yet|\S+)\s+
 CBC_LOWER_BOUND = re.compile(r"^Lower bound:\s+(\S+)", re.MULTILINE)
 GLPK_PRINTS_TO = 1e-9
 CBC_PRINTS_TO = 1e-5
-"""Bounds are printed rounded, so they are lowered by this fraction of themselves (CBC 2.10: to three decimals, too)."""
+"""Bounds are printed rounded (CBC 2.10: to three decimals), so they are lowered by this fraction of themselves."""
 
 
 def read_glpk(log: str, columns: Path, answer: Path) -> SolverOutcome:
-    """Reads ``glpsol``'s log, the problem that it wrote with --wglp (for the names) and its --write file."""
+    """Read ``glpsol``'s log, the problem that it wrote with --wglp (for the names) and its --write file."""
     try:
         lines = answer.read_text(encoding="ascii").splitlines()
         verdict = next(line.split() for line in lines if line.startswith("s "))
         objective = float(verdict[-1])
         ended = "".join(verdict[4:-1])
         if verdict[1] not in ("mip", "bas"):
-            raise UnusableOutput("its answer is of an unknown kind")
+            raise UnusableOutput("its answer has an unknown form")
         if "n" in ended or NO_FEASIBLE.search(log):
             return SolverOutcome(Status.INFEASIBLE)
         bounds = [float(bound) for bound in GLPK_BOUND.findall(log) if bound not in ("-inf", "tree")]
@@ -76,7 +76,7 @@ def read_glpk(log: str, columns: Path, answer: Path) -> SolverOutcome:
 
 
 def read_cbc(log: str, answer: Path) -> SolverOutcome:
-    """Reads CBC's log and the solution file that it wrote with every variable."""
+    """Read CBC's log and the solution file that it wrote with every variable."""
     try:
         first, *rest = answer.read_text(encoding="ascii").splitlines()
         verdict, _, number = first.partition(" - objective value ")
