@@ -1,4 +1,4 @@
-"""The nouns of melange-cloud, frozen and unit-named.
+"""The nouns of melange-cloud: frozen records with units in their names.
 
 Every quantity carries its unit in its name: ``usd_per_instance_hour``, ``fleet_usd_per_hour``, ``requests_per_s``,
 ``tpot_ms``, ``memory_gib``, ``input_tokens``. Shares and errors are fractions (0.3 is 30 %). The words are those of

@@ -10,11 +10,12 @@ PRICES_APART_DAYS = 90
 class Confidence(StrEnum):
     """How certain it is that the more expensive of two fleets really costs more.
 
-    ``clear``: whatever the profiles' errors do together or one at a time, with a spare instance too, prices of about
-    the same date. ``equal``: they cost the same. ``prices_apart``: clear as long as prices that are more than
-    PRICES_APART_DAYS apart still hold. ``not_proven``: the search for the other one stopped early and could undercut
-    the other. ``turns_with_spare``: the order turns where both fleets must survive losing an instance.
-    ``within_profile_error``: the order turns, or may turn, within the profiles' errors.
+    ``clear``: the order holds for all profile errors, together or one at a time, also with a spare instance, and prices
+    have about the same date. ``equal``: they cost the same. ``prices_apart``: clear as long as prices that are more
+        than
+    PRICES_APART_DAYS apart still hold. ``not_proven``: a search stopped early, so a cheaper fleet may exist.
+    ``turns_with_spare``: the order reverses if both fleets must survive losing an instance.
+    ``within_profile_error``: the order reverses, or may reverse, within the profiles' errors.
     """
 
     CLEAR = "clear"
@@ -36,11 +37,12 @@ LEAST_SURE_FIRST = (
 
 
 class OrderBasis(StrEnum):
-    """Why an order holds whatever the profiles do.
+    """Why an order holds for all profile errors.
 
-    ``offers``: the other side matches every offer with one of the same GPU and size at no higher price. ``ranges``: the
-    cheaper side at the low end of every profile costs no more than the other at the high end. ``every_break``: both
-    sides were solved again wherever a fleet changes while all errors move together, and while each moves alone.
+    ``offers``: for every offer of one side, the other has an offer of the same GPU and size at no higher price.
+    ``ranges``: the cheaper side at the low end of every profile costs no more than the other at the high end.
+    ``every_break``: both sides were solved again at every point where a fleet changes, while all errors move together
+    and while each moves alone.
     """
 
     OFFERS = "offers"
@@ -50,12 +52,13 @@ class OrderBasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """A point within the profiles' errors at which the order of two fleets is the other way round.
+    """A point within the profiles' errors at which the order of two fleets is reversed.
 
     Attributes:
         moved: the GPUs or kinds whose MaxTput is off there, together; empty if all of them are.
-        error_part: by what part of their stated errors, in [-1, 1]; above 0 they are better than stated.
-        cheaper_usd_per_month: what the side that is cheaper as stated costs there; None if no fleet serves the load.
+        error_part: the part of their stated errors by which they are off, in [-1, 1]; above 0 they are better than
+            stated.
+        cheaper_usd_per_month: cost there of the side that is cheaper as stated; None if no fleet serves the load.
         dearer_usd_per_month: what the other side costs there; None if no fleet serves the load.
     """
 
@@ -67,14 +70,14 @@ class Reversal:
 
 @dataclass(frozen=True, slots=True)
 class CostOrder:
-    """What is known of the order of two fleets, the cheaper as stated first.
+    """What is known about the order of two fleets, the cheaper as stated first.
 
     Attributes:
         sure: how certain the order is.
-        basis: why the order holds whatever the profiles do; None if it does not, or may not.
-        turn: where the order turns; None if it never does, or where that could not be looked for.
-        cheaper_with_spare_usd_per_month: what the cheaper side costs where it must survive losing any one instance;
-            None without such a fleet, or where that was not needed to decide.
+        basis: why the order holds for all profile errors; None if it does not, or may not.
+        turn: where the order reverses; None if it never does, or if that could not be searched.
+        cheaper_with_spare_usd_per_month: cost of the cheaper side if it must survive losing any one instance; None
+            without such a fleet, or if that was not needed to decide.
         dearer_with_spare_usd_per_month: the same of the other side.
     """
 
@@ -85,7 +88,7 @@ class CostOrder:
     dearer_with_spare_usd_per_month: float | None = None
 
     def moved_by_usd(self, saving_usd_per_month: float) -> float | None:
-        """By how much the profiles' errors move what the cheaper side saves, USD a month; None without a turn.
+        """By how much the profiles' errors change the saving of the cheaper side, USD a month; None without a turn.
 
         Args:
             saving_usd_per_month: with the profiles as stated, 0 or more.
@@ -147,7 +150,7 @@ class AgainstBase:
 
 @dataclass(frozen=True, order=True, slots=True)
 class RegionName:
-    """A region as its provider names it; two providers may use one name."""
+    """A region by provider and name, since two providers may use the same name."""
 
     provider: str
     region: str
@@ -158,7 +161,7 @@ class FirstRank:
     """Which regions compete for the first rank.
 
     Attributes:
-        ties: the cheapest region and all whose order to it is not known, cheapest first; those of equal cost count.
+        ties: the cheapest region and all that may be cheaper or cost the same, cheapest first.
         level: whether all of ``ties`` cost the same.
         spread_fraction: by what fraction the most expensive of ``ties`` costs more than the cheapest.
         prices_apart_days: days between the oldest and the newest price date among ``ties``; 0 if they agree.
@@ -176,5 +179,5 @@ class FirstRank:
 
     @property
     def clear(self) -> bool:
-        """Whether only regions of the very same cost compete for the first rank."""
+        """True if only regions of exactly the same cost compete for the first rank."""
         return self.level and not self.with_spare and not self.unproven

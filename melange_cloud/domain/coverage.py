@@ -1,4 +1,4 @@
-"""How much of the traffic the profiles speak of."""
+"""How much of the traffic the profiles cover."""
 
 from dataclasses import dataclass, field
 
@@ -13,12 +13,12 @@ class TrafficShare:
 
 @dataclass(frozen=True, slots=True)
 class OutsideBucket:
-    """A bucket that no GPU in question can serve, or none is known to.
+    """A bucket that no requested GPU can serve, as far as is known.
 
     Attributes:
-        reason: why no GPU in question can serve it.
-        dropped: whether the plan does without it (--drop-unservable).
-        no_data: whether it is not known if a GPU can serve it: the profiles lack what a target asks for.
+        reason: why no requested GPU can serve it.
+        dropped: whether the plan leaves it out (--drop-unservable).
+        no_data: whether it is unknown if a GPU can serve it, since the profiles do not have what a target needs.
     """
 
     input_tokens: tuple[int, int]
@@ -32,13 +32,13 @@ class OutsideBucket:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What the MaxTput of each bucket rests on, on the GPUs that serve it; the four shares sum to 1.
+    """What the MaxTput of the buckets is based on, on the GPUs that serve them; the four shares sum to 1.
 
     Attributes:
         measured: a size inside the bucket was measured.
-        interpolated: sizes around it were measured.
-        estimated: the profile's points there are estimates.
-        unreached: no GPU in question can serve it, or none is known to.
+        interpolated: sizes around the bucket were measured.
+        estimated: the profile's points for it are estimates.
+        unreached: no requested GPU can serve it, as far as is known.
         outside: the unreached buckets, most requests first.
     """
 

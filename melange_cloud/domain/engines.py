@@ -1,4 +1,4 @@
-"""The engines that serve models, as people write them."""
+"""The engines that serve models, and how people write their names."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ ENGINES = ("vllm", "sglang", "tensorrt-llm")
 """The engines that profiles tell apart."""
 
 MEAN_OF_ENGINES = "mean"
-"""No engine in particular: the mean of those that were measured."""
+"""The mean of the engines that were measured, not one in particular."""
 
 ENGINE_TITLES: Mapping[str, str] = {"vllm": "vLLM", "sglang": "SGLang", "tensorrt-llm": "TensorRT-LLM"}
 """How their makers write them."""
@@ -29,7 +29,7 @@ _IN_TEXT = re.compile(r"(?<![a-z])(vllm|sglang|tensor[ _-]?rt[ _-]?llm|trt[ _-]?
 
 
 def plain_engine(word: str) -> str:
-    """A word as SPELLINGS has it, if it names an engine."""
+    """The engine that a word names, in the spelling of SPELLINGS."""
     return _PUNCTUATION.sub("", word.lower())
 
 
@@ -40,7 +40,7 @@ def engines_in(text: str) -> tuple[str, ...]:
 
 
 def engine_title(engine: str) -> str:
-    """How a page calls an engine; MEAN_OF_ENGINES by the engines that it is the mean of."""
+    """The name of an engine for a page; MEAN_OF_ENGINES is named by the engines that it is the mean of."""
     if engine == MEAN_OF_ENGINES:
         *others, last = ENGINE_TITLES.values()
         return f"mean of {', '.join(others)} and {last}"

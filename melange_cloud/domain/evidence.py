@@ -1,4 +1,4 @@
-"""Measured rows behind the profiles, and where they contradict each other: what ``profiles evidence`` answers.
+"""Measured rows behind the profiles, and where they contradict each other: the answer of ``profiles evidence``.
 
 Field names are those of the JSON and of the columns of a file of measured rows.
 """
@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ARRIVALS = ("closed", "poisson", "burst", "static")
-"""How requests came: a fixed number in flight, at random at a rate, all at once, or as one batch that starts and ends
-together."""
+"""How requests arrived: a fixed number in flight, at random at a rate, all at once, or as one batch that starts and
+ends together."""
 
 _NOT_NEGATIVE: Any = {"schema": {"minimum": 0}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRow:
-    """One measurement of one request size under one load. What its source does not say is null.
+    """One measurement of one request size under one load. Null means that the source does not say.
 
     Attributes:
         source: name of its source in profiles/measured/sources.toml; null in a file that was only checked.
         source_url: where the figures come from.
         commit_or_version: of the source.
-        date: when it was measured or published; of a month or a year that is all that is known, the last day.
+        date: when it was measured or published; the last day, if only the month or year is known.
         licence: of the figures.
-        submitter: who sent the row.
-        model: as profiles name it.
+        submitter: who contributed the row.
+        model: the name that profiles use.
         revision: of the weights.
         weights_precision: bf16, fp16 or fp8.
         kv_precision: of the KV cache: bf16, fp16 or fp8.
@@ -39,13 +39,13 @@ class MeasuredRow:
         host_cpu: of the machine.
         power_limit_w: of one GPU, W.
         sm_clock_mhz_mean: mean clock of the GPU's cores during the run, MHz.
-        engine: the serving engine; of a ``gpu_only`` row the library.
+        engine: the serving engine; for a ``gpu_only`` row the library.
         engine_version: its version.
         max_num_seqs: requests that the engine may run at once.
         max_num_batched_tokens: tokens that it may put into one step.
-        max_model_len: longest input + output that it was started for, tokens.
+        max_model_len: longest input + output that the engine was started for, tokens.
         gpu_memory_utilization: part of the GPU's memory that it may use.
-        kv_cache_tokens: tokens that the KV cache holds, as the engine's log says.
+        kv_cache_tokens: tokens that fit in the KV cache, from the engine's log.
         cuda_graphs: whether it used CUDA graphs.
         chunked_prefill: whether prompts were split over steps.
         prefix_caching: whether prompts could come from a prefix cache.
@@ -53,24 +53,24 @@ class MeasuredRow:
         api_servers: HTTP server processes.
         tool: what sent the requests.
         tool_version: its version.
-        tokenizer: what counted the tokens.
+        tokenizer: counted the tokens.
         input_tokens_mean, output_tokens_mean: tokens per request.
         input_tokens_p95, output_tokens_p95: 95th percentile, tokens.
-        prompts_shared_fraction: part of the prompts that the prefix cache could hold already.
+        prompts_shared_fraction: part of the prompts that could already be in the prefix cache.
         arrival: closed, poisson, burst or static.
         concurrency: requests in flight, or of the batch.
         rate_asked: requests per second that were sent.
         requests: requests of the run.
         warmup_requests: requests before it that do not count.
-        duration_s: of the run, s; of a static batch, from its start to its last token.
+        duration_s: of the run, s; for a static batch, from its start to its last token.
         requests_per_s: requests served.
-        tpot_mean_ms, tpot_p50_ms, tpot_p99_ms: time per output token after the first, ms; of a ``gpu_only`` row, of one
-            step.
-        ttft_mean_ms, ttft_p50_ms, ttft_p99_ms: time to the first token, ms; of a ``gpu_only`` row, of one prefill.
+        tpot_mean_ms, tpot_p50_ms, tpot_p99_ms: time per output token after the first, ms; for a ``gpu_only`` row, of
+            one step.
+        ttft_mean_ms, ttft_p50_ms, ttft_p99_ms: time to the first token, ms; for a ``gpu_only`` row, of one prefill.
         failed: requests that failed.
-        gpu_only: whether no serving engine took part: kernel and step times. Never compared with served rates.
-        held_out: whether the row may not enter a fit: it is kept to judge them.
-        doubt: why the row may be wrong; such a row does not enter a fit either. Null if there is no doubt.
+        gpu_only: whether only kernels or steps were timed, without a serving engine. Never compared with served rates.
+        held_out: whether the row is kept out of all fits, to test them.
+        doubt: why the row may be wrong; such a row is not used for fits either. Null if there is no doubt.
         note: what else is known.
     """
 
@@ -140,21 +140,21 @@ class MeasuredRow:
 
     @property
     def enters_fits(self) -> bool:
-        """Whether constants may rest on it."""
+        """True if constants may be fitted to it."""
         return not (self.held_out or self.doubt or self.gpu_only)
 
 
 @dataclass(frozen=True, slots=True)
 class CitedSource:
-    """Who measured rows.
+    """A source of measured rows.
 
     Attributes:
-        name: as the rows call it.
+        name: the name used in the rows.
         title: what was measured, and by whom.
         source_url: where the figures come from.
         licence: of the figures.
         date: when they were measured or published.
-        rows: how many of the listed rows are its own.
+        rows: how many of the listed rows come from it.
         constants: engine whose constants of the estimator it is compared with.
     """
 
@@ -169,13 +169,13 @@ class CitedSource:
 
 @dataclass(frozen=True, slots=True)
 class ConstantsEvidence:
-    """What the estimator's constants of one GPU, era and precision rest on.
+    """The basis of the estimator's constants for one GPU, era and precision.
 
     Attributes:
         era: engine era.
         precision: ``fp16`` stands for bf16 too.
         rows_by_source: source -> rows that constants were fitted to; empty if they are borrowed.
-        borrowed: from which constants they come, at least in part; empty if from none.
+        borrowed: the constants from which they are derived, at least in part; empty if none.
     """
 
     gpu: str
@@ -195,7 +195,7 @@ class ComparedFigure:
         engine_version: its version; null if not stated.
         date: when it was measured or published.
         rows: its rows of this size and load.
-        lowest, highest: of the figures of these rows.
+        lowest, highest: the lowest and the highest figure of these rows.
         doubt: why they may be wrong; null if there is no doubt.
     """
 
@@ -211,7 +211,7 @@ class ComparedFigure:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Figures for the same thing that differ by more than one source's figures do among themselves.
+    """Figures for the same case that differ by more than the figures of a single source do.
 
     Attributes:
         weights_precision: bf16, fp16 or fp8.
@@ -222,7 +222,7 @@ class Contradiction:
         arrival: closed, poisson, burst or static.
         load: requests in flight, requests of the batch, or requests per second that were sent; null where all were
             queued at once.
-        measure: column that differs: tpot_ms, requests_per_s or duration_s.
+        measure: the column that differs: tpot_ms, requests_per_s or duration_s.
         between: ``engines`` or ``versions`` where those differ, else ``sources``.
         ratio: the highest figure over the lowest one.
         figures: one for each source and engine version, the lowest first.
@@ -253,7 +253,7 @@ class EvidenceList:
         checked: the file of rows that was checked; null if these are the shipped rows.
         rows: in the order of their file.
         sources: of the rows, in the order of their first one.
-        constants: what the constants of these GPUs rest on.
+        constants: the basis of the constants of these GPUs.
         contradictions: the largest first.
     """
 

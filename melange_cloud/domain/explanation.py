@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 LIMITS = ("tpot", "p99_tpot", "ttft", "e2e", "memory", "batch", "saturation", "load", "front_end")
-"""What can stop a replica at its MaxTput."""
+"""What can limit a replica at its MaxTput."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitShare:
-    """What stops a kind at its MaxTput, for a part of its load.
+    """What limits a kind at its MaxTput, for a part of its load.
 
     Attributes:
         limited_by: a latency target, or what the replica runs out of: memory (no room for one more request's KV cache),
-            batch (the engine's max_num_seqs), saturation (not known which), load (no higher load was measured),
+            batch (the engine's max_num_seqs), saturation (unknown which), load (no higher load was measured),
             front_end (the server's HTTP front end).
         load_share: the part of the kind's load that it limits.
     """
@@ -24,11 +24,11 @@ class LimitShare:
 
 @dataclass(frozen=True, slots=True)
 class KindLimits:
-    """What limits one kind of the fleet.
+    """The limits of one kind of the fleet.
 
     Attributes:
         limits: most load first.
-        prefill_share: part of its busy time that goes into reading prompts; None if not known.
+        prefill_share: part of its busy time that goes into reading prompts; None if unknown.
     """
 
     gpu: str
@@ -39,13 +39,13 @@ class KindLimits:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """The cheapest fleet that does without some GPU of every cheaper one listed before it.
+    """The cheapest fleet without at least one GPU of every cheaper fleet listed before it.
 
     Attributes:
-        without: the GPUs that it does without.
+        without: the GPUs that it does not use.
         fleet_usd_per_hour: what it costs, USD/h.
-        busy_fleet_usd_per_hour: the part of the cost that the load keeps busy, USD/h; the rest is idle, since instances
-            come whole.
+        busy_fleet_usd_per_hour: the part of the cost that the load keeps busy, USD/h; the rest is idle, since only
+            whole instances can be rented.
         more_fraction: cost over the cheapest fleet's, less 1.
         proven: whether no fleet under the same condition is cheaper.
     """
@@ -60,7 +60,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class BucketCost:
-    """What requests of one size cost: the fleet's whole cost, split by busy time.
+    """The cost of requests of one size: the fleet's whole cost, split by busy time.
 
     Attributes:
         mean_input_tokens: mean input tokens.
@@ -83,18 +83,18 @@ class BucketCost:
 
 @dataclass(frozen=True, slots=True)
 class BindingQuota:
-    """A quota without which the fleet would be cheaper.
+    """A quota that makes the fleet more expensive.
 
     Attributes:
         option: --max-gpus, --max-instances or --max-vcpus.
         name: what it limits.
         limit: as requested.
-        used: what the cheapest fleet uses of it.
+        used: how much of it the cheapest fleet uses.
         saving_of_one_more_usd_per_hour: saving from raising the limit by one, USD/h; may be 0.
-        next_useful_limit: the lowest limit that saves anything.
-        next_saving_usd_per_hour: what that saves, USD/h.
+        next_useful_limit: the lowest limit that saves money.
+        next_saving_usd_per_hour: its saving, USD/h.
         fleet_usd_per_hour_without_it: cost of the cheapest fleet without this quota, USD/h.
-        proven: whether every search behind these figures was completed; more may be saved otherwise.
+        proven: whether every search behind these figures was completed; if not, more may be saved.
     """
 
     option: str
@@ -110,14 +110,14 @@ class BindingQuota:
 
 @dataclass(frozen=True, slots=True)
 class EntryPrice:
-    """An instance type that may be rented here and is not in the fleet.
+    """An instance type that may be rented here but is not in the fleet.
 
     Attributes:
         usd_per_instance_hour: its price, USD/h.
-        enters_below_usd_per_instance_hour: below this price (all others staying) a fleet with it is cheaper than the
-            plan, USD/h; None if it would not enter at any price.
-        why: one clause where there is no such price, or where it follows from another type's.
-        proven: whether every search behind the price was completed; it may enter at a higher one otherwise.
+        enters_below_usd_per_instance_hour: below this price (with all others unchanged) a fleet with it is cheaper than
+            the plan, USD/h; None if it would not enter at any price.
+        why: one clause, if there is no such price or if it follows from another type's.
+        proven: whether every search behind the price was completed; if not, it may enter at a higher price.
     """
 
     instance_type: str
@@ -137,13 +137,13 @@ class Explanation:
 
     Attributes:
         limits: by kind of the fleet.
-        idle_fleet_usd_per_hour: what of the cost is paid for replicas that the planned load leaves idle, USD/h.
+        idle_fleet_usd_per_hour: the part of the cost for replicas that the planned load leaves idle, USD/h.
         runner_up: the first of ``alternatives``; None if nothing else serves.
-        runner_up_lost: why it is more expensive, one sentence with figures; empty without one.
+        runner_up_lost: why it is more expensive, one sentence with figures; empty without a runner-up.
         alternatives: the next-cheapest fleets that differ in kind, cheapest first.
         bucket_costs: most expensive request first.
-        quotas: those that bind.
-        entry_prices: of what is absent, nearest to entering first.
+        quotas: the quotas that limit the fleet.
+        entry_prices: of the instance types that are not in the fleet, nearest to entering first.
     """
 
     limits: tuple[KindLimits, ...]
@@ -161,13 +161,13 @@ class CurrentFleet:
     """The fleet that runs today, and how the plan differs from it.
 
     Attributes:
-        instances: by instance type, as the file says.
+        instances: by instance type, from the file.
         fleet_usd_per_hour: at the prices of this plan, USD/h; None if a type has none here.
-        without_price: the types that have no price here, or may not enter the plan, each with its reason.
-        serves: whether it can carry the planned rate within the targets; None if that is not known.
+        without_price: the types that have no price here, or may not be in the plan, each with its reason.
+        serves: whether it can serve the planned rate within the targets; None if unknown.
         changes: instances to rent (positive) or give back (negative), by instance type; empty: keep it.
         stay_within: by what fraction the plan may cost more than the cheapest.
-        cheapest_fleet_usd_per_hour: what the cheapest fleet costs, whatever it changes, USD/h.
+        cheapest_fleet_usd_per_hour: cost of the cheapest fleet, however much it changes, USD/h.
     """
 
     instances: Mapping[str, int]

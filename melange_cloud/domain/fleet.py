@@ -1,4 +1,4 @@
-"""What is rented in one region, and what it carries. Field names are those of the JSON."""
+"""The instances rented in one region, and the load that they carry. Field names are those of the JSON."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,13 +25,13 @@ class QuotaNeed:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """One line of a fleet: so many instances of one offer, all given to one degree of tensor parallelism.
+    """One line of a fleet: a number of instances of one offer, all at one degree of tensor parallelism.
 
     Attributes:
         purchase: how it is bought.
-        sold_as: whether it can really be bought so: on_demand, spot, commitment, capacity_block, unknown.
-        contract: what is signed; empty for on demand and spot.
-        instances: how many.
+        sold_as: how it can really be bought: on_demand, spot, commitment, capacity_block, unknown.
+        contract: the contract to sign; empty for on demand and spot.
+        instances: number of instances.
         replicas: replicas on all of them.
         vcpus: vCPUs per instance.
         memory_gib: memory per instance, GiB.
@@ -68,9 +68,9 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class KindUse:
-    """What one kind (GPU, degree) carries.
+    """The load of one kind (GPU, degree).
 
-    Grade and error are those of the figures that its load is made of.
+    Grade and error are those of the figures behind that load.
 
     Attributes:
         replicas: replicas rented.
@@ -79,14 +79,14 @@ class KindUse:
         tokens_share: its part of all tokens, input + output.
         grade: grade of the profile cells with most load: A measured, B calibrated on that GPU, C on a few points, D
             borrowed.
-        error: by what fraction those figures may be more, a mean weighted by load; 0.3 is 30 %.
-        error_down: by what fraction they may be less; 1 is none at all. It differs near a latency floor.
+        error: by what fraction those figures may be higher, a mean weighted by load; 0.3 is 30 %.
+        error_down: by what fraction they may be lower; 1 is none at all. It differs near a latency floor.
         origin: measured or estimated.
-        front_end_load_share: part of its load of requests that, in the mix in which they come, fill the HTTP front end
-            sooner than the engine.
-        front_end_requests_per_s: what one replica takes of these requests in their mixture; None where there are none.
-        may_be_none_share: part of its requests that come in a mix with sizes of which it may serve none, as the target
-            is so near its latency floor.
+        front_end_load_share: part of its load from requests that, in their mix, fill the HTTP front end before the
+            engine.
+        front_end_requests_per_s: what one replica can handle of these requests in their mix; None if there are none.
+        may_be_none_share: part of its requests that come in a mix with sizes that it may not serve at all, because the
+            target is so near its latency floor.
     """
 
     gpu: str
@@ -112,13 +112,13 @@ class RoutingLine:
         mean_input_tokens: mean input tokens of the bucket's requests.
         mean_output_tokens: mean output tokens of the bucket's requests.
         bucket_requests_per_s: the bucket's planned rate, headroom included, requests/s.
-        max_tput_requests_per_s: what one replica sustains within the target of this size alone, requests/s (see
+        max_tput_requests_per_s: what one replica sustains of this size alone within the target, requests/s (see
             ``MaxTput``).
         share: part of the bucket's traffic; the shares of a bucket sum to 1.
         limited_by: what limits max_tput_requests_per_s: a target (tpot, p99_tpot, ttft, e2e), saturation, load (no
             higher load was measured) or front_end (the server's HTTP front end).
-        load_requests_per_s: the rate of this size that counts in the mix that one replica serves: its engine's, or its
-            HTTP front end's where the mix fills that sooner (see ``row_loads``). A kind's busy_replicas is the sum of
+        load_requests_per_s: the rate of this size that counts in a replica's mix: its engine's, or its HTTP front end's
+            if the mix fills that first (see ``row_loads``). A kind's busy_replicas is the sum of
             share x bucket_requests_per_s / load_requests_per_s.
     """
 
@@ -137,11 +137,11 @@ class RoutingLine:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is rented in one region, and what it carries; empty where no fleet was found.
+    """The instances rented in one region, and the load that they carry; empty if no fleet was found.
 
     Attributes:
         allocations: the fleet; empty without one.
-        kinds: what each kind carries.
+        kinds: the load of each kind.
         routing: every bucket with traffic and every kind that serves a part of it.
     """
 
@@ -151,7 +151,7 @@ class Fleet:
 
     @property
     def price_as_of_to(self) -> date | None:
-        """Until when the fleet's oldest price was known to be true; None without a fleet."""
+        """The last day on which the fleet's oldest price was known to be true; None without a fleet."""
         return min((allocation.price.as_of_to for allocation in self.allocations), default=None)
 
     @property

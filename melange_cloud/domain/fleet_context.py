@@ -1,4 +1,4 @@
-"""What is shown with a region's fleet: what else it could be, and what it depends on.
+"""Context shown with a region's fleet: alternatives, changed questions, and what it depends on.
 
 Field names are those of the JSON.
 """
@@ -14,14 +14,14 @@ from melange_cloud.domain.problem import Status
 
 @dataclass(frozen=True, slots=True)
 class SingleGpuFleet:
-    """The cheapest fleet of one GPU alone, at whatever tensor parallel degrees.
+    """The cheapest fleet of one GPU alone, at any tensor parallel degrees.
 
-    Where it has none, there is one entry for each degree that cannot, with the reason.
+    Without such a fleet there is one entry per degree, with the reason.
 
     Attributes:
-        tensor_parallel: degree of all its replicas, or of the reason; None where the fleet has several degrees, or
-            where no one degree is to blame.
-        saving_fraction: what the plan saves against it; None where either has no cost.
+        tensor_parallel: degree of all its replicas, or of the reason; None if the fleet has several degrees, or if no
+            single degree is the reason.
+        saving_fraction: what the plan saves against it; None if either has no cost.
     """
 
     gpu: str
@@ -38,7 +38,7 @@ class WhatIf:
     """The same question with one thing changed: a spare, a tighter target, a smaller host memory.
 
     Attributes:
-        name: what is changed.
+        name: the change.
         option: what to type to get it.
         reason: why there is no fleet, or what drives the change.
         changes: the field of the request that is changed: spare, tpot_ms, min_host_memory_gib.
@@ -77,12 +77,12 @@ class FleetWithSpare:
 
 @dataclass(frozen=True, slots=True)
 class FleetAtThroughput:
-    """The cheapest fleet if the profiles are as stated, or all off to one side by their errors.
+    """The cheapest fleet if the profiles are as stated, or all off in one direction by their errors.
 
     Attributes:
         usd_per_month: its cost, USD/month; None where no fleet was found.
-        same_mix: whether it is built of the same kinds as the plan, whatever their counts; None without a fleet.
-        proven: whether the search was carried to its end; where it was not, the cheapest fleet costs at most that.
+        same_mix: whether it has the same kinds as the plan, in any number; None without a fleet.
+        proven: whether the search was completed; if not, the cheapest fleet costs at most this.
     """
 
     usd_per_month: float | None
@@ -93,17 +93,17 @@ class FleetAtThroughput:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSwing:
-    """What the error of one profile alone does to the cost, all others as stated.
+    """What the error of one profile does to the cost, with all others as stated.
 
     Attributes:
-        error: by how much more its MaxTput may be, a fraction: mean over the workload, weighted by load.
-        error_down: by how much less it may be; 1 is none at all.
+        error: by what fraction its MaxTput may be higher: mean over the workload, weighted by load.
+        error_down: by what fraction it may be lower; 1 is none at all.
         in_fleet: whether the cheapest fleet at the stated throughput uses it.
-        usd_per_month_if_better: cost if it is better by its error, USD/month; None where no fleet was found.
-        usd_per_month_if_worse: cost if it is worse by its error, USD/month; None where no fleet was found.
-        swing_usd_per_month: the difference of the two; None where one is missing.
+        usd_per_month_if_better: cost if it is better by its error, USD/month; None if no fleet was found.
+        usd_per_month_if_worse: cost if it is worse by its error, USD/month; None if no fleet was found.
+        swing_usd_per_month: the difference of the two; None if one is missing.
         measure: the command that imports a measurement of this profile.
-        proven: whether both ends were searched to the end; a search that stopped early finds fleets that cost too much.
+        proven: whether both searches were completed; one that stopped early finds fleets that cost too much.
     """
 
     gpu: str
@@ -126,8 +126,8 @@ class ErrorBars:
         better: every profile at the high end of its error.
         stated: every profile as stated.
         worse: every profile at the low end of its error.
-        profiles: the profile whose error matters most first: measure it first. Profiles outside the fleet that provably
-            matter less may be missing; empty where several regions are compared.
+        profiles: the profile with the largest effect first, since it should be measured first. Profiles outside the
+            fleet that provably matter less may be missing; empty if several regions are compared.
     """
 
     better: FleetAtThroughput
@@ -138,14 +138,14 @@ class ErrorBars:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetContext:
-    """What is shown with a region's fleet: what else it could be, and what it depends on.
+    """Context shown with a region's fleet: alternatives, changed questions, and what it depends on.
 
     Attributes:
-        single_gpu: each GPU alone: one entry where it has a fleet, else one for each degree with its reason.
-        what_if: the question with one thing changed.
-        routers: USD/h of the cheapest fleet under each router; None where there is none or it was not found.
-        routers_proven: whether the search for each router was carried to its end; where it was not, its cheapest fleet
-            costs at most so much.
+        single_gpu: each GPU alone: one entry if it has a fleet, otherwise one per degree with its reason.
+        what_if: the same question with one thing changed.
+        routers: USD/h of the cheapest fleet under each router; None if there is none or it was not found.
+        routers_proven: whether the search for each router was completed; if not, its cheapest fleet costs at most this
+            much.
         quota_needs: account quotas that the fleet needs; not checked.
         error_bars: what the profiles' errors do to the answer; None without a fleet.
         explanation: why this fleet; None without one, or where it was not asked for.

@@ -1,4 +1,4 @@
-"""What the cheapest fleet costs, or why there is none."""
+"""The cost of the cheapest fleet, or why there is none."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from melange_cloud.domain.problem import Status
 
 @dataclass(frozen=True, slots=True)
 class FleetOutcome:
-    """What the cheapest fleet costs in an hour, or why there is none.
+    """The hourly cost of the cheapest fleet, or why there is none.
 
     Attributes:
         reason: why there is no fleet; empty where there is one.
@@ -22,13 +22,13 @@ class FleetOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FleetCost:
-    """What a fleet costs in a month and per token, and how much less any other can cost.
+    """The cost of a fleet per month and per token, with a lower bound for any other fleet.
 
     Attributes:
         usd_per_month: cost of the fleet in a month, USD: its cost per hour x request.hours_per_month.
-        usd_per_month_range: cost, USD/month, if every profile is [better, worse] by its stated error; a None end: no
-            fleet serves the load there, or none was found in time.
-        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None where nothing is known.
+        usd_per_month_range: cost, USD/month, if every profile is [better, worse] by its stated error; None at an end
+            where no fleet serves the load, or none was found in time.
+        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None if unknown.
         usd_per_million_tokens: usd_per_month / million_tokens_per_month.
         obligation_usd: of a commitment, what is signed in all, USD: its cost per hour x 8,760 x the years of the term,
             used or not; None without a fleet, and where nothing is signed.

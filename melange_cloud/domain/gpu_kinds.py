@@ -19,7 +19,7 @@ class Kind(NamedTuple):
     tensor_parallel: int
 
     def per_instance(self, gpu: str, gpu_count: int) -> int:
-        """Replicas that an instance with ``gpu_count`` of a GPU hosts; 0 if the GPU is another or there are too few."""
+        """Replicas that an instance with ``gpu_count`` of a GPU hosts; 0 if it has another GPU or too few."""
         return gpu_count // self.tensor_parallel if gpu == self.gpu else 0
 
     def __str__(self) -> str:

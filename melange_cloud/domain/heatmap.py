@@ -1,4 +1,4 @@
-"""T/$ by request size or by latency target: what a replica serves for the money that it costs.
+"""T/$ by request size or by latency target: what a replica serves for its price.
 
 T/$ is (input + output tokens per second at MaxTput) / (USD/h of the replica), in tokens/s per USD/h; 1 of it is 3,600
 tokens for a dollar. Field names are those of the JSON that ``profiles heatmap --format json`` prints.
@@ -17,7 +17,7 @@ from melange_cloud.errors import echoed
 
 @dataclass(frozen=True, slots=True)
 class ReplicaPrice:
-    """What one replica of a kind costs: its part of the cheapest offer, per replica, that may enter a plan.
+    """The price of one replica of a kind: its part of the cheapest offer (per replica) that may be in a plan.
 
     Attributes:
         replicas_per_instance: replicas that one instance hosts.
@@ -37,15 +37,15 @@ class ReplicaPrice:
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What a GPU serves for the money, at its best tensor parallel degree.
+    """What a GPU serves for its price, at its best tensor parallel degree.
 
     Attributes:
         requests_per_s: MaxTput of the size, requests/s.
         tokens_per_s: input + output tokens per second at that rate.
         tokens_per_s_per_usd_per_hour: T/$: tokens_per_s over the price of the replica, USD/h.
         grade: grade of the MaxTput: A measured, B calibrated on that GPU, C on a few points, D borrowed.
-        error: by how much more it may be, a fraction; prices carry no error here.
-        error_down: by how much less it may be, a fraction; 1 is none at all.
+        error: by what fraction it may be higher; prices have no error here.
+        error_down: by what fraction it may be lower; 1 is none at all.
         origin: measured or estimated.
         limited_by: what limits the rate: a target (tpot, p99_tpot, ttft, e2e), saturation, load or front_end.
     """
@@ -62,11 +62,11 @@ class Yield:
     limited_by: str = ""
 
     def lead_over(self, other: "Yield") -> float:
-        """By what fraction of the other's T/$ this one is better; negative where it is worse."""
+        """By what fraction of the other's T/$ this one is better; negative if it is worse."""
         return self.tokens_per_s_per_usd_per_hour / other.tokens_per_s_per_usd_per_hour - 1
 
     def is_clear_of(self, other: "Yield") -> bool:
-        """Whether the two differ by more than their profile errors, which add up in quadrature, can explain."""
+        """True if the two differ by more than their profile errors, added in quadrature, can explain."""
         mine, theirs = self.tokens_per_s_per_usd_per_hour, other.tokens_per_s_per_usd_per_hour
         if mine >= theirs:
             return mine - theirs > hypot(mine * self.error_down, theirs * other.error)
@@ -81,7 +81,7 @@ class HeatCell:
         input_tokens: input tokens of the request.
         output_tokens: output tokens of the request.
         tpot_ms: the target for the mean TPOT, ms; None if none is set.
-        ranked: one entry per GPU that serves the size, the best first.
+        ranked: one entry per GPU that serves the size, best first.
         refused: why a GPU cannot serve it, by GPU.
     """
 
@@ -93,7 +93,7 @@ class HeatCell:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the best leads the second by more than their profile errors can explain."""
+        """True if the best leads the second by more than their profile errors can explain."""
         return len(self.ranked) > 1 and self.ranked[0].is_clear_of(self.ranked[1])
 
     @property
@@ -116,16 +116,16 @@ class HeatMap(Displayed):
     """T/$ in one region, by request size or, of one size, by target.
 
     Attributes:
-        engine: whose speed the profiles state: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty where all are
-            the user's own measurements.
-        tpot_ms: the target for the mean TPOT, ms; None if none is set, or where it is what varies.
+        engine: whose speed the profiles state: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty if all are the
+            user's own measurements.
+        tpot_ms: the target for the mean TPOT, ms; None if none is set, or if it is the varied quantity.
         over: what varies: size (one cell per size, all under one target) or tpot (one cell per target, all of one
             size).
-        gpus: those that have both a price and a profile here, as they were requested, else in the order of GPUS.
-        missing: why a GPU is not one of them, by GPU.
-        prices: of each kind of them, sorted.
+        gpus: GPUs with both a price and a profile here, in the requested order, else in the order of GPUS.
+        missing: why a GPU is not among them, by GPU.
+        prices: of each of their kinds, sorted.
         cells: one per size, or per target.
-        left_out: instance types with a price that may not enter a plan.
+        left_out: instance types that have a price but may not be in a plan.
         cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
     """
 

@@ -1,4 +1,4 @@
-"""What an import of benchmark results did: what ``profiles import`` answers. Field names are those of the JSON."""
+"""What an import of benchmark results did: the answer of ``profiles import``. Field names are those of the JSON."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class BenchmarkFile:
     Attributes:
         file: its path.
         tool: the tool that wrote it.
-        runs: how many it holds.
-        notes: what was passed over and why, one clause each.
+        runs: number of runs in it.
+        notes: what was skipped and why, one clause each.
     """
 
     file: str
@@ -22,7 +22,7 @@ class BenchmarkFile:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not a result.
+    """A file that is not a result file.
 
     Attributes:
         file: its path.
@@ -35,11 +35,11 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRun:
-    """A run that says nothing about a rate.
+    """A run that has no rate.
 
     Attributes:
-        source: its file, and where in it.
-        reason: why it says nothing, one clause.
+        source: its file and the place in it.
+        reason: why it has no rate, one clause.
     """
 
     source: str
@@ -48,16 +48,16 @@ class RejectedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """A run, and what it changes.
+    """A run and what it changes.
 
     Attributes:
-        source: its file, and where in it.
+        source: its file and the place in it.
         requests_per_s: completed requests per second.
         tpot_ms: mean time per output token after the first, ms; None if the tool cannot tell.
         completed, failed: requests; None if the file does not say.
         grade, error: None if the run is not used.
         use: one clause.
-        doubts: what keeps it from being trusted in full, one clause each.
+        doubts: why it is not fully trusted, one clause each.
     """
 
     source: str
@@ -73,17 +73,17 @@ class RunVerdict:
 
 @dataclass(frozen=True, slots=True)
 class EstimateComparison:
-    """One measured size, and what the estimate says of it.
+    """One measured size, compared with the estimate.
 
     Attributes:
         input_tokens, output_tokens: mean size of the requests.
-        points: how many were measured.
-        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: of the highest rate (within the requested target); None where no
-            point is within it, or the tool does not say.
-        grade, error: the worst of its points.
-        saturated: whether a higher load was shown to bring no more.
-        limit_measured: whether that, or a load beyond the target, was measured.
-        estimated_requests_per_s: at the target, else at the measured TPOT; None if the estimate serves none.
+        points: number of measured points.
+        requests_per_s, tpot_ms, p99_tpot_ms, ttft_ms: at the highest rate (within the requested target); None if no
+            point is within it, or if the tool does not say.
+        grade, error: the worst among its points.
+        saturated: whether a higher load was shown not to raise the rate.
+        limit_measured: whether saturation, or a load beyond the target, was measured.
+        estimated_requests_per_s: at the target, or else at the measured TPOT; None if the estimate serves none.
         is_large: whether the ratio is too large to be explained by errors or a few ms of TPOT.
     """
 
@@ -103,7 +103,7 @@ class EstimateComparison:
 
     @property
     def ratio(self) -> float | None:
-        """Measured over estimated rate; None where either is not known."""
+        """Measured rate divided by estimated rate; None if either is unknown."""
         if self.requests_per_s is None or self.estimated_requests_per_s is None:
             return None
         return self.requests_per_s / self.estimated_requests_per_s
@@ -114,12 +114,12 @@ class ImportReport:
     """One import.
 
     Attributes:
-        written: the profile file that it made; None if nothing was saved.
-        files: the results, in the order given.
-        skipped: files that are not results.
-        runs: all that the results hold.
-        rejected: those of them that are not used.
-        target_tpot_ms: what measured and estimated rates are compared under; None is the measured TPOT.
+        written: the profile file that was written; None if nothing was saved.
+        files: the result files, in the given order.
+        skipped: files that are not result files.
+        runs: all runs of the result files.
+        rejected: the runs that are not used.
+        target_tpot_ms: the target under which measured and estimated rates are compared; None is the measured TPOT.
         sizes: the measured sizes, sorted.
         notices: what must be known with the numbers, one sentence each.
     """

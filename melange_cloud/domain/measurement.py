@@ -1,4 +1,4 @@
-"""A measurement of a running server: what is requested, and what was found at each load.
+"""A measurement of a running server: the request for it, and the results at each load.
 
 Field names of ServerMeasurement are those of the JSON of ``profiles measure``.
 """
@@ -26,15 +26,15 @@ class MeasureQuestion:
 
     Attributes:
         url: the server's address without ``/v1``.
-        model: the name that the profile gets.
-        served_model: the name by which the server knows it.
+        model: the name for the profile.
+        served_model: the model's name on the server.
         endpoint: one of ENDPOINTS.
-        tokenizer: a folder or a name on the Hugging Face hub, from which prompts of the asked length are made.
-        engine: the server's software and version where it says; else empty.
+        tokenizer: a folder or a name on the Hugging Face hub, used to make prompts of the requested length.
+        engine: the server's software and version; empty if it does not say.
         max_total_tokens: longest input + output that the server accepts, tokens; None if it does not say.
         sizes: without repetition, in the order in which they are measured.
-        slo: where the load of a size stops to rise; nothing finite asks for saturation.
-        seconds_per_point: the least time that a load point is measured for, s, after its warm-up.
+        slo: the targets at which the load of a size stops rising; without a finite one, it rises up to saturation.
+        seconds_per_point: the shortest time for which a load point is measured after its warm-up, s.
         max_concurrency: no load point has more requests in flight.
     """
 
@@ -56,7 +56,7 @@ class MeasureQuestion:
 
     @property
     def conditions(self) -> dict[str, str]:
-        """What every load point rests on: where one of these changes, none that was measured before may be used."""
+        """The settings that every load point depends on; if one changes, earlier measurements must not be used."""
         return {
             "url": self.url,
             "gpu": self.gpu,
@@ -75,7 +75,7 @@ class MeasureQuestion:
 
 @dataclass(frozen=True, slots=True)
 class LoadMeasurement:
-    """What the server did at one load.
+    """The server's results at one load.
 
     Attributes:
         concurrency: requests in flight, as requested.
@@ -98,15 +98,15 @@ class LoadMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class SizeMeasurement:
-    """What was found at one request size.
+    """The results at one request size.
 
     Attributes:
         input_tokens, output_tokens: of each request, as requested.
-        ended: why no more load was tried, one clause.
+        ended: why no higher load was tried, one clause.
         complete: False if failures ended it, not the SLO, saturation or the highest load.
         points: by requests in flight.
-        by_slo: the SLO ended it: the points say nothing about looser targets.
-        best: the highest rate within the SLO; None if no load is within it.
+        by_slo: whether the SLO ended it, so that the points say nothing about looser targets.
+        best: the point with the highest rate within the SLO; None if no load is within it.
     """
 
     input_tokens: int
@@ -141,7 +141,7 @@ class LoadLimits:
 
     @classmethod
     def of(cls, slo: Slo) -> "LoadLimits":
-        """Those of an SLO, in which a target that is not limited is infinite."""
+        """The latency limits of an SLO, in which a target that is not set is infinite."""
         targets = (slo.tpot_ms, slo.p99_tpot_ms, slo.ttft_ms, slo.e2e_ms)
         return cls(*(target_ms if target_ms < inf else None for target_ms in targets))
 
@@ -151,11 +151,11 @@ class ServerMeasurement:
     """A finished measurement.
 
     Attributes:
-        profile: the profile file that was made of it.
+        profile: the profile file that was written.
         url: the server's address.
         engine: the server's software and version; None if it does not say.
         tool: the load generator.
-        slo: the targets that end a size.
+        slo: the targets that end the measurement of a size.
         sizes: in the order in which they were measured.
     """
 

@@ -1,8 +1,8 @@
-"""When two costs are one."""
+"""When two costs count as equal."""
 
 
 def equal_within(usd_per_hour: float) -> float:
-    """By how much two costs may differ and be called equal, USD/h: what the solvers' tolerances leave open."""
+    """By how much two costs may differ and still count as equal, USD/h: the error of the solvers' tolerances."""
     return max(1e-6, 1e-7 * usd_per_hour)
 
 

@@ -23,7 +23,7 @@ class InstanceType:
     quota_family: str
 
     def replicas_per_instance(self, kind: Kind) -> int:
-        """Replicas of ``kind`` that one instance hosts; 0 if the GPU is another or there are too few."""
+        """Replicas of ``kind`` that one instance hosts; 0 if it has another GPU or too few GPUs."""
         return kind.per_instance(self.gpu, self.gpu_count)
 
 
@@ -34,9 +34,9 @@ class PriceProvenance:
     Attributes:
         origin: where it was taken from.
         age: the origin with its age in words: live, cached 3 h, snapshot 2026-07-30.
-        source: where the figure was read.
-        as_of_from: first day of the span in which the figure was true.
-        as_of_to: last day of that span.
+        source: where the price was read.
+        as_of_from: first day on which the price was true.
+        as_of_to: last day on which it was known to be true.
     """
 
     origin: str = field(metadata={"key": "price_origin"})
@@ -53,14 +53,14 @@ class Offer:
     Attributes:
         region: the provider's own name of the region.
         purchase: one of PURCHASES.
-        sold_as: whether it can really be bought so: ``on_demand``, ``capacity_block``, ``spot``, ``commitment`` or
+        sold_as: how it can really be bought: ``on_demand``, ``capacity_block``, ``spot``, ``commitment`` or
             ``unknown``.
         usd_per_instance_hour: net price of one instance, USD/h, any upfront part spread over the term.
         list_usd_per_instance_hour: price before the user's own discounts, USD/h.
         origin: ``live``, ``cached``, ``snapshot`` or ``user``.
-        source: where the figure was read.
-        as_of_from, as_of_to: the dates that bound when the figure was true.
-        contract: what is signed (``RI 1y standard no upfront``), empty for on demand and spot.
+        source: where the price was read.
+        as_of_from, as_of_to: first and last day on which the price was known to be true.
+        contract: the contract to sign (``RI 1y standard no upfront``); empty for on demand and spot.
     """
 
     instance_type: InstanceType
@@ -97,7 +97,7 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A (region, instance type) pair that has a price somewhere and is left out of the catalog on purpose."""
+    """A (region, instance type) pair that has a price somewhere but is left out of the catalog on purpose."""
 
     provider: str
     region: str

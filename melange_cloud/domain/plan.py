@@ -1,4 +1,4 @@
-"""The answer in the user's words: a Plan holds one RegionPlan per region asked for.
+"""The answer in the user's words: a Plan has one RegionPlan per requested region.
 
 Field names are those of the JSON that ``--format json`` prints (examples/json/README.md). Money is USD; a month has
 ``request.hours_per_month`` hours; shares and errors are fractions; None is "no data".
@@ -22,7 +22,7 @@ from melange_cloud.errors import echoed
 
 @dataclass(frozen=True, slots=True)
 class IneligibleType:
-    """An instance type that has a price here and may not enter the plan.
+    """An instance type that has a price here but may not be in the plan.
 
     Attributes:
         reason: why.
@@ -53,10 +53,10 @@ class RegionPlan(Displayed):
     """The answer for one region.
 
     Attributes:
-        outcome: the cost of the cheapest fleet in an hour, or why there is none.
-        cost: what that is in a month and per token, and how low any fleet's cost can be.
+        outcome: the hourly cost of the cheapest fleet, or why there is none.
+        cost: its monthly cost and cost per token, and a lower bound of the cost of any fleet.
         fleet: what is rented, and what it carries.
-        left_out: what has a price here and was left out.
+        left_out: what has a price here but was left out.
         context: what is shown with the fleet.
         with_spare: what the cheapest fleet that survives losing any one instance costs, the fleet itself where that was
             requested; None without a fleet.
@@ -122,12 +122,12 @@ class RegionPlan(Displayed):
 
     @property
     def instance_counts(self) -> dict[str, int]:
-        """Instances by instance type, whatever the degree."""
+        """Instances by instance type, for all degrees together."""
         return self.fleet.instance_counts
 
     @property
     def gap(self) -> float | None:
-        """(cost - bound) / cost; None where either is unknown."""
+        """(cost - bound) / cost; None if either is unknown."""
         usd_per_hour, bound = self.fleet_usd_per_hour, self.cost.fleet_lower_bound_usd_per_hour
         if usd_per_hour is None or bound is None or usd_per_hour == 0:
             return None
@@ -135,7 +135,7 @@ class RegionPlan(Displayed):
 
     @property
     def best_single(self) -> SingleGpuFleet | None:
-        """The cheapest fleet of one GPU kind, None where no kind can do it alone."""
+        """The cheapest fleet of one GPU kind; None if no kind can serve everything alone."""
         fleets = [fleet for fleet in self.context.single_gpu if fleet.fleet_usd_per_hour is not None]
         return min(
             fleets, key=lambda fleet: (fleet.fleet_usd_per_hour or 0.0, fleet.gpu, fleet.tensor_parallel), default=None
@@ -148,8 +148,8 @@ class Plan(Displayed):
 
     Attributes:
         generated_at: when the plan was made, UTC.
-        defaulted: keywords of the question that the user did not set and that shape the answer.
-        basis: what was asked, defaults filled in.
+        defaulted: keywords of the question that the user did not set but that shape the answer.
+        basis: the question, with defaults filled in.
         regions: one answer per region, cheapest first; regions without a fleet last, by name.
         imports: the user's own measurements that the answer rests on, by kind; those that change nothing are not among
             them.

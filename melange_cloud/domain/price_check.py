@@ -1,4 +1,4 @@
-"""What was checked between the user and fresh prices, and what a refresh of the cache read."""
+"""The checks of ``prices doctor``, and what a refresh of the cache read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ class DoctorCheck:
     Attributes:
         about: a provider, ``cache``, ``snapshot`` or ``plug-ins``.
         what: what was checked.
-        status: ``ok``; ``missing``: not set up, which may be meant; ``old``: older than a day; ``failed``: it is set up
-            and does not work.
+        status: ``ok``; ``missing``: not set up, which may be intended; ``old``: older than a day; ``failed``: set up
+            but not working.
         found: what was found.
         cure: the one line that fixes it; empty if all is well.
     """
@@ -26,11 +26,11 @@ class DoctorCheck:
 
 @dataclass(frozen=True, slots=True)
 class CloudRefresh:
-    """What one cloud answered to a refresh.
+    """One cloud's answer to a refresh.
 
     Attributes:
-        regions: how many regions there is a price of.
-        prices: purchase -> how many prices of it.
+        regions: number of regions with a price.
+        prices: purchase -> number of prices.
         seconds: how long it took.
     """
 

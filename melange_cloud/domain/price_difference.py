@@ -1,4 +1,4 @@
-"""What changed between two catalogs: prices that moved, appeared and vanished."""
+"""What changed between two catalogs: prices that moved, appeared or vanished."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -44,8 +44,8 @@ class CatalogDifference:
 
     Attributes:
         changes: sorted by provider, region, instance type and purchase.
-        same: how many offers have one price in both.
-        only_before, only_after: the (provider, region, purchase) that one side alone covers, which are not compared.
+        same: number of offers with the same price in both.
+        only_before, only_after: the (provider, region, purchase) that only one side covers; they are not compared.
     """
 
     changes: tuple[PriceChange, ...]
@@ -56,11 +56,11 @@ class CatalogDifference:
 
 @dataclass(frozen=True, slots=True)
 class RenewalCount:
-    """What became of one provider's prices of one purchase when a pricing folder was renewed.
+    """What happened to one provider's prices of one purchase when a pricing folder was renewed.
 
     Attributes:
         rows: prices in the folder now.
-        kept: the days that bound the prices that stay as they were, one for each such price.
+        kept: the last day of each unchanged price.
         changes: the prices that moved, appeared or vanished.
     """
 
@@ -72,7 +72,7 @@ class RenewalCount:
 
     @property
     def moves(self) -> tuple[float, ...]:
-        """By how much each price moved that moved: 0.1 is 10 % more expensive."""
+        """The relative change of each price that moved: 0.1 is 10 % more expensive."""
         return tuple(change.fraction for change in self.changes if change.fraction is not None)
 
 
@@ -82,10 +82,10 @@ class RenewalSummary:
 
     Attributes:
         folder: the folder that was written.
-        notices: what could not be read, was left out or stays as it was; one line each.
+        notices: what could not be read, was left out or is unchanged; one line each.
         checks: what to check before these prices are committed; one line each.
         rows: prices in the folder now.
-        renewed_rows: those of them that were read again.
+        renewed_rows: prices among them that were read again.
     """
 
     folder: str

@@ -11,7 +11,7 @@ from melange_cloud.domain.gpu_kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class OfferNumbers:
-    """An offer as the model sees it. ``name`` is the instance type's, unique within a Problem."""
+    """An offer in the form that the model needs. ``name`` is the instance type's, unique within a Problem."""
 
     name: str
     gpu: str
@@ -21,7 +21,7 @@ class OfferNumbers:
     usd_per_instance_hour: float
 
     def replicas_per_instance(self, kind: Kind) -> int:
-        """Replicas of ``kind`` that one instance hosts; 0 if the GPU is another or there are too few."""
+        """Replicas of ``kind`` that one instance hosts; 0 if it has another GPU or too few GPUs."""
         return kind.per_instance(self.gpu, self.gpu_count)
 
 
@@ -39,18 +39,18 @@ class Quotas:
 
 @dataclass(frozen=True)
 class Problem:
-    """One region's question, as plain numbers keyed by plain strings: all that the model needs.
+    """One region's question as plain numbers keyed by plain strings: everything that the model needs.
 
     Attributes:
         offers: what may be rented, sorted by name.
         kinds: what may serve, sorted; each hosted by at least one offer.
         planned_requests_per_s: by bucket name; buckets with traffic only. Requests/s, headroom included.
         row_of_bucket: what the router can tell apart; bucket name -> row name.
-        max_tput_requests_per_s: by (bucket name, kind); absent where the kind cannot serve the bucket. Positive.
+        max_tput_requests_per_s: by (bucket name, kind); absent if the kind cannot serve the bucket. Positive.
         quotas: upper limits; empty if none.
-        spare: 0, or 1 where the fleet must survive losing any one instance.
-        front_end_requests_per_s: by (bucket name, kind), where a replica's engine and its HTTP front end are two limits
-            that both hold: what the front end takes. Empty where ``max_tput_requests_per_s`` is the only limit.
+        spare: 0, or 1 if the fleet must survive losing any one instance.
+        front_end_requests_per_s: the front end's rate by (bucket name, kind), if a replica's engine and its HTTP front
+            end are two separate limits. Empty if ``max_tput_requests_per_s`` is the only limit.
     """
 
     offers: tuple[OfferNumbers, ...]
@@ -69,7 +69,7 @@ class Problem:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for equal questions, whatever the order in which their numbers were put together."""
+        """Equal for equal questions, in whatever order their numbers were added."""
         quotas = self.quotas
         return (
             self.offers,
@@ -87,13 +87,13 @@ class Problem:
     def load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
         """Replicas that each kind would keep busy by serving a whole row; only (row, kind) pairs that are servable.
 
-        A pair is servable where the kind has a MaxTput for *every* bucket with traffic in the row.
+        A pair is servable if the kind has a MaxTput for *every* bucket with traffic in the row.
         """
         return self._load_of_rows
 
     @cached_property
     def front_end_load_of_rows(self) -> Mapping[tuple[str, Kind], float]:
-        """Replicas whose front ends a kind would keep busy by serving a whole row; empty if they are no limit."""
+        """Replicas whose front ends a kind would keep busy by serving a whole row; empty if they do not limit."""
         if not self.front_end_requests_per_s:
             return MappingProxyType({})
         return MappingProxyType(self._loads_by(self.front_end_requests_per_s))
@@ -103,7 +103,7 @@ class Problem:
         return MappingProxyType(self._loads_by(self.max_tput_requests_per_s))
 
     def _loads_by(self, most_requests_per_s: Mapping[tuple[str, Kind], float]) -> dict[tuple[str, Kind], float]:
-        """What whole rows keep busy of what serves each (bucket name, kind) at that rate."""
+        """Replicas that whole rows keep busy at these rates by (bucket name, kind)."""
         loads: dict[tuple[str, Kind], float] = {}
         for kind in self.kinds:
             unservable = set()
@@ -122,8 +122,8 @@ class Problem:
 class Status(StrEnum):
     """How the search ended; read before any value.
 
-    optimal: a fleet, proven cheapest. feasible: a fleet, not proven. infeasible: no fleet can do it. unknown: none was
-    found in time, or data is missing.
+    optimal: a fleet, proven cheapest. feasible: a fleet, not proven. infeasible: no fleet can serve it. unknown: none
+    was found in time, or data is missing.
     """
 
     OPTIMAL = "optimal"
@@ -133,7 +133,7 @@ class Status(StrEnum):
 
     @property
     def has_fleet(self) -> bool:
-        """Whether a fleet was found, proven cheapest or not."""
+        """True if a fleet was found, proven cheapest or not."""
         return self in (Status.OPTIMAL, Status.FEASIBLE)
 
 
@@ -145,7 +145,7 @@ class Solution:
         instances: by (offer name, kind); positive counts only. Empty unless ``status.has_fleet``.
         shares: by (row, kind); positive shares only, summing to 1 per row.
         fleet_usd_per_hour: cost of the instances, USD/h; None without a fleet.
-        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None if nothing is known.
+        fleet_lower_bound_usd_per_hour: no fleet can cost less, USD/h; None if unknown.
         solver: the solver whose answer this is (``glpk``, ``cbc``, ``highs``, or ``covering`` where none was needed).
         reason: why there is no fleet, one clause; empty otherwise.
     """
@@ -160,7 +160,7 @@ class Solution:
 
     @property
     def instance_counts(self) -> dict[str, int]:
-        """Instances by instance type, whatever degree they are given to."""
+        """Instances by instance type, for all degrees together."""
         counts: dict[str, int] = {}
         for (name, _), count in sorted(self.instances.items()):
             counts[name] = counts.get(name, 0) + count
@@ -168,12 +168,12 @@ class Solution:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the search was completed: to the cheapest fleet, or to the proof that there is none."""
+        """True if the search was completed, with the cheapest fleet or the proof that there is none."""
         return self.status in (Status.OPTIMAL, Status.INFEASIBLE)
 
     @property
     def gap(self) -> float | None:
-        """(cost - bound) / cost, or None where either is unknown."""
+        """(cost - bound) / cost; None if either is unknown."""
         if self.fleet_usd_per_hour is None or self.fleet_lower_bound_usd_per_hour is None:
             return None
         if self.fleet_usd_per_hour == 0:

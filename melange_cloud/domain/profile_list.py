@@ -1,4 +1,4 @@
-"""Which profiles there are: what ``profiles list`` answers. Field names are those of the JSON."""
+"""The available profiles: the answer of ``profiles list``. Field names are those of the JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class ShippedProfiles:
     Attributes:
         max_total_tokens: longest input + output that the engine is started for, tokens.
         tensor_parallel: GPU -> the degrees that have a profile, the fewest GPUs first.
-        left_out: GPU or kind -> why it has none.
+        left_out: GPU or kind -> why it has no profile.
     """
 
     era: str
@@ -28,12 +28,12 @@ class UserProfile:
 
     Attributes:
         origin: ``yours``.
-        sizes: request sizes that it has points for.
+        sizes: number of request sizes with points.
         points: its operating points.
         source: the tools that measured, or how it was estimated.
         engine: the server that was measured, or is estimated; empty if not stated.
         saved: when it was imported, UTC; empty if not stated.
-        file: deleting it takes the profile back.
+        file: delete it to remove the profile.
     """
 
     origin: str
@@ -59,7 +59,7 @@ class ProfileList:
         engines: name of the era -> its engines.
         engine: whose profiles are listed; ``mean`` is the mean of each era's.
         profiles: those that come with the package.
-        own: what the user imported, measured or saved; it outranks ``profiles``.
+        own: what the user imported, measured or saved; it takes precedence over ``profiles``.
     """
 
     eras: Mapping[str, str]

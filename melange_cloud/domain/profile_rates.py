@@ -1,4 +1,4 @@
-"""What one replica serves by request size: what ``profiles show`` and ``profiles estimate`` answer.
+"""What one replica serves by request size: the answer of ``profiles show`` and ``profiles estimate``.
 
 Field names are those of the JSON.
 """
@@ -14,12 +14,12 @@ from melange_cloud.errors import Finding
 
 @dataclass(frozen=True, slots=True)
 class MeasuredRate:
-    """What was measured at a size: the engine with whatever front end it was measured through.
+    """What was measured at a size: the engine, with the front end through which it was measured.
 
     Attributes:
         requests_per_s: of the engine.
         grade: how far to trust it: A to D.
-        limited_by: what stops a higher rate: a target, ``saturation`` or ``load``.
+        limited_by: what limits the rate: a target, ``saturation`` or ``load``.
         sources: the tools and their files, without repetition.
         measured_on: the newest day; None if no tool wrote one.
     """
@@ -38,12 +38,12 @@ class ServedSize:
     Attributes:
         input_tokens, output_tokens: of each request.
         requests_per_s: MaxTput behind the HTTP front end.
-        tpot_ms: mean time per output token at that rate, ms; None if not known.
+        tpot_ms: mean time per output token at that rate, ms; None if unknown.
         origin: ``measured`` or ``estimated``.
         grade: how far to trust the rate: A measured, B and C calibrated, D borrowed or near a limit.
-        error: the fraction by which the rate may be more; near a latency floor it may exceed 1.
-        error_down: the fraction by which it may be less; 1 is none at all.
-        limited_by: what stops a higher rate: a target, ``saturation``, ``load`` or ``front_end``.
+        error: the fraction by which the rate may be higher; near a latency floor it may exceed 1.
+        error_down: the fraction by which it may be lower; 1 is none at all.
+        limited_by: what limits the rate: a target, ``saturation``, ``load`` or ``front_end``.
         on_grid: whether the size is one of those that every estimate has.
         measured: None if the rate is estimated.
     """
@@ -68,10 +68,10 @@ class RefusedSize:
     Attributes:
         input_tokens, output_tokens: of each request.
         reason: why it is not served, one clause.
-        no_data: it is not known whether it can be served.
-        more_gpus_help: a replica of more GPUs is faster.
-        may_be_requests_per_s: MaxTput at the high end of its error, where the target is just under its latency floor:
-            none, or few; None if it is not served there.
+        no_data: whether it is unknown if the size can be served.
+        more_gpus_help: whether a replica with more GPUs is faster.
+        may_be_requests_per_s: MaxTput at the high end of its error, if the target is just below its latency floor;
+            None if the size is not served there either.
         on_grid: whether the size is one of those that every estimate has.
     """
 
@@ -89,23 +89,24 @@ class ProfileRates:
     """MaxTput of one profile at every size that it has operating points for.
 
     Attributes:
-        engine: whose speed is estimated: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty where nothing is.
+        engine: whose speed is estimated: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty if nothing is
+            estimated.
         target_tpot_ms, target_p99_tpot_ms, target_ttft_ms, target_e2e_ms: None if not limited.
         max_total_tokens: longest input + output that the engine was started for, tokens.
-        max_num_seqs: requests that the engine runs at once, at most.
+        max_num_seqs: the most requests that the engine runs at once.
         api_servers: HTTP server processes of each replica.
         source: where the operating points come from.
-        calibration: what the estimator's constants rest on; ``none, measured`` where nothing is estimated.
-        imports: the user's own measurements that it holds.
+        calibration: the basis of the estimator's constants; ``none, measured`` if nothing is estimated.
+        imports: the user's own measurements in it.
         cells: the sizes that are served, sorted by size.
         refused: the sizes that are not, sorted by size.
-        reach_tokens: longest input + output that a replica serves, tokens: less where memory ends before.
-        front_end_requests_per_s: what the HTTP front end takes at most, of one-token answers; None if the rates hold
-            it already.
-        notices: what must be known with the numbers, one sentence each.
+        reach_tokens: longest input + output that a replica serves, tokens; lower than the maximum if memory limits it.
+        front_end_requests_per_s: the most one-token answers that the HTTP front end can handle, requests/s; None if the
+            rates already include it.
+        notices: what you must know about the numbers, one sentence each.
         cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
-        law: how long one step takes; None unless it is asked for, or if there is none.
-        law_refused: why there is no law; None if it is not asked for, or if there is one.
+        law: how long one step takes; None unless requested, or if there is none.
+        law_refused: why there is no law; None if not requested, or if there is one.
     """
 
     model: str
@@ -140,9 +141,9 @@ class ProfileRates:
 
     @property
     def why_nothing(self) -> RefusedSize | None:
-        """None if a size is served; else the refusal of the smallest size, which all others share.
+        """None if any size is served; otherwise the refusal of the smallest size, which stands for all.
 
-        One that is known counts before one for lack of data.
+        A known reason takes precedence over a lack of data.
         """
         if self.cells or not self.refused:
             return None

@@ -1,4 +1,4 @@
-"""One question, bought in each way that there is a price for."""
+"""One question, answered for each purchase that has a price."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,14 +40,14 @@ class NoSaving(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OnDemandComparison:
-    """A fleet under another purchase against the cheapest fleet on demand; all None where there is nothing to compare.
+    """A fleet under another purchase compared with the cheapest fleet on demand; all None if that is impossible.
 
     Attributes:
-        saving_usd_per_month: against the cheapest fleet on demand; negative where it costs more; None for on demand
-            itself and where either is not known.
-        sure: how sure that difference is; None where there is none.
-        profile_error_usd_per_month: by how much the profiles' errors move that difference where the order turns
-            (``difference.turn``); None where no such point is known.
+        saving_usd_per_month: against the cheapest fleet on demand; negative if it costs more; None for on demand
+            itself and if either cost is unknown.
+        sure: how certain that difference is; None if there is none.
+        profile_error_usd_per_month: by how much the profiles' errors change that difference at the point where the
+            order reverses (``difference.turn``); None if no such point is known.
         prices_apart_days: days between the dates of the oldest prices of the two fleets.
         difference: why the difference from on demand is sure, or where it turns; None where there is none.
         rates_apart_days: most days between a rate of the fleet and one on demand that it is compared with: that of the
@@ -72,11 +72,11 @@ class BreakEven:
 
     Attributes:
         fraction: usd_per_hour / on_demand_usd_per_hour: the part of the month that the fleet must run for
-            the commitment to beat on demand of the same fleet; above 1 it never does; None where it is not a
+            the commitment to be cheaper than the same fleet on demand; above 1 it never is; None if this is not a
             commitment.
         hours_per_month: the same in hours of the billed month.
-        of_cheapest_fraction: the same against the cheapest fleet on demand, which may be another one: never
-            earlier than against the same fleet, and as sure as ``sure`` says.
+        of_cheapest_fraction: the same against the cheapest fleet on demand, which may be another one; never
+            less than against the same fleet, and only as certain as ``sure`` says.
         of_cheapest_hours_per_month: the same in hours of the billed month.
     """
 
@@ -90,11 +90,11 @@ class BreakEven:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseCost:
-    """What a fleet is billed for in a month under one purchase.
+    """The monthly bill of a fleet under one purchase.
 
     Attributes:
-        fleet_lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None where nothing is known.
-        billed_hours_per_month: request.hours_per_month; for a commitment never those of a part of a month.
+        fleet_lower_bound_usd_per_hour: no fleet under this purchase can cost less, USD/h; None if unknown.
+        billed_hours_per_month: request.hours_per_month; a commitment is always billed for whole months.
         usd_per_month: usd_per_hour x billed_hours_per_month.
         obligation_usd: what is signed in all, USD: usd_per_hour x HOURS_PER_YEAR x the years of the term, used or not;
             None without a fleet, and where nothing is signed.
@@ -108,20 +108,20 @@ class PurchaseCost:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """The cheapest fleet for a region's question under one purchase, solved in its own right.
+    """The cheapest fleet for a region's question under one purchase, found by a solve of its own.
 
     A commitment is billed for every hour of the month, used or not.
 
     Attributes:
         purchase: how it is bought.
-        contracts: what is signed (``RI 1y standard no upfront``, ``CUD 1y``); empty for on demand and spot.
-        outcome: cost of the cheapest fleet under this purchase in an hour, or why there is none.
-        cost: what that is in a month, and how low the cost of any fleet can be.
-        on_demand_fleet_usd_per_hour: the same fleet bought on demand, USD/h; None where a price of it is not known.
-        break_even: how long the commitment must run to pay.
+        contracts: the contracts to sign (``RI 1y standard no upfront``, ``CUD 1y``); empty for on demand and spot.
+        outcome: hourly cost of the cheapest fleet under this purchase, or why there is none.
+        cost: its monthly cost, and a lower bound of the cost of any fleet.
+        on_demand_fleet_usd_per_hour: the same fleet bought on demand, USD/h; None if one of its prices is unknown.
+        break_even: how long the commitment must run to pay off.
         against_on_demand: the difference from the cheapest fleet on demand.
-        without_price: instance types that are sold on demand here and have no known price for this purchase; the fleet
-            is the cheapest of the others.
+        without_price: instance types that are sold on demand here but have no known price for this purchase; the fleet
+            is the cheapest without them.
         spare: instances kept in reserve: those of the question, and at least one on spot.
         price_as_of_to: until when the fleet's oldest price was known to be true; None without a fleet.
         with_spare: what the cheapest fleet that survives losing any one instance costs, the fleet itself where it keeps

@@ -1,10 +1,9 @@
-"""The parts of a question, which travel together into the answer, with the default of each value.
+"""The parts of a question, which are carried into the answer, with the default of each value.
 
-A part is the same record before and after the planner has filled it in: the caller sets some values, the defaults hold
-for the others, and the planner computes what is ``derived``. Metadata of a field says what may be given (``within``,
-``one_of``, ``target_ms``), so that checks, the ``defaulted`` of an answer, its JSON and the JSON's schema follow from
-the field. How an option is spelled and explained is in ``cli/options.py``: a new option is a field here and a line
-there.
+A part is the same record before and after the planner has filled it in: the caller sets some values, the others have
+defaults, and the planner computes those that are ``derived``. The metadata of a field say which values are valid
+(``within``, ``one_of``, ``target_ms``). Checks, ``defaulted`` in an answer, its JSON and the JSON's schema all follow
+from them. Names and help texts of options are in ``cli/options.py``: a new option is a field here and a line there.
 """
 
 import math
@@ -25,23 +24,23 @@ DEFAULT_API_SERVERS = 1
 """vLLM's own default for ``--api-server-count``."""
 DEFAULT_WORKLOAD = "conversation"
 DEFAULT_PEAK_REQUESTS_PER_S = 10.0
-"""Used where the question and the workload have no rate: an example, like the default workload."""
+"""Used if the question and the workload have no rate: an example, like the default workload."""
 DEFAULT_HEADROOM = 0.2
 DEFAULT_CACHED_INPUT = 0.0
-"""Where neither the question nor the workload's log says otherwise, every prompt is computed in full."""
+"""Unless the question or the workload's log says otherwise, every prompt is computed in full."""
 DEFAULT_TPOT_MS = 100.0
 DEFAULT_ROUTER = "plain"
 DEFAULT_PURCHASE = "on_demand"
 DEFAULT_SOLD_AS = "proven"
 DEFAULT_SPARE, DEFAULT_SPOT_SPARE = 0, 1
-"""Instances kept in reserve; spot is taken back with minutes' notice."""
+"""Spare instances on spot, which can be withdrawn at a few minutes' notice."""
 HOST_MEMORY_BESIDE_WEIGHTS_GIB = 8.0
-"""Host memory that loading a model needs on top of its weights: runtime, page cache, pinned buffers (DESIGN.md)."""
+"""Host memory that loading a model needs on top of its weights: runtime, page cache, pinned buffers."""
 HEATMAP_REGION = "us-east-1"
 DEFAULT_SOLVER = "auto"
 FIGURE_LIMIT_S = 10
-"""Seconds for each figure next to the plan (a router, a changed question, an end of the errors), which are many; what
-is not proven by then is marked so."""
+"""Seconds for each of the many figures next to the plan (a router, a changed question, an end of the errors); those
+not proven by then are marked."""
 DEFAULT_HOURS_PER_MONTH = 730.0
 DEFAULT_ALTERNATIVES, MOST_ALTERNATIVES = 3, 20
 DEFAULT_STAY_WITHIN = 0.02
@@ -53,7 +52,7 @@ MOST_SECONDS = 31_536_000
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The least and the most that may be given, and what to say if something else is given."""
+    """The smallest and largest valid value, and the message for any other."""
 
     least: float
     most: float
@@ -61,12 +60,12 @@ class Bounds:
 
 
 def default(value: Any, **metadata: object) -> Any:
-    """A field whose default shapes the answer: where it is not set, the answer says so."""
+    """A field with a default that shapes the answer; the answer says so if it is not set."""
     return field(default=value, metadata={"named": True, **metadata})
 
 
 def within(value: Any, least: float, most: float, cure: str, **metadata: object) -> Any:
-    """A number with limits; its default, where it has one, shapes the answer."""
+    """A number with limits; its default, if it has one, shapes the answer."""
     return field(default=value, metadata={"named": value is not None, "bounds": Bounds(least, most, cure), **metadata})
 
 
@@ -76,7 +75,7 @@ def target_ms(value: float | None) -> Any:
 
 
 def one_of(value: str, words: tuple[str, ...]) -> Any:
-    """A word; ``-`` is as good as ``_``."""
+    """A word; ``-`` and ``_`` are the same."""
     return default(value, one_of=words)
 
 
@@ -87,18 +86,18 @@ def derived(value: Any = ...) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
-    """What is served, and whose throughput profiles say how fast.
+    """What is served, and which throughput profiles to use.
 
     Attributes:
         model: model; see ``melange-cloud profiles list``.
         era: engine era of the profiles.
-        engine: the engine of that era that serves: vllm, sglang or tensorrt-llm; ``mean`` is the mean of the three. An
-            era of one engine has no other. Empty where every profile is the user's own measurement.
+        engine: the serving engine of that era: vllm, sglang or tensorrt-llm; ``mean`` is the mean of the three. Some
+            eras have only one engine. Empty if every profile is the user's own measurement.
         precision: precision of the weights; empty in a question: the model's own.
-        config: the config.json that the profiles are estimated from; ``model`` is then what to call it. None where they
-            are not estimated.
-        pessimistic: whether the plan is made at the low end of every profile, MaxTput x (1 - error_down). Every figure
-            of the region then is, except error_bars.
+        config: the config.json from which the profiles are estimated; ``model`` is then its name. None if they are not
+            estimated.
+        pessimistic: whether the plan uses the low end of every profile, MaxTput x (1 - error_down). That then holds for
+            every figure of the region except error_bars.
         api_servers: HTTP server processes of each replica (vLLM's ``--api-server-count``), which limit its requests/s.
     """
 
@@ -113,17 +112,17 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficQuestion:
-    """Which traffic to plan for, as given.
+    """The traffic to plan for, as given.
 
     Attributes:
         workload: a shipped name, or the path of a workload file or histogram.
         peak_requests_per_s: the busiest hour's rate, requests/s; or ``mean``, ``p95``, ``peak`` or another quantile
-            (``p99.5``) of the workload's own arrivals, whose mean is then the mean rate too. By default ``peak`` where
-            a workload with arrivals is chosen, else DEFAULT_PEAK_REQUESTS_PER_S.
-        mean_requests_per_s: the month's mean rate, requests/s; divides $/1M tokens.
+            (``p99.5``) of the workload's own arrivals, which then also give the mean rate. By default ``peak`` if a
+            workload with arrivals is chosen, else DEFAULT_PEAK_REQUESTS_PER_S.
+        mean_requests_per_s: the month's mean rate, requests/s; the divisor of $/1M tokens.
         headroom: fraction added to the peak rate.
         cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1: less prompt work, the
-            same memory. By default that of the workload's log, else DEFAULT_CACHED_INPUT.
+            same memory. By default the share in the workload's log, else DEFAULT_CACHED_INPUT.
         drop_unservable: plan without the buckets that no GPU can serve, instead of refusing.
     """
 
@@ -145,7 +144,7 @@ class PlannedTraffic:
         mean_input_tokens: mean input tokens per request, of the part that is planned for.
         mean_output_tokens: mean output tokens per request, of the part that is planned for.
         peak_requests_per_s: rate of the busiest hour, requests/s.
-        mean_requests_per_s: mean rate of the month, requests/s; None if it is not known.
+        mean_requests_per_s: mean rate of the month, requests/s; None if unknown.
         headroom: fraction added to the peak rate.
         planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
         rate_source: which of the workload's own arrivals the rates are; empty if they were given as numbers.
@@ -154,10 +153,10 @@ class PlannedTraffic:
         peak_window_starts_at: when the busiest of them began, UTC; None if the rate is not their peak, or the source
             has no dates.
         cached_input: share of all input tokens that comes from the engine's prefix cache, 0 to 1.
-        cached_input_source: whose log the share of cached input is of; empty if it was given, or nothing is cached.
-        served_requests_share: part of the traffic's requests that is planned for; below 1 where sizes that no GPU can
-            serve were dropped. Mean sizes, planned rate and million_tokens_per_month are of this part.
-        served_tokens_share: the same of tokens.
+        cached_input_source: the log from which the share comes; empty if it was given, or if nothing is cached.
+        served_requests_share: part of the traffic's requests that is planned for; below 1 if sizes that no GPU can
+            serve were dropped. Mean sizes, planned rate and million_tokens_per_month are for this part.
+        served_tokens_share: the same for tokens.
     """
 
     workload: str
@@ -180,7 +179,7 @@ class PlannedTraffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyTargets:
-    """What must not be exceeded, ms; None means no target.
+    """The latency targets, ms; None means no target.
 
     Attributes:
         tpot_ms: target: mean time per output token after the first, ms.
@@ -206,17 +205,17 @@ class FleetRules:
     """Which fleets may be rented, and how they are used.
 
     Attributes:
-        router: what the router knows of a request: plain nothing, prompt the input length, oracle both lengths.
+        router: what the router knows about a request: plain nothing, prompt the input length, oracle both lengths.
         purchase: how instances are bought.
-        sold_as: ``proven``: only what can really be bought that way; ``any``: everything that has a price.
+        sold_as: ``proven``: only types that can really be bought this way; ``any``: everything that has a price.
         gpus: only these, as ``L4`` or ``H100:2`` (GPU at one degree of tensor parallelism); None is all.
-        spare: 1 where the fleet must survive losing any one instance, else 0; on spot the default is 1.
+        spare: 1 if the fleet must survive losing any one instance, else 0; on spot the default is 1.
         max_gpus: quota of GPUs per region, by GPU.
         max_instances: quota of instances per region, by instance type.
         max_vcpus: quota of vCPUs per region, by provider:family.
-        min_host_memory_gib: requested floor on an instance's memory, GiB; None if the rule (weights + 8
-            GiB) holds.
-        host_memory_floor_gib: floor on an instance's memory that was applied, GiB.
+        min_host_memory_gib: requested floor of an instance's memory, GiB; None if the rule (weights + 8 GiB)
+            applies.
+        host_memory_floor_gib: applied floor of an instance's memory, GiB.
     """
 
     router: str = one_of(DEFAULT_ROUTER, ROUTERS)
@@ -233,12 +232,12 @@ class FleetRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calculation:
-    """Which solver, how long at most, and what a month is.
+    """The solver, its time limit, and the length of a month.
 
     Attributes:
         hours_per_month: hours in a billed month.
-        solver: the requested one: auto, glpk, cbc or highs.
-        time_limit_s: limit per solve, whole seconds; None if there is none.
+        solver: auto, glpk, cbc or highs.
+        time_limit_s: limit per solve, whole seconds; None for no limit.
     """
 
     hours_per_month: float = within(
@@ -279,7 +278,7 @@ class AnswerDetail:
 
 @dataclass(frozen=True, slots=True)
 class PlanBasis:
-    """What a plan is made for: the question with its defaults filled in.
+    """The question that a plan answers, with its defaults filled in.
 
     Its JSON (``request``) has the values of all parts as keys of one object.
     """

@@ -1,4 +1,4 @@
-"""What a row of the router's costs a replica: of two sums the larger.
+"""The load that one of the router's rows puts on a replica: the larger of two sums.
 
 A replica that serves a mix of sizes has two limits: its engine may be busy for at most all of the time, and so may its
 HTTP front end. With r requests/s of each size that is::
@@ -12,10 +12,10 @@ A Problem knows one rate per size and kind, and adds up. So the larger sum is ta
 row carry the rates of the side whose sum is larger. The mix of a row is the same wherever it goes, for a router that
 cannot tell its requests apart sends all of them by the same shares, so its sums are known before any share is.
 For ``plain``, which has one row, loads are exact. With ``prompt`` and ``oracle`` a replica may serve several rows, and
-the sum of the rows' larger sums is at or above the larger of the two sums over all rows: no fleet is too small, but one
-may be too dear where a replica's engine is the limit of some rows and its front end that of others. So the question is
-also posed with both limits apart (``Posed.both_limits``), and such a router may answer as one that knows less does
-(``Posed.coarser``).
+the sum of the rows' larger sums is at least the larger of the two sums over all rows. So no fleet is too small, but one
+may be too expensive if a replica's engine limits some rows and its front end others. Therefore the question is also
+posed with both limits kept separate (``Posed.both_limits``), and such a router may use the answer of one that knows
+less (``Posed.coarser``).
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,9 +27,9 @@ from melange_cloud.domain.throughput import FRONT_END, MaxTput, UnservableSize
 
 @dataclass(frozen=True, slots=True)
 class RowLoad:
-    """Replicas that a row keeps busy on one kind: by the engine's rates, and by the front end's.
+    """Replicas of one kind that a row keeps busy: by the engine's rates, and by the front end's.
 
-    ``may_be_none``: of one of its sizes the kind may serve none, and then not the row either.
+    ``may_be_none``: the kind may not serve one of its sizes at all, and then it cannot serve the row.
     """
 
     engine: float
@@ -38,16 +38,16 @@ class RowLoad:
 
     @property
     def charged(self) -> float:
-        """What the row costs: the larger."""
+        """The load of the row: the larger of the two."""
         return max(self.engine, self.front_end)
 
     @property
     def front_end_binds(self) -> bool:
-        """Whether the front end is what the row fills, so that a faster engine would serve no more of it."""
+        """True if the front end limits the row, so that a faster engine would not serve more of it."""
         return self.front_end > self.engine
 
     def rate_of(self, cell: MaxTput) -> float:
-        """The rate of a size of the row that its load is made of, requests/s."""
+        """The rate of a size that counts in the load of the row, requests/s."""
         return cell.front_end_requests_per_s if self.front_end_binds else cell.engine_requests_per_s
 
     def error_of(self, cell: MaxTput) -> float:
@@ -57,7 +57,7 @@ class RowLoad:
         return max(cell.front_end.error, cell.front_end.error_up)
 
     def error_down_of(self, cell: MaxTput) -> float:
-        """By what fraction that rate may be less; 1 where the kind may not serve the row at all."""
+        """By what fraction that rate may be lower; 1 if the kind may not serve the row at all."""
         if self.may_be_none:
             return 1.0
         return cell.engine_down if not self.front_end_binds or cell.front_end is None else cell.front_end.error
@@ -71,7 +71,7 @@ class RowLoad:
         return "estimated" if self.front_end_binds else cell.engine_origin
 
     def limit_of(self, cell: MaxTput) -> str:
-        """What stops that size: the front end where it binds, else what stops the engine."""
+        """What limits that size: the front end if it limits the row, otherwise what limits the engine."""
         return FRONT_END if self.front_end_binds else cell.engine_limited_by
 
 
@@ -92,10 +92,10 @@ def row_loads(
     requests_per_s: Mapping[str, float],
     row_of_bucket: Mapping[str, str],
 ) -> dict[tuple[str, Kind], RowLoad]:
-    """The load of each row on each kind; of the sizes that the kind serves, where it does not serve all of them.
+    """The load of each row on each kind; only of the sizes that the kind serves, if it does not serve all.
 
     Args:
-        table: by (bucket name, kind); a missing one serves as little as an UnservableSize.
+        table: by (bucket name, kind); a missing entry means the same as an UnservableSize.
         requests_per_s: by bucket name; only their ratios within a row decide which sum is the larger.
         row_of_bucket: bucket name -> row name.
     """
@@ -114,7 +114,7 @@ def charged_rates(
     requests_per_s: Mapping[str, float],
     row_of_bucket: Mapping[str, str],
 ) -> dict[tuple[str, Kind], float]:
-    """What a Problem takes for MaxTput, by (bucket name, kind): every row carries the rates of its larger sum.
+    """The MaxTput for a Problem, by (bucket name, kind): every row has the rates of its larger sum.
 
     Args: as for ``row_loads``.
     """

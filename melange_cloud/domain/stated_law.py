@@ -1,4 +1,4 @@
-"""How long one step of a replica takes, as ``profiles show --law`` answers. Field names are those of the JSON."""
+"""How long one step of a replica takes: the answer of ``profiles show --law``. Field names are those of the JSON."""
 
 import math
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ def requests_at_once(cache_tokens: int, held_tokens: float, block_tokens: int, m
 
 @dataclass(frozen=True, slots=True)
 class ReplicaLimits:
-    """What decides which requests share a step.
+    """The limits that decide which requests share a step.
 
     Attributes:
-        max_num_seqs: requests that the engine runs at once, at most.
+        max_num_seqs: the most requests that the engine runs at once.
         max_total_tokens: longest input + output of a request.
-        cache_tokens: tokens that the KV cache holds; None if not known.
-        block_tokens: the cache is handed out in blocks of this many tokens.
+        cache_tokens: tokens that fit in the KV cache; None if unknown.
+        block_tokens: the cache is allocated in blocks of this many tokens.
         growth: a request in flight holds cache for input + growth x output tokens.
-        max_num_batched_tokens: tokens that one step computes, at most: where prompts ride on the steps of others they
-            are cut into chunks that fit; where they have steps of their own, whole ones share a step that holds them.
+        max_num_batched_tokens: the most tokens that one step computes. Prompts that run within decode steps are split
+            into chunks that fit; prompts that have steps of their own share a step as long as whole prompts fit.
     """
 
     max_num_seqs: int
@@ -38,7 +38,7 @@ class ReplicaLimits:
     max_num_batched_tokens: int
 
     def most_in_flight(self, input_tokens: float, output_tokens: float) -> int | None:
-        """Requests of a size that run at once, at least 1; None if not known."""
+        """Requests of a size that run at once, at least 1; None if unknown."""
         if self.cache_tokens is None:
             return None
         held_tokens = input_tokens + self.growth * output_tokens
@@ -47,11 +47,11 @@ class ReplicaLimits:
 
 @dataclass(frozen=True, slots=True)
 class ScaledSize:
-    """A measured request size near which steps take another time than the law says.
+    """A measured request size near which steps take longer or shorter than the law says.
 
     Attributes:
         input_tokens, output_tokens: of each request.
-        factor: what the times of the law are multiplied by at this size; it fades to 1 at twice and half of it.
+        factor: multiplies the times of the law at this size; it fades to 1 at half and twice the size.
     """
 
     input_tokens: int
@@ -61,18 +61,18 @@ class ScaledSize:
 
 @dataclass(frozen=True, slots=True)
 class StatedLaw:
-    """How long one step of a replica takes, by what is in it, and the limits under which it fills.
+    """How long one step of a replica takes, by its contents, and the limits of what it can contain.
 
     Attributes:
         law: the terms, s.
-        basis: ``calibration``, ``scaled`` (that of the calibration, to measured points) or ``fitted`` (to the operating
-            points).
+        basis: ``calibration``, ``scaled`` (the calibration's law, scaled to measured points) or ``fitted`` (to the
+            operating points).
         points: operating points that it is scaled or fitted to; 0 of a calibration's.
-        point_sizes: request sizes among them; fitted to one alone, a law may be far off at others.
-        residual_median, residual_p90: how far it is from them, as fractions of their TPOT (of their rate where TPOT was
-            not measured); None of a calibration's, which its operating points follow by themselves.
+        point_sizes: number of request sizes among them; a law fitted to only one may be far off at others.
+        residual_median, residual_p90: how far it is from them, as fractions of their TPOT (or of their rate if TPOT was
+            not measured); None for a calibration's law, which its operating points follow exactly.
         sizes: of a scaled law, the measured sizes.
-        cached_input: share of the input tokens that a prefix cache holds: attended to, not computed.
+        cached_input: share of the input tokens in the prefix cache: attended to, but not computed.
     """
 
     law: StepLaw = field(metadata={"flat": True})

@@ -1,13 +1,13 @@
-"""How long one step of a replica takes, in plain numbers: the formulas of ``roofline.py`` with the constants filled in.
+"""How long one step of a replica takes: the formulas of ``roofline.py`` with their constants filled in.
 
-Symbols: b requests decode in a step, T tokens of prompts are prefilled in it, C is the context of all that decode
-(tokens), of which layers with a sliding window see C_w::
+Symbols: b requests decode in a step, T tokens of prompts are prefilled in it, C is the context of all decoding requests
+(tokens), and C_w the part of it that layers with a sliding window see::
 
     linear(T) = sqrt(read^2 + (token T)^2)
     step      = linear(b + T) + moved (b + T) + cache C + windowed C_w + fixed + request b
                 + prompt for each prompt + attention for each squared token that a prompt attends to
 
-A mixture of times of the GPU, the link and the engine; where the numbers come from is said by whoever makes one.
+The terms mix times of the GPU, the link and the engine; whoever creates a law says where its numbers come from.
 Engines of early 2024 gave a prefill its own step: linear(T) + prefill_step + moved T + prompt + attention.
 """
 
@@ -29,8 +29,8 @@ class StepLaw:
         request_s: every request that decodes in it.
         prompt_s: every prompt that is prefilled.
         attention_s: every squared token of a prompt: its attention.
-        mixed_steps: whether a prefill rides on the decode steps of others.
-        prefill_step_s: where it does not, its own step.
+        mixed_steps: whether prefills run within the decode steps of other requests.
+        prefill_step_s: the fixed time of a prefill step, if they do not.
     """
 
     read_s: float
@@ -50,7 +50,7 @@ class StepLaw:
         return math.hypot(self.read_s, self.token_s * tokens)
 
     def step_s(self, decoding: float, context_tokens: float, windowed_tokens: float = 0.0) -> float:
-        """Time of a step in which requests decode and no prompt is prefilled, s.
+        """Time of a step with decoding requests and no prefill, s.
 
         Args:
             decoding: requests in it.
@@ -68,12 +68,12 @@ class StepLaw:
     def prefill_s(
         self, input_tokens: float, decoding: float = 0.0, begun: float = 1.0, cached_input: float = 0.0
     ) -> float:
-        """Time that the prefills of ``begun`` prompts add to a step in which ``decoding`` requests decode, s.
+        """Time that the prefills of ``begun`` prompts add to a step with ``decoding`` decoding requests, s.
 
-        Fewer than one begins in some steps only; more share a step.
+        Fewer than one means that a prefill starts in some steps only; more than one share a step.
 
         Args:
-            cached_input: the share of the prompt whose cache is already there: it is attended to, not computed.
+            cached_input: the share of the prompt that is already in the cache: attended to, but not computed.
         """
         together, share = (begun, 1.0) if begun > 1 else (1.0, begun)
         new_tokens, alone_s = self.prompt_work(input_tokens, cached_input)
@@ -85,7 +85,7 @@ class StepLaw:
         return linear_s + begun * alone_s
 
     def prompt_work(self, input_tokens: float, cached_input: float = 0.0) -> tuple[float, float]:
-        """The tokens of a prompt that are computed, and what it takes besides their matrix products, s.
+        """The tokens of a prompt that are computed, and the time it takes on top of their matrix products, s.
 
         Args:
             cached_input: as for ``prefill_s``.
@@ -95,12 +95,12 @@ class StepLaw:
         return new_tokens, self.attention_s * attended + self.moved_s * new_tokens + self.prompt_s
 
     def tpot_s(self, decoding: float, size: tuple[float, float], others: float = 1.0) -> float:
-        """Mean time per output token after the first where a steady load is served, s.
+        """Mean time per output token after the first under a steady load, s.
 
         Args:
             decoding: requests decoding in a step, on average; at least 1 counts.
             size: input and output tokens of every request.
-            others: the part of the prefills that hold a request up: (n - 1)/n, since not its own does.
+            others: the fraction of prefills that delay a request: (n - 1)/n, since its own does not.
         """
         input_tokens, output_tokens = size
         batch = max(decoding, 1.0)

@@ -1,4 +1,4 @@
-"""How the cheapest fleet moves with one quantity. Money is USD per hour."""
+"""How the cheapest fleet changes with one quantity. Money is USD per hour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +17,8 @@ class Stretch:
     Attributes:
         low: where it begins.
         high: where it ends.
-        fleet_usd_per_hour_at_low: cost at its beginning, USD/h; None without a fleet. It differs from that at the end
-            only where the quantity is a price.
+        fleet_usd_per_hour_at_low: cost at its beginning, USD/h; None without a fleet. It differs from the cost at the
+            end only if the quantity is a price.
         fleet_usd_per_hour_at_high: cost at its end, USD/h; None without a fleet.
     """
 
@@ -59,17 +59,17 @@ class SweepChoice:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What one quantity does to the cheapest fleet.
+    """The effect of one quantity on the cheapest fleet.
 
     Attributes:
         over: ``rate``, ``tpot``, ``price``, ``throughput`` or ``router``.
         gpu: whose price or throughput; empty for the others.
         unit: of the quantity: ``requests/s``, ``ms``, ``times``.
-        asked: the plan's own value; None for a router.
-        low, high: what was requested; None for a router.
-        error: by how much more the throughput may be by its profile, a fraction; None for the others.
-        error_down: by how much less it may be, a fraction; None for the others.
-        step: of two changes within this fraction of the quantity one may be missed.
+        asked: the value in the plan; None for a router.
+        low, high: the requested range; None for a router.
+        error: by what fraction the throughput may be higher, from its profile; None for the others.
+        error_down: by what fraction it may be lower; None for the others.
+        step: if two changes are within this fraction of the quantity, one may be missed.
         stretches: low to high without gaps; empty for a router.
         singles: the same for each GPU alone, at whatever degrees, by its name.
         better, worse: the stretches with every profile at the high and at the low end of its error; of a rate and a

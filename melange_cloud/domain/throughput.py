@@ -1,4 +1,4 @@
-"""Operating points and what is derived from them."""
+"""Operating points, and what is derived from them."""
 
 import math
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from melange_cloud.domain.gpu_kinds import Kind
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """A latency target, ms. Infinite if not set; all that are finite must hold.
+    """Latency targets, ms. A target that is not set is infinite; all finite ones must hold.
 
     Attributes:
         tpot_ms: mean time per output token after the first.
-        p99_tpot_ms: its 99th percentile over requests; only measured profiles know it.
+        p99_tpot_ms: its 99th percentile over requests; only measured profiles have it.
         ttft_ms: mean time to the first token.
         e2e_ms: mean time from request to last token: TTFT + (output_tokens - 1) x TPOT.
     """
@@ -30,17 +30,17 @@ class OperatingPoint:
     """What one replica did at one concurrency for one request size.
 
     Attributes:
-        concurrency: requests in flight on the replica, rounded; None if not known.
+        concurrency: requests in flight on the replica, rounded; None if unknown.
         requests_per_s: completed requests per second.
-        tpot_ms: mean time per output token after the first, ms; None if not known, as at a rate "inf".
-        ttft_ms: mean time to the first token, ms; None if not known.
+        tpot_ms: mean time per output token after the first, ms; None if unknown, for example at a rate "inf".
+        ttft_ms: mean time to the first token, ms; None if unknown.
         origin: ``measured`` or ``estimated``.
         grade: one of GRADES.
-        error: the fraction by which ``requests_per_s`` may be off, either way.
-        error_down: the fraction by which it may be less; None is ``error``.
-        p99_tpot_ms: 99th percentile of TPOT over requests, ms; None if not known.
-        source: of a measured point, the tool and its file; else empty.
-        measured_on: of a measured point, the date; None if not known.
+        error: the fraction by which ``requests_per_s`` may be off, up or down.
+        error_down: the fraction by which it may be lower; None means ``error``.
+        p99_tpot_ms: 99th percentile of TPOT over requests, ms; None if unknown.
+        source: the tool and its file for a measured point; otherwise empty.
+        measured_on: the date of a measured point; None if unknown.
     """
 
     input_tokens: int
@@ -59,15 +59,15 @@ class OperatingPoint:
 
 
 MAY_BE_NONE = 0.95
-"""A rate that may be less by this part of itself or more may be none: what is left is less than any target is worth."""
+"""A rate that may be lower by this fraction or more may be none at all: what would be left is negligible."""
 
 FRONT_END = "front_end"
-"""``MaxTput.limited_by`` where the server's HTTP front end is the limit."""
+"""``MaxTput.limited_by`` if the server's HTTP front end is the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrontEndCeiling:
-    """What a replica's HTTP front end takes of a request size at most, requests/s, whatever the engine does.
+    """The most that a replica's HTTP front end can handle of a request size, requests/s, however fast the engine is.
 
     ``grade`` and ``error`` are those of its law. It may take less by ``error``, and more by ``error_up``: that of an
     engine takes no more than its law, however good the engine is; where the engine is not known, it may be another's.
@@ -81,22 +81,22 @@ class FrontEndCeiling:
 
 @dataclass(frozen=True, slots=True)
 class MaxTput:
-    """The highest rate that one replica sustains for a request size within the SLO: its engine's, and its front end's.
+    """The highest rate that one replica sustains for a request size within the SLO, by its engine and its front end.
 
-    Of one size a replica serves the lower of the two, which is what the properties say; a replica that serves several
-    sizes is held by two sums instead (see ``row_loads``).
+    For one size a replica serves the lower of the two, which the properties return. For several sizes it is limited by
+    two sums instead (see ``row_loads``).
 
-    ``limited_by`` says what stops it there: a target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``), ``saturation``
-    (memory, batch limit or compute: more requests in flight are not possible or bring nothing), ``load`` (no higher
-    load was measured) or ``front_end`` (the server's HTTP front end takes no more).
+    ``limited_by`` says what limits it: a target (``tpot``, ``p99_tpot``, ``ttft``, ``e2e``), ``saturation`` (memory,
+    batch limit or compute: more requests in flight are impossible or do not help), ``load`` (no higher load was
+    measured) or ``front_end`` (the server's HTTP front end cannot handle more).
 
     Attributes:
-        engine_requests_per_s: what the engine does; of the whole server where a profile holds that.
+        engine_requests_per_s: the engine's rate, or the whole server's if the profile was measured on that.
         engine_grade, engine_origin, engine_limited_by: of the engine's rate.
-        engine_error: the fraction by which it may be more, and less where nothing else is said; may exceed 1.
+        engine_error: the fraction by which it may be higher, and also lower unless stated otherwise; may exceed 1.
         front_end: None if the profile is of the whole server.
-        engine_error_down: the fraction by which it may be less, where that is not ``engine_error``: near a latency
-            floor up to 1, none at all; None where both ways are alike.
+        engine_error_down: the fraction by which it may be lower, if that differs from ``engine_error``: near a latency
+            floor up to 1, which is none at all; None if both are the same.
     """
 
     engine_requests_per_s: float
@@ -109,28 +109,28 @@ class MaxTput:
 
     @property
     def engine_down(self) -> float:
-        """The fraction by which the engine's rate may be less; 1 where it may be none."""
+        """The fraction by which the engine's rate may be lower; 1 if it may be none at all."""
         down = self.engine_error if self.engine_error_down is None else self.engine_error_down
         return 1.0 if down >= MAY_BE_NONE else down
 
     @property
     def may_be_none(self) -> bool:
-        """Whether at the low end of its error the engine serves nothing of this size within the targets."""
+        """True if at the low end of its error the engine cannot serve this size within the targets."""
         return self.engine_down == 1
 
     @property
     def front_end_requests_per_s(self) -> float:
-        """The most that the front end takes; infinite if there is none."""
+        """The most that the front end can handle; infinite if there is none."""
         return math.inf if self.front_end is None else self.front_end.requests_per_s
 
     @property
     def requests_per_s(self) -> float:
-        """The rate of one size: the lower of the engine's and the front end's."""
+        """The rate for one size: the lower of the engine's and the front end's."""
         return min(self.engine_requests_per_s, self.front_end_requests_per_s)
 
     @property
     def grade(self) -> str:
-        """Of the rate of one size; of a front end that the engine's low end may undercut, the worse of both."""
+        """The grade of the rate for one size; the worse of both if the engine's low end may be below the front end."""
         limit = self._limiting_front_end
         if limit is None:
             return self.engine_grade
@@ -153,7 +153,7 @@ class MaxTput:
 
     @property
     def error_down(self) -> float:
-        """By what fraction it may be less; where the front end limits it, down to the lower of both low ends."""
+        """By what fraction it may be lower; if the front end limits it, down to the lower of both low ends."""
         limit = self._limiting_front_end
         if limit is None:
             return self.engine_down
@@ -162,12 +162,12 @@ class MaxTput:
 
     @property
     def origin(self) -> str:
-        """Of the rate of one size; the front end's law is an estimate."""
+        """The origin of the rate for one size; the front end's law is an estimate."""
         return self.engine_origin if self._limiting_front_end is None else "estimated"
 
     @property
     def limited_by(self) -> str:
-        """What stops one size."""
+        """What limits one size."""
         return self.engine_limited_by if self._limiting_front_end is None else FRONT_END
 
     @property
@@ -176,17 +176,17 @@ class MaxTput:
         return front_end if front_end is not None and front_end.requests_per_s < self.engine_requests_per_s else None
 
     def times(self, factor: float) -> "MaxTput":
-        """The same with ``factor`` times the engine's rate; the front end stays."""
+        """The same with ``factor`` times the engine's rate; the front end is unchanged."""
         return replace(self, engine_requests_per_s=self.engine_requests_per_s * factor)
 
     def off_by(self, part: float, most_error: float = math.inf) -> "MaxTput | UnservableSize":
-        """A figure that is off by a part of its error: 1 is its high end, -1 its low end.
+        """The rate when it is off by a part of its error: 1 is its high end, -1 its low end.
 
         The engine's rate times (1 + part x error), by its error upward or downward. What is left of a rate that may be
         none is no rate from MAY_BE_NONE on. A front end moves by its own errors, however good the engine is.
 
         Args:
-            most_error: of the engine, where less than its own error is meant.
+            most_error: cap of the engine's error, if less than its own is wanted.
         """
         error = min(self.engine_error if part > 0 else self.engine_down, most_error)
         if -part * error >= MAY_BE_NONE:
@@ -201,13 +201,13 @@ class MaxTput:
 
 @dataclass(frozen=True, slots=True)
 class UnservableSize:
-    """Why a kind cannot serve a request size: one clause, fit for "L4: ...".
+    """Why a kind cannot serve a request size: one clause that fits after "L4: ".
 
     Attributes:
-        no_data: it is not known whether it can: the profile lacks what a target asks for.
-        more_gpus_help: the time to read the weights misses the target, and a replica of more GPUs reads them faster.
-        may_be: what it serves at the high end of its error, where the target is just under its latency floor; None
-            where it serves nothing there.
+        no_data: it is unknown whether it can, since the profile does not have what a target needs.
+        more_gpus_help: reading the weights takes longer than the target, and more GPUs per replica read them faster.
+        may_be: what it serves at the high end of its error, if the target is just below its latency floor; None if it
+            serves nothing there either.
     """
 
     reason: str
@@ -216,11 +216,11 @@ class UnservableSize:
     may_be: MaxTput | None = None
 
     def off_by(self, part: float) -> "MaxTput | UnservableSize":
-        """As ``MaxTput.off_by``: what it may be at the high end alone, and nothing below that."""
+        """Like ``MaxTput.off_by``: a rate at the high end only, and none below it."""
         return self if self.may_be is None or part < 1 else self.may_be
 
 
 _NONE_AT_LOW_END = "so near its latency floor that it may serve none within the target"
 
 MaxTputTable = Mapping[tuple[str, Kind], MaxTput | UnservableSize]
-"""By (bucket name, kind): every bucket with traffic, every kind that has a profile."""
+"""By (bucket name, kind), for every bucket with traffic and every kind with a profile."""

@@ -1,4 +1,4 @@
-"""Request sizes and how often each comes."""
+"""Request sizes and how often each occurs."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +10,10 @@ from melange_cloud.domain.units import HOURS_PER_WEEK, SECONDS_PER_HOUR
 
 @dataclass(frozen=True)
 class Bucket:
-    """Requests with input tokens in (low, high] and output tokens in (low, high], with the mean size of those seen.
+    """Requests with input tokens in (low, high] and output tokens in (low, high], with their mean sizes.
 
-    ``longest_total_tokens`` is the largest input + output of any of its requests, where the source shows requests one
-    by one; None where only a histogram is known.
+    ``longest_total_tokens`` is the largest input + output of its requests, if the source has single requests; None if
+    only a histogram is known.
     """
 
     input_low_tokens: int
@@ -35,13 +35,13 @@ class Bucket:
 
     @cached_property
     def input_name(self) -> str:
-        """The key of the bucket's input range, which is all that a ``prompt`` router can tell apart."""
+        """The key of the bucket's input range, the only thing that a ``prompt`` router can distinguish."""
         return f"in{self.input_low_tokens:06d}-{self.input_high_tokens:06d}"
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Buckets with shares that sum to 1; where it comes from, and what rate its source saw (None: unknown)."""
+    """Buckets with shares that sum to 1, with their source and its arrival rates (None: unknown)."""
 
     name: str
     title: str
@@ -64,9 +64,9 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class TokenFigures:
-    """Tokens per request, of input or output: the mean, and the least size that 50, 90, 99 % of requests do not exceed.
+    """Input or output tokens per request: the mean, and the smallest size that 50, 90, 99 % of requests do not exceed.
 
-    None is not known.
+    None is unknown.
     """
 
     mean: float
@@ -77,7 +77,7 @@ class TokenFigures:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far the mix moves: total variation distance between the histogram of each window and that of the whole.
+    """How much the mix changes: total variation distance between each window's histogram and that of the whole.
 
     From 0 (always the same mix) to 1 (nothing in common). Windows with few requests differ by chance alone.
     """
@@ -90,14 +90,14 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalRates:
-    """Arrival rates that a source saw, requests/s, counted in ``windows`` whole windows of ``window_s`` seconds.
+    """Arrival rates of a source, requests/s, counted in ``windows`` complete windows of ``window_s`` seconds.
 
     Attributes:
         p95_requests_per_s: interpolated linearly between the two windows next to it, as ``quantile`` does.
-        requests_by_window: requests in each window in the order of time, None if the collection had a gap (gaps
-            count in no figure); empty where only the figures are known.
+        requests_by_window: requests in each window in order of time, None for a gap in the collection (gaps count in
+            no figure); empty if only the figures are known.
         starts_at: start of the first window, UTC; None if the source's times have no date.
-        source: whose arrivals they are, where the sizes come from elsewhere; empty where from the same.
+        source: source of the arrivals, if it is not that of the sizes; otherwise empty.
     """
 
     window_s: int
@@ -128,7 +128,7 @@ class ArrivalRates:
         return self.windows * self.window_s
 
     def quantile(self, percent: str | float) -> float | None:
-        """The rate that ``percent`` % of the windows do not exceed, requests/s; None where only figures are known.
+        """The rate that ``percent`` % of the windows do not exceed, requests/s; None if only figures are known.
 
         Args:
             percent: from 0 to 100; text such as ``99.5`` is taken to its last digit.
@@ -136,7 +136,7 @@ class ArrivalRates:
         requests = sorted(count for count in self.requests_by_window if count is not None)
         if not requests:
             return None
-        # Fractions place the quantile: 0.95 * 60 is not 57 in floating point.
+        # Computed in fractions, since 0.95 * 60 is not 57 in floating point.
         place = Fraction(str(percent)) / 100 * (len(requests) - 1)
         below = int(place)
         above = min(below + 1, len(requests) - 1)
@@ -144,9 +144,9 @@ class ArrivalRates:
         return count / self.window_s
 
     def hour_of_week(self) -> tuple[float | None, ...]:
-        """Mean requests/s of each of the week's 168 hours, None for hours that were not seen; empty under two days.
+        """Mean requests/s in each of the week's 168 hours, None for hours without data; empty below two days.
 
-        Hour 0 is Monday 00:00 UTC where ``starts_at`` is known, else the first hour of the source (weekday unknown).
+        Hour 0 is Monday 00:00 UTC if ``starts_at`` is known, otherwise the first hour of the source (weekday unknown).
         """
         if self.window_s != SECONDS_PER_HOUR or len(self.requests_by_window) < 48:
             return ()
@@ -160,12 +160,12 @@ class ArrivalRates:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadFile:
-    """What a workload file holds: the workload, and what its source tells beyond it (None: unknown).
+    """The content of a workload file: the workload and further facts about its source (None: unknown).
 
     Attributes:
         rows_unreadable: rows of the source that were left out.
-        input_tokens, output_tokens: figures of the requests themselves, before bucketing.
-        load_error: fraction of the load that charging buckets at their mean sizes can misjudge.
+        input_tokens, output_tokens: statistics of the single requests, before bucketing.
+        load_error: largest error of the load from charging buckets at their mean sizes, a fraction.
         dated: when the traffic was seen, in words; empty if unknown.
         cached_input_share: fraction of all input tokens that the source read from a prompt cache.
     """
