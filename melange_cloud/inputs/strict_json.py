@@ -1,7 +1,7 @@
-"""Takes apart what ``parse_json`` read, where the whole is refused if any part of it is not as it must be.
+"""Unpacks what ``parse_json`` read; one invalid part makes the whole document invalid.
 
-For files that no user edits: the price cache, what a measurement has kept, reports of other programs. The fields of
-files that users edit are taken by ``fields``, which collects all faults with their cures.
+For files that no user edits: the price cache, saved measurement runs, reports of other programs. For files that users
+edit, ``fields`` collects all faults with their cures.
 """
 
 from typing import Any
@@ -13,13 +13,13 @@ _LONGEST_TEXT = 2_000
 
 
 class UnexpectedPart(ValueError):
-    """A part that is missing, or not what it must be; the text is a clause."""
+    """A part is missing or invalid; the text is a clause."""
 
 
 def entry(owner: object, name: str) -> Any:
-    """The value of an object under a name that it must have."""
+    """The value of a required name of an object."""
     if not isinstance(owner, dict) or name not in owner:
-        raise UnexpectedPart(f"lacks '{name}'")
+        raise UnexpectedPart(f"has no '{name}'")
     return owner[name]
 
 
@@ -38,9 +38,9 @@ def named(value: object) -> dict[str, Any]:
 
 
 def text_of(value: object) -> str:
-    """A text, which may be empty, as it may be printed: on one line, cut to 2,000 characters, nothing unprintable."""
+    """A text, possibly empty, made safe to print: on one line, cut to 2,000 characters, nothing unprintable."""
     if not isinstance(value, str):
-        raise UnexpectedPart(f"{shown(value)} is not a text")
+        raise UnexpectedPart(f"{shown(value)} is not a string")
     return echoed(value, _LONGEST_TEXT)
 
 

@@ -1,4 +1,4 @@
-"""Throughput profiles: operating points of a model on a GPU, and the MaxTput that they give under a latency target."""
+"""Throughput profiles: operating points of a model on a GPU, and the resulting MaxTput under a latency target."""
 
 from melange_cloud.domain.question import DEFAULT_ERA
 from melange_cloud.estimator.spec_files import load_eras, load_gpus, load_models

@@ -1,4 +1,4 @@
-"""Measured rates compared with what the estimate says of the same size and target."""
+"""Compares measured rates with the estimate for the same size and target."""
 
 from collections.abc import Iterable
 
@@ -9,18 +9,18 @@ from melange_cloud.profiles.run_points import is_saturated
 from melange_cloud.profiles.served_profile import served_max_tput
 
 LARGE_RATIO = 1.5
-"""A measurement that differs from the estimate by more than this factor deserves a doubt: it is the error of grade D,
-and estimates of A10G and L4 were met within 14 %."""
+"""A measurement that differs from the estimate by more than this factor is doubtful: it is the error of grade D, and
+estimates of A10G and L4 were right within 14 %."""
 
 _TPOT_ALLOWANCE = 1.25
-"""Near a replica's fastest TPOT a few ms make any ratio: it is large only if it still is at a target so much looser (or
-tighter, where less was measured than estimated)."""
+"""Near a replica's fastest TPOT, a few ms can cause any ratio. It counts as large only if it is still large with the
+target looser by this much (or tighter, if less was measured than estimated)."""
 
 
 def compared(
     points: Iterable[OperatingPoint], estimate: Profile | None, tpot_ms: float | None = None
 ) -> list[EstimateComparison]:
-    """Per measured size: the highest rate (within a target), and what the estimate says of the same target.
+    """For each measured size, the highest rate (within a target) and the estimate for the same target.
 
     Args:
         estimate: None if there is none.
@@ -64,7 +64,7 @@ def _is_large(
     looser, tighter = (None, None) if tpot_ms is None else (tpot_ms * _TPOT_ALLOWANCE, tpot_ms / _TPOT_ALLOWANCE)
     most = _estimated(estimate, size, looser)
     if most is None:
-        # Faster than the estimate is at any load; where it cannot serve the size at all, nothing is compared.
+        # Faster than the estimate at any load; if the estimate cannot serve the size, nothing is compared.
         return _estimated(estimate, size, None) is not None
     if measured > LARGE_RATIO * most:
         return True
@@ -80,14 +80,14 @@ def _estimated(estimate: Profile | None, size: tuple[int, int], tpot_ms: float |
 
 
 def large_ratio(comparison: EstimateComparison) -> str:
-    """What is odd of a size whose ratio is large, one clause; empty if nothing is."""
+    """What is implausible about a size with a large ratio, one clause; empty if nothing is."""
     if not comparison.is_large or comparison.requests_per_s is None:
         return ""
     at = f"{comparison.input_tokens:,} + {comparison.output_tokens:,} tokens"
     ratio = comparison.ratio
     if ratio is None:
-        return f"at {at} an output token took {comparison.tpot_ms:.3g} ms, less than the estimate says at any load"
-    rates = f"{comparison.requests_per_s:.3g} against {comparison.estimated_requests_per_s:.3g} requests/s"
+        return f"at {at} an output token took {comparison.tpot_ms:.3g} ms, less than estimated at any load"
+    rates = f"{comparison.requests_per_s:.3g} instead of {comparison.estimated_requests_per_s:.3g} requests/s"
     if ratio < 1:
         return f"at {at} the measured rate is only {ratio:.3g} of the estimate ({rates})"
     return f"at {at} the measured rate is {ratio:.3g} times the estimate ({rates})"

@@ -1,4 +1,4 @@
-"""One run of a benchmark tool against one server, whatever the tool: what importers read and `measure` makes."""
+"""One run of any benchmark tool against one server, as read by importers and made by `measure`."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,31 +6,31 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRun:
-    """A load test at one request size and one asked rate or concurrency; sizes and latencies are means unless named.
+    """A load test at one request size and one rate or concurrency; sizes and latencies are means unless named.
 
     Attributes:
-        tool: the tool that measured, as ``vllm bench serve`` or ``guidellm``.
+        tool: the tool that measured, such as ``vllm bench serve`` or ``guidellm``.
         source: file (and line or index in it) for messages.
-        model: as the tool names it; empty if it does not.
+        model: the tool's name of the model; empty if it has none.
         input_tokens, output_tokens: mean size of the *completed* requests, tokens.
         requests_per_s: completed requests per second (achieved, not requested).
-        asked_requests_per_s: the open-loop rate requested; None where closed loop or "inf".
-        max_concurrency: requests in flight at most, as requested; None if not limited.
-        concurrency: mean requests in flight, where the tool says so or it can be derived (Little's law); else None.
+        asked_requests_per_s: the requested open-loop rate; None for a closed loop or "inf".
+        max_concurrency: the requested limit of requests in flight; None if not limited.
+        concurrency: mean requests in flight, if the tool says so or it can be derived (Little's law); else None.
         tpot_ms, p99_tpot_ms: time per output token *after the first*, ms; None if the tool cannot tell.
         ttft_ms, p99_ttft_ms: time to the first token, ms; None if the tool cannot tell.
         p50_tpot_ms, p50_ttft_ms: their medians; None if they were not read.
         p95_input_tokens, p95_output_tokens: 95th percentiles of the sizes; None if they were not read.
         completed, failed: requests; None if the file does not say.
-        cut_off: requests that were still running when the tool's time was up; they count as neither.
+        cut_off: requests that were still running when the tool's time was up; they are not in either count.
         duration_s: wall time of the run, s; None if not stated.
         measured_on: date; None if the tool does not write one.
-        engine: server and version where stated; else empty.
-        cancelled: how the file says that the run did not get to its end, one clause; empty if it did.
-        steady: whether all requests have one size and the ramp and the end do not count, as in ``profiles measure``.
-        notes: what the file leaves open, one clause each.
-        other_names: what else of the file names the model, as (field, name): the tokenizer, a served name, a tag.
-        labels: what the user wrote into the file (``--metadata``), as gpu, tp, precision; keys lower case.
+        engine: server and version; empty if not stated.
+        cancelled: how the file says that the run was not finished, one clause; empty if it was.
+        steady: whether all requests have the same size and ramp-up and drain do not count, as in ``profiles measure``.
+        notes: what the file does not say, one clause each.
+        other_names: other names of the model in the file, as (field, name): the tokenizer, a served name, a tag.
+        labels: what the user wrote into the file (``--metadata``), such as gpu, tp, precision; keys in lower case.
     """
 
     tool: str
@@ -64,12 +64,12 @@ class BenchmarkRun:
 
     @property
     def saturated(self) -> bool:
-        """Whether the tool sent as fast as it could: no rate and no concurrency requested."""
+        """True if the tool sent as fast as it could: no rate and no concurrency was requested."""
         return self.asked_requests_per_s is None and self.max_concurrency is None
 
     @property
     def failed_fraction(self) -> float:
-        """Failed over all finished requests; 0 if the file does not say."""
+        """Fraction of failed requests among the finished ones; 0 if the file does not say."""
         if self.failed is None or self.completed is None:
             return 0.0
         finished = self.completed + self.failed

@@ -1,4 +1,4 @@
-"""What a user must know of an import: where plans use it, what is doubtful, what is far from the estimate."""
+"""What a user must know about an import: where plans use it, what is doubtful, what is far from the estimate."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from melange_cloud.profiles.max_tput.measured_profile import CELL
 from melange_cloud.profiles.run_points import doubts
 
 _SHOWN = 10
-"""Sizes that are listed before the rest is counted."""
+"""Sizes that are listed; the rest are counted."""
 
 
 def notices_of(
@@ -25,16 +25,16 @@ def notices_of(
     has_estimate: bool,
     saved: bool,
 ) -> list[str]:
-    """What must be known of an import, one sentence each.
+    """What a user must know about an import, one sentence each.
 
     Args:
         kept: the runs that are used.
-        has_estimate: whether there is an estimate of the same replica.
-        saved: whether the profile was written; then what it says together with older imports.
+        has_estimate: True if there is an estimate of the same replica.
+        saved: the profile in combination with older imports, if it was written.
     """
     notices = list(whose.notes)
     if whose.model not in load_models():
-        notices.append(f"{whose.model} is not a model we know: its rates were not checked against what the GPU can do")
+        notices.append(f"{whose.model} is an unknown model: its rates were not checked against the limits of the GPU")
     sources: dict[str, list[str]] = {}
     for run in kept:
         for clause in doubts(run):
@@ -47,11 +47,9 @@ def notices_of(
         notices.extend(profiles[Kind(whose.gpu, whose.tensor_parallel)].notes)
     for size in sizes:
         if clause := large_ratio(size):
-            # Prompts that the server knew already make a run fast, never slow.
-            caching = "" if size.ratio is not None and size.ratio < 1 else ", and that prefix caching was off"
-            notices.append(
-                f"{clause}. They rarely differ that much: check --gpu, --tp, --precision and --model{caching}"
-            )
+            # Prompts that were already in the server's cache make a run faster, never slower.
+            caching = "" if size.ratio is not None and size.ratio < 1 else ", and make sure that prefix caching was off"
+            notices.append(f"{clause}. They rarely differ so much: check --gpu, --tp, --precision and --model{caching}")
     notices.append(_used_where(sizes, has_estimate=has_estimate))
     low = [
         f"{size.input_tokens:,} + {size.output_tokens:,} (up to {size.tpot_ms:.3g} ms)"
@@ -60,27 +58,27 @@ def notices_of(
     ]
     if low:
         notices.append(
-            f"no higher load was measured at {_few(low)}: a plan with a looser TPOT target takes the highest measured "
-            "rate there for all that a replica serves, and does not lower its rates at other sizes; measure up to the "
-            "load where your target breaks"
+            f"no higher load was measured at {_few(low)}. A plan with a looser TPOT target uses the highest measured "
+            "rate there as the replica's limit, but does not lower rates at other sizes; measure up to the "
+            "load that breaks your target"
         )
     if all(run.saturated or run.tpot_ms is None for run in kept):
         notices.append(
-            'no run gives a TPOT (rate "inf" shows saturation only): under a TPOT target these rates are used only '
-            "where saturation, not the target, is the limit"
+            'no run has a TPOT (rate "inf" shows only saturation): under a TPOT target these rates are used only '
+            "if saturation, not the target, is the limit"
         )
     return notices
 
 
 def _used_where(sizes: Sequence[EstimateComparison], *, has_estimate: bool) -> str:
-    """For which sizes plans use what was measured, one sentence."""
+    """The sizes for which plans use the measurements, one sentence."""
     measured = _few([f"{size.input_tokens:,} + {size.output_tokens:,}" for size in sizes])
     near = f"plans use these rates within {math.expm1(CELL):.0%} of {measured} tokens".replace("%", " %")
     if has_estimate:
         return (
-            f"{near}; up to twice and half of that they correct the estimate, less and less, and elsewhere not at all"
+            f"{near}; from half to twice that size they correct the estimate (less with distance), elsewhere not at all"
         )
-    return f"{near}; smaller sizes count as the next larger one that was measured, as there is no estimate"
+    return f"{near}; smaller sizes count as the next larger measured one, since there is no estimate"
 
 
 def _few(named: Sequence[str]) -> str:

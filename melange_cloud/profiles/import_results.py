@@ -1,4 +1,4 @@
-"""Takes benchmark results as a profile of the user's own, and compares it with the estimate."""
+"""Imports benchmark results as a profile of the user's own, and compares it with the estimate."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from melange_cloud.profiles.run_points import doubts, error_of, grade_of, points
 from melange_cloud.profiles.user_profiles import save_runs
 
 _SHOWN = 10
-"""Files that were skipped, before the rest is counted."""
+"""Skipped files that are listed; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportQuestion:
-    """What a user says of the results; None is what they say themselves, else the usual.
+    """What the user says about the results; None uses what the results say, or else the default.
 
     Attributes:
         engine: the engine that was measured and its version.
-        result_model: what the results call the model, where they seem to name another than ``model``.
-        kv_cache_dtype: what the KV cache was kept in.
+        result_model: the model's name in the results, if it seems to be another than ``model``.
+        kv_cache_dtype: data type of the KV cache.
         max_model_len: longest input + output that the engine was started for, tokens.
-        max_num_seqs: requests at once that it was started for.
+        max_num_seqs: the most requests at once that it was started for.
         weights_gib: weights of a model that is not shipped, GiB.
         tpot_ms: the target under which measured and estimated rates are compared; None is the measured TPOT.
-        saves: whether a profile is written.
+        saves: whether to write a profile.
     """
 
     gpu: str | None = None
@@ -53,7 +53,7 @@ class ImportQuestion:
 
 
 def reading_notes(results: FolderResults) -> Iterator[str]:
-    """What was skipped, passed over or rejected, one line each."""
+    """What was skipped or rejected, one line each."""
     for fault in results.skipped[:_SHOWN]:
         yield f"skipped {fault}"
     if len(results.skipped) > _SHOWN:
@@ -66,16 +66,16 @@ def reading_notes(results: FolderResults) -> Iterator[str]:
 
 
 def import_results(results: FolderResults, question: ImportQuestion, now: datetime) -> ImportReport:
-    """Save the runs as a profile, unless the question says otherwise, and compare them with the estimate.
+    """Save the runs as a profile (if requested), and compare them with the estimate.
 
     Raises:
-        BadInput: no run is left; what the results and the question say of themselves contradict each other, or the
-            GPU cannot have done it.
+        BadInput: no run is left, the results and the question contradict each other, or a run is faster than the GPU
+            can be.
         MelangeError: the profile cannot be written.
     """
     runs = [run for file in results.readings for run in file.runs]
     if not runs:
-        raise BadInput("none of the files holds a run")
+        raise BadInput("none of the files has a run")
     kept = with_engine([run for run in runs if not rejection(run)], question.engine)
     if not kept:
         raise BadInput("no run is left to import")
@@ -148,7 +148,7 @@ def _verdict(run: BenchmarkRun) -> RunVerdict:
 
 def _use(run: BenchmarkRun) -> str:
     if run.saturated:
-        return "used as the saturated rate; its times are those of a queue"
+        return "used as the saturated rate; its times include queueing"
     if run.tpot_ms is not None:
         return f"gives a TPOT of {run.tpot_ms:.3g} ms at its rate"
-    return "gives a rate without a TPOT: used where saturation is the limit"
+    return "gives a rate without a TPOT: used if saturation is the limit"

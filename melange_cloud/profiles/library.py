@@ -40,24 +40,24 @@ def load_profiles(
     engine: str | None = None,
     cached_input: float = 0.0,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
-    """The shipped profiles, and why others are missing.
+    """Load profiles, and say why others are missing.
 
     Args:
         model: as ``find_model`` accepts it.
         precision: None is the model's own.
         era: None is DEFAULT_ERA.
         gpus: None is all.
-        config: a ``config.json`` of which the profiles are made instead; then ``model`` is its name and a precision is
-            needed.
-        engine: one of the era's, as people write it; None is the mean of them.
-        cached_input: share of the input tokens that a prefix cache holds: their prefill is saved, not their memory.
+        config: a ``config.json`` from which the profiles are estimated instead; ``model`` is then its name, and a
+            precision is required.
+        engine: one of the era's, in any spelling; None is the mean of them.
+        cached_input: share of the input tokens in a prefix cache, which saves their prefill but not their memory.
 
-    Measured profiles, the shipped ones and the user's, are pinned over the estimates; their ``notes`` say where the
-    user's contradict each other.
+    Measured profiles, both shipped ones and the user's, are pinned over the estimates; ``notes`` says where the user's
+    contradict each other.
 
     Returns:
-        The profiles by kind, sorted by GPU (as GPUS) and degree. Then why there is none, one clause each: by GPU where
-        it has no profile at all, by kind where it has profiles at other degrees.
+        The profiles by kind, sorted by GPU (in the order of GPUS) and degree. Then why others are missing, one clause
+        each: by GPU if it has no profile at all, by kind if it has profiles at other degrees.
 
     Raises:
         BadInput: a name is unknown.
@@ -113,12 +113,12 @@ def load_profiles(
 
 
 def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profile | None:
-    """The estimate alone, whatever was measured: the shipped one, else the user's; None if there is none.
+    """The estimate without measurements: the shipped one, or else the user's; None if there is none.
 
-    It is of the mean of the era's engines.
+    It is for the mean of the era's engines.
 
     Args:
-        model, precision, era: exactly as they are called.
+        model, precision, era: exact names.
     """
     served_by = resolve_engine(None, load_eras()[era])
     if precision in load_eras()[era].models.get(model, ()):
@@ -131,7 +131,7 @@ def estimated_profile(model: str, precision: str, era: str, kind: Kind) -> Profi
 def _load_own(
     model: str, precision: str | None, era: Era, gpus: Iterable[str], engine: str, cached_input: float
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
-    """Profiles of a model that only the user knows: what was measured, over what was estimated by its config."""
+    """Profiles of a model that only the user has: measurements pinned over estimates from its config."""
     from melange_cloud.profiles.max_tput.measured_over_estimate import pin
 
     resolved = own_precision(model, precision, era.name)
@@ -142,13 +142,13 @@ def _load_own(
         held = pin(estimates, [], own_files(era.name, model, resolved, gpu), engine)
         profiles.update(sorted(with_unmoved_noted(held, {}, cached_input).items()))
         if not held:
-            missing[gpu] = f"{plain_name(model)} was not measured on {gpu} or estimated (profiles estimate --save)"
+            missing[gpu] = f"no measurement or estimate of {plain_name(model)} on {gpu} (profiles estimate --save)"
     return profiles, missing
 
 
 @cache
 def _table(model: str, era: str, precision: str, gpu: str, engine: str) -> EstimateTable | None:
-    """The estimates of a GPU; what they compute is kept as long as the process runs."""
+    """The estimates of a GPU; computed points are cached for the lifetime of the process."""
     constants = load_calibrations().get((gpu, era, "fp8" if precision == "fp8" else "fp16"))
     if constants is None or load_gpus()[gpu].peak_tflops(precision) is None:
         return None
@@ -167,7 +167,7 @@ def _estimates(model: str, era: str, precision: str, gpu: str, engine: str) -> d
 def _prefix_caches(
     model: str, era: str, precision: str, gpu: str, engine: str, cached_input: float
 ) -> dict[Kind, PrefixCache]:
-    """What a prefix cache changes on a GPU, by kind."""
+    """The effect of a prefix cache on a GPU, by kind."""
     table = _table(model, era, precision, gpu, engine)
     return {} if table is None else prefix_caches(table, engine, cached_input)
 
@@ -181,12 +181,12 @@ def _why_not(model: Model, era: Era, precision: str, kind: Kind, engine: str) ->
     gpu = load_gpus()[kind.gpu]
     constants = load_calibrations().get((kind.gpu, era.name, "fp8" if precision == "fp8" else "fp16"))
     if gpu.peak_tflops(precision) is None:
-        return f"{kind.gpu} has no {precision}"
+        return f"{kind.gpu} does not support {precision}"
     if constants is None:
-        return f"nothing is known of {kind.gpu} in era {era.name}"
+        return f"nothing is known about {kind.gpu} in era {era.name}"
     if kind.tensor_parallel not in era.tensor_parallel:
         return f"era {era.name} has no profiles at tensor parallel {kind.tensor_parallel}"
     refusal = replica_of(model, gpu, kind.tensor_parallel, era, precision, constants, engine=engine).refusal
     if precision in era.models.get(model.name, ()) and era.fewest_gpus:
-        return refusal or f"era {era.name} has the fewest GPUs that fit, as the paper has it"
-    return refusal or f"nothing is estimated of {model.name} in era {era.name}"
+        return refusal or f"era {era.name} has only the smallest number of GPUs that fits, like the paper"
+    return refusal or f"{model.name} is not estimated in era {era.name}"

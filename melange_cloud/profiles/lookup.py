@@ -1,4 +1,4 @@
-"""Finds models, eras, GPUs and precisions by their names as people spell them."""
+"""Finds models, eras, GPUs and precisions by the names that people use."""
 
 import re
 from collections.abc import Iterable
@@ -29,10 +29,10 @@ _SUFFIX = re.compile(r"[-_ ](instruct|chat|hf|base|it)$")
 
 
 def find_model(name: str) -> Model:
-    """The shipped model of a name such as ``llama-3.1-8b`` or ``meta-llama/Llama-3.1-8B-Instruct``.
+    """The shipped model with a name such as ``llama-3.1-8b`` or ``meta-llama/Llama-3.1-8B-Instruct``.
 
     Raises:
-        BadInput: not found; close matches are named.
+        BadInput: not found; the message has close matches.
     """
     models = load_models()
     spellings = {
@@ -55,7 +55,7 @@ def find_era(name: str | None = None) -> Era:
     """An engine era by name; None is DEFAULT_ERA.
 
     Raises:
-        BadInput: not found; all names are listed.
+        BadInput: not found; the message lists all names.
     """
     eras = load_eras()
     name = DEFAULT_ERA if name is None else re.sub(r"[\s_-]+", "-", name.strip().lower())
@@ -65,15 +65,15 @@ def find_era(name: str | None = None) -> Era:
 
 
 def engines_of(era: Era) -> tuple[str, ...]:
-    """The engines that an era covers, in the order of ENGINES; where it is one, all its profiles are of it."""
+    """The engines of an era, in the order of ENGINES; if there is one, all profiles of the era are for it."""
     return tuple(engine for engine in ENGINES if engine in era.engines)
 
 
 def find_engine(word: str | None) -> str:
-    """An engine as people write it, as ENGINES does; None is MEAN_OF_ENGINES.
+    """An engine in any spelling, in the spelling of ENGINES; None is MEAN_OF_ENGINES.
 
     Raises:
-        BadInput: it is not an engine; close matches are named.
+        BadInput: it is not an engine; the message has close matches.
     """
     if word is None:
         return MEAN_OF_ENGINES
@@ -87,22 +87,22 @@ def find_engine(word: str | None) -> str:
 
 
 def resolve_engine(word: str | None, era: Era) -> str:
-    """The engine of an era that a word names; None or ``mean`` is the mean of its engines, where it has several.
+    """The engine of an era by name; None or ``mean`` is the mean of its engines, if it has several.
 
     Raises:
-        BadInput: it is not an engine, or not one of the era.
+        BadInput: it is not an engine, or not one of the era's.
     """
     wanted, of_era = find_engine(word), engines_of(era)
     if wanted == MEAN_OF_ENGINES:
         return of_era[0] if len(of_era) == 1 else wanted
     if wanted not in of_era:
         titles = one_of(ENGINE_TITLES[engine] for engine in of_era)
-        raise BadInput(f"--engine {echoed(word)}: era {era.name} is {titles} alone; leave --engine or --era out")
+        raise BadInput(f"--engine {echoed(word)}: era {era.name} has only {titles}; drop --engine or --era")
     return wanted
 
 
 def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
-    """GPU names as GPUS spells them, in its order; None is all.
+    """GPU names in the spelling and order of GPUS; None is all.
 
     Raises:
         BadInput: a name is not one of GPUS.
@@ -114,7 +114,7 @@ def find_gpus(names: Iterable[str] | None = None) -> tuple[str, ...]:
 
 
 def resolve_era(model: str, era: str | None = None) -> str:
-    """The era's name, checked to have profiles of the model; None is DEFAULT_ERA.
+    """Check that an era has profiles of the model, and return its name; None is DEFAULT_ERA.
 
     Raises:
         BadInput: the model or the era is unknown, or the era has no profile of the model.
@@ -122,14 +122,14 @@ def resolve_era(model: str, era: str | None = None) -> str:
     found, where = find_model(model), find_era(era)
     if found.name not in where.models and not own_precisions(where.name, found.name):
         others = [name for name, other in load_eras().items() if found.name in other.models]
-        raise BadInput(f"no profile of {found.name} in era {where.name}: it has {', '.join(others)}")
+        raise BadInput(f"no profile of {found.name} in era {where.name}: use {', '.join(others)}")
     return where.name
 
 
 def resolve_precision(model: str, era: str | None = None, precision: str | None = None) -> str:
-    """The precision of the profiles that answer for ``precision``; None asks for the model's own.
+    """The precision of the profiles to use for ``precision``; None is the model's own.
 
-    bf16 and fp16 are equally fast: either finds the 16-bit profile that is shipped.
+    bf16 and fp16 are equally fast, so either selects the shipped 16-bit profile.
 
     Raises:
         BadInput: the model, the era or the precision is unknown, or the era has no such profile of the model.
@@ -153,7 +153,7 @@ def resolve_precision(model: str, era: str | None = None, precision: str | None 
 
 
 def is_own_model(model: str, era: str | None = None) -> bool:
-    """Whether a model is not shipped, but the user measured it in an era."""
+    """True if a model is not shipped but the user measured it in an era."""
     folder = own_folder()
     if not folder.is_dir() or not plain_name(model, or_else=""):
         return False
@@ -165,10 +165,10 @@ def is_own_model(model: str, era: str | None = None) -> bool:
 
 
 def own_precision(model: str, precision: str | None, era: str) -> str:
-    """The precision that is meant of a model that only the user knows; None is the only one there is.
+    """The precision of a model that only the user has; None selects the only one.
 
     Raises:
-        BadInput: it does not exist, or there are several to choose from.
+        BadInput: it does not exist, or there are several.
     """
     there = own_precisions(era, model)
     wanted = plain_precision(precision) if precision else there[0] if len(there) == 1 else None
@@ -192,7 +192,7 @@ def same_shape(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A model's name without case, organisation, punctuation and the endings that do not change its speed."""
+    """A model's name in lower case, without organisation, punctuation and endings that do not change its speed."""
     plain = name.strip().lower().rpartition("/")[2]
     while _SUFFIX.search(plain):
         plain = _SUFFIX.sub("", plain)

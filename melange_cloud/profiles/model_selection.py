@@ -1,4 +1,4 @@
-"""Which model, precision and era are meant, be the model shipped or known to the user's own profiles alone."""
+"""Selects model, precision and era; the model is a shipped one or one from the user's own profiles."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,13 @@ from melange_cloud.profiles.user_profiles import own_estimates, own_files, plain
 
 @dataclass(frozen=True, slots=True)
 class ModelSelection:
-    """What profiles are looked for.
+    """The profiles to look for.
 
     Attributes:
         weight_gib: weights of the model in this precision, GiB; None if the user's profiles do not say.
-        notes: what was taken of a config.json, one clause each; empty for others.
-        is_own: whether the model is not shipped, but only in the user's own profiles.
-        all_measured: whether nothing of it is estimated, so that no engine but the measured one can be chosen.
+        notes: what was used of a config.json, one clause each; empty for other models.
+        is_own: whether the model is only in the user's own profiles.
+        all_measured: whether nothing is estimated, so that only the measured engine can be used.
     """
 
     model: str
@@ -38,10 +38,10 @@ class ModelSelection:
 def choose_config(
     config: Path, model: str | None = None, precision: str | None = None, era: str | None = None
 ) -> ModelSelection:
-    """The same of a model that is known by its ``config.json``; ``model`` is what to call it.
+    """The same for a model known only from its ``config.json``; ``model`` is its name.
 
     Raises:
-        BadFile: the config cannot be read, or is of a kind that cannot be estimated.
+        BadFile: the config cannot be read, or the model is of a kind that cannot be estimated.
         BadInput: the precision or era does not exist.
     """
     from melange_cloud.profiles.estimates.config_profiles import model_of
@@ -54,10 +54,10 @@ def choose_config(
 
 
 def choose(model: str, precision: str | None = None, era: str | None = None) -> ModelSelection:
-    """The names that profiles go by; None is the model's own precision and today's era.
+    """The names of model, precision and era in profiles; None is the model's own precision and today's era.
 
     Raises:
-        BadInput: the model, precision or era does not exist; close matches are named.
+        BadInput: the model, precision or era does not exist; the message has close matches.
     """
     where = find_era(era).name
     if is_own_model(model, where):

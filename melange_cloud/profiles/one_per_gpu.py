@@ -1,4 +1,4 @@
-"""The one profile of each GPU that a user names, and why others have none."""
+"""Selects one profile for each GPU that a user names, and says why others have none."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ _Load = Callable[[Iterable[str]], tuple[dict[Kind, Profile], dict[str | Kind, st
 
 
 def gpus_of(words: Iterable[str]) -> tuple[str, ...]:
-    """The GPUs that words name, in the order of GPUS; ``all`` is every one, and a word may hold several after commas.
+    """The GPUs that words name, in the order of GPUS; ``all`` is every one, and a word may be a comma-separated list.
 
     Raises:
         BadInput: a name is not one of GPUS.
@@ -43,12 +43,12 @@ def one_per_gpu(
         tensor_parallel: GPUs per replica; None is the fewest that fit.
         era: None is today's engines.
         precision: None is the model's own.
-        engine: as ``resolve_engine`` gives it; None is the mean of the era's engines.
+        engine: from ``resolve_engine``; None is the mean of the era's engines.
         cached_input: share of all input tokens that a prefix cache holds.
         config: the ``config.json`` of a model that is not shipped.
 
     Raises:
-        BadInput: no GPU has one; every reason is named.
+        BadInput: no GPU has one; the message has every reason.
     """
     if config is not None:
         choice = choose_config(config, model, precision, era)

@@ -1,4 +1,4 @@
-"""Operating points of one request size compared with an SLO, and those of a size between the profiled ones."""
+"""Finds the highest rate of one request size within an SLO, also for sizes between the profiled ones."""
 
 import math
 from bisect import bisect_left
@@ -10,9 +10,9 @@ from melange_cloud.domain import OperatingPoint, Slo
 
 
 class Point(NamedTuple):
-    """What MaxTput needs of an operating point; a size's points are in the order of their TPOT.
+    """What MaxTput needs from an operating point; the points of a size are sorted by TPOT.
 
-    Latencies are in ms, and infinite if they are not known: such a point keeps no target.
+    Latencies are in ms, and infinite if unknown: such a point meets no target.
     """
 
     tpot_ms: float
@@ -23,14 +23,14 @@ class Point(NamedTuple):
 
     @property
     def in_flight(self) -> float:
-        """Mean requests in flight, by Little's law; infinite if the latencies are not known."""
+        """Mean requests in flight, by Little's law; infinite if the latencies are unknown."""
         return self.requests_per_s * self.e2e_ms / 1000
 
 
 class BestRate(NamedTuple):
     """The highest rate within an SLO, the target that limits it or ``saturation``, and the mean TPOT there.
 
-    ``missed_beyond``: a higher load is known, and misses a target.
+    ``missed_beyond``: a higher load is known to miss a target.
     """
 
     requests_per_s: float
@@ -40,17 +40,17 @@ class BestRate(NamedTuple):
 
 
 class MissedTarget(NamedTuple):
-    """The target that even the lightest load misses; ``least_ms`` is infinite if no point has that latency."""
+    """The target that even the lightest load misses; ``least_ms`` is infinite if no point has this latency."""
 
     target: str
     least_ms: float
     limit_ms: float
 
     def reason(self, size: tuple[float, float]) -> str:
-        """Why a size is unservable, one clause."""
+        """Why the size cannot be served, one clause."""
         name = TARGETS[self.target]
         if self.least_ms == math.inf:
-            return f"no data: the profile does not know its {name}: measure it (melange-cloud profiles measure)"
+            return f"no data: the profile has no {name}: measure it (melange-cloud profiles measure)"
         what = "per token" if self.target == "tpot" else f"of {name}"
         digits = 3 if float(f"{self.least_ms:.3g}") > self.limit_ms else 5
         return (
@@ -66,9 +66,9 @@ _PLACES = {target: Point._fields.index(f"{target}_ms") for target in TARGETS}
 
 
 def best_within(points: Sequence[Point], slo: Slo) -> BestRate | MissedTarget:
-    """The highest rate within all the targets.
+    """The highest rate within all targets.
 
-    Between the last point that keeps them and the next, which misses one, the rate is interpolated.
+    The rate is interpolated between the last point that meets them and the next one, which misses one.
 
     Args:
         points: of one size; at least one.
@@ -108,10 +108,10 @@ def best_within(points: Sequence[Point], slo: Slo) -> BestRate | MissedTarget:
 
 
 def _on_the_way(low: float, high: float, part: float, target: str) -> tuple[float, float, str]:
-    """The rate where a latency has gone a part of its way from one point to the next, with that part and the target.
+    """The rate at which a latency reaches its target between two points, with the fraction of the way and the target.
 
-    TPOT and E2E grow with the requests in flight, as the rate does. TTFT waits for half a step of the other requests,
-    which is soon nearly all of a step: it is the reciprocal of the rate that it follows.
+    TPOT and E2E grow with the requests in flight, as the rate does. TTFT includes half a step of the other requests,
+    which soon is nearly all of it, so it follows the reciprocal of the rate.
     """
     if target == "ttft":
         return 1 / ((1 - part) / low + part / high), part, target
@@ -119,7 +119,7 @@ def _on_the_way(low: float, high: float, part: float, target: str) -> tuple[floa
 
 
 def on_line(pairs: Sequence[tuple[float, float]], x: float) -> float | None:
-    """y at x, on a line between the two of rising (x, y) pairs about it; the first y before them, None beyond them."""
+    """y at x, interpolated between sorted (x, y) pairs; the first y before them, None beyond them."""
     above = next((at for at, pair in enumerate(pairs) if pair[0] > x), None)
     if above is None:
         return None
@@ -132,15 +132,16 @@ def on_line(pairs: Sequence[tuple[float, float]], x: float) -> float | None:
 def interpolated(corners: Sequence[tuple[Sequence[Point], float]]) -> list[Point]:
     """The operating points of a size between profiled ones.
 
-    Sizes are compared at equal fill, the part of the most requests that they hold in flight: the same number in flight
-    would be light for one and more than memory holds for another. At a fill, latencies and the replica-seconds of a
-    request are interpolated in the tokens, which they follow nearly linearly, and where they bend lie below the line.
+    Sizes are compared at equal fill, the fraction of the most requests that they can have in flight, since the same
+    number in flight may be light for one and exceed the memory for another. At a given fill, latencies and the
+    replica-seconds of a request are interpolated in the tokens, which they follow nearly linearly; where they bend,
+    they are below the line.
 
     Args:
-        corners: the points of each size about it, with its weight; weights sum to 1.
+        corners: the points of each surrounding size, with its weight; weights sum to 1.
 
     Returns:
-        Points in the order of their load; none where a size has no point whose latencies are known.
+        Points in the order of their load; none if a size has no point with known latencies.
     """
     sizes = []
     for points, weight in corners:
@@ -169,7 +170,7 @@ def interpolated(corners: Sequence[tuple[Sequence[Point], float]]) -> list[Point
 
 
 def _added(terms: Iterable[float]) -> float:
-    """Their sum, term by term, as GridProfile adds a rate up: from Python 3.12 on ``sum`` rounds otherwise."""
+    """The sum term by term, like GridProfile adds up a rate; ``sum`` rounds differently from Python 3.12 on."""
     total = 0.0
     for term in terms:
         total += term
@@ -177,7 +178,7 @@ def _added(terms: Iterable[float]) -> float:
 
 
 def _at_load(loads: Sequence[float], by_load: dict[float, Point], load: float) -> Point:
-    """A size's point at a load between its own; below its lightest it is that one."""
+    """A point of the size at a load between its own; below its lightest, the lightest."""
     above = bisect_left(loads, load)
     if above == 0 or above == len(loads) or loads[above] == load:
         return by_load[loads[min(above, len(loads) - 1)]]
@@ -193,9 +194,9 @@ def _at_load(loads: Sequence[float], by_load: dict[float, Point], load: float) -
 
 
 class SizePoints(NamedTuple):
-    """The points of one size, TPOT rising; worst grade, largest errors; origin of all.
+    """The points of one size by rising TPOT, with the worst grade, the largest errors and their origin.
 
-    ``error_down``: by what fraction a rate may be less; None is ``error``.
+    ``error_down``: by what fraction a rate may be lower; None means ``error``.
     """
 
     points: list[Point]
@@ -206,7 +207,7 @@ class SizePoints(NamedTuple):
 
 
 def rates_of(points: Iterable[OperatingPoint]) -> SizePoints:
-    """What MaxTput needs of the points of one size; at least one."""
+    """What MaxTput needs from the points of one size; at least one."""
     held = list(points)
     origin = "measured" if all(point.origin == "measured" for point in held) else "estimated"
     brief = sorted(_brief(point) for point in held)

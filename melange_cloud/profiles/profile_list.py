@@ -13,7 +13,7 @@ def profile_list(engine: str | None = None) -> ProfileList:
     """Every profile that a plan can use.
 
     Args:
-        engine: only the eras that have it, and the degrees that fit with its limits; None is the mean of each era's.
+        engine: list only the eras that have it and the degrees that fit its limits; None is the mean of each era's.
 
     Raises:
         BadInput: it is not an engine.

@@ -25,8 +25,8 @@ def profile_rates(
     """MaxTput at every size that the profile has operating points for.
 
     Args:
-        cached_input: what the profile was loaded with.
-        with_law: whether to say how long one step takes too.
+        cached_input: the share with which the profile was loaded.
+        with_law: whether to include how long one step takes.
 
     Raises:
         BadFile: a row of the profile is broken.

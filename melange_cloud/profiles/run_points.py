@@ -1,4 +1,4 @@
-"""Benchmark runs become operating points, and points of one request size that contradict each other are found."""
+"""Turns benchmark runs into operating points, and finds points of one request size that contradict each other."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,30 +9,30 @@ from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.grades import ERROR_OF_GRADE
 
 MOST_FAILED = 0.01
-"""Runs in which a larger part of the requests failed are rejected: they measured another load than requested."""
+"""Runs with a larger fraction of failed requests are rejected: they did not measure the requested load."""
 
 SAME_SIZE = 1.08
-"""Runs whose mean sizes differ by at most this factor measure one size: means of 300 random lengths differ by 5 %."""
+"""Runs with mean sizes within this factor count as one size: means of 300 random lengths differ by 5 %."""
 
 CONTRADICTION = 1.2
-"""Two measurements that are each right within ±10 % differ at most by this factor at the same load."""
+"""Two measurements that are each right within ±10 % differ by at most this factor at the same load."""
 
 ERROR = 0.1
-"""Of a measured point: what grade A means. Nightly runs on one server spread by 1-2 %, two servers by more."""
+"""Error of a measured point of grade A. Nightly runs on one server differ by 1-2 %, two servers by more."""
 
 LEAST_REQUESTS = 10
-"""Of a run that counts at all. Requests arrive at random, so a rate counted over N of them is off by 1 / sqrt(N): 32 %
-at ten, the ±10 % of grade A at a hundred."""
+"""Fewest requests of a usable run. Requests arrive at random, so a rate counted over N of them is off by 1 / sqrt(N):
+32 % with ten, the ±10 % of grade A with a hundred."""
 
 MOST_ERROR = 0.5
-"""Of a run that counts: that of grade D, which an estimate has too."""
+"""Largest error of a usable run: that of grade D, which estimates can have too."""
 
 UNCOUNTED_ERROR = 0.25
-"""Of a run that does not say how many requests it counted, and of a queue of less than SURELY_FLOODED."""
+"""Error of a run that does not say how many requests it counted, and of a queue of fewer than SURELY_FLOODED."""
 
 SURELY_FLOODED, PERHAPS_FLOODED = 512, 100
-"""Requests sent at once that fill any replica (twice the 256 that engines run at once by default), and those that fill
-one if requests queued: if TTFT was a quarter of the whole latency or more. Ten requests at once show no saturation."""
+"""Requests sent at once that fill any replica (twice the 256 that engines run at once by default); and those that are
+enough if requests queued, that is, if TTFT was at least a quarter of the latency. Ten at once show no saturation."""
 
 _QUEUED = 0.25
 _SAME_LOAD = 1.1
@@ -40,13 +40,13 @@ _GROWTH_AT_SATURATION = 1.05
 
 
 def rejection(run: BenchmarkRun) -> str:
-    """Why a run says nothing about a rate, one clause; empty if it does."""
+    """Why a run cannot be used, one clause; empty if it can."""
     if run.cancelled:
-        return f"the run was cancelled ({run.cancelled}), so its rate is that of a part: repeat it"
+        return f"the run was cancelled ({run.cancelled}), so its rate is incomplete: repeat it"
     if run.failed and run.completed is not None and run.failed_fraction > MOST_FAILED:
         return (
             f"{run.failed:,} of {run.completed + run.failed:,} requests failed ({run.failed_fraction:.1%}); "
-            f"at most {MOST_FAILED:.0%} may"
+            f"at most {MOST_FAILED:.0%} may fail"
         )
     if run.output_tokens < 2:
         how = "one output token" if run.output_tokens == 1 else f"a mean of {run.output_tokens:.3g} output tokens"
@@ -54,20 +54,20 @@ def rejection(run: BenchmarkRun) -> str:
     if run.saturated and not is_flood(run):
         sent = "it does not say how many requests it sent" if run.completed is None else f"{run.completed:,} requests"
         return (
-            f"{sent} at once, too few to show saturation: {SURELY_FLOODED} are enough, or {PERHAPS_FLOODED} if "
-            "requests queued"
+            f"{sent} at once are too few to show saturation: send {SURELY_FLOODED}, or {PERHAPS_FLOODED} if "
+            "requests queue"
         )
     if run.completed is not None and run.completed < LEAST_REQUESTS and not run.steady:
         return f"only {_requests(run.completed)}: at least {LEAST_REQUESTS} are needed ({GRADE_A})"
     if error_of(run) > MOST_ERROR:
         return (
-            f"{_requests(run.completed or 0)} with {run.in_flight or 0:,.0f} in flight are mostly ramp and drain: "
-            f"at least twice those in flight are needed ({GRADE_A})"
+            f"{_requests(run.completed or 0)} with {run.in_flight or 0:,.0f} in flight are mostly ramp-up and drain: "
+            f"at least twice as many as in flight are needed ({GRADE_A})"
         )
     return ""
 
 
-GRADE_A = f"grade A needs at least {round(1 / ERROR**2)} requests, and {round(1 / ERROR)} times those in flight"
+GRADE_A = f"grade A needs at least {round(1 / ERROR**2)} requests, and {round(1 / ERROR)} times the requests in flight"
 
 
 def _requests(count: int) -> str:
@@ -75,10 +75,10 @@ def _requests(count: int) -> str:
 
 
 def error_of(run: BenchmarkRun) -> float:
-    """The fraction by which a run's rate may be off: ERROR, or more where few requests were counted.
+    """The fraction by which a run's rate may be off: ERROR, or more if few requests were counted.
 
-    Of N requests 1 / sqrt(N) is chance; those in flight at begin and end, in_flight / N, saw another load. A flood has
-    neither; a steady run has excluded both.
+    With N requests chance accounts for 1 / sqrt(N); in_flight / N of them, at the beginning and the end, saw another
+    load. A flood does not have either effect, and a steady run has excluded both.
     """
     if run.steady:
         return ERROR
@@ -90,15 +90,15 @@ def error_of(run: BenchmarkRun) -> float:
 
 
 def grade_of(error: float) -> str:
-    """The grade of a measured point by its error: A up to 10 %, then as estimates have them."""
+    """The grade of a measured point by its error: A up to 10 %, then the grades of estimates."""
     return next((grade for grade, most in ERROR_OF_GRADE.items() if error <= most + 1e-9), "D")
 
 
 def doubts(run: BenchmarkRun) -> tuple[str, ...]:
-    """What keeps a run that is not rejected from being trusted in full, or is left open by its file; clauses."""
+    """Why a usable run is not fully trusted, and what its file does not say; one clause each."""
     clauses = list(run.notes)
     if run.tpot_ms is None and not run.saturated:
-        clauses.append("the file has no time per output token: the rate counts where saturation is the limit")
+        clauses.append("the file has no time per output token, so the rate counts only if saturation is the limit")
     if run.failed is None:
         clauses.append("the file does not say how many requests failed")
     if run.completed is None:
@@ -107,15 +107,15 @@ def doubts(run: BenchmarkRun) -> tuple[str, ...]:
         at = f" with {run.in_flight:,.0f} in flight" if run.in_flight is not None else ""
         clauses.append(f"{_requests(run.completed)}{at} ({GRADE_A})")
     if run.cut_off:
-        clauses.append(f"{run.cut_off:,} were still running when the time was up")
+        clauses.append(f"{run.cut_off:,} requests were still running when the time was up")
     return tuple(clauses)
 
 
 def points_of(runs: Iterable[BenchmarkRun]) -> list[OperatingPoint]:
     """Operating points of runs, sorted by size and rate; rejected runs are left out.
 
-    Runs of nearly one size (SAME_SIZE) become points of one size, the mean over their completed requests. A run that
-    was sent as fast as the tool could (rate "inf") gives its rate alone, as its latencies are those of a queue.
+    Runs of about the same size (SAME_SIZE) become points of one size, the mean over their completed requests. A run
+    that was sent as fast as the tool could (rate "inf") gives only its rate, since its latencies are those of a queue.
     """
     points: list[OperatingPoint] = []
     for group in _by_size([run for run in runs if not rejection(run)]):
@@ -145,7 +145,7 @@ def _by_size(runs: Sequence[BenchmarkRun]) -> list[list[BenchmarkRun]]:
 
 
 def same_size(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether two sizes (input_tokens, output_tokens) count as one measured size."""
+    """True if two sizes (input_tokens, output_tokens) count as one measured size."""
     return all(max(a, b) <= SAME_SIZE * min(a, b) or abs(a - b) < 1 for a, b in zip(one, other, strict=True))
 
 
@@ -170,7 +170,7 @@ def _point(run: BenchmarkRun, input_tokens: int, output_tokens: int) -> Operatin
 
 
 def is_flood(run: BenchmarkRun) -> bool:
-    """Whether a run at the rate "inf" had enough requests to fill a replica."""
+    """True if a run at the rate "inf" had enough requests to fill a replica."""
     if not run.saturated or run.completed is None or run.completed < PERHAPS_FLOODED:
         return False
     if run.completed >= SURELY_FLOODED:
@@ -185,10 +185,10 @@ def _one_field(text: str) -> str:
 
 
 def is_saturated(points: Sequence[OperatingPoint]) -> bool:
-    """Whether points of one size show that a higher load brings no higher rate.
+    """True if points of one size show that a higher load does not raise the rate.
 
-    They do where one was sent as fast as the tool could and none is faster, or where more requests in flight brought
-    less than 5 % more. The highest rate of a lone run at 4 requests/s proves nothing of the kind.
+    They do if one was sent as fast as the tool could and none is faster, or if more requests in flight raised the rate
+    by less than 5 %. A single run at 4 requests/s does not show that.
     """
     top = max(point.requests_per_s for point in points)
     flooded = [point for point in points if point.tpot_ms is None and point.concurrency is None]
@@ -204,22 +204,22 @@ def is_saturated(points: Sequence[OperatingPoint]) -> bool:
 def contradiction(newer: Sequence[OperatingPoint], older: Sequence[OperatingPoint]) -> str:
     """How two measurements of one size contradict each other, one clause; empty if they do not.
 
-    They do where, at the same load (requests in flight or rate within 10 %), rate or TPOT differ by more than 20 %, or
-    where the rates at saturation do.
+    They do if rate or TPOT differ by more than 20 % at the same load (requests in flight or rate within 10 %), or if
+    the rates at saturation do.
     """
     for new, old in product(newer, older):
         same_in_flight = new.concurrency and old.concurrency and _near(new.concurrency, old.concurrency)
         if same_in_flight and not _agree(new.requests_per_s, old.requests_per_s):
-            rates = f"{new.requests_per_s:.3g} against {old.requests_per_s:.3g} requests/s"
+            rates = f"{new.requests_per_s:.3g} instead of {old.requests_per_s:.3g} requests/s"
             return f"at {new.concurrency:,} requests in flight {rates}"
         if new.tpot_ms is None or old.tpot_ms is None or not _near(new.requests_per_s, old.requests_per_s):
             continue
         if not _agree(new.tpot_ms, old.tpot_ms):
-            return f"at {new.requests_per_s:.3g} requests/s {new.tpot_ms:.3g} against {old.tpot_ms:.3g} ms TPOT"
+            return f"at {new.requests_per_s:.3g} requests/s {new.tpot_ms:.3g} instead of {old.tpot_ms:.3g} ms TPOT"
     if is_saturated(newer) and is_saturated(older):
         tops = [max(point.requests_per_s for point in points) for points in (newer, older)]
         if not _agree(*tops):
-            return f"at saturation {tops[0]:.3g} against {tops[1]:.3g} requests/s"
+            return f"at saturation {tops[0]:.3g} instead of {tops[1]:.3g} requests/s"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Estimates that the user saved (``profiles estimate --save``): which of them answers for an engine."""
+"""Chooses among the estimates that the user saved (``profiles estimate --save``), by engine."""
 
 from melange_cloud.domain import Kind
 from melange_cloud.domain.engines import MEAN_OF_ENGINES, engine_title, engines_in
@@ -8,7 +8,7 @@ from melange_cloud.profiles.user_profiles import own_estimates
 
 
 def saved_estimates(era: str, model: str, precision: str, gpu: str, engine: str) -> dict[Kind, GridProfile]:
-    """The user's estimates by kind: that for the engine, else for the mean, else for another; notes say where.
+    """The user's estimate of each kind: that for the engine, else for the mean, else for another engine, with a note.
 
     Raises:
         BadFile: one of the files is broken.
@@ -32,6 +32,6 @@ def _notes(file: ProfileFile, engine: str) -> tuple[str, ...]:
         return ()
     option = "" if engine == MEAN_OF_ENGINES else f" --engine {engine}"
     return (
-        f"your estimate {file.path.name} is for {engine_title(_engine(file))}, not {engine_title(engine)}: it is used "
-        f"as it is; `profiles estimate{option} --save` adds one",
+        f"your estimate {file.path.name} is for {engine_title(_engine(file))}, not {engine_title(engine)}, but is used "
+        f"as it is; add the right one with `profiles estimate{option} --save`",
     )

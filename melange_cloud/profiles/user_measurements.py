@@ -1,4 +1,4 @@
-"""Which of the user's measurements a profile rests on, and the sentences that say so."""
+"""Finds the user's measurements that a profile is based on, and describes them."""
 
 import math
 from collections.abc import Collection, Iterable, Sequence
@@ -17,21 +17,21 @@ from melange_cloud.profiles.max_tput.profile import Profile
 from melange_cloud.profiles.served_profile import served_max_tput
 
 Size = tuple[float, float, int | None]
-"""Mean input tokens, mean output tokens, longest input + output (None: not known)."""
+"""Mean input tokens, mean output tokens, longest input + output (None: unknown)."""
 
 
 def imports_of(profile: Profile) -> tuple[UserMeasurement, ...]:
-    """Every import of a profile that no newer one contradicts, oldest first."""
+    """All imports of a profile that no newer one contradicts, oldest first."""
     return tuple(_described(file, profile) for file in _own(profile))
 
 
 def rests_on(
     profile: Profile, sizes: Collection[Size], targets: Iterable[Slo], api_servers: int = DEFAULT_API_SERVERS
 ) -> tuple[UserMeasurement, ...]:
-    """The imports without which a replica would serve something else of any of these sizes, under any of the targets.
+    """The imports that change what a replica serves at any of these sizes, under any of the targets.
 
-    Those of far sizes may be among them, as they show how fast the front end is. Several that say the same are all
-    named.
+    Imports of distant sizes may be among them, since they show how fast the front end is. If several say the same, all
+    are listed.
     """
     own = _own(profile)
     if not own:
@@ -72,7 +72,7 @@ def _estimates(profile: Profile) -> dict[Kind, GridProfile]:
 
 
 def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
-    """The profile as it would be if the user had these files alone; None if nothing is left."""
+    """The profile as it would be with only these files; None if nothing is left."""
     measured = _measured(profile)
     shipped = [] if measured is None else list(measured.shipped)
     cache = profile.prefix_cache if isinstance(profile, PinnedProfile) else None
@@ -81,14 +81,14 @@ def _with(profile: Profile, own: Sequence[ProfileFile]) -> Profile | None:
 
 
 def _planned_with(served: MaxTput | UnservableSize) -> object:
-    """The part of an answer that a plan uses: not the speed of a front end that limits nothing."""
+    """The part of an answer that a plan uses, without the speed of a front end that is not the limit."""
     if isinstance(served, UnservableSize):
         return served
     return served.requests_per_s, served.grade, served.error, served.error_down, served.origin, served.limited_by
 
 
 def _described(file: ProfileFile, profile: Profile) -> UserMeasurement:
-    import hashlib  # loads OpenSSL, which a plan without imports has no use for
+    import hashlib  # imports OpenSSL, which a plan without imports does not need
 
     kind = profile.kind
     points = [point for size in file.rows[kind] for point in file.points(kind, size)]
@@ -96,7 +96,7 @@ def _described(file: ProfileFile, profile: Profile) -> UserMeasurement:
     ratios = [size.ratio for size in sizes if size.ratio is not None]
     days = [point.measured_on for point in points if point.measured_on is not None]
     low = [
-        f"at {size.input_tokens:,} + {size.output_tokens:,} tokens no load above {size.requests_per_s:.3g} requests/s "
+        f"at {size.input_tokens:,} + {size.output_tokens:,} tokens no rate above {size.requests_per_s:.3g} requests/s "
         f"was measured (estimate: {size.estimated_requests_per_s:.3g})"
         for size in sizes
         if not size.limit_measured and size.ratio is not None and size.ratio < 1 / LARGE_RATIO
@@ -121,7 +121,7 @@ def _described(file: ProfileFile, profile: Profile) -> UserMeasurement:
 
 
 def import_notices(imports: Iterable[UserMeasurement], engine: str = MEAN_OF_ENGINES) -> tuple[str, ...]:
-    """One sentence for each, and one more where it is of another engine or far from the estimate.
+    """One sentence for each, and one more if it was measured with another engine or is far from the estimate.
 
     Args:
         engine: the engine that the answer is for.
@@ -137,7 +137,7 @@ def _sentences(found: UserMeasurement, engine: str) -> list[str]:
     about = f"{found.source}, {when}, {points}, grade {found.grade} ±{math.ceil(100 * found.error - 1e-6)} %{ratio}"
     kind = Kind(found.gpu, found.tensor_parallel)
     doubts = f"; {'; '.join(found.doubts)}" if found.doubts else ""
-    sentences = [f"{kind} rests on your import {name} ({about}){doubts}"]
+    sentences = [f"{kind} is based on your import {name} ({about}){doubts}"]
     measured = engines_in(found.engine)
     if measured and engine in ENGINES and engine not in measured:
         sentences.append(
@@ -146,7 +146,7 @@ def _sentences(found: UserMeasurement, engine: str) -> list[str]:
         )
     if found.odd:
         sentences.append(
-            f"CHECK YOUR IMPORT {name} - {'; '.join(found.odd)}: it may be of another GPU or model, or with prefix "
-            "caching; delete the file to undo it (`profiles list` says where it is)"
+            f"CHECK YOUR IMPORT {name} - {'; '.join(found.odd)}: it may be from another GPU or model, or with prefix "
+            "caching; delete the file to undo it (`profiles list` shows its path)"
         )
     return sentences

@@ -1,7 +1,7 @@
-"""The user's own profiles: where they are, how one is saved, and what they say together.
+"""The user's own profiles: where they are, how to save one, and how to combine them.
 
-One file per import, in the profile format: ``<era>/<model>/<precision>/<gpu>/tp<degree>-<digest>.csv`` under the user's
-data folder. An import never overwrites another; deleting a file removes its points.
+There is one file per import, in the profile format: ``<era>/<model>/<precision>/<gpu>/tp<degree>-<digest>.csv`` under
+the user's data folder. An import never overwrites another; delete a file to remove its points.
 """
 
 import os
@@ -23,24 +23,24 @@ from melange_cloud.profiles.files.profile_format import MEASURED_FORMAT, format_
 from melange_cloud.profiles.run_points import contradiction, doubts, points_of, rejection, same_size
 
 USUAL_REACH = 131_072
-"""Longest input + output, tokens, where a user does not say: what most models of today declare."""
+"""Longest input + output, tokens, if the user does not say: what most models of today declare."""
 
 FOLDER_VARIABLE = "MELANGE_CLOUD_PROFILES"
 _DOUBTS = 5
-"""Clauses of doubt that a file's header holds."""
+"""Limit of clauses of doubt in a file's header."""
 
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class KindMeasurements:
-    """What measurements say of one kind.
+    """The measurements of one kind, combined.
 
     Attributes:
         points: by (input_tokens, output_tokens).
         notes: contradictions, one line each.
         shipped: the sizes whose points come with the package.
-        own: the user's files that have a part in it, oldest first.
+        own: the user's files that contribute, oldest first.
     """
 
     points: dict[tuple[int, int], tuple[OperatingPoint, ...]]
@@ -50,15 +50,15 @@ class KindMeasurements:
 
 
 def own_folder() -> Path:
-    """Where the user's profiles are: MELANGE_CLOUD_PROFILES, else the user's data folder as the system defines it.
+    """The folder of the user's profiles: MELANGE_CLOUD_PROFILES, or else the system's data folder for the user.
 
     Raises:
-        BadInput: it names a folder that cannot be.
+        BadInput: the variable is not a valid folder name.
     """
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         if not can_be(Path(named)):
-            raise BadInput(f"{FOLDER_VARIABLE}={echoed(named)}: no folder can have this name; correct or unset it")
+            raise BadInput(f"{FOLDER_VARIABLE}={echoed(named)}: not a valid folder name; correct or unset it")
         return Path(named)
     from platformdirs import user_data_path
 
@@ -66,10 +66,10 @@ def own_folder() -> Path:
 
 
 def plain_name(model: str, or_else: str | None = None) -> str:
-    """A model's name as a folder may be called: ``Qwen/Qwen3-0.6B`` is qwen3-0.6b.
+    """A model's name in a form for folders: qwen3-0.6b for ``Qwen/Qwen3-0.6B``.
 
     Args:
-        or_else: what to return where nothing is left of it.
+        or_else: what to return if nothing is left of it.
 
     Raises:
         BadInput: nothing of it is left, and ``or_else`` is None.
@@ -96,31 +96,31 @@ def save_runs(
     folder: Path | None = None,
     now: datetime | None = None,
 ) -> Path:
-    """Save runs as a profile of the user's, from which every later plan takes what it covers.
+    """Save runs as a profile of the user's; every later plan uses it where it applies.
 
-    The same runs saved again replace themselves; other runs of the same size are kept too (see ``together``).
+    Saving the same runs again replaces them; other runs of the same size are kept as well (see ``together``).
 
     Args:
         runs: of one replica; those that ``rejection`` rejects are left out.
         gpu: one of GPUS.
         tensor_parallel: GPUs of the replica.
-        model, precision, era: as ``resolve_import`` gives them; a model that is not shipped is fine.
-        max_total_tokens: longest input + output that the engine was started for; None is a shipped model's context,
-            else USUAL_REACH.
-        max_num_seqs: requests that the engine ran at once at most; None is DEFAULT_MAX_NUM_SEQS.
-        weights_gib: weights of the model in this precision, GiB, where known.
+        model, precision, era: from ``resolve_import``; the model need not be a shipped one.
+        max_total_tokens: longest input + output that the engine was started for; None uses a shipped model's context,
+            or else USUAL_REACH.
+        max_num_seqs: the most requests that the engine ran at once; None is DEFAULT_MAX_NUM_SEQS.
+        weights_gib: weights of the model in this precision, GiB, if known.
         folder: root of the profiles; None is ``own_folder()``.
-        now: the time of saving; None is the clock.
+        now: the time of saving; None is the present.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
         BadInput: no run is left, or the GPU is not one of GPUS.
         MelangeError: the folder cannot be written.
     """
     if gpu not in GPUS:
-        raise BadInput(f"--gpu {gpu}: there are {', '.join(GPUS)}")
+        raise BadInput(f"--gpu {gpu}: unknown GPU; use {', '.join(GPUS)}")
     points = points_of(runs)
     if not points:
         reasons = dict.fromkeys(f"{run.source}: {rejection(run)}" for run in runs)
@@ -146,7 +146,7 @@ def save_runs(
     if doubt:
         more = [f"and {len(doubt) - _DOUBTS} more"] if len(doubt) > _DOUBTS else []
         header["doubt"] = "; ".join([*doubt[:_DOUBTS], *more])
-    import hashlib  # loads OpenSSL, which a plan has no use for
+    import hashlib  # imports OpenSSL, which a plan does not need
 
     rows = [(tensor_parallel, point) for point in points]
     digest = hashlib.sha256(format_profile(header, rows).encode()).hexdigest()[:8]
@@ -157,22 +157,22 @@ def save_runs(
 
 
 def _usual_reach(model: str, era: str, points: Iterable[OperatingPoint]) -> int:
-    """Longest input + output of an engine of which nothing else is known, tokens."""
+    """Longest input + output of an engine about which nothing else is known, tokens."""
     if model in load_models() and era in load_eras():
         return load_eras()[era].context(load_models()[model])
     return max(USUAL_REACH, *(point.input_tokens + point.output_tokens for point in points))
 
 
 def save_file(path: Path, text: str) -> None:
-    """Write a profile file, with the folders above it; whoever reads profiles after this sees it.
+    """Write a profile file and its folders; profiles read from then on include it.
 
     Raises:
-        MelangeError: the folder cannot be made, or the file cannot be written.
+        MelangeError: the folder cannot be created, or the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MelangeError(f"{path.parent}: cannot be made: {error.strerror}; set {FOLDER_VARIABLE}") from error
+        raise MelangeError(f"{path.parent}: cannot be created: {error.strerror}; set {FOLDER_VARIABLE}") from error
     write_whole(path, text)
     read_profile_file.cache_clear()
 
@@ -208,7 +208,7 @@ def own_precisions(era: str, model: str) -> list[str]:
 
 
 def _age(file: ProfileFile) -> tuple[str, str, str]:
-    """Sorts by the day of the measurement (of saving, where no point has one), then by saving, then by name."""
+    """Sort key: day of the measurement (of saving, if no point has one), then time of saving, then name."""
     days = [
         point.measured_on.isoformat()
         for kind, sizes in file.rows.items()
@@ -220,9 +220,9 @@ def _age(file: ProfileFile) -> tuple[str, str, str]:
 
 
 def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: Kind) -> KindMeasurements:
-    """What files say together of a kind: at each size the user's, and of those that contradict each other the newest.
+    """Combine files of a kind: at each size the user's take precedence, and newer ones over those they contradict.
 
-    Files that agree add their points, so that runs at several rates make one curve.
+    Files that agree are merged, so that runs at several rates make one curve.
 
     Args:
         shipped: measured profiles that come with the package.
@@ -263,7 +263,7 @@ def together(shipped: Sequence[ProfileFile], own: Sequence[ProfileFile], kind: K
 
 
 def own_profiles() -> Iterable[ProfileFile]:
-    """Every file of the user's, sorted by place.
+    """All of the user's files, sorted by path.
 
     Raises:
         BadFile: one of them is broken.

@@ -124,8 +124,8 @@ def test_an_estimate_of_a_config_is_of_the_engine_and_is_kept_apart(run, tmp_pat
     rate, notices = shown("--engine", "tensorrt-llm")
     assert rate == pytest.approx(rates["mean"], rel=1e-4)
     assert notices == [
-        "your estimate tp1-estimated.csv is for mean of vLLM, SGLang and TensorRT-LLM, not TensorRT-LLM: it is used as "
-        "it is; `profiles estimate --engine tensorrt-llm --save` adds one"
+        "your estimate tp1-estimated.csv is for mean of vLLM, SGLang and TensorRT-LLM, not TensorRT-LLM, but is used "
+        "as it is; add the right one with `profiles estimate --engine tensorrt-llm --save`"
     ]
 
 
@@ -200,9 +200,7 @@ def test_an_era_of_one_engine(run):
     old = ("profiles", "show", "--gpu", "L4", "--model", "llama-2-7b", "--era", "vllm-0.2.7")
     refused = run(*old, "--engine", "trt-llm")
     assert refused.exit_code == 2
-    assert refused.stderr == (
-        "melange-cloud: --engine trt-llm: era vllm-0.2.7 is vLLM alone; leave --engine or --era out\n"
-    )
+    assert refused.stderr == ("melange-cloud: --engine trt-llm: era vllm-0.2.7 has only vLLM; drop --engine or --era\n")
     assert run.json(*old, "--engine", "vllm") == run.json(*old)
     plan = run.json(
         "plan", *REGION, "--gpu", "A10G", "--model", "llama-2-7b", "--era", "vllm-0.2.7", "--drop-unservable"

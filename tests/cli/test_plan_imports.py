@@ -34,7 +34,7 @@ def test_every_form_of_a_plan_names_its_import(run):
     assert (found["measured_on"], found["points"], found["grade"], found["error"]) == ("2026-03-01", 4, "A", 0.1)
     saturated_per_s = max(point[2] for point in HandReplica("llama-3.1-8b", "A10G").points(250, 200))
     assert found["ratio"] == pytest.approx(2.6 / saturated_per_s, rel=1e-3)  # its TPOT is beyond the estimate's
-    (notice,) = [notice for notice in plan["notices"] if "rests on your import" in notice]
+    (notice,) = [notice for notice in plan["notices"] if "is based on your import" in notice]
     assert path.name in notice
     assert f"measured 2026-03-01, 4 points, grade A ±10 %, {found['ratio']:.3g} times the estimate" in notice
     for form in ("table", "markdown"):
@@ -47,7 +47,7 @@ def test_every_form_of_a_plan_names_its_import(run):
 
 def test_so_do_sensitivity_heatmap_and_the_profile_itself(run):
     name = Path(imported(run, SWEEP)["written"]).name
-    says = f"A10G rests on your import {name}"
+    says = f"A10G is based on your import {name}"
     swept = run.json("sensitivity", *REGION, "--gpu", "A10G", "--over", "rate", "--from", "5", "--to", "6")
     assert any(notice.startswith(says) for notice in swept["notices"])
     drawn = run.json("profiles", "heatmap", *REGION)
@@ -95,8 +95,8 @@ def test_a_large_ratio_and_doubts_are_said_in_every_plan(run, tmp_path):
     (found,) = plan["imports"]
     assert found["odd"]
     (check,) = [notice for notice in plan["notices"] if notice.startswith("CHECK YOUR IMPORT")]
-    assert "an output token took 31 ms, less than the estimate says at any load: it may be of another GPU" in check
-    (notice,) = [notice for notice in plan["notices"] if "rests on your import" in notice]
+    assert "an output token took 31 ms, less than estimated at any load: it may be from another GPU" in check
+    (notice,) = [notice for notice in plan["notices"] if "is based on your import" in notice]
     assert "110 completed requests with 49 in flight" in notice
     assert any("110 completed requests" in doubt for doubt in found["doubts"])
     assert (found["grade"], found["error"]) == ("D", 0.45)

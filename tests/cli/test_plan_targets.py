@@ -97,5 +97,5 @@ def test_exit_codes_of_targets(run):
     assert unknown.exit_code == 5
     text = " ".join(unknown.stdout.split())
     assert "No plan - unknown: " in text
-    assert "no data: the profile does not know its p99 TPOT" in text
+    assert "no data: the profile has no p99 TPOT" in text
     assert "infeasible" not in text

@@ -28,7 +28,7 @@ def test_table(run, config):
     assert result.exit_code == 0
     assert result.stdout.startswith(" qwen2.5-7b fp8 on L4, era 2025, mean of vLLM, SGLang and TensorRT-LLM\n")
     assert "within 60 ms per output token" in result.stdout
-    assert "nothing of this model is measured" in result.stdout
+    assert "this model was not measured" in result.stdout
     assert result.stderr == "config.json: qwen2, 7,615,616,512 parameters\n"
 
 

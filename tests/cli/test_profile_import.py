@@ -132,13 +132,13 @@ def test_a_folder_in_which_nothing_is_a_result_is_refused(run, reports):
     for path in reports.glob("*lifecycle*"):
         path.unlink()
     text = refused(run, str(reports), *OF_A_STAGE)
-    assert "stage_0_prometheus_metrics.json: is not a result of a benchmark tool" in text
+    assert "stage_0_prometheus_metrics.json: is not a result of a supported benchmark tool" in text
     assert "is a folder without files" in refused(run, str(reports / "below"), *OF_A_STAGE)
 
 
 def test_a_result_that_is_broken_is_not_passed_over(run, reports):
     (reports / "stage_3_lifecycle_metrics.json").write_text('{"load_summary": {')
-    assert "stage_3_lifecycle_metrics.json, line 1: is cut off" in refused(run, str(reports), *OF_A_STAGE)
+    assert "stage_3_lifecycle_metrics.json, line 1: is truncated" in refused(run, str(reports), *OF_A_STAGE)
 
 
 def sweep(tmp_path, *runs):
@@ -188,7 +188,7 @@ def test_the_run_that_shows_nothing_moves_no_plan(run, tmp_path):
 
 def test_a_flood_is_the_saturated_rate_and_its_times_are_not_used(run, tmp_path):
     answer = imported(run, sweep(tmp_path, USUAL[0], ("inf", 1000, 384.6, 150_000.0, 160.0)))
-    assert answer["runs"][1]["use"] == "used as the saturated rate; its times are those of a queue"
+    assert answer["runs"][1]["use"] == "used as the saturated rate; its times include queueing"
     (size,) = answer["sizes"]
     assert (size["requests_per_s"], size["tpot_ms"], size["saturated"]) == (pytest.approx(2.6, rel=1e-4), None, True)
     assert not any("no run gives a TPOT" in notice for notice in answer["notices"])
@@ -221,7 +221,7 @@ def test_an_import_says_where_plans_use_it(run, tmp_path):
     run_at = sweep(tmp_path, (1.0, 300, 300.0, 90.0, 45.0))
     notices = imported(run, run_at)["notices"]
     used = (
-        "plans use these rates within 10 % of 250 + 200 tokens; up to twice and half of that they correct the estimate"
+        "plans use these rates within 10 % of 250 + 200 tokens; from half to twice that size they correct the estimate"
     )
     assert any(notice.startswith(used) for notice in notices)
     (low,) = [notice for notice in notices if "no higher load was measured at 250 + 200 (up to 45 ms)" in notice]
@@ -263,7 +263,7 @@ def test_a_token_faster_than_the_estimate_at_any_load_is_said_so(run, tmp_path):
     path.write_text(json.dumps(document))
     notices = imported(run, str(path), "--gpu", "H100", "--tp", "8")["notices"]
     (notice,) = [notice for notice in notices if "rarely differ that much" in notice]
-    assert "an output token took 2 ms, less than the estimate says at any load. " in notice
+    assert "an output token took 2 ms, less than estimated at any load. " in notice
 
 
 def test_another_model_or_gpu_than_the_results_name_is_refused(run):
@@ -271,7 +271,7 @@ def test_another_model_or_gpu_than_the_results_name_is_refused(run):
     confirmed = ("--result-model", "meta-llama/Llama-3.1-8B-Instruct", "--model", "mistral-7b")
     answer = imported(run, SWEEP, *confirmed, "--dry-run")
     assert answer["model"] == "mistral-7b"
-    assert "as --result-model confirms" in answer["notices"][0]
+    assert "as confirmed by --result-model" in answer["notices"][0]
 
 
 def test_show_list_and_plan_use_it(run):
@@ -311,7 +311,7 @@ def test_a_contradiction_is_told_by_the_import_and_by_the_plan(run, tmp_path):
 
 def test_ten_requests_at_once_are_said_to_be_too_few(run):
     text = refused(run, str(FILES / "vllm_2024_ten_at_once.json"), "--gpu", "A10G", "--tp", "1")
-    assert "10 requests at once, too few to show saturation" in text
+    assert "10 requests at once are too few to show saturation" in text
 
 
 def test_a_model_that_is_not_shipped_needs_its_precision(run):
@@ -338,7 +338,7 @@ def test_a_model_that_is_not_shipped_needs_its_precision(run):
             (str(FILES / "guidellm_v1.json"), str(FILES / "aibrix_simulated.json")),
             "simulated rates are not a measurement",
         ),
-        ((str(FILES / "vllm_2025.pytorch.json"),), "none of the files holds a run"),
+        ((str(FILES / "vllm_2025.pytorch.json"),), "none of the files has a run"),
         ((str(FILES / "vllm_2025.json"), "--tp", "1"), "--gpu: the results do not say"),
         (("nothing.json",), "nothing.json: cannot be read"),
     ],

@@ -124,6 +124,9 @@ def test_an_import_of_too_few_points_says_how_many_are_needed(run, folder):
     assert run("profiles", "import", result_file(folder, SWEEP[:5])).exit_code == 0
     result = shown(run, *OWN)
     assert result.exit_code == 5
-    assert "5 measured points with a TPOT do not determine how long a step takes: measure at least 7" in result.stderr
+    assert (
+        "5 measured points with a TPOT are not enough to tell how long a step takes: measure at least 7"
+        in result.stderr
+    )
     both = json.loads(shown(run, "--gpu", "all", "--format", "json").stdout)
     assert all(profile["law"] for profile in both["profiles"])

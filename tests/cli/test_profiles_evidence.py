@@ -101,7 +101,7 @@ def test_a_file_of_too_many_rows_is_to_be_split(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(rows_listed, "MOST_ROWS", 2)
     rows = [{**ROW, "tpot_mean_ms": f"{60 + at}"} for at in range(3)]
     file = written(tmp_path / "many.csv", *rows)
-    with pytest.raises(BadInput, match="has 3 rows, more than the 2 that are compared: split it"):
+    with pytest.raises(BadInput, match="has 3 rows, more than the limit of 2: split it"):
         run("evidence", "--check", str(file))
     assert "2 measured rows" in run("evidence", "--check", str(written(file, *rows[:2])))
 
@@ -116,7 +116,7 @@ def test_rows_that_are_shipped_already_are_not_sent_again(tmp_path: Path) -> Non
         writer = csv.DictWriter(text, head)
         writer.writeheader()
         writer.writerows([fresh, row])
-    with pytest.raises(BadInput, match="line 3: is among the shipped rows already"):
+    with pytest.raises(BadInput, match="line 3: is already among the shipped rows"):
         run("evidence", "--check", str(file))
 
 

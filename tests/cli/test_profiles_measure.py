@@ -122,9 +122,9 @@ def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_pat
         engine.stop()
         code, out = first.end()
     assert (code, out) == (1, "")
-    assert f"the server at {engine.url} does not answer any more" in first.told
-    assert "1 load point is kept in" in first.told
-    assert "the same command resumes from there" in first.told
+    assert f"the server at {engine.url} has stopped answering" in first.told
+    assert "1 load point is saved in" in first.told
+    assert "run the same command to resume" in first.told
     assert not own.exists()
 
     engine.restart()
@@ -136,7 +136,7 @@ def test_measured_stopped_and_gone_on_with(run, engine, tiny_model, own, tmp_pat
         second.process.send_signal(signal.SIGINT)
         code, out = second.end()
     assert (code, out) == (130, "")
-    assert "melange-cloud: interrupted; 2 load points are kept in" in second.told
+    assert "melange-cloud: interrupted; 2 load points are saved in" in second.told
     assert not any(Path(f"/proc/{pid}").exists() for pid in generators)
     assert not own.exists()
 
@@ -230,7 +230,7 @@ NO_SERVER = ("profiles", "measure", "--url", "http://127.0.0.1:1", "--gpu", "A10
         (("--evidence", "rows.txt"), "--evidence rows.txt: measured rows are CSV; give a file name that ends in .csv"),
         (("--evidence", "no/where/rows.csv"), "--evidence no/where/rows.csv: folder not found"),
         (("--server-log", "missing.log"), "missing.log: cannot be read (No such file or directory)"),
-        (("--server-log", "other.log"), "other.log: has no line of the start of vLLM, SGLang or TensorRT-LLM"),
+        (("--server-log", "other.log"), "other.log: has no start-up line of vLLM, SGLang or TensorRT-LLM"),
         (("--engine", "vlm 0.12"), "--engine vlm 0.12: did you mean vllm?"),
     ],
 )
@@ -246,7 +246,7 @@ def test_what_cannot_be_written_or_read_is_refused_before_the_server_is_asked(ru
 def test_a_wrong_tokenizer_stops_at_once_with_the_reason(run, engine, tiny_model, own, tmp_path):
     result = run(*asking(engine, "no/such-model", "--state", str(tmp_path / "state")))
     assert result.exit_code == 1
-    assert "ended with 1 before any request; can it load the tokenizer no/such-model? (OSError: " in result.stderr
+    assert "ended with 1 before any request: can it load the tokenizer no/such-model? (OSError: " in result.stderr
     assert "nothing was measured yet" in result.stderr
 
 

@@ -239,7 +239,7 @@ def test_what_a_target_rules_out_is_named_with_its_reason():
 def test_a_latency_that_no_profile_knows_is_no_data_and_not_infeasible():
     region = ask(p99_tpot_ms=200.0).regions[0]
     assert region.status is Status.UNKNOWN
-    assert region.outcome.reason.endswith("no data: the profile does not know its p99 TPOT: measure it (melange-cloud "
+    assert region.outcome.reason.endswith("no data: the profile has no p99 TPOT: measure it (melange-cloud "
                                   "profiles measure)")  # fmt: skip
     assert {fleet.status for fleet in region.context.single_gpu} == {Status.UNKNOWN}
     assert {item.code for item in region.left_out} == {"sold_as", "host_memory", "no_data"}

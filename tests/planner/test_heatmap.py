@@ -125,7 +125,7 @@ def test_a_gpu_that_is_not_on_the_map_says_why():
     shown = mapped(gpus=("A10G", "H100"), regions=("us-central1",))
     assert shown.gpus == ("H100",)
     assert shown.missing == {"A10G": "no on demand price here"}
-    assert mapped(precision="fp8").missing["A10G"] == "A10G has no fp8"
+    assert mapped(precision="fp8").missing["A10G"] == "A10G does not support fp8"
 
 
 def test_the_users_sheet_outranks_the_snapshot(tmp_path):
@@ -158,7 +158,7 @@ def test_the_users_sheet_outranks_the_snapshot(tmp_path):
         ({"gpus": ("T4",)}, BadInput, "--gpu T4"),
         ({"model": "gpt"}, BadInput, "--model gpt: not supported; known are llama-3.1-8b"),
         ({"gpus": ("A10G",), "regions": ("us-central1",)}, PricesUnavailable, "gcp us-central1"),
-        ({"gpus": ("A10G",), "precision": "fp8"}, PricesUnavailable, "A10G has no fp8"),
+        ({"gpus": ("A10G",), "precision": "fp8"}, PricesUnavailable, "A10G does not support fp8"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_one_line(more, error, says):

@@ -6,7 +6,7 @@ from melange_cloud.domain import MaxTput, UnservableSize
 from melange_cloud.planner.pose import pose
 from tests.builders import A10G, H100, L4, LONG, SHORT, offer, rules
 
-UNKNOWN = UnservableSize("no data: the profile does not know its p99 TPOT", no_data=True)
+UNKNOWN = UnservableSize("no data: the profile has no p99 TPOT", no_data=True)
 TOO_SLOW = UnservableSize("54 ms to read the weights > 50 ms")
 SERVED = MaxTput(5.0, "A", 0.1, "measured", "p99_tpot")
 OFFERS = [offer("g6", "L4", 1, 1.0), offer("g5", "A10G", 1, 1.3), offer("p5", "H100", 8, 40.0)]
@@ -23,7 +23,7 @@ def test_nothing_known_is_no_data():
     answer = posed({L4: (UNKNOWN, UNKNOWN), A10G: (UNKNOWN, UNKNOWN), H100: (UNKNOWN, UNKNOWN)})
     assert answer.problem is None
     assert answer.no_data
-    assert answer.reason == "A10G, H100, L4: no data: the profile does not know its p99 TPOT"
+    assert answer.reason == "A10G, H100, L4: no data: the profile has no p99 TPOT"
     assert answer.unknown_kinds == {L4, A10G, H100}
     assert {item.code for item in answer.left_out} == {"no_data"}
 

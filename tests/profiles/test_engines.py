@@ -48,7 +48,7 @@ def test_others_are_refused_with_what_is_meant(word, said):
 def test_an_era_of_one_engine_has_no_other():
     old = find_era("vllm-0.2.7")
     assert {resolve_engine(word, old) for word in (None, "mean", "vLLM")} == {"vllm"}
-    with pytest.raises(BadInput, match=r"era vllm-0\.2\.7 is vLLM alone; leave --engine or --era out"):
+    with pytest.raises(BadInput, match=r"era vllm-0\.2\.7 has only vLLM; drop --engine or --era"):
         resolve_engine("sglang", old)
 
 

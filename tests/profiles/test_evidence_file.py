@@ -80,7 +80,7 @@ def test_a_row_without_engine_precision_or_lengths_is_refused(tmp_path: Path, co
         ("output_tokens_mean", "nan", "is not a number"),
         ("tpot_mean_ms", "0", "is zero"),
         ("concurrency", "1.5", "whole number"),
-        ("concurrency", "", "is missing, and arrival is closed"),
+        ("concurrency", "", "is missing, but arrival is closed"),
         ("date", "2026-13-01", "date"),
         ("licence", "", "say where the row comes from"),
         ("gpu_only", "yes", "use true, false"),
@@ -116,7 +116,7 @@ def test_all_faults_are_reported_together(tmp_path: Path) -> None:
 
 def test_a_row_without_any_figure_or_twice_is_refused(tmp_path: Path) -> None:
     nothing = {**ROW, "tpot_mean_ms": "", "ttft_mean_ms": ""}
-    assert "no other figure is given" in faults(tmp_path, ROW, nothing)[0][2]
+    assert "and so are all other figures" in faults(tmp_path, ROW, nothing)[0][2]
     assert faults(tmp_path, ROW, ROW)[0][:2] == (3, "model")
 
 

@@ -91,7 +91,7 @@ def test_ten_requests_at_once_show_no_saturation() -> None:
     run = only("vllm_2024_ten_at_once.json")
     assert run.saturated
     assert not is_flood(run)
-    assert "10 requests at once, too few to show saturation" in rejection(run)
+    assert "10 requests at once are too few to show saturation" in rejection(run)
     assert points_of([run]) == []
 
 
@@ -268,12 +268,12 @@ def test_a_run_without_a_completed_request_is_one_line(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         (" \n", "is empty"),
-        ("{}", "is not a result of a benchmark tool"),
-        ("[]", "is not a result of a benchmark tool"),
+        ("{}", "is not a result of a supported benchmark tool"),
+        ("[]", "is not a result of a supported benchmark tool"),
         ('{"hello": 1}', "vllm bench serve, sglang bench_serving"),
         ("apiVersion: apps/v1\nkind: Deployment\n", "is not JSON"),
         ("a,b\n1,2\n", "is not JSON"),
-        ('{"date": "20260301-101500", "backend": "vl', "is cut off"),
+        ('{"date": "20260301-101500", "backend": "vl', "is truncated"),
         ("[" * 100_000, "is nested more than 64 levels deep"),
         ('{"completed": ' + "9" * 5_000 + "}", "has a number of more than 20 digits"),
         ("{}\n" + "[" * 100_000, "line 2: is nested more than 64 levels deep"),
@@ -298,7 +298,7 @@ def test_a_binary_a_missing_file_and_a_cut_off_line(tmp_path: Path) -> None:
     lines = (FILES / "vllm_sweep.jsonl").read_text().splitlines()
     cut = tmp_path / "cut.jsonl"
     cut.write_text("\n".join([*lines[:2], lines[2][:300]]))
-    assert "line 3: is cut off" in faults(cut)
+    assert "line 3: is truncated" in faults(cut)
 
 
 def test_what_a_file_says_is_repeated_in_short_and_without_control_characters(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_one_wrong_point_of_many_is_outvoted_and_two_of_twelve_are_named():
 def test_too_few_points_or_one_load_determine_nothing_alone_and_scale_an_estimate(few):
     found = law_of(alone(*few))
     assert isinstance(found, Finding)
-    assert "do not determine" in found.what
+    assert "are not enough to tell" in found.what
     assert "profiles measure" in found.cure
     assert law_of(pinned(*few)).basis == ("fitted" if len({point.concurrency for point in few}) > 1 else "scaled")
 

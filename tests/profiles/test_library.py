@@ -106,8 +106,11 @@ def test_reasons_give_what_is_missing() -> None:
         in (missing[Kind("A100-80GB", 2)])
     )
     assert len(missing) == 2
-    assert load_profiles("llama-3.1-8b", "fp8", gpus=["A10G"]) == ({}, {"A10G": "A10G has no fp8"})
-    assert "has the fewest GPUs that fit" in load_profiles("llama-2-7b", era="vllm-0.2.7")[1][Kind("L4", 4)]
+    assert load_profiles("llama-3.1-8b", "fp8", gpus=["A10G"]) == ({}, {"A10G": "A10G does not support fp8"})
+    assert (
+        "has only the smallest number of GPUs that fits"
+        in load_profiles("llama-2-7b", era="vllm-0.2.7")[1][Kind("L4", 4)]
+    )
 
 
 def test_only_the_gpus_asked_for_are_loaded() -> None:

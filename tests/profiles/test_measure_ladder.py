@@ -30,7 +30,7 @@ def test_rungs_double_up_to_the_top_itself():
 def test_the_climb_ends_where_throughput_stops_growing():
     measured, end = climb(saturating(16))
     assert sorted(measured) == [1, 2, 4, 8, 16, 32]
-    assert end == LadderEnd("throughput stops growing at 32 in flight")
+    assert end == LadderEnd("throughput stopped growing at 32 in flight")
 
 
 def test_growth_just_above_the_bound_goes_on_and_just_below_ends():
@@ -68,7 +68,7 @@ def test_the_lightest_load_may_miss_the_slo():
 def test_the_top_is_told_from_saturation():
     measured, end = climb(saturating(1000), top=6)
     assert list(measured) == [1, 2, 4, 6]
-    assert end.reason == "6 in flight reached (--max-concurrency), throughput was still growing"
+    assert end.reason == "throughput was still growing at the limit of 6 in flight (--max-concurrency)"
 
 
 def test_every_target_counts_and_what_is_unknown_misses_none():

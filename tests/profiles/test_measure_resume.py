@@ -28,7 +28,7 @@ def test_points_are_there_again(tmp_path):
     again, line = opened(tmp_path / "state")
     assert again.points == kept.points == {(SIZE, 1): "2026-11-22 18:39", (SIZE, 2): "2026-11-22 18:39"}
     assert again.report(SIZE, 2).read_text() == "{}"
-    assert line == "resuming with 2 load points measured until 2026-11-22 18:39 UTC (--fresh measures them again)"
+    assert line == "resuming with 2 load points measured until 2026-11-22 18:39 UTC (use --fresh to measure them again)"
 
 
 def test_what_was_running_is_not_a_point(tmp_path):
@@ -39,25 +39,25 @@ def test_what_was_running_is_not_a_point(tmp_path):
     assert not again.running.exists()
 
 
-def test_other_conditions_start_anew_and_throw_nothing_away(tmp_path):
+def test_other_conditions_start_again_and_delete_nothing(tmp_path):
     kept, _ = opened(tmp_path / "state")
     take(kept, 1, "before")
-    anew, line = opened(tmp_path / "state", url="http://other:8000")
-    assert anew.points == {}
+    fresh, line = opened(tmp_path / "state", url="http://other:8000")
+    assert fresh.points == {}
     assert line.startswith(
-        "starting again (url was http://127.0.0.1:1, is http://other:8000); what was measured before (1 load point)"
+        "starting again (url was http://127.0.0.1:1, is http://other:8000); earlier results (1 load point)"
     )
     assert (tmp_path / "state.1" / "32x8-1.json").read_text() == "before"
-    take(anew, 1)
+    take(fresh, 1)
     _, line = opened(tmp_path / "state", url="http://third:8000")
     assert (tmp_path / "state.2").is_dir()
 
 
-def test_fresh_starts_anew(tmp_path):
+def test_fresh_starts_again(tmp_path):
     kept, _ = opened(tmp_path / "state")
     take(kept, 1)
-    anew, line = opened(tmp_path / "state", fresh=True)
-    assert anew.points == {}
+    fresh, line = opened(tmp_path / "state", fresh=True)
+    assert fresh.points == {}
     assert "--fresh" in line
 
 
@@ -86,10 +86,10 @@ def test_a_new_profile_takes_the_place_of_the_one_before(tmp_path):
     ("text", "what"),
     [
         ("", "is not JSON"),
-        ("[]", "lacks 'format'"),
-        ("{}", "lacks 'format'"),
-        (json.dumps({"format": "other"}), "its format is 'other'"),
-        (json.dumps({"format": "melange-cloud measure 1", "points": [{}], "conditions": {}}), "lacks 'input_tokens'"),
+        ("[]", "has no 'format'"),
+        ("{}", "has no 'format'"),
+        (json.dumps({"format": "other"}), "the format is 'other'"),
+        (json.dumps({"format": "melange-cloud measure 1", "points": [{}], "conditions": {}}), "has no 'input_tokens'"),
     ],
 )
 def test_a_damaged_state_is_named_with_its_cure(tmp_path, text, what):

@@ -65,12 +65,12 @@ def answering(status: int, body: bytes):
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (200, b"<html>", "does not answer in JSON: is this an OpenAI-compatible server"),
-        (200, b"\xff", "does not answer in JSON"),
-        (200, b"[]", "does not answer with a JSON object"),
-        (200, b"{}", "names no model"),
-        (200, b'{"data": [{"id": 5}, 7]}', "names no model"),
-        (401, b"{}", "HTTP 401: the server wants a key; set OPENAI_API_KEY"),
+        (200, b"<html>", "did not answer in JSON: is this an OpenAI-compatible server"),
+        (200, b"\xff", "did not answer in JSON"),
+        (200, b"[]", "did not answer with a JSON object"),
+        (200, b"{}", "lists no models"),
+        (200, b'{"data": [{"id": 5}, 7]}', "lists no models"),
+        (401, b"{}", "HTTP 401: the server requires a key; set OPENAI_API_KEY"),
         (404, b"", "HTTP 404: path not found"),
         (503, b'{"error": "loading\nmodel"}', 'HTTP 503: {"error": "loading model"}'),
     ],

@@ -170,10 +170,10 @@ def test_what_is_nested_in_an_option_is_not_an_option(tmp_path):
 @pytest.mark.parametrize(
     ("log", "why"),
     [
-        ("", "no line of the start"),
-        ("some other program\n" * 1000, "no line of the start"),
-        (b"\x00\xff" * 1000, "no line of the start"),
-        (server_logs.VLLM + server_logs.SGLANG, "is a log of vLLM and SGLang"),
+        ("", "no start-up line"),
+        ("some other program\n" * 1000, "no start-up line"),
+        (b"\x00\xff" * 1000, "no start-up line"),
+        (server_logs.VLLM + server_logs.SGLANG, "has logs of vLLM and SGLang"),
     ],
 )
 def test_what_is_not_a_log_of_one_server_is_refused(tmp_path, log, why):
@@ -206,10 +206,10 @@ def test_the_servers_own_word_goes_before_its_log_and_the_users_before_both(tmp_
     blocks = known_settings(ServerSettings(engine="vLLM", engine_version="0.11.0", kv_cache_tokens=93856), log, path)
     assert (blocks[0].kv_cache_tokens, blocks[1]) == (93872, ())
     (note,) = notes
-    assert "max_model_len: the server says 4096, which is used" in note
-    assert "says 8192: is it the log of another start?" in note
+    assert "max_model_len: the server says 4096 (used)" in note
+    assert "says 8192: is the log from another start?" in note
     assert known_settings(ServerSettings(engine="someone"), log, path)[0].engine == "vLLM"
-    with pytest.raises(BadInput, match="is a log of vLLM, and the server is SGLang"):
+    with pytest.raises(BadInput, match="is a log of vLLM, but the server is SGLang"):
         known_settings(ServerSettings(engine="SGLang"), log, path)
     assert unknown_settings(server) == ("max_num_seqs", "max_num_batched_tokens", "kv_cache_tokens")
     assert unknown_settings(found) == ()
@@ -260,9 +260,9 @@ def test_gpus_are_read_only_where_the_server_runs(monkeypatch, tmp_path):
     for lines, why in (
         (
             "echo 0, Tesla T4, 70.00, 1590, 0",
-            NoMonitor(f"{program} names Tesla T4: is --gpu L4 right?", other_gpu=True),
+            NoMonitor(f"{program} lists Tesla T4: is --gpu L4 right?", other_gpu=True),
         ),
-        ("echo NVIDIA-SMI has failed; exit 9", NoMonitor(f"{program} names no GPU")),
+        ("echo NVIDIA-SMI has failed; exit 9", NoMonitor(f"{program} lists no GPU")),
     ):
         program.write_text(f"#!/bin/sh\n{lines}\n")
         program.chmod(0o755)

@@ -75,19 +75,19 @@ def test_other_spellings_tunings_and_opaque_names_are_the_model_asked_for(said: 
 def test_another_model_is_refused_until_it_is_confirmed(said: str, why: str) -> None:
     with pytest.raises(BadInput) as raised:
         attributed(said)
-    assert f"--model llama-3.1-8b: the results are of {said}" in str(raised.value).replace(f"{why} ({said})", said)
+    assert f"--model llama-3.1-8b: the results are from {said}" in str(raised.value).replace(f"{why} ({said})", said)
     assert why in str(raised.value)
     assert f"--result-model '{said}'" in str(raised.value)
     confirmed = attributed(said, result_model=said, precision="bf16" if "FP8" not in said else "fp8")
     assert confirmed.model == "llama-3.1-8b"
-    assert "as --result-model confirms" in confirmed.notes[0]
+    assert "as confirmed by --result-model" in confirmed.notes[0]
     with pytest.raises(BadInput):
         attributed(said, result_model="another")
 
 
 def test_what_was_taken_on_the_users_word_is_noted() -> None:
     assert attributed("/models/prod").notes == (
-        "the results are of /models/prod; taken for llama-3.1-8b, as --model says",
+        "the results are from /models/prod; used as llama-3.1-8b, as requested by --model",
     )
     assert attributed("meta-llama/Llama-3.1-8B-Instruct").notes == ()
 
@@ -95,7 +95,7 @@ def test_what_was_taken_on_the_users_word_is_noted() -> None:
 def test_a_model_of_the_same_shape_is_found_without_the_option() -> None:
     found = attributed("meta-llama/Llama-3.3-70B-Instruct", None, tensor_parallel=8)
     assert found.model == "llama-3.1-70b"
-    assert "llama-3.1-70b has its shape" in found.notes[0]
+    assert "built like llama-3.1-70b" in found.notes[0]
     assert set(SAME_SHAPE.values()) <= set(load_models())
 
 
@@ -210,7 +210,7 @@ def test_the_engines_words_for_quantisation_are_known(label: str, precision: str
 def test_quantised_without_saying_how_is_asked_for(label: str) -> None:
     labels = (("quantization", label), ("dtype", "bfloat16"))
     for asked in (None, "bf16"):
-        with pytest.raises(BadInput, match=rf"the weights are quantised \({label}\), but not to what"):
+        with pytest.raises(BadInput, match=rf"the weights are quantised \({label}\), but not how"):
             attributed("llama-3.1-8b", labels=labels, precision=asked)
     assert attributed("llama-3.1-8b", labels=labels, precision="fp8").precision == "fp8"
     assert attributed("meta-llama/Llama-3.1-8B-FP8", labels=labels).precision == "fp8"
@@ -281,7 +281,7 @@ def test_an_unknown_model_is_doubted_by_its_name() -> None:
     """14e9 parameters, 40 requests/s of 450 tokens: 504 TFLOP/s, for the 121 of an L4."""
     fast = replace(RUN, model="Qwen/Qwen2.5-14B", requests_per_s=40, asked_requests_per_s=40.0)
     (note,) = attribute([fast], gpu="L4", tensor_parallel=1, precision="bf16").notes
-    assert "need 504 TFLOP/s, and L4 at --tp 1 has 121" in note
+    assert "need 504 TFLOP/s, but L4 at --tp 1 has 121" in note
     assert attribute([fast], gpu="H100", tensor_parallel=1, precision="bf16").notes == ()
 
 

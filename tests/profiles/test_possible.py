@@ -78,7 +78,7 @@ def test_a_step_that_reads_the_weights_and_not_the_cache_is_too_fast() -> None:
 def test_more_cache_than_there_is_memory() -> None:
     """1 request/s of 1,000 tokens at 100 ms: 100 decoding hold 13.1e9 bytes, 12.2 GiB."""
     said = refusal(a_run(1.0, (500, 1000), tpot_ms=100))
-    assert "hold 12.2 GiB of KV cache, but A10G at --tp 1 has 9.04 GiB" in said
+    assert "hold 12.2 GiB of KV cache, but A10G at --tp 1 has only 9.04 GiB" in said
     imported(a_run(0.6, (500, 1000), tpot_ms=100))
 
 

@@ -164,7 +164,7 @@ def test_what_was_in_flight_when_the_time_was_up_did_not_fail(tmp_path: Path) ->
     at_the_end = max(8, -(-2 * in_flight // 1))
     few, many = (read(tmp_path, "guidellm_v2.json", totals(1, incomplete=count), 1) for count in (8, 100))
     assert (few.failed, few.cut_off, rejection(few)) == (0, 8, "")
-    assert "8 were still running when the time was up" in doubts(few)
+    assert "8 requests were still running when the time was up" in doubts(few)
     assert (many.failed, many.cut_off) == (100 - at_the_end, at_the_end)
     assert "requests failed" in rejection(many)
 
@@ -198,7 +198,7 @@ def test_a_run_of_few_requests_has_a_larger_error(completed: int, in_flight: flo
 def test_a_run_of_too_few_is_rejected_with_the_count_that_would_do(completed: int, in_flight: float) -> None:
     run = a_run(completed, in_flight)
     assert f"{completed} completed request" in rejection(run)
-    assert "grade A needs at least 100 requests, and 10 times those in flight" in rejection(run)
+    assert "grade A needs at least 100 requests, and 10 times the requests in flight" in rejection(run)
     assert points_of([run]) == []
 
 

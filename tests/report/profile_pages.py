@@ -131,7 +131,7 @@ RATES = ProfileRates(
     refused=REFUSED,
     reach_tokens=27_381,
     front_end_requests_per_s=46.1,
-    notices=("L4 rests on your import own.csv (vllm bench serve, measured 2026-03-01, 4 points, grade A ±10 %)",),
+    notices=("L4 is based on your import own.csv (vllm bench serve, measured 2026-03-01, 4 points, grade A ±10 %)",),
 )
 WEIGHTS = RefusedSize(
     25,
@@ -147,7 +147,7 @@ COMPARED = EstimateComparison(250, 200, 4, 2.6, 141.0, 211.5, 900.0, "A", 0.1, F
 IMPORTED = ImportReport(
     *("llama-3.1-8b", "bf16", "A10G", 1, "2025", "profiles/2025/llama-3.1-8b/bf16/A10G/tp1-5cf65f90.csv"),
     files=(BenchmarkFile("results/sweep.jsonl", "vllm bench serve", 2, ()),),
-    skipped=(SkippedFile("results/run.log", "is not a result of a benchmark tool"),),
+    skipped=(SkippedFile("results/run.log", "is not a result of a supported benchmark tool"),),
     runs=(
         RunVerdict("sweep.jsonl, line 1", 2.6, 141.0, 800, 0, "A", 0.1, "gives a TPOT of 141 ms at its rate", ()),
         RunVerdict(HOSTILE, 2.1, 150.0, 900, 120, None, None, "not used: 120 of 1,020 requests failed", ()),

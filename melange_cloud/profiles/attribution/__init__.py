@@ -1,1 +1,1 @@
-"""Whose runs they are: model, precision, GPU and degree, from options and from what the results say."""
+"""Attributes runs to a model, precision, GPU and degree, from options and from the results."""

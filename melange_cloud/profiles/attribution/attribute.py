@@ -1,4 +1,4 @@
-"""Whose runs they are: model, precision, GPU and tensor parallel degree from options and from what the results say."""
+"""Attributes runs to a model, precision, GPU and tensor parallel degree, from options and from the results."""
 
 import re
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What runs are a profile of; ``model`` is a shipped model's name, or a plain name of another.
+    """What runs are a profile of; ``model`` is a shipped model's name or the plain name of another.
 
-    ``notes`` says what of it the results call otherwise.
+    ``notes`` says which of these the results call something else.
     """
 
     model: str
@@ -50,15 +50,15 @@ def attribute(
     result_model: str | None = None,
     kv_cache_dtype: str | None = None,
 ) -> Attribution:
-    """Options first; what is not given is taken from the labels in the results (``--metadata gpu=A10G``).
+    """Attribute runs: options take precedence over labels in the results (``--metadata gpu=A10G``).
 
     Args:
-        result_model: the name in the results, repeated where it says another model than ``model``.
-        kv_cache_dtype: what the KV cache was kept in, such as fp8; None is what the results say, else the era's.
+        result_model: the model's name in the results, to confirm that it means ``model``.
+        kv_cache_dtype: data type of the KV cache, such as fp8; None uses the results', or else the era's.
 
     Raises:
-        BadInput: something is missing, options and results, or results among themselves, contradict each other, or the
-            GPU cannot have done what a run says.
+        BadInput: something is missing, options and results (or the results themselves) contradict each other, or a
+            run is faster than the GPU can be.
     """
     notes: list[str] = []
     name = named_model(runs, model, result_model, notes)
@@ -66,9 +66,9 @@ def attribute(
     degrees = [_whole(label) for label in labels_of_runs(runs, _DEGREE_LABELS)]
     degree = one_of("--tp", None if tensor_parallel is None else str(tensor_parallel), degrees, str)
     if degree is None:
-        raise BadInput("--tp: the results do not say how many GPUs a replica had; give it, such as --tp 1")
+        raise BadInput("--tp: the results do not say how many GPUs a replica had; say so, such as --tp 1")
     if degree not in map(str, TENSOR_PARALLEL_DEGREES):
-        raise BadInput(f"--tp {degree}: profiles have {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}")
+        raise BadInput(f"--tp {degree}: not supported; use {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}")
     found_era = find_era(one_of("--era", era, labels_of_runs(runs, ("era",)), str)).name
     held = held_precision(runs, precision)
     if kv_cache_dtype is not None and not _CACHE_DTYPE.fullmatch(kv_cache_dtype.strip().lower()):
@@ -88,7 +88,7 @@ def attribute(
 def _gpu(runs: Sequence[BenchmarkRun], asked: str | None) -> str:
     wanted = None if asked is None else find_gpus([asked])[0]
     labels = labels_of_runs(runs, _GPU_LABELS)
-    if wanted is not None:  # "A100" leaves open which of the two it was
+    if wanted is not None:  # "A100" may be either of the two
         labels = [label for label in labels if not wanted.startswith(f"{label.strip().upper()}-")]
     found = one_of("--gpu", wanted, labels, _known_gpu)
     if found is None:
@@ -106,7 +106,7 @@ def _cache_dtype(label: str) -> str:
 
 
 def _known_gpu(label: str) -> str:
-    """``NVIDIA A100-SXM4-80GB`` is A100-80GB; unchanged if it is not one of GPUS."""
+    """A100-80GB for ``NVIDIA A100-SXM4-80GB``; unchanged if it is not one of GPUS."""
     words = re.findall(r"[A-Z]+\d+[A-Z]*|\d+", label.upper())
     for gpu in GPUS:
         wanted = re.findall(r"[A-Z]+\d+[A-Z]*|\d+", gpu.upper())
@@ -122,12 +122,12 @@ def _resolved_precision(model: str, precision: str | None, era: str) -> str:
         except BadInput:
             return precision or find_model(model).native_precision
     if precision is None:
-        raise BadInput(f"--precision: {model} is not a model we know; give the precision of its weights, such as bf16")
+        raise BadInput(f"--precision: unknown model {model}; give the precision of its weights, such as bf16")
     return plain_name(precision)
 
 
 def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> MeasuredReplica | None:
-    """What the runs were measured on, as far as bounds need it; None if the model is not one we know."""
+    """What the runs were measured on, for the bounds; None if the model is unknown."""
     gpu = load_gpus().get(found.gpu)
     if gpu is None or not is_shipped(found.model):
         return None
@@ -140,7 +140,7 @@ def measured_by(found: Attribution, kv_cache_dtype: str | None = None) -> Measur
 
 
 def _doubtful_by_name(runs: Sequence[BenchmarkRun], found: Attribution) -> list[str]:
-    """Of a model that we do not know, what its name says it cannot have done: a doubt, as a name proves nothing."""
+    """For an unknown model, the runs that are too fast for the size in its name: doubts, since names prove nothing."""
     parameters = None if is_shipped(found.model) else dense_parameters(found.model)
     if parameters is None:
         return []
@@ -149,8 +149,8 @@ def _doubtful_by_name(runs: Sequence[BenchmarkRun], found: Attribution) -> list[
         needed = 2e-12 * parameters * run.requests_per_s * (run.input_tokens + run.output_tokens)
         if needed > tflops:
             return [
-                f"{run.source}: {run.requests_per_s:.3g} requests/s of a model with {parameters / 1e9:g} billion "
-                f"parameters, as the name says, need {needed:,.0f} TFLOP/s, and {found.gpu} at --tp "
+                f"{run.source}: {run.requests_per_s:.3g} requests/s with {parameters / 1e9:g} billion parameters (from "
+                f"the model's name) need {needed:,.0f} TFLOP/s, but {found.gpu} at --tp "
                 f"{found.tensor_parallel} has {tflops:,.0f}: check --gpu, --tp and --model"
             ]
     return []

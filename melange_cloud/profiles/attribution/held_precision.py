@@ -1,4 +1,4 @@
-"""In which precision the weights were held, by the option, labels and names; and what labels agree on."""
+"""Finds the precision of the weights, from the option, labels and names."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -26,12 +26,12 @@ _OF_BITS = {
 
 
 def labels_of_runs(runs: Iterable[BenchmarkRun], keys: tuple[str, ...]) -> list[str]:
-    """What runs say under any of some labels; empty ones are left out."""
+    """The values of runs under any of the labels, without empty ones."""
     return [value for run in runs for key, value in run.labels if key in keys and value]
 
 
 def one_of(option: str, asked: str | None, labels: Sequence[str], plain: Callable[[str], str]) -> str | None:
-    """The option, else what the labels agree on; None where both are silent.
+    """The option, or else the value that all labels agree on; None without both.
 
     Raises:
         BadInput: labels contradict each other, or the option.
@@ -46,10 +46,10 @@ def one_of(option: str, asked: str | None, labels: Sequence[str], plain: Callabl
 
 
 def held_precision(runs: Sequence[BenchmarkRun], asked: str | None) -> str | None:
-    """The precision of the weights; a dtype counts where nothing else says, as it may be that of the activations.
+    """The precision of the weights; a dtype counts only if nothing else says, since it may be that of the activations.
 
     Raises:
-        BadInput: option, labels and names contradict each other, or say that weights are quantised and not how.
+        BadInput: option, labels and names contradict each other, or say that weights are quantised but not how.
     """
     told = list(dict.fromkeys(word for run in runs for word in _told_of(run)))
     if asked is None:
@@ -61,10 +61,10 @@ def held_precision(runs: Sequence[BenchmarkRun], asked: str | None) -> str | Non
         if wanted in SIXTEEN_BIT or (wanted is None and (not told or set(told) & set(SIXTEEN_BIT))):
             option = "--precision" if asked is None else f"--precision {echoed(asked)}"
             raise BadInput(
-                f"{option}: the results say that the weights are quantised ({_quantised_by(runs)}), but not to what; "
-                "give it, such as --precision awq"
+                f"{option}: the results say that the weights are quantised ({_quantised_by(runs)}), but not how; "
+                "say how, such as --precision awq"
             )
-    # "4 bits" and "AWQ" are one where both are said.
+    # "4 bits" and "AWQ" together mean one precision.
     told = [word for word in told if not any(other in _OF_BITS.get(word, ()) for other in (*told, wanted))]
     if wanted in SIXTEEN_BIT:  # equally fast
         told = [wanted if word in SIXTEEN_BIT else word for word in told]
@@ -79,25 +79,25 @@ def _told_of(run: BenchmarkRun) -> list[str]:
 
 
 def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
-    """A run of ``Llama-3.1-8B-FP8`` says nothing about one of ``Llama-3.1-8B`` in the same results."""
+    """Refuse results that mix runs of ``Llama-3.1-8B-FP8`` and ``Llama-3.1-8B``."""
     quantised = {run.model for run in runs if set(_told_of(run)) - set(SIXTEEN_BIT)}
     silent = {run.model for run in runs if run.model and not _told_of(run)} - quantised
     if quantised and silent:
         raise BadInput(
-            f"--precision: the results are of several precisions, {echoed(min(quantised))} and {echoed(min(silent))}: "
+            f"--precision: the results have several precisions, {echoed(min(quantised))} and {echoed(min(silent))}: "
             "import them one by one"
         )
 
 
 def _quantised_by(runs: Sequence[BenchmarkRun]) -> str:
-    """What says that weights are quantised without saying how."""
+    """The text that says that weights are quantised without saying how."""
     labels = [label for label in labels_of_runs(runs, _QUANTIZATION_LABELS) if _quantization(label) == UNNAMED]
     names = [name for run in runs for name in all_names(run) if name_tells(name).precision == UNNAMED]
     return echoed(next(iter((*labels, *names)), ""))
 
 
 def _quantization(label: str) -> str:
-    """The precision of an engine's option for quantisation; UNNAMED where it says only that there is one."""
+    """The precision in an engine's option for quantisation; UNNAMED if it does not say which."""
     word = label.strip().lower().removeprefix("torch.")
     if word in _NOT_QUANTISED or word in _LOADS_AS_IT_IS:
         return _DTYPES.get(word, "")

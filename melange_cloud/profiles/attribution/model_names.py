@@ -1,11 +1,11 @@
-"""What a model's name tells of it: size, family, version and the precision of its weights."""
+"""Reads a model's size, family, version and weight precision from its name."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 UNNAMED = "quantised"
-"""The precision of weights that are said to be quantised, but not how."""
+"""The precision of weights that are called quantised without saying how."""
 
 _QUANTISED = {
     "fp8": "fp8", "bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "awq": "awq", "gptq": "gptq",
@@ -17,7 +17,7 @@ _QUANTISED = {
     "quip#": UNNAMED, "spqr": UNNAMED, "vptq": UNNAMED, "qat": UNNAMED, "squeezellm": UNNAMED, "spinquant": UNNAMED,
     "bitnet": UNNAMED, "torchao": UNNAMED, "qoq": UNNAMED,
 }  # fmt: skip
-"""Words of a name or of an engine's option that say in which precision weights are."""
+"""Words in a name or an engine's option that stand for a precision of weights."""
 
 _BITS = re.compile(
     r"(?:w|int|uint)?(\d{1,2})(?:a\d{1,2}|afp8|bits?)|q(\d)b?f16|(?:experts?|u?int)(\d{1,2})(?:wo|weight|dq)?"
@@ -27,7 +27,7 @@ _BITS = re.compile(
 _FLOAT_8 = re.compile(r"(?:mx)?fp8\w{0,12}|float8\w{0,12}|e4m3\w{0,4}|e5m2\w{0,4}")
 _PART_BITS = re.compile(r"\d{1,2}\.\d{1,4}(?:bits?|bpw)|\d{1,2}bpw")
 _GGUF = re.compile(r"(?<![a-z0-9])(?:ud-)?i?q[2-8](?:_(?:k|0|1|s|m|l|xs|xxs|nl|xl))*(?![a-z0-9])")
-"""``Q4_K_M`` and ``IQ3_XS``, as llama.cpp calls them."""
+"""``Q4_K_M`` and ``IQ3_XS``, names from llama.cpp."""
 
 _BESIDE = frozenset(("dynamic", "kv", "block", "static", "gs", "kvcache"))
 """Words that go with those of _QUANTISED."""
@@ -37,10 +37,10 @@ _NO_NAMES = frozenset(
      "merged", "original", "hf", "hub", "current", "output", "data")
 )  # fmt: skip
 _FOLDERS = frozenset(("opt", "command", "solar"))
-"""Families whose bare names are folders of their own, as in ``/opt/ml/model``."""
+"""Words that are folder names, not families, as in ``/opt/ml/model``."""
 
 _DIGEST = re.compile(r"[0-9a-f]{7,64}|\d+|checkpoint-\d+|v\d+")
-"""A part of a path that names a state of a model, not the model."""
+"""A part of a path that names a checkpoint of a model, not the model."""
 
 _FAMILIES = (
     "llama", "codellama", "mistral", "mixtral", "qwen", "qwq", "gemma", "phi", "deepseek", "falcon", "granite", "yi",
@@ -51,19 +51,19 @@ _FAMILIES = (
 _MIXTURES = frozenset(
     ("mixtral", "deepseek", "gpt", "dbrx", "grok", "kimi", "glm", "chatglm", "minimax", "jamba", "ernie")
 )
-"""Families with mixtures of experts, of which a token meets a part of the parameters only."""
+"""Families with mixtures of experts, in which a token uses only a part of the parameters."""
 
 
 _LONGEST = 10_000
-"""Characters at the end of a name that are read."""
+"""Only this many characters at the end of a name are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameClues:
-    """What a name says; empty if it does not.
+    """What a name says; empty for what it does not say.
 
     Attributes:
-        plain: without organisation, precision and the endings that do not change speed, lower case.
+        plain: lower case, without organisation, precision and endings that do not change the speed.
         size: as written, such as ``8b``, ``8x7b``, ``235b``.
         family: such as ``llama``.
         version: of the family, such as ``3.1``.
@@ -78,10 +78,10 @@ class NameClues:
 
 
 def name_tells(name: str) -> NameClues:
-    """What a model's name, as a benchmark's file or a server has it, says of the model.
+    """What a model's name in a benchmark's file or on a server says about the model.
 
-    Of a path or an address the clearest part counts: the last one that names a size, else the last that is not a state
-    or folder of models. What it leaves open, family or precision, is taken from its neighbours.
+    In a path or an address the clearest part counts: the last one with a size, or else the last one that is not a
+    checkpoint or a folder of models. Family or precision may come from the neighbouring parts.
     """
     parts = _parts(name)
     if not parts:
@@ -98,7 +98,7 @@ def name_tells(name: str) -> NameClues:
 
 
 def telling_part(name: str) -> str:
-    """What of a path or an address names the model, as it is written there; a plain name as it is."""
+    """The part of a path or an address that names the model, as written; a plain name as it is."""
     parts = _parts(name)
     if not parts:
         return ""
@@ -110,7 +110,7 @@ def telling_part(name: str) -> str:
 
 
 def _base(parts: list[str], clues: list[NameClues]) -> int:
-    """Which part names the model: the last one with a size, else the last that is not a state or folder of models."""
+    """The part that names the model: the last one with a size, else the last but checkpoints and model folders."""
     with_size = (i for i, part in enumerate(clues) if part.size)
     with_name = (i for i, part in enumerate(parts) if not _names_no_model(part))
     return next(with_size, next(with_name, 0))
@@ -125,7 +125,7 @@ def _names_no_model(part: str) -> bool:
 
 
 def _parts(name: str) -> list[str]:
-    """The parts of a path, a URL or a name with an organisation, lower case, the last first.
+    """The parts of a path, a URL or a name with an organisation, lower case, last part first.
 
     ``models--org--name``, as in the cache of Hugging Face, are three.
     """
@@ -136,9 +136,9 @@ def _parts(name: str) -> list[str]:
 
 
 def precision_told(text: str) -> str:
-    """The precision of weights that a name or an engine's option says, such as ``awq`` of ``awq_marlin``.
+    """The weight precision in a name or an engine's option, such as ``awq`` for ``awq_marlin``.
 
-    Empty if it says none. What is most particular counts: of ``gptq-int4`` it is gptq.
+    Empty if there is none. The most specific word counts: gptq for ``gptq-int4``.
     """
     return _precision_and_rest(text.lower())[0]
 
@@ -176,7 +176,7 @@ def _part_tells(part: str) -> NameClues:
         kept.pop()
     if len(kept) > 1 and kept[0] == "meta":
         kept.pop(0)
-    # The family is the word that begins with one of its names; of several the longest name.
+    # The family is the word that begins with one of its names; the longest name if there are several.
     families = [
         (family, word)
         for word in kept
@@ -189,7 +189,7 @@ def _part_tells(part: str) -> NameClues:
 
 
 def _with_dotted_version(words: list[str]) -> list[str]:
-    """``llama-3.1-8b`` of ``llama-3-1-8b``, as names without dots have it."""
+    """``llama-3.1-8b`` for ``llama-3-1-8b``, since some names have no dots."""
     for i, word in enumerate(words):
         family = re.match(r"[a-z]+", word)
         if family is None or family[0] not in _FAMILIES:
@@ -203,7 +203,7 @@ def _with_dotted_version(words: list[str]) -> list[str]:
 
 
 def _version(family: str, word: str, words: list[str]) -> str:
-    """``3.1`` of ``llama-3.1-8b`` and of ``llama3.1-8b``."""
+    """``3.1`` for ``llama-3.1-8b`` and for ``llama3.1-8b``."""
     if not family:
         return ""
     attached = re.match(r"[\d.]+", word[len(family) :])
@@ -214,7 +214,7 @@ def _version(family: str, word: str, words: list[str]) -> str:
 
 
 def differs(said: NameClues, asked: NameClues) -> str:
-    """In what two names say different things, as ``size 70b``; empty if they may be names of one model."""
+    """How two names contradict each other, such as ``size 70b``; empty if they may be the same model."""
     for what in ("size", "family", "version"):
         mine, theirs = getattr(said, what), getattr(asked, what)
         if mine and theirs and mine != theirs:
@@ -223,7 +223,7 @@ def differs(said: NameClues, asked: NameClues) -> str:
 
 
 def dense_parameters(name: str) -> float | None:
-    """Parameters that a token is multiplied with, by the name; None if it does not say, or may be a mixture."""
+    """Parameters used per token, from the name; None if it does not say, or if it may be a mixture of experts."""
     clues = name_tells(name)
     size = re.fullmatch(r"(\d+(?:\.\d+)?)b", clues.size)
     words = clues.plain.split("-")

@@ -1,4 +1,4 @@
-"""Which model runs are of, by the option and by every name in the results."""
+"""Finds the model of runs, from the option and from every name in the results."""
 
 from collections.abc import Sequence
 
@@ -15,23 +15,23 @@ _LONGEST_NAME = 100
 
 
 def named_model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str | None, notes: list[str]) -> str:
-    """The model of runs, a shipped one's name or the plain name of another; what was taken on trust is noted.
+    """The model of runs: a shipped one's name or the plain name of another; assumptions are noted.
 
     Raises:
-        BadInput: nothing names it, or the results name another than ``asked`` that ``confirmed`` does not repeat.
+        BadInput: nothing names the model, or the results name another one and ``confirmed`` does not repeat that name.
     """
     said = list(dict.fromkeys(run.model for run in runs if run.model))
     if asked is None:
         named = [name for name in dict.fromkeys(canonical(name) for name in said) if name]
         if len(named) > 1:
-            raise BadInput(f"the results are of several models, {_listed(named)}: import them one by one")
+            raise BadInput(f"the results are from several models, {_listed(named)}: import them one by one")
         if not named:
-            raise BadInput("--model: the results do not name their model; give it, such as --model llama-3.1-8b")
+            raise BadInput("--model: the results do not name their model; name it, such as --model llama-3.1-8b")
         if len(named[0]) > _LONGEST_NAME:
             raise BadInput(
-                f"--model: the results' name of the model has {len(named[0]):,} characters; give a shorter one"
+                f"--model: the model's name in the results has {len(named[0]):,} characters; give a shorter one"
             )
-        notes.extend(f"the results are of {echoed(name)}: {named[0]} has its shape" for name in said if _shape(name))
+        notes.extend(f"the results are from {echoed(name)}, built like {named[0]}" for name in said if _shape(name))
         _refuse_contradicted(runs, named[0], None, confirmed, notes)
         return named[0]
     plain_name(asked)  # refused where nothing is left of it
@@ -40,26 +40,26 @@ def named_model(runs: Sequence[BenchmarkRun], asked: str | None, confirmed: str 
         if canonical(name) == wanted:
             continue
         if confirmed is not None and _is_confirmed(name, confirmed):
-            notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --result-model confirms")
+            notes.append(f"the results are from {echoed(name)}; used as {wanted}, as confirmed by --result-model")
             continue
         other = other_model(name, asked)
         if other:
             raise BadInput(
-                f"--model {echoed(asked)}: the results are of {other}; if that is what the server called {wanted}, "
+                f"--model {echoed(asked)}: the results are from {other}; if the server used that name for {wanted}, "
                 f"add --result-model '{_confirmable(name)}'"
             )
-        notes.append(f"the results are of {echoed(name)}; taken for {wanted}, as --model says")
+        notes.append(f"the results are from {echoed(name)}; used as {wanted}, as requested by --model")
     _refuse_contradicted(runs, wanted, asked, confirmed, notes)
     others = [name for name in dict.fromkeys(map(canonical, said)) if name != wanted]
     if len(others) > 1:
-        raise BadInput(f"the results are of several models, {_listed(others)}: import them one by one")
+        raise BadInput(f"the results are from several models, {_listed(others)}: import them one by one")
     return wanted
 
 
 def _refuse_contradicted(
     runs: Sequence[BenchmarkRun], wanted: str, asked: str | None, confirmed: str | None, notes: list[str]
 ) -> None:
-    """Refuse runs whose other names, as that of the tokenizer, mean another model; one confirmed name is enough."""
+    """Refuse runs with other names, such as the tokenizer's, that mean another model; confirming one is enough."""
     for run in runs:
         if (
             confirmed is not None
@@ -78,13 +78,13 @@ def _refuse_contradicted(
             continue
         if confirmed is not None and any(_is_confirmed(name, confirmed) for _, name, _ in others):
             field, name, _ = others[0]
-            note = f"{field} in the results is {echoed(name)}; taken for {wanted}, as --result-model confirms"
+            note = f"{field} in the results is {echoed(name)}; used as {wanted}, as confirmed by --result-model"
             notes.extend([] if note in notes else [note])
             continue
         field, name, other = others[0]
         option = "--model" if asked is None else f"--model {echoed(asked)}"
         raise BadInput(
-            f"{option}: {field} in the results says {other}; if they are of {wanted} all the same, "
+            f"{option}: {field} in the results says {other}; if they are from {wanted} nevertheless, "
             f"{'add' if asked else f'give --model {wanted} and'} --result-model '{_confirmable(name)}'"
         )
 
@@ -98,15 +98,15 @@ def _is_confirmed(name: str, confirmed: str) -> bool:
 
 
 def _confirmable(name: str) -> str:
-    """What to repeat: the name, or of one that is too long to be shown whole what names the model in it."""
+    """The text to repeat: the name, or if it is too long to show, the part of it that names the model."""
     whole = echoed(name)
     return whole if whole == name else echoed(telling_part(name))
 
 
 def other_model(said: str, asked: str) -> str:
-    """The model that a name means, where it is another than the requested one: by its name, its size or its family.
+    """The model that a name means, if it is not the requested one: by its name, its size or its family.
 
-    Empty if they may be one, as where a server calls its model ``prod``.
+    Empty if they may be the same, for example if a server calls its model ``prod``.
     """
     if not said or canonical(said) == canonical(asked):
         return ""
@@ -121,12 +121,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _shape(name: str) -> str | None:
-    """The shipped model whose dimensions another model has; None for its own names."""
+    """The shipped model with the same dimensions as another one; None for its own names."""
     return SAME_SHAPE.get(name_tells(name).plain)
 
 
 def canonical(model: str) -> str:
-    """The shipped model of a name, whatever precision and organisation it names; else the plain name."""
+    """The shipped model of a name, regardless of precision and organisation; else the plain name."""
     if is_shipped(model):
         return find_model(model).name
     plain = name_tells(model).plain
@@ -136,7 +136,7 @@ def canonical(model: str) -> str:
 
 
 def is_shipped(model: str) -> bool:
-    """Whether a name is that of a model that comes with the package."""
+    """True if a name is that of a shipped model."""
     try:
         find_model(model)
     except BadInput:
@@ -145,11 +145,11 @@ def is_shipped(model: str) -> bool:
 
 
 def other_names(run: BenchmarkRun) -> list[tuple[str, str]]:
-    """What else names the model; a tokenizer only where that leaves the size open, as models share them."""
+    """Other names of the model; the tokenizer's only if the size is still unknown, since models share tokenizers."""
     has_size = bool(run.model) and (bool(name_tells(run.model).size) or is_shipped(run.model))
     return [(field, name) for field, name in run.other_names if name and not (has_size and field in _TOKENIZERS)]
 
 
 def all_names(run: BenchmarkRun) -> list[str]:
-    """Every name that a result has for its model."""
+    """Every name of the model in a result."""
     return [name for name in (run.model, *(name for _, name in other_names(run))) if name]

@@ -1,4 +1,4 @@
-"""Whether a replica can have done what a run says: the bounds of its data sheet, without any constant of an estimator.
+"""Checks whether a run is physically possible, with the bounds of data sheets and without any fitted constant.
 
 Per request of I input and O output tokens, with P parameters of the layers, H of the output head and c = I + O/2 tokens
 of mean context (attention of the prompt: one half of I^2, as each token sees those before it)::
@@ -9,9 +9,9 @@ of mean context (attention of the prompt: one half of I^2, as each token sees th
     memory      b c kv                                                        <=  tp memory - weights;  most = b there
     first token 2 P I + 2 layers heads head_dim I^2  <=  tp peak ttft,   weights  <=  tp BW ttft
 
-A mean prompt never needs more than the prompts do, since attention grows with the square. The other bounds have a
-tenth of slack, as means of products are not products of means. A rate above a bound was measured elsewhere, or on
-prompts that the server knew already.
+The compute bound is safe, since attention grows with the square and a mean prompt never needs more than the prompts
+themselves. The other bounds have a tenth of slack, since means of products are not products of means. A rate above a
+bound was measured on something else, or with prompts that were already in the server's cache.
 """
 
 from collections.abc import Iterable
@@ -23,10 +23,10 @@ from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 _SLACK = 0.9
 _ABOVE_ASKED = 1.5
-"""Rates that are achieved beyond this times the requested one are not of the same run: 1.3 at a hundred is chance."""
+"""A higher ratio of achieved to requested rate cannot be the same run; 1.3 may be chance with a hundred requests."""
 
 _CHECK = "check --gpu, --tp, --precision and --model"
-PREFIX_CACHING = "was prefix caching on? Import runs without it"
+PREFIX_CACHING = "was prefix caching on? Then import runs without it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class MeasuredReplica:
     """What was measured.
 
     Attributes:
-        precision: of the weights; one that we do not know is taken for 4 bits, multiplied at twice the 16-bit peak.
-        cache_bytes_per_element: 2, or 1 where the KV cache is kept in 8 bits.
+        precision: of the weights; an unknown one counts as 4 bits, multiplied at twice the 16-bit peak.
+        cache_bytes_per_element: 2, or 1 for a KV cache in 8 bits.
     """
 
     model: Model
@@ -88,7 +88,7 @@ class MeasuredReplica:
         return 2 * model.layer_parameters * input_tokens + attention
 
     def why_not(self, run: BenchmarkRun) -> str:
-        """Why the replica cannot have done this, one clause with the cure; empty if it can."""
+        """Why the run is impossible, one clause with the cure; empty if it is possible."""
         if self._free_bytes <= 0:
             return (
                 f"{self._weight_bytes / GIB:.3g} GiB of {self.precision} weights of {self.model.name} do not fit on "
@@ -139,13 +139,13 @@ class MeasuredReplica:
         if _SLACK * held > self._free_bytes:
             return (
                 f"{decoding:,.0f} requests decoding at once hold {held / GIB:,.3g} GiB of KV cache, but {self._on} has "
-                f"{self._free_bytes / GIB:,.3g} GiB besides the weights: {_CHECK}; {self._cache_hint}"
+                f"only {self._free_bytes / GIB:,.3g} GiB left by the weights: {_CHECK}; {self._cache_hint}"
             )
         return ""
 
     @property
     def _cache_hint(self) -> str:
-        in_8_bits = "" if self.cache_bytes_per_element == 1 else "KV cache in 8 bits? Add --kv-cache-dtype fp8; "
+        in_8_bits = "" if self.cache_bytes_per_element == 1 else "for a KV cache in 8 bits add --kv-cache-dtype fp8; "
         return f"{in_8_bits}{PREFIX_CACHING}"
 
     def _too_soon(self, run: BenchmarkRun) -> str:
@@ -162,11 +162,11 @@ class MeasuredReplica:
 
 
 def contradiction(run: BenchmarkRun) -> str:
-    """How a run's own figures contradict each other, one clause; empty if they do not."""
+    """How the figures of a run contradict each other, one clause; empty if they do not."""
     asked = run.asked_requests_per_s
     if asked is not None and run.requests_per_s > _ABOVE_ASKED * asked:
         return (
-            f"{run.requests_per_s:.3g} requests/s were served, but only {asked:.3g} sent: the file was changed or is "
+            f"{run.requests_per_s:.3g} requests/s were served, but only {asked:.3g} sent: the file was edited or is "
             "broken"
         )
     if run.max_concurrency is None or asked is not None or run.tpot_ms is None or run.ttft_ms is None:
@@ -174,13 +174,13 @@ def contradiction(run: BenchmarkRun) -> str:
     in_flight = run.requests_per_s * (run.ttft_ms + (run.output_tokens - 1) * run.tpot_ms) / 1000
     if in_flight > 2 * run.max_concurrency + 1:
         return (
-            f"rate times latency makes {in_flight:,.3g} requests in flight, but at most {run.max_concurrency:,} were: "
-            "the file was changed or is broken"
+            f"rate times latency gives {in_flight:,.3g} requests in flight, but at most {run.max_concurrency:,} were: "
+            "the file was edited or is broken"
         )
     return ""
 
 
 def impossible(runs: Iterable[BenchmarkRun], measured: MeasuredReplica | None) -> list[str]:
-    """Each run that cannot have been, with the reason; ``measured`` is None if the model is not known."""
+    """Each impossible run, with the reason; ``measured`` is None if the model is unknown."""
     told = ((run, contradiction(run) if measured is None else measured.why_not(run)) for run in runs)
     return [one_line(f"{run.source}: {reason}") for run, reason in told if reason]

@@ -1,4 +1,4 @@
-"""Which engine was measured: what the user says, else labels of the results, else the tool's word for the server."""
+"""Finds the measured engine: from the user, else from labels of the results, else from the tool's backend name."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ LONGEST_TEXT = 80
 
 
 def with_engine(runs: Sequence[BenchmarkRun], asked: str | None) -> list[BenchmarkRun]:
-    """The runs with the engine and version that the option or their labels state.
+    """The runs with the engine and version from the option or their labels.
 
-    A tool's own word for the server stays where nothing else is said: it names the interface that was used, which is
-    another engine's at times.
+    Without either, the tool's own name for the server is kept: it names the interface, which may be that of another
+    engine.
 
     Raises:
-        BadInput: the option is misspelt, or it and the labels name different engines.
+        BadInput: the option is misspelled, or it and the labels name different engines.
     """
     label = one_of("--engine", None, labels_of_runs(runs, ("engine",)), str)
     if asked is None and label is None:
@@ -34,10 +34,10 @@ def with_engine(runs: Sequence[BenchmarkRun], asked: str | None) -> list[Benchma
 
 
 def engine_text(asked: str) -> str:
-    """An engine and its version as a user names them, such as ``vLLM 0.12.0``; other engines may be named too.
+    """An engine and its version from a user, such as ``vLLM 0.12.0``; unknown engines are allowed.
 
     Raises:
-        BadInput: it is empty, or nearly the name of an engine that is known.
+        BadInput: it is empty, or almost the name of a known engine.
     """
     words = asked.split()
     if not words:

@@ -1,1 +1,1 @@
-"""Profiles that are estimated: computed when they are asked, and those of a model that is known by its config."""
+"""Estimated profiles: computed on demand, and those of models known only from a config."""

@@ -1,4 +1,4 @@
-"""Estimates of a config's model, one GPU each, as ``profiles estimate`` shows and saves them."""
+"""Estimates of a config's model on each GPU, for ``profiles estimate``."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from melange_cloud.profiles.user_profiles import own_folder, save_file
 
 @dataclass(frozen=True, slots=True)
 class ConfigEstimate:
-    """The estimate of one replica: the text of its profile file, and what it says."""
+    """The estimate of one replica: the text of its profile file, and its content."""
 
     text: str
     profile: GridProfile
@@ -34,10 +34,10 @@ def estimate_per_gpu(
 
     Args:
         tensor_parallel, precision, era, engine: as for ``estimated_profile``.
-        cached_input: share of all input tokens that a prefix cache holds.
+        cached_input: share of all input tokens in a prefix cache.
 
     Raises:
-        BadInput: no GPU can; every reason is named.
+        BadInput: no GPU can; the message has every reason.
     """
     estimates: list[ConfigEstimate] = []
     left_out: dict[str, str] = {}
@@ -58,10 +58,10 @@ def estimate_per_gpu(
 
 
 def save_estimate(estimate: ConfigEstimate) -> Path:
-    """Write the profile file to where plans look for the user's own.
+    """Write the profile file to the folder where plans look for the user's own.
 
     Raises:
-        MelangeError: the folder cannot be made, or the file cannot be written.
+        MelangeError: the folder cannot be created, or the file cannot be written.
     """
     profile, kind = estimate.profile, estimate.profile.kind
     folder = own_folder() / profile.era / profile.model / profile.precision / kind.gpu

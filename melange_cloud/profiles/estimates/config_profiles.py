@@ -1,4 +1,4 @@
-"""Profiles of a model that is known by its config alone, made for one answer and kept nowhere."""
+"""Profiles of a model known only from its config, made for one answer and not saved."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,10 +18,10 @@ from melange_cloud.profiles.user_profiles import own_files, own_folder, plain_na
 
 
 def model_of(config: Path, model: str | None = None) -> ConfigModel:
-    """The model of a ``config.json``; ``model`` is what to call it, None as the config does.
+    """The model of a ``config.json``; ``model`` is its name, None uses the config's.
 
     Raises:
-        BadFile: it cannot be read, or is of a kind that cannot be estimated.
+        BadFile: the file cannot be read, or the model is of a kind that cannot be estimated.
     """
     return read_config(config, None if model is None else plain_name(model))
 
@@ -35,13 +35,13 @@ def profiles_of_config(
     engine: str = MEAN_OF_ENGINES,
     cached_input: float = 0.0,
 ) -> tuple[dict[Kind, Profile], dict[str | Kind, str]]:
-    """The estimates of every GPU that can hold the model, at every degree; else as ``load_profiles``.
+    """The estimates of every GPU that can hold the model, at every degree; otherwise like ``load_profiles``.
 
-    What the user measured under the model's name is pinned over them.
+    The user's measurements under the model's name are pinned over them.
 
     Args:
-        model, precision: as ``choose`` names them.
-        engine: as ``resolve_engine`` gives it.
+        model, precision: from ``choose``.
+        engine: from ``resolve_engine``.
         cached_input: as for ``load_profiles``.
     """
     shape, where = model_of(config, model), find_era(era)

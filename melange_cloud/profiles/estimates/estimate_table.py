@@ -1,6 +1,6 @@
-"""A profile that is computed when it is asked, at any request size: no file holds it.
+"""A profile that is computed on demand, at any request size, without a file.
 
-It answers as a profile file does, so that a plan, a heat map and a saved file see the same numbers.
+It has the interface of a profile file, so a plan, a heat map and a saved file get the same numbers.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,20 +20,20 @@ from melange_cloud.profiles.grades import ERROR_OF_GRADE
 from melange_cloud.profiles.points import Point, SizePoints
 
 LEAST_INPUT_TOKENS, LEAST_OUTPUT_TOKENS = min(INPUT_TOKENS), min(OUTPUT_TOKENS)
-"""Shorter requests count as these."""
+"""Shorter requests count as this size."""
 
 
 @dataclass(frozen=True, slots=True)
 class EstimateOrigin:
-    """What a table of estimates says of where its numbers come from.
+    """Where the numbers of a table of estimates come from.
 
     Attributes:
-        measured: of the model's measurements, a clause.
-        best_grade: no size is trusted more than this.
-        made_by: the command that a saved file names.
+        measured: a clause about the model's measurements.
+        best_grade: the best grade of any size.
+        made_by: the command named in a saved file.
     """
 
-    measured: str = "no row is measured"
+    measured: str = "no row was measured"
     best_grade: str = "A"
     made_by: str = "melange-cloud profiles show"
 
@@ -43,7 +43,7 @@ SHIPPED = EstimateOrigin()
 
 @dataclass(frozen=True, eq=False)
 class EstimateTable:
-    """The operating points of a model's replicas on one GPU, each computed once, when it is asked.
+    """The operating points of a model's replicas on one GPU, each computed once, on demand.
 
     Attributes:
         replicas: by kind, tensor parallel degree rising; at least one.
@@ -58,7 +58,7 @@ class EstimateTable:
 
     @cached_property
     def header(self) -> Header:
-        """What a file of it would declare."""
+        """The header that a file of it would have."""
         replicas = self.replicas.values()
         first = next(iter(replicas))
         model, era, precision, calibration = first.model, first.era, first.precision, first.calibration
@@ -83,7 +83,7 @@ class EstimateTable:
         )
 
     def sizes(self, kind: Kind) -> tuple[tuple[int, int], ...]:
-        """The request sizes that it lists, sorted; it answers for others too."""
+        """The request sizes that it lists, sorted; others can be computed too."""
         replica = self.replicas[kind]
         return tuple(grid(min(replica.era.context(replica.model), replica.cache_tokens)))
 
@@ -107,7 +107,7 @@ class EstimateTable:
         )
 
     def rates(self, kind: Kind, size: tuple[float, float]) -> SizePoints:
-        """What MaxTput needs of one size, which need not be listed."""
+        """What MaxTput needs for one size, listed or not."""
         if (kind, size) not in self._computed:
             points = [
                 Point(each.tpot_ms, each.requests_per_s, each.ttft_ms, each.ttft_ms + (size[1] - 1) * each.tpot_ms)
@@ -123,20 +123,20 @@ class EstimateTable:
         return max(self.origin.best_grade, grade_of(self.replicas[kind], *size))
 
     def _estimates(self, kind: Kind, size: tuple[float, float]) -> tuple[Estimate, ...]:
-        """At least one: a size that does not fit is refused before anyone asks for its points."""
+        """At least one, since a size that does not fit is refused before its points are needed."""
         estimates = self.replicas[kind].estimate(*size)
         if isinstance(estimates, MemoryShortfall):
             raise ValueError(f"{size[0]:g} + {size[1]:g} tokens do not fit on {kind}")  # noqa: TRY004 (a size, not a type)
         return estimates
 
     def with_cached_input(self, share: float) -> "EstimateTable":
-        """The same where a prefix cache holds a share of all input tokens."""
+        """The same with a share of all input tokens in a prefix cache."""
         cached = {kind: replace(replica, cached_input=share) for kind, replica in self.replicas.items()}
         return EstimateTable(cached, self.origin, self.engine)
 
     @property
     def text(self) -> str:
-        """The profile file that holds the sizes it lists."""
+        """The profile file with the listed sizes."""
         header = self.header
         lines = {
             "format": header.format,
@@ -154,7 +154,7 @@ class EstimateTable:
             "cache_tokens": " ".join(f"{degree}={tokens}" for degree, tokens in header.cache_tokens.items()),
         }
         if self.origin is not SHIPPED:
-            lines["layers"] = str(header.layers)  # models.toml has those of shipped models
+            lines["layers"] = str(header.layers)  # models.toml has these for shipped models
         if header.engine:
             lines["engine"] = header.engine
         if header.error_down is not None:

@@ -1,4 +1,4 @@
-"""A profile of one replica of a model that is known by its config alone."""
+"""Estimates the profile of one replica of a model known only from its config."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ from melange_cloud.profiles.estimates.estimate_table import (
 from melange_cloud.profiles.lookup import find_era, find_gpus, plain_precision
 
 BEST_GRADE_UNMEASURED = "C"
-"""An estimate for a family of which no model was measured is trusted no more than this."""
+"""The best grade of an estimate for a family without any measured model."""
 
 
 def estimated_profile(
@@ -35,13 +35,13 @@ def estimated_profile(
 
     Args:
         gpu: one of GPUS, in any case.
-        tensor_parallel: GPUs of the replica; None is the fewest that fit.
-        precision: of the weights; None is that of the config.
+        tensor_parallel: GPUs of the replica; None is the smallest number that fits.
+        precision: of the weights; None uses the config's.
         era: engine era; None is today's.
         engine: as ``resolve_engine`` gives it.
 
     Raises:
-        BadInput: the replica cannot be: the message says why and what would do.
+        BadInput: the replica is impossible; the message says why and what would work.
     """
     asked = _asked(model, gpu, precision, era, engine)
     return _table(model, asked, (_degree(model, asked, tensor_parallel),))
@@ -68,7 +68,7 @@ def estimated_at_every_degree(
     era: str | None = None,
     engine: str = MEAN_OF_ENGINES,
 ) -> tuple[EstimateTable, dict[int, str]]:
-    """The profiles of all degrees at which the model fits, and why there are no others, by degree.
+    """The profiles of all degrees at which the model fits, and by degree why the others do not exist.
 
     Args:
         engine: as ``resolve_engine`` gives it.
@@ -82,7 +82,7 @@ def estimated_at_every_degree(
     reasons = {
         degree: asked.replica(model, degree).refusal
         if model.splits_over(degree)
-        else f"{degree} GPUs do not split {model.name} evenly"
+        else f"{model.name} does not split evenly over {degree} GPUs"
         for degree in TENSOR_PARALLEL_DEGREES
     }
     fitting = tuple(degree for degree, reason in reasons.items() if degree >= least and not reason)
@@ -111,12 +111,12 @@ def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None,
         raise NotEstimated(f"{name} has no {wanted}: give --precision bf16, or a GPU that has it", f"no {wanted}")
     constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
     if constants is None:
-        raise BadInput(f"no constants of the estimator for {name} at {wanted} in era {where.name}: try another --era")
+        raise BadInput(f"the estimator has no constants for {name} at {wanted} in era {where.name}: try another --era")
     return _Asked(sheet, where, wanted, constants, engine)
 
 
 def wanted_precision(model: ConfigModel, precision: str | None) -> str:
-    """The requested precision; None is that of the config.
+    """The requested precision; None uses the config's.
 
     Raises:
         BadInput: it does not exist.
@@ -130,7 +130,7 @@ def wanted_precision(model: ConfigModel, precision: str | None) -> str:
 def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...]) -> EstimateTable:
     era = replace(asked.era, tensor_parallel=degrees, fewest_gpus=False)
     origin = EstimateOrigin(
-        measured="nothing of this model is measured",
+        measured="this model was not measured",
         best_grade="A" if FAMILIES[model.family].measured else BEST_GRADE_UNMEASURED,
         made_by="melange-cloud profiles estimate",
     )
@@ -138,19 +138,19 @@ def _table(model: ConfigModel, asked: _Asked, degrees: tuple[int, ...]) -> Estim
         model, asked.sheet, era, asked.precision, asked.constants, engine=asked.engine, origin=origin
     )
     if table is None:
-        raise ValueError(f"{model.name} fits on {degrees} x {asked.sheet.name} and has no profile")
+        raise ValueError(f"{model.name} fits on {degrees} x {asked.sheet.name} but has no profile")
     return table
 
 
 def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
-    """The tensor parallel degree, checked: it divides the heads, and weights and some cache fit."""
+    """Check the tensor parallel degree: it must divide the heads, and weights and some cache must fit."""
     splits = [degree for degree in TENSOR_PARALLEL_DEGREES if model.splits_over(degree)]
     if wanted is not None and wanted not in splits:
         why = (
-            f"degrees that are estimated are {', '.join(map(str, TENSOR_PARALLEL_DEGREES))}"
+            f"only {', '.join(map(str, TENSOR_PARALLEL_DEGREES))} can be estimated"
             if wanted not in TENSOR_PARALLEL_DEGREES
             else f"does not split the {model.heads} attention heads, {model.kv_heads} KV heads and "
-            f"{model.intermediate:,} feed-forward columns of {model.name} evenly; {', '.join(map(str, splits))} would"
+            f"{model.intermediate:,} feed-forward columns of {model.name} evenly; use {', '.join(map(str, splits))}"
         )
         raise BadInput(f"--tp {wanted}: {why}")
 

@@ -1,20 +1,20 @@
-"""The request sizes that an estimated profile lists; it answers for every other size too."""
+"""The request sizes that an estimated profile lists; it can compute every other size too."""
 
 INPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4000, 6000, 8000, 12000, 16000, 24000, 32000, 48000, 64000, 96000)
 OUTPUT_TOKENS = (25, 100, 250, 500, 1000, 2000, 4096)
-"""The grid: the paper's bucket edges (to 16,000 in, 2,000 out), and more where the rate bends or requests are long."""
+"""The grid: the paper's bucket edges (to 16,000 in, 2,000 out), with more where rates bend or requests are long."""
 
 LONG_OUTPUT_TOKENS = (6000, 8192, 12_000, 16_384, 24_000, 32_768, 48_000, 65_536, 96_000)
 WITH_LONG_OUTPUTS = (25, 1000, 4000, 8000, 16_000, 32_000, 64_000)
-"""Answers up to the context, and the input tokens that go with them: the prompt matters less there."""
+"""Output sizes up to the context, with fewer input sizes, since the prompt matters less there."""
 
 
 def grid(limit_tokens: int) -> list[tuple[int, int]]:
     """The request sizes of a profile whose requests have at most ``limit_tokens`` input + output tokens, sorted.
 
     Inputs that reach the limit exactly with an output of the grid are added, and for short contexts outputs that do so
-    with an input: a cell that the limit cuts then has only its far corner beyond, and no servable size is lost. In a
-    longer context rows of longer answers go on to it, each to its own longest input; the last has the shortest.
+    with an input. Then a cell that the limit cuts has only its far corner beyond it, and no servable size is lost. For
+    a longer context, rows of longer outputs are added up to it, each up to its own longest input.
     """
     edge = limit_tokens // 10 * 10 if limit_tokens > 10_000 else limit_tokens
     inputs = {*INPUT_TOKENS, *(edge - output_tokens for output_tokens in OUTPUT_TOKENS)}

@@ -1,4 +1,4 @@
-"""What a prefix cache changes, for replicas that can be estimated; and what to say of those that cannot."""
+"""The effect of a prefix cache on replicas that can be estimated, and notes on those that cannot."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -11,12 +11,12 @@ from melange_cloud.profiles.max_tput.profile import Profile
 
 
 def prefix_caches(table: EstimateTable, engine: str, cached_input: float) -> dict[Kind, PrefixCache]:
-    """What it changes, by kind; nothing where nothing is cached.
+    """The effect of a prefix cache by kind; empty if nothing is cached.
 
     Args:
         table: without a cache.
         engine: whose speed the table is.
-        cached_input: share of all input tokens that the cache holds, 0 to 1.
+        cached_input: share of all input tokens in the cache, 0 to 1.
     """
     if not cached_input:
         return {}

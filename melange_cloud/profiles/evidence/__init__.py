@@ -1,1 +1,1 @@
-"""Measured rows: who measured them, how they are read and checked, and where they contradict each other."""
+"""Measured rows: who measured them, how to read and check them, and where they contradict each other."""

@@ -1,8 +1,8 @@
-"""Where measured rows contradict each other: figures for the same model, GPUs, precision, size and load that differ.
+"""Finds measured rows that contradict each other: different figures for the same model, GPUs, precision, size and load.
 
-Two sources never ran quite the same, so a difference counts only above what one source's own figures differ by where it
-measured a thing several times, and above LEAST_DIFFERENCE. Engines, and versions of one engine, may well differ in
-earnest; a profile of all of them is then off for each, which is worth knowing too.
+Two sources never ran exactly the same, so a difference counts only if it exceeds LEAST_DIFFERENCE and the differences
+among repeated measurements of a single source. Engines, and versions of one engine, may really differ; a profile of all
+of them is then off for each, which is worth knowing too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,23 +10,23 @@ from collections.abc import Iterable, Sequence
 from melange_cloud.domain.evidence import ComparedFigure, Contradiction, MeasuredRow
 
 SAME_SIZE = 0.05
-"""Sizes whose input and output tokens differ by at most this part are taken for the same."""
+"""Sizes with input and output tokens within this fraction count as the same."""
 
 SAME_CONTEXT_TOKENS = 500
-"""Of one request at a time, mean contexts that differ by at most this are taken for the same: to read their cache takes
-0.4 % of a step of an 8B model, 2 % of Llama-2-7B."""
+"""With one request at a time, mean contexts within this distance count as the same: reading their cache takes 0.4 % of
+a step of an 8B model, 2 % of Llama-2-7B."""
 
 LEAST_DIFFERENCE = 0.05
-"""What is smaller is not shown: repeated runs of one source, on two hosts or nights, differ by 1 to 2 %."""
+"""Smaller differences are not shown: repeated runs of one source, on two hosts or nights, differ by 1 to 2 %."""
 
 _Found = tuple[MeasuredRow, str, float]
 
 
 def contradictions(rows: Iterable[MeasuredRow], among: Iterable[MeasuredRow] | None = None) -> list[Contradiction]:
-    """The contradictions that rows have part in, the largest first.
+    """The contradictions that involve the rows, largest first.
 
     Args:
-        among: rows that they are compared with as well, such as the shipped ones; None is only each other.
+        among: further rows with which they are compared, such as the shipped ones; None compares only the rows.
     """
     own = list(rows)
     asked = {id(row) for row in own}
@@ -36,7 +36,7 @@ def contradictions(rows: Iterable[MeasuredRow], among: Iterable[MeasuredRow] | N
         if measured is None:
             continue
         cached = row.prompts_shared_fraction or 0.0
-        # A cache of which nothing is said is in 16 bits, as engines keep it by default.
+        # If nothing is said about the cache it is in 16 bits, the default of engines.
         bits = row.weights_precision == "fp8", row.kv_precision == "fp8"
         key = (row.model, row.gpu, row.tp, bits, row.arrival, _load(row), cached)
         clusters = groups.setdefault((*key, measured[0]), [])
@@ -54,7 +54,7 @@ def contradictions(rows: Iterable[MeasuredRow], among: Iterable[MeasuredRow] | N
 
 
 def _figure(row: MeasuredRow) -> tuple[str, float] | None:
-    """What is compared, and its value: how fast an engine decodes, where that is known."""
+    """What is compared, and its value: how fast an engine decodes, if that is known."""
     if row.arrival == "static":
         return ("duration_s", row.duration_s) if row.duration_s else None
     tpot_ms = row.tpot_mean_ms or row.tpot_p50_ms
@@ -86,7 +86,7 @@ def _context_tokens(row: MeasuredRow) -> float:
 
 
 def _compared(cluster: Sequence[_Found]) -> Contradiction | None:
-    """The contradiction within rows of one thing; None if they agree, or come from one source and version."""
+    """The contradiction among rows for the same case; None if they agree or have the same source and version."""
     by_run: dict[tuple[str, str, str | None], list[_Found]] = {}
     for found in cluster:
         row = found[0]
@@ -118,7 +118,7 @@ def _compared(cluster: Sequence[_Found]) -> Contradiction | None:
 
 
 def _apart(one: ComparedFigure, other: ComparedFigure) -> float:
-    """By what part the one's figures are all above the other's; negative if they are not."""
+    """By what fraction all figures of one are above those of the other; negative if they are not."""
     return one.lowest / other.highest - 1
 
 

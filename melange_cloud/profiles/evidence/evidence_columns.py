@@ -1,6 +1,6 @@
-"""The columns of a file of measured rows, and how a cell of each is read.
+"""The columns of a file of measured rows, and how to read their cells.
 
-What is the same for every row of a source may stand in sources.toml under the same name instead.
+A value that is the same for all rows of a source may be in sources.toml instead, under the same name.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from melange_cloud.inputs.csv_tables import CsvRow
 from melange_cloud.inputs.fields import Fields
 
 COLUMNS = tuple(field.name for field in fields(MeasuredRow))
-"""All of them, in their order."""
+"""All columns, in order."""
 
 REQUIRED = ("model", "gpu", "tp", "weights_precision", "input_tokens_mean", "output_tokens_mean", "arrival")
-"""Columns without which there is no file of rows; every row needs an engine and a source too."""
+"""Columns that every file of rows needs; every row also needs an engine and a source."""
 
 CITED = ("date", "licence")
-"""What a row needs that names no source of sources.toml; and ``source_url``, or ``submitter`` of one's own runs."""
+"""Columns of a row without a source in sources.toml; it also needs ``source_url``, or ``submitter`` for own runs."""
 
 ENGINES = ("vLLM", "SGLang", "TensorRT-LLM", "TGI")
 """Serving engines; a ``gpu_only`` row names its library instead."""
@@ -27,7 +27,7 @@ MEASURES = (
     *("requests_per_s", "duration_s"),
     *("tpot_mean_ms", "tpot_p50_ms", "tpot_p99_ms", "ttft_mean_ms", "ttft_p50_ms", "ttft_p99_ms"),
 )
-"""Columns that say how fast it was."""
+"""Columns with the measured figures."""
 
 OF_A_SOURCE = (
     *("commit_or_version", "submitter", "quant_method", "gpu_count", "link", "instance_type", "cloud", "host_cpu"),
@@ -56,7 +56,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 
 def read_value(record: Fields, column: str) -> object:
-    """The value of a column of a row or of a source; None where it is not given, or wrong, which is a fault."""
+    """The value of a column of a row or a source; None if it is absent, or invalid (a fault)."""
     if not record.has(column):
         return None
     if column in _CHOICES:

@@ -1,4 +1,4 @@
-"""Reads files of measured rows: the shipped one, and those that users send or check."""
+"""Reads files of measured rows: the shipped one, and those that users contribute or check."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -26,18 +26,18 @@ _LOADS: Mapping[str, tuple[str, ...]] = {
     "burst": ("requests_per_s",),
     "static": ("concurrency",),
 }
-"""What a row needs that says how requests came."""
+"""The columns that a row needs for each kind of arrival."""
 
 
 def read_evidence(
     path: Path, sources: Mapping[str, MeasurementSource], models: Mapping[str, Model]
 ) -> list[tuple[int, MeasuredRow]]:
-    """The rows of a file with their lines, each joined with what its source says of all of its rows.
+    """The rows of a file with their lines, each completed with what its source says about all of its rows.
 
-    A row without a ``source`` must say itself where it comes from; it is judged by the hold-out rule.
+    A row without a ``source`` must say itself where it comes from; the hold-out rule applies to it.
 
     Raises:
-        BadFile: the file or a row is wrong; all faults, each with line, field and cure.
+        BadFile: with all faults, each with line, field and cure.
     """
     faults: list[Fault] = []
     rows: list[tuple[int, MeasuredRow]] = []
@@ -85,13 +85,13 @@ def _joined(cells: CsvRow, sources: Mapping[str, MeasurementSource], models: Map
     key = hold_out_key(row.model, row.gpu, row.tp, row.weights_precision, row.engine, row.size)
     held_out = rule and not row.gpu_only and is_held_out(key)
     if given["held_out"] is not None and given["held_out"] != held_out:
-        what = f"is {str(given['held_out']).lower()}, and the rule says {str(held_out).lower()}"
+        what = f"is {str(given['held_out']).lower()}, but the rule says {str(held_out).lower()}"
         cells.fault("held_out", what, "leave it empty: it follows from the other columns")
     return MeasuredRow(**{**joined, "held_out": held_out})
 
 
 def _missing(cells: CsvRow, column: str, cure: str) -> None:
-    """A fault of a cell; of a column that the file does not have at all, the header's, and said once."""
+    """Add a fault of a cell; a missing column is reported once, as a fault of the header."""
     if cells.has_column(column):
         cells.fault(column, "is empty", cure)
         return
@@ -102,7 +102,7 @@ def _missing(cells: CsvRow, column: str, cure: str) -> None:
 
 
 def _model(cells: CsvRow, models: Mapping[str, Model]) -> str | None:
-    """The name that profiles go by: of a Hugging Face id too, and of a model with the shape of a shipped one."""
+    """The name used in profiles, also for a Hugging Face id and for a model with the dimensions of a shipped one."""
     name = cells.text("model")
     if name not in models and (found := canonical(name)) in models:
         return found
@@ -119,7 +119,7 @@ def _of_source(source: MeasurementSource) -> dict[str, object]:
 
 
 def _kv_precision(source: MeasurementSource | None, weights_precision: str) -> str | None:
-    """What a source says of the cache; 16 bits are called after the weights, where those are in 16 bits."""
+    """The cache precision that a source states; 16 bits are named like the weights, if those are in 16 bits."""
     if source is None:
         return None
     if weights_precision != "fp8":
@@ -131,9 +131,9 @@ def _check_load(cells: CsvRow, joined: Mapping[str, Any]) -> None:
     arrival = joined.get("arrival")
     for column in _LOADS.get(arrival or "", ()):
         if joined.get(column) is None and not cells.has(column):
-            cells.fault(column, f"is missing, and arrival is {arrival}", _OR_LEAVE_OUT)
+            cells.fault(column, f"is missing, but arrival is {arrival}", _OR_LEAVE_OUT)
     if not any(cells.has(column) for column in MEASURES):
-        cells.fault("requests_per_s", "is missing, and no other figure is given", f"give one of {', '.join(MEASURES)}")
+        cells.fault("requests_per_s", "is missing, and so are all other figures", f"give one of {', '.join(MEASURES)}")
 
 
 @cache

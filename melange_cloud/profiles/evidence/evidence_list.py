@@ -1,4 +1,4 @@
-"""Lists the measured rows behind profiles, or those of a file that somebody wants to send."""
+"""Lists the measured rows behind profiles, or those of a file that someone wants to contribute."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from melange_cloud.profiles.evidence.evidence_file import load_evidence, read_ev
 from melange_cloud.profiles.evidence.measurement_sources import load_sources
 
 MOST_ROWS = 5_000
-"""Rows of a file that are compared with each other: seconds, where no two are of one size."""
+"""Limit of rows in a file; comparing them takes seconds if no two have the same size."""
 
 
 def evidence_list(gpus: Sequence[str] = (), model: str | None = None) -> EvidenceList:
@@ -40,17 +40,15 @@ def checked_evidence(path: Path) -> EvidenceList:
     """The rows of a file, compared with each other and with the shipped ones.
 
     Raises:
-        BadFile: the file or a row of it would be refused; all faults, with line, field and cure.
+        BadFile: the file or one of its rows would be refused; with all faults, each with line, field and cure.
     """
     found = read_evidence(path, load_sources(), load_models())
     if len(found) > MOST_ROWS:
-        raise BadFile(
-            [Fault(path, f"has {len(found):,} rows, more than the {MOST_ROWS:,} that are compared", cure="split it")]
-        )
+        raise BadFile([Fault(path, f"has {len(found):,} rows, more than the limit of {MOST_ROWS:,}", cure="split it")])
     shipped = set(load_evidence())
     known = [line for line, row in found if row in shipped]
     if known and len(known) < len(found):
-        raise BadFile([Fault(path, "is among the shipped rows already", line, cure="leave it out") for line in known])
+        raise BadFile([Fault(path, "is already among the shipped rows", line, cure="leave it out") for line in known])
     rows = tuple(row for _, row in found)
     return EvidenceList(
         gpus=(),

@@ -1,4 +1,4 @@
-"""Reads profiles/measured/sources.toml: who measured, and under which limits."""
+"""Reads profiles/measured/sources.toml: who measured, and with which limits."""
 
 import math
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from melange_cloud.shipped import shipped
 
 @dataclass(frozen=True, slots=True)
 class MeasurementSource:
-    """Who measured, and under which limits; the fields are explained in ``sources.toml``.
+    """Who measured, and with which limits; ``sources.toml`` explains the fields.
 
     Attributes:
-        memory_utilization, growth, block_tokens, max_num_seqs: None is as such an engine starts by itself.
+        memory_utilization, growth, block_tokens, max_num_seqs: None is the engine's default.
         engine: the engine whose constants apply: ``constants`` of the file, else its ``engine``.
-        columns: what holds for all of its rows, by column of a row.
+        columns: values for all of its rows, by column of a row.
     """
 
     name: str
@@ -42,7 +42,7 @@ class MeasurementSource:
     columns: Mapping[str, object]
 
     def requests_of(self, input_tokens: int, output_tokens: int) -> float:
-        """Requests of a saturated run at a size; infinite if not known."""
+        """Requests of a saturated run at a size; infinite if unknown."""
         return self.requests.get(f"{input_tokens}/{output_tokens}", self.requests.get("default", math.inf))
 
 

@@ -1,1 +1,1 @@
-"""The profile file: how one is written, read and checked."""
+"""The profile file: how to write, read and check one."""

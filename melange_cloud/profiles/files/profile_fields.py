@@ -1,4 +1,4 @@
-"""Fields of a profile file, read and checked: every fault with its line and field."""
+"""Reads and checks fields of a profile file; every fault has its line and field."""
 
 import math
 from pathlib import Path
@@ -9,17 +9,17 @@ from melange_cloud.inputs import NotANumber, OutOfRange, parse_number, parse_who
 MOST_PER_S = 1e6
 MOST_MS = 1e9
 MOST_TOKENS = 1_000_000_000
-"""What one replica cannot exceed: requests/s, ms (eleven days), tokens of a request or requests in flight."""
+"""Upper limits for one replica: requests/s, ms (eleven days), tokens of a request or requests in flight."""
 
 LEAST = 1e-9
 LONGEST_VALUE = 500
-"""Characters of a value; what is longer is cut."""
+"""Characters of a value; a longer one is cut."""
 
 _MOST_OF = {"requests_per_s": MOST_PER_S, "cache_tokens": 1e12, "weights_gib": 1e6, "error": 1e3}
 
 
 def whole(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> int:
-    """A whole number from 1 to MOST_TOKENS; 1 and a fault where it is not."""
+    """A whole number from 1 to MOST_TOKENS; otherwise 1, with a fault."""
     digits = text.isascii() and text.isdigit()
     try:
         return parse_whole(text if digits else "", 1, MOST_TOKENS)
@@ -31,7 +31,7 @@ def whole(path: Path, line: int | None, field: str, text: str, faults: list[Faul
 
 
 def positive(path: Path, line: int | None, field: str, text: str, faults: list[Fault]) -> float:
-    """A number above 0, at most what its field can be; 1 and a fault where it is not."""
+    """A number above 0 and up to the field's limit; otherwise 1, with a fault."""
     most = _MOST_OF.get(field, MOST_MS)
     try:
         value = parse_number(text)
@@ -41,13 +41,13 @@ def positive(path: Path, line: int | None, field: str, text: str, faults: list[F
         value = 0.0
     if LEAST < value < most:
         return value
-    wanted = "a number above 0" if value <= 0 else f"from {LEAST:g} to {most:,g}, which is what can be"
+    wanted = "a number above 0" if value <= 0 else f"from {LEAST:g} to {most:,g}"
     faults.append(Fault(path, f"is {shown(text)}; it must be {wanted}", line, field))
     return 1.0
 
 
 def word(path: Path, line: int | None, field: str, text: str, words: tuple[str, ...], faults: list[Fault]) -> str:
-    """One of a few words; a fault where it is not."""
+    """One of a few words; otherwise a fault."""
     if text not in words:
         faults.append(Fault(path, f"is {shown(text)}; it must be one of {', '.join(words)}", line, field))
     return text

@@ -1,8 +1,8 @@
 """The profile file: ``# key: value`` lines, a line of column names, one row per operating point.
 
-Reading keeps the rows as text, grouped by tensor parallel degree and size, and parses a size when it is needed: a
-plan looks at a tenth of a file. What cheap signs of damage betray (a missing comma, ``nan``, a zero) has the whole
-file checked row by row, as does ``check_profile_file``, and every fault is reported with its line and field.
+Rows are kept as text, grouped by tensor parallel degree and size, and a size is parsed when it is needed: a plan uses a
+tenth of a file. If there is a cheap sign of damage (a missing comma, ``nan``, a zero), the whole file is checked row by
+row, as ``check_profile_file`` does, and every fault is reported with its line and field.
 """
 
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ _SIGNS_OF_DAMAGE = (",,", ",-", ",0,", ",0.0,", ",0\n", "nan", "inf", "NaN", "In
 
 @dataclass(frozen=True, slots=True)
 class ProfileFile:
-    """A profile file with its rows still text.
+    """A profile file with unparsed rows.
 
     Attributes:
-        rows: by kind and (input_tokens, output_tokens): its rows as text.
+        rows: the rows as text, by kind and (input_tokens, output_tokens).
     """
 
     path: Path
@@ -42,15 +42,15 @@ class ProfileFile:
 
     @property
     def any_size(self) -> bool:
-        """Whether it knows every size: a file knows those of its rows."""
+        """Whether it has every size: a file has those of its rows."""
         return False
 
     def sizes(self, kind: Kind) -> tuple[tuple[int, int], ...]:
-        """The (input, output) tokens that it has rows of, sorted."""
+        """The (input, output) tokens that it has rows for, sorted."""
         return tuple(sorted(self.rows.get(kind, ())))
 
     def points(self, kind: Kind, size: tuple[int, int]) -> tuple[OperatingPoint, ...]:
-        """The operating points of one size, as the file orders them.
+        """The operating points of one size, in the order of the file.
 
         Raises:
             BadFile: a row of this size is broken.
@@ -59,21 +59,21 @@ class ProfileFile:
         columns = COLUMNS_OF[self.header.format]
         points = [parse_row(self.path, None, columns, row.split(","), faults) for row in self.rows[kind][size]]
         if faults:
-            check_profile_file(self.path)  # names the lines, which are not kept
+            check_profile_file(self.path)  # reports the line numbers, which are not kept
         sound = tuple(point for point in points if point is not None)
         if self.header.error_down is None:
             return sound
         return tuple(replace(point, error_down=self._down(point.error)) for point in sound)
 
     def _down(self, error: float) -> float | None:
-        """By what fraction rates with an error may be less; None if that is the error."""
+        """By what fraction rates with an error may be lower; None if that is the error itself."""
         down = self.header.error_down
         return down if down is not None and down > error else None
 
     def rates(self, kind: Kind, size: tuple[float, float]) -> SizePoints:
-        """What MaxTput needs of one size that has rows; parsed once, since a file is read once in a process.
+        """What MaxTput needs for one size that has rows; parsed once, since a process reads a file once.
 
-        The fast way for rows that are in order, which ``points`` would take ten times as long for.
+        This is a fast path for valid rows; ``points`` would take ten times as long.
 
         Raises:
             BadFile: a row of this size is broken.
@@ -128,10 +128,10 @@ def read_profile_file(path: Path) -> ProfileFile:
 
 
 def parse_profile(path: Path, text: str) -> ProfileFile:
-    """A profile from its text; ``path`` is where it is or will be.
+    """A profile from its text; ``path`` is where it is, or will be.
 
     Raises:
-        BadFile: as ``read_profile_file``.
+        BadFile: see ``read_profile_file``.
     """
     faults: list[Fault] = []
     head, _, body = _split(path, text, faults)
@@ -164,13 +164,13 @@ def check_profile_file(path: Path) -> None:
     """Check every row of a profile file.
 
     Raises:
-        BadFile: all the faults, each with line and field.
+        BadFile: with all faults, each with line and field.
     """
     faults: list[Fault] = []
     head, start, body = _split(path, read_text(path, _MOST_BYTES), faults)
     header = parse_header(path, head, faults)
     columns = COLUMNS if header is None else COLUMNS_OF[header.format]
-    # Measured points also differ by their rate: concurrency is rounded, and empty if not known.
+    # Measured points also differ by their rate: concurrency is rounded, and empty if unknown.
     named = _SIZE_COLUMNS + (2 if columns == MEASURED_COLUMNS else 1)
     lines = body.splitlines()
     seen: dict[tuple[str, ...], int] = {}
@@ -192,7 +192,7 @@ def check_profile_file(path: Path) -> None:
 
 
 def _split(path: Path, text: str, faults: list[Fault]) -> tuple[list[str], int, str]:
-    """Header lines, the number of the first row's line, and the rows as one text."""
+    """Header lines, the line number of the first row, and the rows as one text."""
     head: list[str] = []
     text = text.replace("\r\n", "\n")
     at = 0

@@ -1,7 +1,7 @@
-"""How a profile file is written: its two versions, their columns, and the text of a file.
+"""The format of a profile file: its two versions, their columns, and the text of a file.
 
-Version 1 holds estimates, thousands of rows whose every field is known. Version 2 holds measurements: its rows also
-have a p99 TPOT, a date and a source, and concurrency and latencies are empty if the benchmark tool does not say.
+Version 1 is for estimates: thousands of rows without empty fields. Version 2 is for measurements: its rows also have a
+p99 TPOT, a date and a source, and concurrency and latencies are empty if the benchmark tool does not have them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ def format_profile(header: Mapping[str, str], kinds_and_points: Iterable[tuple[i
     """The text of a profile file.
 
     Args:
-        header: values by key, in the order in which to write them; ``format`` decides the columns.
+        header: values by key, in the order of writing; ``format`` decides the columns.
         kinds_and_points: (tensor_parallel, point), sorted.
     """
     columns = COLUMNS_OF[header["format"]]

@@ -18,7 +18,7 @@ OPTIONAL = ("weights_gib", "layers", "weight_read_ms", "cache_tokens", "saved", 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a profile file declares before its rows.
+    """The header of a profile file.
 
     Attributes:
         max_total_tokens: longest input + output, tokens: the engine's context limit.
@@ -27,9 +27,9 @@ class Header:
         cache_tokens: by tensor parallel degree, tokens that the KV cache holds; empty if not stated.
         layers: of the model; None if not stated.
         saved: when a user saved it, UTC, as 2026-11-22T18:39:12Z; empty if not stated.
-        engine: the server that was measured and its version; empty if not stated.
-        doubt: what keeps its measurements from being trusted in full; empty if nothing does.
-        error_down: by what fraction its rates may be less, where that is more than their ``error``; None if it is not.
+        engine: the measured server and its version; empty if not stated.
+        doubt: why its measurements are not fully trusted; empty if they are.
+        error_down: by what fraction its rates may be lower, if that is more than their ``error``; else None.
     """
 
     format: str
@@ -54,7 +54,7 @@ class Header:
 
 
 def parse_header(path: Path, lines: list[str], faults: list[Fault]) -> Header | None:
-    """The header of these lines; None and at least one fault where it is broken."""
+    """The header in these lines; None, with at least one fault, if it is broken."""
     found: dict[str, tuple[int, str]] = {}
     before = len(faults)
     for number, line in enumerate(lines, start=1):
@@ -118,7 +118,7 @@ def _error_down(path: Path, found: tuple[int, str] | None, faults: list[Fault]) 
 
 
 def _by_degree(path: Path, found: tuple[int, str] | None, key: str, faults: list[Fault]) -> dict[int, float]:
-    """``1=53.5 2=26.8`` as {1: 53.5, 2: 26.8}."""
+    """Parse ``1=53.5 2=26.8`` to {1: 53.5, 2: 26.8}."""
     if found is None:
         return {}
     number, text = found

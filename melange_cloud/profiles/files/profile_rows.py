@@ -1,4 +1,4 @@
-"""A row of a profile file becomes an operating point."""
+"""Turns a row of a profile file into an operating point."""
 
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ _MAY_BE_EMPTY = ("concurrency", "tpot_ms", "p99_tpot_ms", "ttft_ms", "measured_o
 def parse_row(
     path: Path, line: int | None, columns: tuple[str, ...], fields: list[str], faults: list[Fault]
 ) -> OperatingPoint | None:
-    """A row, checked; None and at least one fault where it is broken."""
+    """Check a row; None, with at least one fault, if it is broken."""
     before = len(faults)
     if len(fields) != len(columns):
         faults.append(Fault(path, f"has {len(fields)} fields; it must have {len(columns)}", line=line))

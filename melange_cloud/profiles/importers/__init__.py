@@ -1,7 +1,7 @@
-"""Reads result files of benchmark tools; whose a file is, is seen from its content.
+"""Reads result files of benchmark tools; the tool is recognised by the content of the file.
 
-Each tool has a module with ``TOOL`` (its name), ``recognises(document)`` and ``read(record)``; the order below is that
-in which they are tried.
+Each tool has a module with ``TOOL`` (its name), ``recognises(document)`` and ``read(record)``; they are tried in the
+order below.
 """
 
 import os
@@ -19,25 +19,25 @@ __all__ = ["ImportedFile", "NotAResult", "read_file", "read_runs"]
 
 TOOLS = (vllm, sglang, guidellm, aiperf, inference_perf, aibrix)
 _MOST_BYTES = 2**30
-"""A result with every token's time in it has some hundred MB."""
+"""A result with the time of every token has a few hundred MB."""
 
 
 _NAMED_AS_JSON = (".json", ".jsonl", ".ndjson", "")
 
 
 class NotAResult(BadFile):
-    """A file that no benchmark tool wrote as its result: a log, a configuration, metrics of the server."""
+    """A file is not a benchmark result but, for example, a log, a configuration or server metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         tool: the tool that wrote it.
         runs: its runs, in the order of the file.
-        notes: what was passed over and why, one clause each.
-        averages: why the other files of its folder say it better; empty for others.
+        notes: what was skipped and why, one clause each.
+        averages: why the other files of its folder are better; empty for other files.
     """
 
     path: Path
@@ -48,17 +48,17 @@ class ImportedFile:
 
 
 def read_runs(path: Path) -> list[BenchmarkRun]:
-    """The runs in a benchmark tool's result file; none where it is one that only repeats another's.
+    """The runs in a benchmark tool's result file; none if the file only repeats another one.
 
     Raises:
-        NotAResult: no tool that we know wrote it as its result.
-        BadFile: it cannot be read, or a value cannot be right; all faults together.
+        NotAResult: it is not a result of a known tool.
+        BadFile: it cannot be read, or a value is invalid; with all faults.
     """
     return list(read_file(path).runs)
 
 
 def read_file(path: Path) -> ImportedFile:
-    """A benchmark tool's result file, with what was passed over.
+    """Read a benchmark tool's result file; notes say what was skipped.
 
     Raises:
         BadFile: as ``read_runs``.
@@ -76,13 +76,13 @@ def read_file(path: Path) -> ImportedFile:
         tool = next((tool for tool in TOOLS if tool.recognises(document)), None)
         if tool is None:
             names = ", ".join(tool.TOOL for tool in TOOLS)
-            faults.append(Fault(path, f"is not a result of a benchmark tool that can be read ({names})", line))
+            faults.append(Fault(path, f"is not a result of a supported benchmark tool ({names})", line))
             continue
         tools.append(tool.TOOL)
         record = ResultRecord(path, line, document, faults)
         runs.extend(tool.read(record))
     if len(set(tools)) > 1:
-        faults.append(Fault(path, f"mixes results of {' and '.join(sorted(set(tools)))}; import them one by one"))
+        faults.append(Fault(path, f"mixes results of {' and '.join(sorted(set(tools)))}: import them one by one"))
     if not tools:
         raise NotAResult(faults)
     if faults:
@@ -103,13 +103,13 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
     try:
         text = read_text(path, _MOST_BYTES)
     except BadFile as error:
-        # It is there and may be read: its content is not text, or too long.
+        # It exists and is readable, but its content is not text, or too long.
         readable = is_there(path) and path.is_file() and os.access(path, os.R_OK)
         if readable and path.suffix.lower() not in _NAMED_AS_JSON and isinstance(error, NotUtf8):
             raise NotAResult([Fault(path, "is not a text file")]) from None
         raise NotAResult(error.faults) if readable else error from None
     if not text.strip():
-        raise NotAResult([Fault(path, "is empty: the benchmark wrote no result")])
+        raise NotAResult([Fault(path, "is empty: the benchmark did not write a result")])
     try:
         return [(None, parse_json(text, non_finite=True))]
     except NotJson as error:
@@ -124,14 +124,14 @@ def _documents(path: Path) -> list[tuple[int | None, Any]]:
         try:
             documents.append((number, parse_json(line, non_finite=True)))
         except NotJson:
-            faults.append(Fault(path, "is cut off or not JSON: remove the line, or repeat the run", number))
+            faults.append(Fault(path, "is truncated or not JSON: remove the line, or repeat the run", number))
         except MalformedText as error:
             raise NotAResult([Fault(path, f"{error}, so it is not a benchmark result", number)]) from None
         if len(faults) > 1:
             break
     if not documents or len(faults) > 1:
         is_cut_off = text.lstrip()[0] in "{["
-        what = "is cut off" if is_cut_off else "is not JSON, so it is not a benchmark result"
+        what = "is truncated" if is_cut_off else "is not JSON, so it is not a benchmark result"
         fault = Fault(path, f"{what} ({whole.reason})", whole.line)
         raise BadFile([fault]) if is_cut_off and path.suffix.lower() in _NAMED_AS_JSON else NotAResult([fault])
     if faults:

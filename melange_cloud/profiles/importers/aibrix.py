@@ -1,8 +1,8 @@
-"""AIBrix's GPU profile: a table of requests/s by output and input tokens, within a target.
+"""Reads AIBrix's GPU profile: a table of requests/s by output and input tokens, within a target.
 
-``indexes`` holds the output tokens first and ``tputs`` has a row per output: transposed against most. 0 is "not within
-the target". What AIBrix ships is simulated, and other tables are interpolated; such a table is not about a GPU. So
-only one that states ``"origin": "measured"`` is read.
+``indexes`` has the output tokens first and ``tputs`` one row per output, transposed compared with most tools. 0 means
+"not within the target". The tables that AIBrix ships are simulated, and others are interpolated, so they are not
+measurements of a GPU. Therefore only a table that states ``"origin": "measured"`` is read.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ TOOL = "aibrix profile"
 
 
 def recognises(document: Any) -> bool:
-    """Whether it is AIBrix's."""
+    """True if it is an AIBrix profile."""
     return isinstance(document, dict) and {"tputs", "indexes"} <= document.keys()
 
 
@@ -24,7 +24,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     """One run per size that is served within the profile's target."""
     name = record.text("gpu")
     if "simul" in name.lower():
-        record.fault("gpu", f"is {shown(name)}: simulated rates are not a measurement")
+        record.fault("gpu", f"is {shown(name)}: simulated rates are not measurements")
         return []
     if record.text("origin") != "measured":
         record.fault(
@@ -42,7 +42,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     if not _has_shape(rows, len(outputs), len(inputs)):
         shape = f"{len(outputs)} rows (outputs) of {len(inputs)} rates (inputs)"
         swapped = _has_shape(rows, len(inputs), len(outputs))
-        record.fault("tputs", f"must have {shape}" + (": it is transposed, or its indexes are" if swapped else ""))
+        record.fault("tputs", f"must have {shape}" + (": the table or its indexes are transposed" if swapped else ""))
         return []
     runs = []
     for i, output_tokens in enumerate(outputs):
@@ -50,7 +50,7 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
             if rows[i][j] != 0:
                 runs.extend(_read_one(record, i, j, input_tokens, output_tokens))
     if not runs:
-        record.fault("tputs", "are all 0: nothing was served within the target")
+        record.fault("tputs", "are all 0: no size was served within the target")
     return runs
 
 

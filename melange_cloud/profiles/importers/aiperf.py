@@ -1,9 +1,9 @@
-"""AIPerf's ``profile_export_aiperf.json`` and its forerunner's ``*_genai_perf.json``: one run per file.
+"""Reads AIPerf's ``profile_export_aiperf.json`` and its predecessor's ``*_genai_perf.json``: one run per file.
 
-Every metric is an object with its unit; times are in ms. The requested load is in AIPerf's input_config; where it
-is not found there, as in genai-perf's, whose layout varies, a closed loop is assumed and its size derived. Failures
-are in ``error_request_count`` (absent where there were none), in ``error_summary`` and in what is missing of the
-requested number; a run that was stopped says ``was_cancelled`` or ``is_complete: false``.
+Every metric is an object with its unit; times are in ms. The requested load is in AIPerf's input_config. If it is not
+there (the layout of genai-perf's files varies), a closed loop is assumed and its size derived. Failures are in
+``error_request_count`` (absent if there were none), in ``error_summary`` and in the difference from the requested
+number; a run that was stopped has ``was_cancelled`` or ``is_complete: false``.
 """
 
 import math
@@ -17,13 +17,13 @@ from melange_cloud.profiles.importers.record import NO_TTFT, ResultRecord
 TOOL = "aiperf or genai-perf"
 _MARKS = {"request_throughput", "request_latency", "inter_token_latency", "time_to_first_token"}
 _MOST_CANCELLED = 1.0
-"""Percent of the requests that a run may cancel on purpose: as many as may fail."""
+"""Percent of the requests that a run may cancel on purpose, the same as may fail."""
 
 _MS_PER = {"ms": 1.0, "s": 1000.0, "sec": 1000.0, "us": 1e-3, "ns": 1e-6}
 
 
 def recognises(document: Any) -> bool:
-    """Whether AIPerf or genai-perf wrote it."""
+    """True if AIPerf or genai-perf wrote it."""
     return (
         isinstance(document, dict)
         and isinstance(document.get("request_throughput"), dict)
@@ -32,7 +32,7 @@ def recognises(document: Any) -> bool:
 
 
 def read(record: ResultRecord) -> list[BenchmarkRun]:
-    """The one run of a file."""
+    """The single run of a file."""
     completed = None
     if record.value("request_count.avg") is not None:
         completed = record.completed("request_count.avg")
@@ -95,7 +95,7 @@ def _failed(record: ResultRecord, completed: int | None, is_aiperf: bool) -> int
     asked = record.count("input_config.loadgen.request_count")
     if asked and completed is not None:
         counts.append(max(0, asked - completed))
-    # AIPerf leaves the count out where nothing failed; of genai-perf's files that is not known.
+    # AIPerf leaves out the count if nothing failed; for genai-perf that is unknown.
     return max(counts, default=0 if is_aiperf and completed is not None else None)
 
 
@@ -107,7 +107,7 @@ def _cancelled(record: ResultRecord) -> str:
 
 
 def _gpu_of(telemetry: Any) -> tuple[tuple[str, str], ...]:
-    """The names of the GPUs that AIPerf's telemetry saw, which lie some levels deep."""
+    """The names of the GPUs in AIPerf's telemetry, which are a few levels deep."""
     names: dict[str, None] = {}
     level: list[Any] = [telemetry]
     while level:

@@ -1,4 +1,4 @@
-"""Every result among files, folders and patterns; other files are skipped, unless no result is found."""
+"""Reads all results among files, folders and patterns; other files are skipped, unless there is no result."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -14,11 +14,11 @@ _STAGES = "import its stage_N_lifecycle_metrics.json files instead"
 
 @dataclass(frozen=True, slots=True)
 class FolderResults:
-    """What was read.
+    """The results that were read.
 
     Attributes:
-        readings: of the results, in the order given.
-        skipped: why, of files that are not results.
+        readings: of the result files, in the given order.
+        skipped: the files that are not results, with the reason.
     """
 
     readings: tuple[ImportedFile, ...]
@@ -26,13 +26,13 @@ class FolderResults:
 
 
 def read_all(names: Sequence[str]) -> FolderResults:
-    """Every file once; the faults of all of them together.
+    """Read every file once, and report the faults of all together.
 
     Args:
-        names: files, folders (the files in them, not in folders below), or patterns such as ``run*.json``.
+        names: files, folders (without their subfolders), or patterns such as ``run*.json``.
 
     Raises:
-        BadFile: a name matches nothing, a result has faults, or nothing is a result.
+        BadFile: a name matches nothing, a result has faults, or there is no result.
     """
     faults: list[Fault] = []
     skipped: list[Fault] = []
@@ -50,7 +50,7 @@ def read_all(names: Sequence[str]) -> FolderResults:
     if faults or not readings:
         raise BadFile(faults or skipped)
     noted = (
-        replace(reading, notes=(*reading.notes, f"{reading.averages}; skipped, as its stages are imported"))
+        replace(reading, notes=(*reading.notes, f"{reading.averages}; skipped, since its stages are imported"))
         if reading.averages
         else reading
         for reading in readings
@@ -75,8 +75,6 @@ def _paths(names: Sequence[str], faults: list[Fault]) -> Iterable[Path]:
                     faults.append(Fault(match, f"cannot be read: {error.strerror}"))
                     continue
                 if not held:
-                    faults.append(
-                        Fault(match, f"is a folder without files: name its files, such as '{match}/*/*.json'")
-                    )
+                    faults.append(Fault(match, f"is a folder without files: give a pattern such as '{match}/*/*.json'"))
                 paths.update(dict.fromkeys(held))
     return paths

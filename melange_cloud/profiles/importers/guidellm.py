@@ -1,9 +1,10 @@
-"""GuideLLM's ``benchmarks.json``, version 2: one run per entry of ``benchmarks``.
+"""Reads GuideLLM's ``benchmarks.json``, version 2: one run per entry of ``benchmarks``.
 
-TPOT is ``inter_token_latency_ms``: GuideLLM's own ``time_per_output_token_ms`` spreads the first token's time over all.
-Latencies in ms but the request latency, which is in seconds. A strategy of a constant rate has a max_concurrency too,
-the tool's own 10,240, which limits nothing. A run that is limited in time ends with requests in flight, which count as
-``incomplete``: twice the mean in flight may be so, as in a queue that grows steadily; what is more was given up.
+TPOT is ``inter_token_latency_ms``, since GuideLLM's ``time_per_output_token_ms`` spreads the first token's time over
+all. Latencies are in ms, except the request latency, which is in seconds. A constant-rate strategy also has a
+max_concurrency, the tool's own 10,240, which limits nothing. A run with a time limit ends with requests in flight,
+which count as ``incomplete``: up to twice the mean in flight, as in a queue that grows steadily. Any more were
+abandoned.
 """
 
 import math
@@ -19,7 +20,7 @@ _CLOSED_LOOP = ("concurrent", "synchronous")
 
 
 def recognises(document: Any) -> bool:
-    """Whether GuideLLM wrote it."""
+    """True if GuideLLM wrote it."""
     return isinstance(document, dict) and isinstance(document.get("benchmarks"), list) and "metadata" in document
 
 
@@ -29,8 +30,8 @@ def read(record: ResultRecord) -> list[BenchmarkRun]:
     if version != _VERSION:
         record.fault(
             "metadata.version",
-            f"is {shown(version)}; only version {_VERSION} (GuideLLM 0.4 or later) says what its times mean: run "
-            "it again",
+            f"is {shown(version)}; only version {_VERSION} (GuideLLM 0.4 or later) defines its times: run the "
+            "benchmark again",
         )
         return []
     tool = f"{TOOL} {record.text('metadata.guidellm_version')}".strip()
@@ -89,7 +90,7 @@ def _read_one(part: ResultRecord, tool: str, model: str, labels: tuple[tuple[str
 
 
 _TOTALS = ("metrics.request_totals", "scheduler_metrics.requests_made")
-"""Where requests are counted by how they ended."""
+"""Where requests are counted by outcome."""
 
 
 def _incomplete(part: ResultRecord) -> int | None:
@@ -98,13 +99,14 @@ def _incomplete(part: ResultRecord) -> int | None:
 
 
 def _errored(part: ResultRecord, completed: int) -> int | None:
-    """Requests that failed, by whatever says most: a count, the entries listed, or what is missing of the total."""
+    """The number of failed requests, the largest of: a count, the listed entries, and those missing from the total."""
     counts = [part.failures("requests.errored")]
     for totals in _TOTALS:
         counts.append(part.count(f"{totals}.errored"))
         total, incomplete = part.count(f"{totals}.total"), part.count(f"{totals}.incomplete")
         successful = part.count(f"{totals}.successful")
         if total is not None:
-            # The scheduler counts the warm-up too, which the metrics leave out: each total has its own successful ones.
+            # The scheduler also counts the warm-up, which the metrics leave out: each total has its own successful
+            # requests.
             counts.append(max(0, total - (completed if successful is None else successful) - (incomplete or 0)))
     return max((count for count in counts if count is not None), default=None)

@@ -1,8 +1,8 @@
-"""inference-perf's ``stage_N_lifecycle_metrics.json``: one stage, which is one rate, per file.
+"""Reads inference-perf's ``stage_N_lifecycle_metrics.json``: one stage, with one rate, per file.
 
-Times in seconds. TPOT is derived, (request latency - TTFT) / (output tokens - 1): the file's own time_per_output_token
-takes chunks for tokens and comes out at half. No model, no date. ``summary_lifecycle_metrics.json`` looks like a stage
-without a rate, and averages over all of them.
+Times are in seconds. TPOT is derived as (request latency - TTFT) / (output tokens - 1), since the file's own
+time_per_output_token counts chunks as tokens and is half of it. There is no model and no date.
+``summary_lifecycle_metrics.json`` looks like a stage without a rate and averages over all stages.
 """
 
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ TOOL = "inference-perf"
 
 
 def recognises(document: Any) -> bool:
-    """Whether inference-perf wrote it."""
+    """True if inference-perf wrote it."""
     return isinstance(document, dict) and {"load_summary", "successes"} <= document.keys()
 
 
-AVERAGES = "averages over all stages of the benchmark, so it is not a run at one load"
+AVERAGES = "averages over all stages of the benchmark, not a run at one load"
 
 
 def is_summary(path: Path, document: Any) -> bool:
-    """Whether it is the average over all stages, by its name or because it has no load of its own."""
+    """True if it is the average over all stages, by its name or because it has no load of its own."""
     if not recognises(document):
         return False
     name = path.name.lower()
@@ -37,14 +37,14 @@ def _has_load(load: Any) -> bool:
 
 
 def read(record: ResultRecord) -> list[BenchmarkRun]:
-    """The one run of a stage."""
+    """The single run of a stage."""
     completed = record.completed("successes.count")
     if not completed:
         return []
     if not _has_load(record.value("load_summary")):
         record.fault(
             "load_summary.requested_rate",
-            "is missing, and so is load_summary.concurrency: import a stage's file as inference-perf wrote it",
+            "is missing, like load_summary.concurrency: import a stage file as inference-perf wrote it",
         )
     output_tokens = record.needed("successes.output_len.mean")
     ttft_s = record.positive("successes.latency.time_to_first_token.mean")
@@ -92,7 +92,7 @@ _STATISTICS = ("count", "request_latency", "latency", "prompt_len", "output_len"
 
 
 def _failed(record: ResultRecord) -> int | None:
-    """Failures by their count or by their kinds, whichever says more; None where both are missing."""
+    """Failures by their count or by their kinds, whichever is larger; None if both are missing."""
     found = record.value("failures")
     if not isinstance(found, Mapping):
         return record.failures("failures")

@@ -1,4 +1,4 @@
-"""Takes declared fields out of one JSON document and collects what is wrong with them."""
+"""Reads declared fields from one JSON document and collects their faults."""
 
 import math
 from collections.abc import Mapping
@@ -26,24 +26,24 @@ OTHER_NAMES = ("served_model_name", "model", "model_name", "model_path", "tag", 
 _MOST_NAMES = 10
 
 FAILED = ("failed", "failed_requests", "num_failed", "num_failed_requests", "failures", "errored", "error_count")
-"""Keys that tools and their wrappers count failed requests under."""
+"""Keys under which tools and their wrappers count failed requests."""
 
 FAILED_PARTS = ("error_rate", "failure_rate", "failed_rate")
 
 LEAST_TPOT_MS = 0.2
-"""No engine makes tokens faster; a time per token below this is in seconds."""
+"""No engine is faster; a time per token below this must be in seconds."""
 
 MOST_TPOT_MS = 10_000.0
 _DISAGREE = 1.1
 
-NO_TTFT = "is missing: targets for TTFT or the whole latency rest on the estimate"
+NO_TTFT = "is missing, so the estimate is used for targets of TTFT or end-to-end latency"
 
 
 class ResultRecord(Fields):
-    """One document of a file: fields are read by their path, as ``successes.latency.request_latency.mean``.
+    """One document of a file; fields are read by their path, such as ``successes.latency.request_latency.mean``.
 
-    Other tools wrote it, in many versions: a text, a flag or a count may be written in several ways, and what is not
-    of them counts as absent.
+    Many versions of other tools wrote it, so a text, a flag or a count may be written in several ways; anything else
+    counts as absent.
     """
 
     def __init__(
@@ -60,15 +60,15 @@ class ResultRecord(Fields):
 
     @property
     def is_sound(self) -> bool:
-        """Whether the file has no fault so far: stand-ins for what is missing prove nothing."""
+        """True if the file has no fault so far; after a fault, placeholders make further checks meaningless."""
         return not self.faults
 
     def has(self, field: str) -> bool:
-        """Whether there is something at a field: null is nothing."""
+        """True if the field has a value; null does not count."""
         return self.value(field) is not None
 
     def value(self, field: str) -> Any:
-        """What is found at a field, None if nothing is."""
+        """The value of a field; None if there is none."""
         found: Any = self._record
         for key in field.split("."):
             if not isinstance(found, Mapping) or key not in found:
@@ -84,11 +84,11 @@ class ResultRecord(Fields):
         return ResultRecord(Path(self.path), self.line, document, self.faults, place)
 
     def items(self, field: str) -> list[Any]:
-        """A list that is not empty; empty after a fault."""
+        """A list with at least one item; empty after a fault."""
         found = self.value(field)
         if isinstance(found, list) and found:
             return found
-        self.fault(field, "must be a list of at least one")
+        self.fault(field, "must be a list with at least one item")
         return []
 
     def text(self, field: str) -> str:
@@ -97,24 +97,24 @@ class ResultRecord(Fields):
         return found.strip() if isinstance(found, str) else ""
 
     def needed(self, field: str) -> float:
-        """A number above 0 that must be there; 1 after a fault."""
+        """A required number above 0; 1 after a fault."""
         found = self.positive(field)
         if not self.has(field):
             self.fault(field, "is missing", "it must be a number above 0")
         return 1.0 if found is None else found
 
     def per_token_ms(self, field: str, output_tokens: float) -> float | None:
-        """A time per output token; None if absent. With only one output token there is none, and tools write 0."""
+        """A time per output token; None if absent. With one output token there is none, and tools write 0."""
         if output_tokens < 2 and self.value(field) == 0:
             return None
         return self.positive(field)
 
     def failed(self, completed: int, *asked: str) -> int | None:
-        """Requests that failed, by whatever of the file says most; None if unknown.
+        """The number of failed requests: the largest number that the file gives; None if unknown.
 
-        Looks at the counts of FAILED, at the parts of FAILED_PARTS, at ``errors`` (a text per request, empty where it
-        went well), at ``success`` (one per request), at ``output_lens`` (0 if nothing came) and at what is missing
-        of the requests that were ``asked`` for: names of fields, numbers or lists with an entry per request.
+        Looks at the counts of FAILED, the fractions of FAILED_PARTS, ``errors`` (one text per request, empty for
+        success), ``success`` (one per request), ``output_lens`` (0 if there was no output), and at how many of the
+        requests in ``asked`` are missing: names of fields, numbers, or lists with an entry per request.
         """
         counts = [stated for field in FAILED if (stated := self.failures(field)) is not None]
         counts += [
@@ -139,12 +139,12 @@ class ResultRecord(Fields):
         return max(counts, default=None)
 
     def failures(self, field: str) -> int | None:
-        """Failures in a field: a count, a list of them, or kinds with their counts; None if absent or null."""
+        """Failures in a field: a count, a list, or kinds with their counts; None if absent or null."""
         found = self.value(field)
         return counted(found) if isinstance(found, list | Mapping) else self.count(field)
 
     def _part(self, field: str) -> float | None:
-        """A part of all requests, below 1; more than 1 is in %."""
+        """A fraction of all requests; a value above 1 is in %."""
         found = self.value(field)
         if not is_number(found, 0, 100):
             return None
@@ -152,7 +152,7 @@ class ResultRecord(Fields):
         return min(float(part), 0.999)
 
     def cancelled(self) -> str:
-        """How the document says that the run did not get to its end, one clause; empty if it did."""
+        """How the document says that the run was not finished, one clause; empty if it was."""
         for field in (
             "was_cancelled",
             "is_cancelled",
@@ -167,7 +167,7 @@ class ResultRecord(Fields):
         return "is_complete is false" if self.flag("is_complete") is False else ""
 
     def flag(self, field: str) -> bool | None:
-        """``true`` or ``false``, also as text; None if it is neither."""
+        """``true`` or ``false``, also as text; None for anything else."""
         found = self.value(field)
         word = str(found).strip().lower() if isinstance(found, str | bool | int) else ""
         if word in ("true", "yes", "1"):
@@ -187,7 +187,7 @@ class ResultRecord(Fields):
         return int(found)
 
     def completed(self, field: str) -> int:
-        """How many requests were completed; 0 after a fault, when nothing else of the run is worth a look."""
+        """The number of completed requests; 0 after a fault, and then the rest of the run is not checked."""
         found = self.count(field)
         if found is None:
             self.fault(field, "is missing", "it must be the number of completed requests")
@@ -196,7 +196,7 @@ class ResultRecord(Fields):
         return found or 0
 
     def asked_rate(self, field: str) -> float | None:
-        """The requested rate, requests/s; None for "inf", which means as fast as the tool could."""
+        """The requested rate, requests/s; None for "inf", which means as fast as possible."""
         found = self.value(field)
         if found is None or (isinstance(found, str) and found.strip().lower() in ("inf", "infinity")):
             return None
@@ -205,11 +205,11 @@ class ResultRecord(Fields):
         return self.positive(field)
 
     def labels(self) -> tuple[tuple[str, str], ...]:
-        """What the user wrote into the result, keys lower case."""
+        """The labels that the user wrote into the result, with keys in lower case."""
         return labels_of(self._record)
 
     def other_names(self, model: str, *fields: str) -> tuple[tuple[str, str], ...]:
-        """What else names the model: (field, name) of OTHER_NAMES and of ``fields``, texts or lists of texts."""
+        """Other names of the model: (field, name) from OTHER_NAMES and ``fields``, texts or lists of texts."""
         named: list[tuple[str, str]] = []
         for field in (*OTHER_NAMES, *fields):
             found = self.value(field)
@@ -240,21 +240,21 @@ class ResultRecord(Fields):
             return None
 
     def agree(self, field: str, said: float, derived: float) -> None:
-        """Note a fault where a field differs from what other fields say by more than 10 %; they must be without one."""
+        """Add a fault if a field differs by more than 10 % from the value that other, valid fields give."""
         if self.is_sound and max(said, derived) > _DISAGREE * min(said, derived):
             self.fault(
-                field, f"is {said:.4g}, but the other fields give {derived:.4g}: the file was changed or is broken"
+                field, f"is {said:.4g}, but the other fields give {derived:.4g}: the file was edited or is broken"
             )
 
     def checked(self, run: BenchmarkRun, tpot_field: str, unit: str = "ms") -> list[BenchmarkRun]:
-        """The run, after a check that its times are in the unit that the tool writes."""
+        """The run, after a check that its times are in the tool's unit."""
         other = "seconds" if unit == "ms" else "milliseconds"
         if not self.is_sound:
             return [run]
         if run.tpot_ms is not None and not LEAST_TPOT_MS <= run.tpot_ms <= MOST_TPOT_MS:
             self.fault(
                 tpot_field,
-                f"means {run.tpot_ms:.3g} ms per output token, which no engine does: {other} instead of {unit}?",
+                f"means {run.tpot_ms:.3g} ms per output token, which is impossible: {other} instead of {unit}?",
             )
         elif run.ttft_ms is not None and run.tpot_ms is not None and run.ttft_ms < 0.05 * run.tpot_ms:
             self.fault(
@@ -266,7 +266,7 @@ class ResultRecord(Fields):
 
 
 def labels_of(document: Any) -> tuple[tuple[str, str], ...]:
-    """The entries of an object that name GPU, degree, precision or engine, keys lower case."""
+    """The entries of an object that name GPU, degree, precision or engine, with keys in lower case."""
     if not isinstance(document, Mapping):
         return ()
     return tuple(
@@ -277,7 +277,7 @@ def labels_of(document: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _label(key: str, value: Any) -> str:
-    """What a label says; ``true`` and objects count where an engine's option for quantisation may be one."""
+    """The text of a label; ``true`` and objects count if the label may be an engine's option for quantisation."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value).strip()
     if not key.startswith("quant") or not value:

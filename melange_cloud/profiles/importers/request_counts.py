@@ -1,4 +1,4 @@
-"""Counts of requests as tools and their wrappers write them: numbers, texts, lists, or kinds with their counts."""
+"""Reads counts of requests as written by tools and their wrappers: numbers, texts, lists, or kinds with counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from melange_cloud.inputs import NotANumber, is_number, parse_whole
 
 
 def whole(text: str) -> int | None:
-    """A count that is written as a text, such as "100"; None if it is not a count."""
+    """A count, possibly written as a text such as "100"; None if it is not a count."""
     try:
         return parse_whole(text)
     except NotANumber:
@@ -15,9 +15,9 @@ def whole(text: str) -> int | None:
 
 
 def counted(found: Any) -> int:
-    """How many failures a value tells of: a count, a list with one entry per failure or kind, or kinds with counts.
+    """The number of failures in a value: a count, a list with one entry per failure or kind, or kinds with counts.
 
-    An entry with a ``count`` counts that often, any other once, whatever its content.
+    An entry with a ``count`` counts that many times, any other entry once.
     """
     if isinstance(found, str) and (number := whole(found)) is not None:
         return number

@@ -1,10 +1,11 @@
-"""SGLang ``bench_serving``: JSON lines, one per run, appended.
+"""Reads results of SGLang ``bench_serving``: JSON lines, one per run.
 
-Sizes are those of the requests that were completed: with ``random_range_ratio`` 0 the mean input is half of
-``random_input_len``. Old lines lack request_throughput, mean TTFT and TPOT: the rate is then completed / duration, and
-TPOT is what the mean end-to-end latency leaves after the (median) TTFT. The lines name no model (but in a ``tag``) and,
-without ``--output-details``, no failures: with it, ``errors`` has a text per request. ``server_info``, where there is
-one, is what the server was started with.
+Sizes are those of completed requests: with ``random_range_ratio`` 0 the mean input is half of ``random_input_len``. Old
+lines do not have request_throughput, mean TTFT and TPOT: the rate is then completed / duration, and TPOT is derived
+    from
+the mean end-to-end latency minus the (median) TTFT. The lines do not name the model (except in a ``tag``). Failures are
+there only with ``--output-details``: ``errors`` then has a text per request. ``server_info``, if present, has the
+server's options.
 """
 
 from typing import Any
@@ -18,12 +19,12 @@ _SERVER_NAMES = tuple(f"server_info.{key}" for key in ("served_model_name", "mod
 
 
 def recognises(document: Any) -> bool:
-    """Whether SGLang wrote it."""
+    """True if SGLang wrote it."""
     return is_sglangs(document)
 
 
 def read(record: ResultRecord) -> list[BenchmarkRun]:
-    """The one run of a line."""
+    """The single run of a line."""
     completed = record.completed("completed")
     if not completed:
         return []

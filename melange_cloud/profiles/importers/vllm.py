@@ -1,8 +1,9 @@
-"""vLLM ``bench serve --save-result`` (``benchmark_serving.py`` before): one JSON object, or one per line when appended.
+"""Reads results of vLLM ``bench serve --save-result`` (``benchmark_serving.py``): one JSON object or one per line.
 
-Times in ms. No GPU or tensor parallel degree, but ``--metadata gpu=A10G`` becomes its own key. Results of 2024
-lack burstiness, max_concurrency and failed; failures are then the prompts that were not completed. vLLM 0.3 and 0.4
-wrote the rate as ``request_inthroughput``: it is derived. With ``--save-detailed``, ``errors`` has a text per request.
+Times are in ms. There is no GPU or tensor parallel degree, but ``--metadata gpu=A10G`` becomes a key. Results of 2024
+do not have burstiness, max_concurrency and failed; prompts that were not completed then count as failures. vLLM 0.3 and
+0.4 wrote the rate as ``request_inthroughput``, so it is derived. With ``--save-detailed``, ``errors`` has a text per
+request.
 """
 
 from typing import Any
@@ -15,12 +16,12 @@ TOOL = "vllm bench serve"
 
 
 def recognises(document: Any) -> bool:
-    """Whether vLLM wrote it."""
+    """True if vLLM wrote it."""
     return is_vllms(document)
 
 
 def read(record: ResultRecord) -> list[BenchmarkRun]:
-    """The one run of a document."""
+    """The single run of a document."""
     completed = record.completed("completed")
     if not completed:
         return []

@@ -1,4 +1,4 @@
-"""Tells the results of vLLM from those of SGLang, which grew from one script and share most keys."""
+"""Distinguishes results of vLLM and SGLang, whose benchmarks share an origin and most keys."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ _SHARED = frozenset(
      "mean_ttft_ms", "median_ttft_ms", "mean_tpot_ms", "median_tpot_ms", "mean_itl_ms", "median_itl_ms")
 )  # fmt: skip
 _ENOUGH = 4
-"""Shared keys that make a result of either, so that those which are missing can be named."""
+"""Shared keys that identify a result of either, so that missing ones can be reported."""
 
 _VLLM = frozenset(
     ("model_id", "num_prompts", "tokenizer_id", "burstiness", "mean_e2el_ms", "median_e2el_ms", "p99_e2el_ms",
@@ -21,12 +21,12 @@ _SGLANG = frozenset(
 
 
 def is_vllms(document: Any) -> bool:
-    """Whether vLLM wrote a document; assumed of one without either tool's own keys."""
+    """True if vLLM wrote a document; assumed if it has no key that only one of the two writes."""
     return _is_either(document) and not _is_more_sglangs(document)
 
 
 def is_sglangs(document: Any) -> bool:
-    """Whether SGLang wrote a document."""
+    """True if SGLang wrote a document."""
     return _is_either(document) and _is_more_sglangs(document)
 
 

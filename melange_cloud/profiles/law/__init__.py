@@ -1,1 +1,1 @@
-"""How long one step of a replica of any profile takes: what a simulation of replicas needs of a profile."""
+"""How long one step of a replica takes, for any profile: what a simulation of replicas needs from a profile."""

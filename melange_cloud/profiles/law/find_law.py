@@ -1,11 +1,12 @@
-"""The step law of any profile.
+"""Finds the step law of any profile.
 
-- An estimate's is that of its calibration.
-- With measured points pinned over it, that law is scaled: by one factor for each measured size, which fades with
-  distance as the measured rates do.
-- Where the user measured enough, or one factor for each size does not meet what was measured, seven terms are fitted
-  to it.
-- An estimate of which only the operating points are left (``profiles estimate --save``) is fitted to those.
+- An estimate has the law of its calibration.
+- With measured points pinned over it, that law is scaled by one factor for each measured size, which fades with
+  distance like the measured rates.
+- If the user measured enough, or if one factor per size does not match the measurements, seven terms are fitted to
+  them.
+- For an estimate of which only the operating points are left (``profiles estimate --save``), the law is fitted to
+those.
 """
 
 import math
@@ -78,7 +79,7 @@ def _pinned(profile: PinnedProfile) -> ProfileLaw | Finding:
         return estimated
     cached = None if profile.prefix_cache is None else _replica(profile.prefix_cache.estimate)
     if cached is not None:
-        # What was measured, and the estimate that it is compared with, were without a prefix cache.
+        # The measurements, and the estimate with which they are compared, were without a prefix cache.
         estimated = replace(estimated, cached_input=cached.cached_input)
     measured = profile.measured
     own = evidence_of(
@@ -90,7 +91,7 @@ def _pinned(profile: PinnedProfile) -> ProfileLaw | Finding:
 def _fitted(
     profile: Profile, evidence: Sequence[StepEvidence], estimated: ProfileLaw | None = None
 ) -> ProfileLaw | Finding:
-    """The law that meets points: of the first start, an estimate's before others, that leads within MOST_RESIDUAL."""
+    """The law that fits the points within MOST_RESIDUAL, from the first start that leads there (estimates first)."""
     limits = _limits(profile) if estimated is None else estimated.limits
     sizes = {(each.point.input_tokens, each.point.output_tokens) for each in evidence}
     starts: list[tuple[StepLaw, float]] = []
@@ -117,7 +118,7 @@ def _by_data_sheet(profile: Profile, evidence: Sequence[StepEvidence]) -> StepLa
 
 
 def _scaled(profile: PinnedProfile, estimated: ProfileLaw, own: Sequence[StepEvidence]) -> ProfileLaw | Finding:
-    """One factor for each measured size: the geometric mean over its points, of TPOT where it was measured."""
+    """One factor per measured size: the geometric mean over its points, of TPOT if it was measured."""
     sizes: list[ScaledSize] = []
     off: list[tuple[float, str]] = []
     for size, points in profile.measured.measured.items():
@@ -131,12 +132,12 @@ def _scaled(profile: PinnedProfile, estimated: ProfileLaw, own: Sequence[StepEvi
         return estimated
     residual = residual_of(error for error, _ in off)
     if residual.p90 > MOST_RESIDUAL:
-        # The engine's steps have other proportions than the estimate's, or the points contradict each other.
+        # The engine's steps have proportions other than the estimate's, or the points contradict each other.
         evidence = own or evidence_of(point for points in profile.measured.measured.values() for point in points)
         if evidence:
             return _fitted(profile, evidence, estimated)
         error, worst = max(off, key=lambda pair: abs(pair[0]))
-        odd = f"{worst} steps {1 / (1 + error):.2g} times as long as the other points of its size say"
+        odd = f"{worst} steps {1 / (1 + error):.2g} times as long as at the other points of its size"
         return _contradictory(profile, len(off), residual.p90, odd)
     scaled = replace(estimated, basis="scaled", points=len(off), point_sizes=len(sizes))
     return replace(scaled, residual=residual, sizes=tuple(sizes))
@@ -145,7 +146,7 @@ def _scaled(profile: PinnedProfile, estimated: ProfileLaw, own: Sequence[StepEvi
 def _ratios(
     estimate: GridProfile, estimated: ProfileLaw, size: Size, points: Iterable[OperatingPoint]
 ) -> list[tuple[float, str]]:
-    """How much longer steps took than a law says, by the points of one size; with what each point is."""
+    """How much longer steps took than a law says, for each point of one size, with a description of the point."""
     law, step_tokens, held = estimated.law, estimated.limits.max_num_batched_tokens, list(points)
     timed = [(each.tpot_s / each.predicted_s(law, step_tokens), each.words) for each in evidence_of(held)]
     if timed:
@@ -162,7 +163,7 @@ def _ratios(
 
 
 def _replica(profile: GridProfile) -> Replica | None:
-    """What an estimate is computed for; None of one that was saved."""
+    """The replica for which an estimate is computed; None for a saved one."""
     return profile.table.replicas[profile.kind] if isinstance(profile.table, EstimateTable) else None
 
 
@@ -172,7 +173,7 @@ def _most_in_flight(profile: GridProfile, size: Size) -> int | None:
 
 
 def _limits(profile: Profile) -> ReplicaLimits:
-    """The limits of an estimate's engine; of other profiles those that they state, else how the era's engines start."""
+    """The limits of an estimate's engine; for other profiles those that they state, or else the era's defaults."""
     replica = _replica(profile) if isinstance(profile, GridProfile) else None
     era, gpu = load_eras()[profile.era], load_gpus()[profile.kind.gpu]
     named = profile.engine if profile.engine in era.engines else None
@@ -189,8 +190,8 @@ def _limits(profile: Profile) -> ReplicaLimits:
 
 def _too_few(profile: Profile, evidence: Sequence[StepEvidence]) -> Finding:
     return Finding(
-        f"{_name(profile)}: {len(evidence)} measured points with a TPOT do not determine how long a step takes",
-        f"measure at least {LEAST_POINTS}, the largest load {LEAST_SPAN:g} times the smallest "
+        f"{_name(profile)}: {len(evidence)} measured points with a TPOT are not enough to tell how long a step takes",
+        f"measure at least {LEAST_POINTS}, with the largest load {LEAST_SPAN:g} times the smallest "
         "(melange-cloud profiles measure), or estimate the model too (profiles estimate --save)",
     )
 
@@ -198,13 +199,13 @@ def _too_few(profile: Profile, evidence: Sequence[StepEvidence]) -> Finding:
 def _contradictory(profile: Profile, points: int, p90: float, worst: str) -> Finding:
     return Finding(
         f"{_name(profile)}: {points} measured points contradict each other: one in ten is {p90:.0%} or more off the "
-        f"law that meets them best (at most {MOST_RESIDUAL:.0%}); such as {worst}",
+        f"best law for them (at most {MOST_RESIDUAL:.0%} is allowed); for example, {worst}",
         f"measure again (melange-cloud profiles measure), or delete what is wrong{_in(profile)}",
     )
 
 
 def _in(profile: Profile) -> str:
-    """The user's files that a profile is made of, as the end of a clause."""
+    """The user's files behind a profile, as the end of a clause."""
     measured = profile.measured if isinstance(profile, PinnedProfile) else profile
     names = [file.path.name for file in measured.own] if isinstance(measured, MeasuredProfile) else []
     return f" in {', '.join(names)} ({own_folder()})" if names else ""

@@ -1,9 +1,9 @@
-"""A step law by least squares: seven terms that meet the TPOT of operating points.
+"""Fits a step law by least squares: seven terms that match the TPOT of operating points.
 
-Reading the weights, multiplying a token, reading a token of cache, a fixed time, a time per request, a time per prompt
-and its attention. The terms are fitted as factors of a starting law, so that none is ever negative, and each is held to
-its start as loosely as it is known beforehand: terms that the points do not tell apart keep their proportions. The
-start is the estimate's law, or where nothing is estimated the GPU's data sheet and the fastest point.
+The terms are reading the weights, multiplying a token, reading a token of cache, a fixed time, a time per request, a
+time per prompt and its attention. They are fitted as factors of a starting law, so none is ever negative. Each is tied
+to its start as loosely as it is known beforehand, so terms that the points cannot distinguish keep their proportions.
+The start is the estimate's law or, without an estimate, the GPU's data sheet and the fastest point.
 """
 
 import math
@@ -20,33 +20,33 @@ from melange_cloud.profiles.law.step_evidence import StepEvidence
 TERMS = ("read_s", "token_s", "cache_s", "fixed_s", "request_s", "prompt_s", "attention_s")
 
 LEAST_POINTS = len(TERMS)
-"""Fewer points than terms determine nothing."""
+"""Fewer points than terms do not determine a law."""
 LEAST_SPAN = 4.0
-"""Largest batch over the smallest: within less, a time per step and a time per request look alike."""
+"""Smallest ratio of largest to smallest batch: below it, time per step and time per request look alike."""
 MOST_POINTS = 200
-"""Of a grid of estimates, evenly chosen, so that a fit takes a fraction of a second."""
+"""Points used of a grid of estimates, evenly chosen, so that a fit takes a fraction of a second."""
 
 _SPREAD = dict.fromkeys(TERMS, 3.0) | {"read_s": 1.4, "token_s": 1.4, "fixed_s": 2.0}
-"""How far (e to this) the terms may be off their start: those of a data sheet, and, since an engine's own overhead and
-kernels may be anything, those of an estimate too. On 17 replicas of which one request size after the other was left out
-of the fit, its TPOT was then 3 % off in the median and 9 % at p90; with half of it 3 and 10 %. Fitted to one size alone
-the others were 6 % off in the median, and 22 % at p90 from an estimate, 35 % from a data sheet."""
+"""How far (e to this) the terms may be from their start, for data sheets and, since an engine's overhead and kernels
+may be anything, also for estimates. On 17 replicas, with one request size after the other left out of the fit, its TPOT
+was 3 % off in the median and 9 % at p90; with half of this value 3 and 10 %. When fitted to only one size, the others
+were 6 % off in the median, and at p90 22 % from an estimate and 35 % from a data sheet."""
 
 NEAR_START = 0.1
-"""Looseness with an estimate's start where the points are of one size, or too few: at other sizes a law is then 17 %
-off at p90, not 21 %."""
+"""Looseness with an estimate's start if the points are of one size, or too few: at other sizes a law is then 17 % off
+at p90, not 21 %."""
 
 _READ_PART, _FIXED_PART = 0.6, 0.3
-"""Of the fastest step: reading the weights, and what every step takes on top."""
+"""Parts of the fastest step: reading the weights, and the fixed time of every step."""
 _REACHED = 0.6
-"""Of a GPU's peak FLOP/s, of its bandwidth somewhat more: what the calibrations found."""
+"""Usable part of a GPU's peak FLOP/s (somewhat more of its bandwidth), from the calibrations."""
 _CACHE_BYTES_PER_TOKEN, _ATTENTION_FLOP = 131_072, 2 * 32 * 4096
-"""Of an 8B model with grouped heads; larger ones have a few times more."""
+"""Value of an 8B model with grouped heads; larger ones have a few times more."""
 _REQUEST_S, _PROMPT_S = 2e-5, 1e-3
 
 
 def is_determined(evidence: Sequence[StepEvidence]) -> bool:
-    """Whether points are enough for seven terms."""
+    """True if the points are enough for seven terms."""
     if len(evidence) < LEAST_POINTS:
         return False
     batches = [max(each.decoding, 1.0) for each in evidence]
@@ -54,12 +54,12 @@ def is_determined(evidence: Sequence[StepEvidence]) -> bool:
 
 
 def fitted_to(evidence: Sequence[StepEvidence], start: StepLaw, step_tokens: float, looseness: float = 1.0) -> StepLaw:
-    """The law that meets points best.
+    """The law that fits the points best.
 
     Args:
-        start: where the terms begin; a term of 0, and what is not one of TERMS, stays.
-        step_tokens: tokens that one step computes, at most.
-        looseness: how far the terms may be off their start, of what they may be at most.
+        start: the starting law; terms of 0 and anything not in TERMS stay as they are.
+        step_tokens: the most tokens that one step computes.
+        looseness: how far the terms may be from their start, relative to the maximum.
     """
     chosen = _evenly(evidence, MOST_POINTS)
 
@@ -76,10 +76,10 @@ def fitted_to(evidence: Sequence[StepEvidence], start: StepLaw, step_tokens: flo
 
 
 def law_by_data_sheet(gpu: Gpu, precision: str, fastest_s: float, *, mixed_steps: bool) -> StepLaw:
-    """Where to start if nothing else is known of the model.
+    """The start if nothing else is known about the model.
 
     Args:
-        fastest_s: the least TPOT that was measured, s: most of it reads the weights.
+        fastest_s: the lowest measured TPOT, s; most of it is reading the weights.
     """
     bytes_per_s, flops = gpu.bandwidth_gb_per_s * 1e9, (gpu.peak_tflops(precision) or gpu.fp16_tflops) * 1e12
     parameters_per_gpu = _READ_PART * fastest_s * bytes_per_s / (1 if precision == "fp8" else 2)
@@ -104,7 +104,7 @@ def _with(start: StepLaw, terms: Mapping[str, float]) -> StepLaw:
 
 
 def _evenly(evidence: Sequence[StepEvidence], most: int) -> Sequence[StepEvidence]:
-    """At most so many, at even distances."""
+    """At most this many items, evenly spaced."""
     if len(evidence) <= most:
         return evidence
     return [evidence[at * len(evidence) // most] for at in range(most)]

@@ -1,4 +1,4 @@
-"""The step law of a profile, what it rests on, and the limits under which a replica fills its steps."""
+"""The step law of a profile, its basis, and the limits of what a replica's steps can contain."""
 
 import math
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ Basis = Literal["calibration", "scaled", "fitted"]
 
 @dataclass(frozen=True, slots=True)
 class LawResidual:
-    """How far a law is from the operating points that it was scaled or fitted to, as fractions of their TPOT.
+    """How far a law is from the operating points to which it was scaled or fitted, as fractions of their TPOT.
 
-    Of a point without TPOT, a saturated one, it is the rate that is compared.
+    For a saturated point without TPOT the rate is compared instead.
     """
 
     median: float
@@ -27,14 +27,14 @@ class ProfileLaw:
     """How long the steps of a profile's replicas take.
 
     Attributes:
-        law: of all requests, and near measured sizes times a factor, see ``at``.
-        basis: ``calibration``: the law that the operating points were made with; ``scaled``: that law, scaled to
+        law: for all requests; near measured sizes multiply it by a factor, see ``at``.
+        basis: ``calibration``: the law with which the operating points were computed; ``scaled``: that law, scaled to
             measured points; ``fitted``: least squares over operating points.
-        points: operating points that it is scaled or fitted to; 0 of a calibration's.
+        points: operating points to which it is scaled or fitted; 0 for a calibration's.
         point_sizes: request sizes among them.
-        residual: None of a calibration's, which its points follow by themselves.
+        residual: None for a calibration's, which its points follow exactly.
         sizes: the measured sizes of a scaled law.
-        cached_input: share of the input tokens that a prefix cache holds, as for ``StepLaw.prefill_s``.
+        cached_input: share of the input tokens in a prefix cache, as for ``StepLaw.prefill_s``.
     """
 
     law: StepLaw
@@ -48,7 +48,7 @@ class ProfileLaw:
 
     @property
     def stated(self) -> StatedLaw:
-        """The law as it is shown."""
+        """The law in the form of an answer."""
         return StatedLaw(
             law=self.law,
             limits=self.limits,
@@ -62,9 +62,9 @@ class ProfileLaw:
         )
 
     def factor(self, input_tokens: float, output_tokens: float) -> float:
-        """By how much steps of requests of a size take longer than the law says: as measured rates fade with distance.
+        """The factor by which steps with requests of a size take longer than the law says, fading like measured rates.
 
-        Where requests of several sizes share a step, it takes longer by the mean of their factors.
+        If requests of several sizes share a step, use the mean of their factors.
         """
         factors = {(held.input_tokens, held.output_tokens): held.factor for held in self.sizes}
         exponent = 0.0
@@ -73,6 +73,6 @@ class ProfileLaw:
         return math.exp(exponent)
 
     def at(self, input_tokens: float, output_tokens: float) -> StepLaw:
-        """The law of a replica whose requests all have one size."""
+        """The law of a replica for requests of a single size."""
         factor = self.factor(input_tokens, output_tokens) if self.sizes else 1.0
         return self.law if factor == 1 else self.law.times(factor)

@@ -1,8 +1,8 @@
-"""What an operating point says about the steps behind it.
+"""Derives from an operating point how long the steps behind it took.
 
-At X requests/s with a mean TPOT t, requests of D = O - 1 steps decode b = X D t at a time (Little's law), and each step
-sees X t prompts begin: the TPOT is the time of such a step, as one of those that decode sees it. So a law is compared
-at the point's own batch, and what the point's TTFT holds, as the start of a run or a queue before the server, does not
+At X requests/s with a mean TPOT t, requests of D = O - 1 steps decode b = X D t at a time (Little's law), and X t
+prompts begin in each step. The TPOT is the time of such a step, as seen by one of the decoding requests. So a law is
+compared at the point's own batch, and effects in the point's TTFT, such as the start of a run or a queue, do not
 matter.
 """
 
@@ -17,11 +17,11 @@ from melange_cloud.profiles.law.profile_law import LawResidual
 
 
 class StepEvidence(NamedTuple):
-    """The time of a step at a batch, measured or stored.
+    """The time of a step at some batch, measured or stored.
 
     Attributes:
         decoding: requests decoding at a time, on average.
-        others: of those and of the prompts, the part that is not the request's own: (n - 1)/n of n in flight.
+        others: the fraction of these and of the prompts that is not the request's own: (n - 1)/n with n in flight.
     """
 
     point: OperatingPoint
@@ -30,17 +30,17 @@ class StepEvidence(NamedTuple):
     others: float
 
     def predicted_s(self, law: StepLaw, step_tokens: float) -> float:
-        """The TPOT that a law has there, s.
+        """The TPOT by a law at this batch, s.
 
         Args:
-            step_tokens: tokens that one step computes, at most.
+            step_tokens: the most tokens that one step computes.
         """
         loop = ClosedLoop(law, (self.point.input_tokens, self.point.output_tokens), step_tokens)
         return loop.tpot_s(self.point.requests_per_s, self.tpot_s, self.others)
 
     @property
     def words(self) -> str:
-        """What it is, for a message: ``1,024 + 512 tokens at 16 in flight``."""
+        """A description for messages: ``1,024 + 512 tokens at 16 in flight``."""
         point = self.point
         load = (
             f"{point.requests_per_s:.3g} requests/s" if point.concurrency is None else f"{point.concurrency} in flight"
@@ -49,7 +49,7 @@ class StepEvidence(NamedTuple):
 
 
 def evidence_of(points: Iterable[OperatingPoint]) -> list[StepEvidence]:
-    """What points say of steps, in their order; those without TPOT say nothing."""
+    """The step times of points, in their order; points without TPOT have none."""
     found = []
     for point in points:
         if point.tpot_ms is None or point.output_tokens < 2:
@@ -62,7 +62,7 @@ def evidence_of(points: Iterable[OperatingPoint]) -> list[StepEvidence]:
 
 
 def residual_of(errors: Iterable[float]) -> LawResidual:
-    """Median and p90 of errors, at least one, by nearest rank."""
+    """Median and p90 of at least one error, by nearest rank."""
     ranked = sorted(abs(error) for error in errors)
     return LawResidual(_rank(ranked, 0.5), _rank(ranked, 0.9))
 

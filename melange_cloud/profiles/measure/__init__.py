@@ -1,8 +1,8 @@
-"""Offline profiling of a running server: what one replica does at each load, for each request size.
+"""Profiles a running server: what one replica does at each load, for each request size.
 
 For each request size the requests in flight are doubled until the SLO breaks or throughput stops growing, and the last
-step is bisected (``ladder``). A load generator that others keep makes the load (``guidellm``); each finished load point
-is kept at once (``kept``), so that a rerun resumes where the last one stopped (``session``).
+step is bisected (``ladder``). A third-party load generator makes the load (``load_generator``). Each finished load
+point is saved at once (``resume``), so that a rerun continues where the last one stopped (``session``).
 """
 
 from melange_cloud.domain.measurement import MeasureQuestion, RequestSize

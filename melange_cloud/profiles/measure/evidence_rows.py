@@ -1,4 +1,4 @@
-"""The loads of a finished measurement as measured rows: with everything that is known of the server and its GPUs."""
+"""Turns the loads of a finished measurement into measured rows, with all known facts about the server and its GPUs."""
 
 import platform
 from collections.abc import Iterator, Sequence
@@ -32,8 +32,8 @@ def evidence_rows(
     """One row per accepted load, sorted by size and requests in flight.
 
     Args:
-        settings: what the server, its log and the user say of it; its engine is known.
-        kept: where the readings of the GPUs are.
+        settings: what the server, its log and the user say about it; the engine is known.
+        kept: where the GPU readings are.
         host_cpu: of the server's machine; None if it is another one.
     """
     return list(_rows(question, measured, settings, kept, host_cpu))
@@ -88,13 +88,13 @@ def _row(
         api_servers=settings.api_servers,
         tool=tool,
         tool_version=tool_version or None,
-        # A folder's place is the user's own affair.
+        # The path of a folder is private.
         tokenizer=Path(question.tokenizer).name if Path(question.tokenizer).is_absolute() else question.tokenizer,
         input_tokens_mean=run.input_tokens,
         input_tokens_p95=run.p95_input_tokens,
         output_tokens_mean=run.output_tokens,
         output_tokens_p95=run.p95_output_tokens,
-        # Every load has a seed of its own, and its prompts differ from their first words on.
+        # Every load has its own seed, and its prompts differ from the first words on.
         prompts_shared_fraction=0.0,
         arrival="closed",
         concurrency=concurrency,

@@ -1,7 +1,7 @@
-"""Power limit and clock of the GPUs while a load runs, as ``nvidia-smi`` of this machine says.
+"""Reads power limit and clock of the GPUs while a load runs, with this machine's ``nvidia-smi``.
 
-A card that sits at its power limit lowers its clock, and serves less than its data sheet promises: an L4 does so in
-every run. Readings are taken only where the server runs on this machine; those of an idle GPU do not count.
+A card at its power limit lowers its clock and serves less than its data sheet promises; an L4 does so in every run.
+Readings are taken only if the server runs on this machine; those of an idle GPU do not count.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class GpuReadings:
 
     Attributes:
         power_limit_w: of one GPU, W; None if the driver does not say.
-        sm_clock_mhz_mean: mean clock of their cores while they were busy, MHz; None likewise.
+        sm_clock_mhz_mean: mean clock of their cores while they were busy, MHz; None if the driver does not say.
         gpu_count: GPUs of the machine.
     """
 
@@ -58,16 +58,16 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class GpuMonitor:
-    """``nvidia-smi`` of this machine."""
+    """This machine's ``nvidia-smi``."""
 
     program: str
 
     @contextmanager
     def recording(self, file: Path) -> Iterator[None]:
-        """Write a reading of every GPU to a file, twice a second, until the block ends."""
+        """Write readings of all GPUs to a file, twice a second, until the block ends."""
         with file.open("wb") as stream:
             command = [self.program, _QUERY, "--format=csv,noheader,nounits", "-lms", str(_EVERY_MS)]
-            process = None  # a Ctrl-C may come at any time, and it would read for ever
+            process = None  # after a Ctrl-C at any time it must not go on reading for ever
             try:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.DEVNULL)
                 yield
@@ -82,7 +82,7 @@ class NoMonitor:
 
     Attributes:
         reason: one clause.
-        other_gpu: whether there are GPUs, and none is the one that the server is said to run on.
+        other_gpu: whether there are GPUs, but none of the kind on which the server is said to run.
     """
 
     reason: str
@@ -91,7 +91,7 @@ class NoMonitor:
 
 @dataclass(frozen=True, slots=True)
 class MonitoredGenerator:
-    """A load generator whose loads are watched by a monitor; readings lie next to its report (``readings_file``)."""
+    """A load generator with a monitor; readings are next to its report (``readings_file``)."""
 
     generator: LoadGenerator
     monitor: GpuMonitor
@@ -104,7 +104,7 @@ class MonitoredGenerator:
         api_key: str | None,
         on_tick: Callable[[float], None],
     ) -> str:
-        """As the generator's own ``run``."""
+        """Like the generator's own ``run``."""
         with self.monitor.recording(readings_file(result)):
             return self.generator.run(question, load, result, api_key, on_tick)
 
@@ -114,7 +114,7 @@ def find_monitor(url: str, gpu: str) -> GpuMonitor | NoMonitor:
 
     Args:
         url: the server's address.
-        gpu: the one that it is said to run on.
+        gpu: the GPU on which it is said to run.
     """
     if not _is_here(urlsplit(url).hostname or ""):
         return NoMonitor("the server runs on another machine")
@@ -134,18 +134,18 @@ def find_monitor(url: str, gpu: str) -> GpuMonitor | NoMonitor:
         return NoMonitor(f"{program} does not start ({echoed(error)})")
     readings = _parsed(answer.stdout)
     if answer.returncode != 0 or not readings:
-        return NoMonitor(f"{program} names no GPU")
+        return NoMonitor(f"{program} lists no GPU")
     if not any(_is_named(gpu, reading.name) for reading in readings):
         names = ", ".join(sorted({reading.name for reading in readings}))
-        return NoMonitor(f"{program} names {names}: is --gpu {gpu} right?", other_gpu=True)
+        return NoMonitor(f"{program} lists {names}: is --gpu {gpu} right?", other_gpu=True)
     return GpuMonitor(program)
 
 
 def read_readings(file: Path, gpu: str, tensor_parallel: int) -> GpuReadings | None:
-    """What was read during a load of the replica's GPUs: of those of this name, the busiest; None if there are too few.
+    """The readings of the replica's GPUs during a load: the busiest of this name; None if there are too few.
 
     Args:
-        file: as ``GpuMonitor.recording`` wrote it; it may be missing.
+        file: written by ``GpuMonitor.recording``; it may be missing.
     """
     try:
         readings = _parsed(read_text(file, _MOST_BYTES))
@@ -177,7 +177,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _parsed(text: str) -> list[_Reading]:
-    """Lines such as ``0, NVIDIA L4, 72.00, 1380, 100``; the last one may be torn."""
+    """Parse lines such as ``0, NVIDIA L4, 72.00, 1380, 100``; the last one may be incomplete."""
     found = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
@@ -200,12 +200,12 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _is_named(gpu: str, name: str) -> bool:
-    """Whether a driver's name, such as ``NVIDIA A100-SXM4-40GB``, may be a GPU's."""
+    """True if a driver's name, such as ``NVIDIA A100-SXM4-40GB``, may be that of a GPU."""
     return re.search(rf"\b{re.escape(gpu.partition('-')[0])}\b", name) is not None
 
 
 def _is_here(host: str) -> bool:
-    """Whether a host is this machine: only its own addresses can be bound to."""
+    """True if a host is this machine: only its own addresses can be bound."""
     try:
         places = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""What is known of a server's settings, from the user, the server and its log together."""
+"""Combines what the user, the server and its log say about a server's settings."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,14 +9,14 @@ from melange_cloud.profiles.measure.server import Server
 from melange_cloud.profiles.measure.server_settings import ServerSettings
 
 _FROM_A_LOG = ("kv_cache_tokens", "max_num_seqs", "max_num_batched_tokens", "max_model_len")
-"""Settings that limit how much a server does at once, which a log has where the server does not say them."""
+"""Settings that limit how much a server does at once; the log has those that the server does not report."""
 
 
 def named_by_user(server: Server, engine: str) -> Server:
-    """The server with the user's word for its engine; unchanged where that is empty.
+    """The server with the user's name of its engine; unchanged if that is empty.
 
     Raises:
-        BadInput: the server itself says that it is another.
+        BadInput: the server itself names another engine.
     """
     own, users = engines_in(server.engine), engines_in(engine)
     if own and engine and users != own:
@@ -27,36 +27,36 @@ def named_by_user(server: Server, engine: str) -> Server:
 def known_settings(
     said: ServerSettings, log: ServerSettings | None, log_path: Path | None
 ) -> tuple[ServerSettings, tuple[str, ...]]:
-    """The settings, and where the log and the server contradict each other, one line each.
+    """The settings, and the contradictions between log and server, one line each.
 
-    The server goes first, but for the tokens of its cache.
+    The server takes precedence, except for the tokens of its cache.
 
     Args:
         said: by the server.
         log: None without a log.
 
     Raises:
-        BadInput: the log is one of another engine.
+        BadInput: the log is from another engine.
     """
     if log is None:
         return said, ()
     if not engines_in(said.engine):
         said = replace(said, engine=log.engine)
     if log.engine != said.engine:
-        raise BadInput(f"--server-log {echoed(log_path)}: is a log of {log.engine}, and the server is {said.engine}")
+        raise BadInput(f"--server-log {echoed(log_path)}: is a log of {log.engine}, but the server is {said.engine}")
     if log.kv_cache_tokens is not None:
-        # What a server says are blocks, which layers of several kinds share; its log counts tokens.
+        # A server reports blocks, which layers of several kinds share; its log counts tokens.
         said = replace(said, kv_cache_tokens=None)
     notes = [
-        f"{name}: the server says {getattr(said, name)}, which is used, and {echoed(log_path)} says "
-        f"{getattr(log, name)}: is it the log of another start?"
+        f"{name}: the server says {getattr(said, name)} (used), but {echoed(log_path)} says "
+        f"{getattr(log, name)}: is the log from another start?"
         for name in said.differences(log)
     ]
     return said.completed_by(log), tuple(notes)
 
 
 def unknown_settings(settings: ServerSettings) -> tuple[str, ...]:
-    """Names of what is not known and limits how much a server does at once."""
+    """Names of unknown settings that limit how much a server does at once."""
     return tuple(
         one.name for one in fields(settings) if one.name in _FROM_A_LOG and getattr(settings, one.name) is None
     )

@@ -1,8 +1,8 @@
-"""Which load comes next for one request size: a pure function of what has been measured.
+"""Chooses the next load for one request size: a pure function of what has been measured.
 
-Concurrency doubles from 1. The climb ends where the SLO breaks, where throughput grows by less than GROWTH over the
-best before, or at the top. Where the SLO broke, the step between the last load within it and the first beyond it is
-bisected REFINEMENTS times. Being a function of the points alone, it resumes after an interruption as if there had been
+Concurrency doubles from 1. The climb ends when the SLO breaks, when throughput grows by less than GROWTH over the best
+so far, or at the maximum. If the SLO broke, the step between the last load within it and the first beyond it is
+bisected REFINEMENTS times. Since it depends only on the points, it resumes after an interruption as if there had been
 none.
 """
 
@@ -14,20 +14,20 @@ from melange_cloud.domain import Slo
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
 GROWTH = 0.05
-"""Twice the requests in flight must bring at least this fraction more throughput; less is saturation (and noise)."""
+"""Twice the requests in flight must add at least this fraction of throughput; less is saturation (or noise)."""
 REFINEMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LadderEnd:
-    """Why no further load is needed, one clause; and whether the SLO, and not saturation, ended the climb."""
+    """Why no further load is needed, one clause; and whether the SLO ended the climb, not saturation."""
 
     reason: str
     by_slo: bool = False
 
 
 def rungs(max_concurrency: int) -> list[int]:
-    """1, 2, 4, ... and the top itself."""
+    """1, 2, 4, ... and the maximum itself."""
     doubled = [2**step for step in range(max_concurrency.bit_length())]
     return doubled if doubled[-1] == max_concurrency else [*doubled, max_concurrency]
 
@@ -36,7 +36,7 @@ def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: i
     """The concurrency to measure next, or why the ladder ends.
 
     Args:
-        measured: by requests in flight, the accepted points of one request size.
+        measured: the accepted points of one request size, by requests in flight.
     """
     best = 0.0
     within = 0
@@ -48,13 +48,13 @@ def next_load(measured: Mapping[int, BenchmarkRun], slo: Slo, max_concurrency: i
         if missed:
             return _bisected(measured, slo, within, concurrency, missed)
         if run.requests_per_s < best * (1 + GROWTH):
-            return LadderEnd(f"throughput stops growing at {concurrency} in flight")
+            return LadderEnd(f"throughput stopped growing at {concurrency} in flight")
         best, within = max(best, run.requests_per_s), concurrency
-    return LadderEnd(f"{max_concurrency} in flight reached (--max-concurrency), throughput was still growing")
+    return LadderEnd(f"throughput was still growing at the limit of {max_concurrency} in flight (--max-concurrency)")
 
 
 def broken(run: BenchmarkRun, slo: Slo) -> str:
-    """Which target a point misses, one clause; empty if it keeps all. What the tool cannot tell misses nothing."""
+    """The target that a point misses, one clause; empty if it meets all. Unknown figures count as met."""
     e2e_ms = None
     if run.tpot_ms is not None and run.ttft_ms is not None:
         e2e_ms = run.ttft_ms + (run.output_tokens - 1) * run.tpot_ms

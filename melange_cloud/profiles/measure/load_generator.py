@@ -1,7 +1,7 @@
-"""GuideLLM as the load generator: one process per load point, started by its documented ``guidellm run --config``.
+"""Runs GuideLLM as the load generator: one process per load point, with the documented ``guidellm run --config``.
 
-https://github.com/vllm-project/guidellm (Apache-2.0), 0.8 or later. A separate process, because it brings torch and
-transformers, because it may hang, and so that it may have its own environment.
+https://github.com/vllm-project/guidellm (Apache-2.0), 0.8 or later. It is a separate process because it imports torch
+and transformers, because it may hang, and so that it can have its own environment.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ INSTALL = (
     "or pipx install 'guidellm>=0.8' to keep its 6 GB (torch) in a separate environment"
 )
 START_UP_S = 15.0
-"""What GuideLLM takes in addition to the load itself: imports, worker processes, its report."""
+"""GuideLLM's overhead on top of the load: imports, worker processes, its report."""
 
 _START_UP_LIMIT_S = 120.0
 _VERSION_LIMIT_S = 120.0
@@ -45,11 +45,11 @@ _LOAD_BEGAN = "Starting benchmark"
 
 WORKERS_VARIABLE = "GUIDELLM__MAX_WORKER_PROCESSES"
 _STREAMS_PER_WORKER, _MOST_WORKERS = 32, 10
-"""By default GuideLLM starts ten workers for ten requests in flight, each of which costs 5 s of CPU at its start."""
+"""By default GuideLLM starts ten workers for ten requests in flight, and each costs 5 s of CPU at its start."""
 _MOST_REPORT_BYTES = 2**30
 _LONGEST_ERROR = 300
 _MOST_PROMPTS_AHEAD = 4096
-"""What GuideLLM makes ahead by default, on one core and while the load runs already."""
+"""Requests that GuideLLM prepares in advance by default, on one core and while the load is already running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ class GuideLlm:
             on_tick: called several times a second with the seconds since the start.
 
         Returns:
-            Empty, or why there is no report though another try may give one, one clause.
+            Empty, or why there is no report although a retry may give one, one clause.
 
         Raises:
-            MelangeError: GuideLLM failed; its last words say why.
+            MelangeError: GuideLLM failed; the message has its last output.
         """
         with tempfile.TemporaryDirectory(prefix="melange-cloud-measure-") as folder:
             scenario = Path(folder) / "scenario.json"
@@ -97,20 +97,20 @@ class GuideLlm:
             before = (
                 ""
                 if _LOAD_BEGAN in log_text
-                else f" before any request; can it load the tokenizer {question.tokenizer}?"
+                else f" before any request: can it load the tokenizer {question.tokenizer}?"
             )
-            said = _last_words(log_text) or "it said nothing"
+            said = _last_words(log_text) or "no output"
             raise MelangeError(f"the load generator ended with {ended}{before} ({said})")
         return ""
 
     def _watched(
         self, scenario: Path, folder: Path, log: int, load: LoadPoint, on_tick: Callable[[float], None]
     ) -> int | None:
-        """Its exit code; None if it had to be ended. Whatever ends this function ends the process, too."""
+        """Its exit code; None if it had to be killed. However this function ends, the process ends too."""
         workers = max(
             1, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1, math.ceil(load.concurrency / _STREAMS_PER_WORKER))
         )
-        # Its own session: Ctrl-C is ours to handle, and its workers end with it.
+        # Its own session, so that we handle Ctrl-C and its workers end with it.
         process = subprocess.Popen(
             [self.program, "run", "--config", str(scenario), "--disable-console"],
             cwd=folder,
@@ -135,10 +135,10 @@ class GuideLlm:
 
 
 def find_guidellm(named: str | None = None) -> GuideLlm:
-    """The GuideLLM to use: the one named, else that of this environment, else that of the PATH.
+    """The GuideLLM to use: the named one, else this environment's, else the one on the PATH.
 
     Raises:
-        MelangeError: it is not installed, does not start or is too old; with the line that installs it.
+        MelangeError: it is not installed, does not start or is too old; the message has the command to install it.
     """
     installed_here = shutil.which("guidellm", path=str(Path(sys.executable).parent))
     program = shutil.which(named) if named else installed_here or shutil.which("guidellm")
@@ -155,27 +155,27 @@ def find_guidellm(named: str | None = None) -> GuideLlm:
     if answer.returncode != 0 or found is None:
         raise MelangeError(f"{program} --version failed: {_last_words(answer.stderr) or 'no version'}; {INSTALL}")
     if (int(found[1]), int(found[2])) < LEAST_VERSION:
-        raise MelangeError(f"{program} is GuideLLM {found[0]}, needs 0.8 or later: {INSTALL}")
+        raise MelangeError(f"{program} is GuideLLM {found[0]}, but 0.8 or later is required: {INSTALL}")
     return GuideLlm(program, found[0])
 
 
 def first_error(report: Path) -> str:
-    """What the server answered to the first failed request of a GuideLLM report; empty if none failed."""
+    """The server's answer to the first failed request in a GuideLLM report; empty if none failed."""
     try:
         first = entries(entry(read_json(report, _MOST_REPORT_BYTES, non_finite=True), "benchmarks"))[:1]
         errored = [error for one in first for error in entries(entry(entry(one, "requests"), "errored"))][:1]
         texts = [str(entry(entry(error, "info"), "error"))[:_LONGEST_ERROR] for error in errored]
-    except (BadFile, UnexpectedPart):  # no report, or without the part that says it
+    except (BadFile, UnexpectedPart):  # no report, or the part is missing
         return ""
     for text in texts:
-        # An exception's repr with a link to an explanation of the status code on its second line.
+        # The repr of an exception, with a link to an explanation of the status code on its second line.
         found = re.match(r"\w+\((['\"])(.*?)(\\n|\1)", text)
         return echoed(found[2] if found else text.partition("\n")[0], _LONGEST_ERROR)
     return ""
 
 
 def _scenario(question: MeasureQuestion, load: LoadPoint, result: Path, api_key: str | None) -> dict[str, Any]:
-    # GuideLLM leaves out those that straddle the end of the warm-up, up to one per stream.
+    # GuideLLM drops requests that span the end of the warm-up, up to one per stream.
     counted = load.warm_up_requests + load.requests + load.concurrency
     backend = {
         "kind": "openai_http",
@@ -183,7 +183,7 @@ def _scenario(question: MeasureQuestion, load: LoadPoint, result: Path, api_key:
         "model": question.served_model,
         "request_format": ENDPOINTS[question.endpoint],
         "timeout": load.limit_s,
-        "validate_backend": False,  # it asks /health, which not every server has; the server has been asked before
+        "validate_backend": False,  # it queries /health, which not every server has; the server has been queried before
         **({"api_key": api_key} if api_key else {}),
     }
     return {
@@ -209,7 +209,7 @@ def _scenario(question: MeasureQuestion, load: LoadPoint, result: Path, api_key:
                 {"kind": "max_duration", "seconds": load.limit_s},
                 {"kind": "max_errors", "count": int(_MOST_FAILED * counted) + 1},
             ],
-            # One request of each kind is kept whole: the failed one says why.
+            # One request of each outcome is kept in full: the failed one says why.
             "metrics": {"kind": "generative", "sample_size": 1},
             "seed": {"kind": "static", "value": load.seed},
             "outputs": [{"kind": "json", "path": str(result)}],
@@ -218,7 +218,7 @@ def _scenario(question: MeasureQuestion, load: LoadPoint, result: Path, api_key:
 
 
 def _last_words(text: str) -> str:
-    """The last line that says something, which of a Python traceback is the error."""
+    """The last line that is not empty, which in a Python traceback is the error."""
     errors = [line.strip() for line in text.splitlines() if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
     lines = errors or [line.strip() for line in text.splitlines() if line.strip()]
     return echoed(lines[-1], _LONGEST_ERROR) if lines else ""
@@ -232,6 +232,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_S)
                 break
-    # Workers that outlived their parent.
+    # Kill workers that outlived their parent.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A finished measurement becomes a profile of the user's, and the answer that says so."""
+"""Turns a finished measurement into a profile of the user's, and into the answer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ def save_measurement(
     """Save the accepted load points as a profile.
 
     Args:
-        weights_gib: weights of a model that is not shipped, GiB, where known.
+        weights_gib: weights of a model that is not shipped, GiB, if known.
 
     Raises:
         MelangeError: no point was measured, or the profile cannot be written.
@@ -84,7 +84,7 @@ def _size(measured: MeasuredSize, question: MeasureQuestion) -> SizeMeasurement:
 
 
 def load_measurement(concurrency: int, run: BenchmarkRun) -> LoadMeasurement:
-    """What a run at a number of requests in flight found."""
+    """The result of a run at a number of requests in flight."""
     return LoadMeasurement(
         concurrency=concurrency,
         requests_per_s=run.requests_per_s,

@@ -1,8 +1,8 @@
-"""How long a load point lasts: long enough for a steady state, and not so long that a hang wastes time.
+"""Decides how long a load point lasts: long enough for a steady state, but not so long that a hang wastes time.
 
-A point counts at least ``max(10, 4 x concurrency)`` requests and ``seconds_per_point``. Before them, requests start one
-after another over the time of one request, so that they do not all prefill at once, and as many as are in flight at
-once (at least 2) are not counted.
+A point counts at least ``max(10, 4 x concurrency)`` requests and lasts ``seconds_per_point`` or longer. Before that,
+requests start one after another over the time of one request, so that they do not all prefill at once. As many as are
+in flight at once (at least 2) are not counted.
 """
 
 import math
@@ -16,23 +16,23 @@ from melange_cloud.profiles.measure.ladder import REFINEMENTS, rungs
 
 LEAST_REQUESTS = 10
 ROUNDS = 4
-"""Requests that each of those in flight makes room for, one after another, at least."""
+"""Fewest requests per request in flight, one after another."""
 _PATIENCE, _ALLOWANCE_S = 4.0, 30.0
-"""A point may take this many times what the load below it leads to expect, and this much more."""
+"""A point may take this many times as long as expected from the load below it, plus this much."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPoint:
-    """One load that the generator is to make.
+    """One load for the generator.
 
     Attributes:
-        concurrency: requests in flight, always.
-        requests: to be finished, warm-up not counted; the load continues until then.
-        warm_up_requests: the first ones, which are not counted.
+        concurrency: requests in flight at all times.
+        requests: number to finish, without the warm-up; the load continues until then.
+        warm_up_requests: number of first requests that are not counted.
         ramp_up_s: time over which the first requests start.
-        expected_s: what the load is likely to take.
-        limit_s: the load ends then even if fewer are finished.
-        seed: of the prompts; differs between points, so that no point finds another's prompts in the server's cache.
+        expected_s: expected duration of the load.
+        limit_s: the load ends then, even if fewer requests are finished.
+        seed: of the prompts; it differs between points, so that no point finds another's prompts in the server's cache.
     """
 
     size: RequestSize
@@ -52,11 +52,11 @@ def load_point(
     seconds_per_point: float,
     seconds_per_token: float,
 ) -> LoadPoint:
-    """The load point of a concurrency, paced by the lower loads that were measured.
+    """The load point for a concurrency, paced by the lower loads that were measured.
 
     Args:
-        measured: by requests in flight, the accepted points of this size.
-        seconds_per_token: of a request alone, for the first point of a size.
+        measured: the accepted points of this size, by requests in flight.
+        seconds_per_token: of a single request, for the first point of a size.
     """
     lower = [run for other, run in sorted(measured.items()) if other < concurrency]
     if lower:
@@ -66,7 +66,7 @@ def load_point(
     else:
         latency_s = size.output_tokens * seconds_per_token
         slowest_per_s = fastest_per_s = concurrency / latency_s
-    # At the fastest that this load can be, so that it never ends too early.
+    # Assume the fastest possible load, so that it never ends too early.
     requests = max(LEAST_REQUESTS, ROUNDS * concurrency, math.ceil(seconds_per_point * fastest_per_s))
     warm_up = warm_up_requests(concurrency)
     expected_s = latency_s + (warm_up + requests) / slowest_per_s
@@ -83,16 +83,16 @@ def load_point(
 
 
 def warm_up_requests(concurrency: int) -> int:
-    """The first requests of a load, which are not counted."""
+    """The number of first requests of a load that are not counted."""
     return max(2, concurrency)
 
 
 def longest_s(question: MeasureQuestion, seconds_per_token: float, start_up_s: float) -> float:
-    """What the whole measurement takes if no size saturates early, s.
+    """Duration of the whole measurement if no size saturates early, s.
 
     Args:
-        seconds_per_token: of a request alone; under load it is taken to double.
-        start_up_s: what the load generator takes for each load point, the load itself not counted.
+        seconds_per_token: of a single request; assumed to double under load.
+        start_up_s: overhead of the load generator for each load point.
     """
     loads = len(rungs(question.max_concurrency)) + REFINEMENTS
     return sum(
@@ -103,7 +103,7 @@ def longest_s(question: MeasureQuestion, seconds_per_token: float, start_up_s: f
 
 
 def enough(run: BenchmarkRun, load: LoadPoint) -> bool:
-    """Whether a point that its time limit ended still has enough requests to be believed."""
+    """True if a point that ended at its time limit has enough requests to be trusted."""
     return (run.completed or 0) >= max(LEAST_REQUESTS, ROUNDS * load.concurrency)
 
 

@@ -1,7 +1,7 @@
-"""What has been measured so far, on disk: a folder with ``state.json`` and the load generator's report of each point.
+"""Saves what has been measured so far: a folder with ``state.json`` and the load generator's report of each point.
 
-A point is in ``state.json`` only once its whole report is in the same folder; so an interruption loses at most the
-point that was running.
+A point is added to ``state.json`` only when its whole report is in the same folder, so an interruption loses at most
+the point that was running.
 """
 
 import json
@@ -28,9 +28,9 @@ class KeptPoints:
 
     Attributes:
         folder: where they are.
-        conditions: as ``MeasureQuestion.conditions``.
-        points: by request size and concurrency, when it was measured.
-        profile: the profile file that was last made of them; None before.
+        conditions: from ``MeasureQuestion.conditions``.
+        points: by request size and concurrency, the time of measurement.
+        profile: the profile file that was last made from them; None before that.
     """
 
     folder: Path
@@ -40,21 +40,21 @@ class KeptPoints:
 
     @property
     def how_to_resume(self) -> str:
-        """What is kept, and how the measurement resumes."""
+        """What has been saved, and how to resume the measurement."""
         if not self.points:
-            return "nothing was measured yet; the same command starts again"
+            return "nothing was measured yet; run the same command to start again"
         verb = "is" if len(self.points) == 1 else "are"
-        return f"{_points(self)} {verb} kept in {self.folder}; the same command resumes from there"
+        return f"{_points(self)} {verb} saved in {self.folder}; run the same command to resume"
 
     @classmethod
     def opened(cls, folder: Path, conditions: Mapping[str, str], fresh: bool = False) -> tuple["KeptPoints", str]:
-        """What the folder holds for these conditions, and one line about it; empty if it held nothing.
+        """Open the folder for these conditions; also a line about what it has, empty if it has nothing.
 
-        Points of other conditions are never used and never thrown away: their folder is renamed.
+        Points with other conditions are never used and never deleted: their folder is renamed.
 
         Raises:
             BadFile: ``state.json`` is damaged.
-            MelangeError: the folder cannot be made or written.
+            MelangeError: the folder cannot be created or written.
         """
         before = _read(folder)
         if before is None:
@@ -72,16 +72,16 @@ class KeptPoints:
             kept = cls(folder, dict(conditions))
             kept._make()
             why = "--fresh" if fresh else "; ".join(changed)
-            return kept, f"starting again ({why}); what was measured before ({_points(before)}) is kept in {aside}"
+            return kept, f"starting again ({why}); earlier results ({_points(before)}) were moved to {aside}"
         kept = cls(folder, dict(conditions), before.points, before.profile)
         kept._make()
         if not before.points:
             return kept, ""
-        return kept, f"resuming with {_points(before)} measured until {last} UTC (--fresh measures them again)"
+        return kept, f"resuming with {_points(before)} measured until {last} UTC (use --fresh to measure them again)"
 
     @property
     def running(self) -> Path:
-        """Where the load generator writes the report of the point that runs."""
+        """Where the load generator writes the report of the current point."""
         return self.folder / _RUNNING
 
     def report(self, size: RequestSize, concurrency: int) -> Path:
@@ -89,7 +89,7 @@ class KeptPoints:
         return self.folder / f"{size}-{concurrency}.json"
 
     def accept(self, size: RequestSize, concurrency: int, at: datetime) -> None:
-        """Keep the report in ``running`` as this point's."""
+        """Save the report in ``running`` as that of this point."""
         self.running.replace(self.report(size, concurrency))
         if (readings := readings_file(self.running)).is_file():
             readings.replace(readings_file(self.report(size, concurrency)))
@@ -97,12 +97,12 @@ class KeptPoints:
         self._write()
 
     def forget(self, size: RequestSize, concurrency: int) -> None:
-        """Drop a point whose report cannot be read any more."""
+        """Drop a point with an unreadable report."""
         self.points.pop((size, concurrency), None)
         self._write()
 
     def saved(self, profile: Path) -> None:
-        """Remember the profile that was made of the points; it takes the place of the one before."""
+        """Remember the profile that was made from the points; it replaces the previous one."""
         if self.profile is not None and self.profile != profile:
             self.profile.unlink(missing_ok=True)
         self.profile = profile
@@ -113,7 +113,7 @@ class KeptPoints:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.running.unlink(missing_ok=True)
         except OSError as error:
-            raise MelangeError(f"{self.folder}: cannot be made: {error.strerror}; give another --state") from error
+            raise MelangeError(f"{self.folder}: cannot be created: {error.strerror}; give another --state") from error
         self._write()
 
     def _write(self) -> None:
@@ -130,27 +130,27 @@ class KeptPoints:
 
 
 def readings_file(report: Path) -> Path:
-    """Where the readings of the GPUs during a load are, by its report."""
+    """The file of the GPU readings during a load, by its report."""
     return report.with_suffix(".gpu.csv")
 
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """No one else measures into this folder meanwhile; hold it before opening the folder.
+    """Lock the folder against other measurements; do so before opening it.
 
     Raises:
-        MelangeError: somebody does, or the folder's place cannot be written.
+        MelangeError: another measurement is running there, or the lock cannot be written.
     """
     from filelock import FileLock, Timeout
 
-    # Next to the folder, which may be set aside.
+    # Next to the folder, since the folder may be renamed.
     lock = FileLock(str(folder.with_name(f"{folder.name}.lock")), timeout=0)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise MelangeError(
-            f"{folder}: another measurement is running there; wait for it, or give another --state"
+            f"{folder}: another measurement is running there: wait for it, or give another --state"
         ) from error
     except OSError as error:
         raise MelangeError(f"{folder}: cannot be written ({error.strerror})", cure="give another --state") from error
@@ -177,7 +177,7 @@ def _read(folder: Path) -> KeptPoints | None:
     try:
         document = parse_json(text)
         if entry(document, "format") != FORMAT:
-            raise UnexpectedPart(f"its format is {shown(entry(document, 'format'))}, not {FORMAT!r}")
+            raise UnexpectedPart(f"the format is {shown(entry(document, 'format'))}, not {FORMAT!r}")
         points = dict(_point(point) for point in entries(entry(document, "points")))
         profile = entry(document, "profile")
         conditions = {text_of(name): text_of(value) for name, value in named(entry(document, "conditions")).items()}

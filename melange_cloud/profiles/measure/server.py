@@ -1,4 +1,4 @@
-"""The server under measurement, asked before anything long begins: does it answer, what does it serve, how fast?"""
+"""Queries the server before a long measurement: does it answer, what does it serve, and how fast?"""
 
 import http.client
 import json
@@ -27,13 +27,13 @@ _MOST_TOKENS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What an OpenAI-compatible server says of itself.
+    """What an OpenAI-compatible server says about itself.
 
     Attributes:
         url: without ``/v1``.
         models: the names that it serves.
-        max_total_tokens: by model, the longest input + output; only vLLM and a few others say it.
-        engine: software and version where it says; else empty.
+        max_total_tokens: by model, the longest input + output; only vLLM and a few others report it.
+        engine: software and version; empty if it does not say.
     """
 
     url: str
@@ -44,7 +44,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One short request, alone on the server.
+    """A single short request.
 
     Attributes:
         asked_tokens, output_tokens: by the server's own count.
@@ -56,11 +56,11 @@ class Probe:
 
 
 def ask_server(url: str, api_key: str | None = None) -> Server:
-    """Ask a server what it serves.
+    """Query a server for what it serves.
 
     Raises:
         BadInput: it is not an address.
-        MelangeError: nothing answers there, or not as an OpenAI-compatible server does.
+        MelangeError: nothing answers there, or it is not an OpenAI-compatible server.
     """
     try:
         parts = urlsplit(url)
@@ -76,7 +76,7 @@ def ask_server(url: str, api_key: str | None = None) -> Server:
     entries = [entry for entry in entries if isinstance(entry.get("id"), str) and entry["id"].isprintable()]
     models = tuple(entry["id"] for entry in entries)
     if not models:
-        raise MelangeError(f"{base}/v1/models names no model: is this an OpenAI-compatible server?")
+        raise MelangeError(f"{base}/v1/models lists no models: is this an OpenAI-compatible server?")
     lengths = {
         entry["id"]: int(entry["max_model_len"])
         for entry in entries
@@ -87,7 +87,7 @@ def ask_server(url: str, api_key: str | None = None) -> Server:
 
 
 def is_alive(url: str, api_key: str | None = None) -> bool:
-    """Whether the server still says what it serves."""
+    """True if the server still reports what it serves."""
     try:
         ask_server(url, api_key)
     except MelangeError:
@@ -96,10 +96,11 @@ def is_alive(url: str, api_key: str | None = None) -> bool:
 
 
 def probe(server: Server, model: str, endpoint: str, api_key: str | None = None) -> Probe:
-    """Two short requests, of which the second is timed: the first may find a cold server.
+    """Send two short requests and time the second one, since the server may be cold for the first.
 
     Raises:
-        MelangeError: the server refuses, with its reason and, where the endpoint is missing, the other endpoint.
+        MelangeError: the server refuses; the message has its reason and, if the endpoint is missing, the other
+            endpoint.
     """
     words: dict[str, Any] = {"prompt": _PROBE_PROMPT}
     if endpoint == "chat":
@@ -113,12 +114,12 @@ def probe(server: Server, model: str, endpoint: str, api_key: str | None = None)
         took_s = time.monotonic() - started
         tokens = usage.get("completion_tokens", 0) if isinstance(usage, dict) else 0
     if not isinstance(tokens, int) or not is_number(tokens, 1):
-        raise MelangeError(f"{address} does not say how many tokens it made (usage.completion_tokens): cannot measure")
+        raise MelangeError(f"{address} cannot be measured: it does not report usage.completion_tokens")
     return Probe(took_s / tokens, _PROBE_TOKENS, tokens)
 
 
 def _engine(base: str, owner: str) -> str:
-    """vLLM and its kin say their version at /version, SGLang elsewhere; for others the owner that /v1/models states."""
+    """vLLM and similar servers report a version at /version, SGLang elsewhere; for others the owner in /v1/models."""
     for path in ("/version", *SGLANG_PATHS):
         try:
             version = _asked(f"{base}{path}", None, None, _ANSWER_LIMIT_S).get("version")
@@ -130,7 +131,7 @@ def _engine(base: str, owner: str) -> str:
 
 
 def settings_of(server: Server, model: str, api_key: str | None = None) -> ServerSettings:
-    """How a server was started, as far as it says; never an error."""
+    """How a server was started, as far as it reports; never raises an error."""
     owner, _, version = server.engine.rpartition(" ")
     if not any(char.isdigit() for char in version):
         owner, version = server.engine, ""
@@ -139,7 +140,7 @@ def settings_of(server: Server, model: str, api_key: str | None = None) -> Serve
 
 
 def _answer(address: str, api_key: str | None) -> dict[str, Any] | bytes:
-    """A JSON object, or what else the server answers."""
+    """A JSON object, or whatever else the server answers."""
     content = _content(address, api_key, None, _ANSWER_LIMIT_S)
     try:
         document = parse_json(content)
@@ -152,9 +153,9 @@ def _asked(address: str, api_key: str | None, question: dict[str, Any] | None, l
     try:
         document = parse_json(_content(address, api_key, question, limit_s))
     except ValueError as error:
-        raise MelangeError(f"{address} does not answer in JSON: is this an OpenAI-compatible server?") from error
+        raise MelangeError(f"{address} did not answer in JSON: is this an OpenAI-compatible server?") from error
     if not isinstance(document, dict):
-        raise MelangeError(f"{address} does not answer with a JSON object: is this an OpenAI-compatible server?")
+        raise MelangeError(f"{address} did not answer with a JSON object: is this an OpenAI-compatible server?")
     return document
 
 
@@ -176,7 +177,7 @@ def _content(address: str, api_key: str | None, question: dict[str, Any] | None,
 
 def _refusal(error: urllib.error.HTTPError) -> str:
     if error.code in (401, 403):
-        return f"HTTP {error.code}: the server wants a key; set {API_KEY_VARIABLE}"
+        return f"HTTP {error.code}: the server requires a key; set {API_KEY_VARIABLE}"
     if error.code == 404:
         other = "chat" if error.url and error.url.endswith(ENDPOINTS["completions"]) else "completions"
         missing = error.url is not None and error.url.endswith(tuple(ENDPOINTS.values()))

@@ -1,7 +1,7 @@
-"""What the log of a server's start says of its settings: vLLM's, SGLang's and TensorRT-LLM's.
+"""Reads the settings of vLLM, SGLang and TensorRT-LLM from the log of the server's start.
 
-Each engine prints a few lines that have been the same over years; the last one counts, since a log may hold several
-starts. Of a long log the first part is read, as it is the start that matters.
+Each engine prints a few lines that have been stable for years. The last one counts, since a log may have several
+starts. Only the first part of a long log is read, since only the start matters.
 """
 
 import re
@@ -41,10 +41,10 @@ _OPTION = re.compile(
 
 
 def read_server_log(path: Path) -> ServerSettings:
-    """The settings that a log names; nothing of it must be there but one line of an engine's start.
+    """The settings in a log, which must have at least one line of an engine's start.
 
     Raises:
-        BadFile: it cannot be read, or has none of these lines.
+        BadFile: the log cannot be read, or has none of these lines.
     """
     with open_regular(path) as stream:
         try:
@@ -57,14 +57,14 @@ def read_server_log(path: Path) -> ServerSettings:
             [
                 Fault(
                     path,
-                    "has no line of the start of vLLM, SGLang or TensorRT-LLM",
+                    "has no start-up line of vLLM, SGLang or TensorRT-LLM",
                     cure="give the log from the server's start",
                 )
             ]
         )
     if len(found) > 1:
         names = " and ".join(settings.engine for settings in found)
-        raise BadFile([Fault(path, f"is a log of {names}", cure="give the log of one server")])
+        raise BadFile([Fault(path, f"has logs of {names}", cure="give the log of one server")])
     return found[0]
 
 
@@ -97,7 +97,7 @@ def _vllm(log: str) -> ServerSettings | None:
 
 
 def _sixteen_bit(config: dict[str, str]) -> str | None:
-    """A cache of the type ``auto`` is kept as activations are, unless the weights are quantised and say otherwise."""
+    """The cache type; ``auto`` is that of activations, unless the weights are quantised and say otherwise."""
     if config.get("kv_cache_dtype") != "auto" or not is_nothing(config.get("quantization")):
         return None
     return kv_precision(config.get("dtype"))

@@ -1,4 +1,4 @@
-"""What is measured of a server, from what it says of itself and what the user says."""
+"""Completes the question of a measurement from what the server and the user say."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,19 +30,19 @@ def measure_question(
     """The question, complete.
 
     Args:
-        model: None is what the server says that it serves.
-        served_model: the server's own name for it; None is the model's name, or that of the only one.
+        model: None is the model that the server reports.
+        served_model: its name on the server; None is the model's name, or that of the only model.
         precision: None is the model's own.
         era: None is today's engines.
         tokenizer: None is the served model's.
 
     Raises:
-        BadInput: the server lacks the model, or serves several; the options contradict each other or are not possible.
+        BadInput: the server does not have the model or serves several, or the options are contradictory or impossible.
     """
     served = _served(server, served_model, model)
     if model is not None and served_model is None and (other := other_model(served, model)):
         raise BadInput(
-            f"--model {echoed(model)}: {server.url} serves {other}; if that is what it calls {echoed(model)}, add "
+            f"--model {echoed(model)}: {server.url} serves {other}; if that is its name for {echoed(model)}, add "
             f"--served-model '{echoed(served)}'"
         )
     whose = attribute([], gpu=gpu, tensor_parallel=tensor_parallel, model=model or served, precision=precision, era=era)
@@ -66,10 +66,10 @@ def measure_question(
 
 
 def within_reach(question: MeasureQuestion) -> tuple[MeasureQuestion, tuple[RequestSize, ...]]:
-    """The question without the sizes that the server says it cannot take, and these.
+    """The question without the sizes that are too long for the server, and those sizes.
 
     Raises:
-        BadInput: it can take none.
+        BadInput: all sizes are too long.
     """
     reach = question.max_total_tokens
     if reach is None:
@@ -78,7 +78,7 @@ def within_reach(question: MeasureQuestion) -> tuple[MeasureQuestion, tuple[Requ
     beyond = tuple(size for size in question.sizes if sum(size) > reach)
     if not within:
         named = ", ".join(map(str, beyond))
-        raise BadInput(f"{named}: the server takes {reach:,} tokens (max_model_len); give smaller --sizes")
+        raise BadInput(f"{named}: too long for the server's {reach:,} tokens (max_model_len); give smaller --sizes")
     return replace(question, sizes=within), beyond
 
 
@@ -95,7 +95,7 @@ def _served(server: Server, served_model: str | None, model: str | None) -> str:
 
 
 def _tokenizer(name: str) -> str:
-    """A folder, absolute, or a name on the hub."""
+    """An absolute folder, or a name on the hub."""
     if Path(name).is_dir():
         return str(Path(name).resolve())
     if Path(name).is_absolute() or name.startswith("."):

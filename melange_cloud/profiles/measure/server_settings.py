@@ -1,8 +1,8 @@
-"""How a server was started, as far as it says so: over HTTP, and in the log of its start.
+"""Finds out how a server was started, from what it says over HTTP and in its log.
 
-vLLM says its version at ``/version`` and its cache at ``/metrics`` (``vllm:cache_config_info``), SGLang all its options
-at ``/server_info`` (older ones ``/get_server_info``), TensorRT-LLM its version at ``/version``, llama.cpp its slots at
-``/props``. What nothing says stays None, and no default of an engine is taken for what it does.
+vLLM reports its version at ``/version`` and its cache at ``/metrics`` (``vllm:cache_config_info``), SGLang all options
+at ``/server_info`` (older versions at ``/get_server_info``), TensorRT-LLM its version at ``/version``, llama.cpp its
+slots at ``/props``. Unreported settings stay None; engine defaults are not assumed.
 """
 
 import re
@@ -16,23 +16,23 @@ from melange_cloud.inputs import NotANumber, is_number, parse_number
 
 MOST_TOKENS = 1_000_000_000
 SGLANG_PATHS = ("/server_info", "/get_server_info")
-"""Where SGLang says its options, newer versions first."""
+"""Where SGLang reports its options, newer versions first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """The settings of a running server; None, or empty, where it does not say.
+    """The settings of a running server; None or empty if it does not report them.
 
     Attributes:
-        engine: its software, as its makers write it where it is known.
+        engine: its software, in its makers' spelling if known.
         engine_version: version of the software.
-        max_num_seqs: requests that it may run at once.
-        max_num_batched_tokens: tokens that it may put into one step.
+        max_num_seqs: the most requests that it runs at once.
+        max_num_batched_tokens: the most tokens in one step.
         max_model_len: longest input + output, tokens.
         gpu_memory_utilization: part of the GPU's memory that it may use.
-        kv_cache_tokens: tokens that its KV cache holds.
+        kv_cache_tokens: tokens that fit in its KV cache.
         kv_precision: of the KV cache: bf16, fp16 or fp8.
-        quant_method: how its weights are quantised; ``none`` where it says that they are not.
+        quant_method: how its weights are quantised; ``none`` if it says that they are not.
         cuda_graphs, chunked_prefill, prefix_caching, spec_decode: whether it uses them.
         api_servers: its HTTP server processes.
     """
@@ -53,12 +53,12 @@ class ServerSettings:
     api_servers: int | None = None
 
     def completed_by(self, other: "ServerSettings") -> "ServerSettings":
-        """These settings, and the other's where these are not known."""
+        """These settings, completed with the other's."""
         mine, theirs = ({one.name: getattr(of, one.name) for one in fields(self)} for of in (self, other))
         return ServerSettings(**{name: theirs[name] if mine[name] in (None, "") else mine[name] for name in mine})
 
     def differences(self, other: "ServerSettings") -> list[str]:
-        """Names of the settings that both know and do not agree on."""
+        """Names of the settings on which the two disagree."""
         return [
             one.name
             for one in fields(self)
@@ -69,17 +69,17 @@ class ServerSettings:
 
 
 Ask = Callable[[str], "bytes | dict[str, Any]"]
-"""Asks the server for a path: a JSON object, or the bytes of another answer; raises MelangeError where it has none."""
+"""Queries the server for a path: a JSON object, or the bytes of another answer; raises MelangeError without one."""
 
 
 def settings_of_server(named: str, version: str, max_model_len: int | None, ask: Ask) -> ServerSettings:
-    """What a server says over HTTP.
+    """The settings that a server reports over HTTP.
 
     Args:
-        named: the software as ``/v1/models`` names its owner.
-        version: what ``/version`` says; empty if nothing.
-        max_model_len: as ``/v1/models`` says.
-        ask: asks it for a path.
+        named: the software, from the owner in ``/v1/models``.
+        version: from ``/version``; empty if there is none.
+        max_model_len: from ``/v1/models``.
+        ask: queries the server for a path.
     """
     known = engines_in(named)
     said = ServerSettings(
@@ -105,13 +105,14 @@ def _vllm_cache(ask: Ask) -> ServerSettings:
         return ServerSettings()
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else ""
     lines = [line for line in text.splitlines() if line.startswith("vllm:cache_config_info{")]
-    if len(lines) != 1:  # one for each data parallel rank: it is not known of which the measured replica is
+    if len(lines) != 1:  # one for each data parallel rank: it is unknown to which the measured replica belongs
         return ServerSettings()
     labels = dict(_LABELS.findall(lines[0]))
     blocks, block = whole(labels.get("num_gpu_blocks")), whole(labels.get("block_size"))
     tokens = whole(labels.get("kv_cache_size_tokens"))
     return ServerSettings(
-        # Models with several kinds of layers hold fewer tokens than blocks x block_size; newer ones say it themselves.
+        # Models with several kinds of layers hold fewer tokens than blocks x block_size; newer versions report the
+        # tokens.
         kv_cache_tokens=tokens if tokens is not None else None if blocks is None or block is None else blocks * block,
         gpu_memory_utilization=part(labels.get("gpu_memory_utilization")),
         kv_precision=kv_precision(labels.get("cache_dtype")),
@@ -147,7 +148,7 @@ def _llamacpp_props(ask: Ask) -> ServerSettings:
 
 
 def sglang_settings(options: Mapping[str, object]) -> ServerSettings:
-    """What SGLang's options mean, by their names there; values as JSON has them or as its log prints them."""
+    """The meaning of SGLang's options by name; values as in JSON or as printed in its log."""
     radix, graphs, chunk = (
         options.get(name) for name in ("disable_radix_cache", "disable_cuda_graph", "chunked_prefill_size")
     )
@@ -170,7 +171,7 @@ def sglang_settings(options: Mapping[str, object]) -> ServerSettings:
 
 
 def number(value: object) -> float | None:
-    """A number, given as one or as text; None if it is none."""
+    """A number, also if given as text; None if it is not one."""
     if isinstance(value, str):
         try:
             return parse_number(value.replace(",", ""))
@@ -192,14 +193,14 @@ def part(value: object) -> float | None:
 
 
 def flag(value: object) -> bool | None:
-    """A truth value, given as one or as text."""
+    """A boolean, also if given as text."""
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
 
 
 def is_nothing(value: object) -> bool:
-    """Whether an option is left out."""
+    """True if an option is absent."""
     return value is None or value in ("None", "null", "")
 
 
@@ -214,7 +215,7 @@ def method(value: object) -> str | None:
 
 
 def kv_precision(value: object) -> str | None:
-    """What a cache's data type is called here; ``auto`` says nothing."""
+    """Our name for a cache's data type; empty for ``auto``."""
     word = value.lower().removeprefix("torch.") if isinstance(value, str) else ""
     if word.startswith(("fp8", "float8")):
         return "fp8"

@@ -1,4 +1,4 @@
-"""The measurement itself: size after size, load after load, each point kept as soon as it is done."""
+"""Runs the measurement: size after size, load after load, saving each point as soon as it is done."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,19 +21,19 @@ MOST_FAILED = 0.01
 _TRIES = 2
 _SIZE_TOLERANCE = 0.02
 _FIRST_TOKENS, _FIRST_TOKENS_PART = 4, 0.1
-"""What a server may put before a prompt (a beginning-of-sequence token), tokens, and as a part of the prompt."""
+"""What a server may add before a prompt (a beginning-of-sequence token), in tokens and as a fraction of the prompt."""
 
 _ODD = 0.85
-"""A TPOT this far below that of a lighter load means that something else used the server."""
+"""A TPOT this far below that of a lighter load means that something else was using the server."""
 
 _KEPT_IN_FLIGHT = 0.7
-"""Those that were running when the measurement ended do not count, which alone costs up to an eighth."""
+"""Requests still running at the end do not count, which alone costs up to an eighth."""
 
 ReadRuns = Callable[[Path], Sequence[BenchmarkRun]]
 
 
 class LoadGenerator(Protocol):
-    """What makes the load: ``GuideLlm``."""
+    """A load generator, such as ``GuideLlm``."""
 
     def run(
         self,
@@ -43,35 +43,35 @@ class LoadGenerator(Protocol):
         api_key: str | None,
         on_tick: Callable[[float], None],
     ) -> str:
-        """Make one load and leave a report in ``result``; or say why it failed, or raise MelangeError."""
+        """Make one load and write a report to ``result``; return why it failed, or raise MelangeError."""
         ...
 
 
 class Watcher(Protocol):
-    """What follows the progress."""
+    """Follows the progress."""
 
     def starts(self, place: int, load: LoadPoint) -> None:
-        """A load point begins; ``place`` counts the sizes from 0."""
+        """A load point starts; ``place`` counts the sizes from 0."""
 
     def tick(self, seconds: float) -> None:
-        """The point that runs has taken so long, s."""
+        """The time that the current point has taken so far, s."""
 
     def ends(self, size: RequestSize, concurrency: int, run: BenchmarkRun) -> None:
         """A point was accepted."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know, one line."""
+        """A note for the user, one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSize:
-    """What was found at one request size.
+    """The results at one request size.
 
     Attributes:
         runs: the accepted points, by requests in flight.
-        ended: why no more load was tried, one clause.
+        ended: why no higher load was tried, one clause.
         complete: False if failures ended it, not the SLO, saturation or the highest load.
-        by_slo: the SLO ended it: the points say nothing about looser targets.
+        by_slo: True if the SLO ended it, so that the points say nothing about looser targets.
     """
 
     size: RequestSize
@@ -83,7 +83,7 @@ class MeasuredSize:
 
 @dataclass(frozen=True, slots=True)
 class _Rejection:
-    """Why a load point is not believed, one clause."""
+    """A load point is not accepted; the text is a clause."""
 
     reason: str
 
@@ -94,8 +94,8 @@ class Session:
 
     Attributes:
         read_runs: reads a report of the generator.
-        kept: where accepted points go; those that it holds are not measured again.
-        seconds_per_token: of a request alone on the server, s, for the pace of the first points.
+        kept: where accepted points are saved; saved points are not measured again.
+        seconds_per_token: of a single request, s, for the pace of the first points.
         api_key: for the Authorization header; None sends none.
     """
 
@@ -112,7 +112,7 @@ class Session:
 
         Raises:
             BadInput: a time is shorter than the GPU needs to read the model's weights.
-            MelangeError: the server is gone, or the load generator failed. All accepted points are in ``kept``.
+            MelangeError: the server is gone, or the load generator failed. All accepted points are saved in ``kept``.
         """
         return tuple(self._measure_size(place, size) for place, size in enumerate(self.question.sizes))
 
@@ -137,13 +137,13 @@ class Session:
             self._server_lives(where)
             failures += 1
             if failures == _TRIES:
-                self.watcher.note(f"{where}; again, so this size ends here")
+                self.watcher.note(f"{where}; failed again, so this size ends here")
                 reason = f"{found.reason} at {step} in flight, twice"
                 return MeasuredSize(size, tuple(sorted(measured.items())), reason, False, False)
             self.watcher.note(f"{where}; trying once more")
 
     def _take(self, load: LoadPoint) -> BenchmarkRun | _Rejection:
-        """One load point; whether it is believed."""
+        """Measure one load point and check it."""
         report = self.kept.running
         report.unlink(missing_ok=True)
         try:
@@ -156,9 +156,9 @@ class Session:
         try:
             runs = self.read_runs(report)
         except BadFile as error:
-            # A report without one finished request has no means that could be read.
+            # A report without finished requests has no means to read.
             faults = "; ".join(f"{fault.field or ''} {fault.finding}".strip() for fault in error.faults)
-            return _Rejection(first_error(report) or f"the load generator's report is of no use ({faults})")
+            return _Rejection(first_error(report) or f"the load generator's report is unusable ({faults})")
         if len(runs) != 1:
             return _Rejection(f"the load generator reports {len(runs)} runs instead of one")
         (run,) = runs
@@ -171,12 +171,12 @@ class Session:
         if not enough(run, load):
             return _Rejection(f"only {run.completed} of {load.requests} requests were finished in {load.limit_s:.0f} s")
         if run.tpot_ms is None or run.ttft_ms is None:
-            return _Rejection("the server does not stream its tokens, so that no TPOT can be measured")
+            return _Rejection("the server does not stream its tokens, so TPOT cannot be measured")
         self._refuse_impossible(replace(run, source=f"{load.size} at {load.concurrency} in flight"))
         return run
 
     def _refuse_impossible(self, run: BenchmarkRun) -> None:
-        """At the first point, and not after hours: what runs there is not what the user says."""
+        """Find out at the first point, not after hours, if the server does not run what the user says."""
         asked = self.question
         attribute(
             [run],
@@ -185,13 +185,13 @@ class Session:
             model=asked.model,
             precision=asked.precision,
             era=asked.era,
-            # What the server keeps its cache in is not known; the smallest refuses least.
+            # The server's cache precision is unknown; assume the smallest, which refuses least.
             kv_cache_dtype="fp8",
         )
 
     def _server_lives(self, trouble: str) -> None:
         if not is_alive(self.question.url, self.api_key):
-            raise MelangeError(f"the server at {self.question.url} does not answer any more; {trouble}")
+            raise MelangeError(f"the server at {self.question.url} has stopped answering; {trouble}")
 
     def _kept_runs(self, size: RequestSize) -> dict[int, BenchmarkRun]:
         found: dict[int, BenchmarkRun] = {}
@@ -212,18 +212,18 @@ class Session:
         if _output_as_asked(outputs, size.output_tokens) != size.output_tokens:
             self.watcher.note(
                 f"{size}: outputs averaged {outputs:.4g} tokens, not the requested {size.output_tokens} (does the "
-                "server honour ignore_eos?); the profile has the real means"
+                "server honour ignore_eos?); the profile uses the real means"
             )
         if _input_as_asked(inputs, size.input_tokens) != size.input_tokens:
             self.watcher.note(
                 f"{size}: inputs averaged {inputs:.4g} tokens by the server's count, not the requested "
-                f"{size.input_tokens} (a chat template, or another --tokenizer); the profile has the real means"
+                f"{size.input_tokens} (a chat template, or another --tokenizer); the profile uses the real means"
             )
         for concurrency, run in runs:
             if run.concurrency is not None and run.concurrency < _KEPT_IN_FLIGHT * concurrency:
                 self.watcher.note(
                     f"{size}: the load generator kept only {run.concurrency:.3g} of {concurrency} requests in flight "
-                    "(a busy machine, a slow network, or requests of a few ms): the rate there is too low"
+                    "(a busy machine, a slow network, or requests of a few ms), so the measured rate is too low"
                 )
         for (lighter, before), (heavier, after) in pairwise(runs):
             if before.tpot_ms is not None and after.tpot_ms is not None and after.tpot_ms < _ODD * before.tpot_ms:
@@ -234,11 +234,11 @@ class Session:
 
 
 def runs_to_save(question: MeasureQuestion, sizes: Sequence[MeasuredSize]) -> list[BenchmarkRun]:
-    """The accepted runs as a profile is to have them.
+    """The accepted runs in the form for a profile.
 
-    Sizes that came out within 2 % of the request, and inputs with up to 4 tokens more (a beginning-of-sequence
-    token), are named after the request, so that a profile's sizes form a grid; others keep their real means. A run's
-    concurrency is the requested one.
+    Sizes within 2 % of the requested ones, and inputs with up to 4 more tokens (a beginning-of-sequence token), get the
+    requested size, so that a profile's sizes form a grid; others keep their real means. A run's concurrency is the
+    requested one.
     """
     return [
         replace(
