@@ -1,4 +1,4 @@
-"""Text in the characters that a stream can take: nothing that a terminal obeys, nothing that an encoding lacks.
+"""Text in the characters that a stream can take: nothing that a terminal obeys, nothing that an encoding does not have.
 
 A result never fails for a typographic sign: under LANG=C or PYTHONIOENCODING=cp437 it has other characters.
 """
@@ -38,7 +38,7 @@ _INSTEAD = {
     "ł": "l",
     "Ł": "L",
 }
-"""What replaces a sign that the encoding lacks; blocks keep their width, so that pictures keep theirs."""
+"""What replaces a sign that the encoding does not have; blocks keep their width, so that pictures keep theirs."""
 
 _COLOUR = r"\x1b\[[0-9;]*m"
 # C0 and C1 but tab and newline, line and paragraph separators, and what turns the direction of writing.
@@ -70,7 +70,7 @@ def harmless_json(text: str, encoding: str | None) -> str:
 
 
 def fitting(text: str, encoding: str | None) -> str:
-    """The text in characters that ``encoding`` has, similar ones for those that it lacks.
+    """The text in characters that ``encoding`` has, similar ones for those that it does not have.
 
     Blocks are replaced all together: where an encoding has some heights of a bar only, the others would read wrong.
 

@@ -115,7 +115,7 @@ def test_what_does_not_fit_says_how_much_is_missing() -> None:
     buffers_gib = 0.15 + (15 * 256 * 128_256 + 2 * 2048 * 8192) / 2**30
     assert found.missing_gib == pytest.approx(131.4 - (22.0 * 0.9 - buffers_gib) + 200 * 327680 / 2**30, abs=0.1)
     assert of.refusal.startswith("131.4 GiB of bf16 weights do not fit on one L4: 112.3 GiB are missing")
-    assert replica(gpu="A10G", precision="fp8").refusal == "A10G does not support fp8"
+    assert replica(gpu="A10G", precision="fp8").refusal == "A10G has no fp8"
     assert not replica(gpu="L4").refusal
 
 

@@ -55,10 +55,11 @@ class CostBudgetSpent(Exception):
 def where_it_turns(
     cheaper: CostSteps, dearer: CostSteps, same: Callable[[float], float], low: float = -1.0, high: float = 1.0
 ) -> ReversalPoint | None:
-    """A point in [low, high] where the cheaper side costs more than the dearer one; None if there is none.
+    """A point in [low, high] where the cheaper side costs more than the other one; None if there is none.
 
     Args:
-        cheaper, dearer: as they are stated, at t = 0.
+        cheaper: the side that is cheaper as stated, at t = 0.
+        dearer: the other side.
         same: by how much two costs may differ and be called equal, USD, given one of them.
 
     Raises:
