@@ -234,9 +234,7 @@ class _CsvTable:
             try:
                 cells = next(lines, None)
             except csv.Error as error:
-                self.reading.reject(
-                    self.path, line + lines.line_num - 1, f"is not CSV ({str(error).split(' - ')[0]})"
-                )
+                self.reading.reject(self.path, line + lines.line_num - 1, f"is not CSV ({str(error).split(' - ')[0]})")
                 continue
             if cells is None:
                 break
