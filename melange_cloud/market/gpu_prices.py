@@ -96,16 +96,28 @@ def without_price(
 ) -> tuple[MissingGpuPrice, ...]:
     """The GPUs without any price in a region of the query, each with the reason."""
     priced = {(price.provider, price.region, price.gpu) for price in prices}
+    listed: dict[_Place, list[Offer]] = {}
+    for offer in found.offers:
+        listed.setdefault(_place_of(offer), []).append(offer)
     return tuple(
-        MissingGpuPrice(gpu, region.provider, region.name, _why_none(found, region, gpu, now))
+        MissingGpuPrice(
+            gpu,
+            region.provider,
+            region.name,
+            _why_none(found, region, gpu, listed.get((region.provider, region.name, gpu), ()), now),
+        )
         for gpu in gpus
         for region in found.regions
         if (region.provider, region.name, gpu) not in priced
     )
 
 
-def _why_none(found: QueriedPrices, region: Region, gpu: str, now: datetime) -> str:
-    here = [offer for offer in found.offers if _place_of(offer) == (region.provider, region.name, gpu)]
+def _why_none(found: QueriedPrices, region: Region, gpu: str, here: Sequence[Offer], now: datetime) -> str:
+    """Why a GPU has no price in a region.
+
+    Args:
+        here: its offers there, none of which is taken.
+    """
     stale = [offer for offer in here if is_stale(offer, now.date())]
     if here and len(stale) == len(here):
         return f"only spot prices of {max(offer.as_of_to for offer in stale)}, too old to use"
