@@ -1,8 +1,9 @@
-"""Progress bars on stderr that say what is done, and vanish when it is done; none if stderr is not a terminal.
+"""Progress bars on stderr that say what is done and vanish when it is; none off a terminal, or on a dumb one.
 
 rich is imported only where a bar is drawn.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -87,7 +88,7 @@ def _unwatched(_done: int, _total: int) -> None:
 
 
 def _is_watched() -> bool:
-    return is_terminal(sys.stderr) and not is_quiet()
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not is_quiet()
 
 
 def _bars() -> "Progress":

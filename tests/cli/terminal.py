@@ -10,14 +10,15 @@ from pathlib import Path
 MAIN = "from melange_cloud.cli.start import main; main()"
 
 
-def seen_at_a_terminal(*arguments: str, folder: Path, interrupt_at: str = "") -> tuple[int, str]:
+def seen_at_a_terminal(*arguments: str, folder: Path, interrupt_at: str = "", kind: str = "xterm") -> tuple[int, str]:
     """The exit code, and all that the terminal got.
 
     Args:
         interrupt_at: once the terminal has this, Ctrl-C is sent.
+        kind: what TERM says.
     """
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    environment = {**os.environ, "TERM": kind, "COLUMNS": "100"}
     process = subprocess.Popen(
         [sys.executable, "-c", MAIN, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs, cwd=folder, env=environment,

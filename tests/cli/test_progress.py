@@ -34,6 +34,10 @@ def test_without_a_terminal_there_is_none() -> None:
     assert (ran.exit_code, ran.stderr) == (0, "")
 
 
+def test_a_dumb_terminal_has_none(tmp_path: Path) -> None:
+    assert seen_at_a_terminal(*PLAN, "--region", "us-east-1", folder=tmp_path, kind="dumb") == (0, "")
+
+
 def test_quiet_has_none_at_a_terminal(tmp_path: Path) -> None:
     assert seen_at_a_terminal(*PLAN, "--region", "us-east-1", "--quiet", folder=tmp_path) == (0, "")
 
