@@ -4,6 +4,7 @@ import gc
 import signal
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
@@ -12,7 +13,8 @@ from melange_cloud.cli.command_classes import SETTINGS_SAID, ErrorsInOneLine, us
 from melange_cloud.cli.completion.command import complete, completion
 from melange_cloud.cli.help_page import MORE
 from melange_cloud.cli.maintain import commands
-from melange_cloud.cli.output import emit, warn
+from melange_cloud.cli.options import QUIET
+from melange_cloud.cli.output import be_quiet, emit, warn
 from melange_cloud.cli.plain_numbers import drop_impossible_sizes, read_plain_numbers
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import profile_commands
@@ -51,12 +53,14 @@ def _version(asked: bool) -> None:
 )
 def melange_cloud(
     ctx: typer.Context,
+    quiet: Annotated[bool, QUIET(rich_help_panel=None)] = False,
     _: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Which GPU instances to rent, and how many of each, to serve LLM traffic in time for the least money.
 
     melange-cloud plan --region us-east-1
     """
+    be_quiet(quiet)
     drop_impossible_sizes()
     for line in unused_variables(options_to_question.variables()):
         warn(f"melange-cloud: {line}")

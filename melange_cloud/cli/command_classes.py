@@ -54,7 +54,7 @@ class Command(_HelpIsAnAnswer, TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
-        be_quiet(ctx.params.get(QUIET.name, False))
+        be_quiet(any(context.params.get(QUIET.name, False) for context in (ctx, ctx.find_root())))
         said = ctx.meta.pop(SETTINGS_SAID, "")
         if said:
             note(said)

@@ -21,7 +21,7 @@ WIDEST = 100
 _LEAST_TEXT = 32
 """Columns of a text next to its option; where there are fewer, texts are below."""
 
-_BOLD, _COLOURED, _PLAIN = "\x1b[1m", "\x1b[1;36m", "\x1b[0m"
+_BOLD, _COLOURED, _PLAIN = "\x1b[1m", "\x1b[1;38;5;30m", "\x1b[0m"  # a teal that is legible on white and on black
 _EXAMPLE = re.compile(r"(?:Examples?: *)?(melange-cloud [^;]+(?:; *melange-cloud [^;]+)*)")
 _LONGEST_CHOICES = 26
 _JOIN = "\N{NO-BREAK SPACE}"

@@ -54,8 +54,10 @@ def _refused(error: Any) -> Exception:
         return typer.Exit(BadInput.exit_code)
     asked = getattr(error.ctx, "command_path", None) or "melange-cloud"
     if type(error).__name__ == "NoSuchOption":
-        meant = _ELSEWHERE.get(error.option_name) or did_you_mean(
-            closest(error.option_name, _long_options(error.ctx), most=1)
+        meant = (
+            _ELSEWHERE.get(error.option_name)
+            or did_you_mean(_with_option(error.ctx, error.option_name))
+            or did_you_mean(closest(error.option_name, _long_options(error.ctx), most=1))
         )
         warn(one_line(f"melange-cloud: no option {echoed(error.option_name)}; {_way_on(meant, asked)}"))
         return typer.Exit(BadInput.exit_code)
@@ -69,6 +71,17 @@ def _refused(error: Any) -> Exception:
 def _long_options(ctx: Any) -> list[str]:
     """The options of a context's command."""
     return [name for option in ctx.command.get_params(ctx) for name in option.opts if name.startswith("--")]
+
+
+def _with_option(ctx: Any, option: str) -> list[str]:
+    """The first command of a group that has an option which was given before any command, with the option."""
+    commands = getattr(ctx.command, "commands", {}).items()
+    having = (
+        name
+        for name, command in commands
+        if not command.hidden and any(option in parameter.opts for parameter in command.params)
+    )
+    return [f"{ctx.command_path} {name} {option}" for name in having][:1]
 
 
 def _paths_to(name: str, group: Any) -> list[str]:

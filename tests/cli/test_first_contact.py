@@ -37,6 +37,7 @@ def test_commands_are_in_panels_with_plans_first() -> None:
         (("plan", "zzz"), "unexpected argument zzz; see melange-cloud plan --help"),
         (("workloads", "show", "chat", "code"), "unexpected argument code; see melange-cloud workloads show --help"),
         (("plan", "--regoin", "x"), "no option --regoin; did you mean --region? See melange-cloud plan --help"),
+        (("--region", "x"), "no option --region; did you mean melange-cloud plan --region? See melange-cloud --help"),
         (("plan", "--zzz"), "no option --zzz; see melange-cloud plan --help"),
         (
             ("--install-completion",),

@@ -88,7 +88,7 @@ def test_on_a_terminal_panels_have_borders_and_colour():
     bare = help_page(command, context, Look(70))
     framed = help_page(command, context, Look(70, colour=True, borders=True))
     plain = re.sub(r"\x1b\[[0-9;]*m", "", framed)
-    assert "\x1b[1;36m-o, --output\x1b[0m FILE" in framed
+    assert "\x1b[1;38;5;30m-o, --output\x1b[0m FILE" in framed
     inside = [line for line in plain.splitlines() if line.startswith(("╭", "│", "╰"))]
     assert inside
     assert {len(line) for line in inside} == {70}

@@ -42,6 +42,11 @@ def test_banners_warnings_and_errors_stay(alone: Path) -> None:
     assert run("workloads", "shw", "-q").stderr.startswith("melange-cloud: no command")
 
 
+def test_it_may_come_before_the_command(alone: Path) -> None:
+    assert run("-q", "workloads", "list", "-o", "a.json").stderr == ""
+    assert run("--quiet", *PLAN, "-o", "b.json").stderr == ""
+
+
 def test_quiet_is_forgotten_in_the_next_call(alone: Path) -> None:
     run("workloads", "list", "-q", "-o", "a.json")
     assert run("workloads", "list", "-o", "b.json").stderr == "wrote b.json\n"
