@@ -69,9 +69,10 @@ def select_regions(
 
 def named_among(patterns: Iterable[str], regions: Iterable[Region]) -> tuple[Region, ...]:
     """Those of the regions that a pattern names, instead of a glob or ``all``, in their order."""
-    names = {pattern.strip().lower() for pattern in patterns}
+    among = tuple(regions)
+    named = {_cloud_and_name(pattern, _providers(among)) for pattern in listed("--region", patterns)}
     return tuple(
-        region for region in regions if {region.name.lower(), f"{region.provider}:{region.name}".lower()} & names
+        region for region in among if {("", region.name.lower()), (region.provider, region.name.lower())} & named
     )
 
 

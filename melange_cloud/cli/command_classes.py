@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from melange_cloud.cli.gathered_faults import together
 from melange_cloud.cli.help_page import Look, help_page
 from melange_cloud.cli.options import QUIET
 from melange_cloud.cli.output import be_quiet, colour, emit, note, width
@@ -46,7 +47,8 @@ class Command(_HelpIsAnAnswer, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words; one too many is refused with the option that it may be meant for."""
         takes_more, ctx.allow_extra_args = ctx.allow_extra_args, True
-        rest: list[str] = super().parse_args(ctx, args)
+        with together():
+            rest: list[str] = super().parse_args(ctx, args)
         ctx.allow_extra_args = takes_more
         if rest and not takes_more and not ctx.resilient_parsing:
             raise unexpected_argument(self, ctx, rest[0])

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import typer
 from typer.models import OptionInfo
 
+from melange_cloud.cli.gathered_faults import gathering
 from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import MOST, NotANumber, OutOfRange, parse_number, parse_whole
 
@@ -23,17 +24,23 @@ _NO_NUMBERS = ("nan", "inf", "infinity")
 
 
 def read_plain_numbers(app: typer.Typer) -> None:
-    """Give every option of every command that is a number the parser for it."""
+    """Give every option of every command that is a number the parser for it; all are refused together."""
+    seen: set[int] = set()  # some are shared by commands
     for callback in _callbacks(app):
         for parameter in inspect.signature(callback).parameters.values():
             wanted, *more = get_args(parameter.annotation) or (None,)
             for info in more:
-                if isinstance(info, OptionInfo) and info.parser is None and (kind := _kind_of(wanted)):
+                if not isinstance(info, OptionInfo):
+                    continue
+                if info.parser is None and (kind := _kind_of(wanted)):
                     # Within Annotated, what comes first is the name, which Typer keeps as the default until later.
                     names = [info.default, *(info.param_decls or ()), f"--{parameter.name}"]
                     name = next(one for one in names if isinstance(one, str) and one.startswith("--"))
                     info.parser = number(name) if kind is float else whole(name, info.min, info.max)
                     info.metavar = info.metavar or ("NUMBER" if kind is float else "N")
+                if info.parser is not None and id(info) not in seen:
+                    info.parser = gathering(info.parser)
+                    seen.add(id(info))
 
 
 def drop_impossible_sizes() -> None:

@@ -17,7 +17,7 @@ from melange_cloud.planner.question import Question, purchase_of
 from melange_cloud.planner.ranking.rank_regions import compared_with_base, rank, ranked
 from melange_cloud.planner.region.plan_region import plan_region
 from melange_cloud.planner.region_question import region_question
-from melange_cloud.planner.resolve import ResolvedQuestion, resolve
+from melange_cloud.planner.resolve import ResolvedQuestion, refuse_impossible, resolve
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
 from melange_cloud.profiles.front_end import note_of
@@ -45,6 +45,7 @@ def answer(
         SolverFailed: the requested solver is missing or broken.
     """
     moment = datetime.now(UTC) if now is None else now
+    refuse_impossible(question)
     purchase = purchase_of(question)
     ways = compared(purchase, spot=question.detail.compare_spot) if question.detail.compares_purchases else ()
     bought = dict.fromkeys([purchase, *ways])

@@ -1,6 +1,6 @@
 """A question becomes the basis of a plan, part by part: defaults filled in and named, impossible values refused."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import Field, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ MOST_REQUESTS_PER_S = 1e6
 """Beyond this the counts of instances outgrow the solvers' tolerances (they are relative to 1e6 or so)."""
 
 Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,41 @@ class ResolvedQuestion:
     notes: tuple[str, ...]
     choice: profiles.ModelSelection
     detail: AnswerDetail
+
+
+def refuse_impossible(question: Question) -> None:
+    """Refuse whatever cannot be right about a question's own values, together, before any price is fetched.
+
+    Raises:
+        BadInput: as ``resolve`` and ``purchase_of`` raise it; several faults are a line each.
+    """
+    faults: dict[str, BadInput] = {}
+
+    def tried(check: Callable[[], Result]) -> Result | None:
+        try:
+            return check()
+        except BadInput as fault:
+            faults.update(dict.fromkeys(str(fault).split("\n"), fault))
+            return None
+
+    served = tried(lambda: _served(question))
+    if served is None:
+        tried(lambda: workload.load_workload_file(question.traffic.workload))
+    else:
+        tried(lambda: _traffic(question, served[1].era))
+    for check in (
+        lambda: _checked(question.targets),
+        lambda: _calculation(question),
+        lambda: _detail(question),
+        lambda: gpus_asked_for(question.fleet.gpus or ()),
+        lambda: gpu_quota(question.fleet.max_gpus),
+        lambda: _checked(question.fleet),
+    ):
+        tried(check)
+    if len(set(faults.values())) == 1:
+        raise next(iter(faults.values()))
+    if faults:
+        raise BadInput("\n".join(faults))
 
 
 def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQuestion:
@@ -286,4 +322,11 @@ def check_cached_input(share: float, era: str) -> None:
         )
 
 
-__all__ = ["ResolvedQuestion", "check_api_servers", "check_cached_input", "default_spare", "resolve"]
+__all__ = [
+    "ResolvedQuestion",
+    "check_api_servers",
+    "check_cached_input",
+    "default_spare",
+    "refuse_impossible",
+    "resolve",
+]

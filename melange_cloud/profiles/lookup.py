@@ -42,7 +42,7 @@ def find_model(name: str) -> Model:
     if found is not None:
         return found
     if same := same_shape(name):
-        raise BadInput(f"--model {echoed(name)}: not shipped; {same} has the same shape and speed, give it instead")
+        raise BadInput(f"--model {echoed(name)}: not shipped; use {same}, which has the same shape and speed")
     slips = dict.fromkeys(spellings[match].name for match in slips_of(_plain(name), spellings))
     if precision := _PRECISION_SUFFIX.search(name.strip().lower()):
         stem = spellings.get(_plain(name.strip()[: precision.start()]))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from melange_cloud.catalog import load_regions, load_snapshot, select_regions, with_sheet_regions
+from melange_cloud.catalog import load_regions, load_snapshot, named_among, select_regions, with_sheet_regions
 from melange_cloud.domain import InstanceType, Offer, Region
 from melange_cloud.errors import BadInput
 
@@ -118,3 +118,15 @@ def test_a_users_region_is_accepted_and_can_be_selected() -> None:
     regions = with_sheet_regions(REGIONS, [mine, ours])
     assert set(regions) - set(REGIONS) == {Region("aws", "moon-1", "-")}
     assert select_regions(["moon-*"], None, regions) == (Region("aws", "moon-1", "-"),)
+
+
+def test_regions_may_be_written_as_answers_print_them_and_in_lists() -> None:
+    assert names("aws us-east-1", "google cloud us-central1", "AMAZON/us-west-2") == [
+        "us-east-1",
+        "us-west-2",
+        "us-central1",
+    ]
+    assert names("us-east-1, us-west-2,gcp:us-east1") == ["us-east-1", "us-west-2", "us-east1"]
+    assert names("all", provider="Google") == names("gcp:all")
+    found = named_among(["US-EAST-1,gcp us-east1", "eu-*"], REGIONS)
+    assert [region.name for region in found] == ["us-east-1", "us-east1"]

@@ -182,7 +182,10 @@ NOT_KNOWN = [
     (("--provider", "azure"), "--provider azure: not supported; known are aws and gcp"),
     (("--region", "azure:eastus"), "region 'azure:eastus', cloud 'azure': not supported; known are aws and gcp"),
     (("--model", "gpt-4"), "--model gpt-4: not supported; known are llama-3.1-8b, llama-3.1-70b"),
-    (("--model", "llama-3.3-70b"), "--model llama-3.3-70b: not shipped; llama-3.1-70b has the same shape and speed"),
+    (
+        ("--model", "llama-3.3-70b"),
+        "--model llama-3.3-70b: not shipped; use llama-3.1-70b, which has the same shape and speed",
+    ),
     (("--model", "Llama-3.1-8B-FP8"), "--model Llama-3.1-8B-FP8: did you mean --model llama-3.1-8b --precision fp8?"),
     (("--precision", "int4"), "--precision int4: not supported; known are bf16, fp16 and fp8"),
     (("--engine", "tgi"), "--engine tgi: not supported; known are vllm, sglang, tensorrt-llm and mean"),
@@ -212,3 +215,25 @@ def test_a_discount_may_call_cloud_and_contract_as_people_do(run, tmp_path) -> N
         return str(result.stdout)
 
     assert listed("Amazon", "1yr RI") == listed("aws", "commit_1y") != listed("gcp", "commit_1y")
+
+
+def test_all_faults_of_a_question_are_named_together(run) -> None:
+    result = run("plan", *HERE[:3], "--headroom", "5", "--tpot-ms", "0.05", "--api-servers", "two")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
+        "--headroom 5", "--tpot-ms 0.05", "--api-servers two",
+    ]  # fmt: skip
+    typed = ("--gpu", "H200", "--model", "gpt-4", "--purchase", "ri", "--workload", "voice", "--tpot-ms", "0")
+    for command in (("plan",), ("sensitivity", "--over", "rate")):
+        result = run(*command, *HERE[:3], *typed)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert {line.split(": ")[1] for line in result.stderr.splitlines()} == {
+            "--gpu H200", "--model gpt-4", "--purchase ri", "unknown workload 'voice'", "--tpot-ms 0",
+        }  # fmt: skip
+
+
+def test_a_region_to_compare_with_may_be_written_as_answers_print_it(run) -> None:
+    cheap = ("--offline", "--gpu", "L4:1", "--rate", "1", "--spare", "0", "--brief", "--format", "json")
+    for typed in ("us-east-1", "US-EAST-1", "aws us-east-1", "Amazon:us-east-1"):
+        result = run("plan", "--region", "us-east-1,us-west-2", "--against", typed, *cheap)
+        assert result.exit_code == 0, result.output

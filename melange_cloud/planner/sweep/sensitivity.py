@@ -31,7 +31,7 @@ from melange_cloud.planner.posed_problem import PosedProblem, charged_anew, posi
 from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
 from melange_cloud.planner.question import Question
 from melange_cloud.planner.region_question import region_question
-from melange_cloud.planner.resolve import MOST_REQUESTS_PER_S, ResolvedQuestion, resolve
+from melange_cloud.planner.resolve import MOST_REQUESTS_PER_S, ResolvedQuestion, refuse_impossible, resolve
 from melange_cloud.planner.sweep.stretches import (
     STEP,
     Solve,
@@ -75,6 +75,7 @@ def sensitivity(
     """
     what, gpu = _quantity(over)
     moment = datetime.now(UTC) if now is None else now
+    refuse_impossible(question)
     market = open_market(question.of_prices, moment, on_fetch)
     if len(market.regions) != 1:
         raise BadInput(f"sensitivity is of one region, and --region names {len(market.regions)}")
