@@ -134,8 +134,8 @@ def test_a_gpu_without_a_profile_says_why_and_the_way_on(run, tmp_path, monkeypa
     shown = " ".join(
         run("gpus", "--model", "llama-3.1-8b", "--precision", "fp8", "--region", "us-east-1").stdout.split()
     )
-    assert "A10G has no fp8; see --precision bf16" in shown
-    assert "H100 has no fp8" not in shown
+    assert "A10G does not support fp8; use --precision bf16" in shown
+    assert "H100 does not support" not in shown
     monkeypatch.setenv("MELANGE_CLOUD_PROFILES", str(tmp_path / "own"))
     (tmp_path / "config.json").write_text(json.dumps(LLAMA_8B))
     of_config = run.json("gpus", "--config", "config.json", "--model", "mine", "--region", "us-east-1")
@@ -153,7 +153,7 @@ def test_every_shipped_model_is_listed_by_gpu(everything):
         (gpu["gpu"], model["model"], model["precision"]): model for gpu in everything["gpus"] for model in gpu["models"]
     }
     assert fits["A10G", "llama-3.1-8b", "fp8"]["tensor_parallel"] == []
-    assert "no fp8" in fits["A10G", "llama-3.1-8b", "fp8"]["reason"]
+    assert "does not support fp8" in fits["A10G", "llama-3.1-8b", "fp8"]["reason"]
     assert fits["H100", "llama-3.1-70b", "fp8"]["tensor_parallel"][0] == 2
     (l4,) = (gpu for gpu in everything["gpus"] if gpu["gpu"] == "L4")
     assert l4["memory_gib"] == 24

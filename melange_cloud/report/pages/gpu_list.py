@@ -240,7 +240,7 @@ def _fewest(fit: ModelFit) -> str:
 def _why(gpu: KnownGpu, fit: ModelFit, shown: GpuList) -> str:
     """Why a GPU has no profile of the only model, with the way on."""
     if fit.precision == "fp8" and not gpu.fp8:
-        return f"{gpu.gpu} has no fp8; see --precision bf16"
+        return f"{gpu.gpu} does not support fp8; use --precision bf16"
     said = f"{gpu.gpu}: {clean(fit.reason)}"
     if shown.model_source == "own":
         cure = f"profiles estimate --config config.json --model {clean(fit.model)} --gpu {gpu.gpu} --save"
