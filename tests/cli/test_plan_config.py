@@ -147,7 +147,7 @@ def test_degrees_that_do_not_split_the_model_are_named(run, config):
     config({**SHIPPED["qwen2.5-7b"], "max_position_embeddings": 32768})
     ask = (*REGION, "--config", "config.json", "--model", "mine", "--rate", "5")
     plan = run.json(*ask)
-    reason = "8 GPUs do not split mine evenly"
+    reason = "mine does not split evenly over 8 GPUs"
     gpus = ("L4", "A10G", "A100-40GB", "A100-80GB", "H100")
     assert plan["no_profile"] == [{"gpu": gpu, "tensor_parallel": 8, "reason": reason} for gpu in gpus]
     assert f"not estimated: 8 GPUs per replica ({reason})" in plan["notices"]
