@@ -96,7 +96,7 @@ def _sheet(rows: Sequence[MeasuredRow]) -> Sheet:
         Column("Date", drop=1),
         Column("Remark", least=8),
     )
-    sheet = Sheet(columns, tuple(map(_row, rows)))
+    sheet = without(Sheet(columns, tuple(map(_row, rows))), frozenset(("Remark",)), only_if="")
     return without(sheet, frozenset(("TTFT ms", "TPOT ms", "Req/s", "Batch s")), only_if=UNKNOWN) if rows else sheet
 
 
