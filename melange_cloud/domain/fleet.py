@@ -43,6 +43,7 @@ class Allocation:
         price: where the price comes from.
         availability: how its instances can be had; whether any are free today is not known.
         quota: the account quota that its instances together draw on, not checked; None where none is known.
+        gpu_memory_gib: memory of one GPU, GiB; None where it is not known.
     """
 
     instance_type: str
@@ -64,6 +65,7 @@ class Allocation:
     price: PriceProvenance = field(metadata={"flat": True})
     availability: Availability = Availability.NOT_CHECKED
     quota: QuotaNeed | None = None
+    gpu_memory_gib: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

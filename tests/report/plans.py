@@ -109,6 +109,7 @@ QUOTAS = {
     "gcp:A2": ("NVIDIA A100 GPUs", "GPU", "A100"),
     "gcp:G2": ("NVIDIA L4 GPUs", "GPU", "L4"),
 }
+GPU_MEMORY_GIB = {"A10G": 24.0, "L4": 24.0, "A100-40GB": 40.0, "A100-80GB": 80.0, "H100": 80.0}
 OFTEN_SOLD_OUT = ("aws:P",)
 
 # (low, high] of input and output tokens, mean sizes, part of the traffic; MaxTput below is in requests/s per replica.
@@ -161,6 +162,7 @@ def allocation(
         ),
         availability=Availability.OFTEN_UNAVAILABLE if sold_out else Availability.NOT_CHECKED,
         quota=QuotaNeed(quota, needed, unit, short),
+        gpu_memory_gib=GPU_MEMORY_GIB[machine.gpu],
     )
     return changed(made, **changes)
 

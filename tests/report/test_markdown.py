@@ -42,7 +42,7 @@ def test_names_from_outside_are_escaped() -> None:
 
 def test_it_tells_what_the_widest_table_tells() -> None:
     page = forms.as_markdown(PAGES["one-region"])
-    assert "| g5.2xlarge | A10G | 7 | 7 | 7 | 56 | 32 |" in page
+    assert "| g5.2xlarge | A10G | 24 GiB | 7 | 7 | 7 | 56 | 32 |" in page
     assert "| **Total** |" in page
     assert "| Alternatives |" in page
     assert '- **Quota** "Running On-Demand G and VT instances" \\>= 88 vCPU; not checked' in page

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from melange_cloud import catalog
+from melange_cloud import catalog, profiles
 from melange_cloud.domain import (
     Allocation,
     Bucket,
@@ -157,6 +157,7 @@ def _allocation(offer: Offer, price_age: str, kind: Kind, instances: int, busy: 
         price=offer.provenance(price_age),
         availability=catalog.availability_of(offer),
         quota=_quota_need(offer, instances),
+        gpu_memory_gib=profiles.load_gpus()[machine.gpu].memory_gib,
     )
 
 

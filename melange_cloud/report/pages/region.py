@@ -32,6 +32,10 @@ from melange_cloud.report.text import (
 )
 
 
+_ONLY_WIDE = frozenset({"GPU mem", "GPUs", "Replicas", "Host GiB", "Tokens", "Profile"})
+"""Columns of the fleet that are shown where there is room for everything."""
+
+
 def one_region(plan: Plan, region: RegionPlan, *, wide: bool, show: frozenset[str] = frozenset()) -> Iterator[Block]:
     """The blocks of the whole page; ``wide`` where there is room for every column, ``show`` as for ``plan_page``."""
     if plan.notices:
@@ -187,6 +191,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
             clean(line.instance_type),
             f"{number(line.gpu_count)}{GLUE}{glued(line.gpu)}" if line.gpu_count > 1 else glued(line.gpu),
             f"{line.tensor_parallel}",
+            UNKNOWN if line.gpu_memory_gib is None else f"{quantity(line.gpu_memory_gib)}{GLUE}GiB",
             number(line.instances),
             number(line.instances * line.gpu_count),
             number(line.replicas),
@@ -208,6 +213,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         "Total",
         "",
         "",
+        "",
         number(sum(line.instances for line in region.allocations)),
         number(sum(line.instances * line.gpu_count for line in region.allocations)),
         number(sum(line.replicas for line in region.allocations)),
@@ -225,9 +231,10 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         Column("Instance", least=16),
         Column("GPU", drop=1),
         Column("TP", right=True),
+        Column("GPU mem", right=True, drop=9),
         Column("Count", right=True),
         Column("GPUs", right=True, drop=8),
-        Column("Replicas", right=True, drop=7),
+        Column("Replicas", right=True, drop=11),
         Column("vCPU", right=True, drop=4),
         Column("Host GiB", right=True, drop=9),
         Column("Busy", right=True, drop=2),
@@ -239,7 +246,9 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         Column("Profile", right=True, drop=6),
     )
     sheet = without(Sheet(columns, rows, total), frozenset({"TP"}), only_if="1")
-    return sheet if wide else without(sheet, frozenset({"GPUs", "Replicas", "Host GiB", "Tokens", "Profile"}))
+    return (
+        sheet if wide else without(sheet, frozenset({"GPU mem", "GPUs", "Replicas", "Host GiB", "Tokens", "Profile"}))
+    )
 
 
 def _answer(plan: Plan, region: RegionPlan) -> list[str]:
