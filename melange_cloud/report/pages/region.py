@@ -31,7 +31,6 @@ from melange_cloud.report.text import (
     usd_per_month,
 )
 
-
 _ONLY_WIDE = frozenset({"GPU mem", "GPUs", "Replicas", "Host GiB", "Tokens", "Profile"})
 """Columns of the fleet that are shown where there is room for everything."""
 
