@@ -155,7 +155,7 @@ def test_the_star_is_explained_once_and_only_where_there_is_one() -> None:
     ("ends", "told"),
     [
         ((100.0, 200.0), "$100 to $200 if the GPUs are faster or slower than estimated"),
-        ((100.0, 100.0), "$100 also if the GPUs are faster or slower than estimated"),
+        ((100.0, 100.0), "Still $100 if the GPUs are faster or slower than estimated"),
         ((100.0, None), "$100 if the GPUs are faster than estimated; if slower, no fleet was found"),
         ((None, 200.0), "$200 if the GPUs are slower than estimated; if faster, no fleet was found"),
         ((None, None), "What it costs if the GPUs are faster or slower than estimated: no data"),

@@ -146,7 +146,7 @@ def _cost_range(plan: Plan, region: RegionPlan) -> str:
         return f"{whose}{amount} if the GPUs are {one} than {stated}; if {other}, {none}"
     low, high = dollars(usd_per_month(better_usd)), dollars(usd_per_month(worse_usd))
     if low == high:
-        return f"{whose}{low} also if the GPUs are faster or slower than {stated}"
+        return f"{whose or 'Still '}{low} if the GPUs are faster or slower than {stated}"
     unproven = bars is not None and not (bars.better.proven and bars.worse.proven)
     at_most = " (at most; not proven)" if unproven else ""
     return f"{whose}{low} to {high} if the GPUs are faster or slower than {stated}{at_most}"
