@@ -12,7 +12,7 @@ from melange_cloud.cli.gathered_faults import together
 from melange_cloud.cli.help_page import Look, help_page
 from melange_cloud.cli.options import QUIET
 from melange_cloud.cli.output import be_quiet, colour, emit, note, width
-from melange_cloud.cli.refusals import errors_in_one_line, unexpected_argument, unknown_command
+from melange_cloud.cli.refusals import UsageError, errors_in_one_line, unexpected_argument, unknown_command
 from melange_cloud.cli.streams import answers, is_terminal
 
 SETTINGS_SAID = "melange_cloud.settings"
@@ -47,8 +47,12 @@ class Command(_HelpIsAnAnswer, TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words; one too many is refused with the option that it may be meant for."""
         takes_more, ctx.allow_extra_args = ctx.allow_extra_args, True
-        with together():
-            rest: list[str] = super().parse_args(ctx, args)
+        try:
+            with together():
+                rest: list[str] = super().parse_args(ctx, args)
+        except UsageError as error:
+            error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
+            raise
         ctx.allow_extra_args = takes_more
         if rest and not takes_more and not ctx.resilient_parsing:
             raise unexpected_argument(self, ctx, rest[0])

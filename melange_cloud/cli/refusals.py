@@ -57,7 +57,7 @@ def _refused(error: Any) -> Exception:
         meant = (
             _ELSEWHERE.get(error.option_name)
             or did_you_mean(_with_option(error.ctx, error.option_name))
-            or did_you_mean(closest(error.option_name, _long_options(error.ctx), most=1))
+            or did_you_mean(_close_options(error.option_name, error.ctx))
         )
         warn(one_line(f"melange-cloud: no option {echoed(error.option_name)}; {_way_on(meant, asked)}"))
         return typer.Exit(BadInput.exit_code)
@@ -68,9 +68,11 @@ def _refused(error: Any) -> Exception:
     return typer.Exit(BadInput.exit_code)
 
 
-def _long_options(ctx: Any) -> list[str]:
-    """The options of a context's command."""
-    return [name for option in ctx.command.get_params(ctx) for name in option.opts if name.startswith("--")]
+def _close_options(typed: str, ctx: Any) -> list[str]:
+    """The options of a context's command that begin as typed; else the closest one."""
+    options = [one for one in ctx.command.get_params(ctx) if one.param_type_name != "argument"]
+    known = [next((name for name in one.opts if name.startswith("--")), "") for one in options]
+    return [name for name in known if name.startswith(typed)][:3] or closest(typed, filter(None, known), most=1)
 
 
 def _with_option(ctx: Any, option: str) -> list[str]:

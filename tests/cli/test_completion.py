@@ -49,7 +49,7 @@ def test_options_are_completed_but_not_twice() -> None:
         ("plan --region ", ["all", *sorted({region.name for region in catalog.load_regions()})]),
         ("plan --region=us-south", ["--region=us-south1"]),
         ("plan --region us-east-1,us-south", ["us-east-1,us-south1"]),
-        ("plan --show routing,", []),
+        ("plan --show routing,left", ["routing,left-out"]),
         ("plan --model ", sorted(profiles.load_models())),
         ("profiles show --era ", sorted(profiles.load_eras())),
         ("plan --workload ", list(workload.list_workloads())),

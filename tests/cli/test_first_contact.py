@@ -38,6 +38,11 @@ def test_commands_are_in_panels_with_plans_first() -> None:
         (("workloads", "show", "chat", "code"), "unexpected argument code; see melange-cloud workloads show --help"),
         (("plan", "--regoin", "x"), "no option --regoin; did you mean --region? See melange-cloud plan --help"),
         (("--region", "x"), "no option --region; did you mean melange-cloud plan --region? See melange-cloud --help"),
+        (
+            ("plan", "--re", "x"),
+            "no option --re; did you mean --region, --refresh or --require-fresh? See melange-cloud plan --help",
+        ),
+        (("plan", "-f"), "Option '-f' requires an argument; see melange-cloud plan --help"),
         (("plan", "--zzz"), "no option --zzz; see melange-cloud plan --help"),
         (
             ("--install-completion",),
