@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from melange_cloud.domain import Confidence, Plan, PurchasePlan, RegionPlan, Status
 from melange_cloud.report import sentences
-from melange_cloud.report.blocks import Block, Column, Sheet, TitledSheet
+from melange_cloud.report.blocks import Block, Column, Sheet, TitledSheet, without
 from melange_cloud.report.pages.comparison_cells import (
     NOT_CHECKED,
     TOTAL,
@@ -55,7 +55,12 @@ def purchases_of_one(plan: Plan, region: RegionPlan) -> Iterator[Block]:
     )
     rows = tuple(_row(plan, bought) for bought in region.purchases)
     notes = tuple(once([*notes_of_purchases(plan, [region], hours=True), *_without_fleet(region.purchases)]))
-    yield TitledSheet(_TITLE, Sheet(columns, rows, notes=notes))
+    yield TitledSheet(_TITLE, without(Sheet(columns, rows, notes=notes), _needless(plan)))
+
+
+def _needless(plan: Plan) -> frozenset[str]:
+    """The headers of columns that repeat another: where a spare was requested, $/month is its cost."""
+    return frozenset({"--spare 1"} if plan.basis.fleet.spare else ())
 
 
 def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
@@ -80,7 +85,8 @@ def purchases_of_regions(plan: Plan, *, all_rows: bool) -> Iterator[Block]:
         Column("Age", right=True, drop=1),
     )
     notes = tuple(once(notes_of_purchases(plan, regions, hours=False)))
-    yield TitledSheet(_TITLE, Sheet(columns, tuple(row for term in terms for row in term.rows), notes=notes))
+    sheet = Sheet(columns, tuple(row for term in terms for row in term.rows), notes=notes)
+    yield TitledSheet(_TITLE, without(sheet, _needless(plan)))
 
 
 class _Term:

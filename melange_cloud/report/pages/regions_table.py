@@ -1,5 +1,6 @@
 """The table of several regions: one row per region or group of equals, cheapest first, those without a plan last."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from melange_cloud.domain import AgainstBase, Confidence, Kind, Plan, RegionPlan, RegionStanding, Status
@@ -71,10 +72,20 @@ def comparison_sheet(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool,
         cells.append((*row.before, "same" if same else row.fleet, *row.after))
         above = row
     sheet = Sheet(columns, (*cells, *_rows_without_plan(plan, wide=wide)))
-    sheet = without(sheet, frozenset({"Quota", TOTAL}), only_if=UNKNOWN)
+    return without(sheet, frozenset(_without_figures(plan, rows)))
+
+
+def _without_figures(plan: Plan, rows: list[_RegionRow]) -> Iterator[str]:
+    """The headers of columns that have nothing to say."""
+    regions = [region for row in rows for region in row.regions]
     if plan.basis.fleet.spare:
-        sheet = without(sheet, frozenset({"--spare 1"}))
-    return sheet if plan.first_rank is not None else without(sheet, frozenset({"Move saves", "Sure"}))
+        yield "--spare 1"
+    if all(region.cost.obligation_usd is None for region in regions):
+        yield TOTAL
+    if not any(region.context.quota_needs for region in regions):
+        yield "Quota"
+    if plan.first_rank is None:
+        yield from ("Move saves", "Sure")
 
 
 def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column, ...]:
