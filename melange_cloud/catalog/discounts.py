@@ -144,7 +144,7 @@ def _as_called_here(table: dict[str, object]) -> dict[str, object]:
 
 
 def _discount(path: Path, number: int, table: dict[str, object], faults: list[Fault]) -> Discount:
-    """The table as a Discount; what is wrong with it is added to ``faults``."""
+    """The table as a Discount; its faults are added to ``faults``."""
     fields = Fields(path, _as_called_here(table), faults, f"[[discount]] {number}, ")
     provider, region, family = (fields.text(key) or None for key in ("provider", "region", "family"))
     purchase = fields.choice("purchase", PURCHASES)

@@ -37,10 +37,10 @@ def select_regions(
     Args:
         patterns: region names, globs (``eu-*``), ``all``, each with a provider before it if wanted
             (``aws:us-east-1``, ``gcp:all``), several after commas; upper and lower case are the same.
-        provider: only this provider's regions; None for both.
-        regions: what there is to choose from (``load_regions``, ``with_sheet_regions``).
-        priced: (provider, name) pairs that have prices (``Catalog.priced_regions``). Where given, ``all`` and globs
-            leave out regions without a price, unless they match no other; a name always selects its region.
+        provider: whose regions; None for both.
+        regions: the regions to choose from (``load_regions``, ``with_sheet_regions``).
+        priced: (provider, name) pairs that have prices (``Catalog.priced_regions``). If given, ``all`` and globs skip
+            regions without a price, unless they match no other; a name always selects its region.
 
     GovCloud regions are not open to everyone: only a pattern that begins with ``us-gov`` selects them.
 

@@ -107,9 +107,9 @@ class RegionStanding:
         premium_fraction: by what fraction it costs more than the cheapest; 0 for the cheapest.
         premium_with_spare_fraction: the same where both must survive losing any one instance; negative where it then
             costs less than the region that is cheapest as requested; None where either has no such fleet.
-        saving_usd_per_month: what moving to the cheapest would save, USD/month.
-        profile_error_usd_per_month: by how much the profiles' errors move that saving where the order turns
-            (``difference.turn``); None if no such point is known.
+        saving_usd_per_month: saving from moving to the cheapest region, USD/month.
+        profile_error_usd_per_month: by how much the profiles' errors change that saving at the point where the order
+            reverses (``difference.turn``); None if no such point is known.
         sure: how certain it is that this region is more expensive; for the cheapest, that no other is cheaper.
         price_age_days: days since the fleet's oldest price was known to be true.
         prices_apart_days: days between that date and the cheapest region's.

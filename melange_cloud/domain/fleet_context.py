@@ -40,7 +40,7 @@ class WhatIf:
     Attributes:
         name: the change.
         option: what to type to get it.
-        reason: why there is no fleet, or what drives the change.
+        reason: why there is no fleet, or what causes the difference.
         changes: the field of the request that is changed: spare, tpot_ms, min_host_memory_gib.
         entering: instance types of the changed fleet that a rule keeps out of the plan.
     """
@@ -148,8 +148,8 @@ class FleetContext:
             much.
         quota_needs: account quotas that the fleet needs; not checked.
         error_bars: what the profiles' errors do to the answer; None without a fleet.
-        explanation: why this fleet; None without one, or where it was not asked for.
-        current: the fleet that runs today, where it was given; the plan then changes least against it.
+        explanation: why this fleet; None without a fleet, or if not requested.
+        current: today's fleet, if it was given; the plan then changes it as little as possible.
         worth_deciding: changed questions that deserve a decision, at most four, the most important first; empty without
             a fleet, or where several regions are compared.
     """

@@ -32,8 +32,8 @@ class FleetCost:
         usd_per_million_tokens: usd_per_month / million_tokens_per_month.
         obligation_usd: of a commitment, what is signed in all, USD: its cost per hour x 8,760 x the years of the term,
             used or not; None without a fleet, and where nothing is signed.
-        million_tokens_per_month: input + output tokens, millions, of the mean rate where given, else of the peak rate,
-            all month; without headroom.
+        million_tokens_per_month: input + output tokens in a month, millions, at the mean rate if given, otherwise at
+            the peak rate; without headroom.
     """
 
     usd_per_month: float | None

@@ -113,7 +113,7 @@ class HeatCell:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HeatMap(Displayed):
-    """T/$ in one region, by request size or, of one size, by target.
+    """T/$ in one region, by request size, or by target for one size.
 
     Attributes:
         engine: whose speed the profiles state: vllm, sglang, tensorrt-llm, or ``mean`` of them; empty if all are the

@@ -81,7 +81,7 @@ class Offer:
 
 
 class Availability(StrEnum):
-    """How an instance can be had; what is free today, nobody but the vendor knows.
+    """How an instance can be bought; only the vendor knows what is available today.
 
     not_checked: sold that way, and nothing is known that speaks against it. often_unavailable: sold that way, but often
     sold out. unconfirmed: a price is listed, but it may not be sold that way. capacity_block: sold by Capacity Block

@@ -60,12 +60,12 @@ class RegionPlan(Displayed):
         context: what is shown with the fleet.
         with_spare: what the cheapest fleet that survives losing any one instance costs, the fleet itself where that was
             requested; None without a fleet.
-        coverage: what the profiles know of the traffic asked for.
-        purchases: the same question on demand, under commitments and on spot; None where it was not asked for
+        coverage: how much of the requested traffic the profiles cover.
+        purchases: the same question on demand, under commitments and on spot; None if not requested
             (--compare-purchases).
-        difference: how it differs from the cheapest region; None for that one, without a fleet, and where there is one
-            region.
-        comparison: how it compares with the cheapest region; None where fewer than two have a fleet, or it has none.
+        difference: how it differs from the cheapest region; None for that one, without a fleet, and if there is only
+            one region.
+        comparison: how it compares with the cheapest region; None if fewer than two have a fleet, or if it has none.
         against: how it compares with the region that --against names; None without one, or where either has no fleet.
     """
 
@@ -151,9 +151,8 @@ class Plan(Displayed):
         defaulted: keywords of the question that the user did not set but that shape the answer.
         basis: the question, with defaults filled in.
         regions: one answer per region, cheapest first; regions without a fleet last, by name.
-        imports: the user's own measurements that the answer rests on, by kind; those that change nothing are not among
-            them.
-        first_rank: which regions compete for the first rank; None where fewer than two have a fleet.
+        imports: the user's own measurements that the answer is based on, by kind, without those that change nothing.
+        first_rank: which regions compete for the first rank; None if fewer than two have a fleet.
         no_profile: the GPUs and degrees that have a price and could not be planned with, of those that were requested.
         named: the regions that were requested by name, not by a glob or all.
         against: the region that the others are compared with (--against); None without one.

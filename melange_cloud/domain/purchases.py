@@ -18,7 +18,7 @@ HOURS_PER_YEAR = 8760
 """Hours that a commitment is billed for in each year of its term."""
 
 RATES_APART_DAYS = 30
-"""A commitment whose rates are so many days older or newer than those on demand saves nobody knows what."""
+"""If a commitment's rates are so many days older or newer than those on demand, its saving is unknown."""
 
 
 def obligation_usd(purchase: str, fleet_usd_per_hour: float | None) -> float | None:
@@ -49,7 +49,7 @@ class OnDemandComparison:
         profile_error_usd_per_month: by how much the profiles' errors change that difference at the point where the
             order reverses (``difference.turn``); None if no such point is known.
         prices_apart_days: days between the dates of the oldest prices of the two fleets.
-        difference: why the difference from on demand is sure, or where it turns; None where there is none.
+        difference: why the difference from on demand is certain, or where the order reverses; None if there is none.
         rates_apart_days: most days between a rate of the fleet and one on demand that it is compared with: that of the
             same instance type, and those of the cheapest fleet on demand.
         no_saving: why saving and break-even are left out; None where they are there, or where nothing is compared.
@@ -68,7 +68,7 @@ class OnDemandComparison:
 class BreakEven:
     """How much of the month a fleet must run for its commitment to beat on demand.
 
-    All None where it is no commitment, or where its rates are too old or too new to say (``NoSaving.RATES_APART``).
+    All None without a commitment, or if its rates are too old or too new to say (``NoSaving.RATES_APART``).
 
     Attributes:
         fraction: usd_per_hour / on_demand_usd_per_hour: the part of the month that the fleet must run for
@@ -123,7 +123,7 @@ class PurchasePlan:
         without_price: instance types that are sold on demand here but have no known price for this purchase; the fleet
             is the cheapest without them.
         spare: instances kept in reserve: those of the question, and at least one on spot.
-        price_as_of_to: until when the fleet's oldest price was known to be true; None without a fleet.
+        price_as_of_to: the last day on which the fleet's oldest price was known to be true; None without a fleet.
         with_spare: what the cheapest fleet that survives losing any one instance costs, the fleet itself where it keeps
             a spare; None without a fleet.
         quota_needs: account quotas that the fleet needs; not checked.

@@ -147,7 +147,7 @@ class PlannedTraffic:
         mean_requests_per_s: mean rate of the month, requests/s; None if unknown.
         headroom: fraction added to the peak rate.
         planned_requests_per_s: peak_requests_per_s x (1 + headroom), of the part that is planned for, requests/s.
-        rate_source: which of the workload's own arrivals the rates are; empty if they were given as numbers.
+        rate_source: which of the workload's own arrivals were used; empty if the rates were given as numbers.
         rate_window_s: length of the windows in which those arrivals were counted, s; None for rates given as numbers.
         rate_windows: how many whole windows there were, gaps left out; None for rates given as numbers.
         peak_window_starts_at: when the busiest of them began, UTC; None if the rate is not their peak, or the source
@@ -254,10 +254,10 @@ class AnswerDetail:
     """What the answer contains in addition to the cheapest fleet.
 
     Attributes:
-        explain: say why the fleet is what it is, which takes many solves; None says it of one region, not of several.
-        alternatives: how many of the next-cheapest fleets that differ in kind the explanation lists.
-        current: a file with the fleet that runs today; the plan then changes least against it.
-        stay_within: by what fraction the plan may then cost more than the cheapest.
+        explain: explain the fleet, which takes many solves; None explains it for a single region only.
+        alternatives: how many of the next-cheapest fleets of other kinds the explanation lists.
+        current: a file with today's fleet; the plan then changes it as little as possible.
+        stay_within: by what fraction the plan may then cost more than the cheapest fleet.
         compare_purchases: also answer the question on demand and under every commitment; on spot where that is the
             question's own purchase.
         compare_spot: the same, and on spot.

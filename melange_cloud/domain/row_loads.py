@@ -51,7 +51,7 @@ class RowLoad:
         return cell.front_end_requests_per_s if self.front_end_binds else cell.engine_requests_per_s
 
     def error_of(self, cell: MaxTput) -> float:
-        """By what fraction that rate may be more."""
+        """By what fraction that rate may be higher."""
         if not self.front_end_binds or cell.front_end is None:
             return cell.engine_error
         return max(cell.front_end.error, cell.front_end.error_up)

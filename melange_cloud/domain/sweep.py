@@ -71,7 +71,7 @@ class Sweep:
         error_down: by what fraction it may be lower; None for the others.
         step: if two changes are within this fraction of the quantity, one may be missed.
         stretches: low to high without gaps; empty for a router.
-        singles: the same for each GPU alone, at whatever degrees, by its name.
+        singles: the same for each GPU alone, at any degrees, by its name.
         better, worse: the stretches with every profile at the high and at the low end of its error; of a rate and a
             price only, and empty where the fleet changes more often than is computed.
         choices: the routers.
@@ -95,7 +95,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sensitivity(Displayed):
-    """One region's question, with one quantity let loose.
+    """One region's question, with one quantity varied.
 
     Attributes:
         generated_at: when, UTC.

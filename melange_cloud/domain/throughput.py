@@ -182,8 +182,8 @@ class MaxTput:
     def off_by(self, part: float, most_error: float = math.inf) -> "MaxTput | UnservableSize":
         """The rate when it is off by a part of its error: 1 is its high end, -1 its low end.
 
-        The engine's rate times (1 + part x error), by its error upward or downward. What is left of a rate that may be
-        none is no rate from MAY_BE_NONE on. A front end moves by its own errors, however good the engine is.
+        This is the engine's rate times (1 + part x error), with its error upward or downward. A rate that would be
+        reduced by MAY_BE_NONE or more is none at all. A front end moves by its own errors, however good the engine is.
 
         Args:
             most_error: cap of the engine's error, if less than its own is wanted.

@@ -68,7 +68,7 @@ class ClosedLoop:
         self._law, self._front_end, self._step_tokens = law, front_end, step_tokens
         self._steps = output_tokens - 1
         self._new_tokens, self._prompt_s = law.prompt_work(input_tokens, cached_input)
-        # Of a step, what each request that decodes in it adds, beside its part in the matrix products.
+        # What each decoding request adds to a step, in addition to its part in the matrix products.
         self._each_s = law.cache_s * (input_tokens + output_tokens / 2) + law.moved_s + law.request_s
 
     def at(self, concurrency: int) -> Estimate:

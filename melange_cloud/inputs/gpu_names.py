@@ -19,7 +19,7 @@ _OF_VENDORS = {"nvidia-tesla-a100": "A100-40GB"}
 """Names that say less than they mean: Google's accelerator of this name has 40 GB."""
 
 _SAYS_NOTHING = frozenset(("nvidia", "tesla", "sxm", "sxm4", "sxm5", "hbm2", "hbm2e", "hbm3", "mega"))
-"""Words beside the chip and its memory that every GPU of ours has. PCIe and NVL cards are slower, and others."""
+"""Words for features that all of our GPUs share, apart from chip and memory. PCIe and NVL cards are slower."""
 
 _MEMORY = re.compile(r"([0-9]{2,3})(?:gi?b?)?")
 _CHIP_AND_MEMORY = re.compile(rf"({'|'.join(MEMORY_GIB)})({_MEMORY.pattern})")

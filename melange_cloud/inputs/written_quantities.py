@@ -85,7 +85,7 @@ def fraction(text: str, most: float = math.inf) -> float:
         most: the largest fraction that can be meant.
 
     Raises:
-        NotANumber: it is neither, or not from 0 to ``most``, or a number above 1 without a percent sign.
+        NotANumber: it is not a number or a percentage, not from 0 to ``most``, or above 1 without a percent sign.
     """
     value, unit = number_and_unit(text)
     share = value / 100 if unit in ("%", "percent") else value

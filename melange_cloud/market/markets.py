@@ -33,7 +33,7 @@ class PriceQuestion:
         prices: the path of the user's own price sheet.
         accept_odd_prices: accept prices that are five times off the same type's in other regions.
         trust: whether to query clouds, and how old a price may be.
-        discounts: laid over all but the user's own sheet.
+        discounts: applied to all prices except those of the user's own sheet.
         against: name of the region, one of those that ``regions`` means, that the others are compared with.
     """
 
@@ -56,9 +56,9 @@ class Market:
         regions: the regions of the question.
         offers: by region, for the requested purchase.
         ages: how old each price is, in words.
-        stale: by region, offers whose price is too old to use as today's (spot only); not among ``offers``.
-        excluded: by region, what is known not to be sold this way, with the reason.
-        notes: what is to be said of these prices.
+        stale: by region, offers whose price is too old to be used today (spot only); they are not in ``offers``.
+        excluded: by region, types that are known not to be sold this way, with the reason.
+        notes: on these prices, one line each.
         named: the regions that the question names one by one, not by a glob or all.
         base: the region that the others are compared with; None without one.
         minor_notes: those of ``notes`` that change no figure and warn of none.

@@ -17,7 +17,7 @@ _QUANTILE = re.compile(r"p([0-9]{1,2}(\.[0-9]{1,4})?|100)")
 _WINDOW = {60: "minute", SECONDS_PER_HOUR: "hour"}
 _DAY_S = 24 * SECONDS_PER_HOUR
 _MOST_MINUTES = 120
-"""Longer spans are told in hours."""
+"""Longer spans are given in hours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ In this order, as far as they are known, have a fleet and say something:
 5. half the target of the time per token;
 6. a router that sends by prompt length, where that saves more than 1 %.
 
-A router that knew the answers' lengths is a bound that nobody can have, and a commitment is a contract about the price,
+A router that knew the answers' lengths is only a bound, and a commitment is a contract about the price,
 which changes no fleet by itself: both are left to the whole page.
 """
 

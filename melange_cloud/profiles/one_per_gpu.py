@@ -40,7 +40,7 @@ def one_per_gpu(
 
     Args:
         model: with a config what to call it, None as the config does.
-        tensor_parallel: GPUs per replica; None is the fewest that fit.
+        tensor_parallel: GPUs per replica; None is the smallest number that fits.
         era: None is today's engines.
         precision: None is the model's own.
         engine: from ``resolve_engine``; None is the mean of the era's engines.

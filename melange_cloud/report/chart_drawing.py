@@ -21,7 +21,7 @@ INSTALL = "pictures need matplotlib, which is not installed: pip install 'melang
 
 _MARKERS = dict(zip(COLOURS.values(), "osD^v", strict=True))
 _FEW_MARKS = (0.04, 0.12)
-"""Where a line has marks only to be told apart in grey: from here on, each so far, parts of the panel's diagonal."""
+"""Where a line has marks only to be distinguished in grey: from here on, each so far, parts of the panel's diagonal."""
 _LEGEND_CHARACTERS = 14.0
 """Characters of a legend for each inch of a panel."""
 _HANDLE_CHARACTERS = 6

@@ -1,6 +1,6 @@
 """Blocks as a piece of HTML: every text escaped, nothing loaded from elsewhere.
 
-It brings no colours of its own but a mark beside the notices, so it reads the same on a light page and on a dark one.
+It brings no colours of its own but a mark next to the notices, so it reads the same on a light page and on a dark one.
 """
 
 from collections.abc import Iterable

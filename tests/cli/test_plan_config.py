@@ -165,7 +165,7 @@ def test_a_model_that_fits_on_no_gpu_says_how_much_memory_is_missing(run, config
     said = " ".join(result.stdout.split())
     notice = (
         "left out: no profile of mine for L4: 756.0 GiB of bf16 weights do not fit on 8 GPUs; "
-        "H100: 756.0 GiB of bf16 weights do not fit on 8 GPUs; --precision fp8 would do"
+        "H100: 756.0 GiB of bf16 weights do not fit on 8 GPUs; use --precision fp8"
     )
     assert notice in said
     one = run("profiles", "estimate", "--config", "config.json", "--gpu", "L4")

@@ -108,7 +108,7 @@ def _asked(model: ConfigModel, gpu: str, precision: str | None, era: str | None,
     sheet, where = load_gpus()[name], find_era(era)
     wanted = wanted_precision(model, precision)
     if sheet.peak_tflops(wanted) is None:
-        raise NotEstimated(f"{name} has no {wanted}: give --precision bf16, or a GPU that has it", f"no {wanted}")
+        raise NotEstimated(f"{name} does not support {wanted}: use --precision bf16 or another GPU", f"no {wanted}")
     constants = load_calibrations().get((name, where.name, "fp8" if wanted == "fp8" else "fp16"))
     if constants is None:
         raise BadInput(f"the estimator has no constants for {name} at {wanted} in era {where.name}: try another --era")
@@ -165,19 +165,19 @@ def _degree(model: ConfigModel, asked: _Asked, wanted: int | None) -> int:
         return degree
     smaller = _smaller_format(model, asked, degree)
     more = [other for other in fitting if other > degree]
-    cure = f"--tp {more[0]} would do" if more else "no more GPUs of one instance would do: take a larger GPU"
+    cure = f"use --tp {more[0]}" if more else "more GPUs of one instance do not help: use a larger GPU"
     replica = asked.replica(model, degree)
     outcome = "do not fit" if replica.cache_bytes <= 0 else "leave too little room"
     on = f"{degree} GPUs" if degree > 1 else "one GPU"
     reason = f"{model.weight_gib(asked.precision):,.1f} GiB of {asked.precision} weights {outcome} on {on}"
     raise NotEstimated(
-        f"{model.name}: {replica.refusal}; {cure}{f' and so would {smaller}' if smaller else ''}",
-        f"{reason}; {smaller} would do" if smaller else reason,
+        f"{model.name}: {replica.refusal}; {cure}{f' or {smaller}' if smaller else ''}",
+        f"{reason}; use {smaller}" if smaller else reason,
     )
 
 
 def _smaller_format(model: ConfigModel, asked: _Asked, degree: int) -> str:
-    """``--precision fp8`` where that makes the replica fit, else empty."""
+    """``--precision fp8`` if the replica fits with it, else empty."""
     constants = load_calibrations().get((asked.sheet.name, asked.era.name, "fp8"))
     if asked.precision == "fp8" or asked.sheet.fp8_tflops is None or constants is None:
         return ""

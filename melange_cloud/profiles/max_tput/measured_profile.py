@@ -1,8 +1,8 @@
 """A profile of measured points alone, at scattered sizes.
 
-Measurements are no grid. Within 10 % of a measured size the measurement counts; between four measured sizes that make a
-cell, all measured to their limit, their rates are interpolated as in any profile. Elsewhere a size counts as the next
-larger one that was measured.
+Measurements do not form a grid. Within 10 % of a measured size the measurement counts; between four measured sizes that
+make a cell, all measured to their limit, their rates are interpolated as in any profile. Elsewhere a size counts as the
+next larger one that was measured.
 """
 
 import math

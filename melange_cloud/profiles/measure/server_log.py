@@ -139,12 +139,12 @@ def _last(pattern: "re.Pattern[str]", log: str) -> "re.Match[str] | None":
 
 
 def _options(words: str) -> dict[str, str]:
-    """``name='value', other=3`` or ``'name': 'value', 'other': 3`` by name; what is nested in them is passed over."""
+    """Parse ``name='value', other=3`` or ``'name': 'value', 'other': 3``; nested values are skipped."""
     return {match[1]: match[2] or match[3] or match[4] or "" for match in _OPTION.finditer(_outermost(words))}
 
 
 def _outermost(words: str) -> str:
-    """The words up to the bracket that closes them, with blanks for all that stands in brackets of their own."""
+    """The words up to their closing bracket, with blanks in place of nested brackets."""
     kept: list[str] = []
     depth, quote, escaped = 0, "", False
     for char in words:

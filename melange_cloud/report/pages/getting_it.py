@@ -10,7 +10,7 @@ def longest_clause(cell: str) -> int:
 
 
 def getting_it(quota_need: QuotaNeed | None, availability: Availability, purchase: str, *, wide: bool) -> str:
-    """The quota that the line draws on, and what is known to stand in the way of renting it."""
+    """The quota that the line draws on, and what is known to make renting it difficult."""
     quota = f"quota not{GLUE}known" if quota_need is None else f"{of_quota(quota_need, wide=wide)}, not{GLUE}checked"
     on_demand = f"{GLUE}on{GLUE}demand" if purchase == "on_demand" else ""
     obstacle = {

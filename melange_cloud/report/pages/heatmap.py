@@ -290,7 +290,7 @@ def _signs(shown: HeatMap) -> Iterator[str]:
             yield "A letter and a number: clearly the best, by so many percent of the second's T/$."
     yield f"A letter alone: no other GPU serves this within the target; -{GLUE}none does."
     if len(shown.gpus) > 2 and any(len(cell.ranked) > 1 and not cell.is_clear_of_worst for cell in shown.cells):
-        yield f"{NO_LOSER}: not even the best and the worst can be told apart."
+        yield f"{NO_LOSER}: not even the best and the worst can be distinguished."
 
 
 def clear_cases(shown: HeatMap) -> str:

@@ -24,7 +24,7 @@ _DOUBT = (
     "Several letters, paler: the errors of their profiles do not tell these GPUs apart; the best estimate comes first."
 )
 _WINNER = "One letter and a percentage: clearly the best, and how far its T/$ is above the second's."
-_NO_LOSER = f"{NO_LOSER}: not even the best and the worst can be told apart."
+_NO_LOSER = f"{NO_LOSER}: not even the best and the worst can be distinguished."
 _NOTE_COLUMNS = 112
 """Characters of a line below the panels."""
 

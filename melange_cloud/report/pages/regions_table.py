@@ -126,7 +126,7 @@ def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column
         Column(
             "Quota",
             least=14,
-            legend="Quota: what the fleet needs; not checked, and neither is capacity." if needs else "",
+            legend="Quota: what the fleet needs. Quota and capacity are not checked." if needs else "",
         ),
         Column("Best single", right=True, drop=7),
         Column("Price date", legend=old),

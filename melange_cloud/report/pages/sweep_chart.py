@@ -117,7 +117,7 @@ def _alone(answer: Sensitivity) -> tuple[LinePanel, ...]:
 
 
 def _corners(mix: Sequence[Stretch], other: Sequence[Stretch], of: Callable[[float, float], float]) -> Points:
-    """A function of two costs, USD/h, at both ends of every range over which neither fleet changes."""
+    """A function of two costs, USD/h, at both ends of every range over which both fleets stay the same."""
     edges = sorted({edge for part in (*mix, *other) for edge in (part.low, part.high)})
     points: list[tuple[float, float]] = []
     for low, high in pairwise(edges):
