@@ -121,6 +121,8 @@ def _print_row(
     for number, line in enumerate(part.lines):
         if part.shares_heads and not number and above and all(row[at] == above[at] for at in line.columns):
             continue
+        if number and not any(row[at] for at in line.columns):
+            continue
         cells = [
             wrap(row[at], size, part.sheet.columns[at].hang) for at, size in zip(line.columns, line.widths, strict=True)
         ]

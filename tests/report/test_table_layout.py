@@ -149,6 +149,14 @@ def test_styles_colour_cells_and_change_no_character() -> None:
     assert shown(styled, 100) == shown(plain, 100)
 
 
+def test_a_row_with_nothing_on_its_second_line_takes_one() -> None:
+    columns = (Column("Name"), Column("Somewhere far away"), Column("Another long header"))
+    rows = (("p5.48xlarge", "northamerica-northeast1", "here"), ("... 33 more", "", ""), ("g6", "us-east-1", "there"))
+    lines = shown(Sheet(columns, rows), 40)
+    more = lines.index(" ... 33 more")
+    assert lines[more + 1].startswith(" g6")
+
+
 def test_numbers_are_in_line_where_some_have_a_mark() -> None:
     columns = (Column("GPU"), Column("$/h", right=True), Column("Age", right=True))
     rows = (("L4", "0.80", "115d"), ("H100", "11.06!", f"287d{GLUE}!"), ("A10G", "-", ""))
