@@ -77,21 +77,21 @@ DEADLINE, BULK_DEADLINE = duration(timedelta(seconds=PLAN_S)), duration(timedelt
 
 # fmt: off
 REGION = Option(
-    "region", str, "Region names (commas between), globs ('eu-*') or all. GovCloud only when named.", panel=ASKED,
+    "region", str, "Names, globs ('eu-*') or all; commas between.", panel=ASKED,
     many=True, field="regions", read=_listed, word="NAME",
 )
 WORKLOAD = Option(
-    "workload", str, "Shipped name, workload file (.json) or histogram (.csv)", asked.DEFAULT_WORKLOAD, ASKED,
+    "workload", str, "Name, .json or .csv", asked.DEFAULT_WORKLOAD, ASKED,
     field="workload", word="NAME|FILE",
 )
 RATE = Option(
     "rate", str,
-    "Requests/s in the busiest hour, or 600/min; or of the workload's own arrivals: mean, p95, peak, p99.5",
-    f"peak of the workload you choose if it has arrivals, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", ASKED,
+    "Requests/s in the busiest hour, or 600/min; or mean, p95, peak of the workload's own arrivals",
+    f"peak of the workload you choose, else {asked.DEFAULT_PEAK_REQUESTS_PER_S:g}", ASKED,
     field="peak_requests_per_s", word="RATE",
 )
 MODEL = Option(
-    "model", str, "Model; see `profiles list`", asked.DEFAULT_MODEL, ASKED, field="model", word="NAME"
+    "model", str, "See `profiles list`", asked.DEFAULT_MODEL, ASKED, field="model", word="NAME"
 )
 PURCHASE = Option(
     "purchase", str, one_of(PURCHASES), asked.DEFAULT_PURCHASE, ASKED, field="purchase", word="NAME"
@@ -104,85 +104,84 @@ HEADROOM = Option(
     word="SHARE", takes=share("give a fraction from 0 to 10, such as 20% or 0.2", most=10),
 )
 MEAN_RATE = Option(
-    "mean_rate", float, "Mean requests/s over the month; divides $/1M tokens", "the workload's, where --rate is", ASKED,
+    "mean_rate", float, "Mean requests/s of the month, for $/1M tokens", "the workload's, where --rate is", ASKED,
     field="mean_requests_per_s", word="RATE", takes=MEAN_RATE_PER_S,
 )
 CACHED_INPUT = Option(
     "cached_input", float,
-    "Share of the input tokens that comes from the engine's prefix cache (system prompts, earlier turns), such as 60%: "
-    "less prompt work, same memory",
+    "Share of the input tokens that comes from the engine's prefix cache, such as 60%",
     f"that of the workload's log, else {100 * asked.DEFAULT_CACHED_INPUT:g}%", ASKED, field="cached_input",
     word="SHARE", takes=share("give a share of the input tokens, such as 60% or 0.6", most=1),
 )
 ROUTER = Option(
     "router", str,
-    "What the load balancer knows of a request: plain (nothing), prompt (input length) or oracle (output length too)",
+    "What the load balancer knows: plain (nothing), prompt (input length) or oracle (output length too)",
     asked.DEFAULT_ROUTER, ASKED, field="router", word="NAME",
 )
 TPOT_MS = Option(
-    "tpot_ms", float, "Target for the mean time per output token, ms", f"{asked.DEFAULT_TPOT_MS:g}", TARGET,
+    "tpot_ms", float, "Mean time per output token, ms", f"{asked.DEFAULT_TPOT_MS:g}", TARGET,
     field="tpot_ms", word="MS", takes=PER_TOKEN_MS,
 )
 TTFT_MS = Option(
-    "ttft_ms", float, "Target for the mean time to the first token, ms, no queue.", panel=TARGET, field="ttft_ms",
+    "ttft_ms", float, "Mean time to first token, ms, without a queue.", panel=TARGET, field="ttft_ms",
     word="MS", takes=FIRST_TOKEN_MS,
 )
 E2E_MS = Option(
-    "e2e_ms", float, "Target for the mean time from request to last token, ms.", panel=TARGET, field="e2e_ms",
+    "e2e_ms", float, "Mean time from request to last token, ms.", panel=TARGET, field="e2e_ms",
     word="MS", takes=WHOLE_REQUEST_MS,
 )
 P99_TPOT_MS = Option(
-    "p99_tpot_ms", float, "Target for the 99th percentile of TPOT, ms (measured profiles only).", panel=TARGET,
+    "p99_tpot_ms", float, "99th percentile of TPOT, ms, where measured.", panel=TARGET,
     field="p99_tpot_ms", word="MS", takes=PER_TOKEN_MS,
 )
 PESSIMISTIC = Option(
-    "pessimistic", bool, "Plan at the low end of every profile: MaxTput x (1 - error), or none.", panel=TARGET,
+    "pessimistic", bool, "Plan with the low end of every profile's error.", panel=TARGET,
     field="pessimistic",
 )
 DROP_UNSERVABLE = Option(
-    "drop_unservable", bool, "Plan without the request sizes that no GPU here can serve.", panel=TARGET,
+    "drop_unservable", bool, "Leave out request sizes that no GPU here serves.", panel=TARGET,
     field="drop_unservable",
 )
 GPU = Option(
-    "gpu", str, f"Only these GPUs (commas between): {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET,
+    "gpu", str, f"Only these, commas between: {', '.join(GPUS)}, or H100:2 (two per replica).", panel=FLEET,
     many=True, field="gpus", read=_listed, word="GPU",
 )
 SPARE = Option(
-    "spare", int, "1: the fleet survives losing any one instance",
+    "spare", int, "1: the fleet survives losing any instance",
     f"{asked.DEFAULT_SPARE}; {asked.DEFAULT_SPOT_SPARE} on spot", FLEET, field="spare", word="N",
 )
 MAX_GPUS = Option(
-    "max_gpus", str, "Limit on GPUs per region: H100=8; repeatable.", panel=FLEET, many=True,
+    "max_gpus", str, "Limit per region, such as H100=8; repeatable.", panel=FLEET, many=True,
     field="max_gpus", read=limits, word="GPU=N",
 )
 MAX_INSTANCES = Option(
-    "max_instances", str, "Limit on instances per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
+    "max_instances", str, "Limit per region: p5.48xlarge=2; repeatable.", panel=FLEET, many=True,
     field="max_instances", read=limits, word="TYPE=N",
 )
 MAX_VCPUS = Option(
-    "max_vcpus", str, "Limit on vCPUs of a quota family per region: aws:G=96; repeatable.", panel=FLEET,
+    "max_vcpus", str, "Limit per region and quota: aws:G=96; repeatable.", panel=FLEET,
     many=True, field="max_vcpus", read=limits, word="FAMILY=N",
 )
 MIN_HOST_MEMORY_GIB = Option(
-    "min_host_memory_gib", float, "Least host memory of an instance, GiB",
+    "min_host_memory_gib", float, "Least host memory, GiB",
     f"weights + {asked.HOST_MEMORY_BESIDE_WEIGHTS_GIB:g}", FLEET, field="min_host_memory_gib", word="GIB",
     takes=MEMORY_GIB,
 )
 SOLD_AS = Option(
-    "sold_as", str, "proven, or any: also offers that may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
+    "sold_as", str, "proven, or any: also what may not be sold this way", asked.DEFAULT_SOLD_AS, FLEET,
     field="sold_as", word="NAME",
 )
 CURRENT = Option(
-    "current", Path, "The fleet that runs today (CSV or JSON, or a plan's output): change it least.", panel=FLEET,
+    "current", Path, "Fleet of today (.csv, .json): change it least.", panel=FLEET,
     field="current", word="FILE",
 )
 STAY_WITHIN = Option(
-    "stay_within", float, "With --current: how much more than the cheapest it may cost",
+    "stay_within", float, "How much more --current may cost",
     f"{100 * asked.DEFAULT_STAY_WITHIN:g}%", FLEET, field="stay_within", word="SHARE",
     takes=share("give a fraction such as 2% or 0.02", most=10),
 )
 CONFIG = Option(
-    "config", Path, "A model's config.json: every GPU is estimated from it; --model is then what to call it.",
+    "config", Path, "A model's config.json: estimate every GPU.",
     panel=MODELS, field="config", word="FILE",
     variable="MELANGE_CLOUD_MODEL_CONFIG",  # MELANGE_CLOUD_CONFIG is the settings file
 )
@@ -190,34 +189,34 @@ PRECISION = Option(
     "precision", str, "bf16, fp16 or fp8", "the model's own", MODELS, field="precision", word="NAME"
 )
 ENGINE = Option(
-    "engine", str, "Engine: vllm, sglang, tensorrt-llm, or mean (of the three)",
+    "engine", str, "vllm, sglang, tensorrt-llm, or mean of the three",
     asked.DEFAULT_ENGINE, MODELS, field="engine", word="NAME",
 )
 ERA = Option(
-    "era", str, "Engine era of the profiles; see `profiles list`", asked.DEFAULT_ERA, MODELS, field="era", word="NAME"
+    "era", str, "Engine era; see `profiles list`", asked.DEFAULT_ERA, MODELS, field="era", word="NAME"
 )
 API_SERVERS = Option(
     "api_servers", int,
-    "HTTP server processes per replica, as vLLM's --api-server-count; each takes some 20 to 44 short requests/s",
+    "HTTP server processes per replica",
     f"{asked.DEFAULT_API_SERVERS}", MODELS, field="api_servers", word="N",
 )
 TENSOR_PARALLEL = Option(
     "tensor_parallel", int, "GPUs per replica", "the fewest that fit", MODELS, names=("--tp",), word="N"
 )
 OFFLINE = Option(
-    "offline", bool, "Never touch the network: your sheet, fresh cached prices, shipped prices.", panel=PRICES
+    "offline", bool, "No network: cached prices, else shipped ones.", panel=PRICES
 )
 SHEET = Option(
-    "prices", Path, "Your own price sheet (CSV); outranks all other prices.", panel=PRICES, field="prices", word="FILE"
+    "prices", Path, "Your price sheet (CSV); outranks all others.", panel=PRICES, field="prices", word="FILE"
 )
-REFRESH = Option("refresh", bool, "Query the clouds even if cached prices are fresh.", panel=PRICES)
-OLDEST = Option("max_age", str, "How old a cached price may be: 90m, 12h, 3d", MAX_AGE, PRICES, word="AGE")
-REQUIRE_FRESH = Option("require_fresh", bool, "Exit 5 rather than use a price older than --max-age.", panel=PRICES)
+REFRESH = Option("refresh", bool, "Query the clouds even if the cache is fresh.", panel=PRICES)
+OLDEST = Option("max_age", str, "How old a cached price may be", MAX_AGE, PRICES, word="AGE")
+REQUIRE_FRESH = Option("require_fresh", bool, "Exit 5 if prices are older than --max-age.", panel=PRICES)
 LONGEST = Option(
-    "deadline", str, "How long all requests to clouds may take together: 90s, 5m", DEADLINE, PRICES, word="TIME"
+    "deadline", str, "Time for all queries of clouds", DEADLINE, PRICES, word="TIME"
 )
 ACCEPT_ODD_PRICES = Option(
-    "accept_odd_prices", bool, "Accept prices five times off the same type's elsewhere.", panel=PRICES,
+    "accept_odd_prices", bool, "Accept prices five times off those elsewhere.", panel=PRICES,
     field="accept_odd_prices",
 )
 HOURS_PER_MONTH = Option(
@@ -234,7 +233,7 @@ TIME_LIMIT = Option(
     panel=HOW, field="time_limit_s", word="SECONDS", takes=WHOLE_SECONDS,
 )
 OUT = Option(
-    "out", Path, "Write to this file: .txt, .json, .csv or .md decides the format.", panel=OUTPUT,
+    "out", Path, "Write to a file: .txt, .json, .csv or .md.", panel=OUTPUT,
     names=("--output", "-o", "--out"), word="FILE",
 )
 FORMAT = Option(
@@ -247,31 +246,31 @@ QUIET = Option(
     names=("--quiet", "-q"),
 )
 EXPLAIN = Option(
-    "explain", bool, "Explain the fleet: limits, runner-up, cost by size, quotas, entry prices.", panel=OUTPUT
+    "explain", bool, "Explain the fleet, its limits and runner-up.", panel=OUTPUT
 )
 ALTERNATIVES = Option(
-    "alternatives", int, "With reasons: number of next-cheapest fleets that differ in kind",
+    "alternatives", int, "Number of alternatives to explain",
     f"{asked.DEFAULT_ALTERNATIVES}", OUTPUT, field="alternatives", word="N",
 )
 COMPARE_PURCHASES = Option(
     "compare_purchases", bool,
-    "Also compare on demand and 1- and 3-year commitments, with the total obligation and the break-even of each.",
+    "Also compare commitments: total, break-even.",
     panel=OUTPUT, field="compare_purchases",
 )
 COMPARE_SPOT = Option(
-    "compare_spot", bool, "As --compare-purchases, and on spot, whose price is that of one moment.", panel=OUTPUT,
+    "compare_spot", bool, "As --compare-purchases, with spot.", panel=OUTPUT,
     field="compare_spot",
 )
 AGAINST = Option(
-    "against", str, "With several regions: the region to compare the others with, such as the one you use today.",
+    "against", str, "Your region today, to compare the others with.",
     panel=OUTPUT, field="against", word="REGION",
 )
 FULL = Option("full", bool, "Show the whole page, not the first screen.", panel=OUTPUT)
 SHOW = Option(
-    "show", str, f"Show a section of the whole page too: {one_of([*PlanSection])}; repeatable.", panel=OUTPUT,
+    "show", str, f"Also a section: {one_of([*PlanSection])}.", panel=OUTPUT,
     many=True, word="SECTION", read=_sections,
 )
-BRIEF = Option("brief", bool, "With --format json: what the first screen holds, not everything.", panel=OUTPUT)
+BRIEF = Option("brief", bool, "JSON of the first screen alone.", panel=OUTPUT)
 ALL_ROWS = Option("all_rows", bool, "Every region in the comparison.", panel=OUTPUT)
 
 QUESTION = (

@@ -24,8 +24,6 @@ melange-cloud plan --region us-east-1
 
 melange-cloud plan --region us-east-1 --full
 
-melange-cloud plan --region us-east-1 --show alternatives --show prices
-
 melange-cloud plan --region us-east-1 --workload chat --rate 40 --tpot-ms 60
 
 melange-cloud plan --region us-east-1 --tpot-ms 60 --ttft-ms 500 --pessimistic
@@ -34,22 +32,18 @@ melange-cloud plan --region us-east-1 --workload ours.json --rate p95 --cached-i
 
 melange-cloud plan --region us-east-1 --config config.json --model my-model --rate 20
 
-melange-cloud plan --region us-east-1 --rate 40 --explain --alternatives 5
-
 melange-cloud plan --region us-east-1 --rate 40 --current fleet.csv --stay-within 2%
 
 melange-cloud plan --region us-east-1 --region us-central1 --compare-purchases
 
-melange-cloud plan --region all --provider gcp --gpu L4 --gpu A100-40GB
-
-melange-cloud plan --region 'eu-*' --max-gpus A10G=8 --spare 1 --output plan.json
+melange-cloud plan --region 'eu-*' --gpu A10G,L4 --spare 1 --output plan.json
 """
 
 
 def plan(**values: Any) -> None:
     """Find the cheapest fleet that meets the latency target.
 
-    One for each region, with the alternatives to it.
+    One fleet for each region, with its alternatives.
     """
     result = result_of(values["out"], values["format_"], Format, force=values["force"])
     as_json = result.format == Format.JSON

@@ -58,7 +58,7 @@ def in_force() -> dict[str, str]:
         "hours_per_month": f"{basis.calculation.hours_per_month:g}",
         "alternatives": str(asked.detail.alternatives),
         "stay_within": f"{100 * asked.detail.stay_within:g}%",
-        "rate": f"peak of the workload you choose if it has arrivals, else {basis.traffic.peak_requests_per_s:g}",
+        "rate": f"peak of the workload you choose, else {basis.traffic.peak_requests_per_s:g}",
     }
 
 
