@@ -118,7 +118,7 @@ def test_bash_gets_what_follows_the_last_word_break() -> None:
 def test_the_command_prints_the_script_of_a_shell(shell: str, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["completion", shell]).stdout == OF_SHELL[shell]
     assert CliRunner().invoke(app, ["completion"], env={"SHELL": f"/usr/bin/{shell}"}).stdout == OF_SHELL[shell]
-    out = tmp_path / "script"
+    out = tmp_path / "not" / "there" / "script"
     assert CliRunner().invoke(app, ["completion", shell, "-o", str(out)]).exit_code == 0
     assert out.read_text() == OF_SHELL[shell]
     again = CliRunner().invoke(app, ["completion", shell, "-o", str(out)])

@@ -1,5 +1,6 @@
 """``melange-cloud completion``: prints the script that a shell loads; ``__complete`` answers it."""
 
+import contextlib
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +26,7 @@ def completion(
     shell: Annotated[
         Shell | None, typer.Argument(help="bash, zsh or fish [default: that of $SHELL].", metavar="SHELL")
     ] = None,
-    out: Annotated[Path | None, OUT("Write to this file.")] = None,
+    out: Annotated[Path | None, OUT("Write to this file; its folder is made.")] = None,
     force: Force = False,
 ) -> None:
     """Complete commands, options and values in your shell.
@@ -51,8 +52,10 @@ def completion(
 
     chosen = shell or _of_user()
     if out is not None:
-        refuse_unwritable(out)
         refuse_existing(out, force=force)
+        with contextlib.suppress(OSError):  # the folders where shells look are often not there yet
+            out.parent.mkdir(parents=True, exist_ok=True)
+        refuse_unwritable(out)
     emit(OF_SHELL[chosen.value], ResultFile("table", out))
 
 
