@@ -90,6 +90,27 @@ def test_files_are_offered_where_a_file_may_be_given(line: str, files: bool) -> 
     assert candidates(ROOT, words_of(f"melange-cloud {line}")[1:]).files is files
 
 
+NAMES_OF_THE_USER = {"--name", "--served-model", "--result-model"}
+
+
+def every_parameter():
+    stack: list = [ROOT]
+    while stack:
+        command = stack.pop()
+        yield from command.params
+        stack += getattr(command, "commands", {}).values()
+
+
+def test_every_option_that_takes_a_name_is_completed_and_no_list_is_left_over() -> None:
+    parameters = list(every_parameter())
+    assert values.OF_OPTIONS.keys() <= {name for one in parameters for name in one.opts}
+    assert values.OF_ARGUMENTS.keys() <= {str(one.metavar) for one in parameters}
+    named = [one for one in parameters if one.metavar in ("NAME", "GPU", "REGION", "SECTION", "NAME|FILE", "GPU=N")]
+    assert len(named) > 30
+    for one in named:
+        assert values.values_of(one) or NAMES_OF_THE_USER & set(one.opts), one.opts
+
+
 def test_the_words_are_those_that_the_planner_takes() -> None:
     assert values.SOLVERS == SOLVERS
     for word in values.SOLD_AS:

@@ -67,6 +67,7 @@ OF_OPTIONS: dict[str, Values] = {
     "--engine": lambda: (MEAN_OF_ENGINES, *ENGINES),
     "--era": _eras,
     "--gpu": lambda: GPUS,
+    "--histogram": _workloads,
     "--instance-type": _instance_types,
     "--max-gpus": lambda: (f"{gpu}=" for gpu in GPUS),
     "--max-instances": lambda: (f"{name}=" for name in _instance_types()),
@@ -95,8 +96,6 @@ OF_ARGUMENTS: dict[str, Values] = {
 }
 """What help calls an argument -> its values."""
 
-_WORKLOAD_OPTIONS = frozenset(("--workload", "--histogram"))
-
 
 def values_of(parameter: Any) -> list[str]:
     """The values of an option or argument of Typer; none where they are numbers, names of the user's, or files."""
@@ -115,7 +114,7 @@ def takes_files(parameter: Any) -> bool:
     if parameter.type_descriptor.is_path:
         return True
     named = str(parameter.metavar)
-    return "FILE" in named or named == "SIDE" or not _WORKLOAD_OPTIONS.isdisjoint(parameter.opts)
+    return "FILE" in named or named == "SIDE"
 
 
 def option_of_value(command: Any, word: str) -> str:
