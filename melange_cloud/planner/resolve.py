@@ -71,13 +71,13 @@ def refuse_impossible(question: Question) -> None:
     Raises:
         BadInput: as ``resolve`` and ``purchase_of`` raise it; several faults are a line each.
     """
-    faults: dict[str, BadInput] = {}
+    faults: list[BadInput] = []
 
     def tried(check: Callable[[], Result]) -> Result | None:
         try:
             return check()
         except BadInput as fault:
-            faults.update(dict.fromkeys(str(fault).split("\n"), fault))
+            faults.append(fault)
             return None
 
     served = tried(lambda: _served(question))
@@ -94,10 +94,10 @@ def refuse_impossible(question: Question) -> None:
         lambda: _checked(question.fleet),
     ):
         tried(check)
-    if len(set(faults.values())) == 1:
-        raise next(iter(faults.values()))
+    if len(faults) == 1:
+        raise faults[0]
     if faults:
-        raise BadInput("\n".join(faults))
+        raise BadInput("\n".join(map(str, faults)))
 
 
 def resolve(question: Question, machines: Collection[InstanceType]) -> ResolvedQuestion:
