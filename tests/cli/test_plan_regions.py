@@ -45,6 +45,28 @@ def test_one_big_machine_is_compared_with_its_spare(run):
     )
 
 
+def test_a_commitment_shows_what_is_signed_in_all(run):
+    # Two A100-40GB of Google's at the CUD of one year: 2.314207 USD/h each, 8,760 h.
+    signed = run(*PAIR, "--purchase", "commit_1y", COLUMNS="100").stdout
+    assert f" {2 * 2.314207 * 8760:,.0f} " in rows(signed)["us-central1"]
+    assert "Total $: what is signed in all: the rate x 8,760 h x years, used or not." in " ".join(signed.split())
+    (found,) = run.json(*PAIR[:1], *PAIR[3:], "--purchase", "commit_1y")["regions"]
+    assert found["obligation_usd"] == pytest.approx(2 * 2.314207 * 8760, rel=1e-5)
+    assert "Total $" not in run(*PAIR).stdout
+
+
+def test_a_base_that_wins_only_with_a_spare_is_said(run):
+    # One p5.4xlarge in London costs less than nine g5.2xlarge in Ireland, until it must be allowed to fail.
+    said = " ".join(
+        run("plan", "--region", "eu-west-*", "--against", "eu-west-1", "--offline", COLUMNS="200").stdout.split()
+    )
+    assert re.search(
+        r"Moving from aws eu-west-1 to aws eu-west-2 saves \$[\d,]+ a month \(-[\d.]+ %\), "
+        r"but costs \$[\d,]+ more with --spare 1 on both sides\. ",
+        said,
+    )
+
+
 def test_your_own_region_is_the_base(run):
     document = run.json(*PAIR, *BASE)
     jsonschema.validate(document, schema(json_documents.PLAN))

@@ -30,7 +30,7 @@ def from_base(plan: Plan) -> str:
         f"Moving from {name} to {names_of([best])} saves {dollars(usd_per_month(saved))} a month ({change})"
         f"{_spared(against.with_spare_difference_usd_per_month)}"
     )
-    if against.sure is Confidence.CLEAR:
+    if against.sure in (Confidence.CLEAR, Confidence.TURNS_WITH_SPARE):
         return f"{text}."
     if against.sure is Confidence.PRICES_APART:
         days = number(against.prices_apart_days)
