@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from melange_cloud.domain.comparison import RegionName
+from melange_cloud.domain.comparison import Confidence, RegionName
 from melange_cloud.domain.decision import Decision
 from melange_cloud.domain.explanation import CurrentFleet
 from melange_cloud.domain.fleet import QuotaNeed
@@ -45,6 +45,11 @@ class BriefRegion:
         usd_per_month: cost of the fleet in a month, USD; None without one.
         usd_per_month_range: cost, USD/month, if the GPUs are [faster, slower] by their stated errors; None: no fleet
             serves the load there, or none was found in time.
+        with_spare_usd_per_month: cost of the cheapest fleet that survives losing any one instance, USD/month; None
+            where there is none, or it was not found in time.
+        obligation_usd: of a commitment, what is signed in all, USD, used or not; None where nothing is signed.
+        sure: of several regions, how certain it is that this one costs more than the cheapest, or of the cheapest, that
+            no other costs less; None where there is nothing to compare.
         gap: (cost - bound) / cost; None where either is unknown.
         is_one_machine: whether the fleet is a single instance, so that nothing serves while it is down.
         fleet: what is rented; empty without a fleet.
@@ -59,6 +64,9 @@ class BriefRegion:
     reason: str
     usd_per_month: float | None
     usd_per_month_range: tuple[float | None, float | None]
+    with_spare_usd_per_month: float | None
+    obligation_usd: float | None
+    sure: Confidence | None
     gap: float | None
     is_one_machine: bool
     fleet: tuple[BriefLine, ...]

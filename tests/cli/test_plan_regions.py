@@ -45,6 +45,15 @@ def test_one_big_machine_is_compared_with_its_spare(run):
     )
 
 
+def test_one_screen_of_json_holds_what_the_screen_shows(run):
+    brief, whole = run.json(*PAIR, "--brief"), run.json(*PAIR)
+    jsonschema.validate(brief, schema(json_documents.BRIEF))
+    for short, region in zip(brief["regions"], whole["regions"], strict=True):
+        assert short["with_spare_usd_per_month"] == region["with_spare"]["usd_per_month"]
+        assert short["sure"] == region["comparison"]["sure"]
+        assert short["obligation_usd"] is None
+
+
 def test_a_commitment_shows_what_is_signed_in_all(run):
     # Two A100-40GB of Google's at the CUD of one year: 2.314207 USD/h each, 8,760 h.
     signed = run(*PAIR, "--purchase", "commit_1y", COLUMNS="100").stdout

@@ -38,7 +38,6 @@ REGIONS_IN_A_ROW = 3
 _NAMED_REGIONS = 6
 _TIMES_FROM = 9
 """Of a fraction more: from ten times as much on, percents say less than times."""
-_QUOTA = "Quota: what the fleet needs of your account's; quotas and capacity are not checked."
 _CERTAIN = (Confidence.CLEAR, Confidence.EQUAL, Confidence.PRICES_APART)
 
 
@@ -95,6 +94,8 @@ def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column
     base = f"base: {_name_of_base(plan)} (--against)." if _has_base(plan) else ""
     versus = Column("vs base" if base else "vs #1", right=True, legend=base)
     moves = Column("$ vs base", right=True, drop=2) if base else Column("Move saves", right=True, drop=6)
+    # Against your own region the dollars matter more than the word; without the column its doubts are a line below.
+    certain = Column("Sure", least=9, drop=3 if base else 1, legend=sure, instead=_not_certain(plan, shown))
     hard = legend_of_marks(map(availability_of_types, shown))
     total = total_legend(region.cost.obligation_usd for region in shown)
     needs = any(region.context.quota_needs for region in shown)
@@ -107,7 +108,7 @@ def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column
             moves,
             Column("--spare 1", right=True, legend=WITH_SPARE),
             Column(TOTAL, right=True, legend=total),
-            Column("Sure", least=9, drop=1, legend=sure, instead=_not_certain(plan, shown)),
+            certain,
             Column("Fleet", least=16, legend=(NOT_CHECKED if needs else "", hard)),
             Column("Age", right=True, legend=old),
         )
@@ -120,7 +121,7 @@ def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column
         moves,
         Column("--spare 1", right=True, legend=WITH_SPARE),
         Column(TOTAL, right=True, legend=total),
-        Column("Sure", least=9, drop=1, legend=sure, instead=_not_certain(plan, shown)),
+        certain,
         Column("$/1M tok", right=True, drop=9),
         Column("Fleet", least=16, legend=hard),
         Column(
