@@ -113,7 +113,7 @@ def main() -> None:
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _end_by_signal)
-    if not sys.warnoptions:  # what libraries advise their callers is nothing that a user of a command can act on
+    if not sys.warnoptions:  # users of a command cannot act on warnings that libraries give to their callers
         warnings.simplefilter("ignore")
     try:
         app()

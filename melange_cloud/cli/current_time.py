@@ -24,6 +24,6 @@ def now() -> datetime:
     try:
         return datetime.fromtimestamp(parse_whole(epoch, 0, _LAST_SECOND), UTC)
     except OutOfRange:
-        raise BadInput(f"SOURCE_DATE_EPOCH={echoed(epoch)}: no date that a calendar has") from None
+        raise BadInput(f"SOURCE_DATE_EPOCH={echoed(epoch)}: not a date in the calendar") from None
     except NotANumber:
-        raise BadInput(f"SOURCE_DATE_EPOCH={echoed(epoch)}: seconds since 1970, a whole number") from None
+        raise BadInput(f"SOURCE_DATE_EPOCH={echoed(epoch)}: give seconds since 1970, a whole number") from None

@@ -1,4 +1,4 @@
-"""What options say in words, read: limits by name, latency targets, which prices to trust."""
+"""Reads options with words: limits by name, latency targets, which prices to trust."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from melange_cloud.inputs.quantities import latency_target_ms
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, PricePolicy, age_of
 
 MOST_OF_A_LIMIT = 1_000_000_000
-"""GPUs, instances or vCPUs that a quota can name; no account has a thousandth of it."""
+"""The largest quota of GPUs, instances or vCPUs; no account has a thousandth of it."""
 
 _EXAMPLES = {"--max-instances": "g5.xlarge=8", "--max-vcpus": "aws:G=96"}
 

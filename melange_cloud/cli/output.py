@@ -73,7 +73,7 @@ def emit(text: str, result: ResultFile = STDOUT) -> None:
         return
     stream = answers()
     if stream is None:
-        raise MelangeError("standard output is closed: give --out FILE")
+        raise MelangeError("standard output is closed: give --output FILE")
     encoding = getattr(stream, "encoding", None)
     text = harmless_json(text, encoding) if is_json else fitting(harmless(text, coloured=colour()), encoding)
     try:
@@ -83,7 +83,7 @@ def emit(text: str, result: ResultFile = STDOUT) -> None:
         raise
     except OSError as error:
         discard(stream)
-        raise MelangeError(f"standard output cannot be written ({error.strerror})", cure="give --out FILE") from error
+        raise MelangeError(f"standard output cannot be written ({error.strerror})", cure="use --output FILE") from error
 
 
 @dataclass(slots=True)

@@ -117,9 +117,9 @@ def refuse_unwritable(out: Path) -> None:
         elif not os.access(parent, os.W_OK | os.X_OK):
             why = f"no permission in the folder {echoed(parent, 80)}"
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, a loop of links
-        why = getattr(error, "strerror", None) or "this cannot be a name"
+        why = getattr(error, "strerror", None) or "not a valid file name"
     if why:
-        raise MelangeError(f"{echoed(out, 150)}: cannot be written ({why})", cure="choose another place")
+        raise MelangeError(f"{echoed(out, 150)}: cannot be written ({why})", cure="choose another path")
 
 
 def _is_stream(out: Path) -> bool:

@@ -116,7 +116,7 @@ def expand_gzip(content: bytes, most_bytes: int = MOST_BYTES) -> bytes:
             if not rest and not expander.eof:
                 # An empty input flushes what is left inside the decompressor, until nothing more comes out.
                 if not (piece := expander.decompress(b"", _CHUNK)):
-                    raise ValueError("truncated gzip data: download the file again")
+                    raise ValueError("damaged gzip data (it is truncated): download the file again")
                 out.write(piece)
         # Zeros may pad the end of gzip data; anything else after it is another member.
         rest = expander.unused_data.lstrip(b"\x00")

@@ -75,7 +75,7 @@ def rate_of(rate: float | str, held: WorkloadFile) -> PlannedRate:
             ) from None
     arrivals, name = held.arrival_rates, held.workload.name
     if arrivals is None:
-        raise BadInput(f"--rate {echoed(rate)}: {name} holds no arrival rates; give requests/s")
+        raise BadInput(f"--rate {echoed(rate)}: {name} has no arrival rates; give requests/s")
     value = _value(word, arrivals)
     if value is None:
         raise BadInput(

@@ -87,7 +87,7 @@ def large_ratio(comparison: EstimateComparison) -> str:
     ratio = comparison.ratio
     if ratio is None:
         return f"at {at} an output token took {comparison.tpot_ms:.3g} ms, less than estimated at any load"
-    rates = f"{comparison.requests_per_s:.3g} instead of {comparison.estimated_requests_per_s:.3g} requests/s"
+    rates = f"{comparison.requests_per_s:.3g} against {comparison.estimated_requests_per_s:.3g} requests/s"
     if ratio < 1:
         return f"at {at} the measured rate is only {ratio:.3g} of the estimate ({rates})"
     return f"at {at} the measured rate is {ratio:.3g} times the estimate ({rates})"

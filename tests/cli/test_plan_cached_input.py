@@ -169,5 +169,5 @@ def test_an_estimate_with_a_cache_is_shown_and_not_saved(
     for more in (("--save",), ("--format", "csv")):
         ran = CliRunner().invoke(app, [*map(str, asked), *more])
         assert ran.exit_code == 2
-        assert "a profile file is of prompts computed in full: leave --cached-input out" in ran.stderr
+        assert "a profile file is for prompts computed in full: drop --cached-input" in ran.stderr
     assert not (tmp_path / "own").exists()

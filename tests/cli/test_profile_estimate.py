@@ -73,8 +73,8 @@ def test_out_ends_decide_the_format(run, config, tmp_path):
     ("arguments", "told"),
     [
         (("--gpu", "L9"), "--gpu L9: not supported; known are L4"),
-        (("--gpu", "L4", "--tp", "3"), "--tp 3: degrees that are estimated are 1, 2, 4, 8"),
-        (("--gpu", "A10G", "--precision", "fp8"), "A10G has no fp8: give --precision bf16"),
+        (("--gpu", "L4", "--tp", "3"), "--tp 3: only 1, 2, 4, 8 can be estimated"),
+        (("--gpu", "A10G", "--precision", "fp8"), "A10G does not support fp8: use --precision bf16"),
         (("--gpu", "L4", "--era", "1999"), "--era 1999: not supported; known are 2025"),
         (("--gpu", "L4", "--tpot-ms", "-5"), "--tpot-ms -5: give milliseconds above 0"),
         (("--gpu", "L4", "--config", "absent.json"), "absent.json: cannot be read (No such file"),
@@ -158,7 +158,7 @@ def test_a_profile_file_is_of_one_gpu(run, config, tmp_path):
     for more in (("--format", "csv"), ("--out", "m.csv")):
         result = run(*ESTIMATE, "--gpu", "L4", "--gpu", "A10G", *more)
         assert result.exit_code == 2
-        assert "a profile file is of one GPU" in result.stderr
+        assert "a profile file is for one GPU" in result.stderr
     assert not (tmp_path / "m.csv").exists()
 
 

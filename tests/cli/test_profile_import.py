@@ -117,7 +117,7 @@ def test_a_folder_gives_its_stages_and_says_what_it_skipped(run, reports, how):
         "picture.png", "empty.json",
     }  # fmt: skip
     (summary,) = [file for file in answer["files"] if "summary" in file["file"]]
-    assert (summary["runs"], "skipped, as its stages are imported" in summary["notes"][0]) == (0, True)
+    assert (summary["runs"], "skipped, since its stages are imported" in summary["notes"][0]) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["summary_lifecycle_metrics.json", "renamed.json"])
@@ -168,11 +168,11 @@ def test_each_run_of_a_usual_sweep_says_what_it_changes(run, tmp_path):
     uses = [entry["use"] for entry in answer["runs"]]
     assert uses[0] == "gives a TPOT of 54 ms at its rate"
     assert uses[1] == "gives a TPOT of 140 ms at its rate"
-    assert uses[2].startswith("not used: 200 requests at once, too few to show saturation")
+    assert uses[2].startswith("not used: 200 requests at once are too few to show saturation")
     assert [entry["grade"] for entry in answer["runs"]] == ["A", "B", None]
     (size,) = answer["sizes"]
     assert (size["points"], size["requests_per_s"], size["tpot_ms"]) == (2, 2.4, 140)
-    assert not any("no run gives a TPOT" in notice for notice in answer["notices"])
+    assert not any("no run has a TPOT" in notice for notice in answer["notices"])
     table = run("profiles", "import", path, COLUMNS="160").stdout
     assert "usual.jsonl, line 3: 2.27 requests/s, not used: 200 requests at once" in table
 
@@ -191,12 +191,12 @@ def test_a_flood_is_the_saturated_rate_and_its_times_are_not_used(run, tmp_path)
     assert answer["runs"][1]["use"] == "used as the saturated rate; its times include queueing"
     (size,) = answer["sizes"]
     assert (size["requests_per_s"], size["tpot_ms"], size["saturated"]) == (pytest.approx(2.6, rel=1e-4), None, True)
-    assert not any("no run gives a TPOT" in notice for notice in answer["notices"])
+    assert not any("no run has a TPOT" in notice for notice in answer["notices"])
 
 
 def test_floods_alone_are_said_to_give_no_tpot(run, tmp_path):
     answer = imported(run, sweep(tmp_path, ("inf", 1000, 384.6, 150_000.0, 160.0)))
-    assert any("no run gives a TPOT" in notice for notice in answer["notices"])
+    assert any("no run has a TPOT" in notice for notice in answer["notices"])
 
 
 def test_few_requests_are_a_doubt_that_is_said(run, tmp_path):
@@ -212,7 +212,7 @@ def test_what_is_far_from_the_estimate_is_said(run, tmp_path):
     answer = imported(run, fast)
     (size,) = answer["sizes"]
     assert size["is_large"]
-    (notice,) = [notice for notice in answer["notices"] if "rarely differ that much" in notice]
+    (notice,) = [notice for notice in answer["notices"] if "rarely differ so much" in notice]
     assert f"the measured rate is {size['measured_over_estimated']:.3g} times the estimate (9.5 against" in notice
 
 
@@ -225,7 +225,7 @@ def test_an_import_says_where_plans_use_it(run, tmp_path):
     )
     assert any(notice.startswith(used) for notice in notices)
     (low,) = [notice for notice in notices if "no higher load was measured at 250 + 200 (up to 45 ms)" in notice]
-    assert "does not lower its rates at other sizes" in low
+    assert "does not lower rates at other sizes" in low
     own, shipped = (
         library.load_profiles("llama-3.1-8b", "bf16", "2025", ["A10G"])[0][KIND],
         library.estimated_profile("llama-3.1-8b", "bf16", "2025", KIND),
@@ -241,7 +241,7 @@ def test_an_import_says_where_plans_use_it(run, tmp_path):
 
 def test_without_an_estimate_smaller_sizes_count_as_the_measured_one(run):
     answer = imported(run, str(FILES / "guidellm_v2.json"), "--gpu", "L4", "--tp", "1", "--precision", "bf16")
-    assert any("smaller sizes count as the next larger one" in notice for notice in answer["notices"])
+    assert any("smaller sizes count as the next larger measured one" in notice for notice in answer["notices"])
 
 
 def test_what_is_far_below_the_estimate_is_said_as_it_is(run, tmp_path):
@@ -250,7 +250,7 @@ def test_what_is_far_below_the_estimate_is_said_as_it_is(run, tmp_path):
     answer = imported(run, slow, "--tpot-ms", "100")
     (size,) = answer["sizes"]
     assert size["is_large"]
-    (notice,) = [notice for notice in answer["notices"] if "rarely differ that much" in notice]
+    (notice,) = [notice for notice in answer["notices"] if "rarely differ so much" in notice]
     assert f"the measured rate is only {size['measured_over_estimated']:.3g} of the estimate (0.1 against" in notice
 
 
@@ -262,7 +262,7 @@ def test_a_token_faster_than_the_estimate_at_any_load_is_said_so(run, tmp_path):
     path = tmp_path / "fast.json"
     path.write_text(json.dumps(document))
     notices = imported(run, str(path), "--gpu", "H100", "--tp", "8")["notices"]
-    (notice,) = [notice for notice in notices if "rarely differ that much" in notice]
+    (notice,) = [notice for notice in notices if "rarely differ so much" in notice]
     assert "an output token took 2 ms, less than estimated at any load. " in notice
 
 
@@ -315,7 +315,7 @@ def test_ten_requests_at_once_are_said_to_be_too_few(run):
 
 
 def test_a_model_that_is_not_shipped_needs_its_precision(run):
-    assert "--precision: qwen3-0.6b is not a model we know" in refused(
+    assert "--precision: unknown model qwen3-0.6b" in refused(
         run, str(FILES / "guidellm_v2.json"), "--gpu", "L4", "--tp", "1"
     )
     answer = imported(run, str(FILES / "guidellm_v2.json"), "--gpu", "L4", "--tp", "1", "--precision", "bf16")
@@ -333,10 +333,10 @@ def test_a_model_that_is_not_shipped_needs_its_precision(run):
         ((SWEEP, "--kv-cache-dtype", "fp8", "--gpu", "L4"), "--gpu L4: the results say A10G"),
         ((SWEEP, "--tpot-ms", "0"), "--tpot-ms 0"),
         ((SWEEP, "--weights-gib", "nan"), "--weights-gib nan"),
-        ((SWEEP, str(FILES / "guidellm_v2.json")), "of several models"),
+        ((SWEEP, str(FILES / "guidellm_v2.json")), "from several models"),
         (
             (str(FILES / "guidellm_v1.json"), str(FILES / "aibrix_simulated.json")),
-            "simulated rates are not a measurement",
+            "simulated rates are not measurements",
         ),
         ((str(FILES / "vllm_2025.pytorch.json"),), "none of the files has a run"),
         ((str(FILES / "vllm_2025.json"), "--tp", "1"), "--gpu: the results do not say"),

@@ -83,7 +83,7 @@ def test_show_writes_to_a_file(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("--gpu", "T4"), "--gpu T4: not supported; known are L4"),
-        (("--gpu", "A10G", "--precision", "fp8"), "A10G has no fp8"),
+        (("--gpu", "A10G", "--precision", "fp8"), "A10G does not support fp8"),
         (("--gpu", "A10G", "--model", "llama-3.1-70b", "--tp", "2"), "94.9 GiB are missing; it has --tp 8"),
         (("--gpu", "L4", "--tp", "3"), "it has --tp 1, 2, 4, 8"),
         (("--gpu", "L4", "--tpot-ms", "0"), "--tpot-ms 0"),

@@ -201,9 +201,9 @@ def test_every_load_becomes_a_row_of_evidence(run, engine, tiny_model, own, tmp_
     ask[ask.index("64x16,128x32")] = "64x16"
     first = run(*ask)
     assert first.exit_code == 0, first.output
-    assert f"wrote 2 measured rows to {rows_file}; before you send them, fill in licence" in first.stderr
-    unknown = f"not known of the server, so empty in {rows_file}: max_num_batched_tokens, kv_cache_tokens"
-    assert f"{unknown}; --server-log FILE may say them" in first.stderr
+    assert f"wrote 2 measured rows to {rows_file}; before you contribute, fill in licence" in first.stderr
+    unknown = f"unknown about the server, so empty in {rows_file}: max_num_batched_tokens, kv_cache_tokens"
+    assert f"{unknown}; --server-log FILE may have them" in first.stderr
     with rows_file.open(newline="") as stream:
         alone, two = csv.DictReader(stream)
     for row, load in ((alone, "1"), (two, "2")):
@@ -273,7 +273,7 @@ def test_without_guidellm_the_line_that_installs_it_is_told(run, engine, tiny_mo
 @pytest.mark.parametrize(
     ("version", "said"),
     [
-        ("echo guidellm version: 0.6.0", "is GuideLLM 0.6.0, needs 0.8 or later"),
+        ("echo guidellm version: 0.6.0", "is GuideLLM 0.6.0, but 0.8 or later is required"),
         ("exit 3", "--version failed"),
         ("echo nonsense", "--version failed: no version"),
     ],
@@ -292,7 +292,7 @@ def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_p
     [
         (("--url", "host:8000"), "--url host:8000: must be the server's address"),
         (("--gpu", "A10"), "--gpu A10: not supported; known are L4, A10G"),
-        (("--sizes", "128"), "--sizes '128': input x output tokens, such as 128x128,1024x256"),
+        (("--sizes", "128"), "--sizes '128': give input x output tokens, like 128x128,1024x256"),
         (("--sizes", "128x128,"), "--sizes"),
         (("--sizes", "0x5"), "--sizes '0x5'"),
         (("--sizes", "128x1"), "one output token has no time per output token"),
@@ -302,7 +302,7 @@ def test_a_guidellm_that_will_not_do_is_told(run, engine, tiny_model, own, tmp_p
         (("--ttft-ms", "nan"), "--ttft-ms nan: give milliseconds above 0"),
         (("--seconds-per-point", "0"), "--seconds-per-point 0: give a positive number"),
         (("--era", "1999"), "--era 1999: not supported; known are 2025"),
-        (("--model", "no-such"), "--precision: no-such is not a model we know"),
+        (("--model", "no-such"), "--precision: unknown model no-such"),
         (("--served-model", "other"), f"serves {SERVED}"),
         (("--tokenizer", "./nothing"), "--tokenizer ./nothing: folder not found"),
     ],

@@ -67,7 +67,7 @@ def test_a_name_that_does_not_say_what_the_command_makes_is_bad_input(name, chos
         ("folder.json", "it is a folder"),
         ("folder", "it is a folder"),
         (f"{'a' * 300}.json", "File name too long"),
-        ("a\0b.json", "this cannot be a name"),
+        ("a\0b.json", "not a valid file name"),
         ("loop/a.json", "cannot be written"),
     ],
 )

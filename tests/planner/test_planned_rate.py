@@ -53,7 +53,7 @@ def test_other_words_are_refused(word: str, says: str) -> None:
 
 
 def test_a_workload_without_arrivals_has_no_rate() -> None:
-    with pytest.raises(BadInput, match="chat holds no arrival rates; give requests/s"):
+    with pytest.raises(BadInput, match="chat has no arrival rates; give requests/s"):
         rate_of("p95", load_workload_file("chat"))
     figures_only = replace(WEEK, arrival_rates=ArrivalRates(60, 58, 5.5, 7.8, 8.4))
     assert rate_of("p95", figures_only).requests_per_s == 7.8

@@ -124,7 +124,7 @@ def test_a_model_that_is_not_shipped_works_from_the_measurements_alone() -> None
     save(read_runs(FILES / "guidellm_v2.json"), model="Qwen/Qwen3-0.6B")
     profiles, missing = load_profiles("Qwen/Qwen3-0.6B", gpus=["A10G", "L4"])
     assert list(profiles) == [KIND]
-    assert "measured on L4" in missing["L4"]
+    assert "no measurement or estimate of qwen3-0.6b on L4" in missing["L4"]
     answer = profiles[KIND].max_tput(130, 64, Slo(tpot_ms=8))
     assert isinstance(answer, MaxTput)
     assert answer.origin == "measured"
@@ -244,8 +244,8 @@ LABELS = (("gpu", "L4"), ("tp", "1"))
         (lambda: attribute([*SWEEP, *relabelled(gpu="L4", tp="1")]), "contradict each other, A10G and L4"),
         (lambda: attribute([*SWEEP, replace(SWEEP[0], model="m")]), "from several models, llama-3.1-8b, m"),
         (lambda: attribute([replace(SWEEP[0], model="")]), "--model: the results do not name"),
-        (lambda: attribute([replace(SWEEP[0], model="m", labels=LABELS)]), "--precision: m is not"),
-        (lambda: attribute(relabelled(gpu="A10G", tp="3")), "--tp 3: profiles have 1, 2, 4, 8"),
+        (lambda: attribute([replace(SWEEP[0], model="m", labels=LABELS)]), "--precision: unknown model m"),
+        (lambda: attribute(relabelled(gpu="A10G", tp="3")), "--tp 3: not supported; use 1, 2, 4, 8"),
         (lambda: attribute(relabelled(gpu="A10G", tp="1"), era="1999"), "--era 1999: not supported"),
         (lambda: attribute([replace(SWEEP[0], tpot_ms=9.0)]), "26.8 ms to read the bf16 weights"),
     ],

@@ -42,11 +42,11 @@ FAKES = {
     "serves nothing": (f"{ANSWER}    write('o', 0, [0] * len(names))", "is served instead of 1"),
     "rents too little": (f"{ANSWER}    write('o', 1.01, [0, 1] + [0, 1] * 4)", "may fill only 1"),
     "rents a fraction": (f"{ANSWER}    write('o', 1, [0.5, 0.5] + [1, 0] * 4)", "a whole number"),
-    "leaves out a variable": (f"{ANSWER}    write('o', 4.68, [1, 1])", "leaves out variables"),
+    "leaves out a variable": (f"{ANSWER}    write('o', 4.68, [1, 1])", "variables are missing"),
     "answers NaN": (f"{ANSWER}    write('o', 'nan', ['nan'] * len(names))", "not a number"),
     "misstates its cost": (f"{ANSWER}    write('o', 0.01, [2, 0] + [1, 0] * 4)", "0.01 USD/h .* 7.34"),
-    "finds it infeasible": (f"{ANSWER}    write('n', 0, [0] * len(names))", "infeasible that has an answer"),
-    "proves too much": (f"{ANSWER}    write('o', 36.7, [10, 0] + [1, 0] * 4)", "a fleet costs 7.34"),
+    "finds it infeasible": (f"{ANSWER}    write('n', 0, [0] * len(names))", "calls a feasible question infeasible"),
+    "proves too much": (f"{ANSWER}    write('o', 36.7, [10, 0] + [1, 0] * 4)", "but one costs 7.34"),
     "says nothing": (f"{ANSWER}    write('u', 0, [0] * len(names))", "stopped without an answer"),
 }
 

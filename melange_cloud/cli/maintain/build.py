@@ -16,10 +16,10 @@ CHECK_EXAMPLE = "Example: melange-cloud maintain check"
 
 
 def build(out: Annotated[Path | None, OUT("Folder [default: the shipped one].")] = None, force: Force = False) -> None:
-    """Write what is kept of the shipped profiles, the same bytes every time.
+    """Write the stored parts of the shipped profiles, the same bytes every time.
 
-    Estimates are computed when they are asked; a fingerprint of each is kept, to prove that they are the same
-    everywhere. Measured points that are pinned over them are chosen from the shipped measurements.
+    Estimates are computed on demand; a fingerprint of each is stored, to prove that they are the same everywhere.
+    The measured points pinned over them are chosen from the shipped measurements.
     """
     from melange_cloud.calibration import build_profiles as making
     from melange_cloud.calibration.choose_pins import pinned

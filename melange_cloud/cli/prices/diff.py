@@ -19,7 +19,7 @@ SIDES = "snapshot, cache, a day (2026-11-22) or a price sheet."
 
 def diff(
     before: Annotated[str, typer.Argument(help=SIDES, metavar="SIDE")] = "snapshot",
-    after: Annotated[str, typer.Argument(help="The same; what it is compared with.", metavar="SIDE")] = "cache",
+    after: Annotated[str, typer.Argument(help="The same, for the other side.", metavar="SIDE")] = "cache",
     provider: Provider = None,
     region: AllRegions = None,
     purchase: Purchases = None,
@@ -27,7 +27,7 @@ def diff(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Compare prices: what moved and by how much, what appeared, what vanished.
+    """Compare two sets of prices: what changed and by how much, what appeared, what vanished.
 
     Only what both sides cover is compared, by region and purchase. Prices are before discounts.
     """

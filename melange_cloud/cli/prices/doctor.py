@@ -19,9 +19,9 @@ def doctor(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Say which credentials, endpoints and permissions there are, how old all prices are, and how to fix each.
+    """Check credentials, endpoints and permissions, and the age of all prices; say how to fix what is wrong.
 
-    Exit code 5 where something is set up and does not work.
+    Exit code 5: something is set up but does not work.
     """
     from melange_cloud.clouds.deadline import deadline_of
     from melange_cloud.market.doctor import examine

@@ -1,4 +1,4 @@
-"""``melange-cloud prices``: fetches, lists, compares and exports prices, and says what is in their way."""
+"""``melange-cloud prices``: fetches, lists, compares and exports prices, and finds out why they are old."""
 
 import typer
 

@@ -43,7 +43,7 @@ melange-cloud profiles estimate --config config.json --model my-model --gpu all 
 
 
 def estimate(
-    config: Annotated[Path, typer.Option("--config", help="The model's config.json, as Hugging Face models have it.")],
+    config: Annotated[Path, typer.Option("--config", help="The model's config.json, as on Hugging Face.")],
     gpu: GpuNames,
     tensor_parallel: TensorParallel = None,
     precision: Annotated[str | None, PRECISION(default="that of the config")] = None,
@@ -78,12 +78,14 @@ def estimate(
     gpus = gpus_of(gpu)
     as_profile_file = result.format == Format.CSV
     if as_profile_file and len(gpus) > 1:
-        raise BadInput("a profile file is of one GPU: give one --gpu, another --format, or --save without --format csv")
+        raise BadInput(
+            "a profile file is for one GPU: give one --gpu, another --format, or --save without --format csv"
+        )
     served_by = resolve_engine(engine, find_era(era))
     share = DEFAULT_CACHED_INPUT if cached_input is None else cached_input
     if share and (save or as_profile_file):
         raise BadInput(
-            "a profile file is of prompts computed in full: leave --cached-input out; plan --config takes it"
+            "a profile file is for prompts computed in full: drop --cached-input, or give it to plan --config"
         )
     shape = read_config(config, None if model is None else plain_name(model))
     estimates, left_out = estimate_per_gpu(

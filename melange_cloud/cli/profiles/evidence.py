@@ -15,7 +15,9 @@ EXAMPLES = "Examples: melange-cloud profiles evidence --gpu L4; melange-cloud pr
 
 Check = Annotated[
     Path | None,
-    typer.Option("--check", metavar="FILE", help="Check a file of measured rows that you want to send, and list it."),
+    typer.Option(
+        "--check", metavar="FILE", help="Check a file of measured rows before you contribute it, and list it."
+    ),
 ]
 
 
@@ -42,4 +44,4 @@ def evidence(
     found = evidence_list(gpus_of(gpu) if gpu else (), find_model(model).name if model else None)
     output.show(evidence_page(found), result)
     if not found.rows:
-        output.warn("nothing was measured of this model on these GPUs: its profiles are estimates")
+        output.warn("this model was not measured on these GPUs: its profiles are estimates")

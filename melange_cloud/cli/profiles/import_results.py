@@ -38,11 +38,11 @@ melange-cloud profiles import reports-20260301/ --gpu H100 --tp 1 --model llama-
 
 It reads the results of vllm bench serve, SGLang bench_serving, GuideLLM (version 2), AIPerf, genai-perf, inference-perf
 and AIBrix profiles; other files of a folder are skipped. A run counts with 10 completed requests; grade A (±10 %)
-needs at least 100, and 10 times those in flight. It refuses runs with more than 1 % failed,
-cancelled ones, and what the GPU, or another model than the results name, cannot have done.
+needs at least 100, and 10 times those in flight. Runs are refused if they were cancelled, if more than 1 % of their
+requests failed, if they name another model, or if they are faster than the GPU can be.
 
-An import is one file in your data folder (MELANGE_CLOUD_PROFILES names another), which the answer names: delete it to
-take the import back.
+An import is one file in your data folder (or in MELANGE_CLOUD_PROFILES). The answer names the file: delete it to undo
+the import.
 """
 
 
@@ -51,22 +51,20 @@ def import_(
         list[str],
         typer.Argument(metavar="FILE...", help="Result files, folders of them, or patterns such as 'run*.json'."),
     ],
-    gpu: Annotated[list[str] | None, GPU(f"The one that was measured: {', '.join(GPUS)}.")] = None,
+    gpu: Annotated[list[str] | None, GPU(f"The measured GPU: {', '.join(GPUS)}.")] = None,
     tensor_parallel: Annotated[int | None, TENSOR_PARALLEL("GPUs of the measured replica.", default="", min=1)] = None,
-    model: Annotated[str | None, MODEL("The model that was measured", default="what the results say")] = None,
+    model: Annotated[str | None, MODEL("The measured model", default="what the results say")] = None,
     precision: Precision = None,
     era: Era = None,
     engine: Annotated[
-        str | None, ENGINE("The engine that was measured, with its version: 'vLLM 0.12.0'", "what the results say")
+        str | None, ENGINE("The measured engine, with its version: 'vLLM 0.12.0'", "what the results say")
     ] = None,
     result_model: Annotated[
         str | None,
-        typer.Option(
-            "--result-model", help="What the results call the model, if they seem to name another than --model."
-        ),
+        typer.Option("--result-model", help="The model's name in the results, if it seems to be another than --model."),
     ] = None,
     kv_cache_dtype: Annotated[
-        str | None, typer.Option("--kv-cache-dtype", help="What the KV cache was kept in, such as fp8.")
+        str | None, typer.Option("--kv-cache-dtype", help="Data type of the KV cache, such as fp8.")
     ] = None,
     max_model_len: Annotated[
         int | None, typer.Option("--max-model-len", min=1, help="Longest input + output the engine was started for.")
@@ -89,9 +87,9 @@ def import_(
     out: Out = None,
     force: Force = False,
 ) -> None:
-    """Take your own benchmark results as a profile: plans use it instead of the shipped one near the sizes measured.
+    """Import your own benchmark results as a profile: plans use it instead of the shipped one near the measured sizes.
 
-    What a result says of itself (vllm bench serve --metadata gpu=A10G tp=1) fills the options that are not given.
+    Labels in the results (vllm bench serve --metadata gpu=A10G tp=1) fill the options that are not given.
     """
     from melange_cloud.profiles.import_results import ImportQuestion, import_results, reading_notes
     from melange_cloud.profiles.importers.folder import read_all

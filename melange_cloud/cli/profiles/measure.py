@@ -109,13 +109,13 @@ def measure(
         typer.Option("--endpoint", help="completions has exact input lengths; chat adds its template's tokens."),
     ] = Endpoint.COMPLETIONS,
     engine: Annotated[
-        str | None, ENGINE("What runs there, with its version: 'vLLM 0.12.0'", "what the server says")
+        str | None, ENGINE("The server's software, with its version: 'vLLM 0.12.0'", "what the server says")
     ] = None,
     server_log: Annotated[
         Path | None,
         typer.Option(
             "--server-log",
-            help="The log of the server's start (vLLM, SGLang, TensorRT-LLM), for what --evidence says of it.",
+            help="The log of the server's start (vLLM, SGLang, TensorRT-LLM), to fill in --evidence.",
         ),
     ] = None,
     evidence: Annotated[
@@ -123,7 +123,7 @@ def measure(
         typer.Option(
             "--evidence",
             metavar="FILE.csv",
-            help="Also write every load as a measured row, with what is known of server and GPUs.",
+            help="Also write every load as a measured row, with all known facts about server and GPUs.",
         ),
     ] = None,
     tokenizer: Annotated[
@@ -204,7 +204,7 @@ def measure(
         )
     )
     if beyond:
-        takes = f"the server takes {question.max_total_tokens:,} tokens (max_model_len)"
+        takes = f"the server accepts at most {question.max_total_tokens:,} tokens (max_model_len)"
         output.warn(f"left out, since {takes}: {', '.join(map(str, beyond))}")
     tool = find_guidellm(guidellm)
     known = server_evidence(options, server, question, tool, api_key)
@@ -240,7 +240,7 @@ def measure(
     output.show(measurement_page(measurement_of(question, measured, profile, tool.name)), result)
     cut_short = [f"{size.size}: {size.ended}" for size in measured if not size.complete]
     if cut_short:
-        raise MelangeError("\n".join([*cut_short, "the same command tries these again and keeps the rest"]))
+        raise MelangeError("\n".join([*cut_short, "run the same command to try these again and keep the rest"]))
 
 
 def _sizes(sizes: str | None, workload: str | None) -> "tuple[RequestSize, ...]":

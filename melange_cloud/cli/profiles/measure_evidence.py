@@ -93,7 +93,7 @@ class ServerEvidence:
         write_whole(self.file, written(evidence_page(listed), Format.CSV, width=None))
         count = "1 measured row" if len(rows) == 1 else f"{len(rows)} measured rows"
         output.note(
-            f"wrote {count} to {self.file}; before you send them, fill in licence and submitter (or source_url), and "
+            f"wrote {count} to {self.file}; before you contribute, fill in licence and submitter (or source_url), and "
             f"check them: melange-cloud profiles evidence --check {self.file}"
         )
 
@@ -125,8 +125,8 @@ def server_evidence(
             raise BadInput("--evidence: the server does not say what it is; give --engine, such as 'vLLM 0.12.0'")
         unknown = unknown_settings(settings)
         if unknown:
-            cure = "; --server-log FILE may say them" if options.log is None else ""
-            output.warn(f"not known of the server, so empty in {options.file}: {', '.join(unknown)}{cure}")
+            cure = "; --server-log FILE may have them" if options.log is None else ""
+            output.warn(f"unknown about the server, so empty in {options.file}: {', '.join(unknown)}{cure}")
         if isinstance(monitor, NoMonitor):
             output.warn(f"power limit and clock of the GPU stay empty in {options.file}: {monitor.reason}")
     elif isinstance(monitor, NoMonitor) and monitor.other_gpu:

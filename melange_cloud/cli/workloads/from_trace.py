@@ -65,23 +65,23 @@ def from_trace(
     ] = None,
     time_unit: Annotated[
         TimeUnit | None,
-        typer.Option("--time-unit", help="Of times that are numbers [default: by name, size, span and rate]."),
+        typer.Option("--time-unit", help="Unit of numeric times [default: by name, size, span and rate]."),
     ] = None,
     time_zone: Annotated[
         str | None,
         typer.Option(
-            "--time-zone", metavar="ZONE", help="Of times that carry none, such as Europe/Berlin [default: UTC]."
+            "--time-zone", metavar="ZONE", help="Time zone of times without one, such as Europe/Berlin [default: UTC]."
         ),
     ] = None,
     ignore_times: Annotated[
-        bool, typer.Option("--ignore-times", help="The times are not real: keep no arrival rates.")
+        bool, typer.Option("--ignore-times", help="Ignore the times; the workload then has no arrival rates.")
     ] = False,
     where: Annotated[
         list[str] | None,
         typer.Option(
             "--where",
             metavar="COLUMN=VALUE",
-            help="Count only such rows, as in model=NAME; * is any value. Repeatable: the same column allows each "
+            help="Count only these rows, such as model=NAME; * is any value. Repeatable: the same column allows each "
             "value, several columns must all match.",
         ),
     ] = None,
@@ -108,7 +108,7 @@ def from_trace(
 ) -> None:
     """Make a workload file from traces: nothing clamped, rows that cannot be read are counted and shown.
 
-    Columns are found by themselves in Azure LLM traces, BurstGPT, Mooncake, Bailian, ServeGen, LiteLLM, vLLM and
+    Columns are detected in Azure LLM traces, BurstGPT, Mooncake, Bailian, ServeGen, LiteLLM, vLLM and
     OpenTelemetry logs and in usage records of OpenAI, Anthropic, Gemini and Bedrock, or named by the options. Input
     tokens include those read from a prompt cache. A log of several models needs --where.
     """

@@ -10,7 +10,7 @@ from melange_cloud.cli.options import OUT
 
 
 class EmptyWindows(StrEnum):
-    """What a window without any request is."""
+    """How to count a window without requests."""
 
     AUTO = "auto"
     GAP = "gap"
@@ -18,10 +18,10 @@ class EmptyWindows(StrEnum):
 
 
 JsonOut = Annotated[Path | None, OUT("Write the workload to this file, which ends in .json.")]
-Note = Annotated[list[str] | None, typer.Option("--note", help="Something that a user should know; repeatable.")]
+Note = Annotated[list[str] | None, typer.Option("--note", help="A note for users; repeatable.")]
 Title = Annotated[str | None, typer.Option("--title", help="What it is [default: made from the name].")]
 Source = Annotated[str | None, typer.Option("--source", help="Where it comes from [default: the file's name].")]
-Licence = Annotated[str | None, typer.Option("--licence", help="Under which it may be passed on.")]
+Licence = Annotated[str | None, typer.Option("--licence", help="Its licence.")]
 Dated = Annotated[
     str | None, typer.Option("--dated", help="When the traffic was seen [default: from the times, where dated].")
 ]
