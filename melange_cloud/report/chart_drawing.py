@@ -22,6 +22,9 @@ INSTALL = "pictures need matplotlib, which is not installed: pip install 'melang
 _MARKERS = dict(zip(COLOURS.values(), "osD^v", strict=True))
 _FEW_MARKS = (0.04, 0.12)
 """Where a line has marks only to be distinguished in grey: from here on, each so far, parts of the panel's diagonal."""
+_BESIDE = 0.008
+"""How far error bars are from each other, parts of the panel's width."""
+
 _LEGEND_CHARACTERS = 14.0
 """Characters of a legend for each inch of a panel."""
 _HANDLE_CHARACTERS = 6
@@ -154,6 +157,7 @@ def _draw_lines(axes: "Axes", panel: LinePanel, inches: float) -> None:
     from matplotlib.ticker import StrMethodFormatter
 
     lines = [_draw_line(axes, line) for line in panel.lines]
+    _draw_errors(axes, [line for line in panel.lines if line.errors])
     highest = max(panel.level or panel.lowest, *(_top(line) for line in panel.lines))
     highest = max(highest, *(_band_top(band) for band in panel.bands)) if panel.bands else highest
     bands = [_draw_band(axes, band, 2 * highest) for band in panel.bands]
@@ -197,11 +201,21 @@ def _draw_line(axes: "Axes", line: ChartLine) -> Any:
         markerfacecolor=_PAPER if line.dashed else line.colour,
         label=line.name,
     )
-    if line.errors:
+    return artist
+
+
+def _draw_errors(axes: "Axes", lines: Sequence[ChartLine]) -> None:
+    """The errors of one line as a band; of several as bars side by side, since bands on bands tell nothing."""
+    every_x = [x for line in lines for x, _ in line.points]
+    for at, line in enumerate(lines):
+        xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
         low = [y * (1 - less) for y, (less, _) in zip(ys, line.errors, strict=True)]
         high = [y * (1 + more) for y, (_, more) in zip(ys, line.errors, strict=True)]
-        axes.fill_between(xs, low, high, color=line.colour, alpha=0.15, linewidth=0)
-    return artist
+        if len(lines) == 1:
+            axes.fill_between(xs, low, high, color=line.colour, alpha=0.15, linewidth=0)
+            return
+        aside = (at - (len(lines) - 1) / 2) * _BESIDE * (max(every_x) - min(every_x))
+        axes.vlines([x + aside for x in xs], low, high, color=line.colour, linewidth=1.2, alpha=0.8)
 
 
 def _top(line: ChartLine) -> float:

@@ -54,8 +54,8 @@ class GridPanel:
 class ChartLine:
     """A line through points (x, y), with a mark at each, or with a few marks that tell a GPU's line from another's.
 
-    ``errors`` are fractions of y downward and upward, drawn as a band; ``dashed`` tells a second kind of line from the
-    first.
+    ``errors`` are fractions of y downward and upward, drawn as a band, or as bars where several lines have them.
+    ``dashed`` tells a second kind of line from the first.
     """
 
     name: str

@@ -42,7 +42,9 @@ def heat_map_chart(shown: HeatMap) -> Chart:
     panels: tuple[GridPanel | LinePanel, ...]
     if shown.over == "tpot":
         panels = (_over_tpot(shown),)
-        notes: tuple[str, ...] = ("Bands: the errors of the profiles. No point: the GPU cannot meet the target.",)
+        notes: tuple[str, ...] = (
+            "Vertical bars: the errors of the profiles. No point: the GPU cannot meet the target.",
+        )
     else:
         panels = tuple(_grids(shown))
         notes = (*_signs(shown), _WHOLE)
