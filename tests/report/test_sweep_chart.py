@@ -92,10 +92,19 @@ def test_without_the_ends_there_is_no_band_and_none_is_spoken_of() -> None:
     assert panels(bare)[0].bands == ()
     assert panels(bare)[0].point == (10.0, 1460.0, "the plan: $1,460")
     assert not any("Band" in note for note in chart.notes)
+    assert any("errors of the profiles are not drawn" in note for note in chart.notes)
 
 
 def test_the_banners_are_in_the_picture() -> None:
     assert sensitivity_chart(OVER_RATE).banners == (plans.EXAMPLE, plans.SNAPSHOT)
+
+
+def test_a_change_that_two_sweeps_found_at_slightly_different_values_is_no_spike() -> None:
+    """At 11 both go from 2 to 3 instances, so that in between one of them would look cheaper than the other."""
+    for late in (10.9999, 11.0001):
+        both = {"A10G": (stretch(8.0, late, 2), stretch(late, 16.0, 3))}
+        swept = replace(OVER_RATE, sweep=replace(OVER_RATE.sweep, singles=both, step=1e-4))
+        assert {y for _, y in panels(swept)[1].lines[0].points} == {1.0}
 
 
 def test_ratios_along_a_price_are_curves() -> None:

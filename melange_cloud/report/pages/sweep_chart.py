@@ -37,6 +37,8 @@ def sensitivity_chart(answer: Sensitivity) -> Chart:
     notes = ["Steps are whole instances; every change of the fleet is computed, not sampled."]
     if _band(answer):
         notes.append("Band: every profile off by its stated error at once, all slower or all faster.")
+    else:
+        notes.append("The errors of the profiles are not drawn here; a plan says what they do to its cost.")
     if alone:
         notes.append("A GPU type without a line cannot serve this traffic on its own.")
     return Chart(
@@ -51,7 +53,7 @@ def sensitivity_chart(answer: Sensitivity) -> Chart:
 
 def _cost(answer: Sensitivity) -> LinePanel:
     sweep, hours = answer.sweep, answer.basis.calculation.hours_per_month
-    cost = tuple((x, hours * usd) for x, usd in _corners(sweep.stretches, sweep.stretches, lambda mix, _: mix))
+    cost = tuple((x, hours * usd) for x, usd in _corners(sweep.stretches, sweep.stretches, lambda mix, _: mix, 0.0))
     return LinePanel(
         "Cost of the cheapest fleet",
         X_AXIS[sweep.over].format(gpu=clean(sweep.gpu)),
@@ -95,7 +97,7 @@ def _alone(answer: Sensitivity) -> tuple[LinePanel, ...]:
     sweep = answer.sweep
     lines = []
     for name, stretches in sorted(sweep.singles.items()):
-        points = _corners(sweep.stretches, stretches, lambda mix, alone: alone / mix)
+        points = _corners(sweep.stretches, stretches, lambda mix, alone: alone / mix, sweep.step)
         if points:
             gpu = name.split(" ")[0]
             colour = COLOURS.get(gpu, OTHER_COLOUR)
@@ -116,11 +118,22 @@ def _alone(answer: Sensitivity) -> tuple[LinePanel, ...]:
     )
 
 
-def _corners(mix: Sequence[Stretch], other: Sequence[Stretch], of: Callable[[float, float], float]) -> Points:
-    """A function of two costs, USD/h, at both ends of every range over which both fleets stay the same."""
+def _corners(
+    mix: Sequence[Stretch], other: Sequence[Stretch], of: Callable[[float, float], float], step: float
+) -> Points:
+    """A function of two costs, USD/h, at both ends of every range over which both fleets stay the same.
+
+    Args:
+        mix, other: of two sweeps.
+        of: the function.
+        step: changes nearer than this, a fraction of the quantity, may be one change that the two sweeps found at
+            slightly different values: nothing is known between them.
+    """
     edges = sorted({edge for part in (*mix, *other) for edge in (part.low, part.high)})
     points: list[tuple[float, float]] = []
     for low, high in pairwise(edges):
+        if high - low <= 2 * step * high:
+            continue
         middle = (low + high) / 2
         parts = [next((part for part in of_one if part.low <= middle <= part.high), None) for of_one in (mix, other)]
         known = [part for part in parts if part is not None and part.status.has_fleet]
