@@ -36,7 +36,7 @@ def plan_bars() -> Iterator[tuple[OnRegion | None, OnFetch | None]]:
                 _show(bar, tasks, "solving", 0, None, f"planning {name}")
 
         def on_fetch(what: str, done: int, total: int | None) -> None:
-            _show(bar, tasks, what, done, total, f"reading prices: {what}")
+            _show(bar, tasks, what, done, total, _fetched(what, done, total))
 
         yield on_region, on_fetch
 
@@ -51,7 +51,7 @@ def fetch_bar() -> Iterator[OnFetch | None]:
         tasks: dict[str, TaskID] = {}
 
         def on_fetch(what: str, done: int, total: int | None) -> None:
-            _show(bar, tasks, what, done, total, f"reading prices: {what}")
+            _show(bar, tasks, what, done, total, _fetched(what, done, total))
 
         yield on_fetch
 
@@ -102,6 +102,11 @@ def _bars() -> "Progress":
         console=Console(stderr=True),
         transient=True,
     )
+
+
+def _fetched(what: str, done: int, total: int | None) -> str:
+    """What is read, and how much of it where nobody knows how much there is."""
+    return f"reading prices: {what}" + (f", {done:,}" if total is None and done else "")
 
 
 def _show(bar: "Progress", tasks: "dict[str, TaskID]", key: str, done: int, total: int | None, text: str) -> None:
