@@ -15,7 +15,7 @@ from melange_cloud.inputs import read_text
 HEADER = """\
 # The estimator's constants, one row per (GPU, era, precision); melange_cloud/estimator/roofline.py has the formulas.
 # They are effective numbers that make the formulas meet measurements, not physics: read a row as a whole.
-# Made by `melange-cloud profiles calibrate` from profiles/measured; edit calibration/constant_groups.py, not this.
+# Made by `melange-cloud maintain calibrate` from profiles/measured; edit calibration/constant_groups.py, not this.
 #
 #   precision           "fp16" stands for both 16-bit precisions, which are equally fast
 #   read_weights        fraction of the memory bandwidth reached when a step reads the weights

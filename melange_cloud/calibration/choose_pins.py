@@ -303,6 +303,6 @@ def _text(place: _Place, points: Sequence[tuple[int, OperatingPoint]]) -> str:
         "max_num_seqs": str(era.settings(load_gpus()[gpu], engine if engine in era.engines else None).max_num_seqs),
         "source": f"published measurements (profiles/measured); {error}",
         "calibration": "none, measured",
-        "made by": "melange-cloud profiles build",
+        "made by": "melange-cloud maintain build",
     }
     return format_profile(header, points)
