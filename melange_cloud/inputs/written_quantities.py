@@ -37,6 +37,8 @@ _OF_LETTER = {"s": "s", "m": "min", "h": "h", "d": "d"}
 _TOKENS = re.compile(r"k?\s*(?:t|tok|toks|token|tokens)\s*(?:/|p|per\b).*")
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*([a-z]+)\s*")
 _NOT_FINITE = ("nan", "inf", "infinity")
+_MOST_AS_FACTOR = 2.0
+"""Up to this, who wants a share added may write what that multiplies by: 1.2 for 20 % more."""
 _MOST_TIMES = 1_000.0
 """A fraction without a percent sign is not meant above it."""
 
@@ -92,6 +94,8 @@ def fraction(text: str, most: float = math.inf) -> float:
     if unit not in ("", "%", "percent") or not 0 <= share <= most or (not unit and value > _MOST_TIMES):
         raise NotANumber("not a fraction")
     if not unit and value > 1:
+        if value <= _MOST_AS_FACTOR:
+            raise Ambiguous(f"write {100 * (value - 1):g}% for {value:g} times, else {value:g}% or {100 * value:g}%")
         raise Ambiguous(f"write {value:g}% or {100 * value:g}%: a number above 1 may mean either")
     return share
 

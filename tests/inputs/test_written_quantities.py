@@ -56,7 +56,7 @@ AMBIGUOUS: list[tuple[Callable[[str], float], str, str]] = [
     *((read, "1,5", "without a comma") for read in (fraction, factor, latency_ms, requests_per_s, gib, seconds, hours)),
     (requests_per_s, "36,000/h", "without a comma"),
     (fraction, "20", "write 20% or 2000%: a number above 1 may mean either"),
-    (fraction, "1.5", "write 1.5% or 150%"),
+    (fraction, "1.5", "write 50% for 1.5 times, else 1.5% or 150%"),
     (latency_ms, "0.05", "write 0.05s or 0.05ms"),
     (latency_ms, "100m", "write min or ms"),
     (lambda text: latency_ms(text, 10), "100s", "write 100ms, or 100000ms if that is meant"),
