@@ -15,7 +15,7 @@ from melange_cloud.cli.help_page import MORE
 from melange_cloud.cli.maintain import commands
 from melange_cloud.cli.options import QUIET
 from melange_cloud.cli.output import be_quiet, emit, warn
-from melange_cloud.cli.plain_numbers import drop_impossible_sizes, read_plain_numbers
+from melange_cloud.cli.plain_numbers import drop_impossible_sizes, read_plain_numbers, take_words_in_any_case
 from melange_cloud.cli.prices import price_commands
 from melange_cloud.cli.profiles import profile_commands
 from melange_cloud.cli.streams import take_stdout
@@ -91,6 +91,7 @@ app.command("solve")(solve.solve)
 app.command("schema")(schema.schema)
 app.command("completion")(completion)
 read_plain_numbers(app)
+take_words_in_any_case(app)
 
 
 for listed in app.registered_commands:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import typer
-from typer.models import OptionInfo
+from typer.models import OptionInfo, ParameterInfo
 
 from melange_cloud.cli.gathered_faults import gathering
 from melange_cloud.errors import BadInput, echoed
@@ -41,6 +41,15 @@ def read_plain_numbers(app: typer.Typer) -> None:
                 if info.parser is not None and id(info) not in seen:
                     info.parser = gathering(info.parser)
                     seen.add(id(info))
+
+
+def take_words_in_any_case(app: typer.Typer) -> None:
+    """Let every command's options and arguments with a closed list of words take them in any case: ``JSON``."""
+    for callback in _callbacks(app):
+        for parameter in inspect.signature(callback).parameters.values():
+            for info in get_args(parameter.annotation)[1:]:
+                if isinstance(info, ParameterInfo):
+                    info.case_sensitive = False
 
 
 def drop_impossible_sizes() -> None:

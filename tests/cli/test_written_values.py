@@ -237,3 +237,16 @@ def test_a_region_to_compare_with_may_be_written_as_answers_print_it(run) -> Non
     for typed in ("us-east-1", "US-EAST-1", "aws us-east-1", "Amazon:us-east-1"):
         result = run("plan", "--region", "us-east-1,us-west-2", "--against", typed, *cheap)
         assert result.exit_code == 0, result.output
+
+
+def test_words_of_a_closed_list_are_taken_in_any_case(run) -> None:
+    for typed, same in (
+        (("workloads", "scale", "code-week", "--rate", "20", "--at", "PEAK"), ("--at", "peak")),
+        (("workloads", "list", "--format", "JSON"), ("--format", "json")),
+        (("prices", "list", "--region", "us-east-1", "--offline", "-f", "Csv"), ("-f", "csv")),
+        (("schema", "Plan"), ("plan",)),
+    ):
+        found = [run(*words) for words in (typed, (*typed[: -len(same)], *same))]
+        assert [result.exit_code for result in found] == [0, 0], found[0].output
+        assert found[0].stdout == found[1].stdout
+    assert run("workloads", "list", "--format", "XLSX").exit_code == 2
