@@ -36,6 +36,8 @@ melange-cloud plan --region us-east-1 --rate 40 --current fleet.csv --stay-withi
 
 melange-cloud plan --region us-east-1 --region us-central1 --compare-purchases
 
+melange-cloud plan --region 'us-*' --against us-east-1
+
 melange-cloud plan --region 'eu-*' --gpu A10G,L4 --spare 1 --output plan.json
 """
 

@@ -300,6 +300,26 @@ def test_a_base_without_a_plan_is_said() -> None:
     assert "vs #1" in shown
 
 
+def test_the_cheapest_with_a_spare_is_named_where_it_is_another() -> None:
+    # One at 10 USD/h with a spare at 20, or four at 3 USD/h with a fifth: 12 and 15.
+    one, many = fleet({"A10G": 10.0}, "a"), region_plan((allocation(G6, 4, price=3.0),), region="b")
+    apart = plan(one, many)
+    assert apart.first_rank is not None
+    assert names(apart.first_rank.with_spare) == ["b"]
+    assert "1 and 2 lie within 20.0 %" in verdict(apart)
+    assert "With --spare 1, aws b costs least: $10,950." in verdict(apart)
+    assert "costs least" not in verdict(plan(one, fleet({"L4": 12.0}, "b")))
+    level = plan(one, region_plan((allocation(G6, 4, price=2.5),), region="b"))
+    assert "are equally cheap." in verdict(level)
+    assert "aws b costs less with --spare 1 on both sides" in verdict(level)
+
+
+def test_ten_times_as_much_is_said_in_times() -> None:
+    shown = page(plan(fleet({"A10G": 1.0}, "a"), fleet({"A10G": 9.9}, "b"), fleet({"A10G": 12.0}, "c")))
+    assert re.search(r"aws b .* \+890 % ", shown)
+    assert re.search(r"aws c .* 12 x ", shown)
+
+
 def test_the_first_screen_has_the_table_and_leaves_the_rest_to_full() -> None:
     answer = plan(*REGIONS)
     short, whole = forms.screen(answer), page(answer)

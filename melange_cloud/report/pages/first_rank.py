@@ -66,7 +66,7 @@ def verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]], 
         apart = f"their prices are up to {number(first_rank.prices_apart_days)}{GLUE}days apart"
     if first_rank.level:
         if len(first_rank.ties) > 1:
-            more = len(first_rank.ties) < sum(map(len, grouped))
+            more = len(first_rank.ties) < sum(map(len, grouped)) and not first_rank.with_spare
             others = "; the others cost more, profile errors included" if more else ""
             level = f"{_ranks(first_rank, grouped)} are equally cheap{others}."
             spare = f" {_with_spare(plan, first_rank)}" if first_rank.with_spare else ""
@@ -84,8 +84,24 @@ def verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]], 
     where = _example(plan, first_rank) if example else ""
     return (
         f"{ranks} lie within {spread}: any of them could turn out cheapest if the profiles are off by their stated "
-        f"errors{f', and {apart}' if apart else ''}. No clear winner.{where}{unproven}"
+        f"errors{f', and {apart}' if apart else ''}. No clear winner.{where}"
+        f"{_least_with_spare(plan, first_rank)}{unproven}"
     )
+
+
+def _least_with_spare(plan: Plan, first_rank: FirstRank) -> str:
+    """Which region costs least where every fleet must survive losing an instance, if that is not #1."""
+    if not first_rank.with_spare:
+        return ""
+    costs = {
+        region.region_name: region.with_spare.usd_per_month
+        for region in plan.regions
+        if region.with_spare is not None and region.with_spare.usd_per_month is not None
+    }
+    if not costs:
+        return ""
+    usd, name = min((usd, name) for name, usd in costs.items())
+    return f" With --spare 1, {clean(name.provider)} {glued(name.region)} costs least: {dollars(usd_per_month(usd))}."
 
 
 def _example(plan: Plan, first_rank: FirstRank) -> str:
