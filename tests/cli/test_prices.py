@@ -110,7 +110,7 @@ def test_refresh_names_the_instance_types_that_nobody_knows(serve):
 
 
 def test_public_is_about_aws():
-    assert "ask for a region of aws" in prices("refresh", "--public", "--provider", "gcp", code=2).stderr
+    assert "choose an AWS region" in prices("refresh", "--public", "--provider", "gcp", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_an_odd_price_is_refused_and_the_old_row_stays(serve):
 def test_a_region_that_nobody_has_entered_is_left_out_and_said(serve):
     serve(both_clouds(FakeAws([product("g6.xlarge"), product("g6.xlarge", "eu-north-9", sku="B")])))
     result = renew("--out", "new")
-    assert "aws eu-north-9: 1 prices left out, since regions.csv does not have the region" in result.stderr
+    assert "aws eu-north-9: 1 prices left out, since the region is not in regions.csv" in result.stderr
     assert "eu-north-9" not in {region for _, region, _, _ in prices_of("new")}
 
 
