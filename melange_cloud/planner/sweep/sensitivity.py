@@ -19,9 +19,7 @@ from melange_cloud.domain import (
     Sweep,
     SweepChoice,
 )
-from melange_cloud.errors import BadInput, echoed
-from melange_cloud.inputs.gpu_names import gpu_named
-from melange_cloud.inputs.suggestions import slip_or_not_supported
+from melange_cloud.errors import BadInput
 from melange_cloud.market.markets import Market, OnFetch, open_market
 from melange_cloud.planner.answer_question import model_notices, notices_of, profile_notes
 from melange_cloud.planner.coverage import kinds_in_question
@@ -40,11 +38,10 @@ from melange_cloud.planner.sweep.stretches import (
     over_rate,
     scaled_engines,
 )
-from melange_cloud.planner.sweep.swept_range import DEFAULT_ERROR, range_of, whole, within_limits
+from melange_cloud.planner.sweep.swept_quantity import DEFAULT_ERROR, quantity_of, range_of, whole, within_limits
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
 
-OVER = ("rate", "tpot", "price", "throughput", "router")
 TPOT_STEP = 1e-3
 """Of a TPOT target: profiles are not known more nearly."""
 
@@ -73,7 +70,7 @@ def sensitivity(
         PricesUnavailable: fresh prices were required and are not to be had.
         SolverFailed: the requested solver is missing or broken.
     """
-    what, gpu = _quantity(over)
+    what, gpu = quantity_of(over)
     moment = datetime.now(UTC) if now is None else now
     refuse_impossible(question)
     market = open_market(question.of_prices, moment, on_fetch)
@@ -124,20 +121,6 @@ def exit_code(answer: Sensitivity) -> int:
     if Status.UNKNOWN not in statuses:
         return 3
     return 5 if answer.basis.calculation.time_limit_s is None else 6
-
-
-def _quantity(over: str) -> tuple[str, str]:
-    """``price:a10g`` as (``price``, ``A10G``)."""
-    what, _, name = over.strip().lower().partition(":")
-    if what not in OVER:
-        raise BadInput(f"--over {echoed(over)}: {slip_or_not_supported(what, OVER)}")
-    if what not in ("price", "throughput"):
-        if name:
-            raise BadInput(f"--over {echoed(over)}: only price and throughput are of a GPU, such as price:A10G")
-        return what, ""
-    if not name:
-        raise BadInput(f"--over {echoed(over)}: name a GPU, such as {what}:A10G")
-    return what, gpu_named(f"--over {echoed(over)}", name)
 
 
 @dataclass(frozen=True, slots=True)

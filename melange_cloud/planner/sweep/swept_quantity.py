@@ -1,11 +1,14 @@
-"""Between which values a quantity is swept."""
+"""Which quantity is swept, and between which values."""
 
 from melange_cloud.domain import Stretch
-from melange_cloud.errors import BadInput
+from melange_cloud.errors import BadInput, echoed
+from melange_cloud.inputs.gpu_names import gpu_named
 from melange_cloud.inputs.quantities import positive
+from melange_cloud.inputs.suggestions import slip_or_not_supported
 from melange_cloud.planner.resolve import MOST_REQUESTS_PER_S
 from melange_cloud.planner.sweep.stretches import MOST_STRETCHES, STEP
 
+OVER = ("rate", "tpot", "price", "throughput", "router")
 SPANS = {"rate": (0.1, 3.0), "tpot": (0.25, 2.5), "price": (0.5, 2.0)}
 """The ranges if none is given, in multiples of the plan's own value."""
 
@@ -15,6 +18,24 @@ LEAST_FACTOR = 0.2
 
 LIMITS = {"rate": (1e-6, MOST_REQUESTS_PER_S), "tpot": (1e-3, 1e6), "price": (1e-3, 1e3), "throughput": (1e-3, 1e3)}
 """Between which values a sweep makes sense: beyond them floating point, not the fleet, would decide."""
+
+
+def quantity_of(over: str) -> tuple[str, str]:
+    """``price:a10g`` as (``price``, ``A10G``).
+
+    Raises:
+        BadInput: there is no such quantity, or no such GPU.
+    """
+    what, _, name = over.strip().lower().partition(":")
+    if what not in OVER:
+        raise BadInput(f"--over {echoed(over)}: {slip_or_not_supported(what, OVER)}")
+    if what not in ("price", "throughput"):
+        if name:
+            raise BadInput(f"--over {echoed(over)}: only price and throughput are of a GPU, such as price:A10G")
+        return what, ""
+    if not name:
+        raise BadInput(f"--over {echoed(over)}: name a GPU, such as {what}:A10G")
+    return what, gpu_named(f"--over {echoed(over)}", name)
 
 
 def range_of(
