@@ -11,7 +11,7 @@ from melange_cloud.errors import BadFile, Fault, echoed, shown
 from melange_cloud.inputs import read_json
 from melange_cloud.inputs.csv_tables import read_table
 from melange_cloud.inputs.json_fields import without_duplicates
-from melange_cloud.inputs.suggestions import closest, did_you_mean
+from melange_cloud.inputs.suggestions import closest_of_family, did_you_mean
 
 _OTHER_TYPES = re.compile(
     r"(p2|p3|p3dn|p5e|p5en|p6-b200|p6-b300|p6e-gb200|g3|g3s|g4ad|g4dn|g5g|g6e|g6f|gr6f|g7e|inf1|inf2|trn1|trn1n|trn2)"
@@ -62,7 +62,7 @@ def read_fleet(path: Path, region: Region, known: Collection[str]) -> dict[str, 
 
 
 def _unknown(name: str, known: Collection[str]) -> str:
-    hint = did_you_mean(closest(name, known)) or "correct it, or leave it out"
+    hint = did_you_mean(closest_of_family(name, known)) or "correct it, or leave it out"
     return f"unknown instance type '{echoed(name)}': {hint}"
 
 

@@ -17,7 +17,7 @@ from melange_cloud.catalog.snapshot import load_instance_types, load_regions
 from melange_cloud.domain import GPUS, PROVIDERS, PURCHASES, InstanceType, Offer
 from melange_cloud.errors import BadFile, Fault, echoed
 from melange_cloud.inputs.csv_tables import CsvRow, read_table
-from melange_cloud.inputs.suggestions import closest, did_you_mean
+from melange_cloud.inputs.suggestions import closest_of_family, did_you_mean
 
 REQUIRED_COLUMNS = ("provider", "region", "instance_type", "purchase", "usd_per_hour")
 SHEET_COLUMNS = (
@@ -190,7 +190,7 @@ def _instance_type(row: CsvRow, facts: _TypeFacts, stated: dict[tuple[str, str],
             return None
         missing = [field for field in facts._fields if field != "quota_family" and not row.text(field)]
         if missing:
-            hint = did_you_mean(closest(name, (type_name for other, type_name in types if other == provider)))
+            hint = did_you_mean(closest_of_family(name, (of for other, of in types if other == provider)))
             row.fault(
                 "instance_type",
                 f"unknown instance type '{echoed(name)}'",

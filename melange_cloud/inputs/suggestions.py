@@ -17,6 +17,17 @@ def closest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     return [by_lower[match] for match in difflib.get_close_matches(word.lower(), by_lower, n=most, cutoff=0.6)]
 
 
+def family_of(name: str) -> str:
+    """The part of an instance type or a quota before its size: ``p5`` of ``p5.48xlarge``, ``aws`` of ``aws:G``."""
+    return re.split(r"[.:-]", name.strip().lower())[0]
+
+
+def closest_of_family(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """As ``closest``, of names of the same family alone: p5e is close to p5 by its letters, and has another GPU."""
+    family = family_of(word[:_LONGEST_WORD])
+    return closest(word, (name for name in known if family_of(name) == family), most)
+
+
 def slips_of(word: str, known: Iterable[str], most: int = 3) -> list[str]:
     """The known words that ``word`` is a slip of: one letter off (two in a long word), and every digit the same.
 

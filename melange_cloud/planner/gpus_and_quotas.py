@@ -9,7 +9,7 @@ from melange_cloud.errors import BadInput, echoed
 from melange_cloud.inputs import NotANumber, parse_whole
 from melange_cloud.inputs.comma_lists import listed_or_all
 from melange_cloud.inputs.gpu_names import gpu_named, gpus_meant
-from melange_cloud.inputs.suggestions import close_matches, not_supported
+from melange_cloud.inputs.suggestions import closest_of_family, did_you_mean, family_of, not_supported
 
 _SHORT_LIST = 10
 _TIMES = re.compile(r"(.+?)\s*[xX]\s*([0-9]{1,2})")
@@ -81,10 +81,6 @@ def quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict[
 
 
 def _hint(word: str, names: Sequence[str]) -> str:
-    """What is meant of the same family of instance types (p5e is not p5: it has another GPU), else what is known."""
-    family_of = {name: re.split(r"[.:-]", name.lower())[0] for name in names}
-    family = re.split(r"[.:-]", word.strip().lower())[0]
-    if family in family_of.values():
-        return close_matches(word, [name for name, of in family_of.items() if of == family])
-    listed = dict.fromkeys(family_of.values())
-    return not_supported(names if len(names) < _SHORT_LIST else [f"{name}*" for name in listed])
+    """What is meant of the same family, else what is known."""
+    listed = names if len(names) < _SHORT_LIST else [f"{of}*" for of in dict.fromkeys(map(family_of, names))]
+    return did_you_mean(closest_of_family(word, names)) or not_supported(listed)

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import melange_cloud
-from melange_cloud.inputs.suggestions import close_matches, closest, did_you_mean
+from melange_cloud.inputs.suggestions import close_matches, closest, closest_of_family, did_you_mean
 
 
 def test_words_are_compared_whatever_their_case() -> None:
@@ -18,6 +18,14 @@ def test_at_most_so_many_are_suggested_and_the_closest_comes_first() -> None:
     assert len(closest("g5.xxlarge", known)) == 3
     assert len(closest("g5.xxlarge", known, 2)) == 2
     assert did_you_mean(closest("g5.2xlrge", known, 1)) == "did you mean g5.2xlarge?"
+
+
+def test_instance_types_are_suggested_of_the_same_family_alone() -> None:
+    known = ["p5.48xlarge", "p5.4xlarge", "g6.xlarge", "a2-highgpu-8g"]
+    assert closest_of_family("p5.48xlrge", known) == ["p5.48xlarge", "p5.4xlarge"]
+    assert closest_of_family("A2-hihgpu-8g", known) == ["a2-highgpu-8g"]
+    for other in ("p5e.48xlarge", "p6.48xlarge", "g6e.xlarge", "a3-highgpu-8g"):  # H200, B200, L40S, H100
+        assert closest_of_family(other, known) == []
 
 
 def test_where_nothing_is_close_all_are_listed() -> None:
