@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from melange_cloud.domain import AgainstBase, Confidence, Kind, Plan, RegionPlan, RegionStanding, Status
+from melange_cloud.domain import Kind, Plan, RegionPlan, Status
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Column, Sheet, without
 from melange_cloud.report.pages.comparison_cells import (
@@ -17,16 +17,16 @@ from melange_cloud.report.pages.comparison_cells import (
     total_legend,
     with_spare,
 )
-from melange_cloud.report.pages.confidence import cell, legend
+from melange_cloud.report.pages.confidence import legend
 from melange_cloud.report.pages.getting_it import of_quota
 from melange_cloud.report.pages.region_groups import fleet_key, names_of, without_plan
+from melange_cloud.report.pages.region_reference import compared, has_base, how_sure, name_of_base, not_certain, versus
 from melange_cloud.report.text import (
     GLUE,
     UNKNOWN,
     clean,
     difference,
     glued,
-    joined,
     number,
     usd_per_million,
     usd_per_month,
@@ -35,10 +35,6 @@ from melange_cloud.report.text import (
 FIRST_ROWS = 12
 """Rows of regions with a plan, without --all-rows; more where more are named."""
 REGIONS_IN_A_ROW = 3
-_NAMED_REGIONS = 6
-_TIMES_FROM = 9
-"""Of a fraction more: from ten times as much on, percents say less than times."""
-_CERTAIN = (Confidence.CLEAR, Confidence.EQUAL, Confidence.PRICES_APART)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +85,13 @@ def _without_figures(plan: Plan, rows: list[_RegionRow]) -> Iterator[str]:
 
 def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column, ...]:
     old = sentences.OLD_PRICE if any(_is_old(plan, region) for region in shown) else ""
-    against = [found for region in shown if (found := _against(plan, region)) is not None]
+    against = [found for region in shown if (found := compared(plan, region)) is not None]
     sure = legend(one.sure for one in against)
-    base = f"base: {_name_of_base(plan)} (--against)." if _has_base(plan) else ""
-    versus = Column("vs base" if base else "vs #1", right=True, legend=base)
+    base = f"base: {name_of_base(plan)} (--against)." if has_base(plan) else ""
+    against_it = Column("vs base" if base else "vs #1", right=True, legend=base)
     moves = Column("$ vs base", right=True, drop=2) if base else Column("Move saves", right=True, drop=6)
     # Against your own region the dollars matter more than the word; without the column its doubts are a line below.
-    certain = Column("Sure", least=9, drop=3 if base else 1, legend=sure, instead=_not_certain(plan, shown))
+    certain = Column("Sure", least=9, drop=3 if base else 1, legend=sure, instead=not_certain(plan, shown))
     hard = legend_of_marks(map(availability_of_types, shown))
     total = total_legend(region.cost.obligation_usd for region in shown)
     needs = any(region.context.quota_needs for region in shown)
@@ -104,7 +100,7 @@ def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column
             Column("#", right=True),
             Column("Region", least=19),
             Column("$/month", right=True),
-            versus,
+            against_it,
             moves,
             Column("--spare 1", right=True, legend=WITH_SPARE),
             Column(TOTAL, right=True, legend=total),
@@ -117,7 +113,7 @@ def _columns(plan: Plan, shown: list[RegionPlan], *, wide: bool) -> tuple[Column
         Column("Region", least=19),
         Column("Where", drop=8, least=11),
         Column("$/month", right=True),
-        versus,
+        against_it,
         moves,
         Column("--spare 1", right=True, legend=WITH_SPARE),
         Column(TOTAL, right=True, legend=total),
@@ -159,10 +155,10 @@ def _figures(plan: Plan, region: RegionPlan, *, wide: bool) -> tuple[str, ...]:
     per_million = (usd_per_million(region.cost.usd_per_million_tokens),) if wide else ()
     return (
         usd_per_month(region.usd_per_month),
-        *_versus(plan, region),
+        *versus(plan, region),
         with_spare(region.with_spare),
         usd_per_month(region.cost.obligation_usd),
-        _sure(plan, region),
+        how_sure(plan, region),
         *per_million,
     )
 
@@ -190,72 +186,6 @@ def _never_folded(plan: Plan, rows: list[_RegionRow]) -> list[_RegionRow]:
 
 def _provider_and_fleet(row: _RegionRow) -> tuple[str, str]:
     return row.regions[0].region_name.provider, row.fleet
-
-
-def _has_base(plan: Plan) -> bool:
-    return any(region.against is not None for region in plan.regions)
-
-
-def _name_of_base(plan: Plan) -> str:
-    return "" if plan.against is None else f"{clean(plan.against.provider)} {clean(plan.against.region)}"
-
-
-def _against(plan: Plan, region: RegionPlan) -> AgainstBase | RegionStanding | None:
-    """How a region compares with the base, or else with the cheapest; None for these themselves."""
-    if _has_base(plan):
-        return None if region.region_name == plan.against else region.against
-    found = region.comparison
-    return None if found is None or (not found.premium_fraction and found.sure is not Confidence.EQUAL) else found
-
-
-def _is_reference(plan: Plan, region: RegionPlan) -> bool:
-    """Whether it is the region that the others are compared with: the base, or else the cheapest one."""
-    if _has_base(plan):
-        return region.region_name == plan.against
-    return plan.first_rank is None or region.region_name == plan.first_rank.ties[0]
-
-
-def _versus(plan: Plan, region: RegionPlan) -> tuple[str, str]:
-    """By how much it is more expensive than the reference; what moving to the cheapest saves, or the difference."""
-    if _is_reference(plan, region):
-        return UNKNOWN, UNKNOWN
-    if _has_base(plan):
-        if region.against is None:
-            return UNKNOWN, UNKNOWN
-        usd = region.against.difference_usd_per_month
-        change = "0" if abs(usd) < 0.005 else f"{'+' if usd > 0 else '-'}{usd_per_month(abs(usd))}"
-        return _more_by(region.against.difference_fraction), change
-    if region.comparison is None:
-        return UNKNOWN, UNKNOWN
-    saving = region.comparison.saving_usd_per_month
-    return _more_by(region.comparison.premium_fraction), usd_per_month(saving) if saving >= 0.005 else "0"
-
-
-def _more_by(fraction: float) -> str:
-    """``+7.6 %``; ten times as much and more as ``15 x``."""
-    return difference(1 + fraction, 1.0) if fraction < _TIMES_FROM else f"{number(1 + fraction)}{GLUE}x"
-
-
-def _sure(plan: Plan, region: RegionPlan) -> str:
-    found = None if _is_reference(plan, region) else _against(plan, region)
-    return UNKNOWN if found is None else cell(found.sure)
-
-
-def _not_certain(plan: Plan, shown: list[RegionPlan]) -> str:
-    """The regions shown whose order against the reference may be the other way round; empty if there are none."""
-    doubted = [
-        region
-        for region in shown
-        if not _is_reference(plan, region)
-        and (found := _against(plan, region)) is not None
-        and found.sure not in _CERTAIN
-    ]
-    if not doubted:
-        return ""
-    few = [names_of([region]) for region in doubted[:_NAMED_REGIONS]]
-    more = len(doubted) - len(few)
-    who = joined([*few, f"{more}{GLUE}more"] if more else few)
-    return f"The order is not certain against {'the base' if _has_base(plan) else '#1'}: {who}."
 
 
 def _rows_without_plan(plan: Plan, *, wide: bool) -> list[tuple[str, ...]]:
