@@ -68,7 +68,7 @@ def test_the_law_of_an_estimate_is_that_of_its_replica_in_milliseconds(run):
     page = shown(run, "--gpu", "L4").stdout
     (read,) = [line.split() for line in page.splitlines() if "reading the weights" in line]
     assert read[:2] == ["read", f"{1000 * replica.law.read_s:.3g}\u00a0ms".replace("\u00a0", " ").split()[0]]
-    assert "that of the calibration: the operating points are made with it" in page
+    assert "the calibration's, from which the operating points are computed" in page
     assert f"{replica.cache_tokens:,} tokens of cache" in page
     answer = documented(shown(run, "--gpu", "L4", "--format", "json"))
     for term in ("read_s", "token_s", "cache_s", "fixed_s", "request_s", "prompt_s", "attention_s"):

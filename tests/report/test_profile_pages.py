@@ -96,7 +96,7 @@ def test_where_nothing_is_served_the_smallest_size_says_why() -> None:
     assert rates.why_nothing == WEIGHTS
     assert nothing_served(rates) == (
         "llama-3.1-8b bf16 on L4: nothing is served within 40 ms per output token: 53.5 ms to read the weights > "
-        "40 ms; with more GPUs per replica (--tp) it takes less"
+        "40 ms; more GPUs per replica (--tp) are faster"
     )
     only_unknown = replace(rates, refused=(unknown,))
     assert "nothing is known of 40 ms per output token: no measurement has a p99 TPOT" in nothing_served(only_unknown)

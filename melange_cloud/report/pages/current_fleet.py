@@ -12,15 +12,11 @@ def current_lines(plan: Plan, region: RegionPlan) -> Iterator[str]:
     if current is None or region.fleet_usd_per_hour is None:
         return
     hours = plan.basis.calculation.hours_per_month
-    cost = (
-        "at a price that is not known here"
-        if current.fleet_usd_per_hour is None
-        else _month(current.fleet_usd_per_hour, hours)
-    )
+    cost = "at an unknown price" if current.fleet_usd_per_hour is None else _month(current.fleet_usd_per_hour, hours)
     able = {
         True: "it serves this",
         False: "it cannot serve this rate within the target",
-        None: "whether it serves this is not known",
+        None: "it is unknown whether it serves this",
     }[current.serves]
     verb = "runs" if sum(current.instances.values()) == 1 else "run"
     yield f"Today {fleet(current.instances)} {verb}, {cost}: {able}."

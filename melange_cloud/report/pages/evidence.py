@@ -45,10 +45,10 @@ def _blocks(shown: EvidenceList) -> Iterator[Block]:
         yield Paragraph(("No two sources contradict each other on the same size and load.",))
     doubts = list(dict.fromkeys((row.source or "", row.doubt) for row in shown.rows if row.doubt))
     if doubts:
-        yield Paragraph(("Doubted rows, which no constant rests on:",), strong=True)
+        yield Paragraph(("Doubtful rows, which are not used for any constant:",), strong=True)
         yield LabelledLines(tuple((clean(source), (clean(doubt),)) for source, doubt in doubts))
     if shown.constants:
-        yield Paragraph(("What the estimator's constants rest on:",), strong=True)
+        yield Paragraph(("The basis of the estimator's constants:",), strong=True)
         yield LabelledLines(
             tuple((f"{each.gpu}, {each.era}, {each.precision}", _rests_on(each)) for each in shown.constants)
         )

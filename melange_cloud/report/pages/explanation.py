@@ -29,7 +29,7 @@ LIMIT = {
     "memory": "memory (the KV cache is full)",
     "front_end": "the server's HTTP front end",
     "batch": "the engine's batch limit (max_num_seqs)",
-    "saturation": "saturation (more requests at once bring nothing)",
+    "saturation": "saturation (more requests at once do not help)",
 }
 
 

@@ -32,18 +32,18 @@ def _terms(law: StepLaw) -> Iterator[tuple[str, str, str]]:
     yield "prompt", _ms(law.prompt_s), "a prompt that is prefilled"
     yield "attention", _ms(law.attention_s * _THOUSAND**2), "a prompt of 1,000 tokens; grows with their square"
     if not law.mixed_steps:
-        yield "own step", _ms(law.prefill_step_s), "a prefill, which does not ride on the steps of others"
+        yield "own step", _ms(law.prefill_step_s), "a prefill, which has steps of its own"
 
 
 def _rests_on(law: StatedLaw) -> str:
     """``scaled to 20 measured points, off by 1.2 % of TPOT in the median, 5.7 % at p90``."""
     if law.residual_median is None:
-        return "that of the calibration: the operating points are made with it"
+        return "the calibration's, from which the operating points are computed"
     off = f"{percent(law.residual_median, 1)} of TPOT in the median, {percent(law.residual_p90, 1)} at p90"
     if law.basis == "scaled":
         points = "one measured point" if law.points == 1 else f"{number(law.points)} measured points"
         met = "" if law.points == law.point_sizes else f"; off by {off}"
-        return f"that of the calibration, scaled to {points} ({_factors(law)}){met}"
+        return f"the calibration's, scaled to {points} ({_factors(law)}){met}"
     far = "; other sizes may be off by a third" if law.point_sizes == 1 else ""
     return f"fitted to {number(law.points)} operating points of {_request_sizes(law)}; off by {off}{far}"
 

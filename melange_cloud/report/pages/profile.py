@@ -147,7 +147,7 @@ def nothing_served(rates: ProfileRates) -> str:
     refusal = rates.why_nothing
     if refusal is None:
         return ""
-    cure = "; with more GPUs per replica (--tp) it takes less" if refusal.more_gpus_help else ""
+    cure = "; more GPUs per replica (--tp) are faster" if refusal.more_gpus_help else ""
     what = f"is known of {within(rates)}" if refusal.no_data else f"is served within {within(rates)}"
     whose = f"{clean(rates.model)} {clean(rates.precision)} on {rates.kind}"
     return f"{whose}: nothing {what}: {clean(refusal.reason)}{cure}"

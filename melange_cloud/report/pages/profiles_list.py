@@ -62,7 +62,7 @@ def _blocks(shown: ProfileList) -> Iterator[Block]:
         )
     )
     if shown.own:
-        yield Paragraph(("Your own, which outrank these (delete a file to remove it):",), strong=True)
+        yield Paragraph(("Your own, which take precedence over these (delete a file to remove it):",), strong=True)
         yield Paragraph(tuple(line for own in shown.own for line in _own_lines(own)))
 
 
