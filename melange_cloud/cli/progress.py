@@ -105,7 +105,7 @@ def _bars() -> "Progress":
 
 
 def _fetched(what: str, done: int, total: int | None) -> str:
-    """What is read, and how much of it where nobody knows how much there is."""
+    """What is being read, and how much so far if the total is unknown."""
     return f"reading prices: {what}" + (f", {done:,}" if total is None and done else "")
 
 
