@@ -16,6 +16,9 @@ from melange_cloud.errors import echoed
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+BAR = "color(30)"
+"""The colour of bars, legible on white and on black; red is for what is wrong."""
+
 OnRegion = Callable[[int, int, str], None]
 OnFetch = Callable[[str, int, int | None], None]
 
@@ -97,7 +100,7 @@ def _bars() -> "Progress":
 
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(complete_style=BAR, finished_style=BAR, pulse_style=BAR),
         TextColumn("{task.fields[share]}"),
         console=Console(stderr=True),
         transient=True,

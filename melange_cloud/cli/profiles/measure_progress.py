@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from melange_cloud.cli import output
+from melange_cloud.cli.progress import BAR
 from melange_cloud.cli.streams import is_terminal
 from melange_cloud.errors import one_line
 
@@ -28,7 +29,7 @@ def measure_bar(question: "MeasureQuestion") -> "Iterator[MeasureProgress]":
         return
     with Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(complete_style=BAR, finished_style=BAR, pulse_style=BAR),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         console=Console(stderr=True),
