@@ -27,10 +27,11 @@ def test_the_settings_line_counts_them(run, discount):
 
 
 def test_a_comparison_says_whose_prices_they_change(run):
-    page = " ".join(run(*PLAN).stdout.split())
+    assert "after your discounts (AWS only)" in " ".join(run(*PLAN).stdout.split())
+    page = " ".join(run(*PLAN, "--show", "notes").stdout.split())
     assert AWS_ONLY in page
     assert "after your discounts (AWS only)" in page
-    markdown = run(*PLAN, "--format", "markdown").stdout
+    markdown = run(*PLAN, "--format", "markdown", "--show", "notes").stdout
     assert AWS_ONLY in markdown
     assert AWS_ONLY in json.loads(run(*PLAN, "--format", "json").stdout)["notices"]
     assert AWS_ONLY in " ".join(run(*PLAN, "--format", "csv").stderr.split())

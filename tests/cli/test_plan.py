@@ -344,7 +344,7 @@ def test_a_full_or_closed_stdout_is_one_line(tmp_path):
         ran = subprocess.run(["sh", "-c", f"{command} {redirect}"], capture_output=True, text=True, cwd=tmp_path)
         assert ran.returncode == 1, ran
         assert len(ran.stderr.splitlines()) == 1
-        assert "give --output FILE" in ran.stderr
+        assert "use --output FILE" in ran.stderr
 
 
 def test_a_closed_stderr_does_not_lose_the_answer(tmp_path):
