@@ -281,9 +281,9 @@ def _measure_first(brief: BriefRegion) -> str:
     return f"Measure first: {kind}, which would save {swing} if it is faster"
 
 
-def read_on(plan: Plan) -> str:
+def read_on(plan: Plan, *, notes_shown: bool = False) -> str:
     """Where to read on, how many notes are not shown, and what the star means."""
-    hidden = len(sentences.notices(plan)) - len(important_notices(plan))
+    hidden = 0 if notes_shown else len(sentences.notices(plan)) - len(important_notices(plan))
     notes = f" | {hidden}{GLUE}note{'' if hidden == 1 else 's'}:{GLUE}--show{GLUE}notes" if hidden else ""
     star = f"{GLUE * 4}*{GLUE}default,{GLUE}not{GLUE}yours" if plan.defaulted else ""
     return f"More: --full | --show{GLUE}SECTION{notes}{star}"

@@ -1,4 +1,4 @@
-"""The page of several regions: the table, whether there is a winner, then what else was requested."""
+"""The page of several regions: the cheapest, the table, whether it is clearly so, then what else was requested."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from melange_cloud.report.pages.purchases import purchases_of_regions
 from melange_cloud.report.pages.region import named_sections
 from melange_cloud.report.pages.region_groups import groups, names_of, without_plan
 from melange_cloud.report.pages.regions_table import REGIONS_IN_A_ROW, comparison_sheet
-from melange_cloud.report.text import GLUE, clean
+from melange_cloud.report.text import GLUE, clean, dollars, number, usd_per_month
 
 
 def comparison(
@@ -27,9 +27,11 @@ def comparison(
         all_rows: every region that has a fleet; else the cheapest, those that were named, and the last.
         show: sections of each region, by name; see ``region.SECTIONS``.
     """
-    notices = sentences.notices(plan) if full else important_notices(plan)
-    if notices:
+    every_note = full or "notes" in show
+    if notices := sentences.notices(plan) if every_note else important_notices(plan):
         yield Notices(notices)
+    if answer := _answer(plan):
+        yield Paragraph((answer,), strong=True)
     allocations = [line for region in plan.regions for line in region.allocations]
     head = f"{_regions_by_provider(plan)}: {sentences.bought(plan, allocations)}; residency and latency not considered"
     if full:
@@ -56,11 +58,30 @@ def comparison(
     for region in plan.regions:
         yield from named_sections(plan, region, show, wide=wide)
     if not full:
-        yield Paragraph((read_on(plan),))
+        yield Paragraph((read_on(plan, notes_shown=every_note),))
         return
     if "left-out" not in show and any(region.left_out for region in plan.regions):
         yield LabelledLines((("Left out", ("some instance types; which and why: --show left-out.",)),))
     yield LabelledLines(sentences.not_included(plan))
+
+
+def _answer(plan: Plan) -> str:
+    """What the cheapest region costs, and whether it is clearly the cheapest; empty where no region has a fleet."""
+    costs = [(region.usd_per_month, region) for region in plan.regions if region.usd_per_month is not None]
+    if not costs:
+        return ""
+    usd, best = min(costs, key=lambda cost: cost[0])
+    first, count = plan.first_rank, f"{number(len(plan.regions))}{GLUE}regions"
+    others = 0 if first is None else len(first.ties) - 1
+    if first is None:
+        rank = f"the only one of {count} with a plan"
+    elif not first.clear:
+        rank = f"the cheapest of {count}, but not clearly"
+    elif others:
+        rank = f"the cheapest of {count}, as {'is another' if others == 1 else f'are {number(others)}{GLUE}others'}"
+    else:
+        rank = f"the cheapest of {count}"
+    return f"{dollars(usd_per_month(usd))} a month in {names_of([best])}, {rank}"
 
 
 def _regions_by_provider(plan: Plan) -> str:
