@@ -58,10 +58,10 @@ def _far_off(new: Sequence[Offer], after: Catalog) -> Iterator[str]:
             yield f"{_cell(offer)} {offer.usd_per_instance_hour:g}"
 
 
-def _not_below(new: Sequence[Offer], prices: Mapping[OfferKey, float], purchase: str, dearer: str) -> Iterator[str]:
+def _not_below(new: Sequence[Offer], prices: Mapping[OfferKey, float], purchase: str, against: str) -> Iterator[str]:
     for offer in new:
         if offer.purchase == purchase:
-            limit = prices.get((*key_of(offer)[:3], dearer))
+            limit = prices.get((*key_of(offer)[:3], against))
             if limit is not None and offer.usd_per_instance_hour >= limit:
                 yield _cell(offer)
 

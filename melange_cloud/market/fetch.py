@@ -83,11 +83,11 @@ def ask(
     """
     deadline = deadline or Deadline(PLAN_S)
     over = threading.Event()
-    told = None if progress is None else _one_at_a_time(progress, over)
+    serialised = None if progress is None else _one_at_a_time(progress, over)
     machines = tuple(catalog.load_instance_types().values())
     asked_at, began = datetime.now(UTC), time.monotonic()
     outcomes: dict[str, FetchOutcome] = {}
-    calls = [partial(_outcome, provider, source_of, wanted[provider], machines, told) for provider in wanted]
+    calls = [partial(_outcome, provider, source_of, wanted[provider], machines, serialised) for provider in wanted]
     try:
         for _, outcome in side_by_side(calls, deadline=deadline, name="prices"):
             notes = _keep(outcome, wanted[outcome.provider]) if keep else ()
@@ -189,9 +189,9 @@ def _one_at_a_time(progress: Progress, over: threading.Event) -> Progress:
     """Progress, reported by one thread at a time, and by none once the fetch is over."""
     lock = threading.Lock()
 
-    def told(what: str, done: int, total: int | None) -> None:
+    def serialised(what: str, done: int, total: int | None) -> None:
         with lock:
             if not over.is_set():
                 progress(what, done, total)
 
-    return told
+    return serialised

@@ -40,15 +40,15 @@ def discounts_in_words(
             )
     if not changes:
         return []
-    told = []
+    parts = []
     for provider, percents in sorted(changes.items()):
         least, most = f"{min(percents):+.3g} %", f"{max(percents):+.3g} %"
         by = least if least == most else f"{least} to {most}"
-        told.append(f"{by} on {len(percents):,} of {counts[provider]:,} {provider.upper()} prices")
+        parts.append(f"{by} on {len(percents):,} of {counts[provider]:,} {provider.upper()} prices")
     only = [provider.upper() for provider in counts if provider in changes]
     others = [provider.upper() for provider in counts if provider not in changes]
     scope = f"{' and '.join(only)} only, not {' or '.join(others)}: " if others else ""
-    return [f"your discounts from {discounts[0].path.name}: {scope}{'; '.join(told)}"]
+    return [f"your discounts from {discounts[0].path.name}: {scope}{'; '.join(parts)}"]
 
 
 def how_to_get_live_prices(

@@ -110,7 +110,7 @@ def best_fleet(
     demand = {kind: whole_replicas(load) for kind, load in busy.items()}
     if not breaches(problem, instances, shares):
         demand = {kind: min(needed, usable[kind]) for kind, needed in demand.items()}
-    covered = _covered_anew(problem, instances, demand)
+    covered = _recovered(problem, instances, demand)
     if even:
         shares = even_shares(problem, covered, program) or shares
     return None if breaches(problem, covered, shares) else (covered, shares)
@@ -144,7 +144,7 @@ def quota_limits(problem: Problem) -> dict[str, int]:
     )
 
 
-def _covered_anew(problem: Problem, instances: Mapping[tuple[str, Kind], int], demand: Mapping[Kind, int]) -> Instances:
+def _recovered(problem: Problem, instances: Mapping[tuple[str, Kind], int], demand: Mapping[Kind, int]) -> Instances:
     """Instances for ``demand`` replicas, one kind after another, each within the quotas left by the others."""
     limits = quota_limits(problem)
     usable = usable_replicas_of(problem, instances)
@@ -159,14 +159,14 @@ def _covered_anew(problem: Problem, instances: Mapping[tuple[str, Kind], int], d
                         left[quota] -= used
         needed = demand.get(kind, 0)
         try:
-            anew = cover(items[kind], needed, left, problem.spare)
+            cheapest = cover(items[kind], needed, left, problem.spare)
         except NodeBudgetSpent:
             continue
-        if anew is None:
+        if cheapest is None:
             continue
-        dearer = nano_usd_of(items[kind], anew) > nano_usd_of(items[kind], counts[kind])
-        if not (dearer and usable.get(kind, 0) >= needed):
-            counts[kind] = anew
+        costs_more = nano_usd_of(items[kind], cheapest) > nano_usd_of(items[kind], counts[kind])
+        if not (costs_more and usable.get(kind, 0) >= needed):
+            counts[kind] = cheapest
     return {(name, kind): count for kind in problem.kinds for name, count in sorted(counts[kind].items()) if count}
 
 

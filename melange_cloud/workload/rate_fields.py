@@ -75,12 +75,12 @@ def _check_windows(fields: JsonObject, rates: ArrivalRates) -> None:
         cure = f"requests_by_window has {len(known):,} non-null windows"
         fields.fault("windows", f"is {rates.windows:,}", cure)
         return
-    told = (
+    figures = (
         ("mean", rates.mean_requests_per_s, math.fsum(known) / len(known) / rates.window_s),
         ("p95", rates.p95_requests_per_s, rates.quantile(95)),
         ("peak", rates.peak_requests_per_s, max(known) / rates.window_s),
     )
-    for key, given, found in told:
+    for key, given, found in figures:
         if found is not None and abs(given - found) > _CLOSE * max(given, found):
             fields.fault(key, f"is {given:g}", f"requests_by_window gives {found:.9g}")
 

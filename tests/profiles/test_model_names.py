@@ -9,7 +9,7 @@ import pytest
 from melange_cloud.errors import BadInput
 from melange_cloud.estimator.spec_files import load_models
 from melange_cloud.profiles.attribution.attribute import Attribution, attribute
-from melange_cloud.profiles.attribution.model_names import dense_parameters, name_tells
+from melange_cloud.profiles.attribution.model_names import clues_of, dense_parameters
 from melange_cloud.profiles.attribution.named_model import other_model
 from melange_cloud.profiles.importers import read_runs
 from melange_cloud.profiles.lookup import SAME_SHAPE
@@ -35,8 +35,8 @@ def attributed(said: str, asked: str | None = "llama-3.1-8b", labels: Any = (), 
         ("", ("", "", "", "", "")),
     ],
 )
-def test_what_a_name_tells(name: str, tells: tuple[str, ...]) -> None:
-    found = name_tells(name)
+def test_what_a_name_says(name: str, tells: tuple[str, ...]) -> None:
+    found = clues_of(name)
     assert (found.plain, found.size, found.family, found.version, found.precision) == tells
 
 
@@ -139,7 +139,7 @@ HF_70B = (
     ],
 )
 def test_of_a_path_the_part_that_names_the_model_counts(path: str, tells: tuple[str, ...]) -> None:
-    found = name_tells(path)
+    found = clues_of(path)
     assert (found.plain, found.size, found.family, found.version, found.precision) == tells
     if found.size:
         with pytest.raises(BadInput, match="70b"):
@@ -273,7 +273,7 @@ def test_a_family_of_gpus_leaves_open_which() -> None:
         ("acme/prod", None),
     ],
 )
-def test_parameters_that_a_name_tells(name: str, parameters: float | None) -> None:
+def test_parameters_in_a_name(name: str, parameters: float | None) -> None:
     assert dense_parameters(name) == parameters
 
 

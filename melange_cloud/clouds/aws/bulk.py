@@ -175,13 +175,13 @@ class PublicAwsPrices:
     def _list_of(self, region: str, progress: Progress | None) -> "_RegionList | UnreadError":
         """A region's products, if its list was read to its end, or why it could not be read."""
 
-        def told(done_bytes: int, all_bytes: int | None) -> None:
+        def report(done_bytes: int, all_bytes: int | None) -> None:
             if progress is not None:
                 with self._telling:
                     progress(f"{PROVIDER} {region}", done_bytes, all_bytes)
 
         def read(body: PassingBody) -> _RegionList:
-            return _RegionList(tuple(products_of(_lines(body, told))), body.says_its_end)
+            return _RegionList(tuple(products_of(_lines(body, report))), body.says_its_end)
 
         path = f"{_FOLDER}/{urllib.parse.quote(region, safe='')}/index.csv"
         try:
@@ -252,18 +252,18 @@ class _RegionList:
     says_its_end: bool
 
 
-def _lines(body: PassingBody, told: Callable[[int, int | None], None]) -> Iterator[bytes]:
+def _lines(body: PassingBody, report: Callable[[int, int | None], None]) -> Iterator[bytes]:
     """The lines of a body; reports progress about once per MiB.
 
     Raises:
         ValueError: a line that is too long, or a body shorter than announced.
     """
-    stream, next_told = io.BufferedReader(body, _BUFFER_BYTES), 0
+    stream, next_report = io.BufferedReader(body, _BUFFER_BYTES), 0
     while line := stream.readline(LONGEST_LINE_BYTES):
         if len(line) == LONGEST_LINE_BYTES:
             raise ValueError(f"a line longer than {LONGEST_LINE_BYTES} bytes")
-        if body.done_bytes >= next_told:
-            told(body.done_bytes, body.length)
-            next_told = body.done_bytes + _BUFFER_BYTES
+        if body.done_bytes >= next_report:
+            report(body.done_bytes, body.length)
+            next_report = body.done_bytes + _BUFFER_BYTES
         yield line
-    told(body.done_bytes, body.length)
+    report(body.done_bytes, body.length)

@@ -230,7 +230,7 @@ def call_options(patience: GcpPatience) -> dict[str, Any]:
     return {
         "timeout": ConstantTimeout((patience.connect_s, patience.answer_s)),
         "retry": Retry(
-            predicate=lambda error: passing(error) and not _nobody_there(error),
+            predicate=lambda error: passing(error) and not _is_unreachable(error),
             initial=patience.first_wait_s,
             maximum=patience.longest_wait_s,
             multiplier=2.0,
@@ -239,7 +239,7 @@ def call_options(patience: GcpPatience) -> dict[str, Any]:
     }
 
 
-def _nobody_there(error: BaseException) -> bool:
+def _is_unreachable(error: BaseException) -> bool:
     """True if the connection failed (no network, unknown host, refused): a retry would only cost time."""
     from requests.exceptions import ConnectTimeout
     from urllib3.exceptions import NewConnectionError
@@ -285,20 +285,20 @@ def vendor_errors(what: str, cure: str, patience: GcpPatience) -> Iterator[None]
     try:
         yield
     except api.Forbidden as error:
-        raise PricesUnavailable(f"{what}: access denied ({_said(error)})", cure=cure) from error
+        raise PricesUnavailable(f"{what}: access denied ({_text_of(error)})", cure=cure) from error
     except (api.Unauthorized, auth.RefreshError, auth.InvalidOperation, auth.DefaultCredentialsError) as error:
-        why = f"{what}: the credentials have expired or are not valid ({_said(error)})"
+        why = f"{what}: the credentials have expired or are not valid ({_text_of(error)})"
         raise PricesUnavailable(why, cure=HOW_TO_GET["gcp"]) from error
     except api.RetryError as error:
-        why = f"{what}: no usable answer within {patience.give_up_s:g} s ({_said(error.cause)})"
+        why = f"{what}: no usable answer within {patience.give_up_s:g} s ({_text_of(error.cause)})"
         raise PricesUnavailable(why, cure="try again later") from error
     except api.BadRequest as error:
-        why = f"{what}: Google refuses the request ({_said(error)})"
+        why = f"{what}: Google refuses the request ({_text_of(error)})"
         raise PricesUnavailable(why, cure=f"check {API_KEY} and the project") from error
     except (api.GoogleAPIError, auth.GoogleAuthError, http_.RequestException) as error:
-        raise PricesUnavailable(f"{what} cannot be read ({_said(error)})", cure=_CHECK_THE_WAY) from error
+        raise PricesUnavailable(f"{what} cannot be read ({_text_of(error)})", cure=_CHECK_THE_WAY) from error
     except (ParseError, UnicodeDecodeError) as error:
-        why = f"{what} is not in the JSON form that Google documents ({_said(error)})"
+        why = f"{what} is not in the JSON form that Google documents ({_text_of(error)})"
         raise PricesUnavailable(why, cure=_CHECK_THE_WAY) from error
     except ModuleNotFoundError as error:
         raise PricesUnavailable(f"{what} cannot be read without {error.name}", cure=_INSTALL) from error
@@ -312,7 +312,7 @@ def vendor_errors(what: str, cure: str, patience: GcpPatience) -> Iterator[None]
         raise PricesUnavailable(f"{what} cannot be read ({words_of(error)})", cure=_CHECK_THE_WAY) from error
 
 
-def _said(error: BaseException | None) -> str:
+def _text_of(error: BaseException | None) -> str:
     """The text of a vendor's exception, in one short line."""
     from requests import exceptions as http_
 

@@ -25,12 +25,12 @@ class MachineTypes:
 
     Attributes:
         types: region -> names of the known types that it has; a region without any is left out.
-        strangers: region -> names of unknown types with a GPU that we know.
+        unknown: region -> names of unknown types with a GPU that we know.
         unsure: regions with a zone that Google could not query: a type that is not listed may still exist there.
     """
 
     types: Mapping[str, frozenset[str]]
-    strangers: Mapping[str, frozenset[str]]
+    unknown: Mapping[str, frozenset[str]]
     unsure: frozenset[str]
 
 
@@ -50,7 +50,7 @@ def list_machine_types(client: Any, project: str, known: Collection[str], patien
         PricesUnavailable: the list could not be read completely; one line with the cure.
     """
     types: dict[str, set[str]] = defaultdict(set)
-    strangers: dict[str, set[str]] = defaultdict(set)
+    unknown: dict[str, set[str]] = defaultdict(set)
     unsure: set[str] = set()
     cure = f"grant compute.machineTypes.list (role Compute Viewer) on project {project}, or name another project"
     ask = {"project": project, "filter": _FILTER, "max_results": 500}
@@ -65,8 +65,8 @@ def list_machine_types(client: Any, project: str, known: Collection[str], patien
                 elif _NAME.fullmatch(machine.name) and any(
                     gpu.guest_accelerator_type in _OUR_ACCELERATORS for gpu in machine.accelerators
                 ):
-                    strangers[region_of(zone)].add(machine.name)
-    return MachineTypes(_frozen(types), _frozen(strangers), frozenset(unsure))
+                    unknown[region_of(zone)].add(machine.name)
+    return MachineTypes(_frozen(types), _frozen(unknown), frozenset(unsure))
 
 
 def _frozen(names: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:

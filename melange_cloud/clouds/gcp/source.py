@@ -247,7 +247,7 @@ class _GoogleAnswer:
     def excluded(self, region: str) -> Iterator[Exclusion]:
         reasons = {machine.name: self._why_not(machine, region) for machine in self.machines}
         if self.listing is not None:
-            for name in self.listing.strangers.get(region, ()):
+            for name in self.listing.unknown.get(region, ()):
                 edge = name.startswith("a3-edgegpu")
                 reasons[name] = NOT_ORDERABLE if edge else "a machine type that melange-cloud does not know yet"
         for name in sorted(reasons):

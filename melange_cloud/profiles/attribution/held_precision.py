@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.profiles.attribution.model_names import UNNAMED, name_tells, precision_told
+from melange_cloud.profiles.attribution.model_names import UNNAMED, clues_of, precision_in
 from melange_cloud.profiles.attribution.named_model import all_names
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 
@@ -51,37 +51,37 @@ def held_precision(runs: Sequence[BenchmarkRun], asked: str | None) -> str | Non
     Raises:
         BadInput: option, labels and names contradict each other, or say that weights are quantised but not how.
     """
-    told = list(dict.fromkeys(word for run in runs for word in _told_of(run)))
+    stated = list(dict.fromkeys(word for run in runs for word in _stated_by(run)))
     if asked is None:
         _refuse_quantised_among_others(runs)
-    told = told or [_plain_precision(label) for label in labels_of_runs(runs, _DTYPE_LABELS)]
+    stated = stated or [_plain_precision(label) for label in labels_of_runs(runs, _DTYPE_LABELS)]
     wanted = None if asked is None else _plain_precision(asked)
-    if UNNAMED in told:
-        told = [word for word in told if word != UNNAMED]
-        if wanted in SIXTEEN_BIT or (wanted is None and (not told or set(told) & set(SIXTEEN_BIT))):
+    if UNNAMED in stated:
+        stated = [word for word in stated if word != UNNAMED]
+        if wanted in SIXTEEN_BIT or (wanted is None and (not stated or set(stated) & set(SIXTEEN_BIT))):
             option = "--precision" if asked is None else f"--precision {echoed(asked)}"
             raise BadInput(
                 f"{option}: the results say that the weights are quantised ({_quantised_by(runs)}), but not how; "
                 "say how, such as --precision awq"
             )
     # "4 bits" and "AWQ" together mean one precision.
-    told = [word for word in told if not any(other in _OF_BITS.get(word, ()) for other in (*told, wanted))]
+    stated = [word for word in stated if not any(other in _OF_BITS.get(word, ()) for other in (*stated, wanted))]
     if wanted in SIXTEEN_BIT:  # equally fast
-        told = [wanted if word in SIXTEEN_BIT else word for word in told]
-    return one_of("--precision", wanted, told, str)
+        stated = [wanted if word in SIXTEEN_BIT else word for word in stated]
+    return one_of("--precision", wanted, stated, str)
 
 
-def _told_of(run: BenchmarkRun) -> list[str]:
-    told = [_plain_precision(label) for label in labels_of_runs([run], _PRECISION_LABELS)]
-    told += [_quantization(label) for label in labels_of_runs([run], _QUANTIZATION_LABELS)]
-    told += [name_tells(name).precision for name in all_names(run)]
-    return [word for word in told if word]
+def _stated_by(run: BenchmarkRun) -> list[str]:
+    stated = [_plain_precision(label) for label in labels_of_runs([run], _PRECISION_LABELS)]
+    stated += [_quantization(label) for label in labels_of_runs([run], _QUANTIZATION_LABELS)]
+    stated += [clues_of(name).precision for name in all_names(run)]
+    return [word for word in stated if word]
 
 
 def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
     """Refuse results that mix runs of ``Llama-3.1-8B-FP8`` and ``Llama-3.1-8B``."""
-    quantised = {run.model for run in runs if set(_told_of(run)) - set(SIXTEEN_BIT)}
-    silent = {run.model for run in runs if run.model and not _told_of(run)} - quantised
+    quantised = {run.model for run in runs if set(_stated_by(run)) - set(SIXTEEN_BIT)}
+    silent = {run.model for run in runs if run.model and not _stated_by(run)} - quantised
     if quantised and silent:
         raise BadInput(
             f"--precision: the results have several precisions, {echoed(min(quantised))} and {echoed(min(silent))}: "
@@ -92,7 +92,7 @@ def _refuse_quantised_among_others(runs: Sequence[BenchmarkRun]) -> None:
 def _quantised_by(runs: Sequence[BenchmarkRun]) -> str:
     """The text that says that weights are quantised without saying how."""
     labels = [label for label in labels_of_runs(runs, _QUANTIZATION_LABELS) if _quantization(label) == UNNAMED]
-    names = [name for run in runs for name in all_names(run) if name_tells(name).precision == UNNAMED]
+    names = [name for run in runs for name in all_names(run) if clues_of(name).precision == UNNAMED]
     return echoed(next(iter((*labels, *names)), ""))
 
 
@@ -101,10 +101,10 @@ def _quantization(label: str) -> str:
     word = label.strip().lower().removeprefix("torch.")
     if word in _NOT_QUANTISED or word in _LOADS_AS_IT_IS:
         return _DTYPES.get(word, "")
-    return precision_told(word) or UNNAMED
+    return precision_in(word) or UNNAMED
 
 
 def _plain_precision(label: str) -> str:
     word = label.strip().lower().removeprefix("torch.")
-    told = _DTYPES.get(word)
-    return (precision_told(word) or word) if told is None else told
+    stated = _DTYPES.get(word)
+    return (precision_in(word) or word) if stated is None else stated

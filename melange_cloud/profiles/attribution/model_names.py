@@ -77,7 +77,7 @@ class NameClues:
     precision: str
 
 
-def name_tells(name: str) -> NameClues:
+def clues_of(name: str) -> NameClues:
     """What a model's name in a benchmark's file or on a server says about the model.
 
     In a path or an address the clearest part counts: the last one with a size, or else the last one that is not a
@@ -86,7 +86,7 @@ def name_tells(name: str) -> NameClues:
     parts = _parts(name)
     if not parts:
         return NameClues("", "", "", "", "")
-    clues = [_part_tells(part) for part in parts]
+    clues = [_clues_of_part(part) for part in parts]
     base = _base(parts, clues)
     found, others = clues[base], (*clues[base + 1 :], *clues[:base][::-1])
     if not found.family and (family := _family_beside(others)) is not None:
@@ -102,7 +102,7 @@ def telling_part(name: str) -> str:
     parts = _parts(name)
     if not parts:
         return ""
-    clues = [_part_tells(part) for part in parts]
+    clues = [_clues_of_part(part) for part in parts]
     base = _base(parts, clues)
     others = (*clues[base + 1 :], *clues[:base][::-1])
     family = _family_beside(others) if clues[base].size and not clues[base].family else None
@@ -135,7 +135,7 @@ def _parts(name: str) -> list[str]:
     return [piece.lower() for piece in reversed(pieces) if piece]
 
 
-def precision_told(text: str) -> str:
+def precision_in(text: str) -> str:
     """The weight precision in a name or an engine's option, such as ``awq`` for ``awq_marlin``.
 
     Empty if there is none. The most specific word counts: gptq for ``gptq-int4``.
@@ -169,7 +169,7 @@ def _precision_and_rest(text: str) -> tuple[str, list[str]]:
     return next(iter((*named, *counted, *unnamed)), ""), rest
 
 
-def _part_tells(part: str) -> NameClues:
+def _clues_of_part(part: str) -> NameClues:
     precision, kept = _precision_and_rest(part)
     kept = _with_dotted_version(kept)
     while len(kept) > 1 and kept[-1] in ("instruct", "chat", "hf", "base", "it"):
@@ -224,7 +224,7 @@ def differs(said: NameClues, asked: NameClues) -> str:
 
 def dense_parameters(name: str) -> float | None:
     """Parameters used per token, from the name; None if it does not say, or if it may be a mixture of experts."""
-    clues = name_tells(name)
+    clues = clues_of(name)
     size = re.fullmatch(r"(\d+(?:\.\d+)?)b", clues.size)
     words = clues.plain.split("-")
     mixture = clues.family in _MIXTURES or any("moe" in word or re.fullmatch(r"a\d+(\.\d+)?b", word) for word in words)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from melange_cloud.errors import BadInput, echoed
-from melange_cloud.profiles.attribution.model_names import differs, name_tells, telling_part
+from melange_cloud.profiles.attribution.model_names import clues_of, differs, telling_part
 from melange_cloud.profiles.benchmark_run import BenchmarkRun
 from melange_cloud.profiles.lookup import SAME_SHAPE, find_model
 from melange_cloud.profiles.user_profiles import plain_name
@@ -90,7 +90,7 @@ def _refuse_contradicted(
 
 
 def _is_confirmed_model(run: BenchmarkRun, confirmed: str) -> bool:
-    return _is_confirmed(run.model, confirmed) and bool(name_tells(run.model).size)
+    return _is_confirmed(run.model, confirmed) and bool(clues_of(run.model).size)
 
 
 def _is_confirmed(name: str, confirmed: str) -> bool:
@@ -112,7 +112,7 @@ def other_model(said: str, asked: str) -> str:
         return ""
     if is_shipped(said):
         return f"{canonical(said)} ({echoed(said)})"
-    difference = differs(name_tells(said), name_tells(canonical(asked)))
+    difference = differs(clues_of(said), clues_of(canonical(asked)))
     return f"{echoed(said)} ({difference})" if difference else ""
 
 
@@ -122,14 +122,14 @@ def _listed(names: Sequence[str]) -> str:
 
 def _shape(name: str) -> str | None:
     """The shipped model with the same dimensions as another one; None for its own names."""
-    return SAME_SHAPE.get(name_tells(name).plain)
+    return SAME_SHAPE.get(clues_of(name).plain)
 
 
 def canonical(model: str) -> str:
     """The shipped model of a name, regardless of precision and organisation; else the plain name."""
     if is_shipped(model):
         return find_model(model).name
-    plain = name_tells(model).plain
+    plain = clues_of(model).plain
     if plain and is_shipped(plain):
         return find_model(plain).name
     return SAME_SHAPE.get(plain) or plain_name(telling_part(model), "")
@@ -146,7 +146,7 @@ def is_shipped(model: str) -> bool:
 
 def other_names(run: BenchmarkRun) -> list[tuple[str, str]]:
     """Other names of the model; the tokenizer's only if the size is still unknown, since models share tokenizers."""
-    has_size = bool(run.model) and (bool(name_tells(run.model).size) or is_shipped(run.model))
+    has_size = bool(run.model) and (bool(clues_of(run.model).size) or is_shipped(run.model))
     return [(field, name) for field, name in run.other_names if name and not (has_size and field in _TOKENIZERS)]
 
 

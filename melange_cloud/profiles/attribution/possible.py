@@ -182,5 +182,5 @@ def contradiction(run: BenchmarkRun) -> str:
 
 def impossible(runs: Iterable[BenchmarkRun], measured: MeasuredReplica | None) -> list[str]:
     """Each impossible run, with the reason; ``measured`` is None if the model is unknown."""
-    told = ((run, contradiction(run) if measured is None else measured.why_not(run)) for run in runs)
-    return [one_line(f"{run.source}: {reason}") for run, reason in told if reason]
+    verdicts = ((run, contradiction(run) if measured is None else measured.why_not(run)) for run in runs)
+    return [one_line(f"{run.source}: {reason}") for run, reason in verdicts if reason]

@@ -150,11 +150,11 @@ def _read_all(
     before, total = 0, sum(sizes.values())
     for path, size in sizes.items():
 
-        def told(count: int, done: int = before) -> None:
+        def report(count: int, done: int = before) -> None:
             if on_bytes is not None:
                 on_bytes(done + count, total)
 
-        _read(path, asked, reading, size, told)
+        _read(path, asked, reading, size, report)
         before += size
     if not reading.tally.requests and reading.passed_over:
         refuse_unknown_values(reading)  # there are no unreadable rows to blame

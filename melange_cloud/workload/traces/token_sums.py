@@ -90,17 +90,17 @@ def settled(
     free_output = () if asked.output_column is not None else found.reasoning
     columns = replace(columns, other_cached=tuple(name for name in found.cached if not _is_read(name)))
     notes: list[str] = []
-    told: set[str] = set()
+    explained: set[str] = set()
     added: tuple[str, ...] = ()
     if found.total:
         sums = _TotalSums(columns, found.total, (*free_input, *free_output), asked, rows)
         more = sums.added(path)
         added = more or ()
         if more is not None:
-            told = {
+            explained = {
                 name for name in unclear if sums.has_some(name) and (name in added or not sums.exceeds_input([name]))
             }
-            if included := [name for name in unclear if name in told and name not in added]:
+            if included := [name for name in unclear if name in explained and name not in added]:
                 notes.append(
                     f"{echoed(path.name, 80)}: {_listed(included)} counted as part of {echoed(columns.input[0], 60)}, "
                     f"since {echoed(found.total, 60)} does not add it"
@@ -122,8 +122,8 @@ def settled(
         )
     more_input = tuple(name for name in added if name in free_input)
     more_output = tuple(name for name in added if name in free_output)
-    guards = tuple(LabelColumn(name, "cache") for name in unclear if name not in told)
-    reads = next((name for name in (*more_input, *sorted(told)) if _is_read(name)), None)
+    guards = tuple(LabelColumn(name, "cache") for name in unclear if name not in explained)
+    reads = next((name for name in (*more_input, *sorted(explained)) if _is_read(name)), None)
     return replace(
         columns,
         input=(*columns.input, *more_input),
