@@ -73,7 +73,7 @@ def emit(text: str, result: ResultFile = STDOUT) -> None:
         return
     stream = answers()
     if stream is None:
-        raise MelangeError("standard output is closed: give --output FILE")
+        raise MelangeError("standard output is closed: use --output FILE")
     encoding = getattr(stream, "encoding", None)
     text = harmless_json(text, encoding) if is_json else fitting(harmless(text, coloured=colour()), encoding)
     try:

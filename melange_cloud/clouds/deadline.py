@@ -13,7 +13,7 @@ _MOST_S = 24 * 3600.0
 
 
 def deadline_of(text: str) -> float:
-    """What ``--deadline`` says, in seconds: ``90s``, ``15m``, ``1h30m``, or a number of seconds.
+    """The value of ``--deadline`` in seconds: ``90s``, ``15m``, ``1h30m``, or a number of seconds.
 
     Raises:
         BadInput: anything else, or more than a day.

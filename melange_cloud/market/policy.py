@@ -41,7 +41,7 @@ class PricePolicy:
 
 
 def age_of(text: str) -> timedelta:
-    """What ``--max-age`` says: ``90m``, ``12h``, ``3d`` or ``1h30m``.
+    """The value of ``--max-age``: ``90m``, ``12h``, ``3d`` or ``1h30m``.
 
     Raises:
         BadInput: anything else.

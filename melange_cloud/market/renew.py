@@ -109,14 +109,14 @@ def _places(folder: Path | None) -> tuple[Path, Path]:
     if installed and (folder is None or folder.resolve() == ours.resolve()):
         raise BadInput(
             "this melange-cloud is installed, so its prices are part of the package: run it in a checkout, or give "
-            "--out FOLDER"
+            "--output FOLDER"
         )
     if folder is None:
         return ours, ours
     if not folder.exists():
         return folder, ours
     if not (folder / _PRICE_FILE).is_file():
-        raise BadInput(f"--out {folder} is not a pricing folder (no {_PRICE_FILE}): name one, or a new folder")
+        raise BadInput(f"--output {folder} is not a pricing folder (no {_PRICE_FILE}): name one, or a new folder")
     return folder, folder
 
 

@@ -251,5 +251,5 @@ def test_an_installed_melange_cloud_does_not_write_into_its_package(serve, tmp_p
     shutil.copytree(ROOT / "melange_cloud", package, ignore=shutil.ignore_patterns("__pycache__", "_data"))
     shutil.copytree(ROOT / "pricing", package / "_data" / "pricing")
     said = in_checkout(tmp_path / "site", "maintain", "renew-prices", code=2)
-    assert "run it in a checkout, or give --out FOLDER" in said.stderr
+    assert "run it in a checkout, or give --output FOLDER" in said.stderr
     assert contents(package / "_data" / "pricing") == contents(shipped("pricing"))
