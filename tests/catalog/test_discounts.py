@@ -96,7 +96,7 @@ def test_a_users_own_price_is_net_already(net):
 
 
 @given(st.floats(min_value=0, max_value=99.9))
-def test_percent_never_makes_a_price_free_or_dearer(percent):
+def test_percent_never_makes_a_price_free_or_higher(percent):
     from pathlib import Path
 
     from melange_cloud.catalog import Discount
@@ -145,14 +145,14 @@ def test_what_cannot_be_right_is_refused_with_the_cure(write, text, said):
     assert "melange-cloud.toml" in str(found.value)
 
 
-def test_all_faults_are_told_together(write):
+def test_all_faults_are_reported_together(write):
     write("[[discount]]\npercent = 200\n[[discount]]\nusd_per_hour = -1\n[[discount]]\nregion='x'\npercent=5")
     with pytest.raises(BadFile) as found:
         load_discounts()
     assert len(found.value.faults) == 3
 
 
-def test_the_other_tables_are_still_read_beside_it(write, tmp_path):
+def test_the_other_tables_are_still_read(write, tmp_path):
     write('[plan]\nregion = "us-east-1"\n[[discount]]\npercent = 1')
     read = settings.read_settings(tmp_path / "melange-cloud.toml", {"plan": ["region"]})
     assert read == {"plan": {"region": "us-east-1"}}

@@ -101,7 +101,7 @@ def test_a_source_is_named_without_what_changes_from_day_to_day(folder, source, 
     assert set(words) == {"source", "what", "checked", "derived"}
 
 
-def test_sources_and_reasons_that_nobody_uses_leave(folder):
+def test_unused_sources_and_reasons_are_removed(folder):
     every = {
         region: [one for one in load_snapshot("on_demand").offers if one.region == region]
         for region in ("us-east-1", "us-gov-east-1", "us-gov-west-1")
@@ -150,7 +150,7 @@ def test_what_is_sold_on_demand_is_not_left_out_for_want_of_a_commitment(folder)
     assert not [row for row in rows(folder, "excluded.csv") if row["region"] == "us-east-1"]
 
 
-def test_what_nobody_knows_is_left_out_and_said(folder):
+def test_unknown_types_are_left_out_and_reported(folder):
     strange = Exclusion("aws", "us-east-1", "g99.xlarge", "unknown")
     renewal = renew_folder(
         folder, {"aws": [part(fresh(), excluded=[strange]), part(fresh(region="eu-north-9"), region="eu-north-9")]}

@@ -33,7 +33,7 @@ ENCODINGS = ["ascii", "latin-1", "cp1252", "cp437", "iso8859-7", "shift_jis", "u
         ("x", "no-such-codec", "x"),
     ],
 )
-def test_what_an_encoding_lacks_becomes_other_characters(text, encoding, expected):
+def test_characters_missing_in_an_encoding_become_others(text, encoding, expected):
     assert fitting(text, encoding) == expected
 
 

@@ -208,12 +208,12 @@ def test_a_gpu_whose_price_is_not_known_is_no_data_not_infeasible(run, restricte
     assert left_out["p5.48xlarge"] == "no_data"
 
 
-def test_what_has_no_price_for_the_purchase_is_listed_beside_a_plan(run):
+def test_what_has_no_price_for_the_purchase_is_listed_with_a_plan(run):
     shown = run("plan", "--region", "us-east-1", "--purchase", "commit_1y", "--full").stdout
     assert "p5.48xlarge: no data: no 1-year commitment price" in " ".join(shown.split())
 
 
-def test_a_sheet_for_a_region_that_nobody_knows_is_not_passed_over_in_silence(run, tmp_path):
+def test_a_sheet_for_an_unknown_region_is_not_silently_ignored(run, tmp_path):
     sheet = "provider,region,instance_type,purchase,usd_per_hour\n"
     (tmp_path / "ours.csv").write_text(f"{sheet}aws,us-east-9,g5.2xlarge,on_demand,0.97\n")
     document = run.json("plan", "--region", "us-east-1", "--prices", "ours.csv")

@@ -129,7 +129,7 @@ def parts(cloud):
 
 
 @pytest.mark.parametrize("killed", [("aws",), ("gcp",), ("aws", "gcp")])
-def test_a_first_fetch_cut_off_takes_nothing_of_the_torn_chain(die, cache, killed):
+def test_a_first_fetch_cut_off_uses_nothing_of_the_broken_chain(die, cache, killed):
     shipped = plan("--offline")
     document = die(killed)
     for cloud in REGION:

@@ -62,7 +62,7 @@ def test_a_table_says_live_and_loses_the_banner(server):
     assert "on demand*, prices cached under 1 min" in first or "on demand*, prices live" in first
 
 
-def test_offline_asks_nobody_and_refresh_always_does(server):
+def test_offline_queries_no_cloud_and_refresh_always_does(server):
     assert banner(plan(*BOTH, "--offline"))
     assert server.requests == []
     plan(*BOTH)
@@ -120,7 +120,7 @@ def test_max_age_zero_takes_nothing_from_the_cache(server):
     assert "90m, 12h or 3d" in plan("--region", "us-east-1", "--max-age", "soon", code=2).stderr
 
 
-def test_without_credentials_nobody_is_asked_and_one_line_says_how(monkeypatch):
+def test_without_credentials_no_cloud_is_queried_and_one_line_says_how(monkeypatch):
     connections = []
     monkeypatch.setattr(socket.socket, "connect", lambda _, address: connections.append(address))
     document = plan("--region", "us-east-1")

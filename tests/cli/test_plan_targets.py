@@ -60,7 +60,7 @@ def test_a_comparison_keeps_the_ends_and_leaves_out_single_profiles(run):
         assert region["error_bars"]["worse"]["usd_per_month"] == region["usd_per_month_range"][1]
 
 
-def test_targets_are_told_and_the_caveat_comes_once(run):
+def test_targets_are_shown_and_the_caveat_comes_once(run):
     result = run(*HERE, "--ttft-ms", "900", "--e2e-ms", "40000", "--full", COLUMNS="200")
     assert "mean TPOT <= 100 ms*; mean TTFT <= 900 ms; mean end to end <= 40,000 ms" in result.stdout
     assert result.stdout.count("TTFT in profiles is a mean without queueing") == 1

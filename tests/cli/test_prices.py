@@ -102,7 +102,7 @@ def test_the_public_list_is_read_without_credentials(serve, monkeypatch):
     assert {row["source"].partition(",")[0] for row in rows} == {"AWS public price list (AmazonEC2 index.csv)"}
 
 
-def test_refresh_names_the_instance_types_that_nobody_knows(serve):
+def test_refresh_names_unknown_instance_types(serve):
     serve(both_clouds(FakeAws([product("g6.xlarge"), product("g99.xlarge", sku="B"), product("g98.xlarge", sku="C")])))
     result = prices("refresh", "--region", "us-east-1", "--purchase", "on_demand")
     assert "aws: left out, since melange-cloud does not know them: g98.xlarge, g99.xlarge\n" in result.stderr
@@ -122,7 +122,7 @@ def test_public_is_about_aws():
     ],
 )
 @pytest.mark.parametrize("command", ["refresh", "list", "export"])
-def test_a_word_that_nobody_knows_is_bad_input(command, arguments, said):
+def test_an_unknown_word_is_bad_input(command, arguments, said):
     assert said in prices(command, *arguments, code=2).stderr
 
 
@@ -248,7 +248,7 @@ def test_offline_and_refresh_are_bad_input_together():
     assert "drop one" in prices("list", "--offline", "--refresh", code=2).stderr
 
 
-def test_offline_asks_nobody(serve):
+def test_offline_queries_no_cloud(serve):
     server = serve()
     prices("list", "--offline")
     prices("export", "--offline")
@@ -369,7 +369,7 @@ def test_a_diff_of_one_provider_leaves_the_other_out(tmp_path):
 # doctor
 
 
-def test_the_doctor_without_anything_names_what_mends_it():
+def test_the_doctor_without_anything_says_how_to_fix_it():
     result = prices("doctor")
     assert "missing  aws credentials" in result.stdout
     assert "-> run `aws configure`" in result.stdout
@@ -413,7 +413,7 @@ def test_the_doctor_tells_the_age_of_the_cache(serve, cache):
     assert "-> melange-cloud prices refresh --provider aws" in text
 
 
-def test_the_doctor_says_of_a_torn_cache_what_is_wrong_and_apart_from_it_the_cure(serve, cache):
+def test_the_doctor_says_what_is_wrong_with_a_damaged_cache_and_separately_the_cure(serve, cache):
     serve()
     prices("refresh", "--region", "us-east-1")
     file = cache / "aws.json"

@@ -162,7 +162,7 @@ def test_a_profile_file_is_of_one_gpu(run, config, tmp_path):
     assert not (tmp_path / "m.csv").exists()
 
 
-def test_where_nothing_is_served_the_reason_stands_for_the_page(run, config):
+def test_if_nothing_is_served_the_page_is_the_reason(run, config):
     """14.77e9 parameters in 16 bits, read by two L4 at 300 GB/s each: 29.54e9 / 600e9 = 49.2 ms."""
     config(QWEN_14B)
     ask = (*ESTIMATE, "--gpu", "L4", "--tp", "2", "--model", "mine")

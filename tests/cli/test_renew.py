@@ -55,7 +55,7 @@ def recorded_renewal(tmp_path_factory):
         return folder / "new", result, cache.exists()
 
 
-def test_every_recorded_figure_stands_in_the_renewed_folder_and_nothing_else_moved(recorded_renewal):
+def test_every_recorded_figure_is_in_the_renewed_folder_and_nothing_else_moved(recorded_renewal):
     folder, _, cached = recorded_renewal
     assert contents(folder).keys() == contents(shipped("pricing")).keys()
     found = prices_of(folder)
@@ -186,7 +186,7 @@ def test_an_odd_price_is_refused_and_the_old_row_stays(serve):
     assert prices_of("new")["aws", "us-east-1", "g6.xlarge", "on_demand"] == 0.8048
 
 
-def test_a_region_that_nobody_has_entered_is_left_out_and_said(serve):
+def test_a_region_that_is_not_in_regions_csv_is_left_out_and_reported(serve):
     serve(both_clouds(FakeAws([product("g6.xlarge"), product("g6.xlarge", "eu-north-9", sku="B")])))
     result = renew("--out", "new")
     assert "aws eu-north-9: 1 prices left out, since the region is not in regions.csv" in result.stderr

@@ -60,7 +60,7 @@ def test_a_price_alone_is_sold_as_the_snapshot_says_or_unknown(fetched):
     assert {(row["region"], row["instance_type"]): row["sold_as"] for row in rows} == SOLD_AS
 
 
-def test_a_plan_promises_no_capacity_that_nobody_has_proven(fetched):
+def test_a_plan_does_not_promise_unproven_capacity(fetched):
     def left_out(*more):
         arguments = ("plan", "--offline", "--region", "us-east-1", "--gpu", "L4", "--gpu", "H100", *more)
         [region] = json.loads(run(*arguments, "--format", "json").stdout)["regions"]

@@ -176,7 +176,7 @@ def test_what_a_user_expects_of_any_plan(rate, router, tpot_ms, name):
 
 
 @pytest.mark.parametrize("rate", [40, 70])
-def test_what_a_router_knows_never_makes_a_plan_dearer(rate):
+def test_what_a_router_knows_never_makes_a_plan_more_expensive(rate):
     """With front ends that bind some sizes and engines that bind others; `routers` says what each plan then costs."""
     plans = {}
     for router in ("plain", "prompt", "oracle"):

@@ -47,7 +47,7 @@ def test_traffic_out_of_reach_is_named_and_refused(tmp_path: Path) -> None:
     assert plan.basis.traffic.served_requests_share == 1
 
 
-def test_dropped_traffic_stands_in_the_result(tmp_path: Path) -> None:
+def test_dropped_traffic_is_in_the_result(tmp_path: Path) -> None:
     whole = plan_of(mine(tmp_path, 0.0), peak_requests_per_s=8.0, mean_requests_per_s=4.0, model=SHORT_CONTEXT)
     dropped = plan_of(mine(tmp_path, 0.2), mean_requests_per_s=5.0, drop_unservable=True, model=SHORT_CONTEXT)
     basis, (region,), (expected,) = dropped.basis, dropped.regions, whole.regions
@@ -110,7 +110,7 @@ def covered(bucket: Bucket, table: dict[tuple[str, Kind], MaxTput | UnservableSi
     return coverage(region, Traffic([bucket], {}, dropped=False), kinds, table, profiles)
 
 
-def test_measured_interpolated_and_estimated_are_told_apart() -> None:
+def test_measured_interpolated_and_estimated_are_distinguished() -> None:
     kind, whole = Kind("L4", 1), TrafficShare(1.0, 1.0)
     inside, beside = Bucket(500, 1000, 100, 250, 900, 200, 1.0), Bucket(1000, 2000, 100, 250, 1500, 200, 1.0)
     measured = MaxTput(1.0, "A", 0.1, "measured", "tpot")

@@ -167,7 +167,7 @@ def test_an_end_without_a_fleet_matters_most():
     assert region.cost.usd_per_month_range[1] is None
 
 
-def test_pessimistic_is_told_and_uses_the_low_end_everywhere():
+def test_pessimistic_is_shown_and_uses_the_low_end_everywhere():
     stated, low = ask(peak_requests_per_s=10.0), ask(peak_requests_per_s=10.0, pessimistic=True)
     assert low.basis.served.pessimistic
     assert [notice for notice in low.notices if notice.startswith("PESSIMISTIC")]

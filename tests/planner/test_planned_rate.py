@@ -105,7 +105,7 @@ def test_traffic_of_ones_own_is_no_example(tmp_path):
     assert is_example(workload=str(mine))
 
 
-def test_a_mean_above_a_peak_that_nobody_set_says_so():
+def test_a_mean_above_a_default_peak_says_so():
     with pytest.raises(BadInput, match=r"--mean-rate 90 is above --rate 83.64.*\(the default: set yours\)"):
         resolved(workload="code-week", mean_requests_per_s=90.0)
 

@@ -132,7 +132,7 @@ def test_types_refused_for_another_reason_are_not_called_without_a_price():
     assert not {"g5.xlarge", "g6.xlarge"} & set(found.without_price)
 
 
-def test_a_dearer_commitment_never_pays(sheet):
+def test_a_more_expensive_commitment_never_pays(sheet):
     found = bought(gpus=GPUS, **sheet({"on_demand": 1.0, "commit_3y": 1.25}))["commit_3y"]
     assert found.break_even.fraction == pytest.approx(1.25)
     assert found.against_on_demand.saving_usd_per_month < 0

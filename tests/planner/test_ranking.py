@@ -80,7 +80,7 @@ PARTS = (-1, -0.7, -0.45, -0.2, 0.15, 0.4, 0.75, 1)
         (PAIR, {"peak_requests_per_s": 1, "tpot_ms": 68, "workload": "chat", "gpus": ("L4:1", "A10G", "A100-40GB")}),
     ],
 )
-def test_a_verdict_is_what_solving_anew_gives(regions, asked):
+def test_a_verdict_is_what_solving_again_gives(regions, asked):
     answer = ask(*regions, **asked)
     first, second = answer.regions
     difference = second.difference
@@ -138,7 +138,7 @@ def prices(path, rows):
 
 
 @pytest.mark.parametrize("router", ["plain", "prompt", "oracle"])
-def test_the_same_machines_at_higher_prices_are_dearer_whatever_the_profiles_do(tmp_path, router):
+def test_the_same_machines_at_higher_prices_cost_more_for_all_profile_errors(tmp_path, router):
     sheet = prices(tmp_path / "sheet.csv", {"us-east-1": 1.0, "us-east-2": 1.003})
     first, second = ask("us-east-1", "us-east-2", router=router, gpus=("A10G", "L4"), **sheet).regions
     assert (first.region, second.region) == ("us-east-1", "us-east-2")

@@ -59,7 +59,7 @@ def test_a_turn_is_found_exactly_where_there_is_one(cheaper, dearer):
         assert costs_more(found.t)
 
 
-def test_the_turn_that_is_told_lies_where_the_order_begins_to_turn():
+def test_the_reported_turn_is_where_the_order_begins_to_reverse():
     # Cheaper until both are 30 % of the error better, as the dearer side then does with less.
     found = where_it_turns(Falling([0.9], [100.0, 80.0]), Falling([0.3], [110.0, 90.0]), same)
     assert found.t == pytest.approx(0.3, abs=2 * NEAR)

@@ -20,7 +20,7 @@ def test_two_sources_of_one_version_contradict_each_other() -> None:
     assert (found.input_tokens, found.output_tokens, found.arrival, found.load) == (1024, 128, "closed", 16)
 
 
-def test_engines_and_versions_that_disagree_are_told_apart() -> None:
+def test_engines_and_versions_that_disagree_are_distinguished() -> None:
     base = measured("one", "0.12.0", 60.0)
     assert only(base, measured("two", "0.29.0", 75.0)).between == "versions"
     assert only(base, measured("two", "0.5.8", 75.0, engine="SGLang")).between == "engines"

@@ -80,7 +80,7 @@ def test_an_estimate_has_the_law_and_the_limits_of_its_replica():
         assert found.limits.most_in_flight(*size) == replica.largest_concurrency(*size)
 
 
-def test_a_law_of_an_engine_that_nobody_knows_is_found_from_its_points():
+def test_the_law_of_an_unknown_engine_is_found_from_its_points():
     found = law_of(alone(*SWEEP))
     assert (found.basis, found.points) == ("fitted", 12)
     assert found.residual.median < 0.01

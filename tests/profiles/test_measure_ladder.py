@@ -65,7 +65,7 @@ def test_the_lightest_load_may_miss_the_slo():
     assert end == LadderEnd("the lightest load already misses the SLO: TPOT 50 ms > 10 ms", by_slo=True)
 
 
-def test_the_top_is_told_from_saturation():
+def test_the_highest_load_is_distinguished_from_saturation():
     measured, end = climb(saturating(1000), top=6)
     assert list(measured) == [1, 2, 4, 6]
     assert end.reason == "throughput was still growing at the limit of 6 in flight (--max-concurrency)"

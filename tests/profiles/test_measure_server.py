@@ -75,7 +75,7 @@ def answering(status: int, body: bytes):
         (503, b'{"error": "loading\nmodel"}', 'HTTP 503: {"error": "loading model"}'),
     ],
 )
-def test_what_is_no_inference_server_is_told_apart(status, body, said):
+def test_something_that_is_not_an_inference_server_is_recognised(status, body, said):
     with answering(status, body) as url, pytest.raises(MelangeError) as caught:
         ask_server(url)
     assert said in str(caught.value)

@@ -121,7 +121,7 @@ def test_a_server_too_slow_for_its_load_ends_the_size(session):
     assert small.ended.endswith("at 1 in flight, twice")
 
 
-def test_a_report_that_cannot_be_read_any_more_is_measured_anew(session):
+def test_a_point_with_an_unreadable_report_is_measured_again(session):
     first, _ = session()
     first.measure()
     first.kept.report(LARGE, 1).write_text("{")
@@ -141,7 +141,7 @@ def test_a_tighter_slo_uses_the_points_that_are_there(session):
     assert again.generator.loads == []
 
 
-def test_short_outputs_are_told_and_their_real_means_kept(session):
+def test_short_outputs_are_reported_and_their_real_means_kept(session):
     def read_short(path):
         (run,) = read_small_load(path)
         return [replace(run, output_tokens=run.output_tokens / 2)]

@@ -230,7 +230,7 @@ def test_four_bits_and_awq_are_one() -> None:
     assert attributed("llama-3.1-8b-w4a16", precision="gptq").precision == "gptq"
 
 
-def test_a_quantised_run_says_nothing_of_another_beside_it() -> None:
+def test_a_quantised_run_says_nothing_about_another_next_to_it() -> None:
     runs = [replace(RUN, model=name, tpot_ms=80) for name in ("llama-3.1-8b", "nvidia/Llama-3.1-8B-FP8")]
     with pytest.raises(BadInput, match=r"several precisions, nvidia/Llama-3\.1-8B-FP8 and llama-3\.1-8b"):
         attribute(runs, gpu="H100", tensor_parallel=1)
@@ -294,7 +294,7 @@ def test_names_that_no_file_can_bear() -> None:
         attributed("llama-3.1-8b", kv_cache_dtype="five")
 
 
-def test_a_server_of_another_model_is_told_from_one_with_a_name_of_its_own() -> None:
+def test_a_server_of_another_model_is_distinguished_from_one_with_its_own_name() -> None:
     assert other_model("meta-llama/Llama-3.1-70B-Instruct", "llama-3.1-8b").startswith("llama-3.1-70b (")
     assert other_model("Qwen/Qwen2-72B", "my-llama-8b") == "Qwen/Qwen2-72B (size 72b)"
     for served in ("prod", "", "llama-3.1-8b-support", "meta-llama/Llama-3.1-8B"):
@@ -328,7 +328,7 @@ def test_what_else_names_another_model_is_refused_until_it_is_confirmed(
     assert any(f"{field} in the results is {name}" in note for note in found.notes)
 
 
-def test_a_tokenizer_beside_a_clear_name_or_of_the_same_model_is_no_contradiction() -> None:
+def test_a_tokenizer_next_to_a_clear_name_or_of_the_same_model_does_not_contradict() -> None:
     options: Any = {"gpu": "H100", "tensor_parallel": 1}
     tokenizer = (("tokenizer_id", "meta-llama/Llama-3.1-70B-Instruct"),)
     clear = replace(RUN, other_names=tokenizer, tpot_ms=80)

@@ -149,7 +149,7 @@ def test_a_run_that_cancels_requests_on_purpose_is_rejected(tmp_path: Path) -> N
     assert "request_cancellation_rate is 40 %" in rejection(run)
 
 
-def test_failures_of_inference_perf_that_are_not_told_are_doubted(tmp_path: Path) -> None:
+def test_unreported_failures_of_inference_perf_are_doubted(tmp_path: Path) -> None:
     def untold(document: dict[str, Any]) -> None:
         del document["load_summary"]["count"]
         document["failures"] = None

@@ -86,7 +86,7 @@ def test_nothing_is_to_be_measured_where_no_error_moves_the_cost():
     assert "Measure first" not in page(bars())
 
 
-def test_a_pessimistic_page_says_what_it_stands_on():
+def test_a_pessimistic_page_says_what_it_is_based_on():
     text = page(bars(BETTER, WORSE, [swing()]), pessimistic=True)
     assert "This is the low end of every profile: as stated $9,732, at the high end $7,000." in text
     assert "at the high end 8 g5.2xlarge, the same mix." in text
@@ -125,7 +125,7 @@ def targets(**more):
     return plans.plan(plans.region_plan([plans.allocation(plans.G5, 11)]), **more)
 
 
-def test_every_target_is_told():
+def test_every_target_is_shown():
     answer = targets(p99_tpot_ms=250.0, ttft_ms=1500.0, e2e_ms=30000.0, pessimistic=True)
     told = "mean TPOT <= 100 ms*; p99 TPOT <= 250 ms; mean TTFT <= 1,500 ms; mean end to end <= 30,000 ms"
     assert told in forms.table(answer, width=200, colour=False)

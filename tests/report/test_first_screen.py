@@ -63,7 +63,7 @@ def test_fleet_and_range_follow_the_cost() -> None:
 
 
 @pytest.mark.parametrize("name", ONE_REGION)
-def test_nothing_is_called_proven_beside_a_cost_that_is_estimated(name: str) -> None:
+def test_nothing_is_called_proven_next_to_an_estimated_cost(name: str) -> None:
     assert not re.search(r"(?<!not )(?<!Not )[Pp]roven cheapest", forms.screen(PAGES[name]))
 
 

@@ -71,7 +71,7 @@ def test_a_narrow_page_cuts_no_amount(name: str) -> None:
     assert narrow - savings == wide - savings
 
 
-def test_banners_come_first_and_each_notice_stands_once() -> None:
+def test_banners_come_first_and_each_notice_appears_once() -> None:
     plan = plans.plan(plans.us_east_1(), notices=(plans.EXAMPLE, plans.SNAPSHOT, "third", plans.SNAPSHOT))
     lines = one(plan).splitlines()
     assert [line.strip() for line in lines[:3]] == [" ".join(plans.EXAMPLE.split()), plans.SNAPSHOT, "third"]

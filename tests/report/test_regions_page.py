@@ -151,7 +151,7 @@ def test_the_same_fleet_at_a_higher_price_is_decided_whatever_the_profiles_do() 
     assert "#1 is clearly cheapest" in verdict(plan(cheap, dear))
 
 
-def test_regions_that_cannot_be_told_apart_are_named_with_their_spread() -> None:
+def test_regions_that_cannot_be_distinguished_are_named_with_their_spread() -> None:
     cheap = fleet({"A10G": 10.0}, "a")
     near, far = fleet({"L4": 15.5}, "b"), fleet({"L4": 19.0}, "c")
     found = plan(cheap, near, far).first_rank
@@ -251,7 +251,7 @@ def test_rows_of_regions_that_were_named_are_never_folded_away() -> None:
     assert len(re.findall(r"aws aa-north-\d+", page(replace(answer, named=everything)))) == 36
 
 
-def test_what_is_hard_to_get_is_marked_and_the_quota_is_beside_the_fleet() -> None:
+def test_what_is_hard_to_get_is_marked_and_the_quota_is_next_to_the_fleet() -> None:
     need = (QuotaNeed("Running On-Demand P instances", 384, "vCPU", "P"),)
     hard = plans.changed(allocation(plans.P5, 2), availability=Availability.OFTEN_UNAVAILABLE)
     region = region_plan((hard,), region="x", quota_needs=need)

@@ -54,7 +54,7 @@ def test_markdown_has_every_column_and_its_legend() -> None:
     assert markdown([sheet(notes=("one",))]).splitlines()[-3:] == ["", "Where: the region\\", "one"]
 
 
-def test_a_line_may_have_any_length_where_nobody_says_how_wide() -> None:
+def test_a_line_may_have_any_length_if_no_width_is_given() -> None:
     long = Sheet((Column("A", least=2), Column("B", drop=1)), (("word " * 400, "x" * 3000),))
     assert len(shown(long, None)) == 2
 
@@ -72,7 +72,7 @@ def test_a_header_is_wrapped_at_its_blanks_before_a_row_is() -> None:
     ]
 
 
-def test_what_does_not_fit_beside_a_row_is_on_a_line_below_it() -> None:
+def test_what_does_not_fit_in_a_row_is_on_a_line_below_it() -> None:
     four = Sheet(tuple(Column(name) for name in NAMES), (("a" * 20, "b" * 15, "c" * 20, "d"), ("e", "f", "g", "h")))
     assert shown(four, 42) == [
         f" {'Name':20}  Price",
