@@ -130,10 +130,13 @@ class MaxTput:
 
     @property
     def grade(self) -> str:
-        """The grade of the rate for one size; the worse of both if the engine's low end may be below the front end."""
+        """The grade of the rate for one size; the worse of both if the low end is that of the side that is faster."""
         limit = self._limiting_front_end
         if limit is None:
-            return self.engine_grade
+            front_end = self.front_end
+            if front_end is None or self._front_end_low >= self.engine_requests_per_s * (1 - self.engine_down):
+                return self.engine_grade
+            return max(self.engine_grade, front_end.grade)
         engine_is_enough = self.engine_requests_per_s * (1 - self.engine_down) >= limit.requests_per_s
         return limit.grade if engine_is_enough else max(self.engine_grade, limit.grade)
 
@@ -153,12 +156,15 @@ class MaxTput:
 
     @property
     def error_down(self) -> float:
-        """By what fraction it may be lower; if the front end limits it, down to the lower of both low ends."""
-        limit = self._limiting_front_end
-        if limit is None:
-            return self.engine_down
+        """By what fraction it may be lower: down to the lower of both low ends, whichever side limits it."""
         engine_low = self.engine_requests_per_s * (1 - self.engine_down)
-        return 1 - min(engine_low, limit.requests_per_s * (1 - limit.error)) / limit.requests_per_s
+        if self._limiting_front_end is None and engine_low <= self._front_end_low:
+            return self.engine_down
+        return 1 - min(engine_low, self._front_end_low) / self.requests_per_s
+
+    @property
+    def _front_end_low(self) -> float:
+        return math.inf if self.front_end is None else self.front_end.requests_per_s * (1 - self.front_end.error)
 
     @property
     def origin(self) -> str:

@@ -290,6 +290,40 @@ def test_the_error_is_that_of_the_lower_low_end(
     assert (slower.times(1.3).limited_by, slower.times(1.1).limited_by) == (FRONT_END, "tpot")
 
 
+@pytest.mark.parametrize(
+    ("engine", "grade", "error_down"),
+    [
+        (39.0, "B", 1 - 30 / 39),  # engine at least 35.1, front end 30 of 40
+        (20.0, "A", 0.1),  # engine at least 18
+    ],
+)
+def test_a_front_end_that_is_hardly_faster_may_be_the_slower(engine: float, grade: str, error_down: float) -> None:
+    limit = FrontEndLimit(FrontEnd(0.0, 0.0, 1 / 40), 1, "B", 0.25)
+    behind = limit.within(MaxTput(engine, "A", 0.1, "estimated", "tpot"), 100)
+    assert (behind.requests_per_s, behind.limited_by, behind.grade) == (engine, "tpot", grade)
+    assert behind.error_down == pytest.approx(error_down)
+    low: Any = behind.off_by(-1)
+    assert low.requests_per_s == pytest.approx(engine * (1 - error_down))
+
+
+@pytest.mark.parametrize("cached_input", [0.0, 0.6])
+def test_nor_near_measured_sizes_whose_ttft_is_not_known(cached_input: float) -> None:
+    found, _ = load_profiles("qwen3-32b", "fp8", "2025", ["H100"], cached_input=cached_input)
+    of, wide = found[Kind("H100", 4)], (24.0, 40.0, 60.0, 95.0, 119.0, 121.0, 136.0, 200.0, 300.0)
+    for size in ((2048, 256), (4096, 512), (3000, 400)):
+        for targets in (
+            [Slo(tpot_ms=ms, ttft_ms=300.0) for ms in wide],
+            [Slo(tpot_ms=40.0, ttft_ms=ms) for ms in wide],
+            [Slo(tpot_ms=60.0, e2e_ms=50 * ms) for ms in wide],
+        ):
+            rates = [
+                answer.requests_per_s if isinstance(answer := served_max_tput(of, size, slo), MaxTput) else 0.0
+                for slo in targets
+            ]
+            for tighter, rate in pairwise(rates):
+                assert tighter <= rate * (1 + 1e-12), (size, targets[0], rates)
+
+
 def test_where_it_was_not_fitted_it_is_borrowed() -> None:
     assert [(limit.grade, limit.error) for gpu in ("H100", "A10G") if (limit := front_end_of(profile(gpu)))] == [
         ("B", 0.2),

@@ -131,8 +131,10 @@ class PinnedProfile(Profile):
         """Where no TTFT was measured: the TPOT targets as measured, the others as estimated, whichever is lower."""
         known = Slo(slo.tpot_ms, slo.p99_tpot_ms)
         within_tpot = self._pinned(size, known, longest_total_tokens)
-        others_limit = base != self.estimate.max_tput(*size, known, longest_total_tokens)
-        return base if others_limit and not _lower(within_tpot, base) else within_tpot
+        rest = self.estimate.max_tput(*size, Slo(ttft_ms=slo.ttft_ms, e2e_ms=slo.e2e_ms), longest_total_tokens)
+        if isinstance(rest, UnservableSize):
+            return base
+        return rest if rest.limited_by in ("ttft", "e2e") and _lower(rest, within_tpot) else within_tpot
 
     def _at_measured(
         self, measured: Size, size: tuple[float, float], base: MaxTput | UnservableSize, slo: Slo

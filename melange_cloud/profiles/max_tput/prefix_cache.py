@@ -49,28 +49,36 @@ class PrefixCache:
             after: with the cache, by what the estimate with it and the measurements say together.
             size, slo, longest_total_tokens: as for ``Profile.max_tput``.
         """
+        estimate = self.estimate.max_tput(*size, slo, longest_total_tokens)
+        most = self._most(size, slo, longest_total_tokens)
         if measured == before:
-            return after
+            if isinstance(after, UnservableSize) or after == estimate:
+                return after
+            # What was measured near the size says something with a cache alone: it is moved, too.
+            if isinstance(estimate, MaxTput):
+                most = max(most, estimate.requests_per_s)
+            return _moved(after, min(after.requests_per_s, most), after, estimate)
         if isinstance(after, UnservableSize) or isinstance(measured, UnservableSize):
             # What was measured to miss a target is not known to keep it, unless the estimate missed it too.
             missed = isinstance(measured, UnservableSize) and isinstance(before, UnservableSize)
             return after if missed and isinstance(after, MaxTput) else measured
-        most = self._most(size, slo, longest_total_tokens)
         rate = min(after.requests_per_s, most)
-        if rate <= measured.requests_per_s:
-            return measured
-        estimate = self.estimate.max_tput(*size, slo, longest_total_tokens)
-        held = [measured, after, *([estimate] if isinstance(estimate, MaxTput) else [])]
-        error, down = max(each.engine_error for each in held), max(each.engine_down for each in held)
-        return replace(
-            measured,
-            engine_requests_per_s=rate,
-            engine_grade=max(each.engine_grade for each in held),
-            engine_error=error,
-            engine_error_down=None if down == error else down,
-            engine_origin="estimated",
-        )
+        return measured if rate <= measured.requests_per_s else _moved(measured, rate, after, estimate)
 
     def _most(self, size: tuple[float, float], slo: Slo, longest_total_tokens: int | None) -> float:
         alone = self.decode_alone.max_tput(*size, slo, longest_total_tokens)
         return alone.requests_per_s if isinstance(alone, MaxTput) else 0.0
+
+
+def _moved(stated: MaxTput, rate: float, *others: MaxTput | UnservableSize) -> MaxTput:
+    """A rate that rests on all of these: an estimate with the weakest grade and the largest errors."""
+    held = [stated, *(other for other in others if isinstance(other, MaxTput))]
+    error, down = max(each.engine_error for each in held), max(each.engine_down for each in held)
+    return replace(
+        stated,
+        engine_requests_per_s=rate,
+        engine_grade=max(each.engine_grade for each in held),
+        engine_error=error,
+        engine_error_down=None if down == error else down,
+        engine_origin="estimated",
+    )
