@@ -34,7 +34,7 @@ def test_an_answer_is_verified_before_it_is_shown():
     assert "the cost is" in damaged(problem, fleet_usd_per_hour=3.0)[0]
     assert "bound" in damaged(problem, fleet_lower_bound_usd_per_hour=100.0)[0]
     assert "bound" in damaged(problem, fleet_lower_bound_usd_per_hour=None)[0]
-    assert "may fill 0" in damaged(problem, instances={}, fleet_usd_per_hour=0.0)[0]
+    assert "may fill only 0" in damaged(problem, instances={}, fleet_usd_per_hour=0.0)[0]
     assert "instead of 1" in damaged(problem, shares={pair: s / 2 for pair, s in solution.shares.items()})[0]
     assert "instead of 1" in damaged(problem, shares=dict.fromkeys(solution.shares, 1.0))[0]
     assert "-1 instances" in damaged(problem, instances={("A10G", A10G): -1})[0]
@@ -87,7 +87,7 @@ def test_a_fleet_that_is_too_small_has_no_shares():
     assert even_shares(problem, {("a", A10G): 3}, HIGHS) is None
     assert even_shares(problem, {}, HIGHS) is None
     alone = even_shares(toy(), {("A10G", A10G): 5}, HIGHS)
-    assert "may fill 5" in damaged(toy(), instances={("A10G", A10G): 5}, shares=alone)[0]
+    assert "may fill only 5" in damaged(toy(), instances={("A10G", A10G): 5}, shares=alone)[0]
 
 
 def test_several_rows_are_shared_so_that_the_busiest_kind_is_least_busy():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from melange_cloud.domain import Plan
+from melange_cloud.domain import Plan, RegionPlan
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph
 from melange_cloud.report.one_screen import important_notices
@@ -30,7 +30,8 @@ def comparison(
     every_note = full or "notes" in show
     if notices := sentences.notices(plan) if every_note else important_notices(plan):
         yield Notices(notices)
-    if answer := _answer(plan):
+    grouped = groups(plan)
+    if answer := _answer(plan, grouped):
         yield Paragraph((answer,), strong=True)
     allocations = [line for region in plan.regions for line in region.allocations]
     head = f"{_regions_by_provider(plan)}: {sentences.bought(plan, allocations)}; residency and latency not considered"
@@ -39,7 +40,6 @@ def comparison(
         yield Paragraph((head, *sentences.question(plan, kinds), *sentences.legend(plan)))
     else:
         yield Paragraph((head, *short_question(plan)))
-    grouped = groups(plan)
     yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
     counted = {key: regions for key, regions in without_plan(plan).items() if len(regions) > REGIONS_IN_A_ROW}
     if counted:
@@ -65,23 +65,22 @@ def comparison(
     yield LabelledLines(sentences.not_included(plan))
 
 
-def _answer(plan: Plan) -> str:
+def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> str:
     """What the cheapest region costs, and whether it is clearly the cheapest; empty where no region has a fleet."""
-    costs = [(region.usd_per_month, region) for region in plan.regions if region.usd_per_month is not None]
-    if not costs:
+    best = grouped[0][0] if grouped else None
+    if best is None or best.usd_per_month is None:
         return ""
-    usd, best = min(costs, key=lambda cost: cost[0])
     first, count = plan.first_rank, f"{number(len(plan.regions))}{GLUE}regions"
     others = 0 if first is None else len(first.ties) - 1
     if first is None:
         rank = f"the only one of {count} with a plan"
     elif not first.clear:
-        rank = f"the cheapest of {count}, but not clearly"
+        rank = f"the cheapest of {count}; others may be cheaper"
     elif others:
         rank = f"the cheapest of {count}, as {'is another' if others == 1 else f'are {number(others)}{GLUE}others'}"
     else:
         rank = f"the cheapest of {count}"
-    return f"{dollars(usd_per_month(usd))} a month in {names_of([best])}, {rank}"
+    return f"{dollars(usd_per_month(best.usd_per_month))} a month in {names_of([best])}, {rank}"
 
 
 def _regions_by_provider(plan: Plan) -> str:
