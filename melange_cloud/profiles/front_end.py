@@ -54,6 +54,8 @@ MOST_API_SERVERS = 64
 """More processes than an instance has cores to spare for them."""
 
 _GRADE_WHERE_FITTED, _GRADE_ELSEWHERE = "B", "D"
+_FELT = 0.9
+"""A front end that takes less than this of the engine's rate is named as the limit: more servers would help."""
 _LAYERS = 64
 """Of a model whose shape is not known: as many as a large one has, since more need more time."""
 
@@ -93,18 +95,25 @@ class FrontEndLimit:
             error = min(error, served.engine_error)
         return replace(served, front_end=self._ceiling(most, error, output_tokens))
 
-    def limited(self, alone: MaxTput, both: MaxTput, output_tokens: float) -> MaxTput:
+    def limited(self, alone: MaxTput, both: MaxTput, saturated: MaxTput, output_tokens: float) -> MaxTput:
         """What an engine does behind the front end.
 
+        The rate of both together replaces that of the side that is slower without a target: were it the slower one at
+        this target, a looser target would change sides, and could make the load of a mixture larger.
+
         Args:
-            alone: what it does within the same targets without one.
+            alone: what the engine does within the same targets without a front end.
             both: what its slowed operating points give.
+            saturated: what the engine does without targets and without a front end.
         """
         most = self.most_requests_per_s(output_tokens)
         requests_per_s = min(alone.engine_requests_per_s, both.engine_requests_per_s)
-        if alone.engine_requests_per_s > most:
-            return replace(alone, front_end=self._ceiling(min(requests_per_s, most), self.error, output_tokens))
-        return self.within(replace(both, engine_requests_per_s=requests_per_s), output_tokens)
+        slowed = replace(both, engine_requests_per_s=requests_per_s)
+        if saturated.engine_requests_per_s <= most:
+            return self.within(slowed, output_tokens)
+        is_felt = requests_per_s < _FELT * alone.engine_requests_per_s
+        ceiling = self._ceiling(min(requests_per_s, most), self.error, output_tokens)
+        return replace(alone if is_felt else slowed, front_end=ceiling)
 
     def slowed(self, points: Sequence[Point], output_tokens: float) -> list[Point]:
         """An engine's operating points of a size with this front end before it: all their steps take longer.

@@ -7,7 +7,7 @@ at most.
 
 A MaxTput has two numbers, since a replica that serves several sizes is held by two sums (``domain/row_loads.py``): what
 the engine does, and what the front end takes. Of one size a replica serves the lower of the two. So the rate that both
-reach together takes the place of the engine's where the engine is the slower of the two, else that of the front end's.
+reach together replaces the engine's if that is the slower one without a target, else the front end's.
 """
 
 from dataclasses import dataclass, replace
@@ -92,7 +92,8 @@ class ServedProfile:
             return both if few is None else replace(both, may_be=self.front_end.within(few, size[1]))
         if isinstance(alone, UnservableSize):
             return alone
-        return self.front_end.limited(alone, both, size[1])
+        saturated = self.engine.max_tput(*size, NO_TARGET, longest_total_tokens)
+        return self.front_end.limited(alone, both, saturated if isinstance(saturated, MaxTput) else alone, size[1])
 
     def cells(self, slo: Slo = NO_TARGET) -> list[GridCell]:
         """``Profile.cells`` behind the front end, with the TPOT of both together."""

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
 
 from melange_cloud.calibration.training_data import load_measurements
-from melange_cloud.domain import FRONT_END, FrontEndCeiling, Kind, MaxTput, OperatingPoint, Slo
+from melange_cloud.domain import FRONT_END, FrontEndCeiling, Kind, MaxTput, OperatingPoint, Slo, row_load
 from melange_cloud.estimator.spec_files import load_calibrations, load_models
 from melange_cloud.estimator.specs import FrontEnd
 from melange_cloud.profiles import Profile, load_profiles
@@ -207,6 +207,28 @@ def test_a_looser_target_never_serves_less(
                 ]
                 for tighter, rate in pairwise(rates):
                     assert tighter <= rate * (1 + 1e-12), (kind, size, targets[0])
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp8"])
+@pytest.mark.parametrize("share", [0.2, 0.35, 0.65])
+def test_a_looser_target_never_makes_a_mixture_a_larger_load(precision: str, share: float) -> None:
+    """Also where the engine's rate passes what the front end takes, for one of its sizes and not for the other."""
+    of = profile(precision=precision)
+    sizes = ((25, 25), (250, 50), (500, 100), (1000, 100), (2000, 50), (250, 500))
+    for sweep in (
+        [Slo(tpot_ms=10 + ms) for ms in range(40)],
+        [Slo(ttft_ms=50 * 1.2**at) for at in range(22)],
+        [Slo(e2e_ms=500 * 1.2**at) for at in range(22)],
+    ):
+        for small, large in combinations(sizes, 2):
+            loads = []
+            for slo in sweep:
+                parts = [(part, served_max_tput(of, size, slo)) for size, part in ((small, share), (large, 1 - share))]
+                served_parts = [(part, cell) for part, cell in parts if isinstance(cell, MaxTput)]
+                if len(served_parts) == len(parts):
+                    loads.append(row_load(served_parts).charged)
+            for tighter, looser in pairwise(loads):
+                assert looser <= tighter * (1 + 1e-9), (small, large, sweep[0])
 
 
 @pytest.mark.parametrize("slo", [Slo(), Slo(tpot_ms=30.0), Slo(tpot_ms=60.0), Slo(ttft_ms=500.0)])
