@@ -283,8 +283,8 @@ class HandServer:
     def served(self, input_tokens: float, output_tokens: float, target_ms: float) -> tuple[float, float]:
         """Requests/s within a target of the mean TPOT: what the engine can do behind it, and what it can do itself.
 
-        What both do together replaces the rate of the one that is slower without a target. Estimates are of at least 25 tokens in and 25 out:
-        shorter requests count as these.
+        What both do together replaces the rate of the one that is slower without a target. Estimates are of at least 25
+        tokens in and 25 out: shorter requests count as these.
         """
         points = self.replica.points(max(input_tokens, 25), max(output_tokens, 25))
         alone, most = rate(points, target_ms), self.most(output_tokens)
