@@ -2,14 +2,9 @@
 
 from collections.abc import Sequence
 
-from melange_cloud.domain import Confidence, CostOrder, Plan, RegionName, RegionPlan, RegionStanding, Reversal
-from melange_cloud.domain.comparison import LEAST_SURE_FIRST, PRICES_APART_DAYS
+from melange_cloud.domain import Confidence, CostOrder, Plan, RegionName, RegionPlan, Reversal
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.report.text import GLUE, clean, joined, number, percent, usd_per_month
-
-
-def least_sure(several: Sequence[RegionStanding]) -> RegionStanding:
-    """The least sure of regions that share a row."""
-    return min(several, key=lambda standing: LEAST_SURE_FIRST.index(standing.sure))
 
 
 def reasons(plan: Plan) -> dict[RegionName, str]:

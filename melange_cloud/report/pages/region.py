@@ -245,9 +245,7 @@ def fleet_sheet(plan: Plan, region: RegionPlan, *, wide: bool) -> Sheet:
         Column("Profile", right=True, drop=6),
     )
     sheet = without(Sheet(columns, rows, total), frozenset({"TP"}), only_if="1")
-    return (
-        sheet if wide else without(sheet, frozenset({"GPU mem", "GPUs", "Replicas", "Host GiB", "Tokens", "Profile"}))
-    )
+    return sheet if wide else without(sheet, _ONLY_WIDE)
 
 
 def _answer(plan: Plan, region: RegionPlan) -> list[str]:
