@@ -274,11 +274,18 @@ def per_million(plan: Plan, region: RegionPlan) -> str:
         return ""
     tokens = f"{quantity(round(region.cost.million_tokens_per_month, 1))}{GLUE}million/month"
     when = (
-        f"if the peak lasts all month ({tokens})"
+        f"{while_the_peak_lasts(plan)} ({tokens})"
         if plan.basis.traffic.mean_requests_per_s is None
         else f"at the mean rate ({tokens})"
     )
     return f"${usd_per_million(region.cost.usd_per_million_tokens)} per 1M tokens in+out {when}."
+
+
+def while_the_peak_lasts(plan: Plan) -> str:
+    """For how long a cost takes the peak to last: the whole month, or the hours of it that are billed by request."""
+    if "hours_per_month" in plan.defaulted:
+        return "if the peak lasts all month"
+    return f"if the peak lasts all {quantity(plan.basis.calculation.hours_per_month)}{GLUE}h billed"
 
 
 def one_kind(region: RegionPlan, gpu: str, tensor_parallel: int | None) -> str:

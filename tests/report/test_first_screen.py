@@ -56,6 +56,12 @@ def test_the_cost_of_the_month_is_the_first_figure_and_the_banners_stand_before_
     assert answer == " $9,048 a month for Llama-3.1-8B*, if the peak lasts all month"
 
 
+def test_a_month_of_fewer_hours_is_not_called_all_of_it() -> None:
+    fewer = plans.plan(plans.us_east_1(), hours_per_month=200.0)
+    assert lines(fewer)[3].endswith(" a month for Llama-3.1-8B*, if the peak lasts all 200 h billed")
+    assert "1M tokens in+out if the peak lasts all 200 h billed (" in " ".join(forms.table(fewer, width=120).split())
+
+
 def test_fleet_and_range_follow_the_cost() -> None:
     _, _, _, _, fleet, ends, *_ = lines(PAGES["one-region"])
     assert fleet == " 7 x g5.2xlarge (A10G) + 4 x g6.2xlarge (L4) in aws us-east-1, on demand*"

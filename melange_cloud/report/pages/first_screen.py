@@ -72,7 +72,7 @@ def _without_fleet(plan: Plan, region: RegionPlan) -> Iterator[Block]:
 def _answer(plan: Plan, region: RegionPlan, brief: BriefRegion) -> Iterator[str]:
     month = dollars(usd_per_month(brief.usd_per_month))
     model = f"{glued(plan.basis.served.model)}{sentences.star(plan, 'model')}"
-    yield f"{month} a month for {model}, if the peak lasts all month"
+    yield f"{month} a month for {model}, {sentences.while_the_peak_lasts(plan)}"
     yield _fleet_line(plan, region, brief)
     if brief.is_one_machine:
         yield "One machine: if it fails, nothing serves"
