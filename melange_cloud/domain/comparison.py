@@ -167,7 +167,7 @@ class FirstRank:
         prices_apart_days: days between the oldest and the newest price date among ``ties``; 0 if they agree.
         with_spare: regions that cost less than the cheapest where both must survive losing any one instance.
         unproven: regions where the search stopped early or found nothing in time, which may cost less than the
-            cheapest.
+            cheapest, as requested or where both must survive losing any one instance.
     """
 
     ties: tuple[RegionName, ...]

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from melange_cloud.domain import Availability, Plan, QuotaNeed, RegionName, RegionPlan, Status
+from melange_cloud.domain import (
+    Availability,
+    Confidence,
+    CostOrder,
+    FleetWithSpare,
+    OrderBasis,
+    Plan,
+    QuotaNeed,
+    RegionName,
+    RegionPlan,
+    Status,
+)
 from melange_cloud.planner.ranking.rank_regions import compared_with_base
 from melange_cloud.report.pages.region_groups import groups
 from tests.report import forms, plans
@@ -312,6 +323,34 @@ def test_the_cheapest_with_a_spare_is_named_where_it_is_another() -> None:
     level = plan(one, region_plan((allocation(G6, 4, price=2.5),), region="b"))
     assert "are equally cheap." in verdict(level)
     assert "aws b costs less with --spare 1 on both sides" in verdict(level)
+
+
+def test_a_cost_with_a_spare_that_was_not_searched_to_its_end_loses_to_no_other() -> None:
+    one = fleet({"A10G": 10.0}, "a")
+    assert one.with_spare is not None
+    at_most = replace(one, with_spare=replace(one.with_spare, status=Status.FEASIBLE, proven=False))
+    many = region_plan((allocation(G6, 4, price=3.0),), region="b")
+    found = plan(at_most, many).first_rank
+    assert found is not None
+    assert found.with_spare == ()
+
+
+def test_an_order_that_was_not_decided_with_a_spare_keeps_number_one_from_being_clear() -> None:
+    cheap, dear = fleet({"A10G": 10.0}, "a"), fleet({"A10G": 20.0}, "b")
+    undecided = replace(dear, difference=CostOrder(Confidence.NOT_PROVEN, OrderBasis.OFFERS))
+    found = plan(cheap, undecided).first_rank
+    assert found is not None
+    assert (names(found.unproven), found.clear) == (["b"], False)
+    assert "clearly" not in verdict(plan(cheap, undecided))
+
+
+def test_a_saving_without_a_fleet_that_survives_a_loss_says_so() -> None:
+    cheap, dear = fleet({"A10G": 10.0}, "a"), fleet({"A10G": 12.0}, "b")
+    order = CostOrder(Confidence.TURNS_WITH_SPARE, OrderBasis.OFFERS)
+    alone = replace(cheap, with_spare=FleetWithSpare(Status.INFEASIBLE, "a quota", None, None, {}, proven=True))
+    moved = replace(plan(alone, replace(dear, difference=order)), against=RegionName("aws", "b"))
+    said = " ".join(page(compared_with_base(moved, {RegionName("aws", "a"): order})).split())
+    assert "to aws a saves $1,460 a month (-16.7 %), but there is no fleet with --spare 1." in said
 
 
 def test_ten_times_as_much_is_said_in_times() -> None:

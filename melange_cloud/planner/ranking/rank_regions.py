@@ -143,13 +143,16 @@ def first_rank_of(plans: Sequence[RegionPlan]) -> FirstRank | None:
         prices_apart_days=days_apart(dates[0], dates[-1]) if dates else 0,
         with_spare=tuple(region.region_name for region in priced[1:] if _undercuts_with_spare(region, cheapest)),
         unproven=tuple(
-            region.region_name for region in plans if region.region_name not in tied and _may_undercut(region, lowest)
+            region.region_name
+            for region in plans
+            if region.region_name not in tied
+            and (_may_undercut(region, lowest) or _sure(region) is Confidence.NOT_PROVEN)
         ),
     )
 
 
 def _undercuts_with_spare(region: RegionPlan, cheapest: RegionPlan) -> bool:
-    """Whether a region costs less than the cheapest where both must survive losing any one instance."""
+    """Whether a region surely costs less than the cheapest where both must survive losing any one instance."""
     if _sure(region) is Confidence.TURNS_WITH_SPARE:
         return True
     ours, theirs = region.with_spare, cheapest.with_spare
@@ -157,7 +160,7 @@ def _undercuts_with_spare(region: RegionPlan, cheapest: RegionPlan) -> bool:
         return False
     if theirs.fleet_usd_per_hour is None:
         return theirs.status is Status.INFEASIBLE
-    return is_cheaper(ours.fleet_usd_per_hour, theirs.fleet_usd_per_hour)
+    return theirs.proven and is_cheaper(ours.fleet_usd_per_hour, theirs.fleet_usd_per_hour)
 
 
 def _may_undercut(region: RegionPlan, usd_per_hour: float) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from melange_cloud.domain import Confidence, FirstRank, Plan, RegionName, RegionPlan, RegionStanding
+from melange_cloud.domain import AgainstBase, Confidence, FirstRank, Plan, RegionName, RegionPlan, RegionStanding
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.report.pages.region_groups import names_of
 from melange_cloud.report.ranking_sentences import turn_words, why
@@ -28,7 +28,7 @@ def from_base(plan: Plan) -> str:
     change = difference(1 + against.difference_fraction, 1.0)
     text = (
         f"Moving from {name} to {names_of([best])} saves {dollars(usd_per_month(saved))} a month ({change})"
-        f"{_spared(against.with_spare_difference_usd_per_month)}"
+        f"{_spared(against)}"
     )
     if against.sure in (Confidence.CLEAR, Confidence.TURNS_WITH_SPARE):
         return f"{text}."
@@ -39,10 +39,11 @@ def from_base(plan: Plan) -> str:
     return f"{text}. That is not certain{reason}."
 
 
-def _spared(usd: float | None) -> str:
+def _spared(against: AgainstBase) -> str:
     """The same difference where both fleets must survive losing an instance."""
+    usd = against.with_spare_difference_usd_per_month
     if usd is None:
-        return ""
+        return ", but there is no fleet with --spare 1" if against.sure is Confidence.TURNS_WITH_SPARE else ""
     amount = dollars(usd_per_month(abs(usd)))
     if usd < -0.005:
         return f", and {amount} with --spare 1 on both sides"
