@@ -353,6 +353,16 @@ def test_a_saving_without_a_fleet_that_survives_a_loss_says_so() -> None:
     assert "to aws a saves $1,460 a month (-16.7 %), but there is no fleet with --spare 1." in said
 
 
+def test_regions_share_a_row_only_if_their_order_is_as_certain() -> None:
+    # The offers that are not rented may decide whether an order is certain, so that equal fleets differ in it.
+    cheap, *same = (fleet({"A10G": usd}, name) for usd, name in ((10.0, "a"), (20.0, "b"), (20.0, "c"), (20.0, "d")))
+    sure = (Confidence.CLEAR, Confidence.WITHIN_PROFILE_ERROR, Confidence.CLEAR)
+    others = [replace(one, difference=CostOrder(is_sure)) for one, is_sure in zip(same, sure, strict=True)]
+    shown = page(plan(cheap, *others))
+    assert re.search(r"aws b, d .* yes ", shown)
+    assert re.search(r"aws c .* no ", shown)
+
+
 def test_ten_times_as_much_is_said_in_times() -> None:
     shown = page(plan(fleet({"A10G": 1.0}, "a"), fleet({"A10G": 9.9}, "b"), fleet({"A10G": 12.0}, "c")))
     assert re.search(r"aws b .* \+890 % ", shown)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from melange_cloud.domain import Kind, Plan, RegionPlan, Status
+from melange_cloud.domain import Confidence, Kind, Plan, RegionPlan, Status
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Column, Sheet, without
 from melange_cloud.report.pages.comparison_cells import (
@@ -137,7 +137,9 @@ def _priced_rows(plan: Plan, grouped: list[list[RegionPlan]], *, wide: bool) -> 
         alike: dict[object, list[RegionPlan]] = {}
         for region in group:
             # A group has one cost; the reference is shown as itself together with those that cost the same.
-            key = region.region_name if wide else (with_spare(region.with_spare), _tail(plan, region, wide=wide))
+            against = compared(plan, region)
+            sure = Confidence.EQUAL if against is None else against.sure
+            key = region.region_name if wide else (with_spare(region.with_spare), sure, _tail(plan, region, wide=wide))
             alike.setdefault(key, []).append(region)
         for at, regions in enumerate(alike.values()):
             first = regions[0]
