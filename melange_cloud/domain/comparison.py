@@ -60,12 +60,14 @@ class Reversal:
             stated.
         cheaper_usd_per_month: cost there of the side that is cheaper as stated; None if no fleet serves the load.
         dearer_usd_per_month: what the other side costs there; None if no fleet serves the load.
+        opposed: the GPUs whose MaxTput is off by the same part of their errors the other way; empty if none is.
     """
 
     moved: tuple[str, ...]
     error_part: float = field(metadata={"schema": {"minimum": -1, "maximum": 1}})
     cheaper_usd_per_month: float | None
     dearer_usd_per_month: float | None
+    opposed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

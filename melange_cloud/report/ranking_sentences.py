@@ -46,6 +46,10 @@ def turn_words(turn: Reversal, cheaper: str, dearer: str) -> str:
     verb = "is" if len(turn.moved) == 1 else "are"
     off = "better" if turn.error_part > 0 else "worse"
     part = percent(abs(turn.error_part)).replace(GLUE, " ")
+    if turn.opposed:
+        what = joined(turn.moved)
+        verb += f" {off} and {joined(turn.opposed)} {'is' if len(turn.opposed) == 1 else 'are'}"
+        off = "better" if off == "worse" else "worse"
     costs = f"{dearer} costs {_amount(turn.dearer_usd_per_month)} USD/month there"
     against = f"{cheaper} {_amount(turn.cheaper_usd_per_month)}"
     return f"if {what} {verb} {off} by {part} of the stated error, {costs} and {against}"

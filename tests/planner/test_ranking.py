@@ -87,7 +87,7 @@ def test_a_verdict_is_what_solving_again_gives(regions, asked):
     anew = Anew(*regions, **asked)
     if difference.sure is Confidence.WITHIN_PROFILE_ERROR:
         turn = difference.turn
-        off = dict.fromkeys(turn.moved or GPUS, turn.error_part)
+        off = dict.fromkeys(turn.moved or GPUS, turn.error_part) | dict.fromkeys(turn.opposed, -turn.error_part)
         ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
         assert ours > theirs
         told = turn.cheaper_usd_per_month, turn.dearer_usd_per_month
@@ -99,10 +99,28 @@ def test_a_verdict_is_what_solving_again_gives(regions, asked):
             off = dict.fromkeys(moved, part)
             ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
             assert ours <= theirs + 1e-3, (moved, part)
+    fleets = [{line.gpu for line in region.allocations} for region in (first, second)]
+    if (slower := fleets[0] - fleets[1]) and (faster := fleets[1] - fleets[0]):
+        off = dict.fromkeys(slower, -1) | dict.fromkeys(faster, 1)
+        ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
+        assert ours <= theirs + 1e-3, off
     spared = [anew.usd_per_month(region.region, {}, spare=1) for region in (first, second)]
     assert (difference.sure is Confidence.TURNS_WITH_SPARE) is (spared[0] > spared[1])
     told = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
     assert told == pytest.approx(tuple(spared))
+
+
+def test_errors_of_gpus_that_only_one_side_has_may_be_opposed():
+    """Two A100-40GB in us-central1 against A10G in us-east-1: 30 % slower there and 30 % faster here, it turns."""
+    first, second = ask(*PAIR).regions
+    assert ({line.gpu for line in first.allocations}, first.region) == ({"A100-40GB"}, "us-central1")
+    assert (second.region, second.difference.sure) == ("us-east-1", Confidence.WITHIN_PROFILE_ERROR)
+    turn = second.difference.turn
+    assert (turn.moved, turn.error_part, turn.opposed) == (("A100-40GB",), -1, ("A10G",))
+    anew = Anew(*PAIR)
+    ours, theirs = (anew.usd_per_month(name, {"A100-40GB": -1, "A10G": 1}) for name in ("us-central1", "us-east-1"))
+    assert (turn.cheaper_usd_per_month, turn.dearer_usd_per_month) == pytest.approx((ours, theirs))
+    assert ours > theirs
 
 
 def test_whole_instances_jump_so_common_errors_do_not_cancel():

@@ -7,7 +7,8 @@ The order is certain if any of these holds (a question with a router that knows 
 * the cheaper side with every profile at its low end costs no more than the other with every one at its high end
   (``OrderBasis.RANGES``);
 * it holds at every break of both costs while all errors move together, and while those of one GPU or one kind do
-  (``OrderBasis.EVERY_BREAK``; see ``turning_point``).
+  (``OrderBasis.EVERY_BREAK``; see ``turning_point``), and where GPUs that only the cheaper fleet has are at their low
+  end and some that only the other one has at their high end: errors of different GPUs may be opposed.
 
 And it must hold with a spare instance on both sides: one machine against eleven does not compare like with like.
 """
@@ -123,7 +124,40 @@ class CostComparer:
                     return None, _turn(moved, {*ours, *theirs}, found)
         except CostBudgetSpent:
             return None, None
-        return OrderBasis.EVERY_BREAK, None
+        opposed = self._opposed(cheaper, dearer)
+        return (OrderBasis.EVERY_BREAK, None) if opposed is None else (None, opposed)
+
+    def _opposed(self, cheaper: Contender, dearer: Contender) -> Reversal | None:
+        """The order reversed by opposed errors of GPUs that only one of the two fleets has; None if it is not.
+
+        What is faster may help the cheaper side too, so those of the other fleet are tried together and one by one.
+        """
+        ours, theirs = ({line.gpu for line in side.plan.allocations} for side in (cheaper, dearer))
+        slower, faster = frozenset(ours - theirs), frozenset(theirs - ours)
+        if not slower or not faster:
+            return None
+        for better in dict.fromkeys((faster, *(frozenset({gpu}) for gpu in sorted(faster)))):
+            if (found := self._reversed(cheaper, dearer, slower, better)) is not None:
+                return found
+        return None
+
+    def _reversed(
+        self, cheaper: Contender, dearer: Contender, slower: frozenset[str], faster: frozenset[str]
+    ) -> Reversal | None:
+        parts = dict.fromkeys(sorted(slower), -1) | dict.fromkeys(sorted(faster), 1)
+        table = {
+            (bucket, kind): cell.off_by(parts[kind.gpu]) if kind.gpu in parts else cell
+            for (bucket, kind), cell in self.evaluated.stated.items()
+        }
+        best = self._solved(dearer.question.posed_with(table))
+        worst = self._solved(cheaper.question.posed_with(table))
+        best_usd, least = _usd(best, dearer.hours), worst.fleet_lower_bound_usd_per_hour
+        if best_usd is None or worst.status is Status.UNKNOWN:
+            return None
+        worst_usd = None if worst.status is Status.INFEASIBLE else (least or 0.0) * cheaper.hours
+        if worst_usd is not None and worst_usd <= best_usd + _same(cheaper.hours, dearer.hours)(worst_usd):
+            return None
+        return Reversal(tuple(sorted(slower)), -1, worst_usd, best_usd, tuple(sorted(faster)))
 
     def with_spare(self, cheaper: Contender, dearer: Contender) -> tuple[Confidence, float | None, float | None]:
         """Whether the order holds where both must survive losing any one instance, and what they cost then."""

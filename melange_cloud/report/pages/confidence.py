@@ -15,7 +15,7 @@ _CELLS = {
     Confidence.WITHIN_PROFILE_ERROR: "no",
 }
 _MEANING = {
-    Confidence.CLEAR: "yes = the order holds whatever the profiles' errors, with --spare 1 on both sides too",
+    Confidence.CLEAR: "yes = the order holds whatever the profiles' errors, with --spare 1 as estimated",
     Confidence.PRICES_APART: f"if prices hold = yes, but the prices are over {PRICES_APART_DAYS} days apart",
     Confidence.NOT_PROVEN: "not proven = the search stopped early; the order may reverse",
     Confidence.TURNS_WITH_SPARE: "not with a spare = with --spare 1 on both sides the order reverses",
