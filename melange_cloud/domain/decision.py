@@ -8,7 +8,8 @@ class Decision:
     """One change of the question that is worth a decision.
 
     Attributes:
-        changes: the field of the request that is changed: spare, tpot_ms, router, min_host_memory_gib.
+        changes: the field of the request that is changed: sold_as, min_host_memory_gib, spare, api_servers,
+            cached_input, tpot_ms or router.
         option: what to type to get it.
         our_rule: whether it drops a rule of ours, which a test of one instance can prove needless.
         instance_types: those that the rule keeps out and the changed fleet rents; empty where no rule is dropped.

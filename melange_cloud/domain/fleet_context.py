@@ -41,7 +41,8 @@ class WhatIf:
         name: the change.
         option: what to type to get it.
         reason: why there is no fleet, or what causes the difference.
-        changes: the field of the request that is changed: spare, tpot_ms, min_host_memory_gib.
+        changes: the field of the request that is changed: cached_input, spare, tpot_ms, min_host_memory_gib, sold_as
+            or api_servers.
         entering: instance types of the changed fleet that a rule keeps out of the plan.
     """
 

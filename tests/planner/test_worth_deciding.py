@@ -4,6 +4,7 @@ import pytest
 
 from melange_cloud.domain import Status, WhatIf
 from melange_cloud.planner.worth_deciding import MOST, worth_deciding
+from tests.questions import ask
 
 PLAN_USD_PER_HOUR = 10.0
 HOURS = 730.0
@@ -97,3 +98,20 @@ def test_the_same_price_is_the_same_decision_at_any_number_of_hours():
     short = worth_deciding([SPARE], {}, {}, router="plain", fleet_usd_per_hour=10.0, hours_per_month=300.0)
     assert short[0].usd_per_month == 3600.0
     assert short[0].change_fraction == decided(SPARE)[0].change_fraction
+
+
+@pytest.mark.parametrize(
+    ("sold_as", "why", "named"),
+    [("unknown", "availability unconfirmed", True), ("capacity_block", "sold by Capacity Block only", False)],
+)
+def test_what_is_sold_by_capacity_block_only_is_not_tried_on_demand(tmp_path, sold_as, why, named):
+    # At 3 USD/h one H100 is cheaper than the 12 A10G at 1.212 that 15 requests/s take, so that the rule has a cost.
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text(
+        f"provider,region,instance_type,purchase,usd_per_hour,sold_as\naws,us-east-1,p5.4xlarge,on_demand,3,{sold_as}\n"
+    )
+    asked = {"prices": sheet, "accept_odd_prices": True, "gpus": ("H100", "A10G"), "peak_requests_per_s": 15}
+    (plan,) = ask("us-east-1", **asked).regions
+    (change,) = (one for one in plan.context.what_if if one.changes == "sold_as")
+    assert change.name == f"with p5.4xlarge ({why})"
+    assert ("sold_as" in names(plan.context.worth_deciding)) is named

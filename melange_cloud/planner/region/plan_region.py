@@ -60,8 +60,10 @@ def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:
 def _decisions(question: RegionQuestion, context: FleetContext, planned: Solution) -> tuple[Decision, ...]:
     basis = question.basis
     set_by_user = {"min_host_memory_gib"} if basis.fleet.min_host_memory_gib is not None else set()
+    # To start one shows whether it can be had on demand, and a Capacity Block cannot.
+    blocks = {offer.instance_type.name for offer in question.offers if offer.sold_as == "capacity_block"}
     return worth_deciding(
-        context.what_if,
+        [one for one in context.what_if if not blocks & set(one.entering)],
         context.routers,
         context.routers_proven,
         router=basis.fleet.router,

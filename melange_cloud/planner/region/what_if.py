@@ -10,6 +10,9 @@ from melange_cloud.planner.max_tput_table import without_prefix_cache
 from melange_cloud.planner.posed_problem import PosedProblem
 from melange_cloud.planner.region_question import RegionQuestion
 
+_SOLD_AS = {"unknown": "availability unconfirmed", "capacity_block": "sold by Capacity Block only"}
+"""Why the rule on what is sold how keeps an offer out."""
+
 
 def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
     """Without its prefix cache, a spare, half the TPOT target, hosts of any memory, offers however sold; each alone."""
@@ -31,11 +34,15 @@ def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
     small = question.posed_with(host_memory_floor_gib=0.0) if _kept_out(posed, "host_memory") else None
     if small is not None:
         relaxed = _what_if(question, "hosts of any memory", "--min-host-memory-gib 0", small)
-        answers += _entering(relaxed, posed, "host_memory", "less host memory", "min_host_memory_gib")
+        named = _entering(relaxed, _kept_out(posed, "host_memory"), {"less host memory"})
+        answers += [replace(one, changes="min_host_memory_gib") for one in named]
     doubtful = question.posed_with(sold_as_any=True) if _kept_out(posed, "sold_as") else None
     if doubtful is not None:
         relaxed = _what_if(question, "however it is sold", "--sold-as any", doubtful)
-        answers += _entering(relaxed, posed, "sold_as", "availability unconfirmed", "sold_as")
+        kept_out = _kept_out(posed, "sold_as")
+        sold_as = {question.offer_by_name[name].sold_as for name in kept_out & set(relaxed.instances)}
+        named = _entering(relaxed, kept_out, {_SOLD_AS[how] for how in sold_as})
+        answers += [replace(one, changes="sold_as") for one in named]
     return tuple(answers)
 
 
@@ -44,12 +51,12 @@ def _kept_out(posed: PosedProblem, code: str) -> set[str]:
     return {item.instance_type for item in posed.left_out if item.code == code}
 
 
-def _entering(relaxed: WhatIf, posed: PosedProblem, code: str, why: str, changes: str) -> list[WhatIf]:
+def _entering(relaxed: WhatIf, kept_out: set[str], why: set[str]) -> list[WhatIf]:
     """The fleet without a rule, by the names of the types that it rents then; none where it rents none of them."""
-    entering = tuple(sorted(_kept_out(posed, code) & set(relaxed.instances)))
+    entering = tuple(sorted(kept_out & set(relaxed.instances)))
     if not entering:
         return []
-    return [replace(relaxed, name=f"with {', '.join(entering)} ({why})", changes=changes, entering=entering)]
+    return [replace(relaxed, name=f"with {', '.join(entering)} ({' or '.join(sorted(why))})", entering=entering)]
 
 
 def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, ...]:
