@@ -3,6 +3,7 @@
 Only complete windows count: those in which the trace begins or ends are left out.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -73,7 +74,7 @@ def rates_of(
     return ArrivalRates(
         window_s=window_s,
         windows=len(known),
-        mean_requests_per_s=sum(known) / len(known) / window_s,
+        mean_requests_per_s=math.fsum(known) / len(known) / window_s,
         p95_requests_per_s=bare.quantile(95) or 0.0,
         peak_requests_per_s=max(known) / window_s,
         requests_by_window=tuple(counts),

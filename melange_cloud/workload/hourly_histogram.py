@@ -1,7 +1,7 @@
 """A histogram by hours: a CSV with the columns ``start_hour,input_bucket,output_bucket,expected_requests``.
 
 ServeGen publishes its traffic so. The ranges are written as in a histogram. From the counts of each window follow the
-arrival rates and the drift of the mix; a window that is left out is a gap.
+arrival rates and the drift of the mix; a window that is left out is a gap, one with 0 requests is not.
 """
 
 import math
@@ -58,21 +58,23 @@ def parse_hourly_histogram(text: str, path: Path, sizes: SizeFacts) -> WorkloadF
             for field, found in zip(COLUMNS[1:3], (input_tokens, output_tokens), strict=True):
                 if isinstance(found, str):
                     row.fault(field, found)
-        elif hour is not None and count:
-            window = windows.setdefault(hour, {})
-            window[input_tokens, output_tokens] = window.get((input_tokens, output_tokens), 0.0) + count
-    if not faults and not windows:
-        faults.append(Fault(path, "holds no request at all"))
+        elif hour is not None and count is not None:
+            window = windows.setdefault(hour, {})  # an hour that is written with 0 requests is a quiet one, no gap
+            if count:
+                window[input_tokens, output_tokens] = window.get((input_tokens, output_tokens), 0.0) + count
+    if not faults and not any(windows.values()):
+        faults.append(Fault(path, "has no requests"))
     if faults:
         raise BadFile(faults)
     cells_used = sorted({cell for window in windows.values() for cell in window})
-    total = {cell: sum(window.get(cell, 0.0) for window in windows.values()) for cell in cells_used}
+    total = {cell: math.fsum(window.get(cell, 0.0) for window in windows.values()) for cell in cells_used}
     hours = sorted(windows)
     step_hours = min((after - before for before, after in pairwise(hours)), default=1.0)
     step_s = max(1, round(step_hours * SECONDS_PER_HOUR))
-    by_window = {at: np.array([windows[hour].get(cell, 0.0) for cell in cells_used]) for at, hour in enumerate(hours)}
+    mixes = [windows[hour] for hour in hours if windows[hour]]
+    by_window = {at: np.array([mix.get(cell, 0.0) for cell in cells_used]) for at, mix in enumerate(mixes)}
     name = path.name.split(".")[0]
-    requests = round(sum(total.values()))
+    requests = round(math.fsum(total.values()))
     workload = Workload(
         name,
         f"{name}, {requests:,} requests",

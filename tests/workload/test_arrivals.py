@@ -205,6 +205,23 @@ def test_a_histogram_by_hours_has_its_own_arrivals(tmp_path: Path) -> None:
     )
 
 
+def test_an_hour_that_is_written_with_no_requests_is_quiet_and_no_gap(tmp_path: Path) -> None:
+    """7,200, 0, 18,000 and 0 requests: 25,200 in four hours, 5 a second in the busiest."""
+    path = tmp_path / "by_hours.csv"
+    requests = (7200, 0, 18_000, 0)
+    path.write_text(BY_HOURS + "".join(f"{hour},1-500,1-100,{count}\n" for hour, count in enumerate(requests)))
+    held = read_histogram(path)
+    rates = held.arrival_rates
+    assert rates is not None
+    assert (rates.window_s, rates.windows, rates.gaps) == (3600, 4, 0)
+    assert (rates.peak_requests_per_s, rates.mean_requests_per_s) == (5, 1.75)
+    assert held.drift is not None
+    assert (held.drift.windows, held.drift.mean) == (2, 0)
+    path.write_text(BY_HOURS + "0,1-500,1-100,0\n1,1-500,1-100,0\n")
+    with pytest.raises(BadFile, match="has no requests"):
+        read_histogram(path)
+
+
 @pytest.mark.parametrize("hours", [("0",), ("0", "1", "2.5"), ("0", "1", "9e8")])
 def test_windows_that_are_alone_or_uneven_have_no_rates(tmp_path: Path, hours: tuple[str, ...]) -> None:
     path = tmp_path / "by_hours.csv"
