@@ -85,4 +85,4 @@ def write(texts: Mapping[Path, str], folder: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode())
         except OSError as error:
-            raise BadInput(f"{file}: cannot be written ({error.strerror}); choose another --out") from error
+            raise BadInput(f"{file}: cannot be written ({error.strerror}); choose another --output") from error

@@ -14,8 +14,8 @@ cannot tell its requests apart sends all of them by the same shares, so its sums
 For ``plain``, which has one row, loads are exact. With ``prompt`` and ``oracle`` a replica may serve several rows, and
 the sum of the rows' larger sums is at least the larger of the two sums over all rows. So no fleet is too small, but one
 may be too expensive if a replica's engine limits some rows and its front end others. Therefore the question is also
-posed with both limits kept separate (``Posed.both_limits``), and such a router may use the answer of one that knows
-less (``Posed.coarser``).
+posed with both limits kept separate (``PosedProblem.both_limits``), and such a router may use the answer of one that
+knows less (``PosedProblem.coarser``).
 """
 
 from collections.abc import Iterable, Mapping

@@ -37,7 +37,7 @@ class ProblemSolver:
         return self._once(("cost", key), lambda: self._explained(problem, self._solved_for_cost(problem)))
 
     def solve_any(self, problems: Sequence[Problem]) -> tuple[Problem, Solution]:
-        """The cheapest fleet of a question, and the Problem whose answer it is (see ``Posed.problems``)."""
+        """The cheapest fleet of a question, and the Problem whose answer it is (see ``PosedProblem.problems``)."""
         answers = [self.solve(problems[0]), *(self.solve_for_cost(problem) for problem in problems[1:])]
         return self._chosen(problems, answers, self.solve)
 
@@ -119,7 +119,7 @@ class ProblemSolver:
 
 
 def best_of(answers: Sequence[Solution]) -> Solution:
-    """The cheapest of the answers to one question posed in several ways (see ``Posed.problems``)."""
+    """The cheapest of the answers to one question posed in several ways (see ``PosedProblem.problems``)."""
     return _proven_by(answers, _cheapest(answers))
 
 

@@ -70,7 +70,7 @@ def test_writing_leaves_other_files_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a file, no folder")
-    with pytest.raises(BadInput, match="choose another --out"):
+    with pytest.raises(BadInput, match=r"choose another --output$"):
         write({Path("a/b.csv"): "1\n"}, tmp_path)
 
 

@@ -28,7 +28,7 @@ def other_fleets(
     """At most ``count`` fleets that differ in kind from ``solution`` and from one another, cheapest first.
 
     Args:
-        others: the question posed in other ways (see ``Posed.problems``).
+        others: the question posed in other ways (see ``PosedProblem.problems``).
     """
     problems = (problem, *others)
     found: list[AlternativeFleet] = []

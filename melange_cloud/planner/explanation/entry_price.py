@@ -33,7 +33,7 @@ def entry_price(
         problem: the question that the plan answers; it need not hold the offer.
         offer: of a GPU that may serve; not in the plan's fleet.
         plan_usd_per_hour: what the plan costs.
-        others: the question posed in other ways (see ``Posed.problems``).
+        others: the question posed in other ways (see ``PosedProblem.problems``).
     """
     found = None if problem.quotas else _price_alone(problem, offer, plan_usd_per_hour)
     price = offer.usd_per_instance_hour * NEARLY_FREE if found is None else found

@@ -57,7 +57,7 @@ def over_rate(
         low, high: factors, 0 < low < high.
         solve: answers one question.
         solver: see ``solver.most_traffic``.
-        others: the question posed in other ways (see ``Posed.problems``).
+        others: the question posed in other ways (see ``PosedProblem.problems``).
     """
     problems = (problem, *others)
     stretches: list[Stretch] = []
@@ -90,7 +90,7 @@ def over_easing(
     """The cheapest fleet where more of the quantity makes the question easier, never harder.
 
     Args:
-        problems_at: the question at a value (see ``Posed.problems``); none where nothing serves it there.
+        problems_at: the question at a value (see ``PosedProblem.problems``); none where nothing serves it there.
         low, high: values, 0 < low < high.
         solve: answers one question.
         solver: see ``solver.most_traffic``.
@@ -147,7 +147,7 @@ def over_price(
         problem: the question at 1 times its prices.
         low, high: factors, 0 < low < high.
         solve: answers one question.
-        others: the question posed in other ways (see ``Posed.problems``).
+        others: the question posed in other ways (see ``PosedProblem.problems``).
     """
 
     def solved(at: float) -> Solution:
