@@ -10,7 +10,7 @@ from melange_cloud.report.html import html
 from melange_cloud.report.pages.heatmap import heat_map_page
 from melange_cloud.report.pages.sweep import sensitivity_page
 from melange_cloud.report.sentences import no_fleet, price_lines
-from melange_cloud.report.text import clean, glued, number, percent, usd_per_month
+from melange_cloud.report.text import amounts_of_whole, clean, glued, number, percent, usd_per_month
 
 _PLOT_COLUMNS = 110
 
@@ -44,6 +44,8 @@ def _region(region: RegionPlan) -> Iterable[Block]:
         yield Paragraph((f"{where}: no plan - {no_fleet(region)}",), strong=True)
         return
     yield Paragraph((f"{where}: ${usd_per_month(region.usd_per_month)} a month",), strong=True)
+    amounts = [line.line_usd_per_hour for line in region.allocations]
+    per_hour = amounts_of_whole(amounts, region.fleet_usd_per_hour or 0.0, 2)
     yield Sheet(
         (
             Column("Instance"),
@@ -60,9 +62,9 @@ def _region(region: RegionPlan) -> Iterable[Block]:
                 number(line.instances),
                 percent(line.busy),
                 number(line.usd_per_instance_hour, 4),
-                number(line.line_usd_per_hour, 2),
+                per_hour[at],
             )
-            for line in region.allocations
+            for at, line in enumerate(region.allocations)
         ),
         (
             "Total",

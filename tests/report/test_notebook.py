@@ -66,6 +66,14 @@ def test_every_cell_of_the_fleet_is_in_the_page() -> None:
             assert str(line.instances) in texts
 
 
+def test_the_amounts_of_a_region_sum_to_its_total() -> None:
+    # Three lines at 1.004 USD/h cost 3.012 together: 3.01, and not three times 1.00.
+    lines = [plans.allocation(machine, 1, price=1.004) for machine in (plans.G5, plans.G6, plans.P4D)]
+    texts = Read(notebook_html(plans.region_plan(lines))).texts
+    assert "3.01" in texts
+    assert [texts.count(amount) for amount in ("1.00", "1.01")] == [2, 1]
+
+
 def test_a_hostile_name_is_text() -> None:
     name = '<script>alert(1)</script>&"<img src=x>'
     region = plans.us_east_1()
