@@ -63,7 +63,7 @@ def quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict[
     """Limits by names as ``known`` spells them, sorted.
 
     Raises:
-        BadInput: a name is not known, or a limit below 0.
+        BadInput: a name is not known or has two limits, or a limit is below 0.
     """
     names = sorted(known)
     by_lower = {name.lower(): name for name in names}
@@ -76,7 +76,8 @@ def quota(option: str, limits: Mapping[str, int], known: Iterable[str]) -> dict[
             raise BadInput(f"{option} {echoed(word)}={limit}: {_hint(word, names)}")
         if limit < 0:
             raise BadInput(f"{option} {word}={limit}: a limit is 0 or more")
-        checked[name] = limit
+        if checked.setdefault(name, limit) != limit:
+            raise BadInput(f"{option} {name}: given twice, as {checked[name]} and {limit}")
     return dict(sorted(checked.items()))
 
 

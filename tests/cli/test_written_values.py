@@ -171,6 +171,8 @@ NOT_KNOWN = [
     (("--gpu", "H100x2"), "--gpu H100x2: for 2 GPUs per replica give H100:2"),
     (("--max-gpus", "B200=8"), "--max-gpus B200=8: not supported; known are L4, A10G"),
     (("--max-gpus", "a10g=8", "--max-gpus", "nvidia-a10g=9"), "--max-gpus A10G: given twice, as 8 and 9"),
+    (("--max-vcpus", "aws:G=96,G=48"), "--max-vcpus aws:G: given twice, as 96 and 48"),
+    (("--max-instances", "g5.xlarge=1,G5.XLARGE=2"), "--max-instances g5.xlarge: given twice, as 1 and 2"),
     (("--max-gpus", "8"), "--max-gpus 8: give NAME=WHOLE NUMBER, such as H100=8"),
     (("--max-instances", "g6e.xlarge=2"), "--max-instances g6e.xlarge=2: not supported; known are a2*, a3*, g2*, g5*"),
     (("--max-vcpus", "Z=96"), "--max-vcpus Z=96: not supported; known are aws:G, aws:P, gcp:A2, gcp:A3 and gcp:G2"),
