@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from melange_cloud import report
-from melange_cloud.domain import Availability, IneligibleType, Plan, Status
+from melange_cloud.domain import Availability, ErrorBars, FleetAtThroughput, IneligibleType, Plan, ProfileSwing, Status
 from melange_cloud.report.pages.region import SECTIONS
 from tests.golden import how_to_accept
 from tests.report import forms, golden_pages, plans
@@ -54,6 +54,16 @@ def test_the_cost_of_the_month_is_the_first_figure_and_the_banners_stand_before_
     assert "SNAPSHOT PRICES, NOT LIVE" in second
     assert empty == ""
     assert answer == " $9,048 a month for Llama-3.1-8B*, if the peak lasts all month"
+
+
+def test_a_search_that_stopped_early_is_called_that_on_the_first_screen() -> None:
+    first = ProfileSwing("A10G", 1, 0.3, 0.3, True, 7_000.0, 12_000.0, 5_000.0, "measure it", proven=False)
+    stated = FleetAtThroughput(9_000.0, {"g5.2xlarge": 10}, True, proven=False)
+    bars = ErrorBars(FleetAtThroughput(None, {}, None, proven=False), stated, stated, (first,))
+    region = plans.changed(plans.us_east_1(), error_bars=bars)
+    shown = " ".join(forms.screen(plans.plan(region, pessimistic=True)).split())
+    assert "$9,000 (at most; not proven) if the GPUs are as fast as estimated, no fleet found if they are" in shown
+    assert "Measure first: A10G, whose error alone moves the cost by $5,000 (not proven)" in shown
 
 
 def test_a_month_of_fewer_hours_is_not_called_all_of_it() -> None:

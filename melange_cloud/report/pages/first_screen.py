@@ -7,7 +7,7 @@ of the whole page (``--full``, ``--show``).
 from collections.abc import Iterator
 from dataclasses import replace
 
-from melange_cloud.domain import Kind, Plan, RegionPlan, Status
+from melange_cloud.domain import FleetAtThroughput, Kind, Plan, RegionPlan, Status
 from melange_cloud.domain.brief_plan import BriefLine, BriefRegion
 from melange_cloud.domain.decision import Decision
 from melange_cloud.report import sentences
@@ -35,6 +35,7 @@ from melange_cloud.report.text import (
 _ONE_LINE = 78
 """Characters that fit one line of a usual terminal."""
 
+_AT_MOST = " (at most; not proven)"
 _NAMED_TYPES, _REASONS = 3, 4
 _SAID_BY_THE_REASON = ("cannot_serve", "gpu_not_asked", "no_data")
 """Codes of left-out types of which a page without a fleet says nothing more: its reason and question do."""
@@ -132,7 +133,7 @@ def _cost_range(plan: Plan, region: RegionPlan) -> str:
     stated = sentences.speeds(region).removeprefix("as ")
     bars = region.context.error_bars
     if plan.basis.served.pessimistic and bars is not None:
-        as_stated, better = (dollars(usd_per_month(end.usd_per_month)) for end in (bars.stated, bars.better))
+        as_stated, better = (_cost_of(end) for end in (bars.stated, bars.better))
         return f"{as_stated} if the GPUs are as fast as {stated}, {better} if they are faster"
     whose = "Cheapest: " if region.context.current is not None else ""
     better_usd, worse_usd = region.cost.usd_per_month_range
@@ -148,8 +149,13 @@ def _cost_range(plan: Plan, region: RegionPlan) -> str:
     if low == high:
         return f"{whose or 'Still '}{low} if the GPUs are faster or slower than {stated}"
     unproven = bars is not None and not (bars.better.proven and bars.worse.proven)
-    at_most = " (at most; not proven)" if unproven else ""
-    return f"{whose}{low} to {high} if the GPUs are faster or slower than {stated}{at_most}"
+    return f"{whose}{low} to {high} if the GPUs are faster or slower than {stated}{_AT_MOST if unproven else ''}"
+
+
+def _cost_of(end: FleetAtThroughput) -> str:
+    if end.usd_per_month is None:
+        return "no fleet found"
+    return f"{dollars(usd_per_month(end.usd_per_month))}{'' if end.proven else _AT_MOST}"
 
 
 def fleet_table(plan: Plan, brief: BriefRegion, *, wide: bool) -> Sheet:
@@ -230,7 +236,7 @@ def _not_known(plan: Plan, region: RegionPlan) -> Iterator[str]:
 def _decisions(plan: Plan, brief: BriefRegion) -> Sheet:
     rows = tuple(
         (
-            f"{_decided(plan, decision)}{'' if decision.proven else ' (at most; not proven)'}",
+            f"{_decided(plan, decision)}{'' if decision.proven else _AT_MOST}",
             usd_per_month(decision.usd_per_month),
             _change(decision.change_fraction),
         )
@@ -272,13 +278,13 @@ def _measure_first(brief: BriefRegion) -> str:
     first = brief.measure_first
     if first is None:
         return ""
-    kind = glued(Kind(clean(first.gpu), first.tensor_parallel))
+    kind, unproven = glued(Kind(clean(first.gpu), first.tensor_parallel)), "" if first.proven else " (not proven)"
     if first.swing_usd_per_month is None:
-        return f"Measure first: {kind}, whose error alone decides whether there is a fleet"
+        return f"Measure first: {kind}, whose error alone decides whether there is a fleet{unproven}"
     swing = dollars(usd_per_month(first.swing_usd_per_month))
     if first.in_fleet:
-        return f"Measure first: {kind}, whose error alone moves the cost by {swing}"
-    return f"Measure first: {kind}, which would save {swing} if it is faster"
+        return f"Measure first: {kind}, whose error alone moves the cost by {swing}{unproven}"
+    return f"Measure first: {kind}, which would save {swing} if it is faster{unproven}"
 
 
 def read_on(plan: Plan, *, notes_shown: bool = False) -> str:
