@@ -101,7 +101,7 @@ def test_a_verdict_is_what_solving_again_gives(regions, asked):
             assert ours <= theirs + 1e-3, (moved, part)
     fleets = [{line.gpu for line in region.allocations} for region in (first, second)]
     if (slower := fleets[0] - fleets[1]) and (faster := fleets[1] - fleets[0]):
-        off = dict.fromkeys(slower, -1) | dict.fromkeys(faster, 1)
+        off = dict.fromkeys(slower, -1.0) | dict.fromkeys(faster, 1.0)
         ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
         assert ours <= theirs + 1e-3, off
     spared = [anew.usd_per_month(region.region, {}, spare=1) for region in (first, second)]
