@@ -80,7 +80,8 @@ def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> str:
         rank = f"the cheapest of {count}, as {'is another' if others == 1 else f'are {number(others)}{GLUE}others'}"
     else:
         rank = f"the cheapest of {count}"
-    return f"{dollars(usd_per_month(best.usd_per_month))} a month in {names_of([best])}, {rank}"
+    month = f"{dollars(usd_per_month(best.usd_per_month))} a month in {names_of([best])}"
+    return f"{month} {sentences.while_the_peak_lasts(plan)}, {rank}"
 
 
 def _regions_by_provider(plan: Plan) -> str:
