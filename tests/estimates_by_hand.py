@@ -244,16 +244,17 @@ def rate(points: list[tuple[int, float, float]], target_ms: float) -> float:
 
 @dataclass(frozen=True)
 class HandServer:
-    """The front end of a replica: one process of the engine whose front end needs the most, fitted on H100."""
+    """The front end of a replica: processes of the engine whose front end needs the most, fitted on H100."""
 
     replica: HandReplica
+    servers: float = 1
 
     @cached_property
     def law(self) -> tuple[float, float, float]:
         """Seconds per step, per request in it, per request that begins."""
         on_h100 = HandReplica(self.replica.model, "H100", precision=self.replica.precision).k["front_end"]
         per_prefill_s = on_h100["per_prefill_s"] + on_h100["per_prefill_layer_s"] * self.replica.shape["layers"]
-        return on_h100["step_s"], on_h100["per_request_s"], per_prefill_s
+        return on_h100["step_s"], on_h100["per_request_s"] / self.servers, per_prefill_s / self.servers
 
     def most(self, output_tokens: float) -> float:
         """Requests/s that it takes."""

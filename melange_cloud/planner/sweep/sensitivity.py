@@ -38,7 +38,14 @@ from melange_cloud.planner.sweep.stretches import (
     over_rate,
     scaled_engines,
 )
-from melange_cloud.planner.sweep.swept_quantity import DEFAULT_ERROR, quantity_of, range_of, whole, within_limits
+from melange_cloud.planner.sweep.swept_quantity import (
+    DEFAULT_ERROR,
+    TooManyChanges,
+    quantity_of,
+    range_of,
+    whole,
+    within_limits,
+)
 from melange_cloud.planner.user_measurements import imports_in
 from melange_cloud.profiles import import_notices
 
@@ -270,7 +277,7 @@ class _RegionSweeps:
                 return (Stretch(low, high, status, {}, None, None, posed.reason),)
             try:
                 return swept(posed.problems, self.solving.solve_for_cost)
-            except BadInput:  # more changes than are computed: the sweep itself is whole
+            except TooManyChanges:  # the sweep itself is whole
                 return ()
 
         return SweptFleets(

@@ -20,6 +20,10 @@ LIMITS = {"rate": (1e-6, MOST_REQUESTS_PER_S), "tpot": (1e-3, 1e6), "price": (1e
 """Between which values a sweep makes sense: beyond them floating point, not the fleet, would decide."""
 
 
+class TooManyChanges(BadInput):
+    """The fleet changes more often in a range than is computed."""
+
+
 def quantity_of(over: str) -> tuple[str, str]:
     """``price:a10g`` as (``price``, ``A10G``).
 
@@ -79,11 +83,11 @@ def whole(stretches: tuple[Stretch, ...], low: float, high: float) -> tuple[Stre
     """The stretches, which reach from ``low`` to ``high``: refused where there were too many to do so.
 
     Raises:
-        BadInput: the range was given up before its end.
+        TooManyChanges: the range was given up before its end.
     """
     begin, end = stretches[0].low, stretches[-1].high
     if begin > low * (1 + STEP) or end < high * (1 - STEP):
-        raise BadInput(
+        raise TooManyChanges(
             f"--from {low:g} --to {high:g}: fleets change more than {MOST_STRETCHES:,} times in this range; narrow it, "
             f"such as --from {begin:.4g} --to {end:.4g}"
         )

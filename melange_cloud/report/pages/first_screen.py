@@ -32,6 +32,8 @@ from melange_cloud.report.text import (
     usd_per_month,
 )
 
+NOT_TESTED = "Not tested under traffic: requests that arrive in bursts wait longer"
+
 _ONE_LINE = 78
 """Characters that fit one line of a usual terminal."""
 
@@ -221,7 +223,7 @@ def short_question(plan: Plan) -> Iterator[str]:
 
 def _not_known(plan: Plan, region: RegionPlan) -> Iterator[str]:
     """What the answer does not say."""
-    yield "Not tested under traffic: requests that arrive in bursts wait longer"
+    yield NOT_TESTED
     decided = {decision.changes for decision in region.context.worth_deciding}
     limited = [
         glued(Kind(use.gpu, use.tensor_parallel))

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from melange_cloud.domain import Plan, RegionPlan
+from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, LabelledLines, Notices, Paragraph
 from melange_cloud.report.one_screen import important_notices
 from melange_cloud.report.pages.first_rank import from_base, verdict
-from melange_cloud.report.pages.first_screen import read_on, short_question
+from melange_cloud.report.pages.first_screen import NOT_TESTED, read_on, short_question
 from melange_cloud.report.pages.purchases import purchases_of_regions
 from melange_cloud.report.pages.region import named_sections
 from melange_cloud.report.pages.region_groups import groups, names_of, without_plan
@@ -39,7 +40,7 @@ def comparison(
         kinds = sentences.merged_kinds(plan.regions)
         yield Paragraph((head, *sentences.question(plan, kinds), *sentences.legend(plan)))
     else:
-        yield Paragraph((head, *short_question(plan)))
+        yield Paragraph((head, *short_question(plan), NOT_TESTED))
     yield comparison_sheet(plan, grouped, wide=wide, all_rows=all_rows)
     counted = {key: regions for key, regions in without_plan(plan).items() if len(regions) > REGIONS_IN_A_ROW}
     if counted:
@@ -74,7 +75,9 @@ def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> str:
     others = 0 if first is None else len(first.ties) - 1
     if first is None:
         rank = f"the only one of {count} with a plan"
-    elif not first.clear:
+    elif first.level and first.with_spare:
+        rank = f"the cheapest of {count}, but not with a spare"
+    elif not first.clear or first.prices_apart_days > PRICES_APART_DAYS:
         rank = f"the cheapest of {count}; others may be cheaper"
     elif others:
         rank = f"the cheapest of {count}, as {'is another' if others == 1 else f'are {number(others)}{GLUE}others'}"
