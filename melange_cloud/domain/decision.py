@@ -16,6 +16,9 @@ class Decision:
         usd_per_month: cost of the changed fleet, USD/month.
         change_fraction: that cost over the plan's, less 1; below 0 it saves.
         proven: whether the search was carried to its end; where it was not, the changed fleet costs at most that.
+        is_one_machine: whether the changed fleet is a single instance while the plan's is not: the two are not alike.
+        with_spare_usd_per_month: of such a single instance, what it costs with ``--spare 1`` as well, USD/month; None
+            elsewhere, and where no such fleet was found.
     """
 
     changes: str
@@ -25,3 +28,5 @@ class Decision:
     usd_per_month: float
     change_fraction: float = field(metadata={"schema": {"minimum": None}})
     proven: bool = True
+    is_one_machine: bool = False
+    with_spare_usd_per_month: float | None = None

@@ -44,6 +44,8 @@ class WhatIf:
         changes: the field of the request that is changed: cached_input, spare, tpot_ms, min_host_memory_gib, sold_as
             or api_servers.
         entering: instance types of the changed fleet that a rule keeps out of the plan.
+        with_spare_usd_per_hour: where the changed fleet is one machine and the plan's is not, what it costs with
+            ``--spare 1`` as well, USD/h; None elsewhere, and where no such fleet was found.
     """
 
     name: str
@@ -54,6 +56,7 @@ class WhatIf:
     instances: Mapping[str, int]
     changes: str = ""
     entering: tuple[str, ...] = ()
+    with_spare_usd_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

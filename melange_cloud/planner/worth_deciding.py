@@ -14,6 +14,7 @@ which changes no fleet by itself: both are left to the whole page.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from melange_cloud.domain import ROUTERS, Status, WhatIf
 from melange_cloud.domain.decision import Decision
@@ -35,6 +36,7 @@ def worth_deciding(
     routers_proven: Mapping[str, bool],
     *,
     router: str,
+    fleet_instances: int,
     fleet_usd_per_hour: float,
     hours_per_month: float,
     set_by_user: frozenset[str] = frozenset(),
@@ -46,6 +48,7 @@ def worth_deciding(
         routers: USD/h of the cheapest fleet under each router; None without one.
         routers_proven: whether the search for it was carried to its end.
         router: that of the plan.
+        fleet_instances: how many instances the plan rents.
         fleet_usd_per_hour: what the plan costs, USD/h.
         hours_per_month: hours in a billed month.
         set_by_user: fields of the request that the user set: a rule among them is not ours.
@@ -66,7 +69,12 @@ def worth_deciding(
         for one in what_if:
             if one.changes == changes and one.fleet_usd_per_hour is not None:
                 proven = one.status is Status.OPTIMAL
-                yield decision(changes, one.option, one.fleet_usd_per_hour, proven, one.entering)
+                spared = one.with_spare_usd_per_hour
+                yield replace(
+                    decision(changes, one.option, one.fleet_usd_per_hour, proven, one.entering),
+                    is_one_machine=fleet_instances > 1 and sum(one.instances.values()) == 1,
+                    with_spare_usd_per_month=None if spared is None else spared * hours_per_month,
+                )
 
     rules = [one for rule in _OUR_RULES if rule not in set_by_user for one in of(rule)]
     rules = [one for one in rules if one.change_fraction < -RULE_COSTS_FRACTION]

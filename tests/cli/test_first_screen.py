@@ -57,9 +57,13 @@ def test_rules_of_ours_that_cost_over_five_percent_are_named_first_with_their_te
     page = screens["the default"]
     at = next(at for at, line in enumerate(page) if "Worth a decision" in line)
     decisions = " ".join(" ".join(page[at:]).split())
-    assert decisions.index("--sold-as any") < decisions.index("--min-host-memory-gib 0") < decisions.index("--spare 1")
+    order = [
+        decisions.index(what) for what in ("--sold-as any", "--min-host-memory-gib 0", "survive losing one instance")
+    ]
+    assert order == sorted(order)
     assert "g5.xlarge, g6.xlarge, which our host-memory rule leaves out" in decisions
     assert decisions.count("(try one)") == 2
+    assert decisions.count(" one machine, $8,848 with --spare 1") == 1
 
 
 def test_each_decision_typed_is_the_plan_that_it_promises(run):
@@ -71,6 +75,11 @@ def test_each_decision_typed_is_the_plan_that_it_promises(run):
         change = typed["usd_per_month"] / region["usd_per_month"] - 1
         assert decision["change_fraction"] == pytest.approx(change)
         assert set(decision["instance_types"]) <= {line["instance_type"] for line in typed["fleet"]}
+        assert decision["is_one_machine"] == (typed["is_one_machine"] and not region["is_one_machine"])
+        if decision["is_one_machine"]:
+            (spared,) = run.json(*HERE, *decision["option"].split(), "--spare", "1", "--brief")["regions"]
+            assert decision["with_spare_usd_per_month"] == pytest.approx(spared["usd_per_month"])
+    assert any(decision["is_one_machine"] for decision in region["worth_deciding"])
 
 
 def test_a_machine_that_is_often_sold_out_and_alone_says_both(run):

@@ -1,5 +1,7 @@
 """What of the changed questions is worth a decision: which, in which order, and never more than four."""
 
+from dataclasses import replace
+
 import pytest
 
 from melange_cloud.domain import Status, WhatIf
@@ -22,12 +24,13 @@ CACHE = what_if("cached_input", 15.0)
 TARGET = what_if("tpot_ms", 10.0)
 
 
-def decided(*changed, routers=None, router="plain", set_by_user=()):
+def decided(*changed, routers=None, router="plain", set_by_user=(), instances=9):
     return worth_deciding(
         changed,
         routers or {},
         {"prompt": False},
         router=router,
+        fleet_instances=instances,
         fleet_usd_per_hour=PLAN_USD_PER_HOUR,
         hours_per_month=HOURS,
         set_by_user=frozenset(set_by_user),
@@ -95,7 +98,9 @@ def test_a_search_that_stopped_early_is_called_that():
 
 
 def test_the_same_price_is_the_same_decision_at_any_number_of_hours():
-    short = worth_deciding([SPARE], {}, {}, router="plain", fleet_usd_per_hour=10.0, hours_per_month=300.0)
+    short = worth_deciding(
+        [SPARE], {}, {}, router="plain", fleet_instances=9, fleet_usd_per_hour=10.0, hours_per_month=300.0
+    )
     assert short[0].usd_per_month == 3600.0
     assert short[0].change_fraction == decided(SPARE)[0].change_fraction
 
@@ -115,3 +120,11 @@ def test_what_is_sold_by_capacity_block_only_is_not_tried_on_demand(tmp_path, so
     (change,) = (one for one in plan.context.what_if if one.changes == "sold_as")
     assert change.name == f"with p5.4xlarge ({why})"
     assert ("sold_as" in names(plan.context.worth_deciding)) is named
+
+
+@pytest.mark.parametrize(("plan_instances", "instances", "alone"), [(9, 1, True), (9, 2, False), (1, 1, False)])
+def test_one_machine_against_several_is_called_that(plan_instances, instances, alone):
+    changed = replace(SOLD, instances={"p5.4xlarge": instances}, with_spare_usd_per_hour=12.0 if alone else None)
+    (only,) = decided(changed, instances=plan_instances)
+    assert only.is_one_machine is alone
+    assert only.with_spare_usd_per_month == (12.0 * 730 if alone else None)

@@ -43,7 +43,7 @@ def plan_region(question: RegionQuestion, *, detailed: bool) -> RegionPlan:
     explains = detailed if detail.explain is None else detail.explain
     context = FleetContext(
         single_gpu=single_gpu,
-        what_if=(*what_ifs(question), *more_servers(question, cheapest)) if detailed else (),
+        what_if=(*what_ifs(question, planned), *more_servers(question, cheapest, planned)) if detailed else (),
         routers={router: solution.fleet_usd_per_hour for router, solution in routers.items()},
         routers_proven={router: solution.is_proven for router, solution in routers.items()},
         error_bars=_error_bar_finder(question).bars(_ends(question), planned, detailed=detailed),
@@ -67,6 +67,7 @@ def _decisions(question: RegionQuestion, context: FleetContext, planned: Solutio
         context.routers,
         context.routers_proven,
         router=basis.fleet.router,
+        fleet_instances=sum(planned.instance_counts.values()),
         fleet_usd_per_hour=planned.fleet_usd_per_hour or 0.0,
         hours_per_month=basis.calculation.hours_per_month,
         set_by_user=frozenset(set_by_user),

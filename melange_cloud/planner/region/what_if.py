@@ -1,7 +1,9 @@
 """The same question with one thing changed: no prefix cache, a spare, a tighter target, one rule less, front ends."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from melange_cloud import profiles
 from melange_cloud.domain import FRONT_END, MaxTput, Solution, WhatIf
@@ -14,32 +16,36 @@ _SOLD_AS = {"unknown": "availability unconfirmed", "capacity_block": "sold by Ca
 """Why the rule on what is sold how keeps an offer out."""
 
 
-def what_ifs(question: RegionQuestion) -> tuple[WhatIf, ...]:
-    """Without its prefix cache, a spare, half the TPOT target, hosts of any memory, offers however sold; each alone."""
+def what_ifs(question: RegionQuestion, planned: Solution) -> tuple[WhatIf, ...]:
+    """Without its prefix cache, a spare, half the TPOT target, hosts of any memory, offers however sold; each alone.
+
+    Args:
+        planned: the plan's fleet.
+    """
+    ask = partial(_what_if, question, planned)
     basis, posed = question.basis, question.posed
     answers = []
     if basis.traffic.cached_input:
-        uncached = question.posed_with(without_prefix_cache(basis, question.evaluated))
-        cold = _what_if(question, "nothing from the prefix cache", "--cached-input 0%", uncached)
+        uncached = partial(question.posed_with, without_prefix_cache(basis, question.evaluated))
+        cold = ask("nothing from the prefix cache", "--cached-input 0%", uncached)
         answers.append(replace(cold, changes="cached_input"))
     if question.rules.spare == 0:
-        spared = _what_if(question, "survive losing any one instance", "--spare 1", question.posed_with(spare=1))
+        spared = ask("survive losing any one instance", "--spare 1", partial(question.posed_with, spare=1))
         answers.append(replace(spared, changes="spare"))
     half_ms = f"{basis.targets.tpot_ms / 2:g}"
-    tighter = question.posed_with(question.evaluated.at(replace(basis.targets.slo, tpot_ms=basis.targets.tpot_ms / 2)))
+    table = question.evaluated.at(replace(basis.targets.slo, tpot_ms=basis.targets.tpot_ms / 2))
+    tighter = partial(question.posed_with, table)
     unit = "ms" if basis.targets.tpot_ms / 2 < 1 else ""  # a number below 1 could be seconds
     option = f"--tpot-ms {half_ms}{unit}"
-    halved = _what_if(question, f"TPOT {half_ms} ms", option, tighter, _lost(posed, tighter))
+    halved = ask(f"TPOT {half_ms} ms", option, tighter, partial(_lost, posed))
     answers.append(replace(halved, changes="tpot_ms"))
-    small = question.posed_with(host_memory_floor_gib=0.0) if _kept_out(posed, "host_memory") else None
-    if small is not None:
-        relaxed = _what_if(question, "hosts of any memory", "--min-host-memory-gib 0", small)
-        named = _entering(relaxed, _kept_out(posed, "host_memory"), {"less host memory"})
+    if kept_out := _kept_out(posed, "host_memory"):
+        small = partial(question.posed_with, host_memory_floor_gib=0.0)
+        relaxed = ask("hosts of any memory", "--min-host-memory-gib 0", small)
+        named = _entering(relaxed, kept_out, {"less host memory"})
         answers += [replace(one, changes="min_host_memory_gib") for one in named]
-    doubtful = question.posed_with(sold_as_any=True) if _kept_out(posed, "sold_as") else None
-    if doubtful is not None:
-        relaxed = _what_if(question, "however it is sold", "--sold-as any", doubtful)
-        kept_out = _kept_out(posed, "sold_as")
+    if kept_out := _kept_out(posed, "sold_as"):
+        relaxed = ask("however it is sold", "--sold-as any", partial(question.posed_with, sold_as_any=True))
         sold_as = {question.offer_by_name[name].sold_as for name in kept_out & set(relaxed.instances)}
         named = _entering(relaxed, kept_out, {_SOLD_AS[how] for how in sold_as})
         answers += [replace(one, changes="sold_as") for one in named]
@@ -59,11 +65,12 @@ def _entering(relaxed: WhatIf, kept_out: set[str], why: set[str]) -> list[WhatIf
     return [replace(relaxed, name=f"with {', '.join(entering)} ({' or '.join(sorted(why))})", entering=entering)]
 
 
-def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, ...]:
+def more_servers(question: RegionQuestion, cheapest: Solution, planned: Solution) -> tuple[WhatIf, ...]:
     """Twice as many API servers, where that makes the fleet cheaper: the front end limits it, or one that would be.
 
     Args:
         cheapest: the answer as requested; not the fleet that changes least against today's, which may cost more.
+        planned: the plan's fleet.
     """
     basis, evaluated, posed = question.basis, question.evaluated, question.posed
     servers = min(2 * basis.served.api_servers, profiles.MOST_API_SERVERS)
@@ -74,8 +81,9 @@ def more_servers(question: RegionQuestion, cheapest: Solution) -> tuple[WhatIf, 
     )
     if posed.problem is None or not limited or servers == basis.served.api_servers:
         return ()
-    more = question.posed_with(evaluated.at(basis.targets.slo, api_servers=servers))
-    change = _what_if(question, f"{servers} HTTP server processes per replica", f"--api-servers {servers}", more)
+    more = partial(question.posed_with, evaluated.at(basis.targets.slo, api_servers=servers))
+    name = f"{servers} HTTP server processes per replica"
+    change = _what_if(question, planned, name, f"--api-servers {servers}", more)
     cheaper = is_cheaper(change.fleet_usd_per_hour or math.inf, cheapest.fleet_usd_per_hour or 0.0)
     return (replace(change, changes="api_servers"),) if cheaper else ()
 
@@ -89,13 +97,33 @@ def _lost(posed: PosedProblem, tighter: PosedProblem) -> str:
     return "; ".join([*short, *([f"{', '.join(others)} cannot"] if others else [])])
 
 
-def _what_if(question: RegionQuestion, name: str, option: str, posed: PosedProblem, note: str = "") -> WhatIf:
+def _what_if(
+    question: RegionQuestion,
+    planned: Solution,
+    name: str,
+    option: str,
+    pose: Callable[..., PosedProblem],
+    note: Callable[[PosedProblem], str] | None = None,
+) -> WhatIf:
+    """The changed question's cheapest fleet.
+
+    Args:
+        planned: the plan's fleet.
+        pose: the changed question, with rules of the caller's.
+        note: of the changed question, what causes the difference.
+    """
+    posed = pose()
     solution = question.cost_of(posed)
+    spared = None
+    if sum(solution.instance_counts.values()) == 1 < sum(planned.instance_counts.values()):
+        # One machine is cheap as it has no room to lose one; only with a spare is it like the plan.
+        spared = question.cost_of(pose(spare=1)).fleet_usd_per_hour
     return WhatIf(
         name=name,
         option=option,
         status=solution.status,
-        reason=solution.reason or note,
+        reason=solution.reason or ("" if note is None else note(posed)),
         fleet_usd_per_hour=solution.fleet_usd_per_hour,
         instances=solution.instance_counts,
+        with_spare_usd_per_hour=spared,
     )

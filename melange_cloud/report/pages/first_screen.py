@@ -238,7 +238,7 @@ def _not_known(plan: Plan, region: RegionPlan) -> Iterator[str]:
 def _decisions(plan: Plan, brief: BriefRegion) -> Sheet:
     rows = tuple(
         (
-            f"{_decided(plan, decision)}{'' if decision.proven else _AT_MOST}",
+            f"{_decided(plan, decision)}{_not_like_the_plan(decision)}",
             usd_per_month(decision.usd_per_month),
             _change(decision.change_fraction),
         )
@@ -266,6 +266,16 @@ def _decided(plan: Plan, decision: Decision) -> str:
         "router": "a router that sends by prompt length:",
     }
     return f"{said.get(decision.changes, clean(decision.changes))} {option}"
+
+
+def _not_like_the_plan(decision: Decision) -> str:
+    """What keeps a changed fleet's cost from being compared with the plan's as it is; empty if nothing does."""
+    text = ""
+    if decision.is_one_machine:
+        spared = decision.with_spare_usd_per_month
+        with_spare = "" if spared is None else f", {dollars(usd_per_month(spared))} with --spare{GLUE}1"
+        text = f"; one machine{with_spare}"
+    return text if decision.proven else f"{text}{_AT_MOST}"
 
 
 def _change(fraction: float) -> str:
