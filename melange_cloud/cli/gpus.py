@@ -10,7 +10,7 @@ from melange_cloud.cli.options import (
     MAX_AGE,
     MODEL,
     OFFLINE,
-    PURCHASE,
+    USUAL_PURCHASES,
     AllRegions,
     AnyFormat,
     ConfigFile,
@@ -25,13 +25,12 @@ from melange_cloud.cli.options import (
     Provider,
     Refresh,
     Sheet,
-    one_of,
+    UsualPurchases,
 )
 from melange_cloud.cli.output import show, warn
 from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
-from melange_cloud.domain import PURCHASES
 from melange_cloud.errors import BadInput
 from melange_cloud.report.page import Format
 
@@ -45,15 +44,12 @@ melange-cloud gpus --region us-east-1 --region europe-west4 --gpu H100 --purchas
 melange-cloud gpus --model llama-3.1-70b --region 'us-*' --format csv
 """
 
-USUAL_PURCHASES = tuple(purchase for purchase in PURCHASES if purchase != "spot")
-"""What is listed unless asked for: a spot price is one moment's."""
-
 
 def gpus(
     region: AllRegions = None,
     provider: Provider = None,
     gpu: OnlyGpus = None,
-    purchase: Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; repeatable", default="all but spot")] = None,
+    purchase: UsualPurchases = None,
     model: Annotated[
         str | None, MODEL("Only the instances that hold a replica of this model; see `profiles list`.", default="")
     ] = None,

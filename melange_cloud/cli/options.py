@@ -309,6 +309,9 @@ TensorParallel = Annotated[int | None, TENSOR_PARALLEL(min=1)]
 OnlyGpus = Annotated[list[str] | None, GPU("Only these GPUs, such as H100; repeatable.")]
 Purchase = Annotated[str | None, PURCHASE()]
 Purchases = Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; repeatable", default="all")]
+USUAL_PURCHASES = tuple(purchase for purchase in PURCHASES if purchase != "spot")
+"""What is listed unless asked for: a spot price is one moment's."""
+UsualPurchases = Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; repeatable", default="all but spot")]
 Sheet = Annotated[Path | None, SHEET()]
 OddPrices = Annotated[bool, ACCEPT_ODD_PRICES()]
 Offline = Annotated[bool, OFFLINE()]

@@ -184,6 +184,16 @@ def is_stale(offer: Offer, today: date) -> bool:
     return offer.purchase == "spot" and (today - offer.as_of_to).days > MOST_SPOT_AGE_DAYS
 
 
+def stale_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
+    """The warning for prices that are too old to use as today's; empty if there are none."""
+    old = [offer.as_of_to for offer in offers if is_stale(offer, now.date())]
+    if not old:
+        return ()
+    days = (now.date() - min(old)).days
+    which = f"1 spot price is {days}" if len(old) == 1 else f"{len(old):,} spot prices are up to {days}"
+    return (f"{which} days old: `plan` uses none older than {MOST_SPOT_AGE_DAYS} days",)
+
+
 def snapshot_notice(offers: Sequence[Offer], now: datetime) -> tuple[str, ...]:
     """The banner for shipped prices, which are not live; empty if none are used."""
     snapshot = [offer for offer in offers if offer.origin == "snapshot"]

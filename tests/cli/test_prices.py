@@ -38,6 +38,8 @@ COLUMNS = [
     "as_of_from",
     "as_of_to",
 ]
+EVERY_PURCHASE = ("--purchase", ",".join(PURCHASES))
+SPOT_L4 = ("--purchase", "spot", "--instance-type", "g6.xlarge")
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -190,7 +192,7 @@ def test_live_rows_and_snapshot_rows_say_what_they_are(serve):
 
 def test_a_table_tells_ages_and_warns_of_spot(serve):
     serve()
-    text = prices("list", "--region", "us-east-1", "--gpu", "H100").stdout
+    text = prices("list", "--region", "us-east-1", "--gpu", "H100", "--purchase", "spot,on-demand").stdout
     assert "live" in text
     assert "spot: interruptible, price at one moment" in text
     assert "6.8800  55.0400  8 H100" in text
@@ -200,11 +202,12 @@ def test_a_table_tells_ages_and_warns_of_spot(serve):
 @pytest.mark.parametrize("columns", ["60", "80", "120", "200"])
 def test_a_table_loses_nothing_at_any_width(columns):
     asked = ["prices", "list", "--offline", "--region", "us-east-1", "--region", "us-central1", "--gpu", "H100"]
-    text = CliRunner().invoke(app, asked, env={"COLUMNS": columns}).stdout
+    text = CliRunner().invoke(app, [*asked, *EVERY_PURCHASE], env={"COLUMNS": columns}).stdout
     lines = text.splitlines()
     assert max(len(line) for line in lines) <= int(columns)
     assert "…" not in text
-    rows = text.partition("\n\n")[0]
+    banner, rows, *_ = text.split("\n\n")
+    assert banner.startswith(" SNAPSHOT PRICES, NOT LIVE - AWS list of ")
     for offer in catalog.load_snapshot().offers:
         if offer.region in ("us-east-1", "us-central1") and offer.instance_type.gpu == "H100":
             assert re.search(
@@ -215,8 +218,24 @@ def test_a_table_loses_nothing_at_any_width(columns):
 
 def test_a_row_is_one_line_off_a_terminal():
     text = CliRunner().invoke(app, ["prices", "list", "--offline"]).stdout
-    rows = text.partition("\n\n")[0].splitlines()[1:]
+    rows = text.split("\n\n")[1].splitlines()[1:]
     assert len(rows) == len(listed("--offline")["rows"])
+
+
+def test_spot_is_listed_only_on_request_and_old_quotes_are_warned_of():
+    """The shipped spot quotes of us-east-1 are of 8 February 2026."""
+    usual = prices("list", "--offline", "--region", "us-east-1").stdout
+    assert not re.search(r"\sspot\s", usual.split("\n\n")[1])
+    assert "spot is not listed; --purchase spot lists it" in usual
+    (row,) = listed("--offline", "--region", "us-east-1", *SPOT_L4)["rows"]
+    old = (datetime.now(UTC).date() - datetime(2026, 2, 8, tzinfo=UTC).date()).days
+    assert row["as_of_to"] == "2026-02-08"
+    for columns in ("80", "160"):
+        asked = ["prices", "list", "--offline", "--region", "us-east-1", *SPOT_L4]
+        banner, rows, notes = CliRunner().invoke(app, asked, env={"COLUMNS": columns}).stdout.split("\n\n")
+        assert f"1 spot price is {old} days old: `plan` uses none older than 7 days" in " ".join(banner.split())
+        assert rows.splitlines()[1].endswith(f" {old} d")
+        assert "spot is not listed" not in notes
 
 
 def test_a_list_without_a_row_says_so():
@@ -228,9 +247,11 @@ def test_the_spot_warning_is_in_json_too():
     assert "spot: interruptible, price at one moment" in listed("--purchase", "spot", "--gpu", "L4")["notices"]
 
 
-def test_without_credentials_a_list_is_the_snapshot_and_one_line_on_stderr():
+def test_without_credentials_a_list_is_the_snapshot_and_says_so_on_stderr():
     result = prices("list", "--region", "us-east-1", "--format", "csv", "--purchase", "on_demand")
-    assert len(result.stderr.splitlines()) == 1
+    banner, cure = result.stderr.splitlines()
+    assert banner.startswith("SNAPSHOT PRICES, NOT LIVE - AWS list of 2026-07-20, ")
+    assert cure.startswith("live prices need credentials - aws: ")
     assert {row["origin"] for row in csv.DictReader(io.StringIO(result.stdout))} == {"snapshot"}
 
 
@@ -279,8 +300,10 @@ def test_an_exported_sheet_reads_back_row_for_row(tmp_path):
     sheet = tmp_path / "prices.csv"
     result = prices("export", "--offline", "--out", str(sheet))
     assert result.stdout == ""
-    before = {tuple(row.values())[:6]: row for row in listed("--offline")["rows"]}
-    after = {tuple(row.values())[:6]: row for row in listed("--offline", "--prices", str(sheet))["rows"]}
+    before = {tuple(row.values())[:6]: row for row in listed("--offline", *EVERY_PURCHASE)["rows"]}
+    after = {
+        tuple(row.values())[:6]: row for row in listed("--offline", *EVERY_PURCHASE, "--prices", str(sheet))["rows"]
+    }
     assert before.keys() == after.keys()
     assert len(before) > 1800
     for key, row in after.items():
@@ -521,4 +544,4 @@ def test_the_example_plug_in_is_installed_listed_refreshed_and_doctored(nimbus):
 
 
 def test_purchases_are_those_of_the_tool():
-    assert {row["purchase"] for row in listed("--offline")["rows"]} == set(PURCHASES)
+    assert {row["purchase"] for row in listed("--offline", *EVERY_PURCHASE)["rows"]} == set(PURCHASES)

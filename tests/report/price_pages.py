@@ -1,7 +1,7 @@
 """Pages of ``prices`` for tests, made of small sets of offers with the longest names that ship."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 from melange_cloud.domain import (
     CatalogDifference,
@@ -96,7 +96,7 @@ def listed(offers: tuple[Offer, ...] = OFFERS) -> Page:
         offers,
         age_of=lambda one: f"{one.origin} {one.as_of_to}",
         notices=("live prices need credentials",),
-        generated_at="2026-11-22T12:00:00+00:00",
+        now=datetime(2026, 11, 22, 12, tzinfo=UTC),
     )
 
 

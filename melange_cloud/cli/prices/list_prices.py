@@ -9,6 +9,7 @@ from melange_cloud.cli.option_checks import price_policy
 from melange_cloud.cli.options import (
     DEADLINE,
     MAX_AGE,
+    USUAL_PURCHASES,
     AllRegions,
     AnyFormat,
     Deadline,
@@ -19,10 +20,10 @@ from melange_cloud.cli.options import (
     OnlyGpus,
     Out,
     Provider,
-    Purchases,
     Refresh,
     RequireFresh,
     Sheet,
+    UsualPurchases,
 )
 from melange_cloud.cli.output import show
 from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of, tell
@@ -38,7 +39,7 @@ def list_(
     provider: Provider = None,
     region: AllRegions = None,
     gpu: OnlyGpus = None,
-    purchase: Purchases = None,
+    purchase: UsualPurchases = None,
     instance_type: Annotated[
         list[str] | None, typer.Option("--instance-type", metavar="NAME", help="Name or glob ('g6.*'); repeatable.")
     ] = None,
@@ -54,6 +55,7 @@ def list_(
     force: Force = False,
 ) -> None:
     """List prices, cheapest per GPU-hour first, with where each comes from and how old it is."""
+    from melange_cloud.market.markets import snapshot_notice, stale_notice
     from melange_cloud.market.price_query import PriceQuery, cheapest_first, has_new_types, queried
     from melange_cloud.report.pages.prices import SPOT_NOTE, price_list
 
@@ -64,7 +66,7 @@ def list_(
     query = PriceQuery(
         region or ["all"],
         provider_of(provider),
-        purchases_of(purchase),
+        purchases_of(purchase) if purchase else USUAL_PURCHASES,
         policy,
         prices,
         accept_odd_prices,
@@ -75,6 +77,9 @@ def list_(
     with fetch_bar() as progress:
         found = queried(query, now=now, progress=progress)
     gathered, offers = found.gathered, found.offers
+    warnings = (*snapshot_notice(offers, now), *stale_notice(offers, now))
+    if result.format == Format.CSV:
+        tell(warnings)
     if result.format != Format.JSON:
         tell(gathered.notes)
     if result.format == Format.CSV and any(offer.purchase == "spot" for offer in offers):
@@ -82,8 +87,10 @@ def list_(
     page = price_list(
         cheapest_first(offers),
         age_of=lambda offer: gathered.age_words(offer, now),
+        warnings=warnings,
         notices=gathered.notes,
-        generated_at=now.isoformat(timespec="seconds"),
+        now=now,
+        spot_asked=bool(purchase),
         with_shapes=has_new_types(offers),
     )
     show(page, result, whole_rows=True)

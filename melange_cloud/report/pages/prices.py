@@ -1,15 +1,17 @@
 """The pages of ``prices list`` and ``prices export``: one price a row."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Annotated, TypedDict
 
 from melange_cloud.domain import Offer
-from melange_cloud.report.blocks import Block, Column, Paragraph, Sheet
+from melange_cloud.report.blocks import Block, Column, Notices, Paragraph, Sheet
 from melange_cloud.report.page import Page
 from melange_cloud.report.text import GLUE, clean, glued, number
 
 SPOT_NOTE = "spot: interruptible, price at one moment"
+NO_SPOT = "spot is not listed; --purchase spot lists it"
 OWN = "* your own price sheet"
 UNCONFIRMED = "! a price is listed, but its availability is unconfirmed"
 
@@ -85,26 +87,37 @@ def price_list(
     *,
     age_of: Callable[[Offer], str],
     notices: Sequence[str],
-    generated_at: str,
+    now: datetime,
+    warnings: Sequence[str] = (),
     with_shapes: bool = False,
+    spot_asked: bool = True,
 ) -> Page:
     """The prices in the order given.
 
     Args:
         age_of: where an offer's price comes from and how old it is: ``live``, ``snapshot 2026-07-30``.
         notices: for the JSON, which has no stderr next to it.
-        generated_at: when the ages were counted, ISO 8601.
+        now: the time to which ages are counted.
+        warnings: what must be read before the prices.
         with_shapes: whether the CSV has SHAPE_COLUMNS as well.
+        spot_asked: False if spot prices are left out because nobody asked for them.
     """
     columns = (*COLUMNS, *SHAPE_COLUMNS) if with_shapes else COLUMNS
 
     def blocks(wide: bool) -> Iterator[Block]:
-        yield _sheet(offers, [age_of(offer) for offer in offers], wide) if offers else Paragraph((NO_PRICE,))
+        if warnings:
+            yield Notices(tuple(map(clean, warnings)))
+        if offers:
+            days = [f"{max(0, (now.date() - offer.as_of_to).days)}{GLUE}d" for offer in offers]
+            sheet = _sheet(offers, [age_of(offer) for offer in offers], wide, days)
+            yield sheet if spot_asked else replace(sheet, notes=(*sheet.notes, NO_SPOT))
+        else:
+            yield Paragraph((NO_PRICE,))
 
     spot = [SPOT_NOTE] if _has_spot(offers) else []
     document: PriceListing = {
-        "generated_at": generated_at,
-        "notices": [*notices, *spot],
+        "generated_at": now.isoformat(timespec="seconds"),
+        "notices": [*warnings, *notices, *spot],
         "rows": [_price_row(offer) for offer in offers],
     }
     return Page(
@@ -167,10 +180,13 @@ def _cells(offers: Iterable[Offer], columns: Sequence[str]) -> list[list[object]
     return [[row[column] for column in columns] for row in map(_row, offers)]
 
 
-def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool) -> Sheet:
+def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool, days_old: Sequence[str] = ()) -> Sheet:
     """One row a price: at 80 columns each is one line, whatever region and instance type ship with melange-cloud.
 
     What all rows share is said below them where there is no room for it; a user's own price is always marked.
+
+    Args:
+        days_old: how old each price is; empty: not shown.
     """
     unsure = [not _is_sold_so(offer) for offer in offers]
     kinds = sorted({offer.sold_as for offer, is_unsure in zip(offers, unsure, strict=True) if is_unsure})
@@ -232,6 +248,8 @@ def _sheet(offers: Sequence[Offer], ages: Sequence[str], wide: bool) -> Sheet:
         legend = f"prices: {', '.join(map(glued, origins))}"
         as_of = Column("As of", drop=2, legend=legend, instead=instead)
         columns.append((as_of, [str(offer.as_of_to) for offer in offers]))
+    if days_old:
+        columns.append((Column("Age", right=True), [*days_old]))
     count = "1 price" if len(offers) == 1 else f"{number(len(offers))} prices"
     notes: tuple[str, ...] = (f"{count}, USD per hour of one instance, cheapest per GPU-hour first",)
     if any(own):
