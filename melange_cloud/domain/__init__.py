@@ -40,7 +40,7 @@ from melange_cloud.domain.fleet_cost import FleetCost, FleetOutcome
 from melange_cloud.domain.gpu_kinds import GPUS, GRADES, PROVIDERS, PURCHASES, ROUTERS, Kind
 from melange_cloud.domain.offers import Availability, Exclusion, InstanceType, Offer, PriceProvenance, Region
 from melange_cloud.domain.plan import IneligibleType, MissingProfile, Plan, RegionPlan
-from melange_cloud.domain.price_check import CloudRefresh, DoctorCheck
+from melange_cloud.domain.price_check import OLD_PRICE_DAYS, CloudRefresh, DoctorCheck
 from melange_cloud.domain.price_difference import CatalogDifference, PriceChange, RenewalCount, RenewalSummary
 from melange_cloud.domain.problem import OfferNumbers, Problem, Quotas, Solution, Status
 from melange_cloud.domain.purchases import PurchasePlan
@@ -63,6 +63,7 @@ __all__ = [
     "FRONT_END",
     "GPUS",
     "GRADES",
+    "OLD_PRICE_DAYS",
     "PROVIDERS",
     "PURCHASES",
     "ROUTERS",

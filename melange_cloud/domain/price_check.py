@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+OLD_PRICE_DAYS = 180
+"""Prices that are older are marked wherever prices are compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
@@ -11,8 +14,8 @@ class DoctorCheck:
     Attributes:
         about: a provider, ``cache``, ``snapshot`` or ``plug-ins``.
         what: what was checked.
-        status: ``ok``; ``missing``: not set up, which may be intended; ``old``: older than a day; ``failed``: set up
-            but not working.
+        status: ``ok``; ``missing``: not set up, which may be intended; ``old``: cached prices older than a day, shipped
+            ones that a plan does not use or marks as old; ``failed``: set up but not working.
         found: what was found.
         cure: the one line that fixes it; empty if all is well.
     """

@@ -1,8 +1,8 @@
 """Finds what keeps the user from fresh prices: one line per check, each with its fix. Secrets are never shown."""
 
 import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -10,10 +10,11 @@ from melange_cloud import catalog, clouds
 from melange_cloud.clouds.credentials import access, answering, project_variable
 from melange_cloud.clouds.deadline import PLAN_S
 from melange_cloud.concurrency import Deadline
-from melange_cloud.domain import PROVIDERS, PURCHASES, DoctorCheck
+from melange_cloud.domain import OLD_PRICE_DAYS, PROVIDERS, PURCHASES, DoctorCheck, Offer
 from melange_cloud.errors import Finding
 from melange_cloud.market.fetch import CloudQuery, ask
 from melange_cloud.market.gather import source_of
+from melange_cloud.market.markets import MOST_SPOT_AGE_DAYS, is_stale
 from melange_cloud.market.policy import DEFAULT_MAX_AGE, words_of_age
 
 _ASKED_REGION = {"aws": "us-east-1", "gcp": "us-central1"}
@@ -147,16 +148,30 @@ def _cache(providers: list[str], now: datetime) -> Iterator[DoctorCheck]:
 def _snapshot(now: datetime) -> Iterator[DoctorCheck]:
     for provider in PROVIDERS:
         for purchase in PURCHASES:
-            dates = [
-                offer.as_of_to
-                for offer in catalog.load_snapshot(purchase).offers
-                if offer.instance_type.provider == provider
-            ]
-            if dates:
-                days = (now.date() - min(dates)).days
-                as_of = " to ".join(str(day) for day in sorted({min(dates), max(dates)}))
-                found = f"{len(dates)} prices, as of {as_of}, up to {days} days old"
-                yield DoctorCheck("snapshot", f"{provider} {purchase}", "ok", found)
+            offers = [o for o in catalog.load_snapshot(purchase).offers if o.instance_type.provider == provider]
+            if offers:
+                yield _shipped(provider, purchase, offers, now.date())
+
+
+def _shipped(provider: str, purchase: str, offers: Sequence[Offer], today: date) -> DoctorCheck:
+    """Whether a plan would use the shipped prices, and without a mark for their age."""
+    dates = [offer.as_of_to for offer in offers]
+    as_of = " to ".join(str(day) for day in sorted({min(dates), max(dates)}))
+    found = f"{len(dates)} prices, as of {as_of}, up to {(today - min(dates)).days} days old"
+    unused = sum(is_stale(offer, today) for offer in offers)
+    marked = sum((today - day).days > OLD_PRICE_DAYS for day in dates)
+    what = f"{provider} {purchase}"
+    if not (unused or marked):
+        return DoctorCheck("snapshot", what, "ok", found)
+    if unused:
+        too_old = f"{'all' if unused == len(dates) else unused} too old for a plan, which uses none older than"
+        found += f"; {too_old} {MOST_SPOT_AGE_DAYS} days"
+    else:
+        found += (
+            f"; {'all' if marked == len(dates) else marked} marked ! in a plan, as older than {OLD_PRICE_DAYS} days"
+        )
+    needs = ", with credentials" if purchase == "spot" else ""
+    return DoctorCheck("snapshot", what, "old", found, f"melange-cloud prices refresh --provider {provider}{needs}")
 
 
 def _failed(about: str, what: str, finding: Finding) -> DoctorCheck:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from datetime import date
 
-from melange_cloud.domain import Allocation, Kind, KindUse, Plan, RegionPlan, Status
+from melange_cloud.domain import OLD_PRICE_DAYS, Allocation, Kind, KindUse, Plan, RegionPlan, Status
 from melange_cloud.domain.engines import engine_title, engines_in
 from melange_cloud.domain.question import PlannedTraffic
 from melange_cloud.errors import echoed
@@ -24,7 +24,6 @@ from melange_cloud.report.text import (
     usd_per_month,
 )
 
-OLD_PRICE_DAYS = 180
 OLD_PRICE = f"! price older than {OLD_PRICE_DAYS} days"
 PURCHASE = {
     "on_demand": "on demand",

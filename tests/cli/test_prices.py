@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from melange_cloud import catalog
+from melange_cloud.cli import current_time
 from melange_cloud.cli.app import app
 from melange_cloud.domain import PURCHASES
 from tests.clouds.aws_cloud import FakeAws, operation_of, product, recorded, recorded_spot, refusal
@@ -399,7 +400,31 @@ def test_the_doctor_without_anything_says_how_to_fix_it():
     assert "missing  gcp credentials" in result.stdout
     assert "-> set MELANGE_CLOUD_GCP_API_KEY" in result.stdout
     assert "missing  cache aws: empty" in result.stdout
-    assert "ok       snapshot aws on_demand: 368 prices" in result.stdout
+    assert "snapshot aws on_demand: 368 prices" in result.stdout
+
+
+def test_the_doctor_judges_shipped_prices_by_the_rules_of_a_plan(monkeypatch):
+    """By hand: AWS's shipped commitments are of 30 November 2025, its spot quotes of 8 February 2026."""
+
+    def verdicts(moment):
+        monkeypatch.setattr(current_time, "now", lambda: moment)
+        checks = json.loads(prices("doctor", "--offline", "--format", "json").stdout)["checks"]
+        return {check["what"]: check for check in checks if check["about"] == "snapshot"}
+
+    early = verdicts(datetime(2026, 2, 15, tzinfo=UTC))
+    assert {early["aws spot"]["status"], early["aws commit_1y"]["status"]} == {"ok"}
+    assert verdicts(datetime(2026, 2, 16, tzinfo=UTC))["aws spot"]["status"] == "old"
+    assert verdicts(datetime(2026, 5, 29, tzinfo=UTC))["aws commit_1y"]["status"] == "ok"
+    late = verdicts(datetime(2026, 5, 30, tzinfo=UTC))
+    assert late["aws commit_1y"] == {
+        "about": "snapshot",
+        "what": "aws commit_1y",
+        "status": "old",
+        "found": "334 prices, as of 2025-11-30, up to 181 days old; all marked ! in a plan, as older than 180 days",
+        "cure": "melange-cloud prices refresh --provider aws",
+    }
+    assert late["aws spot"]["found"].endswith("; all too old for a plan, which uses none older than 7 days")
+    assert late["aws spot"]["cure"] == "melange-cloud prices refresh --provider aws, with credentials"
 
 
 def test_the_doctor_shows_permissions_that_miss_and_no_secret(serve, monkeypatch):

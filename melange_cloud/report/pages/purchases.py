@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from melange_cloud.domain import Confidence, Plan, PurchasePlan, RegionPlan, Status
+from melange_cloud.domain import OLD_PRICE_DAYS, Confidence, Plan, PurchasePlan, RegionPlan, Status
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Block, Column, Sheet, TitledSheet, without
 from melange_cloud.report.pages.comparison_cells import (
@@ -237,7 +237,7 @@ def _pays_from(bought: PurchasePlan, *, hours: bool) -> str:
 
 def _is_old(plan: Plan, bought: PurchasePlan) -> bool:
     day = bought.price_as_of_to
-    return day is not None and plan.age_days(day) > sentences.OLD_PRICE_DAYS
+    return day is not None and plan.age_days(day) > OLD_PRICE_DAYS
 
 
 def _age(plan: Plan, bought: PurchasePlan) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from melange_cloud.domain import Confidence, Kind, Plan, RegionPlan, Status
+from melange_cloud.domain import OLD_PRICE_DAYS, Confidence, Kind, Plan, RegionPlan, Status
 from melange_cloud.report import sentences
 from melange_cloud.report.blocks import Column, Sheet, without
 from melange_cloud.report.pages.comparison_cells import (
@@ -232,7 +232,7 @@ def _best_single(region: RegionPlan) -> str:
 
 def _is_old(plan: Plan, region: RegionPlan) -> bool:
     day = region.fleet.price_as_of_to
-    return day is not None and plan.age_days(day) > sentences.OLD_PRICE_DAYS
+    return day is not None and plan.age_days(day) > OLD_PRICE_DAYS
 
 
 def _price_date(plan: Plan, region: RegionPlan) -> str:
