@@ -6,6 +6,7 @@ from datetime import date
 
 from melange_cloud.domain import OLD_PRICE_DAYS, Allocation, Kind, KindUse, Plan, RegionPlan, Status
 from melange_cloud.domain.engines import engine_title, engines_in
+from melange_cloud.domain.purchases import TERM_YEARS
 from melange_cloud.domain.question import PlannedTraffic
 from melange_cloud.errors import echoed
 from melange_cloud.report.text import (
@@ -278,6 +279,11 @@ def per_million(plan: Plan, region: RegionPlan) -> str:
         else f"at the mean rate ({tokens})"
     )
     return f"${usd_per_million(region.cost.usd_per_million_tokens)} per 1M tokens in+out {when}."
+
+
+def while_it_is_billed(plan: Plan) -> str:
+    """When a month costs what it says: what is signed costs the same with no traffic at all."""
+    return "used or not" if plan.basis.fleet.purchase in TERM_YEARS else while_the_peak_lasts(plan)
 
 
 def while_the_peak_lasts(plan: Plan) -> str:

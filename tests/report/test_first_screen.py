@@ -204,9 +204,14 @@ def test_what_is_left_out_by_a_rule_is_named_without_a_plan_and_what_the_reason_
 
 
 def test_a_commitment_says_what_is_signed_and_for_how_long() -> None:
-    signed = plans.plan(PAGES["commitment"].regions[0], purchase="commit_1y")
+    region = PAGES["commitment"].regions[0]
+    region = replace(region, cost=replace(region.cost, obligation_usd=59_084.6))
+    signed = plans.plan(region, purchase="commit_1y")
     page = " ".join(forms.screen(signed).split())
-    assert "1-year commitment (RI 1y standard no upfront) after your discounts: a 24x7 obligation for 1 year" in page
+    assert "1-year commitment (RI 1y standard no upfront) after your discounts: a 24x7 obligation for 1 year, $" in page
+    assert "for 1 year, $59,085 in all" in page
+    assert "a month for Llama-3.1-8B*, used or not" in page
+    assert "if the peak lasts" not in page
 
 
 def test_every_section_can_be_shown_by_its_name_and_an_empty_one_says_so() -> None:

@@ -75,7 +75,7 @@ def _without_fleet(plan: Plan, region: RegionPlan) -> Iterator[Block]:
 def _answer(plan: Plan, region: RegionPlan, brief: BriefRegion) -> Iterator[str]:
     month = dollars(usd_per_month(brief.usd_per_month))
     model = f"{glued(plan.basis.served.model)}{sentences.star(plan, 'model')}"
-    yield f"{month} a month for {model}, {sentences.while_the_peak_lasts(plan)}"
+    yield f"{month} a month for {model}, {sentences.while_it_is_billed(plan)}"
     yield _fleet_line(plan, region, brief)
     if brief.is_one_machine:
         yield "One machine: if it fails, nothing serves"
@@ -126,6 +126,8 @@ def _bought(plan: Plan, region: RegionPlan) -> str:
         "commit_3y": ": a 24x7 obligation for 3 years",
         "spot": ": interruptible, price at one moment",
     }.get(purchase, "")
+    if region.cost.obligation_usd is not None:
+        obligation += f", {dollars(usd_per_month(region.cost.obligation_usd))}{GLUE}in{GLUE}all"
     name = sentences.PURCHASE.get(purchase, clean(purchase))
     return f"{name}{sentences.star(plan, 'purchase')}{named}{price}{obligation}"
 

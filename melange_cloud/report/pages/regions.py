@@ -84,7 +84,7 @@ def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> str:
     else:
         rank = f"the cheapest of {count}"
     month = f"{dollars(usd_per_month(best.usd_per_month))} a month in {names_of([best])}"
-    return f"{month} {sentences.while_the_peak_lasts(plan)}, {rank}"
+    return f"{month}, {sentences.while_it_is_billed(plan)}, {rank}"
 
 
 def _regions_by_provider(plan: Plan) -> str:
