@@ -10,7 +10,7 @@ from melange_cloud.cli.completion.values import option_of_value
 from melange_cloud.cli.exit_codes import INTERRUPTED, PIPE_CLOSED
 from melange_cloud.cli.output import warn
 from melange_cloud.errors import BadInput, MelangeError, echoed, one_line
-from melange_cloud.inputs.suggestions import closest, did_you_mean
+from melange_cloud.inputs.suggestions import closest, did_you_mean, slips_of
 
 FIRST_STEPS = """\
 melange-cloud finds the cheapest GPU instances that serve your LLM traffic within its latency target.
@@ -69,10 +69,13 @@ def _refused(error: Any) -> Exception:
 
 
 def _close_options(typed: str, ctx: Any) -> list[str]:
-    """The options of a context's command that begin as typed; else the closest one."""
+    """The options of a context's command that begin as typed; else the one that it is a slip of, if any."""
     options = [one for one in ctx.command.get_params(ctx) if one.param_type_name != "argument"]
     known = [next((name for name in one.opts if name.startswith("--")), "") for one in options]
-    return [name for name in known if name.startswith(typed)][:3] or closest(typed, filter(None, known), most=1)
+    begun = [name for name in known if name.startswith(typed)][:3]
+    # Without the dashes, which every option has and which would make each word a long one.
+    slips = slips_of(typed.lstrip("-"), (name.lstrip("-") for name in known if name), most=1)
+    return begun or [f"--{name}" for name in slips]
 
 
 def _with_option(ctx: Any, option: str) -> list[str]:

@@ -44,6 +44,11 @@ def test_commands_are_in_panels_with_plans_first() -> None:
         ),
         (("plan", "-f"), "Option '-f' requires an argument; see melange-cloud plan --help"),
         (("plan", "--zzz"), "no option --zzz; see melange-cloud plan --help"),
+        (("plan", "--frobnicate"), "no option --frobnicate; see melange-cloud plan --help"),
+        (("plan", "--chart"), "no option --chart; see melange-cloud plan --help"),
+        (("plan", "--tptms", "9"), "no option --tptms; see melange-cloud plan --help"),
+        (("plan", "--wrkload", "x"), "no option --wrkload; did you mean --workload? See melange-cloud plan --help"),
+        (("plan", "--spar", "1"), "no option --spar; did you mean --spare? See melange-cloud plan --help"),
         (
             ("--install-completion",),
             "no option --install-completion; use melange-cloud completion. See melange-cloud --help",
