@@ -42,7 +42,7 @@ melange-cloud plan --region 'eu-*' --gpu A10G,L4 --spare 1 --output plan.json
 """
 
 
-def plan(**values: Any) -> None:
+def plan(ctx: typer.Context, **values: Any) -> None:
     """Find the cheapest fleet that meets the latency target.
 
     One fleet for each region, with its alternatives.
@@ -54,6 +54,11 @@ def plan(**values: Any) -> None:
     wants_reasons = True if explains else None if as_json and not values["brief"] else False
     if values["brief"] and values["full"]:
         raise BadInput("--brief is one screen, --full the whole page: leave one of them out")
+    brief_typed = values["brief"] and _is_typed(ctx, "brief")
+    if brief_typed and result.format == Format.CSV:
+        raise BadInput(
+            "--brief is the JSON of one screen, CSV has a row for each line of the fleet: leave one of them out"
+        )
     if PlanSection.PURCHASES in shown:
         values["compare_purchases"] = True
     question = question_of(values, explain=wants_reasons)
@@ -66,6 +71,8 @@ def plan(**values: Any) -> None:
         note("--explain: the reasons of each region: --show reasons, or --format json")
     if values["brief"] and result.format == Format.CSV:
         note("--brief changes nothing in CSV, which has a row for each line of the fleet")
+    elif brief_typed and not as_json:
+        note("--brief changes nothing here, only JSON (--format json)")
     code = planner.exit_code(answer)
     if code:
         raise typer.Exit(code)
@@ -73,6 +80,12 @@ def plan(**values: Any) -> None:
 
 takes(plan, (*QUESTION, *ONE_ANSWER))
 plan.__doc__ = f"{plan.__doc__}\n{EXAMPLES}"
+
+
+def _is_typed(ctx: typer.Context, name: str) -> bool:
+    """Whether the command line has an option, rather than the settings file or the environment."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], values: Mapping[str, Any]) -> None:

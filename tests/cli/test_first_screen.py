@@ -131,6 +131,22 @@ def test_one_screen_and_the_whole_page_are_not_asked_for_at_once(run):
     assert refused.stdout == ""
 
 
+def test_the_json_of_one_screen_and_csv_are_not_asked_for_at_once(run):
+    refused = run(*HERE, "--brief", "-f", "csv")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "melange-cloud: --brief is the JSON of one screen, CSV has a row for each line of the fleet: "
+        "leave one of them out\n"
+    )
+
+
+def test_brief_says_that_it_changes_no_table(run):
+    plain, brief = run(*HERE, "--gpu", "L4"), run(*HERE, "--gpu", "L4", "--brief")
+    assert brief.stdout == plain.stdout
+    assert "--brief changes nothing here, only JSON (--format json)" in brief.stderr
+    assert "--brief" not in plain.stderr
+
+
 def test_the_settings_file_may_ask_for_brief_json_and_csv_is_as_it_was(run, tmp_path):
     (tmp_path / "melange-cloud.toml").write_text('[plan]\nbrief = true\nshow = ["prices"]\n', encoding="utf-8")
     sheet = run(*HERE, "--gpu", "A10G", "--format", "csv")
