@@ -17,6 +17,7 @@ from melange_cloud.inputs.suggestions import closest, did_you_mean
 
 _WITH_SEPARATORS = re.compile(r"[+-]?\d[\d.,_' \u00a0\u202f]*", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FOUND_SHOWN = 8
 _OR_LEAVE_OUT = "or leave the row out"
 _NO_VALUE = frozenset({"nan", "inf", "infinity", "n/a", "na", "none", "null"})
 
@@ -148,7 +149,22 @@ def _why_no_header(names: Sequence[str], required: Sequence[str]) -> str:
     for sign, word in ((";", "semicolons"), ("\t", "tabs")):
         if any(sign in name for name in names):
             return f"its values are separated by {word}: save it with commas"
-    return f"has no header: the first line must name the columns {', '.join(required)}"
+    must = f"the first line must name the columns {', '.join(required)}"
+    if names[0].startswith(("{", "[")):
+        return f"is JSON, not CSV: {must}"
+    if any(_is_number(name) for name in names):
+        return f"has no header: {must}"
+    found = ", ".join(echoed(name) for name in names[:_FOUND_SHOWN])
+    more = f" and {len(names) - _FOUND_SHOWN} more" if len(names) > _FOUND_SHOWN else ""
+    return f"missing columns {', '.join(required)}; found {found}{more}"
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _why_no_number(text: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from tests.properties import examples
 
 TODAY = date(2026, 11, 22)
 REFERENCE = load_snapshot()
+REQUIRED = "provider, region, instance_type, purchase, usd_per_hour"
 HEADER = "provider,region,instance_type,purchase,usd_per_hour"
 ROW = "aws,us-east-1,g6.xlarge,on_demand,0.61"
 
@@ -268,6 +269,10 @@ def test_the_same_with_another_purchase_is_no_duplicate(path: Path) -> None:
         ("\n\n", "is empty: "),
         (f"{HEADER}\n", "has a header and no rows"),
         (f"{ROW}\n", "line 1: has no header"),
+        ("a,b\n1,2\n", f"line 1: missing columns {REQUIRED}; found a, b"),
+        ("a,b,c,d,e,f,g,h,i,j\n", f"line 1: missing columns {REQUIRED}; found a, b, c, d, e, f, g, h and 2 more"),
+        ('{"rows": []}', f"line 1: is JSON, not CSV: the first line must name the columns {REQUIRED}"),
+        ('[{"a": 1}]', "line 1: is JSON, not CSV: "),
         (f"{HEADER}\n{ROW}\n".replace(",", ";"), "line 1: its values are separated by semicolons: save it with commas"),
         (f"{HEADER}\n{ROW}\n".replace(",", "\t"), "line 1: its values are separated by tabs"),
         (f"{HEADER}\n{ROW}\n".encode("utf-16"), "line 1: is not UTF-8"),

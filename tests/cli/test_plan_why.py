@@ -150,7 +150,7 @@ def test_a_type_that_may_not_stay_is_named(tmp_path: Path) -> None:
         ("instance_type,instances\n", "f.csv", "has a header and no rows"),
         ("instance_type,instances\ng5.2xlarge,0\n", "f.csv", "line 2, instances: '0' is zero"),
         ("instance_type,instances\ng5.2xlarge,1.5\n", "f.csv", "not a whole number"),
-        ("type,count\ng5.2xlarge,1\n", "f.csv", "has no header"),
+        ("type,count\ng5.2xlarge,1\n", "f.csv", "missing columns instance_type, instances; found type, count"),
         ("instance_type,instances,region\ng5.2xlarge,1,us-west-2\n", "f.csv", "has no row of aws us-east-1"),
         ("instance_type,instances\ng5.2xlrge,9\n", "f.csv", "'g5.2xlrge': did you mean g5.2xlarge"),
         ("instance_type,instances\np5e.48xlrge,9\n", "f.csv", "'p5e.48xlrge': correct it, or leave it out"),

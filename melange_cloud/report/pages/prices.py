@@ -100,7 +100,7 @@ def price_list(
         now: the time to which ages are counted.
         warnings: what must be read before the prices.
         with_shapes: whether the CSV has SHAPE_COLUMNS as well.
-        spot_asked: False if spot prices are left out because nobody asked for them.
+        spot_asked: False if spot prices are left out because they were not requested.
     """
     columns = (*COLUMNS, *SHAPE_COLUMNS) if with_shapes else COLUMNS
 
