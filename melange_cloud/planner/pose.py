@@ -6,7 +6,10 @@ reason, and a workload that no GPU here can serve is refused with bucket, GPU, r
 
 from collections.abc import Mapping, Sequence
 
+from melange_cloud import catalog
 from melange_cloud.domain import (
+    GPUS,
+    PROVIDERS,
     Bucket,
     MaxTputTable,
     Offer,
@@ -14,6 +17,7 @@ from melange_cloud.domain import (
     Problem,
     charged_rates,
 )
+from melange_cloud.inputs.suggestions import one_of
 from melange_cloud.planner.eligibility import EligibilityRules, eligible_offers
 from melange_cloud.planner.needless import prune, without_needless_degrees
 from melange_cloud.planner.obstacles import (
@@ -25,6 +29,17 @@ from melange_cloud.planner.obstacles import (
     why_nothing_serves,
 )
 from melange_cloud.planner.posed_problem import PosedProblem, coarser_of, row_of_bucket, with_both_limits
+
+
+def _why_no_price(provider: str, asked: frozenset[str]) -> str:
+    """Why no GPU that was asked for has a price: the cloud is not known to have any, or this region has no price."""
+    sellers = {(machine.gpu, machine.provider) for machine in catalog.load_instance_types().values()}
+    if not asked or provider not in PROVIDERS or any((gpu, provider) in sellers for gpu in asked):
+        return "no price here for the GPUs asked for"
+    gpus = sorted(asked, key=GPUS.index)
+    others = sorted({seller for gpu, seller in sellers if gpu in asked})
+    elsewhere = f" (sold by {one_of(others)})" if others else ""
+    return f"no known instance type of {provider} has {one_of(gpus)}{elsewhere}"
 
 
 def pose(
@@ -65,7 +80,8 @@ def pose(
     if not offers:
         return refused("no data: no price here for this purchase", no_data=True)
     if all(item.code == "gpu_not_asked" for item in left_out) and not candidates:
-        return refused("no data: no price here for the GPUs asked for", no_data=True)
+        asked = frozenset() if rules.may_use is None else frozenset(kind.gpu for kind in rules.may_use)
+        return refused(f"no data: {_why_no_price(offers[0].instance_type.provider, asked)}", no_data=True)
     if not candidates:
         return refused(why_no_candidate(left_out))
     if not entering:

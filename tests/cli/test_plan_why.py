@@ -213,3 +213,14 @@ def test_several_regions_have_reasons_in_json_when_asked() -> None:
 def test_csv_is_as_it_was_under_explain() -> None:
     rows = list(csv.DictReader(io.StringIO(run("--explain", "--format", "csv"))))
     assert rows[0]["region"] == "us-east-1"
+
+
+def test_a_gpu_that_a_cloud_does_not_sell_is_said_with_the_cloud_that_does() -> None:
+    """Google rents no A10G; AWS rents A100-80GB, but not in Ireland."""
+
+    def reason(region: str, gpu: str) -> str:
+        asked = ["plan", "--region", region, "--gpu", gpu, "--offline", "--format", "json"]
+        return str(json.loads(CliRunner().invoke(app, asked).stdout)["regions"][0]["reason"])
+
+    assert reason("us-central1", "A10G") == "no data: no known instance type of gcp has A10G (sold by aws)"
+    assert reason("eu-west-1", "A100-80GB") == "no data: no price here for the GPUs asked for"
