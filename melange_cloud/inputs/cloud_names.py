@@ -11,6 +11,8 @@ _CALLED = {
     **dict.fromkeys(("google", "googlecloud", "googlecloudplatform", "gce", "googlecomputeengine"), "gcp"),
 }
 
+_ADD_ONE = "a plug-in can add one: see examples/plug-in-cloud"
+
 
 def cloud_named(subject: str, word: str, known: Iterable[str]) -> str:
     """The cloud that a word means, as ``known`` spells it; those of plug-ins by their own names.
@@ -24,7 +26,7 @@ def cloud_named(subject: str, word: str, known: Iterable[str]) -> str:
     names: Sequence[str] = tuple(known)
     found = plain_cloud(word)
     if found not in names:
-        raise BadInput(f"{subject}: {slip_or_not_supported(word, names)}")
+        raise BadInput(f"{subject}: {slip_or_not_supported(word, names, _ADD_ONE)}")
     return found
 
 

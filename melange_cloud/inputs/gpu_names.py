@@ -24,6 +24,7 @@ _SAYS_NOTHING = frozenset(("nvidia", "tesla", "sxm", "sxm4", "sxm5", "hbm2", "hb
 _MEMORY = re.compile(r"([0-9]{2,3})(?:gi?b?)?")
 _CHIP_AND_MEMORY = re.compile(rf"({'|'.join(MEMORY_GIB)})({_MEMORY.pattern})")
 _LONGEST = 100
+_NO_OTHERS = "prices and data sheets of others are not shipped, so nothing can be planned on them"
 
 
 def gpu_of_option(option: str, word: str) -> str:
@@ -47,7 +48,7 @@ def gpu_named(subject: str, word: str) -> str:
         return known[0]
     if known:
         raise BadInput(f"{subject}: comes in several sizes; give {one_of(known)}")
-    raise BadInput(f"{subject}: {not_supported(GPUS)}")
+    raise BadInput(f"{subject}: {not_supported(GPUS, _NO_OTHERS)}")
 
 
 def gpus_meant(word: str) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from melange_cloud.errors import BadInput
 REGIONS = load_regions()
 PRICED = load_snapshot("on_demand").priced_regions
 
+ADD_ONE = "a plug-in can add one: see examples/plug-in-cloud"
+
 
 def names(*patterns: str, provider: str | None = None, priced: frozenset[tuple[str, str]] | None = None) -> list[str]:
     return [region.name for region in select_regions(patterns, provider, REGIONS, priced)]
@@ -86,7 +88,11 @@ def test_close_matches_say_whose_they_are() -> None:
         ("us-west-2-lax-1", None, "us-west-2-lax-1 is a local zone, with prices of its own; use its region"),
         ("mars-*", None, "no region matches 'mars-*': "),
         ("eu-wst-*", None, "eu-west-1 (aws, Europe (Ireland))"),
-        ("azure:eastus", None, "region 'azure:eastus', cloud 'azure': not supported; known are aws and gcp"),
+        (
+            "azure:eastus",
+            None,
+            f"region 'azure:eastus', cloud 'azure': not supported; known are aws and gcp; {ADD_ONE}",
+        ),
         ("aws:us-east-1", "gcp", "region 'aws:us-east-1' is one of aws, but the provider is gcp"),
         ("", None, "--region '': give at least one name"),
     ],
@@ -107,7 +113,7 @@ def test_every_wrong_pattern_is_named_at_once() -> None:
 
 def test_no_region_and_no_such_provider_are_refused() -> None:
     assert refusal() == "no region given: use a name, a glob or 'all'"
-    assert refusal("all", provider="azure") == "--provider azure: not supported; known are aws and gcp"
+    assert refusal("all", provider="azure") == f"--provider azure: not supported; known are aws and gcp; {ADD_ONE}"
 
 
 def test_a_users_region_is_accepted_and_can_be_selected() -> None:
