@@ -115,6 +115,21 @@ def test_refused(tmp_path: Path, text: str, says: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x7fELF\x02\x01\x01\0\0,\xb0\x6d\n1,2\n", "line 1: is not UTF-8 text: save it as UTF-8"),
+        (b"PK\x03\x04\x14\0,a\n1,2\n", "line 1: is not text: give a CSV, JSON Lines or Parquet file"),
+    ],
+)
+def test_a_binary_file_is_refused_without_its_bytes(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "trace.csv"
+    file.write_bytes(content)
+    with pytest.raises(BadFile) as caught:
+        read_trace(file)
+    assert str(caught.value).endswith(f"trace.csv, {says}")
+
+
+@pytest.mark.parametrize(
     ("row", "reason"),
     [
         ("1,2", "has 2 cells, the header has 3"),

@@ -63,7 +63,13 @@ def header_of(start: bytes, path: Path) -> tuple[list[str], str]:
         BadFile: the header line is missing.
     """
     lines = (line for line in io.BytesIO(start) if line.strip())
-    text = next(lines, b"").decode("utf-8", errors="surrogateescape").strip("\r\n")
+    header = next(lines, b"")
+    try:
+        text = header.decode("utf-8").strip("\r\n")
+    except UnicodeDecodeError:
+        raise BadFile([Fault(path, "is not UTF-8 text", 1, cure="save it as UTF-8")]) from None
+    if "\0" in text:
+        raise BadFile([Fault(path, "is not text: give a CSV, JSON Lines or Parquet file", line=1)])
     delimiter = max(DELIMITERS, key=text.count)
     try:
         names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
