@@ -49,6 +49,10 @@ def test_options_are_completed_but_not_twice() -> None:
         ("plan --region ", ["all", *sorted({region.name for region in catalog.load_regions()})]),
         ("plan --region=us-south", ["--region=us-south1"]),
         ("plan --region us-east-1,us-south", ["us-east-1,us-south1"]),
+        ("plan --region aws:us-e", ["aws:us-east-1", "aws:us-east-2"]),
+        ("plan --region us-east-1,gcp:us-south", ["us-east-1,gcp:us-south1"]),
+        ("plan --against gcp:us-s", ["gcp:us-south1"]),
+        ("plan --model aws:", []),
         ("plan --show routing,left", ["routing,left-out"]),
         ("plan --model ", sorted(profiles.load_models())),
         ("profiles show --era ", sorted(profiles.load_eras())),
@@ -133,6 +137,9 @@ def test_bash_gets_what_follows_the_last_word_break() -> None:
     assert for_bash(found, "--over=price:H", " =:").splitlines() == ["words", "H100"]
     assert for_bash(found, "--over=price:H", " =").splitlines() == ["words", "price:H100"]
     assert for_bash(found, "--over=price:H", " ").splitlines() == ["words", "--over=price:H100"]
+
+    regions = candidates(ROOT, ["plan", "--region", "aws:us-e"])
+    assert for_bash(regions, "aws:us-e", " =:").splitlines() == ["words", "us-east-1", "us-east-2"]
 
 
 @pytest.mark.parametrize("shell", OF_SHELL)

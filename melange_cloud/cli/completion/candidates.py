@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from melange_cloud.cli.completion.values import takes_files, values_of
+from melange_cloud.cli.completion.values import takes_files, values_of, values_with_colon
 from melange_cloud.cli.help_page import command_row, help_text
 
 
@@ -92,7 +92,8 @@ def _values(parameter: Any, typed: str, prefix: str) -> Candidates:
     takes_lists = parameter.multiple and not parameter.type_descriptor.is_choice
     listed, comma, last = typed.rpartition(",") if takes_lists else ("", "", typed)
     head = f"{prefix}{listed}{comma}"
-    words = (value for value in values_of(parameter) if value.lower().startswith(last.lower()))
+    known = [*values_of(parameter), *(values_with_colon(parameter) if ":" in last else ())]
+    words = (value for value in known if value.lower().startswith(last.lower()))
     return Candidates(tuple(Candidate(head + word) for word in words), files=takes_files(parameter))
 
 

@@ -22,6 +22,13 @@ def regions() -> list[str]:
     return ["all", *sorted({region.name for region in catalog.load_regions()})]
 
 
+def _regions_of_clouds() -> list[str]:
+    """Every shipped region as ``aws:NAME``."""
+    from melange_cloud import catalog
+
+    return sorted(f"{region.provider}:{region.name}" for region in catalog.load_regions())
+
+
 def _models() -> Iterable[str]:
     from melange_cloud.profiles import load_models
 
@@ -107,6 +114,12 @@ def values_of(parameter: Any) -> list[str]:
     else:
         found = next((OF_OPTIONS[name] for name in parameter.opts if name in OF_OPTIONS), None)
     return [] if found is None else list(found())
+
+
+def values_with_colon(parameter: Any) -> list[str]:
+    """More of its values, offered once a colon is typed: the regions of a cloud."""
+    of_regions = parameter.metavar == "[REGION]..." or not {"--region", "--against"}.isdisjoint(parameter.opts)
+    return _regions_of_clouds() if of_regions else []
 
 
 def takes_files(parameter: Any) -> bool:
