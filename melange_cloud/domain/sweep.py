@@ -67,7 +67,8 @@ class Sweep:
         unit: of the quantity: ``requests/s``, ``ms``, ``times``.
         asked: the value in the plan; None for a router.
         low, high: the requested range; None for a router.
-        error: by what fraction the throughput may be higher, from its profile; None for the others.
+        error: by what fraction the throughput of its least certain size may be higher, from its profile; None for the
+            others. A plan's figure weights all sizes by load.
         error_down: by what fraction it may be lower; None for the others.
         step: if two changes are within this fraction of the quantity, one may be missed.
         stretches: low to high without gaps; empty for a router.

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_a_throughput_is_swept_over_its_profiles_error() -> None:
     assert (sweep["low"], sweep["high"]) == pytest.approx((1 - sweep["error"], 1 + sweep["error"]))
     costs = [stretch["usd_per_hour_at_low"] for stretch in sweep["stretches"]]
     assert costs == sorted(costs, reverse=True)
+
+
+def test_the_error_of_a_throughput_is_said_to_be_that_of_its_least_certain_sizes() -> None:
+    """The plan's own figure is a mean by load, so never more."""
+    sweep = json.loads(run("--over", "throughput:A10G", "--format", "json"))["sweep"]
+    width = f"±{math.ceil(100 * sweep['error'])} %"
+    said = " ".join(run("--over", "throughput:A10G").split())
+    assert f"Errors of its least certain sizes: {width} (a plan's figure weights all sizes by load)." in said
+    planned = CliRunner().invoke(app, ["plan", "--region", "us-east-1", "--offline", "--format", "json"])
+    (used,) = [use for use in json.loads(planned.stdout)["regions"][0]["kinds"] if use["gpu"] == "A10G"]
+    assert 0 < used["error"] < sweep["error"]
 
 
 def test_the_table_names_the_plan_and_every_single_gpu() -> None:

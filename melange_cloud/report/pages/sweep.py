@@ -118,7 +118,7 @@ def _summary(answer: Sensitivity) -> str:
     error = ""
     if sweep.error is not None and sweep.error_down is not None:
         width = error_range(sweep.error, sweep.error_down)
-        error = f" Its profile may be off by {width}." if width.startswith("±") else f" Its profile's error: {width}."
+        error = f" Errors of its least certain sizes: {width} (a plan's figure weights all sizes by load)."
     return (
         f"{what}, from {quantity(sweep.low)} to {quantity(sweep.high)}: ${usd_per_month(min(costs) * hours)} to "
         f"${usd_per_month(max(costs) * hours)} a month; the fleet changes {number(changes)} "
