@@ -372,7 +372,7 @@ def test_ten_times_as_much_is_said_in_times() -> None:
 @pytest.mark.parametrize(("values", "lasts"), [({}, "all month"), ({"hours_per_month": 200.0}, "all 200 h billed")])
 def test_the_answer_says_how_long_the_peak_is_taken_to_last(values: dict[str, Any], lasts: str) -> None:
     shown = " ".join(forms.screen(plan(*REGIONS, **values)).split())
-    assert f" a month in aws us-east-1, if the peak lasts {lasts}, the cheapest of " in shown
+    assert f" a month in aws us-east-1, if the peak lasts {lasts} The cheapest of " in shown
 
 
 def test_the_first_screen_has_the_table_and_leaves_the_rest_to_full() -> None:

@@ -33,7 +33,7 @@ def comparison(
         yield Notices(notices)
     grouped = groups(plan)
     if answer := _answer(plan, grouped):
-        yield Paragraph((answer,), strong=True)
+        yield Paragraph(answer, strong=True)
     allocations = [line for region in plan.regions for line in region.allocations]
     head = f"{_regions_by_provider(plan)}: {sentences.bought(plan, allocations)}; residency and latency not considered"
     if full:
@@ -66,25 +66,25 @@ def comparison(
     yield LabelledLines(sentences.not_included(plan))
 
 
-def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> str:
+def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> tuple[str, ...]:
     """What the cheapest region costs, and whether it is clearly the cheapest; empty where no region has a fleet."""
     best = grouped[0][0] if grouped else None
     if best is None or best.usd_per_month is None:
-        return ""
+        return ()
     first, count = plan.first_rank, f"{number(len(plan.regions))}{GLUE}regions"
     others = 0 if first is None else len(first.ties) - 1
     if first is None:
-        rank = f"the only one of {count} with a plan"
+        rank = f"The only one of {count} with a plan"
     elif first.level and first.with_spare:
-        rank = f"the cheapest of {count}, but not with a spare"
+        rank = f"The cheapest of {count}, but not with a spare (--spare 1)"
     elif not first.clear or first.prices_apart_days > PRICES_APART_DAYS:
-        rank = f"the cheapest of {count}; others may be cheaper"
+        rank = f"The cheapest of {count} as estimated; others may be cheaper"
     elif others:
-        rank = f"the cheapest of {count}, as {'is another' if others == 1 else f'are {number(others)}{GLUE}others'}"
+        rank = f"The cheapest of {count}; {number(others)} more {'is' if others == 1 else 'are'} as cheap"
     else:
-        rank = f"the cheapest of {count}"
+        rank = f"The cheapest of {count}"
     month = f"{dollars(usd_per_month(best.usd_per_month))} a month in {names_of([best])}"
-    return f"{month}, {sentences.while_it_is_billed(plan)}, {rank}"
+    return f"{month}, {sentences.while_it_is_billed(plan)}", rank
 
 
 def _regions_by_provider(plan: Plan) -> str:
