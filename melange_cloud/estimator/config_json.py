@@ -152,7 +152,7 @@ def _read(path: Path) -> dict[str, Any]:
     except MalformedText as error:
         raise fault(f"{error}: it is not a config.json", error.line) from None
     if not isinstance(loaded, dict):
-        raise fault("is JSON, but no object {...}: give a model's config.json")
+        raise fault("is JSON, but not an object {...}: give a model's config.json")
     return loaded
 
 

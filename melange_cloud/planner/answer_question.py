@@ -202,7 +202,7 @@ def notices_of(asked: ResolvedQuestion, market: Market, offers: Sequence[Offer] 
         notices.append(f"EXAMPLE TRAFFIC, NOT YOURS - set {options}")
     notices.extend(snapshot_notice(market.every_offer if offers is None else offers, market.moment))
     if asked.basis.served.pessimistic:
-        notices.append("PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error_down)")
+        notices.append("PESSIMISTIC - planned as if every GPU were as slow as the error of its profile allows")
     return (*notices, *_minor_notices(asked))
 
 

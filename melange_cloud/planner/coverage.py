@@ -115,6 +115,8 @@ def unreached_notice(traffic: Traffic) -> tuple[str, ...]:
             notices.append(f"DROPPED, NOT SERVED - {part} {cannot}: {named}; {rest}")
         elif buckets:
             part, named = _named(buckets, traffic)
+            if len(buckets) == len(traffic.buckets):
+                part = "any request"  # "cannot serve 100 %" could mean that it serves some of them
             why = f" ({traffic.outside[_largest(buckets)[0].name].reason})" if buckets is no_data else ""
             notices.append(f"{banner} {part}: {named}{why}{cure}")
     return tuple(notices)

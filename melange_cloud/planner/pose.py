@@ -78,10 +78,10 @@ def pose(
         return PosedProblem(None, reason, no_data, tuple(left_out), refused_kinds, unknown)
 
     if not offers:
-        return refused("no data: no price here for this purchase", no_data=True)
+        return refused("no price here for this purchase", no_data=True)
     if all(item.code == "gpu_not_asked" for item in left_out) and not candidates:
         asked = frozenset() if rules.may_use is None else frozenset(kind.gpu for kind in rules.may_use)
-        return refused(f"no data: {_why_no_price(offers[0].instance_type.provider, asked)}", no_data=True)
+        return refused(_why_no_price(offers[0].instance_type.provider, asked), no_data=True)
     if not candidates:
         return refused(why_no_candidate(left_out))
     if not entering:

@@ -93,14 +93,14 @@ def region_question(
         newest = max(offer.as_of_to for offer in stale)
         status = Status.UNKNOWN
         reason = (
-            f"no data: the newest spot price here is of {newest}, {(market.moment.date() - newest).days} days ago; "
+            f"the newest spot price here is of {newest}, {(market.moment.date() - newest).days} days ago; "
             "refresh it (prices refresh) or give your own (--prices)"
         )
     elif unpriced and not (priced and posed.no_data):
         # What cannot be ruled out for lack of a price is not impossible.
         status = Status.UNKNOWN
         names = _few(item.instance_type for item in unpriced) if offers else "any instance type here"
-        reason = f"no data: no {_bought(basis)} price for {names}"
+        reason = f"no {_bought(basis)} price for {names}"
         if priced:
             reason = f"{reason}; of those with a price, {posed.reason}"
     elif posed.no_data:
@@ -124,7 +124,7 @@ def _too_old(stale: Sequence[Offer], today: date) -> list[IneligibleType]:
     return [
         IneligibleType(
             offer.instance_type.name,
-            f"no data: its {offer.purchase} price is {(today - offer.as_of_to).days} days old",
+            f"its {offer.purchase} price is {(today - offer.as_of_to).days} days old",
             "no_data",
         )
         for offer in stale
@@ -164,7 +164,7 @@ def _without_price(
     known = {offer.instance_type.name for offer in offers} | {item.instance_type for item in set_aside}
     sold = catalog.load_snapshot("on_demand").offers_in(region.provider, region.name, "on_demand")
     return [
-        IneligibleType(offer.instance_type.name, f"no data: no {_bought(basis)} price", "no_data")
+        IneligibleType(offer.instance_type.name, f"no {_bought(basis)} price", "no_data")
         for offer in sold
         if offer.instance_type.name not in known
         and offer.sold_as == "on_demand"

@@ -33,7 +33,7 @@ def test_one_region_names_contracts_fleets_costs_and_break_evens(run):
     shown = text(run(*ONE, COLUMNS="160"))
     page = shown[shown.index(TITLE) :]
     assert "RI 1y standard no upfront" in page
-    assert "3 years: unknown: no data: no 3-year commitment price" in page
+    assert "3 years: unknown: no 3-year commitment price" in page
     for purchase in ("on_demand", "commit_1y"):
         assert f"{found[purchase]['usd_per_month']:,.0f} " in page
     one = found["commit_1y"]

@@ -17,7 +17,7 @@ def test_every_format_says_that_a_plan_is_pessimistic(run):
     asked = (*HERE, "--pessimistic")
     table = run(*asked, "--full")
     assert table.exit_code == 0
-    assert "PESSIMISTIC - planned at the low end of every profile: MaxTput x (1 - error_down)" in table.stdout
+    assert "PESSIMISTIC - planned as if every GPU were as slow as the error of its profile allows" in table.stdout
     assert "This is the low end of every profile: as stated $" in table.stdout
     markdown = run(*asked, "--format", "markdown").stdout
     assert markdown.index("PESSIMISTIC") < markdown.index("|")

@@ -190,7 +190,7 @@ def test_all_faults_together(read):
         ("", "is not JSON"),
         ('{"model_type": "llama",', "line 1: is not JSON"),
         ('{"hidden_size": NaN}', "has NaN where a number is expected"),
-        ("[1, 2]", "no object"),
+        ("[1, 2]", "not an object {...}"),
         ("[" * 100_000, "nested more than 64 levels deep: it is not a config.json"),
         (" " * 1_000_001, "larger than 1,000,000 bytes"),
     ],

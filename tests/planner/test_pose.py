@@ -66,7 +66,7 @@ def test_missing_prices_are_no_data_not_infeasible():
     posed = pose([], table({(SHORT, L4): 5.0, (LONG, L4): 1.0}), {}, BUCKETS, 10.0, rules())
     assert posed.problem is None
     assert posed.no_data
-    assert posed.reason.startswith("no data")
+    assert posed.reason.startswith("no price here for ")
 
 
 def test_each_reason_to_be_left_out():

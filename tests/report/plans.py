@@ -493,7 +493,7 @@ def commitment() -> Plan:
         )
         for m, n in ((G5, 7), (G6, 4))
     )
-    missing = no_plan("us-east-2", status=Status.UNKNOWN, reason="no data: no 1-year commitment has a price", solver="")
+    missing = no_plan("us-east-2", status=Status.UNKNOWN, reason="no 1-year commitment has a price", solver="")
     return plan(region_plan(lines), missing, purchase="commit_1y")
 
 

@@ -122,7 +122,7 @@ def test_the_table_and_its_legend() -> None:
 def test_a_winner_by_prices_that_are_far_apart_says_so() -> None:
     answer = plan(CHEAP, fleet({"A10G": 12.0}, "c", as_of=date(2026, 1, 20)))
     shown = " ".join(forms.table(answer, width=160, colour=False).split())
-    assert "One region costs more only if prices up to 181 days apart still hold." in shown
+    assert "That one region costs more is certain only if prices up to 181 days apart still hold." in shown
     fresh = plan(CHEAP, fleet({"A10G": 12.0}, "c"))
     assert "still hold" not in forms.table(fresh, width=160, colour=False)
 

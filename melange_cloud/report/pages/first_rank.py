@@ -136,8 +136,8 @@ def _if_prices_hold(plan: Plan) -> str:
     if not count:
         return ""
     days = max(standing.prices_apart_days for standing in apart)
-    who = "One region costs" if count == 1 else f"{number(count)}{GLUE}regions cost"
-    return f" {who} more only if prices up to {number(days)}{GLUE}days apart still hold."
+    who = "one region costs" if count == 1 else f"{number(count)}{GLUE}regions cost"
+    return f" That {who} more is certain only if prices up to {number(days)}{GLUE}days apart still hold."
 
 
 def _standings(plan: Plan) -> list[RegionStanding]:

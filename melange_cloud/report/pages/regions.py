@@ -80,7 +80,8 @@ def _answer(plan: Plan, grouped: list[list[RegionPlan]]) -> tuple[str, ...]:
     elif not first.clear or first.prices_apart_days > PRICES_APART_DAYS:
         rank = f"The cheapest of {count} as estimated; others may be cheaper"
     elif others:
-        rank = f"The cheapest of {count}; {number(others)} more {'is' if others == 1 else 'are'} as cheap"
+        same = "another costs" if others == 1 else f"{number(others)}{GLUE}others cost"
+        rank = f"The cheapest of {count}; {same} as much"
     else:
         rank = f"The cheapest of {count}"
     month = f"{dollars(usd_per_month(best.usd_per_month))} a month in {names_of([best])}"
