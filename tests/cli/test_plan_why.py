@@ -222,5 +222,5 @@ def test_a_gpu_that_a_cloud_does_not_sell_is_said_with_the_cloud_that_does() -> 
         asked = ["plan", "--region", region, "--gpu", gpu, "--offline", "--format", "json"]
         return str(json.loads(CliRunner().invoke(app, asked).stdout)["regions"][0]["reason"])
 
-    assert reason("us-central1", "A10G") == "no data: no known instance type of gcp has A10G (sold by aws)"
+    assert reason("us-central1", "A10G") == "no known instance type of gcp has A10G (sold by aws)"
     assert reason("eu-west-1", "A100-80GB") == "no data: no price here for the GPUs asked for"
