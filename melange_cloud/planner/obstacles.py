@@ -144,7 +144,9 @@ def why_nothing_serves(refused_kinds: Mapping[Kind, Obstacle], candidates: Itera
         others = [str(kind.tensor_parallel) for kind in smaller if refused_kinds[kind] != obstacle]
         name = gpu if smaller and not others else str(largest)
         nor = f" (nor at TP {one_of(others)})" if others else ""
-        named.setdefault(f"{obstacle}{nor}", []).append(name)
+        # Where it can serve no size at all, the sizes and their shares say nothing more.
+        why = obstacle.reason if obstacle.requests_share > 1 - 1e-9 else str(obstacle)
+        named.setdefault(f"{why}{nor}", []).append(name)
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in named.items())
 
 

@@ -160,3 +160,12 @@ def test_notes_that_warn_of_nothing_are_counted(run):
     page, more = shown.split("1 note: --show notes")
     assert "without queueing" not in " ".join(page.split())
     assert "without queueing" in " ".join(more.split())
+
+
+def test_a_target_that_every_gpu_misses_at_every_size_names_no_size_for_each(run):
+    page = " ".join(run(*HERE, "--tpot-ms", "2", COLUMNS="80").stdout.split())
+    banner, reason = page.split("No plan - infeasible: ")
+    assert "OUT OF REACH - no GPU here can serve any request: " in banner
+    reason = reason.split(" aws us-east-1,")[0]
+    assert all(f"{gpu} x8: " in reason for gpu in ("A100-40GB", "A100-80GB", "A10G", "H100", "L4"))
+    assert "% of requests" not in reason
