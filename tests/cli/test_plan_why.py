@@ -223,4 +223,4 @@ def test_a_gpu_that_a_cloud_does_not_sell_is_said_with_the_cloud_that_does() -> 
         return str(json.loads(CliRunner().invoke(app, asked).stdout)["regions"][0]["reason"])
 
     assert reason("us-central1", "A10G") == "no known instance type of gcp has A10G (sold by aws)"
-    assert reason("eu-west-1", "A100-80GB") == "no data: no price here for the GPUs asked for"
+    assert reason("eu-west-1", "A100-80GB") == "no price here for the GPUs asked for"

@@ -234,7 +234,7 @@ def test_a_fleet_like_the_one_above_is_same_only_within_a_provider() -> None:
     lines = (allocation(G2, 3),)
     shown = page(plan(region_plan(lines, region="a"), region_plan(lines, region="b", provider="gcp")))
     assert "same" not in shown
-    assert "the cheapest of 2 regions; another costs as much" in " ".join(shown.split())
+    assert "The cheapest of 2 regions; another costs as much" in " ".join(shown.split())
 
 
 def test_a_legend_is_there_only_with_its_column() -> None:
