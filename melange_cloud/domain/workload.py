@@ -1,5 +1,6 @@
 """Request sizes and how often each occurs."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -54,12 +55,12 @@ class Workload:
     @property
     def mean_input_tokens(self) -> float:
         """Mean input tokens per request."""
-        return sum(bucket.share * bucket.mean_input_tokens for bucket in self.buckets)
+        return math.fsum(bucket.share * bucket.mean_input_tokens for bucket in self.buckets)
 
     @property
     def mean_output_tokens(self) -> float:
         """Mean output tokens per request."""
-        return sum(bucket.share * bucket.mean_output_tokens for bucket in self.buckets)
+        return math.fsum(bucket.share * bucket.mean_output_tokens for bucket in self.buckets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class ArrivalRates:
         for position, requests in enumerate(self.requests_by_window):
             if requests is not None:
                 seen[(first + position) % HOURS_PER_WEEK].append(requests)
-        return tuple(sum(counts) / len(counts) / self.window_s if counts else None for counts in seen)
+        return tuple(math.fsum(counts) / len(counts) / self.window_s if counts else None for counts in seen)
 
 
 @dataclass(frozen=True, slots=True)

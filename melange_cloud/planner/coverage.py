@@ -1,5 +1,6 @@
 """Which part of the traffic the profiles measured, interpolated or do not reach, and the plan without the last."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,7 +82,7 @@ def without(asked: ResolvedQuestion, beyond: Outside) -> ResolvedQuestion:
     Shares are of what is left; the request says which part of the requested traffic that is.
     """
     kept = [bucket for bucket in asked.workload.buckets if bucket.name not in beyond]
-    share = sum(bucket.share for bucket in kept)
+    share = math.fsum(bucket.share for bucket in kept)
     workload = replace(asked.workload, buckets=tuple(replace(bucket, share=bucket.share / share) for bucket in kept))
     tokens = _tokens(kept) / _tokens(asked.workload.buckets)
     traffic = replace(
@@ -124,7 +125,7 @@ def unreached_notice(traffic: Traffic) -> tuple[str, ...]:
 
 def _named(buckets: Sequence[Bucket], traffic: Traffic) -> tuple[str, str]:
     """Which part of the traffic buckets are, and the largest of them by name."""
-    requests = sum(bucket.share for bucket in buckets)
+    requests = math.fsum(bucket.share for bucket in buckets)
     tokens = _tokens(buckets) / _tokens(traffic.buckets)
     named = "; ".join(f"{describe_bucket(bucket)} ({percent(bucket.share)})" for bucket in _largest(buckets)[:_SHOWN])
     more = f"; and {len(buckets) - _SHOWN} more sizes" if len(buckets) > _SHOWN else ""
@@ -197,7 +198,7 @@ def _serving(
     if not served:
         able = sorted(kind for kind in kinds if isinstance(max_tput[bucket.name, kind], MaxTput))
         served = {kind: 1 / len(able) for kind in able}
-    whole = sum(served.values())
+    whole = math.fsum(served.values())
     return {kind: part / whole for kind, part in served.items()}
 
 
@@ -248,4 +249,4 @@ def _sizes(bucket: Bucket) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _tokens(buckets: Sequence[Bucket]) -> float:
-    return sum(bucket.share * (bucket.mean_input_tokens + bucket.mean_output_tokens) for bucket in buckets)
+    return math.fsum(bucket.share * (bucket.mean_input_tokens + bucket.mean_output_tokens) for bucket in buckets)

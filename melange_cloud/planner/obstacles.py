@@ -1,5 +1,6 @@
 """What keeps kinds from serving: which size, why, and how much of the traffic that is, in words."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ def why_not_alone(kind: Kind, buckets: Sequence[Bucket], max_tput: MaxTputTable)
 
 def _largest_obstacle(kind: Kind, obstacles: Sequence[Bucket], max_tput: MaxTputTable) -> Obstacle:
     """The obstacle with most traffic, and the share of requests that all of them hold."""
-    total = sum(bucket.share for bucket in obstacles)
+    total = math.fsum(bucket.share for bucket in obstacles)
     reasons = {cell.reason for bucket in obstacles if isinstance(cell := max_tput[bucket.name, kind], UnservableSize)}
     if len(reasons) == 1 and total > 1 - 1e-9:
         return Obstacle(reasons.pop())
@@ -101,12 +102,12 @@ def unserved_row(
         unserved = {row: members for row, members in unserved.items() if row in obstacles}
     if not unserved:
         return None
-    members = max(unserved.values(), key=lambda row: (sum(bucket.share for bucket in row), row[0].name))
+    members = max(unserved.values(), key=lambda row: (math.fsum(bucket.share for bucket in row), row[0].name))
     reasons = []
     for kind in kinds:
         refused = [bucket for bucket in members if isinstance(max_tput[bucket.name, kind], UnservableSize)]
         reasons.append(f"{kind}: {_largest_obstacle(kind, refused, max_tput)}")
-    total = sum(bucket.share for row in unserved.values() for bucket in row)
+    total = math.fsum(bucket.share for row in unserved.values() for bucket in row)
     return f"no GPU here serves all sizes ({percent(total)} of requests have none); " + "; ".join(reasons)
 
 

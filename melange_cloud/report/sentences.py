@@ -320,7 +320,7 @@ def against_single(region: RegionPlan) -> str:
 
 def list_price(plan: Plan, region: RegionPlan) -> str:
     """What the fleet would cost without the user's own discounts; empty if there are none."""
-    listed = sum(line.list_usd_per_instance_hour * line.instances for line in region.allocations)
+    listed = math.fsum(line.list_usd_per_instance_hour * line.instances for line in region.allocations)
     if region.fleet_usd_per_hour is None or math.isclose(listed, region.fleet_usd_per_hour, rel_tol=1e-6):
         return ""
     change = difference(region.fleet_usd_per_hour, listed)

@@ -6,6 +6,7 @@ cheapest leaf comes next, so a fleet that differs in kind is never skipped for a
 """
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -84,7 +85,7 @@ def as_alternative(other: AlternativeFleet, plan_usd_per_hour: float) -> Alterna
 def busy_fleet_usd_per_hour(problem: Problem, solution: Solution) -> float:
     """The part of a fleet's cost that its load keeps busy, USD/h."""
     cost, replicas, busy = usd_and_replicas(problem, solution)
-    return sum(cost[kind] * min(1.0, busy.get(kind, 0.0) / replicas[kind]) for kind in sorted(cost))
+    return math.fsum(cost[kind] * min(1.0, busy.get(kind, 0.0) / replicas[kind]) for kind in sorted(cost))
 
 
 def usd_and_replicas(

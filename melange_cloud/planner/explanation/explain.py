@@ -1,5 +1,6 @@
 """Why this fleet: what limits it, what came second, what each size costs, which quota binds, what would enter."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -123,7 +124,7 @@ def _limits(problem: Problem, solution: Solution, traffic: ProfiledTraffic) -> t
             loads[limit] = loads.get(limit, 0.0) + requests_per_s / row.rate_of(cell)
             each_s = prompt_s(traffic.profiles[kind], *size)
             prompts = None if prompts is None or each_s is None else prompts + requests_per_s * each_s
-        total = sum(loads.values())
+        total = math.fsum(loads.values())
         most_first = sorted(loads.items(), key=lambda item: (-item[1], item[0]))
         shares = tuple(LimitShare(limited_by, load / total) for limited_by, load in most_first)
         prefill_share = None if prompts is None or not total else min(1.0, prompts / total)
@@ -152,7 +153,7 @@ def _why_it_lost(other: Alternative, fleet_usd_per_hour: float, busy_fleet_usd_p
 def _bucket_costs(problem: Problem, solution: Solution, buckets: Sequence[Bucket]) -> tuple[BucketCost, ...]:
     """Each kind's cost goes to the buckets by the busy time that they take of it, idle time in proportion."""
     cost, _, busy = usd_and_replicas(problem, solution)
-    all_requests_per_s = sum(problem.planned_requests_per_s.values())
+    all_requests_per_s = math.fsum(problem.planned_requests_per_s.values())
     found = []
     for bucket in buckets:
         requests_per_s = problem.planned_requests_per_s[bucket.name]
@@ -171,7 +172,7 @@ def _bucket_costs(problem: Problem, solution: Solution, buckets: Sequence[Bucket
                 mean_input_tokens=bucket.mean_input_tokens,
                 mean_output_tokens=bucket.mean_output_tokens,
                 requests_share=requests_per_s / all_requests_per_s,
-                cost_share=usd_per_hour / sum(cost.values()),
+                cost_share=usd_per_hour / math.fsum(cost.values()),
                 usd_per_thousand_requests=usd_per_hour / requests_per_hour * THOUSAND,
                 usd_per_million_tokens=usd_per_hour / (requests_per_hour * tokens) * MILLION,
             )

@@ -1,5 +1,6 @@
 """The cheapest plan that changes least against the fleet that runs today."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -51,7 +52,11 @@ def current_fleet(
     reasons = {entry.instance_type: entry.reason for entry in question.left_out}
     without = {name: reasons.get(name, "it has no price here") for name in sorted(today) if name not in in_problem}
     priced = all(name in offers for name in today)
-    cost = sum(offers[name].usd_per_instance_hour * count for name, count in sorted(today.items())) if priced else None
+    cost = (
+        math.fsum(offers[name].usd_per_instance_hour * count for name, count in sorted(today.items()))
+        if priced
+        else None
+    )
     serves = None
     if not without:
         kept = solver.least_change(

@@ -1,5 +1,6 @@
 """Problem + Solution -> RegionPlan: what the numbers mean to the user."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -207,8 +208,8 @@ def _kinds(
         (bucket.input_low_tokens, bucket.output_low_tokens, bucket.input_high_tokens, bucket.output_high_tokens): bucket
         for bucket in buckets
     }
-    all_requests = sum(problem.planned_requests_per_s.values())
-    all_tokens = sum(
+    all_requests = math.fsum(problem.planned_requests_per_s.values())
+    all_tokens = math.fsum(
         problem.planned_requests_per_s[bucket.name] * (bucket.mean_input_tokens + bucket.mean_output_tokens)
         for bucket in buckets
     )

@@ -1,5 +1,6 @@
 """Arrival rates in words, and as bars over the hours of the week or over the windows of the source."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from melange_cloud.domain import ArrivalRates
@@ -61,7 +62,7 @@ def _week(week: Sequence[float | None], *, dated: bool) -> TitledSheet:
     for at, day in enumerate(days):
         hourly = week[24 * at : 24 * at + 24]
         known = [rate for rate in hourly if rate is not None]
-        rows.append((day, bars(hourly, most), short_rate(sum(known) / len(known) if known else None)))
+        rows.append((day, bars(hourly, most), short_rate(math.fsum(known) / len(known) if known else None)))
     hours = "Hour of the week (UTC)" if dated else "Hour of the week, from the first hour"
     return TitledSheet(
         f"{hours}: requests/s, a full bar is {short_rate(most)}",
@@ -75,6 +76,6 @@ def _windows(rates: ArrivalRates, most_bars: int) -> tuple[str, str]:
     values = []
     for at in range(0, len(rates.requests_by_window), step):
         known = [count for count in rates.requests_by_window[at : at + step] if count is not None]
-        values.append(sum(known) / len(known) / rates.window_s if known else None)
+        values.append(math.fsum(known) / len(known) / rates.window_s if known else None)
     most = max(value for value in values if value is not None)
     return f"Rate over time: requests/s, a full bar is {short_rate(most)}", bars(values, most)

@@ -1,5 +1,7 @@
 """What the answer rests on, bucket by bucket: measured, interpolated, estimated, out of reach or without data."""
 
+import math
+
 from melange_cloud.domain import Coverage, OutsideBucket, RegionPlan, TrafficShare
 from melange_cloud.report.text import GLUE, clean, number
 
@@ -15,7 +17,7 @@ def coverage_lines(region: RegionPlan) -> tuple[str, ...]:
     lines += [_outside(bucket) for bucket in found.outside[:_SHOWN]]
     if len(found.outside) > _SHOWN:
         rest = found.outside[_SHOWN:]
-        share = sum(bucket.requests_share for bucket in rest)
+        share = math.fsum(bucket.requests_share for bucket in rest)
         lines.append(f"and {len(rest)} more sizes, {_percent(share)} of requests (--format json lists them)")
     return tuple(lines)
 
@@ -23,7 +25,7 @@ def coverage_lines(region: RegionPlan) -> tuple[str, ...]:
 def _shares(found: Coverage) -> str:
     unknown = [bucket for bucket in found.outside if bucket.no_data]
     no_data = TrafficShare(
-        sum(bucket.requests_share for bucket in unknown), sum(bucket.tokens_share for bucket in unknown)
+        math.fsum(bucket.requests_share for bucket in unknown), math.fsum(bucket.tokens_share for bucket in unknown)
     )
     reached_by_none = TrafficShare(
         found.unreached.requests_share - no_data.requests_share, found.unreached.tokens_share - no_data.tokens_share
