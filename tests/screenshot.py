@@ -72,7 +72,7 @@ def screenshot(command: str) -> str:
     page = on_terminal(arguments, {**SHELL, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"})
     console = Console(record=True, width=COLUMNS + 1, file=StringIO(), force_terminal=True, color_system="256")
     console.print(Text(f"$ {command}\n", style="bold"))
-    console.print(Text.from_ansi(page))
+    console.print(Text.from_ansi(page.rstrip("\n")))  # rich 15 takes a last line break for another line
     svg = console.export_svg(title="melange-cloud", unique_id="melange-cloud", theme=THEME)
     svg = svg.replace("font-family: Fira Code, monospace", f"font-family: {FONTS}")
     return re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
