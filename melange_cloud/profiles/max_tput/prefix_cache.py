@@ -50,19 +50,18 @@ class PrefixCache:
             size, slo, longest_total_tokens: as for ``Profile.max_tput``.
         """
         estimate = self.estimate.max_tput(*size, slo, longest_total_tokens)
-        most = self._most(size, slo, longest_total_tokens)
         if measured == before:
             if isinstance(after, UnservableSize) or after == estimate:
                 return after
             # What was measured near the size says something with a cache alone: it is moved, too.
-            if isinstance(estimate, MaxTput):
-                most = max(most, estimate.requests_per_s)
+            least = estimate.requests_per_s if isinstance(estimate, MaxTput) else 0.0
+            most = max(self._most(size, slo, longest_total_tokens), least)
             return _moved(after, min(after.requests_per_s, most), after, estimate)
         if isinstance(after, UnservableSize) or isinstance(measured, UnservableSize):
             # What was measured to miss a target is not known to keep it, unless the estimate missed it too.
             missed = isinstance(measured, UnservableSize) and isinstance(before, UnservableSize)
             return after if missed and isinstance(after, MaxTput) else measured
-        rate = min(after.requests_per_s, most)
+        rate = min(after.requests_per_s, self._most(size, slo, longest_total_tokens))
         return measured if rate <= measured.requests_per_s else _moved(measured, rate, after, estimate)
 
     def _most(self, size: tuple[float, float], slo: Slo, longest_total_tokens: int | None) -> float:
