@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from melange_cloud.cli import current_time
-from melange_cloud.cli.option_checks import price_policy
+from melange_cloud.cli.option_checks import policy_of_lists
 from melange_cloud.cli.options import (
     ALL_ROWS,
     DEADLINE,
     MAX_AGE,
     MODEL,
-    OFFLINE,
     USUAL_PURCHASES,
     AllRegions,
     AnyFormat,
@@ -19,6 +18,7 @@ from melange_cloud.cli.options import (
     Force,
     MaxAge,
     OddPrices,
+    OfflineAnyway,
     OnlyGpus,
     Out,
     Precision,
@@ -56,9 +56,7 @@ def gpus(
     precision: Precision = None,
     era: Era = None,
     config: ConfigFile = None,
-    offline: Annotated[
-        bool, OFFLINE("Never touch the network (the default here; --refresh queries the clouds).")
-    ] = False,
+    offline: OfflineAnyway = False,
     refresh: Refresh = False,
     max_age: MaxAge = MAX_AGE,
     prices: Sheet = None,
@@ -82,13 +80,11 @@ def gpus(
     result = result_of(out, format_, Format, force=force)
     if precision and not (model or config):
         raise BadInput("--precision needs --model NAME or --config FILE: shipped models are listed in every precision")
-    policy = price_policy(
-        offline=offline or not refresh, refresh=refresh, require_fresh=False, max_age=max_age, deadline=deadline
-    )
+    policy = policy_of_lists(offline=offline, refresh=refresh, max_age=max_age, deadline=deadline)
     query = PriceQuery(
         region or ["all"],
         provider_of(provider),
-        purchases_of(purchase) if purchase else USUAL_PURCHASES,
+        purchases_of(purchase, USUAL_PURCHASES),
         policy,
         prices,
         accept_odd_prices,
@@ -98,8 +94,7 @@ def gpus(
     with fetch_bar() as progress:
         answer = gpu_list(asked, now=current_time.now(), progress=progress)
     if result.format == Format.CSV:
-        for line in answer.notices:
-            warn(line)
+        warn(*answer.notices)
     show(gpus_page(answer, all_rows=all_rows), result)
 
 

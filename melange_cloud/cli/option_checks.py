@@ -66,3 +66,14 @@ def price_policy(
         DEFAULT_MAX_AGE if max_age is None else age_of(max_age),
         PLAN_S if deadline is None else deadline_of(deadline),
     )
+
+
+def policy_of_lists(*, offline: bool, refresh: bool, max_age: str | None, deadline: str | None) -> PricePolicy:
+    """The same for lists of what there is: no cloud is asked unless ``--refresh`` says so.
+
+    Raises:
+        BadInput: as ``price_policy``.
+    """
+    return price_policy(
+        offline=offline or not refresh, refresh=refresh, require_fresh=False, max_age=max_age, deadline=deadline
+    )

@@ -315,6 +315,7 @@ UsualPurchases = Annotated[list[str] | None, PURCHASE(f"{one_of(PURCHASES)}; rep
 Sheet = Annotated[Path | None, SHEET()]
 OddPrices = Annotated[bool, ACCEPT_ODD_PRICES()]
 Offline = Annotated[bool, OFFLINE()]
+OfflineAnyway = Annotated[bool, OFFLINE("Never touch the network (the default here; --refresh queries the clouds).")]
 Refresh = Annotated[bool, REFRESH()]
 MaxAge = Annotated[str, OLDEST(default="")]
 """To be used with ``= MAX_AGE``, which Typer shows as the default; so too Deadline, with DEADLINE or BULK_DEADLINE."""

@@ -112,14 +112,14 @@ def note(text: str) -> None:
         warn(text)
 
 
-def warn(text: str) -> None:
+def warn(*texts: str) -> None:
     """Lines on stderr that are needed to read the answer right, and errors; cleaned and cut.
 
     Where stderr is closed or full, the result matters more.
     """
     if sys.stderr is None:
         return
-    for line in text.split("\n"):
+    for line in (line for text in texts for line in text.split("\n")):
         shown = fitting(one_line(line, LONGEST_NOTE), getattr(sys.stderr, "encoding", None))
         with contextlib.suppress(OSError):
             typer.echo(shown, err=True)

@@ -92,8 +92,7 @@ def _print(answer: "Plan", result: ResultFile, shown: frozenset[str], values: Ma
     from melange_cloud import report
 
     if result.format == Format.CSV:
-        for line in report.banner_lines(answer, width()):
-            warn(line)
+        warn(*report.banner_lines(answer, width()))
     every = values["all_rows"] or result.format == Format.MARKDOWN
     page = report.plan_page(answer, show=shown, full=values["full"], brief=values["brief"], all_rows=every)
     show(page, result)

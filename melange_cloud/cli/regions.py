@@ -5,17 +5,17 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli import current_time
-from melange_cloud.cli.option_checks import price_policy
+from melange_cloud.cli.option_checks import policy_of_lists
 from melange_cloud.cli.options import (
     DEADLINE,
     MAX_AGE,
-    OFFLINE,
     REGION,
     AnyFormat,
     Deadline,
     Force,
     MaxAge,
     OddPrices,
+    OfflineAnyway,
     OnlyGpus,
     Out,
     Provider,
@@ -47,9 +47,7 @@ def regions(
     region: Annotated[list[str] | None, REGION("Region name or glob; the same as without --region.")] = None,
     provider: Provider = None,
     gpu: OnlyGpus = None,
-    offline: Annotated[
-        bool, OFFLINE("Never touch the network (the default here; --refresh queries the clouds).")
-    ] = False,
+    offline: OfflineAnyway = False,
     refresh: Refresh = False,
     max_age: MaxAge = MAX_AGE,
     prices: Sheet = None,
@@ -68,9 +66,7 @@ def regions(
     from melange_cloud.report.pages.region_list import region_list_page
 
     result = result_of(out, format_, Format, force=force)
-    policy = price_policy(
-        offline=offline or not refresh, refresh=refresh, require_fresh=False, max_age=max_age, deadline=deadline
-    )
+    policy = policy_of_lists(offline=offline, refresh=refresh, max_age=max_age, deadline=deadline)
     cloud = provider_of(provider)
     # GovCloud is in no glob, and belongs in a list of all regions.
     every = ["all", *(["us-gov-*"] if cloud in (None, "aws") else [])]
@@ -80,8 +76,7 @@ def regions(
     with fetch_bar() as progress:
         answer = region_list(queried(query, now=now, progress=progress), now)
     if result.format == Format.CSV:
-        for line in answer.notices:
-            warn(line)
+        warn(*answer.notices)
     show(region_list_page(answer), result)
 
 

@@ -89,8 +89,7 @@ def sensitivity(
         _draw(answer, result.format, result.path)
     else:
         if result.format == Format.CSV:
-            for notice in answer.notices:
-                warn(notice)
+            warn(*answer.notices)
         show(sensitivity_page(answer, width=width(), all_rows=all_rows), result)
     if not has_fleet(answer):
         raise typer.Exit(exit_code(answer))
@@ -113,8 +112,7 @@ def _draw(answer: "Sensitivity", picture: str, out: Path) -> None:
     from melange_cloud.report.chart_drawing import drawn
     from melange_cloud.report.pages.sweep_chart import sensitivity_chart
 
-    for notice in answer.notices:
-        warn(notice)
+    warn(*answer.notices)
     write_whole(out, drawn(sensitivity_chart(answer), picture))
     note(f"wrote {echoed(out, 300)}")
 

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from melange_cloud.cli.options import BULK_DEADLINE, FORMAT, OUT, Deadline
-from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import tell
+from melange_cloud.cli.output import show, warn
 from melange_cloud.cli.prices.refresh import Public
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import ResultFile, refuse_unwritable
@@ -38,6 +37,6 @@ def renew(
     deadline_s = deadline_of(deadline)
     with fetch_bar() as progress:
         done = renew(out, public=public, progress=progress, deadline_s=deadline_s)
-    tell(done.notes)
-    tell(f"check: {line}" for line in done.checks)
+    warn(*done.notes)
+    warn(*(f"check: {line}" for line in done.checks))
     show(renewal(renewal_summary(done)), ResultFile(format_), whole_rows=True)

@@ -6,8 +6,8 @@ import typer
 
 from melange_cloud.cli import current_time
 from melange_cloud.cli.options import AllRegions, AnyFormat, Force, Out, Provider, Purchases
-from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
+from melange_cloud.cli.output import show, warn
+from melange_cloud.cli.prices.price_words import provider_of, purchases_of
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
 
@@ -43,5 +43,5 @@ def diff(
         purchases=purchases_of(purchase),
         today=current_time.now().date(),
     )
-    tell(notes)
+    warn(*notes)
     show(price_difference(found, (before, after)), result, whole_rows=True)

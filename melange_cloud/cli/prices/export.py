@@ -17,8 +17,8 @@ from melange_cloud.cli.options import (
     Refresh,
     Sheet,
 )
-from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
+from melange_cloud.cli.output import show, warn
+from melange_cloud.cli.prices.price_words import provider_of, purchases_of
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.report.page import Format
@@ -51,5 +51,5 @@ def export(
     )
     with fetch_bar() as progress:
         found = queried(query, now=current_time.now(), progress=progress)
-    tell(found.gathered.notes)
+    warn(*found.gathered.notes)
     show(price_sheet(sorted(found.offers, key=catalog.key_of)), result)

@@ -25,8 +25,8 @@ from melange_cloud.cli.options import (
     Sheet,
     UsualPurchases,
 )
-from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of, tell
+from melange_cloud.cli.output import show, warn
+from melange_cloud.cli.prices.price_words import gpus_of, provider_of, purchases_of
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.inputs.comma_lists import listed
@@ -66,7 +66,7 @@ def list_(
     query = PriceQuery(
         region or ["all"],
         provider_of(provider),
-        purchases_of(purchase) if purchase else USUAL_PURCHASES,
+        purchases_of(purchase, USUAL_PURCHASES),
         policy,
         prices,
         accept_odd_prices,
@@ -79,11 +79,11 @@ def list_(
     gathered, offers = found.gathered, found.offers
     warnings = (*snapshot_notice(offers, now), *stale_notice(offers, now))
     if result.format == Format.CSV:
-        tell(warnings)
+        warn(*warnings)
     if result.format != Format.JSON:
-        tell(gathered.notes)
+        warn(*gathered.notes)
     if result.format == Format.CSV and any(offer.purchase == "spot" for offer in offers):
-        tell([SPOT_NOTE])
+        warn(SPOT_NOTE)
     page = price_list(
         cheapest_first(offers),
         age_of=lambda offer: gathered.age_words(offer, now),

@@ -1,20 +1,19 @@
-"""What the ``prices`` commands read from words, and how they print notes."""
+"""What commands about prices read from words."""
 
-from collections.abc import Iterable
-
-from melange_cloud.cli.output import warn
+from melange_cloud.domain.gpu_kinds import PURCHASES
 from melange_cloud.inputs.comma_lists import listed_or_all
 
 
-def purchases_of(words: list[str] | None) -> tuple[str, ...]:
-    """What ``--purchase`` says; all where it is not given.
+def purchases_of(words: list[str] | None, default: tuple[str, ...] = PURCHASES) -> tuple[str, ...]:
+    """What ``--purchase`` says; ``default`` where it is not given, all for ``all``.
 
     Raises:
         BadInput: an unknown word.
     """
-    from melange_cloud.domain import PURCHASES
     from melange_cloud.inputs.purchase_names import purchase_named
 
+    if not words:
+        return default
     asked = listed_or_all("--purchase", words)
     return PURCHASES if asked is None else tuple(dict.fromkeys(purchase_named("--purchase", word) for word in asked))
 
@@ -35,9 +34,3 @@ def provider_of(word: str | None) -> str | None:
     from melange_cloud.inputs.cloud_names import plain_cloud
 
     return plain_cloud(word) if word else None
-
-
-def tell(lines: Iterable[str]) -> None:
-    """Print on stderr what is needed to read prices right."""
-    for line in lines:
-        warn(line)

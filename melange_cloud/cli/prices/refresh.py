@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from melange_cloud.cli.options import BULK_DEADLINE, AllRegions, AnyFormat, Deadline, Force, Out, Provider, Purchases
-from melange_cloud.cli.output import show
-from melange_cloud.cli.prices.price_words import provider_of, purchases_of, tell
+from melange_cloud.cli.output import show, warn
+from melange_cloud.cli.prices.price_words import provider_of, purchases_of
 from melange_cloud.cli.progress import fetch_bar
 from melange_cloud.cli.result_file import result_of
 from melange_cloud.errors import PricesUnavailable
@@ -44,7 +44,7 @@ def refresh(
     deadline_s = deadline_of(deadline)
     sources = plug_ins()
     broken = [str(problem) for problem in sources.problems]
-    tell(broken)
+    warn(*broken)
     selected = to_refresh(region, provider_of(provider), sources, public=public)
     with fetch_bar() as progress:
         outcomes = ask_clouds(
@@ -56,7 +56,7 @@ def refresh(
             deadline_s=deadline_s,
         )
     clouds, notes = refresh_summary(outcomes)
-    tell(notes)
+    warn(*notes)
     if not clouds:
         raise PricesUnavailable("no price could be read: `melange-cloud prices doctor` says what is missing")
     show(refreshed(clouds, [*broken, *notes]), result, whole_rows=True)

@@ -115,8 +115,7 @@ def heatmap(
     from melange_cloud.report.pages.heatmap import heat_map_page
 
     if result.format == Format.CSV:
-        for line in answer.notices:
-            output.warn(line)
+        output.warn(*answer.notices)
     output.show(heat_map_page(answer), result)
 
 
@@ -129,8 +128,7 @@ def _write_picture(answer: "HeatMap", picture: str, out: Path) -> None:
     from melange_cloud.report.pages.heatmap_chart import heat_map_chart
 
     write_whole(out, drawn(heat_map_chart(answer), picture))
-    for line in answer.notices:
-        output.warn(line)
+    output.warn(*answer.notices)
     output.note(f"wrote {echoed(out, 300)}")
 
 

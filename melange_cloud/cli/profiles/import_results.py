@@ -104,8 +104,7 @@ def import_(
             f"--gpu {' and '.join(map(echoed, dict.fromkeys(gpu or ())))}: a run was measured on one of them"
         )
     results = read_all(files)
-    for line in reading_notes(results):
-        output.warn(line)
+    output.warn(*reading_notes(results))
     question = ImportQuestion(
         gpu=gpu[0] if gpu else None,
         tensor_parallel=tensor_parallel,
@@ -122,6 +121,5 @@ def import_(
         saves=not dry_run,
     )
     report = import_results(results, question, now())
-    for notice in report.notices:
-        output.warn(notice)
+    output.warn(*report.notices)
     output.show(import_page(report), result)

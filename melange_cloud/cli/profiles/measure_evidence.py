@@ -117,8 +117,7 @@ def server_evidence(
 
     said = settings_of(server, question.served_model, api_key)
     settings, notes = known_settings(said, options.log, options.log_path)
-    for line in notes:
-        output.warn(line)
+    output.warn(*notes)
     monitor = find_monitor(question.url, question.gpu)
     if options.file is not None:
         if not settings.engine:

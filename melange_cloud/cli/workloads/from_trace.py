@@ -139,8 +139,7 @@ def from_trace(
     taken = {str(path): words for path, words in trace.taken.items()}
     for line in trace_notes(made, taken):
         note(line)
-    for line in trace_warnings(map(str, trace.unreadable_rows), trace.notes):
-        warn(line)
+    warn(*trace_warnings(map(str, trace.unreadable_rows), trace.notes))
     emit(write_workload(made), result)
 
 
