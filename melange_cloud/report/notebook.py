@@ -10,7 +10,7 @@ from melange_cloud.report.html import html
 from melange_cloud.report.pages.heatmap import heat_map_page
 from melange_cloud.report.pages.sweep import sensitivity_page
 from melange_cloud.report.sentences import no_fleet, price_lines
-from melange_cloud.report.text import amounts_of_whole, clean, glued, number, percent, usd_per_month
+from melange_cloud.report.text import amounts_of_whole, clean, glued, number, percent, region_title, usd_per_month
 
 _PLOT_COLUMNS = 110
 
@@ -39,7 +39,7 @@ def _blocks(answer: object) -> Iterable[Block]:
 
 def _region(region: RegionPlan) -> Iterable[Block]:
     """A region without its plan: what was asked, and the notices, are the plan's."""
-    where = f"{clean(region.region_name.provider)} {clean(region.region)}"
+    where = region_title(region.region_name.provider, region.region)
     if not region.status.has_fleet:
         yield Paragraph((f"{where}: no plan - {no_fleet(region)}",), strong=True)
         return

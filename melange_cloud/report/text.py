@@ -123,6 +123,11 @@ def amounts_of_whole(amounts: Sequence[float], whole: float, decimals: int = 0) 
     return [number(count / 10**decimals, decimals) for count in floors]
 
 
+def region_title(provider: str, region: str) -> str:
+    """``aws us-east-1``."""
+    return f"{clean(provider)} {clean(region)}"
+
+
 def plus_minus(error: float) -> str:
     """A relative error, understated by less than 0.05 percentage points: ``±30 %``."""
     return f"±{math.ceil(round(error * 100, 1))}{GLUE}%"

@@ -6,7 +6,17 @@ from melange_cloud.domain import AgainstBase, Confidence, FirstRank, Plan, Regio
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
 from melange_cloud.report.pages.region_groups import names_of
 from melange_cloud.report.ranking_sentences import turn_words, why
-from melange_cloud.report.text import GLUE, clean, difference, dollars, glued, joined, number, usd_per_month
+from melange_cloud.report.text import (
+    GLUE,
+    clean,
+    difference,
+    dollars,
+    glued,
+    joined,
+    number,
+    region_title,
+    usd_per_month,
+)
 
 _RUNS_OF_RANKS = 2
 _NAMED_REGIONS = 6
@@ -59,7 +69,7 @@ def verdict(plan: Plan, first_rank: FirstRank, grouped: list[list[RegionPlan]], 
     unproven = ""
     if first_rank.unproven:
         count = len(first_rank.unproven)
-        some = ", ".join(f"{clean(name.provider)} {clean(name.region)}" for name in first_rank.unproven)
+        some = ", ".join(region_title(name.provider, name.region) for name in first_rank.unproven)
         who = some if count <= _NAMED_REGIONS else f"{count} regions"
         unproven = f" {who} {'is' if count == 1 else 'are'} not proven and could cost less."
     apart = ""

@@ -26,6 +26,7 @@ from melange_cloud.report.text import (
     once,
     plus_minus,
     quantity,
+    region_title,
 )
 
 LETTERS = {"L4": "L", "A10G": "G", "A100-40GB": "F", "A100-80GB": "E", "H100": "H"}
@@ -79,7 +80,7 @@ def title(shown: HeatMap) -> tuple[str, ...]:
     origins = joined(sorted({price.price.origin for price in shown.prices}))
     model = f"{shown.model}{mark.get('model', '')} {shown.precision}{mark.get('precision', '')}"
     whose = profiles_of(shown.era, shown.engine, mark.get("era", ""), mark.get("engine", ""))
-    where = f"{clean(shown.provider)} {clean(shown.region)}{mark.get('region', '')}{place}"
+    where = f"{region_title(shown.provider, shown.region)}{mark.get('region', '')}{place}"
     bought = f"{PURCHASE.get(shown.purchase, shown.purchase)}{mark.get('purchase', '')}"
     if shown.cached_input:
         whose += f"; {of_input(shown.cached_input)} from the prefix cache"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from melange_cloud.domain.heatmap import HeatCell, HeatMap
 from melange_cloud.report.charts import BANNER_COLUMNS, COLOURS, Chart, ChartLine, GridField, GridPanel, LinePanel
 from melange_cloud.report.pages.heatmap import LETTERS, NO_LOSER, clear_cases, factor, title
-from melange_cloud.report.text import GLUE, UNKNOWN, clean, number, once, wrap
+from melange_cloud.report.text import GLUE, UNKNOWN, clean, number, once, region_title, wrap
 
 NO_WINNER = 0.3
 """How strongly the colour of a GPU is laid on where its lead is within the profile errors."""
@@ -49,7 +49,7 @@ def heat_map_chart(shown: HeatMap) -> Chart:
         panels = tuple(_grids(shown))
         notes = (*_signs(shown), _WHOLE)
     return Chart(
-        title=f"{heading}: which GPU for which requests, {clean(shown.provider)} {clean(shown.region)}",
+        title=f"{heading}: which GPU for which requests, {region_title(shown.provider, shown.region)}",
         banners=tuple(line for notice in once(map(clean, shown.notices)) for line in wrap(notice, BANNER_COLUMNS)),
         subtitle=tuple(lines),
         panels=panels,

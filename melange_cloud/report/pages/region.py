@@ -28,6 +28,7 @@ from melange_cloud.report.text import (
     percent,
     percents_of_whole,
     quantity,
+    region_title,
     usd_per_month,
 )
 
@@ -68,7 +69,7 @@ def named_sections(plan: Plan, region: RegionPlan, names: frozenset[str], *, wid
     wanted = (section for name, section in SECTIONS.items() if name in names and name != "notes")
     blocks = [block for section in wanted for block in section.blocks(plan, region, wide)]
     if blocks:
-        yield Paragraph((f"{clean(region.region_name.provider)} {clean(region.region)}",), strong=True)
+        yield Paragraph((region_title(region.region_name.provider, region.region),), strong=True)
         yield from blocks
 
 
@@ -96,7 +97,7 @@ def _notes(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
 def _question(plan: Plan, region: RegionPlan, wide: bool) -> Iterator[Block]:
     del wide
     place = f" - {clean(region.place)}" if region.place else ""
-    name = f"{clean(region.region_name.provider)} {clean(region.region)}{place}"
+    name = f"{region_title(region.region_name.provider, region.region)}{place}"
     where = f"{name}: {sentences.bought(plan, region.allocations)}"
     yield Paragraph((where, *sentences.question(plan, region.fleet.kinds), *sentences.legend(plan)))
 

@@ -3,7 +3,7 @@
 from melange_cloud.domain import AgainstBase, Confidence, Plan, RegionPlan, RegionStanding
 from melange_cloud.report.pages.confidence import cell
 from melange_cloud.report.pages.region_groups import names_of
-from melange_cloud.report.text import GLUE, UNKNOWN, clean, difference, joined, number, usd_per_month
+from melange_cloud.report.text import GLUE, UNKNOWN, difference, joined, number, region_title, usd_per_month
 
 _NAMED_REGIONS = 6
 _TIMES_FROM = 9
@@ -18,7 +18,7 @@ def has_base(plan: Plan) -> bool:
 
 def name_of_base(plan: Plan) -> str:
     """The region that --against names; empty without one."""
-    return "" if plan.against is None else f"{clean(plan.against.provider)} {clean(plan.against.region)}"
+    return "" if plan.against is None else region_title(plan.against.provider, plan.against.region)
 
 
 def compared(plan: Plan, region: RegionPlan) -> AgainstBase | RegionStanding | None:

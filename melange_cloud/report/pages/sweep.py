@@ -17,6 +17,7 @@ from melange_cloud.report.text import (
     fleet,
     number,
     quantity,
+    region_title,
     usd_per_month,
 )
 
@@ -82,7 +83,7 @@ def title(answer: Sensitivity) -> tuple[str, ...]:
     tpot = "" if sweep.over == "tpot" else f", mean TPOT <={GLUE}{quantity(answer.basis.targets.tpot_ms)}{GLUE}ms"
     router = "" if sweep.over == "router" else f", router {clean(fleet_rules.router)}"
     return (
-        f"{clean(answer.provider)} {clean(answer.region)}: {clean(served.model)} {clean(served.precision)}, "
+        f"{region_title(answer.provider, answer.region)}: {clean(served.model)} {clean(served.precision)}, "
         f"{profiles_of(served.era, served.engine)}",
         f"{clean(traffic.workload)}{rate} + {quantity(traffic.headroom * 100)}{GLUE}% headroom{tpot}{router}",
         f"{clean(fleet_rules.purchase).replace('_', ' ')} prices: {clean(answer.price_as_of)}",

@@ -11,7 +11,7 @@ from itertools import pairwise
 from melange_cloud.domain import Sensitivity, Stretch
 from melange_cloud.report.charts import BANNER_COLUMNS, COLOURS, OTHER_COLOUR, Chart, ChartBand, ChartLine, LinePanel
 from melange_cloud.report.pages.sweep import cost_at, range_at, title
-from melange_cloud.report.text import GLUE, clean, once, quantity, usd_per_month, wrap
+from melange_cloud.report.text import GLUE, clean, once, quantity, region_title, usd_per_month, wrap
 
 X_AXIS = {
     "rate": "requests per second in the busiest hour",
@@ -42,7 +42,7 @@ def sensitivity_chart(answer: Sensitivity) -> Chart:
     if alone:
         notes.append("A GPU type without a line cannot serve this traffic on its own.")
     return Chart(
-        f"{clean(answer.provider)} {clean(answer.region)}: cost of the cheapest fleet by {by}",
+        f"{region_title(answer.provider, answer.region)}: cost of the cheapest fleet by {by}",
         (_cost(answer), *alone),
         banners=tuple(line for notice in once(map(clean, answer.notices)) for line in wrap(notice, BANNER_COLUMNS)),
         subtitle=tuple(line.replace(GLUE, " ").replace("<=", "≤") for line in title(answer)),
