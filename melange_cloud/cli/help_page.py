@@ -74,21 +74,21 @@ def help_page(command: Any, ctx: Any, look: Look) -> str:
     Args:
         command: a command of Typer, with ``ctx`` as its context.
     """
-    told = help_text(command.help or "", command.epilog or "")
+    wording = help_text(command.help or "", command.epilog or "")
     lines = [f"{look.strong('Usage:', _BOLD)} {usage(command, ctx)}", ""]
-    for paragraph in told.paragraphs:
+    for paragraph in wording.paragraphs:
         lines += [*_wrapped(paragraph, look.width), ""]
     panels = dict(panels_of(command, ctx))
     widest = max((len(row.label) for rows in panels.values() for row in rows), default=0)
     for title, rows in panels.items():
         lines += _panel(title, rows, widest, look)
-    if look.borders and told.after:
+    if look.borders and wording.after:
         lines.append("")
-    for paragraph in told.after:
+    for paragraph in wording.after:
         lines += [*_wrapped(paragraph, look.width), ""]
-    if told.examples:
-        lines.append(look.strong("Examples:" if len(told.examples) > 1 else "Example:", _BOLD))
-        for example in told.examples:
+    if wording.examples:
+        lines.append(look.strong("Examples:" if len(wording.examples) > 1 else "Example:", _BOLD))
+        for example in wording.examples:
             lines += broken(example, look.width)
     return "\n".join(lines).rstrip("\n") + "\n"
 
@@ -152,8 +152,8 @@ def _place(option: Any) -> int:
 
 def command_row(command: Any) -> Row:
     """A command and what it does: the first sentence of its help."""
-    told = help_text(command.help or "", "").paragraphs
-    first = re.split(r"(?<=[.])\s", told[0])[0] if told else ""
+    wording = help_text(command.help or "", "").paragraphs
+    first = re.split(r"(?<=[.])\s", wording[0])[0] if wording else ""
     return Row(command.name, "", first)
 
 

@@ -188,8 +188,8 @@ class _ConfigFields:
                 return default
         elif isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        told = "a list: layers of different shape cannot be estimated" if isinstance(value, list) else shown(value, 80)
-        self.fault(field, f"is {told}; it must be {wanted}")
+        found = "a list: layers of different shape cannot be estimated" if isinstance(value, list) else shown(value, 80)
+        self.fault(field, f"is {found}; it must be {wanted}")
         return low
 
     def flag(self, field: str, default: bool) -> bool:

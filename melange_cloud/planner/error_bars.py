@@ -91,7 +91,7 @@ class ErrorBarFinder:
         def solved(table: MaxTputTable) -> Solution:
             return self._cheapest(self.pose(table))
 
-        def told(solution: Solution) -> FleetAtThroughput:
+        def shown(solution: Solution) -> FleetAtThroughput:
             cost = solution.fleet_usd_per_hour
             return FleetAtThroughput(
                 usd_per_month=None if cost is None else cost * self.hours_per_month,
@@ -103,9 +103,9 @@ class ErrorBarFinder:
         as_stated = solved(ends.stated)
         all_better = self.pose(ends.better)
         return ErrorBars(
-            better=told(self._cheapest(all_better)),
-            stated=told(as_stated),
-            worse=told(solved(ends.worse)),
+            better=shown(self._cheapest(all_better)),
+            stated=shown(as_stated),
+            worse=shown(solved(ends.worse)),
             profiles=self._swings(ends.stated, as_stated, all_better) if detailed else (),
         )
 

@@ -60,7 +60,7 @@ class PosedProblem:
         return (self.problem, *self.coarser, *(() if self.both_limits is None else (self.both_limits,)))
 
 
-def charged_anew(problem: Problem, max_tput: MaxTputTable) -> Problem:
+def with_max_tput(problem: Problem, max_tput: MaxTputTable) -> Problem:
     """The same question with other figures for its kinds."""
     rates = charged_rates(max_tput, problem.kinds, problem.planned_requests_per_s, problem.row_of_bucket)
     return replace(problem, max_tput_requests_per_s=rates)
@@ -96,7 +96,7 @@ def coarser_of(problem: Problem, max_tput: MaxTputTable, buckets: Sequence[Bucke
     """The question for routers that know less than ``router`` and may be cheaper; see ``PosedProblem.coarser``."""
     found = []
     for less in {"oracle": ("prompt", "plain"), "prompt": ("plain",)}.get(router, ()):
-        coarse = charged_anew(replace(problem, row_of_bucket=row_of_bucket(buckets, less)), max_tput)
+        coarse = with_max_tput(replace(problem, row_of_bucket=row_of_bucket(buckets, less)), max_tput)
         pairs = coarse.load_of_rows()
         kinds = {kind for _, kind in pairs}
         served = {row for row, _ in pairs} == set(coarse.rows)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from melange_cloud.domain import Confidence, CostOrder, Plan, RegionName, RegionPlan, Reversal
 from melange_cloud.domain.comparison import PRICES_APART_DAYS
-from melange_cloud.report.text import GLUE, clean, joined, number, percent, usd_per_month
+from melange_cloud.report.text import GLUE, joined, number, percent, region_title, usd_per_month
 
 
 def reasons(plan: Plan) -> dict[RegionName, str]:
@@ -19,7 +19,7 @@ def reasons(plan: Plan) -> dict[RegionName, str]:
     }
 
 
-def why(difference: CostOrder, cheaper: str, dearer: str) -> str:
+def why(difference: CostOrder, cheaper: str, costlier: str) -> str:
     """The verdict in words, about the more expensive of two sides."""
     match difference.sure:
         case Confidence.EQUAL:
@@ -35,12 +35,12 @@ def why(difference: CostOrder, cheaper: str, dearer: str) -> str:
         case Confidence.WITHIN_PROFILE_ERROR:
             if difference.turn is None:
                 return f"cannot be distinguished from {cheaper}: the profiles' errors may reverse the order"
-            return f"cannot be distinguished from {cheaper}: {turn_words(difference.turn, cheaper, dearer)}"
+            return f"cannot be distinguished from {cheaper}: {turn_words(difference.turn, cheaper, costlier)}"
     text = f"costs more than {cheaper} whatever the profiles' errors"
     return f"{text}, as long as both prices hold" if difference.sure is Confidence.PRICES_APART else text
 
 
-def turn_words(turn: Reversal, cheaper: str, dearer: str) -> str:
+def turn_words(turn: Reversal, cheaper: str, costlier: str) -> str:
     """Where the order turns: which profiles are off there, by how much, and what both sides then cost."""
     what = f"the profile{'s' if len(turn.moved) > 1 else ''} of {joined(turn.moved)}" if turn.moved else "all profiles"
     verb = "is" if len(turn.moved) == 1 else "are"
@@ -50,7 +50,7 @@ def turn_words(turn: Reversal, cheaper: str, dearer: str) -> str:
         what = joined(turn.moved)
         verb += f" {off} and {joined(turn.opposed)} {'is' if len(turn.opposed) == 1 else 'are'}"
         off = "better" if off == "worse" else "worse"
-    costs = f"{dearer} costs {_amount(turn.dearer_usd_per_month)} USD/month there"
+    costs = f"{costlier} costs {_amount(turn.dearer_usd_per_month)} USD/month there"
     against = f"{cheaper} {_amount(turn.cheaper_usd_per_month)}"
     return f"if {what} {verb} {off} by {part} of the stated error, {costs} and {against}"
 
@@ -92,7 +92,7 @@ def _of_cheapest(compared: Sequence[RegionPlan], cheapest: RegionPlan) -> str:
 
 
 def _name(region: RegionPlan) -> str:
-    return f"{clean(region.region_name.provider)} {clean(region.region)}"
+    return region_title(region.region_name.provider, region.region)
 
 
 def _days(days: int) -> str:

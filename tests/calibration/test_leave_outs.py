@@ -93,9 +93,9 @@ def test_as_shipped_is_what_the_product_says() -> None:
 
 def test_a_row_is_kept_where_the_measured_rate_is_within_the_stated_error() -> None:
     constants = load_calibrations()[H100.key]
-    told = [each for each in compared(trials_of(H100)[:60], constants) if each.shipped_off is not None]
-    assert len(told) > 40
-    for each in told:
+    judged = [each for each in compared(trials_of(H100)[:60], constants) if each.shipped_off is not None]
+    assert len(judged) > 40
+    for each in judged:
         assert each.shipped_off is not None
         assert each.stated is not None
         measured_over_shipped = 1 / (1 + each.shipped_off)

@@ -40,7 +40,7 @@ def everything(run):
 
 
 def test_the_cheapest_of_each_region_is_that_of_the_sheets(everything):
-    """Every row of the shipped sheets, read here anew: only what is sold as it says, where anything is."""
+    """Every row of the shipped sheets, read here again: only what is sold as it says, where anything is."""
     cheapest = {}
     for row in (*sheet("on_demand.csv"), *sheet("commitments.csv")):
         if row["region"].startswith("us-gov"):

@@ -108,6 +108,6 @@ def test_a_long_command_goes_on_after_a_backslash_before_an_option():
 
 def test_paragraphs_and_examples_are_told_apart():
     epilog = "More.\n\nExamples: melange-cloud c; melange-cloud d"
-    told = help_text("Does it.\n\nExample:\n\nmelange-cloud a --b 1", epilog)
-    assert (told.paragraphs, told.after) == (("Does it.",), ("More.",))
-    assert told.examples == ("melange-cloud a --b 1", "melange-cloud c", "melange-cloud d")
+    parsed = help_text("Does it.\n\nExample:\n\nmelange-cloud a --b 1", epilog)
+    assert (parsed.paragraphs, parsed.after) == (("Does it.",), ("More.",))
+    assert parsed.examples == ("melange-cloud a --b 1", "melange-cloud c", "melange-cloud d")

@@ -65,7 +65,7 @@ def test_with_two_servers_half_the_replicas_do(run):
     assert two.exit_code == 0
     page = " ".join(two.stdout.split())
     assert "1 p5.48xlarge (H100 only): this plan 40,179 0 %" in page
-    # 4.89 servers of 8 x 2: the engines are busier now, and more servers would serve nobody.
+    # 4.89 servers of 8 x 2: the engines are busier now, and more servers would not help.
     assert "front end" not in page
     assert "--api-servers 4" not in page
 

@@ -62,7 +62,7 @@ def test_so_do_sensitivity_heatmap_and_the_profile_itself(run):
     [
         ("plan", *REGION, "--gpu", "L4"),  # of another GPU
         ("plan", *REGION, "--gpu", "A10G:2"),  # at another degree
-        ("plan", "--region", "us-central1"),  # where nobody sells the GPU
+        ("plan", "--region", "us-central1"),  # where no one sells the GPU
         ("plan", *REGION, "--precision", "fp8"),  # in another precision
         ("plan", *REGION, "--model", "mistral-7b"),  # of another model
         ("plan", *REGION, "--workload", "code", "--gpu", "A10G", "--tpot-ms", "28"),  # that the target rules out

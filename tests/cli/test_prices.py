@@ -338,8 +338,8 @@ def test_what_a_user_has_confirmed_stays_confirmed(tmp_path):
 
 
 def test_a_diff_says_what_moved_appeared_and_vanished(serve):
-    dearer = [product("g6.xlarge", usd="0.8853000000", sku="A"), product("g5.2xlarge", usd="1.2120000000", sku="B")]
-    serve(both_clouds(FakeAws(dearer)))
+    costlier = [product("g6.xlarge", usd="0.8853000000", sku="A"), product("g5.2xlarge", usd="1.2120000000", sku="B")]
+    serve(both_clouds(FakeAws(costlier)))
     prices("refresh", "--region", "us-east-1", "--purchase", "on_demand")
     diff = json.loads(prices("diff", "--format", "json").stdout)
     assert (diff["before"], diff["after"], diff["same"]) == ("snapshot", "cache", 1)

@@ -70,7 +70,7 @@ def test_out_ends_decide_the_format(run, config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("--gpu", "L9"), "--gpu L9: not supported; known are L4"),
         (("--gpu", "L4", "--tp", "3"), "--tp 3: only 1, 2, 4, 8 can be estimated"),
@@ -83,14 +83,14 @@ def test_out_ends_decide_the_format(run, config, tmp_path):
         (("--gpu", "L4", "--model", "///"), "--model '///': give the model's name"),
     ],
 )
-def test_bad_input_is_one_line(run, config, arguments, told):
+def test_bad_input_is_one_line(run, config, arguments, expected):
     config(LLAMA_8B)
     config({**LLAMA_8B, "model_type": "mixtral", "num_local_experts": 8}, "mixtral.json")
     config(SHIPPED["llama-3.1-70b"], "big.json")
     tensor_parallel = () if "--tp" in arguments else ("--tp", "1")
     result = run(*ESTIMATE, *arguments, *tensor_parallel)
     assert result.exit_code == 2
-    assert told in result.stderr
+    assert expected in result.stderr
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
 

@@ -10,7 +10,7 @@ from tests.cli.terminal import seen_at_a_terminal
 
 PLAN = ("plan", "--offline", "--gpu", "L4", "--workload", "chat", "--rate", "2")
 SHOWN_AGAIN, CLEARED = "\x1b[?25h", "\x1b[2K"
-"""What a terminal is told: to show its cursor, to clear its line."""
+"""What a terminal receives: to show its cursor, to clear its line."""
 
 
 def test_regions_are_counted_and_nothing_stays(tmp_path: Path) -> None:

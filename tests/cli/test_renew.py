@@ -159,8 +159,8 @@ def test_what_is_offered_at_last_is_left_out_no_more(serve):
 
 
 def test_the_summary_says_what_moved_appeared_and_vanished_and_what_to_look_at(serve):
-    dearer = [product("g6.xlarge", usd="1.2000000000", sku="A"), product("g5.2xlarge", usd="1.2120000000", sku="B")]
-    serve(both_clouds(FakeAws(dearer)))
+    costlier = [product("g6.xlarge", usd="1.2000000000", sku="A"), product("g5.2xlarge", usd="1.2120000000", sku="B")]
+    serve(both_clouds(FakeAws(costlier)))
     printed = renew("--out", "new", "--format", "json").stdout
     assert_valid("prices-renew", printed)
     answer = json.loads(printed)

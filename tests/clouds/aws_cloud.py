@@ -34,7 +34,7 @@ def expected_rows() -> list[dict[str, str]]:
 
 
 def recorded_spot() -> dict[str, list[tuple[str, str, str]]]:
-    """Region -> (type, zone, price): a dearer first zone, the recorded figure in the second, a cheap local zone."""
+    """Region -> (type, zone, price): a costlier first zone, the recorded figure in the second, a cheap local zone."""
     spot: dict[str, list[tuple[str, str, str]]] = {}
     for row in expected_rows():
         if row["purchase"] == "spot":

@@ -160,12 +160,12 @@ def test_an_unknown_gpu_type_is_left_out_and_said(aws) -> None:
 
 
 def test_progress_counts_every_part(aws) -> None:
-    told: list[tuple[str, int, int | None]] = []
+    steps: list[tuple[str, int, int | None]] = []
     with aws(FakeAws(recorded("gpu_products.json"), recorded_spot())):
         AwsPrices(AwsClients(patience=BRIEF)).fetch(
-            REGIONS, ["on_demand", "spot"], TYPES, lambda *step: told.append(step)
+            REGIONS, ["on_demand", "spot"], TYPES, lambda *step: steps.append(step)
         )
-    assert told == [("aws", done, 9) for done in range(10)]
+    assert steps == [("aws", done, 9) for done in range(10)]
 
 
 # What a region really sells

@@ -121,28 +121,28 @@ def test_memory_stays_bounded_and_progress_is_told() -> None:
         for _ in range(pieces):
             yield junk
 
-    told: list[tuple[str, int, int | None]] = []
+    steps: list[tuple[str, int, int | None]] = []
     with Loopback(lambda _: Reply(body())) as server:
         source = PublicAwsPrices(server.url)
         tracemalloc.start()
-        fetched = source.fetch(["us-east-1"], ["on_demand"], TYPES, lambda *step: told.append(step))
+        fetched = source.fetch(["us-east-1"], ["on_demand"], TYPES, lambda *step: steps.append(step))
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     size_bytes = pieces * len(junk)
     assert len(fetched.offers) == 1
     assert size_bytes > 8_000_000
     assert peak_bytes < 5_000_000
-    assert told[-1][1] > size_bytes
-    assert len(told) > 8
-    assert [step[1] for step in told] == sorted(step[1] for step in told)
-    assert {step[0] for step in told} == {"aws us-east-1"}
+    assert steps[-1][1] > size_bytes
+    assert len(steps) > 8
+    assert [step[1] for step in steps] == sorted(step[1] for step in steps)
+    assert {step[0] for step in steps} == {"aws us-east-1"}
 
 
 def test_progress_knows_the_length_where_the_server_says_it() -> None:
-    told: list[tuple[str, int, int | None]] = []
+    steps: list[tuple[str, int, int | None]] = []
     with Loopback(FakeAws([product()])) as server:
-        fetch(server, ["us-east-1"], progress=lambda *step: told.append(step))
-    assert told[-1][1] == told[-1][2]
+        fetch(server, ["us-east-1"], progress=lambda *step: steps.append(step))
+    assert steps[-1][1] == steps[-1][2]
 
 
 def test_local_and_wavelength_zones_are_no_regions() -> None:
@@ -395,7 +395,7 @@ def test_at_the_deadline_whole_lists_are_used_and_the_rest_is_said() -> None:
     def answer(request: Request) -> Reply:
         return Reply(flow()) if "eu-west-1" in request.path else fake(request)
 
-    def told(what: str, done: int, total: int | None) -> None:
+    def steps(what: str, done: int, total: int | None) -> None:
         if what == "aws us-east-1" and done == total:
             first_read.set()
         if what == "aws eu-west-1" and first_read.is_set():
@@ -403,7 +403,7 @@ def test_at_the_deadline_whole_lists_are_used_and_the_rest_is_said() -> None:
 
     with Loopback(answer) as server:
         source = PublicAwsPrices(server.url, timeout_s=60, deadline=Deadline(900, clock))
-        fetched = source.fetch(["us-east-1", "eu-west-1"], ["on_demand"], TYPES, told)
+        fetched = source.fetch(["us-east-1", "eu-west-1"], ["on_demand"], TYPES, steps)
         over.set()
     assert [offer.region for offer in fetched.offers] == ["us-east-1"]
     assert fetched.complete == {("us-east-1", "on_demand")}

@@ -64,7 +64,7 @@ def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):
     def fault(request: Request, operation: str, region: str) -> Reply | None:
         return Reply(drip()) if operation == "DescribeSpotPriceHistory" else None
 
-    def told(what: str, done: int, total: int | None) -> None:
+    def on_step(what: str, done: int, total: int | None) -> None:
         if done == 2:
             rest_read.set()
 
@@ -76,7 +76,7 @@ def test_at_the_deadline_what_was_read_whole_is_used(monkeypatch):
         deadline = Deadline(60, clock)
         patience = AwsPatience(read_s=600, pricing_attempts=1, ec2_attempts=1)
         source = AwsPrices(AwsClients(patience=patience, deadline=deadline), now=lambda: RECORDED_AT, deadline=deadline)
-        fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, told)
+        fetched = source.fetch(["us-east-1"], ["on_demand", "spot"], TYPES, on_step)
         over.set()
         assert sorted(operation_of(request)[0] for request in server.requests) == [
             "DescribeInstanceTypeOfferings",

@@ -11,7 +11,7 @@ import melange_cloud
 from melange_cloud.domain import FrontEndCeiling, MaxTput, Status, UnservableSize, row_load
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner.pose import pose
-from melange_cloud.planner.posed_problem import charged_anew
+from melange_cloud.planner.posed_problem import with_max_tput
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.solver import verify
 from tests.builders import A10G, H100, L4, LONG, SHORT, bucket, offer, rules
@@ -53,7 +53,7 @@ def test_a_problem_is_charged_by_row():
     prompt, _ = posed("prompt", (20 / 28, 8 / 28), 28.0)
     assert sorted(prompt.problem.load_of_rows().values()) == pytest.approx([0.5, 0.8])
     (coarser,) = prompt.coarser
-    assert coarser == plain.problem == charged_anew(coarser, table)
+    assert coarser == plain.problem == with_max_tput(coarser, table)
     # What the engines need alone leaves nothing to choose.
     alike, _ = posed("oracle", (5 / 13, 8 / 13), 13.0)
     table_alike = {key: cell(each.engine_requests_per_s, 400.0) for key, each in table.items()}

@@ -684,10 +684,10 @@ def test_both_clouds_are_asked_side_by_side(serve):
 
 def test_progress_is_told_for_each_cloud(serve):
     serve()
-    told = []
-    gather.gather(BOTH, ["on_demand"], progress=lambda what, done, total: told.append((what, done, total)))
-    assert ("aws", 2, 2) in told
-    assert any(what.startswith("GCP") for what, _, _ in told)
+    steps = []
+    gather.gather(BOTH, ["on_demand"], progress=lambda what, done, total: steps.append((what, done, total)))
+    assert ("aws", 2, 2) in steps
+    assert any(what.startswith("GCP") for what, _, _ in steps)
 
 
 def test_the_public_list_needs_no_credentials_and_then_serves_the_plan(serve, monkeypatch):

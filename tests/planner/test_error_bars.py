@@ -127,11 +127,11 @@ def test_the_largest_swing_is_that_of_planning_every_profile_at_both_ends(errors
         better, worse = cost(at_end(table, 1, kind)), cost(at_end(table, -1, kind))
         assert better - slack <= fleet.fleet_usd_per_hour * HOURS <= worse + slack
         swings[kind] = worse - better
-    told = {Kind(one.gpu, one.tensor_parallel): one.swing_usd_per_month for one in bars.profiles}
-    for kind, swing in told.items():
+    swing_of = {Kind(one.gpu, one.tensor_parallel): one.swing_usd_per_month for one in bars.profiles}
+    for kind, swing in swing_of.items():
         assert swing == pytest.approx(swings[kind], abs=slack)
-    assert max(told.values(), default=0.0) == pytest.approx(max(swings.values()), abs=slack)
-    assert [*told.values()] == sorted(told.values(), reverse=True)
+    assert max(swing_of.values(), default=0.0) == pytest.approx(max(swings.values()), abs=slack)
+    assert [*swing_of.values()] == sorted(swing_of.values(), reverse=True)
     assert bars.better.usd_per_month <= bars.stated.usd_per_month + slack <= bars.worse.usd_per_month + 2 * slack
     assert bars.better.usd_per_month == pytest.approx(cost(shifted(table, 1)), abs=slack)
 

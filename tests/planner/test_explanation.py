@@ -56,8 +56,8 @@ def test_a_higher_quota_saves_what_was_promised(problem: Problem) -> None:
     answers = solving()
     plan = answers.solve(problem)
     assume(plan.status is Status.OPTIMAL)
-    told = explain(AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic([], {}, {}), answers, 1)
-    for quota in told.quotas:
+    why = explain(AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic([], {}, {}), answers, 1)
+    for quota in why.quotas:
         limits = {"--max-gpus": "max_gpus", "--max-instances": "max_instances", "--max-vcpus": "max_vcpus"}
         field = limits[quota.option]
 
@@ -145,17 +145,13 @@ def test_bucket_costs_add_up_to_the_fleet() -> None:
     answers = solving()
     plan = answers.solve(problem)
     profiles, _ = load_profiles("llama-2-7b")
-    told = explain(
-        AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic(buckets, table, profiles), answers, 1
-    )
-    assert sum(size.cost_share for size in told.bucket_costs) == pytest.approx(1)
-    per_hour = sum(
-        size.usd_per_thousand_requests / 1000 * size.requests_share * 30 * 3600 for size in told.bucket_costs
-    )
+    why = explain(AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic(buckets, table, profiles), answers, 1)
+    assert sum(size.cost_share for size in why.bucket_costs) == pytest.approx(1)
+    per_hour = sum(size.usd_per_thousand_requests / 1000 * size.requests_share * 30 * 3600 for size in why.bucket_costs)
     assert per_hour == pytest.approx(plan.fleet_usd_per_hour)
-    dearest = told.bucket_costs[0]
-    assert dearest.usd_per_thousand_requests >= told.bucket_costs[-1].usd_per_thousand_requests
-    assert 0 <= told.idle_fleet_usd_per_hour < (plan.fleet_usd_per_hour or 0.0)
+    dearest = why.bucket_costs[0]
+    assert dearest.usd_per_thousand_requests >= why.bucket_costs[-1].usd_per_thousand_requests
+    assert 0 <= why.idle_fleet_usd_per_hour < (plan.fleet_usd_per_hour or 0.0)
 
 
 @pytest.mark.parametrize(("limited_by", "told_as"), [("ttft", "ttft"), ("saturation", "batch")])
@@ -165,10 +161,8 @@ def test_limits_are_weighted_by_load(limited_by: str, told_as: str) -> None:
     answers = solving()
     plan = answers.solve(problem)
     profiles, _ = load_profiles("llama-2-7b")
-    told = explain(
-        AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic(buckets, table, profiles), answers, 1
-    )
-    for limits in told.limits:
+    why = explain(AnsweredProblem(problem, plan, problem.offers), ProfiledTraffic(buckets, table, profiles), answers, 1)
+    for limits in why.limits:
         kind = Kind(limits.gpu, limits.tensor_parallel)
         loads = {
             bucket: rate / problem.max_tput_requests_per_s[bucket, kind]
@@ -186,6 +180,6 @@ def test_a_type_that_is_like_a_rented_one_enters_below_its_price() -> None:
     answers = solving()
     plan = answers.solve(problem)
     twin = OfferNumbers("A10G-big-host", "A10G", 1, 16, "aws:G", 1.5)
-    told = explain(AnsweredProblem(problem, plan, (*problem.offers, twin)), ProfiledTraffic([], {}, {}), answers, 1)
-    (entry,) = [entry for entry in told.entry_prices if entry.instance_type == twin.name]
+    why = explain(AnsweredProblem(problem, plan, (*problem.offers, twin)), ProfiledTraffic([], {}, {}), answers, 1)
+    (entry,) = [entry for entry in why.entry_prices if entry.instance_type == twin.name]
     assert entry.enters_below_usd_per_instance_hour == pytest.approx(1.01, abs=1e-4)

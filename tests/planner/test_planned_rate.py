@@ -144,9 +144,9 @@ def test_a_plan_for_the_p95_divides_by_the_mean() -> None:
 def test_the_busiest_window_is_dated():
     """Read from the shipped file itself: 168 counts from 2024-05-10, of which the largest comes once."""
     with (shipped("profiles") / "workloads" / "code-week.json").open(encoding="utf-8") as file:
-        told = json.load(file)["requests_per_s"]
-    counts = told["requests_by_window"]
-    begins = datetime.fromisoformat(told["starts_at"]) + timedelta(hours=counts.index(max(counts)))
+        arrivals_json = json.load(file)["requests_per_s"]
+    counts = arrivals_json["requests_by_window"]
+    begins = datetime.fromisoformat(arrivals_json["starts_at"]) + timedelta(hours=counts.index(max(counts)))
     traffic = resolved(workload="code-week").basis.traffic
     assert traffic.peak_window_starts_at == begins
     assert (traffic.rate_window_s, traffic.rate_windows) == (3600, 168)

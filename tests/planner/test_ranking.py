@@ -1,4 +1,4 @@
-"""How sure an order of regions is: every verdict is checked by solving both sides anew, with another solver."""
+"""How sure an order of regions is: every verdict is checked by solving both sides again, with another solver."""
 
 import csv
 from dataclasses import replace
@@ -22,7 +22,7 @@ from tests.report.plans import changed
 PAIR = ("us-east-1", "us-central1")
 
 
-class Anew:
+class SolvedAgain:
     """One question with its pieces, to pose it again with other profiles and solve it with HiGHS."""
 
     def __init__(self, *regions, **asked):
@@ -84,30 +84,30 @@ def test_a_verdict_is_what_solving_again_gives(regions, asked):
     answer = ask(*regions, **asked)
     first, second = answer.regions
     difference = second.difference
-    anew = Anew(*regions, **asked)
+    again = SolvedAgain(*regions, **asked)
     if difference.sure is Confidence.WITHIN_PROFILE_ERROR:
         turn = difference.turn
         off = dict.fromkeys(turn.moved or GPUS, turn.error_part) | dict.fromkeys(turn.opposed, -turn.error_part)
-        ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
+        ours, theirs = (again.usd_per_month(region.region, off) for region in (first, second))
         assert ours > theirs
-        told = turn.cheaper_usd_per_month, turn.dearer_usd_per_month
-        assert tuple(inf if usd is None else usd for usd in told) == pytest.approx((ours, theirs))
+        stated = turn.cheaper_usd_per_month, turn.dearer_usd_per_month
+        assert tuple(inf if usd is None else usd for usd in stated) == pytest.approx((ours, theirs))
         return
     assert difference.basis is not None
     for moved in (GPUS, *((gpu,) for gpu in GPUS)):
         for part in PARTS if moved == GPUS else (-1, 0.5, 1):
             off = dict.fromkeys(moved, part)
-            ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
+            ours, theirs = (again.usd_per_month(region.region, off) for region in (first, second))
             assert ours <= theirs + 1e-3, (moved, part)
     fleets = [{line.gpu for line in region.allocations} for region in (first, second)]
     if (slower := fleets[0] - fleets[1]) and (faster := fleets[1] - fleets[0]):
         off = dict.fromkeys(slower, -1.0) | dict.fromkeys(faster, 1.0)
-        ours, theirs = (anew.usd_per_month(region.region, off) for region in (first, second))
+        ours, theirs = (again.usd_per_month(region.region, off) for region in (first, second))
         assert ours <= theirs + 1e-3, off
-    spared = [anew.usd_per_month(region.region, {}, spare=1) for region in (first, second)]
+    spared = [again.usd_per_month(region.region, {}, spare=1) for region in (first, second)]
     assert (difference.sure is Confidence.TURNS_WITH_SPARE) is (spared[0] > spared[1])
-    told = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
-    assert told == pytest.approx(tuple(spared))
+    stated = difference.cheaper_with_spare_usd_per_month, difference.dearer_with_spare_usd_per_month
+    assert stated == pytest.approx(tuple(spared))
 
 
 def test_errors_of_gpus_that_only_one_side_has_may_be_opposed():
@@ -117,8 +117,8 @@ def test_errors_of_gpus_that_only_one_side_has_may_be_opposed():
     assert (second.region, second.difference.sure) == ("us-east-1", Confidence.WITHIN_PROFILE_ERROR)
     turn = second.difference.turn
     assert (turn.moved, turn.error_part, turn.opposed) == (("A100-40GB",), -1, ("A10G",))
-    anew = Anew(*PAIR)
-    ours, theirs = (anew.usd_per_month(name, {"A100-40GB": -1, "A10G": 1}) for name in ("us-central1", "us-east-1"))
+    again = SolvedAgain(*PAIR)
+    ours, theirs = (again.usd_per_month(name, {"A100-40GB": -1, "A10G": 1}) for name in ("us-central1", "us-east-1"))
     assert (turn.cheaper_usd_per_month, turn.dearer_usd_per_month) == pytest.approx((ours, theirs))
     assert ours > theirs
 
@@ -191,17 +191,17 @@ def test_with_a_router_that_knows_sizes_only_offers_and_ranges_decide():
 @pytest.fixture(scope="module")
 def sides():
     """us-east-1 and us-west-2 of one question, as contenders, with what decides between them."""
-    anew = Anew("us-east-1", "eu-west-1", gpus=("A10G",))
+    again = SolvedAgain("us-east-1", "eu-west-1", gpus=("A10G",))
     solving = ProblemSolver("auto", None)
-    plans = {region.region: region for region in melange_cloud.answer(anew.question, now=NOW).regions}
+    plans = {region.region: region for region in melange_cloud.answer(again.question, now=NOW).regions}
 
     def contender(name, price_date=date(2026, 7, 20), **changes):
-        region = anew.regions[name]
-        question = region_question(region, anew.asked, anew.market, anew.evaluated, solving)
+        region = again.regions[name]
+        question = region_question(region, again.asked, again.market, again.evaluated, solving)
         lines = tuple(replace(line, price=replace(line.price, as_of_to=price_date)) for line in plans[name].allocations)
         return Contender(changed(plans[name], allocations=lines, **changes), question, 730.0)
 
-    return contender, CostComparer(anew.asked, anew.evaluated, solving)
+    return contender, CostComparer(again.asked, again.evaluated, solving)
 
 
 def test_a_fleet_that_was_not_searched_to_the_end_could_undercut(sides):

@@ -11,7 +11,7 @@ from melange_cloud.domain import FrontEndCeiling, MaxTput, MaxTputTable, Problem
 from melange_cloud.errors import BadInput
 from melange_cloud.market.policy import PricePolicy
 from melange_cloud.planner import Question, answer
-from melange_cloud.planner.posed_problem import charged_anew
+from melange_cloud.planner.posed_problem import with_max_tput
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.planner.sweep import stretches
 from melange_cloud.planner.sweep.sensitivity import sensitivity
@@ -100,7 +100,7 @@ def test_over_throughput_is_what_a_solve_says(problem: Problem, at: float) -> No
     gpu = problem.offers[0].gpu
 
     def scaled(factor: float) -> Problem:
-        return charged_anew(problem, scaled_engines(table_of(problem), gpu, factor))
+        return with_max_tput(problem, scaled_engines(table_of(problem), gpu, factor))
 
     stretches = over_easing(lambda factor: (scaled(factor),), 0.5, 2.0, answers.solve_for_cost, "highs")
     assume(far_from_a_change(stretches, at))
@@ -114,7 +114,7 @@ def test_a_faster_gpu_waits_for_its_front_end() -> None:
     rates = problem.max_tput_requests_per_s
     table = table_of(problem, front_end=1.5)
     for factor, expected in ((0.5, 0.5), (1.2, 1.2), (2.0, 1.5)):
-        changed = charged_anew(problem, scaled_engines(table, gpu, factor)).max_tput_requests_per_s
+        changed = with_max_tput(problem, scaled_engines(table, gpu, factor)).max_tput_requests_per_s
         for key, rate in rates.items():
             assert changed[key] == pytest.approx(rate * (expected if key[1].gpu == gpu else 1))
 

@@ -40,27 +40,27 @@ def falling(draw):
 
 @settings(max_examples=examples(300))
 @given(falling(), falling())
-def test_a_turn_is_found_exactly_where_there_is_one(cheaper, dearer):
+def test_a_turn_is_found_exactly_where_there_is_one(cheaper, costlier):
     # Between two neighbouring breaks nothing changes, so the breaks and the ends are all there is to look at.
-    points = sorted({-1.0, 1.0, 0.0, *cheaper.breaks, *dearer.breaks})
+    points = sorted({-1.0, 1.0, 0.0, *cheaper.breaks, *costlier.breaks})
     points += [math.nextafter(t, -math.inf) for t in points if t > -1]
     points = [t for t in points if -1 <= t <= 1]
 
     def costs_more(t):
-        ours, theirs = cheaper.usd(t), dearer.usd(t)
+        ours, theirs = cheaper.usd(t), costlier.usd(t)
         return theirs is not None and (ours is None or ours > theirs + same(theirs))
 
     if costs_more(0.0):
         return  # the first is the cheaper one as stated
-    found = where_it_turns(cheaper, dearer, same)
+    found = where_it_turns(cheaper, costlier, same)
     assert (found is not None) is any(map(costs_more, points))
     if found is not None:
-        assert (found.cheaper_usd, found.dearer_usd) == (cheaper.usd(found.t), dearer.usd(found.t))
+        assert (found.cheaper_usd, found.dearer_usd) == (cheaper.usd(found.t), costlier.usd(found.t))
         assert costs_more(found.t)
 
 
 def test_the_reported_turn_is_where_the_order_begins_to_reverse():
-    # Cheaper until both are 30 % of the error better, as the dearer side then does with less.
+    # Cheaper until both are 30 % of the error better, as the more expensive side then does with less.
     found = where_it_turns(Falling([0.9], [100.0, 80.0]), Falling([0.3], [110.0, 90.0]), same)
     assert found.t == pytest.approx(0.3, abs=2 * NEAR)
     assert (found.cheaper_usd, found.dearer_usd) == (100.0, 90.0)

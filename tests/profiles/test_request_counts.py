@@ -321,7 +321,7 @@ def test_a_quantisation_is_a_label_however_it_is_written(tmp_path: Path, value: 
 
 
 @pytest.mark.parametrize(
-    ("name", "fields", "told"),
+    ("name", "fields", "expected"),
     [
         ("vllm_2025.json", {"model_id": "prod"}, ("tokenizer_id", "meta-llama/Llama-3.1-8B-Instruct")),
         ("vllm_2025.json", {"served_model_name": ["llama-70b"]}, ("served_model_name", "llama-70b")),
@@ -336,6 +336,6 @@ def test_a_quantisation_is_a_label_however_it_is_written(tmp_path: Path, value: 
     ],
 )
 def test_what_else_names_the_model_is_kept(
-    tmp_path: Path, name: str, fields: dict[str, Any], told: tuple[str, str]
+    tmp_path: Path, name: str, fields: dict[str, Any], expected: tuple[str, str]
 ) -> None:
-    assert told in read(tmp_path, name, updated(**fields)).other_names
+    assert expected in read(tmp_path, name, updated(**fields)).other_names

@@ -405,7 +405,7 @@ def us_east_1(**changes: Any) -> RegionPlan:
 
 
 def mix_of_regions() -> tuple[RegionPlan, ...]:
-    """Six regions of two providers: three equal ones, a rival fleet, an older price, and one that is far dearer."""
+    """Six regions of two providers: three equal ones, a rival fleet, an older price, and one far more expensive."""
     east = (allocation(G5, 7), allocation(G6, 4))
     old = date(2026, 1, 20)
     aged = (allocation(G5, 7, as_of=old), allocation(G6, 4, as_of=old))

@@ -82,7 +82,7 @@ def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize("colour", sorted(charts.COLOURS.values()))
 @pytest.mark.parametrize("strength", [0.0, 0.12, 0.3, 0.5, 0.75, 1.0])
 def test_text_stands_out_from_every_field(colour, strength):
-    """Contrast of at least 3:1 (WCAG 2 for graphics), computed here anew."""
+    """Contrast of at least 3:1 (WCAG 2 for graphics), computed here again."""
 
     def luminance(of):
         parts = [int(of[at : at + 2], 16) / 255 for at in (1, 3, 5)]

@@ -27,8 +27,8 @@ def bars(better=None, worse=None, profiles=()):
     return ErrorBars(better or stated, stated, worse or stated, tuple(profiles))
 
 
-def page(told, *, pessimistic=False, ends=(7000.0, 13000.0), width=200):
-    region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=told, usd_per_month_range=ends)
+def page(expected, *, pessimistic=False, ends=(7000.0, 13000.0), width=200):
+    region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=expected, usd_per_month_range=ends)
     return forms.table(plans.plan(region, pessimistic=pessimistic), width=width, colour=False)
 
 
@@ -55,7 +55,7 @@ def test_an_end_without_a_fleet_is_said_and_not_filled():
 
 
 @pytest.mark.parametrize(
-    ("first", "told"),
+    ("first", "expected"),
     [
         (swing(), f"Measure first A10G, whose ±30 % alone moves the cost by $5,000 ($7,000 to $12,000): `{MEASURE}`"),
         (
@@ -77,8 +77,8 @@ def test_an_end_without_a_fleet_is_said_and_not_filled():
         (swing(worse=None), "decides whether there is a fleet ($7,000 if better, no fleet if worse): "),
     ],
 )
-def test_what_to_measure_first(first, told):
-    assert told in page(bars(BETTER, WORSE, [first, swing(8000.0, 8100.0, "L4")]))
+def test_what_to_measure_first(first, expected):
+    assert expected in page(bars(BETTER, WORSE, [first, swing(8000.0, 8100.0, "L4")]))
 
 
 def test_nothing_is_to_be_measured_where_no_error_moves_the_cost():
@@ -95,15 +95,15 @@ def test_a_pessimistic_page_says_what_it_is_based_on():
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_no_line_is_longer_than_the_terminal(width):
-    for told in (bars(BETTER, WORSE, [swing()]), bars(profiles=[swing(worse=None)])):
+    for expected in (bars(BETTER, WORSE, [swing()]), bars(profiles=[swing(worse=None)])):
         for pessimistic in (True, False):
-            text = page(told, pessimistic=pessimistic, width=width)
+            text = page(expected, pessimistic=pessimistic, width=width)
             assert max(map(len, text.splitlines())) <= width
 
 
 def test_the_json_of_error_bars_holds_nothing_undescribed():
-    told = bars(BETTER, FleetAtThroughput(None, {}, None), [swing(), swing(worse=None)])
-    region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=told)
+    expected = bars(BETTER, FleetAtThroughput(None, {}, None), [swing(), swing(worse=None)])
+    region = plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=expected)
     document = json.loads(forms.as_json(plans.plan(region)))
     assert faults(document, closed(SCHEMA)) == []
     shown = document["regions"][0]["error_bars"]
@@ -114,8 +114,8 @@ def test_the_json_of_error_bars_holds_nothing_undescribed():
 
 
 def test_a_frame_of_the_swings():
-    told = bars(profiles=[swing(), swing(8000.0, 8100.0, "L4")])
-    frames = melange_cloud.frames(plans.plan(plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=told)))
+    expected = bars(profiles=[swing(), swing(8000.0, 8100.0, "L4")])
+    frames = melange_cloud.frames(plans.plan(plans.region_plan([plans.allocation(plans.G5, 11)], error_bars=expected)))
     assert list(frames["profile_swings"]["gpu"]) == ["A10G", "L4"]
     assert list(frames["profile_swings"]["region"]) == ["us-east-1"] * 2
     assert "error_bars" not in frames["regions"].columns
@@ -127,8 +127,8 @@ def targets(**more):
 
 def test_every_target_is_shown():
     answer = targets(p99_tpot_ms=250.0, ttft_ms=1500.0, e2e_ms=30000.0, pessimistic=True)
-    told = "mean TPOT <= 100 ms*; p99 TPOT <= 250 ms; mean TTFT <= 1,500 ms; mean end to end <= 30,000 ms"
-    assert told in forms.table(answer, width=200, colour=False)
+    expected = "mean TPOT <= 100 ms*; p99 TPOT <= 250 ms; mean TTFT <= 1,500 ms; mean end to end <= 30,000 ms"
+    assert expected in forms.table(answer, width=200, colour=False)
     assert "no TTFT target" not in forms.table(answer, width=200, colour=False)
     assert "1,500 ms" in forms.as_markdown(answer)
     request = json.loads(forms.as_json(answer))["request"]

@@ -168,7 +168,7 @@ def test_the_star_is_explained_once_and_only_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "told"),
+    ("ends", "expected"),
     [
         ((100.0, 200.0), "$100 to $200 if the GPUs are faster or slower than estimated"),
         ((100.0, 100.0), "Still $100 if the GPUs are faster or slower than estimated"),
@@ -177,8 +177,8 @@ def test_the_star_is_explained_once_and_only_where_there_is_one() -> None:
         ((None, None), "What it costs if the GPUs are faster or slower than estimated: no data"),
     ],
 )
-def test_a_missing_end_of_the_range_is_said(ends: tuple[float | None, float | None], told: str) -> None:
-    assert told in forms.screen(plans.plan(plans.us_east_1(usd_per_month_range=ends)))
+def test_a_missing_end_of_the_range_is_said(ends: tuple[float | None, float | None], expected: str) -> None:
+    assert expected in forms.screen(plans.plan(plans.us_east_1(usd_per_month_range=ends)))
 
 
 def test_without_a_plan_the_reason_comes_first_and_no_amount_is_invented() -> None:

@@ -147,7 +147,7 @@ def test_the_divisor_of_a_million_tokens_is_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "told"),
+    ("ends", "expected"),
     [
         ((100.0, 200.0), "If profiles are 30 % better or worse: $100 to $200."),
         ((100.0, None), "If profiles are 30 % better: $100; if 30 % worse: no fleet was found."),
@@ -155,8 +155,8 @@ def test_the_divisor_of_a_million_tokens_is_published() -> None:
         ((None, None), "What the profiles' errors do to the cost: no data."),
     ],
 )
-def test_a_missing_end_of_the_range_is_said(ends: tuple[float | None, float | None], told: str) -> None:
-    assert told in one(plans.plan(plans.us_east_1(usd_per_month_range=ends)))
+def test_a_missing_end_of_the_range_is_said(ends: tuple[float | None, float | None], expected: str) -> None:
+    assert expected in one(plans.plan(plans.us_east_1(usd_per_month_range=ends)))
 
 
 def test_a_saving_inside_the_profile_error_is_called_that() -> None:

@@ -187,15 +187,15 @@ def test_equal_regions_alone_do_not_blur_the_winner() -> None:
     assert names(found.ties) == names(REGIONS[:3])
     assert found.clear
     assert found.prices_apart_days == 181
-    told = verdict(plan(*REGIONS[:3], REGIONS[5]))
-    assert "1 to 3 are equally cheap; the others cost more" in told
-    assert "No clear winner among them: their prices are up to 181 days apart." in told
+    words = verdict(plan(*REGIONS[:3], REGIONS[5]))
+    assert "1 to 3 are equally cheap; the others cost more" in words
+    assert "No clear winner among them: their prices are up to 181 days apart." in words
 
 
 def test_dates_that_lie_close_are_not_mentioned() -> None:
-    told = verdict(plan(REGIONS[0], REGIONS[3]))
-    assert "No clear winner" in told
-    assert "days apart" not in told
+    words = verdict(plan(REGIONS[0], REGIONS[3]))
+    assert "No clear winner" in words
+    assert "days apart" not in words
 
 
 def test_a_region_that_was_not_finished_keeps_number_one_from_being_clear() -> None:

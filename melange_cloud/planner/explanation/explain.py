@@ -134,7 +134,7 @@ def _limits(problem: Problem, solution: Solution, traffic: ProfiledTraffic) -> t
 
 def _why_it_lost(other: Alternative, fleet_usd_per_hour: float, busy_fleet_usd_per_hour: float) -> str:
     """Whether its GPUs cost more for the work, or whole instances leave more of them idle: the larger part first."""
-    dearer = other.busy_fleet_usd_per_hour - busy_fleet_usd_per_hour
+    costlier = other.busy_fleet_usd_per_hour - busy_fleet_usd_per_hour
     other_idle = other.fleet_usd_per_hour - other.busy_fleet_usd_per_hour
     this_idle = fleet_usd_per_hour - busy_fleet_usd_per_hour
     idler = other_idle - this_idle
@@ -145,9 +145,9 @@ def _why_it_lost(other: Alternative, fleet_usd_per_hour: float, busy_fleet_usd_p
     idle = f"whole instances leave {other_idle:.2f} USD/h of it idle against {this_idle:.2f} here"
     if abs(other.fleet_usd_per_hour - fleet_usd_per_hour) <= equal_within(fleet_usd_per_hour):
         return "it costs the same; of equal fleets the simpler one is taken"
-    if dearer >= idler:
+    if costlier >= idler:
         return f"{work}, and {idle}" if idler > 0 else f"{work}, though {idle}"
-    return f"{idle}, and {work}" if dearer > 0 else f"{idle}, though {work}"
+    return f"{idle}, and {work}" if costlier > 0 else f"{idle}, though {work}"
 
 
 def _bucket_costs(problem: Problem, solution: Solution, buckets: Sequence[Bucket]) -> tuple[BucketCost, ...]:

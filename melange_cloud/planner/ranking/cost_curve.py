@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from melange_cloud import solver
 from melange_cloud.domain import Bucket, Kind, MaxTput, MaxTputTable, Problem, row_load
-from melange_cloud.planner.posed_problem import charged_anew
+from melange_cloud.planner.posed_problem import with_max_tput
 from melange_cloud.planner.problem_solver import ProblemSolver
 from melange_cloud.solver import WHOLE_TOLERANCE, NodeBudgetSpent, Staircase, staircase_of
 
@@ -117,4 +117,4 @@ class CostCurve:
             for kind in held
             for bucket in self.buckets
         }
-        return charged_anew(replace(self.problem, kinds=held), table)
+        return with_max_tput(replace(self.problem, kinds=held), table)

@@ -77,16 +77,16 @@ class Contender:
 
 def compare(one: Contender, other: Contender, curves: "CostComparer") -> CostOrder:
     """How certain it is which of two fleets costs more; the order of the arguments does not matter."""
-    cheaper, dearer = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
-    if dearer.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, dearer.hours)(cheaper.usd_per_month):
+    cheaper, costlier = (one, other) if one.usd_per_month <= other.usd_per_month else (other, one)
+    if costlier.usd_per_month - cheaper.usd_per_month <= _same(cheaper.hours, costlier.hours)(cheaper.usd_per_month):
         return CostOrder(Confidence.EQUAL)
-    basis, turn = curves.decide(cheaper, dearer)
+    basis, turn = curves.decide(cheaper, costlier)
     if basis is None:
         return CostOrder(Confidence.WITHIN_PROFILE_ERROR, turn=turn)
-    if dearer.least_usd_per_month < cheaper.usd_per_month:
+    if costlier.least_usd_per_month < cheaper.usd_per_month:
         return CostOrder(Confidence.NOT_PROVEN, basis)
-    sure, ours, theirs = curves.with_spare(cheaper, dearer)
-    if sure is Confidence.CLEAR and days_apart(cheaper.oldest_price, dearer.oldest_price) > PRICES_APART_DAYS:
+    sure, ours, theirs = curves.with_spare(cheaper, costlier)
+    if sure is Confidence.CLEAR and days_apart(cheaper.oldest_price, costlier.oldest_price) > PRICES_APART_DAYS:
         sure = Confidence.PRICES_APART
     return CostOrder(sure, basis, None, ours, theirs)
 
@@ -105,76 +105,76 @@ class CostComparer:
     solving: ProblemSolver
     _kept: dict[object, CostCurve] = field(default_factory=dict)
 
-    def decide(self, cheaper: Contender, dearer: Contender) -> tuple[OrderBasis | None, Reversal | None]:
+    def decide(self, cheaper: Contender, costlier: Contender) -> tuple[OrderBasis | None, Reversal | None]:
         """Why the order holds whatever the profiles do, or where it turns; (None, None) if both are unknown."""
-        if _matched(cheaper, dearer):
+        if _matched(cheaper, costlier):
             return OrderBasis.OFFERS, None
-        same = _same(cheaper.hours, dearer.hours)
-        worst, best = self._worst_usd(cheaper), self._best_usd(dearer)
+        same = _same(cheaper.hours, costlier.hours)
+        worst, best = self._worst_usd(cheaper), self._best_usd(costlier)
         if worst is not None and (best is None or worst <= best + same(worst)):
             return OrderBasis.RANGES, None
         if self.asked.basis.fleet.router != "plain":
             return None, None
-        ours, theirs = (_kinds(side, self.evaluated, self.asked) for side in (cheaper, dearer))
+        ours, theirs = (_kinds(side, self.evaluated, self.asked) for side in (cheaper, costlier))
         try:
             for moved in _paths(frozenset(ours), frozenset(theirs)):
-                curves = self._curve(cheaper, ours, moved), self._curve(dearer, theirs, moved)
+                curves = self._curve(cheaper, ours, moved), self._curve(costlier, theirs, moved)
                 found = where_it_turns(*curves, same)
                 if found is not None:
                     return None, _turn(moved, {*ours, *theirs}, found)
         except CostBudgetSpent:
             return None, None
-        opposed = self._opposed(cheaper, dearer)
+        opposed = self._opposed(cheaper, costlier)
         return (OrderBasis.EVERY_BREAK, None) if opposed is None else (None, opposed)
 
-    def _opposed(self, cheaper: Contender, dearer: Contender) -> Reversal | None:
+    def _opposed(self, cheaper: Contender, costlier: Contender) -> Reversal | None:
         """The order reversed by opposed errors of GPUs that only one of the two fleets has; None if it is not.
 
         What is faster may help the cheaper side too, so those of the other fleet are tried together and one by one.
         """
-        ours, theirs = ({line.gpu for line in side.plan.allocations} for side in (cheaper, dearer))
+        ours, theirs = ({line.gpu for line in side.plan.allocations} for side in (cheaper, costlier))
         slower, faster = frozenset(ours - theirs), frozenset(theirs - ours)
         if not slower or not faster:
             return None
         for better in dict.fromkeys((faster, *(frozenset({gpu}) for gpu in sorted(faster)))):
-            if (found := self._reversed(cheaper, dearer, slower, better)) is not None:
+            if (found := self._reversed(cheaper, costlier, slower, better)) is not None:
                 return found
         return None
 
     def _reversed(
-        self, cheaper: Contender, dearer: Contender, slower: frozenset[str], faster: frozenset[str]
+        self, cheaper: Contender, costlier: Contender, slower: frozenset[str], faster: frozenset[str]
     ) -> Reversal | None:
         parts = dict.fromkeys(sorted(slower), -1) | dict.fromkeys(sorted(faster), 1)
         table = {
             (bucket, kind): cell.off_by(parts[kind.gpu]) if kind.gpu in parts else cell
             for (bucket, kind), cell in self.evaluated.stated.items()
         }
-        best = self._solved(dearer.question.posed_with(table))
+        best = self._solved(costlier.question.posed_with(table))
         worst = self._solved(cheaper.question.posed_with(table))
-        best_usd, least = _usd(best, dearer.hours), worst.fleet_lower_bound_usd_per_hour
+        best_usd, least = _usd(best, costlier.hours), worst.fleet_lower_bound_usd_per_hour
         if best_usd is None or worst.status is Status.UNKNOWN:
             return None
         worst_usd = None if worst.status is Status.INFEASIBLE else (least or 0.0) * cheaper.hours
-        if worst_usd is not None and worst_usd <= best_usd + _same(cheaper.hours, dearer.hours)(worst_usd):
+        if worst_usd is not None and worst_usd <= best_usd + _same(cheaper.hours, costlier.hours)(worst_usd):
             return None
         return Reversal(tuple(sorted(slower)), -1, worst_usd, best_usd, tuple(sorted(faster)))
 
-    def with_spare(self, cheaper: Contender, dearer: Contender) -> tuple[Confidence, float | None, float | None]:
+    def with_spare(self, cheaper: Contender, costlier: Contender) -> tuple[Confidence, float | None, float | None]:
         """Whether the order holds where both must survive losing any one instance, and what they cost then."""
-        ours, theirs = self._spared(cheaper), self._spared(dearer)
-        costs = _usd(ours, cheaper.hours), _usd(theirs, dearer.hours)
+        ours, theirs = self._spared(cheaper), self._spared(costlier)
+        costs = _usd(ours, cheaper.hours), _usd(theirs, costlier.hours)
         if theirs.fleet_usd_per_hour is None:
             # No fleet at all there loses to any; one that was not found in time may yet be the cheaper.
             return (Confidence.CLEAR if theirs.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
         if ours.fleet_usd_per_hour is None:
             return (Confidence.TURNS_WITH_SPARE if ours.status is Status.INFEASIBLE else Confidence.NOT_PROVEN), *costs
-        slack = _same(cheaper.hours, dearer.hours)(theirs.fleet_usd_per_hour * dearer.hours)
+        slack = _same(cheaper.hours, costlier.hours)(theirs.fleet_usd_per_hour * costlier.hours)
         if (
             ours.fleet_usd_per_hour * cheaper.hours
-            <= (theirs.fleet_lower_bound_usd_per_hour or 0.0) * dearer.hours + slack
+            <= (theirs.fleet_lower_bound_usd_per_hour or 0.0) * costlier.hours + slack
         ):
             return Confidence.CLEAR, *costs
-        proven = ours.status is Status.OPTIMAL and theirs.fleet_usd_per_hour * dearer.hours + slack < (
+        proven = ours.status is Status.OPTIMAL and theirs.fleet_usd_per_hour * costlier.hours + slack < (
             ours.fleet_usd_per_hour * cheaper.hours
         )
         return (Confidence.TURNS_WITH_SPARE if proven else Confidence.NOT_PROVEN), *costs
@@ -253,14 +253,14 @@ def _kinds(side: Contender, evaluated: ProfileEvaluation, asked: ResolvedQuestio
     )
 
 
-def _matched(cheaper: Contender, dearer: Contender) -> bool:
+def _matched(cheaper: Contender, costlier: Contender) -> bool:
     """True if whatever fleet the more expensive side rents, the other offers it for no more.
 
     With quotas only where they limit both alike, which they do where the matching offers have the same name.
     """
-    ours, theirs = _at_best(cheaper), _at_best(dearer)
-    limited = bool(cheaper.question.rules.quotas or dearer.question.rules.quotas)
-    if limited and cheaper.question.rules.quotas != dearer.question.rules.quotas:
+    ours, theirs = _at_best(cheaper), _at_best(costlier)
+    limited = bool(cheaper.question.rules.quotas or costlier.question.rules.quotas)
+    if limited and cheaper.question.rules.quotas != costlier.question.rules.quotas:
         return False
 
     def matches(one: OfferNumbers, other: OfferNumbers) -> bool:
@@ -272,7 +272,7 @@ def _matched(cheaper: Contender, dearer: Contender) -> bool:
     return all(
         any(
             matches(one, other)
-            and one.usd_per_instance_hour * cheaper.hours <= other.usd_per_instance_hour * dearer.hours
+            and one.usd_per_instance_hour * cheaper.hours <= other.usd_per_instance_hour * costlier.hours
             for one in ours.entering
         )
         for other in theirs.entering

@@ -41,7 +41,7 @@ class CostSteps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReversalPoint:
-    """A point t where the order is reversed: ``cheaper`` costs more than ``dearer``, USD; None means no fleet."""
+    """A point t where the order is reversed: ``cheaper`` costs more than ``costlier``, USD; None means no fleet."""
 
     t: float
     cheaper_usd: float | None
@@ -53,13 +53,13 @@ class CostBudgetSpent(Exception):
 
 
 def where_it_turns(
-    cheaper: CostSteps, dearer: CostSteps, same: Callable[[float], float], low: float = -1.0, high: float = 1.0
+    cheaper: CostSteps, costlier: CostSteps, same: Callable[[float], float], low: float = -1.0, high: float = 1.0
 ) -> ReversalPoint | None:
     """A point in [low, high] where the cheaper side costs more than the other one; None if there is none.
 
     Args:
         cheaper: the side that is cheaper as stated, at t = 0.
-        dearer: the other side.
+        costlier: the other side.
         same: by how much two costs may differ and be called equal, USD, given one of them.
 
     Raises:
@@ -78,13 +78,13 @@ def where_it_turns(
         looked += 1
         if looked > MOST_COSTS:
             raise CostBudgetSpent
-        ours, theirs = cheaper.usd(t), dearer.usd(t)
+        ours, theirs = cheaper.usd(t), costlier.usd(t)
         return ReversalPoint(t, ours, theirs) if more(ours, theirs) else None
 
     intervals = [(low, 0.0), (0.0, high)] if low < 0 < high else [(low, high)]
     while intervals:
         begin, end = intervals.pop()
-        if not more(cheaper.usd(begin), dearer.usd(end)):
+        if not more(cheaper.usd(begin), costlier.usd(end)):
             continue
         if found := turned(begin) or turned(end):
             return _nearest(found, turned)
@@ -94,7 +94,7 @@ def where_it_turns(
             continue
         at = end
         while True:
-            constant_from = max(cheaper.serves_from(at, begin), dearer.serves_from(at, begin))
+            constant_from = max(cheaper.serves_from(at, begin), costlier.serves_from(at, begin))
             if constant_from <= begin:
                 break
             at = min(math.nextafter(constant_from, -math.inf), at - APART)

@@ -25,7 +25,7 @@ from melange_cloud.planner.answer_question import model_notices, notices_of, pro
 from melange_cloud.planner.coverage import kinds_in_question
 from melange_cloud.planner.floor_notice import floor_notice, floors_of_kinds
 from melange_cloud.planner.max_tput_table import ProfileEvaluation, evaluate, front_end_notice, front_end_shares
-from melange_cloud.planner.posed_problem import PosedProblem, charged_anew, posings_of
+from melange_cloud.planner.posed_problem import PosedProblem, posings_of, with_max_tput
 from melange_cloud.planner.problem_solver import ProblemSolver, only_gpu, serves_all
 from melange_cloud.planner.question import Question
 from melange_cloud.planner.region_question import region_question
@@ -300,7 +300,7 @@ class _RegionSweeps:
 
     def _with(self, table: MaxTputTable, problem: Problem) -> tuple[Problem, ...]:
         """The question with other figures: see ``PosedProblem.problems``."""
-        changed = charged_anew(problem, table)
+        changed = with_max_tput(problem, table)
         return posings_of(changed, table, self.asked.workload.buckets, self.question.rules.router)
 
     def _alone(self, problem: Problem) -> dict[str, Callable[[Problem], Solution]]:

@@ -31,10 +31,10 @@ def error_lines(plan: Plan, region: RegionPlan) -> list[str]:
             ends = (("If better", bars.better), ("if worse", bars.worse))
     if region.context.current is not None:
         cost = f"Of the cheapest fleet: {cost[0].lower()}{cost[1:]}"
-    told = [(when, end) for when, end in ends if end.usd_per_month is not None]
-    if all(end.instances == region.instance_counts for _, end in told):
-        told = []
-    fleets = [f"{when} {_fleet(end)}" for when, end in told]
+    found = [(when, end) for when, end in ends if end.usd_per_month is not None]
+    if all(end.instances == region.instance_counts for _, end in found):
+        found = []
+    fleets = [f"{when} {_fleet(end)}" for when, end in found]
     mixes = "; ".join(fleets)
     if bars is not None and not all(end.proven for end in (bars.better, bars.stated, bars.worse)):
         cut = [name for name, end in zip(_ENDS, (bars.better, bars.stated, bars.worse), strict=True) if not end.proven]
